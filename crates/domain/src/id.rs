@@ -1,0 +1,141 @@
+//! One type a kind of id, so that the compiler tells them apart.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// Text that is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a UUID")]
+pub struct ParseIdError {
+    /// The text as it came, cut to a printable length.
+    pub text: String,
+}
+
+macro_rules! uuid_id {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id: UUID v7, so that ids sort by the time they were made.
+            #[must_use]
+            pub fn generate(now: DateTime<Utc>) -> Self {
+                let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+                Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos())))
+            }
+
+            /// The id as a bare UUID, for rows and messages.
+            #[must_use]
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                // The hyphenated form only: one worker has one address.
+                match Uuid::parse_str(text) {
+                    Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
+                    _ => Err(ParseIdError { text: text.chars().filter(|c| !c.is_control()).take(64).collect() }),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// Names a worker.
+    WorkerId
+}
+uuid_id! {
+    /// Names one run of one function.
+    InvocationId
+}
+
+macro_rules! provider_id {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes an id as the provider spells it.
+            #[must_use]
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The id as the provider spells it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+provider_id! {
+    /// Names a snapshot at its sandbox provider; at most 255 bytes.
+    SnapshotId
+}
+provider_id! {
+    /// Names a sandbox at its provider.
+    SandboxId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn ids_sort_by_the_time_they_were_made() {
+        assert!(WorkerId::generate(at(1_763_890_000)) < WorkerId::generate(at(1_763_890_001)));
+    }
+
+    #[test]
+    fn an_id_survives_being_printed_and_parsed() {
+        let id = WorkerId::generate(at(1_763_890_000));
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn an_id_without_hyphens_is_refused() {
+        let id = WorkerId::generate(at(1_763_890_000)).as_uuid().simple().to_string();
+        assert_eq!(id.parse::<WorkerId>(), Err(ParseIdError { text: id }));
+    }
+
+    #[test]
+    fn a_refused_id_is_quoted_without_control_characters_and_cut() {
+        let error = format!("a\0{}", "b".repeat(100)).parse::<WorkerId>().unwrap_err();
+        assert_eq!(error.text.len(), 64);
+        assert!(!error.text.contains('\0'));
+    }
+}

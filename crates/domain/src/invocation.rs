@@ -1,0 +1,202 @@
+//! What one run of one function yields: log entries, then exactly one outcome.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::InvocationId;
+
+/// What an invocation yields: any number of log entries, then one report, last.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InvocationEvent {
+    /// A line was printed.
+    Log(LogEntry),
+    /// The invocation is over.
+    Finished(Box<InvocationReport>),
+}
+
+/// A line that user code printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Where it was printed.
+    pub stream: LogStream,
+    /// The line without its line feed.
+    pub message: String,
+    /// When its first character was printed, by the sandbox's clock.
+    pub timestamp: DateTime<Utc>,
+}
+
+/// Which of a command's two outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How an invocation ended, and what it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InvocationReport {
+    /// Which invocation.
+    pub invocation_id: InvocationId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long each phase took.
+    pub timings: Timings,
+    /// What it used, where the sandbox can tell.
+    pub usage: ResourceUsage,
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function returned.
+    Returned {
+        /// What it returned.
+        result: JsonText,
+        /// Places where the value was not JSON's own.
+        warnings: Vec<ValueWarning>,
+    },
+    /// Anything else.
+    Failed(Failure),
+}
+
+/// A place in a returned value that JSON cannot hold as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueWarning {
+    /// Where, as `$.a[0].b`.
+    pub path: String,
+    /// What was there and what became of it.
+    pub message: String,
+}
+
+/// Why an invocation has no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For a program.
+    pub code: FailureCode,
+    /// For a person; with [`FailureCode::Thrown`] the error's own message.
+    pub message: String,
+    /// The class of what was thrown, as `TypeError`.
+    pub name: Option<String>,
+    /// The stack in the user's own lines.
+    pub stack: Option<String>,
+    /// What the process exited with, where that is the reason.
+    pub exit_code: Option<i32>,
+}
+
+impl Failure {
+    /// A failure that is told by its code and a sentence.
+    #[must_use]
+    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), name: None, stack: None, exit_code: None }
+    }
+}
+
+/// Every way an invocation fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureCode {
+    /// The function threw, or its promise was rejected, or an error was left uncaught while it ran.
+    Thrown,
+    /// The wall clock ran out.
+    Timeout,
+    /// The memory limit was reached.
+    OutOfMemory,
+    /// User code left the process before the function returned.
+    ProcessExit,
+    /// The process died.
+    Crashed,
+    /// The function's promise is pending and nothing is left that could settle it.
+    NeverSettled,
+    /// The user's module failed while it was being evaluated.
+    LoadFailed,
+    /// What the function returned is over the limit.
+    ResultTooLarge,
+    /// The sandbox, not the user's code, failed.
+    SandboxFailed,
+}
+
+impl FailureCode {
+    /// Every code.
+    pub const ALL: [Self; 9] = [
+        Self::Thrown,
+        Self::Timeout,
+        Self::OutOfMemory,
+        Self::ProcessExit,
+        Self::Crashed,
+        Self::NeverSettled,
+        Self::LoadFailed,
+        Self::ResultTooLarge,
+        Self::SandboxFailed,
+    ];
+
+    /// The code as it travels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Thrown => "thrown",
+            Self::Timeout => "timeout",
+            Self::OutOfMemory => "out_of_memory",
+            Self::ProcessExit => "process_exit",
+            Self::Crashed => "crashed",
+            Self::NeverSettled => "never_settled",
+            Self::LoadFailed => "load_failed",
+            Self::ResultTooLarge => "result_too_large",
+            Self::SandboxFailed => "sandbox_failed",
+        }
+    }
+}
+
+impl fmt::Display for FailureCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Text that whoever made it has checked to be one JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonText(String);
+
+impl JsonText {
+    /// Takes over text that is known to be JSON. Nothing is checked here.
+    #[must_use]
+    pub const fn trusted(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, given away.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// How long each phase of an invocation took. A phase that was not reached is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    /// Waiting for a free place.
+    pub queue: Duration,
+    /// From then until the harness ran in a fresh sandbox.
+    pub sandbox: Duration,
+    /// Evaluating the user's module.
+    pub load: Duration,
+    /// The function itself.
+    pub run: Duration,
+}
+
+/// What a sandbox used; `None` where its provider cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResourceUsage {
+    /// Processor time of all its processes.
+    pub cpu: Option<Duration>,
+    /// The most memory its processes held at one time, in bytes.
+    pub max_memory_bytes: Option<u64>,
+}

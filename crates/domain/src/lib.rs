@@ -1,0 +1,24 @@
+//! The words of the Workers Platform as Rust types: workers and their life cycle, invocations and their outcomes, limits, and
+//! the *ports*, the traits through which the use cases reach a database, a sandbox provider and the clock.
+//!
+//! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields) and
+//! [`ports`] (what an adapter implements).
+//!
+//! Left out on purpose: all I/O, every framework, HTTP status codes, SQL, and how an invocation is spoken
+//! over a command's standard output (that is `workers-service`).
+
+mod id;
+mod invocation;
+mod limits;
+mod name;
+pub mod ports;
+mod worker;
+
+pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, WorkerId};
+pub use invocation::{
+    Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry, LogStream, Outcome, ResourceUsage,
+    Timings, ValueWarning,
+};
+pub use limits::ResourceLimits;
+pub use name::{FunctionName, InvalidNameError, WorkerName};
+pub use worker::{InvalidTransitionError, Worker, WorkerState, WorkerStatus};

@@ -1,0 +1,107 @@
+//! Names that people choose.
+
+use std::fmt;
+
+/// The longest name, in characters; the width of the column that keeps it.
+const MAX_CHARS: usize = 255;
+
+/// Why a name was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidNameError {
+    /// Nothing, or nothing but white space.
+    #[error("must not be empty")]
+    Empty,
+    /// Longer than a name may be.
+    #[error("must be at most {MAX_CHARS} characters long, but has {chars}")]
+    TooLong {
+        /// How many characters it has.
+        chars: usize,
+    },
+    /// A control character, U+0000 among them.
+    #[error("must not contain control characters")]
+    ControlCharacter,
+}
+
+fn check(text: &str) -> Result<(), InvalidNameError> {
+    if text.trim().is_empty() {
+        return Err(InvalidNameError::Empty);
+    }
+    let chars = text.chars().count();
+    if chars > MAX_CHARS {
+        return Err(InvalidNameError::TooLong { chars });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidNameError::ControlCharacter);
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a name over from outside.
+            ///
+            /// # Errors
+            ///
+            /// When it is blank, longer than 255 characters, or has control characters.
+            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidNameError> {
+                let text = text.into();
+                check(&text)?;
+                Ok(Self(text))
+            }
+
+            /// The name as it was given.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// What a customer calls a worker: 1 to 255 characters, none of them a control character. Need not be unique.
+    WorkerName
+}
+name! {
+    /// The name under which a worker exports a function: 1 to 255 characters, none of them a control character.
+    FunctionName
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_255_characters_is_accepted_whatever_its_bytes() {
+        let name = "ä".repeat(255);
+        assert_eq!(WorkerName::parse(name.clone()).unwrap().as_str(), name);
+    }
+
+    #[test]
+    fn a_name_of_256_characters_is_refused() {
+        assert_eq!(WorkerName::parse("a".repeat(256)), Err(InvalidNameError::TooLong { chars: 256 }));
+    }
+
+    #[test]
+    fn a_blank_name_is_refused() {
+        for blank in ["", " ", "\u{2003}\n"] {
+            assert_eq!(WorkerName::parse(blank), Err(InvalidNameError::Empty));
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_nul_is_refused() {
+        assert_eq!(FunctionName::parse("a\0b"), Err(InvalidNameError::ControlCharacter));
+    }
+}

@@ -1,0 +1,15 @@
+//! The traits through which the use cases reach the outside, one file a port.
+//!
+//! An adapter implements a port in a crate of its own, and passes the port's conformance suite in `workers-testing`. Adapters
+//! never import each other; `bins` choose among them.
+
+mod clock;
+mod sandbox_provider;
+mod worker_repository;
+
+pub use clock::{Clock, SystemClock};
+pub use sandbox_provider::{
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Sandbox, SandboxError,
+    SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
+};
+pub use worker_repository::{InvocationMark, RepositoryError, SetupOutcome, WorkerRepository};

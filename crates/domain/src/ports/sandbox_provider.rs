@@ -1,0 +1,294 @@
+//! Isolated environments in which commands run, and their frozen file systems.
+//!
+//! The traits mirror what the cloud offers, so that an adapter for it and our own engine are both honest. How an invocation is
+//! spoken over a command's output is not known here.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::{LogStream, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
+
+/// Makes sandboxes and keeps snapshots.
+#[async_trait]
+pub trait SandboxProvider: Send + Sync {
+    /// Which provider, in a word for logs and metrics, as `local`.
+    fn name(&self) -> &'static str;
+
+    /// Makes a fresh sandbox.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxErrorKind::SnapshotNotFound`] when the snapshot to start from is gone; [`SandboxErrorKind::Unavailable`] when
+    /// the provider cannot make sandboxes now.
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
+
+    /// The snapshot with this id, if the provider still has it.
+    ///
+    /// # Errors
+    ///
+    /// When the provider cannot tell.
+    async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError>;
+
+    /// Removes a snapshot. Sandboxes that were made from it go on. One that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// When the provider cannot tell, or cannot remove it.
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError>;
+
+    /// Answers if sandboxes can be made now.
+    ///
+    /// # Errors
+    ///
+    /// With what is missing.
+    async fn check(&self) -> Result<(), SandboxError>;
+}
+
+/// An isolated environment. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is stopped in
+/// the background, so a caller that goes away leaves nothing running.
+#[async_trait]
+pub trait Sandbox: Send + Sync {
+    /// Its id.
+    fn id(&self) -> &SandboxId;
+
+    /// Writes files below the working directory, directories on the way included. An existing file is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When it has been stopped, or there is no room.
+    async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError>;
+
+    /// Starts a command in the working directory.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxErrorKind::CommandNotFound`] when there is no such program; otherwise when it has been stopped or the process
+    /// cannot be started.
+    async fn run(&self, command: CommandSpec) -> Result<Box<dyn Command>, SandboxError>;
+
+    /// Freezes the files below the working directory, those that commands wrote included, and stops the sandbox.
+    ///
+    /// # Errors
+    ///
+    /// When it has been stopped, or there is no room.
+    async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError>;
+
+    /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it runs.
+    ///
+    /// # Errors
+    ///
+    /// When something could not be removed.
+    async fn stop(&self) -> Result<(), SandboxError>;
+}
+
+/// A process in a sandbox, with what it starts itself.
+#[async_trait]
+pub trait Command: Send {
+    /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`. All that was
+    /// printed before the end comes before it. A reader that is slow slows the command; nothing is collected meanwhile.
+    /// May be dropped and called again without losing anything.
+    ///
+    /// # Errors
+    ///
+    /// When the provider lost the command: then nobody knows how it ended.
+    async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError>;
+
+    /// Kills it and all it started. [`next_event`](Self::next_event) still yields what was printed, and the end.
+    ///
+    /// # Errors
+    ///
+    /// When the provider cannot be reached.
+    async fn kill(&self) -> Result<(), SandboxError>;
+}
+
+/// What to make a sandbox of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxSpec {
+    /// The files it starts with.
+    pub source: SandboxSource,
+    /// What it may use.
+    pub limits: ResourceLimits,
+}
+
+/// The files a sandbox starts with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SandboxSource {
+    /// None of its own.
+    Empty,
+    /// Those of a snapshot.
+    Snapshot(SnapshotId),
+}
+
+/// A file to be written into a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxFile {
+    /// Where.
+    pub path: SandboxPath,
+    /// What.
+    pub contents: Vec<u8>,
+}
+
+/// A path below a sandbox's working directory: relative, with `/`, of ordinary names (no `..`, no `.`, no empty name, no NUL).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SandboxPath(String);
+
+impl SandboxPath {
+    /// Takes a path over from outside.
+    ///
+    /// # Errors
+    ///
+    /// When it is not as the type's documentation says, or longer than 1,024 bytes.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidPathError> {
+        let text = text.into();
+        let ordinary =
+            |name: &str| !name.is_empty() && name != "." && name != ".." && name.len() <= 255 && !name.contains('\0');
+        if text.len() <= 1024 && text.split('/').all(ordinary) { Ok(Self(text)) } else { Err(InvalidPathError) }
+    }
+
+    /// The path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SandboxPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A path that leads out of a sandbox's working directory, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a path must be relative, at most 1,024 bytes long, and free of `..`, `.`, empty names and NUL")]
+pub struct InvalidPathError;
+
+/// A command to run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommandSpec {
+    /// The program, found by the sandbox's own `PATH`; `node` always exists.
+    pub program: String,
+    /// Its arguments, each at most 128 KiB long.
+    pub args: Vec<String>,
+    /// Its environment on top of the sandbox's own (`PATH`, `HOME`).
+    pub env: Vec<(String, String)>,
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandEvent {
+    /// It printed these bytes.
+    Output {
+        /// Where.
+        stream: LogStream,
+        /// What; cut anywhere.
+        bytes: Vec<u8>,
+    },
+    /// It ended.
+    Exited(CommandExit),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandExit {
+    /// What the process said.
+    pub status: ExitStatus,
+    /// Why the provider killed it, if it did.
+    pub killed: Option<KillReason>,
+    /// What it used.
+    pub usage: ResourceUsage,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// Why a provider killed a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KillReason {
+    /// Its wall-clock time ran out.
+    Timeout,
+    /// Its memory limit was reached.
+    OutOfMemory,
+    /// [`Command::kill`] or [`Sandbox::stop`] was called.
+    Asked,
+}
+
+/// A frozen file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: SnapshotId,
+    /// Its files' size in bytes.
+    pub size_bytes: u64,
+    /// When the provider will remove it by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Why a sandbox or its provider failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SandboxError {
+    /// What kind of failure.
+    pub kind: SandboxErrorKind,
+    /// A fragment for the log that reads after "failed to run a sandbox:". May name internals.
+    pub message: String,
+    /// What caused it, where something else did.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Kinds of [`SandboxError`], as far as callers act on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SandboxErrorKind {
+    /// The snapshot is gone; it can be rebuilt from the stored bundle.
+    SnapshotNotFound,
+    /// The sandbox has been stopped.
+    Stopped,
+    /// No such program in the sandbox.
+    CommandNotFound,
+    /// The provider cannot make sandboxes now, for example because the machine lacks a piece of the isolation.
+    Unavailable,
+    /// Everything else.
+    Failed,
+}
+
+impl SandboxError {
+    /// An error of this kind without a deeper cause.
+    #[must_use]
+    pub fn new(kind: SandboxErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// An error of kind [`SandboxErrorKind::Failed`] with its cause.
+    pub fn failed(message: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: SandboxErrorKind::Failed, message: message.into(), source: Some(source.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_ordinary_names_is_accepted() {
+        for path in ["worker.mjs", "a/b/c.txt", "..a/b..", "with space"] {
+            assert_eq!(SandboxPath::parse(path).unwrap().as_str(), path);
+        }
+    }
+
+    #[test]
+    fn a_path_that_leads_out_or_nowhere_is_refused() {
+        for path in ["", "/etc/passwd", "..", "a/../b", "a//b", "./a", "a/", "a\0b"] {
+            assert_eq!(SandboxPath::parse(path), Err(InvalidPathError), "{path:?}");
+        }
+        assert_eq!(SandboxPath::parse("a/".repeat(600) + "b"), Err(InvalidPathError));
+    }
+}

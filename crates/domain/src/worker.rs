@@ -1,0 +1,338 @@
+//! A worker and the states it moves through.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{FunctionName, SnapshotId, WorkerId, WorkerName};
+
+/// A deployed bundle, without its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Its id.
+    pub id: WorkerId,
+    /// What the customer calls it.
+    pub name: WorkerName,
+    /// The functions it exports, in the order of the source.
+    pub functions: Vec<FunctionName>,
+    /// When it was deployed.
+    pub created_at: DateTime<Utc>,
+    /// When a function of it was last invoked; recorded late, so it may lag by seconds.
+    pub last_invoked_at: Option<DateTime<Utc>>,
+    state: WorkerState,
+}
+
+/// Where a worker is in its life, with what belongs to that state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerState {
+    /// Its snapshot is being made.
+    Creating,
+    /// It can be invoked until its snapshot expires.
+    Ready {
+        /// The snapshot each invocation starts from.
+        snapshot_id: SnapshotId,
+        /// When the snapshot expires.
+        expires_at: DateTime<Utc>,
+    },
+    /// Its snapshot could not be made.
+    Error {
+        /// Why, in a sentence for its owner.
+        message: String,
+    },
+    /// Its time has passed; the snapshot is gone or about to be.
+    Expired {
+        /// The snapshot it had.
+        snapshot_id: SnapshotId,
+        /// When it expired.
+        expired_at: DateTime<Utc>,
+    },
+}
+
+/// [`WorkerState`] without its data, as it is stored and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WorkerStatus {
+    /// See [`WorkerState::Creating`].
+    Creating,
+    /// See [`WorkerState::Ready`].
+    Ready,
+    /// See [`WorkerState::Error`].
+    Error,
+    /// See [`WorkerState::Expired`].
+    Expired,
+}
+
+/// A worker was asked to move to a state that cannot follow the one it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a worker that is {from} cannot become {to}")]
+pub struct InvalidTransitionError {
+    /// The state it is in.
+    pub from: WorkerStatus,
+    /// The state it was asked to move to.
+    pub to: WorkerStatus,
+}
+
+impl Worker {
+    /// A worker whose snapshot is about to be made.
+    #[must_use]
+    pub const fn creating(
+        id: WorkerId,
+        name: WorkerName,
+        functions: Vec<FunctionName>,
+        created_at: DateTime<Utc>,
+    ) -> Self {
+        Self { id, name, functions, created_at, last_invoked_at: None, state: WorkerState::Creating }
+    }
+
+    /// A worker as it was stored.
+    #[must_use]
+    pub fn restore(
+        id: WorkerId,
+        name: WorkerName,
+        functions: Vec<FunctionName>,
+        created_at: DateTime<Utc>,
+        last_invoked_at: Option<DateTime<Utc>>,
+        state: WorkerState,
+    ) -> Self {
+        Self { id, name, functions, created_at, last_invoked_at, state }
+    }
+
+    /// The state it is in.
+    #[must_use]
+    pub const fn state(&self) -> &WorkerState {
+        &self.state
+    }
+
+    /// The state it is in, without data.
+    #[must_use]
+    pub const fn status(&self) -> WorkerStatus {
+        match self.state {
+            WorkerState::Creating => WorkerStatus::Creating,
+            WorkerState::Ready { .. } => WorkerStatus::Ready,
+            WorkerState::Error { .. } => WorkerStatus::Error,
+            WorkerState::Expired { .. } => WorkerStatus::Expired,
+        }
+    }
+
+    /// The snapshot it has or had.
+    #[must_use]
+    pub const fn snapshot_id(&self) -> Option<&SnapshotId> {
+        match &self.state {
+            WorkerState::Ready { snapshot_id, .. } | WorkerState::Expired { snapshot_id, .. } => Some(snapshot_id),
+            WorkerState::Creating | WorkerState::Error { .. } => None,
+        }
+    }
+
+    /// When its snapshot expires or expired.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<DateTime<Utc>> {
+        match self.state {
+            WorkerState::Ready { expires_at, .. } => Some(expires_at),
+            WorkerState::Expired { expired_at, .. } => Some(expired_at),
+            WorkerState::Creating | WorkerState::Error { .. } => None,
+        }
+    }
+
+    /// Why it is in state [`WorkerState::Error`].
+    #[must_use]
+    pub fn error_message(&self) -> Option<&str> {
+        match &self.state {
+            WorkerState::Error { message } => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Whole days left until it expires, a begun day counted as one; 0 when it has none left.
+    #[must_use]
+    pub fn expires_in_days(&self, now: DateTime<Utc>) -> i64 {
+        let Some(expires_at) = self.expires_at() else { return 0 };
+        let day = TimeDelta::days(1).num_milliseconds();
+        let left = (expires_at - now).num_milliseconds();
+        if left <= 0 { 0 } else { (left + day - 1) / day }
+    }
+
+    /// Whether it has the function.
+    #[must_use]
+    pub fn exports(&self, function: &str) -> bool {
+        self.functions.iter().any(|name| name.as_str() == function)
+    }
+
+    /// Gives it its snapshot: the first one, or another in place of one that the provider has lost.
+    ///
+    /// # Errors
+    ///
+    /// When it is in error or expired.
+    pub fn make_ready(
+        &mut self,
+        snapshot_id: SnapshotId,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), InvalidTransitionError> {
+        match self.state {
+            WorkerState::Creating | WorkerState::Ready { .. } => {
+                self.state = WorkerState::Ready { snapshot_id, expires_at };
+                Ok(())
+            }
+            WorkerState::Error { .. } | WorkerState::Expired { .. } => Err(self.refuse(WorkerStatus::Ready)),
+        }
+    }
+
+    /// Records that its snapshot could not be made.
+    ///
+    /// # Errors
+    ///
+    /// When it is not being created.
+    pub fn fail(&mut self, message: impl Into<String>) -> Result<(), InvalidTransitionError> {
+        match self.state {
+            WorkerState::Creating => {
+                self.state = WorkerState::Error { message: message.into() };
+                Ok(())
+            }
+            _ => Err(self.refuse(WorkerStatus::Error)),
+        }
+    }
+
+    /// Turns it to expired if its time has passed, and says whether it did.
+    pub fn expire_if_due(&mut self, now: DateTime<Utc>) -> bool {
+        match &self.state {
+            WorkerState::Ready { snapshot_id, expires_at } if *expires_at <= now => {
+                self.state = WorkerState::Expired { snapshot_id: snapshot_id.clone(), expired_at: *expires_at };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    const fn refuse(&self, to: WorkerStatus) -> InvalidTransitionError {
+        InvalidTransitionError { from: self.status(), to }
+    }
+}
+
+impl WorkerStatus {
+    /// The word for it in the database and in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Ready => "ready",
+            Self::Error => "error",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for WorkerStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Text that is not a [`WorkerStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a worker status")]
+pub struct ParseWorkerStatusError(String);
+
+impl FromStr for WorkerStatus {
+    type Err = ParseWorkerStatusError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWorkerStatusError> {
+        match text {
+            "creating" => Ok(Self::Creating),
+            "ready" => Ok(Self::Ready),
+            "error" => Ok(Self::Error),
+            "expired" => Ok(Self::Expired),
+            _ => Err(ParseWorkerStatusError(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_763_890_000 + seconds, 0).unwrap()
+    }
+
+    fn creating() -> Worker {
+        let functions = vec![FunctionName::parse("greet").unwrap()];
+        Worker::creating(WorkerId::generate(at(0)), WorkerName::parse("w").unwrap(), functions, at(0))
+    }
+
+    fn ready_until(expires_at: DateTime<Utc>) -> Worker {
+        let mut worker = creating();
+        worker.make_ready(SnapshotId::new("snap_1"), expires_at).unwrap();
+        worker
+    }
+
+    #[test]
+    fn a_new_worker_becomes_ready_with_its_snapshot() {
+        let worker = ready_until(at(60));
+        assert_eq!(worker.status(), WorkerStatus::Ready);
+        assert_eq!(worker.snapshot_id(), Some(&SnapshotId::new("snap_1")));
+    }
+
+    #[test]
+    fn a_ready_worker_may_be_given_another_snapshot() {
+        let mut worker = ready_until(at(60));
+        worker.make_ready(SnapshotId::new("snap_2"), at(60)).unwrap();
+        assert_eq!(worker.snapshot_id(), Some(&SnapshotId::new("snap_2")));
+    }
+
+    #[test]
+    fn a_failed_worker_keeps_its_message_and_never_becomes_ready() {
+        let mut worker = creating();
+        worker.fail("the disk is full").unwrap();
+        assert_eq!(worker.error_message(), Some("the disk is full"));
+        let refused = worker.make_ready(SnapshotId::new("snap_1"), at(60));
+        assert_eq!(refused, Err(InvalidTransitionError { from: WorkerStatus::Error, to: WorkerStatus::Ready }));
+    }
+
+    #[test]
+    fn a_ready_worker_cannot_fail() {
+        assert!(ready_until(at(60)).fail("late").is_err());
+    }
+
+    #[test]
+    fn a_worker_expires_at_its_time_and_not_before() {
+        let mut worker = ready_until(at(60));
+        assert!(!worker.expire_if_due(at(59)));
+        assert!(worker.expire_if_due(at(60)));
+        assert_eq!(worker.status(), WorkerStatus::Expired);
+        assert_eq!(worker.expires_at(), Some(at(60)));
+        assert!(!worker.expire_if_due(at(61)));
+    }
+
+    #[test]
+    fn an_expired_worker_never_becomes_ready() {
+        let mut worker = ready_until(at(60));
+        worker.expire_if_due(at(60));
+        assert!(worker.make_ready(SnapshotId::new("snap_2"), at(600)).is_err());
+    }
+
+    #[test]
+    fn a_begun_day_counts_as_a_day_left() {
+        let day = 24 * 60 * 60;
+        let worker = ready_until(at(7 * day));
+        assert_eq!(worker.expires_in_days(at(0)), 7);
+        assert_eq!(worker.expires_in_days(at(1)), 7);
+        assert_eq!(worker.expires_in_days(at(day)), 6);
+        assert_eq!(worker.expires_in_days(at(7 * day - 1)), 1);
+        assert_eq!(worker.expires_in_days(at(7 * day)), 0);
+        assert_eq!(worker.expires_in_days(at(9 * day)), 0);
+    }
+
+    #[test]
+    fn a_worker_exports_what_it_lists_and_nothing_that_objects_inherit() {
+        let worker = creating();
+        assert!(worker.exports("greet"));
+        assert!(!worker.exports("__proto__"));
+        assert!(!worker.exports("toString"));
+    }
+
+    #[test]
+    fn every_status_survives_being_printed_and_parsed() {
+        for status in [WorkerStatus::Creating, WorkerStatus::Ready, WorkerStatus::Error, WorkerStatus::Expired] {
+            assert_eq!(status.to_string().parse(), Ok(status));
+        }
+    }
+}
