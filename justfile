@@ -1,0 +1,136 @@
+# The project's tasks. `./just RECIPE` from a fresh clone, or `just RECIPE` where it is installed.
+
+set positional-arguments
+
+# What `setup` installs wins; Cargo is found even in a shell that rustup has not reached.
+export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH") + ":" + env("CARGO_HOME", env("HOME", "/nonexistent") / ".cargo") / "bin" + ":/usr/sbin"
+export WORKERS_NODE := env("WORKERS_NODE", justfile_directory() / ".tools/node/bin/node")
+
+target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+
+# CI makes no change to Cargo.lock, runs all tests, and keeps no incremental state.
+ci := env("CI", "")
+locked := if ci == "" { "" } else { "--locked" }
+nextest_profile := if ci == "" { "default" } else { "ci" }
+
+# Lists the recipes.
+[private]
+default:
+    @'{{ just_executable() }}' --list --unsorted
+
+# Builds and runs the server; it migrates its database by itself. Options are workersd's.
+[group('run')]
+serve *args: build
+    @exec '{{ target }}/release/workersd' serve "$@"
+
+# Brings the database up to date, and exits.
+[group('run')]
+migrate *args: build
+    @exec '{{ target }}/release/workersd' migrate "$@"
+
+# Says what this machine has and lacks to run the server.
+[group('run')]
+doctor *args: build
+    @exec '{{ target }}/release/workersd' doctor "$@"
+
+# Builds the server as it is released.
+[group('run')]
+build: setup
+    cargo build --release --locked --package workersd
+
+# Runs all tests, or those that nextest's arguments select (`./just test -p workers-storage`).
+[group('check')]
+test *args: setup setup-test
+    #!/bin/sh
+    set -eu
+    if [ $# -gt 0 ]; then
+        exec cargo nextest run {{ locked }} --profile {{ nextest_profile }} "$@"
+    fi
+    '{{ just_executable() }}' test-js
+    cargo test {{ locked }} --workspace --doc --quiet
+    references=$(mktemp)
+    trap 'rm -f "$references"' EXIT
+    INSTA_SNAPSHOT_REFERENCES_FILE=$references \
+        cargo nextest run {{ locked }} --profile {{ nextest_profile }} --workspace --all-targets
+    sh scripts/unreferenced-snapshots.sh "$references"
+
+# Runs the tests of our JavaScript.
+[group('check')]
+test-js: setup
+    #!/bin/sh
+    set -eu
+    files=$(find crates bins -name node_modules -prune -o -name target -prune -o -name '*.test.*js' -print)
+    if [ -n "$files" ]; then
+        "$WORKERS_NODE" --test $files
+    else
+        echo "no JavaScript tests"
+    fi
+
+# Everything that needs no test: format, clippy, documentation, dependencies.
+[group('check')]
+lint: fmt-check clippy doc deny
+
+# Whether the code is formatted.
+[group('check')]
+fmt-check:
+    cargo fmt --all --check
+
+# Clippy on everything; a warning fails.
+[group('check')]
+clippy: setup
+    cargo clippy {{ locked }} --workspace --all-targets -- -D warnings
+
+# The documentation builds; a warning fails.
+[group('check')]
+doc: setup
+    RUSTDOCFLAGS='-D warnings' cargo doc {{ locked }} --workspace --no-deps
+
+# Licences, bans and sources of the dependencies (deny.toml).
+[group('check')]
+deny: setup-lint
+    cargo deny --locked check --hide-inclusion-graph licenses bans sources
+
+# Dependencies that a crate names and does not use.
+[group('check')]
+unused: setup-lint
+    cargo shear --locked
+
+# Known vulnerabilities in the dependencies. Fetches the RustSec database, so it is not part of `ready`.
+[group('check')]
+audit: setup-lint
+    cargo deny --locked check advisories
+
+# What CI runs. Green here is green there.
+[group('check')]
+ready:
+    CI=true bash .ci/run
+
+# Formats the code.
+[group('check')]
+fmt:
+    cargo fmt --all
+
+# Installs what is missing to build and run the server.
+[group('setup')]
+setup:
+    @sh scripts/setup.sh run
+
+# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer.
+[group('setup')]
+setup-test:
+    @sh scripts/setup.sh test
+
+# Installs what is missing for the lints: cargo-deny, cargo-shear.
+[group('setup')]
+setup-lint:
+    @sh scripts/setup.sh lint
+
+# Installs what is missing for the benchmarks: bubblewrap, hyperfine, wrk.
+[group('setup')]
+setup-bench:
+    @sh scripts/setup.sh bench
+
+# Removes what `setup` installed into this folder; Debian packages stay.
+[group('setup')]
+clean-tools:
+    rm -rf .tools

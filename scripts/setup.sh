@@ -1,0 +1,110 @@
+#!/bin/sh
+# Checks that this machine has what the project needs, and installs what is missing: tools into
+# .tools/ (any user), Debian packages with apt-get (root, or sudo without a password).
+# Goes through everything before it fails, so that one run names all that is missing.
+#
+# Usage: setup.sh run|test|lint|bench...
+#   run     to build and run the server: Rust, a C compiler, Node.js
+#   test    to test it: cargo-nextest, the Postgres server, PgBouncer
+#   lint    to check it: cargo-deny, cargo-shear
+#   bench   to measure it: bubblewrap, hyperfine, wrk
+set -eu
+
+cd "$(dirname "$(readlink -f "$0")")/.."
+PATH=$PWD/.tools/bin:$PATH:${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}/bin:/usr/sbin
+
+missing=0
+packages=
+
+say() { echo "setup: $*" >&2; }
+lacks() { say "$*"; missing=$((missing + 1)); }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Notes the Debian package `$1` for installation, unless the rest of the arguments, a command, succeeds.
+wants() {
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || packages="$packages $package"
+}
+
+compiles_c() { echo '#include <stdlib.h>' | cc -x c -fsyntax-only -; }
+has_postgres() { has initdb || ls /usr/lib/postgresql/*/bin/initdb; }
+
+check_rust() {
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    if ! found=$(cargo --version 2>/dev/null) || ! rustc --version >/dev/null 2>&1; then
+        lacks "Rust is missing: install Rust $wanted or later, with rustup or from your distribution"
+        return
+    fi
+    found=${found#cargo }
+    found=${found%% *}
+    oldest=$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)
+    if [ "$oldest" != "$wanted" ]; then
+        lacks "Rust $found is too old: $wanted or later is needed (rustup update stable)"
+    fi
+}
+
+# Postgres for tests: its programs only. Its package would also make a database cluster and start
+# it at every boot, so it is told not to for as long as the installation takes.
+without_cluster=/etc/postgresql-common/createcluster.d/workers-platform.conf
+
+install_packages() {
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif has sudo && sudo -n true 2>/dev/null; then
+        as_root="sudo -n"
+    else
+        as_root=no
+    fi
+    if [ "$as_root" = no ] || ! has apt-get; then
+        lacks "missing Debian packages; as root: apt-get install$packages"
+        return
+    fi
+
+    say "installing Debian packages:$packages"
+    case $packages in
+        *postgresql*)
+            $as_root mkdir -p "${without_cluster%/*}"
+            echo 'create_main_cluster = false' | $as_root tee "$without_cluster" >/dev/null
+            ;;
+    esac
+    done=yes
+    # shellcheck disable=SC2086 # a list of words each
+    $as_root env DEBIAN_FRONTEND=noninteractive sh -c '
+        apt-get update -q && apt-get install -q -y --no-install-recommends "$@"
+    ' apt $packages </dev/null >&2 || done=no
+    $as_root rm -f "$without_cluster"
+    [ "$done" = yes ] || lacks "apt-get could not install:$packages"
+}
+
+for purpose in "$@"; do
+    case $purpose in
+        run)
+            check_rust
+            wants "gcc libc6-dev" compiles_c
+            sh scripts/install-tool.sh node || missing=$((missing + 1))
+            ;;
+        test)
+            has cargo-nextest || sh scripts/install-tool.sh cargo-nextest || missing=$((missing + 1))
+            wants postgresql has_postgres
+            wants pgbouncer has pgbouncer
+            ;;
+        lint)
+            for tool in cargo-deny cargo-shear; do
+                has $tool || sh scripts/install-tool.sh $tool || missing=$((missing + 1))
+            done
+            ;;
+        bench)
+            wants bubblewrap has bwrap
+            wants hyperfine has hyperfine
+            wants wrk has wrk
+            ;;
+        *)
+            say "unknown purpose: $purpose"
+            exit 2
+            ;;
+    esac
+done
+
+[ -z "$packages" ] || install_packages
+[ "$missing" = 0 ] || exit 1
