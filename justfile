@@ -36,7 +36,7 @@ doctor *args: build
 # Builds the server as it is released.
 [group('run')]
 build: setup
-    cargo build --release --locked --package workersd
+    cargo build --release {{ locked }} --package workersd
 
 # Runs all tests, or those that nextest's arguments select (`./just test -p workers-storage`).
 [group('check')]
@@ -88,22 +88,22 @@ doc: setup
 # Licences, bans and sources of the dependencies (deny.toml).
 [group('check')]
 deny: setup-lint
-    cargo deny --locked check --hide-inclusion-graph licenses bans sources
+    cargo deny {{ locked }} check --hide-inclusion-graph licenses bans sources
 
 # Dependencies that a crate names and does not use.
 [group('check')]
 unused: setup-lint
-    cargo shear --locked
+    cargo shear {{ locked }}
 
 # Known vulnerabilities in the dependencies. Fetches the RustSec database, so it is not part of `ready`.
 [group('check')]
 audit: setup-lint
-    cargo deny --locked check advisories
+    cargo deny {{ locked }} check advisories
 
 # What CI runs. Green here is green there.
 [group('check')]
 ready:
-    CI=true bash .ci/run
+    bash .ci/run
 
 # Formats the code.
 [group('check')]

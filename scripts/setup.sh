@@ -32,8 +32,13 @@ has_postgres() { has initdb || ls /usr/lib/postgresql/*/bin/initdb; }
 
 check_rust() {
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-    if ! found=$(cargo --version 2>/dev/null) || ! rustc --version >/dev/null 2>&1; then
+    if ! has cargo || ! has rustc; then
         lacks "Rust is missing: install Rust $wanted or later, with rustup or from your distribution"
+        return
+    fi
+    # rustup's cargo may be there with no toolchain behind it; it says so itself.
+    if ! found=$(cargo --version && rustc --version >/dev/null); then
+        lacks "cargo or rustc does not run (see above); Rust $wanted or later is needed"
         return
     fi
     found=${found#cargo }
