@@ -25,6 +25,17 @@ pub struct LogEntry {
     pub message: String,
     /// When its first character was printed, by the sandbox's clock.
     pub timestamp: DateTime<Utc>,
+    /// Set on the one entry that is not user code's: what the caps have cut from this invocation's output.
+    pub dropped: Option<DroppedOutput>,
+}
+
+/// Output that the caps have cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DroppedOutput {
+    /// Lines that are missing, or shorter than they were printed.
+    pub lines: u64,
+    /// Bytes that are missing.
+    pub bytes: u64,
 }
 
 /// Which of a command's two outputs.

@@ -16,7 +16,7 @@ mod worker;
 
 pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, WorkerId};
 pub use invocation::{
-    Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry, LogStream, Outcome, ResourceUsage,
+    DroppedOutput, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry, LogStream, Outcome, ResourceUsage,
     Timings, ValueWarning,
 };
 pub use limits::ResourceLimits;

@@ -1,1 +1,44 @@
-//! Placeholder.
+//! The use cases of the Workers Platform: deploy a bundle, invoke a function and follow its log, list, read, delete and expire
+//! workers. Everything outside is reached through the ports of `workers-domain`, so the same code runs over SQLite or Postgres,
+//! over the local engine or a cloud.
+//!
+//! Start with [`Platform`], which wires both groups of use cases: [`WorkerService`] and [`InvocationService`].
+//!
+//! ```no_run
+//! # async fn example(repository: std::sync::Arc<dyn workers_domain::ports::WorkerRepository>,
+//! #                  sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>) -> Result<(), Box<dyn std::error::Error>> {
+//! use workers_domain::InvocationEvent;
+//! use workers_service::{Platform, ServiceOptions};
+//!
+//! let platform = Platform::new(repository, sandboxes, ServiceOptions::default());
+//! let code = "export async function greet({ name }) { console.log('hi'); return `hello ${name}`; }";
+//! let worker = platform.workers().deploy("greeter".into(), code.into()).await?;
+//! let mut invocation = platform.invocations().invoke(worker.id, "greet", br#"{"name":"Ada"}"#).await?;
+//! while let Some(event) = invocation.next().await {
+//!     match event {
+//!         InvocationEvent::Log(entry) => println!("{}", entry.message),
+//!         InvocationEvent::Finished(report) => println!("{:?}", report.outcome),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Left out on purpose: HTTP, SQL, how a sandbox is made, and reading configuration.
+
+mod bundle;
+mod error;
+mod invocations;
+mod observer;
+mod options;
+mod platform;
+mod workers;
+
+pub use error::{DeployError, InvokeError, WorkerError};
+pub use invocations::{Invocation, InvocationService, Load};
+pub use observer::{InvocationObserver, NoObserver};
+pub use options::{LogLimits, ServiceOptions};
+pub use platform::Platform;
+pub use workers::{SetupReport, SweepReport, WorkerService};
+/// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`].
+pub use workers_transpiler::Diagnostic;

@@ -1,1 +1,10 @@
-//! Placeholder.
+//! Stand-ins and shared expectations for tests: a settable clock, fakes of the ports, a throw-away Postgres server, and one
+//! conformance suite a port, which every implementation passes, the fakes included, so that they cannot drift.
+//!
+//! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
+
+mod clock;
+mod scripted_sandbox_provider;
+
+pub use clock::TestClock;
+pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};

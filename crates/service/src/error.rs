@@ -1,0 +1,105 @@
+//! Why a use case failed, without a word about how that is shown.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use workers_domain::ports::{RepositoryError, SandboxError};
+use workers_domain::{FunctionName, InvalidNameError, WorkerId, WorkerStatus};
+use workers_transpiler::Diagnostic;
+
+/// Why a deploy failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The name cannot be one.
+    #[error("the name {0}")]
+    InvalidName(#[source] InvalidNameError),
+    /// There is no code.
+    #[error("the code must not be empty")]
+    EmptyCode,
+    /// The code is too long.
+    #[error("the code has {bytes} bytes, but at most {limit} are allowed")]
+    CodeTooLarge {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// The code is no bundle that can run; there is at least one diagnostic.
+    #[error("the code was rejected")]
+    Rejected(Vec<Diagnostic>),
+    /// The transpiler failed in a way that is not the user's doing.
+    #[error("failed to transpile the code: {0}")]
+    Transpiler(String),
+    /// The sandbox provider failed; the worker is kept in state error.
+    #[error("failed to make the snapshot of worker {worker_id}")]
+    Sandbox {
+        /// The worker.
+        worker_id: WorkerId,
+        /// What went wrong.
+        source: SandboxError,
+    },
+    /// The database failed.
+    #[error("failed to store the worker")]
+    Repository(#[from] RepositoryError),
+}
+
+/// Why a use case about a worker failed.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// There is no such worker.
+    #[error("there is no worker {0}")]
+    NotFound(WorkerId),
+    /// The database failed.
+    #[error("failed to reach the stored workers")]
+    Repository(#[from] RepositoryError),
+}
+
+/// Why an invocation did not begin. Once it has, every failure is an outcome of it.
+#[derive(Debug, thiserror::Error)]
+pub enum InvokeError {
+    /// There is no such worker.
+    #[error("there is no worker {0}")]
+    WorkerNotFound(WorkerId),
+    /// The worker has no such function.
+    #[error("the worker has no function `{name}`")]
+    FunctionNotFound {
+        /// What was asked for, as it came.
+        name: String,
+        /// What there is.
+        available: Vec<FunctionName>,
+    },
+    /// The worker is being created or could not be.
+    #[error("the worker is not ready: its status is {status}")]
+    NotReady {
+        /// The state it is in.
+        status: WorkerStatus,
+        /// Why, for state error.
+        message: Option<String>,
+    },
+    /// The worker has expired.
+    #[error("the worker expired at {expired_at}")]
+    Expired {
+        /// When.
+        expired_at: DateTime<Utc>,
+    },
+    /// The payload is too long.
+    #[error("the payload has {bytes} bytes, but at most {limit} are allowed")]
+    PayloadTooLarge {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// Every place is taken, and so is every seat in the queue, or the wait was too long.
+    #[error("the platform is busy")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The platform is shutting down.
+    #[error("the platform is shutting down")]
+    ShuttingDown,
+    /// The database failed.
+    #[error("failed to look the worker up")]
+    Repository(#[from] RepositoryError),
+}

@@ -1,0 +1,282 @@
+//! From the bytes of a worker script's standard output to frames; `crates/transpiler/js/PROTOCOL.md` says what a frame is.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use workers_domain::LogStream;
+
+/// Begins a frame.
+const SEPARATOR: u8 = 0x1e;
+
+/// Stands between the two parts of a frame of kind `R`.
+const UNIT: char = '\u{1f}';
+
+/// The longest frame with console output: 32 Ki UTF-16 units, each at most six bytes as `\uXXXX`, and the time.
+const MAX_CHUNK_FRAME: usize = 32 * 1024 * 6 + 64;
+
+/// What a frame with an outcome has besides the result: warnings, or an error's message and stack.
+const MAX_OUTCOME_OVERHEAD: usize = 1024 * 1024;
+
+/// What standard output holds.
+#[derive(Debug, PartialEq)]
+pub(super) enum Piece {
+    /// Bytes outside frames.
+    Raw(Vec<u8>),
+    /// The harness runs.
+    Started,
+    /// Console output.
+    Chunk { stream: LogStream, at: DateTime<Utc>, text: String },
+    /// The outcome.
+    Outcome(OutcomeFrame),
+}
+
+/// The last frame.
+#[derive(Debug, PartialEq)]
+pub(super) struct OutcomeFrame {
+    pub(super) meta: Meta,
+    /// JSON: what the function returned, or the error record.
+    pub(super) json: String,
+}
+
+/// What the harness says about an outcome.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Meta {
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) load_ms: f64,
+    #[serde(default)]
+    pub(super) run_ms: f64,
+    #[serde(default)]
+    pub(super) exit_code: Option<i32>,
+    #[serde(default)]
+    pub(super) warnings: Vec<MetaWarning>,
+}
+
+/// A place in a returned value that is not JSON's own.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct MetaWarning {
+    pub(super) path: String,
+    pub(super) message: String,
+}
+
+/// Takes standard output apart. Holds at most one frame.
+pub(super) struct Decoder {
+    /// What every frame begins with: the separator and the token.
+    prefix: Vec<u8>,
+    /// A frame, or what may become one; empty outside frames.
+    frame: Vec<u8>,
+    max_outcome_frame: usize,
+}
+
+impl Decoder {
+    pub(super) fn new(token: &str, max_result_bytes: usize) -> Self {
+        let mut prefix = vec![SEPARATOR];
+        prefix.extend_from_slice(token.as_bytes());
+        Self { prefix, frame: Vec::new(), max_outcome_frame: max_result_bytes + MAX_OUTCOME_OVERHEAD }
+    }
+
+    /// Takes bytes as they arrived.
+    pub(super) fn push(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Piece)) {
+        while !bytes.is_empty() {
+            bytes = if self.frame.is_empty() {
+                self.skip_raw(bytes, &mut emit)
+            } else if self.frame.len() <= self.prefix.len() {
+                self.match_prefix(bytes, &mut emit)
+            } else {
+                self.fill_frame(bytes, &mut emit)
+            };
+        }
+    }
+
+    /// Gives what was held back as a possible frame.
+    pub(super) fn finish(&mut self, mut emit: impl FnMut(Piece)) {
+        self.give_up(&mut emit);
+    }
+
+    fn skip_raw<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
+        let start = bytes.iter().position(|byte| *byte == SEPARATOR);
+        let (raw, rest) = bytes.split_at(start.unwrap_or(bytes.len()));
+        if !raw.is_empty() {
+            emit(Piece::Raw(raw.to_vec()));
+        }
+        if let [separator, rest @ ..] = rest {
+            self.frame.push(*separator);
+            return rest;
+        }
+        rest
+    }
+
+    /// Takes one byte of the prefix, or the kind behind it.
+    fn match_prefix<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
+        let expected = self.prefix.get(self.frame.len());
+        let fits = expected.map_or_else(|| b"SOER".contains(&bytes[0]), |expected| *expected == bytes[0]);
+        if !fits {
+            // The byte itself may begin a frame; it is looked at again.
+            self.give_up(emit);
+            return bytes;
+        }
+        self.frame.push(bytes[0]);
+        &bytes[1..]
+    }
+
+    fn fill_frame<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
+        let kind = self.frame[self.prefix.len()];
+        let limit = if kind == b'R' { self.max_outcome_frame } else { MAX_CHUNK_FRAME };
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let (body, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+        if self.frame.len() + body.len() > limit {
+            self.give_up(emit);
+            return bytes;
+        }
+        self.frame.extend_from_slice(body);
+        if end.is_none() {
+            return rest;
+        }
+        let Some(piece) = parse(kind, &self.frame[self.prefix.len() + 1..]) else {
+            self.give_up(emit);
+            return rest;
+        };
+        self.frame.clear();
+        emit(piece);
+        &rest[1..]
+    }
+
+    fn give_up(&mut self, emit: &mut impl FnMut(Piece)) {
+        if !self.frame.is_empty() {
+            emit(Piece::Raw(std::mem::take(&mut self.frame)));
+        }
+    }
+}
+
+fn parse(kind: u8, body: &[u8]) -> Option<Piece> {
+    let body = std::str::from_utf8(body).ok()?;
+    match kind {
+        b'S' if body.is_empty() => Some(Piece::Started),
+        b'O' => parse_chunk(LogStream::Stdout, body),
+        b'E' => parse_chunk(LogStream::Stderr, body),
+        b'R' => parse_outcome(body),
+        _ => None,
+    }
+}
+
+fn parse_chunk(stream: LogStream, body: &str) -> Option<Piece> {
+    let (milliseconds, text) = body.split_once(':')?;
+    let at = DateTime::from_timestamp_millis(milliseconds.parse().ok()?)?;
+    Some(Piece::Chunk { stream, at, text: serde_json::from_str(text).ok()? })
+}
+
+fn parse_outcome(body: &str) -> Option<Piece> {
+    let (meta, record) = body.split_once(UNIT)?;
+    let json = record.strip_prefix("__RESULT__")?.strip_suffix("__END_RESULT__")?;
+    let meta = serde_json::from_str(meta).ok()?;
+    Some(Piece::Outcome(OutcomeFrame { meta, json: json.to_owned() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+    fn frame(body: &str) -> Vec<u8> {
+        format!("\u{1e}{TOKEN}{body}\n").into_bytes()
+    }
+
+    /// Decodes in pieces of `size` bytes, neighbouring raw pieces joined.
+    fn decode_by(size: usize, bytes: &[u8]) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut emit = |piece: Piece| match (pieces.last_mut(), piece) {
+            (Some(Piece::Raw(before)), Piece::Raw(more)) => before.extend(more),
+            (_, piece) => pieces.push(piece),
+        };
+        let mut decoder = Decoder::new(TOKEN, 64);
+        for chunk in bytes.chunks(size) {
+            decoder.push(chunk, &mut emit);
+        }
+        decoder.finish(&mut emit);
+        pieces
+    }
+
+    fn decode(bytes: &[u8]) -> Vec<Piece> {
+        let whole = decode_by(bytes.len().max(1), bytes);
+        assert_eq!(decode_by(1, bytes), whole, "where the bytes are cut must not matter");
+        whole
+    }
+
+    fn raw(text: &[u8]) -> Piece {
+        Piece::Raw(text.to_vec())
+    }
+
+    fn stdout(text: &str) -> Piece {
+        let at = DateTime::from_timestamp_millis(5).unwrap();
+        Piece::Chunk { stream: LogStream::Stdout, at, text: text.to_owned() }
+    }
+
+    #[test]
+    fn frames_follow_each_other() {
+        let bytes = [frame("S"), frame(r#"O5:"a\n""#), frame(r#"O5:"b""#)].concat();
+        assert_eq!(decode(&bytes), [Piece::Started, stdout("a\n"), stdout("b")]);
+    }
+
+    #[test]
+    fn a_frame_may_begin_within_a_raw_line() {
+        let bytes = [b"abc".to_vec(), frame(r#"O5:"x""#), b"def".to_vec()].concat();
+        assert_eq!(decode(&bytes), [raw(b"abc"), stdout("x"), raw(b"def")]);
+    }
+
+    #[test]
+    fn an_outcome_is_taken_apart() {
+        let body =
+            "R{\"code\":\"ok\",\"loadMs\":1.5,\"runMs\":2}\u{1f}__RESULT__{\"a\":\"__END_RESULT__\"}__END_RESULT__";
+        let meta = Meta { code: "ok".into(), load_ms: 1.5, run_ms: 2.0, exit_code: None, warnings: Vec::new() };
+        let json = "{\"a\":\"__END_RESULT__\"}".to_owned();
+        assert_eq!(decode(&frame(body)), [Piece::Outcome(OutcomeFrame { meta, json })]);
+    }
+
+    #[test]
+    fn a_frame_with_another_token_is_raw() {
+        let bytes = format!("\u{1e}{}S\n", TOKEN.replace('0', "f")).into_bytes();
+        assert_eq!(decode(&bytes), [raw(&bytes)]);
+    }
+
+    #[test]
+    fn a_frame_after_a_false_start_is_found() {
+        let bytes = [vec![SEPARATOR, SEPARATOR], frame("S")].concat();
+        assert_eq!(decode(&bytes), [raw(&[SEPARATOR, SEPARATOR]), Piece::Started]);
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_off_is_raw() {
+        let bytes = frame(r#"O5:"a""#);
+        let cut = &bytes[..bytes.len() - 2];
+        assert_eq!(decode(cut), [raw(cut)]);
+    }
+
+    #[test]
+    fn a_frame_that_makes_no_sense_is_raw_with_its_line_end() {
+        for body in ["X", "S1", "O5", "Oa:\"b\"", "O5:{}", "R{}", "R{\"code\":\"ok\"}\u{1f}1"] {
+            assert_eq!(decode(&frame(body)), [raw(&frame(body))], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_frame_without_end_does_not_fill_the_memory() {
+        let mut decoder = Decoder::new(TOKEN, 64);
+        let mut raw_bytes = 0;
+        let endless = [format!("\u{1e}{TOKEN}O5:\"").into_bytes(), vec![b'a'; 4 * MAX_CHUNK_FRAME]].concat();
+        for chunk in endless.chunks(1000) {
+            decoder.push(chunk, |piece| match piece {
+                Piece::Raw(bytes) => raw_bytes += bytes.len(),
+                other => panic!("{other:?}"),
+            });
+            assert!(decoder.frame.len() <= MAX_CHUNK_FRAME);
+        }
+        assert_eq!(raw_bytes, endless.len());
+    }
+
+    #[test]
+    fn result_markers_outside_frames_are_raw() {
+        let bytes = b"__RESULT__1__END_RESULT__\n";
+        assert_eq!(decode(bytes), [raw(bytes)]);
+    }
+}

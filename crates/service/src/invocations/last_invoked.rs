@@ -1,0 +1,82 @@
+//! When workers were last invoked: stored in the background, so that it never slows an invocation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, oneshot};
+use workers_domain::WorkerId;
+use workers_domain::ports::{InvocationMark, WorkerRepository};
+
+/// Marks that wait to be stored; further ones are dropped, for a later one says more.
+const BACKLOG: usize = 1024;
+
+/// The pause after storing, in which marks gather: at most five writes a second, whatever the load.
+const PAUSE: Duration = Duration::from_millis(200);
+
+enum Message {
+    Mark(InvocationMark),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Takes marks and stores them soon.
+pub(crate) struct LastInvoked {
+    messages: mpsc::Sender<Message>,
+}
+
+impl LastInvoked {
+    /// Starts the background task, which ends when the last sender is gone.
+    pub(crate) fn start(repository: Arc<dyn WorkerRepository>) -> Self {
+        let (messages, inbox) = mpsc::channel(BACKLOG);
+        tokio::spawn(store_marks(repository, inbox));
+        Self { messages }
+    }
+
+    pub(super) fn mark(&self, worker_id: WorkerId, at: DateTime<Utc>) {
+        if self.messages.try_send(Message::Mark(InvocationMark { worker_id, at })).is_err() {
+            tracing::debug!(worker.id = %worker_id, "too many invocations to record; one time was not kept");
+        }
+    }
+
+    /// Waits until what was marked before is stored.
+    pub(super) async fn flush(&self) {
+        let (done, stored) = oneshot::channel();
+        if self.messages.send(Message::Flush(done)).await.is_ok() {
+            let _ = stored.await;
+        }
+    }
+}
+
+async fn store_marks(repository: Arc<dyn WorkerRepository>, mut inbox: mpsc::Receiver<Message>) {
+    let mut batch = Vec::new();
+    while inbox.recv_many(&mut batch, BACKLOG).await > 0 {
+        let mut latest = HashMap::new();
+        let mut flushed = Vec::new();
+        for message in batch.drain(..) {
+            match message {
+                Message::Mark(mark) => {
+                    let at = latest.entry(mark.worker_id).or_insert(mark.at);
+                    *at = mark.at.max(*at);
+                }
+                Message::Flush(done) => flushed.push(done),
+            }
+        }
+        let marks: Vec<_> = latest.into_iter().map(|(worker_id, at)| InvocationMark { worker_id, at }).collect();
+        if !marks.is_empty()
+            && let Err(error) = repository.record_invocations(&marks).await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                workers = marks.len(),
+                "failed to store when workers were last invoked"
+            );
+        }
+        if flushed.is_empty() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        for done in flushed {
+            let _ = done.send(());
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! From chunks of output to lines, within the caps.
+
+use chrono::{DateTime, Utc};
+use workers_domain::{DroppedOutput, LogEntry, LogStream};
+
+use crate::LogLimits;
+
+/// Assembles the lines of both streams. Keeps at most one unfinished line a stream, each within the cap.
+pub(super) struct LineAssembler {
+    limits: LogLimits,
+    stdout: Line,
+    stderr: Line,
+    /// Bytes of lines kept so far, unfinished ones included.
+    kept: usize,
+    dropped: DroppedOutput,
+}
+
+#[derive(Default)]
+struct Line {
+    bytes: Vec<u8>,
+    started: Option<DateTime<Utc>>,
+    cut: bool,
+}
+
+impl LineAssembler {
+    pub(super) fn new(limits: LogLimits) -> Self {
+        Self { limits, stdout: Line::default(), stderr: Line::default(), kept: 0, dropped: DroppedOutput::default() }
+    }
+
+    /// Takes a chunk, and gives every line that it ends.
+    pub(super) fn push(&mut self, stream: LogStream, chunk: &[u8], at: DateTime<Utc>, mut emit: impl FnMut(LogEntry)) {
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            self.extend(stream, &rest[..end.unwrap_or(rest.len())], at);
+            let Some(end) = end else { break };
+            if let Some(entry) = self.end_line(stream) {
+                emit(entry);
+            }
+            rest = &rest[end + 1..];
+        }
+    }
+
+    /// Gives what is left: unfinished lines, and what the caps have cut.
+    pub(super) fn finish(&mut self, at: DateTime<Utc>, mut emit: impl FnMut(LogEntry)) -> DroppedOutput {
+        for stream in [LogStream::Stdout, LogStream::Stderr] {
+            if self.line(stream).started.is_some()
+                && let Some(entry) = self.end_line(stream)
+            {
+                emit(entry);
+            }
+        }
+        let dropped = self.dropped;
+        if dropped != DroppedOutput::default() {
+            let DroppedOutput { lines, bytes } = dropped;
+            let message = format!("[log limit reached: {bytes} bytes of {lines} lines were dropped]");
+            emit(LogEntry { stream: LogStream::Stderr, message, timestamp: at, dropped: Some(dropped) });
+        }
+        dropped
+    }
+
+    const fn line(&mut self, stream: LogStream) -> &mut Line {
+        match stream {
+            LogStream::Stdout => &mut self.stdout,
+            LogStream::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn extend(&mut self, stream: LogStream, bytes: &[u8], at: DateTime<Utc>) {
+        let left = self.limits.total_bytes.saturating_sub(self.kept);
+        let room = self.limits.line_bytes.saturating_sub(self.line(stream).bytes.len()).min(left);
+        let line = self.line(stream);
+        line.started.get_or_insert(at);
+        // What follows a cut is dropped even if another line's end has made room: a line has no holes.
+        let taken = if line.cut { 0 } else { bytes.len().min(room) };
+        line.bytes.extend_from_slice(&bytes[..taken]);
+        line.cut |= taken < bytes.len();
+        self.kept += taken;
+        self.dropped.bytes += (bytes.len() - taken) as u64;
+    }
+
+    fn end_line(&mut self, stream: LogStream) -> Option<LogEntry> {
+        let exhausted = self.kept >= self.limits.total_bytes;
+        let line = std::mem::take(self.line(stream));
+        // An empty line costs too, or a billion of them would pass the cap.
+        self.kept += 1;
+        if line.cut || (exhausted && line.bytes.is_empty()) {
+            self.dropped.lines += 1;
+        }
+        if exhausted && line.bytes.is_empty() {
+            return None;
+        }
+        let timestamp = line.started.unwrap_or_default();
+        Some(LogEntry { stream, message: into_text(line.bytes, line.cut), timestamp, dropped: None })
+    }
+}
+
+/// Bytes as text; what is not UTF-8 becomes U+FFFD, but a character that the cap has cut in two is left away.
+fn into_text(mut bytes: Vec<u8>, cut: bool) -> String {
+    if cut
+        && let Err(error) = std::str::from_utf8(&bytes)
+        && error.error_len().is_none()
+    {
+        bytes.truncate(error.valid_up_to());
+    }
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: LogLimits = LogLimits { line_bytes: 8, total_bytes: 24 };
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    /// Lines as `o:text` and `e:text`, the note on dropped output as `-lines/bytes`.
+    fn assemble(limits: LogLimits, chunks: &[(LogStream, &[u8])]) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut assembler = LineAssembler::new(limits);
+        let mut emit = |entry: LogEntry| {
+            lines.push(match (entry.dropped, entry.stream) {
+                (Some(dropped), _) => format!("-{}/{}", dropped.lines, dropped.bytes),
+                (None, LogStream::Stdout) => format!("o:{}", entry.message),
+                (None, LogStream::Stderr) => format!("e:{}", entry.message),
+            });
+        };
+        for (stream, chunk) in chunks {
+            assembler.push(*stream, chunk, at(0), &mut emit);
+        }
+        assembler.finish(at(0), &mut emit);
+        lines
+    }
+
+    use LogStream::{Stderr, Stdout};
+
+    #[test]
+    fn a_chunk_may_hold_several_lines_or_a_part_of_one() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"a\nb\nc"), (Stdout, b"d\n")]), ["o:a", "o:b", "o:cd"]);
+    }
+
+    #[test]
+    fn an_unfinished_line_is_given_at_the_end() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"a\nb"), (Stderr, b"c")]), ["o:a", "o:b", "e:c"]);
+    }
+
+    #[test]
+    fn unfinished_lines_of_two_streams_do_not_mix() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"a"), (Stderr, b"b\n"), (Stdout, b"c\n")]), ["e:b", "o:ac"]);
+    }
+
+    #[test]
+    fn empty_lines_are_lines() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"\n\na\n")]), ["o:", "o:", "o:a"]);
+    }
+
+    #[test]
+    fn a_line_over_the_cap_is_cut_and_counted_once() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"12345"), (Stdout, b"67890\nb\n")]), ["o:12345678", "o:b", "-1/2"]);
+    }
+
+    #[test]
+    fn lines_over_the_total_are_counted_not_kept() {
+        let lines = assemble(LIMITS, &[(Stdout, b"1234567\n1234567\n1234567\nlost\n\nlost")]);
+        assert_eq!(lines, ["o:1234567", "o:1234567", "o:1234567", "-3/8"]);
+    }
+
+    #[test]
+    fn a_flood_of_empty_lines_meets_the_cap() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, &[b'\n'; 100])]).len(), 25);
+    }
+
+    #[test]
+    fn a_character_in_two_chunks_is_one_character() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"\xc3"), (Stdout, b"\xa4\n")]), ["o:ä"]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_as_such() {
+        assert_eq!(assemble(LIMITS, &[(Stderr, b"a\xffb\n")]), ["e:a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn a_character_that_the_cap_cuts_is_left_away() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, "1234567ä\n".as_bytes())]), ["o:1234567", "-1/1"]);
+    }
+
+    #[test]
+    fn a_line_has_the_time_of_its_first_character() {
+        let mut assembler = LineAssembler::new(LIMITS);
+        let mut times = Vec::new();
+        assembler.push(Stdout, b"a", at(1), |entry| times.push(entry.timestamp));
+        assembler.push(Stdout, b"b\n", at(2), |entry| times.push(entry.timestamp));
+        assert_eq!(times, [at(1)]);
+    }
+}

@@ -1,0 +1,231 @@
+//! From how a command ended to the one outcome of its invocation.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use workers_domain::ports::{CommandExit, ExitStatus, KillReason};
+use workers_domain::{Failure, FailureCode, JsonText, Outcome, ValueWarning};
+
+use super::decoder::OutcomeFrame;
+use crate::ServiceOptions;
+
+/// What Node exits with when a promise that it waits for can never settle.
+const EXIT_UNSETTLED: i32 = 13;
+
+/// SIGABRT: how V8 leaves when its heap is full, among other reasons.
+const SIGABRT: i32 = 6;
+
+/// What V8 prints then.
+const HEAP_FULL: &[u8] = b"JavaScript heap out of memory";
+
+/// What was seen of a command, besides its outcome frame.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    /// The harness ran.
+    pub(super) started: bool,
+    /// V8 said that its heap is full.
+    pub(super) heap_full: bool,
+}
+
+impl Observed {
+    /// Looks at raw standard error.
+    pub(super) fn see_stderr(&mut self, bytes: &[u8]) {
+        // V8 writes the sentence in one piece; a cut in the middle costs the better name of the outcome, no more.
+        self.heap_full |= bytes.windows(HEAP_FULL.len()).any(|window| window == HEAP_FULL);
+    }
+}
+
+/// The error record that a harness writes instead of a result.
+#[derive(Deserialize)]
+struct ErrorRecord {
+    message: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    stack: Option<String>,
+}
+
+/// The outcome of an invocation whose command ended.
+pub(super) fn decide(
+    frame: Option<OutcomeFrame>,
+    exit: &CommandExit,
+    observed: &Observed,
+    options: &ServiceOptions,
+) -> Outcome {
+    // A complete record was the function's last act; what befell the process afterwards does not matter.
+    match frame {
+        Some(frame) => from_frame(frame, options.max_result_bytes),
+        None => Outcome::Failed(from_exit(exit, observed, options)),
+    }
+}
+
+fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
+    let OutcomeFrame { meta, json } = frame;
+    if meta.code == "ok" {
+        if json.len() > max_result_bytes {
+            return Outcome::Failed(too_large(max_result_bytes));
+        }
+        // User code can forge its own outcome; that must not break the answer around it.
+        if serde_json::from_str::<&serde_json::value::RawValue>(&json).is_err() {
+            return Outcome::Failed(Failure::new(FailureCode::Crashed, "The result is not JSON."));
+        }
+        let warnings =
+            meta.warnings.into_iter().map(|warning| ValueWarning { path: warning.path, message: warning.message });
+        return Outcome::Returned { result: JsonText::trusted(json), warnings: warnings.collect() };
+    }
+    let code = match meta.code.as_str() {
+        "load_failed" => FailureCode::LoadFailed,
+        "process_exit" => FailureCode::ProcessExit,
+        "never_settled" => FailureCode::NeverSettled,
+        "result_too_large" => FailureCode::ResultTooLarge,
+        _ => FailureCode::Thrown,
+    };
+    let record: ErrorRecord = serde_json::from_str(&json).unwrap_or_else(|_| ErrorRecord {
+        message: "The function failed.".to_owned(),
+        name: None,
+        stack: None,
+    });
+    Outcome::Failed(Failure {
+        code,
+        message: record.message,
+        name: record.name,
+        stack: record.stack,
+        exit_code: meta.exit_code,
+    })
+}
+
+fn too_large(limit: usize) -> Failure {
+    let message = format!("The result is larger than the limit of {limit} bytes.");
+    Failure::new(FailureCode::ResultTooLarge, message)
+}
+
+fn from_exit(exit: &CommandExit, observed: &Observed, options: &ServiceOptions) -> Failure {
+    match (exit.killed, exit.status) {
+        (Some(KillReason::Timeout), _) => timed_out(options.sandbox.wall_clock),
+        (Some(KillReason::OutOfMemory), _) => out_of_memory(options),
+        (_, ExitStatus::Signal(SIGABRT)) if observed.heap_full => out_of_memory(options),
+        (Some(KillReason::Asked), _) => Failure::new(FailureCode::SandboxFailed, "The invocation was stopped."),
+        (None, ExitStatus::Signal(signal)) => {
+            Failure::new(FailureCode::Crashed, format!("The process was ended by signal {signal}{}.", named(signal)))
+        }
+        (None, ExitStatus::Code(_)) if !observed.started => {
+            Failure::new(FailureCode::LoadFailed, "The code could not be loaded; the log says why.".to_owned())
+        }
+        (None, ExitStatus::Code(EXIT_UNSETTLED)) => Failure::new(
+            FailureCode::NeverSettled,
+            "The function's promise can never settle: nothing is left that it could wait for.",
+        ),
+        (None, ExitStatus::Code(code)) => Failure {
+            exit_code: Some(code),
+            ..Failure::new(
+                FailureCode::ProcessExit,
+                format!("The process exited with code {code} before the function returned."),
+            )
+        },
+    }
+}
+
+/// The failure of an invocation whose time ran out.
+pub(super) fn timed_out(limit: Duration) -> Failure {
+    let message = format!("The function did not finish within {} s and was stopped.", limit.as_secs_f64());
+    Failure::new(FailureCode::Timeout, message)
+}
+
+fn out_of_memory(options: &ServiceOptions) -> Failure {
+    let limit = options.sandbox.memory_bytes / (1024 * 1024);
+    Failure::new(FailureCode::OutOfMemory, format!("The function needed more memory than the limit of {limit} MiB."))
+}
+
+const fn named(signal: i32) -> &'static str {
+    match signal {
+        4 => " (SIGILL)",
+        6 => " (SIGABRT)",
+        7 => " (SIGBUS)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        15 => " (SIGTERM)",
+        31 => " (SIGSYS)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::decoder::Meta;
+    use super::*;
+    use workers_domain::ResourceUsage;
+
+    fn exit(killed: Option<KillReason>, status: ExitStatus) -> CommandExit {
+        CommandExit { status, killed, usage: ResourceUsage::default() }
+    }
+
+    fn code_of(exit: &CommandExit, observed: &Observed) -> FailureCode {
+        match decide(None, exit, observed, &ServiceOptions::default()) {
+            Outcome::Failed(failure) => failure.code,
+            Outcome::Returned { .. } => panic!("there was no frame"),
+        }
+    }
+
+    fn frame(code: &str, json: &str) -> OutcomeFrame {
+        let meta = Meta { code: code.into(), load_ms: 0.0, run_ms: 0.0, exit_code: None, warnings: Vec::new() };
+        OutcomeFrame { meta, json: json.to_owned() }
+    }
+
+    const STARTED: Observed = Observed { started: true, heap_full: false };
+
+    #[test]
+    fn a_result_stands_whatever_the_process_did_afterwards() {
+        let crashed = exit(None, ExitStatus::Signal(11));
+        let outcome = decide(Some(frame("ok", "1")), &crashed, &STARTED, &ServiceOptions::default());
+        assert_eq!(outcome, Outcome::Returned { result: JsonText::trusted("1".into()), warnings: Vec::new() });
+    }
+
+    #[test]
+    fn a_forged_result_that_is_not_json_is_no_result() {
+        let ended = exit(None, ExitStatus::Code(0));
+        let outcome = decide(Some(frame("ok", "{]")), &ended, &STARTED, &ServiceOptions::default());
+        assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::Crashed, .. })));
+    }
+
+    #[test]
+    fn a_result_over_the_limit_is_refused_even_if_the_harness_let_it_pass() {
+        let options = ServiceOptions { max_result_bytes: 3, ..ServiceOptions::default() };
+        let outcome = decide(Some(frame("ok", "12345")), &exit(None, ExitStatus::Code(0)), &STARTED, &options);
+        assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::ResultTooLarge, .. })));
+    }
+
+    #[test]
+    fn a_kill_is_named_by_its_reason() {
+        let killed = |reason| exit(Some(reason), ExitStatus::Signal(9));
+        assert_eq!(code_of(&killed(KillReason::Timeout), &STARTED), FailureCode::Timeout);
+        assert_eq!(code_of(&killed(KillReason::OutOfMemory), &STARTED), FailureCode::OutOfMemory);
+    }
+
+    #[test]
+    fn an_abort_is_a_crash_unless_the_heap_was_full() {
+        let aborted = exit(None, ExitStatus::Signal(SIGABRT));
+        assert_eq!(code_of(&aborted, &STARTED), FailureCode::Crashed);
+        let mut observed = Observed { started: true, ..Observed::default() };
+        observed.see_stderr(b"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n");
+        assert_eq!(code_of(&aborted, &observed), FailureCode::OutOfMemory);
+    }
+
+    #[test]
+    fn an_exit_without_a_record_is_told_by_its_code() {
+        assert_eq!(code_of(&exit(None, ExitStatus::Code(13)), &STARTED), FailureCode::NeverSettled);
+        assert_eq!(code_of(&exit(None, ExitStatus::Code(0)), &STARTED), FailureCode::ProcessExit);
+        assert_eq!(code_of(&exit(None, ExitStatus::Code(1)), &Observed::default()), FailureCode::LoadFailed);
+    }
+
+    #[test]
+    fn an_error_record_keeps_name_and_stack() {
+        let json = r#"{"__error":true,"message":"m","name":"TypeError","stack":"TypeError: m\n  at f"}"#;
+        let outcome =
+            decide(Some(frame("thrown", json)), &exit(None, ExitStatus::Code(1)), &STARTED, &ServiceOptions::default());
+        let Outcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((failure.code, failure.message.as_str()), (FailureCode::Thrown, "m"));
+        assert_eq!(failure.name.as_deref(), Some("TypeError"));
+        assert!(failure.stack.is_some());
+    }
+}

@@ -1,0 +1,348 @@
+//! Runs one invocation: fresh sandbox, command, events, outcome, and nothing left behind.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use uuid::Uuid;
+use workers_domain::ports::{
+    Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath,
+    SandboxSource, SandboxSpec,
+};
+use workers_domain::{
+    Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
+    Worker,
+};
+
+use super::Inner;
+use super::decoder::{Decoder, OutcomeFrame, Piece};
+use super::lines::LineAssembler;
+use super::outcome::{self, Observed};
+use crate::bundle::SCRIPT_FILE;
+use crate::platform::Shared;
+
+/// Longer payloads travel in a file: an argument must be shorter than 128 KiB, and providers bound all of them together.
+const MAX_ARGUMENT_PAYLOAD: usize = 64 * 1024;
+
+/// The file they travel in.
+const PAYLOAD_FILE: &str = "payload.json";
+
+/// Events that wait here, on top of the channel, before the sandbox's output is left unread.
+const HIGH_WATER: usize = 256;
+
+/// How long after the wall clock ran out the provider may take to end the command, before the runner does.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Which share of a sandbox's memory V8's old generation may take: the rest is for its other spaces, buffers, stacks and Node itself.
+const HEAP_SHARE: (u64, u64) = (3, 4);
+
+/// What to run.
+pub(super) struct Call {
+    pub(super) id: InvocationId,
+    pub(super) worker: Worker,
+    pub(super) function: String,
+    /// JSON.
+    pub(super) payload: String,
+    /// How long it waited for its place.
+    pub(super) queue: Duration,
+}
+
+/// One invocation on its way.
+pub(super) struct Runner {
+    inner: Arc<Inner>,
+    call: Call,
+    outlet: Outlet,
+    place: OwnedSemaphorePermit,
+    began: Instant,
+    timings: Timings,
+}
+
+/// Where events go: to the reader as soon as it takes them.
+struct Outlet {
+    sender: mpsc::Sender<InvocationEvent>,
+    waiting: VecDeque<InvocationEvent>,
+}
+
+/// The caller went away, or the platform ends.
+struct Cancelled;
+
+/// What came of a command.
+struct Ended {
+    outcome: Outcome,
+    usage: ResourceUsage,
+}
+
+impl Runner {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        call: Call,
+        sender: mpsc::Sender<InvocationEvent>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let timings = Timings { queue: call.queue, ..Timings::default() };
+        let outlet = Outlet { sender, waiting: VecDeque::new() };
+        Self { inner, call, outlet, place, began: Instant::now(), timings }
+    }
+
+    /// Runs to the end, whatever happens.
+    pub(super) async fn run(mut self) {
+        let caller = self.outlet.sender.clone();
+        let abort = self.inner.abort.clone();
+        let ended = tokio::select! {
+            ended = self.execute() => Ok(ended),
+            () = caller.closed() => Err(Cancelled),
+            () = abort.cancelled() => Ok(failed(FailureCode::SandboxFailed, "The server is shutting down.")),
+        };
+        // By now the sandbox was stopped, or dropped, which stops it in the background.
+        let Self { inner, call, mut outlet, place, timings, .. } = self;
+        drop(place);
+        let Ok(Ended { outcome, usage }) = ended else {
+            inner.shared.observer.cancelled();
+            return;
+        };
+        let report = InvocationReport { invocation_id: call.id, outcome, timings, usage };
+        inner.shared.observer.finished(&report);
+        outlet.push(InvocationEvent::Finished(Box::new(report)));
+        outlet.drain().await;
+    }
+
+    async fn execute(&mut self) -> Ended {
+        match self.try_execute().await {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(
+                    invocation.id = %self.call.id,
+                    worker.id = %self.call.worker.id,
+                    error = &error as &dyn std::error::Error,
+                    "failed to run an invocation in a sandbox"
+                );
+                failed(FailureCode::SandboxFailed, "The sandbox failed. This is not the function's doing; try again.")
+            }
+        }
+    }
+
+    async fn try_execute(&mut self) -> Result<Ended, SandboxError> {
+        let shared = Arc::clone(&self.inner.shared);
+        let sandbox = self.make_sandbox(&shared).await?;
+        let ended = self.execute_in(&*sandbox, &shared).await;
+        let stopped = sandbox.stop().await;
+        if let Err(error) = stopped {
+            tracing::warn!(
+                sandbox.id = %sandbox.id(),
+                error = &error as &dyn std::error::Error,
+                "failed to stop a sandbox"
+            );
+        }
+        ended
+    }
+
+    async fn make_sandbox(&self, shared: &Shared) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let missing = || SandboxError::new(SandboxErrorKind::SnapshotNotFound, "the worker has no snapshot");
+        let snapshot = self.call.worker.snapshot_id().ok_or_else(missing)?;
+        let spec = |id| SandboxSpec { source: SandboxSource::Snapshot(id), limits: shared.options.sandbox };
+        match shared.sandboxes.create(spec(snapshot.clone())).await {
+            Err(error) if error.kind == SandboxErrorKind::SnapshotNotFound => {
+                let rebuilt = self.inner.rebuilder.rebuild(shared, &self.call.worker).await;
+                let id =
+                    rebuilt.map_err(|error| SandboxError::failed("failed to make a lost snapshot again", error))?;
+                shared.sandboxes.create(spec(id)).await
+            }
+            made => made,
+        }
+    }
+
+    async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, SandboxError> {
+        let token = Uuid::new_v4().simple().to_string();
+        let mut command = self.start(sandbox, shared, &token).await?;
+        let mut reader = Reader::new(shared, &token);
+        let exit = self.follow(&mut *command, &mut reader, shared).await?;
+        reader.finish(shared, &mut self.outlet);
+        if reader.observed.started {
+            self.timings.sandbox = reader.sandbox_time(self.began);
+        }
+        if let Some(frame) = &reader.outcome {
+            self.timings.load = milliseconds(frame.meta.load_ms);
+            self.timings.run = milliseconds(frame.meta.run_ms);
+        } else if let Some(started) = reader.started {
+            // Killed or crashed: the harness had no chance to say how long the function ran.
+            self.timings.run = started.elapsed();
+        }
+        let outcome = outcome::decide(reader.outcome, &exit, &reader.observed, &shared.options);
+        Ok(Ended { outcome, usage: exit.usage })
+    }
+
+    async fn start(
+        &self,
+        sandbox: &dyn Sandbox,
+        shared: &Shared,
+        token: &str,
+    ) -> Result<Box<dyn Command>, SandboxError> {
+        let payload = if self.call.payload.len() <= MAX_ARGUMENT_PAYLOAD {
+            self.call.payload.clone()
+        } else {
+            let path = SandboxPath::parse(PAYLOAD_FILE)
+                .map_err(|error| SandboxError::failed("failed to name the payload's file", error))?;
+            sandbox.write_files(vec![SandboxFile { path, contents: self.call.payload.clone().into_bytes() }]).await?;
+            format!("@{PAYLOAD_FILE}")
+        };
+        // V8 cannot see the sandbox's limit; told of it, it collects garbage in time instead of being killed.
+        let heap = shared.options.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
+        let spec = CommandSpec {
+            program: "node".to_owned(),
+            args: vec![
+                format!("--max-old-space-size={}", heap.max(16)),
+                SCRIPT_FILE.to_owned(),
+                self.call.function.clone(),
+                payload,
+            ],
+            env: vec![
+                ("WORKERS_FRAME".to_owned(), token.to_owned()),
+                ("WORKERS_RESULT_LIMIT".to_owned(), shared.options.max_result_bytes.to_string()),
+            ],
+        };
+        sandbox.run(spec).await
+    }
+
+    /// Reads the command's output until its end. While the reader is slow, output is left in the sandbox, which makes the function wait;
+    /// once its time has run out, all that is left is taken, for it is bounded by then.
+    async fn follow(
+        &mut self,
+        command: &mut dyn Command,
+        reader: &mut Reader,
+        shared: &Shared,
+    ) -> Result<CommandExit, SandboxError> {
+        let deadline = tokio::time::sleep(shared.options.sandbox.wall_clock);
+        tokio::pin!(deadline);
+        let mut overdue = false;
+        loop {
+            let room = overdue || self.outlet.waiting.len() < HIGH_WATER;
+            tokio::select! {
+                // Whatever was printed is handed on before more is read.
+                biased;
+                () = self.outlet.hand_on(), if !self.outlet.waiting.is_empty() => {}
+                event = command.next_event(), if room => match event? {
+                    Some(CommandEvent::Output { stream, bytes }) => {
+                        reader.take(stream, &bytes, shared, &mut self.outlet);
+                    }
+                    Some(CommandEvent::Exited(exit)) => return Ok(exit),
+                    None => {
+                        return Err(SandboxError::new(SandboxErrorKind::Failed, "the command vanished"));
+                    }
+                },
+                () = &mut deadline => {
+                    if overdue {
+                        command.kill().await?;
+                    }
+                    overdue = true;
+                    deadline.as_mut().reset(tokio::time::Instant::now() + GRACE);
+                }
+            }
+        }
+    }
+}
+
+/// Makes sense of a command's output.
+struct Reader {
+    decoder: Decoder,
+    lines: LineAssembler,
+    observed: Observed,
+    started: Option<Instant>,
+    outcome: Option<OutcomeFrame>,
+}
+
+impl Reader {
+    fn new(shared: &Shared, token: &str) -> Self {
+        Self {
+            decoder: Decoder::new(token, shared.options.max_result_bytes),
+            lines: LineAssembler::new(shared.options.log),
+            observed: Observed::default(),
+            started: None,
+            outcome: None,
+        }
+    }
+
+    fn take(&mut self, stream: LogStream, bytes: &[u8], shared: &Shared, outlet: &mut Outlet) {
+        let Self { decoder, lines, observed, started, outcome } = self;
+        match stream {
+            LogStream::Stderr => {
+                observed.see_stderr(bytes);
+                lines.push(stream, bytes, shared.clock.now(), |entry| outlet.push(InvocationEvent::Log(entry)));
+            }
+            LogStream::Stdout => decoder.push(bytes, |piece| match piece {
+                Piece::Started => {
+                    observed.started = true;
+                    started.get_or_insert_with(Instant::now);
+                }
+                Piece::Raw(bytes) => lines.push(LogStream::Stdout, &bytes, shared.clock.now(), |entry| {
+                    outlet.push(InvocationEvent::Log(entry));
+                }),
+                Piece::Chunk { stream, at, text } => lines.push(stream, text.as_bytes(), at, |entry| {
+                    outlet.push(InvocationEvent::Log(entry));
+                }),
+                // The first one counts: the harness writes no second.
+                Piece::Outcome(frame) => {
+                    outcome.get_or_insert(frame);
+                }
+            }),
+        }
+    }
+
+    fn finish(&mut self, shared: &Shared, outlet: &mut Outlet) {
+        let Self { decoder, lines, .. } = self;
+        let now = shared.clock.now();
+        decoder.finish(|piece| {
+            if let Piece::Raw(bytes) = piece {
+                lines.push(LogStream::Stdout, &bytes, now, |entry| outlet.push(InvocationEvent::Log(entry)));
+            }
+        });
+        let dropped = lines.finish(now, |entry| outlet.push(InvocationEvent::Log(entry)));
+        if dropped.bytes > 0 || dropped.lines > 0 {
+            shared.observer.log_dropped(dropped.lines, dropped.bytes);
+        }
+    }
+
+    fn sandbox_time(&self, began: Instant) -> Duration {
+        self.started.map(|started| started.duration_since(began)).unwrap_or_default()
+    }
+}
+
+impl Outlet {
+    fn push(&mut self, event: InvocationEvent) {
+        if self.waiting.is_empty() {
+            match self.sender.try_send(event) {
+                // A reader that went away is noticed elsewhere.
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => self.waiting.push_back(event),
+            }
+        } else {
+            self.waiting.push_back(event);
+        }
+    }
+
+    /// Hands the oldest waiting event on. Cancel-safe: the event stays until there is room for it.
+    async fn hand_on(&mut self) {
+        let Ok(room) = self.sender.reserve().await else {
+            self.waiting.clear();
+            return;
+        };
+        if let Some(event) = self.waiting.pop_front() {
+            room.send(event);
+        }
+    }
+
+    async fn drain(mut self) {
+        while !self.waiting.is_empty() {
+            self.hand_on().await;
+        }
+    }
+}
+
+fn failed(code: FailureCode, message: &str) -> Ended {
+    Ended { outcome: Outcome::Failed(Failure::new(code, message)), usage: ResourceUsage::default() }
+}
+
+/// A time that user code may have forged, so anything but a sensible number counts as none.
+fn milliseconds(value: f64) -> Duration {
+    Duration::try_from_secs_f64(value / 1000.0).unwrap_or_default()
+}

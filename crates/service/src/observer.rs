@@ -1,0 +1,27 @@
+//! Who wants to know of every invocation, for metrics.
+
+use workers_domain::InvocationReport;
+
+/// Is told of every invocation that ended. Called on the path of the invocation: must not block.
+pub trait InvocationObserver: Send + Sync {
+    /// The invocation ended; its report is about to be delivered.
+    fn finished(&self, report: &InvocationReport);
+
+    /// The caller went away before the end.
+    fn cancelled(&self);
+
+    /// Output was dropped by the log caps.
+    fn log_dropped(&self, lines: u64, bytes: u64);
+}
+
+/// Does not want to know.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl InvocationObserver for NoObserver {
+    fn finished(&self, _report: &InvocationReport) {}
+
+    fn cancelled(&self) {}
+
+    fn log_dropped(&self, _lines: u64, _bytes: u64) {}
+}

@@ -1,0 +1,61 @@
+//! What the use cases may spend, each with its default.
+
+use std::time::Duration;
+
+use workers_domain::ResourceLimits;
+
+/// Limits and times of the use cases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceOptions {
+    /// The longest code of a worker, in bytes.
+    pub max_code_bytes: usize,
+    /// The longest payload of an invocation, in bytes.
+    pub max_payload_bytes: usize,
+    /// The longest result of an invocation, in bytes of JSON.
+    pub max_result_bytes: usize,
+    /// How much log an invocation may print.
+    pub log: LogLimits,
+    /// What a sandbox may use, the wall clock of an invocation included.
+    pub sandbox: ResourceLimits,
+    /// Invocations that run at one time.
+    pub max_concurrent_invocations: usize,
+    /// Invocations that wait for a place at one time; further ones are turned away.
+    pub max_queued_invocations: usize,
+    /// How long an invocation waits for a place before it is turned away.
+    pub queue_timeout: Duration,
+    /// How long a worker lives after its deploy.
+    pub worker_lifetime: Duration,
+}
+
+/// How much log an invocation may print before the rest is counted instead of kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLimits {
+    /// The longest line, in bytes; the rest of a longer one is dropped.
+    pub line_bytes: usize,
+    /// All lines of an invocation together, in bytes.
+    pub total_bytes: usize,
+}
+
+impl Default for ServiceOptions {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            max_code_bytes: 10 * MIB,
+            max_payload_bytes: 6 * MIB,
+            max_result_bytes: 6 * MIB,
+            log: LogLimits::default(),
+            sandbox: ResourceLimits::default(),
+            max_concurrent_invocations: 4 * cores,
+            max_queued_invocations: 1_000,
+            queue_timeout: Duration::from_secs(10),
+            worker_lifetime: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self { line_bytes: 16 * 1024, total_bytes: 1024 * 1024 }
+    }
+}

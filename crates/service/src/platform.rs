@@ -1,0 +1,102 @@
+//! Both groups of use cases, wired.
+
+use std::sync::Arc;
+
+use workers_domain::ports::{Clock, RepositoryError, SandboxError, SandboxProvider, SystemClock, WorkerRepository};
+
+use crate::bundle::Bundler;
+use crate::invocations::{InvocationService, LastInvoked};
+use crate::workers::WorkerService;
+use crate::{InvocationObserver, NoObserver, ServiceOptions};
+
+/// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio runtime,
+/// on which its background work runs.
+#[derive(Clone)]
+pub struct Platform {
+    workers: WorkerService,
+    invocations: InvocationService,
+    shared: Arc<Shared>,
+}
+
+/// What the use cases share.
+pub(crate) struct Shared {
+    pub(crate) repository: Arc<dyn WorkerRepository>,
+    pub(crate) sandboxes: Arc<dyn SandboxProvider>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn InvocationObserver>,
+    pub(crate) options: ServiceOptions,
+    pub(crate) bundler: Bundler,
+}
+
+impl Platform {
+    /// A platform with the machine's clock and nobody to observe it.
+    #[must_use]
+    pub fn new(
+        repository: Arc<dyn WorkerRepository>,
+        sandboxes: Arc<dyn SandboxProvider>,
+        options: ServiceOptions,
+    ) -> Self {
+        Self::with_observer(repository, sandboxes, Arc::new(SystemClock), Arc::new(NoObserver), options)
+    }
+
+    /// A platform with a clock and an observer of the caller's.
+    #[must_use]
+    pub fn with_observer(
+        repository: Arc<dyn WorkerRepository>,
+        sandboxes: Arc<dyn SandboxProvider>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn InvocationObserver>,
+        options: ServiceOptions,
+    ) -> Self {
+        let bundler = Bundler::new();
+        let shared = Arc::new(Shared { repository, sandboxes, clock, observer, options, bundler });
+        let last_invoked = LastInvoked::start(Arc::clone(&shared.repository));
+        Self {
+            workers: WorkerService::new(Arc::clone(&shared)),
+            invocations: InvocationService::new(Arc::clone(&shared), last_invoked),
+            shared,
+        }
+    }
+
+    /// Deploy, list, read, delete, expire.
+    #[must_use]
+    pub const fn workers(&self) -> &WorkerService {
+        &self.workers
+    }
+
+    /// Invoke.
+    #[must_use]
+    pub const fn invocations(&self) -> &InvocationService {
+        &self.invocations
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn options(&self) -> &ServiceOptions {
+        &self.shared.options
+    }
+
+    /// The clock in use.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.shared.clock
+    }
+
+    /// Answers if the database does.
+    ///
+    /// # Errors
+    ///
+    /// With what the database said.
+    pub async fn check_repository(&self) -> Result<(), RepositoryError> {
+        self.shared.repository.check().await
+    }
+
+    /// Answers if sandboxes can be made.
+    ///
+    /// # Errors
+    ///
+    /// With what is missing.
+    pub async fn check_sandboxes(&self) -> Result<(), SandboxError> {
+        self.shared.sandboxes.check().await
+    }
+}

@@ -1,0 +1,332 @@
+//! A sandbox provider without processes: its commands play a script that the test wrote.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, watch};
+use workers_domain::ports::{
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Sandbox, SandboxError, SandboxErrorKind,
+    SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
+};
+use workers_domain::{LogStream, ResourceUsage, SandboxId, SnapshotId};
+
+/// What a scripted command does next. A script without [`Step::Exit`] ends with exit code 0.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Prints bytes outside any frame.
+    Raw(LogStream, Vec<u8>),
+    /// Prints a frame: kind and body, as `O5:"text"`.
+    Frame(String),
+    /// Prints a frame with this console output, at the time 5 ms after the epoch.
+    Log(LogStream, &'static str),
+    /// Prints the outcome frame of a function that returned this JSON.
+    Return(String),
+    /// Prints the outcome frame of a function that threw an error with this message.
+    Throw(&'static str),
+    /// Waits until it is notified.
+    WaitFor(Arc<Notify>),
+    /// Does nothing until it is killed.
+    Hang,
+    /// Ends.
+    Exit(ExitStatus, Option<KillReason>),
+    /// The provider loses the command.
+    Lose,
+}
+
+/// A command as it was asked for.
+#[derive(Debug, Clone)]
+pub struct ScriptedCall {
+    /// The function's name.
+    pub function: String,
+    /// The payload, read from its file if it came in one.
+    pub payload: String,
+    /// All of it.
+    pub spec: CommandSpec,
+    /// The sandbox's files.
+    pub files: HashMap<String, Vec<u8>>,
+}
+
+type Script = dyn Fn(&ScriptedCall) -> Vec<Step> + Send + Sync;
+
+/// A sandbox provider without processes. Cheap to clone; clones are the same provider.
+#[derive(Clone)]
+pub struct ScriptedSandboxProvider {
+    state: Arc<State>,
+}
+
+struct State {
+    script: Box<Script>,
+    inner: Mutex<Inner>,
+    live: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Inner {
+    snapshots: HashMap<SnapshotId, HashMap<String, Vec<u8>>>,
+    made: u64,
+    failure: Option<SandboxErrorKind>,
+}
+
+impl ScriptedSandboxProvider {
+    /// A provider whose every command plays what `script` says for it.
+    pub fn new(script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        let (live, _) = watch::channel(0);
+        Self { state: Arc::new(State { script: Box::new(script), inner: Mutex::default(), live }) }
+    }
+
+    /// From now on making a sandbox fails like this; `None` ends it.
+    pub fn fail_with(&self, kind: Option<SandboxErrorKind>) {
+        self.state.lock().failure = kind;
+    }
+
+    /// Loses every snapshot, as a provider does whose cache was emptied.
+    pub fn lose_snapshots(&self) {
+        self.state.lock().snapshots.clear();
+    }
+
+    /// How many snapshots there are.
+    #[must_use]
+    pub fn snapshot_count(&self) -> usize {
+        self.state.lock().snapshots.len()
+    }
+
+    /// How many sandboxes were ever made.
+    #[must_use]
+    pub fn sandboxes_made(&self) -> u64 {
+        self.state.lock().made
+    }
+
+    /// Waits until this number of sandboxes lives.
+    pub async fn wait_for_live_sandboxes(&self, number: usize) {
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = self.state.live.subscribe().wait_for(|live| *live == number).await;
+    }
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl SandboxProvider for ScriptedSandboxProvider {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let mut inner = self.state.lock();
+        if let Some(kind) = inner.failure {
+            return Err(SandboxError::new(kind, "the test asked for this failure"));
+        }
+        let files = match spec.source {
+            SandboxSource::Empty => HashMap::new(),
+            SandboxSource::Snapshot(id) => inner.snapshots.get(&id).cloned().ok_or_else(|| {
+                SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {id}"))
+            })?,
+        };
+        inner.made += 1;
+        let id = SandboxId::new(format!("sbx_{}", inner.made));
+        self.state.live.send_modify(|live| *live += 1);
+        let life = Mutex::new(Some(Life { state: Arc::clone(&self.state) }));
+        Ok(Box::new(ScriptedSandbox {
+            id,
+            files: Mutex::new(files),
+            life,
+            stopped: Arc::default(),
+            state: Arc::clone(&self.state),
+        }))
+    }
+
+    async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
+        let found = self.state.lock().snapshots.contains_key(id);
+        Ok(found.then(|| Snapshot { id: id.clone(), size_bytes: 0, expires_at: None }))
+    }
+
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        self.state.lock().snapshots.remove(id);
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), SandboxError> {
+        match self.state.lock().failure {
+            Some(kind) => Err(SandboxError::new(kind, "the test asked for this failure")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Counts one live sandbox, as long as it lives.
+struct Life {
+    state: Arc<State>,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.state.live.send_modify(|live| *live -= 1);
+    }
+}
+
+struct ScriptedSandbox {
+    id: SandboxId,
+    files: Mutex<HashMap<String, Vec<u8>>>,
+    life: Mutex<Option<Life>>,
+    stopped: Arc<Notify>,
+    state: Arc<State>,
+}
+
+impl ScriptedSandbox {
+    fn files(&self) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_alive(&self) -> Result<(), SandboxError> {
+        let alive = self.life.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if alive { Ok(()) } else { Err(SandboxError::new(SandboxErrorKind::Stopped, "the sandbox was stopped")) }
+    }
+
+    fn end(&self) {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.stopped.notify_one();
+    }
+}
+
+#[async_trait]
+impl Sandbox for ScriptedSandbox {
+    fn id(&self) -> &SandboxId {
+        &self.id
+    }
+
+    async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
+        self.check_alive()?;
+        self.files().extend(files.into_iter().map(|file| (file.path.as_str().to_owned(), file.contents)));
+        Ok(())
+    }
+
+    async fn run(&self, command: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
+        self.check_alive()?;
+        let files = self.files().clone();
+        let script = command.args.iter().position(|argument| argument == "worker.mjs").unwrap_or_default();
+        let argument = |offset| command.args.get(script + offset).cloned().unwrap_or_default();
+        let (function, mut payload) = (argument(1), argument(2));
+        if let Some(contents) = payload.strip_prefix('@').and_then(|path| files.get(path)) {
+            payload = String::from_utf8_lossy(contents).into_owned();
+        }
+        let token = command.env.iter().find(|(name, _)| name == "WORKERS_FRAME").map(|(_, token)| token.clone());
+        let call = ScriptedCall { function, payload, spec: command, files };
+        let steps = (self.state.script)(&call).into();
+        let token = token.unwrap_or_default();
+        Ok(Box::new(ScriptedCommand {
+            steps,
+            token,
+            killed: Arc::default(),
+            stopped: Arc::clone(&self.stopped),
+            over: false,
+        }))
+    }
+
+    async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+        self.check_alive()?;
+        let files = self.files().clone();
+        let id = SnapshotId::new(format!("snap_{}", self.id));
+        let size_bytes = files.values().map(|contents| contents.len() as u64).sum();
+        self.state.lock().snapshots.insert(id.clone(), files);
+        self.end();
+        Ok(Snapshot { id, size_bytes, expires_at })
+    }
+
+    async fn stop(&self) -> Result<(), SandboxError> {
+        self.end();
+        Ok(())
+    }
+}
+
+struct ScriptedCommand {
+    steps: VecDeque<Step>,
+    token: String,
+    killed: Arc<Notify>,
+    stopped: Arc<Notify>,
+    over: bool,
+}
+
+impl ScriptedCommand {
+    fn frame(&self, body: &str) -> CommandEvent {
+        let bytes = format!("\u{1e}{}{body}\n", self.token).into_bytes();
+        CommandEvent::Output { stream: LogStream::Stdout, bytes }
+    }
+
+    fn exit(&mut self, status: ExitStatus, killed: Option<KillReason>) -> CommandEvent {
+        self.over = true;
+        CommandEvent::Exited(CommandExit { status, killed, usage: ResourceUsage::default() })
+    }
+
+    fn asked_to_end(&mut self) -> CommandEvent {
+        self.exit(ExitStatus::Signal(9), Some(KillReason::Asked))
+    }
+}
+
+/// Text as a JSON string; Rust's way to quote is close enough for what tests print.
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}
+
+#[async_trait]
+impl Command for ScriptedCommand {
+    async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
+        if self.over {
+            return Ok(None);
+        }
+        // A step that waits stays first until it is over, so that a dropped call loses nothing.
+        loop {
+            let event = match self.steps.front() {
+                Some(Step::WaitFor(notify)) => {
+                    let notify = Arc::clone(notify);
+                    tokio::select! {
+                        () = notify.notified() => {}
+                        () = self.killed.notified() => return Ok(Some(self.asked_to_end())),
+                        () = self.stopped.notified() => return Ok(Some(self.asked_to_end())),
+                    }
+                    self.steps.pop_front();
+                    continue;
+                }
+                Some(Step::Hang) => {
+                    tokio::select! {
+                        () = self.killed.notified() => {}
+                        () = self.stopped.notified() => {}
+                    }
+                    self.asked_to_end()
+                }
+                Some(Step::Raw(stream, bytes)) => CommandEvent::Output { stream: *stream, bytes: bytes.clone() },
+                Some(Step::Frame(body)) => self.frame(body),
+                Some(Step::Log(LogStream::Stdout, text)) => self.frame(&format!("O5:{}", quoted(text))),
+                Some(Step::Log(LogStream::Stderr, text)) => self.frame(&format!("E5:{}", quoted(text))),
+                Some(Step::Return(json)) => self.frame(&format!(
+                    "R{{\"code\":\"ok\",\"loadMs\":1.5,\"runMs\":2.25}}\u{1f}__RESULT__{json}__END_RESULT__"
+                )),
+                Some(Step::Throw(message)) => self.frame(&format!(
+                    "R{{\"code\":\"thrown\"}}\u{1f}__RESULT__{{\"__error\":true,\"message\":{},\"name\":\"Error\",\"stack\":\"Error\"}}__END_RESULT__",
+                    quoted(message)
+                )),
+                Some(Step::Exit(status, killed)) => {
+                    let (status, killed) = (*status, *killed);
+                    self.exit(status, killed)
+                }
+                Some(Step::Lose) => {
+                    self.over = true;
+                    return Err(SandboxError::new(SandboxErrorKind::Failed, "the test asked for this failure"));
+                }
+                None => self.exit(ExitStatus::Code(0), None),
+            };
+            self.steps.pop_front();
+            return Ok(Some(event));
+        }
+    }
+
+    async fn kill(&self) -> Result<(), SandboxError> {
+        self.killed.notify_one();
+        Ok(())
+    }
+}
