@@ -47,7 +47,7 @@ get() {
             tar -xzf ./*.tgz "$4"
             ;;
         pip)
-            has python3 && python3 -m pip --version >/dev/null 2>&1 || { say "python3 has no pip"; return 1; }
+            python3 -m pip --version >/dev/null 2>&1 || { say "no python3 with pip is on PATH"; return 1; }
             python3 -m pip download --quiet --disable-pip-version-check --no-cache-dir --no-deps \
                 --only-binary :all: --dest . "$2==$3" >/dev/null || return 1
             echo "$5  $(ls ./*.whl)" | sha256sum --check --status || { say "$2==$3: wrong SHA-256 sum"; return 1; }
