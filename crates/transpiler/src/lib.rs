@@ -1,1 +1,41 @@
-//! Placeholder.
+//! Turns a TypeScript bundle into a worker script: one self-contained Node.js program, and the list of the functions it exports.
+//!
+//! The one design decision to know: the user's module becomes the body of an async arrow function inside the generated script,
+//! not a module of its own. The harness, which stands on the first line of the script, is therefore running before the first
+//! line of user code is, and whatever happens afterwards (a throw at load, `process.exit`, a hung promise) ends in one record
+//! that it writes. A module's semantics survive the move: the syntax tree decides what is an export, static imports become
+//! bindings at the top of the body, early errors are found here, and `this`, strict mode, hoisting and top-level `await` are as
+//! in any module. See `js/PROTOCOL.md` for what the script says to whoever runs it, and `js/VALUES.md` for how values that JSON
+//! does not know are written.
+//!
+//! Start with [`transpile`], [`SourceFile`] and [`TranspileOutput`]. A mistake in user code is data, a [`Diagnostic`], and never
+//! an `Err` or a panic; that holds for hostile input too, however deeply it nests.
+//!
+//! Left out on purpose: resolving and bundling other modules (a worker is one file), type checking, minification, any I/O.
+//!
+//! ```
+//! use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+//!
+//! let source = SourceFile { name: "worker.ts", code: "export const greet = (who: { name: string }) => `Hi ${who.name}`" };
+//! let output = transpile(&source, &TranspileOptions::default());
+//! assert_eq!(output.script.expect("it parses").functions, ["greet"]);
+//! ```
+
+mod compile;
+mod diagnostic;
+mod output;
+mod script;
+mod source;
+
+pub use diagnostic::{Diagnostic, DiagnosticKind};
+pub use output::{TranspileOutput, WorkerScript};
+pub use source::{SourceFile, TranspileOptions};
+
+/// Compiles one bundle.
+///
+/// Either `script` is set, or there is at least one diagnostic. The work is done on a thread of its own, whose stack is as
+/// large as the bundle can need; the call blocks until it is done (milliseconds for a megabyte).
+#[must_use]
+pub fn transpile(source: &SourceFile<'_>, options: &TranspileOptions) -> TranspileOutput {
+    compile::on_large_stack(source, options)
+}

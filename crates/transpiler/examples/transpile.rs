@@ -1,0 +1,35 @@
+//! Compiles a file, or standard input, to a worker script on standard output:
+//!
+//! ```text
+//! cargo run -p workers-transpiler --example transpile -- worker.ts > worker.mjs && node worker.mjs main '{"name":"Ada"}'
+//! ```
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
+
+use std::{fs, io, process::ExitCode};
+
+use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+
+fn main() -> io::Result<ExitCode> {
+    let path = std::env::args().nth(1);
+    let code = match &path {
+        Some(path) => fs::read_to_string(path)?,
+        None => io::read_to_string(io::stdin())?,
+    };
+    let source = SourceFile { name: path.as_deref().unwrap_or("worker.ts"), code: &code };
+    let output = transpile(&source, &TranspileOptions::default());
+    for diagnostic in &output.diagnostics {
+        eprintln!(
+            "{}:{}:{}: {}\n{}",
+            source.name, diagnostic.line, diagnostic.column, diagnostic.message, diagnostic.code_frame
+        );
+        if let Some(help) = &diagnostic.help {
+            eprintln!("help: {help}");
+        }
+    }
+    let Some(script) = output.script else {
+        return Ok(ExitCode::FAILURE);
+    };
+    eprintln!("functions: {}", script.functions.join(", "));
+    print!("{}", script.code);
+    Ok(ExitCode::SUCCESS)
+}

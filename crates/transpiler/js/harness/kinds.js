@@ -1,0 +1,94 @@
+// The kinds of objects that have a treatment of their own.
+const asPairs = (entries, path, ancestors, warnings) => {
+	const pairs = [];
+	for (const [key, value] of entries) pairs.push([key, value]);
+	return convertArray(pairs, path, ancestors, warnings);
+};
+
+const bytesIn = (value, path, warnings) => {
+	warn(warnings, path, "bytes became base64");
+	const view = ArrayBuffer.isView(value) ? bytesOf(value.buffer, value.byteOffset, value.byteLength) : bytesOf(value);
+	return { $bytes: base64(view, "base64") };
+};
+
+const note = (what) => (value, path, ancestors, warnings) => {
+	warn(warnings, path, `${what}; null was returned in its place`);
+	return null;
+};
+
+const plainText = (value) => `${value}`;
+const unboxed = (value, path, ancestors, warnings) => convert(value.valueOf(), path, ancestors, warnings);
+
+/** By the name that `Object.prototype.toString` gives. */
+const KINDS = {
+	__proto__: null,
+	Date: (value, path, ancestors, warnings) => {
+		if (isFinite(timeOf(value))) return value.toJSON();
+		warn(warnings, path, "an invalid Date became null");
+		return null;
+	},
+	Map: (value, path, ancestors, warnings) => {
+		warn(warnings, path, "a Map became an array of pairs");
+		return asPairs(value, path, ancestors, warnings);
+	},
+	Set: (value, path, ancestors, warnings) => {
+		warn(warnings, path, "a Set became an array");
+		return convertArray([...value], path, ancestors, warnings);
+	},
+	Error: (value, path, ancestors, warnings) => {
+		warn(warnings, path, "an Error became its name, message and stack");
+		return describeError(value, ancestors.length / 2);
+	},
+	RegExp: plainText,
+	URL: plainText,
+	URLSearchParams: plainText,
+	Headers: (value) => Object.fromEntries(value),
+	Response: (value, path, ancestors, warnings) => {
+		warn(warnings, path, "the body of a nested Response was not read");
+		return { status: value.status, headers: Object.fromEntries(value.headers), body: null };
+	},
+	Promise: note("a promise is not waited for inside a result"),
+	Generator: note("a generator is not a value"),
+	AsyncGenerator: note("an asynchronous generator is not a value"),
+	ReadableStream: note("a stream is not a value"),
+	WeakMap: note("a WeakMap cannot be read"),
+	WeakSet: note("a WeakSet cannot be read"),
+	WeakRef: note("a WeakRef cannot be read"),
+	Blob: note("a Blob has to be read first"),
+	File: note("a File has to be read first"),
+	FormData: (value, path, ancestors, warnings) => asPairs(value, path, ancestors, warnings),
+	Number: unboxed,
+	String: unboxed,
+	Boolean: unboxed,
+	BigInt: unboxed,
+};
+
+const convertObject = (value, path, ancestors, warnings) => {
+	if (isArray(value) && typeof value.toJSON !== "function") return convertArray(value, path, ancestors, warnings);
+	if (ArrayBuffer.isView(value)) return bytesIn(value, path, warnings);
+	const tag = classOf(value);
+	const kind = slice(tag, 8, tag.length - 1);
+	if (kind === "ArrayBuffer" || kind === "SharedArrayBuffer") return bytesIn(value, path, warnings);
+	if (kind === "Object" && isError(value)) return KINDS.Error(value, path, ancestors, warnings);
+	// A class of the user's may call itself anything, so a treatment that fails is not the last word.
+	const treat = KINDS[kind];
+	if (treat && (typeof value.toJSON !== "function" || kind === "Date" || kind === "URL")) {
+		const mark = warnings.length;
+		try {
+			return treat(value, path, ancestors, warnings);
+		} catch {
+			warnings.length = mark;
+		}
+	}
+	if (typeof value.toJSON === "function") return convert(value.toJSON(""), path, ancestors, warnings);
+	if (typeof value.pipe === "function" && typeof value.read === "function") return KINDS.ReadableStream(value, path, ancestors, warnings);
+	return convertProperties(value, path, ancestors, warnings);
+};
+
+/** A Response as the whole result: its body is read, as text if it is UTF-8. */
+const readResponse = async (response) => {
+	const bytes = bytesOf(await response.arrayBuffer());
+	const text = base64(bytes, "utf8");
+	const body = bytesOf(text, "utf8").equals(bytes) ? text : { $bytes: base64(bytes, "base64") };
+	return { status: response.status, headers: Object.fromEntries(response.headers), body };
+};

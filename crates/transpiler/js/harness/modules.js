@@ -1,0 +1,23 @@
+// Imports of the modules that are part of Node.js.
+
+/** What `import * as x` gives: every export as it is at the moment, and nothing can be added. */
+const namespaceOf = (module) => {
+	const namespace = create(null, { [Symbol.toStringTag]: { value: "Module" } });
+	for (const key of keys(module)) if (key !== "default") defineProperty(namespace, key, { enumerable: true, get: () => module[key] });
+	defineProperty(namespace, "default", { enumerable: true, get: () => module });
+	return Object.preventExtensions(namespace);
+};
+
+/** The module, or the part of it that `names` asks for. */
+const load = (specifier, names) => {
+	const module = builtin(specifier);
+	if (module === undefined) throw new TypeError(`No such built-in module: ${specifier}`);
+	if (!names) return namespaceOf(module);
+	const bindings = create(null);
+	for (const name of names) {
+		if (name === "default") bindings.default = module;
+		else if (objectPrototype.propertyIsEnumerable.call(module, name)) bindings[name] = module[name];
+		else throw new SyntaxError(`The requested module '${specifier}' does not provide an export named '${name}'`);
+	}
+	return bindings;
+};

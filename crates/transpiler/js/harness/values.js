@@ -1,0 +1,122 @@
+// The result as JSON. See VALUES.md for what becomes of everything that JSON does not know.
+const MAX_DEPTH = 1000;
+const MAX_WARNINGS = 20;
+const datePrototype = Date.prototype;
+const timeOf = uncurry(Date.prototype.getTime);
+
+/**
+ * Whether JSON.stringify does right by a value: only what JSON itself has. This is looked at before anything is converted,
+ * because it is several times quicker than a conversion, and nearly every result is plain.
+ */
+const isPlain = (value, depth) => {
+	switch (typeof value) {
+		case "string":
+		case "boolean":
+		case "undefined":
+			return true;
+		case "number":
+			return isFinite(value);
+		case "object":
+			break;
+		default:
+			return false;
+	}
+	if (value === null) return true;
+	if (depth > 200) return false;
+	if (isArray(value)) {
+		if (value.length > resultLimit || value.toJSON !== undefined) return false;
+		for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth + 1)) return false;
+		return true;
+	}
+	const prototype = getPrototypeOf(value);
+	if (prototype === datePrototype) return isFinite(timeOf(value));
+	if ((prototype !== objectPrototype && prototype !== null) || value.toJSON !== undefined || value[Symbol.toStringTag] !== undefined) return false;
+	for (const key in value) if (!isPlain(value[key], depth + 1)) return false;
+	return true;
+};
+
+/** Adds a warning, at most twenty. */
+const warn = (warnings, path, message) => {
+	if (warnings.length < MAX_WARNINGS) warnings.push({ path, message });
+	else if (warnings.length === MAX_WARNINGS) warnings.push({ path: "$", message: "there are more warnings" });
+};
+
+/** `path` with one more step. */
+const step = (path, key) => (typeof key === "number" ? `${path}[${key}]` : /^[\w$]+$/.test(key) ? `${path}.${key}` : `${path}[${stringify(key)}]`);
+
+/** A value that holds only what JSON has, and the warnings that making it took. */
+const encode = (value, warnings) => ({ value: convert(value, "$", [], warnings), warnings });
+
+/** What a thrower leaves in the place of its value. */
+const threw = (error, path, warnings) => {
+	const message = isError(error) ? textIn(error, "message") : textOf(error);
+	warn(warnings, path, `reading it threw: ${message}`);
+	return `[Throws: ${message}]`;
+};
+
+const convert = (value, path, ancestors, warnings) => {
+	try {
+		if (typeof value === "number" && !isFinite(value)) {
+			warn(warnings, path, `${value} became null`);
+			return null;
+		}
+		if (typeof value === "bigint") {
+			warn(warnings, path, "a BigInt became a string of decimal digits");
+			return `${value}`;
+		}
+		if (typeof value === "function" || typeof value === "symbol") {
+			warn(warnings, path, `a ${typeof value} was left out`);
+			return undefined;
+		}
+		if (typeof value !== "object" || value === null) return value;
+		for (let index = 0; index < ancestors.length; index += 2) {
+			if (ancestors[index] === value) {
+				warn(warnings, path, "a circular reference was cut");
+				return `[Circular ~${slice(ancestors[index + 1], 1)}]`;
+			}
+		}
+		if (ancestors.length >= MAX_DEPTH * 2) {
+			warn(warnings, path, `it is nested more than ${MAX_DEPTH} levels deep`);
+			return "[Too deep]";
+		}
+		ancestors.push(value, path);
+		try {
+			return convertObject(value, path, ancestors, warnings);
+		} finally {
+			ancestors.length -= 2;
+		}
+	} catch (error) {
+		return threw(error, path, warnings);
+	}
+};
+
+const convertArray = (value, path, ancestors, warnings) => {
+	if (value.length > resultLimit) throw new RangeError(`an array of ${value.length} elements is too large`);
+	const copy = [];
+	for (let index = 0; index < value.length; index++) {
+		const place = step(path, index);
+		let element;
+		try {
+			element = convert(value[index], place, ancestors, warnings);
+		} catch (error) {
+			element = threw(error, place, warnings);
+		}
+		copy[index] = element === undefined ? null : element;
+	}
+	return copy;
+};
+
+const convertProperties = (value, path, ancestors, warnings) => {
+	const copy = create(null);
+	for (const key of keys(value)) {
+		const place = step(path, key);
+		let property;
+		try {
+			property = convert(value[key], place, ancestors, warnings);
+		} catch (error) {
+			property = threw(error, place, warnings);
+		}
+		if (property !== undefined) copy[key] = property;
+	}
+	return copy;
+};

@@ -1,0 +1,29 @@
+//! The steps from source text to worker script, in the order in which they run.
+//!
+//! [`stack`] decides on the stack, [`parse`] makes the tree, [`depth`] refuses what nests too deeply for the steps after it,
+//! [`exports`] and [`imports`] read the module's interface off the tree, [`lower`] turns TypeScript into JavaScript, and
+//! [`rewrite`] takes the module syntax out. What is left is printed and handed to [`crate::script`].
+
+mod builtins;
+mod depth;
+mod exports;
+mod imports;
+mod lower;
+mod names;
+mod parse;
+mod pipeline;
+mod rewrite;
+mod stack;
+mod value_kind;
+
+use oxc::diagnostics::{OxcDiagnostic, Severity};
+
+pub(crate) use exports::ExportedFunction;
+pub(crate) use lower::{HELPERS, JSX};
+pub(crate) use rewrite::{Import, Imported};
+pub(crate) use stack::on_large_stack;
+
+/// Whether the compiler means it; it has opinions on style as well.
+fn is_error(diagnostic: &OxcDiagnostic) -> bool {
+    diagnostic.severity == Severity::Error
+}

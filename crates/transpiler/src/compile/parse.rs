@@ -1,0 +1,51 @@
+//! Source text to syntax tree.
+
+use std::path::Path;
+
+use oxc::{
+    allocator::Allocator,
+    ast::ast::Program,
+    diagnostics::Diagnostics,
+    parser::{ParseOptions, Parser},
+    span::SourceType,
+};
+
+use crate::{SourceFile, diagnostic::first_span};
+
+/// Parses the bundle as what its name says; if that fails, as the same language with JSX turned the other way, because
+/// `<T>(x)` and `<div>` cannot both be had and a bundle's name says little. Of two failures the one that got further counts.
+pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Result<Program<'a>, Diagnostics> {
+    let named = SourceType::from_path(Path::new(source.name)).unwrap_or_else(|_| SourceType::ts());
+    let named = named.with_typescript_definition_off().with_module(true);
+    let first = match parse_as(allocator, source.code, named) {
+        Ok(program) => return Ok(program),
+        Err(diagnostics) => diagnostics,
+    };
+    let second = match parse_as(allocator, source.code, named.with_jsx(!named.is_jsx())) {
+        Ok(program) => return Ok(program),
+        Err(diagnostics) => diagnostics,
+    };
+    Err(if furthest(&second) > furthest(&first) { second } else { first })
+}
+
+fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType) -> Result<Program<'a>, Diagnostics> {
+    let options = ParseOptions { parse_regular_expression: true, ..ParseOptions::default() };
+    let parsed = Parser::new(allocator, code, source_type).with_options(options).parse();
+    if parsed.diagnostics.has_errors() || parsed.panicked { Err(parsed.diagnostics) } else { Ok(parsed.program) }
+}
+
+/// How far the parser got before its first complaint.
+fn furthest(diagnostics: &Diagnostics) -> u32 {
+    diagnostics.iter().filter_map(first_span).map(|span| span.start).min().unwrap_or(0)
+}
+
+/// A worker is never a declaration file, whatever its name.
+trait NotDeclarations {
+    fn with_typescript_definition_off(self) -> Self;
+}
+
+impl NotDeclarations for SourceType {
+    fn with_typescript_definition_off(self) -> Self {
+        if self.is_typescript_definition() { SourceType::ts() } else { self }
+    }
+}

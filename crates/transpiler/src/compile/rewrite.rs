@@ -1,0 +1,252 @@
+//! Takes the module syntax out of a lowered program, so that it can be the body of a function.
+//!
+//! Input: a program of plain JavaScript with `import` and `export`. Output: the same program without them, and its [`Interface`].
+//! `export` in front of a declaration goes away; `export default <expression>` becomes a constant, written so that an anonymous
+//! function is still named `default`; imports become a list that [`crate::script`] turns into bindings.
+
+use oxc::{
+    allocator::{Allocator, ArenaVec, TakeIn},
+    ast::{
+        ast::{
+            BindingIdentifier, BindingPattern, Declaration, ExportDefaultDeclarationKind, Expression, IdentifierName,
+            ImportDeclaration, ImportDeclarationSpecifier, ModuleExportName, ObjectPropertyKind, Program, PropertyKey,
+            PropertyKind, Statement, VariableDeclarationKind, VariableDeclarator, WithClause,
+        },
+        builder::AstBuilder,
+    },
+    span::{SPAN, Span},
+};
+
+use super::lower::{HELPERS, JSX};
+
+/// The outside of a module.
+#[derive(Default)]
+pub(super) struct Interface {
+    /// What it imports, in source order.
+    pub(super) imports: Vec<Import>,
+    /// The generated name of an anonymous default export.
+    pub(super) default_name: Option<String>,
+    exports: Vec<(String, String)>,
+}
+
+impl Interface {
+    /// The variable behind an export.
+    pub(super) fn local_of(&self, exported: &str) -> Option<&str> {
+        self.exports.iter().find(|(name, _)| name == exported).map(|(_, local)| local.as_str())
+    }
+}
+
+/// One import declaration.
+#[derive(Debug)]
+pub(crate) struct Import {
+    /// What is imported from.
+    pub(crate) specifier: String,
+    /// What is imported.
+    pub(crate) imported: Imported,
+    /// Where it stands; nowhere if the compiler added it.
+    pub(super) span: Span,
+}
+
+impl Import {
+    /// Whether it is the compiler's own, and names something that the script brings along.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.span == SPAN && (self.specifier.starts_with(HELPERS) || self.specifier.starts_with(JSX))
+    }
+}
+
+/// What an import declaration binds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Imported {
+    /// Some of the module's exports, perhaps none.
+    Names(Vec<Binding>),
+    /// The module itself, and perhaps its default export.
+    Namespace {
+        /// The variable for the module.
+        local: String,
+        /// The variable for its default export.
+        default: Option<String>,
+    },
+    /// Something that Node.js 20 does not know.
+    Unsupported,
+}
+
+/// One imported name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Binding {
+    /// The module's name for it.
+    pub(crate) imported: String,
+    /// The variable.
+    pub(crate) local: String,
+}
+
+/// Rewrites `program` in place. `name` is free to be used, with any ending.
+pub(super) fn rewrite<'a>(allocator: &'a Allocator, program: &mut Program<'a>, name: &str) -> Interface {
+    let mut rewriter = Rewriter { ast: AstBuilder::new(allocator), name, interface: Interface::default() };
+    program.hashbang = None;
+    let statements = program.body.take_in(&allocator);
+    program.body = ArenaVec::with_capacity_in(statements.len(), &allocator);
+    for statement in statements {
+        if let Some(statement) = rewriter.statement(statement) {
+            program.body.push(statement);
+        }
+    }
+    rewriter.interface
+}
+
+struct Rewriter<'a, 'n> {
+    ast: AstBuilder<'a>,
+    name: &'n str,
+    interface: Interface,
+}
+
+impl<'a> Rewriter<'a, '_> {
+    fn statement(&mut self, statement: Statement<'a>) -> Option<Statement<'a>> {
+        match statement {
+            Statement::ImportDeclaration(import) => {
+                self.import(&import);
+                None
+            }
+            Statement::ExportAllDeclaration(export) => {
+                let imported = supported(Imported::Names(Vec::new()), export.with_clause.as_deref());
+                self.add_import(export.source.value.as_str(), imported, export.span);
+                None
+            }
+            Statement::ExportFromDeclaration(export) => {
+                let mut bindings = Vec::new();
+                for specifier in &export.specifiers {
+                    let local = format!("{}_{}", self.name, self.interface.exports.len());
+                    bindings.push(Binding { imported: text(&specifier.local), local: local.clone() });
+                    self.interface.exports.push((text(&specifier.exported), local));
+                }
+                let imported = supported(Imported::Names(bindings), export.with_clause.as_deref());
+                self.add_import(export.source.value.as_str(), imported, export.span);
+                None
+            }
+            Statement::ExportNamedDeclaration(export) => {
+                for specifier in &export.specifiers {
+                    self.interface.exports.push((text(&specifier.exported), text(&specifier.local)));
+                }
+                None
+            }
+            Statement::ExportDeclaration(export) => {
+                let declaration = export.unbox().declaration;
+                self.export_declared(&declaration);
+                Some(Statement::from(declaration))
+            }
+            Statement::ExportDefaultDeclaration(export) => {
+                let span = export.span;
+                Some(self.export_default(export.unbox().declaration, span))
+            }
+            statement => Some(statement),
+        }
+    }
+
+    fn import(&mut self, import: &ImportDeclaration<'a>) {
+        let mut bindings = Vec::new();
+        let mut namespace = None;
+        for specifier in import.specifiers.iter().flatten() {
+            match specifier {
+                ImportDeclarationSpecifier::ImportSpecifier(item) => {
+                    bindings.push(Binding { imported: text(&item.imported), local: item.local.name.to_string() });
+                }
+                ImportDeclarationSpecifier::ImportDefaultSpecifier(item) => {
+                    bindings.push(Binding { imported: "default".to_owned(), local: item.local.name.to_string() });
+                }
+                ImportDeclarationSpecifier::ImportNamespaceSpecifier(item) => {
+                    namespace = Some(item.local.name.to_string())
+                }
+            }
+        }
+        let imported = match namespace {
+            Some(local) => Imported::Namespace { local, default: bindings.pop().map(|binding| binding.local) },
+            None => Imported::Names(bindings),
+        };
+        let imported = if import.phase.is_some() {
+            Imported::Unsupported
+        } else {
+            supported(imported, import.with_clause.as_deref())
+        };
+        self.add_import(import.source.value.as_str(), imported, import.span);
+    }
+
+    fn add_import(&mut self, specifier: &str, imported: Imported, span: Span) {
+        self.interface.imports.push(Import { specifier: specifier.to_owned(), imported, span });
+    }
+
+    fn export_declared(&mut self, declaration: &Declaration<'a>) {
+        let mut export = |name: &str| self.interface.exports.push((name.to_owned(), name.to_owned()));
+        match declaration {
+            Declaration::VariableDeclaration(variables) => {
+                for declarator in &variables.declarations {
+                    declarator.id.get_binding_identifiers().iter().for_each(|identifier| export(&identifier.name));
+                }
+            }
+            Declaration::FunctionDeclaration(function) => function.id.iter().for_each(|id| export(&id.name)),
+            Declaration::ClassDeclaration(class) => class.id.iter().for_each(|id| export(&id.name)),
+            _ => {}
+        }
+    }
+
+    fn export_default(&mut self, declaration: ExportDefaultDeclarationKind<'a>, span: Span) -> Statement<'a> {
+        let generated = format!("{}_default", self.name);
+        let (local, statement) = match declaration {
+            ExportDefaultDeclarationKind::FunctionDeclaration(mut function) => {
+                if function.id.is_none() {
+                    let id = oxc::str::Ident::from_str_in(&generated, &self.ast);
+                    function.id = Some(BindingIdentifier::new(SPAN, id, &self.ast));
+                    self.interface.default_name = Some(generated);
+                }
+                let local = function.id.as_ref().map(|id| id.name.to_string());
+                (local, Statement::FunctionDeclaration(function))
+            }
+            ExportDefaultDeclarationKind::ClassDeclaration(class) if class.id.is_some() => {
+                (class.id.as_ref().map(|id| id.name.to_string()), Statement::ClassDeclaration(class))
+            }
+            ExportDefaultDeclarationKind::ClassDeclaration(class) => {
+                let statement = self.default_constant(&generated, Expression::ClassExpression(class), span);
+                (Some(generated), statement)
+            }
+            ExportDefaultDeclarationKind::TSInterfaceDeclaration(_) => {
+                (None, Statement::new_empty_statement(SPAN, &self.ast))
+            }
+            declaration => {
+                let statement = self.default_constant(&generated, declaration.into_expression(), span);
+                (Some(generated), statement)
+            }
+        };
+        self.interface.exports.extend(local.map(|local| ("default".to_owned(), local)));
+        statement
+    }
+
+    /// `const <name> = { default: <value> }.default`, in which an anonymous function gets the name `default`.
+    fn default_constant(&self, name: &str, value: Expression<'a>, span: Span) -> Statement<'a> {
+        let ast = &self.ast;
+        let key = PropertyKey::new_static_identifier(SPAN, "default", ast);
+        let property =
+            ObjectPropertyKind::new_object_property(SPAN, PropertyKind::Init, key, value, false, false, false, ast);
+        let object = Expression::new_object_expression(SPAN, ArenaVec::from_array_in([property], ast), ast);
+        let named = Expression::new_static_member_expression(
+            SPAN,
+            object,
+            IdentifierName::new(SPAN, "default", ast),
+            false,
+            ast,
+        );
+        let id = BindingPattern::new_binding_identifier(SPAN, oxc::str::Ident::from_str_in(name, ast), ast);
+        let declarator = VariableDeclarator::new(SPAN, id, None, Some(named), false, ast);
+        let declarations = ArenaVec::from_array_in([declarator], ast);
+        Statement::new_variable_declaration(span, VariableDeclarationKind::Const, declarations, false, ast)
+    }
+}
+
+fn supported(imported: Imported, attributes: Option<&WithClause<'_>>) -> Imported {
+    if attributes.is_some_and(|attributes| !attributes.with_entries.is_empty()) {
+        Imported::Unsupported
+    } else {
+        imported
+    }
+}
+
+fn text(name: &ModuleExportName<'_>) -> String {
+    name.name().to_string()
+}

@@ -1,0 +1,205 @@
+//! The thread that compiles.
+//!
+//! The compiler recurses wherever the language nests, and does not watch its stack. A stack overflow would take the whole server
+//! down, so: (1) everything runs on a thread whose stack is large enough for the most deeply nesting program that the bundle's
+//! text could possibly be, counted from the characters and words that can open a level; it is address space and not memory
+//! until it is used; (2) where that would be too much even so, a quick scan refuses what plainly nests too deeply; (3) once there is
+//! a tree, [`super::depth`] measures it and refuses it before any other step walks it.
+
+use std::thread;
+
+use super::pipeline;
+use crate::{Diagnostic, DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, diagnostic::Reporter};
+
+/// Stack for everything but the parser: walks over a tree as deep as [`super::depth`] lets pass.
+const BASE: usize = if cfg!(debug_assertions) { 512 << 20 } else { 128 << 20 };
+/// Stack that the parser takes for one level, at most.
+const PER_LEVEL: usize = if cfg!(debug_assertions) { 24 << 10 } else { 3 << 10 };
+/// The largest stack asked for.
+const LARGEST: usize = 8 << 30;
+/// A text that the quick scan sees nest this deeply is refused before it is parsed.
+const PLAINLY_TOO_DEEP: usize = 5_000;
+
+/// Compiles on a thread with a stack that cannot overflow.
+pub(crate) fn on_large_stack(source: &SourceFile<'_>, options: &TranspileOptions) -> TranspileOutput {
+    let code = source.code.strip_prefix('\u{feff}').unwrap_or(source.code);
+    if let Some(offset) = plainly_too_deep(code) {
+        let mut reporter = Reporter::new(code);
+        super::depth::report(&mut reporter, offset);
+        return reporter.finish().into();
+    }
+    let stack = levels(code).saturating_mul(PER_LEVEL).saturating_add(BASE).min(LARGEST);
+    let source = SourceFile { code, ..*source };
+    let outcome = thread::scope(|scope| {
+        let compile = || pipeline::compile(&source, options);
+        let worker = thread::Builder::new().name("transpile".to_owned()).stack_size(stack);
+        worker.spawn_scoped(scope, compile).map(thread::ScopedJoinHandle::join)
+    });
+    match outcome {
+        Ok(Ok(output)) => output,
+        Ok(Err(_panic)) => {
+            vec![internal("the compiler failed on this bundle; this is a bug in Workers Platform")].into()
+        }
+        Err(error) => vec![internal(&format!("no memory to compile this bundle: {error}"))].into(),
+    }
+}
+
+fn internal(message: &str) -> Diagnostic {
+    Diagnostic {
+        kind: DiagnosticKind::Internal,
+        message: message.to_owned(),
+        line: 1,
+        column: 1,
+        code_frame: String::new(),
+        help: None,
+    }
+}
+
+/// How many levels of nesting the text could open at most, whatever it turns out to mean: the number of characters and words
+/// after which the parser may recurse.
+fn levels(code: &str) -> usize {
+    let mut count = 0;
+    let mut word = 0;
+    for (index, &byte) in code.as_bytes().iter().enumerate() {
+        if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80 || byte == b'\\' {
+            word += 1;
+            continue;
+        }
+        if word > 0 {
+            count += usize::from(opens_a_level(&code.as_bytes()[index - word..index]));
+            word = 0;
+        }
+        count += usize::from(matches!(
+            byte,
+            b'(' | b'['
+                | b'{'
+                | b'<'
+                | b'`'
+                | b'!'
+                | b'~'
+                | b'+'
+                | b'-'
+                | b'='
+                | b'?'
+                | b':'
+                | b'*'
+                | b'@'
+                | b'|'
+                | b'&'
+        ));
+    }
+    count
+}
+
+/// The words that can stand before something of their own kind.
+fn opens_a_level(word: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[
+        b"abstract",
+        b"as",
+        b"asserts",
+        b"async",
+        b"await",
+        b"class",
+        b"declare",
+        b"default",
+        b"delete",
+        b"do",
+        b"else",
+        b"export",
+        b"extends",
+        b"for",
+        b"function",
+        b"if",
+        b"import",
+        b"infer",
+        b"is",
+        b"keyof",
+        b"new",
+        b"readonly",
+        b"return",
+        b"satisfies",
+        b"throw",
+        b"typeof",
+        b"unique",
+        b"void",
+        b"while",
+        b"with",
+        b"yield",
+    ];
+    word.contains(&b'\\') || WORDS.contains(&word)
+}
+
+/// Where brackets nest beyond any doubt too deeply. Strings and comments are skipped in the simplest of ways, which is right for
+/// nearly every program and safe for all: what this scan misses, the large stack carries.
+fn plainly_too_deep(code: &str) -> Option<u32> {
+    let bytes = code.as_bytes();
+    let (mut depth, mut index) = (0_usize, 0);
+    while let Some(&byte) = bytes.get(index) {
+        match byte {
+            b'(' | b'[' | b'{' => {
+                depth += 1;
+                if depth > PLAINLY_TOO_DEEP {
+                    return u32::try_from(index).ok();
+                }
+            }
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            b'\'' | b'"' => index += string_length(&bytes[index..]),
+            b'/' if bytes.get(index + 1) == Some(&b'/') => {
+                index += bytes[index..].iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len() - index);
+            }
+            b'/' if bytes.get(index + 1) == Some(&b'*') => {
+                index += bytes[index..].windows(2).position(|pair| pair == b"*/").unwrap_or(1);
+            }
+            _ => {}
+        }
+        index += 1;
+    }
+    None
+}
+
+/// The length of a string literal without its closing quote; 0 when it is not closed on its line.
+fn string_length(bytes: &[u8]) -> usize {
+    let mut index = 1;
+    while let Some(&byte) = bytes.get(index) {
+        match byte {
+            b'\\' => index += 1,
+            b'\n' => return 0,
+            _ if byte == bytes[0] => return index,
+            _ => {}
+        }
+        index += 1;
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_in_strings_and_comments_do_not_nest() {
+        let quiet = "(".repeat(PLAINLY_TOO_DEEP + 1);
+        for code in [format!("'{quiet}'"), format!("\"\\\"{quiet}\""), format!("// {quiet}"), format!("/* {quiet} */")]
+        {
+            assert_eq!(plainly_too_deep(&code), None);
+        }
+        assert!(plainly_too_deep(&quiet).is_some());
+    }
+
+    #[test]
+    fn siblings_do_not_add_up() {
+        assert_eq!(plainly_too_deep(&"[],".repeat(100_000)), None);
+    }
+
+    #[test]
+    fn every_character_and_word_that_can_open_a_level_is_counted() {
+        assert_eq!(levels("((["), 3);
+        assert_eq!(levels("await new x.y, typeof z;"), 3);
+        assert_eq!(levels("const value = 1;"), 1);
+    }
+
+    #[test]
+    fn a_panic_in_the_compiler_would_be_an_internal_diagnostic() {
+        assert_eq!(internal("m").kind.code(), "internal");
+    }
+}

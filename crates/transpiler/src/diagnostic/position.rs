@@ -1,0 +1,70 @@
+//! From byte offsets to lines and columns.
+
+/// Where the lines of a text begin.
+///
+/// Lines end as ECMAScript says: `\n`, `\r\n`, `\r`, U+2028 or U+2029. Stack traces and diagnostics so agree on every line number.
+pub(crate) struct LineIndex<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> LineIndex<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        let mut starts = vec![0];
+        let bytes = text.as_bytes();
+        for (index, &byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' => starts.push(index + 1),
+                b'\r' if bytes.get(index + 1) != Some(&b'\n') => starts.push(index + 1),
+                0xE2 if matches!(bytes.get(index + 1..index + 3), Some([0x80, 0xA8 | 0xA9])) => starts.push(index + 3),
+                _ => {}
+            }
+        }
+        Self { text, starts }
+    }
+
+    /// The number of lines.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The text of a line, from 0, without its end.
+    pub(crate) fn line(&self, line: usize) -> &'a str {
+        let start = self.starts[line];
+        let end = self.starts.get(line + 1).copied().unwrap_or(self.text.len());
+        self.text[start..end].trim_end_matches(['\n', '\r', '\u{2028}', '\u{2029}'])
+    }
+
+    /// Line and character within the line, both from 0, of a byte offset (clamped into the text and onto a character).
+    pub(crate) fn locate(&self, offset: usize) -> (usize, &'a str) {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let line = self.starts.partition_point(|&start| start <= offset) - 1;
+        (line, &self.text[self.starts[line]..offset])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_end_of_the_language_counts_once() {
+        let index = LineIndex::new("a\nb\r\nc\rd\u{2028}e\u{2029}f");
+        assert_eq!((0..index.len()).map(|line| index.line(line)).collect::<String>(), "abcdef");
+    }
+
+    #[test]
+    fn an_offset_inside_a_character_means_the_character() {
+        let index = LineIndex::new("é\nxé");
+        assert_eq!(index.locate(1), (0, ""));
+        assert_eq!(index.locate(5), (1, "x"));
+    }
+
+    #[test]
+    fn an_offset_past_the_end_is_the_end() {
+        assert_eq!(LineIndex::new("ab\n").locate(99), (1, ""));
+    }
+}

@@ -1,0 +1,102 @@
+//! Builds diagnostics for one source text.
+
+use oxc::{
+    diagnostics::{Diagnostics, OxcDiagnostic},
+    span::Span,
+};
+
+use super::{Diagnostic, DiagnosticKind, LineIndex, code_frame};
+
+/// More than this many mistakes in one file help nobody.
+const MAX_DIAGNOSTICS: usize = 20;
+
+/// Collects the mistakes found in one source text.
+pub(crate) struct Reporter<'a> {
+    code: &'a str,
+    found: Vec<(u32, Diagnostic)>,
+}
+
+impl<'a> Reporter<'a> {
+    pub(crate) fn new(code: &'a str) -> Self {
+        Self { code, found: Vec::new() }
+    }
+
+    /// Adds a mistake of ours.
+    pub(crate) fn add(&mut self, kind: DiagnosticKind, span: Span, message: impl Into<String>, help: Option<String>) {
+        if self.found.len() >= MAX_DIAGNOSTICS {
+            return;
+        }
+        let index = LineIndex::new(self.code);
+        let (line, before) = index.locate(span.start as usize);
+        let marked = self.code.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let length = marked.lines().next().unwrap_or_default().chars().count();
+        let diagnostic = Diagnostic {
+            kind,
+            message: message.into(),
+            line: number(line),
+            column: number(before.encode_utf16().count()),
+            code_frame: code_frame::render(&index, line, before.chars().count(), length),
+            help,
+        };
+        self.found.push((span.start, diagnostic));
+    }
+
+    /// Adds mistakes that the compiler found.
+    pub(crate) fn add_all(&mut self, kind: DiagnosticKind, diagnostics: Diagnostics) {
+        for diagnostic in diagnostics {
+            let span = first_span(&diagnostic).unwrap_or_default();
+            let help = diagnostic.help.as_deref().or(diagnostic.note.as_deref()).map(ToOwned::to_owned);
+            self.add(kind, span, diagnostic.message.to_string(), help);
+        }
+    }
+
+    /// Whether a mistake was reported there already.
+    pub(crate) fn reports_at(&self, span: Span) -> bool {
+        self.found.iter().any(|(start, _)| *start == span.start)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// The mistakes in source order.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|(start, _)| *start);
+        self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+    }
+}
+
+/// Where the compiler says the mistake is.
+pub(crate) fn first_span(diagnostic: &OxcDiagnostic) -> Option<Span> {
+    let label = diagnostic.labels.first()?;
+    Some(label.span())
+}
+
+fn number(from_zero: usize) -> u32 {
+    u32::try_from(from_zero + 1).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_counted_in_utf16_units_from_one() {
+        let mut reporter = Reporter::new("\"😀\" x");
+        reporter.add(DiagnosticKind::SyntaxError, Span::new(7, 8), "m", None);
+        let found = reporter.finish();
+        assert_eq!((found[0].line, found[0].column), (1, 6));
+        assert!(found[0].code_frame.ends_with("^"));
+    }
+
+    #[test]
+    fn mistakes_come_in_source_order_and_not_by_the_thousand() {
+        let mut reporter = Reporter::new("abcdefghijklmnopqrstuvwxyz0123456789");
+        for start in (0..30).rev() {
+            reporter.add(DiagnosticKind::SyntaxError, Span::new(start, start + 1), "m", None);
+        }
+        let columns: Vec<u32> = reporter.finish().iter().map(|found| found.column).collect();
+        assert_eq!(columns.len(), MAX_DIAGNOSTICS);
+        assert!(columns.is_sorted());
+    }
+}
