@@ -4,7 +4,12 @@
 //! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
 
 mod clock;
+mod fake_worker_repository;
+mod postgres;
 mod scripted_sandbox_provider;
+pub mod worker_repository;
 
 pub use clock::TestClock;
+pub use fake_worker_repository::FakeWorkerRepository;
+pub use postgres::ThrowAwayPostgres;
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};

@@ -1,0 +1,86 @@
+//! Chooses the backend that a URL names.
+
+use std::sync::Arc;
+
+use tracing::info;
+use workers_domain::ports::{RepositoryError, WorkerRepository};
+
+use crate::error::ConnectError;
+use crate::postgres::PgWorkerRepository;
+use crate::sqlite::SqliteWorkerRepository;
+use crate::url::{DatabaseUrl, Kind};
+
+/// Connections to Postgres at most, unless told otherwise. A query takes about a millisecond, so ten carry thousands a second,
+/// and ten servers of ours still fit into the hundred that Postgres allows.
+const DEFAULT_MAX_CONNECTIONS: usize = 10;
+
+/// How to use a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageOptions {
+    /// Connections at most; for SQLite, connections that read, to which one that writes is added. At least 1 is used.
+    pub max_connections: usize,
+}
+
+impl Default for StorageOptions {
+    fn default() -> Self {
+        Self { max_connections: DEFAULT_MAX_CONNECTIONS }
+    }
+}
+
+/// A database with its pool of connections. Clones share the pool.
+#[derive(Clone)]
+pub struct Database {
+    backend: Backend,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Postgres(Arc<PgWorkerRepository>),
+    Sqlite(Arc<SqliteWorkerRepository>),
+}
+
+impl Database {
+    /// Readies a pool for the database. No connection is made before one is needed, so a server may start before its database;
+    /// use [`WorkerRepository::check`] to know.
+    ///
+    /// Connections to Postgres live on the runtime that this was called on.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite's file cannot be created, or when the root certificates for Postgres cannot be read.
+    #[expect(clippy::unused_async, reason = "makes it plain that a runtime is needed, which the pool takes hold of")]
+    pub async fn connect(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
+        let max_connections = options.max_connections.max(1);
+        let backend = match url.kind() {
+            Kind::Postgres(url) => Backend::Postgres(Arc::new(PgWorkerRepository::connect(url, max_connections)?)),
+            Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteWorkerRepository::open(path, max_connections)?)),
+        };
+        Ok(Self { backend })
+    }
+
+    /// The workers kept there.
+    #[must_use]
+    pub fn worker_repository(&self) -> Arc<dyn WorkerRepository> {
+        match &self.backend {
+            Backend::Postgres(repository) => Arc::<PgWorkerRepository>::clone(repository),
+            Backend::Sqlite(repository) => Arc::<SqliteWorkerRepository>::clone(repository),
+        }
+    }
+
+    /// Applies the migrations that have not been applied, all or none, and answers with their names. Two processes may do so
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached, refuses, or has been migrated by a newer version of this crate.
+    pub async fn apply_migrations(&self) -> Result<Vec<String>, RepositoryError> {
+        let names = match &self.backend {
+            Backend::Postgres(repository) => repository.apply_migrations().await,
+            Backend::Sqlite(repository) => repository.apply_migrations().await,
+        }?;
+        for name in &names {
+            info!(migration.name = %name, "applied a migration");
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,121 @@
+//! Applies the migrations of either backend, and says whether they have been.
+
+use std::collections::BTreeSet;
+
+use diesel::backend::Backend;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+use workers_domain::ports::RepositoryError;
+
+const OPERATION: &str = "migration of the schema";
+
+diesel::table! {
+    /// Diesel's own list of what has been applied.
+    __diesel_schema_migrations (version) {
+        /// The digits of a migration's time.
+        version -> Text,
+    }
+}
+
+/// Why migrations were not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MigrateError {
+    /// The database has seen a newer `workersd`.
+    #[error(
+        "the database has migration {version}, which this version of workersd does not know; \
+         use a workersd at least as new as the one that last migrated it"
+    )]
+    Newer {
+        /// The newest unknown migration.
+        version: String,
+    },
+    /// A migration, or the look for them, failed.
+    #[error("{attempt} failed")]
+    Failed {
+        /// What was tried.
+        attempt: String,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The transaction around them failed.
+    #[error(transparent)]
+    Transaction(#[from] diesel::result::Error),
+}
+
+impl MigrateError {
+    pub(crate) fn into_repository_error(
+        self,
+        translate: impl FnOnce(&'static str, diesel::result::Error) -> RepositoryError,
+    ) -> RepositoryError {
+        match self {
+            Self::Transaction(error) => translate(OPERATION, error),
+            Self::Failed { attempt, source } => match source.downcast::<diesel::result::Error>() {
+                Ok(error) => translate(OPERATION, *error),
+                Err(source) => {
+                    RepositoryError::Refused { operation: OPERATION, source: Self::Failed { attempt, source }.into() }
+                }
+            },
+            newer @ Self::Newer { .. } => RepositoryError::Refused { operation: OPERATION, source: newer.into() },
+        }
+    }
+}
+
+/// What [`apply_pending`] found and did.
+pub(crate) struct Applied {
+    /// Whether there was a schema before.
+    pub(crate) had_schema: bool,
+    /// The migrations that ran, in their order.
+    pub(crate) names: Vec<String>,
+}
+
+/// Applies what has not been applied. The caller holds a transaction, and a lock against another process that does the same.
+pub(crate) fn apply_pending<DB: Backend>(
+    harness: &mut impl MigrationHarness<DB>,
+    source: &impl MigrationSource<DB>,
+) -> Result<Applied, MigrateError> {
+    let applied = harness.applied_migrations().map_err(|source| failed("the look for applied migrations", source))?;
+    let applied: BTreeSet<String> = applied.iter().map(ToString::to_string).collect();
+    let mut known = source.migrations().map_err(|source| failed("the reading of the migrations", source))?;
+    known.sort_unstable_by(|a, b| a.name().version().cmp(&b.name().version()));
+    refuse_newer(&applied, &versions(&known))?;
+
+    let mut names = Vec::new();
+    for migration in known.iter().filter(|migration| !applied.contains(&migration.name().version().to_string())) {
+        let name = migration.name().to_string();
+        harness.run_migration(migration.as_ref()).map_err(|source| failed(&format!("migration {name}"), source))?;
+        names.push(name);
+    }
+    Ok(Applied { had_schema: !applied.is_empty(), names })
+}
+
+/// Compares what has been applied with what this binary knows.
+pub(crate) fn check_applied<DB: Backend>(
+    source: &EmbeddedMigrations,
+    applied: Vec<String>,
+) -> Result<(), RepositoryError>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let applied = applied.into_iter().collect();
+    let known = MigrationSource::<DB>::migrations(source)
+        .map_err(|source| RepositoryError::Refused { operation: OPERATION, source })?;
+    let known = versions(&known);
+    refuse_newer(&applied, &known)
+        .map_err(|source| RepositoryError::Refused { operation: "check of the schema", source: source.into() })?;
+    if known.is_subset(&applied) { Ok(()) } else { Err(RepositoryError::SchemaMissing) }
+}
+
+fn versions<DB: Backend>(migrations: &[Box<dyn Migration<DB>>]) -> BTreeSet<String> {
+    migrations.iter().map(|migration| MigrationVersion::to_string(&migration.name().version())).collect()
+}
+
+fn refuse_newer(applied: &BTreeSet<String>, known: &BTreeSet<String>) -> Result<(), MigrateError> {
+    match applied.difference(known).last() {
+        None => Ok(()),
+        Some(version) => Err(MigrateError::Newer { version: version.clone() }),
+    }
+}
+
+fn failed(attempt: &str, source: Box<dyn std::error::Error + Send + Sync>) -> MigrateError {
+    MigrateError::Failed { attempt: attempt.to_owned(), source }
+}

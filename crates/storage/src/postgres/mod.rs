@@ -1,0 +1,16 @@
+//! Workers on Postgres.
+
+mod connection;
+mod error;
+mod migrations;
+mod pool;
+mod repository;
+mod row;
+mod rows;
+mod schema;
+mod tls;
+mod url;
+
+pub(crate) use repository::PgWorkerRepository;
+pub use url::InvalidPostgresUrlError;
+pub(crate) use url::PostgresUrl;

@@ -1,0 +1,94 @@
+//! Rows of the tables.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use uuid::Uuid;
+use workers_domain::Worker;
+use workers_domain::ports::RepositoryError;
+
+use super::schema::workers;
+use crate::record::{StateColumns, WorkerRecord, column_time};
+
+/// A worker without its source.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = workers, check_for_backend(diesel::pg::Pg))]
+pub(super) struct WorkerRow {
+    id: Uuid,
+    name: String,
+    snapshot_id: String,
+    functions: Vec<String>,
+    status: String,
+    error_message: Option<String>,
+    created_at: NaiveDateTime,
+    snapshot_expires_at: Option<NaiveDateTime>,
+    last_invoked_at: Option<NaiveDateTime>,
+}
+
+/// A worker to be stored.
+#[derive(Insertable)]
+#[diesel(table_name = workers)]
+pub(super) struct NewWorkerRow<'a> {
+    id: Uuid,
+    name: &'a str,
+    snapshot_id: &'a str,
+    functions: Vec<&'a str>,
+    status: &'static str,
+    error_message: Option<String>,
+    source_code: &'a str,
+    created_at: NaiveDateTime,
+    snapshot_expires_at: Option<NaiveDateTime>,
+    last_invoked_at: Option<NaiveDateTime>,
+}
+
+/// A worker's state, to be stored over the one it had.
+#[derive(AsChangeset)]
+#[diesel(table_name = workers, treat_none_as_null = true)]
+pub(super) struct StateChange<'a> {
+    snapshot_id: &'a str,
+    status: &'static str,
+    error_message: Option<String>,
+    snapshot_expires_at: Option<NaiveDateTime>,
+}
+
+impl<'a> NewWorkerRow<'a> {
+    pub(super) fn new(worker: &'a Worker, source: &'a str) -> Self {
+        let state = StateColumns::of(worker);
+        Self {
+            id: worker.id.as_uuid(),
+            name: worker.name.as_str(),
+            snapshot_id: state.snapshot_id,
+            functions: worker.functions.iter().map(workers_domain::FunctionName::as_str).collect(),
+            status: state.status,
+            error_message: state.error_message,
+            source_code: source,
+            created_at: column_time(worker.created_at),
+            snapshot_expires_at: state.snapshot_expires_at,
+            last_invoked_at: worker.last_invoked_at.map(column_time),
+        }
+    }
+}
+
+impl<'a> StateChange<'a> {
+    pub(super) fn of(worker: &'a Worker) -> Self {
+        let StateColumns { snapshot_id, status, error_message, snapshot_expires_at } = StateColumns::of(worker);
+        Self { snapshot_id, status, error_message, snapshot_expires_at }
+    }
+}
+
+impl TryFrom<WorkerRow> for Worker {
+    type Error = RepositoryError;
+
+    fn try_from(row: WorkerRow) -> Result<Self, RepositoryError> {
+        Self::try_from(WorkerRecord {
+            id: row.id,
+            name: row.name,
+            snapshot_id: row.snapshot_id,
+            functions: row.functions,
+            status: row.status,
+            error_message: row.error_message,
+            created_at: row.created_at,
+            snapshot_expires_at: row.snapshot_expires_at,
+            last_invoked_at: row.last_invoked_at,
+        })
+    }
+}

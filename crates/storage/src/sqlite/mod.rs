@@ -1,0 +1,10 @@
+//! Workers on SQLite.
+
+mod error;
+mod migrations;
+mod pool;
+mod repository;
+mod rows;
+mod schema;
+
+pub(crate) use repository::SqliteWorkerRepository;

@@ -1,0 +1,163 @@
+//! The connections to a SQLite file: some that read, and one that writes.
+//!
+//! SQLite has one writer at a time. With one connection for it, writers wait in our queue, in order, and not inside SQLite, so
+//! that within this process nothing is ever "locked". Readers see the last committed state meanwhile (write-ahead log).
+//!
+//! A task runs to its end on a thread that may block, even if whoever asked for it has gone: a connection never comes back in
+//! the middle of a transaction. `diesel_async::SyncConnectionWrapper` blocks the asynchronous thread in that case, which a
+//! single-threaded runtime answers with a panic; hence this pool.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
+use tokio::sync::Semaphore;
+use workers_domain::ports::RepositoryError;
+
+use super::error::{TaskError, repository_error};
+use crate::error::{ConnectError, unavailable};
+
+/// How long a task waits for a connection: less than the client of a request waits.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Only the owner may read and write the file: it has the source of every worker.
+const FILE_MODE: u32 = 0o600;
+
+/// As for the file.
+const DIRECTORY_MODE: u32 = 0o700;
+
+/// Set on every connection, in this order: the change to a write-ahead log is the first thing that may have to wait.
+///
+/// * `busy_timeout`: another process (`workersd migrate`, a backup) may write for a moment; 10 s is longer than any moment, and
+///   less than [`ACQUIRE_TIMEOUT`].
+/// * `synchronous = FULL`: what we acknowledged is on the disk. `NORMAL` would lose the last commits with the power.
+/// * `foreign_keys`: off by default, for compatibility with the year 2009.
+const PRAGMAS: &str = "\
+    PRAGMA busy_timeout = 10000; \
+    PRAGMA journal_mode = WAL; \
+    PRAGMA synchronous = FULL; \
+    PRAGMA foreign_keys = ON;";
+
+/// A connection that reads has no business writing.
+const READ_ONLY: &str = "PRAGMA query_only = ON;";
+
+/// Connections to one file.
+pub(super) struct SqlitePool {
+    readers: Lane,
+    writer: Lane,
+}
+
+/// Connections of one kind, at most a fixed number of them, opened when first needed.
+struct Lane {
+    path: Arc<str>,
+    pragmas: &'static [&'static str],
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<SqliteConnection>>>,
+}
+
+impl SqlitePool {
+    /// Creates the file, and the directory it is in, if there is none.
+    pub(super) fn open(path: &Path, max_readers: usize) -> Result<Self, ConnectError> {
+        let failed = |source| ConnectError::CreateFile { path: path.to_owned(), source };
+        // Absolute, so that SQLite cannot take a name like `file:x` for a URI.
+        let path = std::path::absolute(path).map_err(failed)?;
+        create_file(&path).map_err(failed)?;
+        let Some(path) = path.to_str() else {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path must be valid UTF-8")));
+        };
+        let path: Arc<str> = path.into();
+        Ok(Self {
+            readers: Lane::new(&path, &[PRAGMAS, READ_ONLY], max_readers),
+            writer: Lane::new(&path, &[PRAGMAS], 1),
+        })
+    }
+
+    /// Runs a task that reads.
+    pub(super) async fn read<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        let result = self.readers.run(|connection| task(connection).map_err(TaskError::from)).await?;
+        result.map_err(|error| repository_error(operation, error))
+    }
+
+    /// Runs a task that writes.
+    pub(super) async fn write<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        let result = self.write_raw(|connection| task(connection).map_err(TaskError::from)).await?;
+        result.map_err(|error| repository_error(operation, error))
+    }
+
+    /// Runs a task that writes and has errors of its own.
+    pub(super) async fn write_raw<R: Send + 'static, E: From<ConnectionError> + Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut SqliteConnection) -> Result<R, E> + Send + 'static,
+    ) -> Result<Result<R, E>, RepositoryError> {
+        self.writer.run(task).await
+    }
+}
+
+impl Lane {
+    fn new(path: &Arc<str>, pragmas: &'static [&'static str], max_connections: usize) -> Self {
+        Self {
+            path: Arc::clone(path),
+            pragmas,
+            permits: Arc::new(Semaphore::new(max_connections)),
+            idle: Arc::default(),
+        }
+    }
+
+    async fn run<R: Send + 'static, E: From<ConnectionError> + Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut SqliteConnection) -> Result<R, E> + Send + 'static,
+    ) -> Result<Result<R, E>, RepositoryError> {
+        let permit = match tokio::time::timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(permit) => permit.map_err(unavailable)?,
+            Err(_) => {
+                return Err(unavailable(format!("no connection became free within {} s", ACQUIRE_TIMEOUT.as_secs())));
+            }
+        };
+        let (path, pragmas, idle) = (Arc::clone(&self.path), self.pragmas, Arc::clone(&self.idle));
+        let span = tracing::Span::current();
+        let work = tokio::task::spawn_blocking(move || {
+            let _entered = span.entered();
+            // Bound to a name so that it is let go last, after the connection is back.
+            let _permit = permit;
+            let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = match taken {
+                Some(connection) => connection,
+                None => connect(&path, pragmas)?,
+            };
+            let result = task(&mut connection);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            result
+        });
+        work.await.map_err(unavailable)
+    }
+}
+
+fn connect(path: &str, pragmas: &[&str]) -> ConnectionResult<SqliteConnection> {
+    let mut connection = SqliteConnection::establish(path)?;
+    for pragma in pragmas {
+        connection.batch_execute(pragma).map_err(ConnectionError::CouldntSetupConfiguration)?;
+    }
+    Ok(connection)
+}
+
+/// Creates the file before SQLite does, so that no other user can read it at any moment. Its companions (`-wal`, `-shm`) get
+/// the same mode from SQLite.
+fn create_file(path: &Path) -> io::Result<()> {
+    if let Some(directory) = path.parent() {
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
+    }
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path).map(drop)
+}

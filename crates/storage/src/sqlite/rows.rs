@@ -1,0 +1,152 @@
+//! Rows of the tables.
+
+use chrono::NaiveDateTime;
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::prelude::*;
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
+use uuid::Uuid;
+use workers_domain::ports::RepositoryError;
+use workers_domain::{FunctionName, Worker, WorkerId};
+
+use super::schema::workers;
+use crate::record::{StateColumns, WorkerRecord, column_time};
+
+/// An id in its hyphenated form. Text costs twenty bytes more a row than a blob, and an operator can read it.
+#[derive(Debug, Clone, Copy, FromSqlRow, AsExpression)]
+#[diesel(sql_type = Text)]
+pub(super) struct TextUuid(Uuid);
+
+/// Names as a JSON array.
+#[derive(Debug, Clone, FromSqlRow, AsExpression)]
+#[diesel(sql_type = Text)]
+pub(super) struct JsonNames(Vec<String>);
+
+/// A worker without its source.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = workers, check_for_backend(Sqlite))]
+pub(super) struct WorkerRow {
+    id: TextUuid,
+    name: String,
+    snapshot_id: String,
+    functions: JsonNames,
+    status: String,
+    error_message: Option<String>,
+    created_at: NaiveDateTime,
+    snapshot_expires_at: Option<NaiveDateTime>,
+    last_invoked_at: Option<NaiveDateTime>,
+}
+
+/// A worker to be stored. It owns its values, since it moves to another thread.
+#[derive(Insertable)]
+#[diesel(table_name = workers)]
+pub(super) struct NewWorkerRow {
+    id: TextUuid,
+    name: String,
+    snapshot_id: String,
+    functions: JsonNames,
+    status: &'static str,
+    error_message: Option<String>,
+    source_code: String,
+    created_at: NaiveDateTime,
+    snapshot_expires_at: Option<NaiveDateTime>,
+    last_invoked_at: Option<NaiveDateTime>,
+}
+
+/// A worker's state, to be stored over the one it had.
+#[derive(AsChangeset)]
+#[diesel(table_name = workers, treat_none_as_null = true)]
+pub(super) struct StateChange {
+    snapshot_id: String,
+    status: &'static str,
+    error_message: Option<String>,
+    snapshot_expires_at: Option<NaiveDateTime>,
+}
+
+impl NewWorkerRow {
+    pub(super) fn new(worker: &Worker, source: &str) -> Self {
+        let state = StateColumns::of(worker);
+        Self {
+            id: worker.id.into(),
+            name: worker.name.as_str().to_owned(),
+            snapshot_id: state.snapshot_id.to_owned(),
+            functions: JsonNames(worker.functions.iter().map(FunctionName::to_string).collect()),
+            status: state.status,
+            error_message: state.error_message,
+            source_code: source.to_owned(),
+            created_at: column_time(worker.created_at),
+            snapshot_expires_at: state.snapshot_expires_at,
+            last_invoked_at: worker.last_invoked_at.map(column_time),
+        }
+    }
+}
+
+impl StateChange {
+    pub(super) fn of(worker: &Worker) -> Self {
+        let StateColumns { snapshot_id, status, error_message, snapshot_expires_at } = StateColumns::of(worker);
+        Self { snapshot_id: snapshot_id.to_owned(), status, error_message, snapshot_expires_at }
+    }
+}
+
+impl TryFrom<WorkerRow> for Worker {
+    type Error = RepositoryError;
+
+    fn try_from(row: WorkerRow) -> Result<Self, RepositoryError> {
+        Self::try_from(WorkerRecord {
+            id: row.id.0,
+            name: row.name,
+            snapshot_id: row.snapshot_id,
+            functions: row.functions.0,
+            status: row.status,
+            error_message: row.error_message,
+            created_at: row.created_at,
+            snapshot_expires_at: row.snapshot_expires_at,
+            last_invoked_at: row.last_invoked_at,
+        })
+    }
+}
+
+impl From<WorkerId> for TextUuid {
+    fn from(id: WorkerId) -> Self {
+        Self(id.as_uuid())
+    }
+}
+
+impl ToSql<Text, Sqlite> for TextUuid {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.to_string());
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<Text, Sqlite> for TextUuid {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
+        match Uuid::parse_str(&text) {
+            Ok(id) => Ok(Self(id)),
+            Err(_) => {
+                Err(format!("column `id` of table workers holds `{}`, which is no UUID", text.escape_debug()).into())
+            }
+        }
+    }
+}
+
+impl ToSql<Text, Sqlite> for JsonNames {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(serde_json::to_string(&self.0)?);
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<Text, Sqlite> for JsonNames {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
+        match serde_json::from_str(&text) {
+            Ok(names) => Ok(Self(names)),
+            Err(error) => Err(format!("column `functions` of table workers holds no list of names: {error}").into()),
+        }
+    }
+}

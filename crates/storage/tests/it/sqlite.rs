@@ -1,0 +1,114 @@
+//! SQLite: the suite, and what only a file can do wrong.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use workers_domain::ports::RepositoryError;
+use workers_storage::{ConnectError, Database, DatabaseUrl, StorageOptions};
+
+use crate::support::{Fixture, at, chain, connect, worker};
+
+async fn repository() -> Fixture {
+    let directory = tempfile::tempdir().unwrap();
+    let database = connect(&url_in(directory.path())).await;
+    Fixture { repository: database.worker_repository(), directory: Some(directory) }
+}
+
+fn url_in(directory: &Path) -> String {
+    format!("sqlite://{}", directory.join("workers.sqlite3").display())
+}
+
+workers_testing::repository_conformance!(conformance, repository);
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn the_file_and_its_companions_are_for_the_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = directory.path().join("a/b");
+    let database = connect(&url_in(&inner)).await;
+    database.apply_migrations().await.unwrap();
+    assert_eq!(mode(&inner), 0o700);
+    for name in ["workers.sqlite3", "workers.sqlite3-wal", "workers.sqlite3-shm"] {
+        assert_eq!(mode(&inner.join(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_created_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    let url = DatabaseUrl::sqlite_file(directory.path().join("file/workers.sqlite3"));
+    let error = Database::connect(&url, &StorageOptions::default()).await.err().unwrap();
+    assert!(matches!(error, ConnectError::CreateFile { .. }));
+    assert!(chain(&error).contains("file/workers.sqlite3"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_name_that_sqlite_would_take_for_a_uri_is_a_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file:odd%20name#1");
+    let database = connect(&format!("sqlite://{}", path.display())).await;
+    database.apply_migrations().await.unwrap();
+    assert!(path.metadata().unwrap().len() > 0);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("workers.sqlite3");
+    let text = "these are my notes, not a database, and they are worth keeping. ".repeat(20);
+    std::fs::write(&path, &text).unwrap();
+    let error = connect(&url_in(directory.path())).await.apply_migrations().await.unwrap_err();
+    assert!(chain(&error).contains("not a database"), "{}", chain(&error));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_named() {
+    let fixture = repository().await;
+    fixture.set_up().await.unwrap();
+    let worker = worker();
+    fixture.insert(&worker, "").await.unwrap();
+    let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
+    execute(&file, "UPDATE workers SET status = 'asleep'");
+    let error = fixture.list().await.unwrap_err();
+    assert!(matches!(error, RepositoryError::Inconsistent { column: "status", id, .. } if id == worker.id));
+    execute(&file, "UPDATE workers SET status = 'creating', functions = '{}'");
+    let error = fixture.find_by_id(worker.id).await.unwrap_err();
+    assert!(chain(&error).contains("`functions` of table workers"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn another_process_that_writes_is_waited_for() {
+    let fixture = repository().await;
+    fixture.set_up().await.unwrap();
+    let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
+    let mut other = open(&file);
+    batch(&mut other, "BEGIN IMMEDIATE; DELETE FROM workers");
+
+    let worker = worker();
+    let insertion = fixture.insert(&worker, "");
+    let release = async {
+        // Reading goes on meanwhile.
+        assert_eq!(fixture.list().await.unwrap(), []);
+        batch(&mut other, "COMMIT");
+    };
+    let (inserted, ()) = tokio::join!(insertion, release);
+    inserted.unwrap();
+    assert_eq!(fixture.find_by_id(worker.id).await.unwrap().map(|worker| worker.created_at), Some(at(0)));
+}
+
+fn open(file: &Path) -> diesel::SqliteConnection {
+    diesel::Connection::establish(file.to_str().unwrap()).unwrap()
+}
+
+fn batch(connection: &mut diesel::SqliteConnection, sql: &str) {
+    diesel::connection::SimpleConnection::batch_execute(connection, sql).unwrap();
+}
+
+pub(crate) fn execute(file: &Path, sql: &str) {
+    batch(&mut open(file), sql);
+}

@@ -1,0 +1,431 @@
+//! A Postgres server that lives as long as a test.
+//!
+//! The server is made of the machine's own binaries, listens on a free port of the loopback address, and writes to a directory
+//! of its own. A small shell watches over it: its standard input is a pipe from the test's process, and when that closes, for
+//! whatever reason (the test ends, panics, is killed), it stops the server and removes the directory. Nothing stays behind.
+//!
+//! `initdb` takes most of a second, and a runner that gives each test a process of its own would pay it each time; so its result
+//! is kept beside the test binaries and copied.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use tokio_postgres::NoTls;
+use uuid::Uuid;
+
+/// Names a server to use instead of a throw-away one, as `postgres://postgres@127.0.0.1:5432/postgres`.
+const URL_VARIABLE: &str = "TEST_DATABASE_URL";
+
+/// What to do when there is no server to be found.
+const HOW_TO_INSTALL: &str = "tests need Postgres: install its server (on Debian `apt-get install postgresql`, on macOS \
+     `brew install postgresql`), or set TEST_DATABASE_URL to one that tests may create databases on";
+
+/// Far longer than a start takes, even with every core busy.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Someone else may take a free port before the server does; hardly ever this often.
+const START_ATTEMPTS: usize = 5;
+
+/// Lines of the server's log that are shown when it does not start.
+const LOG_LINES_SHOWN: usize = 20;
+
+/// Runs a server until standard input closes, and removes the directory unless told to keep it.
+const WATCHDOG: &str = r#"
+    directory=$1; shift
+    "$@" </dev/null &
+    server=$!
+    read -r word
+    kill -QUIT "$server" 2>/dev/null
+    wait "$server" 2>/dev/null
+    [ "$word" = keep ] || rm -rf "$directory"
+"#;
+
+/// A server to test with, and its databases.
+pub struct ThrowAwayPostgres {
+    place: Place,
+}
+
+enum Place {
+    /// The one that [`URL_VARIABLE`] names.
+    Elsewhere {
+        url: String,
+    },
+    Here(Box<Server>),
+}
+
+struct Server {
+    directory: PathBuf,
+    port: u16,
+    settings: Vec<(String, String)>,
+    user: Option<User>,
+    watchdog: Option<Child>,
+}
+
+/// Who runs the server, if we are root, as whom Postgres refuses to run.
+#[derive(Clone, Copy)]
+struct User {
+    uid: u32,
+    gid: u32,
+}
+
+impl ThrowAwayPostgres {
+    /// The server that all tests of this process share; started by the first.
+    ///
+    /// # Panics
+    ///
+    /// When there is none and none can be started.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<ThrowAwayPostgres> = OnceLock::new();
+        SHARED.get_or_init(|| match std::env::var(URL_VARIABLE) {
+            Ok(url) => Self { place: Place::Elsewhere { url } },
+            Err(_) => Self::start(),
+        })
+    }
+
+    /// A server for one test alone, which may stop it. It ignores `TEST_DATABASE_URL`.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(&[], &[])
+    }
+
+    /// A server for one test alone, with settings as in `postgresql.conf` and with files put into its data directory, such as
+    /// `pg_hba.conf` or a key.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with(settings: &[(&str, &str)], files: &[(&str, &str)]) -> Self {
+        let server =
+            Server::start(settings, files).unwrap_or_else(|error| panic!("no Postgres for this test: {error}"));
+        Self { place: Place::Here(Box::new(server)) }
+    }
+
+    /// The URL of a database on this server.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        match &self.place {
+            Place::Here(server) => format!("postgres://postgres@127.0.0.1:{}/{database}", server.port),
+            Place::Elsewhere { url } => with_database(url, database),
+        }
+    }
+
+    /// The port it listens on, on the loopback address; `None` if it is not ours.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        match &self.place {
+            Place::Here(server) => Some(server.port),
+            Place::Elsewhere { .. } => None,
+        }
+    }
+
+    /// Makes an empty database and answers with its URL.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses.
+    pub async fn create_database(&self) -> String {
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        let administration = match &self.place {
+            Place::Here(_) => self.url("postgres"),
+            Place::Elsewhere { url } => url.clone(),
+        };
+        self.execute(&administration, &format!("CREATE DATABASE {name}")).await;
+        self.url(&name)
+    }
+
+    /// Runs SQL, perhaps many statements, on a database given by its URL.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses.
+    pub async fn execute(&self, url: &str, sql: &str) {
+        let run = async {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+            let ((), result) = tokio::join!(async { drop(connection.await) }, async {
+                let result = client.batch_execute(sql).await;
+                drop(client);
+                result
+            });
+            result
+        };
+        if let Err(error) = run.await {
+            panic!("Postgres refused `{sql}`: {error:?}");
+        }
+    }
+
+    /// Stops the server, as a crash would, and keeps what is stored.
+    ///
+    /// # Panics
+    ///
+    /// When it is not ours, or does not stop.
+    pub fn stop(&mut self) {
+        self.ours().stop(true).unwrap_or_else(|error| panic!("Postgres did not stop: {error}"));
+    }
+
+    /// Starts the server again on the same port.
+    ///
+    /// # Panics
+    ///
+    /// When it is not ours, or does not start.
+    pub fn restart(&mut self) {
+        let server = self.ours();
+        server.stop(true).and_then(|()| server.run()).unwrap_or_else(|error| panic!("no restart of Postgres: {error}"));
+    }
+
+    fn ours(&mut self) -> &mut Server {
+        match &mut self.place {
+            Place::Here(server) => server,
+            Place::Elsewhere { .. } => panic!("the server that {URL_VARIABLE} names is not ours to stop"),
+        }
+    }
+}
+
+impl Server {
+    fn start(settings: &[(&str, &str)], files: &[(&str, &str)]) -> io::Result<Self> {
+        let user = unprivileged_user()?;
+        let directory = std::env::temp_dir().join(format!("workers-postgres-{}", Uuid::new_v4().simple()));
+        fs::DirBuilder::new().mode(0o700).create(&directory)?;
+        let settings = settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut server = Self { directory, port: 0, settings, user, watchdog: None };
+        // From here on, dropping the server removes the directory.
+        if let Some(user) = user {
+            chown(&server.directory, Some(user.uid), Some(user.gid))?;
+        }
+        copy_template(&server.data(), user)?;
+        for (name, content) in files {
+            server.put_file(name, content)?;
+        }
+        let mut attempts_left = START_ATTEMPTS;
+        loop {
+            server.port = free_port()?;
+            attempts_left -= 1;
+            match server.run() {
+                Err(error) if attempts_left > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+                result => return result.map(|()| server),
+            }
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn put_file(&self, name: &str, content: &str) -> io::Result<()> {
+        let path = self.data().join(name);
+        fs::write(&path, content)?;
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        self.user.map_or(Ok(()), |user| chown(&path, Some(user.uid), Some(user.gid)))
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCHDOG, "watchdog"]).arg(&self.directory);
+        command.arg(find_binary("postgres")?).arg("-D").arg(self.data()).arg("-k").arg(&self.directory);
+        // What a crash of the machine would lose is of no interest.
+        let mut settings =
+            vec!["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "max_connections=200"]
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>();
+        settings.push(format!("port={}", self.port));
+        settings.extend(self.settings.iter().map(|(name, value)| format!("{name}={value}")));
+        for setting in settings {
+            command.arg("-c").arg(setting);
+        }
+        command.current_dir(&self.directory).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // Out of reach of whatever ends the test's process group, so that it can still clean up.
+        command.process_group(0);
+        run_as(&mut command, self.user);
+        let mut watchdog = command.spawn()?;
+        let log = watchdog.stderr.take().ok_or_else(|| io::Error::other("no pipe to the server's log"))?;
+        self.watchdog = Some(watchdog);
+        await_ready(BufReader::new(log)).inspect_err(|_| drop(self.stop(true)))
+    }
+
+    fn stop(&mut self, keep: bool) -> io::Result<()> {
+        let Some(mut watchdog) = self.watchdog.take() else { return Ok(()) };
+        if let Some(mut input) = watchdog.stdin.take() {
+            // A watchdog that is gone needs no word.
+            drop(input.write_all(if keep { b"keep\n" } else { b"end\n" }));
+        }
+        watchdog.wait().map(drop)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop(false));
+        // The watchdog has done so, unless there was none.
+        drop(fs::remove_dir_all(&self.directory));
+    }
+}
+
+/// Reads the log until the server is ready, and leaves a thread behind that reads the rest.
+fn await_ready(log: impl BufRead + Send + 'static) -> io::Result<()> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in log.lines().map_while(Result::ok) {
+            // Once the server is ready nobody listens, but the pipe must not fill.
+            drop(sender.send(line));
+        }
+    });
+    let mut lines = Vec::new();
+    loop {
+        match receiver.recv_timeout(START_TIMEOUT) {
+            Ok(line) if line.contains("database system is ready to accept connections") => return Ok(()),
+            Ok(line) => lines.push(line),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "it does not get ready"));
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let is_port_taken = lines.iter().any(|line| line.contains("Address already in use"));
+    let kind = if is_port_taken { io::ErrorKind::AddrInUse } else { io::ErrorKind::Other };
+    let shown = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
+    Err(io::Error::new(kind, format!("the server ended at once and said:\n{shown}")))
+}
+
+/// Copies a data directory that `initdb` has made, which it does first if nobody has.
+fn copy_template(target: &Path, user: Option<User>) -> io::Result<()> {
+    let initdb = find_binary("initdb")?;
+    let binaries = std::env::current_exe()?;
+    let cache = binaries.parent().ok_or_else(|| io::Error::other("a test binary lies in no directory"))?;
+    // Owned by whoever runs the server, so each of them has one; and each version of Postgres wants its own.
+    let version = fs::canonicalize(&initdb)?.display().to_string().replace('/', "-");
+    let owner = user.map_or(fs::metadata(cache)?.uid(), |user| user.uid);
+    let template = cache.join(format!("postgres-template{version}-{owner}"));
+
+    let lock = File::create(template.with_extension("lock"))?;
+    lock.lock()?;
+    if !template.exists() {
+        let mut command = Command::new(initdb);
+        command.args(["--no-sync", "--auth=trust", "--username=postgres", "--locale=C", "--encoding=UTF8", "-D"]);
+        command.arg(target).current_dir(target.parent().unwrap_or(target));
+        run_as(&mut command, user);
+        finish(&mut command)?;
+        let unfinished = template.with_extension("unfinished");
+        drop(fs::remove_dir_all(&unfinished));
+        finish(Command::new("cp").arg("-a").arg(target).arg(&unfinished))?;
+        return fs::rename(unfinished, template);
+    }
+    drop(lock);
+    finish(Command::new("cp").arg("-a").arg(template).arg(target))
+}
+
+fn finish(command: &mut Command) -> io::Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{} failed: {said}", command.get_program().display())))
+}
+
+fn run_as(command: &mut Command, user: Option<User>) {
+    if let Some(user) = user {
+        command.uid(user.uid).gid(user.gid);
+    }
+}
+
+/// Looks where `PATH` says, and where Debian keeps binaries that are not for `PATH`; the newest version first.
+fn find_binary(name: &str) -> io::Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut directories: Vec<_> = std::env::split_paths(&path).collect();
+    if let Ok(versions) = fs::read_dir("/usr/lib/postgresql") {
+        let mut versions: Vec<_> = versions.filter_map(Result::ok).map(|version| version.path()).collect();
+        let number = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+        versions.sort_by_key(|version| std::cmp::Reverse(number(version)));
+        directories.extend(versions.into_iter().map(|version| version.join("bin")));
+    }
+    directories
+        .into_iter()
+        .map(|directory| directory.join(name))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, HOW_TO_INSTALL))
+}
+
+/// `postgres` or `nobody`, if we are root.
+fn unprivileged_user() -> io::Result<Option<User>> {
+    // Whoever creates a file owns it, which spares us a system call that would need a crate.
+    let probe = std::env::temp_dir().join(format!("workers-postgres-owner-{}", Uuid::new_v4().simple()));
+    let uid = File::create(&probe)?.metadata()?.uid();
+    fs::remove_file(&probe)?;
+    if uid != 0 {
+        return Ok(None);
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let find = |name: &str| {
+        let mut fields = users.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?.split(':').skip(1);
+        Some(User { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+    };
+    match find("postgres").or_else(|| find("nobody")) {
+        Some(user) => Ok(Some(user)),
+        None => {
+            Err(io::Error::other("Postgres refuses to run as root, and there is neither a user postgres nor nobody"))
+        }
+    }
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn with_database(url: &str, database: &str) -> String {
+    let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let host = base.find("://").map_or(0, |scheme| scheme + "://".len());
+    let end = base[host..].find('/').map_or(base.len(), |slash| host + slash);
+    let question = if parameters.is_empty() { "" } else { "?" };
+    format!("{}/{database}{question}{parameters}", &base[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_given_another_database_and_keeps_its_parameters() {
+        assert_eq!(
+            with_database("postgres://u@h:1/old?sslmode=disable", "new"),
+            "postgres://u@h:1/new?sslmode=disable"
+        );
+        assert_eq!(with_database("postgres://h", "new"), "postgres://h/new");
+    }
+
+    #[tokio::test]
+    async fn a_server_serves_and_leaves_nothing_behind() {
+        let server = ThrowAwayPostgres::start();
+        let url = server.create_database().await;
+        server.execute(&url, "CREATE TABLE t (i INT); INSERT INTO t VALUES (1)").await;
+        let Place::Here(ours) = &server.place else { panic!("started here") };
+        let directory = ours.directory.clone();
+        assert!(directory.exists());
+        drop(server);
+        assert!(!directory.exists());
+    }
+
+    #[tokio::test]
+    async fn a_server_keeps_its_port_and_its_data_over_a_restart() {
+        let mut server = ThrowAwayPostgres::start();
+        let url = server.create_database().await;
+        server.execute(&url, "CREATE TABLE t (i INT)").await;
+        server.stop();
+        assert!(tokio_postgres::connect(&url, NoTls).await.is_err());
+        server.restart();
+        server.execute(&url, "INSERT INTO t VALUES (1)").await;
+    }
+}

@@ -1,0 +1,487 @@
+//! What every [`WorkerRepository`] must do, written once.
+//!
+//! Each expectation is a function that gets an empty repository without a schema. [`repository_conformance!`] makes a test of
+//! each; a new expectation is written here and added to the macro's list.
+//!
+//! [`repository_conformance!`]: crate::repository_conformance
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use workers_domain::ports::{InvocationMark, RepositoryError, SetupOutcome, WorkerRepository};
+use workers_domain::{FunctionName, SnapshotId, Worker, WorkerId, WorkerName, WorkerState};
+
+/// Makes a module of tests, one an expectation.
+///
+/// `repository_conformance!(sqlite, make_repository)`: the name of the module, and an async function without arguments that
+/// answers with something that dereferences to a [`WorkerRepository`] without a schema. The crate needs tokio.
+#[macro_export]
+macro_rules! repository_conformance {
+    ($backend:ident, $make_repository:ident) => {
+        $crate::repository_conformance! {
+            @each $backend, $make_repository,
+            a_worker_is_found_as_it_was_inserted,
+            an_unknown_worker_is_not_found,
+            a_second_worker_with_the_same_id_is_refused,
+            a_source_is_found_byte_for_byte,
+            a_source_of_ten_mebibytes_is_kept,
+            a_source_with_a_nul_is_refused,
+            names_are_kept_whatever_their_characters,
+            a_thousand_functions_keep_their_order,
+            text_that_looks_like_sql_is_only_text,
+            workers_are_listed_newest_first,
+            workers_of_the_same_time_are_listed_by_id,
+            every_state_survives,
+            a_state_replaces_all_of_the_one_before,
+            a_change_of_state_touches_nothing_else,
+            a_nul_in_an_error_message_does_not_lose_it,
+            a_deleted_worker_stays_deleted,
+            a_removed_worker_is_answered_once,
+            invocations_only_move_forward,
+            the_latest_of_several_marks_counts,
+            marks_of_unknown_workers_are_skipped,
+            due_workers_come_soonest_first,
+            only_ready_workers_come_due,
+            stuck_workers_come_oldest_first,
+            times_are_kept_to_the_microsecond,
+            fifty_inserts_at_once_all_arrive,
+            concurrent_readers_and_writers_do_not_disturb_each_other,
+            a_future_that_is_dropped_leaves_the_repository_usable,
+            set_up_creates_then_empties,
+            without_a_schema_every_call_says_so,
+        }
+    };
+    (@each $backend:ident, $make_repository:ident, $($expectation:ident,)+) => {
+        mod $backend {
+            $(
+                #[tokio::test]
+                async fn $expectation() {
+                    let repository = super::$make_repository().await;
+                    $crate::worker_repository::$expectation(&*repository).await;
+                }
+            )+
+        }
+    };
+}
+
+/// A time that all tests count from.
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(1_763_890_000 + seconds)
+}
+
+fn name(text: &str) -> WorkerName {
+    WorkerName::parse(text).unwrap_or_else(|error| panic!("a test's name {error}"))
+}
+
+fn functions<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<FunctionName> {
+    names
+        .into_iter()
+        .map(|text| FunctionName::parse(text).unwrap_or_else(|error| panic!("a test's function name {error}")))
+        .collect()
+}
+
+fn worker(created_at: DateTime<Utc>) -> Worker {
+    Worker::creating(WorkerId::generate(created_at), name("shop"), functions(["checkout"]), created_at)
+}
+
+fn in_state(state: WorkerState) -> Worker {
+    let Worker { id, name, functions, created_at, last_invoked_at, .. } = worker(at(0));
+    Worker::restore(id, name, functions, created_at, last_invoked_at, state)
+}
+
+fn ready_until(expires_at: DateTime<Utc>) -> Worker {
+    in_state(WorkerState::Ready { snapshot_id: SnapshotId::new("snap_1"), expires_at })
+}
+
+fn with_state(worker: &Worker, state: WorkerState) -> Worker {
+    let Worker { id, name, functions, created_at, last_invoked_at, .. } = worker.clone();
+    Worker::restore(id, name, functions, created_at, last_invoked_at, state)
+}
+
+fn ids(workers: &[Worker]) -> Vec<WorkerId> {
+    workers.iter().map(|worker| worker.id).collect()
+}
+
+fn good<R>(result: Result<R, RepositoryError>) -> R {
+    result.unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
+}
+
+async fn insert(repository: &dyn WorkerRepository, workers: &[&Worker]) {
+    good(repository.set_up().await);
+    for worker in workers {
+        good(repository.insert(worker, "export async function checkout() {}").await);
+    }
+}
+
+async fn found(repository: &dyn WorkerRepository, id: WorkerId) -> Worker {
+    good(repository.find_by_id(id).await).unwrap_or_else(|| panic!("worker {id} was not found"))
+}
+
+/// See its name, as for all that follow.
+pub async fn a_worker_is_found_as_it_was_inserted(repository: &dyn WorkerRepository) {
+    let worker = worker(at(0));
+    insert(repository, &[&worker]).await;
+    assert_eq!(found(repository, worker.id).await, worker);
+}
+
+/// See its name.
+pub async fn an_unknown_worker_is_not_found(repository: &dyn WorkerRepository) {
+    insert(repository, &[&worker(at(0))]).await;
+    let unknown = WorkerId::generate(at(0));
+    assert_eq!(good(repository.find_by_id(unknown).await), None);
+    assert_eq!(good(repository.find_source(unknown).await), None);
+}
+
+/// See its name.
+pub async fn a_second_worker_with_the_same_id_is_refused(repository: &dyn WorkerRepository) {
+    let worker = worker(at(0));
+    insert(repository, &[&worker]).await;
+    assert!(matches!(repository.insert(&worker, "other").await, Err(RepositoryError::Refused { .. })));
+    assert_ne!(good(repository.find_source(worker.id).await), Some("other".to_owned()));
+}
+
+/// See its name.
+pub async fn a_source_is_found_byte_for_byte(repository: &dyn WorkerRepository) {
+    good(repository.set_up().await);
+    for source in ["", "\r\n\t'\"\\`${x}", "\u{feff}naïve 日本語 🦀 \u{200d}\u{1}\u{7f}", "\\x00 \\u0000 \\000 %00"]
+    {
+        let worker = worker(at(0));
+        good(repository.insert(&worker, source).await);
+        assert_eq!(good(repository.find_source(worker.id).await).as_deref(), Some(source));
+    }
+}
+
+/// See its name.
+pub async fn a_source_of_ten_mebibytes_is_kept(repository: &dyn WorkerRepository) {
+    good(repository.set_up().await);
+    let worker = worker(at(0));
+    let line = "// a comment that does not compress to nothing: äöü\n";
+    let source = line.repeat(10 * 1024 * 1024 / line.len() + 1);
+    good(repository.insert(&worker, &source).await);
+    let kept = good(repository.find_source(worker.id).await);
+    assert!(kept.is_some_and(|kept| kept == source));
+}
+
+/// Postgres cannot hold it, so no repository does.
+pub async fn a_source_with_a_nul_is_refused(repository: &dyn WorkerRepository) {
+    good(repository.set_up().await);
+    let worker = worker(at(0));
+    let refused = repository.insert(&worker, "const nul = '\0';").await;
+    assert!(matches!(refused, Err(RepositoryError::Refused { operation: "insert of a worker", .. })));
+    assert_eq!(good(repository.find_by_id(worker.id).await), None);
+}
+
+/// See its name.
+pub async fn names_are_kept_whatever_their_characters(repository: &dyn WorkerRepository) {
+    good(repository.set_up().await);
+    let longest = "🦀".repeat(255);
+    for text in ["a", "naïve 日本語 e\u{301}", r#"'"\{},NULL"#, "null", r"\x00", "{}", "[]", longest.as_str()] {
+        let mut worker = worker(at(0));
+        worker.name = name(text);
+        worker.functions = functions([text, "$", "ünïcode", r#"{"a","b"}"#, "NULL", r"\", longest.as_str()]);
+        good(repository.insert(&worker, "").await);
+        assert_eq!(found(repository, worker.id).await, worker);
+    }
+}
+
+/// See its name.
+pub async fn a_thousand_functions_keep_their_order(repository: &dyn WorkerRepository) {
+    let mut worker = worker(at(0));
+    let names: Vec<String> = (0..1000).map(|index| format!("f{}", index * 7919 % 1000)).collect();
+    worker.functions = functions(names.iter().map(String::as_str));
+    insert(repository, &[&worker]).await;
+    assert_eq!(found(repository, worker.id).await.functions, worker.functions);
+    worker.id = WorkerId::generate(at(0));
+    worker.functions.clear();
+    good(repository.insert(&worker, "").await);
+    assert_eq!(found(repository, worker.id).await.functions, []);
+}
+
+/// See its name.
+pub async fn text_that_looks_like_sql_is_only_text(repository: &dyn WorkerRepository) {
+    let bystander = worker(at(0));
+    insert(repository, &[&bystander]).await;
+    let attack = "'); DROP TABLE workers; --";
+    let mut worker = worker(at(1));
+    worker.name = name(attack);
+    worker.functions = functions([attack, "$1", "?"]);
+    good(repository.insert(&worker, attack).await);
+    let state = WorkerState::Ready { snapshot_id: SnapshotId::new(attack), expires_at: at(60) };
+    good(repository.update_state(&with_state(&worker, state)).await);
+    assert_eq!(found(repository, worker.id).await.snapshot_id().map(SnapshotId::as_str), Some(attack));
+    assert_eq!(good(repository.find_source(worker.id).await).as_deref(), Some(attack));
+    assert_eq!(found(repository, bystander.id).await, bystander);
+}
+
+/// See its name.
+pub async fn workers_are_listed_newest_first(repository: &dyn WorkerRepository) {
+    let [first, second, third] = [worker(at(1)), worker(at(2)), worker(at(3))];
+    insert(repository, &[&second, &third, &first]).await;
+    assert_eq!(good(repository.list().await), [third, second, first]);
+}
+
+/// See its name.
+pub async fn workers_of_the_same_time_are_listed_by_id(repository: &dyn WorkerRepository) {
+    let mut same: Vec<Worker> = (0..8).map(|_| worker(at(0))).collect();
+    insert(repository, &same.iter().collect::<Vec<_>>()).await;
+    same.sort_by_key(|worker| std::cmp::Reverse(worker.id));
+    assert_eq!(ids(&good(repository.list().await)), ids(&same));
+}
+
+fn every_state() -> Vec<WorkerState> {
+    let snapshot_id = SnapshotId::new("snap_".to_owned() + &"x".repeat(250));
+    vec![
+        WorkerState::Creating,
+        WorkerState::Ready { snapshot_id: snapshot_id.clone(), expires_at: at(60) },
+        WorkerState::Error { message: "the disk is full: `/tmp`\n — 日本語".to_owned() },
+        WorkerState::Error { message: String::new() },
+        WorkerState::Expired { snapshot_id, expired_at: at(-60) },
+    ]
+}
+
+/// See its name.
+pub async fn every_state_survives(repository: &dyn WorkerRepository) {
+    good(repository.set_up().await);
+    for state in every_state() {
+        let worker = in_state(state);
+        good(repository.insert(&worker, "").await);
+        assert_eq!(found(repository, worker.id).await, worker);
+    }
+}
+
+/// See its name.
+pub async fn a_state_replaces_all_of_the_one_before(repository: &dyn WorkerRepository) {
+    let worker = worker(at(0));
+    insert(repository, &[&worker]).await;
+    for before in every_state() {
+        for after in every_state() {
+            assert!(good(repository.update_state(&with_state(&worker, before.clone())).await));
+            assert!(good(repository.update_state(&with_state(&worker, after.clone())).await));
+            assert_eq!(found(repository, worker.id).await.state(), &after);
+        }
+    }
+}
+
+/// See its name.
+pub async fn a_change_of_state_touches_nothing_else(repository: &dyn WorkerRepository) {
+    let [worker, other] = [worker(at(0)), worker(at(0))];
+    insert(repository, &[&worker, &other]).await;
+    good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(9) }]).await);
+    let mut changed = with_state(&worker, WorkerState::Error { message: "no".to_owned() });
+    changed.name = name("renamed");
+    changed.functions.clear();
+    changed.created_at = at(5);
+    good(repository.update_state(&changed).await);
+
+    let kept = found(repository, worker.id).await;
+    assert_eq!(kept.state(), changed.state());
+    assert_eq!((kept.name, kept.functions, kept.created_at), (worker.name, worker.functions, worker.created_at));
+    assert_eq!(kept.last_invoked_at, Some(at(9)));
+    assert_eq!(found(repository, other.id).await, other);
+}
+
+/// See its name.
+pub async fn a_nul_in_an_error_message_does_not_lose_it(repository: &dyn WorkerRepository) {
+    let worker = worker(at(0));
+    insert(repository, &[&worker]).await;
+    good(repository.update_state(&with_state(&worker, WorkerState::Error { message: "a\0b".to_owned() })).await);
+    assert_eq!(found(repository, worker.id).await.error_message(), Some("a\u{FFFD}b"));
+}
+
+/// See its name.
+pub async fn a_deleted_worker_stays_deleted(repository: &dyn WorkerRepository) {
+    let worker = ready_until(at(60));
+    insert(repository, &[&worker]).await;
+    good(repository.delete(worker.id).await);
+    assert!(!good(repository.update_state(&worker).await));
+    good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(1) }]).await);
+    assert_eq!(good(repository.find_by_id(worker.id).await), None);
+    assert_eq!(good(repository.list().await), []);
+}
+
+/// See its name.
+pub async fn a_removed_worker_is_answered_once(repository: &dyn WorkerRepository) {
+    let [worker, other] = [ready_until(at(60)), ready_until(at(60))];
+    insert(repository, &[&worker, &other]).await;
+    assert_eq!(good(repository.delete(worker.id).await), Some(worker.clone()));
+    assert_eq!(good(repository.delete(worker.id).await), None);
+    assert_eq!(good(repository.find_source(worker.id).await), None);
+    assert_eq!(good(repository.list().await), [other]);
+}
+
+/// See its name.
+pub async fn invocations_only_move_forward(repository: &dyn WorkerRepository) {
+    let worker = worker(at(0));
+    insert(repository, &[&worker]).await;
+    for (mark, expected) in [(5, 5), (3, 5), (5, 5), (8, 8)] {
+        good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(mark) }]).await);
+        assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(expected)));
+    }
+}
+
+/// See its name.
+pub async fn the_latest_of_several_marks_counts(repository: &dyn WorkerRepository) {
+    let [worker, other] = [worker(at(0)), worker(at(0))];
+    insert(repository, &[&worker, &other]).await;
+    let mark = |worker: &Worker, seconds| InvocationMark { worker_id: worker.id, at: at(seconds) };
+    good(repository.record_invocations(&[mark(&worker, 2), mark(&other, 1), mark(&worker, 7), mark(&worker, 4)]).await);
+    assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(7)));
+    assert_eq!(found(repository, other.id).await.last_invoked_at, Some(at(1)));
+}
+
+/// See its name.
+pub async fn marks_of_unknown_workers_are_skipped(repository: &dyn WorkerRepository) {
+    let worker = worker(at(0));
+    insert(repository, &[&worker]).await;
+    good(repository.record_invocations(&[]).await);
+    let unknown = InvocationMark { worker_id: WorkerId::generate(at(0)), at: at(1) };
+    good(repository.record_invocations(&[unknown, InvocationMark { worker_id: worker.id, at: at(1) }, unknown]).await);
+    assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(1)));
+}
+
+/// See its name.
+pub async fn due_workers_come_soonest_first(repository: &dyn WorkerRepository) {
+    let [first, second, third, later] =
+        [ready_until(at(1)), ready_until(at(2)), ready_until(at(3)), ready_until(at(4))];
+    insert(repository, &[&third, &first, &later, &second]).await;
+    assert_eq!(good(repository.list_due_to_expire(at(3), 10).await), [first.clone(), second.clone(), third]);
+    assert_eq!(good(repository.list_due_to_expire(at(3), 2).await), [first, second]);
+    assert_eq!(good(repository.list_due_to_expire(at(0), 10).await), []);
+    assert_eq!(good(repository.list_due_to_expire(at(3), 0).await), []);
+    assert_eq!(good(repository.list_due_to_expire(at(9), u32::MAX).await).len(), 4);
+}
+
+/// See its name.
+pub async fn only_ready_workers_come_due(repository: &dyn WorkerRepository) {
+    let workers: Vec<Worker> = every_state().into_iter().map(in_state).collect();
+    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    assert_eq!(good(repository.list_due_to_expire(at(1000), 10).await), [workers[1].clone()]);
+}
+
+/// See its name.
+pub async fn stuck_workers_come_oldest_first(repository: &dyn WorkerRepository) {
+    let [first, second, third] = [worker(at(1)), worker(at(2)), worker(at(3))];
+    insert(repository, &[&third, &second, &first, &ready_until(at(60))]).await;
+    assert_eq!(good(repository.list_stuck_in_creating(at(2), 10).await), [first.clone(), second]);
+    assert_eq!(good(repository.list_stuck_in_creating(at(9), 1).await), [first]);
+    assert_eq!(good(repository.list_stuck_in_creating(at(0), 10).await), []);
+}
+
+/// See its name.
+pub async fn times_are_kept_to_the_microsecond(repository: &dyn WorkerRepository) {
+    let exact = at(0) + TimeDelta::microseconds(123_456);
+    let finer = exact + TimeDelta::nanoseconds(789);
+    let mut worker = ready_until(finer);
+    worker.created_at = finer;
+    insert(repository, &[&worker]).await;
+    good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: finer }]).await);
+    let kept = found(repository, worker.id).await;
+    assert_eq!((kept.created_at, kept.expires_at(), kept.last_invoked_at), (exact, Some(exact), Some(exact)));
+
+    let microsecond = TimeDelta::microseconds(1);
+    assert_eq!(good(repository.list_due_to_expire(exact - microsecond, 1).await), []);
+    assert_eq!(good(repository.list_due_to_expire(exact, 1).await).len(), 1);
+
+    // Times with few digits sort among those with many.
+    let [whole, next] = [ready_until(at(0)), ready_until(at(1))];
+    good(repository.insert(&whole, "").await);
+    good(repository.insert(&next, "").await);
+    assert_eq!(ids(&good(repository.list_due_to_expire(at(1), 9).await)), [whole.id, worker.id, next.id]);
+    for year in [-2_208_988_800, 4_102_444_800] {
+        let worker = ready_until(DateTime::UNIX_EPOCH + TimeDelta::seconds(year));
+        good(repository.insert(&worker, "").await);
+        assert_eq!(found(repository, worker.id).await, worker);
+    }
+}
+
+/// See its name.
+pub async fn fifty_inserts_at_once_all_arrive(repository: &dyn WorkerRepository) {
+    good(repository.set_up().await);
+    let workers: Vec<Worker> = (0..50).map(|index| worker(at(index))).collect();
+    for result in join_all(workers.iter().map(|worker| repository.insert(worker, "source"))).await {
+        good(result);
+    }
+    assert_eq!(good(repository.list().await), workers.into_iter().rev().collect::<Vec<_>>());
+}
+
+/// See its name.
+pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(repository: &dyn WorkerRepository) {
+    let workers: Vec<Worker> = (0..20).map(|index| worker(at(index))).collect();
+    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    let work = workers.iter().map(|worker| async move {
+        let ready = WorkerState::Ready { snapshot_id: SnapshotId::new("snap_1"), expires_at: at(60) };
+        assert!(good(repository.update_state(&with_state(worker, ready)).await));
+        good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(5) }]).await);
+        assert_eq!(good(repository.list().await).len(), 20);
+        assert!(found(repository, worker.id).await.snapshot_id().is_some());
+        assert!(good(repository.find_source(worker.id).await).is_some());
+    });
+    join_all(work).await;
+    let marks: Vec<_> = workers.iter().map(|worker| InvocationMark { worker_id: worker.id, at: at(7) }).collect();
+    let backwards: Vec<_> = marks.iter().rev().copied().collect();
+    for result in
+        join_all((0..10).flat_map(|_| [&marks, &backwards]).map(|marks| repository.record_invocations(marks))).await
+    {
+        good(result);
+    }
+    let listed = good(repository.list_due_to_expire(at(60), 100).await);
+    assert_eq!(listed.len(), 20);
+    assert!(listed.iter().all(|worker| worker.last_invoked_at == Some(at(7))));
+}
+
+/// The client of a request may hang up at any moment.
+pub async fn a_future_that_is_dropped_leaves_the_repository_usable(repository: &dyn WorkerRepository) {
+    good(repository.set_up().await);
+    for polls in 0..40_u32 {
+        let worker = worker(at(0));
+        let mut insertion = std::pin::pin!(repository.insert(&worker, "source"));
+        let mut polled = 0;
+        std::future::poll_fn(|context| {
+            polled += 1;
+            let outcome = insertion.as_mut().poll(context);
+            if outcome.is_ready() || polled > polls % 8 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+    let worker = worker(at(1));
+    good(repository.insert(&worker, "source").await);
+    assert_eq!(found(repository, worker.id).await, worker);
+    good(repository.check().await);
+}
+
+/// See its name.
+pub async fn set_up_creates_then_empties(repository: &dyn WorkerRepository) {
+    assert_eq!(good(repository.set_up().await), SetupOutcome::Created);
+    good(repository.check().await);
+    assert_eq!(good(repository.set_up().await), SetupOutcome::Emptied(vec![]));
+
+    let mut workers: Vec<Worker> = every_state().into_iter().map(in_state).collect();
+    for worker in &workers {
+        good(repository.insert(worker, "source").await);
+    }
+    let SetupOutcome::Emptied(mut removed) = good(repository.set_up().await) else { panic!("there was a schema") };
+    workers.sort_by_key(|worker| worker.id);
+    removed.sort_by_key(|worker| worker.id);
+    assert_eq!(removed, workers);
+    assert_eq!(good(repository.list().await), []);
+    assert_eq!(good(repository.find_source(workers[0].id).await), None);
+}
+
+/// See its name.
+pub async fn without_a_schema_every_call_says_so(repository: &dyn WorkerRepository) {
+    fn assert_missing<R>(result: Result<R, RepositoryError>) {
+        assert!(matches!(result, Err(RepositoryError::SchemaMissing)), "{:?}", result.err());
+    }
+    let worker = worker(at(0));
+    assert_missing(repository.check().await);
+    assert_missing(repository.insert(&worker, "").await);
+    assert_missing(repository.find_by_id(worker.id).await);
+    assert_missing(repository.find_source(worker.id).await);
+    assert_missing(repository.list().await);
+    assert_missing(repository.update_state(&worker).await);
+    assert_missing(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(0) }]).await);
+    assert_missing(repository.list_due_to_expire(at(0), 1).await);
+    assert_missing(repository.list_stuck_in_creating(at(0), 1).await);
+    assert_missing(repository.delete(worker.id).await);
+    good(repository.set_up().await);
+    good(repository.check().await);
+}
