@@ -8,7 +8,7 @@ use workers_domain::ports::{
     SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 use workers_domain::{FunctionName, ResourceLimits};
-use workers_transpiler::{Diagnostic, SourceFile, TranspileOptions, WorkerScript};
+use workers_transpiler::{Diagnostic, DiagnosticKind, SourceFile, TranspileOptions, WorkerScript};
 
 /// The worker script's name in a snapshot.
 pub(crate) const SCRIPT_FILE: &str = "worker.mjs";
@@ -59,7 +59,10 @@ impl Bundler {
             Ok((None, diagnostics)) if diagnostics.is_empty() => {
                 Err(BundleError::Internal("no script and no diagnostic".to_owned()))
             }
-            Ok((None, diagnostics)) => Err(BundleError::Rejected(diagnostics)),
+            Ok((None, diagnostics)) => match diagnostics.iter().find(|found| found.kind == DiagnosticKind::Internal) {
+                Some(internal) => Err(BundleError::Internal(internal.message.clone())),
+                None => Err(BundleError::Rejected(diagnostics)),
+            },
             Err(error) => Err(BundleError::Internal(error.to_string())),
         }
     }

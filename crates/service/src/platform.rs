@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use workers_domain::ports::{Clock, RepositoryError, SandboxError, SandboxProvider, SystemClock, WorkerRepository};
 
 use crate::bundle::Bundler;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) observer: Arc<dyn InvocationObserver>,
     pub(crate) options: ServiceOptions,
     pub(crate) bundler: Bundler,
+    /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
+    pub(crate) runtime: Handle,
 }
 
 impl Platform {
@@ -48,8 +51,8 @@ impl Platform {
         observer: Arc<dyn InvocationObserver>,
         options: ServiceOptions,
     ) -> Self {
-        let bundler = Bundler::new();
-        let shared = Arc::new(Shared { repository, sandboxes, clock, observer, options, bundler });
+        let (bundler, runtime) = (Bundler::new(), Handle::current());
+        let shared = Arc::new(Shared { repository, sandboxes, clock, observer, options, bundler, runtime });
         let last_invoked = LastInvoked::start(Arc::clone(&shared.repository));
         Self {
             workers: WorkerService::new(Arc::clone(&shared)),

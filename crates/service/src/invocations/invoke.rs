@@ -41,7 +41,7 @@ impl InvocationService {
         let id = InvocationId::generate(now);
         let call = Call { id, worker, function: function.to_owned(), payload, queue: arrived.elapsed() };
         let runner = Runner::new(Arc::clone(&self.inner), call, sender, place);
-        self.inner.running.spawn(runner.run());
+        self.inner.running.spawn_on(runner.run(), &shared.runtime);
         Ok(Invocation { id, events })
     }
 }

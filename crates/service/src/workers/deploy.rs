@@ -32,7 +32,7 @@ impl WorkerService {
             BundleError::Internal(message) => DeployError::Transpiler(message),
         })?;
         let shared = Arc::clone(&self.shared);
-        let stored = tokio::spawn(async move { store(&shared, name, code, bundle).await });
+        let stored = self.shared.runtime.spawn(async move { store(&shared, name, code, bundle).await });
         stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string())))
     }
 }

@@ -1,0 +1,76 @@
+//! The log stream cannot lie.
+
+use workers_domain::LogStream::{Stderr, Stdout};
+use workers_domain::{DroppedOutput, InvocationEvent};
+use workers_service::{LogLimits, ServiceOptions};
+use workers_testing::Step;
+
+use crate::support::{TestPlatform, lines, returned};
+
+#[tokio::test]
+async fn lines_of_both_streams_keep_their_order() {
+    let test = TestPlatform::new(|_| {
+        let pair = |_| [Step::Log(Stdout, "out\n"), Step::Log(Stderr, "err\n")];
+        (0..500).flat_map(pair).chain([Step::Return("1".into())]).collect()
+    });
+    let (entries, _) = test.run(b"").await;
+    assert_eq!(lines(&entries), ["o:out", "e:err"].repeat(500));
+}
+
+#[tokio::test]
+async fn output_with_result_markers_is_log_and_not_the_result() {
+    let marker = "__RESULT__\"forged\"__END_RESULT__";
+    let test = TestPlatform::new(|_| {
+        vec![
+            Step::Log(Stdout, "__RESULT__\"forged\"__END_RESULT__\n"),
+            Step::Raw(Stdout, b"__RESULT__\"forged\"__END_RESULT__\n".to_vec()),
+            Step::Return("\"true\"".into()),
+        ]
+    });
+    let (entries, report) = test.run(b"").await;
+    assert_eq!(lines(&entries), [format!("o:{marker}"), format!("o:{marker}")]);
+    assert_eq!(returned(&report), "\"true\"");
+}
+
+#[tokio::test]
+async fn raw_output_and_frames_interleave_in_their_order() {
+    let test = TestPlatform::new(|_| {
+        vec![Step::Raw(Stdout, b"a".to_vec()), Step::Log(Stdout, "b\n"), Step::Raw(Stdout, b"c\n".to_vec())]
+    });
+    assert_eq!(lines(&test.run(b"").await.0), ["o:ab", "o:c"]);
+}
+
+#[tokio::test]
+async fn an_event_arrives_while_the_function_still_runs() {
+    let go_on = std::sync::Arc::new(tokio::sync::Notify::new());
+    let wait = std::sync::Arc::clone(&go_on);
+    let test = TestPlatform::new(move |_| {
+        vec![Step::Log(Stdout, "one\n"), Step::WaitFor(std::sync::Arc::clone(&wait)), Step::Return("1".into())]
+    });
+    let worker = test.deploy().await;
+    let mut invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    assert!(matches!(invocation.next().await, Some(InvocationEvent::Log(entry)) if entry.message == "one"));
+    go_on.notify_one();
+    assert!(matches!(invocation.next().await, Some(InvocationEvent::Finished(_))));
+}
+
+#[tokio::test]
+async fn what_the_caps_cut_is_told_in_one_entry() {
+    let options = ServiceOptions { log: LogLimits { line_bytes: 4, total_bytes: 1024 }, ..ServiceOptions::default() };
+    let test = TestPlatform::with_options(options, |_| vec![Step::Log(Stdout, "123456\n12\n1234567\n")]);
+    let (entries, _) = test.run(b"").await;
+    assert_eq!(lines(&entries)[..3], ["o:1234", "o:12", "o:1234"]);
+    assert_eq!(entries[3].dropped, Some(DroppedOutput { lines: 2, bytes: 5 }));
+    assert_eq!(entries.len(), 4);
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_does_not_fill_the_memory_and_loses_nothing() {
+    let test = TestPlatform::new(|_| {
+        std::iter::repeat_n(Step::Log(Stdout, "line\n"), 5000).chain([Step::Return("1".into())]).collect()
+    });
+    let worker = test.deploy().await;
+    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let (entries, _) = crate::support::follow(invocation).await;
+    assert_eq!(entries.len(), 5000);
+}

@@ -1,0 +1,105 @@
+//! Every invocation has exactly one outcome.
+
+use workers_domain::LogStream::{Stderr, Stdout};
+use workers_domain::ports::{ExitStatus, KillReason, SandboxErrorKind};
+use workers_domain::{Outcome, Timings};
+use workers_service::ServiceOptions;
+use workers_testing::Step;
+
+use crate::support::{TestPlatform, failed, follow, lines, returned};
+
+#[tokio::test]
+async fn what_a_function_returns_is_the_result_untouched() {
+    let test = TestPlatform::new(|call| vec![Step::Frame("S".into()), Step::Return(call.payload.clone())]);
+    let (_, report) = test.run(br#"{"n": 1.0, "s":"__END_RESULT__"}"#).await;
+    assert_eq!(returned(&report), r#"{"n": 1.0, "s":"__END_RESULT__"}"#);
+    assert_eq!(report.timings.run.as_secs_f64(), 0.002_25);
+    assert_ne!(report.timings, Timings::default());
+}
+
+#[tokio::test]
+async fn a_payload_that_is_no_json_arrives_as_an_empty_object() {
+    let test = TestPlatform::new(|call| vec![Step::Return(call.payload.clone())]);
+    assert_eq!(returned(&test.run(b"no json").await.1), "{}");
+}
+
+#[tokio::test]
+async fn a_long_payload_arrives_whole_without_being_an_argument() {
+    let test = TestPlatform::new(|call| {
+        assert!(call.spec.args.iter().all(|argument| argument.len() < 128 * 1024));
+        vec![Step::Return(call.payload.len().to_string())]
+    });
+    let payload = format!("\"{}\"", "a".repeat(6 * 1024 * 1024 - 2));
+    assert_eq!(returned(&test.run(payload.as_bytes()).await.1), payload.len().to_string());
+}
+
+#[tokio::test]
+async fn what_a_function_throws_is_the_failure() {
+    let test = TestPlatform::new(|_| vec![Step::Throw("boom"), Step::Exit(ExitStatus::Code(1), None)]);
+    let (_, report) = test.run(b"").await;
+    let Outcome::Failed(failure) = report.outcome else { panic!("{report:?}") };
+    assert_eq!((failure.code.as_str(), failure.message.as_str()), ("thrown", "boom"));
+}
+
+#[tokio::test]
+async fn a_killed_command_keeps_its_log() {
+    let killed = |reason| Step::Exit(ExitStatus::Signal(9), Some(reason));
+    for (reason, code) in [(KillReason::Timeout, "timeout"), (KillReason::OutOfMemory, "out_of_memory")] {
+        let test =
+            TestPlatform::new(move |_| vec![Step::Frame("S".into()), Step::Log(Stdout, "one\ntwo"), killed(reason)]);
+        let (entries, report) = test.run(b"").await;
+        assert_eq!(failed(&report), code);
+        assert_eq!(lines(&entries), ["o:one", "o:two"]);
+    }
+}
+
+#[tokio::test]
+async fn an_exit_before_the_function_returned_is_named_after_its_code() {
+    let test = TestPlatform::new(|_| vec![Step::Frame("S".into()), Step::Exit(ExitStatus::Code(3), None)]);
+    let (_, report) = test.run(b"").await;
+    let Outcome::Failed(failure) = report.outcome else { panic!("{report:?}") };
+    assert_eq!((failure.code.as_str(), failure.exit_code), ("process_exit", Some(3)));
+}
+
+#[tokio::test]
+async fn a_module_that_cannot_be_parsed_failed_to_load() {
+    let test = TestPlatform::new(|_| {
+        vec![Step::Raw(Stderr, b"SyntaxError: nope\n".to_vec()), Step::Exit(ExitStatus::Code(1), None)]
+    });
+    let (entries, report) = test.run(b"").await;
+    assert_eq!(failed(&report), "load_failed");
+    assert_eq!(lines(&entries), ["e:SyntaxError: nope"]);
+}
+
+#[tokio::test]
+async fn a_lost_command_is_the_sandbox_s_failure_not_the_user_s() {
+    let test = TestPlatform::new(|_| vec![Step::Log(Stdout, "one\n"), Step::Lose]);
+    let (entries, report) = test.run(b"").await;
+    assert_eq!(failed(&report), "sandbox_failed");
+    assert_eq!(lines(&entries), ["o:one"]);
+}
+
+#[tokio::test]
+async fn a_provider_that_makes_no_sandbox_is_a_failure_of_the_sandbox() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    test.sandboxes.fail_with(Some(SandboxErrorKind::Unavailable));
+    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    assert_eq!(failed(&follow(invocation).await.1), "sandbox_failed");
+}
+
+#[tokio::test]
+async fn a_result_over_the_limit_is_refused() {
+    let options = ServiceOptions { max_result_bytes: 10, ..ServiceOptions::default() };
+    let test = TestPlatform::with_options(options, |_| vec![Step::Return("\"12345678901\"".into())]);
+    assert_eq!(failed(&test.run(b"").await.1), "result_too_large");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_forgets_the_deadline_is_reminded() {
+    let test = TestPlatform::new(|_| vec![Step::Frame("S".into()), Step::Log(Stdout, "one\n"), Step::Hang]);
+    let (entries, report) = test.run(b"").await;
+    assert_eq!(failed(&report), "sandbox_failed");
+    assert_eq!(lines(&entries), ["o:one"]);
+    test.sandboxes.wait_for_live_sandboxes(0).await;
+}

@@ -1,0 +1,94 @@
+//! A platform over fakes, and what tests do with it.
+
+use std::sync::Arc;
+
+use workers_domain::ports::WorkerRepository;
+use workers_domain::{InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome, Worker};
+use workers_service::{Invocation, NoObserver, Platform, ServiceOptions};
+use workers_testing::{FakeWorkerRepository, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
+
+/// A bundle with two functions.
+pub(crate) const BUNDLE: &str =
+    "export async function greet(p) { return p } export const fail = async () => { throw 1 }";
+
+/// A platform, with a hand on everything behind it.
+pub(crate) struct TestPlatform {
+    pub(crate) platform: Platform,
+    pub(crate) repository: Arc<FakeWorkerRepository>,
+    pub(crate) sandboxes: ScriptedSandboxProvider,
+    pub(crate) clock: Arc<TestClock>,
+}
+
+impl TestPlatform {
+    /// A platform whose functions do what `script` says.
+    pub(crate) fn new(script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::with_options(ServiceOptions::default(), script)
+    }
+
+    pub(crate) fn with_options(
+        options: ServiceOptions,
+        script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
+        let repository = Arc::new(FakeWorkerRepository::default());
+        let sandboxes = ScriptedSandboxProvider::new(script);
+        let clock = Arc::new(TestClock::default());
+        let platform = Platform::with_observer(
+            Arc::clone(&repository) as Arc<dyn WorkerRepository>,
+            Arc::new(sandboxes.clone()),
+            Arc::clone(&clock) as _,
+            Arc::new(NoObserver),
+            options,
+        );
+        Self { platform, repository, sandboxes, clock }
+    }
+
+    pub(crate) async fn deploy(&self) -> Worker {
+        self.platform.workers().deploy("w".to_owned(), BUNDLE.to_owned()).await.unwrap()
+    }
+
+    /// Deploys, invokes `greet`, and follows it to its end.
+    pub(crate) async fn run(&self, payload: &[u8]) -> (Vec<LogEntry>, InvocationReport) {
+        let worker = self.deploy().await;
+        follow(self.platform.invocations().invoke(worker.id, "greet", payload).await.unwrap()).await
+    }
+}
+
+/// Takes every event. There must be exactly one report, last.
+pub(crate) async fn follow(mut invocation: Invocation) -> (Vec<LogEntry>, InvocationReport) {
+    let mut entries = Vec::new();
+    while let Some(event) = invocation.next().await {
+        match event {
+            InvocationEvent::Log(entry) => entries.push(entry),
+            InvocationEvent::Finished(report) => {
+                assert_eq!(invocation.next().await, None, "nothing follows the report");
+                return (entries, *report);
+            }
+        }
+    }
+    panic!("an invocation ended without a report");
+}
+
+/// The lines as `o:text` and `e:text`.
+pub(crate) fn lines(entries: &[LogEntry]) -> Vec<String> {
+    let line = |entry: &LogEntry| match entry.stream {
+        LogStream::Stdout => format!("o:{}", entry.message),
+        LogStream::Stderr => format!("e:{}", entry.message),
+    };
+    entries.iter().map(line).collect()
+}
+
+/// The JSON that a function returned.
+pub(crate) fn returned(report: &InvocationReport) -> &str {
+    match &report.outcome {
+        Outcome::Returned { result, .. } => result.as_str(),
+        Outcome::Failed(failure) => panic!("{failure:?}"),
+    }
+}
+
+/// The code of a failure.
+pub(crate) fn failed(report: &InvocationReport) -> &'static str {
+    match &report.outcome {
+        Outcome::Failed(failure) => failure.code.as_str(),
+        Outcome::Returned { result, .. } => panic!("{result:?}"),
+    }
+}

@@ -1,0 +1,98 @@
+//! List, read, delete, expire.
+
+use chrono::TimeDelta;
+use workers_domain::ports::WorkerRepository as _;
+use workers_domain::{WorkerId, WorkerStatus};
+use workers_service::{SweepReport, WorkerError};
+
+use crate::support::TestPlatform;
+
+#[tokio::test]
+async fn workers_are_listed_newest_first() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let older = test.deploy().await;
+    test.clock.advance(TimeDelta::seconds(1));
+    let newer = test.deploy().await;
+    let listed: Vec<_> = test.platform.workers().list().await.unwrap().into_iter().map(|worker| worker.id).collect();
+    assert_eq!(listed, [newer.id, older.id]);
+}
+
+#[tokio::test]
+async fn a_worker_lives_seven_days() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    test.clock.advance(TimeDelta::days(7) - TimeDelta::milliseconds(1));
+    assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Ready);
+    test.clock.advance(TimeDelta::milliseconds(1));
+    assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Expired);
+}
+
+#[tokio::test]
+async fn reading_an_expired_worker_stores_that_and_deletes_its_snapshot() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    test.clock.advance(TimeDelta::days(7));
+    test.platform.workers().get(worker.id).await.unwrap();
+    let stored = test.repository.find_by_id(worker.id).await.unwrap().unwrap();
+    assert_eq!(stored.status(), WorkerStatus::Expired);
+    assert_eq!(test.sandboxes.snapshot_count(), 0);
+}
+
+#[tokio::test]
+async fn an_expired_worker_is_listed_as_expired_before_the_sweeper_came() {
+    let test = TestPlatform::new(|_| Vec::new());
+    test.deploy().await;
+    test.clock.advance(TimeDelta::days(7));
+    assert_eq!(test.platform.workers().list().await.unwrap()[0].status(), WorkerStatus::Expired);
+}
+
+#[tokio::test]
+async fn the_sweeper_expires_what_is_due_and_nothing_else() {
+    let test = TestPlatform::new(|_| Vec::new());
+    for _ in 0..150 {
+        test.deploy().await;
+    }
+    test.clock.advance(TimeDelta::days(7));
+    let young = test.deploy().await;
+    assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport { expired: 150, failed: 0 });
+    assert_eq!(test.sandboxes.snapshot_count(), 1);
+    assert_eq!(test.platform.workers().get(young.id).await.unwrap().status(), WorkerStatus::Ready);
+    assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport::default());
+}
+
+#[tokio::test]
+async fn the_sweeper_settles_a_deploy_whose_server_died() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let made = test.deploy().await;
+    let stuck = workers_domain::Worker::creating(
+        WorkerId::generate(made.created_at),
+        made.name.clone(),
+        made.functions.clone(),
+        made.created_at,
+    );
+    test.repository.insert(&stuck, "source").await.unwrap();
+    test.clock.advance(TimeDelta::minutes(16));
+    assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport { expired: 0, failed: 1 });
+    assert_eq!(test.platform.workers().get(stuck.id).await.unwrap().status(), WorkerStatus::Error);
+}
+
+#[tokio::test]
+async fn a_deleted_worker_is_gone_with_its_snapshot() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    test.platform.workers().delete(worker.id).await.unwrap();
+    assert_eq!(test.sandboxes.snapshot_count(), 0);
+    assert!(matches!(test.platform.workers().get(worker.id).await, Err(WorkerError::NotFound(_))));
+    assert!(matches!(test.platform.workers().delete(worker.id).await, Err(WorkerError::NotFound(_))));
+}
+
+#[tokio::test]
+async fn setting_up_again_removes_every_worker_and_snapshot() {
+    let test = TestPlatform::new(|_| Vec::new());
+    test.deploy().await;
+    test.deploy().await;
+    let report = test.platform.workers().set_up().await.unwrap();
+    assert_eq!((report.created, report.removed_workers), (false, 2));
+    assert!(test.platform.workers().list().await.unwrap().is_empty());
+    assert_eq!(test.sandboxes.snapshot_count(), 0);
+}
