@@ -38,6 +38,12 @@ doctor *args: build
 build: setup
     cargo build --release {{ locked }} --package workersd
 
+# Measures the server beside its peers, all in one run (`./just bench --help` for the options).
+[group('check')]
+bench *args: build setup-bench
+    cargo build --release {{ locked }} --package workers-bench
+    @'{{ target }}/release/workers-bench' --workersd '{{ target }}/release/workersd' "$@"
+
 # Runs all tests, or those that nextest's arguments select (`./just test -p workers-storage`).
 [group('check')]
 test *args: setup setup-test
