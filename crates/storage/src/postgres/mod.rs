@@ -1,5 +1,6 @@
 //! Workers on Postgres.
 
+mod channel;
 mod connection;
 mod error;
 mod migrations;

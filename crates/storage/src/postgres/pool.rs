@@ -9,10 +9,10 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Config, NoTls, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::{Instrument, debug};
 use workers_domain::ports::RepositoryError;
 
+use super::channel::RustlsConnector;
 use super::connection::UnnamedPgConnection;
 use super::url::PostgresUrl;
 use super::{error::repository_error, tls};
@@ -78,7 +78,7 @@ pub(super) async fn bounded<R>(
     }
 }
 
-async fn connect(config: Config, tls: Option<MakeRustlsConnect>) -> diesel::ConnectionResult<UnnamedPgConnection> {
+async fn connect(config: Config, tls: Option<RustlsConnector>) -> diesel::ConnectionResult<UnnamedPgConnection> {
     match tls {
         Some(tls) => connect_with(&config, tls).await,
         None => connect_with(&config, NoTls).await,

@@ -9,13 +9,14 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::config::SslNegotiation;
 
+use super::channel::RustlsConnector;
 use super::url::{PostgresUrl, ServerChecks};
 use crate::error::ConnectError;
 
 /// What connects with TLS to the server of this URL; `None` if the URL wants none.
-pub(super) fn connector(url: &PostgresUrl) -> Result<Option<MakeRustlsConnect>, ConnectError> {
+pub(super) fn connector(url: &PostgresUrl) -> Result<Option<RustlsConnector>, ConnectError> {
     let verify_name = match url.checks {
         ServerChecks::None => return Ok(None),
         ServerChecks::Certificate => false,
@@ -34,7 +35,12 @@ pub(super) fn connector(url: &PostgresUrl) -> Result<Option<MakeRustlsConnect>, 
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyNameVerifier { inner: verifier }))
     };
-    Ok(Some(MakeRustlsConnect::new(config.with_no_client_auth())))
+    let mut config = config.with_no_client_auth();
+    if url.config.get_ssl_negotiation() == SslNegotiation::Direct {
+        // Without it a server must refuse, lest one protocol be taken for another.
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+    }
+    Ok(Some(RustlsConnector::new(config)))
 }
 
 fn root_certificates(file: Option<&Path>) -> Result<RootCertStore, ConnectError> {

@@ -1,1 +1,174 @@
-//! To come.
+//! Postgres behind a pooler that hands out server connections per transaction, as the pooled endpoints of hosted Postgres do.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use workers_domain::ports::{InvocationMark, WorkerRepository};
+use workers_storage::StorageOptions;
+use workers_testing::ThrowAwayPostgres;
+
+use crate::support::{Fixture, at, connect_with, worker};
+
+/// Far longer than a start takes.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Server connections. More than one, so that two queries of a client rarely meet the same one; fewer than the clients, so that
+/// clients follow one another on each.
+const SERVER_CONNECTIONS: usize = 3;
+
+/// A pooler in front of one server.
+struct PgBouncer {
+    process: Child,
+    port: u16,
+    _directory: TempDir,
+}
+
+impl PgBouncer {
+    fn start(postgres: &ThrowAwayPostgres) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let configuration = format!(
+            "[databases]\n\
+             * = host=127.0.0.1 port={}\n\
+             [pgbouncer]\n\
+             listen_addr = 127.0.0.1\n\
+             listen_port = {port}\n\
+             unix_socket_dir =\n\
+             auth_type = any\n\
+             pool_mode = transaction\n\
+             default_pool_size = {SERVER_CONNECTIONS}\n\
+             max_client_conn = 500\n\
+             server_round_robin = 1\n",
+            postgres.port().unwrap(),
+        );
+        let file = directory.path().join("pgbouncer.ini");
+        // Any user will do, but the login goes to Postgres under the name given here.
+        std::fs::write(&file, configuration.replace("port=", "user=postgres port=")).unwrap();
+        // Like Postgres, it refuses to run as root. It reads one file and opens one port, so any other user will do.
+        let mut command = Command::new("pgbouncer");
+        if directory.path().metadata().unwrap().uid() == 0 {
+            let nobody = 65_534;
+            chown(directory.path(), Some(nobody), Some(nobody)).unwrap();
+            command.uid(nobody).gid(nobody);
+        }
+        let mut path = std::env::var_os("PATH").unwrap_or_default();
+        path.push(":/usr/sbin");
+        let process = command.arg(&file).env("PATH", path).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut process =
+            process.expect("tests need PgBouncer: install it, on Debian with `apt-get install pgbouncer`");
+        await_line(process.stderr.take().unwrap(), "process up");
+        Self { process, port, _directory: directory }
+    }
+
+    fn url(&self, direct: &str) -> String {
+        let database = direct.rsplit('/').next().unwrap();
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Waits for a line of the log, and leaves a thread behind that reads the rest.
+fn await_line(log: impl std::io::Read + Send + 'static, wanted: &str) {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            drop(sender.send(line));
+        }
+    });
+    while !receiver.recv_timeout(START_TIMEOUT).expect("PgBouncer should say that it is up").contains(wanted) {}
+}
+
+/// Keeps the pooler alive as long as the repository.
+struct Pooled {
+    fixture: Fixture,
+    _pooler: PgBouncer,
+}
+
+impl std::ops::Deref for Pooled {
+    type Target = dyn WorkerRepository;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.fixture
+    }
+}
+
+async fn repository() -> Pooled {
+    let server = ThrowAwayPostgres::shared();
+    let direct = server.create_database().await;
+    let pooler = PgBouncer::start(server);
+    let database = connect_with(&pooler.url(&direct), &StorageOptions { max_connections: 20 }).await;
+    Pooled { fixture: Fixture { repository: database.worker_repository(), directory: None }, _pooler: pooler }
+}
+
+workers_testing::repository_conformance!(conformance, repository);
+
+#[tokio::test]
+async fn many_clients_share_few_server_connections_without_a_trace() {
+    let server = ThrowAwayPostgres::start();
+    let direct = server.create_database().await;
+    let pooler = PgBouncer::start(&server);
+    let url = pooler.url(&direct);
+    // Several pools, as if several control planes ran.
+    let mut pools = Vec::new();
+    for _ in 0..4 {
+        let database = connect_with(&url, &StorageOptions { max_connections: 10 }).await;
+        pools.push(database);
+    }
+    let migrated = futures_util::future::join_all(pools.iter().map(workers_storage::Database::apply_migrations)).await;
+    assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 1);
+
+    let repositories: Vec<_> = pools.iter().map(workers_storage::Database::worker_repository).collect();
+    let work = (0..400).map(|index: usize| {
+        let repository = &repositories[index % repositories.len()];
+        async move {
+            let mut worker = worker();
+            repository.insert(&worker, "source").await.unwrap();
+            worker.fail("no").unwrap();
+            assert!(repository.update_state(&worker).await.unwrap());
+            let mark = InvocationMark { worker_id: worker.id, at: at(5) };
+            repository.record_invocations(&[mark]).await.unwrap();
+            let found = repository.find_by_id(worker.id).await.unwrap().unwrap();
+            assert_eq!((found.error_message(), found.last_invoked_at), (Some("no"), Some(at(5))));
+            assert_eq!(repository.find_source(worker.id).await.unwrap().as_deref(), Some("source"));
+            repository.check().await.unwrap();
+            assert!(repository.delete(worker.id).await.unwrap().is_some());
+        }
+    });
+    futures_util::future::join_all(work).await;
+    assert_eq!(repositories[0].list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn no_server_connection_keeps_a_prepared_statement_or_a_setting() {
+    let server = ThrowAwayPostgres::start();
+    let direct = server.create_database().await;
+    let pooler = PgBouncer::start(&server);
+    let repository =
+        connect_with(&pooler.url(&direct), &StorageOptions { max_connections: 5 }).await.worker_repository();
+    repository.set_up().await.unwrap();
+    repository.set_up().await.unwrap();
+    for result in futures_util::future::join_all((0..50).map(|_| repository.list())).await {
+        result.unwrap();
+    }
+    // Asked through the pooler, of each of its server connections.
+    let look = "DO $$ BEGIN \
+                    IF EXISTS (SELECT FROM pg_prepared_statements) THEN RAISE 'a prepared statement'; END IF; \
+                    IF current_setting('search_path') <> '\"$user\", public' THEN RAISE 'a search path'; END IF; \
+                    IF EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory') THEN RAISE 'a lock'; END IF; \
+                END $$";
+    for _ in 0..SERVER_CONNECTIONS * 2 {
+        server.execute(&pooler.url(&direct), look).await;
+    }
+}

@@ -1,1 +1,69 @@
-//! To come.
+//! The database goes away and comes back.
+
+use workers_storage::StorageOptions;
+use workers_testing::ThrowAwayPostgres;
+
+use crate::support::{connect, connect_with, unavailable, worker};
+
+#[tokio::test]
+async fn the_pool_recovers_when_the_server_has_restarted() {
+    let mut server = ThrowAwayPostgres::start();
+    let url = server.create_database().await;
+    // Several connections, so that each of them has to be replaced.
+    let repository = connect_with(&url, &StorageOptions { max_connections: 4 }).await.worker_repository();
+    repository.set_up().await.unwrap();
+    let worker = worker();
+    repository.insert(&worker, "source").await.unwrap();
+    for result in futures_util::future::join_all((0..8).map(|_| repository.list())).await {
+        assert_eq!(result.unwrap().len(), 1);
+    }
+
+    server.stop();
+    for _ in 0..8 {
+        unavailable(repository.list().await);
+    }
+    server.restart();
+    for result in futures_util::future::join_all((0..8).map(|_| repository.list())).await {
+        assert_eq!(result.unwrap(), std::slice::from_ref(&worker));
+    }
+}
+
+#[tokio::test]
+async fn a_pool_is_made_before_its_server_is_up() {
+    let mut server = ThrowAwayPostgres::start();
+    let url = server.create_database().await;
+    server.stop();
+    let database = connect(&url).await;
+    unavailable(database.apply_migrations().await);
+    unavailable(database.worker_repository().check().await);
+    server.restart();
+    assert_eq!(database.apply_migrations().await.unwrap().len(), 1);
+    database.worker_repository().check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_ends_is_replaced() {
+    let server = ThrowAwayPostgres::shared();
+    let url = server.create_database().await;
+    let repository = connect_with(&url, &StorageOptions { max_connections: 1 }).await.worker_repository();
+    repository.set_up().await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    server.execute(&url, end).await;
+    // The first query may meet the connection before the news of its end has come.
+    if let Err(error) = repository.list().await {
+        unavailable::<()>(Err(error));
+    }
+    assert_eq!(repository.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn more_callers_than_connections_take_turns() {
+    let server = ThrowAwayPostgres::shared();
+    let url = server.create_database().await;
+    let repository = connect_with(&url, &StorageOptions { max_connections: 2 }).await.worker_repository();
+    repository.set_up().await.unwrap();
+    for result in futures_util::future::join_all((0..100).map(|_| repository.list())).await {
+        assert_eq!(result.unwrap(), []);
+    }
+}
