@@ -1,1 +1,52 @@
-//! Placeholder.
+//! The HTTP API of the Workers Platform: routes, bodies, the table of errors, server-sent events, metrics, and a server for them.
+//!
+//! Start with [`Api`], our routes over a [`Platform`](workers_service::Platform), and with what it is given: [`HttpOptions`] and
+//! [`Metrics`]. [`Application`] serves it:
+//!
+//! ```no_run
+//! # async fn example(
+//! #     repository: std::sync::Arc<dyn workers_domain::ports::WorkerRepository>,
+//! #     sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>,
+//! #     clock: std::sync::Arc<dyn workers_domain::ports::Clock>,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use workers_http::{Api, Application, HttpOptions, Metrics};
+//! use workers_service::{Platform, ServiceOptions};
+//!
+//! let metrics = Metrics::new();
+//! let observer = Arc::new(metrics.clone());
+//! let platform = Platform::with_observer(repository, sandboxes, clock, observer, ServiceOptions::default());
+//! let api = Api::new(platform, HttpOptions::default(), metrics);
+//! let application = Application::bind("127.0.0.1:3000".parse()?, api)?;
+//! println!("listening on http://{}", application.local_addr());
+//! application.run().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An actix application of your own mounts the same routes with `App::new().configure(api.routes())`.
+//!
+//! Only this crate knows status codes and the shapes of JSON. Left out on purpose: signals and configuration (the binary has
+//! them), TLS (a proxy in front has it), and the web console (mounted with [`Application::mount`]).
+
+mod api;
+mod application;
+mod detached;
+mod error;
+mod invoke;
+mod lifecycle;
+mod metrics;
+mod middleware;
+mod options;
+mod request;
+mod system;
+mod unmatched;
+mod workers;
+
+pub use api::Api;
+pub use application::{Application, BindError};
+pub use error::{ApiError, ErrorCode};
+pub use lifecycle::StopHandle;
+pub use metrics::Metrics;
+pub use options::{Access, AdminToken, HttpOptions, InvalidTokenError};
+pub use system::openapi::openapi_document;

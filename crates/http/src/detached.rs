@@ -1,0 +1,48 @@
+//! Work that is finished even if the client that asked for it goes away.
+
+use tracing::Instrument as _;
+
+use crate::error::ApiError;
+
+/// Runs a use case that must not stop half way, whatever becomes of the connection.
+pub(crate) async fn to_completion<T, E>(work: impl Future<Output = Result<T, E>> + 'static) -> Result<T, ApiError>
+where
+    T: 'static,
+    E: 'static,
+    ApiError: From<E>,
+{
+    match actix_web::rt::spawn(work.in_current_span()).await {
+        Ok(done) => done.map_err(ApiError::from),
+        Err(panicked) => Err(ApiError::internal(panicked)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+    use workers_domain::ports::RepositoryError;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn work_goes_on_when_nobody_waits_for_it() {
+        let (go, gate) = oneshot::channel::<()>();
+        let (done, seen) = oneshot::channel();
+        let mut waiting = Box::pin(to_completion(async move {
+            gate.await.ok();
+            done.send(()).ok();
+            Ok::<_, RepositoryError>(())
+        }));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+        go.send(()).unwrap();
+        seen.await.unwrap();
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_an_internal_error() {
+        let work = async { if true { panic!("no") } else { Ok::<(), RepositoryError>(()) } };
+        assert_eq!(to_completion(work).await.unwrap_err().to_string(), "internal error");
+    }
+}

@@ -1,0 +1,199 @@
+//! Which answer each failure of a use case gets.
+
+use std::time::Duration;
+
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
+use workers_domain::ports::RepositoryError;
+use workers_domain::{InvalidNameError, WorkerId};
+use workers_service::{DeployError, Diagnostic, InvokeError, WorkerError};
+
+use super::{ApiError, ErrorCode};
+
+/// When to try again what failed because something of ours is away.
+const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
+/// The longest piece of a client's own text that is quoted back, in characters.
+const QUOTED_CHARS: usize = 100;
+
+/// The answer to an id that no worker has.
+pub(crate) fn worker_not_found(id: &str) -> ApiError {
+    ApiError::new(ErrorCode::WorkerNotFound, format!("there is no worker {}", printable(id)))
+}
+
+/// A client's own text, cut to a printable length.
+fn printable(text: &str) -> String {
+    let mut quoted: String = text.chars().filter(|symbol| !symbol.is_control()).take(QUOTED_CHARS).collect();
+    if text.chars().count() > QUOTED_CHARS {
+        quoted.push('…');
+    }
+    quoted
+}
+
+/// The answer while the server goes down.
+pub(crate) fn shutting_down() -> ApiError {
+    ApiError::new(ErrorCode::ShuttingDown, "the server is shutting down").retry_after(RETRY_WHEN_AWAY)
+}
+
+impl From<RepositoryError> for ApiError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Unavailable(_) => {
+                Self::new(ErrorCode::DatabaseUnavailable, "the database cannot be reached")
+                    .retry_after(RETRY_WHEN_AWAY)
+                    .because(error)
+            }
+            RepositoryError::SchemaMissing => {
+                Self::new(ErrorCode::SchemaMissing, "the database has no schema yet; POST /api/setup creates it")
+                    .because(error)
+            }
+            RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<WorkerError> for ApiError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::NotFound(id) => unknown(id),
+            WorkerError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeployError> for ApiError {
+    fn from(error: DeployError) -> Self {
+        match error {
+            DeployError::InvalidName(InvalidNameError::Empty) => missing_name(),
+            DeployError::InvalidName(ref problem) => {
+                Self::new(ErrorCode::InvalidName, format!("`name` {problem}")).with("field", "name")
+            }
+            DeployError::EmptyCode => missing_code(),
+            DeployError::CodeTooLarge { limit, .. } => {
+                Self::new(ErrorCode::CodeTooLarge, error.to_string()).with("limit", limit)
+            }
+            DeployError::Rejected(diagnostics) => rejected(&diagnostics),
+            DeployError::Transpiler(_) => Self::internal(error),
+            DeployError::Sandbox { worker_id, .. } => {
+                Self::new(ErrorCode::SandboxFailed, "the sandbox provider failed to make the worker's snapshot")
+                    .with("workerId", worker_id.to_string())
+                    .because(error)
+            }
+            DeployError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvokeError> for ApiError {
+    fn from(error: InvokeError) -> Self {
+        match error {
+            InvokeError::WorkerNotFound(id) => unknown(id),
+            InvokeError::FunctionNotFound { name, available } => {
+                let available: Vec<Value> = available.iter().map(|name| name.as_str().into()).collect();
+                let message = format!("the worker has no function `{}`", printable(&name));
+                Self::new(ErrorCode::FunctionNotFound, message).with("available", available)
+            }
+            InvokeError::NotReady { status, ref message } => Self::new(ErrorCode::WorkerNotReady, error.to_string())
+                .with("status", status.as_str())
+                .with("errorMessage", message.clone()),
+            InvokeError::Expired { expired_at } => {
+                let expired_at = expired_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+                Self::new(ErrorCode::WorkerExpired, format!("the worker expired at {expired_at}; deploy it again"))
+                    .with("expiredAt", expired_at)
+            }
+            InvokeError::PayloadTooLarge { limit, .. } => {
+                Self::new(ErrorCode::PayloadTooLarge, error.to_string()).with("limit", limit)
+            }
+            InvokeError::Busy { retry_after } => {
+                Self::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
+            }
+            InvokeError::ShuttingDown => shutting_down(),
+            InvokeError::Repository(error) => error.into(),
+        }
+    }
+}
+
+/// The answer to a deploy without a name.
+pub(crate) fn missing_name() -> ApiError {
+    ApiError::new(ErrorCode::MissingName, "`name` is missing or empty").with("field", "name")
+}
+
+/// The answer to a deploy without code.
+pub(crate) fn missing_code() -> ApiError {
+    ApiError::new(ErrorCode::MissingCode, "`code` is missing or empty").with("field", "code")
+}
+
+fn unknown(id: WorkerId) -> ApiError {
+    worker_not_found(&id.to_string())
+}
+
+/// The first diagnostic speaks for all; the others come along.
+fn rejected(diagnostics: &[Diagnostic]) -> ApiError {
+    let Some(first) = diagnostics.first() else {
+        return ApiError::internal("the transpiler rejected the code without saying why");
+    };
+    let code = match first.kind.code() {
+        "syntax_error" => ErrorCode::SyntaxError,
+        "no_exported_function" => ErrorCode::NoExportedFunction,
+        "unsupported_import" => ErrorCode::UnsupportedImport,
+        "unsupported_syntax" => ErrorCode::UnsupportedSyntax,
+        "too_deep" => ErrorCode::TooDeep,
+        _ => return ApiError::internal(format!("the transpiler failed: {}", first.message)),
+    };
+    let all: Vec<Value> = diagnostics.iter().map(diagnostic_body).collect();
+    let message = format!("{} (line {}, column {})", first.message.trim_end_matches('.'), first.line, first.column);
+    ApiError::new(code, message)
+        .with("line", first.line)
+        .with("column", first.column)
+        .with("codeFrame", first.code_frame.as_str())
+        .with("help", first.help.clone())
+        .with("diagnostics", all)
+}
+
+fn diagnostic_body(diagnostic: &Diagnostic) -> Value {
+    json!({
+        "code": diagnostic.kind.code(),
+        "message": diagnostic.message,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+        "codeFrame": diagnostic.code_frame,
+        "help": diagnostic.help,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use workers_domain::ports::{SandboxError, SandboxErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_worth_another_try() {
+        let error = ApiError::from(RepositoryError::Unavailable("10.0.0.1 refused".into()));
+        assert_eq!(error.code(), ErrorCode::DatabaseUnavailable);
+        assert_eq!(error.to_response(None).headers().get("retry-after").unwrap(), "5");
+    }
+
+    #[test]
+    fn what_the_database_said_stays_with_us() {
+        let error =
+            ApiError::from(RepositoryError::Refused { operation: "insert of a worker", source: "secret".into() });
+        assert_eq!((error.code(), error.to_string().as_str()), (ErrorCode::Internal, "internal error"));
+        assert_eq!(error.cause_chain().as_deref(), Some("the database refused the insert of a worker: secret"));
+    }
+
+    #[test]
+    fn what_the_sandbox_said_stays_with_us() {
+        let source = SandboxError::new(SandboxErrorKind::Failed, "mount /proc: permission denied");
+        let worker_id = WorkerId::from(uuid::Uuid::nil());
+        let error = ApiError::from(DeployError::Sandbox { worker_id, source });
+        assert_eq!(error.code(), ErrorCode::SandboxFailed);
+        assert!(!error.to_string().contains("mount"));
+    }
+
+    #[test]
+    fn a_long_name_is_quoted_without_control_characters_and_cut() {
+        let quoted = printable(&format!("a\0b{}", "c".repeat(1000)));
+        assert!(quoted.starts_with("abc") && quoted.ends_with('…'));
+        assert_eq!(quoted.chars().count(), QUOTED_CHARS + 1);
+    }
+}

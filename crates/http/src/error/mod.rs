@@ -1,0 +1,171 @@
+//! The one error body, and how failures of the use cases become one.
+
+mod codes;
+mod from_service;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+pub use codes::ErrorCode;
+pub(crate) use from_service::{missing_code, missing_name, shutting_down, worker_not_found};
+
+/// A request that was refused or failed.
+#[derive(Debug)]
+pub struct ApiError {
+    code: ErrorCode,
+    message: String,
+    details: Map<String, Value>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The body of every error. Some codes come with further members, see `docs/api.md`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErrorBody<'a> {
+    /// What went wrong, in a sentence for a person. May change.
+    error: &'a str,
+    /// What went wrong, for a program. Never changes.
+    #[schema(example = "worker_not_found")]
+    code: &'a str,
+    /// The request's id, as in the `X-Request-Id` header and in the server's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    details: &'a Map<String, Value>,
+}
+
+impl ApiError {
+    /// An error with its sentence.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Map::new(), headers: Vec::new(), cause: None }
+    }
+
+    /// Something that is not the client's doing; the cause goes to the log only.
+    pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(ErrorCode::Internal, "internal error").because(cause)
+    }
+
+    /// Adds a member to the body.
+    pub(crate) fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    pub(crate) fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Says when to try again, in the header and in the body.
+    pub(crate) fn retry_after(self, after: Duration) -> Self {
+        let seconds = after.as_millis().div_ceil(1000).max(1);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        self.with("retryAfter", seconds).header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// Keeps what caused it, for the log.
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The causes, outermost first, as one line for the log.
+    pub(crate) fn cause_chain(&self) -> Option<String> {
+        let mut cause: Option<&dyn StdError> = self.cause.as_ref().map(|cause| &**cause as &dyn StdError);
+        let mut chain = Vec::new();
+        while let Some(error) = cause {
+            chain.push(error.to_string());
+            cause = error.source();
+        }
+        (!chain.is_empty()).then(|| chain.join(": "))
+    }
+
+    /// The answer, with the request's id where there is one.
+    pub(crate) fn to_response(&self, request_id: Option<&str>) -> HttpResponse<BoxBody> {
+        let message = match request_id {
+            Some(id) if self.code == ErrorCode::Internal => format!("{}, request {id}", self.message),
+            _ => self.message.clone(),
+        };
+        let mut response = HttpResponse::build(self.code.status());
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        let body = ErrorBody { error: &message, code: self.code.as_str(), request_id, details: &self.details };
+        response.insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl StdError for ApiError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_ref().map(|cause| &**cause as &(dyn StdError + 'static))
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        self.to_response(None)
+    }
+}
+
+/// What a framework's own refusal is called here.
+pub(crate) fn from_status(status: StatusCode) -> ApiError {
+    match status {
+        StatusCode::NOT_ACCEPTABLE => ApiError::new(
+            ErrorCode::NotAcceptable,
+            "none of the content codings in Accept-Encoding is available; there are br, gzip, deflate and identity",
+        ),
+        StatusCode::NOT_FOUND => ApiError::new(ErrorCode::NotFound, "there is no such route"),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(ErrorCode::BodyTooLarge, "the body is too long"),
+        status if status.is_client_error() => ApiError::new(ErrorCode::BadRequest, "the request is malformed"),
+        status => ApiError::internal(format!("the framework answered {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_wait_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (9500, 10)] {
+            let error = ApiError::new(ErrorCode::Busy, "busy").retry_after(Duration::from_millis(millis));
+            assert_eq!(error.details["retryAfter"], seconds);
+            assert_eq!(error.to_response(None).headers().get("retry-after").unwrap(), &seconds.to_string());
+        }
+    }
+
+    #[test]
+    fn the_cause_of_an_internal_error_is_for_the_log_only() {
+        let error = ApiError::internal("password of the database is hunter2");
+        assert_eq!(error.cause_chain().as_deref(), Some("password of the database is hunter2"));
+        assert_eq!(error.to_string(), "internal error");
+    }
+}

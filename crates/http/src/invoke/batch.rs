@@ -1,0 +1,191 @@
+//! `POST /api/workers/{id}/functions/{function}`
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use workers_domain::{Failure, FailureCode, InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome};
+use workers_service::Invocation;
+
+use super::{INVOCATION_ID, Receipt, Warning, begin, drain_or, passed_through, whole_millis};
+use crate::Api;
+use crate::error::{ApiError, ErrorBody};
+use crate::invoke::sse::Dropped;
+
+/// The function returned.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchSuccess {
+    /// Always true.
+    success: bool,
+    /// The function.
+    function: String,
+    /// What it returned, any JSON value.
+    #[schema(value_type = serde_json::Value)]
+    result: Box<RawValue>,
+    /// How long it ran, in milliseconds.
+    duration: u64,
+    /// What it printed, in order.
+    logs: Vec<BatchLog>,
+    /// Places where the returned value was not JSON's own; absent if none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<Warning>,
+    #[serde(flatten)]
+    receipt: Receipt,
+}
+
+/// The function has no result.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BatchFailure {
+    /// Always false.
+    success: bool,
+    /// The function.
+    function: String,
+    /// Why, for a person; the thrown error's own message if it threw.
+    error: String,
+    /// Why, for a program: `thrown`, `timeout`, `out_of_memory`, `process_exit`, `crashed`, `never_settled`, `load_failed`,
+    /// `result_too_large` or `sandbox_failed`.
+    #[schema(example = "thrown")]
+    code: &'static str,
+    /// The class of what was thrown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The stack, in the user's own lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<String>,
+    /// What the process exited with, where that is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    /// How long it ran, in milliseconds.
+    duration: u64,
+    /// What it printed up to then, in order.
+    logs: Vec<BatchLog>,
+    #[serde(flatten)]
+    receipt: Receipt,
+}
+
+/// A line that the function printed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchLog {
+    /// `info` for standard output, `error` for standard error.
+    level: &'static str,
+    /// The line.
+    message: String,
+    /// When, in Unix milliseconds.
+    timestamp: i64,
+    /// What the caps have cut; only on the one line that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<Dropped>,
+}
+
+impl From<LogEntry> for BatchLog {
+    fn from(entry: LogEntry) -> Self {
+        Self {
+            level: match entry.stream {
+                LogStream::Stdout => "info",
+                LogStream::Stderr => "error",
+            },
+            timestamp: entry.timestamp.timestamp_millis(),
+            dropped: entry.dropped.map(Dropped::from),
+            message: entry.message,
+        }
+    }
+}
+
+/// Runs a function and answers when it has ended. A client that goes away cancels it.
+#[utoipa::path(
+    post, path = "/api/workers/{id}/functions/{function}", tag = "invocations", operation_id = "invokeFunction",
+    params(("id" = String, Path, description = "The worker's id"), ("function" = String, Path, description = "A function it exports")),
+    request_body(content = serde_json::Value, description = "The function's one argument, any JSON value; `{}` if it is missing or not JSON"),
+    responses(
+        (status = 200, description = "It returned", body = BatchSuccess, headers(
+            ("X-Invocation-Id" = String, description = "Which invocation"),
+            ("Server-Timing" = String, description = "How long each phase took"),
+        )),
+        (status = 400, description = "`worker_not_ready`, with `status`", body = ErrorBody),
+        (status = 404, description = "`worker_not_found`; `function_not_found`, with `available`", body = ErrorBody),
+        (status = 410, description = "`worker_expired`, with `expiredAt`", body = ErrorBody),
+        (status = 413, description = "`payload_too_large`, with `limit` in bytes", body = ErrorBody),
+        (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
+        (status = 500, description = "It threw, or ended in another way than by returning", body = BatchFailure),
+        (status = 502, description = "`sandbox_failed`", body = BatchFailure),
+        (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
+        (status = 504, description = "`timeout`", body = BatchFailure),
+    ),
+)]
+pub(crate) async fn handle(
+    api: Data<Api>,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (id, function) = path.into_inner();
+    let invocation = begin(&api, &request, &id, &function, payload).await?;
+    answer(&api, function, invocation).await
+}
+
+/// Waits for the end.
+pub(crate) async fn answer(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
+    let mut logs = Vec::new();
+    loop {
+        match drain_or(api, invocation.next()).await? {
+            Some(InvocationEvent::Log(entry)) => logs.push(entry.into()),
+            Some(InvocationEvent::Finished(report)) => return render(function, *report, logs),
+            None => return Err(ApiError::internal("an invocation ended without an outcome")),
+        }
+    }
+}
+
+fn render(function: String, report: InvocationReport, logs: Vec<BatchLog>) -> Result<HttpResponse, ApiError> {
+    let receipt = Receipt::new(&report);
+    let duration = whole_millis(report.timings.run);
+    let status = match &report.outcome {
+        Outcome::Returned { .. } => StatusCode::OK,
+        Outcome::Failed(failure) => status_of(failure.code),
+    };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((INVOCATION_ID, report.invocation_id.to_string()));
+    response.insert_header(("server-timing", receipt.server_timing()));
+    response.insert_header(("cache-control", "no-store"));
+    Ok(match report.outcome {
+        Outcome::Returned { result, warnings } => {
+            let result = passed_through(result)?;
+            let warnings = Warning::all(&warnings);
+            response.json(BatchSuccess { success: true, function, result, duration, logs, warnings, receipt })
+        }
+        Outcome::Failed(Failure { code, message, name, stack, exit_code }) => {
+            let code = code.as_str();
+            let error = message;
+            response.json(BatchFailure {
+                success: false,
+                function,
+                error,
+                code,
+                name,
+                stack,
+                exit_code,
+                duration,
+                logs,
+                receipt,
+            })
+        }
+    })
+}
+
+/// The status of each failure: 500 for what user code did, except for running out of time.
+const fn status_of(code: FailureCode) -> StatusCode {
+    match code {
+        FailureCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        FailureCode::SandboxFailed => StatusCode::BAD_GATEWAY,
+        FailureCode::Thrown
+        | FailureCode::OutOfMemory
+        | FailureCode::ProcessExit
+        | FailureCode::Crashed
+        | FailureCode::NeverSettled
+        | FailureCode::LoadFailed
+        | FailureCode::ResultTooLarge => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

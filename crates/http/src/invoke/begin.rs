@@ -1,0 +1,35 @@
+//! From a request to a running invocation, the same for both answers.
+
+use std::pin::pin;
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+use futures_util::future::{Either, select};
+use workers_service::Invocation;
+
+use crate::Api;
+use crate::error::{ApiError, ErrorCode, shutting_down};
+use crate::request::{Limit, read_body};
+use crate::workers::parse_id;
+
+/// Reads the payload, then waits until the invocation has a place.
+pub(crate) async fn begin(
+    api: &Api,
+    request: &HttpRequest,
+    id: &str,
+    function: &str,
+    payload: Payload,
+) -> Result<Invocation, ApiError> {
+    let id = parse_id(id)?;
+    let limit = Limit { bytes: api.platform.options().max_payload_bytes, code: ErrorCode::PayloadTooLarge };
+    let payload = read_body(request, payload, limit, api.options.body_timeout).await?;
+    Ok(drain_or(api, api.platform.invocations().invoke(id, function, &payload)).await??)
+}
+
+/// Waits for the work, or for the end of the time that a server that is shutting down gives it.
+pub(crate) async fn drain_or<T>(api: &Api, work: impl Future<Output = T>) -> Result<T, ApiError> {
+    match select(pin!(work), pin!(api.stop.cancelled())).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(((), _)) => Err(shutting_down()),
+    }
+}

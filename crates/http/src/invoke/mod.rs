@@ -1,0 +1,15 @@
+//! Routes that run a function: watched as an event stream, or told at the end.
+
+pub(crate) mod batch;
+mod begin;
+mod receipt;
+pub(crate) mod sse;
+pub(crate) mod stream;
+
+use actix_web::http::header::HeaderName;
+
+pub(crate) use begin::{begin, drain_or};
+pub(crate) use receipt::{Receipt, Warning, passed_through, whole_millis};
+
+/// The header that names the invocation.
+pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("x-invocation-id");

@@ -1,0 +1,139 @@
+//! What an invocation took, and what it returned, as both answers show them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use workers_domain::{InvocationReport, JsonText, Timings, ValueWarning};
+
+use crate::error::ApiError;
+
+/// What an invocation took.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Receipt {
+    /// Which invocation.
+    #[schema(format = Uuid)]
+    invocation_id: String,
+    /// How long each phase took.
+    timings: TimingsBody,
+    /// Processor time of all its processes, in milliseconds; absent where the sandbox cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_ms: Option<f64>,
+    /// The most memory its processes held at one time; absent where the sandbox cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_memory_bytes: Option<u64>,
+}
+
+/// How long each phase of an invocation took, in milliseconds. A phase that was not reached is 0.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = Timings)]
+pub(crate) struct TimingsBody {
+    /// Waiting for a free place.
+    queue: f64,
+    /// From then until the worker script ran in a fresh sandbox.
+    sandbox: f64,
+    /// Evaluating the user's module.
+    load: f64,
+    /// The function itself.
+    run: f64,
+}
+
+/// A place in a result where the returned value was not JSON's own.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Warning {
+    /// Where, as `$.a[0].b`.
+    path: String,
+    /// What was there and what became of it.
+    message: String,
+}
+
+impl Receipt {
+    pub(crate) fn new(report: &InvocationReport) -> Self {
+        Self {
+            invocation_id: report.invocation_id.to_string(),
+            timings: TimingsBody::new(report.timings),
+            cpu_ms: report.usage.cpu.map(fractional_millis),
+            max_memory_bytes: report.usage.max_memory_bytes,
+        }
+    }
+
+    /// The timings as the value of a `Server-Timing` header.
+    pub(crate) fn server_timing(&self) -> String {
+        let TimingsBody { queue, sandbox, load, run } = self.timings;
+        format!("queue;dur={queue}, sandbox;dur={sandbox}, load;dur={load}, run;dur={run}")
+    }
+}
+
+impl TimingsBody {
+    fn new(timings: Timings) -> Self {
+        Self {
+            queue: fractional_millis(timings.queue),
+            sandbox: fractional_millis(timings.sandbox),
+            load: fractional_millis(timings.load),
+            run: fractional_millis(timings.run),
+        }
+    }
+}
+
+impl Warning {
+    pub(crate) fn all(warnings: &[ValueWarning]) -> Vec<Self> {
+        warnings.iter().map(|warning| Self { path: warning.path.clone(), message: warning.message.clone() }).collect()
+    }
+}
+
+/// Milliseconds, rounded to microseconds.
+fn fractional_millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Milliseconds, rounded to whole ones.
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
+}
+
+/// A result as it came, on one line: line breaks in JSON can only stand between tokens, where a space means the same.
+pub(crate) fn passed_through(result: JsonText) -> Result<Box<RawValue>, ApiError> {
+    let mut text = result.into_string();
+    if text.contains(['\n', '\r']) {
+        text = text.replace(['\n', '\r'], " ");
+    }
+    RawValue::from_string(text).map_err(ApiError::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_rounded_to_microseconds() {
+        for (nanos, millis) in [(0, 0.0), (499, 0.0), (500, 0.001), (1_234_567, 1.235), (2_000_000_000, 2000.0)] {
+            assert!((fractional_millis(Duration::from_nanos(nanos)) - millis).abs() < 1e-9, "{nanos}");
+        }
+    }
+
+    #[test]
+    fn the_duration_is_rounded_to_whole_milliseconds() {
+        for (micros, millis) in [(0, 0), (499, 0), (500, 1), (11_999, 12)] {
+            assert_eq!(whole_millis(Duration::from_micros(micros)), millis);
+        }
+    }
+
+    #[test]
+    fn a_result_is_not_changed_by_passing_through() {
+        let text = r#"{"b":1.0,"a":12345678901234567890123,"b":"\u2028\n"}"#;
+        assert_eq!(passed_through(JsonText::trusted(text.into())).unwrap().get(), text);
+    }
+
+    #[test]
+    fn a_result_on_several_lines_is_put_on_one() {
+        let result = passed_through(JsonText::trusted("{\r\n \"a\": 1\n}".into())).unwrap();
+        assert_eq!(result.get(), "{   \"a\": 1 }");
+    }
+
+    #[test]
+    fn a_result_that_is_not_json_is_our_failure() {
+        assert_eq!(passed_through(JsonText::trusted("{".into())).unwrap_err().to_string(), "internal error");
+    }
+}

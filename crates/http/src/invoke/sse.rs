@@ -1,0 +1,139 @@
+//! An invocation's events as server-sent events.
+
+pub(crate) use actix_web_lab::sse::Data as EventData;
+use actix_web_lab::sse::Event;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use workers_domain::{DroppedOutput, Failure, InvocationReport, LogEntry, LogStream, Outcome};
+
+use super::{Receipt, Warning, passed_through, whole_millis};
+use crate::error::ApiError;
+
+/// The data of a `log` event: a line that the function printed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LogData {
+    /// `stdout` or `stderr`.
+    #[schema(example = "stdout")]
+    stream: &'static str,
+    /// The line.
+    message: String,
+    /// When, in Unix milliseconds.
+    #[schema(example = 1_763_890_000_000_i64)]
+    timestamp: i64,
+    /// What the caps have cut; only on the one event that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<Dropped>,
+}
+
+/// Output that the caps have cut.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Dropped {
+    /// Lines that are missing, or shorter than they were printed.
+    lines: u64,
+    /// Bytes that are missing.
+    bytes: u64,
+}
+
+/// The data of a `result` event, which is the last.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResultData {
+    /// Always true.
+    success: bool,
+    /// What the function returned, any JSON value.
+    #[schema(value_type = serde_json::Value)]
+    result: Box<RawValue>,
+    /// How long it ran, in milliseconds.
+    duration: u64,
+    /// Places where the returned value was not JSON's own; absent if none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<Warning>,
+    #[serde(flatten)]
+    receipt: Receipt,
+}
+
+/// The data of an `error` event, which is the last.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErrorData {
+    /// Why there is no result, for a person; the thrown error's own message if the function threw.
+    error: String,
+    /// Why, for a program: a code of an invocation's failure, or `shutting_down`.
+    #[schema(example = "thrown")]
+    code: &'static str,
+    /// The class of what was thrown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The stack, in the user's own lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<String>,
+    /// What the process exited with, where that is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<i32>,
+    /// How long it ran, in milliseconds.
+    duration: u64,
+    #[serde(flatten)]
+    receipt: Receipt,
+}
+
+/// The data of an `error` event for an end that the invocation had no part in.
+#[derive(Debug, Serialize)]
+struct CutOff<'a> {
+    error: String,
+    code: &'a str,
+}
+
+impl From<DroppedOutput> for Dropped {
+    fn from(dropped: DroppedOutput) -> Self {
+        Self { lines: dropped.lines, bytes: dropped.bytes }
+    }
+}
+
+/// A line.
+pub(crate) fn log(entry: LogEntry) -> EventData {
+    let stream = match entry.stream {
+        LogStream::Stdout => "stdout",
+        LogStream::Stderr => "stderr",
+    };
+    let timestamp = entry.timestamp.timestamp_millis();
+    let dropped = entry.dropped.map(Dropped::from);
+    named("log", &LogData { stream, message: entry.message, timestamp, dropped })
+}
+
+/// The end of an invocation.
+pub(crate) fn finished(report: InvocationReport) -> EventData {
+    let receipt = Receipt::new(&report);
+    let duration = whole_millis(report.timings.run);
+    match report.outcome {
+        Outcome::Returned { result, warnings } => match passed_through(result) {
+            Ok(result) => {
+                let warnings = Warning::all(&warnings);
+                named("result", &ResultData { success: true, result, duration, warnings, receipt })
+            }
+            Err(error) => cut_off(&error),
+        },
+        Outcome::Failed(Failure { code, message, name, stack, exit_code }) => {
+            let code = code.as_str();
+            named("error", &ErrorData { error: message, code, name, stack, exit_code, duration, receipt })
+        }
+    }
+}
+
+/// An end that the invocation had no part in.
+pub(crate) fn cut_off(error: &ApiError) -> EventData {
+    if let Some(cause) = error.cause_chain() {
+        tracing::error!(error.code = error.code().as_str(), error.cause = cause, "event stream failed: {error}");
+    }
+    named("error", &CutOff { error: error.to_string(), code: error.code().as_str() })
+}
+
+/// Numbers an event within its invocation, from 1.
+pub(crate) fn numbered(data: EventData, invocation_id: &str, sequence: u64) -> Event {
+    data.id(format!("{invocation_id}:{sequence}")).into()
+}
+
+fn named(event: &'static str, data: &impl Serialize) -> EventData {
+    let json = serde_json::to_string(data).expect("strings, numbers and checked JSON can always be written");
+    EventData::new(json).event(event)
+}

@@ -1,0 +1,107 @@
+//! `POST /api/workers/{id}/invoke/{function}`
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse, Responder as _};
+use actix_web_lab::sse::{Event, Sse};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use workers_domain::InvocationEvent;
+use workers_service::Invocation;
+
+use super::batch::{self, BatchFailure};
+use super::{INVOCATION_ID, begin, sse};
+use crate::Api;
+use crate::error::{ApiError, ErrorBody, shutting_down};
+use crate::request::prefers_event_stream;
+
+/// How long a client should wait before it connects again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then exactly one
+/// `result` or `error` event; without, this is the same as `/functions/{function}`. A client that goes away cancels it.
+#[utoipa::path(
+    post, path = "/api/workers/{id}/invoke/{function}", tag = "invocations", operation_id = "watchFunction",
+    params(("id" = String, Path, description = "The worker's id"), ("function" = String, Path, description = "A function it exports")),
+    request_body(content = serde_json::Value, description = "The function's one argument, any JSON value; `{}` if it is missing or not JSON"),
+    responses(
+        (status = 200, description = "Events, each with the id `<invocation>:<sequence>` and one line of JSON as its data: `log` \
+            (LogData), then one `result` (ResultData) or `error` (ErrorData). Comments keep the stream alive. With another `Accept` \
+            header: the batch answer", content(
+            (String = "text/event-stream", example = "id: 019ab0f0-5e80-7000-8000-000000000000:1\nevent: log\ndata: {\"stream\":\"stdout\",\"message\":\"hi\",\"timestamp\":1763890000000}\n\n"),
+            (batch::BatchSuccess = "application/json"),
+        ), headers(("X-Invocation-Id" = String, description = "Which invocation"))),
+        (status = 400, description = "`worker_not_ready`, with `status`", body = ErrorBody),
+        (status = 404, description = "`worker_not_found`; `function_not_found`, with `available`", body = ErrorBody),
+        (status = 410, description = "`worker_expired`, with `expiredAt`", body = ErrorBody),
+        (status = 413, description = "`payload_too_large`, with `limit` in bytes", body = ErrorBody),
+        (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
+        (status = 500, description = "Batch answer only: it threw, or ended in another way than by returning", body = BatchFailure),
+        (status = 502, description = "Batch answer only: `sandbox_failed`", body = BatchFailure),
+        (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
+        (status = 504, description = "Batch answer only: `timeout`", body = BatchFailure),
+    ),
+)]
+pub(crate) async fn handle(
+    api: Data<Api>,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (id, function) = path.into_inner();
+    let invocation = begin(&api, &request, &id, &function, payload).await?;
+    if !prefers_event_stream(request.headers()) {
+        return batch::answer(&api, function, invocation).await;
+    }
+    let invocation_id = invocation.id().to_string();
+    let mut response = Sse::from_infallible_stream(events(&api, invocation))
+        .with_keep_alive(api.options.sse_keep_alive)
+        .with_retry_duration(RETRY)
+        .respond_to(&request);
+    let headers = response.headers_mut();
+    headers.insert(INVOCATION_ID, HeaderValue::try_from(invocation_id).expect("a UUID is a header value"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Pulls events out of the invocation as fast as the client reads them. To drop the stream is to cancel the invocation.
+fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<> {
+    let watched = Watched {
+        invocation_id: invocation.id().to_string(),
+        invocation,
+        sequence: 0,
+        cancelled: Box::pin(api.stop.cancelled()),
+    };
+    unfold(Some(watched), |watched| async move {
+        let mut watched = watched?;
+        let (data, is_last) = watched.next().await;
+        watched.sequence += 1;
+        let event = sse::numbered(data, &watched.invocation_id, watched.sequence);
+        Some((event, (!is_last).then_some(watched)))
+    })
+}
+
+struct Watched {
+    invocation_id: String,
+    invocation: Invocation,
+    sequence: u64,
+    cancelled: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Watched {
+    /// The next event's data, and whether it is the last.
+    async fn next(&mut self) -> (sse::EventData, bool) {
+        tokio::select! {
+            event = self.invocation.next() => match event {
+                Some(InvocationEvent::Log(entry)) => (sse::log(entry), false),
+                Some(InvocationEvent::Finished(report)) => (sse::finished(*report), true),
+                None => (sse::cut_off(&ApiError::internal("an invocation ended without an outcome")), true),
+            },
+            () = &mut self.cancelled => (sse::cut_off(&shutting_down()), true),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What is counted and measured, in Prometheus terms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use workers_domain::{FailureCode, InvocationReport, Outcome};
+use workers_service::{InvocationObserver, Load};
+
+/// The outcome of an invocation whose caller went away.
+const CANCELLED: &str = "cancelled";
+/// The outcome of an invocation that has a result.
+const RETURNED: &str = "result";
+
+/// What is counted and measured. Cheap to clone; all clones count together. Give a clone to the platform as its observer.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    invocations: IntCounterVec,
+    phase_seconds: HistogramVec,
+    running: IntGauge,
+    queued: IntGauge,
+    dropped_lines: IntCounter,
+    dropped_bytes: IntCounter,
+}
+
+/// From a millisecond, which a forked sandbox takes, to the half minute that is the default limit of a run.
+const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero, in a registry of their own.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let inner = Inner {
+            requests: counters(
+                &registry,
+                "workers_http_requests_total",
+                "Requests answered",
+                &["method", "route", "status"],
+            ),
+            request_seconds: histograms(
+                &registry,
+                "workers_http_request_duration_seconds",
+                "From a request's head to its answer's head",
+                &["method", "route"],
+            ),
+            invocations: counters(&registry, "workers_invocations_total", "Invocations that ended", &["outcome"]),
+            phase_seconds: histograms(
+                &registry,
+                "workers_invocation_phase_seconds",
+                "How long each phase of an invocation took",
+                &["phase"],
+            ),
+            running: gauge(&registry, "workers_invocations_running", "Invocations that run now"),
+            queued: gauge(&registry, "workers_invocations_queued", "Invocations that wait for a place now"),
+            dropped_lines: counter(&registry, "workers_log_dropped_lines_total", "Lines of log that the caps have cut"),
+            dropped_bytes: counter(&registry, "workers_log_dropped_bytes_total", "Bytes of log that the caps have cut"),
+            registry,
+        };
+        // Series that exist from the start can be alerted on from the start.
+        for outcome in FailureCode::ALL.map(FailureCode::as_str).into_iter().chain([RETURNED, CANCELLED]) {
+            inner.invocations.with_label_values(&[outcome]);
+        }
+        Self(Arc::new(inner))
+    }
+
+    /// Where they are registered; the place for further collectors, as the process's own.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        self.0.requests.with_label_values(&[method, route, &status.to_string()]).inc();
+        self.0.request_seconds.with_label_values(&[method, route]).observe(took.as_secs_f64());
+    }
+
+    /// All of them in the text format, with the load as it is now.
+    pub(crate) fn render(&self, load: Load) -> Result<Vec<u8>, prometheus::Error> {
+        self.0.running.set(i64::try_from(load.running).unwrap_or(i64::MAX));
+        self.0.queued.set(i64::try_from(load.queued).unwrap_or(i64::MAX));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.0.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+impl InvocationObserver for Metrics {
+    fn finished(&self, report: &InvocationReport) {
+        let outcome = match &report.outcome {
+            Outcome::Returned { .. } => RETURNED,
+            Outcome::Failed(failure) => failure.code.as_str(),
+        };
+        self.0.invocations.with_label_values(&[outcome]).inc();
+        let timings = report.timings;
+        for (phase, took) in
+            [("queue", timings.queue), ("sandbox", timings.sandbox), ("load", timings.load), ("run", timings.run)]
+        {
+            self.0.phase_seconds.with_label_values(&[phase]).observe(took.as_secs_f64());
+        }
+    }
+
+    fn cancelled(&self) {
+        self.0.invocations.with_label_values(&[CANCELLED]).inc();
+    }
+
+    fn log_dropped(&self, lines: u64, bytes: u64) {
+        self.0.dropped_lines.inc_by(lines);
+        self.0.dropped_bytes.inc_by(bytes);
+    }
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    let counters = IntCounterVec::new(Opts::new(name, help), labels).expect("the name and labels are valid");
+    registry.register(Box::new(counters.clone())).expect("no two of our names are equal");
+    counters
+}
+
+fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+    let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+    let histograms = HistogramVec::new(options, labels).expect("the name and labels are valid");
+    registry.register(Box::new(histograms.clone())).expect("no two of our names are equal");
+    histograms
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
+    let counter = IntCounter::new(name, help).expect("the name is valid");
+    registry.register(Box::new(counter.clone())).expect("no two of our names are equal");
+    counter
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    let gauge = IntGauge::new(name, help).expect("the name is valid");
+    registry.register(Box::new(gauge.clone())).expect("no two of our names are equal");
+    gauge
+}
+
+#[cfg(test)]
+mod tests {
+    use workers_domain::{Failure, InvocationId, JsonText, ResourceUsage, Timings};
+
+    use super::*;
+
+    fn report(outcome: Outcome) -> InvocationReport {
+        InvocationReport {
+            invocation_id: InvocationId::from(uuid::Uuid::nil()),
+            outcome,
+            timings: Timings { run: Duration::from_millis(12), ..Timings::default() },
+            usage: ResourceUsage::default(),
+        }
+    }
+
+    fn text(metrics: &Metrics) -> String {
+        String::from_utf8(metrics.render(Load { running: 2, queued: 3 }).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn invocations_are_counted_by_outcome() {
+        let metrics = Metrics::new();
+        metrics.finished(&report(Outcome::Returned { result: JsonText::trusted("1".into()), warnings: vec![] }));
+        metrics.finished(&report(Outcome::Failed(Failure::new(FailureCode::Timeout, "too slow"))));
+        metrics.cancelled();
+        let text = text(&metrics);
+        for outcome in [RETURNED, "timeout", CANCELLED] {
+            assert!(text.contains(&format!("workers_invocations_total{{outcome=\"{outcome}\"}} 1")), "{text}");
+        }
+        assert!(text.contains("workers_invocations_total{outcome=\"thrown\"} 0"));
+    }
+
+    #[test]
+    fn the_phases_of_an_invocation_are_measured() {
+        let metrics = Metrics::new();
+        metrics.finished(&report(Outcome::Failed(Failure::new(FailureCode::Thrown, "no"))));
+        assert!(text(&metrics).contains("workers_invocation_phase_seconds_sum{phase=\"run\"} 0.012"));
+    }
+
+    #[test]
+    fn the_load_is_shown_as_it_is_now() {
+        let text = text(&Metrics::new());
+        assert!(text.contains("workers_invocations_running 2"));
+        assert!(text.contains("workers_invocations_queued 3"));
+    }
+
+    #[test]
+    fn cut_log_is_counted() {
+        let metrics = Metrics::new();
+        metrics.log_dropped(3, 4096);
+        assert!(text(&metrics).contains("workers_log_dropped_bytes_total 4096"));
+        assert!(text(&metrics).contains("workers_log_dropped_lines_total 3"));
+    }
+}

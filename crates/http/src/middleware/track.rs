@@ -1,0 +1,101 @@
+//! Gives a request its id, counts and logs its answer, and words the error in it.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+
+use crate::Api;
+use crate::error::{self, ApiError};
+use crate::request::RequestId;
+
+/// What a request is counted under that no route took.
+const NO_ROUTE: &str = "unmatched";
+
+/// Around every handler, and again around a whole [`Application`](crate::Application): the inner of two does nothing.
+pub(crate) async fn track(
+    api: Api,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if request.extensions().get::<RequestId>().is_some() {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    }
+    let id = RequestId::of(request.headers());
+    request.extensions_mut().insert(id.clone());
+    let method = method_label(request.method());
+    let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method);
+    let started = Instant::now();
+    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let _entered = span.enter();
+    let response = match answered {
+        Ok(answered) => answered?.map_into_boxed_body(),
+        Err(_panic) => {
+            let error = ApiError::internal("a handler panicked");
+            log_failure(&error);
+            return Err(error.into());
+        }
+    };
+    let mut response = word_error(response, &id);
+    response.headers_mut().insert(RequestId::HEADER, id.to_header());
+    let route = response.request().match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
+    report(&api, method, &route, response.status().as_u16(), started.elapsed());
+    Ok(response)
+}
+
+fn report(api: &Api, method: &str, route: &str, status: u16, took: Duration) {
+    api.metrics.answered(method, route, status, took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(http.method = method, http.route = route, http.status = status, duration_ms, "request answered");
+}
+
+/// Clients may send any word as a method; metrics know these.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+/// Puts our error body, with the request's id, in the place of whatever body an error has.
+fn word_error(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+    let ours = response.response().error().and_then(|error| error.as_error::<ApiError>());
+    if let Some(error) = ours {
+        log_failure(error);
+        let worded = error.to_response(Some(id.as_str()));
+        return response.into_response(worded);
+    }
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    if !is_error || content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json")) {
+        return response;
+    }
+    let error = error::from_status(status);
+    log_failure(&error);
+    response.into_response(error.to_response(Some(id.as_str())))
+}
+
+/// Here, and only here, a failure of ours is logged.
+fn log_failure(error: &ApiError) {
+    let status = error.code().status();
+    let cause = error.cause_chain();
+    let (code, cause) = (error.code().as_str(), cause.as_deref());
+    match status.as_u16() {
+        500 => tracing::error!(error.code = code, error.cause = cause, "request failed: {error}"),
+        501.. => tracing::warn!(error.code = code, error.cause = cause, "request failed: {error}"),
+        _ => tracing::debug!(error.code = code, "request refused: {error}"),
+    }
+}

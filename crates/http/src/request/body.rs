@@ -1,0 +1,71 @@
+//! A request's body, whole, within a length and a time.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt as _;
+
+use crate::error::{ApiError, ErrorCode};
+
+/// How long a body may be, and what one that is longer is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// The limit.
+    pub(crate) bytes: usize,
+    /// The error's code.
+    pub(crate) code: ErrorCode,
+}
+
+impl Limit {
+    fn error(self) -> ApiError {
+        ApiError::new(self.code, format!("the body is over the limit of {} bytes", self.bytes))
+            .with("limit", self.bytes)
+    }
+}
+
+/// Reads the body. One whose announced length is over the limit is refused before a byte of it is read.
+pub(crate) async fn read_body(
+    request: &HttpRequest,
+    payload: Payload,
+    limit: Limit,
+    timeout: Duration,
+) -> Result<Bytes, ApiError> {
+    let headers = request.headers();
+    if let Some(coding) =
+        headers.get(CONTENT_ENCODING).filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        let message = format!("the body must not be compressed, but its content coding is {coding:?}");
+        return Err(ApiError::new(ErrorCode::UnsupportedEncoding, message));
+    }
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit.bytes) {
+        return Err(limit.error());
+    }
+    match tokio::time::timeout(timeout, collect(payload, limit, announced.unwrap_or_default())).await {
+        Ok(body) => body,
+        Err(_) => Err(ApiError::new(
+            ErrorCode::RequestTimeout,
+            format!("the body did not arrive within {} s", timeout.as_secs_f32()),
+        )),
+    }
+}
+
+async fn collect(mut payload: Payload, limit: Limit, announced: usize) -> Result<Bytes, ApiError> {
+    // An announced length is a claim: no more is set aside for it than a small body needs.
+    let mut body = BytesMut::with_capacity(announced.min(64 * 1024));
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| incomplete(&error))?;
+        if body.len() + chunk.len() > limit.bytes {
+            return Err(limit.error());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn incomplete(error: &PayloadError) -> ApiError {
+    ApiError::new(ErrorCode::BadRequest, format!("the body could not be read: {error}"))
+}

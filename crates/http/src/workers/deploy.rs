@@ -1,0 +1,64 @@
+//! `POST /api/workers`
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::WorkerResponse;
+use crate::Api;
+use crate::error::{ApiError, ErrorBody, ErrorCode, missing_code, missing_name};
+use crate::request::{Field, Limit, parse_json, read_body};
+
+/// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it is
+/// written as `\u` escapes; who escapes more than that sends less code.
+const ESCAPING: usize = 3;
+/// Room for the name and the braces.
+const REST_OF_BODY: usize = 64 * 1024;
+
+/// What to deploy. Further members are ignored.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct DeployWorkerRequest {
+    /// What to call it: 1 to 255 characters, none of them a control character.
+    #[serde(default)]
+    #[schema(value_type = String, required = true, max_length = 255, example = "greeter")]
+    name: Field,
+    /// TypeScript or JavaScript, an ES module that exports functions.
+    #[serde(default)]
+    #[schema(value_type = String, required = true, example = "export async function greet({ name }) { return `hello ${name}`; }")]
+    code: Field,
+}
+
+/// Deploys a worker; it is ready when this answers.
+#[utoipa::path(
+    post, path = "/api/workers", tag = "workers", operation_id = "deployWorker",
+    request_body = DeployWorkerRequest,
+    responses(
+        (status = 201, description = "It is ready", body = WorkerResponse, headers(("Location" = String, description = "Its path"))),
+        (status = 400, description = "`invalid_json`, `invalid_body`, `missing_name`, `invalid_name`, `missing_code`, `invalid_code`, or, with `line`, \
+            `column`, `codeFrame` and `diagnostics`, `syntax_error`, `no_exported_function`, `unsupported_import`, \
+            `unsupported_syntax`, `too_deep`", body = ErrorBody),
+        (status = 413, description = "`body_too_large`, `code_too_large`, with `limit` in bytes", body = ErrorBody),
+        (status = 502, description = "`sandbox_failed`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
+    let bytes = api.platform.options().max_code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
+    let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };
+    let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
+    let DeployWorkerRequest { name, code } = parse_json(&body)?;
+    drop(body);
+    let name = name.into_text("name", missing_name)?;
+    let code = code.into_text("code", missing_code)?;
+    if code.contains('\0') {
+        // No database keeps it, and no editor shows it.
+        return Err(ApiError::new(ErrorCode::InvalidCode, "`code` must not contain the character U+0000"));
+    }
+    let worker = api.platform.workers().deploy(name, code).await?;
+    let location = format!("{}/{}", request.path().trim_end_matches('/'), worker.id);
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, location))
+        .json(WorkerResponse::new(&worker, api.platform.clock().now())))
+}

@@ -1,0 +1,22 @@
+//! `GET /api/workers/{id}`
+
+use actix_web::web::{Data, Json, Path};
+
+use super::{WorkerResponse, parse_id};
+use crate::Api;
+use crate::error::{ApiError, ErrorBody};
+
+/// One worker.
+#[utoipa::path(
+    get, path = "/api/workers/{id}", tag = "workers", operation_id = "getWorker",
+    params(("id" = String, Path, description = "The worker's id")),
+    responses(
+        (status = 200, description = "The worker", body = WorkerResponse),
+        (status = 404, description = "`worker_not_found`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
+    ),
+)]
+pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<Json<WorkerResponse>, ApiError> {
+    let worker = api.platform.workers().get(parse_id(&id)?).await?;
+    Ok(Json(WorkerResponse::new(&worker, api.platform.clock().now())))
+}

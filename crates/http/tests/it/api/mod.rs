@@ -1,0 +1,7 @@
+//! Routes below `/api`.
+
+mod access;
+mod openapi;
+mod setup;
+mod unmatched;
+mod workers;

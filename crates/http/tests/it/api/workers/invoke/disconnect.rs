@@ -1,0 +1,99 @@
+//! A client that goes away takes its invocation with it, within a second.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use workers_domain::LogStream;
+use workers_testing::Step;
+
+use crate::support::{RawClient, TestApp};
+
+const SSE: &str = "Accept: text/event-stream\r\n";
+const BATCH: &str = "Accept: application/json\r\n";
+
+/// How a client goes away.
+#[derive(Clone, Copy)]
+enum Leave {
+    Close,
+    Reset,
+}
+
+/// Starts an invocation that never ends, and goes away once its sandbox lives.
+async fn leave(headers: &str, steps: fn() -> Vec<Step>, how: Leave) -> TestApp {
+    // Comments would be written and so give the client away: there must be none.
+    let app = TestApp::builder()
+        .script(move |_| steps())
+        .http(|options| options.sse_keep_alive = Duration::from_hours(1))
+        .start();
+    let path = app.deployed("invoke", "hang").await;
+    let mut client = RawClient::connect(app.address).await;
+    client.post(&path, headers, b"{}").await;
+    app.sandboxes.wait_for_live_sandboxes(1).await;
+    match how {
+        Leave::Close => drop(client),
+        Leave::Reset => client.reset(),
+    }
+    app
+}
+
+async fn assert_cancelled(app: &TestApp) {
+    timeout(Duration::from_secs(1), app.sandboxes.wait_for_live_sandboxes(0))
+        .await
+        .expect("the sandbox is still there");
+    let metrics = app.get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains("workers_invocations_total{outcome=\"cancelled\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_watcher_that_hangs_up_on_a_silent_function_cancels_it() {
+    assert_cancelled(&leave(SSE, || vec![Step::Hang], Leave::Close).await).await;
+}
+
+#[tokio::test]
+async fn a_watcher_that_crashes_cancels_the_function() {
+    assert_cancelled(&leave(SSE, || vec![Step::Hang], Leave::Reset).await).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_while_it_waits_for_the_batch_answer_cancels_the_function() {
+    assert_cancelled(&leave(BATCH, || vec![Step::Hang], Leave::Close).await).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_crashes_while_it_waits_for_the_batch_answer_cancels_the_function() {
+    assert_cancelled(&leave(BATCH, || vec![Step::Hang], Leave::Reset).await).await;
+}
+
+#[tokio::test]
+async fn a_watcher_that_hangs_up_after_the_first_event_cancels_the_function() {
+    let steps = || vec![Step::Log(LogStream::Stdout, "one\n"), Step::Hang];
+    let app = TestApp::playing(steps);
+    let path = app.deployed("invoke", "hang").await;
+    let mut client = RawClient::connect(app.address).await;
+    client.post(&path, SSE, b"{}").await;
+    client.read_until("event: log").await;
+    drop(client);
+    assert_cancelled(&app).await;
+}
+
+#[tokio::test]
+async fn a_watcher_that_never_reads_and_hangs_up_cancels_the_function() {
+    // More than the buffers of both sides hold.
+    let steps = || {
+        let line: &'static str = Box::leak(("x".repeat(16_000) + "\n").into_boxed_str());
+        let mut steps = vec![Step::Log(LogStream::Stdout, line); 60];
+        steps.push(Step::Hang);
+        steps
+    };
+    assert_cancelled(&leave(SSE, steps, Leave::Close).await).await;
+}
+
+#[tokio::test]
+async fn a_client_library_that_drops_its_answer_cancels_the_function() {
+    let app = TestApp::playing(|| vec![Step::Hang]);
+    let path = app.deployed("invoke", "hang").await;
+    let request = app.request(reqwest::Method::POST, &path).header("accept", "text/event-stream").body("{}");
+    let response = request.send().await.unwrap();
+    drop(response);
+    assert_cancelled(&app).await;
+}

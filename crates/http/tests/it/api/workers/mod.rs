@@ -1,0 +1,7 @@
+//! `/api/workers`
+
+mod delete;
+mod deploy;
+mod get;
+mod invoke;
+mod list;

@@ -1,0 +1,7 @@
+//! The HTTP API as a client sees it: a real server on a free port, over fakes of the ports.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect should panic, helpers included")]
+
+mod api;
+mod server;
+mod support;

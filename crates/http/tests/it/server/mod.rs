@@ -1,0 +1,6 @@
+//! Routes about the process, and what every answer has.
+
+mod answers;
+mod health;
+mod metrics;
+mod shutdown;

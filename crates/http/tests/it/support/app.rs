@@ -1,0 +1,152 @@
+//! A running server over fakes, one a test.
+
+use std::sync::Arc;
+
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use workers_domain::LogStream;
+use workers_http::{Access, Api, Application, BindError, HttpOptions, Metrics, StopHandle};
+use workers_service::{Platform, ServiceOptions};
+use workers_testing::{FakeWorkerRepository, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
+
+/// Exports every function that the scripts of the tests know.
+pub(crate) const CODE: &str =
+    "export async function greet(payload) { return payload; }\nexport async function hang() {}";
+
+type Script = Box<dyn Fn(&ScriptedCall) -> Vec<Step> + Send + Sync>;
+
+pub(crate) struct TestApp {
+    pub(crate) base: String,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) client: Client,
+    platform: Platform,
+    pub(crate) repository: Arc<FakeWorkerRepository>,
+    pub(crate) sandboxes: ScriptedSandboxProvider,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) stop: StopHandle,
+    pub(crate) running: JoinHandle<std::io::Result<()>>,
+}
+
+pub(crate) struct TestAppBuilder {
+    script: Script,
+    http: HttpOptions,
+    service: ServiceOptions,
+    repository: FakeWorkerRepository,
+}
+
+impl TestApp {
+    /// A server whose functions print a line and return their payload.
+    pub(crate) fn start() -> Self {
+        Self::builder().start()
+    }
+
+    pub(crate) fn builder() -> TestAppBuilder {
+        TestAppBuilder {
+            script: Box::new(|call| vec![Step::Log(LogStream::Stdout, "hello\n"), Step::Return(call.payload.clone())]),
+            http: HttpOptions { threads: 1, ..HttpOptions::default() },
+            service: ServiceOptions::default(),
+            repository: FakeWorkerRepository::new(),
+        }
+    }
+
+    /// A server whose functions play these steps.
+    pub(crate) fn playing(steps: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::builder().script(move |_| steps()).start()
+    }
+
+    /// Binds a second server over the same platform.
+    pub(crate) fn bind(&self, address: &str, access: Access) -> Result<Application, BindError> {
+        let options = HttpOptions { access, ..HttpOptions::default() };
+        Application::bind(address.parse().unwrap(), Api::new(self.platform.clone(), options, Metrics::new()))
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).header("x-request-id", "test")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
+        self.request(Method::POST, path).body(body).send().await.unwrap()
+    }
+
+    /// Posts, and answers with status and body.
+    pub(crate) async fn post_json(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
+        status_and_json(self.post(path, body).await).await
+    }
+
+    /// Deploys [`CODE`] and answers with its id.
+    pub(crate) async fn deploy(&self) -> String {
+        let (status, body) =
+            self.post_json("/api/workers", json!({ "name": "greeter", "code": CODE }).to_string()).await;
+        assert_eq!(status, 201, "{body}");
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The path of a function of a worker that was just deployed, below `invoke` or `functions`.
+    pub(crate) async fn deployed(&self, how: &str, function: &str) -> String {
+        format!("/api/workers/{}/{how}/{function}", self.deploy().await)
+    }
+}
+
+impl TestAppBuilder {
+    pub(crate) fn script(mut self, script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        self.script = Box::new(script);
+        self
+    }
+
+    pub(crate) fn http(mut self, change: impl FnOnce(&mut HttpOptions)) -> Self {
+        change(&mut self.http);
+        self
+    }
+
+    pub(crate) fn service(mut self, change: impl FnOnce(&mut ServiceOptions)) -> Self {
+        change(&mut self.service);
+        self
+    }
+
+    pub(crate) fn repository(mut self, repository: FakeWorkerRepository) -> Self {
+        self.repository = repository;
+        self
+    }
+
+    pub(crate) fn start(self) -> TestApp {
+        let repository = Arc::new(self.repository);
+        let sandboxes = ScriptedSandboxProvider::new(self.script);
+        let clock = Arc::new(TestClock::default());
+        let metrics = Metrics::new();
+        let platform = Platform::with_observer(
+            Arc::<FakeWorkerRepository>::clone(&repository),
+            Arc::new(sandboxes.clone()),
+            Arc::<TestClock>::clone(&clock),
+            Arc::new(metrics.clone()),
+            self.service,
+        );
+        let api = Api::new(platform.clone(), self.http, metrics);
+        let application = Application::bind("127.0.0.1:0".parse().unwrap(), api).unwrap();
+        let address = application.local_addr();
+        let stop = application.stop_handle();
+        let running = tokio::spawn(application.run());
+        let client = Client::builder().no_proxy().build().unwrap();
+        TestApp {
+            base: format!("http://{address}"),
+            address,
+            client,
+            platform,
+            repository,
+            sandboxes,
+            clock,
+            stop,
+            running,
+        }
+    }
+}
+
+pub(crate) async fn status_and_json(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}")))
+}
