@@ -1,1 +1,29 @@
-//! Placeholder.
+//! System calls of the sandbox engine: all `unsafe` code of the project is here.
+//!
+//! What the safe wrappers of `rustix` cover is used from there; this crate adds what they leave out: [`clone_process`] with
+//! namespaces, [`exec`], [`wait_any`] with resource usage, [`seccomp`] filters, [`mount_attributes`] and a few ioctls. A wrapper
+//! is one system call (or a fixed short sequence), takes borrowed, typed arguments and returns [`std::io::Result`].
+//!
+//! Left out on purpose: every decision. Which namespaces, which mounts, which system calls a sandbox may make, and in which
+//! order the steps come, is `workers-engine`.
+#![expect(unsafe_code, reason = "the one crate that may talk to the kernel without a safe wrapper")]
+
+mod descriptor;
+mod exec;
+mod mount;
+mod network;
+mod process;
+pub mod seccomp;
+mod signal;
+mod syscall_table;
+
+pub use descriptor::{install_as, keep_only, notify_on_memory_exhaustion};
+pub use exec::{CommandImage, exec};
+pub use mount::{MountAttributes, mount_attributes};
+pub use network::bring_loopback_up;
+pub use process::{
+    Cloned, Ended, Namespaces, SingleThread, clone_process, enter_own_cgroup_namespace, exit_now, fork_process,
+    kill_all_others, wait_any,
+};
+pub use signal::{child_signals, drain_signals, reset_signals};
+pub use syscall_table::{syscall_number, syscall_numbers};

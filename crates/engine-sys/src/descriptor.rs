@@ -1,0 +1,60 @@
+//! File descriptors by number.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Closes every descriptor but 0, 1, 2 and those given. For the child of a fork, which has a copy of all that its parent had open
+/// and whose owners will not run there any more; also for a program that starts, before it opens anything.
+///
+/// # Errors
+///
+/// When the kernel is older than 5.9.
+pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut numbers: Vec<u32> = kept.iter().filter_map(|one| u32::try_from(one.as_raw_fd()).ok()).collect();
+    numbers.sort_unstable();
+    numbers.push(u32::MAX);
+    let mut first = 3;
+    for number in numbers {
+        if number > first {
+            // SAFETY: close_range takes three integers and touches no memory of ours. Values that own one of the closed numbers
+            // still exist in a forked child, on frames that never go on; were one used, the kernel would answer EBADF.
+            let result = unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0_u32) };
+            if result != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        first = first.max(number.saturating_add(1));
+    }
+    Ok(())
+}
+
+/// Makes `descriptor` also reachable under `number`, which survives `exec`. What was there is closed.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn install_as(descriptor: BorrowedFd<'_>, number: i32) -> io::Result<()> {
+    if descriptor.as_raw_fd() == number {
+        // dup2 onto itself would leave close-on-exec set.
+        rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::empty())?;
+        return Ok(());
+    }
+    // SAFETY: dup2 takes two integers; the first is a live descriptor because it is borrowed for the call.
+    let result = unsafe { libc::dup2(descriptor.as_raw_fd(), number) };
+    if result == number { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// An event descriptor that becomes readable when the cgroup (version 1) of `control` runs out of memory.
+///
+/// `control` is the cgroup's `memory.oom_control`, `registrar` its `cgroup.event_control` opened for writing.
+///
+/// # Errors
+///
+/// When the kernel refuses the registration.
+pub fn notify_on_memory_exhaustion(control: impl AsFd, registrar: impl AsFd) -> io::Result<OwnedFd> {
+    use rustix::event::{EventfdFlags, eventfd};
+    let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    let line = format!("{} {}", event.as_raw_fd(), control.as_fd().as_raw_fd());
+    rustix::io::write(registrar, line.as_bytes())?;
+    Ok(event)
+}

@@ -1,0 +1,47 @@
+//! Attributes of mounts.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Attributes to add to a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MountAttributes(u64);
+
+impl MountAttributes {
+    /// Nothing can be written through it.
+    pub const READ_ONLY: Self = Self(libc::MOUNT_ATTR_RDONLY);
+    /// Set-user-id bits and file capabilities have no effect.
+    pub const NO_SETUID: Self = Self(libc::MOUNT_ATTR_NOSUID);
+    /// Device nodes cannot be opened.
+    pub const NO_DEVICES: Self = Self(libc::MOUNT_ATTR_NODEV);
+    /// Nothing can be executed.
+    pub const NO_EXEC: Self = Self(libc::MOUNT_ATTR_NOEXEC);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Adds attributes to the mount that `mount` (an `O_PATH` or `open_tree` descriptor of its root) refers to.
+///
+/// # Errors
+///
+/// When the kernel is older than 5.12, or `mount` is no mount's root.
+pub fn mount_attributes(mount: BorrowedFd<'_>, add: MountAttributes) -> io::Result<()> {
+    let attributes = libc::mount_attr { attr_set: add.0, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the path is a static NUL-terminated string, `attributes` lives across the call and its exact size is passed, and the
+    // kernel only reads both.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,171 @@
+//! Making, ending and reaping processes.
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+/// Proof that this process had one thread when it was made. Only then is it sound to go on in a forked child as if nothing had
+/// happened: with more threads, a lock held by another one at the fork stays locked in the child for ever.
+#[derive(Debug, Clone, Copy)]
+pub struct SingleThread(());
+
+impl SingleThread {
+    /// Counts the threads of this process. The caller promises by holding the token not to start any.
+    ///
+    /// # Errors
+    ///
+    /// When there are more threads than this one, or they cannot be counted.
+    pub fn check() -> io::Result<Self> {
+        let threads = std::fs::read_dir("/proc/self/task")?.count();
+        if threads == 1 { Ok(Self(())) } else { Err(io::Error::other(format!("the process has {threads} threads"))) }
+    }
+}
+
+/// Which namespaces a new process does not share with its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespaces(u64);
+
+impl Namespaces {
+    /// All are shared.
+    pub const SHARED: Self = Self(0);
+    /// User, pid, mount, network, ipc and uts namespaces of its own.
+    pub const OWN: Self = Self(
+        (libc::CLONE_NEWUSER
+            | libc::CLONE_NEWPID
+            | libc::CLONE_NEWNS
+            | libc::CLONE_NEWNET
+            | libc::CLONE_NEWIPC
+            | libc::CLONE_NEWUTS) as u64,
+    );
+}
+
+/// Which side of a fork this is.
+#[derive(Debug)]
+pub enum Cloned {
+    /// The new process.
+    Child,
+    /// The old one.
+    Parent {
+        /// The child's id in this pid namespace.
+        pid: Pid,
+        /// The child itself.
+        pidfd: OwnedFd,
+    },
+}
+
+/// Forks, with namespaces.
+///
+/// # Errors
+///
+/// When the kernel refuses: no permission to make a namespace, or a limit of processes or namespaces is reached.
+pub fn clone_process(_: SingleThread, namespaces: Namespaces) -> io::Result<Cloned> {
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: `clone_args` is plain old data for which all zeroes is a valid value.
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    arguments.flags = namespaces.0 | libc::CLONE_PIDFD as u64;
+    arguments.exit_signal = libc::SIGCHLD as u64;
+    arguments.pidfd = (&raw mut pidfd) as u64;
+    // SAFETY: without CLONE_VM the child has its own copy of the address space and returns on its own copy of this stack (`stack`
+    // is 0). `pidfd` lives across the call. The token says that there is one thread, so no lock of the allocator or of the
+    // standard library is held by anyone but us, and we hold none here.
+    let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Cloned::Child),
+        number => {
+            let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
+            // SAFETY: the kernel has just made this descriptor for us (CLONE_PIDFD); nobody else owns it.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            pid.map(|pid| Cloned::Parent { pid, pidfd })
+                .ok_or_else(|| io::Error::other("clone3 returned no process id"))
+        }
+    }
+}
+
+/// Forks, all namespaces shared. Unlike [`clone_process`] this needs no call that a sandbox's own filter refuses.
+///
+/// # Errors
+///
+/// When a limit of processes is reached, or there is no memory.
+pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
+    // SAFETY: the token says that there is one thread, so the child inherits no lock that nobody will release.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        number => Ok(Pid::from_raw(number)),
+    }
+}
+
+/// Leaves the cgroup namespace for a new one, whose root is the group that the process is in.
+///
+/// # Errors
+///
+/// Without `CAP_SYS_ADMIN` over the user namespace, or when the kernel has no cgroup namespaces.
+pub fn enter_own_cgroup_namespace() -> io::Result<()> {
+    // SAFETY: unshare takes flags only; CLONE_NEWCGROUP changes what paths of groups look like and nothing in this process.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWCGROUP) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Leaves at once, without running any destructor or exit handler that a fork has copied from the parent.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit takes an integer and never returns.
+    unsafe { libc::_exit(code) }
+}
+
+/// Kills every process in the caller's pid namespace but itself.
+///
+/// # Errors
+///
+/// When the process is not the first one of its namespace, where this would kill the host's processes.
+pub fn kill_all_others() -> io::Result<()> {
+    if std::process::id() != 1 {
+        return Err(io::Error::other("not the first process of a pid namespace"));
+    }
+    // SAFETY: kill takes two integers.
+    let result = unsafe { libc::kill(-1, libc::SIGKILL) };
+    let error = io::Error::last_os_error();
+    if result == 0 || error.raw_os_error() == Some(libc::ESRCH) { Ok(()) } else { Err(error) }
+}
+
+/// A child that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub pid: Pid,
+    /// Its exit code, or the signal that ended it.
+    pub status: Result<i32, i32>,
+    /// Processor time of it and of its own reaped children.
+    pub cpu: Duration,
+    /// The largest resident size of it or of one of its own reaped children, in bytes.
+    pub max_resident_bytes: u64,
+}
+
+/// Reaps a child that has ended, if there is one. Never waits.
+///
+/// # Errors
+///
+/// `ECHILD` when there is no child at all.
+pub fn wait_any() -> io::Result<Option<Ended>> {
+    let mut status: libc::c_int = 0;
+    // SAFETY: `rusage` is plain old data for which all zeroes is a valid value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both out-pointers are to live locals of the right types.
+    let result = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, &raw mut usage) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let Some(pid) = Pid::from_raw(result) else { return Ok(None) };
+    let ended = if libc::WIFSIGNALED(status) { Err(libc::WTERMSIG(status)) } else { Ok(libc::WEXITSTATUS(status)) };
+    let time = |value: libc::timeval| {
+        Duration::from_secs(u64::try_from(value.tv_sec).unwrap_or_default())
+            + Duration::from_micros(u64::try_from(value.tv_usec).unwrap_or_default())
+    };
+    Ok(Some(Ended {
+        pid,
+        status: ended,
+        cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        max_resident_bytes: u64::try_from(usage.ru_maxrss).unwrap_or_default() * 1024,
+    }))
+}

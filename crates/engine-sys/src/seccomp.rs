@@ -1,0 +1,153 @@
+//! Filters of system calls, as the kernel takes them: a short program that sees a call's number, architecture and arguments.
+
+use std::io;
+
+/// One instruction of a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instruction {
+    code: u16,
+    when_true: u8,
+    when_false: u8,
+    value: u32,
+}
+
+/// What the kernel does with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is made.
+    Allow,
+    /// It fails with this error number.
+    Errno(u16),
+    /// The whole process is killed.
+    Kill,
+}
+
+impl Verdict {
+    const fn value(self) -> u32 {
+        match self {
+            Self::Allow => libc::SECCOMP_RET_ALLOW,
+            Self::Errno(number) => libc::SECCOMP_RET_ERRNO | number as u32,
+            Self::Kill => libc::SECCOMP_RET_KILL_PROCESS,
+        }
+    }
+}
+
+/// A part of the description of a call, for [`Instruction::load`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The call's number.
+    Number,
+    /// The architecture it is made for.
+    Architecture,
+    /// The lower half of an argument, counted from 0.
+    ArgumentLow(u8),
+    /// The upper half of an argument.
+    ArgumentHigh(u8),
+}
+
+/// The architecture this program is built for, as filters see it.
+#[cfg(target_arch = "x86_64")]
+pub const ARCHITECTURE: u32 = 0xC000_003E;
+/// The architecture this program is built for, as filters see it.
+#[cfg(target_arch = "aarch64")]
+pub const ARCHITECTURE: u32 = 0xC000_00B7;
+
+const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const JUMP_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+const JUMP_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+
+impl Instruction {
+    /// Loads a field for the tests that follow.
+    #[must_use]
+    pub const fn load(field: Field) -> Self {
+        // Both architectures are little-endian: the lower half of an argument comes first.
+        let offset = match field {
+            Field::Number => 0,
+            Field::Architecture => 4,
+            Field::ArgumentLow(index) => 16 + 8 * index as u32,
+            Field::ArgumentHigh(index) => 20 + 8 * index as u32,
+        };
+        Self { code: LOAD, when_true: 0, when_false: 0, value: offset }
+    }
+
+    /// Skips so many instructions when what is loaded is, or is not, this value.
+    #[must_use]
+    pub const fn equal(value: u32, when_true: u8, when_false: u8) -> Self {
+        Self { code: JUMP_EQUAL, when_true, when_false, value }
+    }
+
+    /// Skips so many instructions when what is loaded is at least, or less than, this value.
+    #[must_use]
+    pub const fn at_least(value: u32, when_true: u8, when_false: u8) -> Self {
+        Self { code: JUMP_AT_LEAST, when_true, when_false, value }
+    }
+
+    /// Skips so many instructions when what is loaded has any, or none, of these bits.
+    #[must_use]
+    pub const fn any_bit(bits: u32, when_true: u8, when_false: u8) -> Self {
+        Self { code: JUMP_ANY_BIT, when_true, when_false, value: bits }
+    }
+
+    /// Ends the program.
+    #[must_use]
+    pub const fn answer(verdict: Verdict) -> Self {
+        Self { code: RETURN, when_true: 0, when_false: 0, value: verdict.value() }
+    }
+}
+
+/// Runs a filter in this process as the kernel would, to test it. `None` when the program is malformed.
+#[must_use]
+pub fn simulate(program: &[Instruction], architecture: u32, number: u32, arguments: [u64; 6]) -> Option<Verdict> {
+    let mut data = Vec::from(number.to_ne_bytes());
+    data.extend(architecture.to_ne_bytes());
+    data.extend([0; 8]);
+    data.extend(arguments.iter().flat_map(|argument| argument.to_ne_bytes()));
+    let (mut loaded, mut at) = (0_u32, 0_usize);
+    loop {
+        let instruction = program.get(at)?;
+        at += 1;
+        let holds = match instruction.code {
+            LOAD => {
+                let start = usize::try_from(instruction.value).ok()?;
+                loaded = u32::from_ne_bytes(data.get(start..start + 4)?.try_into().ok()?);
+                continue;
+            }
+            RETURN => {
+                return [Verdict::Allow, Verdict::Kill]
+                    .into_iter()
+                    .find(|verdict| verdict.value() == instruction.value)
+                    .or_else(|| u16::try_from(instruction.value & 0xFFFF).ok().map(Verdict::Errno));
+            }
+            JUMP_EQUAL => loaded == instruction.value,
+            JUMP_AT_LEAST => loaded >= instruction.value,
+            JUMP_ANY_BIT => loaded & instruction.value != 0,
+            _ => return None,
+        };
+        at += usize::from(if holds { instruction.when_true } else { instruction.when_false });
+    }
+}
+
+/// Puts this process, and all it will start, under a filter, for ever. Needs `no_new_privs`.
+///
+/// # Errors
+///
+/// When the kernel refuses the program, or has no seccomp.
+pub fn install(program: &[Instruction]) -> io::Result<()> {
+    let mut filters: Vec<libc::sock_filter> = program
+        .iter()
+        .map(|instruction| libc::sock_filter {
+            code: instruction.code,
+            jt: instruction.when_true,
+            jf: instruction.when_false,
+            k: instruction.value,
+        })
+        .collect();
+    let length = u16::try_from(filters.len()).map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len: length, filter: filters.as_mut_ptr() };
+    // SAFETY: `program` points to `length` instructions in `filters`; both live across the call. The kernel copies and verifies
+    // them, and writes to neither.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0_u32, &raw const program) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,68 @@
+//! Signals.
+
+use std::io;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+
+fn empty_set() -> libc::sigset_t {
+    // SAFETY: `sigset_t` is plain old data; sigemptyset initialises all of it and cannot fail with a valid pointer.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        set
+    }
+}
+
+/// Blocks `SIGCHLD` and `SIGTERM` and returns a descriptor that is readable while one of them is pending.
+///
+/// # Errors
+///
+/// When the kernel is out of descriptors.
+pub fn child_signals() -> io::Result<OwnedFd> {
+    let mut set = empty_set();
+    // SAFETY: `set` is an initialised signal set that lives across the three calls; both signals are valid. The descriptor that
+    // signalfd returns is new and ours alone.
+    unsafe {
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+        }
+    }
+}
+
+/// Takes all pending signals from a descriptor of [`child_signals`]; says whether `SIGTERM` was among them.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn drain_signals(signals: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut terminated = false;
+    let mut record = [0_u8; size_of::<libc::signalfd_siginfo>()];
+    loop {
+        match rustix::io::read(signals, &mut record) {
+            // The signal's number is the record's first field.
+            Ok(_) => {
+                let number = u32::from_ne_bytes([record[0], record[1], record[2], record[3]]);
+                terminated |= i32::try_from(number) == Ok(libc::SIGTERM);
+            }
+            Err(rustix::io::Errno::AGAIN) => return Ok(terminated),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Unblocks every signal and gives each its default action, as a freshly started program expects.
+pub fn reset_signals() {
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL is a valid action for every number; the kernel refuses those that cannot be set, which is fine.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    let none = empty_set();
+    // SAFETY: `none` is an initialised signal set that lives across the call.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+}

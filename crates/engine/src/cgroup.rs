@@ -1,0 +1,185 @@
+//! Control groups, versions 1 and 2: how much memory, how many processes.
+//!
+//! A [`CgroupPlan`] says below which directories the groups of sandboxes are made: for version 1 one directory a controller, for
+//! version 2 one for all. Finding the plan is in [`discover`]; making, reading and removing a group is here and knows nothing
+//! of the server.
+
+pub(crate) mod discover;
+mod v1;
+mod v2;
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::Figures;
+
+/// Where the groups of sandboxes are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum CgroupPlan {
+    /// A hierarchy a controller.
+    V1 {
+        /// Below it, memory is limited.
+        memory: PathBuf,
+        /// Below it, processes are counted.
+        pids: PathBuf,
+        /// Below it, processor time is counted, if the machine has that controller.
+        cpuacct: Option<PathBuf>,
+    },
+    /// One hierarchy.
+    V2 {
+        /// Below it, everything.
+        base: PathBuf,
+    },
+}
+
+/// What a group allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupLimits {
+    /// Memory in bytes.
+    pub(crate) memory_bytes: u64,
+    /// Processes and threads.
+    pub(crate) processes: u32,
+}
+
+/// The group of one sandbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    plan: CgroupPlan,
+}
+
+impl CgroupPlan {
+    /// Every directory below which groups are made.
+    pub(crate) fn bases(&self) -> Vec<&Path> {
+        match self {
+            Self::V1 { memory, pids, cpuacct } => {
+                let mut bases: Vec<&Path> = vec![memory, pids];
+                bases.extend(cpuacct.as_deref());
+                bases.dedup();
+                bases
+            }
+            Self::V2 { base } => vec![base],
+        }
+    }
+
+    /// The same plan one level down.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        match self {
+            Self::V1 { memory, pids, cpuacct } => Self::V1 {
+                memory: memory.join(name),
+                pids: pids.join(name),
+                cpuacct: cpuacct.as_ref().map(|base| base.join(name)),
+            },
+            Self::V2 { base } => Self::V2 { base: base.join(name) },
+        }
+    }
+
+    /// The group of this name, made or not.
+    pub(crate) fn group(&self, name: &str) -> Group {
+        Group { plan: self.below(name) }
+    }
+}
+
+impl Group {
+    /// Makes it, with its limits.
+    ///
+    /// # Errors
+    ///
+    /// When a directory or a limit cannot be made; then nothing of it is left.
+    pub(crate) fn make(&self, limits: GroupLimits) -> io::Result<()> {
+        let made = self.make_directories().and_then(|()| match &self.plan {
+            CgroupPlan::V1 { memory, pids, .. } => v1::set_limits(memory, pids, limits),
+            CgroupPlan::V2 { base } => v2::set_limits(base, limits),
+        });
+        made.inspect_err(|_| {
+            // The first error is the one to tell.
+            let _ = self.remove();
+        })
+    }
+
+    fn make_directories(&self) -> io::Result<()> {
+        for directory in self.plan.bases() {
+            match fs::create_dir(directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(directory, &error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a process in.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub(crate) fn join(&self, pid: i32) -> io::Result<()> {
+        self.plan.bases().into_iter().try_for_each(|directory| write(&directory.join("cgroup.procs"), &pid.to_string()))
+    }
+
+    /// A descriptor that is readable when memory runs out, where that is to be watched: version 2 kills the group by itself.
+    pub(crate) fn watch_memory(&self) -> Option<OwnedFd> {
+        match &self.plan {
+            CgroupPlan::V1 { memory, .. } => v1::watch(memory).ok(),
+            CgroupPlan::V2 { .. } => None,
+        }
+    }
+
+    /// What its processes have used.
+    pub(crate) fn figures(&self) -> Figures {
+        match &self.plan {
+            CgroupPlan::V1 { memory, cpuacct, .. } => v1::figures(memory, cpuacct.as_deref()),
+            CgroupPlan::V2 { base } => v2::figures(base),
+        }
+    }
+
+    /// Kills whatever is in it, by the lists that the kernel keeps.
+    pub(crate) fn kill(&self) {
+        for directory in self.plan.bases() {
+            let listed = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+            for pid in listed.lines().filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?)) {
+                // It may have ended by itself meanwhile.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+
+    /// Removes it. What does not exist is no error.
+    ///
+    /// # Errors
+    ///
+    /// When a process is still in it.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        self.plan.bases().into_iter().try_for_each(|directory| match fs::remove_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory, &error)),
+            _ => Ok(()),
+        })
+    }
+}
+
+/// Writes to a control file that exists.
+fn write(file: &Path, value: &str) -> io::Result<()> {
+    let written = fs::OpenOptions::new().write(true).open(file).and_then(|mut opened| {
+        use io::Write;
+        opened.write_all(value.as_bytes())
+    });
+    written.map_err(|error| at(file, &error))
+}
+
+/// A number from a control file.
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// A number after a word in a control file of words and numbers.
+fn keyed_number(file: &Path, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// An error that says which file it is about.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

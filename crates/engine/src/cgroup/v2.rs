@@ -1,0 +1,75 @@
+//! Version 2: one hierarchy.
+
+use std::io;
+use std::path::Path;
+
+use super::{GroupLimits, keyed_number, number, write};
+use crate::message::Figures;
+
+/// Sets the limits of a group.
+pub(super) fn set_limits(group: &Path, limits: GroupLimits) -> io::Result<()> {
+    write(&group.join("memory.max"), &limits.memory_bytes.to_string())?;
+    // A kernel without swap accounting lacks the file.
+    let swap = group.join("memory.swap.max");
+    if swap.exists() {
+        write(&swap, "0")?;
+    }
+    // Half a sandbox is of no use: when one of its processes is killed for memory, all are.
+    write(&group.join("memory.oom.group"), "1")?;
+    write(&group.join("pids.max"), &limits.processes.to_string())
+}
+
+/// What a group's processes have used.
+pub(super) fn figures(group: &Path) -> Figures {
+    Figures {
+        cpu_micros: keyed_number(&group.join("cpu.stat"), "usage_usec"),
+        // Kernels before 5.19 do not keep the peak.
+        max_memory_bytes: number(&group.join("memory.peak")),
+        out_of_memory: keyed_number(&group.join("memory.events"), "oom_kill").is_some_and(|kills| kills > 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(tree.path().join(name), content).unwrap();
+        }
+        tree
+    }
+
+    #[test]
+    fn limits_are_written_and_swap_is_off() {
+        let files = ["memory.max", "memory.swap.max", "memory.oom.group", "pids.max"].map(|name| (name, ""));
+        let tree = tree(&files);
+        set_limits(tree.path(), GroupLimits { memory_bytes: 1 << 20, processes: 7 }).unwrap();
+        let read = |name| fs::read_to_string(tree.path().join(name)).unwrap();
+        assert_eq!(
+            [read("memory.max"), read("memory.swap.max"), read("memory.oom.group"), read("pids.max")],
+            ["1048576", "0", "1", "7"]
+        );
+    }
+
+    #[test]
+    fn a_group_without_the_memory_controller_names_the_missing_file() {
+        let tree = tree(&[("pids.max", "")]);
+        let error = set_limits(tree.path(), GroupLimits { memory_bytes: 1, processes: 1 }).unwrap_err();
+        assert!(error.to_string().contains("memory.max"), "{error}");
+    }
+
+    #[test]
+    fn figures_come_from_the_kernels_files() {
+        let tree = tree(&[
+            ("cpu.stat", "usage_usec 1500\nuser_usec 1000\n"),
+            ("memory.peak", "4096\n"),
+            ("memory.events", "low 0\nmax 3\noom 1\noom_kill 2\noom_group_kill 1\n"),
+        ]);
+        let expected = Figures { cpu_micros: Some(1500), max_memory_bytes: Some(4096), out_of_memory: true };
+        assert_eq!(figures(tree.path()), expected);
+    }
+}

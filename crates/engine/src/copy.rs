@@ -1,0 +1,162 @@
+//! Copying a tree that may be hostile. No link is followed, nothing outside of the tree is opened, and nothing but directories,
+//! ordinary files and links is taken.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fchmod, mkdirat, openat2, readlinkat, statat};
+use sha2::{Digest, Sha256};
+
+use crate::snapshot::manifest::{Digest256, Entry, Kind, Manifest};
+
+/// Directories in directories.
+const MAX_DEPTH: usize = 100;
+
+/// Files, directories and links of one tree.
+const MAX_ENTRIES: usize = 200_000;
+
+/// Everybody's: who reaches the tree at all is ruled by the directory it lies in, and to a sandbox, whose user differs from ours,
+/// it is the lower layer of an overlay, where changes never reach it.
+pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
+
+/// How an ordinary file is opened: never over a link or onto another mount, and without waiting should it be a pipe after all.
+const FILE_FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// The mode of a file in a snapshot.
+pub(crate) fn file_mode(executable: bool) -> Mode {
+    Mode::from_raw_mode(if executable { 0o777 } else { 0o666 })
+}
+
+/// Copies what is in one directory into another, which is empty.
+///
+/// # Errors
+///
+/// When there is no room, or the tree is too deep or too large, or a name is not UTF-8.
+pub(crate) fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<Manifest> {
+    let mut entries = Vec::new();
+    copy_directory(from, to, "", 0, &mut entries)?;
+    Ok(Manifest::new(entries))
+}
+
+fn copy_directory(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    prefix: &str,
+    depth: usize,
+    entries: &mut Vec<Entry>,
+) -> io::Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(io::Error::other(format!("more than {MAX_DEPTH} directories in each other")));
+    }
+    for item in Dir::read_from(from)? {
+        let item = item?;
+        let name = item.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        if entries.len() >= MAX_ENTRIES {
+            return Err(io::Error::other(format!("more than {MAX_ENTRIES} files")));
+        }
+        let text = name.to_str().map_err(|_| io::Error::other("a file name that is not UTF-8"))?;
+        let path = format!("{prefix}{text}");
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+        let kind = match FileType::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
+            FileType::Directory => {
+                let source = open(from, text, FILE_FLAGS | OFlags::DIRECTORY).map_err(named)?;
+                mkdirat(to, name, DIRECTORY_MODE)?;
+                let target = open(to, text, FILE_FLAGS | OFlags::DIRECTORY)?;
+                fchmod(&target, DIRECTORY_MODE)?;
+                entries.push(Entry { path: path.clone(), kind: Kind::Directory });
+                copy_directory(source.as_fd(), target.as_fd(), &format!("{path}/"), depth + 1, entries)?;
+                continue;
+            }
+            FileType::RegularFile => copy_file(from, to, text).map_err(named)?,
+            FileType::Symlink => {
+                let target = readlinkat(from, name, Vec::new())?;
+                rustix::fs::symlinkat(&target, to, name)?;
+                let target = target.into_string().map_err(|_| io::Error::other("a link that is not UTF-8"))?;
+                Kind::Link { target }
+            }
+            // Sockets, pipes and devices are no files to keep.
+            _ => continue,
+        };
+        entries.push(Entry { path, kind });
+    }
+    Ok(())
+}
+
+fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str) -> io::Result<Kind> {
+    let source = open(from, name, FILE_FLAGS)?;
+    // What is open is looked at, for the name may mean something else by now.
+    let status = rustix::fs::fstat(&source)?;
+    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("no longer an ordinary file"));
+    }
+    let executable = status.st_mode & 0o111 != 0;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mode = file_mode(executable);
+    let target = openat2(to, name, flags, mode, ResolveFlags::BENEATH)?;
+    fchmod(&target, mode)?;
+    let (mut source, mut target) = (File::from(source), File::from(target));
+    let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0_u64, vec![0; 64 * 1024]);
+    loop {
+        let length = source.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+        hasher.update(bytes);
+        target.write_all(bytes)?;
+        size += u64::try_from(length).unwrap_or_default();
+    }
+    Ok(Kind::File { executable, size, digest: Digest256::finish(hasher) })
+}
+
+/// Opens one name of a directory.
+pub(crate) fn open(directory: BorrowedFd<'_>, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+    let resolve =
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+    Ok(openat2(directory, path, flags, Mode::empty(), resolve)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn copied(from: &std::path::Path) -> (io::Result<Manifest>, tempfile::TempDir) {
+        let to = tempfile::tempdir().unwrap();
+        let (source, target) = (File::open(from).unwrap(), File::open(to.path()).unwrap());
+        (copy_tree(source.as_fd(), target.as_fd()), to)
+    }
+
+    #[test]
+    fn files_directories_and_links_are_copied_and_links_are_not_followed() {
+        let from = tempfile::tempdir().unwrap();
+        fs::create_dir(from.path().join("directory")).unwrap();
+        fs::write(from.path().join("directory/file"), "text").unwrap();
+        symlink("/etc/passwd", from.path().join("link")).unwrap();
+        let (manifest, to) = copied(from.path());
+        assert_eq!(manifest.unwrap().size_bytes(), 4);
+        assert_eq!(fs::read(to.path().join("directory/file")).unwrap(), b"text");
+        assert_eq!(fs::read_link(to.path().join("link")).unwrap().to_str(), Some("/etc/passwd"));
+    }
+
+    #[test]
+    fn pipes_and_sockets_are_left_out_and_do_not_block() {
+        let from = tempfile::tempdir().unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, from.path().join("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(from.path().join("socket")).unwrap();
+        let (manifest, to) = copied(from.path());
+        assert_eq!(manifest.unwrap(), Manifest::new(Vec::new()));
+        assert_eq!(fs::read_dir(to.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_tree_that_is_too_deep_is_refused() {
+        let from = tempfile::tempdir().unwrap();
+        fs::create_dir_all(from.path().join("d/".repeat(MAX_DEPTH + 2))).unwrap();
+        assert!(copied(from.path()).0.unwrap_err().to_string().contains("in each other"));
+    }
+}

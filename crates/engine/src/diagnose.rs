@@ -1,0 +1,168 @@
+//! What this machine has and lacks: the lines of `workersd doctor`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::engine::Engine;
+use crate::options::{Confinement, EngineOptions};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What, in a word or two.
+    pub name: &'static str,
+    /// How it is.
+    pub status: FindingStatus,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+/// How something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingStatus {
+    /// As it should be.
+    Ok,
+    /// Not there, and sandboxes work with less.
+    Degraded,
+    /// Not there, and there are no sandboxes without it.
+    Missing,
+}
+
+impl Finding {
+    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, status: FindingStatus::Ok, detail: detail.into(), remedy: None }
+    }
+
+    fn lack(name: &'static str, status: FindingStatus, detail: impl Into<String>, remedy: &str) -> Self {
+        Self { name, status, detail: detail.into(), remedy: Some(remedy.to_owned()) }
+    }
+}
+
+/// Looks at the machine, then tries: an engine is started in a temporary directory below the data directory, and node is run in
+/// a sandbox of it.
+pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let confined = options.confinement == Confinement::Full;
+    if confined {
+        let parent = options.cgroup_parent.clone();
+        let looked = tokio::task::spawn_blocking(move || machine(parent.as_deref())).await;
+        findings.extend(looked.unwrap_or_default());
+    } else {
+        findings.push(Finding::lack(
+            "isolation",
+            FindingStatus::Degraded,
+            "switched off: a worker can do whatever the user of this server can",
+            "use the local sandbox, on a machine that has the pieces above",
+        ));
+    }
+    findings.extend(trial(options).await);
+    findings
+}
+
+fn machine(cgroup_parent: Option<&Path>) -> Vec<Finding> {
+    vec![kernel(), user_namespaces(), overlay(), seccomp(), cgroups(cgroup_parent)]
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+fn kernel() -> Finding {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    if version >= (5, 12) {
+        return Finding::ok("kernel", release);
+    }
+    let detail = format!("{release} lacks mount_setattr");
+    Finding::lack("kernel", FindingStatus::Missing, detail, "use Linux 5.12 or later")
+}
+
+fn user_namespaces() -> Finding {
+    let name = "user namespaces";
+    let is_root = rustix::process::geteuid().is_root();
+    let lacks = |detail: &str, remedy: &str| Finding::lack(name, FindingStatus::Missing, detail, remedy);
+    if !Path::new("/proc/self/ns/user").exists() {
+        return lacks("the kernel is built without them", "use a kernel with CONFIG_USER_NS");
+    }
+    if read("/proc/sys/user/max_user_namespaces").as_deref() == Some("0") {
+        return lacks("their number is limited to 0", "sysctl user.max_user_namespaces=10000");
+    }
+    if !is_root && read("/proc/sys/kernel/unprivileged_userns_clone").as_deref() == Some("0") {
+        return lacks("only root may make them", "sysctl kernel.unprivileged_userns_clone=1, or run as root");
+    }
+    if !is_root && read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").as_deref() == Some("1") {
+        return lacks(
+            "AppArmor lets only named programs make useful ones",
+            "give the server an AppArmor profile with `userns,`, or run as root",
+        );
+    }
+    Finding::ok(name, if is_root { "as root: a user id for every sandbox" } else { "without root" })
+}
+
+fn overlay() -> Finding {
+    let known = read("/proc/filesystems").unwrap_or_default();
+    if known.lines().any(|line| line.split_whitespace().last() == Some("overlay")) {
+        return Finding::ok("overlay file system", "there");
+    }
+    let detail = "not there: the files of a snapshot are copied into every sandbox";
+    Finding::lack("overlay file system", FindingStatus::Degraded, detail, "modprobe overlay")
+}
+
+fn seccomp() -> Finding {
+    let actions = read("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
+    if ["kill_process", "errno", "allow"].iter().all(|wanted| actions.split(' ').any(|action| action == *wanted)) {
+        return Finding::ok("seccomp", "filters with errno and kill_process");
+    }
+    Finding::lack("seccomp", FindingStatus::Missing, "no filters", "use a kernel with CONFIG_SECCOMP_FILTER")
+}
+
+fn cgroups(parent: Option<&Path>) -> Finding {
+    let name = "cgroups";
+    let trial = format!("workers-doctor-{}", std::process::id());
+    match crate::cgroup::discover::discover(parent, &trial) {
+        Ok(plan) => {
+            let bases: Vec<_> = plan.bases().into_iter().filter_map(Path::parent).collect();
+            let detail = bases.iter().map(|base| base.display().to_string()).collect::<Vec<_>>().join(", ");
+            match plan.group("").remove() {
+                Ok(()) => Finding::ok(name, detail),
+                Err(error) => Finding::lack(name, FindingStatus::Degraded, error.to_string(), "remove it by hand"),
+            }
+        }
+        Err(missing) => Finding::lack(
+            name,
+            FindingStatus::Missing,
+            missing,
+            "run as root, or as a service with Delegate=yes, or: systemd-run --user --scope -p Delegate=yes workersd …",
+        ),
+    }
+}
+
+/// Everything at once, for real.
+async fn trial(options: &EngineOptions) -> Vec<Finding> {
+    let name = "sandbox";
+    let data_dir = options.data_dir.join(format!("doctor-{}", std::process::id()));
+    let options = EngineOptions { data_dir: data_dir.clone(), ..options.clone() };
+    let started = Engine::start(options).await;
+    let findings = match &started {
+        Ok(engine) => {
+            let ids = if engine.has_own_user_ids() { "each has a user id of its own" } else { "all share one user id" };
+            let files = if engine.has_overlays() { "changes in an overlay" } else { "files are copied" };
+            let version = engine.node_version().to_owned();
+            engine.shutdown().await;
+            vec![Finding::ok("node", version), Finding::ok(name, format!("node ran in one; {ids}; {files}"))]
+        }
+        Err(error) => {
+            let remedy = "see the pieces above; --sandbox local-unconfined runs without isolation, on loopback only";
+            vec![Finding::lack(name, FindingStatus::Missing, error.to_string(), remedy)]
+        }
+    };
+    drop(started);
+    let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(data_dir)).await;
+    if !matches!(removed, Ok(Ok(()))) {
+        tracing::warn!("the doctor's directory could not be removed");
+    }
+    findings
+}

@@ -1,0 +1,261 @@
+//! The engine: what is shared by all sandboxes, and how it starts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+use workers_domain::ports::Clock;
+use workers_domain::ports::{
+    CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource,
+    SandboxSpec, Snapshot,
+};
+use workers_domain::{ResourceLimits, SandboxId, SnapshotId};
+
+use crate::cgroup::discover::discover;
+use crate::message::{Configuration, Walls};
+use crate::options::{Confinement, EngineOptions};
+use crate::sandbox::LocalSandbox;
+use crate::server::data_dir::DataDir;
+use crate::server::launcher::Launcher;
+use crate::server::{blocking, runtime, unavailable};
+use crate::snapshot::SnapshotStore;
+
+/// Behind the ranges that systems hand out for containers.
+const FIRST_UID: u32 = 0x7000_0000;
+
+/// How many sandboxes of one engine have user ids of their own, and how many engines do.
+const UIDS_PER_ENGINE: u32 = 0x1_0000;
+const UID_RANGES: u32 = 0x100;
+
+/// How long the launcher of an engine that was killed may take to clear away.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often snapshots that have expired are removed.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
+/// The oldest Node that worker scripts run on.
+pub(crate) const OLDEST_NODE: u32 = 20;
+
+/// The local sandbox engine. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+    node_version: String,
+}
+
+/// What all sandboxes of an engine share.
+pub(crate) struct Core {
+    pub(crate) launcher: Arc<Launcher>,
+    pub(crate) snapshots: Arc<SnapshotStore>,
+    data_dir: DataDir,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Core").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// The time.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Where a sandbox's files are staged.
+    pub(crate) fn directory_of(&self, id: &SandboxId) -> PathBuf {
+        self.data_dir.sandboxes().join(id.as_str())
+    }
+}
+
+impl Engine {
+    /// Starts the engine: clears away what an earlier one left, starts the launcher, and tries every layer of isolation by running
+    /// node in a sandbox.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxErrorKind::Unavailable`] with the missing piece named; or when another engine works on the data directory.
+    #[tracing::instrument(name = "engine.start", skip_all)]
+    pub async fn start(options: EngineOptions) -> Result<Self, SandboxError> {
+        let node_path = options.node.clone();
+        let node = blocking("node cannot be used", move || {
+            node_path
+                .canonicalize()
+                .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", node_path.display())))
+        })
+        .await
+        .map_err(|error| unavailable(error.message))?;
+        let (path, now) = (options.data_dir.clone(), options.clock.now());
+        let opened = blocking("the data directory cannot be used", move || {
+            let (data_dir, launcher_lock) = DataDir::open(&path)?;
+            let snapshots = SnapshotStore::open(&data_dir.snapshots(), now)?;
+            Ok((data_dir, launcher_lock, snapshots))
+        });
+        let (data_dir, launcher_lock, snapshots) = tokio::time::timeout(LOCK_PATIENCE, opened)
+            .await
+            .map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))??;
+
+        let walls = match options.confinement {
+            Confinement::Full => Some(walls(&options, &data_dir, node.clone()).await?),
+            Confinement::Unconfined => {
+                tracing::warn!("sandboxes are NOT isolated: a worker can do whatever the user of this server can");
+                None
+            }
+        };
+        let node = node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
+        let configuration = Configuration { walls, node };
+        let snapshots = Arc::new(snapshots);
+        let make = |launcher, data_dir| Arc::new(Core { launcher, snapshots, data_dir, clock: options.clock });
+        Self::start_launcher(options.launcher, configuration, launcher_lock, data_dir, make).await
+    }
+
+    async fn start_launcher(
+        program: crate::LauncherProgram,
+        configuration: Configuration,
+        lock: std::fs::File,
+        data_dir: DataDir,
+        make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
+    ) -> Result<Self, SandboxError> {
+        let launcher = Launcher::start(program, configuration, lock).await?;
+        let core = make(launcher, data_dir);
+        let mut engine = Self { core, node_version: String::new() };
+        match engine.try_node().await {
+            Ok(version) => engine.node_version = version,
+            Err(error) => {
+                engine.shutdown().await;
+                return Err(error);
+            }
+        }
+        tokio::spawn(sweep_snapshots(Arc::downgrade(&engine.core)));
+        tracing::info!(node.version = %engine.node_version, own_uids = engine.core.launcher.own_uids(), "the sandbox engine is ready");
+        Ok(engine)
+    }
+
+    /// Runs node in a sandbox and asks for its version.
+    async fn try_node(&self) -> Result<String, SandboxError> {
+        let limits = ResourceLimits::default();
+        let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits }).await?;
+        let args = ["-p", "process.versions.node"].map(str::to_owned).to_vec();
+        let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
+        let mut printed = Vec::new();
+        while let Some(event) = command.next_event().await? {
+            match event {
+                CommandEvent::Output { bytes, .. } => printed.extend(bytes),
+                CommandEvent::Exited(exit) if exit.status == ExitStatus::Code(0) => {}
+                CommandEvent::Exited(exit) => {
+                    let printed = String::from_utf8_lossy(&printed).trim().to_owned();
+                    return Err(unavailable(format!("node does not run in a sandbox: {:?}: {printed}", exit.status)));
+                }
+            }
+        }
+        sandbox.stop().await?;
+        let version = String::from_utf8_lossy(&printed).trim().to_owned();
+        let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
+        if major.is_none_or(|major| major < OLDEST_NODE) {
+            return Err(unavailable(format!("node is version {version}; {OLDEST_NODE} or later is needed")));
+        }
+        Ok(version)
+    }
+
+    /// The version of node, as `24.1.0`.
+    #[must_use]
+    pub fn node_version(&self) -> &str {
+        &self.node_version
+    }
+
+    /// Whether every sandbox has a host user id of its own. Otherwise all have that of the server.
+    #[must_use]
+    pub fn has_own_user_ids(&self) -> bool {
+        self.core.launcher.own_uids()
+    }
+
+    /// Whether the changes that a sandbox makes to a snapshot's files lie in a layer of their own. Otherwise the files are copied.
+    #[must_use]
+    pub fn has_overlays(&self) -> bool {
+        self.core.launcher.overlays()
+    }
+
+    /// Ends the launcher and every sandbox. When this returns nothing runs.
+    pub async fn shutdown(&self) {
+        self.core.launcher.shut_down().await;
+        let core = Arc::clone(&self.core);
+        let cleared = blocking("clearing away", move || {
+            if let Some(walls) = &core.launcher.configuration().walls {
+                crate::server::data_dir::sweep_cgroups(&walls.cgroups);
+                walls.cgroups.group("").remove()?;
+            }
+            Ok(())
+        });
+        if let Err(error) = cleared.await {
+            tracing::warn!(error = %error, "the engine left a cgroup behind; the next start removes it");
+        }
+    }
+}
+
+async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Result<Walls, SandboxError> {
+    let (root, name, parent) = (data_dir.runtime(), data_dir.group_name(), options.cgroup_parent.clone());
+    let group_name = name.clone();
+    let found = blocking("cgroups", move || Ok(discover(parent.as_deref(), &name))).await?;
+    let cgroups = found.map_err(|missing| unavailable(format!("memory and processes cannot be limited: {missing}")))?;
+    data_dir
+        .record_cgroups(&cgroups)
+        .map_err(|error| SandboxError::failed("the data directory cannot be written", error))?;
+    let runtime = blocking("the root of sandboxes cannot be made", move || runtime::make(&root, &node)).await?;
+    let range = u32::from_str_radix(group_name.rsplit('-').next().and_then(|hex| hex.get(..4)).unwrap_or("0"), 16);
+    let first_uid = FIRST_UID + range.unwrap_or_default() % UID_RANGES * UIDS_PER_ENGINE;
+    Ok(Walls { cgroups, runtime, first_uid })
+}
+
+async fn sweep_snapshots(core: std::sync::Weak<Core>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let Some(core) = core.upgrade() else { return };
+        let (store, now) = (Arc::clone(&core.snapshots), core.now());
+        if let Err(error) = blocking("expired snapshots", move || store.sweep(now)).await {
+            tracing::warn!(error = %error, "expired snapshots could not be removed");
+        }
+    }
+}
+
+#[async_trait]
+impl SandboxProvider for Engine {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    #[tracing::instrument(name = "engine.sandbox.create", skip_all)]
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let id = SandboxId::new(format!("sbx_{}", Uuid::new_v4()));
+        let core = Arc::clone(&self.core);
+        let sandbox = match spec.source {
+            SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits).await?,
+            SandboxSource::Snapshot(snapshot) => {
+                let (store, now, wanted) = (Arc::clone(&self.core.snapshots), self.core.now(), snapshot.clone());
+                let found = blocking("a snapshot cannot be read", move || store.lease(&wanted, now)).await?;
+                let (_, lease) = found.ok_or_else(|| {
+                    SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
+                })?;
+                LocalSandbox::from_snapshot(core, id, spec.limits, lease).await?
+            }
+        };
+        Ok(Box::new(sandbox))
+    }
+
+    async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
+        let (store, now, id) = (Arc::clone(&self.core.snapshots), self.core.now(), id.clone());
+        blocking("a snapshot cannot be read", move || store.find(&id, now)).await
+    }
+
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        let (store, id) = (Arc::clone(&self.core.snapshots), id.clone());
+        blocking("a snapshot cannot be removed", move || store.delete(&id)).await
+    }
+
+    async fn check(&self) -> Result<(), SandboxError> {
+        if self.core.launcher.is_up() { Ok(()) } else { Err(unavailable("the sandbox launcher is not running")) }
+    }
+}

@@ -1,0 +1,108 @@
+//! Making a sandbox, the launcher's side: clone, map its ids, put it into its cgroup, release it.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
+
+use super::enter::{Entrance, enter};
+use super::serve::{Launcher, Running};
+use crate::cgroup::{Group, GroupLimits};
+use crate::message::{CreateSandbox, FromInit};
+use crate::wire;
+
+/// Who a sandbox's processes are inside of it.
+pub(super) const INNER_ID: u32 = 1000;
+
+/// The init counts as a process of the sandbox.
+const INIT_PROCESSES: u32 = 1;
+
+/// Makes a sandbox; returns when it walls itself in.
+pub(super) fn create(launcher: &Launcher, order: &CreateSandbox, slot: u32, channel: OwnedFd) -> io::Result<Running> {
+    let walls = launcher.configuration.walls.as_ref();
+    let group = walls.map(|walls| walls.cgroups.group(&order.name));
+    if let Some(group) = &group {
+        let processes = order.processes.saturating_add(INIT_PROCESSES);
+        group.make(GroupLimits { memory_bytes: order.memory_bytes, processes })?;
+    }
+    let made = clone_into(launcher, order, slot, channel, group.as_ref());
+    match made {
+        Ok((pid, pidfd)) => {
+            let memory_watch = group.as_ref().and_then(Group::watch_memory);
+            Ok(Running { name: order.name.clone(), pid, pidfd, group, memory_watch, out_of_memory: false })
+        }
+        Err(error) => {
+            if let Some(group) = &group {
+                // The first error is the one to tell.
+                let _ = group.remove();
+            }
+            Err(error)
+        }
+    }
+}
+
+fn clone_into(
+    launcher: &Launcher,
+    order: &CreateSandbox,
+    slot: u32,
+    channel: OwnedFd,
+    group: Option<&Group>,
+) -> io::Result<(Pid, OwnedFd)> {
+    let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let namespaces = if group.is_some() { Namespaces::OWN } else { Namespaces::SHARED };
+    let lifeline = launcher.lifeline.0.try_clone()?;
+    match clone_process(launcher.thread, namespaces)? {
+        Cloned::Child => {
+            // Whatever happens, no frame of the launcher goes on in the child.
+            let code = catch_unwind(AssertUnwindSafe(|| {
+                if keep_only(&[channel.as_fd(), lifeline.as_fd(), released.as_fd()]).is_err() {
+                    return 1;
+                }
+                let entrance = Entrance { launcher, order, channel, lifeline, released };
+                enter(entrance)
+            }));
+            exit_now(code.unwrap_or(101))
+        }
+        Cloned::Parent { pid, pidfd } => {
+            let prepared = group.map_or(Ok(()), |group| {
+                map_ids(pid, outer_ids(launcher, slot))?;
+                group.join(pid.as_raw_nonzero().get())
+            });
+            if let Err(error) = prepared {
+                let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+                rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
+                let message = FromInit::SetupFailed { message: error.to_string() };
+                let _ = wire::send(&channel, &message, &[]);
+                return Err(error);
+            }
+            rustix::io::write(&release, b"!")?;
+            Ok((pid, pidfd))
+        }
+    }
+}
+
+/// Who a sandbox's processes are on the host.
+fn outer_ids(launcher: &Launcher, slot: u32) -> (u32, u32) {
+    match &launcher.configuration.walls {
+        Some(walls) if launcher.own_uids => (walls.first_uid + slot, walls.first_uid + slot),
+        _ => (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+    }
+}
+
+/// Maps one user and one group into the user namespace of a child.
+pub(super) fn map_ids(pid: Pid, (uid, gid): (u32, u32)) -> io::Result<()> {
+    let directory = format!("/proc/{}", pid.as_raw_nonzero());
+    let write = |name: &str, text: String| {
+        fs::write(format!("{directory}/{name}"), text)
+            .map_err(|error| io::Error::new(error.kind(), format!("mapping ids ({name}): {error}")))
+    };
+    write("uid_map", format!("{INNER_ID} {uid} 1"))?;
+    if !rustix::process::geteuid().is_root() {
+        // Who may not map others' groups must give up changing groups first.
+        write("setgroups", "deny".to_owned())?;
+    }
+    write("gid_map", format!("{INNER_ID} {gid} 1"))
+}

@@ -1,0 +1,142 @@
+//! Making a sandbox, the child's side. The order of the steps is the design.
+
+use std::fmt::Display;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit, Signal};
+use workers_engine_sys::{bring_loopback_up, enter_own_cgroup_namespace};
+
+use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
+use super::init::Init;
+use super::root::{Sources, build_root};
+use super::serve::Launcher;
+use crate::message::{CreateSandbox, FromInit, Walls};
+use crate::wire;
+
+/// What the child of the clone has.
+pub(super) struct Entrance<'a> {
+    pub(super) launcher: &'a Launcher,
+    pub(super) order: &'a CreateSandbox,
+    pub(super) channel: OwnedFd,
+    pub(super) lifeline: OwnedFd,
+    pub(super) released: OwnedFd,
+}
+
+/// The name of the machine inside.
+const HOSTNAME: &[u8] = b"sandbox";
+
+/// More than any process of the host has by default, so that the kernel turns to sandboxes first when the machine is out of memory.
+const OOM_SCORE: &[u8] = b"800";
+
+const OPEN_FILES: u64 = 4096;
+const LOCKED_BYTES: u64 = 64 * 1024;
+
+/// Walls the process in and is its init; returns its exit code.
+pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
+    let Entrance { launcher, order, channel, lifeline, released } = entrance;
+    let ready = match &launcher.configuration.walls {
+        Some(walls) => wall_in(launcher, walls, order, &released),
+        None => prepare_unconfined(order, &released),
+    };
+    drop(released);
+    let init = ready.and_then(|work| {
+        let node = &launcher.configuration.node;
+        Init::new(launcher.thread, channel.try_clone()?, lifeline, work, launcher.configuration.walls.is_some(), node)
+    });
+    match init {
+        Ok(init) => init.run(),
+        Err(error) => {
+            // If the server is gone there is nobody to tell.
+            let _ = wire::send(&channel, &FromInit::SetupFailed { message: error.to_string() }, &[]);
+            1
+        }
+    }
+}
+
+fn wall_in(launcher: &Launcher, walls: &Walls, order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
+    // Before anything else: a launcher that dies takes its sandboxes along.
+    step("dying with the launcher", die_with_parent())?;
+    // Until then our ids are not mapped and we are not in our cgroup. From here on whatever we use is counted.
+    step("waiting for the launcher", await_release(released))?;
+    // After joining the cgroup: the namespace's root is the group we are in.
+    step("cgroup namespace", enter_own_cgroup_namespace())?;
+    // While the host's /proc is there and we are still allowed to write to our own part of it.
+    step("out-of-memory score", raise_oom_score())?;
+    // While we are who the launcher is on the host: only it may walk to the data directory.
+    let sources = step("opening the parts of the root", Sources::open(walls, order))?;
+    // Before any file is made: who is not mapped cannot own one.
+    step("taking the sandbox's user id", take_inner_ids(launcher.own_uids))?;
+    // The change of ids has cleared it.
+    step("dying with the launcher", die_with_parent())?;
+    step("host name", rustix::system::sethostname(HOSTNAME))?;
+    step("loopback interface", bring_loopback_up())?;
+    build_root(&sources, walls, launcher.overlays, order)?;
+    drop(sources);
+    let work = step("opening the working directory", open_directory("/work"))?;
+    step("resource limits", set_limits(None))?;
+    // Last, for every step before needs them.
+    step("capabilities", give_up_capabilities())?;
+    step("system call filter", obey_filter(&launcher.filter))?;
+    Ok(work)
+}
+
+/// Without walls: only a directory, limits and an end together with the launcher.
+fn prepare_unconfined(order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
+    // Termination, not death: this init has to end its processes itself.
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    step("waiting for the launcher", await_release(released))?;
+    step("session", rustix::process::setsid())?;
+    step("adopting orphans", rustix::process::set_child_subreaper(Some(rustix::process::getpid())))?;
+    step("working directory", rustix::process::chdir(&order.directory))?;
+    step("resource limits", set_limits(Some(order.disk_bytes)))?;
+    step("opening the working directory", open_directory("."))
+}
+
+fn die_with_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
+/// Also notices a launcher that died before we asked to die with it: then the pipe is closed.
+fn await_release(released: &OwnedFd) -> io::Result<()> {
+    let read = rustix::io::retry_on_intr(|| rustix::io::read(released, &mut [0; 1]))?;
+    if read == 1 { Ok(()) } else { Err(io::Error::other("the launcher is gone")) }
+}
+
+fn raise_oom_score() -> io::Result<()> {
+    let file = rustix::fs::open("/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(file, OOM_SCORE)?;
+    Ok(())
+}
+
+fn open_directory(path: &str) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+fn set_limits(file_bytes: Option<u64>) -> io::Result<()> {
+    let limits = [
+        (Resource::Core, Some(0)),
+        (Resource::Nofile, Some(OPEN_FILES)),
+        (Resource::Memlock, Some(LOCKED_BYTES)),
+        (Resource::Msgqueue, Some(0)),
+        (Resource::Fsize, file_bytes),
+    ];
+    for (resource, wanted) in limits {
+        let Some(wanted) = wanted else { continue };
+        let hard = rustix::process::getrlimit(resource).maximum;
+        let value = Some(hard.map_or(wanted, |hard| hard.min(wanted)));
+        rustix::process::setrlimit(resource, Rlimit { current: value, maximum: value })?;
+    }
+    Ok(())
+}
+
+/// Names the step that failed.
+pub(super) fn step<T, E: Display>(name: &str, result: Result<T, E>) -> io::Result<T> {
+    result.map_err(|error| io::Error::other(format!("{name}: {error}")))
+}
+
+/// The working directory as the init keeps it.
+pub(super) fn same(work: &OwnedFd) -> io::Result<OwnedFd> {
+    work.as_fd().try_clone_to_owned()
+}

@@ -1,0 +1,226 @@
+//! A sandbox's first process: starts commands, reaps whatever ends, and ends with everything when the server lets go of it.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, Signal};
+use workers_engine_sys::{Ended, SingleThread, child_signals, drain_signals, install_as, kill_all_others, wait_any};
+
+use super::command::{Surroundings, start};
+use super::enter::same;
+use super::write::write_files;
+use crate::message::{Exited, FromInit, RunCommand, ToInit};
+use crate::wire::{self, Received};
+
+/// The first process of a sandbox.
+pub(super) struct Init {
+    channel: OwnedFd,
+    lifeline: OwnedFd,
+    signals: OwnedFd,
+    work: OwnedFd,
+    surroundings: Surroundings,
+    commands: HashMap<Pid, Command>,
+}
+
+struct Command {
+    number: u32,
+    asked: bool,
+}
+
+/// Whether to go on.
+enum Next {
+    Wait,
+    Leave,
+}
+
+impl Init {
+    pub(super) fn new(
+        thread: SingleThread,
+        channel: OwnedFd,
+        lifeline: OwnedFd,
+        work: OwnedFd,
+        walled: bool,
+        node: &str,
+    ) -> io::Result<Self> {
+        let signals = child_signals()?;
+        let null = rustix::fs::open(
+            "/dev/null",
+            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        )?;
+        // The launcher's standard error is the server's.
+        install_as(null.as_fd(), 2)?;
+        let surroundings = Surroundings::new(thread, null, walled, node);
+        Ok(Self { channel, lifeline, signals, work, surroundings, commands: HashMap::new() })
+    }
+
+    /// Runs until the server or the launcher lets go; returns the exit code.
+    pub(super) fn run(mut self) -> i32 {
+        let result = self.serve();
+        self.kill_everything();
+        i32::from(result.is_err())
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        wire::send(&self.channel, &FromInit::Ready, &[same(&self.work)?.as_fd()])?;
+        loop {
+            let mut sources = [
+                PollFd::new(&self.channel, PollFlags::IN),
+                PollFd::new(&self.signals, PollFlags::IN),
+                PollFd::new(&self.lifeline, PollFlags::IN),
+            ];
+            match poll(&mut sources, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let [order, signal, launcher_gone] = sources.map(|source| !source.revents().is_empty());
+            if launcher_gone {
+                return Ok(());
+            }
+            // Ends first: what is asked next may depend on them.
+            if signal {
+                let terminated = drain_signals(self.signals.as_fd())?;
+                self.reap()?;
+                if terminated {
+                    return Ok(());
+                }
+            }
+            if order && matches!(self.take_order()?, Next::Leave) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_order(&mut self) -> io::Result<Next> {
+        let Some(Received { message, descriptors }) = wire::receive::<ToInit>(&self.channel)? else {
+            return Ok(Next::Leave);
+        };
+        match message {
+            ToInit::Run(run) => self.run_command(&run, descriptors)?,
+            ToInit::Kill { command } => self.kill_command(command),
+            ToInit::KillAll => {
+                self.kill_everything();
+                self.reap()?;
+                wire::send(&self.channel, &FromInit::AllKilled, &[])?;
+            }
+            ToInit::Leave => return Ok(Next::Leave),
+            ToInit::Write { files } => {
+                let content =
+                    descriptors.into_iter().next().ok_or_else(|| io::Error::other("files without content"))?;
+                let written = write_files(self.work.as_fd(), &files, content).map_err(|error| error.to_string());
+                wire::send(&self.channel, &FromInit::Written(written), &[])?;
+            }
+        }
+        Ok(Next::Wait)
+    }
+
+    fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let [stdout, stderr] =
+            <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::Error::other("a command without its two outputs"))?;
+        let answer = match start(&self.surroundings, run, &self.work, [stdout, stderr]) {
+            Ok(pid) => {
+                self.commands.insert(pid, Command { number: run.command, asked: false });
+                FromInit::Started { command: run.command }
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or_default();
+                FromInit::StartFailed { command: run.command, errno }
+            }
+        };
+        wire::send(&self.channel, &answer, &[])
+    }
+
+    /// Reaps all that has ended.
+    fn reap(&mut self) -> io::Result<()> {
+        loop {
+            match wait_any() {
+                Ok(Some(ended)) => self.ended(ended)?,
+                Ok(None) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error()) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Ended) -> io::Result<()> {
+        // Others are orphans that we adopted.
+        let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
+        self.kill_left_behind(ended.pid);
+        let exited = Exited {
+            command: command.number,
+            status: ended.status,
+            cpu_micros: u64::try_from(ended.cpu.as_micros()).unwrap_or(u64::MAX),
+            max_resident_bytes: ended.max_resident_bytes,
+            asked: command.asked,
+        };
+        wire::send(&self.channel, &FromInit::Exited(exited), &[])
+    }
+
+    fn kill_command(&mut self, number: u32) {
+        let Some((pid, command)) = self.commands.iter_mut().find(|(_, command)| command.number == number) else {
+            return;
+        };
+        command.asked = true;
+        let pid = *pid;
+        if self.commands.len() == 1 {
+            self.kill_everything();
+        } else {
+            for process in descendants(pid).into_iter().chain([pid]) {
+                let _ = rustix::process::kill_process(process, Signal::KILL);
+            }
+            self.kill_left_behind(pid);
+        }
+    }
+
+    /// Kills what a command has started. With no other command that is everything; otherwise it is its process group, and what
+    /// has left that group goes with the sandbox.
+    fn kill_left_behind(&self, leader: Pid) {
+        if self.commands.keys().all(|pid| *pid == leader) {
+            self.kill_everything();
+        } else {
+            let _ = rustix::process::kill_process_group(leader, Signal::KILL);
+        }
+    }
+
+    /// Kills every process but this one.
+    fn kill_everything(&self) {
+        if self.surroundings.walled {
+            let _ = kill_all_others();
+            return;
+        }
+        // Without a pid namespace they are found one by one; who forks meanwhile is found in the next round.
+        loop {
+            let found = descendants(rustix::process::getpid());
+            let mut killed = false;
+            for process in found {
+                killed |= rustix::process::kill_process(process, Signal::KILL).is_ok() && !is_zombie(process);
+            }
+            if !killed {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The processes that descend from one, by `/proc`.
+fn descendants(ancestor: Pid) -> Vec<Pid> {
+    let mut found = Vec::new();
+    let mut next = vec![ancestor];
+    while let Some(pid) = next.pop() {
+        let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let children = listed.split_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?));
+        for child in children {
+            found.push(child);
+            next.push(child);
+        }
+    }
+    found
+}
+
+fn is_zombie(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    status.rsplit_once(") ").is_none_or(|(_, tail)| tail.starts_with(['Z', 'X']))
+}

@@ -1,0 +1,26 @@
+//! The launcher: a process of one thread that makes sandboxes for the server.
+//!
+//! It is a program of its own, so that its memory, environment and descriptors hold nothing of the server's; it has one thread,
+//! so that it may fork whenever it likes; and it outlives the server by the moment it takes to clear away what the server
+//! leaves behind when it is killed. In the order in which they run:
+//!
+//! * [`start`]: becoming the launcher;
+//! * [`probe`]: finding out what the machine lets it do;
+//! * [`serve`]: its event loop, over [`ToLauncher`](crate::message::ToLauncher) and the ends of sandboxes;
+//! * [`create`]: a sandbox is cloned, its ids are mapped, its cgroup is joined; then it is released;
+//! * [`enter`]: the child walls itself in: [`root`] makes the mounts, [`confine`] gives up privileges;
+//! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]) and reaps.
+
+mod command;
+mod confine;
+mod create;
+mod enter;
+mod init;
+mod probe;
+pub(crate) mod root;
+mod serve;
+mod start;
+mod write;
+
+pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};
+pub use start::{launcher_main, run_launcher_if_asked};

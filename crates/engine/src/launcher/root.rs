@@ -1,0 +1,163 @@
+//! The root of a sandbox: a read-only directory, its own `/proc`, five devices, and a limited place to write to.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
+    open_tree, unmount,
+};
+use serde::{Deserialize, Serialize};
+use workers_engine_sys::{MountAttributes, mount_attributes};
+
+use super::enter::step;
+use crate::copy;
+use crate::message::{CreateSandbox, Walls};
+
+/// What the root is made of, on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Runtime {
+    /// The directory that becomes the root.
+    pub(crate) root: PathBuf,
+    /// The node program, which appears as `/usr/bin/node`.
+    pub(crate) node: PathBuf,
+    /// Below `/proc`, what is hidden.
+    pub(crate) masked_files: Vec<String>,
+    /// Below `/proc`, directories that are hidden.
+    pub(crate) masked_directories: Vec<String>,
+    /// Below `/dev`, what is there.
+    pub(crate) devices: Vec<String>,
+}
+
+/// The parts of the root, opened on the host.
+pub(super) struct Sources {
+    root: OwnedFd,
+    node: OwnedFd,
+    lower: OwnedFd,
+    devices: BTreeMap<String, OwnedFd>,
+}
+
+impl Sources {
+    /// Opens the parts, while the process may still walk to them.
+    pub(super) fn open(walls: &Walls, order: &CreateSandbox) -> io::Result<Self> {
+        let runtime = &walls.runtime;
+        // Nothing that is mounted here may appear on the host, and the reverse.
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        let devices = runtime.devices.iter().map(|name| Ok((name.clone(), open_path(&format!("/dev/{name}"))?)));
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        Ok(Self {
+            root: open_path(&text(&runtime.root))?,
+            node: open_path(&text(&runtime.node))?,
+            lower: open_path(&order.lower)?,
+            devices: devices.collect::<io::Result<_>>()?,
+        })
+    }
+}
+
+/// Mounts everything, makes it the root and leaves the host's file system behind.
+pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
+    let plain = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES);
+    let read_only = plain.and(MountAttributes::READ_ONLY);
+
+    let root = step("root", bind(&sources.root, None))?;
+    rustix::process::fchdir(&root)?;
+
+    let node = step("node", bind(&sources.node, Some("usr/bin/node")))?;
+    step("node, read-only", mount_attributes(node.as_fd(), read_only))?;
+    for (name, device) in &sources.devices {
+        let no_code = MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC);
+        let device = step(name, bind(device, Some(&format!("dev/{name}"))))?;
+        step(name, mount_attributes(device.as_fd(), no_code))?;
+    }
+    step("process files", mount_proc(walls))?;
+    step("writable files", mount_writable(sources, overlay, order))?;
+    // Last, for mounting on it does not need it writable, but making it read-only may not fail unnoticed.
+    step("root, read-only", mount_attributes(root.as_fd(), read_only))?;
+
+    step("changing the root", rustix::process::pivot_root(".", "."))?;
+    // The host's file system now lies over ours.
+    step("leaving the host's files", unmount(".", UnmountFlags::DETACH))?;
+    step("working directory", rustix::process::chdir("/work"))
+}
+
+/// `/proc` of this pid namespace, read-only as a whole, without what tells of the host.
+fn mount_proc(walls: &Walls) -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
+    mount("proc", "proc", "proc", flags, None)?;
+    let null = open_path("dev/null")?;
+    for name in &walls.runtime.masked_files {
+        mask(&null, &format!("proc/{name}"))?;
+    }
+    if walls.runtime.masked_directories.is_empty() {
+        return Ok(());
+    }
+    // An empty directory of the root, which is read-only by then.
+    let empty = open_path("var/empty")?;
+    walls.runtime.masked_directories.iter().try_for_each(|name| mask(&empty, &format!("proc/{name}")))
+}
+
+/// Hides what may or may not be there on this kernel.
+fn mask(with: &OwnedFd, target: &str) -> io::Result<()> {
+    match bind(with, Some(target)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(mask) => mount_attributes(mask.as_fd(), MountAttributes::READ_ONLY.and(MountAttributes::NO_EXEC)),
+        Err(error) => Err(error),
+    }
+}
+
+/// One limited file system in memory for all that is written: `/tmp`, and the changes to the working directory.
+fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    // A page of inodes for every page of files is more than any file tree needs.
+    let inodes = (order.disk_bytes / 4096).max(1024);
+    let options = c_string(format!("size={},nr_inodes={inodes},mode=0700", order.disk_bytes))?;
+    mount("tmpfs", "tmp", "tmpfs", flags, Some(options.as_c_str()))?;
+    for name in ["tmp/tmp", "tmp/upper", "tmp/index"] {
+        rustix::fs::mkdir(name, Mode::from_raw_mode(0o755))?;
+    }
+    if overlay {
+        let lower = format!("/proc/self/fd/{}", sources.lower.as_raw_fd());
+        let options = c_string(format!("lowerdir={lower},upperdir=tmp/upper,workdir=tmp/index,userxattr"))?;
+        mount("overlay", "work", "overlay", flags, Some(options.as_c_str()))?;
+    } else {
+        let upper = open_path("tmp/upper")?;
+        copy::copy_tree(sources.lower.as_fd(), upper.as_fd())?;
+        bind(&upper, Some("work"))?;
+    }
+    // From here on the overlay's insides cannot be reached any more.
+    let private = open_path("tmp/tmp")?;
+    bind(&private, Some("tmp"))?;
+    Ok(())
+}
+
+/// Makes what is open appear at a path below the current directory, or where it is; returns the new mount.
+fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
+    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = open_tree(source, "", clone)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    match target {
+        Some(path) => {
+            let target: OwnedFd = open_path(path)?;
+            move_to(&tree, target.as_fd(), flags)?;
+        }
+        None => move_to(&tree, source.as_fd(), flags)?,
+    }
+    Ok(tree)
+}
+
+fn move_to(tree: &OwnedFd, target: BorrowedFd<'_>, flags: MoveMountFlags) -> io::Result<()> {
+    Ok(move_mount(tree, "", target, "", flags | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH)?)
+}
+
+fn open_path(path: &str) -> io::Result<OwnedFd> {
+    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("{path}: {error}")))
+}
+
+fn c_string(text: String) -> io::Result<CString> {
+    Ok(CString::new(text)?)
+}

@@ -1,0 +1,228 @@
+//! The launcher's event loop.
+
+use std::collections::HashMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::process::{Pid, Signal, WaitOptions};
+use workers_engine_sys::SingleThread;
+use workers_engine_sys::seccomp::Instruction;
+
+use super::create::create;
+use super::probe::{overlays_work, own_uids_work};
+use crate::cgroup::Group;
+use crate::message::{Configuration, CreateSandbox, Figures, FromLauncher, ToLauncher};
+use crate::policy;
+use crate::wire::{self, Received};
+
+/// How long to go on trying to remove a cgroup whose last process has ended but which the kernel still calls busy.
+const REMOVE_PATIENCE: Duration = Duration::from_secs(5);
+const REMOVE_INTERVAL_MILLIS: i64 = 2;
+
+const SERVER: u64 = 0;
+
+/// The launcher's whole state.
+pub(super) struct Launcher {
+    pub(super) thread: SingleThread,
+    server: OwnedFd,
+    events: OwnedFd,
+    pub(super) configuration: Configuration,
+    pub(super) filter: Vec<Instruction>,
+    pub(super) own_uids: bool,
+    pub(super) overlays: bool,
+    /// Whoever holds the other end sees it close when the launcher has died.
+    pub(super) lifeline: (OwnedFd, OwnedFd),
+    sandboxes: HashMap<u32, Running>,
+    busy: Vec<Busy>,
+}
+
+/// A sandbox that runs.
+pub(super) struct Running {
+    pub(super) name: String,
+    pub(super) pid: Pid,
+    pub(super) pidfd: OwnedFd,
+    pub(super) group: Option<Group>,
+    pub(super) memory_watch: Option<OwnedFd>,
+    pub(super) out_of_memory: bool,
+}
+
+/// A cgroup that could not be removed yet.
+struct Busy {
+    name: String,
+    group: Group,
+    figures: Figures,
+    since: Instant,
+}
+
+impl Launcher {
+    /// Waits for the configuration; `None` when the server went away or the configuration cannot be used.
+    pub(super) fn configure(thread: SingleThread, server: OwnedFd) -> io::Result<Option<Self>> {
+        let Some(Received { message: ToLauncher::Configure(configuration), .. }) = wire::receive(&server)? else {
+            return Ok(None);
+        };
+        let first_uid = configuration.walls.as_ref().map(|walls| walls.first_uid);
+        let own_uids = first_uid.is_some_and(|uid| own_uids_work(thread, uid));
+        let overlays = first_uid.is_some_and(|uid| overlays_work(thread, own_uids.then_some(uid)));
+        let made = policy::compile().and_then(|filter| {
+            let events = epoll::create(CreateFlags::CLOEXEC)?;
+            epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
+            let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+            Ok((filter, events, lifeline))
+        });
+        match made {
+            Ok((filter, events, lifeline)) => {
+                wire::send(&server, &FromLauncher::Configured { own_uids, overlays }, &[])?;
+                let configuration = *configuration;
+                let (sandboxes, busy) = (HashMap::new(), Vec::new());
+                Ok(Some(Self {
+                    thread,
+                    server,
+                    events,
+                    configuration,
+                    filter,
+                    own_uids,
+                    overlays,
+                    lifeline,
+                    sandboxes,
+                    busy,
+                }))
+            }
+            Err(error) => {
+                wire::send(&server, &FromLauncher::ConfigurationFailed(error.to_string()), &[])?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Serves until the server is gone, then clears away.
+    pub(super) fn serve(mut self) -> io::Result<()> {
+        let served = self.run();
+        self.clear_away();
+        served
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let timeout = (!self.busy.is_empty())
+                .then_some(rustix::time::Timespec { tv_sec: 0, tv_nsec: REMOVE_INTERVAL_MILLIS * 1_000_000 });
+            let mut space = [MaybeUninit::<Event>::uninit(); 64];
+            let ready: Vec<u64> = match epoll::wait(&self.events, &mut space, timeout.as_ref()) {
+                Ok((events, _)) => events.iter().map(|event| event.data.u64()).collect(),
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            // Ends first: they make room.
+            for tag in ready.iter().copied().filter(|tag| *tag != SERVER) {
+                let slot = slot_of(tag);
+                if tag & 1 == 1 { self.memory_ran_out(slot) } else { self.ended(slot)? }
+            }
+            self.retry_busy()?;
+            if ready.contains(&SERVER) && !self.take_order()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does what the server asks for; `false` when it is gone.
+    fn take_order(&mut self) -> io::Result<bool> {
+        let Some(Received { message, descriptors }) = wire::receive(&self.server)? else { return Ok(false) };
+        let ToLauncher::Create(order) = message else {
+            return Err(io::Error::other("configured twice"));
+        };
+        let Some(channel) = descriptors.into_iter().next() else {
+            return Err(io::Error::other("a sandbox without a channel"));
+        };
+        let name = order.name.clone();
+        match self.create_and_watch(&order, channel) {
+            Ok(pidfd) => wire::send(&self.server, &FromLauncher::Created { name }, &[pidfd.as_fd()])?,
+            Err(error) => {
+                wire::send(&self.server, &FromLauncher::CreateFailed { name, message: error.to_string() }, &[])?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<OwnedFd> {
+        let slot = (0..u32::MAX).find(|slot| !self.sandboxes.contains_key(slot)).unwrap_or_default();
+        let running = create(self, order, slot, channel)?;
+        let copy = running.pidfd.try_clone()?;
+        epoll::add(&self.events, &running.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
+        if let Some(watch) = &running.memory_watch {
+            epoll::add(&self.events, watch, EventData::new_u64(tag_of(slot) | 1), EventFlags::IN)?;
+        }
+        self.sandboxes.insert(slot, running);
+        Ok(copy)
+    }
+
+    /// The kernel is about to kill one of its processes; all go.
+    fn memory_ran_out(&mut self, slot: u32) {
+        if let Some(running) = self.sandboxes.get_mut(&slot) {
+            let mut count = [0; 8];
+            // An event also comes when the group is removed; then the count is of no interest, for it is gone from the table.
+            if rustix::io::read(running.memory_watch.as_ref().unwrap_or(&running.pidfd), &mut count).is_ok() {
+                running.out_of_memory = true;
+                let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+            }
+        }
+    }
+
+    /// Its init has ended, and with it all that ran in it.
+    fn ended(&mut self, slot: u32) -> io::Result<()> {
+        let Some(running) = self.sandboxes.remove(&slot) else { return Ok(()) };
+        rustix::process::waitpid(Some(running.pid), WaitOptions::empty())?;
+        let figures = running.group.as_ref().map(Group::figures).unwrap_or_default();
+        let figures = Figures { out_of_memory: figures.out_of_memory || running.out_of_memory, ..figures };
+        match running.group {
+            Some(group) => {
+                self.busy.push(Busy { name: running.name, group, figures, since: Instant::now() });
+                self.retry_busy()
+            }
+            None => wire::send(&self.server, &FromLauncher::Gone { name: running.name, figures }, &[]),
+        }
+    }
+
+    fn retry_busy(&mut self) -> io::Result<()> {
+        let mut gone = Vec::new();
+        self.busy.retain_mut(|busy| {
+            let removed = busy.group.remove().is_ok() || busy.since.elapsed() > REMOVE_PATIENCE;
+            if removed {
+                gone.push(FromLauncher::Gone { name: std::mem::take(&mut busy.name), figures: busy.figures });
+            }
+            !removed
+        });
+        gone.iter().try_for_each(|message| wire::send(&self.server, message, &[]))
+    }
+
+    /// Ends all sandboxes and removes their cgroups; the server is gone.
+    fn clear_away(&mut self) {
+        // An init without walls has to end its processes itself.
+        let signal = if self.configuration.walls.is_some() { Signal::KILL } else { Signal::TERM };
+        for running in self.sandboxes.values() {
+            let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
+        }
+        for (_, running) in self.sandboxes.drain() {
+            let _ = rustix::process::waitpid(Some(running.pid), WaitOptions::empty());
+            if let Some(group) = running.group {
+                let (name, figures, since) = (running.name, Figures::default(), Instant::now());
+                self.busy.push(Busy { name, group, figures, since });
+            }
+        }
+        while !self.busy.is_empty() {
+            self.busy.retain(|busy| busy.group.remove().is_err() && busy.since.elapsed() < REMOVE_PATIENCE);
+            if !self.busy.is_empty() {
+                std::thread::sleep(Duration::from_millis(REMOVE_INTERVAL_MILLIS.unsigned_abs()));
+            }
+        }
+    }
+}
+
+fn tag_of(slot: u32) -> u64 {
+    (u64::from(slot) + 1) << 1
+}
+
+fn slot_of(tag: u64) -> u32 {
+    u32::try_from((tag >> 1) - 1).unwrap_or_default()
+}

@@ -1,0 +1,70 @@
+//! Becoming the launcher.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use workers_engine_sys::{SingleThread, install_as, keep_only};
+
+use super::serve::Launcher;
+
+/// The first argument that turns a host program into the launcher.
+pub(crate) const HOOK_ARGUMENT: &str = "__workers-sandbox-launcher";
+
+static HOOK_CALLED: AtomicBool = AtomicBool::new(false);
+
+/// Turns this process into the sandbox launcher if it was started to be one; then it does not return. A program that embeds the
+/// engine calls this first thing in `main`, before any thread exists.
+pub fn run_launcher_if_asked() {
+    HOOK_CALLED.store(true, Ordering::Release);
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == HOOK_ARGUMENT) {
+        let code = i32::from(launcher_main() != ExitCode::SUCCESS);
+        std::process::exit(code);
+    }
+}
+
+/// Whether this program would become the launcher if it were started to be one.
+pub(crate) fn hook_was_called() -> bool {
+    HOOK_CALLED.load(Ordering::Acquire)
+}
+
+/// The whole of a program that is only the launcher. Expects its socket as standard input.
+#[must_use]
+pub fn launcher_main() -> ExitCode {
+    match try_main() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Its standard error is the server's; there is no log here.
+            let _ = rustix::io::write(io::stderr().as_fd(), format!("workers-sandbox-launcher: {error}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_main() -> io::Result<()> {
+    // First of all: nothing that the server had open by accident stays open here.
+    keep_only(&[])?;
+    let thread = SingleThread::check()?;
+    let server = take(io::stdin().as_fd())?;
+    if rustix::net::sockopt::socket_type(&server).ok() != Some(rustix::net::SocketType::SEQPACKET) {
+        return Err(io::Error::other("this program is started by the server, not by hand"));
+    }
+    // Held until the end: a server that starts anew waits for it, so that two launchers never work on one data directory.
+    let lock = take(io::stdout().as_fd())?;
+    let null = rustix::fs::open(
+        "/dev/null",
+        rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
+        rustix::fs::Mode::empty(),
+    )?;
+    install_as(null.as_fd(), 0)?;
+    install_as(null.as_fd(), 1)?;
+    rustix::process::chdir("/")?;
+    let result = Launcher::configure(thread, server)?.map_or(Ok(()), Launcher::serve);
+    drop(lock);
+    result
+}
+
+fn take(descriptor: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(descriptor, 3)?)
+}

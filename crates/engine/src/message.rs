@@ -1,0 +1,183 @@
+//! What server, launcher and init say to each other: a type a hand-over.
+//!
+//! ```text
+//! server --ToLauncher--> launcher     make a sandbox; its channel travels along
+//! server <-FromLauncher- launcher     its pidfd; later, that it is gone and what it used
+//! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
+//! server ---ToInit-----> init         run, kill, write
+//! server <--FromInit---- init         ready, started, exited, written
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::cgroup::CgroupPlan;
+use crate::launcher::root::Runtime;
+
+/// The first message to a launcher.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Configuration {
+    /// How sandboxes are walled in; `None` for no walls at all.
+    pub(crate) walls: Option<Walls>,
+    /// The node program on the host.
+    pub(crate) node: String,
+}
+
+/// What a confined sandbox is made of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Walls {
+    /// Where sandboxes' cgroups are made.
+    pub(crate) cgroups: CgroupPlan,
+    /// The read-only root.
+    pub(crate) runtime: Runtime,
+    /// The first host user id of the range that sandboxes are mapped to, when the launcher may map others' ids.
+    pub(crate) first_uid: u32,
+}
+
+/// From the server to the launcher.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToLauncher {
+    /// The first message.
+    Configure(Box<Configuration>),
+    /// Make a sandbox. The init's end of its channel travels along.
+    Create(CreateSandbox),
+}
+
+/// A sandbox to make.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CreateSandbox {
+    /// Its name; also that of its cgroups.
+    pub(crate) name: String,
+    /// The directory on the host with the files to start from.
+    pub(crate) lower: String,
+    /// For a sandbox without walls: the directory to run in.
+    pub(crate) directory: String,
+    /// Memory in bytes.
+    pub(crate) memory_bytes: u64,
+    /// Processes and threads.
+    pub(crate) processes: u32,
+    /// Files in bytes.
+    pub(crate) disk_bytes: u64,
+}
+
+/// From the launcher to the server.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromLauncher {
+    /// Configured.
+    Configured {
+        /// Whether sandboxes do not share a user id.
+        own_uids: bool,
+        /// Whether the working directory is an overlay; copied otherwise.
+        overlays: bool,
+    },
+    /// Not configured.
+    ConfigurationFailed(String),
+    /// The init runs. Its pidfd travels along.
+    Created {
+        /// Which sandbox.
+        name: String,
+    },
+    /// There is no sandbox.
+    CreateFailed {
+        /// Which sandbox.
+        name: String,
+        /// Why.
+        message: String,
+    },
+    /// Nothing of it runs and its cgroups are removed.
+    Gone {
+        /// Which sandbox.
+        name: String,
+        /// What it used.
+        figures: Figures,
+    },
+}
+
+/// What a sandbox used, by its cgroups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    /// Processor time in microseconds.
+    pub(crate) cpu_micros: Option<u64>,
+    /// The most memory at one time.
+    pub(crate) max_memory_bytes: Option<u64>,
+    /// Whether memory ran out.
+    pub(crate) out_of_memory: bool,
+}
+
+/// From the server to a sandbox's init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToInit {
+    /// Start a command. Its standard output and standard error travel along.
+    Run(RunCommand),
+    /// Kill a command and what it has started.
+    Kill {
+        /// Which command.
+        command: u32,
+    },
+    /// Kill every process.
+    KillAll,
+    /// Kill every process and leave.
+    Leave,
+    /// Write files below the working directory. Their contents, one after the other, travel along in a file.
+    Write {
+        /// Path and length of each.
+        files: Vec<(String, u64)>,
+    },
+}
+
+/// A command to start.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RunCommand {
+    /// Its number within the sandbox.
+    pub(crate) command: u32,
+    /// The program.
+    pub(crate) program: String,
+    /// Its arguments.
+    pub(crate) args: Vec<String>,
+    /// Its environment on top of the sandbox's own.
+    pub(crate) env: Vec<(String, String)>,
+}
+
+/// From a sandbox's init to the server.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromInit {
+    /// The walls stand. The working directory travels along.
+    Ready,
+    /// A step of setting up failed.
+    SetupFailed {
+        /// Which step, and why.
+        message: String,
+    },
+    /// The command runs.
+    Started {
+        /// Which command.
+        command: u32,
+    },
+    /// The command does not run.
+    StartFailed {
+        /// Which command.
+        command: u32,
+        /// The error number of starting it.
+        errno: i32,
+    },
+    /// The command has ended, and what it had started is killed.
+    Exited(Exited),
+    /// All processes are killed.
+    AllKilled,
+    /// The files are written, or why they are not.
+    Written(Result<(), String>),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exited {
+    /// Which command.
+    pub(crate) command: u32,
+    /// Its exit code, or the signal that ended it.
+    pub(crate) status: Result<i32, i32>,
+    /// Processor time of it and of its own reaped children, in microseconds.
+    pub(crate) cpu_micros: u64,
+    /// The largest resident size of one of them.
+    pub(crate) max_resident_bytes: u64,
+    /// Whether [`ToInit::Kill`] came before.
+    pub(crate) asked: bool,
+}

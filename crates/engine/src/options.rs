@@ -1,0 +1,74 @@
+//! What an embedder says when it starts the engine.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use workers_domain::ports::{Clock, SystemClock};
+
+/// How the engine is to work. Make one with [`EngineOptions::new`] and change what is not to your liking.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// Where snapshots are kept and sandboxes' files are staged. One engine a directory.
+    pub data_dir: PathBuf,
+    /// The node program, version 20 or later.
+    pub node: PathBuf,
+    /// How sandboxes are walled in.
+    pub confinement: Confinement,
+    /// Which program makes the sandboxes.
+    pub launcher: LauncherProgram,
+    /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the one that this
+    /// process is in.
+    pub cgroup_parent: Option<PathBuf>,
+    /// Tells when snapshots expire.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How sandboxes are walled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Confinement {
+    /// By every layer. What cannot be set up is an error.
+    #[default]
+    Full,
+    /// By nothing but a directory, a deadline and some resource limits: a worker can do what the server's user can. For machines
+    /// without namespaces, and for code that one trusts.
+    Unconfined,
+}
+
+/// Which program makes the sandboxes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LauncherProgram {
+    /// This one, through [`run_launcher_if_asked`](crate::run_launcher_if_asked).
+    #[default]
+    CurrentExe,
+    /// The one at this path: `workers-sandbox-launcher`.
+    Path(PathBuf),
+}
+
+impl EngineOptions {
+    /// The usual options: all walls, and this program as its own launcher.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>, node: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            node: node.into(),
+            confinement: Confinement::Full,
+            launcher: LauncherProgram::CurrentExe,
+            cgroup_parent: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl fmt::Debug for EngineOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("EngineOptions")
+            .field("data_dir", &self.data_dir)
+            .field("node", &self.node)
+            .field("confinement", &self.confinement)
+            .field("launcher", &self.launcher)
+            .field("cgroup_parent", &self.cgroup_parent)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,220 @@
+//! The system calls a sandbox may make: `policy/seccomp.json`, compiled to a filter.
+//!
+//! The filter kills a process that calls for another architecture, refuses the x32 variant of every call, then walks the rules:
+//! calls whose arguments matter, calls that are allowed, calls that are refused by name. The rest does not exist (`ENOSYS`).
+//! `clone3` is among the rest: its flags lie in memory, where a filter cannot see them, and C libraries fall back to `clone`.
+
+use std::io;
+
+use serde::Deserialize;
+use workers_engine_sys::seccomp::{ARCHITECTURE, Field, Instruction, Verdict};
+use workers_engine_sys::syscall_number;
+
+/// The policy's text, reviewed as data.
+const TEXT: &str = include_str!("../policy/seccomp.json");
+
+/// Calls from this number on are the x32 variant on `x86_64`.
+const X32: u32 = 0x4000_0000;
+
+const EPERM: u16 = 1;
+const ENOSYS: u16 = 38;
+
+/// The policy as it is written down.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Policy {
+    allow: Vec<Group>,
+    rules: Vec<Rule>,
+    refuse: Vec<Group>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every group to have one"))]
+    reason: String,
+    calls: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rule {
+    reason: String,
+    call: String,
+    argument: u8,
+    #[serde(flatten)]
+    test: Test,
+    and_when: Option<AndWhen>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "test", rename_all = "snake_case")]
+enum Test {
+    NoBits { bits: Vec<u32> },
+    OneOf { values: Vec<u32> },
+    NoneOf { values: Vec<u32> },
+}
+
+/// With this value of the rule's argument, another argument must be this.
+#[derive(Debug, Deserialize)]
+struct AndWhen {
+    argument_value: u32,
+    other_argument: u8,
+    must_be: u32,
+}
+
+/// Reads the policy and compiles it.
+///
+/// # Errors
+///
+/// When the policy's text is malformed or a rule has become too long for a jump.
+pub(crate) fn compile() -> io::Result<Vec<Instruction>> {
+    let policy: Policy = serde_json::from_str(TEXT)?;
+    policy.compile()
+}
+
+impl Policy {
+    fn compile(&self) -> io::Result<Vec<Instruction>> {
+        let mut program = vec![
+            Instruction::load(Field::Architecture),
+            Instruction::equal(ARCHITECTURE, 1, 0),
+            Instruction::answer(Verdict::Kill),
+            Instruction::load(Field::Number),
+            Instruction::at_least(X32, 0, 1),
+            Instruction::answer(Verdict::Errno(ENOSYS)),
+        ];
+        for rule in &self.rules {
+            if let Some(number) = syscall_number(&rule.call) {
+                let body = rule.compile();
+                let length = u8::try_from(body.len())
+                    .map_err(|_| io::Error::other(format!("the rule `{}` is too long", rule.reason)))?;
+                program.push(Instruction::equal(number, 0, length));
+                program.extend(body);
+            }
+        }
+        for (groups, verdict) in [(&self.allow, Verdict::Allow), (&self.refuse, Verdict::Errno(EPERM))] {
+            for call in groups.iter().flat_map(|group| &group.calls) {
+                // A call that this architecture has left out cannot be made.
+                if let Some(number) = syscall_number(call) {
+                    program.extend([Instruction::equal(number, 0, 1), Instruction::answer(verdict)]);
+                }
+            }
+        }
+        program.push(Instruction::answer(Verdict::Errno(ENOSYS)));
+        Ok(program)
+    }
+
+    #[cfg(test)]
+    fn reasons(&self) -> impl Iterator<Item = &str> {
+        let groups = self.allow.iter().chain(&self.refuse).map(|group| group.reason.as_str());
+        groups.chain(self.rules.iter().map(|rule| rule.reason.as_str()))
+    }
+}
+
+impl Rule {
+    /// Instructions for a call that is known to be this rule's; they always end in an answer. Only the lower half of an argument
+    /// is looked at: all arguments ruled here are 32 bits wide in the kernel, which ignores the upper half.
+    fn compile(&self) -> Vec<Instruction> {
+        let (allow, refuse) = (Instruction::answer(Verdict::Allow), Instruction::answer(Verdict::Errno(EPERM)));
+        let mut body = vec![Instruction::load(Field::ArgumentLow(self.argument))];
+        match &self.test {
+            Test::NoBits { bits } => {
+                let mask = bits.iter().fold(0, |mask, bit| mask | bit);
+                body.extend([Instruction::any_bit(mask, 0, 1), refuse, allow]);
+            }
+            Test::OneOf { values } => {
+                if let Some(AndWhen { argument_value, other_argument, must_be }) = self.and_when {
+                    body.extend([
+                        Instruction::equal(argument_value, 0, 4),
+                        Instruction::load(Field::ArgumentLow(other_argument)),
+                        Instruction::equal(must_be, 0, 1),
+                        allow,
+                        refuse,
+                    ]);
+                }
+                body.extend(values.iter().flat_map(|value| [Instruction::equal(*value, 0, 1), allow]));
+                body.push(refuse);
+            }
+            Test::NoneOf { values } => {
+                body.extend(values.iter().flat_map(|value| [Instruction::equal(*value, 0, 1), refuse]));
+                body.push(allow);
+            }
+        }
+        body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use workers_engine_sys::seccomp::simulate;
+
+    use super::*;
+
+    fn answer(call: &str, arguments: [u64; 6]) -> Verdict {
+        simulate(&compile().unwrap(), ARCHITECTURE, syscall_number(call).unwrap(), arguments).unwrap()
+    }
+
+    #[test]
+    fn the_filter_matches_its_description() {
+        let policy: Policy = serde_json::from_str(TEXT).unwrap();
+        let program = policy.compile().unwrap();
+        let groups = [(&policy.allow, Verdict::Allow), (&policy.refuse, Verdict::Errno(EPERM))];
+        for (groups, verdict) in groups {
+            for call in groups.iter().flat_map(|group| &group.calls) {
+                if let Some(number) = syscall_number(call) {
+                    assert_eq!(simulate(&program, ARCHITECTURE, number, [0; 6]), Some(verdict), "{call}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_call_is_named_twice_and_every_name_is_known() {
+        let policy: Policy = serde_json::from_str(TEXT).unwrap();
+        let mut seen = HashSet::new();
+        let calls = policy.allow.iter().chain(&policy.refuse).flat_map(|group| group.calls.iter());
+        for call in calls.chain(policy.rules.iter().map(|rule| &rule.call)) {
+            assert!(seen.insert(call.clone()), "{call} is named twice");
+            assert!(cfg!(not(target_arch = "x86_64")) || syscall_number(call).is_some(), "{call} is unknown");
+        }
+        assert!(policy.reasons().all(|reason| !reason.is_empty()));
+    }
+
+    #[test]
+    fn another_architecture_is_killed_and_x32_does_not_exist() {
+        let program = compile().unwrap();
+        let i386 = 0x4000_0003;
+        assert_eq!(simulate(&program, i386, 1, [0; 6]), Some(Verdict::Kill));
+        assert_eq!(simulate(&program, ARCHITECTURE, X32 | 1, [0; 6]), Some(Verdict::Errno(ENOSYS)));
+        assert_eq!(simulate(&program, ARCHITECTURE, 5000, [0; 6]), Some(Verdict::Errno(ENOSYS)));
+    }
+
+    #[test]
+    fn clone_makes_threads_but_no_namespaces() {
+        let thread = 0x003D_0F00;
+        assert_eq!(answer("clone", [thread, 0, 0, 0, 0, 0]), Verdict::Allow);
+        for namespace in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+            assert_eq!(answer("clone", [thread | namespace, 0, 0, 0, 0, 0]), Verdict::Errno(EPERM));
+        }
+        assert_eq!(answer("clone3", [0; 6]), Verdict::Errno(ENOSYS));
+    }
+
+    #[test]
+    fn sockets_are_local_or_of_the_internet() {
+        for family in [1, 2, 10, 16] {
+            assert_eq!(answer("socket", [family, 1, 0, 0, 0, 0]), Verdict::Allow, "{family}");
+        }
+        // Packet, alg, vsock, xdp, bluetooth.
+        for family in [17, 38, 40, 44, 31] {
+            assert_eq!(answer("socket", [family, 1, 0, 0, 0, 0]), Verdict::Errno(EPERM), "{family}");
+        }
+        let netfilter = 12;
+        assert_eq!(answer("socket", [16, 3, netfilter, 0, 0, 0]), Verdict::Errno(EPERM));
+    }
+
+    #[test]
+    fn a_terminal_cannot_be_typed_into_whatever_the_upper_half_says() {
+        assert_eq!(answer("ioctl", [0, 0x5412, 0, 0, 0, 0]), Verdict::Errno(EPERM));
+        assert_eq!(answer("ioctl", [0, 0x1_0000_5412, 0, 0, 0, 0]), Verdict::Errno(EPERM));
+        assert_eq!(answer("ioctl", [0, 0x5413, 0, 0, 0, 0]), Verdict::Allow);
+    }
+}

@@ -1,0 +1,255 @@
+//! A command: its two outputs, and how it ends.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustix::io::Errno;
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+use workers_domain::ports::{
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, SandboxError, SandboxErrorKind,
+};
+use workers_domain::{LogStream, ResourceUsage};
+
+use super::running::{CommandNews, Running, stopped};
+use crate::message::{Exited, Figures, RunCommand, ToInit};
+
+/// What is read at once.
+const CHUNK: usize = 32 * 1024;
+
+/// What a pipe holds: so much may be left in it when the command has ended, and no more of it is the command's own.
+const PIPE_CAPACITY: usize = 64 * 1024;
+
+const SIGKILL: i32 = 9;
+
+/// A command of a local sandbox. Dropped before its end, it is killed.
+#[derive(Debug)]
+pub(super) struct LocalCommand {
+    running: Arc<Running>,
+    number: u32,
+    outputs: [Output; 2],
+    exit: Exit,
+}
+
+#[derive(Debug)]
+struct Output {
+    stream: LogStream,
+    pipe: Option<pipe::Receiver>,
+    after_exit: usize,
+}
+
+#[derive(Debug)]
+enum Exit {
+    Awaited(oneshot::Receiver<Result<CommandExit, SandboxError>>),
+    Known(Result<CommandExit, SandboxError>),
+    Told,
+}
+
+/// Starts a command.
+pub(super) async fn start(
+    running: Arc<Running>,
+    number: u32,
+    spec: CommandSpec,
+    wall_clock: Duration,
+) -> Result<LocalCommand, SandboxError> {
+    let failed = |error: io::Error| SandboxError::failed("a command's outputs", error);
+    let (stdout, stdout_end) = output(LogStream::Stdout).map_err(failed)?;
+    let (stderr, stderr_end) = output(LogStream::Stderr).map_err(failed)?;
+    let mut news = running.open_route(number);
+    let program = spec.program.clone();
+    let run = RunCommand { command: number, program: spec.program, args: spec.args, env: spec.env };
+    running.tell(&ToInit::Run(run), &[stdout_end, stderr_end]).await?;
+    match news.recv().await {
+        Some(CommandNews::Started) => {}
+        Some(CommandNews::StartFailed(errno)) => return Err(not_started(&program, errno)),
+        Some(CommandNews::Exited(_)) | None => return Err(stopped()),
+    }
+    let (sender, exit) = oneshot::channel();
+    let watched = Arc::clone(&running);
+    tokio::spawn(async move {
+        let exit = watch(&watched, &mut news, wall_clock).await;
+        // Nobody waits for the end of a command that was dropped.
+        let _ = sender.send(exit);
+    });
+    Ok(LocalCommand { running, number, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
+}
+
+fn output(stream: LogStream) -> io::Result<(Output, OwnedFd)> {
+    let (ours, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // Ours only: the command's own end waits when the pipe is full.
+    rustix::io::ioctl_fionbio(&ours, true)?;
+    let pipe = pipe::Receiver::from_owned_fd(ours)?;
+    Ok((Output { stream, pipe: Some(pipe), after_exit: 0 }, theirs))
+}
+
+fn not_started(program: &str, errno: i32) -> SandboxError {
+    let error = io::Error::from_raw_os_error(errno);
+    let not_found = [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS].iter().any(|one| one.raw_os_error() == errno);
+    let kind = if not_found { SandboxErrorKind::CommandNotFound } else { SandboxErrorKind::Failed };
+    SandboxError { kind, message: format!("`{program}` cannot be started: {error}"), source: Some(error.into()) }
+}
+
+/// Waits for the end of a command, its deadline, or the end of its sandbox.
+async fn watch(
+    running: &Running,
+    news: &mut mpsc::Receiver<CommandNews>,
+    wall_clock: Duration,
+) -> Result<CommandExit, SandboxError> {
+    let exited = tokio::select! {
+        // In this order: an end that is known is not turned into a timeout.
+        biased;
+        exited = exit_of(news) => exited,
+        () = tokio::time::sleep(wall_clock) => {
+            running.kill(KillReason::Timeout);
+            None
+        }
+    };
+    if let Some(exited) = exited {
+        return Ok(exit_by_itself(running, exited).await);
+    }
+    let figures = running.wait().await.figures;
+    exit_by_sandbox(running, figures)
+}
+
+/// The end of a command as its init tells it; `None` when the sandbox ends first.
+async fn exit_of(news: &mut mpsc::Receiver<CommandNews>) -> Option<Exited> {
+    loop {
+        match news.recv().await {
+            Some(CommandNews::Exited(exited)) => return Some(exited),
+            Some(_) => {}
+            None => return None,
+        }
+    }
+}
+
+/// The process ended and its sandbox goes on.
+async fn exit_by_itself(running: &Running, exited: Exited) -> CommandExit {
+    let figures = match running.group().cloned() {
+        Some(group) => tokio::task::spawn_blocking(move || group.figures()).await.unwrap_or_default(),
+        None => Figures::default(),
+    };
+    let killed = if figures.out_of_memory {
+        // On a machine where the kernel kills one process only; half a sandbox is of no use.
+        running.kill(KillReason::OutOfMemory);
+        Some(KillReason::OutOfMemory)
+    } else if exited.asked {
+        Some(KillReason::Asked)
+    } else {
+        None
+    };
+    let status = match exited.status {
+        Ok(code) => ExitStatus::Code(code),
+        Err(signal) => ExitStatus::Signal(signal),
+    };
+    let own = Figures {
+        cpu_micros: figures.cpu_micros.or(Some(exited.cpu_micros)),
+        max_memory_bytes: figures.max_memory_bytes.or(Some(exited.max_resident_bytes)),
+        ..figures
+    };
+    CommandExit { status, killed, usage: usage(own) }
+}
+
+/// The whole sandbox ended, and the command with it.
+fn exit_by_sandbox(running: &Running, figures: Option<Figures>) -> Result<CommandExit, SandboxError> {
+    let out_of_memory = figures.is_some_and(|figures| figures.out_of_memory);
+    let killed = running.reason().or_else(|| out_of_memory.then_some(KillReason::OutOfMemory));
+    match killed {
+        Some(reason) => Ok(CommandExit {
+            status: ExitStatus::Signal(SIGKILL),
+            killed: Some(reason),
+            usage: usage(figures.unwrap_or_default()),
+        }),
+        None => Err(SandboxError::new(SandboxErrorKind::Failed, "the sandbox died while the command was running")),
+    }
+}
+
+fn usage(figures: Figures) -> ResourceUsage {
+    ResourceUsage { cpu: figures.cpu_micros.map(Duration::from_micros), max_memory_bytes: figures.max_memory_bytes }
+}
+
+impl Output {
+    /// The next bytes; never returns once the output has ended.
+    async fn next(&mut self) -> Result<CommandEvent, SandboxError> {
+        loop {
+            let Some(pipe) = &self.pipe else { return std::future::pending().await };
+            pipe.readable().await.map_err(|error| SandboxError::failed("reading a command's output", error))?;
+            if let Some(event) = self.take()? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// What is there now.
+    fn take(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
+        let Some(pipe) = &self.pipe else { return Ok(None) };
+        let mut bytes = vec![0; CHUNK];
+        match pipe.try_read(&mut bytes) {
+            Ok(0) => {
+                self.pipe = None;
+                Ok(None)
+            }
+            Ok(length) => {
+                bytes.truncate(length);
+                Ok(Some(CommandEvent::Output { stream: self.stream, bytes }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(SandboxError::failed("reading a command's output", error)),
+        }
+    }
+
+    /// What the command has left in the pipe. Others may go on writing to it; a pipe's capacity is the most that came before the
+    /// command's end.
+    fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
+        if self.after_exit >= PIPE_CAPACITY {
+            self.pipe = None;
+        }
+        let event = self.take()?;
+        if let Some(CommandEvent::Output { bytes, .. }) = &event {
+            self.after_exit += bytes.len();
+        }
+        Ok(event)
+    }
+}
+
+#[async_trait]
+impl Command for LocalCommand {
+    async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
+        loop {
+            let [stdout, stderr] = &mut self.outputs;
+            let Exit::Awaited(exit) = &mut self.exit else { break };
+            tokio::select! {
+                event = stdout.next() => return event.map(Some),
+                event = stderr.next() => return event.map(Some),
+                known = exit => self.exit = Exit::Known(known.unwrap_or_else(|_| Err(stopped()))),
+            }
+        }
+        for output in &mut self.outputs {
+            if let Some(event) = output.take_rest()? {
+                return Ok(Some(event));
+            }
+        }
+        match std::mem::replace(&mut self.exit, Exit::Told) {
+            Exit::Known(exit) => exit.map(|exit| Some(CommandEvent::Exited(exit))),
+            Exit::Awaited(_) | Exit::Told => Ok(None),
+        }
+    }
+
+    async fn kill(&self) -> Result<(), SandboxError> {
+        match self.running.tell(&ToInit::Kill { command: self.number }, &[]).await {
+            // It has ended with its sandbox.
+            Err(error) if error.kind == SandboxErrorKind::Stopped => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl Drop for LocalCommand {
+    fn drop(&mut self) {
+        if matches!(self.exit, Exit::Awaited(_)) {
+            self.running.try_tell(&ToInit::Kill { command: self.number });
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! A sandbox: a directory of files until something runs in it, then processes.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+use workers_domain::ports::{Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxFile, Snapshot};
+use workers_domain::{ResourceLimits, SandboxId};
+
+use super::command;
+use super::running::{Running, stopped};
+use crate::copy::copy_tree;
+use crate::engine::Core;
+use crate::message::{CreateSandbox, FromInit, ToInit};
+use crate::server::blocking;
+use crate::snapshot::{Lease, Staging};
+use crate::wire::memory_file;
+
+/// A sandbox of this machine.
+#[derive(Debug)]
+pub(crate) struct LocalSandbox {
+    id: SandboxId,
+    core: Arc<Core>,
+    limits: ResourceLimits,
+    directory: PathBuf,
+    /// Asynchronous, for starting the first command must not meet another operation.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing has run yet. The staging is lent to a blocking thread while files are written.
+    Staged(Option<Staging>),
+    /// Its processes, the number of the next command, and the content it was made from.
+    Running { running: Arc<Running>, next_command: u32, _lease: Option<Lease> },
+    /// Nothing runs and no files are left.
+    Stopped,
+}
+
+impl LocalSandbox {
+    /// One without files, which needs no process yet.
+    pub(crate) async fn empty(core: Arc<Core>, id: SandboxId, limits: ResourceLimits) -> Result<Self, SandboxError> {
+        let directory = core.directory_of(&id);
+        let staged = directory.clone();
+        let staging = blocking("a sandbox's directory cannot be made", move || {
+            fs::create_dir(&staged)?;
+            Staging::new(staged.join("files"), limits.disk_bytes)
+        });
+        let state = Mutex::new(State::Staged(Some(staging.await?)));
+        Ok(Self { id, core, limits, directory, state })
+    }
+
+    /// One with the files of a snapshot.
+    pub(crate) async fn from_snapshot(
+        core: Arc<Core>,
+        id: SandboxId,
+        limits: ResourceLimits,
+        lease: Lease,
+    ) -> Result<Self, SandboxError> {
+        let directory = core.directory_of(&id);
+        let sandbox = Self { id, core, limits, directory, state: Mutex::new(State::Stopped) };
+        let running = sandbox.launch(lease.files(), true).await?;
+        *sandbox.state.lock().await = State::Running { running, next_command: 0, _lease: Some(lease) };
+        Ok(sandbox)
+    }
+
+    /// Starts its first process. The files are its own to change, or are copied where no overlay keeps the changes apart.
+    async fn launch(&self, files: PathBuf, shared: bool) -> Result<Arc<Running>, SandboxError> {
+        let walled = self.core.launcher.configuration().walls.is_some();
+        let mut work = files.clone();
+        if shared && !walled {
+            let (from, directory) = (files.clone(), self.directory.clone());
+            work = directory.join("files");
+            let to = work.clone();
+            blocking("a snapshot's files cannot be copied", move || {
+                fs::create_dir_all(&to)?;
+                copy_tree(fs::File::open(from)?.as_fd(), fs::File::open(to)?.as_fd()).map(drop)
+            })
+            .await?;
+        }
+        let order = CreateSandbox {
+            name: self.id.as_str().to_owned(),
+            lower: files.to_string_lossy().into_owned(),
+            directory: work.to_string_lossy().into_owned(),
+            memory_bytes: self.limits.memory_bytes,
+            processes: self.limits.processes,
+            disk_bytes: self.limits.disk_bytes,
+        };
+        Running::launch(&self.core.launcher, order).await.map(Arc::new)
+    }
+
+    /// Its processes, started if need be, and the number for a new command.
+    async fn started(&self, state: &mut State) -> Result<(Arc<Running>, u32), SandboxError> {
+        if let State::Staged(Some(staging)) = state {
+            let running = self.launch(staging.directory().to_path_buf(), false).await?;
+            *state = State::Running { running, next_command: 0, _lease: None };
+        }
+        match state {
+            State::Running { running, next_command, .. } => {
+                let number = *next_command;
+                *next_command += 1;
+                Ok((Arc::clone(running), number))
+            }
+            State::Staged(_) | State::Stopped => Err(stopped()),
+        }
+    }
+
+    /// Writes the files into the running sandbox, through its init.
+    async fn write_inside(running: &Running, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
+        let length = |file: &SandboxFile| u64::try_from(file.contents.len()).unwrap_or(u64::MAX);
+        let list = files.iter().map(|file| (file.path.as_str().to_owned(), length(file))).collect();
+        let content: OwnedFd = blocking("files cannot be handed to a sandbox", move || {
+            memory_file(&files.into_iter().flat_map(|file| file.contents).collect::<Vec<u8>>())
+        })
+        .await?;
+        match running.ask(&ToInit::Write { files: list }, &[content]).await? {
+            FromInit::Written(Ok(())) => Ok(()),
+            FromInit::Written(Err(message)) => {
+                Err(SandboxError::failed("files cannot be written", io::Error::other(message)))
+            }
+            _ => Err(stopped()),
+        }
+    }
+
+    /// Freezes what the running sandbox's working directory holds.
+    async fn freeze(&self, running: &Running, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+        // Nothing may change while it is copied.
+        running.ask(&ToInit::KillAll, &[]).await?;
+        let work = running.work().try_clone().map_err(|error| SandboxError::failed("the working directory", error))?;
+        let (store, now) = (Arc::clone(&self.core.snapshots), self.core.now());
+        blocking("a snapshot cannot be written", move || {
+            let incoming = store.incoming()?;
+            let kept = (|| {
+                let manifest = copy_tree(work.as_fd(), fs::File::open(&incoming)?.as_fd())?;
+                store.keep(&incoming, &manifest, now, expires_at)
+            })();
+            if kept.is_err() {
+                // Cleared at the next start at the latest.
+                let _ = fs::remove_dir_all(&incoming);
+            }
+            kept
+        })
+        .await
+    }
+
+    async fn remove_directory(&self) -> Result<(), SandboxError> {
+        let directory = self.directory.clone();
+        blocking("a sandbox's files cannot be removed", move || remove(&directory)).await
+    }
+}
+
+fn remove(directory: &std::path::Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl Sandbox for LocalSandbox {
+    fn id(&self) -> &SandboxId {
+        &self.id
+    }
+
+    async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
+        let mut state = self.state.lock().await;
+        match &mut *state {
+            State::Staged(slot) => {
+                let mut staging = slot.take().ok_or_else(stopped)?;
+                let (staging, written) = blocking("files cannot be written", move || {
+                    let written = staging.write(&files);
+                    Ok((staging, written))
+                })
+                .await?;
+                *slot = Some(staging);
+                written.map_err(|error| SandboxError::failed("files cannot be written", error))
+            }
+            State::Running { running, .. } => Self::write_inside(running, files).await,
+            State::Stopped => Err(stopped()),
+        }
+    }
+
+    async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
+        let (running, number) = self.started(&mut *self.state.lock().await).await?;
+        Ok(Box::new(command::start(running, number, spec, self.limits.wall_clock).await?))
+    }
+
+    async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+        let mut state = self.state.lock().await;
+        let snapshot = match std::mem::replace(&mut *state, State::Stopped) {
+            State::Staged(Some(staging)) => {
+                let (store, now) = (Arc::clone(&self.core.snapshots), self.core.now());
+                blocking("a snapshot cannot be written", move || {
+                    store.keep(staging.directory(), &staging.manifest(), now, expires_at)
+                })
+                .await
+            }
+            State::Running { running, _lease, .. } => {
+                let frozen = self.freeze(&running, expires_at).await;
+                running.kill(KillReason::Asked);
+                running.wait().await;
+                frozen
+            }
+            State::Staged(None) | State::Stopped => return Err(stopped()),
+        };
+        self.remove_directory().await?;
+        snapshot
+    }
+
+    async fn stop(&self) -> Result<(), SandboxError> {
+        let mut state = self.state.lock().await;
+        if let State::Running { running, .. } = std::mem::replace(&mut *state, State::Stopped) {
+            running.kill(KillReason::Asked);
+            running.wait().await;
+        }
+        self.remove_directory().await
+    }
+}
+
+impl Drop for LocalSandbox {
+    fn drop(&mut self) {
+        let state = std::mem::replace(self.state.get_mut(), State::Stopped);
+        if matches!(state, State::Stopped) {
+            return;
+        }
+        // At once; a command that is still held would keep the processes otherwise.
+        if let State::Running { running, .. } = &state {
+            running.kill(KillReason::Asked);
+        }
+        let directory = std::mem::take(&mut self.directory);
+        let clear = async move {
+            if let State::Running { running, .. } = &state {
+                running.wait().await;
+            }
+            if let Err(error) = blocking("files cannot be removed", move || remove(&directory)).await {
+                tracing::warn!(error = %error, "a dropped sandbox's files could not be removed; the next start removes them");
+            }
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(clear);
+        }
+    }
+}

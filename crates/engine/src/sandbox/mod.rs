@@ -1,0 +1,9 @@
+//! Sandboxes as the port sees them.
+//!
+//! [`LocalSandbox`] is one; [`Running`](running::Running) is its processes, once there are any; [`LocalCommand`](command::LocalCommand) one of them.
+
+mod command;
+mod local;
+mod running;
+
+pub(crate) use local::LocalSandbox;

@@ -1,0 +1,196 @@
+//! The processes of a sandbox.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
+
+use crate::cgroup::Group;
+use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
+use crate::server::channel::Channel;
+use crate::server::launcher::{Launcher, Made};
+use crate::server::unavailable;
+use crate::wire::{self, Received};
+
+/// Messages that wait for whoever asked; a command has at most two, and one question is asked at a time.
+const QUEUE: usize = 4;
+
+/// The processes of a sandbox. Dropped, they are killed.
+#[derive(Debug)]
+pub(crate) struct Running {
+    channel: Arc<Channel>,
+    pidfd: OwnedFd,
+    walled: bool,
+    group: Option<Group>,
+    work: OwnedFd,
+    routes: Arc<Routes>,
+    ended: watch::Receiver<Option<End>>,
+    reason: Mutex<Option<KillReason>>,
+}
+
+/// How a sandbox ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// What it used; `None` when the launcher died first.
+    pub(crate) figures: Option<Figures>,
+}
+
+/// What a command's own route carries.
+#[derive(Debug)]
+pub(crate) enum CommandNews {
+    /// It runs.
+    Started,
+    /// It does not run, for this error number.
+    StartFailed(i32),
+    /// It has ended.
+    Exited(Exited),
+}
+
+/// Who waits for what the init says.
+#[derive(Debug, Default)]
+struct Routes {
+    commands: Mutex<HashMap<u32, mpsc::Sender<CommandNews>>>,
+    answer: Mutex<Option<mpsc::Sender<FromInit>>>,
+}
+
+impl Running {
+    /// Makes a sandbox; returns when its walls stand.
+    pub(crate) async fn launch(launcher: &Launcher, order: CreateSandbox) -> Result<Self, SandboxError> {
+        let failed = |error: io::Error| SandboxError::failed("a sandbox's channel", error);
+        let walls = launcher.configuration().walls.as_ref();
+        let group = walls.map(|walls| walls.cgroups.group(&order.name));
+        let walled = walls.is_some();
+        let (ours, theirs) = wire::channel().map_err(failed)?;
+        let channel = Arc::new(Channel::new(ours).map_err(failed)?);
+        let Made { pidfd, gone } = launcher.create(order, theirs).await?;
+        let (ended_sender, ended) = watch::channel(None);
+        let routes = Arc::new(Routes::default());
+        let killer = pidfd.try_clone().map_err(failed)?;
+        let first = channel.receive::<FromInit>().await;
+        tokio::spawn(follow(Arc::clone(&channel), Arc::clone(&routes), killer, walled, async move {
+            let figures = gone.await.ok();
+            ended_sender.send_replace(Some(End { figures }));
+        }));
+        let work = match first {
+            Ok(Some(Received { message: FromInit::Ready, descriptors })) => descriptors.into_iter().next(),
+            Ok(Some(Received { message: FromInit::SetupFailed { message }, .. })) => {
+                return Err(unavailable(format!("a sandbox cannot be walled in: {message}")));
+            }
+            Ok(_) => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let work = work.ok_or_else(|| unavailable("a sandbox died while it was made"))?;
+        Ok(Self { channel, pidfd, walled, group, work, routes, ended, reason: Mutex::default() })
+    }
+
+    /// Its working directory.
+    pub(crate) fn work(&self) -> &OwnedFd {
+        &self.work
+    }
+
+    /// Its cgroup.
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    /// Why it was killed, if it was.
+    pub(crate) fn reason(&self) -> Option<KillReason> {
+        *lock(&self.reason)
+    }
+
+    /// Opens the route of a command.
+    pub(crate) fn open_route(&self, command: u32) -> mpsc::Receiver<CommandNews> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        lock(&self.routes.commands).insert(command, sender);
+        receiver
+    }
+
+    /// Tells the init something, with descriptors.
+    pub(crate) async fn tell(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<(), SandboxError> {
+        let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        self.channel.send(message, &descriptors).await.map_err(|_| stopped())
+    }
+
+    /// Tells the init something that may be lost when it is drowned in messages.
+    pub(crate) fn try_tell(&self, message: &ToInit) {
+        let _ = self.channel.try_send(message);
+    }
+
+    /// Asks the init something. One question at a time.
+    pub(crate) async fn ask(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
+        let (sender, mut receiver) = mpsc::channel(1);
+        *lock(&self.routes.answer) = Some(sender);
+        self.tell(message, descriptors).await?;
+        receiver.recv().await.ok_or_else(stopped)
+    }
+
+    /// Kills everything, for this reason unless another came first. Returns at once.
+    pub(crate) fn kill(&self, reason: KillReason) {
+        lock(&self.reason).get_or_insert(reason);
+        kill(&self.channel, &self.pidfd, self.walled);
+    }
+
+    /// Waits until nothing of it runs.
+    pub(crate) async fn wait(&self) -> End {
+        let mut ended = self.ended.clone();
+        let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
+        end.unwrap_or(End { figures: None })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill(KillReason::Asked);
+    }
+}
+
+fn kill(channel: &Channel, pidfd: &OwnedFd, walled: bool) {
+    // An init whose channel ends kills all and leaves. Without a pid namespace it must do so itself; with one, the kernel does
+    // it sooner.
+    channel.close();
+    if walled {
+        // Fails when it is gone already.
+        let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
+    }
+}
+
+/// Hands on what the init says, until it says no more.
+async fn follow(
+    channel: Arc<Channel>,
+    routes: Arc<Routes>,
+    pidfd: OwnedFd,
+    walled: bool,
+    gone: impl Future<Output = ()>,
+) {
+    while let Ok(Some(Received { message, .. })) = channel.receive::<FromInit>().await {
+        let (command, news) = match message {
+            FromInit::Started { command } => (command, CommandNews::Started),
+            FromInit::StartFailed { command, errno } => (command, CommandNews::StartFailed(errno)),
+            FromInit::Exited(exited) => (exited.command, CommandNews::Exited(exited)),
+            answer => {
+                // Nobody may wait for it any more.
+                let _ = lock(&routes.answer).take().map(|waiting| waiting.try_send(answer));
+                continue;
+            }
+        };
+        // A route holds all that is ever said of its command.
+        let _ = lock(&routes.commands).get(&command).map(|route| route.try_send(news));
+    }
+    kill(&channel, &pidfd, walled);
+    lock(&routes.answer).take();
+    gone.await;
+    lock(&routes.commands).clear();
+}
+
+/// The error of a sandbox that has been stopped.
+pub(crate) fn stopped() -> SandboxError {
+    SandboxError::new(SandboxErrorKind::Stopped, "the sandbox has been stopped")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Held for single statements only, so a panic elsewhere has torn nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,116 @@
+//! The data directory: one engine works in it at a time, and clears away what the last one left behind.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::cgroup::CgroupPlan;
+
+/// The data directory, locked.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if need be, and locks it. Waits for the launcher of an engine that was killed, for it may be clearing
+    /// away still; what it has not cleared, this does. Returns the lock for the new launcher, too.
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, File)> {
+        fs::create_dir_all(path)?;
+        let path = path.canonicalize()?;
+        if path.to_str().is_none() {
+            return Err(io::Error::other("the path of the data directory is not UTF-8"));
+        }
+        let lock = open_lock(&path.join("engine.lock"))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            io::Error::other(format!("another server is running on the data directory {}", path.display()))
+        })?;
+        let launcher_lock = open_lock(&path.join("launcher.lock"))?;
+        flock(&launcher_lock, FlockOperation::LockExclusive)?;
+        let data_dir = Self { path, _lock: lock };
+        clear(&data_dir.sandboxes())?;
+        // What is below is not for other users of the machine, whatever the modes of single files are.
+        for directory in [data_dir.sandboxes(), data_dir.snapshots()] {
+            fs::create_dir_all(&directory)?;
+            fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
+        }
+        data_dir.clear_recorded_cgroups();
+        Ok((data_dir, launcher_lock))
+    }
+
+    /// Where sandboxes' files are staged.
+    pub(crate) fn sandboxes(&self) -> PathBuf {
+        self.path.join("sandboxes")
+    }
+
+    /// Where snapshots are.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+
+    /// Where the root that sandboxes get is made.
+    pub(crate) fn runtime(&self) -> PathBuf {
+        self.path.join("runtime")
+    }
+
+    /// The name of this directory's cgroup: engines of other directories have other groups.
+    pub(crate) fn group_name(&self) -> String {
+        let digest = crate::snapshot::manifest::Digest256::of(self.path.as_os_str().as_encoded_bytes());
+        format!("workers-{}", digest.as_str().get(..16).unwrap_or_default())
+    }
+
+    /// Writes down where cgroups are made, for the next start may happen in another group.
+    pub(crate) fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
+        fs::write(self.path.join("cgroups.json"), serde_json::to_vec(plan)?)
+    }
+
+    /// Kills and removes what is left in the cgroups that were written down.
+    fn clear_recorded_cgroups(&self) {
+        let recorded = fs::read(self.path.join("cgroups.json")).ok();
+        if let Some(plan) = recorded.and_then(|bytes| serde_json::from_slice::<CgroupPlan>(&bytes).ok()) {
+            sweep_cgroups(&plan);
+            // Fails when something could not be removed, which is logged.
+            let _ = plan.group("").remove();
+        }
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path)
+}
+
+fn clear(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Kills whatever is in the groups below a plan's directories, and removes them.
+pub(crate) fn sweep_cgroups(plan: &CgroupPlan) {
+    let names: std::collections::BTreeSet<_> = plan
+        .bases()
+        .into_iter()
+        .filter_map(|base| fs::read_dir(base).ok())
+        .flatten()
+        .filter_map(|item| item.ok().filter(|item| item.path().is_dir())?.file_name().into_string().ok())
+        .collect();
+    for name in names {
+        let group = plan.group(&name);
+        // The processes are dying; the kernel tells nobody when the last of them has left.
+        for _ in 0..1000 {
+            group.kill();
+            if group.remove().is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        if let Err(error) = group.remove() {
+            tracing::warn!(error = %error, "a cgroup of an earlier run could not be removed");
+        }
+    }
+}

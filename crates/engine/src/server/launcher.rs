@@ -1,0 +1,251 @@
+//! The launcher, seen from the server: started, spoken to, and started again when it dies.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::sync::{oneshot, watch};
+use workers_domain::ports::SandboxError;
+
+use super::channel::Channel;
+use super::data_dir::sweep_cgroups;
+use super::{blocking, unavailable};
+use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
+use crate::message::{Configuration, CreateSandbox, Figures, FromLauncher, ToLauncher};
+use crate::options::LauncherProgram;
+use crate::wire::{self, Received};
+
+/// How long a request waits for a launcher that is being started again.
+const RESTART_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two attempts to start the launcher, so that one that cannot start does not keep the machine busy.
+const RESTART_PAUSE: Duration = Duration::from_millis(200);
+
+/// The launcher, seen from the server.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    program: LauncherProgram,
+    configuration: Configuration,
+    lock: File,
+    current: watch::Sender<Option<Arc<Connection>>>,
+    leaving: AtomicBool,
+}
+
+/// A sandbox that the launcher has made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// Its init.
+    pub(crate) pidfd: OwnedFd,
+    /// Resolves when nothing of it runs; fails when the launcher died first.
+    pub(crate) gone: oneshot::Receiver<Figures>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    channel: Channel,
+    own_uids: bool,
+    overlays: bool,
+    created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, String>>>>,
+    gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
+}
+
+impl Launcher {
+    /// Starts it.
+    pub(crate) async fn start(
+        program: LauncherProgram,
+        configuration: Configuration,
+        lock: File,
+    ) -> Result<Arc<Self>, SandboxError> {
+        if program == LauncherProgram::CurrentExe && !hook_was_called() {
+            return Err(unavailable(
+                "this program has not called `workers_engine::run_launcher_if_asked` at the start of `main`, so it \
+                 cannot be its own sandbox launcher",
+            ));
+        }
+        let current = watch::Sender::new(None);
+        let launcher = Arc::new(Self { program, configuration, lock, current, leaving: AtomicBool::new(false) });
+        let (connection, child) = launcher.connect().await?;
+        launcher.current.send_replace(Some(Arc::clone(&connection)));
+        tokio::spawn(Arc::clone(&launcher).supervise(connection, child));
+        Ok(launcher)
+    }
+
+    /// Whether each sandbox has a user id of its own.
+    pub(crate) fn own_uids(&self) -> bool {
+        self.current.borrow().as_ref().is_some_and(|connection| connection.own_uids)
+    }
+
+    /// Whether working directories are overlays.
+    pub(crate) fn overlays(&self) -> bool {
+        self.current.borrow().as_ref().is_some_and(|connection| connection.overlays)
+    }
+
+    /// Whether it runs.
+    pub(crate) fn is_up(&self) -> bool {
+        self.current.borrow().is_some()
+    }
+
+    /// What it was told.
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// Makes a sandbox; `channel` goes to its init.
+    pub(crate) async fn create(&self, order: CreateSandbox, channel: OwnedFd) -> Result<Made, SandboxError> {
+        let connection = self.connection().await?;
+        let name = order.name.clone();
+        let (created, gone) = (oneshot::channel(), oneshot::channel());
+        lock(&connection.created).insert(name.clone(), created.0);
+        lock(&connection.gone).insert(name.clone(), gone.0);
+        let sent = connection.channel.send(&ToLauncher::Create(order), &[channel.as_fd()]).await;
+        drop(channel);
+        let answer = match sent {
+            Ok(()) => created.1.await.map_err(|_| unavailable("the sandbox launcher died")),
+            Err(error) => Err(SandboxError::failed("the sandbox launcher cannot be reached", error)),
+        };
+        match answer {
+            Ok(Ok(pidfd)) => Ok(Made { pidfd, gone: gone.1 }),
+            Ok(Err(message)) => {
+                lock(&connection.gone).remove(&name);
+                Err(unavailable(format!("a sandbox cannot be made: {message}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends it, and all sandboxes with it.
+    pub(crate) async fn shut_down(&self) {
+        self.leaving.store(true, Ordering::Release);
+        let mut current = self.current.subscribe();
+        if let Some(connection) = current.borrow().as_ref() {
+            connection.channel.close();
+        }
+        // The supervisor takes it away when the process has ended.
+        let _ = current.wait_for(Option::is_none).await;
+    }
+
+    async fn connection(&self) -> Result<Arc<Connection>, SandboxError> {
+        let mut current = self.current.subscribe();
+        let found = tokio::time::timeout(RESTART_PATIENCE, current.wait_for(Option::is_some)).await;
+        let connection = found.ok().and_then(|found| found.ok()?.clone());
+        connection.ok_or_else(|| unavailable("the sandbox launcher is not running"))
+    }
+
+    async fn connect(&self) -> Result<(Arc<Connection>, Child), SandboxError> {
+        let failed = |error: io::Error| SandboxError::failed("the sandbox launcher cannot be started", error);
+        let (ours, theirs) = wire::channel().map_err(failed)?;
+        let program = match &self.program {
+            LauncherProgram::CurrentExe => std::env::current_exe().map_err(failed)?,
+            LauncherProgram::Path(path) => path.clone(),
+        };
+        let lock = self.lock.try_clone().map_err(failed)?;
+        let child = Command::new(&program)
+            .arg(HOOK_ARGUMENT)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::from(lock))
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(|error| failed(io::Error::new(error.kind(), format!("{}: {error}", program.display()))))?;
+        let channel = Channel::new(ours).map_err(failed)?;
+        let hello = ToLauncher::Configure(Box::new(self.configuration.clone()));
+        channel.send(&hello, &[]).await.map_err(failed)?;
+        match channel.receive::<FromLauncher>().await.map_err(failed)? {
+            Some(Received { message: FromLauncher::Configured { own_uids, overlays }, .. }) => {
+                let (created, gone) = (Mutex::default(), Mutex::default());
+                Ok((Arc::new(Connection { channel, own_uids, overlays, created, gone }), child))
+            }
+            Some(Received { message: FromLauncher::ConfigurationFailed(reason), .. }) => {
+                Err(unavailable(format!("the sandbox launcher cannot work: {reason}")))
+            }
+            _ => Err(unavailable("the sandbox launcher left without a word; see its message above")),
+        }
+    }
+
+    /// Follows what the launcher says; starts it again when it dies.
+    async fn supervise(self: Arc<Self>, mut connection: Arc<Connection>, mut child: Child) {
+        loop {
+            let ended = connection.follow().await;
+            self.current.send_replace(None);
+            connection.let_go();
+            // Its socket is closed or broken, so it leaves by itself; only a launcher gone mad is killed.
+            if tokio::time::timeout(RESTART_PATIENCE, child.wait()).await.is_err() {
+                let _ = child.kill().await;
+            }
+            if self.leaving.load(Ordering::Acquire) {
+                return;
+            }
+            tracing::error!(reason = %ended, "the sandbox launcher died; its sandboxes are lost and it is started again");
+            if let Some(walls) = self.configuration.walls.clone() {
+                let swept = blocking("sweep", move || {
+                    sweep_cgroups(&walls.cgroups);
+                    Ok(())
+                })
+                .await;
+                swept.unwrap_or_else(|error| tracing::error!(error = %error, "cgroups could not be swept"));
+            }
+            (connection, child) = loop {
+                match self.connect().await {
+                    Ok(connected) => break connected,
+                    Err(error) => tracing::error!(error = %error, "the sandbox launcher cannot be started again"),
+                }
+                tokio::time::sleep(RESTART_PAUSE).await;
+                if self.leaving.load(Ordering::Acquire) {
+                    return;
+                }
+            };
+            self.current.send_replace(Some(Arc::clone(&connection)));
+        }
+    }
+}
+
+impl Connection {
+    /// Hands on what the launcher says, until it says no more.
+    async fn follow(&self) -> String {
+        loop {
+            match self.channel.receive::<FromLauncher>().await {
+                Ok(Some(received)) => self.take(received),
+                Ok(None) => return "it closed its socket".to_owned(),
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+
+    /// Whoever waits is gone if nobody takes an answer, which is fine.
+    fn take(&self, Received { message, descriptors }: Received<FromLauncher>) {
+        match message {
+            FromLauncher::Created { name } => {
+                let waiting = lock(&self.created).remove(&name);
+                let pidfd = descriptors.into_iter().next().ok_or_else(|| "no pidfd came".to_owned());
+                let _ = waiting.map(|waiting| waiting.send(pidfd));
+            }
+            FromLauncher::CreateFailed { name, message } => {
+                let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(Err(message)));
+            }
+            FromLauncher::Gone { name, figures } => {
+                let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(figures));
+            }
+            FromLauncher::Configured { .. } | FromLauncher::ConfigurationFailed(_) => {}
+        }
+    }
+
+    /// Tells everybody who waits that nothing will come.
+    fn let_go(&self) {
+        // First, so that nobody who comes later waits for an answer.
+        self.channel.close();
+        lock(&self.created).clear();
+        lock(&self.gone).clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Held for single statements only, so a panic elsewhere has torn nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,25 @@
+//! The server's side of the engine, apart from sandboxes: the data directory, the root that sandboxes get, and the launcher.
+
+pub(crate) mod channel;
+pub(crate) mod data_dir;
+pub(crate) mod launcher;
+pub(crate) mod runtime;
+
+use workers_domain::ports::{SandboxError, SandboxErrorKind};
+
+/// An error that names the piece of isolation that is missing.
+pub(crate) fn unavailable(message: impl Into<String>) -> SandboxError {
+    SandboxError::new(SandboxErrorKind::Unavailable, message)
+}
+
+/// Runs file-system work off the asynchronous threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, SandboxError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(SandboxError::failed(format!("{what}: {error}"), error)),
+        Err(error) => Err(SandboxError::failed(format!("{what}: {error}"), error)),
+    }
+}

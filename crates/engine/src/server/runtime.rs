@@ -1,0 +1,146 @@
+//! The root that sandboxes get: a directory with node's libraries and five small files, made anew at every start.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::launcher::root::Runtime;
+
+/// What a sandbox sees of the kernel's own files, reviewed as data.
+const MOUNTS: &str = include_str!("../../policy/mounts.json");
+
+#[derive(Debug, Deserialize)]
+struct Mounts {
+    devices: Vec<String>,
+    masked_proc_files: Masked,
+    masked_proc_directories: Masked,
+}
+
+#[derive(Debug, Deserialize)]
+struct Masked {
+    names: Vec<String>,
+}
+
+/// Files that programs look for, with nothing of the host in them.
+const FILES: [(&str, &str); 5] = [
+    ("etc/passwd", "worker:x:1000:1000:worker:/tmp:/sbin/nologin\n"),
+    ("etc/group", "worker:x:1000:\n"),
+    ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+    ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
+    ("etc/resolv.conf", ""),
+];
+
+const DIRECTORIES: [&str; 10] =
+    ["dev", "etc/ssl/certs", "lib", "lib64", "proc", "tmp", "usr/bin", "usr/lib", "var/empty", "work"];
+
+/// Where systems keep the certificates of authorities, in one file.
+const CERTIFICATES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// Makes the root.
+///
+/// # Errors
+///
+/// When node's libraries cannot be found or copied.
+pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mounts: Mounts = serde_json::from_str(MOUNTS)?;
+    for name in DIRECTORIES {
+        fs::create_dir_all(directory.join(name))?;
+    }
+    for (name, text) in FILES {
+        write(&directory.join(name), text.as_bytes())?;
+    }
+    if let Some(certificates) = CERTIFICATES.iter().find_map(|path| fs::read(path).ok()) {
+        write(&directory.join("etc/ssl/certs/ca-certificates.crt"), &certificates)?;
+    }
+    // Places to mount on.
+    for name in mounts.devices.iter().map(|name| format!("dev/{name}")).chain(["usr/bin/node".to_owned()]) {
+        write(&directory.join(name), b"")?;
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        symlink(target, directory.join("dev").join(name))?;
+    }
+    for library in libraries(node)? {
+        let target = directory.join(library.strip_prefix("/").unwrap_or(&library));
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::copy(&library, &target)?;
+        fs::set_permissions(&target, Permissions::from_mode(0o555))?;
+    }
+    open_directories(directory)?;
+    Ok(Runtime {
+        root: directory.to_path_buf(),
+        node: node.to_path_buf(),
+        masked_files: mounts.masked_proc_files.names,
+        masked_directories: mounts.masked_proc_directories.names,
+        devices: mounts.devices,
+    })
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    fs::write(path, content)?;
+    fs::set_permissions(path, Permissions::from_mode(0o444))
+}
+
+/// Gives every directory the mode that another user needs, whatever the umask was.
+fn open_directories(directory: &Path) -> io::Result<()> {
+    fs::set_permissions(directory, Permissions::from_mode(0o755))?;
+    for item in fs::read_dir(directory)? {
+        let item = item?;
+        if item.file_type()?.is_dir() {
+            open_directories(&item.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The libraries that a program loads and its loader, as the loader itself tells them. A static program has none.
+fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
+    // With this variable the loader lists what it would load and leaves.
+    let output = Command::new(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output()?;
+    if !output.status.success() {
+        return Ok(Vec::new());
+    }
+    parse_libraries(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn parse_libraries(listed: &str) -> io::Result<Vec<PathBuf>> {
+    let path = |line: &str| {
+        let line = line.trim();
+        let named = line.split_once(" => ").map_or(line, |(_, path)| path);
+        if named.starts_with("not found") {
+            return Some(Err(io::Error::other(format!("node lacks a library: {line}"))));
+        }
+        let path = named.split(" (").next().filter(|path| path.starts_with('/'))?;
+        Some(Ok(PathBuf::from(path)))
+    };
+    listed.lines().filter_map(path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_and_the_loader_are_found_and_what_is_missing_is_an_error() {
+        let listed =
+            "\tlinux-vdso.so.1 (0x7ffd)\n\tlibm.so.6 => /lib/libm.so.6 (0x7f0)\n\t/lib64/ld-linux.so.2 (0x7f1)\n";
+        let expected: Vec<PathBuf> = vec!["/lib/libm.so.6".into(), "/lib64/ld-linux.so.2".into()];
+        assert_eq!(parse_libraries(listed).unwrap(), expected);
+        assert!(parse_libraries("libx.so => not found\n").unwrap_err().to_string().contains("libx.so"));
+    }
+}

@@ -1,0 +1,75 @@
+//! The files of a sandbox in which nothing has run yet: an ordinary directory, and what is in it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use workers_domain::ports::SandboxFile;
+
+use super::manifest::{Digest256, Entry, Kind, Manifest};
+use crate::copy::{DIRECTORY_MODE, file_mode};
+
+/// The files of a sandbox in which nothing has run yet.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    directory: PathBuf,
+    files: BTreeMap<String, Kind>,
+    limit: u64,
+}
+
+impl Staging {
+    /// An empty one, in a new directory.
+    pub(crate) fn new(directory: PathBuf, limit: u64) -> io::Result<Self> {
+        make_directory(&directory)?;
+        Ok(Self { directory, files: BTreeMap::new(), limit })
+    }
+
+    /// Where the files are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Writes files.
+    pub(crate) fn write(&mut self, files: &[SandboxFile]) -> io::Result<()> {
+        for file in files {
+            let path = file.path.as_str();
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+            self.write_one(path, &file.contents).map_err(named)?;
+        }
+        Ok(())
+    }
+
+    fn write_one(&mut self, path: &str, contents: &[u8]) -> io::Result<()> {
+        let length = u64::try_from(contents.len()).unwrap_or(u64::MAX);
+        let others = self.files.iter().filter(|(known, _)| *known != path);
+        let used: u64 = others.map(|(_, kind)| if let Kind::File { size, .. } = kind { *size } else { 0 }).sum();
+        if used.saturating_add(length) > self.limit {
+            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("more than {} bytes of files", self.limit)));
+        }
+        for (position, _) in path.match_indices('/') {
+            let parent = path.get(..position).unwrap_or_default();
+            if !self.files.contains_key(parent) {
+                make_directory(&self.directory.join(parent))?;
+                self.files.insert(parent.to_owned(), Kind::Directory);
+            }
+        }
+        let target = self.directory.join(path);
+        fs::write(&target, contents)?;
+        fs::set_permissions(&target, Permissions::from_mode(file_mode(false).as_raw_mode()))?;
+        let digest = Digest256::of(contents);
+        self.files.insert(path.to_owned(), Kind::File { executable: false, size: length, digest });
+        Ok(())
+    }
+
+    /// What is in it.
+    pub(crate) fn manifest(&self) -> Manifest {
+        Manifest::new(self.files.iter().map(|(path, kind)| Entry { path: path.clone(), kind: kind.clone() }).collect())
+    }
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)?;
+    fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE.as_raw_mode()))
+}

@@ -1,0 +1,154 @@
+//! Messages between server, launcher and a sandbox's init, over seqpacket sockets: JSON, with descriptors beside it.
+//!
+//! A socket carries one message a packet. What is too long for a packet travels in a memory file whose descriptor goes last.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What goes into one packet; well below the default send buffer of a socket.
+const INLINE_LIMIT: usize = 32 * 1024;
+
+/// Descriptors beside one message.
+const MAX_DESCRIPTORS: usize = 4;
+
+const INLINE: u8 = 0;
+const IN_MEMORY_FILE: u8 = 1;
+
+/// A message as it was received.
+#[derive(Debug)]
+pub(crate) struct Received<M> {
+    /// What was said.
+    pub(crate) message: M,
+    /// What came with it.
+    pub(crate) descriptors: Vec<OwnedFd>,
+}
+
+/// Two ends of a channel.
+///
+/// # Errors
+///
+/// When the process is out of descriptors.
+pub(crate) fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+}
+
+/// Sends a message. Waits for room unless the socket is set not to.
+///
+/// # Errors
+///
+/// When the other end is gone, or (`WouldBlock`) there is no room.
+pub(crate) fn send<M: Serialize>(socket: impl AsFd, message: &M, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let json = serde_json::to_vec(message)?;
+    if json.len() <= INLINE_LIMIT {
+        return send_packet(socket.as_fd(), INLINE, &json, descriptors);
+    }
+    let file = memory_file(&json)?;
+    let with_file: Vec<_> = descriptors.iter().copied().chain([file.as_fd()]).collect();
+    send_packet(socket.as_fd(), IN_MEMORY_FILE, &[], &with_file)
+}
+
+fn send_packet(socket: BorrowedFd<'_>, kind: u8, body: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::Error::other("too many descriptors for one message"));
+    }
+    let parts = [IoSlice::new(std::slice::from_ref(&kind)), IoSlice::new(body)];
+    rustix::io::retry_on_intr(|| rustix::net::sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL))?;
+    Ok(())
+}
+
+/// Receives a message, `None` at the end. Waits for it unless the socket is set not to.
+///
+/// # Errors
+///
+/// When what came is no such message, or (`WouldBlock`) there is none yet.
+pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<Received<M>>> {
+    let mut packet = vec![0; INLINE_LIMIT + 1];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let answer = rustix::io::retry_on_intr(|| {
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
+    })?;
+    let mut descriptors: Vec<OwnedFd> = control
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let message = match packet.get(..answer.bytes) {
+        None | Some([]) => return Ok(None),
+        Some([INLINE, body @ ..]) => serde_json::from_slice(body)?,
+        Some([IN_MEMORY_FILE, ..]) => {
+            let file = descriptors.pop().ok_or_else(|| io::Error::other("a long message came without its file"))?;
+            serde_json::from_slice(&read_from_start(file)?)?
+        }
+        Some(_) => return Err(io::Error::other("a message of unknown kind")),
+    };
+    Ok(Some(Received { message, descriptors }))
+}
+
+/// A file in memory with this content.
+///
+/// # Errors
+///
+/// When there is no memory.
+pub(crate) fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create("message", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(content)?;
+    Ok(file.into())
+}
+
+/// Everything in a file.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub(crate) fn read_from_start(file: OwnedFd) -> io::Result<Vec<u8>> {
+    let mut file = std::fs::File::from(file);
+    file.rewind()?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content)?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_arrives_with_its_descriptors_however_long_it_is() {
+        let (here, there) = channel().unwrap();
+        let file = memory_file(b"beside").unwrap();
+        for text in ["short".to_owned(), "long".repeat(100_000)] {
+            send(&here, &text, &[file.as_fd()]).unwrap();
+            let received = receive::<String>(&there).unwrap().unwrap();
+            assert_eq!(received.message, text);
+            let [beside] = <[OwnedFd; 1]>::try_from(received.descriptors).unwrap();
+            assert_eq!(read_from_start(beside).unwrap(), b"beside");
+        }
+        drop(here);
+        assert!(receive::<String>(&there).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_packet_that_is_no_message_is_an_error() {
+        let (here, there) = channel().unwrap();
+        send_packet(here.as_fd(), 9, b"", &[]).unwrap();
+        assert!(receive::<String>(&there).is_err());
+        send_packet(here.as_fd(), IN_MEMORY_FILE, b"", &[]).unwrap();
+        assert!(receive::<String>(&there).is_err());
+    }
+}

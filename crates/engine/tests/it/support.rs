@@ -1,0 +1,90 @@
+//! An engine in a directory of its own, and short ways to run things in it.
+
+use std::path::{Path, PathBuf};
+
+use workers_domain::ResourceLimits;
+use workers_domain::ports::{
+    Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxProvider, SandboxSource, SandboxSpec,
+};
+use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram};
+
+/// An engine in a directory of its own.
+pub(crate) struct TestEngine {
+    pub(crate) engine: Engine,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+/// Where node is.
+pub(crate) fn node() -> PathBuf {
+    if let Some(path) = std::env::var_os("WORKERS_NODE") {
+        return path.into();
+    }
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/node/bin/node");
+    if installed.exists() {
+        return installed;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join("node")).find(|node| node.exists());
+    found.expect("node is neither named by WORKERS_NODE, nor installed by the setup, nor on PATH")
+}
+
+/// Options for a directory.
+pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptions {
+    let launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
+    EngineOptions { launcher, confinement, ..EngineOptions::new(directory, node()) }
+}
+
+impl TestEngine {
+    pub(crate) async fn start(confinement: Confinement) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::start(options(directory.path(), confinement)).await.unwrap();
+        Self { engine, directory }
+    }
+
+    pub(crate) async fn confined() -> Self {
+        Self::start(Confinement::Full).await
+    }
+
+    pub(crate) async fn sandbox(&self, limits: ResourceLimits) -> Box<dyn Sandbox> {
+        self.engine.create(SandboxSpec { source: SandboxSource::Empty, limits }).await.unwrap()
+    }
+
+    /// Runs a script in a fresh sandbox.
+    pub(crate) async fn node(&self, script: &str) -> Ran {
+        self.node_with(script, ResourceLimits::default()).await
+    }
+
+    pub(crate) async fn node_with(&self, script: &str, limits: ResourceLimits) -> Ran {
+        let sandbox = self.sandbox(limits).await;
+        let mut command = start(&*sandbox, script).await;
+        let ran = finish(&mut *command).await;
+        sandbox.stop().await.unwrap();
+        ran
+    }
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) output: String,
+    pub(crate) exit: CommandExit,
+}
+
+pub(crate) async fn start(sandbox: &dyn Sandbox, script: &str) -> Box<dyn Command> {
+    let args = vec!["-e".to_owned(), script.to_owned()];
+    sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await.unwrap()
+}
+
+/// Both outputs and the end.
+pub(crate) async fn finish(command: &mut dyn Command) -> Ran {
+    let mut output = Vec::new();
+    loop {
+        match command.next_event().await.unwrap().unwrap() {
+            CommandEvent::Output { bytes, .. } => output.extend(bytes),
+            CommandEvent::Exited(exit) => {
+                assert_eq!(command.next_event().await.unwrap(), None);
+                return Ran { output: String::from_utf8_lossy(&output).trim().to_owned(), exit };
+            }
+        }
+    }
+}
