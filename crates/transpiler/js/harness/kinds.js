@@ -76,7 +76,8 @@ const convertObject = (value, path, ancestors, warnings) => {
 		const mark = warnings.length;
 		try {
 			return treat(value, path, ancestors, warnings);
-		} catch {
+		} catch (error) {
+			if (error === tooLarge) throw error;
 			warnings.length = mark;
 		}
 	}

@@ -8,7 +8,8 @@ const readPayload = () => {
 	return guarded(() => parseJson(payloadText[0] === "@" ? readFileSync(slice(payloadText, 1), "utf8") : payloadText), {});
 };
 
-const call = async (functions) => {
+// In an array, because an export may be called `then`.
+const call = async ([functions]) => {
 	loadMs = millisSince(started);
 	phase = "run";
 	const payload = readPayload();

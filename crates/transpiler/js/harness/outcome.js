@@ -29,10 +29,10 @@ const settleValue = (value) => {
 	const warnings = [];
 	let json;
 	if (guarded(() => isPlain(value, 0), false)) json = guarded(() => stringify(value), undefined);
-	if (json === undefined && value !== undefined) json = guarded(() => stringify(encode(value, warnings).value), undefined);
-	json = wellFormed(json ?? "null");
-	const size = byteLength(json);
-	if (size > resultLimit) {
+	// What fails then is too long for a string.
+	json ??= guarded(() => stringify(encode(value, warnings).value) ?? "null", tooLarge);
+	const size = json === tooLarge ? `more than ${MAX_LENGTH}` : byteLength((json = wellFormed(json)));
+	if (json === tooLarge || size > resultLimit) {
 		const message = `The result is ${size} bytes of JSON, the limit is ${resultLimit} bytes.`;
 		settleError("result_too_large", { name: "ResultTooLarge", message, stack: message });
 	} else {
@@ -78,9 +78,9 @@ const finish = () => {
 process.reallyExit = function reallyExit(code) {
 	leave(outcome && !exiting ? (outcome.meta.code === "ok" ? 0 : 1) : code | 0);
 };
-process.exit = function exit(code) {
+process.exit = function exit(...code) {
 	exiting = true;
-	softExit.call(process, code);
+	softExit.call(process, ...code);
 };
 
 /** Whether the user listens for an error that nobody caught. */

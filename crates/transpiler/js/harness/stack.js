@@ -39,11 +39,13 @@ const decodePositions = () => {
 	}
 };
 
-/** Where the user wrote what stands at a line and column (from 1) of the script; nothing for the harness itself. */
+/** Where the user wrote what stands at a line and column (from 1) of the script; nothing for what the user did not write. */
 const originOf = (line, column) => {
 	if (!lines) decodePositions();
+	if (line < 2) return undefined;
+	if (lines.length === 1 && lines[0].length === 0) return `${config.url}:${line}:${column}`;
 	const segments = lines[line - 2];
-	if (!segments) return line < 2 || lines.length < 2 ? undefined : null;
+	if (!segments) return undefined;
 	let low = 0;
 	let high = segments.length / 3;
 	while (low < high) {
@@ -51,7 +53,7 @@ const originOf = (line, column) => {
 		if (segments[middle * 3] < column) low = middle + 1;
 		else high = middle;
 	}
-	return low ? `${config.file}:${segments[low * 3 - 2] + 1}:${segments[low * 3 - 1] + 1}` : null;
+	return low ? `${config.file}:${segments[low * 3 - 2] + 1}:${segments[low * 3 - 1] + 1}` : undefined;
 };
 
 const PLACE = /(?:\(|^|[ ,])([^ (),]+\.m?js[^ (),]*):(\d+):(\d+)/g;

@@ -1,6 +1,10 @@
 // The result as JSON. See VALUES.md for what becomes of everything that JSON does not know.
 const MAX_DEPTH = 1000;
 const MAX_WARNINGS = 20;
+/** The longest string there is; an array with more elements is not even looked at. */
+const MAX_LENGTH = Math.min(resultLimit, 2 ** 29 - 24);
+/** Thrown to give up a conversion. */
+const tooLarge = {};
 const datePrototype = Date.prototype;
 const timeOf = uncurry(Date.prototype.getTime);
 
@@ -24,7 +28,7 @@ const isPlain = (value, depth) => {
 	if (value === null) return true;
 	if (depth > 200) return false;
 	if (isArray(value)) {
-		if (value.length > resultLimit || value.toJSON !== undefined) return false;
+		if (value.length > MAX_LENGTH || value.toJSON !== undefined) return false;
 		for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth + 1)) return false;
 		return true;
 	}
@@ -49,6 +53,7 @@ const encode = (value, warnings) => ({ value: convert(value, "$", [], warnings),
 
 /** What a thrower leaves in the place of its value. */
 const threw = (error, path, warnings) => {
+	if (error === tooLarge) throw error;
 	const message = isError(error) ? textIn(error, "message") : textOf(error);
 	warn(warnings, path, `reading it threw: ${message}`);
 	return `[Throws: ${message}]`;
@@ -91,7 +96,7 @@ const convert = (value, path, ancestors, warnings) => {
 };
 
 const convertArray = (value, path, ancestors, warnings) => {
-	if (value.length > resultLimit) throw new RangeError(`an array of ${value.length} elements is too large`);
+	if (value.length > MAX_LENGTH) throw tooLarge;
 	const copy = [];
 	for (let index = 0; index < value.length; index++) {
 		const place = step(path, index);

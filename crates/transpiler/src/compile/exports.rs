@@ -1,21 +1,12 @@
 //! Which exports are functions.
 
-use std::collections::HashMap;
-
 use oxc::{
-    ast::ast::{
-        Declaration, ExportDefaultDeclarationKind, Expression, ImportDeclarationSpecifier, ModuleExportName, Program,
-        Statement, VariableDeclaration,
-    },
-    semantic::{Scoping, SymbolFlags},
+    ast::ast::{Declaration, ExportDefaultDeclarationKind, Program, Statement},
+    semantic::Scoping,
     span::{GetSpan, SPAN, Span},
-    str::Ident,
 };
 
-use super::{
-    rewrite::Interface,
-    value_kind::{ValueKind, of_expression},
-};
+use super::{rewrite::Interface, top_level::TopLevel, value_kind::ValueKind};
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
 /// An export, as the source has it.
@@ -36,11 +27,11 @@ pub(crate) struct ExportedFunction {
 
 /// Lists the exports that exist at run time, in source order.
 pub(super) fn find(program: &Program<'_>, scoping: &Scoping, reporter: &mut Reporter<'_>) -> Vec<Export> {
-    let values = Values::collect(program, scoping);
+    let values = TopLevel::collect(program, scoping);
     let mut exports = Vec::new();
     for statement in &program.body {
         match statement {
-            Statement::ExportDeclaration(export) => values.of_declaration(&export.declaration, &mut exports),
+            Statement::ExportDeclaration(export) => add_declared(&values, &export.declaration, &mut exports),
             Statement::ExportDefaultDeclaration(export) => {
                 let kind = match &export.declaration {
                     ExportDefaultDeclarationKind::FunctionDeclaration(function) if function.body.is_none() => continue,
@@ -81,19 +72,17 @@ pub(super) fn find(program: &Program<'_>, scoping: &Scoping, reporter: &mut Repo
                     span: specifier.span,
                 }));
             }
-            Statement::ExportAllDeclaration(export) if export.export_kind.is_value() => match &export.exported {
-                Some(name) => exports.push(Export {
-                    name: exported_name(name),
-                    kind: ValueKind::Other("a module"),
-                    span: export.span,
-                }),
-                None => {
-                    let help =
-                        format!("Name what to export: `export {{ a, b }} from {:?}`.", export.source.value.as_str());
+            Statement::ExportAllDeclaration(export) if export.export_kind.is_value() => {
+                if let Some(name) = &export.exported {
+                    let kind = ValueKind::Other("a module");
+                    exports.push(Export { name: name.name().to_string(), kind, span: export.span });
+                } else {
+                    let source = export.source.value.as_str();
+                    let help = format!("Name what to export: `export {{ a, b }} from {source:?}`.");
                     let message = "`export *` does not say which functions there are.";
                     reporter.add(DiagnosticKind::UnsupportedSyntax, export.span, message, Some(help));
                 }
-            },
+            }
             _ => {}
         }
     }
@@ -126,150 +115,33 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
     functions
 }
 
-/// The values that the top level of a module declares.
-struct Values<'p, 'a> {
-    scoping: &'p Scoping,
-    declared: HashMap<&'a str, Declared<'p, 'a>>,
-}
-
-#[derive(Clone, Copy)]
-enum Declared<'p, 'a> {
-    Known(ValueKind),
-    Initialised(&'p Expression<'a>),
-}
-
-impl<'p, 'a> Values<'p, 'a> {
-    fn collect(program: &'p Program<'a>, scoping: &'p Scoping) -> Self {
-        let mut values = Self { scoping, declared: HashMap::new() };
-        for statement in &program.body {
-            match statement {
-                Statement::ImportDeclaration(import) => {
-                    for specifier in import.specifiers.iter().flatten() {
-                        if let ImportDeclarationSpecifier::ImportNamespaceSpecifier(namespace) = specifier {
-                            let kind = Declared::Known(ValueKind::Other("a module"));
-                            values.declared.insert(namespace.local.name.as_str(), kind);
-                        }
-                    }
-                }
-                Statement::ExportDeclaration(export) => values.declare(&export.declaration),
-                Statement::ExportDefaultDeclaration(export) => match &export.declaration {
-                    ExportDefaultDeclarationKind::FunctionDeclaration(function) => values.declare_function(function),
-                    ExportDefaultDeclarationKind::ClassDeclaration(class) => values.declare_class(class),
-                    _ => {}
-                },
-                statement => {
-                    if let Some(declaration) = statement.as_declaration() {
-                        values.declare(declaration);
-                    }
+/// Adds what `export` in front of a declaration exports.
+fn add_declared(values: &TopLevel<'_, '_>, declaration: &Declaration<'_>, exports: &mut Vec<Export>) {
+    let mut push = |name: &str, span: Span| {
+        if let Some(kind) = values.of_exported_name(name) {
+            exports.push(Export { name: name.to_owned(), kind, span });
+        }
+    };
+    match declaration {
+        Declaration::VariableDeclaration(variables) if !variables.declare => {
+            for declarator in &variables.declarations {
+                for identifier in declarator.id.get_binding_identifiers() {
+                    push(&identifier.name, identifier.span);
                 }
             }
         }
-        values
-    }
-
-    fn declare(&mut self, declaration: &'p Declaration<'a>) {
-        match declaration {
-            Declaration::VariableDeclaration(variables) => self.declare_variables(variables),
-            Declaration::FunctionDeclaration(function) => self.declare_function(function),
-            Declaration::ClassDeclaration(class) => self.declare_class(class),
-            Declaration::TSEnumDeclaration(item) => {
-                self.declared.insert(item.id.name.as_str(), Declared::Known(ValueKind::Other("an enum")));
-            }
-            Declaration::TSNamespaceDeclaration(item) => {
-                // A namespace may add to a function of the same name.
-                self.declared.entry(item.id.name.as_str()).or_insert(Declared::Known(ValueKind::Other("a namespace")));
-            }
-            _ => {}
-        }
-    }
-
-    fn declare_variables(&mut self, variables: &'p VariableDeclaration<'a>) {
-        for declarator in &variables.declarations {
-            if let (Some(name), Some(value)) = (declarator.id.get_binding_identifier(), &declarator.init) {
-                self.declared.insert(name.name.as_str(), Declared::Initialised(value));
+        Declaration::FunctionDeclaration(function) if function.body.is_some() && !function.declare => {
+            if let Some(id) = &function.id {
+                push(&id.name, id.span);
             }
         }
-    }
-
-    fn declare_function(&mut self, function: &'p oxc::ast::ast::Function<'a>) {
-        let kind = if function.generator { ValueKind::Generator } else { ValueKind::Function };
-        if let (Some(id), true) = (&function.id, function.body.is_some()) {
-            self.declared.insert(id.name.as_str(), Declared::Known(kind));
-        }
-    }
-
-    fn declare_class(&mut self, class: &'p oxc::ast::ast::Class<'a>) {
-        if let Some(id) = &class.id {
-            self.declared.insert(id.name.as_str(), Declared::Known(ValueKind::Other("a class")));
-        }
-    }
-
-    fn declares(&self, name: &str) -> bool {
-        self.scoping.get_root_binding(Ident::from(name)).is_some()
-    }
-
-    /// What the exported variable `name` holds, unless it is only a type.
-    fn of_exported_name(&self, name: &str) -> Option<ValueKind> {
-        let symbol = self.scoping.get_root_binding(Ident::from(name))?;
-        let flags = self.scoping.symbol_flags(symbol);
-        let is_value = flags.intersects(SymbolFlags::Value | SymbolFlags::Import);
-        (is_value && !flags.contains(SymbolFlags::Ambient)).then(|| self.of_name(name, 0))
-    }
-
-    fn of(&self, expression: &Expression<'_>) -> ValueKind {
-        of_expression(expression, &|name| self.of_name(name, 0))
-    }
-
-    /// Follows names to a value, through a few aliases.
-    fn of_name(&self, name: &str, aliases: u8) -> ValueKind {
-        let Some(symbol) = self.scoping.get_root_binding(Ident::from(name)) else {
-            return if name == "undefined" || name == "NaN" || name == "Infinity" {
-                ValueKind::Other("a plain value")
-            } else {
-                ValueKind::Unknown
-            };
-        };
-        if self.scoping.symbol_is_mutated(symbol) || aliases > 8 {
-            return ValueKind::Unknown;
-        }
-        match self.declared.get(name) {
-            Some(Declared::Known(kind)) => *kind,
-            Some(Declared::Initialised(value)) => of_expression(value, &|name| self.of_name(name, aliases + 1)),
-            None => ValueKind::Unknown,
-        }
-    }
-
-    fn of_declaration(&self, declaration: &Declaration<'_>, exports: &mut Vec<Export>) {
-        let mut push = |name: &str, span: Span| {
-            if let Some(kind) = self.of_exported_name(name) {
-                exports.push(Export { name: name.to_owned(), kind, span });
+        Declaration::ClassDeclaration(class) if !class.declare => {
+            if let Some(id) = &class.id {
+                push(&id.name, id.span);
             }
-        };
-        match declaration {
-            Declaration::VariableDeclaration(variables) if !variables.declare => {
-                for declarator in &variables.declarations {
-                    for identifier in declarator.id.get_binding_identifiers() {
-                        push(&identifier.name, identifier.span);
-                    }
-                }
-            }
-            Declaration::FunctionDeclaration(function) if function.body.is_some() && !function.declare => {
-                if let Some(id) = &function.id {
-                    push(&id.name, id.span);
-                }
-            }
-            Declaration::ClassDeclaration(class) if !class.declare => {
-                if let Some(id) = &class.id {
-                    push(&id.name, id.span);
-                }
-            }
-            Declaration::TSEnumDeclaration(item) if !item.declare => push(&item.id.name, item.id.span),
-            Declaration::TSNamespaceDeclaration(item) if !item.declare => push(&item.id.name, item.id.span),
-            _ => {}
         }
+        Declaration::TSEnumDeclaration(item) if !item.declare => push(&item.id.name, item.id.span),
+        Declaration::TSNamespaceDeclaration(item) if !item.declare => push(&item.id.name, item.id.span),
+        _ => {}
     }
-}
-
-fn exported_name(name: &ModuleExportName<'_>) -> String {
-    name.name().to_string()
 }

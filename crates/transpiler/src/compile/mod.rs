@@ -14,13 +14,14 @@ mod parse;
 mod pipeline;
 mod rewrite;
 mod stack;
+mod top_level;
 mod value_kind;
 
 use oxc::diagnostics::{OxcDiagnostic, Severity};
 
 pub(crate) use exports::ExportedFunction;
 pub(crate) use lower::{HELPERS, JSX};
-pub(crate) use rewrite::{Import, Imported};
+pub(crate) use rewrite::{Binding, Import, Imported};
 pub(crate) use stack::on_large_stack;
 
 /// Whether the compiler means it; it has opinions on style as well.

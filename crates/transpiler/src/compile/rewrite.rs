@@ -44,7 +44,7 @@ pub(crate) struct Import {
     /// What is imported.
     pub(crate) imported: Imported,
     /// Where it stands; nowhere if the compiler added it.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 impl Import {
@@ -153,7 +153,7 @@ impl<'a> Rewriter<'a, '_> {
                     bindings.push(Binding { imported: "default".to_owned(), local: item.local.name.to_string() });
                 }
                 ImportDeclarationSpecifier::ImportNamespaceSpecifier(item) => {
-                    namespace = Some(item.local.name.to_string())
+                    namespace = Some(item.local.name.to_string());
                 }
             }
         }

@@ -18,9 +18,8 @@ pub(super) enum ValueKind {
 /// Looks at an initialiser. `resolve` says what a name stands for.
 pub(super) fn of_expression(expression: &Expression<'_>, resolve: &dyn Fn(&str) -> ValueKind) -> ValueKind {
     match expression.get_inner_expression() {
-        Expression::ArrowFunctionExpression(_) => ValueKind::Function,
         Expression::FunctionExpression(function) if function.generator => ValueKind::Generator,
-        Expression::FunctionExpression(_) => ValueKind::Function,
+        Expression::ArrowFunctionExpression(_) | Expression::FunctionExpression(_) => ValueKind::Function,
         Expression::ClassExpression(_) => ValueKind::Other("a class"),
         Expression::ObjectExpression(_) => ValueKind::Other("an object"),
         Expression::ArrayExpression(_) => ValueKind::Other("an array"),

@@ -22,7 +22,6 @@ pub(super) fn render(index: &LineIndex<'_>, line: usize, character: usize, lengt
         frame.push_str(format!("{mark} {:>gutter$} | {text}", number + 1).trim_end());
         frame.push('\n');
         if number == line {
-            let ellipsis = usize::from(skip > 0);
             let before: String = index
                 .line(number)
                 .chars()
@@ -30,8 +29,9 @@ pub(super) fn render(index: &LineIndex<'_>, line: usize, character: usize, lengt
                 .take(character - skip)
                 .map(|symbol| if symbol == '\t' { '\t' } else { ' ' })
                 .collect();
+            let ellipsis = if skip > 0 { " " } else { "" };
             let carets = "^".repeat(length.clamp(1, WIDTH.saturating_sub(character - skip).max(1)));
-            frame.push_str(&format!("  {:>gutter$} | {}{before}{carets}\n", "", " ".repeat(ellipsis)));
+            frame.extend([" ".repeat(gutter + 2).as_str(), " | ", ellipsis, &before, &carets, "\n"]);
         }
     }
     frame.truncate(frame.trim_end().len());

@@ -86,7 +86,7 @@ mod tests {
         reporter.add(DiagnosticKind::SyntaxError, Span::new(7, 8), "m", None);
         let found = reporter.finish();
         assert_eq!((found[0].line, found[0].column), (1, 6));
-        assert!(found[0].code_frame.ends_with("^"));
+        assert!(found[0].code_frame.ends_with('^'));
     }
 
     #[test]

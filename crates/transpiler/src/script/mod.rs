@@ -3,7 +3,7 @@
 //! ```text
 //! const $w=(<harness>)({…});$w.run((async()=>{<imports and helpers>      line 1, always one line
 //! <the user's module, without import and export>                         from line 2
-//! return{__proto__:null,"main":()=>main}})());                           how the harness reaches the functions
+//! return[{__proto__:null,["main"]:()=>main}]})());                       how the harness reaches the functions
 //! function $w_positions(){/*<where everything came from>*/}              read only when a stack trace is looked at
 //! ```
 //!
@@ -42,22 +42,23 @@ pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String
     let prelude = prelude::write(name, body.prelude)?;
     let positions = body.positions.as_ref().map(Positions::as_str).unwrap_or_default();
     let harness = harness::text();
-    let mut script = String::with_capacity(harness.len() + prelude.len() + body.code.len() + positions.len() + 1024);
-    script.push_str(&format!(
-        "const {name}=({harness})({{url:import.meta.url,file:{},name:{},positions:{name}_positions,builtin:{BUILTIN}}});{name}.run((async()=>{{{prelude}",
+    let config = format!(
+        "{{url:import.meta.url,file:{},name:{},positions:{name}_positions,builtin:{BUILTIN}}}",
         string(file),
-        string(name),
-    ));
-    if let Some(default) = &body.default_name {
-        script.push_str(&format!("{name}.rename({default});"));
-    }
-    debug_assert!(!script.contains('\n'), "the user's code begins on line 2");
-    script.push('\n');
-    script.push_str(&body.code);
-    script.push_str("\nreturn{__proto__:null");
-    for function in body.functions {
-        script.push_str(&format!(",[{}]:()=>{}", string(&function.name), function.local));
-    }
-    script.push_str(&format!("}}}})());\nfunction {name}_positions(){{/*{positions}*/}}\n"));
-    Ok(script)
+        string(name)
+    );
+    let rename = body.default_name.as_ref().map(|default| format!("{name}.rename({default});"));
+    let functions: Vec<String> =
+        body.functions.iter().map(|function| format!(",[{}]:()=>{}", string(&function.name), function.local)).collect();
+    let functions = functions.concat();
+    Ok([
+        &format!("const {name}=({harness})({config});{name}.run((async()=>{{{prelude}"),
+        rename.as_deref().unwrap_or_default(),
+        "\n",
+        &body.code,
+        &format!("\nreturn[{{__proto__:null{functions}}}]}})());\nfunction {name}_positions(){{/*"),
+        positions,
+        "*/}\n",
+    ]
+    .concat())
 }

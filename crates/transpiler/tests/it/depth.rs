@@ -90,7 +90,7 @@ fn a_hundred_thousand_levels_of_anything_end_in_a_diagnostic() {
 #[test]
 fn a_few_thousand_levels_pass_the_quick_scan_and_end_in_a_diagnostic_too() {
     for shape in SHAPES {
-        for levels in [1_200, 4_900] {
+        for levels in [700, 900, 1_200, 2_900] {
             let output = compile(&nested(shape, levels));
             for diagnostic in &output.diagnostics {
                 assert_ne!(diagnostic.kind, DiagnosticKind::Internal, "{}: {diagnostic:?}", shape.0);
@@ -120,8 +120,5 @@ fn long_programs_that_do_not_nest_compile() {
     script(&format!("export const f = (a: any) => a{};", "\n.b(1)".repeat(5_000)));
     script(&format!("export const f = (a: any) => {}0;", "a === 1 ? 2 : ".repeat(3_000)));
     script(&format!("export function f(a: any) {{ {} }}", "if (a) { a() } else ".repeat(400) + "{}"));
-    script(&format!(
-        "export const f = () => 1;\n{}",
-        "const a = [{ b: (1) }];\n".repeat(1).repeat(1) + &"void [{ b: (1) }];\n".repeat(50_000)
-    ));
+    script(&format!("export const f = () => 1;\n{}", "void [{ b: (1) }];\n".repeat(50_000)));
 }

@@ -1,4 +1,9 @@
 //! The crate from outside: what it makes of bundles, and what Node.js makes of the scripts.
 
 mod depth;
+mod fixtures;
+mod modules;
+mod outcomes;
+mod streams;
 mod support;
+mod values;

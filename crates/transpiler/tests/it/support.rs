@@ -1,6 +1,19 @@
 //! Compiles bundles and runs the scripts.
 
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
 use workers_transpiler::{Diagnostic, SourceFile, TranspileOptions, TranspileOutput, WorkerScript, transpile};
+
+/// The token of framed runs.
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Compiles as `worker.ts`.
 pub(crate) fn compile(code: &str) -> TranspileOutput {
@@ -19,4 +32,131 @@ pub(crate) fn mistake(code: &str) -> Diagnostic {
     assert_eq!(output.script, None);
     assert_eq!(output.diagnostics.len(), 1, "{:#?}", output.diagnostics);
     output.diagnostics.into_iter().next().expect("there is one")
+}
+
+/// The Node.js to run with.
+pub(crate) fn node() -> OsString {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/node/bin/node");
+    env::var_os("WORKERS_NODE")
+        .or_else(|| installed.exists().then(|| installed.into_os_string()))
+        .unwrap_or_else(|| "node".into())
+}
+
+/// A compiled bundle on disk.
+pub(crate) struct Worker {
+    directory: TempDir,
+}
+
+impl Worker {
+    pub(crate) fn new(code: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("worker.mjs"), script(code).code).unwrap();
+        Self { directory }
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.path().join("worker.mjs")
+    }
+
+    /// A command that runs a function.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(node());
+        command.arg(self.path()).args(arguments).env_remove("WORKERS_FRAME").env_remove("NODE_OPTIONS");
+        command
+    }
+
+    /// Runs a function by hand.
+    pub(crate) fn plain(&self, function: &str, payload: &str) -> Plain {
+        Plain::from(self.command(&[function, payload]).output().unwrap())
+    }
+
+    /// Runs a function as the platform does.
+    pub(crate) fn framed(&self, function: &str, payload: &str) -> Framed {
+        let output = self.command(&[function, payload]).env("WORKERS_FRAME", TOKEN).output().unwrap();
+        Framed::decode(&output)
+    }
+
+    /// What a function returns.
+    pub(crate) fn result(&self, function: &str) -> Value {
+        let run = self.framed(function, "{}");
+        assert_eq!(run.meta["code"], "ok", "{}", run.json);
+        run.value()
+    }
+}
+
+/// A run by hand.
+pub(crate) struct Plain {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) exit_code: Option<i32>,
+}
+
+impl From<Output> for Plain {
+    fn from(output: Output) -> Self {
+        Self {
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            exit_code: output.status.code(),
+        }
+    }
+}
+
+/// A run in framed mode, decoded as PROTOCOL.md says.
+pub(crate) struct Framed {
+    /// What was printed: `O` or `E` and the text, in order; `raw` for bytes outside frames.
+    pub(crate) printed: Vec<(String, String)>,
+    pub(crate) meta: Value,
+    pub(crate) json: String,
+    pub(crate) exit_code: Option<i32>,
+}
+
+impl Framed {
+    fn decode(output: &Output) -> Self {
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let mark = format!("\u{1e}{TOKEN}");
+        let (mut printed, mut outcome) = (Vec::new(), None);
+        let mut pieces = text.split(mark.as_str());
+        let raw = pieces.next().unwrap_or_default();
+        assert_eq!(raw, "", "the first frame says that the harness runs");
+        for (index, piece) in pieces.enumerate() {
+            assert!(outcome.is_none(), "the outcome is the last frame");
+            let (frame, after) = piece.split_once('\n').expect("a frame is a line");
+            let (kind, body) = frame.split_at(1);
+            assert_eq!(kind == "S", index == 0);
+            match kind {
+                "S" => assert_eq!(body, ""),
+                "O" | "E" => {
+                    let (time, text) = body.split_once(':').unwrap();
+                    assert!(time.parse::<u64>().unwrap() > 1_700_000_000_000);
+                    printed.push((kind.to_owned(), serde_json::from_str(text).unwrap()));
+                }
+                "R" => {
+                    let (meta, record) = body.split_once('\u{1f}').unwrap();
+                    let json = record.strip_prefix("__RESULT__").unwrap().strip_suffix("__END_RESULT__").unwrap();
+                    outcome = Some((serde_json::from_str(meta).unwrap(), json.to_owned()));
+                }
+                other => panic!("unknown frame {other:?}"),
+            }
+            if !after.is_empty() {
+                printed.push(("raw".to_owned(), after.to_owned()));
+            }
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let (meta, json) = outcome.unwrap_or_else(|| panic!("no outcome: {text}\n{stderr}"));
+        Self { printed, meta, json, exit_code: output.status.code() }
+    }
+
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.json).unwrap()
+    }
+
+    /// Everything printed to standard output.
+    pub(crate) fn stdout(&self) -> String {
+        self.printed.iter().filter(|(kind, _)| kind == "O").map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// The code of the outcome.
+    pub(crate) fn code(&self) -> &str {
+        self.meta["code"].as_str().unwrap()
+    }
 }

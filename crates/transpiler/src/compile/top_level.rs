@@ -1,0 +1,131 @@
+//! What the top level of a module declares, as far as it tells functions from other values.
+
+use std::collections::HashMap;
+
+use oxc::{
+    ast::ast::{
+        Class, Declaration, ExportDefaultDeclarationKind, Expression, Function, ImportDeclarationSpecifier, Program,
+        Statement, VariableDeclaration,
+    },
+    semantic::{Scoping, SymbolFlags},
+    str::Ident,
+};
+
+use super::value_kind::{ValueKind, of_expression};
+
+/// The values that the top level of a module declares.
+pub(super) struct TopLevel<'p, 'a> {
+    scoping: &'p Scoping,
+    declared: HashMap<&'a str, Declared<'p, 'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Declared<'p, 'a> {
+    Known(ValueKind),
+    Initialised(&'p Expression<'a>),
+}
+
+impl<'p, 'a> TopLevel<'p, 'a> {
+    /// Reads the declarations off the tree.
+    pub(super) fn collect(program: &'p Program<'a>, scoping: &'p Scoping) -> Self {
+        let mut values = Self { scoping, declared: HashMap::new() };
+        for statement in &program.body {
+            match statement {
+                Statement::ImportDeclaration(import) => {
+                    for specifier in import.specifiers.iter().flatten() {
+                        if let ImportDeclarationSpecifier::ImportNamespaceSpecifier(namespace) = specifier {
+                            let kind = Declared::Known(ValueKind::Other("a module"));
+                            values.declared.insert(namespace.local.name.as_str(), kind);
+                        }
+                    }
+                }
+                Statement::ExportDeclaration(export) => values.declare(&export.declaration),
+                Statement::ExportDefaultDeclaration(export) => match &export.declaration {
+                    ExportDefaultDeclarationKind::FunctionDeclaration(function) => values.declare_function(function),
+                    ExportDefaultDeclarationKind::ClassDeclaration(class) => values.declare_class(class),
+                    _ => {}
+                },
+                statement => {
+                    if let Some(declaration) = statement.as_declaration() {
+                        values.declare(declaration);
+                    }
+                }
+            }
+        }
+        values
+    }
+
+    fn declare(&mut self, declaration: &'p Declaration<'a>) {
+        match declaration {
+            Declaration::VariableDeclaration(variables) => self.declare_variables(variables),
+            Declaration::FunctionDeclaration(function) => self.declare_function(function),
+            Declaration::ClassDeclaration(class) => self.declare_class(class),
+            Declaration::TSEnumDeclaration(item) => {
+                self.declared.insert(item.id.name.as_str(), Declared::Known(ValueKind::Other("an enum")));
+            }
+            Declaration::TSNamespaceDeclaration(item) => {
+                // A namespace may add to a function of the same name.
+                self.declared.entry(item.id.name.as_str()).or_insert(Declared::Known(ValueKind::Other("a namespace")));
+            }
+            _ => {}
+        }
+    }
+
+    fn declare_variables(&mut self, variables: &'p VariableDeclaration<'a>) {
+        for declarator in &variables.declarations {
+            if let (Some(name), Some(value)) = (declarator.id.get_binding_identifier(), &declarator.init) {
+                self.declared.insert(name.name.as_str(), Declared::Initialised(value));
+            }
+        }
+    }
+
+    fn declare_function(&mut self, function: &'p Function<'a>) {
+        let kind = if function.generator { ValueKind::Generator } else { ValueKind::Function };
+        if let (Some(id), true) = (&function.id, function.body.is_some()) {
+            self.declared.insert(id.name.as_str(), Declared::Known(kind));
+        }
+    }
+
+    fn declare_class(&mut self, class: &'p Class<'a>) {
+        if let Some(id) = &class.id {
+            self.declared.insert(id.name.as_str(), Declared::Known(ValueKind::Other("a class")));
+        }
+    }
+
+    /// Whether there is anything of this name, if only a type.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        self.scoping.get_root_binding(Ident::from(name)).is_some()
+    }
+
+    /// What the exported variable `name` holds, unless it is only a type.
+    pub(super) fn of_exported_name(&self, name: &str) -> Option<ValueKind> {
+        let symbol = self.scoping.get_root_binding(Ident::from(name))?;
+        let flags = self.scoping.symbol_flags(symbol);
+        let is_value = flags.intersects(SymbolFlags::Value | SymbolFlags::Import);
+        (is_value && !flags.contains(SymbolFlags::Ambient)).then(|| self.of_name(name, 0))
+    }
+
+    /// What an expression at the top level gives.
+    pub(super) fn of(&self, expression: &Expression<'_>) -> ValueKind {
+        of_expression(expression, &|name| self.of_name(name, 0))
+    }
+
+    /// Follows names to a value, through a few aliases.
+    fn of_name(&self, name: &str, aliases: u8) -> ValueKind {
+        let Some(symbol) = self.scoping.get_root_binding(Ident::from(name)) else {
+            return if name == "undefined" || name == "NaN" || name == "Infinity" {
+                ValueKind::Other("a plain value")
+            } else {
+                ValueKind::Unknown
+            };
+        };
+        if self.scoping.symbol_is_mutated(symbol) || aliases > 8 {
+            return ValueKind::Unknown;
+        }
+        match self.declared.get(name) {
+            Some(Declared::Known(kind)) => *kind,
+            Some(Declared::Initialised(value)) => of_expression(value, &|name| self.of_name(name, aliases + 1)),
+            None => ValueKind::Unknown,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! One file a case in `tests/fixtures`, with what becomes of it beside it.
+
+use std::{fmt::Write as _, fs};
+
+use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+
+#[test]
+fn every_fixture_compiles_to_its_snapshot() {
+    insta::with_settings!({ snapshot_path => "../fixtures", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::glob!("../fixtures", "*.{ts,tsx,js}", |path| {
+            let code = fs::read_to_string(path).unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let output = transpile(&SourceFile { name, code: &code }, &TranspileOptions::default());
+            let mut shown = String::new();
+            if let Some(script) = output.script {
+                writeln!(shown, "functions: {}\n", script.functions.join(", ")).unwrap();
+                shown.push_str(&users_part(&script.code));
+            }
+            for found in output.diagnostics {
+                let place = format!("{}:{}:{}", name, found.line, found.column);
+                writeln!(shown, "{} at {place}: {}\n{}", found.kind.code(), found.message, found.code_frame).unwrap();
+                found.help.iter().for_each(|help| writeln!(shown, "help: {help}").unwrap());
+                shown.push('\n');
+            }
+            insta::assert_snapshot!(shown.trim_end());
+        });
+    });
+}
+
+/// A script without the harness and the positions.
+fn users_part(script: &str) -> String {
+    let (_, from_prelude) = script.split_once("(async()=>{").expect("every script has the user's part");
+    let (part, _) = from_prelude.rsplit_once("})());\nfunction ").expect("every script ends with the positions");
+    part.replace('\r', "\\r")
+}
