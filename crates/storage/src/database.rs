@@ -1,6 +1,7 @@
 //! Chooses the backend that a URL names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::info;
 use workers_domain::ports::{RepositoryError, WorkerRepository};
@@ -14,16 +15,21 @@ use crate::url::{DatabaseUrl, Kind};
 /// and ten servers of ours still fit into the hundred that Postgres allows.
 const DEFAULT_MAX_CONNECTIONS: usize = 10;
 
+/// How long a query waits for a connection: more than the making of one takes, less than the client of a request waits.
+const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// How to use a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageOptions {
     /// Connections at most; for SQLite, connections that read, to which one that writes is added. At least 1 is used.
     pub max_connections: usize,
+    /// How long a query waits for a connection before it fails as [`RepositoryError::Unavailable`].
+    pub acquire_timeout: Duration,
 }
 
 impl Default for StorageOptions {
     fn default() -> Self {
-        Self { max_connections: DEFAULT_MAX_CONNECTIONS }
+        Self { max_connections: DEFAULT_MAX_CONNECTIONS, acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT }
     }
 }
 
@@ -50,10 +56,9 @@ impl Database {
     /// When SQLite's file cannot be created, or when the root certificates for Postgres cannot be read.
     #[expect(clippy::unused_async, reason = "makes it plain that a runtime is needed, which the pool takes hold of")]
     pub async fn connect(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
-        let max_connections = options.max_connections.max(1);
         let backend = match url.kind() {
-            Kind::Postgres(url) => Backend::Postgres(Arc::new(PgWorkerRepository::connect(url, max_connections)?)),
-            Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteWorkerRepository::open(path, max_connections)?)),
+            Kind::Postgres(url) => Backend::Postgres(Arc::new(PgWorkerRepository::connect(url, options)?)),
+            Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteWorkerRepository::open(path, options)?)),
         };
         Ok(Self { backend })
     }

@@ -22,4 +22,4 @@ CREATE TABLE workers (
 CREATE INDEX workers_created_at_idx ON workers (created_at, id);
 
 -- Finds the ready workers whose time has passed, and the few that are being created.
-CREATE INDEX workers_status_idx ON workers (status, snapshot_expires_at);
+CREATE INDEX workers_status_idx ON workers (status, snapshot_expires_at, id);

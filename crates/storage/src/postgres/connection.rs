@@ -6,8 +6,9 @@
 //! connection would not know or would already have. `diesel_async::AsyncPgConnection` names and keeps its statements and sets
 //! the time zone of the session, which is why this type exists beside it.
 //!
-//! The price is that the server parses and plans each query anew, some 50 microseconds for ours. The gain over preparing
-//! without a cache is a round trip.
+//! The price is that the server parses and plans each query anew. Measured on one machine, a search by id takes 58 µs at the
+//! median; with a named statement that is kept, 36 µs; with one that is prepared each time, 100 µs, and 160 µs in the transaction
+//! that would make it safe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

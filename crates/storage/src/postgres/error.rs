@@ -53,11 +53,11 @@ pub(super) fn repository_error(operation: &'static str, error: DieselError) -> R
 }
 
 impl ServerError {
-    /// Whether the same query may succeed later: the server stops, starts, is full, or has broken a deadlock at our cost.
+    /// Whether the same query may succeed later: the server stops, starts, is full, or others were in our way.
     fn is_passing(&self) -> bool {
         let class = &self.state.code()[..2];
         matches!(class, "08" | "53" | "57" | "58") && self.state != SqlState::DISK_FULL
-            || self.state == SqlState::T_R_DEADLOCK_DETECTED
+            || [SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE].contains(&self.state)
     }
 
     fn lacks_schema(&self) -> bool {

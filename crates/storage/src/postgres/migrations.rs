@@ -21,9 +21,10 @@ use crate::migration::{Applied, MigrateError, apply_pending, check_applied};
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// Keeps a second process out until the transaction ends, which a pooler cannot see and need not. The number is ours alone:
-/// "workersm" in ASCII.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(8606216600190023533)";
+/// Keeps a second process out until the transaction ends; both settings end with it too, so a pooler need not know of them. The
+/// number is ours alone: "workersm" in ASCII. Whoever waits for a lock longer than a minute waits for something that hangs, and
+/// keeps all others from the table meanwhile.
+const LOCK: &str = "SET LOCAL lock_timeout = '1min'; SELECT pg_advisory_xact_lock(8606223218517373805)";
 
 /// A connection on a thread that may block, as Diesel's migrations want one.
 type BlockingConnection = AsyncConnectionWrapper<UnnamedPgConnection>;

@@ -16,14 +16,12 @@ use super::channel::RustlsConnector;
 use super::connection::UnnamedPgConnection;
 use super::url::PostgresUrl;
 use super::{error::repository_error, tls};
+use crate::database::StorageOptions;
 use crate::error::{ConnectError, chain, unavailable};
 
 /// How long the making of one connection may take, TLS and log-in included. A hosted database that has gone to sleep takes
 /// a few seconds to wake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a query waits for a connection: more than the making of one takes, less than the client of a request waits.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a query may take. The slowest of ours stores 10 MiB of source over a slow line.
 const QUERY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -32,10 +30,11 @@ const QUERY_TIMEOUT: Duration = Duration::from_mins(1);
 /// pool recovers by itself from a restart of the database.
 pub(super) struct PgPool {
     inner: deadpool::Pool<UnnamedPgConnection>,
+    acquire_timeout: Duration,
 }
 
 impl PgPool {
-    pub(super) fn new(url: &PostgresUrl, max_connections: usize) -> Result<Self, ConnectError> {
+    pub(super) fn new(url: &PostgresUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
         let config = url.config.clone();
         let tls = tls::connector(url)?;
         // The threads of a web server have runtimes of their own, which come and go; connections outlive them.
@@ -50,19 +49,19 @@ impl PgPool {
         manager_config.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config("", manager_config);
         let inner = deadpool::Pool::builder(manager)
-            .max_size(max_connections)
+            .max_size(options.max_connections.max(1))
             .build()
             .map_err(|error| ConnectError::Pool(error.into()))?;
-        Ok(Self { inner })
+        Ok(Self { inner, acquire_timeout: options.acquire_timeout })
     }
 
     /// A connection for a while.
     pub(super) async fn acquire(&self) -> Result<Object<UnnamedPgConnection>, RepositoryError> {
-        match tokio::time::timeout(ACQUIRE_TIMEOUT, self.inner.get()).await {
+        match tokio::time::timeout(self.acquire_timeout, self.inner.get()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(deadpool::PoolError::Backend(PoolError::ConnectionError(error)))) => Err(unavailable(error)),
             Ok(Err(error)) => Err(unavailable(error)),
-            Err(_) => Err(unavailable(format!("no connection became free within {} s", ACQUIRE_TIMEOUT.as_secs()))),
+            Err(_) => Err(unavailable(format!("no connection became free within {:?}", self.acquire_timeout))),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::pool::{PgPool, bounded};
 use super::rows::{NewWorkerRow, StateChange, WorkerRow};
 use super::schema::workers;
 use super::url::PostgresUrl;
+use crate::database::StorageOptions;
 use crate::error::ConnectError;
 use crate::record::{check_source, column_time};
 
@@ -35,8 +36,8 @@ pub(crate) struct PgWorkerRepository {
 }
 
 impl PgWorkerRepository {
-    pub(crate) fn connect(url: &PostgresUrl, max_connections: usize) -> Result<Self, ConnectError> {
-        Ok(Self { pool: PgPool::new(url, max_connections)? })
+    pub(crate) fn connect(url: &PostgresUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
+        Ok(Self { pool: PgPool::new(url, options)? })
     }
 
     #[instrument(name = "storage.schema.migrate", level = "debug", skip_all)]

@@ -13,6 +13,7 @@ use super::migrations;
 use super::pool::SqlitePool;
 use super::rows::{NewWorkerRow, StateChange, TextUuid, WorkerRow};
 use super::schema::workers;
+use crate::database::StorageOptions;
 use crate::error::ConnectError;
 use crate::record::{check_source, column_time};
 
@@ -22,8 +23,8 @@ pub(crate) struct SqliteWorkerRepository {
 }
 
 impl SqliteWorkerRepository {
-    pub(crate) fn open(path: &Path, max_readers: usize) -> Result<Self, ConnectError> {
-        Ok(Self { pool: SqlitePool::open(path, max_readers)? })
+    pub(crate) fn open(path: &Path, options: &StorageOptions) -> Result<Self, ConnectError> {
+        Ok(Self { pool: SqlitePool::open(path, options)? })
     }
 
     #[instrument(name = "storage.schema.migrate", level = "debug", skip_all)]

@@ -5,15 +5,14 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use workers_domain::ports::{InvocationMark, WorkerRepository};
-use workers_storage::StorageOptions;
 use workers_testing::ThrowAwayPostgres;
 
-use crate::support::{Fixture, at, connect_with, worker};
+use crate::support::{Fixture, at, connect_with, of, worker};
 
 /// Far longer than a start takes.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -104,11 +103,17 @@ impl std::ops::Deref for Pooled {
     }
 }
 
+/// A server of this machine, which the pooler can find by its port.
+fn shared_server() -> &'static ThrowAwayPostgres {
+    static SERVER: OnceLock<ThrowAwayPostgres> = OnceLock::new();
+    SERVER.get_or_init(ThrowAwayPostgres::start)
+}
+
 async fn repository() -> Pooled {
-    let server = ThrowAwayPostgres::shared();
+    let server = shared_server();
     let direct = server.create_database().await;
     let pooler = PgBouncer::start(server);
-    let database = connect_with(&pooler.url(&direct), &StorageOptions { max_connections: 20 }).await;
+    let database = connect_with(&pooler.url(&direct), &of(20)).await;
     Pooled { fixture: Fixture { repository: database.worker_repository(), directory: None }, _pooler: pooler }
 }
 
@@ -123,7 +128,7 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
     // Several pools, as if several control planes ran.
     let mut pools = Vec::new();
     for _ in 0..4 {
-        let database = connect_with(&url, &StorageOptions { max_connections: 10 }).await;
+        let database = connect_with(&url, &of(10)).await;
         pools.push(database);
     }
     let migrated = futures_util::future::join_all(pools.iter().map(workers_storage::Database::apply_migrations)).await;
@@ -155,8 +160,7 @@ async fn no_server_connection_keeps_a_prepared_statement_or_a_setting() {
     let server = ThrowAwayPostgres::start();
     let direct = server.create_database().await;
     let pooler = PgBouncer::start(&server);
-    let repository =
-        connect_with(&pooler.url(&direct), &StorageOptions { max_connections: 5 }).await.worker_repository();
+    let repository = connect_with(&pooler.url(&direct), &of(5)).await.worker_repository();
     repository.set_up().await.unwrap();
     repository.set_up().await.unwrap();
     for result in futures_util::future::join_all((0..50).map(|_| repository.list())).await {

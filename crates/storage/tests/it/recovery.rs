@@ -1,16 +1,16 @@
 //! The database goes away and comes back.
 
-use workers_storage::StorageOptions;
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use workers_testing::ThrowAwayPostgres;
 
-use crate::support::{connect, connect_with, unavailable, worker};
+use crate::support::{connect, connect_with, impatient, of, unavailable, worker};
 
 #[tokio::test]
 async fn the_pool_recovers_when_the_server_has_restarted() {
     let mut server = ThrowAwayPostgres::start();
     let url = server.create_database().await;
     // Several connections, so that each of them has to be replaced.
-    let repository = connect_with(&url, &StorageOptions { max_connections: 4 }).await.worker_repository();
+    let repository = connect_with(&url, &of(4)).await.worker_repository();
     repository.set_up().await.unwrap();
     let worker = worker();
     repository.insert(&worker, "source").await.unwrap();
@@ -45,7 +45,7 @@ async fn a_pool_is_made_before_its_server_is_up() {
 async fn a_connection_that_the_server_ends_is_replaced() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    let repository = connect_with(&url, &StorageOptions { max_connections: 1 }).await.worker_repository();
+    let repository = connect_with(&url, &of(1)).await.worker_repository();
     repository.set_up().await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -61,9 +61,30 @@ async fn a_connection_that_the_server_ends_is_replaced() {
 async fn more_callers_than_connections_take_turns() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    let repository = connect_with(&url, &StorageOptions { max_connections: 2 }).await.worker_repository();
+    let repository = connect_with(&url, &of(2)).await.worker_repository();
     repository.set_up().await.unwrap();
     for result in futures_util::future::join_all((0..100).map(|_| repository.list())).await {
         assert_eq!(result.unwrap(), []);
     }
+}
+
+#[tokio::test]
+async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
+    let server = ThrowAwayPostgres::shared();
+    let url = server.create_database().await;
+    let repository = connect_with(&url, &impatient()).await.worker_repository();
+    repository.set_up().await.unwrap();
+    repository.check().await.unwrap();
+    let mut other = AsyncPgConnection::establish(&url).await.unwrap();
+    other.batch_execute("BEGIN; LOCK TABLE workers").await.unwrap();
+
+    // The first has the only connection until the table is free, and the second waits for it.
+    let patient = repository.list();
+    let impatient = async {
+        let said = unavailable(repository.list().await);
+        assert!(said.contains("no connection became free"), "{said}");
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    let (listed, ()) = tokio::join!(patient, impatient);
+    assert_eq!(listed.unwrap(), []);
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use workers_domain::ports::RepositoryError;
 use workers_storage::{ConnectError, Database, DatabaseUrl, StorageOptions};
 
-use crate::support::{Fixture, at, chain, connect, worker};
+use crate::support::{Fixture, at, chain, connect, connect_with, impatient, unavailable, worker};
 
 async fn repository() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
@@ -99,6 +99,27 @@ async fn another_process_that_writes_is_waited_for() {
     let (inserted, ()) = tokio::join!(insertion, release);
     inserted.unwrap();
     assert_eq!(fixture.find_by_id(worker.id).await.unwrap().map(|worker| worker.created_at), Some(at(0)));
+}
+
+#[tokio::test]
+async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let repository = connect_with(&url_in(directory.path()), &impatient()).await.worker_repository();
+    repository.set_up().await.unwrap();
+    let mut other = open(&directory.path().join("workers.sqlite3"));
+    batch(&mut other, "BEGIN IMMEDIATE");
+
+    // The first has the only connection that writes until the other process is done, and the second waits for it.
+    let [first, second] = [worker(), worker()];
+    let patient = repository.insert(&first, "");
+    let impatient = async {
+        let said = unavailable(repository.insert(&second, "").await);
+        assert!(said.contains("no connection became free"), "{said}");
+        batch(&mut other, "COMMIT");
+    };
+    let (inserted, ()) = tokio::join!(patient, impatient);
+    inserted.unwrap();
+    assert_eq!(repository.list().await.unwrap(), [first]);
 }
 
 fn open(file: &Path) -> diesel::SqliteConnection {

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
@@ -39,6 +40,16 @@ pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
 pub(crate) fn worker() -> Worker {
     let functions = vec![FunctionName::parse("greet").unwrap()];
     Worker::creating(WorkerId::generate(at(0)), WorkerName::parse("shop").unwrap(), functions, at(0))
+}
+
+/// A pool of so many connections.
+pub(crate) fn of(max_connections: usize) -> StorageOptions {
+    StorageOptions { max_connections, ..StorageOptions::default() }
+}
+
+/// A pool of one connection, for which nobody waits.
+pub(crate) fn impatient() -> StorageOptions {
+    StorageOptions { max_connections: 1, acquire_timeout: Duration::from_millis(200) }
 }
 
 /// An error and all that caused it.
