@@ -1,5 +1,7 @@
 //! Which exports are functions.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use oxc::{
     ast::ast::{Declaration, ExportDefaultDeclarationKind, Program, Statement},
     semantic::Scoping,
@@ -14,6 +16,8 @@ pub(super) struct Export {
     name: String,
     kind: ValueKind,
     span: Span,
+    /// By `export` in front of a declaration.
+    declared: bool,
 }
 
 /// A function that can be invoked.
@@ -45,7 +49,12 @@ pub(super) fn find(program: &Program<'_>, scoping: &Scoping, reporter: &mut Repo
                         declaration.as_expression().map_or(ValueKind::Unknown, |expression| values.of(expression))
                     }
                 };
-                exports.push(Export { name: "default".to_owned(), kind, span: export.declaration.span() });
+                exports.push(Export {
+                    name: "default".to_owned(),
+                    kind,
+                    span: export.declaration.span(),
+                    declared: false,
+                });
             }
             Statement::ExportNamedDeclaration(export) if export.export_kind.is_value() => {
                 for specifier in export.specifiers.iter().filter(|specifier| specifier.export_kind.is_value()) {
@@ -55,6 +64,7 @@ pub(super) fn find(program: &Program<'_>, scoping: &Scoping, reporter: &mut Repo
                             name: specifier.exported.name().to_string(),
                             kind,
                             span: specifier.span,
+                            declared: false,
                         }),
                         None if !values.declares(&local) && !reporter.reports_at(specifier.local.span()) => {
                             let message = format!("`{local}` is exported but not declared.");
@@ -70,12 +80,13 @@ pub(super) fn find(program: &Program<'_>, scoping: &Scoping, reporter: &mut Repo
                     name: specifier.exported.name().to_string(),
                     kind: ValueKind::Unknown,
                     span: specifier.span,
+                    declared: false,
                 }));
             }
             Statement::ExportAllDeclaration(export) if export.export_kind.is_value() => {
                 if let Some(name) = &export.exported {
                     let kind = ValueKind::Other("a module");
-                    exports.push(Export { name: name.name().to_string(), kind, span: export.span });
+                    exports.push(Export { name: name.name().to_string(), kind, span: export.span, declared: false });
                 } else {
                     let source = export.source.value.as_str();
                     let help = format!("Name what to export: `export {{ a, b }} from {source:?}`.");
@@ -86,7 +97,27 @@ pub(super) fn find(program: &Program<'_>, scoping: &Scoping, reporter: &mut Repo
             _ => {}
         }
     }
+    refuse_duplicates(&mut exports, reporter);
     exports
+}
+
+/// Declarations of one name may merge, as a function and a namespace do; any other name can be exported once.
+fn refuse_duplicates(exports: &mut Vec<Export>, reporter: &mut Reporter<'_>) {
+    let mut seen: HashMap<String, bool> = HashMap::new();
+    exports.retain(|export| match seen.entry(export.name.clone()) {
+        Entry::Vacant(entry) => {
+            entry.insert(export.declared);
+            true
+        }
+        Entry::Occupied(first) => {
+            let merges = *first.get() && export.declared;
+            if !merges && !reporter.reports_at(export.span) {
+                let message = format!("`{}` is exported twice.", export.name);
+                reporter.add(DiagnosticKind::SyntaxError, export.span, message, None);
+            }
+            false
+        }
+    });
 }
 
 /// Keeps the exports that can be invoked; says why when there are none.
@@ -107,6 +138,9 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
         });
         let help = match rejected {
             Some((export, what)) => format!("`{}` is {what}; export an async function.", export.name),
+            None if interface.is_commonjs => {
+                "This looks like a CommonJS module; a worker is an ES module: write `export async function main(payload) { … }`.".to_owned()
+            }
             None => "Export at least one, such as `export async function main(payload) { … }`.".to_owned(),
         };
         let span = rejected.map_or(SPAN, |(export, _)| export.span);
@@ -119,7 +153,7 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
 fn add_declared(values: &TopLevel<'_, '_>, declaration: &Declaration<'_>, exports: &mut Vec<Export>) {
     let mut push = |name: &str, span: Span| {
         if let Some(kind) = values.of_exported_name(name) {
-            exports.push(Export { name: name.to_owned(), kind, span });
+            exports.push(Export { name: name.to_owned(), kind, span, declared: true });
         }
     };
     match declaration {

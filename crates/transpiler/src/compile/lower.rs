@@ -4,7 +4,7 @@ use std::{borrow::Cow, path::Path};
 
 use oxc::{
     allocator::Allocator,
-    ast::ast::{AccessorProperty, Program},
+    ast::ast::{AccessorProperty, Program, TSExportAssignment, TSExternalModuleReference},
     ast_visit::{Visit, walk},
     diagnostics::Diagnostics,
     semantic::Scoping,
@@ -34,8 +34,17 @@ pub(super) fn lower<'a>(
         helper_loader: HelperLoaderOptions { module_name: Cow::Borrowed(HELPERS), mode: HelperLoaderMode::Runtime },
         ..TransformOptions::default()
     };
-    Transformer::new(allocator, Path::new(name), &options).build_with_scoping(scoping, program).diagnostics
+    let mut diagnostics =
+        Transformer::new(allocator, Path::new(name), &options).build_with_scoping(scoping, program).diagnostics;
+    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.message.starts_with(NAMESPACE_VARIABLES)) {
+        diagnostic.message = Cow::Owned(format!("{NAMESPACE_VARIABLES} are not supported."));
+        diagnostic.help = Some(Cow::Borrowed("Export a `const` or a function instead."));
+    }
+    diagnostics
 }
+
+/// How the transformer's complaint about `namespace N { export let x }` begins.
+const NAMESPACE_VARIABLES: &str = "Namespaces exporting non-const";
 
 /// Reports syntax that the lowering would pass on although no Node.js runs it.
 pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
@@ -47,6 +56,22 @@ struct Unsupported<'r, 's> {
 }
 
 impl<'a> Visit<'a> for Unsupported<'_, '_> {
+    fn visit_ts_export_assignment(&mut self, it: &TSExportAssignment<'a>) {
+        let help = "Use `export default` or name the function: `export { main }`.".to_owned();
+        self.reporter.add(
+            DiagnosticKind::UnsupportedSyntax,
+            it.span,
+            "`export =` is not part of ES modules.",
+            Some(help),
+        );
+    }
+
+    fn visit_ts_external_module_reference(&mut self, it: &TSExternalModuleReference<'a>) {
+        let help = format!("Write `import * as name from {:?}`.", it.expression.value.as_str());
+        let message = "`import … = require(…)` is not part of ES modules.";
+        self.reporter.add(DiagnosticKind::UnsupportedSyntax, it.span, message, Some(help));
+    }
+
     fn visit_accessor_property(&mut self, it: &AccessorProperty<'a>) {
         let help = "Write a getter and a setter over a private field.".to_owned();
         self.reporter.add(

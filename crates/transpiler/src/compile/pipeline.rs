@@ -35,13 +35,16 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let scoping = analysed.semantic.into_scoping();
     let exports = exports::find(&program, &scoping, &mut reporter);
     let name = names::reserve(source.code, &scoping);
+    let is_commonjs =
+        ["module", "exports"].into_iter().any(|name| scoping.root_unresolved_references().contains_key(name));
     lower::check(&program, &mut reporter);
     if !reporter.is_empty() {
         return reporter.finish().into();
     }
 
     reporter.add_all(DiagnosticKind::UnsupportedSyntax, lower::lower(&allocator, source.name, scoping, &mut program));
-    let interface = rewrite::rewrite(&allocator, &mut program, &name);
+    let mut interface = rewrite::rewrite(&allocator, &mut program, &name);
+    interface.is_commonjs = is_commonjs;
     imports::check(&interface.imports, &mut reporter);
     let functions = exports::select(&exports, &interface, &mut reporter);
     if !reporter.is_empty() {

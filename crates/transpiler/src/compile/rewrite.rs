@@ -24,6 +24,8 @@ use super::lower::{HELPERS, JSX};
 pub(super) struct Interface {
     /// What it imports, in source order.
     pub(super) imports: Vec<Import>,
+    /// Whether it uses `module` or `exports` as only a module of the older kind can.
+    pub(super) is_commonjs: bool,
     /// The generated name of an anonymous default export.
     pub(super) default_name: Option<String>,
     exports: Vec<(String, String)>,

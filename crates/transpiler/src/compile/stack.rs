@@ -14,8 +14,8 @@ use crate::{Diagnostic, DiagnosticKind, SourceFile, TranspileOptions, TranspileO
 /// Stack for everything but the parser: walks over a tree as deep as [`super::depth`] lets pass.
 const BASE: usize = if cfg!(debug_assertions) { 512 << 20 } else { 128 << 20 };
 /// Stack that the parser takes for one level, at most.
-const PER_LEVEL: usize = if cfg!(debug_assertions) { 24 << 10 } else { 3 << 10 };
-/// The largest stack asked for.
+const PER_LEVEL: usize = if cfg!(debug_assertions) { 12 << 10 } else { 4 << 10 };
+/// The largest stack asked for. A machine that does not have even the address space is asked for half of it, and so on.
 const LARGEST: usize = 8 << 30;
 /// A text that the quick scan sees nest this deeply is refused before it is parsed.
 const PLAINLY_TOO_DEEP: usize = 3_000;
@@ -30,11 +30,18 @@ pub(crate) fn on_large_stack(source: &SourceFile<'_>, options: &TranspileOptions
     }
     let stack = levels(code).saturating_mul(PER_LEVEL).saturating_add(BASE).min(LARGEST);
     let source = SourceFile { code, ..*source };
-    let outcome = thread::scope(|scope| {
-        let compile = || pipeline::compile(&source, options);
-        let worker = thread::Builder::new().name("transpile".to_owned()).stack_size(stack);
-        worker.spawn_scoped(scope, compile).map(thread::ScopedJoinHandle::join)
-    });
+    let run = |stack| {
+        thread::scope(|scope| {
+            let worker = thread::Builder::new().name("transpile".to_owned()).stack_size(stack);
+            worker.spawn_scoped(scope, || pipeline::compile(&source, options)).map(thread::ScopedJoinHandle::join)
+        })
+    };
+    let mut outcome = run(stack);
+    let mut smaller = stack / 2;
+    while outcome.is_err() && smaller > BASE {
+        outcome = run(smaller);
+        smaller /= 2;
+    }
     match outcome {
         Ok(Ok(output)) => output,
         Ok(Err(_panic)) => {

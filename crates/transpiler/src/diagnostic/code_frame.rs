@@ -42,7 +42,7 @@ pub(super) fn render(index: &LineIndex<'_>, line: usize, character: usize, lengt
 fn clip(line: &str, skip: usize) -> String {
     let mut rest = line.chars().skip(skip);
     let mut text = String::new();
-    if skip > 0 {
+    if skip > 0 && !line.is_empty() {
         text.push('…');
     }
     text.extend(

@@ -3,6 +3,7 @@
 mod depth;
 mod fixtures;
 mod modules;
+mod mutations;
 mod outcomes;
 mod streams;
 mod support;

@@ -82,7 +82,8 @@ fn exports_may_have_any_name() {
 #[test]
 fn names_of_the_user_s_never_meet_those_of_the_harness() {
     let names = "$w config builtin fs token framed print frame encode convert settle outcome phase call fail load KINDS _usingCtx _jsx _decorate";
-    let declared: String = names.split(' ').map(|name| format!("const {name} = '{name}';\n")).collect();
+    let declared: Vec<String> = names.split(' ').map(|name| format!("const {name} = '{name}';\n")).collect();
+    let declared = declared.concat();
     let list = names.replace(' ', ",");
     let worker = Worker::new(&format!(
         "{declared}export const f = () => [{list}].join(' ');\nexport const g = () => {{ using _usingCtx2 = null; return typeof $w_positions + typeof settleValue; }}"

@@ -59,7 +59,7 @@ fn a_reader_that_goes_away_does_not_hang_the_worker() {
 #[test]
 fn a_pipe_that_does_not_block_loses_nothing() {
     // A child that shares the pipe puts it into non-blocking mode, as Node.js itself does.
-    let script = format!("sleep 0.2; cat | grep -c 'line of some length'");
+    let script = "sleep 0.2; cat | grep -c 'line of some length'";
     let command = format!("{:?} {:?} nonBlocking | ({script})", crate::support::node(), WORKER.path());
     let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "20000");

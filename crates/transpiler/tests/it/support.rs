@@ -49,8 +49,8 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(code: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("worker.mjs"), script(code).code).unwrap();
+        let directory = tempfile::tempdir().expect("there is room");
+        fs::write(directory.path().join("worker.mjs"), script(code).code).expect("there is room");
         Self { directory }
     }
 
@@ -67,12 +67,12 @@ impl Worker {
 
     /// Runs a function by hand.
     pub(crate) fn plain(&self, function: &str, payload: &str) -> Plain {
-        Plain::from(self.command(&[function, payload]).output().unwrap())
+        Plain::from(self.command(&[function, payload]).output().expect("Node.js runs"))
     }
 
     /// Runs a function as the platform does.
     pub(crate) fn framed(&self, function: &str, payload: &str) -> Framed {
-        let output = self.command(&[function, payload]).env("WORKERS_FRAME", TOKEN).output().unwrap();
+        let output = self.command(&[function, payload]).env("WORKERS_FRAME", TOKEN).output().expect("Node.js runs");
         Framed::decode(&output)
     }
 
@@ -94,8 +94,8 @@ pub(crate) struct Plain {
 impl From<Output> for Plain {
     fn from(output: Output) -> Self {
         Self {
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stdout: String::from_utf8(output.stdout).expect("it is text"),
+            stderr: String::from_utf8(output.stderr).expect("it is text"),
             exit_code: output.status.code(),
         }
     }
@@ -112,7 +112,7 @@ pub(crate) struct Framed {
 
 impl Framed {
     fn decode(output: &Output) -> Self {
-        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let text = String::from_utf8(output.stdout.clone()).expect("it is text");
         let mark = format!("\u{1e}{TOKEN}");
         let (mut printed, mut outcome) = (Vec::new(), None);
         let mut pieces = text.split(mark.as_str());
@@ -126,14 +126,18 @@ impl Framed {
             match kind {
                 "S" => assert_eq!(body, ""),
                 "O" | "E" => {
-                    let (time, text) = body.split_once(':').unwrap();
-                    assert!(time.parse::<u64>().unwrap() > 1_700_000_000_000);
-                    printed.push((kind.to_owned(), serde_json::from_str(text).unwrap()));
+                    let (time, text) = body.split_once(':').expect("a chunk has a time");
+                    assert!(time.parse::<u64>().expect("milliseconds") > 1_700_000_000_000);
+                    printed.push((kind.to_owned(), serde_json::from_str(text).expect("a JSON string")));
                 }
                 "R" => {
-                    let (meta, record) = body.split_once('\u{1f}').unwrap();
-                    let json = record.strip_prefix("__RESULT__").unwrap().strip_suffix("__END_RESULT__").unwrap();
-                    outcome = Some((serde_json::from_str(meta).unwrap(), json.to_owned()));
+                    let (meta, record) = body.split_once('\u{1f}').expect("meta and record");
+                    let json = record
+                        .strip_prefix("__RESULT__")
+                        .expect("a record")
+                        .strip_suffix("__END_RESULT__")
+                        .expect("all of it");
+                    outcome = Some((serde_json::from_str(meta).expect("meta is JSON"), json.to_owned()));
                 }
                 other => panic!("unknown frame {other:?}"),
             }
@@ -147,7 +151,7 @@ impl Framed {
     }
 
     pub(crate) fn value(&self) -> Value {
-        serde_json::from_str(&self.json).unwrap()
+        serde_json::from_str(&self.json).expect("the record is JSON")
     }
 
     /// Everything printed to standard output.
@@ -157,6 +161,6 @@ impl Framed {
 
     /// The code of the outcome.
     pub(crate) fn code(&self) -> &str {
-        self.meta["code"].as_str().unwrap()
+        self.meta["code"].as_str().expect("every outcome has a code")
     }
 }
