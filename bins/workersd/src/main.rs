@@ -1,2 +1,44 @@
-//! Placeholder.
-fn main() {}
+//! The Workers Platform server: reads the configuration, chooses the adapters, wires them, serves, and drains.
+//!
+//! `workersd serve` runs it, `workersd migrate` brings its database up to date, `workersd doctor` says what the machine has and lacks.
+
+mod config;
+mod doctor;
+mod engine;
+mod migrate;
+mod serve;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::config::{Cli, Subcommand};
+
+fn main() -> ExitCode {
+    // The engine's launcher is this same program; it must be told apart before there is a second thread.
+    workers_engine::run_launcher_if_asked();
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Subcommand::Serve(options) => serve::run(options).await,
+        Subcommand::Migrate(options) => migrate::run(options).await,
+        Subcommand::Doctor(options) => doctor::run(options).await,
+    }
+}
+
+/// Errors that end the program are for the person who started it, not for the log.
+#[expect(clippy::print_stderr, reason = "the program ends with this sentence")]
+fn report(error: &anyhow::Error) {
+    eprintln!("workersd: {error:#}");
+}

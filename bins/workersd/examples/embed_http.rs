@@ -1,0 +1,82 @@
+//! Our routes inside another actix application, under a prefix and behind that application's own authentication.
+//!
+//! `cargo run --package workersd --example embed_http`, then `curl -H 'x-user: ada' http://127.0.0.1:8080/functions/api/workers`.
+//! With `--self-test` it asks itself and ends.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::ErrorUnauthorized;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, HttpServer, web};
+use workers_domain::ports::SystemClock;
+use workers_engine::{Engine, EngineOptions};
+use workers_http::{Access, Api, HttpOptions, Metrics};
+use workers_service::{Platform, ServiceOptions};
+use workers_storage::{Database, DatabaseUrl, StorageOptions};
+
+fn main() -> anyhow::Result<()> {
+    // This program is also the engine's launcher; it must be told apart before there is a second thread.
+    workers_engine::run_launcher_if_asked();
+    tokio::runtime::Runtime::new()?.block_on(run())
+}
+
+#[expect(clippy::print_stdout, reason = "it is an example")]
+async fn run() -> anyhow::Result<()> {
+    let data = tempfile::tempdir()?;
+    let node = std::env::var("WORKERS_NODE").unwrap_or_else(|_| ".tools/node/bin/node".to_owned());
+    let url = DatabaseUrl::sqlite_file(data.path().join("workers.sqlite3"));
+    let database = Database::connect(&url, &StorageOptions::default()).await?;
+    database.apply_migrations().await?;
+    let engine = Engine::start(EngineOptions::new(data.path(), std::path::absolute(node)?)).await?;
+
+    let metrics = Metrics::new();
+    let platform = Platform::with_observer(
+        database.worker_repository(),
+        Arc::new(engine.clone()),
+        Arc::new(SystemClock),
+        Arc::new(metrics.clone()),
+        ServiceOptions::default(),
+    );
+    let options = HttpOptions { access: Access::Embedded, ..HttpOptions::default() };
+    let api = Api::new(platform.clone(), options, metrics);
+
+    let self_test = std::env::args().any(|argument| argument == "--self-test");
+    let server = HttpServer::new(move || {
+        App::new()
+            .route("/", web::get().to(async || "own page"))
+            .service(web::scope("/functions").configure(api.routes()).wrap(from_fn(only_users)))
+    })
+    // Lets our routes notice that a client has gone away.
+    .h1_allow_half_closed(false)
+    .bind(("127.0.0.1", if self_test { 0 } else { 8080 }))?;
+    let address = server.addrs()[0];
+    println!("listening on http://{address}");
+    let server = server.run();
+    let handle = server.handle();
+    let task = tokio::spawn(server);
+    if self_test {
+        for path in ["/", "/functions/api/workers"] {
+            let request = reqwest::Client::new().get(format!("http://{address}{path}")).header("x-user", "ada");
+            println!("GET {path} -> {}", request.send().await?.text().await?);
+        }
+        handle.stop(true).await;
+    }
+    task.await??;
+    platform.invocations().drain(std::time::Duration::from_secs(10)).await;
+    engine.shutdown().await;
+    Ok(())
+}
+
+/// Stands for the application's own authentication.
+async fn only_users(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.headers().contains_key("x-user") {
+        next.call(request).await
+    } else {
+        Err(ErrorUnauthorized("say who you are"))
+    }
+}

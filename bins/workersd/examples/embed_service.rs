@@ -1,0 +1,53 @@
+//! Deploys a worker and invokes it, without HTTP: the use cases as a library.
+//!
+//! `cargo run --package workersd --example embed_service`
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use workers_domain::{InvocationEvent, Outcome};
+use workers_engine::{Engine, EngineOptions};
+use workers_service::{Platform, ServiceOptions};
+use workers_storage::{Database, DatabaseUrl, StorageOptions};
+
+const CODE: &str = "
+export async function greet({ name }: { name: string }) {
+  console.log('greeting', name);
+  return `hello ${name}`;
+}
+";
+
+fn main() -> anyhow::Result<()> {
+    // This program is also the engine's launcher; it must be told apart before there is a second thread.
+    workers_engine::run_launcher_if_asked();
+    tokio::runtime::Runtime::new()?.block_on(run())
+}
+
+#[expect(clippy::print_stdout, reason = "it is an example")]
+async fn run() -> anyhow::Result<()> {
+    let data = tempfile::tempdir()?;
+    let node = std::env::var("WORKERS_NODE").unwrap_or_else(|_| ".tools/node/bin/node".to_owned());
+    let node = std::path::absolute(node)?;
+
+    let url = DatabaseUrl::sqlite_file(data.path().join("workers.sqlite3"));
+    let database = Database::connect(&url, &StorageOptions::default()).await?;
+    database.apply_migrations().await?;
+    let engine = Engine::start(EngineOptions::new(data.path(), node)).await?;
+    let platform = Platform::new(database.worker_repository(), Arc::new(engine.clone()), ServiceOptions::default());
+
+    let worker = platform.workers().deploy("greeter".to_owned(), CODE.to_owned()).await?;
+    println!("deployed {} with {}", worker.name, worker.functions.first().context("it exports a function")?);
+
+    let mut invocation = platform.invocations().invoke(worker.id, "greet", br#"{"name":"Ada"}"#).await?;
+    while let Some(event) = invocation.next().await {
+        match event {
+            InvocationEvent::Log(entry) => println!("log: {}", entry.message),
+            InvocationEvent::Finished(report) => match report.outcome {
+                Outcome::Returned { result, .. } => println!("result: {}", result.as_str()),
+                Outcome::Failed(failure) => println!("failed: {} ({})", failure.message, failure.code),
+            },
+        }
+    }
+    engine.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Configuration: flags win over the environment, the environment over `workers.toml` in the data directory.
+
+mod options;
+mod settings;
+mod units;
+
+pub(crate) use options::{Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand};
+pub(crate) use settings::{DatabaseSettings, Settings};

@@ -1,0 +1,210 @@
+//! What can be said on the command line, in the environment and in `workers.toml`: one list for all three.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, ValueEnum};
+use serde::Deserialize;
+
+use super::units::{Size, Span};
+
+/// Self-hosted serverless functions: deploy TypeScript, invoke it in a fresh sandbox, watch the logs arrive.
+#[derive(Debug, Parser)]
+#[command(name = "workersd", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Subcommand {
+    /// Run the server.
+    Serve(Box<ServeOptions>),
+    /// Bring the database up to date, and exit.
+    Migrate(DatabaseOptions),
+    /// Say what this machine has and lacks, and what to do about it.
+    Doctor(Box<ServeOptions>),
+}
+
+/// Where workers are kept.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DatabaseOptions {
+    /// Directory for the database, snapshots and `workers.toml`
+    #[arg(long, env = "WORKERS_DATA_DIR", value_name = "DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+
+    /// `postgres://…` or `sqlite:…`; by default a SQLite file in the data directory
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) database_url: Option<String>,
+}
+
+/// Everything a server can be told.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+
+    #[command(flatten)]
+    pub(crate) tunable: TunableOptions,
+
+    /// Do not bring the database up to date at start
+    #[arg(long, env = "WORKERS_NO_MIGRATE")]
+    pub(crate) no_migrate: bool,
+
+    /// How the log is written
+    #[arg(long, env = "WORKERS_LOG_FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// Which sandboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SandboxKind {
+    /// The embedded engine: isolated processes on this machine
+    Local,
+    /// The same without any isolation, for machines without namespaces and for code you trust
+    LocalUnconfined,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+/// Writes the struct of options once for the command line and the file, and how one fills the gaps of the other.
+macro_rules! tunable_options {
+    ($($(#[$attribute:meta])* $field:ident: $kind:ty,)*) => {
+        /// Options that can stand in `workers.toml` too, under the name of the flag.
+        #[derive(Debug, Clone, Default, Args, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+        pub(crate) struct TunableOptions {
+            $($(#[$attribute])* pub(crate) $field: Option<$kind>,)*
+        }
+
+        impl TunableOptions {
+            /// Takes from `other` what is not said here.
+            pub(crate) fn or(self, other: Self) -> Self {
+                Self { $($field: self.$field.or(other.$field),)* }
+            }
+        }
+    };
+}
+
+tunable_options! {
+    /// Address to serve on; port 0 picks a free one [default: 127.0.0.1:3000]
+    #[arg(long, env = "WORKERS_LISTEN", value_name = "ADDR")]
+    listen: SocketAddr,
+
+    /// Which sandboxes [default: local]
+    #[arg(long, env = "WORKERS_SANDBOX", value_enum)]
+    sandbox: SandboxKind,
+
+    /// Node.js binary that runs workers, version 20 or later [default: the one that setup installed, else `node` from PATH]
+    #[arg(long, env = "WORKERS_NODE", value_name = "FILE")]
+    node: PathBuf,
+
+    /// Secret that opens the API; without one the server binds to loopback only
+    #[arg(long, env = "WORKERS_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    admin_token: String,
+
+    /// Web origin that may use the API from a browser, or `*`; may be given several times
+    #[arg(long = "cors-origin", env = "WORKERS_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    #[serde(rename = "cors-origins")]
+    cors_origins: Vec<String>,
+
+    /// Longest code of a worker [default: 10MiB]
+    #[arg(long, env = "WORKERS_MAX_CODE", value_name = "SIZE")]
+    max_code: Size,
+
+    /// Longest payload of an invocation [default: 6MiB]
+    #[arg(long, env = "WORKERS_MAX_PAYLOAD", value_name = "SIZE")]
+    max_payload: Size,
+
+    /// Longest result of an invocation [default: 6MiB]
+    #[arg(long, env = "WORKERS_MAX_RESULT", value_name = "SIZE")]
+    max_result: Size,
+
+    /// Longest line of an invocation's log; the rest is dropped and counted [default: 16KiB]
+    #[arg(long, env = "WORKERS_MAX_LOG_LINE", value_name = "SIZE")]
+    max_log_line: Size,
+
+    /// Longest log of an invocation; the rest is dropped and counted [default: 1MiB]
+    #[arg(long, env = "WORKERS_MAX_LOG", value_name = "SIZE")]
+    max_log: Size,
+
+    /// Wall-clock time of an invocation [default: 30s]
+    #[arg(long, env = "WORKERS_TIMEOUT", value_name = "TIME")]
+    timeout: Span,
+
+    /// Memory of an invocation [default: 256MiB]
+    #[arg(long, env = "WORKERS_MEMORY", value_name = "SIZE")]
+    memory: Size,
+
+    /// Files an invocation may write, which count as memory too [default: 64MiB]
+    #[arg(long, env = "WORKERS_DISK", value_name = "SIZE")]
+    disk: Size,
+
+    /// Processes and threads of an invocation [default: 64]
+    #[arg(long, env = "WORKERS_PROCESSES", value_name = "N")]
+    processes: u32,
+
+    /// Invocations at one time [default: 4 a core]
+    #[arg(long, env = "WORKERS_CONCURRENCY", value_name = "N")]
+    concurrency: usize,
+
+    /// Invocations that wait for a place; further ones get 429 [default: 1000]
+    #[arg(long, env = "WORKERS_QUEUE", value_name = "N")]
+    queue: usize,
+
+    /// How long an invocation waits for a place before it gets 429 [default: 10s]
+    #[arg(long, env = "WORKERS_QUEUE_TIMEOUT", value_name = "TIME")]
+    queue_timeout: Span,
+
+    /// How long a worker lives after its deploy [default: 7d]
+    #[arg(long, env = "WORKERS_LIFETIME", value_name = "TIME")]
+    lifetime: Span,
+
+    /// How often expired workers are looked for [default: 60s]
+    #[arg(long, env = "WORKERS_SWEEP_INTERVAL", value_name = "TIME")]
+    sweep_interval: Span,
+
+    /// How long running invocations may go on once the server was asked to stop [default: 30s]
+    #[arg(long, env = "WORKERS_DRAIN_TIMEOUT", value_name = "TIME")]
+    drain_timeout: Span,
+
+    /// Connections to a Postgres database [default: 10]
+    #[arg(long, env = "WORKERS_DATABASE_CONNECTIONS", value_name = "N")]
+    database_connections: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_fills_the_gaps() {
+        let flags = TunableOptions { queue: Some(1), ..TunableOptions::default() };
+        let file: TunableOptions =
+            toml::from_str("queue = 2\nconcurrency = 3\ntimeout = '5s'\nmemory = '64MiB'").unwrap();
+        let merged = flags.or(file);
+        assert_eq!((merged.queue, merged.concurrency), (Some(1), Some(3)));
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_refused() {
+        let error = toml::from_str::<TunableOptions>("tiemout = '5s'").unwrap_err();
+        assert!(error.to_string().contains("tiemout"), "{error}");
+    }
+}

@@ -1,0 +1,210 @@
+//! The configuration in force: everything decided, every default filled in.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use workers_domain::ResourceLimits;
+use workers_http::{Access, AdminToken, HttpOptions};
+use workers_service::{LogLimits, ServiceOptions};
+use workers_storage::{DatabaseUrl, StorageOptions};
+
+use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TunableOptions};
+use super::units::Size;
+
+/// The file in the data directory that can hold options.
+const FILE_NAME: &str = "workers.toml";
+
+/// The configuration in force.
+pub(crate) struct Settings {
+    pub(crate) database: DatabaseSettings,
+    pub(crate) migrate: bool,
+    pub(crate) listen: SocketAddr,
+    pub(crate) sandbox: SandboxKind,
+    pub(crate) node: PathBuf,
+    pub(crate) http: HttpOptions,
+    pub(crate) service: ServiceOptions,
+    pub(crate) sweep_interval: Duration,
+}
+
+/// Where workers are kept.
+pub(crate) struct DatabaseSettings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) url: DatabaseUrl,
+    pub(crate) storage: StorageOptions,
+}
+
+impl DatabaseSettings {
+    pub(crate) fn new(options: DatabaseOptions) -> anyhow::Result<Self> {
+        let data_dir = std::path::absolute(&options.data_dir)
+            .with_context(|| format!("cannot make {} an absolute path", options.data_dir.display()))?;
+        let url = match options.database_url.filter(|url| !url.is_empty()) {
+            Some(url) => url.parse().context("DATABASE_URL (--database-url) is not usable")?,
+            None => DatabaseUrl::sqlite_file(data_dir.join("workers.sqlite3")),
+        };
+        Ok(Self { data_dir, url, storage: StorageOptions::default() })
+    }
+}
+
+impl Settings {
+    /// Fills the gaps of flags and environment from the file, then with the defaults.
+    pub(crate) fn new(options: ServeOptions) -> anyhow::Result<Self> {
+        let mut database = DatabaseSettings::new(options.database)?;
+        let tunable = options.tunable.or(read_file(&database.data_dir.join(FILE_NAME))?);
+        if let Some(connections) = tunable.database_connections {
+            database.storage.max_connections = connections as usize;
+        }
+        let listen = tunable.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)));
+        let sandbox = tunable.sandbox.unwrap_or(SandboxKind::Local);
+        let http = http_options(&tunable)?;
+        check_bind(listen, sandbox, &http.access)?;
+        Ok(Self {
+            database,
+            migrate: !options.no_migrate,
+            listen,
+            sandbox,
+            node: find_node(tunable.node.clone())?,
+            http,
+            service: service_options(&tunable)?,
+            sweep_interval: tunable.sweep_interval.map_or(Duration::from_mins(1), |span| span.0),
+        })
+    }
+}
+
+fn read_file(path: &Path) -> anyhow::Result<TunableOptions> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => toml::from_str(&text).with_context(|| format!("{} is not usable", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(TunableOptions::default()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn http_options(tunable: &TunableOptions) -> anyhow::Result<HttpOptions> {
+    let mut http = HttpOptions::default();
+    if let Some(token) = &tunable.admin_token {
+        http.access =
+            Access::Token(AdminToken::new(token.clone()).context("WORKERS_ADMIN_TOKEN (--admin-token) is not usable")?);
+    }
+    if let Some(origins) = &tunable.cors_origins {
+        http.cors_origins.clone_from(origins);
+    }
+    if let Some(span) = tunable.drain_timeout {
+        http.drain_timeout = span.0;
+    }
+    Ok(http)
+}
+
+fn service_options(tunable: &TunableOptions) -> anyhow::Result<ServiceOptions> {
+    let defaults = ServiceOptions::default();
+    let bytes = |size: Option<Size>, default: usize| match size {
+        Some(size) => usize::try_from(size.bytes()).context("a size is larger than this machine can address"),
+        None => Ok(default),
+    };
+    let options = ServiceOptions {
+        max_code_bytes: bytes(tunable.max_code, defaults.max_code_bytes)?,
+        max_payload_bytes: bytes(tunable.max_payload, defaults.max_payload_bytes)?,
+        max_result_bytes: bytes(tunable.max_result, defaults.max_result_bytes)?,
+        log: LogLimits {
+            line_bytes: bytes(tunable.max_log_line, defaults.log.line_bytes)?,
+            total_bytes: bytes(tunable.max_log, defaults.log.total_bytes)?,
+        },
+        sandbox: ResourceLimits {
+            memory_bytes: tunable.memory.map_or(defaults.sandbox.memory_bytes, Size::bytes),
+            processes: tunable.processes.unwrap_or(defaults.sandbox.processes),
+            wall_clock: tunable.timeout.map_or(defaults.sandbox.wall_clock, |span| span.0),
+            disk_bytes: tunable.disk.map_or(defaults.sandbox.disk_bytes, Size::bytes),
+        },
+        max_concurrent_invocations: tunable.concurrency.unwrap_or(defaults.max_concurrent_invocations),
+        max_queued_invocations: tunable.queue.unwrap_or(defaults.max_queued_invocations),
+        queue_timeout: tunable.queue_timeout.map_or(defaults.queue_timeout, |span| span.0),
+        worker_lifetime: tunable.lifetime.map_or(defaults.worker_lifetime, |span| span.0),
+    };
+    if options.max_concurrent_invocations == 0 {
+        bail!("--concurrency must be at least 1");
+    }
+    if options.sandbox.memory_bytes < 64 * 1024 * 1024 {
+        bail!("--memory must be at least 64MiB: Node.js does not start with less");
+    }
+    if options.sandbox.processes < 16 {
+        bail!("--processes must be at least 16: Node.js has about a dozen threads of its own");
+    }
+    Ok(options)
+}
+
+/// Whoever reaches the API owns the platform, so who reaches it must be decided by somebody.
+fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access) -> anyhow::Result<()> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    if sandbox == SandboxKind::LocalUnconfined {
+        bail!("--sandbox local-unconfined runs user code without isolation, so --listen must be a loopback address");
+    }
+    if matches!(access, Access::Loopback) {
+        bail!("--listen {listen} is reachable from other machines: set WORKERS_ADMIN_TOKEN, or listen on 127.0.0.1");
+    }
+    Ok(())
+}
+
+/// The runtime of user code: the one that was named, else the one that setup installed beside the program, else one from PATH.
+fn find_node(named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    if let Some(path) = named {
+        return path.canonicalize().with_context(|| format!("there is no Node.js at {}", path.display()));
+    }
+    let installed = PathBuf::from(".tools/node/bin/node");
+    let beside = |program: PathBuf| Some(program.parent()?.parent()?.parent()?.join(&installed));
+    let own = std::env::current_exe().ok().and_then(beside);
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&on_path).map(|directory| directory.join("node"));
+    own.into_iter()
+        .chain([installed])
+        .chain(on_path)
+        .find_map(|candidate| candidate.canonicalize().ok().filter(|path| path.is_file()))
+        .context("there is no Node.js on this machine: run `./just setup`, or name one with --node")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(arguments: &[&str]) -> anyhow::Result<Settings> {
+        use clap::Parser as _;
+        let directory = tempfile::tempdir().unwrap();
+        let fixed = ["workersd", "serve", "--node", "/bin/sh", "--data-dir", directory.path().to_str().unwrap()];
+        let cli = super::super::Cli::try_parse_from(fixed.iter().chain(arguments))?;
+        let super::super::Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };
+        Settings::new(*options)
+    }
+
+    #[test]
+    fn a_server_that_others_can_reach_needs_a_token() {
+        let refused = serve(&["--listen", "0.0.0.0:0"]).err().unwrap().to_string();
+        assert!(refused.contains("WORKERS_ADMIN_TOKEN"), "{refused}");
+        assert!(serve(&["--listen", "0.0.0.0:0", "--admin-token", "s3cret"]).is_ok());
+    }
+
+    #[test]
+    fn a_server_without_isolation_is_never_reachable_for_others() {
+        let arguments = ["--listen", "0.0.0.0:0", "--admin-token", "s3cret", "--sandbox", "local-unconfined"];
+        assert!(serve(&arguments).is_err());
+        assert!(serve(&["--sandbox", "local-unconfined"]).is_ok());
+    }
+
+    #[test]
+    fn a_limit_that_nothing_could_run_within_is_refused() {
+        for arguments in [["--memory", "1MiB"], ["--processes", "1"], ["--concurrency", "0"]] {
+            assert!(serve(&arguments).is_err(), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn the_file_in_the_data_directory_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        std::fs::write(&path, "timeout = \"5s\"\n").unwrap();
+        assert_eq!(read_file(&path).unwrap().timeout.unwrap().0, Duration::from_secs(5));
+        std::fs::write(&path, "timeout = 5\n").unwrap();
+        let refused = format!("{:#}", read_file(&path).unwrap_err());
+        assert!(refused.contains("workers.toml"), "{refused}");
+    }
+}

@@ -1,0 +1,66 @@
+//! Sizes and times as people write them.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+/// A size, as `256MiB` or `6291456`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Size(ByteSize);
+
+/// A time, as `30s` or `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl Size {
+    /// In bytes.
+    pub(crate) const fn bytes(self) -> u64 {
+        self.0.as_u64()
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        ByteSize::from_str(text).map(Self)
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_and_without_a_unit() {
+        assert_eq!("256MiB".parse::<Size>().unwrap().bytes(), 256 * 1024 * 1024);
+        assert_eq!("1000".parse::<Size>().unwrap().bytes(), 1000);
+        assert!("many".parse::<Size>().is_err());
+    }
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!("30s".parse::<Span>().unwrap().0, Duration::from_secs(30));
+        assert_eq!("7d".parse::<Span>().unwrap().0, Duration::from_hours(7 * 24));
+        assert!("30".parse::<Span>().is_err());
+    }
+}

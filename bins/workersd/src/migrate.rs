@@ -1,0 +1,31 @@
+//! `workersd migrate`: brings the database up to date.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use workers_storage::Database;
+
+use crate::config::{DatabaseOptions, DatabaseSettings, LogFormat};
+use crate::telemetry;
+
+#[expect(clippy::print_stdout, reason = "what it did is the command's output")]
+pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
+    telemetry::start(LogFormat::Text)?;
+    let settings = DatabaseSettings::new(options)?;
+    let database = connect(&settings).await?;
+    let applied = database.apply_migrations().await.context("failed to bring the database up to date")?;
+    if applied.is_empty() {
+        println!("the database is up to date");
+    }
+    for name in applied {
+        println!("applied {name}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the database, whose file's directory is made on the way.
+pub(crate) async fn connect(settings: &DatabaseSettings) -> anyhow::Result<Database> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("cannot create the data directory {}", settings.data_dir.display()))?;
+    Database::connect(&settings.url, &settings.storage).await.context("cannot use the database")
+}

@@ -1,0 +1,93 @@
+//! `workersd serve`: adapters, use cases, HTTP, background loops, and an orderly end.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
+use workers_engine::Engine;
+use workers_http::{Api, Application, Metrics, StopHandle};
+use workers_service::{Platform, WorkerService};
+
+use crate::config::{SandboxKind, ServeOptions, Settings};
+use crate::{engine, migrate, telemetry};
+
+pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
+    telemetry::start(options.log_format)?;
+    let settings = Settings::new(*options)?;
+    if settings.sandbox == SandboxKind::LocalUnconfined {
+        tracing::warn!(
+            "user code runs WITHOUT ANY ISOLATION: it can read and change whatever this user can, on this machine. \
+             Use it for code you trust, and never for customers"
+        );
+    }
+    let database = migrate::connect(&settings.database).await?;
+    if settings.migrate {
+        database.apply_migrations().await.context("failed to bring the database up to date")?;
+    }
+    let repository = database.worker_repository();
+    repository.check().await.context("the database is not ready")?;
+    let engine = engine::start(&settings).await?;
+    let served = serve(&settings, repository, engine.clone()).await;
+    engine.shutdown().await;
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "scripts read the address from standard output")]
+async fn serve(settings: &Settings, repository: Arc<dyn WorkerRepository>, engine: Engine) -> anyhow::Result<()> {
+    let metrics = Metrics::new();
+    let sandboxes: Arc<dyn SandboxProvider> = Arc::new(engine);
+    let platform = Platform::with_observer(
+        repository,
+        sandboxes,
+        Arc::new(SystemClock),
+        Arc::new(metrics.clone()),
+        settings.service.clone(),
+    );
+    let api = Api::new(platform.clone(), settings.http.clone(), metrics);
+    let application = Application::bind(settings.listen, api)?;
+    let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
+    stop_on_signals(application.stop_handle())?;
+    println!("listening on http://{}", application.local_addr());
+    let served = application.run().await.context("the HTTP server failed");
+    sweeper.abort();
+    // Whoever was cut off by the end of the HTTP server has no time left.
+    platform.invocations().drain(Duration::ZERO).await;
+    served
+}
+
+/// Expires workers now and then. A database that is away for a while is no reason to stop trying.
+async fn sweep(workers: WorkerService, interval: Duration) {
+    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match workers.sweep().await {
+            Ok(report) if report.expired + report.failed > 0 => {
+                tracing::info!(expired = report.expired, failed = report.failed, "swept workers");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for expired workers");
+            }
+        }
+    }
+}
+
+/// The first signal lets running invocations finish, the second one does not.
+fn stop_on_signals(stop: StopHandle) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stop.is_stopping() { stop.stop_now() } else { stop.stop() }
+        }
+    });
+    Ok(())
+}

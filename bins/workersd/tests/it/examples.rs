@@ -1,0 +1,28 @@
+//! The examples do what they say.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// An example's program, which cargo builds beside the tests.
+fn example(name: &str) -> Command {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_workersd")).with_file_name("examples").join(name);
+    assert!(program.exists(), "{} is missing: build it with `cargo build --examples`", program.display());
+    Command::new(program)
+}
+
+#[test]
+fn embed_service_deploys_and_invokes_without_http() {
+    let output = example("embed_service").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(printed, "deployed greeter with greet\nlog: greeting Ada\nresult: \"hello Ada\"\n");
+}
+
+#[test]
+fn embed_http_serves_our_routes_beside_its_own() {
+    let output = example("embed_http").arg("--self-test").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("GET / -> own page"), "{printed}");
+    assert!(printed.contains("GET /functions/api/workers -> []"), "{printed}");
+}

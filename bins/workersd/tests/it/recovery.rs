@@ -1,0 +1,100 @@
+//! A server that was killed leaves nothing behind.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::{TestServer, messages};
+
+const CODE: &str = "export const wait = () => new Promise((r) => { console.log('on'); setTimeout(r, 30000) }); export const ok = () => 1";
+
+#[tokio::test]
+async fn a_killed_server_leaves_no_process_mount_or_cgroup_and_its_workers_work() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = TestServer::start_in(directory.path(), &["--concurrency", "50"]);
+    let id = server.deploy(CODE).await;
+    let mut running = Vec::new();
+    for _ in 0..50 {
+        running.push(server.stream(&id, "wait", &json!({})).await);
+    }
+    for events in &mut running {
+        assert_eq!(messages(&[events.next().await.unwrap()]), ["on"]);
+    }
+    let descendants = descendants_of(server.process_id());
+    assert!(descendants.len() >= 50, "{descendants:?}");
+    server.kill();
+    let server = TestServer::start_in(directory.path(), &[]);
+    assert_eq!(server.call(&id, "ok", &json!({})).await.0, 200);
+    let left: Vec<_> = descendants.into_iter().filter(|id| is_alive(*id)).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(!std::fs::read_to_string("/proc/mounts").unwrap().contains(directory.path().to_str().unwrap()));
+    let sandboxes = cgroups_of(server.process_id());
+    drop(server);
+    let left: Vec<_> = sandboxes.iter().filter(|path| Path::new(path).exists()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_asked_to_stop_lets_invocations_finish() {
+    let server = TestServer::start(&[]);
+    let code = "export const f = () => new Promise((r) => { console.log('on'); setTimeout(() => r('done'), 500) })";
+    let id = server.deploy(code).await;
+    let mut running = server.stream(&id, "f", &json!({})).await;
+    running.next().await.unwrap();
+    let stop = tokio::task::spawn_blocking(move || drop(server));
+    let last = running.all().await.pop().unwrap();
+    assert_eq!(last.data["result"], "done");
+    stop.await.unwrap();
+}
+
+/// Every process below this one.
+fn descendants_of(ancestor: u32) -> BTreeSet<u32> {
+    let mut found = BTreeSet::from([ancestor]);
+    loop {
+        let before = found.len();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(id) = entry.file_name().to_string_lossy().parse() else { continue };
+            let Some(parent) = parent_of(id) else { continue };
+            if found.contains(&parent) {
+                found.insert(id);
+            }
+        }
+        if found.len() == before {
+            found.remove(&ancestor);
+            return found;
+        }
+    }
+}
+
+/// State and parent stand behind the name, which may hold anything, in parentheses.
+fn status_of(process: u32) -> Option<(char, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+fn parent_of(process: u32) -> Option<u32> {
+    status_of(process).map(|(_, parent)| parent)
+}
+
+fn is_alive(process: u32) -> bool {
+    status_of(process).is_some_and(|(state, _)| state != 'Z')
+}
+
+/// The cgroups that the server's sandboxes have, by the names of its own directory: those that hold one of its descendants.
+fn cgroups_of(server: u32) -> BTreeSet<String> {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own: BTreeSet<_> = own.lines().collect();
+    descendants_of(server)
+        .into_iter()
+        .filter_map(|process| std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok())
+        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| !own.contains(line.as_str()))
+        .filter_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controller, path) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+            Some(format!("/sys/fs/cgroup/{controller}{path}"))
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! Starts a server with an empty data directory, and talks to it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use reqwest::header::ACCEPT;
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A server of its own process, stopped when it is dropped.
+pub(crate) struct TestServer {
+    process: Child,
+    pub(crate) url: String,
+    pub(crate) data_dir: PathBuf,
+    _directory: Option<TempDir>,
+    pub(crate) http: reqwest::Client,
+}
+
+/// An event of a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) data: Value,
+}
+
+impl TestServer {
+    /// A server with an empty data directory.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut server = Self::start_in(directory.path(), arguments);
+        server._directory = Some(directory);
+        server
+    }
+
+    /// A server with this data directory.
+    pub(crate) fn start_in(data_dir: &Path, arguments: &[&str]) -> Self {
+        let mut process = command()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let line = lines.next().expect("the server ended before it listened; its log says why").unwrap();
+        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        // A client of its own a server: a pooled connection must not outlive it.
+        let http = reqwest::Client::new();
+        Self { process, url, data_dir: data_dir.to_owned(), _directory: None, http }
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it without warning.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.url))
+    }
+
+    /// Deploys a bundle and answers with the worker's id.
+    pub(crate) async fn deploy(&self, code: &str) -> String {
+        let response = self.post("/api/workers").json(&json!({"name": "test", "code": code})).send().await.unwrap();
+        let (status, body) = answer(response).await;
+        assert_eq!(status, 201, "{body}");
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Invokes a function and waits for the whole answer.
+    pub(crate) async fn call(&self, id: &str, function: &str, payload: &Value) -> (u16, Value) {
+        let path = format!("/api/workers/{id}/functions/{function}");
+        answer(self.post(&path).json(payload).send().await.unwrap()).await
+    }
+
+    /// Invokes a function and begins to follow its events.
+    pub(crate) async fn stream(&self, id: &str, function: &str, payload: &Value) -> Events {
+        let path = format!("/api/workers/{id}/invoke/{function}");
+        let response = self.post(&path).header(ACCEPT, "text/event-stream").json(payload).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        Events { body: Box::pin(response.bytes_stream().map(|chunk| chunk.unwrap().to_vec())), text: String::new() }
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // Asked nicely, it removes what it made; a test that fails must not wait for that for ever.
+        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if std::time::Instant::now() > deadline {
+                let _ = self.process.kill();
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The events of an invocation, as they arrive.
+pub(crate) struct Events {
+    body: std::pin::Pin<Box<dyn futures_util::Stream<Item = Vec<u8>> + Send>>,
+    text: String,
+}
+
+impl Events {
+    /// The next event; `None` when the stream was closed.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let event = parse(block);
+                self.text = rest.to_owned();
+                if event.is_some() {
+                    return event;
+                }
+                continue;
+            }
+            self.text.push_str(&String::from_utf8(self.body.next().await?).unwrap());
+        }
+    }
+
+    /// All events to the end of the stream.
+    pub(crate) async fn all(mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event);
+        }
+        events
+    }
+}
+
+/// An event; `None` for a block of comments and settings only.
+fn parse(block: &str) -> Option<Event> {
+    let field = |name: &str| {
+        block
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim_start().to_owned()))
+    };
+    let data = serde_json::from_str(&field("data")?).unwrap();
+    Some(Event { name: field("event")?, id: field("id")?, data })
+}
+
+/// Status and body of an answer.
+pub(crate) async fn answer(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: not JSON: {text}")))
+}
+
+/// The server's program, with nothing of this process's configuration.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_workersd"));
+    for (name, _) in std::env::vars() {
+        if (name.starts_with("WORKERS_") && name != "WORKERS_NODE") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Messages of the log events.
+pub(crate) fn messages(events: &[Event]) -> Vec<&str> {
+    events.iter().filter(|event| event.name == "log").map(|event| event.data["message"].as_str().unwrap()).collect()
+}
