@@ -5,7 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fchmod, mkdirat, openat2, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, fchmod, mkdirat, openat2, readlinkat, statat,
+};
 use sha2::{Digest, Sha256};
 
 use crate::snapshot::manifest::{Digest256, Entry, Kind, Manifest};
@@ -19,6 +21,18 @@ const MAX_ENTRIES: usize = 200_000;
 /// Everybody's: who reaches the tree at all is ruled by the directory it lies in, and to a sandbox, whose user differs from ours,
 /// it is the lower layer of an overlay, where changes never reach it.
 pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
+
+/// Who owns files of snapshots on the host, when sandboxes have user ids of their own: somebody behind all of their ranges, who is
+/// nobody else.
+pub(crate) const CONTENT_OWNER: u32 = 0x7100_0000;
+
+/// Gives a file or directory to its owner.
+pub(crate) fn give_away(to: impl AsFd, owner: Option<u32>) -> io::Result<()> {
+    if let Some(owner) = owner {
+        rustix::fs::fchown(to, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)))?;
+    }
+    Ok(())
+}
 
 /// How an ordinary file is opened: never over a link or onto another mount, and without waiting should it be a pipe after all.
 const FILE_FLAGS: OFlags =
@@ -34,81 +48,84 @@ pub(crate) fn file_mode(executable: bool) -> Mode {
 /// # Errors
 ///
 /// When there is no room, or the tree is too deep or too large, or a name is not UTF-8.
-pub(crate) fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<Manifest> {
-    let mut entries = Vec::new();
-    copy_directory(from, to, "", 0, &mut entries)?;
-    Ok(Manifest::new(entries))
+pub(crate) fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, owner: Option<u32>) -> io::Result<Manifest> {
+    let mut copy = Copy { owner, entries: Vec::new() };
+    copy.directory(from, to, "", 0)?;
+    Ok(Manifest::new(copy.entries))
 }
 
-fn copy_directory(
-    from: BorrowedFd<'_>,
-    to: BorrowedFd<'_>,
-    prefix: &str,
-    depth: usize,
-    entries: &mut Vec<Entry>,
-) -> io::Result<()> {
-    if depth > MAX_DEPTH {
-        return Err(io::Error::other(format!("more than {MAX_DEPTH} directories in each other")));
-    }
-    for item in Dir::read_from(from)? {
-        let item = item?;
-        let name = item.file_name();
-        if name == c"." || name == c".." {
-            continue;
+struct Copy {
+    owner: Option<u32>,
+    entries: Vec<Entry>,
+}
+
+impl Copy {
+    fn directory(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, prefix: &str, depth: usize) -> io::Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(io::Error::other(format!("more than {MAX_DEPTH} directories in each other")));
         }
-        if entries.len() >= MAX_ENTRIES {
-            return Err(io::Error::other(format!("more than {MAX_ENTRIES} files")));
-        }
-        let text = name.to_str().map_err(|_| io::Error::other("a file name that is not UTF-8"))?;
-        let path = format!("{prefix}{text}");
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
-        let kind = match FileType::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
-            FileType::Directory => {
-                let source = open(from, text, FILE_FLAGS | OFlags::DIRECTORY).map_err(named)?;
-                mkdirat(to, name, DIRECTORY_MODE)?;
-                let target = open(to, text, FILE_FLAGS | OFlags::DIRECTORY)?;
-                fchmod(&target, DIRECTORY_MODE)?;
-                entries.push(Entry { path: path.clone(), kind: Kind::Directory });
-                copy_directory(source.as_fd(), target.as_fd(), &format!("{path}/"), depth + 1, entries)?;
+        for item in Dir::read_from(from)? {
+            let item = item?;
+            let name = item.file_name();
+            if name == c"." || name == c".." {
                 continue;
             }
-            FileType::RegularFile => copy_file(from, to, text).map_err(named)?,
-            FileType::Symlink => {
-                let target = readlinkat(from, name, Vec::new())?;
-                rustix::fs::symlinkat(&target, to, name)?;
-                let target = target.into_string().map_err(|_| io::Error::other("a link that is not UTF-8"))?;
-                Kind::Link { target }
+            if self.entries.len() >= MAX_ENTRIES {
+                return Err(io::Error::other(format!("more than {MAX_ENTRIES} files")));
             }
-            // Sockets, pipes and devices are no files to keep.
-            _ => continue,
-        };
-        entries.push(Entry { path, kind });
+            let text = name.to_str().map_err(|_| io::Error::other("a file name that is not UTF-8"))?;
+            let path = format!("{prefix}{text}");
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+            let kind = match FileType::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
+                FileType::Directory => {
+                    let source = open(from, text, FILE_FLAGS | OFlags::DIRECTORY).map_err(named)?;
+                    mkdirat(to, name, DIRECTORY_MODE)?;
+                    let target = open(to, text, FILE_FLAGS | OFlags::DIRECTORY)?;
+                    fchmod(&target, DIRECTORY_MODE)?;
+                    give_away(&target, self.owner)?;
+                    self.entries.push(Entry { path: path.clone(), kind: Kind::Directory });
+                    self.directory(source.as_fd(), target.as_fd(), &format!("{path}/"), depth + 1)?;
+                    continue;
+                }
+                FileType::RegularFile => self.file(from, to, text).map_err(named)?,
+                FileType::Symlink => {
+                    let target = readlinkat(from, name, Vec::new())?;
+                    rustix::fs::symlinkat(&target, to, name)?;
+                    let target = target.into_string().map_err(|_| io::Error::other("a link that is not UTF-8"))?;
+                    Kind::Link { target }
+                }
+                // Sockets, pipes and devices are no files to keep.
+                _ => continue,
+            };
+            self.entries.push(Entry { path, kind });
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str) -> io::Result<Kind> {
-    let source = open(from, name, FILE_FLAGS)?;
-    // What is open is looked at, for the name may mean something else by now.
-    let status = rustix::fs::fstat(&source)?;
-    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-        return Err(io::Error::other("no longer an ordinary file"));
+    fn file(&self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str) -> io::Result<Kind> {
+        let source = open(from, name, FILE_FLAGS)?;
+        // What is open is looked at, for the name may mean something else by now.
+        let status = rustix::fs::fstat(&source)?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+            return Err(io::Error::other("no longer an ordinary file"));
+        }
+        let executable = status.st_mode & 0o111 != 0;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = file_mode(executable);
+        let target = openat2(to, name, flags, mode, ResolveFlags::BENEATH)?;
+        fchmod(&target, mode)?;
+        give_away(&target, self.owner)?;
+        let (mut source, mut target) = (File::from(source), File::from(target));
+        let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0_u64, vec![0; 64 * 1024]);
+        loop {
+            let length = source.read(&mut buffer)?;
+            let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+            hasher.update(bytes);
+            target.write_all(bytes)?;
+            size += u64::try_from(length).unwrap_or_default();
+        }
+        Ok(Kind::File { executable, size, digest: Digest256::finish(hasher) })
     }
-    let executable = status.st_mode & 0o111 != 0;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let mode = file_mode(executable);
-    let target = openat2(to, name, flags, mode, ResolveFlags::BENEATH)?;
-    fchmod(&target, mode)?;
-    let (mut source, mut target) = (File::from(source), File::from(target));
-    let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0_u64, vec![0; 64 * 1024]);
-    loop {
-        let length = source.read(&mut buffer)?;
-        let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
-        hasher.update(bytes);
-        target.write_all(bytes)?;
-        size += u64::try_from(length).unwrap_or_default();
-    }
-    Ok(Kind::File { executable, size, digest: Digest256::finish(hasher) })
 }
 
 /// Opens one name of a directory.
@@ -128,7 +145,7 @@ mod tests {
     fn copied(from: &std::path::Path) -> (io::Result<Manifest>, tempfile::TempDir) {
         let to = tempfile::tempdir().unwrap();
         let (source, target) = (File::open(from).unwrap(), File::open(to.path()).unwrap());
-        (copy_tree(source.as_fd(), target.as_fd()), to)
+        (copy_tree(source.as_fd(), target.as_fd(), None), to)
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl Core {
         self.clock.now()
     }
 
+    /// Who owns snapshots' files, if it is not this process.
+    pub(crate) fn content_owner(&self) -> Option<u32> {
+        self.launcher.own_uids().then_some(crate::copy::CONTENT_OWNER)
+    }
+
     /// Where a sandbox's files are staged.
     pub(crate) fn directory_of(&self, id: &SandboxId) -> PathBuf {
         self.data_dir.sandboxes().join(id.as_str())

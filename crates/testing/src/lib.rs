@@ -6,6 +6,7 @@
 mod clock;
 mod fake_worker_repository;
 mod postgres;
+pub mod sandbox_provider;
 mod scripted_sandbox_provider;
 pub mod worker_repository;
 

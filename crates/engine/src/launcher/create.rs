@@ -11,11 +11,15 @@ use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only}
 use super::enter::{Entrance, enter};
 use super::serve::{Launcher, Running};
 use crate::cgroup::{Group, GroupLimits};
+use crate::copy::CONTENT_OWNER;
 use crate::message::{CreateSandbox, FromInit};
 use crate::wire;
 
 /// Who a sandbox's processes are inside of it.
 pub(super) const INNER_ID: u32 = 1000;
+
+/// Who owns snapshots' files inside, where that is not the same.
+const CONTENT_INNER_ID: u32 = 1001;
 
 /// The init counts as a process of the sandbox.
 const INIT_PROCESSES: u32 = 1;
@@ -92,17 +96,20 @@ fn outer_ids(launcher: &Launcher, slot: u32) -> (u32, u32) {
     }
 }
 
-/// Maps one user and one group into the user namespace of a child.
+/// Maps a user and a group into the user namespace of a child; beside them, when they are not the launcher's own, the owner of
+/// snapshots' files: an overlay can copy up only a file whose owner is mapped. Nobody inside can become that user.
 pub(super) fn map_ids(pid: Pid, (uid, gid): (u32, u32)) -> io::Result<()> {
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let directory = format!("/proc/{}", pid.as_raw_nonzero());
     let write = |name: &str, text: String| {
         fs::write(format!("{directory}/{name}"), text)
             .map_err(|error| io::Error::new(error.kind(), format!("mapping ids ({name}): {error}")))
     };
-    write("uid_map", format!("{INNER_ID} {uid} 1"))?;
+    let content = if (uid, gid) == own { String::new() } else { format!("\n{CONTENT_INNER_ID} {CONTENT_OWNER} 1") };
+    write("uid_map", format!("{INNER_ID} {uid} 1{content}"))?;
     if !rustix::process::geteuid().is_root() {
         // Who may not map others' groups must give up changing groups first.
         write("setgroups", "deny".to_owned())?;
     }
-    write("gid_map", format!("{INNER_ID} {gid} 1"))
+    write("gid_map", format!("{INNER_ID} {gid} 1{content}"))
 }

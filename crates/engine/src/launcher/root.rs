@@ -125,7 +125,7 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
         mount("overlay", "work", "overlay", flags, Some(options.as_c_str()))?;
     } else {
         let upper = open_path("tmp/upper")?;
-        copy::copy_tree(sources.lower.as_fd(), upper.as_fd())?;
+        copy::copy_tree(sources.lower.as_fd(), upper.as_fd(), None)?;
         bind(&upper, Some("work"))?;
     }
     // From here on the overlay's insides cannot be reached any more.

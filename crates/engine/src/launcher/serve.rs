@@ -211,10 +211,15 @@ impl Launcher {
             }
         }
         while !self.busy.is_empty() {
+            // Nobody but us is left who could wait.
             self.busy.retain(|busy| busy.group.remove().is_err() && busy.since.elapsed() < REMOVE_PATIENCE);
             if !self.busy.is_empty() {
                 std::thread::sleep(Duration::from_millis(REMOVE_INTERVAL_MILLIS.unsigned_abs()));
             }
+        }
+        if let Some(walls) = &self.configuration.walls {
+            // Fails when something of an earlier run is still in it, which the next start removes.
+            let _ = walls.cgroups.group("").remove();
         }
     }
 }

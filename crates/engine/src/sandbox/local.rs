@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use workers_domain::{ResourceLimits, SandboxId};
 
 use super::command;
 use super::running::{Running, stopped};
-use crate::copy::copy_tree;
+use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::engine::Core;
 use crate::message::{CreateSandbox, FromInit, ToInit};
 use crate::server::blocking;
@@ -46,10 +47,10 @@ impl LocalSandbox {
     /// One without files, which needs no process yet.
     pub(crate) async fn empty(core: Arc<Core>, id: SandboxId, limits: ResourceLimits) -> Result<Self, SandboxError> {
         let directory = core.directory_of(&id);
-        let staged = directory.clone();
+        let (staged, owner) = (directory.clone(), core.content_owner());
         let staging = blocking("a sandbox's directory cannot be made", move || {
             fs::create_dir(&staged)?;
-            Staging::new(staged.join("files"), limits.disk_bytes)
+            Staging::new(staged.join("files"), limits.disk_bytes, owner)
         });
         let state = Mutex::new(State::Staged(Some(staging.await?)));
         Ok(Self { id, core, limits, directory, state })
@@ -79,7 +80,7 @@ impl LocalSandbox {
             let to = work.clone();
             blocking("a snapshot's files cannot be copied", move || {
                 fs::create_dir_all(&to)?;
-                copy_tree(fs::File::open(from)?.as_fd(), fs::File::open(to)?.as_fd()).map(drop)
+                copy_tree(fs::File::open(from)?.as_fd(), fs::File::open(to)?.as_fd(), None).map(drop)
             })
             .await?;
         }
@@ -132,11 +133,14 @@ impl LocalSandbox {
         // Nothing may change while it is copied.
         running.ask(&ToInit::KillAll, &[]).await?;
         let work = running.work().try_clone().map_err(|error| SandboxError::failed("the working directory", error))?;
-        let (store, now) = (Arc::clone(&self.core.snapshots), self.core.now());
+        let (store, now, owner) = (Arc::clone(&self.core.snapshots), self.core.now(), self.core.content_owner());
         blocking("a snapshot cannot be written", move || {
             let incoming = store.incoming()?;
             let kept = (|| {
-                let manifest = copy_tree(work.as_fd(), fs::File::open(&incoming)?.as_fd())?;
+                let target = fs::File::open(&incoming)?;
+                target.set_permissions(fs::Permissions::from_mode(DIRECTORY_MODE.as_raw_mode()))?;
+                give_away(&target, owner)?;
+                let manifest = copy_tree(work.as_fd(), target.as_fd(), owner)?;
                 store.keep(&incoming, &manifest, now, expires_at)
             })();
             if kept.is_err() {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use workers_domain::ports::SandboxFile;
 
 use super::manifest::{Digest256, Entry, Kind, Manifest};
-use crate::copy::{DIRECTORY_MODE, file_mode};
+use crate::copy::{DIRECTORY_MODE, file_mode, give_away};
 
 /// The files of a sandbox in which nothing has run yet.
 #[derive(Debug)]
@@ -17,13 +17,14 @@ pub(crate) struct Staging {
     directory: PathBuf,
     files: BTreeMap<String, Kind>,
     limit: u64,
+    owner: Option<u32>,
 }
 
 impl Staging {
     /// An empty one, in a new directory.
-    pub(crate) fn new(directory: PathBuf, limit: u64) -> io::Result<Self> {
-        make_directory(&directory)?;
-        Ok(Self { directory, files: BTreeMap::new(), limit })
+    pub(crate) fn new(directory: PathBuf, limit: u64, owner: Option<u32>) -> io::Result<Self> {
+        make_directory(&directory, owner)?;
+        Ok(Self { directory, files: BTreeMap::new(), limit, owner })
     }
 
     /// Where the files are.
@@ -51,13 +52,15 @@ impl Staging {
         for (position, _) in path.match_indices('/') {
             let parent = path.get(..position).unwrap_or_default();
             if !self.files.contains_key(parent) {
-                make_directory(&self.directory.join(parent))?;
+                make_directory(&self.directory.join(parent), self.owner)?;
                 self.files.insert(parent.to_owned(), Kind::Directory);
             }
         }
         let target = self.directory.join(path);
-        fs::write(&target, contents)?;
-        fs::set_permissions(&target, Permissions::from_mode(file_mode(false).as_raw_mode()))?;
+        let mut opened = fs::File::create(&target)?;
+        opened.write_all(contents)?;
+        opened.set_permissions(Permissions::from_mode(file_mode(false).as_raw_mode()))?;
+        give_away(&opened, self.owner)?;
         let digest = Digest256::of(contents);
         self.files.insert(path.to_owned(), Kind::File { executable: false, size: length, digest });
         Ok(())
@@ -69,7 +72,8 @@ impl Staging {
     }
 }
 
-fn make_directory(path: &Path) -> io::Result<()> {
+fn make_directory(path: &Path, owner: Option<u32>) -> io::Result<()> {
     fs::create_dir(path)?;
+    give_away(fs::File::open(path)?, owner)?;
     fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE.as_raw_mode()))
 }

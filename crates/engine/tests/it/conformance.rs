@@ -1,0 +1,29 @@
+//! The engine against what every sandbox provider must do, with walls and without.
+
+use std::ops::Deref;
+
+use workers_domain::ports::SandboxProvider;
+use workers_engine::Confinement;
+use workers_testing::{sandbox_conformance, sandbox_memory_conformance};
+
+use crate::support::TestEngine;
+
+impl Deref for TestEngine {
+    type Target = dyn SandboxProvider;
+
+    fn deref(&self) -> &Self::Target {
+        &self.engine
+    }
+}
+
+async fn confined_engine() -> TestEngine {
+    TestEngine::start(Confinement::Full).await
+}
+
+async fn unconfined_engine() -> TestEngine {
+    TestEngine::start(Confinement::Unconfined).await
+}
+
+sandbox_conformance!(confined, confined_engine);
+sandbox_conformance!(unconfined, unconfined_engine);
+sandbox_memory_conformance!(confined_memory, confined_engine);
