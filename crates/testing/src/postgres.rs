@@ -1,16 +1,22 @@
-//! A Postgres server that lives as long as a test.
+//! A Postgres server that lives as long as the tests.
 //!
 //! The server is made of the machine's own binaries, listens on a free port of the loopback address, and writes to a directory
-//! of its own. A small shell watches over it: its standard input is a pipe from the test's process, and when that closes, for
-//! whatever reason (the test ends, panics, is killed), it stops the server and removes the directory. Nothing stays behind.
+//! of its own. A small shell watches over it, and stops the server and removes the directory when it is no longer needed:
+//!
+//! * A server for one test ([`ThrowAwayPostgres::start`]): when the shell's standard input closes, which is a pipe from the
+//!   test's process.
+//! * The shared one ([`ThrowAwayPostgres::shared`]): when no process holds its lock any more. A runner that gives each test a
+//!   process of its own thus starts one server and not hundreds, for each of which it would pay most of a second.
+//!
+//! Both happen for whatever reason the process ends, be it killed, so no server stays behind.
 //!
 //! `initdb` takes most of a second, and a runner that gives each test a process of its own would pay it each time; so its result
 //! is kept beside the test binaries and copied.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,6 +44,21 @@ const START_ATTEMPTS: usize = 5;
 /// Lines of the server's log that are shown when it does not start.
 const LOG_LINES_SHOWN: usize = 20;
 
+/// Runs a server until nobody holds the lock `users`. Whoever comes to share it holds `start` meanwhile, so that nobody is given
+/// a server that is about to stop.
+const SHARED_WATCHDOG: &str = r#"
+    directory=$1; shared=$2; shift 2
+    "$@" </dev/null &
+    server=$!
+    until
+        flock -x "$shared/users" true
+        flock -x "$shared/start" flock -n -x "$shared/users" rm -f "$shared/server"
+    do :; done
+    kill -QUIT "$server" 2>/dev/null
+    wait "$server" 2>/dev/null
+    rm -rf "$directory"
+"#;
+
 /// Runs a server until standard input closes, and removes the directory unless told to keep it.
 const WATCHDOG: &str = r#"
     directory=$1; shift
@@ -59,6 +80,11 @@ enum Place {
     Elsewhere {
         url: String,
     },
+    /// One that other processes use too, for as long as one of them holds the lock.
+    Shared {
+        port: u16,
+        _lock: File,
+    },
     Here(Box<Server>),
 }
 
@@ -68,6 +94,8 @@ struct Server {
     settings: Vec<(String, String)>,
     user: Option<User>,
     watchdog: Option<Child>,
+    /// Where the locks of a shared server are.
+    shared: Option<PathBuf>,
 }
 
 /// Who runs the server, if we are root, as whom Postgres refuses to run.
@@ -78,7 +106,7 @@ struct User {
 }
 
 impl ThrowAwayPostgres {
-    /// The server that all tests of this process share; started by the first.
+    /// The server that all tests share, also those of other processes; started by the first.
     ///
     /// # Panics
     ///
@@ -87,7 +115,9 @@ impl ThrowAwayPostgres {
         static SHARED: OnceLock<ThrowAwayPostgres> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var(URL_VARIABLE) {
             Ok(url) => Self { place: Place::Elsewhere { url } },
-            Err(_) => Self::start(),
+            // Without the tool that the shell needs for locks, each process has its own.
+            Err(_) if find_binary("flock").is_err() => Self::start(),
+            Err(_) => Self { place: share().unwrap_or_else(|error| panic!("no Postgres for the tests: {error}")) },
         })
     }
 
@@ -110,7 +140,7 @@ impl ThrowAwayPostgres {
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)], files: &[(&str, &str)]) -> Self {
         let server =
-            Server::start(settings, files).unwrap_or_else(|error| panic!("no Postgres for this test: {error}"));
+            Server::start(settings, files, None).unwrap_or_else(|error| panic!("no Postgres for this test: {error}"));
         Self { place: Place::Here(Box::new(server)) }
     }
 
@@ -118,7 +148,8 @@ impl ThrowAwayPostgres {
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         match &self.place {
-            Place::Here(server) => format!("postgres://postgres@127.0.0.1:{}/{database}", server.port),
+            Place::Here(server) => local_url(server.port, database),
+            Place::Shared { port, .. } => local_url(*port, database),
             Place::Elsewhere { url } => with_database(url, database),
         }
     }
@@ -128,6 +159,7 @@ impl ThrowAwayPostgres {
     pub fn port(&self) -> Option<u16> {
         match &self.place {
             Place::Here(server) => Some(server.port),
+            Place::Shared { port, .. } => Some(*port),
             Place::Elsewhere { .. } => None,
         }
     }
@@ -140,8 +172,8 @@ impl ThrowAwayPostgres {
     pub async fn create_database(&self) -> String {
         let name = format!("test_{}", Uuid::new_v4().simple());
         let administration = match &self.place {
-            Place::Here(_) => self.url("postgres"),
             Place::Elsewhere { url } => url.clone(),
+            Place::Shared { .. } | Place::Here(_) => self.url("postgres"),
         };
         self.execute(&administration, &format!("CREATE DATABASE {name}")).await;
         self.url(&name)
@@ -189,18 +221,19 @@ impl ThrowAwayPostgres {
     fn ours(&mut self) -> &mut Server {
         match &mut self.place {
             Place::Here(server) => server,
-            Place::Elsewhere { .. } => panic!("the server that {URL_VARIABLE} names is not ours to stop"),
+            Place::Shared { .. } | Place::Elsewhere { .. } => panic!("a server that others use is not ours to stop"),
         }
     }
 }
 
 impl Server {
-    fn start(settings: &[(&str, &str)], files: &[(&str, &str)]) -> io::Result<Self> {
+    fn start(settings: &[(&str, &str)], files: &[(&str, &str)], shared: Option<&Path>) -> io::Result<Self> {
         let user = unprivileged_user()?;
         let directory = std::env::temp_dir().join(format!("workers-postgres-{}", Uuid::new_v4().simple()));
         fs::DirBuilder::new().mode(0o700).create(&directory)?;
         let settings = settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut server = Self { directory, port: 0, settings, user, watchdog: None };
+        let mut server =
+            Self { directory, port: 0, settings, user, watchdog: None, shared: shared.map(Path::to_owned) };
         // From here on, dropping the server removes the directory.
         if let Some(user) = user {
             chown(&server.directory, Some(user.uid), Some(user.gid))?;
@@ -233,11 +266,12 @@ impl Server {
 
     fn run(&mut self) -> io::Result<()> {
         let mut command = Command::new("sh");
-        command.args(["-c", WATCHDOG, "watchdog"]).arg(&self.directory);
+        command.arg("-c").arg(if self.shared.is_some() { SHARED_WATCHDOG } else { WATCHDOG }).arg("watchdog");
+        command.arg(&self.directory).args(&self.shared);
         command.arg(find_binary("postgres")?).arg("-D").arg(self.data()).arg("-k").arg(&self.directory);
         // What a crash of the machine would lose is of no interest.
         let mut settings =
-            vec!["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "max_connections=200"]
+            vec!["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "max_connections=400"]
                 .into_iter()
                 .map(str::to_owned)
                 .collect::<Vec<_>>();
@@ -258,6 +292,10 @@ impl Server {
 
     fn stop(&mut self, keep: bool) -> io::Result<()> {
         let Some(mut watchdog) = self.watchdog.take() else { return Ok(()) };
+        if self.shared.is_some() {
+            // It waits for our lock, and a shared server is only ever stopped from here when it did not start.
+            watchdog.kill()?;
+        }
         if let Some(mut input) = watchdog.stdin.take() {
             // A watchdog that is gone needs no word.
             drop(input.write_all(if keep { b"keep\n" } else { b"end\n" }));
@@ -268,10 +306,55 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.shared.is_some() && self.watchdog.is_some() {
+            return;
+        }
         drop(self.stop(false));
         // The watchdog has done so, unless there was none.
         drop(fs::remove_dir_all(&self.directory));
     }
+}
+
+/// Joins those who use the shared server, and starts it if nobody does.
+fn share() -> io::Result<Place> {
+    let user = unprivileged_user()?;
+    // Test binaries of one build share a server, those of another have their own.
+    let build = std::env::current_exe()?.parent().map(|directory| directory.display().to_string()).unwrap_or_default();
+    let build = Uuid::new_v5(&Uuid::NAMESPACE_URL, build.as_bytes()).simple().to_string();
+    let shared = std::env::temp_dir().join(format!("workers-postgres-shared-{build}"));
+    match fs::DirBuilder::new().mode(0o755).create(&shared) {
+        Ok(()) => user.map_or(Ok(()), |user| chown(&shared, Some(user.uid), Some(user.gid)))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let start = open_lock(&shared.join("start"))?;
+    start.lock()?;
+    let lock = open_lock(&shared.join("users"))?;
+    lock.lock_shared()?;
+    let note = shared.join("server");
+    if let Some(port) = fs::read_to_string(&note).ok().and_then(|text| running_port(&text)) {
+        return Ok(Place::Shared { port, _lock: lock });
+    }
+    let server = Server::start(&[], &[], Some(&shared))?;
+    fs::write(note, format!("{} {}", server.port, server.data().display()))?;
+    Ok(Place::Shared { port: server.port, _lock: lock })
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    // To be locked for all, it must be readable by all.
+    File::options().create(true).truncate(false).write(true).read(true).mode(0o644).open(path)
+}
+
+/// The port in the note about a server, if that runs; a machine that lost power leaves a note behind.
+fn running_port(note: &str) -> Option<u16> {
+    let (port, data) = note.split_once(' ')?;
+    let port = port.parse().ok()?;
+    let is_running = Path::new(data).join("postmaster.pid").exists() && TcpStream::connect(("127.0.0.1", port)).is_ok();
+    is_running.then_some(port)
+}
+
+fn local_url(port: u16, database: &str) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 
 /// Reads the log until the server is ready, and leaves a thread behind that reads the rest.
@@ -314,7 +397,15 @@ fn copy_template(target: &Path, user: Option<User>) -> io::Result<()> {
     lock.lock()?;
     if !template.exists() {
         let mut command = Command::new(initdb);
-        command.args(["--no-sync", "--auth=trust", "--username=postgres", "--locale=C", "--encoding=UTF8", "-D"]);
+        command.args([
+            "--no-sync",
+            "--wal-segsize=1",
+            "--auth=trust",
+            "--username=postgres",
+            "--locale=C",
+            "--encoding=UTF8",
+            "-D",
+        ]);
         command.arg(target).current_dir(target.parent().unwrap_or(target));
         run_as(&mut command, user);
         finish(&mut command)?;

@@ -105,8 +105,9 @@ impl std::ops::Deref for Pooled {
 
 /// A server of this machine, which the pooler can find by its port.
 fn shared_server() -> &'static ThrowAwayPostgres {
-    static SERVER: OnceLock<ThrowAwayPostgres> = OnceLock::new();
-    SERVER.get_or_init(ThrowAwayPostgres::start)
+    static OURS: OnceLock<ThrowAwayPostgres> = OnceLock::new();
+    let shared = ThrowAwayPostgres::shared();
+    if shared.port().is_some() { shared } else { OURS.get_or_init(ThrowAwayPostgres::start) }
 }
 
 async fn repository() -> Pooled {
