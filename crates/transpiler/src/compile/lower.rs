@@ -4,10 +4,13 @@ use std::{borrow::Cow, path::Path};
 
 use oxc::{
     allocator::Allocator,
-    ast::ast::{AccessorProperty, Program, TSExportAssignment, TSExternalModuleReference},
+    ast::ast::{
+        AccessorProperty, ModuleDeclaration, Program, TSExportAssignment, TSExternalModuleReference, TSModuleBlock,
+    },
     ast_visit::{Visit, walk},
     diagnostics::Diagnostics,
     semantic::Scoping,
+    span::GetSpan,
     transformer::{
         DecoratorOptions, EnvOptions, HelperLoaderMode, HelperLoaderOptions, JsxOptions, TransformOptions, Transformer,
     },
@@ -56,6 +59,32 @@ struct Unsupported<'r, 's> {
 }
 
 impl<'a> Visit<'a> for Unsupported<'_, '_> {
+    fn visit_program(&mut self, it: &Program<'a>) {
+        for statement in &it.body {
+            // At the top level, and directly in a namespace, `import` and `export` are in their place.
+            match statement.as_module_declaration() {
+                Some(declaration) => walk::walk_module_declaration(self, declaration),
+                None => self.visit_statement(statement),
+            }
+        }
+    }
+
+    fn visit_ts_module_block(&mut self, it: &TSModuleBlock<'a>) {
+        for statement in &it.body {
+            match statement.as_module_declaration() {
+                Some(declaration) => walk::walk_module_declaration(self, declaration),
+                None => self.visit_statement(statement),
+            }
+        }
+    }
+
+    fn visit_module_declaration(&mut self, it: &ModuleDeclaration<'a>) {
+        if !self.reporter.reports_at(it.span()) {
+            let message = "`import` and `export` may only stand at the top level of a module.";
+            self.reporter.add(DiagnosticKind::SyntaxError, it.span(), message, None);
+        }
+    }
+
     fn visit_ts_export_assignment(&mut self, it: &TSExportAssignment<'a>) {
         let help = "Use `export default` or name the function: `export { main }`.".to_owned();
         self.reporter.add(

@@ -126,7 +126,7 @@ fn refused(directory: &Path) -> String {
     let check = "const fs = require('fs'), vm = require('vm');
         for (const name of fs.readdirSync(process.argv[1])) {
           const text = fs.readFileSync(process.argv[1] + '/' + name, 'utf8');
-          try { new vm.SourceTextModule(text) } catch (error) { console.log(name, error.stack.slice(-400), text.slice(text.indexOf('(async()=>{'), -10)) }
+          try { new vm.SourceTextModule(text) } catch (error) { console.log(name, error.message, text.slice(text.indexOf('(async()=>{'), -10)) }
         }";
     let arguments = ["--experimental-vm-modules", "--no-warnings", "-e", check];
     let output = Command::new(node()).args(arguments).arg(directory).output().expect("Node.js runs");
