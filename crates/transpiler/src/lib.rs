@@ -11,6 +11,19 @@
 //! Start with [`transpile`], [`SourceFile`] and [`TranspileOutput`]. A mistake in user code is data, a [`Diagnostic`], and never
 //! an `Err` or a panic; that holds for hostile input too, however deeply it nests.
 //!
+//! What counts as a function: an exported function, and an exported value of which only a run can tell what it is, such as
+//! `withRetry(async () => …)` or a re-export from `node:crypto`. Classes, objects, enums, literals, types and generators do not;
+//! an unknown value that turns out to be no function fails its invocation with a `TypeError`.
+//!
+//! What needs a word of explanation:
+//! * JSX is compiled to plain objects `{ type, props, key }`, fragments have the type `Symbol.for("workers.fragment")`; the
+//!   pragma `@jsxRuntime classic @jsx h` calls a factory of the bundle's own instead.
+//! * Decorators are TypeScript's `experimentalDecorators`; those of the ECMAScript proposal, and `accessor` fields, are not supported.
+//! * Class fields are defined, not assigned, as TypeScript does by default since ES2022.
+//! * Imports of Node.js's modules are taken when the bundle loads. All other static imports are refused with a diagnostic; a dynamic
+//!   import of something else fails where it runs.
+//! * `namespace N { export let x }` is refused, as are `export =`, `import … = require(…)` and `export *`.
+//!
 //! Left out on purpose: resolving and bundling other modules (a worker is one file), type checking, minification, any I/O.
 //!
 //! ```

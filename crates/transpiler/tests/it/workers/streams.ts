@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { Console } from "node:console";
 import { writeSync } from "node:fs";
+import { Socket } from "node:net";
 import { stdout as imported } from "node:process";
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -18,7 +19,6 @@ export function floods() {
 }
 export function nonBlocking() {
   // Whoever opens a socket over the pipe makes it non-blocking for everybody who shares it.
-  const { Socket } = process.getBuiltinModule("net");
   new Socket({ fd: 1, readable: false, writable: true });
   for (let index = 0; index < 20_000; index++) console.log(`line of some length ${"x".repeat(80)} ${index}`);
 }
