@@ -41,15 +41,24 @@ const isPlain = (value, depth) => {
 
 /** Adds a warning, at most twenty. */
 const warn = (warnings, path, message) => {
-	if (warnings.length < MAX_WARNINGS) warnings.push({ path, message });
+	if (warnings.length < MAX_WARNINGS) warnings.push({ path: pathText(path), message });
 	else if (warnings.length === MAX_WARNINGS) warnings.push({ path: "$", message: "there are more warnings" });
 };
 
-/** `path` with one more step. */
-const step = (path, key) => (typeof key === "number" ? `${path}[${key}]` : /^[\w$]+$/.test(key) ? `${path}.${key}` : `${path}[${stringify(key)}]`);
+/** Where a value is: a chain of keys, of which a text is made only for a warning. */
+const ROOT = { parent: undefined, key: "$" };
+const step = (parent, key) => ({ parent, key });
+const pathText = (path) => {
+	let text = "";
+	for (; path !== ROOT; path = path.parent) {
+		const { key } = path;
+		text = (typeof key === "number" ? `[${key}]` : /^[\w$]+$/.test(key) ? `.${key}` : `[${stringify(key)}]`) + text;
+	}
+	return `$${text}`;
+};
 
 /** A value that holds only what JSON has, and the warnings that making it took. */
-const encode = (value, warnings) => ({ value: convert(value, "$", [], warnings), warnings });
+const encode = (value, warnings) => ({ value: convert(value, ROOT, [], warnings), warnings });
 
 /** What a thrower leaves in the place of its value. */
 const threw = (error, path, warnings) => {
@@ -77,7 +86,7 @@ const convert = (value, path, ancestors, warnings) => {
 		for (let index = 0; index < ancestors.length; index += 2) {
 			if (ancestors[index] === value) {
 				warn(warnings, path, "a circular reference was cut");
-				return `[Circular ~${slice(ancestors[index + 1], 1)}]`;
+				return `[Circular ~${slice(pathText(ancestors[index + 1]), 1)}]`;
 			}
 		}
 		if (ancestors.length >= MAX_DEPTH * 2) {

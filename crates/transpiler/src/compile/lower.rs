@@ -3,14 +3,19 @@
 use std::{borrow::Cow, path::Path};
 
 use oxc::{
-    allocator::Allocator,
-    ast::ast::{
-        AccessorProperty, ModuleDeclaration, Program, TSExportAssignment, TSExternalModuleReference, TSModuleBlock,
+    allocator::{Allocator, ArenaVec},
+    ast::{
+        ast::{
+            AccessorProperty, Argument, Decorator, Expression, ModuleDeclaration, Program, TSExportAssignment,
+            TSExternalModuleReference, TSModuleBlock,
+        },
+        builder::AstBuilder,
     },
-    ast_visit::{Visit, walk},
+    ast_visit::{Visit, VisitMut, walk, walk_mut},
     diagnostics::Diagnostics,
     semantic::Scoping,
-    span::GetSpan,
+    span::{GetSpan, SPAN},
+    str::Str,
     transformer::{
         DecoratorOptions, EnvOptions, HelperLoaderMode, HelperLoaderOptions, JsxOptions, TransformOptions, Transformer,
     },
@@ -43,6 +48,7 @@ pub(super) fn lower<'a>(
         diagnostic.message = Cow::Owned(format!("{NAMESPACE_VARIABLES} are not supported."));
         diagnostic.help = Some(Cow::Borrowed("Export a `const` or a function instead."));
     }
+    newer_expressions(allocator, program);
     diagnostics
 }
 
@@ -52,6 +58,65 @@ const NAMESPACE_VARIABLES: &str = "Namespaces exporting non-const";
 /// Reports syntax that the lowering would pass on although no Node.js runs it.
 pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
     Unsupported { reporter }.visit_program(program);
+}
+
+/// Writes regular expressions that only newer versions of Node.js know as `new RegExp(…)`. As literals they would keep an older
+/// version from loading the script at all, so that not even the harness could say what is wrong.
+fn newer_expressions<'a>(allocator: &'a Allocator, program: &mut Program<'a>) {
+    if is_newer(program.source_text) {
+        NewerExpressions { ast: AstBuilder::new(allocator) }.visit_program(program);
+    }
+}
+
+struct NewerExpressions<'a> {
+    ast: AstBuilder<'a>,
+}
+
+impl<'a> VisitMut<'a> for NewerExpressions<'a> {
+    fn visit_expression(&mut self, it: &mut Expression<'a>) {
+        let Expression::RegExpLiteral(literal) = it else {
+            return walk_mut::walk_expression(self, it);
+        };
+        let pattern = literal.regex.pattern.text;
+        if !is_newer(&pattern) {
+            return;
+        }
+        let ast = &self.ast;
+        let flags = Str::from_str_in(&literal.regex.flags.to_string(), ast);
+        let arguments =
+            [pattern, flags].map(|text| Argument::from(Expression::new_string_literal(SPAN, text, None, ast)));
+        let callee = Expression::new_identifier(SPAN, "RegExp", ast);
+        let arguments = ArenaVec::from_array_in(arguments, ast);
+        *it = Expression::new_new_expression(literal.span, callee, None, arguments, ast);
+    }
+}
+
+/// Whether a pattern has modifiers, `(?i:…)`, or may give one name to two groups.
+fn is_newer(pattern: &str) -> bool {
+    let mut names = 0;
+    pattern.split("(?").skip(1).any(|rest| {
+        names += usize::from(rest.starts_with('<') && !rest.starts_with("<=") && !rest.starts_with("<!"));
+        names > 1 || rest.starts_with(['i', 'm', 's', '-'])
+    })
+}
+
+/// Reports what the lowering left behind although no Node.js runs it.
+pub(super) fn check_lowered(program: &Program<'_>, reporter: &mut Reporter<'_>) {
+    if program.source_text.contains('@') {
+        LeftBehind { reporter }.visit_program(program);
+    }
+}
+
+struct LeftBehind<'r, 's> {
+    reporter: &'r mut Reporter<'s>,
+}
+
+impl<'a> Visit<'a> for LeftBehind<'_, '_> {
+    fn visit_decorator(&mut self, it: &Decorator<'a>) {
+        let help = "Decorate a class declaration, and not beside a `using` of the same block.".to_owned();
+        let message = "A decorator cannot stand here.";
+        self.reporter.add(DiagnosticKind::UnsupportedSyntax, it.span, message, Some(help));
+    }
 }
 
 struct Unsupported<'r, 's> {

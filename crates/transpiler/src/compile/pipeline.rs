@@ -43,6 +43,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     }
 
     reporter.add_all(DiagnosticKind::UnsupportedSyntax, lower::lower(&allocator, source.name, scoping, &mut program));
+    lower::check_lowered(&program, &mut reporter);
     let mut interface = rewrite::rewrite(&allocator, &mut program, &name);
     interface.is_commonjs = is_commonjs;
     imports::check(&interface.imports, &mut reporter);
