@@ -12,18 +12,20 @@ fn empty_set() -> libc::sigset_t {
     }
 }
 
-/// Blocks `SIGCHLD` and `SIGTERM` and returns a descriptor that is readable while one of them is pending.
+/// Blocks `SIGCHLD`, and `SIGTERM` if asked to, and returns a descriptor that is readable while one of them is pending.
 ///
 /// # Errors
 ///
 /// When the kernel is out of descriptors.
-pub fn child_signals() -> io::Result<OwnedFd> {
+pub fn child_signals(termination: bool) -> io::Result<OwnedFd> {
     let mut set = empty_set();
     // SAFETY: `set` is an initialised signal set that lives across the three calls; both signals are valid. The descriptor that
     // signalfd returns is new and ours alone.
     unsafe {
         libc::sigaddset(&raw mut set, libc::SIGCHLD);
-        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        if termination {
+            libc::sigaddset(&raw mut set, libc::SIGTERM);
+        }
         if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
             return Err(io::Error::last_os_error());
         }

@@ -125,7 +125,15 @@ impl Engine {
         data_dir: DataDir,
         make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
     ) -> Result<Self, SandboxError> {
-        let launcher = Launcher::start(program, configuration, lock).await?;
+        let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
+        let launcher = match Launcher::start(program, configuration, lock).await {
+            Ok(launcher) => launcher,
+            Err(error) => {
+                // Nobody else will; if it fails, the next start does.
+                let _ = blocking("cgroups", move || cgroups.map_or(Ok(()), |plan| plan.group("").remove())).await;
+                return Err(error);
+            }
+        };
         let core = make(launcher, data_dir);
         let mut engine = Self { core, node_version: String::new() };
         match engine.try_node().await {

@@ -99,6 +99,10 @@ fn file(path: &str, contents: &[u8]) -> SandboxFile {
     SandboxFile { path: SandboxPath::parse(path).expect("a good path"), contents: contents.to_vec() }
 }
 
+fn numbers(before: &str, count: usize) -> String {
+    (0..count).map(|number| format!("{before}{number}\n")).collect::<Vec<_>>().concat()
+}
+
 struct Ran {
     stdout: String,
     stderr: String,
@@ -145,8 +149,8 @@ pub async fn a_command_prints_and_exits_with_its_code(provider: &dyn SandboxProv
 pub async fn both_outputs_arrive_apart_and_whole(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let ran = run(&*sandbox, "for (let i = 0; i < 1000; i++) { console.log('o' + i); console.error('e' + i) }").await;
-    assert_eq!(ran.stdout, (0..1000).map(|i| format!("o{i}\n")).collect::<String>());
-    assert_eq!(ran.stderr, (0..1000).map(|i| format!("e{i}\n")).collect::<String>());
+    assert_eq!(ran.stdout, numbers("o", 1000));
+    assert_eq!(ran.stderr, numbers("e", 1000));
     sandbox.stop().await.expect("it stops");
 }
 
@@ -199,7 +203,7 @@ pub async fn files_are_found_below_the_working_directory(provider: &dyn SandboxP
     sandbox.write_files(files).await.expect("they are written");
     let text = "const fs = require('fs'); console.log(fs.readFileSync('a/b/data.bin').toString('hex'),
         fs.statSync('empty').size); import(process.cwd() + '/main.mjs')";
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!(run(&*sandbox, text).await.stdout, format!("{hex} 0\nmain\n"));
     sandbox.stop().await.expect("it stops");
 }
@@ -420,7 +424,7 @@ pub async fn an_event_that_nobody_waited_for_is_not_lost(provider: &dyn SandboxP
             None => panic!("the end is lost"),
         }
     }
-    assert_eq!(String::from_utf8(printed).expect("UTF-8"), (0..50).map(|i| format!("{i}\n")).collect::<String>());
+    assert_eq!(String::from_utf8(printed).expect("UTF-8"), numbers("", 50));
     sandbox.stop().await.expect("it stops");
 }
 
@@ -477,8 +481,7 @@ pub async fn a_command_that_takes_too_much_memory_is_killed_for_it(provider: &dy
 /// An expectation of a provider that limits memory.
 pub async fn usage_is_told(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
-    let text =
-        "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";
+    let text = "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";
     let usage = run(&*sandbox, text).await.exit.usage;
     assert!(usage.cpu.expect("it can tell") >= Duration::from_millis(100), "{usage:?}");
     assert!(usage.max_memory_bytes.expect("it can tell") >= 50 << 20, "{usage:?}");

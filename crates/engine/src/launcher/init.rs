@@ -44,7 +44,8 @@ impl Init {
         walled: bool,
         node: &str,
     ) -> io::Result<Self> {
-        let signals = child_signals()?;
+        // In a pid namespace only what runs in it could send us a signal, and we are deaf to that; the launcher kills.
+        let signals = child_signals(!walled)?;
         let null = rustix::fs::open(
             "/dev/null",
             rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,

@@ -35,6 +35,7 @@ pub(crate) struct Launcher {
     lock: File,
     current: watch::Sender<Option<Arc<Connection>>>,
     leaving: AtomicBool,
+    left: watch::Sender<bool>,
 }
 
 /// A sandbox that the launcher has made.
@@ -69,7 +70,14 @@ impl Launcher {
             ));
         }
         let current = watch::Sender::new(None);
-        let launcher = Arc::new(Self { program, configuration, lock, current, leaving: AtomicBool::new(false) });
+        let launcher = Arc::new(Self {
+            program,
+            configuration,
+            lock,
+            current,
+            leaving: AtomicBool::new(false),
+            left: watch::Sender::new(false),
+        });
         let (connection, child) = launcher.connect().await?;
         launcher.current.send_replace(Some(Arc::clone(&connection)));
         tokio::spawn(Arc::clone(&launcher).supervise(connection, child));
@@ -122,12 +130,11 @@ impl Launcher {
     /// Ends it, and all sandboxes with it.
     pub(crate) async fn shut_down(&self) {
         self.leaving.store(true, Ordering::Release);
-        let mut current = self.current.subscribe();
-        if let Some(connection) = current.borrow().as_ref() {
+        if let Some(connection) = self.current.borrow().as_ref() {
             connection.channel.close();
         }
-        // The supervisor takes it away when the process has ended.
-        let _ = current.wait_for(Option::is_none).await;
+        // Fails when there is no supervisor any more, which then has left.
+        let _ = self.left.subscribe().wait_for(|left| *left).await;
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, SandboxError> {
@@ -180,6 +187,7 @@ impl Launcher {
                 let _ = child.kill().await;
             }
             if self.leaving.load(Ordering::Acquire) {
+                self.left.send_replace(true);
                 return;
             }
             tracing::error!(reason = %ended, "the sandbox launcher died; its sandboxes are lost and it is started again");
@@ -198,10 +206,15 @@ impl Launcher {
                 }
                 tokio::time::sleep(RESTART_PAUSE).await;
                 if self.leaving.load(Ordering::Acquire) {
+                    self.left.send_replace(true);
                     return;
                 }
             };
             self.current.send_replace(Some(Arc::clone(&connection)));
+            if self.leaving.load(Ordering::Acquire) {
+                // We were asked to leave while nobody was there to be closed.
+                connection.channel.close();
+            }
         }
     }
 }

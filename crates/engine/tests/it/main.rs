@@ -1,4 +1,8 @@
 //! Tests of the engine from outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod conformance;
+#[path = "../escape/mod.rs"]
+mod escape;
+mod recovery;
 mod support;

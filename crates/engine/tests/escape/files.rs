@@ -1,0 +1,103 @@
+//! Files that a worker must not reach. The layer that stops it: the mount namespace with its own, read-only root; for `/proc`, a
+//! read-only mount with masks.
+
+use std::fs;
+
+use workers_domain::ResourceLimits;
+use workers_domain::ports::{SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
+
+use crate::support::{TestEngine, finish, start};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hosts_files_are_not_there() {
+    let engine = TestEngine::confined().await;
+    let host = engine.directory.path().canonicalize().unwrap();
+    let script = format!(
+        "const fs = require('fs'); console.log(fs.readdirSync('/').join(), fs.existsSync('/etc/shadow'),
+         fs.existsSync({:?}), fs.existsSync('/sys'), fs.existsSync('/dev/mem'), fs.readdirSync('/dev').join())",
+        host.to_str().unwrap()
+    );
+    assert_eq!(
+        engine.node(&script).await.output,
+        "dev,etc,lib,lib64,proc,tmp,usr,var,work false false false false \
+         fd,full,null,random,stderr,stdin,stdout,urandom,zero"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outside_of_tmp_and_work_can_be_written() {
+    let engine = TestEngine::confined().await;
+    let script = "const fs = require('fs'); for (const path of ['/x', '/usr/bin/node', '/etc/passwd', '/var/empty/x', '/dev/x',
+        '/proc/sys/kernel/core_pattern', '/proc/sys/kernel/hostname', '/proc/self/oom_score_adj', '/proc/sysrq-trigger'])
+        try { fs.writeFileSync(path, '1'); console.log('wrote', path) } catch (error) { console.log(error.code) }";
+    let output = engine.node(script).await.output;
+    assert_eq!(output.lines().count(), 9);
+    assert!(output.lines().all(|line| ["EROFS", "EACCES", "EPERM", "ENOENT"].contains(&line)), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_proc_tells_of_the_kernel_is_masked() {
+    let engine = TestEngine::confined().await;
+    let script = "const fs = require('fs'); for (const name of ['kcore', 'keys', 'kallsyms', 'cmdline', 'timer_list', 'modules'])
+        try { console.log(fs.readFileSync('/proc/' + name).length) } catch (error) { console.log(error.code) }
+        console.log(fs.readdirSync('/proc/fs').length + fs.readdirSync('/proc/irq').length)";
+    let output = engine.node(script).await.output;
+    assert!(output.lines().all(|line| ["0", "ENOENT", "EACCES", "EPERM"].contains(&line)), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cgroup_can_be_seen_or_changed() {
+    let engine = TestEngine::confined().await;
+    let script = "const fs = require('fs'); const own = fs.readFileSync('/proc/self/cgroup', 'utf8');
+        console.log(fs.existsSync('/sys/fs/cgroup'), own.includes('workers-'))";
+    assert_eq!(engine.node(script).await.output, "false false");
+}
+
+/// Stopped by: files are written by the sandbox's own init, which follows no links.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
+    let engine = TestEngine::confined().await;
+    let outside = tempfile::tempdir().unwrap();
+    let sandbox = engine.sandbox(ResourceLimits::default()).await;
+    let target = outside.path().to_str().unwrap();
+    let script = format!(
+        "const fs = require('fs'); fs.symlinkSync({target:?}, 'out'); fs.symlinkSync('/etc/passwd', 'passwd');
+         fs.linkSync('passwd', 'again'); fs.mkdirSync('a'); fs.symlinkSync('../../..', 'a/up')"
+    );
+    finish(&mut *start(&*sandbox, &script).await).await;
+    let file = |path: &str| SandboxFile { path: SandboxPath::parse(path).unwrap(), contents: b"evil".to_vec() };
+    for path in ["out/file", "a/up/file"] {
+        let error = sandbox.write_files(vec![file(path)]).await.unwrap_err();
+        assert_eq!(error.kind, SandboxErrorKind::Failed);
+    }
+    // A link in the last place is replaced, not followed.
+    sandbox.write_files(vec![file("passwd")]).await.unwrap();
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    // Freezing keeps links as links and copies nothing from behind them.
+    let snapshot = sandbox.snapshot(None).await.unwrap();
+    assert_eq!(snapshot.size_bytes, 4);
+    let spec = SandboxSpec { source: SandboxSource::Snapshot(snapshot.id), limits: ResourceLimits::default() };
+    let second = engine.engine.create(spec).await.unwrap();
+    let read = "console.log(require('fs').readlinkSync('out'), require('fs').existsSync('out'))";
+    assert_eq!(finish(&mut *start(&*second, read).await).await.output, format!("{target} false"));
+    second.stop().await.unwrap();
+}
+
+/// Stopped by: the overlay, whose lower layer the kernel never writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshots_files_on_the_host_stay_as_they_are() {
+    let engine = TestEngine::confined().await;
+    let sandbox = engine.sandbox(ResourceLimits::default()).await;
+    let path = SandboxPath::parse("worker.mjs").unwrap();
+    sandbox.write_files(vec![SandboxFile { path, contents: b"original".to_vec() }]).await.unwrap();
+    let snapshot = sandbox.snapshot(None).await.unwrap();
+    let spec = SandboxSpec { source: SandboxSource::Snapshot(snapshot.id), limits: ResourceLimits::default() };
+    let second = engine.engine.create(spec).await.unwrap();
+    let script = "const fs = require('fs'); const open = fs.openSync('worker.mjs', 'r+'); fs.writeSync(open, 'EVIL');
+        fs.ftruncateSync(open, 4); fs.unlinkSync('worker.mjs'); fs.writeFileSync('worker.mjs', 'evil'); console.log('done')";
+    assert_eq!(finish(&mut *start(&*second, script).await).await.output, "done");
+    second.stop().await.unwrap();
+    let contents = engine.directory.path().join("snapshots/contents");
+    let content = fs::read_dir(contents).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read(content.join("files/worker.mjs")).unwrap(), b"original");
+}

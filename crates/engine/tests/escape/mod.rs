@@ -1,0 +1,9 @@
+//! What a worker must not do, tried. Each file tries things that one layer stops, and says which; each test fails when that layer
+//! is taken away.
+
+mod elf;
+mod files;
+mod kernel;
+mod limits;
+mod network;
+mod processes;
