@@ -116,6 +116,7 @@ impl From<LogEntry> for BatchLog {
         (status = 504, description = "`timeout`", body = BatchFailure),
     ),
 )]
+#[tracing::instrument(name = "http.invocations.batch", skip_all, fields(worker.id = %path.0))]
 pub(crate) async fn handle(
     api: Data<Api>,
     request: HttpRequest,

@@ -45,6 +45,7 @@ const RETRY: Duration = Duration::from_secs(1);
         (status = 504, description = "Batch answer only: `timeout`", body = BatchFailure),
     ),
 )]
+#[tracing::instrument(name = "http.invocations.stream", skip_all, fields(worker.id = %path.0))]
 pub(crate) async fn handle(
     api: Data<Api>,
     request: HttpRequest,

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
+use actix_web::Error;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::uri::Authority;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
 
 use crate::error::{ApiError, ErrorCode};
 use crate::{Access, AdminToken, Api};
@@ -26,7 +26,7 @@ pub(crate) async fn admit(
     };
     match verdict {
         Ok(()) => next.call(request).await,
-        Err(error) => Ok(request.into_response(HttpResponse::from_error(error))),
+        Err(error) => Ok(request.error_response(error)),
     }
 }
 

@@ -18,14 +18,16 @@ use crate::request::RequestId;
 /// What a request is counted under that no route took.
 const NO_ROUTE: &str = "unmatched";
 
-/// Around every handler, and again around a whole [`Application`](crate::Application): the inner of two does nothing.
+/// Around every handler, and again around a whole [`Application`](crate::Application). The inner of two only words errors, so that
+/// what stands between them, such as cross-origin headers, is kept.
 pub(crate) async fn track(
     api: Api,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if request.extensions().get::<RequestId>().is_some() {
-        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    let outer = request.extensions().get::<RequestId>().cloned();
+    if let Some(id) = outer {
+        return Ok(word_error(next.call(request).await?.map_into_boxed_body(), &id));
     }
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
@@ -44,6 +46,8 @@ pub(crate) async fn track(
     };
     let mut response = word_error(response, &id);
     response.headers_mut().insert(RequestId::HEADER, id.to_header());
+    // Names and messages that users chose are in our answers; no browser shall take them for a page.
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     let route = response.request().match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
     report(&api, method, &route, response.status().as_u16(), started.elapsed());
     Ok(response)

@@ -30,6 +30,7 @@ pub(crate) struct SetupResponse {
         (status = 503, description = "`database_unavailable`", body = ErrorBody),
     ),
 )]
+#[tracing::instrument(name = "http.setup", skip_all)]
 pub(crate) async fn handle(api: Data<Api>) -> Result<Json<SetupResponse>, ApiError> {
     match api.options.access {
         // Both have been checked on the way here.

@@ -26,6 +26,7 @@ pub(crate) struct DeleteResponse {
         (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
     ),
 )]
+#[tracing::instrument(name = "http.workers.delete", skip_all, fields(worker.id = %id))]
 pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<Json<DeleteResponse>, ApiError> {
     let id = parse_id(&id)?;
     let platform = api.platform.clone();

@@ -44,6 +44,7 @@ pub(crate) struct DeployWorkerRequest {
         (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
     ),
 )]
+#[tracing::instrument(name = "http.workers.deploy", skip_all)]
 pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
     let bytes = api.platform.options().max_code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
     let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };

@@ -16,6 +16,7 @@ use crate::error::{ApiError, ErrorBody};
         (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
     ),
 )]
+#[tracing::instrument(name = "http.workers.get", skip_all, fields(worker.id = %id))]
 pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<Json<WorkerResponse>, ApiError> {
     let worker = api.platform.workers().get(parse_id(&id)?).await?;
     Ok(Json(WorkerResponse::new(&worker, api.platform.clock().now())))

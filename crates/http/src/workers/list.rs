@@ -14,6 +14,7 @@ use crate::error::{ApiError, ErrorBody};
         (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
     ),
 )]
+#[tracing::instrument(name = "http.workers.list", skip_all)]
 pub(crate) async fn handle(api: Data<Api>) -> Result<Json<Vec<WorkerResponse>>, ApiError> {
     let workers = api.platform.workers().list().await?;
     let now = api.platform.clock().now();

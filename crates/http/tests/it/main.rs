@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect should panic, helpers included")]
 
 mod api;
+mod embedded;
 mod server;
 mod support;

@@ -18,7 +18,11 @@ async fn with_a_token_every_route_but_the_health_checks_asks_for_it() {
         let response = app.get(path).await;
         assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"workers\"", "{path}");
         let (status, body) = status_and_json(response).await;
-        assert_eq!((status, &body["code"]), (401, &json!("unauthorized")), "{path}");
+        assert_eq!(
+            (status, &body["code"], &body["requestId"]),
+            (401, &json!("unauthorized"), &json!("test")),
+            "{path}"
+        );
     }
     for path in ["/healthz", "/readyz"] {
         assert_eq!(app.get(path).await.status(), 200, "{path}");
@@ -95,7 +99,8 @@ async fn a_named_origin_can_read_errors_too() {
     let response =
         app.request(Method::GET, "/api/workers").header("origin", "https://console.example").send().await.unwrap();
     assert_eq!(response.headers()["access-control-allow-origin"], "https://console.example");
-    assert_eq!(response.status(), 401);
+    let (status, body) = status_and_json(response).await;
+    assert_eq!((status, &body["requestId"]), (401, &json!("test")), "{body}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Routes about the process, and what every answer has.
 
 mod answers;
+mod connections;
 mod health;
 mod metrics;
+mod mounted;
 mod shutdown;

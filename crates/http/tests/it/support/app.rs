@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::web::ServiceConfig;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -33,6 +34,7 @@ pub(crate) struct TestAppBuilder {
     http: HttpOptions,
     service: ServiceOptions,
     repository: FakeWorkerRepository,
+    mounted: Option<fn(&mut ServiceConfig)>,
 }
 
 impl TestApp {
@@ -47,6 +49,7 @@ impl TestApp {
             http: HttpOptions { threads: 1, ..HttpOptions::default() },
             service: ServiceOptions::default(),
             repository: FakeWorkerRepository::new(),
+            mounted: None,
         }
     }
 
@@ -113,6 +116,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Serves further routes.
+    pub(crate) fn mount(mut self, routes: fn(&mut ServiceConfig)) -> Self {
+        self.mounted = Some(routes);
+        self
+    }
+
     pub(crate) fn start(self) -> TestApp {
         let repository = Arc::new(self.repository);
         let sandboxes = ScriptedSandboxProvider::new(self.script);
@@ -126,7 +135,10 @@ impl TestAppBuilder {
             self.service,
         );
         let api = Api::new(platform.clone(), self.http, metrics);
-        let application = Application::bind("127.0.0.1:0".parse().unwrap(), api).unwrap();
+        let mut application = Application::bind("127.0.0.1:0".parse().unwrap(), api).unwrap();
+        if let Some(routes) = self.mounted {
+            application = application.mount(routes);
+        }
         let address = application.local_addr();
         let stop = application.stop_handle();
         let running = tokio::spawn(application.run());
