@@ -1,0 +1,68 @@
+//! The engine without root, where a cgroup is delegated to it. Needs root to delegate one, and version 1 hierarchies.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command as HostCommand;
+
+use workers_engine::{Confinement, Engine, EngineOptions};
+
+use crate::support::{TestEngine, options, unique};
+
+const NOBODY: u32 = 65534;
+const DIRECTORY: &str = "WORKERS_TEST_UNPRIVILEGED_DIRECTORY";
+const CGROUP: &str = "WORKERS_TEST_UNPRIVILEGED_CGROUP";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_works_without_root_in_a_delegated_cgroup() {
+    let hierarchies = ["memory", "pids", "cpuacct"].map(|name| PathBuf::from("/sys/fs/cgroup").join(name));
+    if !rustix::process::geteuid().is_root() || !hierarchies.iter().all(|one| one.join("cgroup.procs").exists()) {
+        return;
+    }
+    let group = unique();
+    for hierarchy in &hierarchies {
+        fs::create_dir(hierarchy.join(&group)).unwrap();
+        chown(hierarchy.join(&group), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    chown(directory.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let status = HostCommand::new(std::env::current_exe().unwrap())
+        .args(["--exact", "unprivileged::the_engine_without_root", "--ignored", "--nocapture"])
+        .env(DIRECTORY, directory.path())
+        .env(CGROUP, &group)
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .status()
+        .unwrap();
+    for hierarchy in &hierarchies {
+        fs::remove_dir(hierarchy.join(&group)).expect("the engine has left nothing in the delegated cgroup");
+    }
+    assert!(status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a program for the test above, not a test"]
+async fn the_engine_without_root() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let group = PathBuf::from(std::env::var_os(CGROUP).unwrap());
+    let directory = Path::new(&directory).join("data");
+    let own = |cgroup_parent| EngineOptions { cgroup_parent, ..options(&directory, Confinement::Full) };
+    // Not delegated: refused, by name.
+    let error = Engine::start(own(None)).await.unwrap_err();
+    assert!(error.to_string().contains("cgroup"), "{error}");
+    drop(error);
+    let engine = Engine::start(own(Some(group))).await.unwrap();
+    assert!(!engine.has_own_user_ids());
+    let engine = TestEngine { engine, directory: tempfile::tempdir().unwrap() };
+    let script = "const fs = require('fs'); console.log(process.getuid(), process.pid, fs.existsSync('/home'),
+        /CapBnd:\\s*0+\\n/.test(fs.readFileSync('/proc/self/status', 'utf8')))";
+    assert_eq!(engine.node(script).await.output, "1000 2 false true");
+    workers_testing::sandbox_provider::a_snapshot_keeps_what_was_written_and_what_commands_wrote(&engine.engine).await;
+    workers_testing::sandbox_provider::a_command_that_takes_too_much_memory_is_killed_for_it(&engine.engine).await;
+    workers_testing::sandbox_provider::a_sandbox_made_from_a_snapshot_may_change_its_files_and_no_other_sees_it(
+        &engine.engine,
+    )
+    .await;
+    engine.engine.shutdown().await;
+}
