@@ -45,6 +45,10 @@ pub(crate) async fn track(
         }
     };
     let mut response = word_error(response, &id);
+    // It kept the event stream from being compressed; on the wire `identity` has no place in this header.
+    if response.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
+        response.headers_mut().remove(header::CONTENT_ENCODING);
+    }
     response.headers_mut().insert(RequestId::HEADER, id.to_header());
     // Names and messages that users chose are in our answers; no browser shall take them for a page.
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));

@@ -98,7 +98,7 @@ async fn an_event_arrives_before_the_end_and_uncompressed_whatever_the_client_ac
     let request =
         app.request(Method::POST, &path).header("accept", "text/event-stream").header("accept-encoding", "gzip, br");
     let response = request.send().await.unwrap();
-    assert!(response.headers().get("content-encoding").is_none_or(|coding| coding == "identity"));
+    assert!(response.headers().get("content-encoding").is_none());
     let mut reader = SseReader::new(response);
     assert_eq!(reader.next().await.unwrap().data["message"], "early");
     gate.notify_one();
