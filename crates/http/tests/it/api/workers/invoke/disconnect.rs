@@ -97,3 +97,24 @@ async fn a_client_library_that_drops_its_answer_cancels_the_function() {
     drop(response);
     assert_cancelled(&app).await;
 }
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_while_it_waits_for_a_place_gives_up_its_seat() {
+    let app = TestApp::builder()
+        .script(|_| vec![Step::Hang])
+        .service(|options| options.max_concurrent_invocations = 1)
+        .start();
+    let path = app.deployed("functions", "hang").await;
+    let mut first = RawClient::connect(app.address).await;
+    first.post(&path, BATCH, b"{}").await;
+    app.sandboxes.wait_for_live_sandboxes(1).await;
+    let mut second = RawClient::connect(app.address).await;
+    second.post(&path, BATCH, b"{}").await;
+    let queued = async |number: u32| {
+        let line = format!("workers_invocations_queued {number}\n");
+        while !app.get("/metrics").await.text().await.unwrap().contains(&line) {}
+    };
+    queued(1).await;
+    drop(second);
+    timeout(Duration::from_secs(1), queued(0)).await.expect("the seat is still taken");
+}
