@@ -2,7 +2,8 @@
 //!
 //! [`stack`] decides on the stack, [`parse`] makes the tree, [`depth`] refuses what nests too deeply for the steps after it,
 //! [`exports`] and [`imports`] read the module's interface off the tree, [`lower`] turns TypeScript into JavaScript, and
-//! [`rewrite`] takes the module syntax out. What is left is printed and handed to [`crate::script`].
+//! [`rewrite`] takes the module syntax out. What is left is printed, [`verify`] reads it over,
+//! and it is handed to [`crate::script`].
 
 mod builtins;
 mod depth;
@@ -16,6 +17,7 @@ mod rewrite;
 mod stack;
 mod top_level;
 mod value_kind;
+mod verify;
 
 use oxc::diagnostics::{OxcDiagnostic, Severity};
 

@@ -1,12 +1,14 @@
 //! One compilation, step by step.
 
+use std::path::PathBuf;
+
 use oxc::{
     allocator::Allocator,
     codegen::{Codegen, CodegenOptions, CodegenReturn, CommentOptions},
     semantic::SemanticBuilder,
 };
 
-use super::{depth, exports, imports, lower, names, parse, rewrite};
+use super::{depth, exports, imports, lower, names, parse, rewrite, verify};
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
     diagnostic::Reporter,
@@ -55,17 +57,22 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let printed = Codegen::new()
         .with_options(CodegenOptions {
             comments: CommentOptions::disabled(),
-            source_map_path: options.source_positions.then(Default::default),
+            source_map_path: Some(PathBuf::default()),
             ..CodegenOptions::default()
         })
         .build(&program);
     let CodegenReturn { code, map, .. } = printed;
-    let positions = map.as_ref().map(|map| {
-        let tokens = map.get_tokens();
-        Positions::encode(
-            tokens.map(|token| [token.get_dst_line(), token.get_dst_col(), token.get_src_line(), token.get_src_col()]),
-        )
-    });
+    let recorded = || {
+        map.iter().flat_map(|map| {
+            let tokens = map.get_tokens();
+            tokens.map(|token| [token.get_dst_line(), token.get_dst_col(), token.get_src_line(), token.get_src_col()])
+        })
+    };
+    verify::verify(source.code, &code, recorded(), &mut reporter);
+    if !reporter.is_empty() {
+        return reporter.finish().into();
+    }
+    let positions = options.source_positions.then(|| Positions::encode(recorded()));
     let body = Body {
         code,
         prelude: &interface.imports,

@@ -35,6 +35,25 @@ impl<'a> LineIndex<'a> {
         self.text[start..end].trim_end_matches(['\n', '\r', '\u{2028}', '\u{2029}'])
     }
 
+    /// Line and column in UTF-16 units, both from 0, of a byte offset.
+    pub(crate) fn place(&self, offset: u32) -> (u32, u32) {
+        let (line, before) = self.locate(offset as usize);
+        let number = |size| u32::try_from(size).unwrap_or(u32::MAX);
+        (number(line), number(before.encode_utf16().count()))
+    }
+
+    /// The byte offset of a line and a column in UTF-16 units, both from 0.
+    pub(crate) fn offset(&self, line: u32, column: u32) -> u32 {
+        let line = (line as usize).min(self.len() - 1);
+        let mut units = 0;
+        let before = self.line(line).chars().take_while(|symbol| {
+            units += symbol.len_utf16();
+            units <= column as usize
+        });
+        let bytes: usize = before.map(char::len_utf8).sum();
+        u32::try_from(self.starts[line] + bytes).unwrap_or(u32::MAX)
+    }
+
     /// Line and character within the line, both from 0, of a byte offset (clamped into the text and onto a character).
     pub(crate) fn locate(&self, offset: usize) -> (usize, &'a str) {
         let mut offset = offset.min(self.text.len());
@@ -61,6 +80,16 @@ mod tests {
         let index = LineIndex::new("é\nxé");
         assert_eq!(index.locate(1), (0, ""));
         assert_eq!(index.locate(5), (1, "x"));
+    }
+
+    #[test]
+    fn places_and_offsets_are_inverse() {
+        let index = LineIndex::new("a\n😀é x");
+        for offset in [0, 1, 2, 6, 8, 9] {
+            let (line, column) = index.place(offset);
+            assert_eq!(index.offset(line, column), offset);
+        }
+        assert_eq!(index.place(8), (1, 3));
     }
 
     #[test]
