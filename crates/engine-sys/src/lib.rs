@@ -22,7 +22,7 @@ pub use exec::{CommandImage, exec};
 pub use mount::{MountAttributes, mount_attributes};
 pub use network::bring_loopback_up;
 pub use process::{
-    Cloned, Ended, Namespaces, SingleThread, clone_process, enter_own_cgroup_namespace, exit_now, fork_process,
+    Cloned, Ended, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, fork_process,
     kill_all_others, wait_any,
 };
 pub use signal::{child_signals, drain_signals, reset_signals};

@@ -30,15 +30,8 @@ pub struct Namespaces(u64);
 impl Namespaces {
     /// All are shared.
     pub const SHARED: Self = Self(0);
-    /// User, pid, mount, network, ipc and uts namespaces of its own.
-    pub const OWN: Self = Self(
-        (libc::CLONE_NEWUSER
-            | libc::CLONE_NEWPID
-            | libc::CLONE_NEWNS
-            | libc::CLONE_NEWNET
-            | libc::CLONE_NEWIPC
-            | libc::CLONE_NEWUTS) as u64,
-    );
+    /// A user namespace and a pid namespace of its own: those that a process can only be born into, if it is to be their first.
+    pub const OWN: Self = Self((libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64);
 }
 
 /// Which side of a fork this is.
@@ -97,14 +90,18 @@ pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
     }
 }
 
-/// Leaves the cgroup namespace for a new one, whose root is the group that the process is in.
+/// Leaves the mount, network, ipc, uts and cgroup namespaces for new ones. The cgroup namespace's root is the group that the process
+/// is in.
 ///
 /// # Errors
 ///
-/// Without `CAP_SYS_ADMIN` over the user namespace, or when the kernel has no cgroup namespaces.
-pub fn enter_own_cgroup_namespace() -> io::Result<()> {
-    // SAFETY: unshare takes flags only; CLONE_NEWCGROUP changes what paths of groups look like and nothing in this process.
-    let result = unsafe { libc::unshare(libc::CLONE_NEWCGROUP) };
+/// Without `CAP_SYS_ADMIN` over the user namespace, or when the kernel lacks one of them.
+pub fn enter_own_namespaces(_: SingleThread) -> io::Result<()> {
+    let flags =
+        libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+    // SAFETY: unshare takes flags only. A new mount namespace also unshares the current directory and root of this thread from those
+    // of others; the token says that there are no others. No memory of ours is touched.
+    let result = unsafe { libc::unshare(flags) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

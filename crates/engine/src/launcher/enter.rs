@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, Signal};
-use workers_engine_sys::{bring_loopback_up, enter_own_cgroup_namespace};
+use workers_engine_sys::{bring_loopback_up, enter_own_namespaces};
 
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
 use super::init::Init;
@@ -60,8 +60,9 @@ fn wall_in(launcher: &Launcher, walls: &Walls, order: &CreateSandbox, released: 
     step("dying with the launcher", die_with_parent())?;
     // Until then our ids are not mapped and we are not in our cgroup. From here on whatever we use is counted.
     step("waiting for the launcher", await_release(released))?;
-    // After joining the cgroup: the namespace's root is the group we are in.
-    step("cgroup namespace", enter_own_cgroup_namespace())?;
+    // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the group we are
+    // in, and the launcher does not wait for it.
+    step("mount, network, ipc, uts and cgroup namespaces", enter_own_namespaces(launcher.thread))?;
     // While the host's /proc is there and we are still allowed to write to our own part of it.
     step("out-of-memory score", raise_oom_score())?;
     // While we are who the launcher is on the host: only it may walk to the data directory.

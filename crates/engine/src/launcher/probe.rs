@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rustix::fs::Mode;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{WaitOptions, getegid, geteuid};
-use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, exit_now};
+use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
 
 use super::confine::take_inner_ids;
 use super::create::map_ids;
@@ -45,7 +45,12 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
                 if rustix::io::read(&released, &mut [0; 1]) != Ok(1) {
                     return 1;
                 }
-                i32::from(take_inner_ids(uid.is_some()).and_then(|()| trial()).is_err())
+                i32::from(
+                    enter_own_namespaces(thread)
+                        .and_then(|()| take_inner_ids(uid.is_some()))
+                        .and_then(|()| trial())
+                        .is_err(),
+                )
             }));
             exit_now(code.unwrap_or(101))
         }

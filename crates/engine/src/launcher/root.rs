@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
-    open_tree, unmount,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
+    move_mount, open_tree, unmount,
 };
 use serde::{Deserialize, Serialize};
 use workers_engine_sys::{MountAttributes, mount_attributes};
@@ -65,6 +66,8 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
 
     let root = step("root", bind(&sources.root, None))?;
     rustix::process::fchdir(&root)?;
+    // First: what is bound out of it is read-only too.
+    step("root, read-only", mount_attributes(root.as_fd(), read_only))?;
 
     let node = step("node", bind(&sources.node, Some("usr/bin/node")))?;
     step("node, read-only", mount_attributes(node.as_fd(), read_only))?;
@@ -75,9 +78,6 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
     }
     step("process files", mount_proc(walls))?;
     step("writable files", mount_writable(sources, overlay, order))?;
-    // Last, for mounting on it does not need it writable, but making it read-only may not fail unnoticed.
-    step("root, read-only", mount_attributes(root.as_fd(), read_only))?;
-
     step("changing the root", rustix::process::pivot_root(".", "."))?;
     // The host's file system now lies over ours.
     step("leaving the host's files", unmount(".", UnmountFlags::DETACH))?;
@@ -88,25 +88,14 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
 fn mount_proc(walls: &Walls) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount("proc", "proc", "proc", flags, None)?;
-    let null = open_path("dev/null")?;
-    for name in &walls.runtime.masked_files {
-        mask(&null, &format!("proc/{name}"))?;
-    }
-    if walls.runtime.masked_directories.is_empty() {
-        return Ok(());
-    }
-    // An empty directory of the root, which is read-only by then.
-    let empty = open_path("var/empty")?;
-    walls.runtime.masked_directories.iter().try_for_each(|name| mask(&empty, &format!("proc/{name}")))
-}
-
-/// Hides what may or may not be there on this kernel.
-fn mask(with: &OwnedFd, target: &str) -> io::Result<()> {
-    match bind(with, Some(target)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Ok(mask) => mount_attributes(mask.as_fd(), MountAttributes::READ_ONLY.and(MountAttributes::NO_EXEC)),
-        Err(error) => Err(error),
-    }
+    // What is bound is a device without effect, and an empty directory of the root, which is read-only by then.
+    let files = walls.runtime.masked_files.iter().map(|name| ("dev/null", name));
+    let directories = walls.runtime.masked_directories.iter().map(|name| ("var/empty", name));
+    files.chain(directories).try_for_each(|(with, name)| match mount_bind(with, format!("proc/{name}")) {
+        // Not every kernel has all of them.
+        Err(Errno::NOENT) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
+    })
 }
 
 /// One limited file system in memory for all that is written: `/tmp`, and the changes to the working directory.

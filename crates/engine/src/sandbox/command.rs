@@ -20,7 +20,7 @@ use crate::message::{Exited, Figures, RunCommand, ToInit};
 /// What is read at once.
 const CHUNK: usize = 32 * 1024;
 
-/// What a pipe holds: so much may be left in it when the command has ended, and no more of it is the command's own.
+/// What a pipe holds unless the command has changed it.
 const PIPE_CAPACITY: usize = 64 * 1024;
 
 const SIGKILL: i32 = 9;
@@ -203,7 +203,8 @@ impl Output {
     /// What the command has left in the pipe. Others may go on writing to it; a pipe's capacity is the most that came before the
     /// command's end.
     fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
-        if self.after_exit >= PIPE_CAPACITY {
+        let size = self.pipe.as_ref().and_then(|pipe| rustix::pipe::fcntl_getpipe_size(pipe).ok());
+        if self.after_exit >= size.unwrap_or(PIPE_CAPACITY) {
             self.pipe = None;
         }
         let event = self.take()?;
