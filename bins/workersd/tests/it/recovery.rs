@@ -44,7 +44,7 @@ async fn a_server_that_is_asked_to_stop_lets_invocations_finish() {
     running.next().await.unwrap();
     let stop = tokio::task::spawn_blocking(move || drop(server));
     let last = running.all().await.pop().unwrap();
-    assert_eq!(last.data["result"], "done");
+    assert_eq!(last.data["result"], "done", "{}", last.data);
     stop.await.unwrap();
 }
 
