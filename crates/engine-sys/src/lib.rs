@@ -25,5 +25,5 @@ pub use process::{
     Cloned, Ended, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, fork_process,
     kill_all_others, wait_any,
 };
-pub use signal::{child_signals, drain_signals, reset_signals};
+pub use signal::{child_signals, drain_signals, ignore_requests_to_end, reset_signals};
 pub use syscall_table::{syscall_number, syscall_numbers};

@@ -58,6 +58,14 @@ pub fn drain_signals(signals: BorrowedFd<'_>) -> io::Result<bool> {
     }
 }
 
+/// Ignores the signals by which a terminal or a service manager asks a whole process group to end.
+pub fn ignore_requests_to_end() {
+    for number in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+        // SAFETY: SIG_IGN is a valid action for each of these, and no code runs when one of them comes.
+        unsafe { libc::signal(number, libc::SIG_IGN) };
+    }
+}
+
 /// Unblocks every signal and gives each its default action, as a freshly started program expects.
 pub fn reset_signals() {
     for number in 1..=libc::SIGRTMAX() {

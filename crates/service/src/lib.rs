@@ -41,4 +41,4 @@ pub use options::{LogLimits, ServiceOptions};
 pub use platform::Platform;
 pub use workers::{SetupReport, SweepReport, WorkerService};
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`].
-pub use workers_transpiler::Diagnostic;
+pub use workers_transpiler::{Diagnostic, DiagnosticKind};

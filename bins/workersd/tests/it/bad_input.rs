@@ -51,6 +51,7 @@ async fn every_bad_deploy_is_refused_by_its_status_and_leaves_nothing() {
         ("100,000 brackets of JSON", "[".repeat(100_000).into_bytes(), 400),
         ("100,000 brackets in a member", format!("{{\"name\":{}", "[".repeat(100_000)).into_bytes(), 400),
         ("invalid UTF-8", b"{\"name\":\"\xff\",\"code\":\"x\"}".to_vec(), 400),
+        ("function name of 300 characters", code(&format!("export function {}() {{}}", "f".repeat(300))), 400),
         ("64 MiB", vec![b' '; 64 << 20], 413),
         ("code over the limit", code(&format!("export function f() {{}} //{}", "x".repeat(11 << 20))), 413),
     ];

@@ -48,6 +48,19 @@ async fn a_server_that_is_asked_to_stop_lets_invocations_finish() {
     stop.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_terminal_that_interrupts_the_whole_group_lets_invocations_finish() {
+    let server = TestServer::start(&[]);
+    let code = "export const f = () => new Promise((r) => { console.log('on'); setTimeout(() => r('done'), 500) })";
+    let id = server.deploy(code).await;
+    let mut running = server.stream(&id, "f", &json!({})).await;
+    running.next().await.unwrap();
+    let group = format!("-{}", server.process_id());
+    assert!(std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    let last = running.all().await.pop().unwrap();
+    assert_eq!(last.data["result"], "done", "{}", last.data);
+}
+
 /// Every process below this one.
 fn descendants_of(ancestor: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::from([ancestor]);

@@ -1,6 +1,7 @@
 //! Starts a server with an empty data directory, and talks to it.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -44,6 +45,8 @@ impl TestServer {
             .arg(data_dir)
             .args(arguments)
             .stdout(Stdio::piped())
+            // As a terminal starts it: signals that a test sends to its group do not reach the test.
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

@@ -83,7 +83,7 @@ pub trait Sandbox: Send + Sync {
     async fn stop(&self) -> Result<(), SandboxError>;
 }
 
-/// A process in a sandbox, with what it starts itself.
+/// A process in a sandbox, with what it starts itself: when it ends, what it started and left behind is killed. Dropping it kills it.
 #[async_trait]
 pub trait Command: Send {
     /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`. All that was
@@ -197,7 +197,7 @@ pub struct CommandExit {
     pub status: ExitStatus,
     /// Why the provider killed it, if it did.
     pub killed: Option<KillReason>,
-    /// What it used.
+    /// What its sandbox has used so far, earlier commands included.
     pub usage: ResourceUsage,
 }
 

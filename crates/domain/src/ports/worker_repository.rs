@@ -11,7 +11,7 @@ use crate::{Worker, WorkerId};
 /// [`find_source`](Self::find_source), and part of no other answer.
 #[async_trait]
 pub trait WorkerRepository: Send + Sync {
-    /// Stores a new worker with its source.
+    /// Stores a new worker with its source, which must not contain U+0000: Postgres cannot keep it. Times are kept to the microsecond.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError>;
 
-    /// All workers, newest first (by time of creation, then by id).
+    /// All workers, newest first (by time of creation, then by id, both descending).
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn list_due_to_expire(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError>;
 
-    /// Up to `limit` workers that have been in state creating since `before`: their control plane died on the way.
+    /// Up to `limit` workers that have been in state creating since `before` or longer, oldest first: their control plane died on the way.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use workers_engine_sys::{SingleThread, install_as, keep_only};
+use workers_engine_sys::{SingleThread, ignore_requests_to_end, install_as, keep_only};
 
 use super::serve::Launcher;
 
@@ -43,7 +43,9 @@ pub fn launcher_main() -> ExitCode {
 }
 
 fn try_main() -> io::Result<()> {
-    // First of all: nothing that the server had open by accident stays open here.
+    // Ctrl-C reaches every process of a terminal. The server decides what it means, and we end when the server does.
+    ignore_requests_to_end();
+    // Before anything else is opened: nothing that the server had open by accident stays open here.
     keep_only(&[])?;
     let thread = SingleThread::check()?;
     let server = take(io::stdin().as_fd())?;

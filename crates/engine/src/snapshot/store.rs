@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -52,9 +53,7 @@ impl SnapshotStore {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        for directory in [&store.contents, &store.references, &store.incoming] {
-            fs::create_dir_all(directory)?;
-        }
+        store.make_directories()?;
         let mut uses: HashMap<String, Use> = HashMap::new();
         for item in fs::read_dir(&store.references)? {
             let path = item?.path();
@@ -77,9 +76,20 @@ impl SnapshotStore {
 
     /// A place for a tree that is to become a content. It is the caller's to hand to [`keep`](Self::keep) or to remove.
     pub(crate) fn incoming(&self) -> io::Result<PathBuf> {
+        // Somebody may have cleared the store by hand while we run: it is a cache, and goes on as an empty one.
+        self.make_directories()?;
         let directory = self.incoming.join(Uuid::new_v4().to_string());
         fs::create_dir(&directory)?;
         Ok(directory)
+    }
+
+    fn make_directories(&self) -> io::Result<()> {
+        // What is below is not for other users of the machine, whatever the modes of single files are.
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        [&self.contents, &self.references, &self.incoming]
+            .into_iter()
+            .try_for_each(|directory| private.create(directory))
     }
 
     /// Makes the tree `files` a snapshot; it is moved away.

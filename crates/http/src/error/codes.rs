@@ -48,6 +48,8 @@ error_codes! {
     SyntaxError, "syntax_error", BAD_REQUEST;
     /// The code exports no function.
     NoExportedFunction, "no_exported_function", BAD_REQUEST;
+    /// An exported function has a name that no caller could ask for.
+    InvalidFunctionName, "invalid_function_name", BAD_REQUEST;
     /// The code imports what is not there.
     UnsupportedImport, "unsupported_import", BAD_REQUEST;
     /// The code uses syntax that cannot run here.

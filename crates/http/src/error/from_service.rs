@@ -6,7 +6,7 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use workers_domain::ports::RepositoryError;
 use workers_domain::{InvalidNameError, WorkerId};
-use workers_service::{DeployError, Diagnostic, InvokeError, WorkerError};
+use workers_service::{DeployError, Diagnostic, DiagnosticKind, InvokeError, WorkerError};
 
 use super::{ApiError, ErrorCode};
 
@@ -131,13 +131,16 @@ fn rejected(diagnostics: &[Diagnostic]) -> ApiError {
     let Some(first) = diagnostics.first() else {
         return ApiError::internal("the transpiler rejected the code without saying why");
     };
-    let code = match first.kind.code() {
-        "syntax_error" => ErrorCode::SyntaxError,
-        "no_exported_function" => ErrorCode::NoExportedFunction,
-        "unsupported_import" => ErrorCode::UnsupportedImport,
-        "unsupported_syntax" => ErrorCode::UnsupportedSyntax,
-        "too_deep" => ErrorCode::TooDeep,
-        _ => return ApiError::internal(format!("the transpiler failed: {}", first.message)),
+    let code = match first.kind {
+        DiagnosticKind::SyntaxError => ErrorCode::SyntaxError,
+        DiagnosticKind::NoExportedFunction => ErrorCode::NoExportedFunction,
+        DiagnosticKind::InvalidFunctionName => ErrorCode::InvalidFunctionName,
+        DiagnosticKind::UnsupportedImport => ErrorCode::UnsupportedImport,
+        DiagnosticKind::UnsupportedSyntax => ErrorCode::UnsupportedSyntax,
+        DiagnosticKind::TooDeep => ErrorCode::TooDeep,
+        DiagnosticKind::Internal => {
+            return ApiError::internal(format!("the transpiler failed: {}", first.message));
+        }
     };
     let all: Vec<Value> = diagnostics.iter().map(diagnostic_body).collect();
     let message = format!("{} (line {}, column {})", first.message.trim_end_matches('.'), first.line, first.column);

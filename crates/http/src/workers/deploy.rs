@@ -37,8 +37,8 @@ pub(crate) struct DeployWorkerRequest {
     responses(
         (status = 201, description = "It is ready", body = WorkerResponse, headers(("Location" = String, description = "Its path"))),
         (status = 400, description = "`invalid_json`, `invalid_body`, `missing_name`, `invalid_name`, `missing_code`, `invalid_code`, or, with `line`, \
-            `column`, `codeFrame` and `diagnostics`, `syntax_error`, `no_exported_function`, `unsupported_import`, \
-            `unsupported_syntax`, `too_deep`", body = ErrorBody),
+            `column`, `codeFrame` and `diagnostics`, `syntax_error`, `no_exported_function`, `invalid_function_name`, \
+            `unsupported_import`, `unsupported_syntax`, `too_deep`", body = ErrorBody),
         (status = 413, description = "`body_too_large`, `code_too_large`, with `limit` in bytes", body = ErrorBody),
         (status = 502, description = "`sandbox_failed`", body = ErrorBody),
         (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),

@@ -120,6 +120,25 @@ fn refuse_duplicates(exports: &mut Vec<Export>, reporter: &mut Reporter<'_>) {
     });
 }
 
+/// The longest name of a function, in characters.
+const MAX_NAME_CHARS: usize = 255;
+
+/// Names stand in URLs, rows and logs: one that is blank, overlong or has control characters is refused.
+fn check_name(export: &Export, reporter: &mut Reporter<'_>) {
+    let chars = export.name.chars().count();
+    let problem = if export.name.trim().is_empty() {
+        "is blank".to_owned()
+    } else if chars > MAX_NAME_CHARS {
+        format!("has {chars} characters, but at most {MAX_NAME_CHARS} are allowed")
+    } else if export.name.chars().any(char::is_control) {
+        "has control characters".to_owned()
+    } else {
+        return;
+    };
+    let message = format!("The name of an exported function {problem}.");
+    reporter.add(DiagnosticKind::InvalidFunctionName, export.span, message, None);
+}
+
 /// Keeps the exports that can be invoked; says why when there are none.
 pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut Reporter<'_>) -> Vec<ExportedFunction> {
     let functions: Vec<ExportedFunction> = exports
@@ -127,6 +146,7 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
         .filter(|export| matches!(export.kind, ValueKind::Function | ValueKind::Unknown))
         .filter_map(|export| {
             let local = interface.local_of(&export.name)?;
+            check_name(export, reporter);
             Some(ExportedFunction { name: export.name.clone(), local: local.to_owned() })
         })
         .collect();

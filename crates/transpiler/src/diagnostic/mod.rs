@@ -14,6 +14,8 @@ pub enum DiagnosticKind {
     SyntaxError,
     /// There is nothing to invoke.
     NoExportedFunction,
+    /// An exported function has a name that no caller could ask for.
+    InvalidFunctionName,
     /// An import names something that is not part of Node.js.
     UnsupportedImport,
     /// Valid, but no supported version of Node.js or of the compiler knows it.
@@ -31,6 +33,7 @@ impl DiagnosticKind {
         match self {
             Self::SyntaxError => "syntax_error",
             Self::NoExportedFunction => "no_exported_function",
+            Self::InvalidFunctionName => "invalid_function_name",
             Self::UnsupportedImport => "unsupported_import",
             Self::UnsupportedSyntax => "unsupported_syntax",
             Self::TooDeep => "too_deep",
