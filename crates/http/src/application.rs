@@ -141,7 +141,8 @@ async fn wind_down(api: &Api, handle: &ServerHandle) {
     // Our own cancellation comes first, for it can say why.
     let mut drained = pin!(api.platform.invocations().drain(time + LAST_WORDS));
     tokio::select! {
-        _ = &mut drained => return stop.stop_now(),
+        // Their last events are on the way; the server waits for the connections.
+        _ = &mut drained => return,
         () = sleep(time) => tracing::warn!("invocations still run after the time to drain; they are cancelled"),
         () = stop.reached(Phase::Stopping) => tracing::warn!("asked to stop now; running invocations are cancelled"),
     }

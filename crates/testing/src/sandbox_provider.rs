@@ -103,6 +103,7 @@ fn numbers(before: &str, count: usize) -> String {
     (0..count).map(|number| format!("{before}{number}\n")).collect::<Vec<_>>().concat()
 }
 
+#[derive(Debug)]
 struct Ran {
     stdout: String,
     stderr: String,
@@ -460,7 +461,7 @@ pub async fn many_sandboxes_at_once_are_not_mixed_up(provider: &dyn SandboxProvi
              console.log(fs.readFileSync('file', 'utf8'), fs.readFileSync('own', 'utf8')); process.exitCode = {number}"
         );
         let ran = run(&*sandbox, &text).await;
-        assert_eq!(ran.stdout, format!("shared {number}\n"));
+        assert_eq!(ran.stdout, format!("shared {number}\n"), "{ran:?}");
         assert_eq!(ran.exit.status, ExitStatus::Code(i32::try_from(number).expect("small")));
         sandbox.stop().await.expect("it stops");
     };

@@ -172,6 +172,12 @@ impl Launcher {
     /// Its init has ended, and with it all that ran in it.
     fn ended(&mut self, slot: u32) -> io::Result<()> {
         let Some(running) = self.sandboxes.remove(&slot) else { return Ok(()) };
+        // Closing them is not enough: the server has a copy of the one, a child that was just cloned of both, and what epoll still
+        // watches would speak for whoever gets the slot next.
+        epoll::delete(&self.events, &running.pidfd)?;
+        if let Some(watch) = &running.memory_watch {
+            epoll::delete(&self.events, watch)?;
+        }
         rustix::process::waitpid(Some(running.pid), WaitOptions::empty())?;
         let figures = running.group.as_ref().map(Group::figures).unwrap_or_default();
         let figures = Figures { out_of_memory: figures.out_of_memory || running.out_of_memory, ..figures };
