@@ -1,4 +1,5 @@
 //! The whole server: its own process, a real database, real sandboxes, over HTTP.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod bad_input;
 mod examples;

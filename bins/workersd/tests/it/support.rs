@@ -17,7 +17,8 @@ pub(crate) struct TestServer {
     process: Child,
     pub(crate) url: String,
     pub(crate) data_dir: PathBuf,
-    _directory: Option<TempDir>,
+    /// Removed after the server has stopped.
+    directory: Option<TempDir>,
     pub(crate) http: reqwest::Client,
 }
 
@@ -34,7 +35,7 @@ impl TestServer {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut server = Self::start_in(directory.path(), arguments);
-        server._directory = Some(directory);
+        server.directory = Some(directory);
         server
     }
 
@@ -54,7 +55,7 @@ impl TestServer {
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
         // A client of its own a server: a pooled connection must not outlive it.
         let http = reqwest::Client::new();
-        Self { process, url, data_dir: data_dir.to_owned(), _directory: None, http }
+        Self { process, url, data_dir: data_dir.to_owned(), directory: None, http }
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -122,9 +123,9 @@ impl Events {
     /// The next event; `None` when the stream was closed.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let event = parse(block);
-                self.text = rest.to_owned();
+            if let Some(end) = self.text.find("\n\n") {
+                let event = parse(&self.text[..end]);
+                self.text.drain(..end + 2);
                 if event.is_some() {
                     return event;
                 }
