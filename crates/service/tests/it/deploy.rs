@@ -1,7 +1,7 @@
 //! Deploy.
 
-use workers_domain::WorkerStatus;
 use workers_domain::ports::{SandboxErrorKind, WorkerRepository as _};
+use workers_domain::{FunctionName, WorkerStatus};
 use workers_service::{DeployError, ServiceOptions};
 
 use crate::support::{BUNDLE, TestPlatform};
@@ -11,7 +11,7 @@ async fn a_deployed_worker_is_ready_with_its_functions_and_a_snapshot() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
     assert_eq!(worker.status(), WorkerStatus::Ready);
-    assert_eq!(worker.functions.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["greet", "fail"]);
+    assert_eq!(worker.functions.iter().map(FunctionName::as_str).collect::<Vec<_>>(), ["greet", "fail"]);
     assert_eq!(test.sandboxes.snapshot_count(), 1);
     assert_eq!(test.repository.find_by_id(worker.id).await.unwrap(), Some(worker));
 }

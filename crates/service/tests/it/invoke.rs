@@ -183,7 +183,7 @@ async fn draining_waits_for_what_runs_and_turns_new_ones_away() {
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
     let running = invocations.invoke(worker.id, "greet", b"").await.unwrap();
-    let (in_time, ()) = tokio::join!(invocations.drain(Duration::from_secs(60)), async {
+    let (in_time, ()) = tokio::join!(invocations.drain(Duration::from_mins(1)), async {
         let refused = invocations.invoke(worker.id, "greet", b"").await;
         assert!(matches!(refused, Err(InvokeError::ShuttingDown)));
         go_on.notify_one();

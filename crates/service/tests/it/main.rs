@@ -1,4 +1,5 @@
 //! The use cases over fakes of every port.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod deploy;
 mod invoke;
