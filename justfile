@@ -57,7 +57,7 @@ test *args: setup setup-test
     references=$(mktemp)
     trap 'rm -f "$references"' EXIT
     INSTA_SNAPSHOT_REFERENCES_FILE=$references \
-        cargo nextest run {{ locked }} --profile {{ nextest_profile }} --workspace --all-targets
+        cargo nextest run {{ locked }} --profile {{ nextest_profile }} --workspace
     sh scripts/unreferenced-snapshots.sh "$references"
 
 # Runs the tests of our JavaScript.

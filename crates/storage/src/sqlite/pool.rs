@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
@@ -41,6 +41,11 @@ const PRAGMAS: &str = "\
     PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL; \
     PRAGMA foreign_keys = ON;";
+
+/// How long a connection may take to be set up beside others that set up the same new file, and the pause between two attempts. Each
+/// needs the file for less than a millisecond.
+const SET_UP_PATIENCE: Duration = Duration::from_secs(10);
+const SET_UP_PAUSE: Duration = Duration::from_millis(2);
 
 /// A connection that reads has no business writing.
 const READ_ONLY: &str = "PRAGMA query_only = ON;";
@@ -153,9 +158,25 @@ impl Lane {
 fn connect(path: &str, pragmas: &[&str]) -> ConnectionResult<SqliteConnection> {
     let mut connection = SqliteConnection::establish(path)?;
     for pragma in pragmas {
-        connection.batch_execute(pragma).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        execute_patiently(&mut connection, pragma).map_err(ConnectionError::CouldntSetupConfiguration)?;
     }
     Ok(connection)
+}
+
+/// Repeats what SQLite refuses because somebody else is about to do the same: two that turn a new file to a write-ahead log at once
+/// would wait for each other, so one is told "locked" without the wait of `busy_timeout`.
+fn execute_patiently(connection: &mut SqliteConnection, sql: &str) -> diesel::QueryResult<()> {
+    let began = Instant::now();
+    loop {
+        match connection.batch_execute(sql) {
+            Err(diesel::result::Error::DatabaseError(_, information))
+                if information.message().contains("locked") && began.elapsed() < SET_UP_PATIENCE =>
+            {
+                std::thread::sleep(SET_UP_PAUSE);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Creates the file before SQLite does, so that no other user can read it at any moment. Its companions (`-wal`, `-shm`) get
