@@ -80,11 +80,14 @@ async fn sweep(workers: WorkerService, interval: Duration) {
 fn stop_on_signals(stop: StopHandle) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    // The terminal was closed.
+    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                _ = hangup.recv() => {}
             }
             if stop.is_stopping() { stop.stop_now() } else { stop.stop() }
         }

@@ -96,13 +96,35 @@ pub struct Failure {
     pub stack: Option<String>,
     /// What the process exited with, where that is the reason.
     pub exit_code: Option<i32>,
+    /// What else was thrown along.
+    pub details: ErrorDetails,
+}
+
+/// What a thrown value carried besides name, message and stack.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ErrorDetails {
+    /// The error's own `code`, as `ENOENT`.
+    pub error_code: Option<JsonText>,
+    /// The error that caused it, with its own cause.
+    pub cause: Option<JsonText>,
+    /// The errors of an `AggregateError`.
+    pub errors: Option<JsonText>,
+    /// What was thrown, if that was no error.
+    pub value: Option<JsonText>,
 }
 
 impl Failure {
     /// A failure that is told by its code and a sentence.
     #[must_use]
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), name: None, stack: None, exit_code: None }
+        Self {
+            code,
+            message: message.into(),
+            name: None,
+            stack: None,
+            exit_code: None,
+            details: ErrorDetails::default(),
+        }
     }
 }
 

@@ -16,8 +16,8 @@ mod worker;
 
 pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, WorkerId};
 pub use invocation::{
-    DroppedOutput, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry, LogStream, Outcome,
-    ResourceUsage, Timings, ValueWarning,
+    DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,
+    LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
 };
 pub use limits::ResourceLimits;
 pub use name::{FunctionName, InvalidNameError, WorkerName};

@@ -1,6 +1,7 @@
 //! What this machine has and lacks: the lines of `workersd doctor`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::engine::Engine;
@@ -57,8 +58,19 @@ pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
             "use the local sandbox, on a machine that has the pieces above",
         ));
     }
-    findings.extend(trial(options).await);
+    match missing_node(&options.node) {
+        Some(finding) => findings.push(finding),
+        None => findings.extend(trial(options).await),
+    }
     findings
+}
+
+/// Without a node program there is nothing to try.
+fn missing_node(path: &Path) -> Option<Finding> {
+    let is_program = fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
+    let detail = || format!("there is no program at {}", path.display());
+    let remedy = "run `./just setup`, or name a Node.js of version 20 or later with --node";
+    (!is_program).then(|| Finding::lack("node", FindingStatus::Missing, detail(), remedy))
 }
 
 fn machine(cgroup_parent: Option<&Path>) -> Vec<Finding> {

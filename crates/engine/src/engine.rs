@@ -169,7 +169,9 @@ impl Engine {
         let version = String::from_utf8_lossy(&printed).trim().to_owned();
         let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
         if major.is_none_or(|major| major < OLDEST_NODE) {
-            return Err(unavailable(format!("node is version {version}; {OLDEST_NODE} or later is needed")));
+            return Err(unavailable(format!(
+                "the node program is of version `{version}`; {OLDEST_NODE} or later is needed"
+            )));
         }
         Ok(version)
     }

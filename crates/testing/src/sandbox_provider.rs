@@ -457,7 +457,7 @@ pub async fn many_sandboxes_at_once_are_not_mixed_up(provider: &dyn SandboxProvi
     let one = async |number: usize| {
         let sandbox = sandbox_with(provider, SandboxSource::Snapshot(id.clone()), limits).await;
         let text = format!(
-            "const fs = require('fs'); fs.writeFileSync('/tmp/' + {number}, ''); fs.writeFileSync('own', '{number}');
+            "const fs = require('fs'); fs.writeFileSync('own', '{number}');
              console.log(fs.readFileSync('file', 'utf8'), fs.readFileSync('own', 'utf8')); process.exitCode = {number}"
         );
         let ran = run(&*sandbox, &text).await;

@@ -64,7 +64,7 @@ impl Settings {
             migrate: !options.no_migrate,
             listen,
             sandbox,
-            node: find_node(tunable.node.clone())?,
+            node: find_node(tunable.node.clone()),
             http,
             service: service_options(&tunable)?,
             sweep_interval: tunable.sweep_interval.map_or(Duration::from_mins(1), |span| span.0),
@@ -126,6 +126,9 @@ fn service_options(tunable: &TunableOptions) -> anyhow::Result<ServiceOptions> {
     if options.sandbox.memory_bytes < 64 * 1024 * 1024 {
         bail!("--memory must be at least 64MiB: Node.js does not start with less");
     }
+    if options.sandbox.wall_clock.is_zero() {
+        bail!("--timeout must be more than nothing");
+    }
     if options.sandbox.processes < 16 {
         bail!("--processes must be at least 16: Node.js has about a dozen threads of its own");
     }
@@ -146,21 +149,19 @@ fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access) -> anyh
     Ok(())
 }
 
-/// The runtime of user code: the one that was named, else the one that setup installed beside the program, else one from PATH.
-fn find_node(named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+/// The runtime of user code: the one that was named, else the one that setup installed beside the program, else one from PATH. Whether it
+/// is one is for the engine to find out, which says what is wrong with it, to `doctor` too.
+fn find_node(named: Option<PathBuf>) -> PathBuf {
     if let Some(path) = named {
-        return path.canonicalize().with_context(|| format!("there is no Node.js at {}", path.display()));
+        return path;
     }
     let installed = PathBuf::from(".tools/node/bin/node");
     let beside = |program: PathBuf| Some(program.parent()?.parent()?.parent()?.join(&installed));
     let own = std::env::current_exe().ok().and_then(beside);
     let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&on_path).map(|directory| directory.join("node"));
-    own.into_iter()
-        .chain([installed])
-        .chain(on_path)
-        .find_map(|candidate| candidate.canonicalize().ok().filter(|path| path.is_file()))
-        .context("there is no Node.js on this machine: run `./just setup`, or name one with --node")
+    let on_path: Vec<_> = std::env::split_paths(&on_path).map(|directory| directory.join("node")).collect();
+    let candidates = own.into_iter().chain([installed.clone()]).chain(on_path);
+    candidates.filter_map(|candidate| candidate.canonicalize().ok()).find(|path| path.is_file()).unwrap_or(installed)
 }
 
 #[cfg(test)]
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_nothing_could_run_within_is_refused() {
-        for arguments in [["--memory", "1MiB"], ["--processes", "1"], ["--concurrency", "0"]] {
+        for arguments in [["--memory", "1MiB"], ["--timeout", "0s"], ["--processes", "1"], ["--concurrency", "0"]] {
             assert!(serve(&arguments).is_err(), "{arguments:?}");
         }
     }

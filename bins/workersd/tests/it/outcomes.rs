@@ -37,6 +37,18 @@ async fn a_thrown_error_names_the_user_s_own_line() {
 }
 
 #[tokio::test]
+async fn what_was_thrown_along_arrives_too() {
+    let server = TestServer::start(&[]);
+    let code = "export function f() { throw Object.assign(new Error('outer', { cause: new Error('inner') }), { code: 'ENOENT' }) }
+        export function g() { throw { odd: 1 } }";
+    let id = server.deploy(code).await;
+    let (_, body) = server.call(&id, "f", &json!({})).await;
+    assert_eq!((&body["errorCode"], &body["cause"]["message"]), (&json!("ENOENT"), &json!("inner")), "{body}");
+    let events = server.stream(&id, "g", &json!({})).await.all().await;
+    assert_eq!(events[0].data["value"], json!({"odd": 1}), "{}", events[0].data);
+}
+
+#[tokio::test]
 async fn a_function_that_never_ends_is_stopped_with_its_log() {
     let (status, body) = outcome("export function f() { console.log('before'); for (;;); }").await;
     assert_eq!((status, body["code"].as_str()), (504, Some("timeout")));

@@ -122,6 +122,14 @@ pub enum RepositoryError {
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database has no room left.
+    #[error("the database has no room left for the {operation}")]
+    Full {
+        /// What was asked of it.
+        operation: &'static str,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A stored row makes no sense.
     #[error("column `{column}` of worker {id} holds {problem}")]
     Inconsistent {

@@ -153,6 +153,8 @@ impl Launcher {
         };
         let lock = self.lock.try_clone().map_err(failed)?;
         let child = Command::new(&program)
+            // What every sandbox sees as the command line of its first process.
+            .arg0("workers-sandbox")
             .arg(HOOK_ARGUMENT)
             .env_clear()
             .current_dir("/")

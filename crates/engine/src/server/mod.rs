@@ -19,7 +19,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, SandboxError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(SandboxError::failed(format!("{what}: {error}"), error)),
-        Err(error) => Err(SandboxError::failed(format!("{what}: {error}"), error)),
+        Ok(Err(error)) => Err(SandboxError::new(SandboxErrorKind::Failed, format!("{what}: {error}"))),
+        Err(error) => Err(SandboxError::failed(what, error)),
     }
 }

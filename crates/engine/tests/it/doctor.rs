@@ -32,5 +32,5 @@ async fn a_program_that_is_no_node_is_refused() {
     let mut options = options(directory.path(), Confinement::Full);
     options.node = "/bin/true".into();
     let error = workers_engine::Engine::start(options).await.unwrap_err();
-    assert!(error.to_string().contains("node is version"), "{error}");
+    assert!(error.to_string().contains("version ``"), "{error}");
 }

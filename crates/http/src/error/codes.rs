@@ -98,6 +98,8 @@ error_codes! {
     DatabaseUnavailable, "database_unavailable", SERVICE_UNAVAILABLE;
     /// The database has no schema yet.
     SchemaMissing, "schema_missing", SERVICE_UNAVAILABLE;
+    /// The database has no room left.
+    StorageFull, "storage_full", INSUFFICIENT_STORAGE;
     /// The server is shutting down.
     ShuttingDown, "shutting_down", SERVICE_UNAVAILABLE;
 }

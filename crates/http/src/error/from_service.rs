@@ -46,6 +46,9 @@ impl From<RepositoryError> for ApiError {
                 Self::new(ErrorCode::SchemaMissing, "the database has no schema yet; POST /api/setup creates it")
                     .because(error)
             }
+            RepositoryError::Full { .. } => {
+                Self::new(ErrorCode::StorageFull, "the platform's storage is full").because(error)
+            }
             RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. } => Self::internal(error),
         }
     }

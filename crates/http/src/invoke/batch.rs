@@ -6,9 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use workers_domain::{Failure, FailureCode, InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome};
+use workers_domain::{FailureCode, InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome};
 use workers_service::Invocation;
 
+use super::failure::FailureBody;
 use super::{INVOCATION_ID, Receipt, Warning, begin, drain_or, passed_through, whole_millis};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
@@ -44,21 +45,8 @@ pub(crate) struct BatchFailure {
     success: bool,
     /// The function.
     function: String,
-    /// Why, for a person; the thrown error's own message if it threw.
-    error: String,
-    /// Why, for a program: `thrown`, `timeout`, `out_of_memory`, `process_exit`, `crashed`, `never_settled`, `load_failed`,
-    /// `result_too_large` or `sandbox_failed`.
-    #[schema(example = "thrown")]
-    code: &'static str,
-    /// The class of what was thrown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    /// The stack, in the user's own lines.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stack: Option<String>,
-    /// What the process exited with, where that is the reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<i32>,
+    #[serde(flatten)]
+    failure: FailureBody,
     /// How long it ran, in milliseconds.
     duration: u64,
     /// What it printed up to then, in order.
@@ -157,21 +145,9 @@ fn render(function: String, report: InvocationReport, logs: Vec<BatchLog>) -> Re
             let warnings = Warning::all(&warnings);
             response.json(BatchSuccess { success: true, function, result, duration, logs, warnings, receipt })
         }
-        Outcome::Failed(Failure { code, message, name, stack, exit_code }) => {
-            let code = code.as_str();
-            let error = message;
-            response.json(BatchFailure {
-                success: false,
-                function,
-                error,
-                code,
-                name,
-                stack,
-                exit_code,
-                duration,
-                logs,
-                receipt,
-            })
+        Outcome::Failed(failure) => {
+            let failure = failure.into();
+            response.json(BatchFailure { success: false, function, failure, duration, logs, receipt })
         }
     })
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod begin;
+mod failure;
 mod receipt;
 pub(crate) mod sse;
 pub(crate) mod stream;

@@ -5,8 +5,9 @@ use actix_web_lab::sse::Event;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use workers_domain::{DroppedOutput, Failure, InvocationReport, LogEntry, LogStream, Outcome};
+use workers_domain::{DroppedOutput, InvocationReport, LogEntry, LogStream, Outcome};
 
+use super::failure::FailureBody;
 use super::{Receipt, Warning, passed_through, whole_millis};
 use crate::error::ApiError;
 
@@ -57,20 +58,8 @@ pub(crate) struct ResultData {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ErrorData {
-    /// Why there is no result, for a person; the thrown error's own message if the function threw.
-    error: String,
-    /// Why, for a program: a code of an invocation's failure, or `shutting_down`.
-    #[schema(example = "thrown")]
-    code: &'static str,
-    /// The class of what was thrown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    /// The stack, in the user's own lines.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stack: Option<String>,
-    /// What the process exited with, where that is the reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<i32>,
+    #[serde(flatten)]
+    failure: FailureBody,
     /// How long it ran, in milliseconds.
     duration: u64,
     #[serde(flatten)]
@@ -113,10 +102,7 @@ pub(crate) fn finished(report: InvocationReport) -> EventData {
             }
             Err(error) => cut_off(&error),
         },
-        Outcome::Failed(Failure { code, message, name, stack, exit_code }) => {
-            let code = code.as_str();
-            named("error", &ErrorData { error: message, code, name, stack, exit_code, duration, receipt })
-        }
+        Outcome::Failed(failure) => named("error", &ErrorData { failure: failure.into(), duration, receipt }),
     }
 }
 

@@ -5,11 +5,41 @@ use workers_domain::{DroppedOutput, LogEntry, LogStream};
 
 use crate::LogLimits;
 
-/// Assembles the lines of both streams. Keeps at most one unfinished line a stream, each within the cap.
+/// Where a chunk came from. What is written to standard error past the harness (by a child process, by V8 itself) travels in a pipe of
+/// its own, so it says nothing about where it belongs within a line that the harness has begun: the two never share a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Standard output, in frames or outside of them: they travel in one pipe.
+    Stdout,
+    /// Standard error in frames.
+    Stderr,
+    /// Standard error outside of frames.
+    RawStderr,
+}
+
+impl Source {
+    /// Where framed output of this stream comes from.
+    pub(super) const fn framed(stream: LogStream) -> Self {
+        match stream {
+            LogStream::Stdout => Self::Stdout,
+            LogStream::Stderr => Self::Stderr,
+        }
+    }
+
+    const fn stream(self) -> LogStream {
+        match self {
+            Self::Stdout => LogStream::Stdout,
+            Self::Stderr | Self::RawStderr => LogStream::Stderr,
+        }
+    }
+}
+
+/// Assembles the lines of all sources. Keeps at most one unfinished line a source, each within the cap.
 pub(super) struct LineAssembler {
     limits: LogLimits,
     stdout: Line,
     stderr: Line,
+    raw_stderr: Line,
     /// Bytes of lines kept so far, unfinished ones included.
     kept: usize,
     dropped: DroppedOutput,
@@ -24,17 +54,24 @@ struct Line {
 
 impl LineAssembler {
     pub(super) fn new(limits: LogLimits) -> Self {
-        Self { limits, stdout: Line::default(), stderr: Line::default(), kept: 0, dropped: DroppedOutput::default() }
+        Self {
+            limits,
+            stdout: Line::default(),
+            stderr: Line::default(),
+            raw_stderr: Line::default(),
+            kept: 0,
+            dropped: DroppedOutput::default(),
+        }
     }
 
     /// Takes a chunk, and gives every line that it ends.
-    pub(super) fn push(&mut self, stream: LogStream, chunk: &[u8], at: DateTime<Utc>, mut emit: impl FnMut(LogEntry)) {
+    pub(super) fn push(&mut self, source: Source, chunk: &[u8], at: DateTime<Utc>, mut emit: impl FnMut(LogEntry)) {
         let mut rest = chunk;
         while !rest.is_empty() {
             let end = rest.iter().position(|byte| *byte == b'\n');
-            self.extend(stream, &rest[..end.unwrap_or(rest.len())], at);
+            self.extend(source, &rest[..end.unwrap_or(rest.len())], at);
             let Some(end) = end else { break };
-            if let Some(entry) = self.end_line(stream) {
+            if let Some(entry) = self.end_line(source) {
                 emit(entry);
             }
             rest = &rest[end + 1..];
@@ -43,9 +80,9 @@ impl LineAssembler {
 
     /// Gives what is left: unfinished lines, and what the caps have cut.
     pub(super) fn finish(&mut self, at: DateTime<Utc>, mut emit: impl FnMut(LogEntry)) -> DroppedOutput {
-        for stream in [LogStream::Stdout, LogStream::Stderr] {
-            if self.line(stream).started.is_some()
-                && let Some(entry) = self.end_line(stream)
+        for source in [Source::Stdout, Source::Stderr, Source::RawStderr] {
+            if self.line(source).started.is_some()
+                && let Some(entry) = self.end_line(source)
             {
                 emit(entry);
             }
@@ -59,17 +96,18 @@ impl LineAssembler {
         dropped
     }
 
-    const fn line(&mut self, stream: LogStream) -> &mut Line {
-        match stream {
-            LogStream::Stdout => &mut self.stdout,
-            LogStream::Stderr => &mut self.stderr,
+    const fn line(&mut self, source: Source) -> &mut Line {
+        match source {
+            Source::Stdout => &mut self.stdout,
+            Source::Stderr => &mut self.stderr,
+            Source::RawStderr => &mut self.raw_stderr,
         }
     }
 
-    fn extend(&mut self, stream: LogStream, bytes: &[u8], at: DateTime<Utc>) {
+    fn extend(&mut self, source: Source, bytes: &[u8], at: DateTime<Utc>) {
         let left = self.limits.total_bytes.saturating_sub(self.kept);
-        let room = self.limits.line_bytes.saturating_sub(self.line(stream).bytes.len()).min(left);
-        let line = self.line(stream);
+        let room = self.limits.line_bytes.saturating_sub(self.line(source).bytes.len()).min(left);
+        let line = self.line(source);
         line.started.get_or_insert(at);
         // What follows a cut is dropped even if another line's end has made room: a line has no holes.
         let taken = if line.cut { 0 } else { bytes.len().min(room) };
@@ -79,9 +117,9 @@ impl LineAssembler {
         self.dropped.bytes += (bytes.len() - taken) as u64;
     }
 
-    fn end_line(&mut self, stream: LogStream) -> Option<LogEntry> {
+    fn end_line(&mut self, source: Source) -> Option<LogEntry> {
         let exhausted = self.kept >= self.limits.total_bytes;
-        let line = std::mem::take(self.line(stream));
+        let line = std::mem::take(self.line(source));
         // An empty line costs too, or a billion of them would pass the cap.
         self.kept += 1;
         if line.cut || (exhausted && line.bytes.is_empty()) {
@@ -91,7 +129,7 @@ impl LineAssembler {
             return None;
         }
         let timestamp = line.started.unwrap_or_default();
-        Some(LogEntry { stream, message: into_text(line.bytes, line.cut), timestamp, dropped: None })
+        Some(LogEntry { stream: source.stream(), message: into_text(line.bytes, line.cut), timestamp, dropped: None })
     }
 }
 
@@ -117,7 +155,7 @@ mod tests {
     }
 
     /// Lines as `o:text` and `e:text`, the note on dropped output as `-lines/bytes`.
-    fn assemble(limits: LogLimits, chunks: &[(LogStream, &[u8])]) -> Vec<String> {
+    fn assemble(limits: LogLimits, chunks: &[(Source, &[u8])]) -> Vec<String> {
         let mut lines = Vec::new();
         let mut assembler = LineAssembler::new(limits);
         let mut emit = |entry: LogEntry| {
@@ -127,14 +165,14 @@ mod tests {
                 (None, LogStream::Stderr) => format!("e:{}", entry.message),
             });
         };
-        for (stream, chunk) in chunks {
-            assembler.push(*stream, chunk, at(0), &mut emit);
+        for (source, chunk) in chunks {
+            assembler.push(*source, chunk, at(0), &mut emit);
         }
         assembler.finish(at(0), &mut emit);
         lines
     }
 
-    use LogStream::{Stderr, Stdout};
+    use Source::{RawStderr, Stderr, Stdout};
 
     #[test]
     fn a_chunk_may_hold_several_lines_or_a_part_of_one() {
@@ -149,6 +187,12 @@ mod tests {
     #[test]
     fn unfinished_lines_of_two_streams_do_not_mix() {
         assert_eq!(assemble(LIMITS, &[(Stdout, b"a"), (Stderr, b"b\n"), (Stdout, b"c\n")]), ["e:b", "o:ac"]);
+    }
+
+    #[test]
+    fn what_goes_past_the_harness_never_joins_a_line_of_the_harness() {
+        let chunks: [(Source, &[u8]); 3] = [(RawStderr, b"raw"), (Stderr, b"framed\n"), (RawStderr, b" end\n")];
+        assert_eq!(assemble(LIMITS, &chunks), ["e:framed", "e:raw end"]);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use workers_domain::ports::{CommandExit, ExitStatus, KillReason};
-use workers_domain::{Failure, FailureCode, JsonText, Outcome, ValueWarning};
+use workers_domain::{ErrorDetails, Failure, FailureCode, JsonText, Outcome, ValueWarning};
 
 use super::decoder::OutcomeFrame;
 use crate::ServiceOptions;
@@ -36,13 +37,22 @@ impl Observed {
 }
 
 /// The error record that a harness writes instead of a result.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ErrorRecord {
     message: String,
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
     stack: Option<String>,
+    #[serde(default)]
+    error_code: Option<Box<RawValue>>,
+    #[serde(default)]
+    cause: Option<Box<RawValue>>,
+    #[serde(default)]
+    errors: Option<Box<RawValue>>,
+    #[serde(default)]
+    value: Option<Box<RawValue>>,
 }
 
 /// The outcome of an invocation whose command ended.
@@ -66,7 +76,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
             return Outcome::Failed(too_large(max_result_bytes));
         }
         // User code can forge its own outcome; that must not break the answer around it.
-        if serde_json::from_str::<&serde_json::value::RawValue>(&json).is_err() {
+        if serde_json::from_str::<&RawValue>(&json).is_err() {
             return Outcome::Failed(Failure::new(FailureCode::Crashed, "The result is not JSON."));
         }
         let warnings =
@@ -80,17 +90,21 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         "result_too_large" => FailureCode::ResultTooLarge,
         _ => FailureCode::Thrown,
     };
-    let record: ErrorRecord = serde_json::from_str(&json).unwrap_or_else(|_| ErrorRecord {
-        message: "The function failed.".to_owned(),
-        name: None,
-        stack: None,
-    });
+    let record: ErrorRecord = serde_json::from_str(&json)
+        .unwrap_or_else(|_| ErrorRecord { message: "The function failed.".to_owned(), ..ErrorRecord::default() });
+    let text = |value: Option<Box<RawValue>>| value.map(|value| JsonText::trusted(value.get().to_owned()));
     Outcome::Failed(Failure {
         code,
         message: record.message,
         name: record.name,
         stack: record.stack,
         exit_code: meta.exit_code,
+        details: ErrorDetails {
+            error_code: text(record.error_code),
+            cause: text(record.cause),
+            errors: text(record.errors),
+            value: text(record.value),
+        },
     })
 }
 
@@ -227,5 +241,18 @@ mod tests {
         assert_eq!((failure.code, failure.message.as_str()), (FailureCode::Thrown, "m"));
         assert_eq!(failure.name.as_deref(), Some("TypeError"));
         assert!(failure.stack.is_some());
+    }
+
+    #[test]
+    fn an_error_record_keeps_what_was_thrown_along() {
+        let json = r#"{"__error":true,"message":"m","errorCode":"ENOENT","cause":{"message":"c"},"errors":[1]}"#;
+        let ended = exit(None, ExitStatus::Code(1));
+        let outcome = decide(Some(frame("thrown", json)), &ended, &STARTED, &ServiceOptions::default());
+        let Outcome::Failed(Failure { details, .. }) = outcome else { panic!("{outcome:?}") };
+        let text = |json: Option<JsonText>| json.map(JsonText::into_string);
+        assert_eq!(text(details.error_code).as_deref(), Some("\"ENOENT\""));
+        assert_eq!(text(details.cause).as_deref(), Some("{\"message\":\"c\"}"));
+        assert_eq!(text(details.errors).as_deref(), Some("[1]"));
+        assert_eq!(text(details.value), None);
     }
 }

@@ -17,7 +17,7 @@ use workers_domain::{
 
 use super::Inner;
 use super::decoder::{Decoder, OutcomeFrame, Piece};
-use super::lines::LineAssembler;
+use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed};
 use crate::bundle::SCRIPT_FILE;
 use crate::platform::Shared;
@@ -267,17 +267,19 @@ impl Reader {
         match stream {
             LogStream::Stderr => {
                 observed.see_stderr(bytes);
-                lines.push(stream, bytes, shared.clock.now(), |entry| outlet.push(InvocationEvent::Log(entry)));
+                lines.push(Source::RawStderr, bytes, shared.clock.now(), |entry| {
+                    outlet.push(InvocationEvent::Log(entry));
+                });
             }
             LogStream::Stdout => decoder.push(bytes, |piece| match piece {
                 Piece::Started => {
                     observed.started = true;
                     started.get_or_insert_with(Instant::now);
                 }
-                Piece::Raw(bytes) => lines.push(LogStream::Stdout, &bytes, shared.clock.now(), |entry| {
+                Piece::Raw(bytes) => lines.push(Source::Stdout, &bytes, shared.clock.now(), |entry| {
                     outlet.push(InvocationEvent::Log(entry));
                 }),
-                Piece::Chunk { stream, at, text } => lines.push(stream, text.as_bytes(), at, |entry| {
+                Piece::Chunk { stream, at, text } => lines.push(Source::framed(stream), text.as_bytes(), at, |entry| {
                     outlet.push(InvocationEvent::Log(entry));
                 }),
                 // The first one counts: the harness writes no second.
@@ -293,7 +295,7 @@ impl Reader {
         let now = shared.clock.now();
         decoder.finish(|piece| {
             if let Piece::Raw(bytes) = piece {
-                lines.push(LogStream::Stdout, &bytes, now, |entry| outlet.push(InvocationEvent::Log(entry)));
+                lines.push(Source::Stdout, &bytes, now, |entry| outlet.push(InvocationEvent::Log(entry)));
             }
         });
         let dropped = lines.finish(now, |entry| outlet.push(InvocationEvent::Log(entry)));

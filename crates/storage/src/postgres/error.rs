@@ -46,6 +46,7 @@ pub(super) fn repository_error(operation: &'static str, error: DieselError) -> R
     }
     match error.downcast::<ServerError>() {
         Ok(answer) if answer.is_passing() => unavailable(answer),
+        Ok(answer) if answer.state == SqlState::DISK_FULL => RepositoryError::Full { operation, source: answer },
         Ok(answer) if answer.lacks_schema() => RepositoryError::SchemaMissing,
         Ok(answer) => RepositoryError::Refused { operation, source: answer },
         Err(source) => RepositoryError::Refused { operation, source },

@@ -38,7 +38,22 @@ pub(super) fn query_error(operation: &'static str, error: DieselError) -> Reposi
         || message.contains("unable to open database file")
     {
         unavailable(error)
+    } else if message.contains("disk is full") {
+        RepositoryError::Full { operation, source: error.into() }
     } else {
         RepositoryError::Refused { operation, source: error.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_apart_from_a_refusal() {
+        let said = |message: &str| DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
+        let sorted = |message| query_error("insert of a worker", said(message));
+        assert!(matches!(sorted("database or disk is full"), RepositoryError::Full { .. }));
+        assert!(matches!(sorted("CHECK constraint failed"), RepositoryError::Refused { .. }));
     }
 }
