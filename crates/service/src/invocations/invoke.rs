@@ -34,7 +34,7 @@ impl InvocationService {
         check(&worker, function)?;
         let payload = json_or_empty(payload);
         let arrived = Instant::now();
-        let place = self.inner.admission.enter().await?;
+        let place = self.inner.admission.enter(id).await?;
         let now = shared.clock.now();
         self.inner.last_invoked.mark(id, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);

@@ -2,6 +2,7 @@
 
 mod admission;
 mod decoder;
+mod fair_queue;
 mod invoke;
 mod last_invoked;
 mod lines;

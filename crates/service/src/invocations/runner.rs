@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath,
@@ -12,11 +12,12 @@ use workers_domain::ports::{
 };
 use workers_domain::{
     Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
-    Worker,
+    Worker, WorkerId,
 };
 
 use super::Inner;
 use super::decoder::{Decoder, OutcomeFrame, Piece};
+use super::fair_queue::Place;
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed};
 use crate::bundle::SCRIPT_FILE;
@@ -53,7 +54,7 @@ pub(super) struct Runner {
     inner: Arc<Inner>,
     call: Call,
     outlet: Outlet,
-    place: OwnedSemaphorePermit,
+    place: Place<WorkerId>,
     began: Instant,
     timings: Timings,
 }
@@ -78,7 +79,7 @@ impl Runner {
         inner: Arc<Inner>,
         call: Call,
         sender: mpsc::Sender<InvocationEvent>,
-        place: OwnedSemaphorePermit,
+        place: Place<WorkerId>,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
         let outlet = Outlet { sender, waiting: VecDeque::new() };
