@@ -18,6 +18,7 @@ const textIn = (error, name) => {
 /** `{name, message, stack}` and, where there are any, `errorCode`, `cause` and `errors`. */
 const describeError = (error, depth = 0) => {
 	const record = {
+		__proto__: null,
 		name: textIn(error, "name") ?? "Error",
 		message: textIn(error, "message") ?? "",
 		stack: textIn(error, "stack"),
@@ -28,10 +29,16 @@ const describeError = (error, depth = 0) => {
 	if (depth < 8) {
 		if (guarded(() => hasOwn(error, "cause"), false)) {
 			const cause = guarded(() => error.cause, undefined);
-			record.cause = isError(cause) ? describeError(cause, depth + 1) : encode(cause, []).value;
+			record.cause = isError(cause) ? describeError(cause, depth + 1) : encode(cause, list());
 		}
 		const errors = guarded(() => error.errors, undefined);
-		if (isArray(errors)) record.errors = guarded(() => errors.slice(0, 10), []).map((one) => describeThrown(one, depth + 1));
+		if (guarded(() => isArray(errors), false)) {
+			record.errors = list();
+			const count = guarded(() => errors.length, 0);
+			for (let index = 0; index < 10 && index < count; index++) {
+				append(record.errors, describeThrown(guarded(() => errors[index], undefined), depth + 1));
+			}
+		}
 	}
 	return record;
 };
@@ -40,10 +47,10 @@ const describeError = (error, depth = 0) => {
 const describeThrown = (thrown, depth = 0) => {
 	if (isError(thrown)) return describeError(thrown, depth);
 	const isObject = (typeof thrown === "object" && thrown !== null) || typeof thrown === "function";
-	const value = encode(thrown, []).value;
+	const value = encode(thrown, list());
 	let message = isObject ? textIn(thrown, "message") : textOf(typeof thrown === "symbol" ? thrown.description : thrown);
 	message ??= guarded(() => clip(stringify(value)), undefined) ?? typeof thrown;
-	const record = { name: (isObject && textIn(thrown, "name")) || "NonError", message, stack: `Thrown: ${message}`, value };
+	const record = { __proto__: null, name: (isObject && textIn(thrown, "name")) || "NonError", message, stack: `Thrown: ${message}`, value };
 	const stack = isObject ? textIn(thrown, "stack") : undefined;
 	if (stack) record.stack = stack;
 	return record;

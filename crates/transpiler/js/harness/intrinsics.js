@@ -1,17 +1,26 @@
 // Everything the harness relies upon, taken before user code can replace it.
+//
+// What the rest of the harness keeps to, because user code may replace any method of any prototype: once user code is loaded, no
+// `for…of`, spread or destructuring of arrays, no regular expressions, no methods called as methods. What becomes JSON has no
+// prototype, so that it has no `toJSON` of the user's either.
 const process = globalThis.process;
 const { builtin } = config;
 const fs = builtin("fs");
 const { writeSync, readFileSync } = fs;
+const { isProxy } = builtin("util").types;
 const { parse: parseJson, stringify } = JSON;
 const now = Date.now;
-const hrtime = process.hrtime;
+const { hrtime, nextTick, listenerCount, hasUncaughtExceptionCaptureCallback, _tickCallback: runTicks } = process;
 const Buffer = globalThis.Buffer;
-const bytesOf = Buffer.from;
-const byteLength = Buffer.byteLength;
+const { from: bytesOf, byteLength, isEncoding } = Buffer;
 const { isArray } = Array;
-const { keys, getPrototypeOf, defineProperty, create, prototype: objectPrototype } = Object;
-const { isFinite, isInteger } = Number;
+const { keys, getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor, defineProperty, create, hasOwn, prototype: objectPrototype } = Object;
+const { isFinite } = Number;
+const { apply } = Reflect;
+const { isView } = ArrayBuffer;
+const { wait } = Atomics;
+const { Error, TypeError, SyntaxError, Int32Array, SharedArrayBuffer } = globalThis;
+const { toStringTag } = Symbol;
 const realExit = process.reallyExit;
 const softExit = process.exit;
 const emit = process.emit;
@@ -19,22 +28,32 @@ const emit = process.emit;
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 const toWellFormed = uncurry(String.prototype.toWellFormed);
 const slice = uncurry(String.prototype.slice);
-const includes = uncurry(String.prototype.includes);
+const indexOf = uncurry(String.prototype.indexOf);
 const startsWith = uncurry(String.prototype.startsWith);
-const replaceAll = uncurry(RegExp.prototype[Symbol.replace]);
 const codeAt = uncurry(String.prototype.charCodeAt);
 const join = uncurry(Array.prototype.join);
 const classOf = uncurry(Object.prototype.toString);
 const errorToString = uncurry(Error.prototype.toString);
 const sourceOf = uncurry(Function.prototype.toString);
-const hasOwn = Object.hasOwn;
 const then = uncurry(Promise.prototype.then);
 const base64 = uncurry(Buffer.prototype.toString);
+const timeOf = uncurry(Date.prototype.getTime);
+const isoOf = uncurry(Date.prototype.toISOString);
+const forEachInMap = uncurry(Map.prototype.forEach);
+const forEachInSet = uncurry(Set.prototype.forEach);
+const encodeUtf8 = uncurry(TextEncoder.prototype.encode);
+const encoder = new TextEncoder();
 
+const includes = (text, part) => indexOf(text, part) >= 0;
+/** An array that no prototype can meddle with. */
+const list = () => setPrototypeOf([], null);
+const append = (array, item) => {
+	array[array.length] = item;
+};
 /** Milliseconds since `start`, a reading of `hrtime`, to the microsecond. */
 const millisSince = (start) => {
-	const [seconds, nanos] = hrtime(start);
-	return (seconds * 1e6 + ((nanos / 1e3) | 0)) / 1e3;
+	const time = hrtime(start);
+	return (time[0] * 1e6 + ((time[1] / 1e3) | 0)) / 1e3;
 };
 /** What an expression gives, or `fallback` if it throws; for everything that touches a value of the user's. */
 const guarded = (read, fallback) => {

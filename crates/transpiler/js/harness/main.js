@@ -8,31 +8,41 @@ const readPayload = () => {
 	return guarded(() => parseJson(payloadText[0] === "@" ? readFileSync(slice(payloadText, 1), "utf8") : payloadText), {});
 };
 
-// In an array, because an export may be called `then`.
-const call = async ([functions]) => {
-	loadMs = millisSince(started);
-	phase = "run";
-	const payload = readPayload();
-	started = hrtime();
-	const target = functionName === undefined ? undefined : functions[functionName];
-	if (!target) {
-		const names = join(keys(functions), ", ");
-		const message = functionName === undefined ? `Usage: node worker.mjs <function> [<payload>], with one of: ${names}` : `There is no function "${functionName}", only: ${names}`;
-		return settleError("thrown", { name: "TypeError", message, stack: message });
-	}
-	const run = target();
-	if (typeof run !== "function") {
-		const message = `The export "${functionName}" is not a function but ${run === null ? "null" : `of type ${typeof run}`}.`;
-		return settleError("thrown", { name: "TypeError", message, stack: message });
-	}
-	let value = await run(payload);
-	if (typeof value === "object" && value !== null && guarded(() => classOf(value) === "[object Response]" && typeof value.arrayBuffer === "function", false)) value = await readResponse(value);
-	settleValue(value);
-};
-
 const fail = (thrown) => {
 	settleThrown(thrown);
 	finish();
+};
+
+/** The function to call; settles on an error if there is none. */
+const functionIn = (functions) => {
+	const refuse = (message) => settleError("thrown", { __proto__: null, name: "TypeError", message, stack: message });
+	const target = functionName === undefined ? undefined : functions[functionName];
+	if (!target) {
+		const names = join(keys(functions), ", ");
+		return refuse(functionName === undefined ? `Usage: node worker.mjs <function> [<payload>], with one of: ${names}` : `There is no function "${functionName}", only: ${names}`);
+	}
+	const run = target();
+	if (typeof run === "function") return run;
+	return refuse(`The export "${functionName}" is not a function but ${run === null ? "null" : `of type ${typeof run}`}.`);
+};
+
+/** Calls the function and decides on what it returns. This never rejects, and nobody waits for it. */
+const call = async (functions) => {
+	try {
+		loadMs = millisSince(started);
+		phase = "run";
+		const payload = readPayload();
+		started = hrtime();
+		const run = functionIn(functions);
+		if (run) {
+			let value = await run(payload);
+			if (typeof value === "object" && value !== null && guarded(() => classOf(value) === "[object Response]" && typeof value.arrayBuffer === "function", false)) value = await readResponse(value);
+			settleValue(value);
+		}
+	} catch (thrown) {
+		return fail(thrown);
+	}
+	nextTick(drain);
 };
 
 if (framed) frame("S", "");
@@ -41,8 +51,16 @@ return {
 	load,
 	/** An anonymous default export is called `default`. */
 	rename: (target) => defineProperty(target, "name", { value: "default", configurable: true }),
-	/** Goes on once the user's module has loaded, which `loading` promises. */
+	/** Goes on once the user's module has loaded, which `loading` promises: the functions, in an array because one may be called `then`. */
 	run: (loading) => {
-		then(loading, (functions) => then(call(functions), finish, fail), fail);
+		// Without this, `then` would ask Promise.prototype which class of promise to make.
+		defineProperty(loading, "constructor", { __proto__: null, value: undefined });
+		then(
+			loading,
+			(loaded) => {
+				call(loaded[0]);
+			},
+			fail,
+		);
 	},
 };

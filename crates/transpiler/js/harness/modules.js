@@ -2,7 +2,7 @@
 
 /** What `import * as x` gives: every export as it is at the moment, and nothing can be added. */
 const namespaceOf = (module) => {
-	const namespace = create(null, { [Symbol.toStringTag]: { value: "Module" } });
+	const namespace = create(null, { [toStringTag]: { value: "Module" } });
 	for (const key of keys(module)) if (key !== "default") defineProperty(namespace, key, { enumerable: true, get: () => module[key] });
 	defineProperty(namespace, "default", { enumerable: true, get: () => module });
 	return Object.preventExtensions(namespace);

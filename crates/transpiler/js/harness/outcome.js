@@ -6,18 +6,32 @@ let loadMs;
 let exiting = false;
 
 /** A lone half of a surrogate pair, which JSON.stringify writes as an escape, is not text that other languages can read. */
-const wellFormed = (json) => (includes(json, "\\ud") ? replaceAll(/\\(u[89a-f][\da-f]{3}|[^])/g, json, (all, rest) => (/^ud[89a-f]/.test(rest) ? "\ufffd" : all)) : json);
+const wellFormed = (json) => {
+	if (!includes(json, "\\ud")) return json;
+	let text = "";
+	let copied = 0;
+	for (let at = indexOf(json, "\\"); at >= 0; ) {
+		// Of all code units from U+D000 JSON.stringify escapes only those.
+		const half = startsWith(json, "ud", at + 1);
+		if (half) {
+			text += `${slice(json, copied, at)}\ufffd`;
+			copied = at + 6;
+		}
+		at = indexOf(json, "\\", at + (half ? 6 : 2));
+	}
+	return text + slice(json, copied);
+};
 
 /** Decides the outcome; the first one stands. */
 const settle = (code, json, more) => {
 	if (outcome) return;
 	const ran = millisSince(started);
-	const meta = { code, loadMs: loadMs ?? ran, runMs: loadMs === undefined ? 0 : ran, ...more };
+	const meta = { __proto__: null, code, loadMs: loadMs ?? ran, runMs: loadMs === undefined ? 0 : ran, ...more };
 	outcome = { meta, json };
 };
 
 /** Decides on an error. */
-const settleError = (code, record, more) => settle(code, wellFormed(stringify({ __error: true, code, ...record })), more);
+const settleError = (code, record, more) => settle(code, wellFormed(stringify({ __proto__: null, __error: true, code, ...record })), more);
 
 const settleThrown = (thrown) => {
 	const record = guarded(() => describeThrown(thrown), { name: "Error", message: "something was thrown that cannot be described" });
@@ -26,18 +40,27 @@ const settleThrown = (thrown) => {
 
 /** Decides on a value. */
 const settleValue = (value) => {
-	const warnings = [];
+	const warnings = list();
 	let json;
 	if (guarded(() => isPlain(value, 0), false)) json = guarded(() => stringify(value), undefined);
 	// What fails then is too long for a string.
-	json ??= guarded(() => stringify(encode(value, warnings).value) ?? "null", tooLarge);
+	json ??= guarded(() => stringify(encode(value, warnings)) ?? "null", tooLarge);
 	const size = json === tooLarge ? `more than ${MAX_LENGTH}` : byteLength((json = wellFormed(json)));
 	if (json === tooLarge || size > resultLimit) {
 		const message = `The result is ${size} bytes of JSON, the limit is ${resultLimit} bytes.`;
 		settleError("result_too_large", { name: "ResultTooLarge", message, stack: message });
 	} else {
-		settle("ok", json, warnings.length ? { warnings } : undefined);
+		settle("ok", json, { warnings });
 	}
+};
+
+/** Tells of an error that came after the outcome was decided, which stays as it is. */
+const tellStray = (what, thrown) => {
+	const record = guarded(() => describeThrown(thrown), undefined);
+	if (!record) return;
+	print(2, `${what} after the outcome was decided: ${record.stack}\n`);
+	const { warnings } = outcome.meta;
+	if (warnings) warn(warnings, ROOT, slice(`${what} after the function returned: ${record.name}: ${record.message}`, 0, 1000));
 };
 
 let written = false;
@@ -45,9 +68,12 @@ let written = false;
 const writeOutcome = () => {
 	if (written) return;
 	written = true;
-	flushStreams();
-	const record = `__RESULT__${outcome.json}__END_RESULT__`;
-	if (framed) frame("R", `${stringify(outcome.meta)}\x1f${record}`);
+	flushStream(1);
+	flushStream(2);
+	const { meta, json } = outcome;
+	if (meta.warnings?.length === 0) delete meta.warnings;
+	const record = `__RESULT__${json}__END_RESULT__`;
+	if (framed) frame("R", `${stringify(meta)}\x1f${record}`);
 	else writeAll(1, `${midLine ? "\n" : ""}${record}\n`);
 };
 
@@ -62,44 +88,90 @@ const processExit = (code) => {
 	settleError("process_exit", { name: "ProcessExit", message, stack: message }, { exitCode: code });
 };
 
+/** The exit code that says that there was an outcome, but no way to write it. */
+const UNWRITTEN = 120;
+const exitCode = () => (outcome.meta.code === "ok" ? 0 : 1);
+
 /** Leaves at once, with the record written. */
 const leave = (code) => {
 	if (!outcome) processExit(code);
 	writeOutcome();
-	realExit.call(process, code);
+	apply(realExit, process, [framed && gone ? UNWRITTEN : code]);
 };
 
 /** Leaves as `process.exit` does: what listens for "exit" still runs, and what it prints comes before the record. */
 const finish = () => {
 	exiting = true;
-	softExit.call(process, outcome.meta.code === "ok" ? 0 : 1);
+	try {
+		apply(softExit, process, [exitCode()]);
+	} catch (error) {
+		tellStray("An uncaught error", error);
+	}
+	// Nobody gets here unless a listener threw, or process.reallyExit is the user's.
+	leave(exitCode());
+};
+
+let draining = false;
+/**
+ * Leaves once it is known which rejections nobody has handled: what was queued in the turn of the event loop in which the function
+ * settled still runs, as Node.js runs it before it looks at rejections; timers and I/O do not.
+ */
+const drain = () => {
+	draining = true;
+	// Every throw ends one callback; the rest of the queue is still to be run.
+	for (let throws = 0; throws < 100; throws++) {
+		try {
+			runTicks();
+			break;
+		} catch (error) {
+			tellStray("An uncaught error", error);
+		}
+	}
+	finish();
 };
 
 process.reallyExit = function reallyExit(code) {
-	leave(outcome && !exiting ? (outcome.meta.code === "ok" ? 0 : 1) : code | 0);
+	leave(outcome && !exiting ? exitCode() : code | 0);
 };
-process.exit = function exit(...code) {
+process.exit = function exit() {
 	exiting = true;
-	softExit.call(process, ...code);
+	apply(softExit, process, arguments);
 };
 
 /** Whether the user listens for an error that nobody caught. */
-const isHandled = (name) => process.listenerCount(name) > 0 || process.hasUncaughtExceptionCaptureCallback();
+const listens = (name) => apply(listenerCount, process, [name]) > 0;
+const isHandled = (name) => listens(name) || (name !== "uncaughtException" && listens("uncaughtException")) || apply(hasUncaughtExceptionCaptureCallback, process, []);
 
-process.emit = function (name, ...args) {
-	if (name === "uncaughtException" && !isHandled(name)) {
-		settleThrown(args[0]);
+/** What becomes of an error that nobody caught; whether that settles the matter. */
+const end = (what, thrown) => {
+	if (outcome) {
+		tellStray(what, thrown);
+		// Going on with the event loop would run timers.
+		if (!draining && !exiting) drain();
+	} else {
+		settleThrown(thrown);
 		finish();
 	}
-	if (name === "unhandledRejection" && process.listenerCount(name) === 0 && !isHandled("uncaughtException")) {
-		settleThrown(args[0]);
-		finish();
+	return true;
+};
+
+process.emit = function (name, thrown) {
+	const uncaught = name === "uncaughtException" || name === "uncaughtExceptionMonitor";
+	if (this !== process || !(uncaught || name === "unhandledRejection" || name === "exit")) return apply(emit, this, arguments);
+	if (name === "uncaughtException" && !isHandled(name)) return end("An uncaught error", thrown);
+	if (name === "unhandledRejection" && !isHandled(name)) return end("An unhandled rejection", thrown);
+	let answer;
+	try {
+		answer = apply(emit, this, arguments);
+	} catch (error) {
+		if (!uncaught && (name !== "exit" || exiting)) throw error;
+		// Node.js would be gone without a word.
+		end("An uncaught error", error);
 	}
-	const answer = emit.call(this, name, ...args);
-	if (name === "exit" && !exiting && this === process) {
+	if (name === "exit" && !exiting) {
 		// Nobody called process.exit: there is nothing left to do.
 		if (!outcome) neverSettled();
-		leave(outcome.meta.code === "ok" ? 0 : 1);
+		leave(exitCode());
 	}
 	return answer;
 };

@@ -7,19 +7,20 @@ let lines;
 /** Decodes the positions: for every generated line a list of column, source line, source column, and so on. */
 const decodePositions = () => {
 	const source = sourceOf(config.positions);
-	lines = [[]];
-	let line = lines[0];
+	let line = list();
+	lines = list();
+	append(lines, line);
 	let column = 0;
 	let sourceLine = 0;
 	let sourceColumn = 0;
 	let field = 0;
 	let value = 0;
 	let shift = 0;
-	for (let index = source.indexOf("/*") + 2; index < source.length; index++) {
+	for (let index = indexOf(source, "/*") + 2; index < source.length; index++) {
 		const code = codeAt(source, index);
 		if (code === 42) break;
 		if (code === 59) {
-			lines.push((line = []));
+			append(lines, (line = list()));
 			column = 0;
 			field = 0;
 		} else if (code === 44) {
@@ -31,9 +32,9 @@ const decodePositions = () => {
 			if (digit & 32) continue;
 			const delta = value & 1 ? -(value >>> 1) : value >>> 1;
 			value = shift = 0;
-			if (field === 0) line.push((column += delta));
-			else if (field === 1) line.push((sourceLine += delta));
-			else line.push((sourceColumn += delta));
+			if (field === 0) append(line, (column += delta));
+			else if (field === 1) append(line, (sourceLine += delta));
+			else append(line, (sourceColumn += delta));
 			field++;
 		}
 	}
@@ -56,24 +57,40 @@ const originOf = (line, column) => {
 	return low ? `${config.file}:${segments[low * 3 - 2] + 1}:${segments[low * 3 - 1] + 1}` : undefined;
 };
 
-const PLACE = /(?:\(|^|[ ,])([^ (),]+\.m?js[^ (),]*):(\d+):(\d+)/g;
+/** The end of the decimal number that begins at an index of a text; the index itself if there is none. */
+const endOfNumber = (text, index) => {
+	while (codeAt(text, index) > 47 && codeAt(text, index) < 58) index++;
+	return index;
+};
+
 /** One frame of a trace with its places mapped; nothing if the frame is not the user's business. */
 const mapFrame = (text) => {
-	if (!includes(text, config.url)) return includes(text, "node:internal/modules/") || includes(text, "node:internal/process/") ? undefined : text;
-	let ours = false;
-	const mapped = replaceAll(PLACE, text, (match, file, line, column) => {
-		if (file !== config.url) return match;
-		const origin = originOf(+line, +column);
-		if (!origin) ours = true;
-		return origin ? match.replace(`${file}:${line}:${column}`, origin) : match;
-	});
-	return ours ? undefined : mapped.replace(`${config.name}_default`, "default");
+	const { url } = config;
+	let at = indexOf(text, url);
+	if (at < 0) return includes(text, "node:internal/modules/") || includes(text, "node:internal/process/") ? undefined : text;
+	let mapped = "";
+	let copied = 0;
+	for (; at >= 0; at = indexOf(text, url, at + 1)) {
+		// A place is `<url>:<line>:<column>`.
+		const line = at + url.length + 1;
+		const lineEnd = endOfNumber(text, line);
+		const end = endOfNumber(text, lineEnd + 1);
+		if (text[line - 1] !== ":" || lineEnd === line || text[lineEnd] !== ":" || end === lineEnd + 1) continue;
+		const origin = originOf(+slice(text, line, lineEnd), +slice(text, lineEnd + 1, end));
+		if (!origin) return undefined;
+		mapped += slice(text, copied, at) + origin;
+		copied = end;
+	}
+	mapped += slice(text, copied);
+	const generated = `${config.name}_default`;
+	at = indexOf(mapped, generated);
+	return at < 0 ? mapped : `${slice(mapped, 0, at)}default${slice(mapped, at + generated.length)}`;
 };
 
 Error.prepareStackTrace = (error, frames) => {
 	let text = guarded(() => errorToString(error), "Error");
-	for (const frame of frames) {
-		const mapped = guarded(() => mapFrame(`${frame}`), undefined);
+	for (let index = 0; index < frames.length; index++) {
+		const mapped = guarded(() => mapFrame(`${frames[index]}`), undefined);
 		if (mapped) text += `\n    at ${mapped}`;
 	}
 	return text;

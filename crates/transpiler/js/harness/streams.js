@@ -1,9 +1,7 @@
 // `process.stdout` and `process.stderr`: real writable streams, made when first looked at, whose writes block.
-const decoders = [];
-/** Ends partial characters at the end of everything that was printed. */
-const flushStreams = () => {
-	for (const fd of [1, 2]) if (decoders[fd]) print(fd, decoders[fd].end());
-};
+const decoders = { __proto__: null };
+/** Ends a partial character at the end of everything that was printed. */
+const flushStream = (fd) => guarded(() => decoders[fd] && print(fd, decoders[fd].end()));
 
 const makeStream = (fd) => {
 	const { Writable } = builtin("stream");
@@ -11,8 +9,7 @@ const makeStream = (fd) => {
 	const put = (chunk, encoding) => {
 		const decoder = decoders[fd];
 		if (typeof chunk !== "string") {
-			const { StringDecoder } = decoder ? decoder : { StringDecoder: builtin("string_decoder").StringDecoder };
-			const target = decoder ?? (decoders[fd] = new StringDecoder("utf8"));
+			const target = decoder ?? (decoders[fd] = new (builtin("string_decoder").StringDecoder)("utf8"));
 			print(fd, target.write(chunk));
 		} else if (encoding && encoding !== "utf8" && encoding !== "utf-8" && encoding !== "buffer") {
 			put(bytesOf(chunk, encoding));
@@ -21,18 +18,24 @@ const makeStream = (fd) => {
 		}
 	};
 	const stream = new Writable({
+		__proto__: null,
+		autoDestroy: false,
 		decodeStrings: false,
+		emitClose: false,
 		write(chunk, encoding, callback) {
 			put(chunk, encoding);
 			callback();
 		},
-		// As with Node's own: ending it does not close the descriptor.
+		// As with Node's own: destroying it changes nothing.
 		destroy(error, callback) {
 			callback(error);
+			stream._undestroy();
+			nextTick(() => stream.emit("close"));
 		},
 	});
 	// The short way, for a string or bytes on an open stream: nothing is queued, so there is nothing to account for.
 	defineProperty(stream, "write", {
+		__proto__: null,
 		configurable: true,
 		writable: true,
 		value(chunk, encoding, callback) {
@@ -40,12 +43,12 @@ const makeStream = (fd) => {
 				callback = encoding;
 				encoding = undefined;
 			}
-			const simple = typeof chunk === "string" ? encoding == null || Buffer.isEncoding(encoding) : chunk instanceof Uint8Array;
+			const simple = typeof chunk === "string" ? encoding == null || isEncoding(encoding) : isView(chunk);
 			if (!simple || stream.writableEnded || stream.destroyed || stream.writableCorked > 0 || stream.writableLength > 0) {
-				return streamWrite.call(stream, chunk, encoding, callback);
+				return apply(streamWrite, stream, [chunk, encoding, callback]);
 			}
 			put(chunk, encoding);
-			if (typeof callback === "function") process.nextTick(callback);
+			if (typeof callback === "function") nextTick(callback);
 			return true;
 		},
 	});

@@ -8,3 +8,4 @@ mod outcomes;
 mod streams;
 mod support;
 mod values;
+mod vandals;
