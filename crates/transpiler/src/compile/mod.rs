@@ -1,6 +1,6 @@
 //! The steps from source text to worker script, in the order in which they run.
 //!
-//! [`stack`] decides on the stack, [`parse`] makes the tree, [`depth`] refuses what nests too deeply for the steps after it,
+//! [`speculation`] refuses what would take for ever, [`stack`] decides on the stack, [`parse`] makes the tree, [`depth`] refuses what nests too deeply for the steps after it,
 //! [`exports`] and [`imports`] read the module's interface off the tree, [`lower`] turns TypeScript into JavaScript, and
 //! [`rewrite`] takes the module syntax out. What is left is printed, [`verify`] reads it over,
 //! and it is handed to [`crate::script`].
@@ -14,6 +14,7 @@ mod names;
 mod parse;
 mod pipeline;
 mod rewrite;
+mod speculation;
 mod stack;
 mod top_level;
 mod value_kind;

@@ -28,6 +28,11 @@ pub(crate) fn on_large_stack(source: &SourceFile<'_>, options: &TranspileOptions
         super::depth::report(&mut reporter, offset);
         return reporter.finish().into();
     }
+    if let Some(offset) = super::speculation::exhausts(code) {
+        let mut reporter = Reporter::new(code);
+        super::depth::report_angles(&mut reporter, offset);
+        return reporter.finish().into();
+    }
     let stack = levels(code).saturating_mul(PER_LEVEL).saturating_add(BASE).min(LARGEST);
     let source = SourceFile { code, ..*source };
     let run = |stack| {
@@ -204,7 +209,7 @@ fn kind(bracket: u8) -> usize {
 }
 
 /// The length of a string literal without its closing quote; 0 when it is not closed on its line.
-fn string_length(bytes: &[u8]) -> usize {
+pub(super) fn string_length(bytes: &[u8]) -> usize {
     let mut index = 1;
     while let Some(&byte) = bytes.get(index) {
         match byte {

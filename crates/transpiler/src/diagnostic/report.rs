@@ -1,7 +1,7 @@
 //! Builds diagnostics for one source text.
 
 use oxc::{
-    diagnostics::{Diagnostics, OxcDiagnostic},
+    diagnostics::{Diagnostics, LabeledSpan, OxcDiagnostic},
     span::Span,
 };
 
@@ -43,11 +43,20 @@ impl<'a> Reporter<'a> {
 
     /// Adds mistakes that the compiler found.
     pub(crate) fn add_all(&mut self, kind: DiagnosticKind, diagnostics: Diagnostics) {
-        for diagnostic in diagnostics {
+        for diagnostic in diagnostics.into_iter().take(MAX_DIAGNOSTICS) {
             let span = first_span(&diagnostic).unwrap_or_default();
             let help = diagnostic.help.as_deref().or(diagnostic.note.as_deref()).map(ToOwned::to_owned);
+            let help = help.or_else(|| self.first_declaration(&diagnostic));
             self.add(kind, span, diagnostic.message.to_string(), help);
         }
+    }
+
+    /// Where the name was declared before, if the mistake is to declare it again.
+    fn first_declaration(&self, diagnostic: &OxcDiagnostic) -> Option<String> {
+        is_redeclaration(diagnostic).then_some(())?;
+        let first = diagnostic.labels.iter().map(|label| label.span().start).min()?;
+        let (line, column) = LineIndex::new(self.code).place(first);
+        Some(format!("It was first declared at line {}, column {}.", line + 1, column + 1))
     }
 
     /// Whether a mistake was reported there already.
@@ -66,8 +75,16 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// Where the compiler says the mistake is.
+/// Whether two declarations are at odds, each with a label.
+fn is_redeclaration(diagnostic: &OxcDiagnostic) -> bool {
+    diagnostic.labels.len() == 2 && diagnostic.message.ends_with("has already been declared")
+}
+
+/// Where the compiler says the mistake is; of two declarations of a name it is the later.
 pub(crate) fn first_span(diagnostic: &OxcDiagnostic) -> Option<Span> {
+    if is_redeclaration(diagnostic) {
+        return diagnostic.labels.iter().map(LabeledSpan::span).max_by_key(|span| span.start);
+    }
     let label = diagnostic.labels.first()?;
     Some(label.span())
 }
@@ -87,6 +104,19 @@ mod tests {
         let found = reporter.finish();
         assert_eq!((found[0].line, found[0].column), (1, 6));
         assert!(found[0].code_frame.ends_with('^'));
+    }
+
+    #[test]
+    fn a_redeclaration_is_reported_where_the_name_is_declared_again() {
+        let labels = [Span::new(4, 5).label("first"), Span::new(13, 14).label("again")];
+        let redeclared = OxcDiagnostic::error("Identifier `a` has already been declared").with_labels(labels);
+        let mut reporter = Reporter::new("let a=1; let a=2;");
+        reporter.add_all(DiagnosticKind::SyntaxError, vec![redeclared].into());
+        let found = reporter.finish();
+        assert_eq!(
+            (found[0].column, found[0].help.as_deref()),
+            (14, Some("It was first declared at line 1, column 5."))
+        );
     }
 
     #[test]

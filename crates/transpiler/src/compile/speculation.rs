@@ -1,0 +1,250 @@
+//! Refuses what would keep the parser guessing.
+//!
+//! In TypeScript `a < b` may turn out to be `a<b>(c)`, and `<T>(a = …` an arrow function, so the parser tries the one and goes back to
+//! the other. Where such places nest, it tries again inside every try, and a few kilobytes take it minutes. This scan adds up how
+//! many tries could be open at every place that opens one more. People, and minifiers, close or end them after a few.
+
+use super::stack::string_length;
+
+/// Open tries that cost next to nothing.
+const FREE: usize = 8;
+/// The sum of all open tries beyond those: about a thousand in one another, which is a fraction of a second.
+const BUDGET: usize = 500_000;
+
+/// Where the budget runs out, if it does.
+pub(super) fn exhausts(code: &str) -> Option<u32> {
+    let mut scan = Scan { bytes: code.as_bytes(), ..Scan::default() };
+    while scan.index < scan.bytes.len() {
+        scan.step();
+        if scan.spent > BUDGET {
+            return u32::try_from(scan.index - 1).ok();
+        }
+    }
+    None
+}
+
+/// What the last token was.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Last {
+    /// Something that wants an operand after it.
+    #[default]
+    Operator,
+    /// Something after which `<` or `/` is an operator.
+    Operand,
+    /// `>`, either.
+    Greater,
+}
+
+/// An open bracket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    /// `${`.
+    Template,
+    /// `(` that could begin the parameters of an arrow function with type parameters.
+    Generic,
+    /// Any other, by its first character.
+    Plain(u8),
+}
+
+#[derive(Default)]
+struct Scan<'a> {
+    bytes: &'a [u8],
+    index: usize,
+    last: Last,
+    brackets: Vec<Bracket>,
+    /// How many `<` are open that could begin type arguments.
+    angles: usize,
+    /// How many of the brackets are [`Bracket::Generic`].
+    generics: usize,
+    spent: usize,
+}
+
+impl Scan<'_> {
+    /// Takes one token, comment or blank.
+    fn step(&mut self) {
+        let byte = self.bytes[self.index];
+        let next = self.bytes.get(self.index + 1).copied().unwrap_or_default();
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => self.index += 1,
+            _ if is_word(byte) => self.word(),
+            b'\'' | b'"' => {
+                self.index += string_length(&self.bytes[self.index..]) + 1;
+                self.last = Last::Operand;
+            }
+            b'`' => self.template(),
+            b'/' if next == b'/' => self.skip_past(b"\n"),
+            b'/' if next == b'*' => {
+                self.index += 2;
+                self.skip_past(b"*/");
+            }
+            b'/' if self.last != Last::Operand => self.regular_expression(),
+            _ => self.punctuator(byte, next),
+        }
+    }
+
+    fn word(&mut self) {
+        let start = self.index;
+        while self.bytes.get(self.index).is_some_and(|&byte| is_word(byte)) {
+            self.index += 1;
+        }
+        self.last = match &self.bytes[start..self.index] {
+            // These cannot stand in a type.
+            b"return" | b"if" | b"for" | b"while" | b"do" | b"else" | b"const" | b"let" | b"var" | b"function"
+            | b"class" | b"switch" | b"case" | b"throw" | b"delete" | b"try" | b"instanceof" => {
+                self.angles = 0;
+                Last::Operator
+            }
+            b"typeof" | b"in" | b"of" | b"new" | b"void" | b"await" | b"yield" => Last::Operator,
+            _ => Last::Operand,
+        };
+    }
+
+    fn punctuator(&mut self, byte: u8, next: u8) {
+        self.index += 1;
+        let last = std::mem::take(&mut self.last);
+        match byte {
+            b'<' if last != Last::Operator => {
+                self.angles += 1;
+                self.spent += self.angles.saturating_sub(FREE);
+            }
+            b'>' => {
+                self.angles = self.angles.saturating_sub(1);
+                self.last = Last::Greater;
+            }
+            b'=' if next == b'>' => self.index += 1,
+            b'-' if next.is_ascii_digit() => {}
+            b'=' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'~' => self.angles = 0,
+            b'!' if next == b'=' => self.angles = 0,
+            // The parser also knows the types of JSDoc, of which `!T` is one.
+            b'!' => self.last = last,
+            b'&' | b'|' | b'?' if next == byte => {
+                self.index += 1;
+                self.angles = 0;
+            }
+            b'(' if last == Last::Greater => {
+                self.generics += 1;
+                self.spent += self.generics.saturating_sub(FREE);
+                self.brackets.push(Bracket::Generic);
+            }
+            b'(' | b'[' | b'{' => self.brackets.push(Bracket::Plain(byte)),
+            b')' | b']' | b'}' => {
+                self.last = Last::Operand;
+                self.close(byte);
+            }
+            _ => {}
+        }
+    }
+
+    /// Closes a bracket. A text that closes another one than it opened does not compile anyway.
+    fn close(&mut self, byte: u8) {
+        match (self.brackets.last(), byte) {
+            (Some(Bracket::Template), b'}') => {
+                self.brackets.pop();
+                self.index -= 1;
+                self.template();
+            }
+            (Some(Bracket::Generic), b')') => {
+                self.generics -= 1;
+                self.brackets.pop();
+            }
+            (Some(Bracket::Plain(b'(')), b')')
+            | (Some(Bracket::Plain(b'[')), b']')
+            | (Some(Bracket::Plain(b'{')), b'}') => {
+                self.brackets.pop();
+            }
+            _ => {}
+        }
+    }
+
+    /// Skips text of a template, from the character that begins it to the end of the template or the next `${`.
+    fn template(&mut self) {
+        self.index += 1;
+        while let Some(&byte) = self.bytes.get(self.index) {
+            self.index += 1;
+            match byte {
+                b'\\' => self.index += 1,
+                b'`' => break,
+                b'$' if self.bytes.get(self.index) == Some(&b'{') => {
+                    self.index += 1;
+                    self.brackets.push(Bracket::Template);
+                    self.last = Last::Operator;
+                    return;
+                }
+                _ => {}
+            }
+        }
+        self.last = Last::Operand;
+    }
+
+    /// Skips a regular expression, or one character if it does not end on its line.
+    fn regular_expression(&mut self) {
+        let mut in_class = false;
+        let mut index = self.index + 1;
+        self.index += 1;
+        while let Some(&byte) = self.bytes.get(index) {
+            index += 1;
+            match byte {
+                b'\\' => index += 1,
+                b'\n' => return,
+                b'[' => in_class = true,
+                b']' => in_class = false,
+                b'/' if !in_class => {
+                    self.index = index;
+                    self.last = Last::Operand;
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Goes on after the next occurrence of `end`, or at the end of the text.
+    fn skip_past(&mut self, end: &[u8]) {
+        let rest = self.bytes.get(self.index..).unwrap_or_default();
+        let found = rest.windows(end.len()).position(|window| window == end);
+        self.index = found.map_or(self.bytes.len(), |at| self.index + at + end.len());
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'#' | b'.' | b'\\' | 0x80..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparisons_and_generics_that_end_do_not_add_up() {
+        for piece in
+            ["for(i=0;i<n;i++)f(i);", "if(a<b&&c<d)return e<f;", "x<T<U>>(y);", "while(a<b)a++;", "g<T>(h<U>(1));"]
+        {
+            assert_eq!(exhausts(&piece.repeat(100_000)), None, "{piece}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_strings_templates_comments_and_regular_expressions_does_not_count() {
+        let quiet = "a<b<".repeat(5_000);
+        let pieces = [
+            format!("'{quiet}'"),
+            format!("\"\\\"{quiet}\""),
+            format!("`{quiet}${{`{quiet}`}}{quiet}`"),
+            format!("/* {quiet} */"),
+            format!("// {quiet}\n"),
+            format!("x = /[/]{quiet}/"),
+        ];
+        for piece in pieces {
+            assert_eq!(exhausts(&piece), None, "{}", &piece[..9]);
+        }
+    }
+
+    #[test]
+    fn a_thousand_open_tries_in_one_another_are_too_many() {
+        assert!(exhausts(&"a<b<".repeat(1_000)).is_some());
+        assert!(exhausts(&"a<-1,".repeat(2_000)).is_some());
+        assert!(exhausts(&"a<!b<".repeat(2_000)).is_some());
+        assert!(exhausts(&"<T>(a=".repeat(2_000)).is_some());
+        assert_eq!(exhausts(&"a<b<".repeat(200)), None);
+    }
+}
