@@ -10,6 +10,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorUnauthorized;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpServer, web};
+use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_domain::ports::SystemClock;
 use workers_engine::{Engine, EngineOptions};
 use workers_http::{Access, Api, HttpOptions, Metrics};
@@ -17,8 +18,10 @@ use workers_service::{Platform, ServiceOptions};
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 
 fn main() -> anyhow::Result<()> {
-    // This program is also the engine's launcher; it must be told apart before there is a second thread.
+    // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is a second
+    // thread.
     workers_engine::run_launcher_if_asked();
+    workers_compiler::run_compiler_if_asked();
     tokio::runtime::Runtime::new()?.block_on(run())
 }
 
@@ -32,9 +35,10 @@ async fn run() -> anyhow::Result<()> {
     let engine = Engine::start(EngineOptions::new(data.path(), std::path::absolute(node)?)).await?;
 
     let metrics = Metrics::new();
-    let platform = Platform::with_observer(
+    let platform = Platform::with_compiler(
         database.worker_repository(),
         Arc::new(engine.clone()),
+        Arc::new(ProcessCompiler::start(CompilerOptions::default()).await?),
         Arc::new(SystemClock),
         Arc::new(metrics.clone()),
         ServiceOptions::default(),

@@ -33,6 +33,7 @@ async fn run() -> anyhow::Result<()> {
     let database = Database::connect(&url, &StorageOptions::default()).await?;
     database.apply_migrations().await?;
     let engine = Engine::start(EngineOptions::new(data.path(), node)).await?;
+    // Code of strangers is for a compiler in a process of its own: see `embed_http.rs`.
     let platform = Platform::new(database.worker_repository(), Arc::new(engine.clone()), ServiceOptions::default());
 
     let worker = platform.workers().deploy("greeter".to_owned(), CODE.to_owned()).await?;

@@ -16,8 +16,10 @@ use clap::Parser as _;
 use crate::config::{Cli, Subcommand};
 
 fn main() -> ExitCode {
-    // The engine's launcher is this same program; it must be told apart before there is a second thread.
+    // The engine's launcher and the compiler's processes are this same program; they must be told apart before there is a second
+    // thread.
     workers_engine::run_launcher_if_asked();
+    workers_compiler::run_compiler_if_asked();
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
 use workers_engine::Engine;
 use workers_http::{Api, Application, Metrics, StopHandle};
@@ -39,9 +40,11 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
 async fn serve(settings: &Settings, repository: Arc<dyn WorkerRepository>, engine: Engine) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let sandboxes: Arc<dyn SandboxProvider> = Arc::new(engine);
-    let platform = Platform::with_observer(
+    let compiler = ProcessCompiler::start(CompilerOptions::default()).await.context("cannot start the compiler")?;
+    let platform = Platform::with_compiler(
         repository,
         sandboxes,
+        Arc::new(compiler),
         Arc::new(SystemClock),
         Arc::new(metrics.clone()),
         settings.service.clone(),

@@ -1,33 +1,36 @@
 //! From source to snapshot: transpile, write the worker script into an empty sandbox, freeze it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
 use workers_domain::ports::{
     SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 use workers_domain::{FunctionName, ResourceLimits};
-use workers_transpiler::{Diagnostic, DiagnosticKind, SourceFile, TranspileOptions, WorkerScript};
+use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
+
+use crate::{CompileFailure, Compiler, DeployError, TooExpensive};
 
 /// The worker script's name in a snapshot.
 pub(crate) const SCRIPT_FILE: &str = "worker.mjs";
 
-/// What the user's file is called in stack traces.
-const SOURCE_NAME: &str = "worker.ts";
-
-/// Turns sources into snapshots; keeps the number of compilations at one time to the number of cores, for each may take a core
-/// and many times the source's size in memory.
+/// Turns sources into bundles, with whatever compiler there is.
 pub(crate) struct Bundler {
-    compilations: Arc<Semaphore>,
+    compiler: Arc<dyn Compiler>,
 }
 
 /// Why a source became no script.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum BundleError {
-    /// The source is at fault.
+    /// The source is at fault; there is at least one diagnostic.
+    #[error("the code was rejected: {}", .0.first().map_or("", |first| first.message.as_str()))]
     Rejected(Vec<Diagnostic>),
-    /// The transpiler is at fault.
+    /// Nobody is, but there is no time for it now.
+    #[error("every compiler is busy")]
+    Busy { retry_after: Duration },
+    /// The compiler is at fault.
+    #[error("the compiler failed: {0}")]
     Internal(String),
 }
 
@@ -38,32 +41,56 @@ pub(crate) struct Bundle {
 }
 
 impl Bundler {
-    pub(crate) fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { compilations: Arc::new(Semaphore::new(cores)) }
+    pub(crate) fn new(compiler: Arc<dyn Compiler>) -> Self {
+        Self { compiler }
     }
 
-    /// Compiles off the async threads.
-    pub(crate) async fn compile(&self, source: String) -> Result<Bundle, BundleError> {
-        let permit = Arc::clone(&self.compilations).acquire_owned().await;
-        let compiled = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let output = workers_transpiler::transpile(
-                &SourceFile { name: SOURCE_NAME, code: &source },
-                &TranspileOptions::default(),
-            );
-            (output.script, output.diagnostics)
-        });
-        match compiled.await {
-            Ok((Some(script), _)) => Bundle::try_from(script),
-            Ok((None, diagnostics)) if diagnostics.is_empty() => {
+    pub(crate) async fn compile(&self, source: &str) -> Result<Bundle, BundleError> {
+        match self.compiler.compile(source).await? {
+            TranspileOutput { script: Some(script), .. } => Bundle::try_from(script),
+            TranspileOutput { diagnostics, .. } if diagnostics.is_empty() => {
                 Err(BundleError::Internal("no script and no diagnostic".to_owned()))
             }
-            Ok((None, diagnostics)) => match diagnostics.iter().find(|found| found.kind == DiagnosticKind::Internal) {
-                Some(internal) => Err(BundleError::Internal(internal.message.clone())),
-                None => Err(BundleError::Rejected(diagnostics)),
-            },
-            Err(error) => Err(BundleError::Internal(error.to_string())),
+            TranspileOutput { diagnostics, .. } => {
+                match diagnostics.iter().find(|found| found.kind == DiagnosticKind::Internal) {
+                    Some(internal) => Err(BundleError::Internal(internal.message.clone())),
+                    None => Err(BundleError::Rejected(diagnostics)),
+                }
+            }
+        }
+    }
+}
+
+impl From<CompileFailure> for BundleError {
+    fn from(failure: CompileFailure) -> Self {
+        match failure {
+            CompileFailure::Busy { retry_after } => Self::Busy { retry_after },
+            CompileFailure::TooExpensive(too_expensive) => {
+                Self::Rejected(vec![too_expensive_diagnostic(too_expensive)])
+            }
+            CompileFailure::Failed(message) => Self::Internal(message),
+        }
+    }
+}
+
+/// The same source would cost the same again, so its author is told. What takes a compiler that much nests, in one way or another.
+fn too_expensive_diagnostic(too_expensive: TooExpensive) -> Diagnostic {
+    Diagnostic {
+        kind: DiagnosticKind::TooDeep,
+        message: format!("This cannot be compiled: {too_expensive}."),
+        line: 1,
+        column: 1,
+        code_frame: String::new(),
+        help: Some("Look for long runs of nested brackets, `<` among them, and for very large literals.".to_owned()),
+    }
+}
+
+impl From<BundleError> for DeployError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Rejected(diagnostics) => Self::Rejected(diagnostics),
+            BundleError::Busy { retry_after } => Self::Busy { retry_after },
+            BundleError::Internal(message) => Self::Transpiler(message),
         }
     }
 }

@@ -27,6 +27,12 @@ pub enum DeployError {
     /// The code is no bundle that can run; there is at least one diagnostic.
     #[error("the code was rejected")]
     Rejected(Vec<Diagnostic>),
+    /// Every compiler is taken, and so is every seat in the queue, or the wait was too long.
+    #[error("the platform is busy compiling")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The transpiler failed in a way that is not the user's doing.
     #[error("failed to transpile the code: {0}")]
     Transpiler(String),

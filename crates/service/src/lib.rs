@@ -27,6 +27,7 @@
 //! Left out on purpose: HTTP, SQL, how a sandbox is made, and reading configuration.
 
 mod bundle;
+mod compiler;
 mod error;
 mod invocations;
 mod observer;
@@ -34,11 +35,12 @@ mod options;
 mod platform;
 mod workers;
 
+pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
 pub use error::{DeployError, InvokeError, WorkerError};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::Platform;
 pub use workers::{SetupReport, SweepReport, WorkerService};
-/// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`].
-pub use workers_transpiler::{Diagnostic, DiagnosticKind};
+/// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
+pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};

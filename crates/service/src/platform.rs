@@ -8,7 +8,7 @@ use workers_domain::ports::{Clock, RepositoryError, SandboxError, SandboxProvide
 use crate::bundle::Bundler;
 use crate::invocations::{InvocationService, LastInvoked};
 use crate::workers::WorkerService;
-use crate::{InvocationObserver, NoObserver, ServiceOptions};
+use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions};
 
 /// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio runtime,
 /// on which its background work runs.
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
 }
 
 impl Platform {
-    /// A platform with the machine's clock and nobody to observe it.
+    /// A platform with the machine's clock, nobody to observe it, and the compiler in this process.
     #[must_use]
     pub fn new(
         repository: Arc<dyn WorkerRepository>,
@@ -42,7 +42,7 @@ impl Platform {
         Self::with_observer(repository, sandboxes, Arc::new(SystemClock), Arc::new(NoObserver), options)
     }
 
-    /// A platform with a clock and an observer of the caller's.
+    /// A platform with a clock and an observer of the caller's, and the compiler in this process.
     #[must_use]
     pub fn with_observer(
         repository: Arc<dyn WorkerRepository>,
@@ -51,7 +51,20 @@ impl Platform {
         observer: Arc<dyn InvocationObserver>,
         options: ServiceOptions,
     ) -> Self {
-        let (bundler, runtime) = (Bundler::new(), Handle::current());
+        Self::with_compiler(repository, sandboxes, Arc::new(InProcessCompiler::new()), clock, observer, options)
+    }
+
+    /// A platform of which every part is the caller's choice. Code of strangers is for a compiler in a process of its own.
+    #[must_use]
+    pub fn with_compiler(
+        repository: Arc<dyn WorkerRepository>,
+        sandboxes: Arc<dyn SandboxProvider>,
+        compiler: Arc<dyn Compiler>,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn InvocationObserver>,
+        options: ServiceOptions,
+    ) -> Self {
+        let (bundler, runtime) = (Bundler::new(compiler), Handle::current());
         let shared = Arc::new(Shared { repository, sandboxes, clock, observer, options, bundler, runtime });
         let last_invoked = LastInvoked::start(Arc::clone(&shared.repository));
         Self {

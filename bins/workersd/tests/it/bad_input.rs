@@ -125,3 +125,27 @@ async fn a_payload_of_a_hundred_thousand_brackets_hurts_nobody() {
     assert!(status == 200 || status == 500, "{status}");
     assert_eq!(server.call(&id, "f", &json!({})).await.0, 200);
 }
+
+#[tokio::test]
+async fn code_that_takes_for_ever_to_compile_is_refused_and_holds_up_nobody() {
+    let server = TestServer::start(&[]);
+    let bomb = format!("export const f = {}", "a<b<".repeat(6_000));
+    let bomb = json!({"name": "bomb", "code": bomb}).to_string();
+    let refused = post(&server, "/api/workers", bomb);
+    let others = async {
+        for _ in 0..5 {
+            server.deploy(OK).await;
+        }
+    };
+    let ((status, body), ()) = tokio::join!(refused, others);
+    assert_eq!((status, &body["code"]), (400, &json!("too_deep")), "{body}");
+    // Whoever goes away takes the compilation along: on however many cores there are, the next deploy finds a place.
+    let line = "{ function _(a: number, b?: { c: string }) { return a + (b?.c.length ?? 0) * [1, 2, 3].length } }\n";
+    let heavy = json!({"name": "heavy", "code": line.repeat((9 << 20) / line.len())}).to_string();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    for _ in 0..cores {
+        let request = server.post("/api/workers").header(CONTENT_TYPE, "application/json").body(heavy.clone());
+        assert!(request.timeout(std::time::Duration::from_millis(500)).send().await.unwrap_err().is_timeout());
+    }
+    server.deploy(OK).await;
+}

@@ -75,6 +75,7 @@ impl From<DeployError> for ApiError {
                 Self::new(ErrorCode::CodeTooLarge, error.to_string()).with("limit", limit)
             }
             DeployError::Rejected(diagnostics) => rejected(&diagnostics),
+            DeployError::Busy { retry_after } => busy(retry_after),
             DeployError::Transpiler(_) => Self::internal(error),
             DeployError::Sandbox { worker_id, .. } => {
                 Self::new(ErrorCode::SandboxFailed, "the sandbox provider failed to make the worker's snapshot")
@@ -106,13 +107,16 @@ impl From<InvokeError> for ApiError {
             InvokeError::PayloadTooLarge { limit, .. } => {
                 Self::new(ErrorCode::PayloadTooLarge, error.to_string()).with("limit", limit)
             }
-            InvokeError::Busy { retry_after } => {
-                Self::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
-            }
+            InvokeError::Busy { retry_after } => busy(retry_after),
             InvokeError::ShuttingDown => shutting_down(),
             InvokeError::Repository(error) => error.into(),
         }
     }
+}
+
+/// The answer to whoever finds no place.
+fn busy(retry_after: Duration) -> ApiError {
+    ApiError::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
 }
 
 /// The answer to a deploy without a name.

@@ -8,16 +8,17 @@ use workers_domain::{Worker, WorkerId, WorkerName};
 
 use super::WorkerService;
 use crate::DeployError;
-use crate::bundle::{Bundle, BundleError, make_snapshot};
+use crate::bundle::{Bundle, make_snapshot};
 use crate::platform::Shared;
 
 impl WorkerService {
-    /// Deploys a bundle. Goes on to its end even if the caller goes away, so that no worker is left half made.
+    /// Deploys a bundle. A caller that goes away ends its compilation. What comes after that goes on to its end, so that no worker is
+    /// left half made.
     ///
     /// # Errors
     ///
     /// [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`] and [`DeployError::Rejected`] are the
-    /// caller's doing and leave nothing behind. With [`DeployError::Sandbox`] the worker is kept in state error.
+    /// caller's doing and leave nothing behind, as does [`DeployError::Busy`]. With [`DeployError::Sandbox`] the worker is kept in state error.
     pub async fn deploy(&self, name: String, code: String) -> Result<Worker, DeployError> {
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
         let limit = self.shared.options.max_code_bytes;
@@ -27,10 +28,7 @@ impl WorkerService {
         if code.len() > limit {
             return Err(DeployError::CodeTooLarge { bytes: code.len(), limit });
         }
-        let bundle = self.shared.bundler.compile(code.clone()).await.map_err(|error| match error {
-            BundleError::Rejected(diagnostics) => DeployError::Rejected(diagnostics),
-            BundleError::Internal(message) => DeployError::Transpiler(message),
-        })?;
+        let bundle = self.shared.bundler.compile(&code).await?;
         let shared = Arc::clone(&self.shared);
         let stored = self.shared.runtime.spawn(async move { store(&shared, name, code, bundle).await });
         stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string())))

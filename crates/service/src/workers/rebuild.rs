@@ -24,8 +24,8 @@ pub(crate) enum RebuildError {
     Sandbox(#[from] SandboxError),
     #[error("the worker was deleted or expired meanwhile")]
     Gone,
-    #[error("the stored source does not compile any more: {0}")]
-    Source(String),
+    #[error("the stored source does not compile any more")]
+    Source(#[from] BundleError),
 }
 
 impl Rebuilder {
@@ -45,12 +45,7 @@ impl Rebuilder {
         };
         tracing::info!(worker.id = %worker.id, "the provider has lost the snapshot of a worker; making it again");
         let source = shared.repository.find_source(worker.id).await?.ok_or(RebuildError::Gone)?;
-        let bundle = shared.bundler.compile(source).await.map_err(|error| match error {
-            BundleError::Rejected(diagnostics) => {
-                RebuildError::Source(diagnostics.into_iter().next().map(|first| first.message).unwrap_or_default())
-            }
-            BundleError::Internal(message) => RebuildError::Source(message),
-        })?;
+        let bundle = shared.bundler.compile(&source).await?;
         let snapshot = make_snapshot(&*shared.sandboxes, shared.options.sandbox, bundle.script, expires_at).await?;
         let id = snapshot.id.clone();
         let stored =

@@ -1,0 +1,5 @@
+//! The compiler process as a program of its own, for hosts that do not call the hook.
+
+fn main() -> std::process::ExitCode {
+    workers_compiler::compiler_main()
+}

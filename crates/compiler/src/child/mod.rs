@@ -1,0 +1,119 @@
+//! The compiler process: reads sources, answers, and keeps an eye on itself while it compiles.
+
+mod confine;
+mod memory;
+mod panic;
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Pid;
+use workers_service::{TranspileOutput, compile_worker};
+
+use self::memory::Memory;
+use crate::wire::{self, Answer, Hello, Verdict, WireDiagnostic};
+
+/// How often a process that compiles looks at its memory, and whether there is still a server.
+const WATCH_INTERVAL: Duration = Duration::from_millis(20);
+/// A process that has grown beyond this leaves, for what the allocator has once had it does not give back. Twice what small bundles
+/// need.
+const STAYING_BYTES: u64 = 32 << 20;
+/// Sources after which a process leaves, so that nothing adds up.
+const STAYING_SOURCES: u32 = 1_000;
+
+/// What the server said on the command line, after the hook's argument.
+struct Orders {
+    server: Pid,
+    memory_bytes: u64,
+}
+
+/// The life of the process.
+pub(crate) fn run() -> io::Result<()> {
+    let (input, output) = (io::stdin().lock(), io::stdout());
+    let ready = || -> io::Result<(Orders, Memory)> {
+        let orders = Orders::from_arguments()?;
+        let memory = confine::confine(orders.server)?;
+        Ok((orders, memory))
+    };
+    let ready = ready();
+    let problem = ready.as_ref().err().map(ToString::to_string);
+    send(&output, &Hello { problem }, &[])?;
+    let (orders, memory) = ready?;
+    panic::keep_messages();
+    serve(&orders, &memory, input, &output)
+}
+
+/// Answers sources until the server closes the pipe or dies, or it is time to leave.
+fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io::Stdout) -> io::Result<()> {
+    for number in 1.. {
+        let Some(source) = wire::receive_source(&mut input)? else { break };
+        let compiled = compile(orders, memory, source)?;
+        let stays = compiled.is_some() && number < STAYING_SOURCES && memory.resident_bytes()? < STAYING_BYTES;
+        let (verdict, script) = match compiled {
+            Some(TranspileOutput { script: Some(script), .. }) => {
+                (Verdict::Script { functions: script.functions }, script.code)
+            }
+            Some(TranspileOutput { diagnostics, .. }) => {
+                (Verdict::Diagnostics(diagnostics.into_iter().map(WireDiagnostic).collect()), String::new())
+            }
+            None => (Verdict::TooLarge, String::new()),
+        };
+        send(output, &Answer { verdict, stays, panic: panic::take_message() }, script.as_bytes())?;
+        if !stays {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Compiles beside this thread, which watches. `None` when it takes too much memory; it then still goes on, so the process must end.
+fn compile(orders: &Orders, memory: &Memory, source: String) -> io::Result<Option<TranspileOutput>> {
+    let (done, outcome) = mpsc::sync_channel(1);
+    thread::Builder::new().spawn(move || {
+        // Nobody waits any more if the source has taken too much.
+        let _ = done.send(compile_worker(&source));
+    })?;
+    loop {
+        match outcome.recv_timeout(WATCH_INTERVAL) {
+            Ok(output) => return Ok(Some(output)),
+            Err(RecvTimeoutError::Timeout) if rustix::process::getppid() != Some(orders.server) => {
+                return Err(io::Error::other("the server is gone"));
+            }
+            Err(RecvTimeoutError::Timeout) if memory.resident_bytes()? > orders.memory_bytes => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the compiler's thread ended early")),
+        }
+    }
+}
+
+fn send(output: &io::Stdout, head: &impl serde::Serialize, body: &[u8]) -> io::Result<()> {
+    // Not through the buffer of standard output, which would copy the body line by line.
+    wire::send_frame(Unbuffered(output), head, body)
+}
+
+/// A descriptor, written to directly.
+struct Unbuffered<D>(D);
+
+impl<D: std::os::fd::AsFd> io::Write for Unbuffered<D> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| rustix::io::write(&self.0, bytes))?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Orders {
+    fn from_arguments() -> io::Result<Self> {
+        let mut arguments = std::env::args().skip(2);
+        let mut number = || arguments.next()?.parse::<u64>().ok();
+        let server = number().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        match (server, number()) {
+            (Some(server), Some(memory_bytes)) => Ok(Self { server, memory_bytes }),
+            _ => Err(io::Error::other("this program is started by the server, not by hand")),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Processes that wait for a source.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Pool;
+use super::process::CompilerProcess;
+
+/// How long a process waits for a source while there is another one that does.
+const IDLE_TIME: Duration = Duration::from_secs(10);
+
+/// Processes that wait for a source; the one that waits longest comes first.
+#[derive(Default)]
+pub(super) struct IdleProcesses {
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    processes: Vec<(Instant, CompilerProcess)>,
+    /// Somebody comes by to end those that wait too long.
+    watched: bool,
+}
+
+impl IdleProcesses {
+    /// Adds a process. Says whether somebody has to come by, from now on, to [`thin_out`] the others.
+    pub(super) fn push(&self, process: CompilerProcess) -> bool {
+        let mut waiting = self.lock();
+        waiting.processes.push((Instant::now(), process));
+        let watch = waiting.processes.len() > 1 && !waiting.watched;
+        waiting.watched |= watch;
+        watch
+    }
+
+    /// Takes the process that was used last: the others may turn out not to be needed.
+    pub(super) fn pop(&self) -> Option<CompilerProcess> {
+        self.lock().processes.pop().map(|(_, process)| process)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().processes.is_empty()
+    }
+
+    /// Takes out those that have waited too long, but for the last one. Says whether to come by again.
+    fn take_surplus(&self) -> (Vec<CompilerProcess>, bool) {
+        let mut waiting = self.lock();
+        let spare = waiting.processes.len().saturating_sub(1);
+        let old = waiting.processes[..spare].iter().take_while(|(since, _)| since.elapsed() >= IDLE_TIME).count();
+        let surplus = waiting.processes.drain(..old).map(|(_, process)| process).collect();
+        waiting.watched = waiting.processes.len() > 1;
+        (surplus, waiting.watched)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Held for single statements only, so a panic elsewhere has torn nothing.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends processes that wait too long, until only one waits.
+pub(super) async fn thin_out(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(IDLE_TIME).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let (surplus, again) = pool.idle.take_surplus();
+        drop(surplus);
+        if !again {
+            return;
+        }
+    }
+}

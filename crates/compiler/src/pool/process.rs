@@ -1,0 +1,80 @@
+//! One compiler process, seen from the server.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Child;
+
+use tokio::net::unix::pipe;
+use tokio::runtime::Handle;
+
+use super::nursery::{Death, Nursery};
+use crate::wire::{self, Answer, Hello};
+
+/// A compiler process. Killed when it is dropped.
+pub(super) struct CompilerProcess {
+    /// `None` once it has been handed over to be buried.
+    child: Option<Child>,
+    id: u32,
+    sources: pipe::Sender,
+    answers: pipe::Receiver,
+    nursery: Nursery,
+}
+
+impl CompilerProcess {
+    /// Takes a child in, whose pipes are then served by `runtime`.
+    pub(super) fn new(mut child: Child, nursery: Nursery, runtime: &Handle) -> io::Result<Self> {
+        let _served_by = runtime.enter();
+        match open_pipes(&mut child) {
+            Ok((sources, answers)) => Ok(Self { id: child.id(), child: Some(child), sources, answers, nursery }),
+            Err(error) => {
+                nursery.bury(child, Death::Wanted);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) const fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Whether it has not ended by itself.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Waits until it is ready for sources.
+    pub(super) async fn hello(&mut self) -> io::Result<()> {
+        match wire::receive_frame::<Hello>(&mut self.answers).await?.0.problem {
+            None => Ok(()),
+            Some(problem) => Err(io::Error::other(problem)),
+        }
+    }
+
+    /// Has a source compiled. A process whose answer was not waited for is of no further use.
+    pub(super) async fn compile(&mut self, source: &str) -> io::Result<(Answer, Vec<u8>)> {
+        wire::send_source(&mut self.sources, source).await?;
+        wire::receive_frame(&mut self.answers).await
+    }
+
+    /// It has ended by itself, or speaks nonsense. How it ended is logged as soon as it is known.
+    pub(super) fn bury_dead(mut self, error: io::Error) {
+        if let Some(child) = self.child.take() {
+            self.nursery.bury(child, Death::Surprising(error));
+        }
+    }
+}
+
+fn open_pipes(child: &mut Child) -> io::Result<(pipe::Sender, pipe::Receiver)> {
+    let lost = || io::Error::other("it has no pipes");
+    let sources = OwnedFd::from(child.stdin.take().ok_or_else(lost)?);
+    let answers = OwnedFd::from(child.stdout.take().ok_or_else(lost)?);
+    Ok((pipe::Sender::from_owned_fd(sources)?, pipe::Receiver::from_owned_fd(answers)?))
+}
+
+impl Drop for CompilerProcess {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            self.nursery.bury(child, Death::Wanted);
+        }
+    }
+}

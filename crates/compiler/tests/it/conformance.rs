@@ -1,0 +1,64 @@
+//! What every compiler does, the one in the process and the one outside.
+
+use workers_service::{Compiler, DiagnosticKind, InProcessCompiler};
+
+use crate::support::TestCompiler;
+
+#[tokio::test]
+async fn the_compiler_in_this_process_conforms() {
+    conforms(&InProcessCompiler::new()).await;
+}
+
+#[tokio::test]
+async fn the_compiler_in_its_own_process_conforms() {
+    let test = TestCompiler::start(|_| {}).await;
+    conforms(&test.compiler).await;
+}
+
+#[tokio::test]
+async fn both_say_the_same() {
+    let (own, test) = (InProcessCompiler::new(), TestCompiler::start(|_| {}).await);
+    for source in
+        ["export const a = () => 1, b = async () => 2", "export const x = 1", "export function f( {", "\u{feff}"]
+    {
+        assert_eq!(own.compile(source).await.unwrap(), test.compiler.compile(source).await.unwrap(), "{source}");
+    }
+}
+
+async fn conforms(compiler: &dyn Compiler) {
+    returns_the_script(compiler).await;
+    returns_the_diagnostics(compiler).await;
+    keeps_every_character(compiler).await;
+    takes_ten_mebibytes(compiler).await;
+    returns_the_script(compiler).await;
+}
+
+async fn returns_the_script(compiler: &dyn Compiler) {
+    let output = compiler.compile("export const one = (n: number) => n\nexport default async () => 2").await.unwrap();
+    let script = output.script.unwrap();
+    assert_eq!(script.functions, ["one", "default"]);
+    assert!(!script.code.contains(": number") && output.diagnostics.is_empty());
+}
+
+async fn returns_the_diagnostics(compiler: &dyn Compiler) {
+    let output = compiler.compile("import './a.js'\nimport 'left-pad'\nexport const f = () => 1").await.unwrap();
+    assert_eq!(output.script, None);
+    let found: Vec<_> = output.diagnostics.iter().map(|found| (found.kind, found.line)).collect();
+    assert_eq!(found, [(DiagnosticKind::UnsupportedImport, 1), (DiagnosticKind::UnsupportedImport, 2)]);
+    assert!(output.diagnostics[0].code_frame.contains("./a.js"), "{output:?}");
+}
+
+async fn keeps_every_character(compiler: &dyn Compiler) {
+    let output = compiler.compile("export const grüße = () => 'ä 世界 🦀\u{2028}'").await.unwrap();
+    let script = output.script.unwrap();
+    assert_eq!(script.functions, ["grüße"]);
+    assert!(script.code.contains("世界 🦀"));
+}
+
+async fn takes_ten_mebibytes(compiler: &dyn Compiler) {
+    let mut source = "export const f = () => 1 //".to_owned();
+    source.extend(std::iter::repeat_n("x", (10 << 20) - source.len()));
+    assert_eq!(compiler.compile(&source).await.unwrap().script.unwrap().functions, ["f"]);
+    let source = format!("export const f = () => '{}'", "x".repeat(9 << 20));
+    assert!(compiler.compile(&source).await.unwrap().script.unwrap().code.len() > 9 << 20);
+}

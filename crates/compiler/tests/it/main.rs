@@ -1,0 +1,8 @@
+//! The compiler's processes from outside.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod confinement;
+mod conformance;
+mod deadline;
+mod processes;
+mod support;

@@ -1,0 +1,64 @@
+//! The port to the compiler: from a bundle's source to a worker script, in this process or in another.
+
+mod in_process;
+mod places;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use workers_transpiler::{SourceFile, TranspileOptions, TranspileOutput};
+
+pub use self::{in_process::InProcessCompiler, places::CompilerPlaces};
+
+/// What the user's file is called in stack traces.
+const SOURCE_NAME: &str = "worker.ts";
+
+/// Compiles bundles. Compiling is running a parser over text that a stranger wrote: an implementation decides what such a text can
+/// cost, and whom.
+#[async_trait]
+pub trait Compiler: Send + Sync {
+    /// Compiles a bundle. A mistake of the user's is a diagnostic in the output. Dropping the future abandons the compilation.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileFailure::Busy`] before anything was done, [`CompileFailure::TooExpensive`] when the source is to blame,
+    /// [`CompileFailure::Failed`] when we are.
+    async fn compile(&self, source: &str) -> Result<TranspileOutput, CompileFailure>;
+}
+
+/// Why a compiler has nothing to say about a source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompileFailure {
+    /// Every place is taken, and so is every seat in the queue, or the wait was too long.
+    #[error("every compiler is busy")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The source takes more time or memory than a compilation may, or it crashes the compiler.
+    #[error("the code costs too much to compile: {0}")]
+    TooExpensive(TooExpensive),
+    /// The compiler failed, whatever the source.
+    #[error("failed to compile the code: {0}")]
+    Failed(String),
+}
+
+/// What a source takes too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooExpensive {
+    /// The compilation had not ended when its time was over.
+    #[error("it takes too long")]
+    Time,
+    /// The compilation grew too large.
+    #[error("it takes too much memory")]
+    Memory,
+    /// The compiler's process died of it, more than once.
+    #[error("it ends the compiler")]
+    Crash,
+}
+
+/// What every compiler does once it is where it works: the platform's way to compile a worker. Blocks until it is done.
+#[must_use]
+pub fn compile_worker(source: &str) -> TranspileOutput {
+    workers_transpiler::transpile(&SourceFile { name: SOURCE_NAME, code: source }, &TranspileOptions::default())
+}
