@@ -35,6 +35,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let analysed = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0).build(&program);
     reporter.add_all(DiagnosticKind::SyntaxError, analysed.diagnostics.into_iter().filter(super::is_error).collect());
     let scoping = analysed.semantic.into_scoping();
+    imports::check_names(&scoping, &mut reporter);
     let exports = exports::find(&program, &scoping, &mut reporter);
     let name = names::reserve(source.code, &scoping);
     let is_commonjs =

@@ -120,3 +120,22 @@ fn without_positions_a_script_is_smaller_and_still_runs() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("Error: x\\n    at f ("), "{text}");
 }
+
+#[test]
+fn an_imported_name_is_not_declared_again_except_as_a_type() {
+    for (code, column) in [
+        ("import {join} from 'path'; const join = 1; export function f() { return join }", 34),
+        ("import join from 'path'; function join() {} export const f = () => join();", 35),
+        ("class join {} import * as join from 'path'; export const f = () => join;", 27),
+    ] {
+        let found = crate::support::mistake(code);
+        assert_eq!((found.kind.code(), found.column), ("syntax_error", column), "{code}: {}", found.message);
+    }
+    crate::support::script(
+        "import {join} from 'path'; interface join {} type other = join; export const f = () => join('a');",
+    );
+    crate::support::script("import type {Stats} from 'fs'; const Stats = 1; export const f = () => Stats;");
+    crate::support::script(
+        "import {join} from 'path'; export const f = (join: string) => { let path = join; return path }",
+    );
+}
