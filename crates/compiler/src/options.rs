@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How long a compilation may take. Ten mebibytes of ordinary code take two seconds on one busy core; the rest is for slow machines.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How much memory a compilation may use. Ten mebibytes of ordinary code need about a third of it.
+/// How much memory a compilation may use. Ten mebibytes of the densest code need about half of it.
 const MEMORY_BYTES: u64 = 2 << 30;
 
 /// What compilations may cost.

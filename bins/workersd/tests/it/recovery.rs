@@ -36,6 +36,29 @@ async fn a_killed_server_leaves_no_process_mount_or_cgroup_and_its_workers_work(
 }
 
 #[tokio::test]
+async fn a_killed_server_takes_a_compilation_along_that_has_just_begun() {
+    let mut server = TestServer::start(&[]);
+    let line = "{ function _(a: number, b?: { c: string }) { return a + (b?.c.length ?? 0) * [1, 2, 3].length } }\n";
+    let heavy = json!({"name": "heavy", "code": line.repeat((9 << 20) / line.len())});
+    let deploy = tokio::spawn(server.post("/api/workers").json(&heavy).send());
+    let compilers = |server: &TestServer| -> Vec<u32> {
+        let name = |id: &u32| std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        descendants_of(server.process_id()).into_iter().filter(|id| name(id).contains("__workers-compiler")).collect()
+    };
+    let threads = |id: &u32| std::fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count);
+    while !compilers(&server).iter().any(|id| threads(id) > 1) {
+        assert!(!deploy.is_finished(), "it was compiled before it was seen");
+        tokio::task::yield_now().await;
+    }
+    let compilers = compilers(&server);
+    server.kill();
+    assert!(deploy.await.unwrap().is_err());
+    while compilers.iter().any(|id| is_alive(*id)) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_asked_to_stop_lets_invocations_finish() {
     let server = TestServer::start(&[]);
     let code = "export const f = () => new Promise((r) => { console.log('on'); setTimeout(() => r('done'), 500) })";
