@@ -36,10 +36,10 @@ pub(super) fn report(reporter: &mut Reporter<'_>, offset: u32) {
     reporter.add(DiagnosticKind::TooDeep, Span::new(offset, offset + 1), message, Some(help));
 }
 
-/// Reports that at `offset` there are more open `<` than can be understood in time.
-pub(super) fn report_angles(reporter: &mut Reporter<'_>, offset: u32) {
-    let help = "Write parentheses around comparisons, and close generic calls before the next one.".to_owned();
-    let message = "There are too many nested `<`.";
+/// Reports that at `offset` there are more open `<` or `(` than can be understood in time.
+pub(super) fn report_speculation(reporter: &mut Reporter<'_>, offset: u32) {
+    let help = "Write parentheses around comparisons, and build large expressions from smaller parts.".to_owned();
+    let message = "There are too many nested `<` or `(`.";
     reporter.add(DiagnosticKind::TooDeep, Span::new(offset, offset + 1), message, Some(help));
 }
 

@@ -2,12 +2,14 @@
 //!
 //! In TypeScript `a < b` may turn out to be `a<b>(c)`, and `<T>(a = …` an arrow function, so the parser tries the one and goes back to
 //! the other. Where such places nest, it tries again inside every try, and a few kilobytes take it minutes. This scan adds up how
-//! many tries could be open at every place that opens one more. People, and minifiers, close or end them after a few.
+//! many tries could be open at every place that opens one more; `(a = (a = …` is such a place too, from a depth that nobody writes. People, and minifiers, close or end them after a few.
 
 use super::stack::string_length;
 
 /// Open tries that cost next to nothing.
 const FREE: usize = 8;
+/// Parentheses in one another that nobody is suspicious of.
+const FREE_PARENTHESES: usize = 150;
 /// The sum of all open tries beyond those: about a thousand in one another, which is a fraction of a second.
 const BUDGET: usize = 500_000;
 
@@ -33,6 +35,8 @@ enum Last {
     Operand,
     /// `>`, either.
     Greater,
+    /// A word such as `if`, whose brackets a statement follows.
+    Head,
 }
 
 /// An open bracket.
@@ -42,8 +46,21 @@ enum Bracket {
     Template,
     /// `(` that could begin the parameters of an arrow function with type parameters.
     Generic,
+    /// `(` of `if (…)` and the like.
+    Head,
     /// Any other, by its first character.
     Plain(u8),
+}
+
+impl Bracket {
+    /// Which of `)`, `]` and `}` closes it.
+    fn kind(self) -> usize {
+        match self {
+            Self::Generic | Self::Head | Self::Plain(b'(' | b')') => 0,
+            Self::Plain(b'[' | b']') => 1,
+            Self::Template | Self::Plain(_) => 2,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -52,6 +69,8 @@ struct Scan<'a> {
     index: usize,
     last: Last,
     brackets: Vec<Bracket>,
+    /// How many of them there are that `)`, `]` and `}` close.
+    counts: [usize; 3],
     /// How many `<` are open that could begin type arguments.
     angles: usize,
     /// How many of the brackets are [`Bracket::Generic`].
@@ -89,8 +108,12 @@ impl Scan<'_> {
         }
         self.last = match &self.bytes[start..self.index] {
             // These cannot stand in a type.
-            b"return" | b"if" | b"for" | b"while" | b"do" | b"else" | b"const" | b"let" | b"var" | b"function"
-            | b"class" | b"switch" | b"case" | b"throw" | b"delete" | b"try" | b"instanceof" => {
+            b"if" | b"for" | b"while" | b"with" => {
+                self.angles = 0;
+                Last::Head
+            }
+            b"return" | b"do" | b"else" | b"const" | b"let" | b"var" | b"function" | b"class" | b"switch" | b"case"
+            | b"throw" | b"delete" | b"try" | b"instanceof" => {
                 self.angles = 0;
                 Last::Operator
             }
@@ -103,7 +126,7 @@ impl Scan<'_> {
         self.index += 1;
         let last = std::mem::take(&mut self.last);
         match byte {
-            b'<' if last != Last::Operator => {
+            b'<' if matches!(last, Last::Operand | Last::Greater) => {
                 self.angles += 1;
                 self.spent += self.angles.saturating_sub(FREE);
             }
@@ -124,9 +147,10 @@ impl Scan<'_> {
             b'(' if last == Last::Greater => {
                 self.generics += 1;
                 self.spent += self.generics.saturating_sub(FREE);
-                self.brackets.push(Bracket::Generic);
+                self.open(Bracket::Generic);
             }
-            b'(' | b'[' | b'{' => self.brackets.push(Bracket::Plain(byte)),
+            b'(' if last == Last::Head => self.open(Bracket::Head),
+            b'(' | b'[' | b'{' => self.open(Bracket::Plain(byte)),
             b')' | b']' | b'}' => {
                 self.last = Last::Operand;
                 self.close(byte);
@@ -135,24 +159,33 @@ impl Scan<'_> {
         }
     }
 
-    /// Closes a bracket. A text that closes another one than it opened does not compile anyway.
+    fn open(&mut self, bracket: Bracket) {
+        self.brackets.push(bracket);
+        self.counts[bracket.kind()] += 1;
+        if bracket.kind() == 0 {
+            self.spent += self.counts[0].saturating_sub(FREE_PARENTHESES);
+        }
+    }
+
+    /// Closes the nearest bracket of a kind and forgets those inside it, which were misread: part of a regular expression, say.
     fn close(&mut self, byte: u8) {
-        match (self.brackets.last(), byte) {
-            (Some(Bracket::Template), b'}') => {
-                self.brackets.pop();
-                self.index -= 1;
-                self.template();
+        let kind = Bracket::Plain(byte).kind();
+        while self.counts[kind] > 0
+            && let Some(bracket) = self.brackets.pop()
+        {
+            self.counts[bracket.kind()] -= 1;
+            self.generics -= usize::from(bracket == Bracket::Generic);
+            if bracket.kind() == kind {
+                match bracket {
+                    Bracket::Template => {
+                        self.index -= 1;
+                        self.template();
+                    }
+                    Bracket::Head => self.last = Last::Operator,
+                    Bracket::Generic | Bracket::Plain(_) => {}
+                }
+                return;
             }
-            (Some(Bracket::Generic), b')') => {
-                self.generics -= 1;
-                self.brackets.pop();
-            }
-            (Some(Bracket::Plain(b'(')), b')')
-            | (Some(Bracket::Plain(b'[')), b']')
-            | (Some(Bracket::Plain(b'{')), b'}') => {
-                self.brackets.pop();
-            }
-            _ => {}
         }
     }
 
@@ -166,7 +199,7 @@ impl Scan<'_> {
                 b'`' => break,
                 b'$' if self.bytes.get(self.index) == Some(&b'{') => {
                     self.index += 1;
-                    self.brackets.push(Bracket::Template);
+                    self.open(Bracket::Template);
                     self.last = Last::Operator;
                     return;
                 }
@@ -245,6 +278,14 @@ mod tests {
         assert!(exhausts(&"a<-1,".repeat(2_000)).is_some());
         assert!(exhausts(&"a<!b<".repeat(2_000)).is_some());
         assert!(exhausts(&"<T>(a=".repeat(2_000)).is_some());
+        assert!(exhausts(&"(a=".repeat(1_500)).is_some());
         assert_eq!(exhausts(&"a<b<".repeat(200)), None);
+        assert_eq!(exhausts(&format!("{}{}", "(a=".repeat(800), ")".repeat(800))), None);
+    }
+
+    #[test]
+    fn brackets_in_regular_expressions_do_not_add_up() {
+        assert_eq!(exhausts(&"function f(){if(x)/[(]{>(/.test(y);return a>(b)}".repeat(20_000)), None);
+        assert_eq!(exhausts(&"function f(){return/[(]>(/.test(y)}".repeat(20_000)), None);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn on_large_stack(source: &SourceFile<'_>, options: &TranspileOptions
     }
     if let Some(offset) = super::speculation::exhausts(code) {
         let mut reporter = Reporter::new(code);
-        super::depth::report_angles(&mut reporter, offset);
+        super::depth::report_speculation(&mut reporter, offset);
         return reporter.finish().into();
     }
     let stack = levels(code).saturating_mul(PER_LEVEL).saturating_add(BASE).min(LARGEST);
