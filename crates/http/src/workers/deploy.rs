@@ -40,6 +40,7 @@ pub(crate) struct DeployWorkerRequest {
             `column`, `codeFrame` and `diagnostics`, `syntax_error`, `no_exported_function`, `invalid_function_name`, \
             `unsupported_import`, `unsupported_syntax`, `too_deep`", body = ErrorBody),
         (status = 413, description = "`body_too_large`, `code_too_large`, with `limit` in bytes", body = ErrorBody),
+        (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
         (status = 502, description = "`sandbox_failed`", body = ErrorBody),
         (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
     ),

@@ -13,6 +13,9 @@ use crate::ServiceOptions;
 /// What Node exits with when a promise that it waits for can never settle.
 const EXIT_UNSETTLED: i32 = 13;
 
+/// What the harness exits with when it could not write the outcome.
+const EXIT_UNWRITTEN: i32 = 120;
+
 /// SIGABRT: how V8 leaves when its heap is full, among other reasons.
 const SIGABRT: i32 = 6;
 
@@ -129,6 +132,10 @@ fn from_exit(exit: &CommandExit, observed: &Observed, options: &ServiceOptions) 
             FailureCode::NeverSettled,
             "The function's promise can never settle: nothing is left that it could wait for.",
         ),
+        (None, ExitStatus::Code(EXIT_UNWRITTEN)) => Failure::new(
+            FailureCode::Crashed,
+            "The outcome could not be written: the function closed its standard output.",
+        ),
         (None, ExitStatus::Code(code)) => Failure {
             exit_code: Some(code),
             ..Failure::new(
@@ -229,6 +236,7 @@ mod tests {
     fn an_exit_without_a_record_is_told_by_its_code() {
         assert_eq!(code_of(&exit(None, ExitStatus::Code(13)), &STARTED), FailureCode::NeverSettled);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(0)), &STARTED), FailureCode::ProcessExit);
+        assert_eq!(code_of(&exit(None, ExitStatus::Code(120)), &STARTED), FailureCode::Crashed);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(1)), &Observed::default()), FailureCode::LoadFailed);
     }
 
