@@ -1,9 +1,9 @@
 //! The local engine with the server's settings.
 
 use anyhow::Context as _;
-use workers_engine::{Confinement, Engine, EngineOptions};
+use workers_engine::{Confinement, Engine, EngineOptions, Templates};
 
-use crate::config::{SandboxKind, Settings};
+use crate::config::{SandboxKind, Settings, TemplateKind};
 
 /// What the engine is told.
 pub(crate) fn options(settings: &Settings) -> EngineOptions {
@@ -11,6 +11,11 @@ pub(crate) fn options(settings: &Settings) -> EngineOptions {
     options.confinement = match settings.sandbox {
         SandboxKind::Local => Confinement::Full,
         SandboxKind::LocalUnconfined => Confinement::Unconfined,
+    };
+    options.templates = match settings.templates {
+        TemplateKind::None => Templates::None,
+        TemplateKind::Worker => Templates::PER_CONTENT,
+        TemplateKind::Shared => Templates::Shared,
     };
     options
 }

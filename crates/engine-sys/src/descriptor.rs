@@ -58,3 +58,27 @@ pub fn notify_on_memory_exhaustion(control: impl AsFd, registrar: impl AsFd) -> 
     rustix::io::write(registrar, line.as_bytes())?;
     Ok(event)
 }
+
+/// Closes a descriptor, known by its number, when another program is executed.
+///
+/// # Errors
+///
+/// When it is not open.
+pub fn close_at_exec(number: i32) -> io::Result<()> {
+    // SAFETY: fcntl with F_SETFD takes integers only.
+    let result = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Of the reading end of a pipe, known by its number: how many bytes wait in it, and whether reading blocks.
+///
+/// # Errors
+///
+/// When it is no pipe.
+pub fn pipe_state(number: i32) -> io::Result<(u64, bool)> {
+    // SAFETY: the number is borrowed for this function only. If nothing is open under it, the calls fail with EBADF.
+    let pipe = unsafe { BorrowedFd::borrow_raw(number) };
+    let waiting = rustix::io::ioctl_fionread(pipe)?;
+    let flags = rustix::fs::fcntl_getfl(pipe)?;
+    Ok((waiting, !flags.contains(rustix::fs::OFlags::NONBLOCK)))
+}

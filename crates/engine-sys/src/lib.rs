@@ -16,14 +16,15 @@ mod process;
 pub mod seccomp;
 mod signal;
 mod syscall_table;
+pub mod template;
 
-pub use descriptor::{install_as, keep_only, notify_on_memory_exhaustion};
+pub use descriptor::{close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state};
 pub use exec::{CommandImage, exec};
 pub use mount::{MountAttributes, mount_attributes};
 pub use network::bring_loopback_up;
 pub use process::{
-    Cloned, Ended, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, fork_process,
-    kill_all_others, wait_any,
+    Cloned, Ended, Namespaces, SingleThread, clone_process, clone_sibling, enter_own_namespaces, exit_now,
+    fork_process, kill_all_others, wait_any,
 };
-pub use signal::{child_signals, drain_signals, ignore_requests_to_end, reset_signals};
+pub use signal::{child_signals, drain_signals, ignore_requests_to_end, reset_signals, unblock_signals};
 pub use syscall_table::{syscall_number, syscall_numbers};

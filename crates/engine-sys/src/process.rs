@@ -23,6 +23,32 @@ impl SingleThread {
     }
 }
 
+impl SingleThread {
+    /// For a process with threads that were started by others: that each of them sleeps and waits to be woken by this one, which will
+    /// not do so while it forks. Then nobody else holds a lock.
+    ///
+    /// # Errors
+    ///
+    /// When a thread is doing something, or that cannot be told.
+    pub fn check_others_sleep() -> io::Result<Self> {
+        let own = rustix::thread::gettid().as_raw_nonzero().to_string();
+        for entry in std::fs::read_dir("/proc/self/task")? {
+            let entry = entry?;
+            if entry.file_name().to_str() == Some(&own) {
+                continue;
+            }
+            // The number of the call that it sleeps in comes first; `running` when it does not.
+            let state = std::fs::read_to_string(entry.path().join("syscall"))?;
+            let number = state.split(' ').next().and_then(|number| number.parse().ok());
+            let sleeps = [libc::SYS_futex, libc::SYS_epoll_pwait].iter().any(|call| Some(*call) == number);
+            if !sleeps {
+                return Err(io::Error::other(format!("a thread of the process is busy: {}", state.trim())));
+            }
+        }
+        Ok(Self(()))
+    }
+}
+
 /// Which namespaces a new process does not share with its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Namespaces(u64);
@@ -53,15 +79,29 @@ pub enum Cloned {
 /// # Errors
 ///
 /// When the kernel refuses: no permission to make a namespace, or a limit of processes or namespaces is reached.
-pub fn clone_process(_: SingleThread, namespaces: Namespaces) -> io::Result<Cloned> {
+pub fn clone_process(thread: SingleThread, namespaces: Namespaces) -> io::Result<Cloned> {
+    clone_with(thread, namespaces.0, libc::SIGCHLD)
+}
+
+/// The same, and the new process is a child not of the caller but of the caller's parent.
+///
+/// # Errors
+///
+/// As [`clone_process`].
+pub fn clone_sibling(thread: SingleThread, namespaces: Namespaces) -> io::Result<Cloned> {
+    // The signal at its end is that of the caller.
+    clone_with(thread, namespaces.0 | libc::CLONE_PARENT as u64, 0)
+}
+
+fn clone_with(_: SingleThread, flags: u64, exit_signal: libc::c_int) -> io::Result<Cloned> {
     let mut pidfd: libc::c_int = -1;
     // SAFETY: `clone_args` is plain old data for which all zeroes is a valid value.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
-    arguments.flags = namespaces.0 | libc::CLONE_PIDFD as u64;
-    arguments.exit_signal = libc::SIGCHLD as u64;
+    arguments.flags = flags | libc::CLONE_PIDFD as u64;
+    arguments.exit_signal = u64::from(exit_signal.unsigned_abs());
     arguments.pidfd = (&raw mut pidfd) as u64;
     // SAFETY: without CLONE_VM the child has its own copy of the address space and returns on its own copy of this stack (`stack`
-    // is 0). `pidfd` lives across the call. The token says that there is one thread, so no lock of the allocator or of the
+    // is 0). `pidfd` lives across the call. The token says that nobody else runs, so no lock of the allocator or of the
     // standard library is held by anyone but us, and we hold none here.
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
     match result {

@@ -12,21 +12,24 @@ fn empty_set() -> libc::sigset_t {
     }
 }
 
-/// Blocks `SIGCHLD`, and `SIGTERM` if asked to, and returns a descriptor that is readable while one of them is pending.
+/// Blocks every signal, and returns a descriptor that is readable while `SIGCHLD`, or `SIGTERM` if asked for, is pending. A handler
+/// that the process has inherited never runs.
 ///
 /// # Errors
 ///
 /// When the kernel is out of descriptors.
 pub fn child_signals(termination: bool) -> io::Result<OwnedFd> {
     let mut set = empty_set();
-    // SAFETY: `set` is an initialised signal set that lives across the three calls; both signals are valid. The descriptor that
+    // SAFETY: `set` and `all` are initialised signal sets that live across the calls; both signals are valid. The descriptor that
     // signalfd returns is new and ours alone.
     unsafe {
+        let mut all = empty_set();
+        libc::sigfillset(&raw mut all);
         libc::sigaddset(&raw mut set, libc::SIGCHLD);
         if termination {
             libc::sigaddset(&raw mut set, libc::SIGTERM);
         }
-        if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
+        if libc::sigprocmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut()) != 0 {
             return Err(io::Error::last_os_error());
         }
         match libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
@@ -72,6 +75,11 @@ pub fn reset_signals() {
         // SAFETY: SIG_DFL is a valid action for every number; the kernel refuses those that cannot be set, which is fine.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
+    unblock_signals();
+}
+
+/// Unblocks every signal.
+pub fn unblock_signals() {
     let none = empty_set();
     // SAFETY: `none` is an initialised signal set that lives across the call.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::engine::Engine;
-use crate::options::{Confinement, EngineOptions};
+use crate::options::{Confinement, EngineOptions, Templates};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,10 +152,25 @@ fn cgroups(parent: Option<&Path>) -> Finding {
     }
 }
 
+/// Whether node can be forked; nothing is said where that is not wanted.
+fn templates(wanted: bool, there: bool) -> Option<Finding> {
+    let name = "templates";
+    let detail = "node cannot be forked: every command starts its own node, which takes tens of milliseconds longer";
+    let remedy = "use Node.js 24 from nodejs.org, and keep libworkers_engine_template.so beside the server";
+    wanted.then(|| {
+        if there {
+            Finding::ok(name, "node is booted once a worker and forked for each invocation")
+        } else {
+            Finding::lack(name, FindingStatus::Degraded, detail, remedy)
+        }
+    })
+}
+
 /// Everything at once, for real.
 async fn trial(options: &EngineOptions) -> Vec<Finding> {
     let name = "sandbox";
     let data_dir = options.data_dir.join(format!("doctor-{}", std::process::id()));
+    let confined = options.confinement == Confinement::Full && options.templates != Templates::None;
     let options = EngineOptions { data_dir: data_dir.clone(), ..options.clone() };
     let started = Engine::start(options).await;
     let findings = match &started {
@@ -163,8 +178,10 @@ async fn trial(options: &EngineOptions) -> Vec<Finding> {
             let ids = if engine.has_own_user_ids() { "each has a user id of its own" } else { "all share one user id" };
             let files = if engine.has_overlays() { "changes in an overlay" } else { "files are copied" };
             let version = engine.node_version().to_owned();
+            let templates = templates(confined, engine.has_templates().await);
             engine.shutdown().await;
-            vec![Finding::ok("node", version), Finding::ok(name, format!("node ran in one; {ids}; {files}"))]
+            let sandbox = Finding::ok(name, format!("node ran in one; {ids}; {files}"));
+            [Finding::ok("node", version), sandbox].into_iter().chain(templates).collect()
         }
         Err(error) => {
             let remedy = "see the pieces above; --sandbox local-unconfined runs without isolation, on loopback only";

@@ -15,12 +15,12 @@ use workers_domain::ports::{
 use workers_domain::{ResourceLimits, SandboxId, SnapshotId};
 
 use crate::cgroup::discover::discover;
-use crate::message::{Configuration, Walls};
-use crate::options::{Confinement, EngineOptions};
-use crate::sandbox::LocalSandbox;
+use crate::message::{Configuration, TemplateSetup, Walls};
+use crate::options::{Confinement, EngineOptions, Templates};
+use crate::sandbox::{LocalSandbox, ReadySandboxes};
 use crate::server::data_dir::DataDir;
 use crate::server::launcher::Launcher;
-use crate::server::{blocking, runtime, unavailable};
+use crate::server::{blocking, runtime, template, unavailable};
 use crate::snapshot::SnapshotStore;
 
 /// Behind the ranges that systems hand out for containers.
@@ -50,6 +50,7 @@ pub struct Engine {
 pub(crate) struct Core {
     pub(crate) launcher: Arc<Launcher>,
     pub(crate) snapshots: Arc<SnapshotStore>,
+    pub(crate) ready: ReadySandboxes,
     data_dir: DataDir,
     clock: Arc<dyn Clock>,
 }
@@ -69,6 +70,11 @@ impl Core {
     /// Who owns snapshots' files, if it is not this process.
     pub(crate) fn content_owner(&self) -> Option<u32> {
         self.launcher.own_uids().then_some(crate::copy::CONTENT_OWNER)
+    }
+
+    /// A name that no other sandbox has.
+    pub(crate) fn new_sandbox_id() -> SandboxId {
+        SandboxId::new(format!("sbx_{}", Uuid::new_v4()))
     }
 
     /// Where a sandbox's files are staged.
@@ -114,7 +120,10 @@ impl Engine {
         let node = node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
         let configuration = Configuration { walls, node };
         let snapshots = Arc::new(snapshots);
-        let make = |launcher, data_dir| Arc::new(Core { launcher, snapshots, data_dir, clock: options.clock });
+        let make = |launcher, data_dir| {
+            let ready = ReadySandboxes::new(options.templates != Templates::None);
+            Arc::new(Core { launcher, snapshots, ready, data_dir, clock: options.clock })
+        };
         Self::start_launcher(options.launcher, configuration, launcher_lock, data_dir, make).await
     }
 
@@ -194,8 +203,14 @@ impl Engine {
         self.core.launcher.overlays()
     }
 
+    /// Whether a command `node <script>` is forked from a booted node. Waits until that is known, a few seconds at most.
+    pub async fn has_templates(&self) -> bool {
+        self.core.launcher.configuration().walls.is_some() && self.core.launcher.has_templates().await
+    }
+
     /// Ends the launcher and every sandbox. When this returns nothing runs.
     pub async fn shutdown(&self) {
+        self.core.ready.close();
         self.core.launcher.shut_down().await;
         let core = Arc::clone(&self.core);
         let cleared = blocking("clearing away", move || {
@@ -220,9 +235,27 @@ async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Re
         .record_cgroups(&cgroups)
         .map_err(|error| SandboxError::failed("the data directory cannot be written", error))?;
     let runtime = blocking("the root of sandboxes cannot be made", move || runtime::make(&root, &node)).await?;
+    let templates = templates(options, data_dir).await;
     let range = u32::from_str_radix(group_name.rsplit('-').next().and_then(|hex| hex.get(..4)).unwrap_or("0"), 16);
     let first_uid = FIRST_UID + range.unwrap_or_default() % UID_RANGES * UIDS_PER_ENGINE;
-    Ok(Walls { cgroups, runtime, first_uid })
+    Ok(Walls { cgroups, runtime, first_uid, templates })
+}
+
+/// What templates are made of. Without them commands start their own node.
+async fn templates(options: &EngineOptions, data_dir: &DataDir) -> Option<TemplateSetup> {
+    let most = match options.templates {
+        Templates::None => return None,
+        Templates::PerContent { most } => Some(most),
+        Templates::Shared => None,
+    };
+    let (directory, library) = (data_dir.template(), options.template_library.clone());
+    match blocking("templates", move || template::make(&directory, library, most)).await {
+        Ok(setup) => Some(setup),
+        Err(error) => {
+            tracing::warn!(error = %error, "there are no templates: every command starts its own node, which takes longer");
+            None
+        }
+    }
 }
 
 async fn sweep_snapshots(core: std::sync::Weak<Core>) {
@@ -244,7 +277,7 @@ impl SandboxProvider for Engine {
 
     #[tracing::instrument(name = "engine.sandbox.create", skip_all)]
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let id = SandboxId::new(format!("sbx_{}", Uuid::new_v4()));
+        let id = Core::new_sandbox_id();
         let core = Arc::clone(&self.core);
         let sandbox = match spec.source {
             SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits).await?,
@@ -266,6 +299,8 @@ impl SandboxProvider for Engine {
     }
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        // They hold on to what they were made from.
+        self.core.ready.clear();
         let (store, id) = (Arc::clone(&self.core.snapshots), id.clone());
         blocking("a snapshot cannot be removed", move || store.delete(&id)).await
     }

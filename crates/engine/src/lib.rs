@@ -49,5 +49,5 @@ mod wire;
 
 pub use diagnose::{Finding, FindingStatus, diagnose};
 pub use engine::Engine;
-pub use launcher::{launcher_main, run_launcher_if_asked};
-pub use options::{Confinement, EngineOptions, LauncherProgram};
+pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
+pub use options::{Confinement, EngineOptions, LauncherProgram, Templates};

@@ -3,6 +3,8 @@
 //! ```text
 //! server --ToLauncher--> launcher     make a sandbox; its channel travels along
 //! server <-FromLauncher- launcher     its pidfd; later, that it is gone and what it used
+//! launcher -ToTemplate-> template     fork a sandbox
+//! launcher <FromTemplate- template    ready; its pidfd
 //! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
 //! server ---ToInit-----> init         run, kill, write
 //! server <--FromInit---- init         ready, started, exited, written
@@ -31,6 +33,19 @@ pub(crate) struct Walls {
     pub(crate) runtime: Runtime,
     /// The first host user id of the range that sandboxes are mapped to, when the launcher may map others' ids.
     pub(crate) first_uid: u32,
+    /// What templates are made of; `None` when there are none.
+    pub(crate) templates: Option<TemplateSetup>,
+}
+
+/// What templates are made of, on the host, and how many there are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TemplateSetup {
+    /// The library that node loads ahead of all others.
+    pub(crate) library: String,
+    /// The script that node runs.
+    pub(crate) script: String,
+    /// The most templates that are kept beside the spare one; `None` for one that serves all.
+    pub(crate) most: Option<u32>,
 }
 
 /// From the server to the launcher.
@@ -49,6 +64,8 @@ pub(crate) struct CreateSandbox {
     pub(crate) name: String,
     /// The directory on the host with the files to start from.
     pub(crate) lower: String,
+    /// Whose template makes it: the content it starts from. `None` for none.
+    pub(crate) content: Option<String>,
     /// For a sandbox without walls: the directory to run in.
     pub(crate) directory: String,
     /// Memory in bytes.
@@ -76,6 +93,11 @@ pub(crate) enum FromLauncher {
         /// Which sandbox.
         name: String,
     },
+    /// There are templates, or (when they fail to boot again and again) none.
+    Templates {
+        /// Whether one is booted.
+        are_ready: bool,
+    },
     /// There is no sandbox.
     CreateFailed {
         /// Which sandbox.
@@ -90,6 +112,58 @@ pub(crate) enum FromLauncher {
         /// What it used.
         figures: Figures,
     },
+}
+
+/// What the launcher knows and a template has to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Surroundings {
+    /// What the server said.
+    pub(crate) configuration: Configuration,
+    /// Whether sandboxes do not share a user id.
+    pub(crate) own_uids: bool,
+    /// Whether the working directory is an overlay.
+    pub(crate) overlays: bool,
+}
+
+/// From the launcher to a template.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToTemplate {
+    /// The first message.
+    Configure(Box<Surroundings>),
+    /// Fork a sandbox. Its channel, the lifeline and the pipe that releases it travel along.
+    Make(CreateSandbox),
+}
+
+/// From a template to the launcher.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromTemplate {
+    /// It is booted.
+    Ready,
+    /// The init runs, a child of the launcher. Its pidfd travels along.
+    Made {
+        /// Its id in the launcher's pid namespace.
+        pid: i32,
+    },
+    /// There is no sandbox.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// What a forked node is to run, as its script gets it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeProgram {
+    /// Node's own options.
+    pub(crate) options: Vec<String>,
+    /// The script's path and its arguments.
+    pub(crate) script: Vec<String>,
+    /// All of the environment.
+    pub(crate) environment: Vec<(String, String)>,
+    /// The most that V8's old generation may take, in MiB.
+    pub(crate) heap_mib: Option<u64>,
+    /// For `Math.random`.
+    pub(crate) seed: u32,
 }
 
 /// What a sandbox used, by its cgroups.

@@ -20,6 +20,11 @@ pub struct EngineOptions {
     /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the one that this
     /// process is in.
     pub cgroup_parent: Option<PathBuf>,
+    /// Booted nodes that sandboxes are forked from; none unless asked for.
+    pub templates: Templates,
+    /// The library that templates need; `None` for the file `libworkers_engine_template.so` beside this program, or in the directory
+    /// `deps` there.
+    pub template_library: Option<PathBuf>,
     /// Tells when snapshots expire.
     pub clock: Arc<dyn Clock>,
 }
@@ -33,6 +38,29 @@ pub enum Confinement {
     /// By nothing but a directory, a deadline and some resource limits: a worker can do what the server's user can. For machines
     /// without namespaces, and for code that one trusts.
     Unconfined,
+}
+
+/// Booted nodes that sandboxes are forked from, so that a command `node <script>` does not wait for node to start.
+///
+/// All forks of one have the same layout of the address space: who learns it from one learns it of all. `docs/security.md` has what
+/// that means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Templates {
+    /// None: every command starts its own node, and no sandbox is made ahead of time.
+    #[default]
+    None,
+    /// One for each content of a snapshot, and so for each worker.
+    PerContent {
+        /// The most that are kept; the one that was used least recently goes first.
+        most: u32,
+    },
+    /// One for all, where all workers are those of one owner.
+    Shared,
+}
+
+impl Templates {
+    /// One for each content, as many as a small machine has memory for.
+    pub const PER_CONTENT: Self = Self::PerContent { most: 16 };
 }
 
 /// Which program makes the sandboxes.
@@ -55,6 +83,8 @@ impl EngineOptions {
             confinement: Confinement::Full,
             launcher: LauncherProgram::CurrentExe,
             cgroup_parent: None,
+            templates: Templates::default(),
+            template_library: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -69,6 +99,7 @@ impl fmt::Debug for EngineOptions {
             .field("confinement", &self.confinement)
             .field("launcher", &self.launcher)
             .field("cgroup_parent", &self.cgroup_parent)
+            .field("templates", &self.templates)
             .finish_non_exhaustive()
     }
 }

@@ -4,5 +4,5 @@ mod options;
 mod settings;
 mod units;
 
-pub(crate) use options::{Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand};
+pub(crate) use options::{Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand, TemplateKind};
 pub(crate) use settings::{DatabaseSettings, Settings};

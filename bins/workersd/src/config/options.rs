@@ -66,6 +66,18 @@ pub(crate) enum SandboxKind {
     LocalUnconfined,
 }
 
+/// Who shares a booted Node.js.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TemplateKind {
+    /// Nobody: every invocation starts its own
+    None,
+    /// The invocations of one worker
+    Worker,
+    /// All invocations, for a platform whose workers have one owner
+    Shared,
+}
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -103,6 +115,11 @@ tunable_options! {
     /// Which sandboxes [default: local]
     #[arg(long, env = "WORKERS_SANDBOX", value_enum)]
     sandbox: SandboxKind,
+
+    /// Fork invocations from booted Node.js processes instead of starting one each: none, or one a worker, or one for all workers, who then share
+    /// its address-space layout; see docs/security.md [default: none]
+    #[arg(long, env = "WORKERS_TEMPLATES", value_enum)]
+    templates: TemplateKind,
 
     /// Node.js binary that runs workers, version 20 or later [default: the one that setup installed, else `node` from PATH]
     #[arg(long, env = "WORKERS_NODE", value_name = "FILE")]

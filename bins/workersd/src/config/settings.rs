@@ -10,7 +10,7 @@ use workers_http::{Access, AdminToken, HttpOptions};
 use workers_service::{LogLimits, ServiceOptions};
 use workers_storage::{DatabaseUrl, StorageOptions};
 
-use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TunableOptions};
+use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions};
 use super::units::Size;
 
 /// The file in the data directory that can hold options.
@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) migrate: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) sandbox: SandboxKind,
+    pub(crate) templates: TemplateKind,
     pub(crate) node: PathBuf,
     pub(crate) http: HttpOptions,
     pub(crate) service: ServiceOptions,
@@ -64,6 +65,7 @@ impl Settings {
             migrate: !options.no_migrate,
             listen,
             sandbox,
+            templates: tunable.templates.unwrap_or(TemplateKind::None),
             node: find_node(tunable.node.clone()),
             http,
             service: service_options(&tunable)?,

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
 
 use super::enter::{Entrance, enter};
+use super::init::Left;
 use super::serve::{Launcher, Running};
 use crate::cgroup::{Group, GroupLimits};
 use crate::copy::CONTENT_OWNER;
@@ -25,9 +26,13 @@ const CONTENT_INNER_ID: u32 = 1001;
 const INIT_PROCESSES: u32 = 1;
 
 /// Makes a sandbox; returns when it walls itself in.
-pub(super) fn create(launcher: &Launcher, order: &CreateSandbox, slot: u32, channel: OwnedFd) -> io::Result<Running> {
-    let walls = launcher.configuration.walls.as_ref();
-    let group = walls.map(|walls| walls.cgroups.group(&order.name));
+pub(super) fn create(
+    launcher: &mut Launcher,
+    order: &CreateSandbox,
+    slot: u32,
+    channel: OwnedFd,
+) -> io::Result<Running> {
+    let group = launcher.setup.surroundings.configuration.walls.as_ref().map(|walls| walls.cgroups.group(&order.name));
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);
         group.make(GroupLimits { memory_bytes: order.memory_bytes, processes })?;
@@ -49,7 +54,7 @@ pub(super) fn create(launcher: &Launcher, order: &CreateSandbox, slot: u32, chan
 }
 
 fn clone_into(
-    launcher: &Launcher,
+    launcher: &mut Launcher,
     order: &CreateSandbox,
     slot: u32,
     channel: OwnedFd,
@@ -58,15 +63,22 @@ fn clone_into(
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let namespaces = if group.is_some() { Namespaces::OWN } else { Namespaces::SHARED };
     let lifeline = launcher.lifeline.0.try_clone()?;
-    match clone_process(launcher.thread, namespaces)? {
+    let by_template = launcher.templates.make(order, [&channel, &lifeline, &released])?;
+    let cloned = match by_template {
+        Some((pid, pidfd)) => Cloned::Parent { pid, pidfd },
+        None => clone_process(launcher.setup.thread, namespaces)?,
+    };
+    match cloned {
         Cloned::Child => {
             // Whatever happens, no frame of the launcher goes on in the child.
             let code = catch_unwind(AssertUnwindSafe(|| {
                 if keep_only(&[channel.as_fd(), lifeline.as_fd(), released.as_fd()]).is_err() {
                     return 1;
                 }
-                let entrance = Entrance { launcher, order, channel, lifeline, released };
-                enter(entrance)
+                match enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, can_fork: false }) {
+                    Left::Exit(code) => code,
+                    Left::Become(_) => 1,
+                }
             }));
             exit_now(code.unwrap_or(101))
         }
@@ -90,8 +102,8 @@ fn clone_into(
 
 /// Who a sandbox's processes are on the host.
 fn outer_ids(launcher: &Launcher, slot: u32) -> (u32, u32) {
-    match &launcher.configuration.walls {
-        Some(walls) if launcher.own_uids => (walls.first_uid + slot, walls.first_uid + slot),
+    match &launcher.setup.surroundings.configuration.walls {
+        Some(walls) if launcher.setup.surroundings.own_uids => (walls.first_uid + slot, walls.first_uid + slot),
         _ => (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
     }
 }

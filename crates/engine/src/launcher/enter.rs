@@ -6,22 +6,25 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, Signal};
-use workers_engine_sys::{bring_loopback_up, enter_own_namespaces};
+use workers_engine_sys::{SingleThread, bring_loopback_up, enter_own_namespaces};
 
+use super::command::Surroundings;
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
-use super::init::Init;
+use super::init::{Init, Left};
 use super::root::{Sources, build_root};
-use super::serve::Launcher;
+use super::serve::Setup;
 use crate::message::{CreateSandbox, FromInit, Walls};
 use crate::wire;
 
 /// What the child of the clone has.
 pub(super) struct Entrance<'a> {
-    pub(super) launcher: &'a Launcher,
+    pub(super) setup: &'a Setup,
     pub(super) order: &'a CreateSandbox,
     pub(super) channel: OwnedFd,
     pub(super) lifeline: OwnedFd,
     pub(super) released: OwnedFd,
+    /// Whether this is the copy of a template, which can become a node.
+    pub(super) can_fork: bool,
 }
 
 /// The name of the machine inside.
@@ -33,53 +36,57 @@ const OOM_SCORE: &[u8] = b"800";
 const OPEN_FILES: u64 = 4096;
 const LOCKED_BYTES: u64 = 64 * 1024;
 
-/// Walls the process in and is its init; returns its exit code.
-pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
-    let Entrance { launcher, order, channel, lifeline, released } = entrance;
-    let ready = match &launcher.configuration.walls {
-        Some(walls) => wall_in(launcher, walls, order, &released),
+/// Walls the process in and is its init; returns its exit code, or, in a child of it, what that is to become.
+pub(super) fn enter(entrance: Entrance<'_>) -> Left {
+    let Entrance { setup, order, channel, lifeline, released, can_fork } = entrance;
+    let configuration = &setup.surroundings.configuration;
+    let ready = match &configuration.walls {
+        Some(walls) => wall_in(setup, walls, order, &released),
         None => prepare_unconfined(order, &released),
     };
     drop(released);
     let init = ready.and_then(|work| {
-        let node = &launcher.configuration.node;
-        Init::new(launcher.thread, channel.try_clone()?, lifeline, work, launcher.configuration.walls.is_some(), node)
+        let walled = configuration.walls.is_some();
+        // The copy of a template has one thread whatever the template has.
+        let thread = SingleThread::check()?;
+        let surroundings = Surroundings::new(thread, walled, can_fork, &configuration.node)?;
+        Init::new(channel.try_clone()?, lifeline, work, surroundings)
     });
     match init {
         Ok(init) => init.run(),
         Err(error) => {
             // If the server is gone there is nobody to tell.
             let _ = wire::send(&channel, &FromInit::SetupFailed { message: error.to_string() }, &[]);
-            1
+            Left::Exit(1)
         }
     }
 }
 
-fn wall_in(launcher: &Launcher, walls: &Walls, order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
+fn wall_in(setup: &Setup, walls: &Walls, order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
     // Before anything else: a launcher that dies takes its sandboxes along.
     step("dying with the launcher", die_with_parent())?;
     // Until then our ids are not mapped and we are not in our cgroup. From here on whatever we use is counted.
     step("waiting for the launcher", await_release(released))?;
     // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the group we are
     // in, and the launcher does not wait for it.
-    step("mount, network, ipc, uts and cgroup namespaces", enter_own_namespaces(launcher.thread))?;
+    step("mount, network, ipc, uts and cgroup namespaces", enter_own_namespaces(setup.thread))?;
     // While the host's /proc is there and we are still allowed to write to our own part of it.
     step("out-of-memory score", raise_oom_score())?;
     // While we are who the launcher is on the host: only it may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(walls, order))?;
     // Before any file is made: who is not mapped cannot own one.
-    step("taking the sandbox's user id", take_inner_ids(launcher.own_uids))?;
+    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.own_uids))?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
     step("loopback interface", bring_loopback_up())?;
-    build_root(&sources, walls, launcher.overlays, order)?;
+    build_root(&sources, walls, setup.surroundings.overlays, order)?;
     drop(sources);
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
     // Last, for every step before needs them.
     step("capabilities", give_up_capabilities())?;
-    step("system call filter", obey_filter(&launcher.filter))?;
+    step("system call filter", obey_filter(&setup.filter))?;
     Ok(work)
 }
 

@@ -6,12 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
-use workers_engine_sys::{Ended, SingleThread, child_signals, drain_signals, install_as, kill_all_others, wait_any};
+use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
-use super::command::{Surroundings, start};
+use super::command::{Started, Surroundings, start};
 use super::enter::same;
 use super::write::write_files;
-use crate::message::{Exited, FromInit, RunCommand, ToInit};
+use crate::message::{Exited, FromInit, NodeProgram, RunCommand, ToInit};
 use crate::wire::{self, Received};
 
 /// The first process of a sandbox.
@@ -33,38 +33,44 @@ struct Command {
 enum Next {
     Wait,
     Leave,
+    Become(Box<NodeProgram>),
+}
+
+/// How an init ends.
+pub(super) enum Left {
+    /// With this exit code.
+    Exit(i32),
+    /// It does not: this is a child of it, the copy of a booted node, and runs this.
+    Become(Box<NodeProgram>),
 }
 
 impl Init {
     pub(super) fn new(
-        thread: SingleThread,
         channel: OwnedFd,
         lifeline: OwnedFd,
         work: OwnedFd,
-        walled: bool,
-        node: &str,
+        surroundings: Surroundings,
     ) -> io::Result<Self> {
         // In a pid namespace only what runs in it could send us a signal, and we are deaf to that; the launcher kills.
-        let signals = child_signals(!walled)?;
-        let null = rustix::fs::open(
-            "/dev/null",
-            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
-            rustix::fs::Mode::empty(),
-        )?;
+        let signals = child_signals(!surroundings.walled)?;
         // The launcher's standard error is the server's.
-        install_as(null.as_fd(), 2)?;
-        let surroundings = Surroundings::new(thread, null, walled, node);
+        install_as(surroundings.null.as_fd(), 2)?;
         Ok(Self { channel, lifeline, signals, work, surroundings, commands: HashMap::new() })
     }
 
-    /// Runs until the server or the launcher lets go; returns the exit code.
-    pub(super) fn run(mut self) -> i32 {
-        let result = self.serve();
+    /// Runs until the server or the launcher lets go.
+    pub(super) fn run(mut self) -> Left {
+        let result = match self.serve() {
+            Ok(Some(program)) => return Left::Become(program),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
         self.kill_everything();
-        i32::from(result.is_err())
+        Left::Exit(i32::from(result.is_err()))
     }
 
-    fn serve(&mut self) -> io::Result<()> {
+    /// Ends with a program in a child that is to run it.
+    fn serve(&mut self) -> io::Result<Option<Box<NodeProgram>>> {
         wire::send(&self.channel, &FromInit::Ready, &[same(&self.work)?.as_fd()])?;
         loop {
             let mut sources = [
@@ -78,18 +84,23 @@ impl Init {
             }
             let [order, signal, launcher_gone] = sources.map(|source| !source.revents().is_empty());
             if launcher_gone {
-                return Ok(());
+                return Ok(None);
             }
             // Ends first: what is asked next may depend on them.
             if signal {
                 let terminated = drain_signals(self.signals.as_fd())?;
                 self.reap()?;
                 if terminated {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
-            if order && matches!(self.take_order()?, Next::Leave) {
-                return Ok(());
+            if !order {
+                continue;
+            }
+            match self.take_order()? {
+                Next::Wait => {}
+                Next::Leave => return Ok(None),
+                Next::Become(program) => return Ok(Some(program)),
             }
         }
     }
@@ -99,7 +110,7 @@ impl Init {
             return Ok(Next::Leave);
         };
         match message {
-            ToInit::Run(run) => self.run_command(&run, descriptors)?,
+            ToInit::Run(run) => return self.run_command(&run, descriptors),
             ToInit::Kill { command } => self.kill_command(command),
             ToInit::KillAll => {
                 self.kill_everything();
@@ -117,11 +128,12 @@ impl Init {
         Ok(Next::Wait)
     }
 
-    fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<Next> {
         let [stdout, stderr] =
             <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::Error::other("a command without its two outputs"))?;
         let answer = match start(&self.surroundings, run, &self.work, [stdout, stderr]) {
-            Ok(pid) => {
+            Ok(Started::Become(program)) => return Ok(Next::Become(program)),
+            Ok(Started::Child(pid)) => {
                 self.commands.insert(pid, Command { number: run.command, asked: false });
                 FromInit::Started { command: run.command }
             }
@@ -130,7 +142,8 @@ impl Init {
                 FromInit::StartFailed { command: run.command, errno }
             }
         };
-        wire::send(&self.channel, &answer, &[])
+        wire::send(&self.channel, &answer, &[])?;
+        Ok(Next::Wait)
     }
 
     /// Reaps all that has ended.

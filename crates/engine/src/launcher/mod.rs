@@ -9,6 +9,7 @@
 //! * [`serve`]: its event loop, over [`ToLauncher`](crate::message::ToLauncher) and the ends of sandboxes;
 //! * [`create`]: a sandbox is cloned, its ids are mapped, its cgroup is joined; then it is released;
 //! * [`enter`]: the child walls itself in: [`root`] makes the mounts, [`confine`] gives up privileges;
+//! * [`templates`]: booted nodes, of which a sandbox is a fork where that can be; [`template`] is what runs in them;
 //! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]) and reaps.
 
 mod command;
@@ -20,7 +21,10 @@ mod probe;
 pub(crate) mod root;
 mod serve;
 mod start;
+mod template;
+mod templates;
 mod write;
 
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};
 pub use start::{launcher_main, run_launcher_if_asked};
+pub use template::serve_template;

@@ -13,8 +13,9 @@ use workers_engine_sys::seccomp::Instruction;
 
 use super::create::create;
 use super::probe::{overlays_work, own_uids_work};
+use super::templates::Templates;
 use crate::cgroup::Group;
-use crate::message::{Configuration, CreateSandbox, Figures, FromLauncher, ToLauncher};
+use crate::message::{CreateSandbox, Figures, FromLauncher, Surroundings, ToLauncher};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -24,15 +25,22 @@ const REMOVE_INTERVAL_MILLIS: i64 = 2;
 
 const SERVER: u64 = 0;
 
+/// Marks the events of templates.
+const TEMPLATE: u64 = 1 << 62;
+
+/// What making a sandbox needs, here and in a template.
+pub(super) struct Setup {
+    pub(super) thread: SingleThread,
+    pub(super) surroundings: Surroundings,
+    pub(super) filter: Vec<Instruction>,
+}
+
 /// The launcher's whole state.
 pub(super) struct Launcher {
-    pub(super) thread: SingleThread,
+    pub(super) setup: Setup,
+    pub(super) templates: Templates,
     server: OwnedFd,
     events: OwnedFd,
-    pub(super) configuration: Configuration,
-    pub(super) filter: Vec<Instruction>,
-    pub(super) own_uids: bool,
-    pub(super) overlays: bool,
     /// Whoever holds the other end sees it close when the launcher has died.
     pub(super) lifeline: (OwnedFd, OwnedFd),
     sandboxes: HashMap<u32, Running>,
@@ -75,20 +83,13 @@ impl Launcher {
         match made {
             Ok((filter, events, lifeline)) => {
                 wire::send(&server, &FromLauncher::Configured { own_uids, overlays }, &[])?;
-                let configuration = *configuration;
+                let surroundings = Surroundings { configuration: *configuration, own_uids, overlays };
+                let setup = Setup { thread, surroundings, filter };
+                let templates = Templates::new(&setup);
                 let (sandboxes, busy) = (HashMap::new(), Vec::new());
-                Ok(Some(Self {
-                    thread,
-                    server,
-                    events,
-                    configuration,
-                    filter,
-                    own_uids,
-                    overlays,
-                    lifeline,
-                    sandboxes,
-                    busy,
-                }))
+                let mut launcher = Self { setup, templates, server, events, lifeline, sandboxes, busy };
+                launcher.keep_templates()?;
+                Ok(Some(launcher))
             }
             Err(error) => {
                 wire::send(&server, &FromLauncher::ConfigurationFailed(error.to_string()), &[])?;
@@ -115,11 +116,15 @@ impl Launcher {
                 Err(error) => return Err(error.into()),
             };
             // Ends first: they make room.
-            for tag in ready.iter().copied().filter(|tag| *tag != SERVER) {
+            for tag in ready.iter().copied().filter(|tag| *tag & TEMPLATE != 0) {
+                self.templates.spoke(tag & !TEMPLATE);
+            }
+            for tag in ready.iter().copied().filter(|tag| *tag != SERVER && *tag & TEMPLATE == 0) {
                 let slot = slot_of(tag);
                 if tag & 1 == 1 { self.memory_ran_out(slot) } else { self.ended(slot)? }
             }
             self.retry_busy()?;
+            self.keep_templates()?;
             if ready.contains(&SERVER) && !self.take_order()? {
                 return Ok(());
             }
@@ -143,6 +148,17 @@ impl Launcher {
             }
         }
         Ok(true)
+    }
+
+    /// Boots what is missing, and listens to it.
+    fn keep_templates(&mut self) -> io::Result<()> {
+        for (number, socket) in self.templates.keep(&self.setup) {
+            epoll::add(&self.events, socket, EventData::new_u64(TEMPLATE | number), EventFlags::IN)?;
+        }
+        if let Some(are_ready) = self.templates.news() {
+            wire::send(&self.server, &FromLauncher::Templates { are_ready }, &[])?;
+        }
+        Ok(())
     }
 
     fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<OwnedFd> {
@@ -205,7 +221,8 @@ impl Launcher {
     /// Ends all sandboxes and removes their cgroups; the server is gone.
     fn clear_away(&mut self) {
         // An init without walls has to end its processes itself.
-        let signal = if self.configuration.walls.is_some() { Signal::KILL } else { Signal::TERM };
+        let walls = self.setup.surroundings.configuration.walls.as_ref();
+        let signal = if walls.is_some() { Signal::KILL } else { Signal::TERM };
         for running in self.sandboxes.values() {
             let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
         }
@@ -223,7 +240,7 @@ impl Launcher {
                 std::thread::sleep(Duration::from_millis(REMOVE_INTERVAL_MILLIS.unsigned_abs()));
             }
         }
-        if let Some(walls) = &self.configuration.walls {
+        if let Some(walls) = walls {
             // Fails when something of an earlier run is still in it, which the next start removes.
             let _ = walls.cgroups.group("").remove();
         }

@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -21,6 +22,9 @@ use crate::message::{CreateSandbox, FromInit, ToInit};
 use crate::server::blocking;
 use crate::snapshot::{Lease, Staging};
 use crate::wire::memory_file;
+
+/// How long a sandbox waits to be used.
+const READY_FOR: Duration = Duration::from_mins(1);
 
 /// A sandbox of this machine.
 #[derive(Debug)]
@@ -63,18 +67,34 @@ impl LocalSandbox {
         limits: ResourceLimits,
         lease: Lease,
     ) -> Result<Self, SandboxError> {
+        let sandbox = match core.ready.take(&lease.content(), limits) {
+            Some(sandbox) => sandbox,
+            None => Self::launched(Arc::clone(&core), id, limits, lease.clone()).await?,
+        };
+        if core.launcher.configuration().walls.is_some() && core.ready.is_wanted(&lease.content(), limits) {
+            tokio::spawn(make_ready(Arc::downgrade(&core), limits, lease));
+        }
+        Ok(sandbox)
+    }
+
+    async fn launched(
+        core: Arc<Core>,
+        id: SandboxId,
+        limits: ResourceLimits,
+        lease: Lease,
+    ) -> Result<Self, SandboxError> {
         let directory = core.directory_of(&id);
         let sandbox = Self { id, core, limits, directory, state: Mutex::new(State::Stopped) };
-        let running = sandbox.launch(lease.files(), true).await?;
+        let running = sandbox.launch(lease.files(), Some(lease.content())).await?;
         *sandbox.state.lock().await = State::Running { running, next_command: 0, _lease: Some(lease) };
         Ok(sandbox)
     }
 
     /// Starts its first process. The files are its own to change, or are copied where no overlay keeps the changes apart.
-    async fn launch(&self, files: PathBuf, shared: bool) -> Result<Arc<Running>, SandboxError> {
+    async fn launch(&self, files: PathBuf, content: Option<String>) -> Result<Arc<Running>, SandboxError> {
         let walled = self.core.launcher.configuration().walls.is_some();
         let mut work = files.clone();
-        if shared && !walled {
+        if content.is_some() && !walled {
             let (from, directory) = (files.clone(), self.directory.clone());
             work = directory.join("files");
             let to = work.clone();
@@ -84,9 +104,13 @@ impl LocalSandbox {
             })
             .await?;
         }
+        // A template that serves all serves those without a content of their own, too.
+        let templates = self.core.launcher.configuration().walls.as_ref().and_then(|walls| walls.templates.as_ref());
+        let shared = templates.is_some_and(|templates| templates.most.is_none());
         let order = CreateSandbox {
             name: self.id.as_str().to_owned(),
             lower: files.to_string_lossy().into_owned(),
+            content: content.or_else(|| shared.then(String::new)),
             directory: work.to_string_lossy().into_owned(),
             memory_bytes: self.limits.memory_bytes,
             processes: self.limits.processes,
@@ -98,7 +122,7 @@ impl LocalSandbox {
     /// Its processes, started if need be, and the number for a new command.
     async fn started(&self, state: &mut State) -> Result<(Arc<Running>, u32), SandboxError> {
         if let State::Staged(Some(staging)) = state {
-            let running = self.launch(staging.directory().to_path_buf(), false).await?;
+            let running = self.launch(staging.directory().to_path_buf(), None).await?;
             *state = State::Running { running, next_command: 0, _lease: None };
         }
         match state {
@@ -155,6 +179,19 @@ impl LocalSandbox {
     async fn remove_directory(&self) -> Result<(), SandboxError> {
         let directory = self.directory.clone();
         blocking("a sandbox's files cannot be removed", move || remove(&directory)).await
+    }
+}
+
+/// Makes a sandbox for whoever asks for the same next.
+async fn make_ready(core: Weak<Core>, limits: ResourceLimits, lease: Lease) {
+    let Some(core) = core.upgrade() else { return };
+    let (content, id) = (lease.content(), Core::new_sandbox_id());
+    let made = LocalSandbox::launched(Arc::clone(&core), id.clone(), limits, lease).await;
+    core.ready.put(&content, limits, made.ok());
+    let core = Arc::downgrade(&core);
+    tokio::time::sleep(READY_FOR).await;
+    if let Some(core) = core.upgrade() {
+        core.ready.forget(&id);
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod command;
 mod local;
+mod ready;
 mod running;
 
 pub(crate) use local::LocalSandbox;
+pub(crate) use ready::ReadySandboxes;

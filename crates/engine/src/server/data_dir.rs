@@ -57,6 +57,11 @@ impl DataDir {
         self.path.join("runtime")
     }
 
+    /// Where what templates run is written to.
+    pub(crate) fn template(&self) -> PathBuf {
+        self.path.join("template")
+    }
+
     /// The name of this directory's cgroup: engines of other directories have other groups.
     pub(crate) fn group_name(&self) -> String {
         let digest = crate::snapshot::manifest::Digest256::of(self.path.as_os_str().as_encoded_bytes());

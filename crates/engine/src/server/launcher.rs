@@ -36,6 +36,7 @@ pub(crate) struct Launcher {
     current: watch::Sender<Option<Arc<Connection>>>,
     leaving: AtomicBool,
     left: watch::Sender<bool>,
+    templates: Arc<watch::Sender<Option<bool>>>,
 }
 
 /// A sandbox that the launcher has made.
@@ -54,6 +55,7 @@ struct Connection {
     overlays: bool,
     created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, String>>>>,
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
+    templates: Arc<watch::Sender<Option<bool>>>,
 }
 
 impl Launcher {
@@ -77,6 +79,7 @@ impl Launcher {
             current,
             leaving: AtomicBool::new(false),
             left: watch::Sender::new(false),
+            templates: Arc::new(watch::Sender::new(None)),
         });
         let (connection, child) = launcher.connect().await?;
         launcher.current.send_replace(Some(Arc::clone(&connection)));
@@ -92,6 +95,14 @@ impl Launcher {
     /// Whether working directories are overlays.
     pub(crate) fn overlays(&self) -> bool {
         self.current.borrow().as_ref().is_some_and(|connection| connection.overlays)
+    }
+
+    /// Waits until it is known whether there are templates; tells.
+    pub(crate) async fn has_templates(&self) -> bool {
+        let wanted = self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some());
+        let mut known = self.templates.subscribe();
+        let known = tokio::time::timeout(RESTART_PATIENCE, known.wait_for(Option::is_some)).await;
+        wanted && known.is_ok_and(|known| known.is_ok_and(|known| *known == Some(true)))
     }
 
     /// Whether it runs.
@@ -169,7 +180,8 @@ impl Launcher {
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
             Some(Received { message: FromLauncher::Configured { own_uids, overlays }, .. }) => {
                 let (created, gone) = (Mutex::default(), Mutex::default());
-                Ok((Arc::new(Connection { channel, own_uids, overlays, created, gone }), child))
+                let templates = Arc::clone(&self.templates);
+                Ok((Arc::new(Connection { channel, own_uids, overlays, created, gone, templates }), child))
             }
             Some(Received { message: FromLauncher::ConfigurationFailed(reason), .. }) => {
                 Err(unavailable(format!("the sandbox launcher cannot work: {reason}")))
@@ -246,6 +258,12 @@ impl Connection {
             }
             FromLauncher::Gone { name, figures } => {
                 let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(figures));
+            }
+            FromLauncher::Templates { are_ready } => {
+                let before = self.templates.send_replace(Some(are_ready));
+                if !are_ready && before != Some(false) {
+                    tracing::warn!("node cannot be forked here: every command starts its own node, which takes longer");
+                }
             }
             FromLauncher::Configured { .. } | FromLauncher::ConfigurationFailed(_) => {}
         }

@@ -4,6 +4,7 @@ pub(crate) mod channel;
 pub(crate) mod data_dir;
 pub(crate) mod launcher;
 pub(crate) mod runtime;
+pub(crate) mod template;
 
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 

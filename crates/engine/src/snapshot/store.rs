@@ -222,9 +222,21 @@ impl SnapshotStore {
 }
 
 impl Lease {
+    /// Which content it is.
+    pub(crate) fn content(&self) -> String {
+        self.content.as_str().to_owned()
+    }
+
     /// Where the content's files are.
     pub(crate) fn files(&self) -> PathBuf {
         self.store.contents.join(self.content.as_str()).join("files")
+    }
+}
+
+impl Clone for Lease {
+    fn clone(&self) -> Self {
+        self.store.lock().entry(self.content.as_str().to_owned()).or_default().leases += 1;
+        Self { store: Arc::clone(&self.store), content: self.content.clone() }
     }
 }
 

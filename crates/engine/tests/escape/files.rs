@@ -6,7 +6,7 @@ use std::fs;
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
 
-use crate::support::{TestEngine, finish, start};
+use super::super::support::{TestEngine, finish, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_files_are_not_there() {

@@ -5,8 +5,8 @@ use workers_domain::ports::{SandboxFile, SandboxPath};
 use workers_engine::Confinement;
 use workers_engine_sys::syscall_number;
 
+use super::super::support::{TestEngine, finish, start};
 use super::elf::{Argument, Argument::Number, Argument::Text, program};
-use crate::support::{TestEngine, finish, start};
 
 const EPERM: i32 = 1;
 const EINVAL: i32 = 22;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use workers_domain::ResourceLimits;
 use workers_domain::ports::KillReason;
 
-use crate::support::TestEngine;
+use super::super::support::TestEngine;
 
 /// Stopped by: the pids cgroup.
 #[tokio::test(flavor = "multi_thread")]

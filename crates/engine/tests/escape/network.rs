@@ -3,7 +3,7 @@
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
-use crate::support::{TestEngine, unique};
+use super::super::support::{TestEngine, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_loopback_and_the_world_are_out_of_reach() {

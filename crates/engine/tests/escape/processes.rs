@@ -3,7 +3,7 @@
 
 use workers_domain::ResourceLimits;
 
-use crate::support::{TestEngine, finish, host_processes_with, start, unique};
+use super::super::support::{TestEngine, finish, host_processes_with, start, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_processes_cannot_be_seen_or_killed() {

@@ -6,9 +6,9 @@ use workers_domain::ports::SandboxProvider;
 use workers_engine::Confinement;
 use workers_testing::{sandbox_conformance, sandbox_memory_conformance};
 
-use crate::support::TestEngine;
+use crate::support::{TestEngine, Tested};
 
-impl Deref for TestEngine {
+impl<const FORKED: bool> Deref for Tested<FORKED> {
     type Target = dyn SandboxProvider;
 
     fn deref(&self) -> &Self::Target {
@@ -25,5 +25,10 @@ async fn unconfined_engine() -> TestEngine {
 }
 
 sandbox_conformance!(confined, confined_engine);
+async fn forked_engine() -> Tested<true> {
+    Tested::start(Confinement::Full).await
+}
+
+sandbox_conformance!(forked, forked_engine);
 sandbox_conformance!(unconfined, unconfined_engine);
 sandbox_memory_conformance!(confined_memory, confined_engine);

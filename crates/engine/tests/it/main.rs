@@ -3,8 +3,26 @@
 
 mod conformance;
 mod doctor;
-#[path = "../escape/mod.rs"]
-mod escape;
+/// What a worker must not do, tried by a node that was started.
+#[path = "."]
+mod spawned {
+    use crate::support::spawned as support;
+
+    #[path = "../escape/mod.rs"]
+    mod escape;
+}
+
+/// The same, tried by a node that was forked.
+#[expect(clippy::duplicate_mod, reason = "the same suite against another way of running a command")]
+#[path = "."]
+mod forked {
+    use crate::support::forked as support;
+
+    #[path = "../escape/mod.rs"]
+    mod escape;
+}
+
+mod programs;
 mod recovery;
 mod support;
 mod unprivileged;

@@ -6,12 +6,39 @@ use workers_domain::ResourceLimits;
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxProvider, SandboxSource, SandboxSpec,
 };
-use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram};
+use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram, Templates};
 
 /// An engine in a directory of its own.
-pub(crate) struct TestEngine {
+pub(crate) struct Tested<const FORKED: bool> {
     pub(crate) engine: Engine,
     pub(crate) directory: tempfile::TempDir,
+}
+
+/// An engine whose commands start their own node.
+pub(crate) type TestEngine = Tested<false>;
+
+/// For suites that run once with nodes that are started and once with nodes that are forked.
+pub(crate) mod spawned {
+    pub(crate) use super::{TestEngine, finish, host_processes_with, start, unique};
+}
+
+/// The same, forked.
+pub(crate) mod forked {
+    use workers_domain::ports::{Command, CommandSpec, Sandbox, SandboxFile, SandboxPath};
+
+    pub(crate) use super::{finish, host_processes_with, unique};
+
+    /// An engine whose commands are forked from one template.
+    pub(crate) type TestEngine = super::Tested<true>;
+
+    /// Starts a script in a file that it removes first; the command line has its text, as with `node -e`.
+    pub(crate) async fn start(sandbox: &dyn Sandbox, script: &str) -> Box<dyn Command> {
+        let path = SandboxPath::parse("main.cjs").unwrap();
+        let contents = format!("require('fs').unlinkSync(__filename);{script}").into_bytes();
+        sandbox.write_files(vec![SandboxFile { path, contents }]).await.unwrap();
+        let args = vec!["main.cjs".to_owned(), script.to_owned()];
+        sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await.unwrap()
+    }
 }
 
 /// Where node is.
@@ -34,10 +61,13 @@ pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptio
     EngineOptions { launcher, confinement, ..EngineOptions::new(directory, node()) }
 }
 
-impl TestEngine {
+impl<const FORKED: bool> Tested<FORKED> {
     pub(crate) async fn start(confinement: Confinement) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let engine = Engine::start(options(directory.path(), confinement)).await.unwrap();
+        let templates = if FORKED { Templates::Shared } else { Templates::None };
+        let options = EngineOptions { templates, ..options(directory.path(), confinement) };
+        let engine = Engine::start(options).await.unwrap();
+        assert_eq!(engine.has_templates().await, FORKED && confinement == Confinement::Full);
         Self { engine, directory }
     }
 
@@ -56,7 +86,7 @@ impl TestEngine {
 
     pub(crate) async fn node_with(&self, script: &str, limits: ResourceLimits) -> Ran {
         let sandbox = self.sandbox(limits).await;
-        let mut command = start(&*sandbox, script).await;
+        let mut command = if FORKED { forked::start(&*sandbox, script).await } else { start(&*sandbox, script).await };
         let ran = finish(&mut *command).await;
         sandbox.stop().await.unwrap();
         ran

@@ -1,0 +1,390 @@
+//! What a booted Node.js needs in order to be forked: functions in place of the C library's, a way from the template's script into
+//! ours, and the mending of a forked child.
+//!
+//! Functions of node and of the C library that only a running node has are found by name when they are needed, so that nothing has
+//! to be linked.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::io;
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Whether this process is a forked child that runs a program.
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// The threads that a child does not have, and how many they are.
+static THREADS: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
+static THREAD_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// What the script's call does; it returns in a child, with what the script is to run.
+static SERVE: OnceLock<fn(Runtime) -> io::Result<String>> = OnceLock::new();
+
+/// Access to the node that called. Only a call from node has one.
+#[derive(Debug, Clone, Copy)]
+pub struct Runtime {
+    environment: *mut c_void,
+}
+
+/// A function of this process, by name, behind those of this library.
+fn next_function(name: &CStr) -> *mut c_void {
+    // SAFETY: `name` is NUL-terminated and lives across the call; RTLD_NEXT is a valid pseudo handle.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
+}
+
+/// A function of node, by name.
+fn node_function(name: &CStr) -> io::Result<*mut c_void> {
+    // SAFETY: `name` is NUL-terminated and lives across the call; RTLD_DEFAULT is a valid pseudo handle.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    if found.is_null() { Err(io::Error::other(format!("node lacks {}", name.to_string_lossy()))) } else { Ok(found) }
+}
+
+/// `madvise(2)`, but for the one advice that keeps memory from forked children.
+///
+/// # Safety
+///
+/// As `madvise(2)`.
+pub unsafe fn advise_memory(address: *mut c_void, length: usize, advice: c_int) -> c_int {
+    if advice == libc::MADV_DONTFORK {
+        // V8 asks for it, as an optimisation for programs that fork to run another one.
+        return 0;
+    }
+    // SAFETY: the caller's promise. The call goes straight to the kernel, for the C library's own function is hidden by ours.
+    unsafe { c_int::try_from(libc::syscall(libc::SYS_madvise, address, length, advice)).unwrap_or(-1) }
+}
+
+/// `exit(3)`; in a child without the handlers, which would wait for threads that are not there.
+pub fn leave(code: c_int) -> ! {
+    let real = next_function(c"exit");
+    if IS_CHILD.load(Ordering::Acquire) || real.is_null() {
+        // SAFETY: fflush with a null pointer flushes all streams; _exit takes an integer and never returns.
+        unsafe {
+            libc::fflush(ptr::null_mut());
+            libc::_exit(code)
+        }
+    }
+    // SAFETY: the address is that of the C library's `exit`, which has this type.
+    let real = unsafe { std::mem::transmute::<*mut c_void, extern "C" fn(c_int) -> !>(real) };
+    real(code)
+}
+
+/// `pthread_create(3)`.
+///
+/// # Safety
+///
+/// As `pthread_create(3)`.
+pub unsafe fn create_thread(
+    thread: *mut usize,
+    attributes: *const c_void,
+    start: *const c_void,
+    argument: *mut c_void,
+) -> c_int {
+    type Create = unsafe extern "C" fn(*mut usize, *const c_void, *const c_void, *mut c_void) -> c_int;
+    let real = next_function(c"pthread_create");
+    if real.is_null() {
+        return libc::EAGAIN;
+    }
+    // SAFETY: the address is that of the C library's `pthread_create`, which has this type.
+    let real = unsafe { std::mem::transmute::<*mut c_void, Create>(real) };
+    // SAFETY: the caller's promise.
+    let result = unsafe { real(thread, attributes, start, argument) };
+    if result == 0 && !IS_CHILD.load(Ordering::Acquire) {
+        let index = THREAD_COUNT.fetch_add(1, Ordering::AcqRel);
+        if let Some(slot) = THREADS.get(index) {
+            // SAFETY: after success the caller's variable, which must be valid for writing, holds the new thread's id.
+            slot.store(unsafe { *thread }, Ordering::Release);
+        }
+    }
+    result
+}
+
+/// `pthread_join(3)`; in a child, a thread of the template counts as ended.
+///
+/// # Safety
+///
+/// As `pthread_join(3)`.
+pub unsafe fn join_thread(thread: usize, result: *mut *mut c_void) -> c_int {
+    type Join = unsafe extern "C" fn(usize, *mut *mut c_void) -> c_int;
+    let gone = IS_CHILD.load(Ordering::Acquire) && THREADS.iter().any(|slot| slot.load(Ordering::Acquire) == thread);
+    let real = next_function(c"pthread_join");
+    if gone || real.is_null() {
+        return 0;
+    }
+    // SAFETY: the address is that of the C library's `pthread_join`, which has this type.
+    let real = unsafe { std::mem::transmute::<*mut c_void, Join>(real) };
+    // SAFETY: the caller's promise.
+    unsafe { real(thread, result) }
+}
+
+/// `pthread_cond_destroy(3)`; in a child it does nothing. The C library's waits for whoever waits on the condition, and that may be a
+/// thread of the template. A condition holds nothing that had to be given back.
+///
+/// # Safety
+///
+/// As `pthread_cond_destroy(3)`.
+pub unsafe fn destroy_condition(condition: *mut c_void) -> c_int {
+    // SAFETY: the function of this name has this type; the rest is the caller's promise.
+    unsafe { destroy(c"pthread_cond_destroy", condition) }
+}
+
+/// `pthread_mutex_destroy(3)`; in a child it does nothing. Node aborts when it fails, which it does while a thread of the template
+/// counts as a user of the mutex. A mutex holds nothing that had to be given back.
+///
+/// # Safety
+///
+/// As `pthread_mutex_destroy(3)`.
+pub unsafe fn destroy_mutex(mutex: *mut c_void) -> c_int {
+    // SAFETY: the function of this name has this type; the rest is the caller's promise.
+    unsafe { destroy(c"pthread_mutex_destroy", mutex) }
+}
+
+/// Calls a function of the C library that destroys an object, unless this is a child.
+unsafe fn destroy(name: &CStr, object: *mut c_void) -> c_int {
+    type Destroy = unsafe extern "C" fn(*mut c_void) -> c_int;
+    if IS_CHILD.load(Ordering::Acquire) {
+        return 0;
+    }
+    let real = next_function(name);
+    if real.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller knows that the function of this name has this type.
+    let real = unsafe { std::mem::transmute::<*mut c_void, Destroy>(real) };
+    // SAFETY: the caller's promise.
+    unsafe { real(object) }
+}
+
+/// Gives the addon's object its two functions. `serve` calls `serve` here, which returns in a forked child; the answer is the text
+/// that the script gets. `reallyExit` ends a child at once, with the code that it is given.
+///
+/// # Safety
+///
+/// `environment` and `exports` are what node passes to an addon that registers.
+pub unsafe fn register(
+    environment: *mut c_void,
+    exports: *mut c_void,
+    serve: fn(Runtime) -> io::Result<String>,
+) -> *mut c_void {
+    type CreateFunction =
+        unsafe extern "C" fn(*mut c_void, *const c_char, usize, Callback, *mut c_void, *mut *mut c_void) -> c_int;
+    type SetProperty = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_char, *mut c_void) -> c_int;
+    if IS_CHILD.load(Ordering::Acquire) || SERVE.set(serve).is_err() {
+        // A program of a user's that finds the library again gets an empty object.
+        return exports;
+    }
+    let (Ok(create), Ok(set)) = (node_function(c"napi_create_function"), node_function(c"napi_set_named_property"))
+    else {
+        return exports;
+    };
+    let functions: [(&CStr, Callback); 2] = [(c"serve", call_serve), (c"reallyExit", call_leave)];
+    for (name, callback) in functions {
+        let mut function = ptr::null_mut();
+        // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable interface. The
+        // environment and the object are live by the caller's promise, the name is NUL-terminated, `function` is a live local.
+        unsafe {
+            let create = std::mem::transmute::<*mut c_void, CreateFunction>(create);
+            let set = std::mem::transmute::<*mut c_void, SetProperty>(set);
+            let length = name.count_bytes();
+            if create(environment, name.as_ptr(), length, callback, ptr::null_mut(), &raw mut function) == 0 {
+                set(environment, exports, name.as_ptr(), function);
+            }
+        }
+    }
+    exports
+}
+
+/// A function that JavaScript calls.
+type Callback = unsafe extern "C" fn(*mut c_void, *mut c_void) -> *mut c_void;
+
+/// `reallyExit(code)`.
+unsafe extern "C" fn call_leave(environment: *mut c_void, call: *mut c_void) -> *mut c_void {
+    type GetArguments = unsafe extern "C" fn(
+        *mut c_void,
+        *mut c_void,
+        *mut usize,
+        *mut *mut c_void,
+        *mut *mut c_void,
+        *mut *mut c_void,
+    ) -> c_int;
+    type GetNumber = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut i32) -> c_int;
+    let (mut count, mut argument, mut code) = (1, ptr::null_mut(), 0);
+    if let (Ok(arguments), Ok(number)) = (node_function(c"napi_get_cb_info"), node_function(c"napi_get_value_int32")) {
+        // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable interface; the
+        // environment and the call are those that node has just passed; the out-pointers are to live locals, and one argument has room.
+        unsafe {
+            let arguments = std::mem::transmute::<*mut c_void, GetArguments>(arguments);
+            let number = std::mem::transmute::<*mut c_void, GetNumber>(number);
+            arguments(environment, call, &raw mut count, &raw mut argument, ptr::null_mut(), ptr::null_mut());
+            // What is no number leaves the code as it is.
+            number(environment, argument, &raw mut code);
+        }
+    }
+    leave(code)
+}
+
+/// `serve()`.
+unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
+    type CreateText = unsafe extern "C" fn(*mut c_void, *const c_char, usize, *mut *mut c_void) -> c_int;
+    type Throw = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int;
+    let runtime = Runtime { environment };
+    let answer = std::panic::catch_unwind(|| match SERVE.get() {
+        Some(serve) if !IS_CHILD.load(Ordering::Acquire) => serve(runtime),
+        _ => Err(io::Error::other("not a template")),
+    });
+    let answer = answer.unwrap_or_else(|_| Err(io::Error::other("the template panicked")));
+    let (Ok(create), Ok(throw)) = (node_function(c"napi_create_string_utf8"), node_function(c"napi_throw_error"))
+    else {
+        return ptr::null_mut();
+    };
+    let mut value = ptr::null_mut();
+    // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable interface. The
+    // environment is that of the running call. The texts live across the calls; the first is passed with its length.
+    unsafe {
+        match answer {
+            Ok(text) => {
+                IS_CHILD.store(true, Ordering::Release);
+                let create = std::mem::transmute::<*mut c_void, CreateText>(create);
+                create(environment, text.as_ptr().cast(), text.len(), &raw mut value);
+            }
+            Err(error) => {
+                let throw = std::mem::transmute::<*mut c_void, Throw>(throw);
+                let message = CString::new(error.to_string()).unwrap_or_default();
+                throw(environment, ptr::null(), message.as_ptr());
+            }
+        }
+    }
+    value
+}
+
+impl Runtime {
+    /// Gives the event loop of a forked child descriptors of its own. The numbers of the parent's must be taken by then, by anything
+    /// that may be closed: the loop closes them first.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel is out of descriptors; then the loop is of no use.
+    pub fn fork_event_loop(self) -> io::Result<()> {
+        type GetLoop = unsafe extern "C" fn(*mut c_void, *mut *mut c_void) -> c_int;
+        type ForkLoop = unsafe extern "C" fn(*mut c_void) -> c_int;
+        let (get, fork) = (node_function(c"napi_get_uv_event_loop")?, node_function(c"uv_loop_fork")?);
+        let mut event_loop = ptr::null_mut();
+        // SAFETY: both addresses are node's functions of these names and types. The environment is that of the running call (a
+        // `Runtime` is only made by one), `event_loop` is a live local; the loop it gets belongs to this thread, which does not run
+        // it at the moment.
+        let result = unsafe {
+            let get = std::mem::transmute::<*mut c_void, GetLoop>(get);
+            let fork = std::mem::transmute::<*mut c_void, ForkLoop>(fork);
+            if get(self.environment, &raw mut event_loop) == 0 { fork(event_loop) } else { -libc::EINVAL }
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(-result)) }
+    }
+
+    /// Lowers the limit of V8's heap.
+    ///
+    /// # Errors
+    ///
+    /// When this node has no way to do so.
+    pub fn limit_heap(self, bytes: usize) -> io::Result<()> {
+        type Current = unsafe extern "C" fn() -> *mut c_void;
+        type Add = unsafe extern "C" fn(*mut c_void, NearLimit, *mut c_void);
+        type Remove = unsafe extern "C" fn(*mut c_void, NearLimit, usize);
+        let [current, add, remove] = HEAP_FUNCTIONS;
+        let (current, add, remove) = (node_function(current)?, node_function(add)?, node_function(remove)?);
+        // SAFETY: the addresses are those of three functions of V8's public interface, found by names that contain their types, so a
+        // node with others would lack them. They are member functions without virtual dispatch: the object is the first
+        // argument. The isolate is the one that runs on this thread. The callback is never called: it is removed at once, and
+        // removing it is what sets the limit.
+        unsafe {
+            let current = std::mem::transmute::<*mut c_void, Current>(current);
+            let add = std::mem::transmute::<*mut c_void, Add>(add);
+            let remove = std::mem::transmute::<*mut c_void, Remove>(remove);
+            let isolate = current();
+            if isolate.is_null() {
+                return Err(io::Error::other("no isolate"));
+            }
+            add(isolate, keep_limit, ptr::null_mut());
+            remove(isolate, keep_limit, bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether [`limit_heap`](Self::limit_heap) works on this node.
+    #[must_use]
+    pub fn can_limit_heap(self) -> bool {
+        HEAP_FUNCTIONS.iter().all(|name| node_function(name).is_ok())
+    }
+}
+
+type NearLimit = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
+
+/// Of V8's class Isolate: `GetCurrent`, `AddNearHeapLimitCallback`, `RemoveNearHeapLimitCallback`.
+const HEAP_FUNCTIONS: [&CStr; 3] = [
+    c"_ZN2v87Isolate10GetCurrentEv",
+    c"_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_",
+    c"_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm",
+];
+
+unsafe extern "C" fn keep_limit(_: *mut c_void, current: usize, _: usize) -> usize {
+    current
+}
+
+/// Makes the kernel show these arguments and this environment as the process's own.
+///
+/// # Errors
+///
+/// When the kernel does not let a process without privileges do so.
+pub fn show_as(arguments: &[String], environment: &[String]) -> io::Result<()> {
+    let pack = |texts: &[String]| texts.iter().flat_map(|text| text.bytes().chain([0])).collect::<Vec<u8>>();
+    let (arguments, environment) = (pack(arguments), pack(environment));
+    // For the rest of the process's life.
+    let shown: &'static mut [u8] = Box::leak([arguments.as_slice(), &environment].concat().into_boxed_slice());
+    let start = shown.as_ptr() as u64;
+    let middle = start + arguments.len() as u64;
+    let end = middle + environment.len() as u64;
+    let described = std::fs::read_to_string("/proc/self/stat")?;
+    // The second field may contain anything; the third comes after its last parenthesis.
+    let fields: Vec<u64> = described
+        .rsplit_once(") ")
+        .map(|(_, rest)| rest.split(' ').map(|field| field.trim().parse().unwrap_or_default()).collect())
+        .unwrap_or_default();
+    let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
+    // SAFETY: brk with an address that cannot be set changes nothing and returns the current one.
+    let program_break = unsafe { libc::syscall(libc::SYS_brk, 0) };
+    let map = MemoryMap {
+        start_code: field(26),
+        end_code: field(27),
+        start_data: field(45),
+        end_data: field(46),
+        start_brk: field(47),
+        brk: u64::try_from(program_break).unwrap_or_default(),
+        start_stack: field(28),
+        arguments: [start, middle],
+        environment: [middle, end],
+        auxiliary: ptr::null(),
+        auxiliary_size: 0,
+        program: u32::MAX,
+    };
+    // SAFETY: the structure is the kernel's `prctl_mm_map`, lives across the call and is passed with its size. It changes only what
+    // the kernel tells about the process; the texts it points to live as long as the process.
+    let result = unsafe { libc::prctl(libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of::<MemoryMap>(), 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+const PR_SET_MM_MAP: libc::c_ulong = 14;
+
+/// The kernel's `prctl_mm_map`.
+#[repr(C)]
+struct MemoryMap {
+    start_code: u64,
+    end_code: u64,
+    start_data: u64,
+    end_data: u64,
+    start_brk: u64,
+    brk: u64,
+    start_stack: u64,
+    arguments: [u64; 2],
+    environment: [u64; 2],
+    auxiliary: *const u64,
+    auxiliary_size: u32,
+    program: u32,
+}

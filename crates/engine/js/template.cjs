@@ -1,0 +1,150 @@
+"use strict";
+// What a template runs: it does once what every worker does, then serves, which returns in each forked child.
+//
+// Nothing here may draw a random number (`Math.random`, `crypto.randomUUID`), look at `process.stdin`, `stdout` or `stderr`, or leave
+// a handle, a timer or a request behind: a child would inherit it.
+const Module = require("node:module");
+const { createHash, createHmac, randomBytes } = require("node:crypto");
+const { inspect } = require("node:util");
+const { pathToFileURL } = require("node:url");
+const fs = require("node:fs");
+const path = require("node:path");
+const v8 = require("node:v8");
+const vm = require("node:vm");
+
+const [, , library] = process.argv;
+const addon = { exports: {} };
+process.dlopen(addon, library);
+const { serve, reallyExit } = addon.exports;
+
+/** Does what workers do. */
+const warm = async () => {
+	for (const name of ["buffer", "events", "stream", "string_decoder", "timers", "url", "util", "async_hooks", "perf_hooks", "os", "net", "tty", "child_process", "zlib", "assert", "querystring", "stream/promises", "timers/promises", "fs/promises", "worker_threads", "http", "https", "diagnostics_channel"]) process.getBuiltinModule(name);
+	const { Console } = require("node:console");
+	const { Writable, PassThrough } = require("node:stream");
+	const { StringDecoder } = require("node:string_decoder");
+	const { AsyncLocalStorage } = require("node:async_hooks");
+	const sink = new Writable({ decodeStrings: false, write: (chunk, encoding, done) => done() });
+	const print = new Console({ stdout: sink, stderr: sink });
+	const samples = [{ a: 1, b: "two", c: [1, 2, 3], d: { e: { f: { g: 1 } } } }, [1, "a", null, undefined, true, 1n, Symbol("s")], new Map([["k", { v: 1 }]]), new Set([1]), new Error("warm"), new Date(0), /r/g, () => 1, class A {}, new Uint8Array(4), Buffer.from("b"), Promise.resolve(1), new URL("http://localhost/a?b=c#d")];
+	for (let round = 0; round < 3; round++) {
+		for (const sample of samples) print.log("%s %d %o", "text", 1, sample), print.error(sample), inspect(sample, { depth: 4 });
+		print.table([{ a: 1 }]);
+		JSON.parse(JSON.stringify({ a: [1, "ä\ud83d", { b: null }], c: 1.5 }));
+		createHash("sha256").update("text").digest("hex");
+		createHash("md5").update("text").digest("base64");
+		createHmac("sha256", "key").update("text").digest("hex");
+		randomBytes(16);
+		Buffer.from(Buffer.from("text ä").toString("base64"), "base64").toString("utf8");
+		new StringDecoder("utf8").write(Buffer.from("ä"));
+		new TextDecoder().decode(new TextEncoder().encode("ä"));
+		structuredClone({ a: new Date(0), b: new Map() });
+		new URLSearchParams("a=b").toString();
+		new Intl.NumberFormat("en").format(1234.5);
+		new Date(0).toISOString();
+		new Date(0).toString();
+		"a-b".replaceAll("-", "+").toWellFormed().split("+").map((one) => one.toUpperCase()).join("");
+		await new AsyncLocalStorage().run(1, async () => new Promise((done) => setTimeout(done, 0)));
+		await new Promise((done) => setImmediate(done));
+		await new Promise((done) => process.nextTick(done));
+		await new Promise((done) => queueMicrotask(done));
+		await Promise.allSettled([Promise.reject(new Error("warm"))]);
+		await new Promise((done) => new PassThrough().on("data", done).write("x"));
+		fs.readFileSync(__filename, "utf8");
+		fs.existsSync("/none");
+		fs.statSync("/");
+		try {
+			fs.readFileSync("/none/at/all");
+		} catch (error) {
+			inspect(error);
+		}
+		const controller = new AbortController();
+		controller.signal.addEventListener("abort", () => {});
+		controller.abort();
+		new EventTarget().dispatchEvent(new Event("warm"));
+	}
+	new Headers({ a: "b" }).get("a");
+	await new Response("text").text();
+	await import(pathToFileURL(path.join(__dirname, "warm.mjs")).href).then(({ warm }) => warm());
+	Module.createRequire(__filename)("node:fs");
+	for (let fd of fs.readdirSync("/dev/fd").slice(0, 0)) fd;
+};
+
+/** Makes the process look like one that was started with this program, and runs it. */
+const become = ({ options, script, environment, seed }) => {
+	const nowBefore = performance.now();
+	process.chdir(".");
+	for (const name of Object.keys(process.env)) delete process.env[name];
+	for (const [name, value] of environment) process.env[name] = value;
+	process.execPath = "/usr/bin/node";
+	process.execArgv = options;
+	process.argv.splice(0, process.argv.length, process.execPath, path.resolve(script[0]), ...script.slice(1));
+	Object.defineProperty(process, "pid", { value: 2, writable: false, enumerable: true, configurable: true });
+	// For this context only: a number is drawn at once, and threads made later seed themselves.
+	v8.setFlagsFromString(`--random-seed=${seed}`);
+	Math.random();
+	v8.setFlagsFromString("--random-seed=0");
+	for (const option of options) v8.setFlagsFromString(option);
+	shiftClocks(nowBefore);
+	leaveAtOnce();
+	delete process.mainModule;
+	for (const name of Object.keys(require.cache)) delete require.cache[name];
+	delete module.children;
+	start();
+};
+
+/** A program that is done leaves without taking node apart first. */
+const leaveAtOnce = () => {
+	process.reallyExit = reallyExit;
+	const { emit } = process;
+	const value = function (name, ...values) {
+		// With any other code an error may be waiting to be printed; and who has replaced this function may have more to do.
+		const isEnd = name === "exit" && this === process && process._exiting && !process.exitCode && process.emit === value;
+		const answer = Reflect.apply(emit, this, [name, ...values]);
+		if (isEnd) reallyExit(process.exitCode | 0);
+		return answer;
+	};
+	Object.defineProperty(value, "name", { value: "emit" });
+	Object.defineProperty(process, "emit", { value, writable: true, enumerable: false, configurable: true });
+};
+
+/** The age of the process counts from the fork. */
+const shiftClocks = (age) => {
+	const prototype = Object.getPrototypeOf(performance);
+	const { now } = prototype;
+	const { get: timeOrigin } = Object.getOwnPropertyDescriptor(prototype, "timeOrigin");
+	const { uptime } = process;
+	const seconds = uptime.call(process);
+	const replace = (target, name, key, replacement) => {
+		const descriptor = Object.getOwnPropertyDescriptor(target, name);
+		Object.defineProperty(replacement, "name", Object.getOwnPropertyDescriptor(descriptor[key], "name"));
+		Object.defineProperty(target, name, { ...descriptor, [key]: replacement });
+	};
+	const methods = {
+		now() {
+			return now.call(this) - age;
+		},
+		timeOrigin() {
+			return timeOrigin.call(this) + age;
+		},
+		uptime() {
+			return uptime.call(process) - seconds;
+		},
+	};
+	replace(prototype, "now", "value", methods.now);
+	replace(prototype, "timeOrigin", "get", methods.timeOrigin);
+	replace(process, "uptime", "value", methods.uptime);
+};
+
+// In stack traces the program is called from where node calls it.
+const start = vm.runInThisContext("(runMain, process) => () => runMain(process.argv[1])", { filename: "node:internal/main/run_main_module", lineOffset: 35, columnOffset: 15 })(Module.runMain, process);
+// Compiled now.
+shiftClocks.toString();
+
+warm().then(() => {
+	// Twice, so that whatever the last step has queued is done.
+	setImmediate(() => setImmediate(() => {
+		globalThis.gc?.();
+		become(JSON.parse(serve()));
+	}));
+});

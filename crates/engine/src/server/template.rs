@@ -1,0 +1,47 @@
+//! The files that templates are made of.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::message::TemplateSetup;
+
+/// What a template runs.
+const SCRIPT: &str = include_str!("../../js/template.cjs");
+
+/// What it imports to have imported something.
+const WARM_MODULE: &str = include_str!("../../js/warm.mjs");
+
+/// The library's name, as cargo gives it.
+const LIBRARY: &str = "libworkers_engine_template.so";
+
+/// Writes them. The library is copied, so that replacing it on the disk does not change what runs.
+///
+/// # Errors
+///
+/// When the library is not there, or the directory cannot be written.
+pub(crate) fn make(directory: &Path, library: Option<PathBuf>, most: Option<u32>) -> io::Result<TemplateSetup> {
+    let library = library.map_or_else(find_library, Ok)?;
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::create_dir_all(directory)?;
+    let (copy, script) = (directory.join("template.so"), directory.join("template.cjs"));
+    fs::copy(&library, &copy)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", library.display())))?;
+    fs::write(&script, SCRIPT)?;
+    fs::write(directory.join("warm.mjs"), WARM_MODULE)?;
+    let text = |path: PathBuf| path.into_os_string().into_string().map_err(|_| io::Error::other("a path is not UTF-8"));
+    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, most })
+}
+
+fn find_library() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let directory = program.parent().unwrap_or(Path::new("/"));
+    let candidates = ["", "deps", "../deps", ".."].map(|below| directory.join(below).join(LIBRARY));
+    candidates
+        .into_iter()
+        .find(|path| path.exists())
+        .ok_or_else(|| io::Error::other(format!("{LIBRARY} is not beside {}", program.display())))
+}

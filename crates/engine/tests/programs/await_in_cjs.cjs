@@ -1,0 +1,1 @@
+(async () => { const { default: fs } = await import('node:fs'); console.log(typeof fs.readFileSync) })()

@@ -1,0 +1,1 @@
+import { spawn } from 'node:child_process'; const c = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']); c.on('spawn', () => c.kill()); c.on('exit', (code, signal) => console.log(code, signal))

@@ -1,0 +1,1 @@
+import { spawn } from 'node:child_process'; const c = spawn(process.execPath, ['-e', 'console.log(40 + 2); process.exit(3)']); c.stdout.on('data', (d) => console.log(String(d).trim())); c.on('close', (code, signal) => console.log(code, signal))

@@ -1,0 +1,1 @@
+import { spawnSync, execFileSync } from 'node:child_process'; console.log(spawnSync(process.execPath, ['-e', 'process.exit(7)']).status, execFileSync(process.execPath, ['-p', '1+1'], { encoding: 'utf8' }).trim())

@@ -1,0 +1,1 @@
+import c from 'node:crypto'; const k = Buffer.alloc(32, 1), iv = Buffer.alloc(12, 2); const e = c.createCipheriv('aes-256-gcm', k, iv); console.log(e.update('secret', 'utf8', 'hex') + e.final('hex'), e.getAuthTag().toString('hex'))

@@ -1,0 +1,1 @@
+console.log({ a: { b: { c: { d: 1 } } } }, [1, , 3], new Map([[{}, 1]]), Symbol('x'), -0, 1n, null, () => {}, class A {}); console.error('err'); console.table([{ a: 1 }]); console.dir({ a: 1 }); console.group('g'); console.log('in'); console.groupEnd()

@@ -1,0 +1,1 @@
+import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); console.log(require('path').basename(import.meta.filename), typeof require.resolve, Object.keys(require.cache).length)

@@ -1,0 +1,1 @@
+import c from 'node:crypto'; import { promisify } from 'node:util'; console.log((await promisify(c.scrypt)('p', 's', 8)).toString('hex'), (await promisify(c.randomBytes)(4)).length, (await promisify(c.generateKeyPair)('ec', { namedCurve: 'P-256' })).privateKey.asymmetricKeyType)

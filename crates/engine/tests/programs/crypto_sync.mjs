@@ -1,0 +1,1 @@
+import c from 'node:crypto'; console.log(c.createHash('sha512').update('x').digest('hex').slice(0, 16), c.createHmac('md5', 'k').update('x').digest('hex'), c.randomBytes(8).length, c.randomUUID().length, c.pbkdf2Sync('p', 's', 10, 8, 'sha1').toString('hex'))

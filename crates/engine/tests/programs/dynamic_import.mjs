@@ -1,0 +1,1 @@
+import { writeFileSync, mkdtempSync } from 'node:fs'; const d = mkdtempSync('/tmp/p'); writeFileSync(d + '/m.mjs', 'export const a = 1; export default 2'); const m = await import(d + '/m.mjs'); console.log(m.a, m.default); try { await import(d + '/none.mjs') } catch (e) { console.log(e.code) }

@@ -1,0 +1,1 @@
+process.emit('exit', 0); console.log('still here')

@@ -1,0 +1,1 @@
+process.nextTick(() => process.exit(7))

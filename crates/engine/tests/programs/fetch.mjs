@@ -1,0 +1,1 @@
+import http from 'node:http'; const s = http.createServer((q, r) => r.end(JSON.stringify({ url: q.url }))); await new Promise((d) => s.listen(0, '127.0.0.1', d)); const r = await fetch(`http://127.0.0.1:${s.address().port}/a?b=c`); console.log(r.status, await r.json()); s.close(); s.closeAllConnections()

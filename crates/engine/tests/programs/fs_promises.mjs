@@ -1,0 +1,1 @@
+import fs from 'node:fs/promises'; const d = await fs.mkdtemp('/tmp/p'); await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map((i) => fs.writeFile(`${d}/${i}`, String(i).repeat(1000)))); console.log((await fs.readdir(d)).sort().join(), (await fs.readFile(d + '/8')).length); await fs.rm(d, { recursive: true })

@@ -1,0 +1,1 @@
+import fs from 'node:fs'; const f = fs.mkdtempSync('/tmp/p') + '/f'; const w = fs.createWriteStream(f); w.end('line\n'.repeat(1000), () => { let n = 0; fs.createReadStream(f).on('data', (d) => n += d.length).on('end', () => console.log(n)) })

@@ -1,0 +1,1 @@
+import fs from 'node:fs'; const d = fs.mkdtempSync('/tmp/p'); fs.writeFileSync(d + '/a', 'x'); fs.appendFileSync(d + '/a', 'y'); fs.renameSync(d + '/a', d + '/b'); console.log(fs.readFileSync(d + '/b', 'utf8'), fs.readdirSync(d), fs.statSync(d + '/b').size); fs.rmSync(d, { recursive: true }); console.log(fs.existsSync(d))

@@ -1,0 +1,1 @@
+import fs from 'node:fs'; const d = fs.mkdtempSync('/tmp/p'); const w = fs.watch(d, () => { if (w) console.log('changed'); w.close(); process.exit() }); setTimeout(() => fs.writeFileSync(d + '/x', ''), 10)

@@ -1,0 +1,1 @@
+console.log(new Intl.DateTimeFormat('de-DE', { dateStyle: 'long', timeZone: 'UTC' }).format(0), new Intl.NumberFormat('en-IN').format(1234567.8), Intl.DateTimeFormat().resolvedOptions().locale, 'ä'.localeCompare('z', 'sv'))

@@ -1,0 +1,1 @@
+import { writeFileSync, mkdtempSync } from 'node:fs'; const d = mkdtempSync('/tmp/p'); writeFileSync(d + '/j.json', '{"a":1}'); console.log((await import(d + '/j.json', { with: { type: 'json' } })).default)

@@ -1,0 +1,1 @@
+import { AsyncLocalStorage } from 'node:async_hooks'; const s = new AsyncLocalStorage(); s.run({ id: 1 }, async () => { await null; setTimeout(() => console.log(s.getStore()), 1) }); console.log(s.getStore())

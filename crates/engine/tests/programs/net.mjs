@@ -1,0 +1,1 @@
+import net from 'node:net'; const s = net.createServer((c) => c.pipe(c)).listen(0, '127.0.0.1', () => { const c = net.connect(s.address().port, '127.0.0.1'); c.on('data', (d) => { console.log(String(d)); c.end(); s.close() }); c.write('echo') })

@@ -1,0 +1,1 @@
+const t = performance.now(); console.log(t >= 0 && t < 5000, Math.abs(performance.timeOrigin + t - Date.now()) < 1000, process.uptime() < 5, performance.mark('a').name, performance.measure('m', 'a').duration >= 0)

@@ -1,0 +1,1 @@
+process.on('exit', (code) => console.log('code', code)); process.exitCode = 0; process.on('unhandledRejection', (reason) => { console.log(reason.message); process.exit(11) }); Promise.reject(new Error('nobody'))

@@ -1,0 +1,1 @@
+process.on('unhandledRejection', (reason) => console.log('unhandled', reason.message)); process.on('rejectionHandled', () => console.log('handled')); const p = Promise.reject(new Error('x')); setTimeout(() => p.catch(() => {}), 5)

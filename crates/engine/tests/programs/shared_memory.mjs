@@ -1,0 +1,1 @@
+import { Worker } from 'node:worker_threads'; const s = new Int32Array(new SharedArrayBuffer(4)); new Worker('const a = require("worker_threads").workerData; Atomics.add(a, 0, 41); Atomics.notify(a, 0)', { eval: true, workerData: s }); console.log(Atomics.wait(s, 0, 0, 5000) !== 'timed-out', Atomics.load(s, 0))

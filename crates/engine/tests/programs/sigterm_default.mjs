@@ -1,0 +1,1 @@
+setTimeout(() => {}, 5000); process.kill(process.pid, 'SIGTERM')

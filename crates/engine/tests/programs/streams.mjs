@@ -1,0 +1,1 @@
+import { Readable, Transform } from 'node:stream'; import { pipeline } from 'node:stream/promises'; let out = ''; await pipeline(Readable.from(['a', 'b', 'c']), new Transform({ transform(c, e, d) { d(null, String(c).toUpperCase()) } }), async (source) => { for await (const c of source) out += c }); console.log(out)

@@ -1,0 +1,1 @@
+const order = []; setTimeout(() => order.push('t'), 1); setImmediate(() => order.push('i')); process.nextTick(() => order.push('n')); queueMicrotask(() => order.push('m')); setTimeout(() => console.log(order.filter((x) => x !== 'i').join(), order.length), 20)

@@ -1,0 +1,1 @@
+import dgram from 'node:dgram'; const s = dgram.createSocket('udp4'); s.on('message', (m) => { console.log(String(m)); s.close() }); s.bind(0, '127.0.0.1', () => s.send('datagram', s.address().port, '127.0.0.1'))

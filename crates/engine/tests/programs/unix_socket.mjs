@@ -1,0 +1,1 @@
+import net from 'node:net'; import { mkdtempSync } from 'node:fs'; const p = mkdtempSync('/tmp/u') + '/s'; const s = net.createServer((c) => c.end('unix')).listen(p, () => net.connect(p).on('data', (d) => { console.log(String(d)); s.close() }))

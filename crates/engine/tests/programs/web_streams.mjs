@@ -1,0 +1,1 @@
+const r = new ReadableStream({ start(c) { c.enqueue('x'); c.close() } }).pipeThrough(new TextEncoderStream()).pipeThrough(new CompressionStream('gzip')).pipeThrough(new DecompressionStream('gzip')); console.log(await new Response(r).text())

@@ -1,0 +1,1 @@
+import { Worker } from 'node:worker_threads'; const run = (i) => new Promise((done) => new Worker('require("worker_threads").parentPort.postMessage(' + i + ' ** 2)', { eval: true }).on('message', done)); console.log(await Promise.all([1, 2, 3, 4].map(run)))

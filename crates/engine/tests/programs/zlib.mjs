@@ -1,0 +1,1 @@
+import zlib from 'node:zlib'; import { promisify } from 'node:util'; const b = Buffer.from('text'.repeat(10000)); const z = await promisify(zlib.gzip)(b); console.log(zlib.gunzipSync(z).equals(b), (await promisify(zlib.brotliDecompress)(zlib.brotliCompressSync(b))).length)
