@@ -4,12 +4,12 @@ use std::{
     env,
     ffi::OsString,
     fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 use serde_json::Value;
-use tempfile::TempDir;
 use workers_transpiler::{Diagnostic, SourceFile, TranspileOptions, TranspileOutput, WorkerScript, transpile};
 
 /// The token of framed runs.
@@ -42,20 +42,27 @@ pub(crate) fn node() -> OsString {
         .unwrap_or_else(|| "node".into())
 }
 
-/// A compiled bundle on disk.
+/// A compiled bundle on disk, in a directory of the build: several tests share one, so none of them could remove it at its end.
 pub(crate) struct Worker {
-    directory: TempDir,
+    path: PathBuf,
 }
 
 impl Worker {
     pub(crate) fn new(code: &str) -> Self {
-        let directory = tempfile::tempdir().expect("there is room");
-        fs::write(directory.path().join("worker.mjs"), script(code).code).expect("there is room");
-        Self { directory }
+        let script = script(code).code;
+        let mut hasher = DefaultHasher::new();
+        script.hash(&mut hasher);
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("worker-{:016x}", hasher.finish()));
+        fs::create_dir_all(&directory).expect("there is room");
+        // In one step, for another process may be reading it.
+        let written = directory.join(format!("{}.mjs", std::process::id()));
+        let path = directory.join("worker.mjs");
+        fs::write(&written, script).and_then(|()| fs::rename(&written, &path)).expect("there is room");
+        Self { path }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("worker.mjs")
+        self.path.clone()
     }
 
     /// A command that runs a function.
