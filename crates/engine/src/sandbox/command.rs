@@ -176,17 +176,17 @@ impl Output {
         loop {
             let Some(pipe) = &self.pipe else { return std::future::pending().await };
             pipe.readable().await.map_err(|error| SandboxError::failed("reading a command's output", error))?;
-            if let Some(event) = self.take()? {
+            let mut bytes = vec![0; CHUNK];
+            let read = pipe.try_read(&mut bytes);
+            if let Some(event) = self.taken(bytes, read)? {
                 return Ok(event);
             }
         }
     }
 
-    /// What is there now.
-    fn take(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
-        let Some(pipe) = &self.pipe else { return Ok(None) };
-        let mut bytes = vec![0; CHUNK];
-        match pipe.try_read(&mut bytes) {
+    /// What a read has brought.
+    fn taken(&mut self, mut bytes: Vec<u8>, read: io::Result<usize>) -> Result<Option<CommandEvent>, SandboxError> {
+        match read {
             Ok(0) => {
                 self.pipe = None;
                 Ok(None)
@@ -207,7 +207,12 @@ impl Output {
         if self.after_exit >= size.unwrap_or(PIPE_CAPACITY) {
             self.pipe = None;
         }
-        let event = self.take()?;
+        let Some(pipe) = &self.pipe else { return Ok(None) };
+        let mut bytes = vec![0; CHUNK];
+        // The kernel is asked, not tokio: tokio says "would block" without a look as long as it has not been told of what arrived, and the
+        // news of the end, which travel elsewhere, may well be here first.
+        let read = rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut bytes)).map_err(io::Error::from);
+        let event = self.taken(bytes, read)?;
         if let Some(CommandEvent::Output { bytes, .. }) = &event {
             self.after_exit += bytes.len();
         }
@@ -252,5 +257,21 @@ impl Drop for LocalCommand {
         if matches!(self.exit, Exit::Awaited(_)) {
             self.running.try_tell(&ToInit::Kill { command: self.number });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_printed_is_found_at_the_end_even_if_the_runtime_has_not_heard_of_it() {
+        let (mut output, end) = output(LogStream::Stdout).unwrap();
+        // Nothing is awaited from here on, so the runtime learns of nothing.
+        rustix::io::write(&end, b"last words").unwrap();
+        drop(end);
+        let expected = CommandEvent::Output { stream: LogStream::Stdout, bytes: b"last words".to_vec() };
+        assert_eq!(output.take_rest().unwrap(), Some(expected));
+        assert_eq!(output.take_rest().unwrap(), None);
     }
 }
