@@ -12,18 +12,12 @@ use workers_engine::Engine;
 use workers_http::{Api, Application, Metrics, StopHandle};
 use workers_service::{Platform, WorkerService};
 
-use crate::config::{SandboxKind, ServeOptions, Settings};
+use crate::config::{ServeOptions, Settings};
 use crate::{engine, migrate, telemetry};
 
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(options.log_format)?;
     let settings = Settings::new(*options)?;
-    if settings.sandbox == SandboxKind::LocalUnconfined {
-        tracing::warn!(
-            "user code runs WITHOUT ANY ISOLATION: it can read and change whatever this user can, on this machine. \
-             Use it for code you trust, and never for customers"
-        );
-    }
     let database = migrate::connect(&settings.database).await?;
     if settings.migrate {
         database.apply_migrations().await.context("failed to bring the database up to date")?;

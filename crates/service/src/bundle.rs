@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use workers_domain::ports::{
-    SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
+    Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec,
+    Snapshot,
 };
 use workers_domain::{FunctionName, ResourceLimits};
 use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
@@ -120,10 +121,15 @@ pub(crate) async fn make_snapshot(
         sandbox.snapshot(Some(expires_at)).await
     };
     let frozen = frozen.await;
-    if frozen.is_err()
-        && let Err(error) = sandbox.stop().await
-    {
-        tracing::warn!(sandbox.id = %sandbox.id(), error = &error as &dyn std::error::Error, "failed to stop a sandbox");
+    if frozen.is_err() {
+        stop(&*sandbox).await;
     }
     frozen
+}
+
+/// Stops a sandbox. A failure is logged and no more: what was asked of the sandbox is decided by then.
+pub(crate) async fn stop(sandbox: &dyn Sandbox) {
+    if let Err(error) = sandbox.stop().await {
+        tracing::warn!(sandbox.id = %sandbox.id(), error = &error as &dyn std::error::Error, "failed to stop a sandbox");
+    }
 }

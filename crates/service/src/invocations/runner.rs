@@ -20,7 +20,7 @@ use super::decoder::{Decoder, OutcomeFrame, Piece};
 use super::fair_queue::Place;
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed};
-use crate::bundle::SCRIPT_FILE;
+use crate::bundle::{SCRIPT_FILE, stop};
 use crate::platform::Shared;
 
 /// Longer payloads travel in a file: an argument must be shorter than 128 KiB, and providers bound all of them together.
@@ -127,14 +127,7 @@ impl Runner {
         let shared = Arc::clone(&self.inner.shared);
         let sandbox = self.make_sandbox(&shared).await?;
         let ended = self.execute_in(&*sandbox, &shared).await;
-        let stopped = sandbox.stop().await;
-        if let Err(error) = stopped {
-            tracing::warn!(
-                sandbox.id = %sandbox.id(),
-                error = &error as &dyn std::error::Error,
-                "failed to stop a sandbox"
-            );
-        }
+        stop(&*sandbox).await;
         ended
     }
 
@@ -174,17 +167,18 @@ impl Runner {
     }
 
     async fn start(
-        &self,
+        &mut self,
         sandbox: &dyn Sandbox,
         shared: &Shared,
         token: &str,
     ) -> Result<Box<dyn Command>, SandboxError> {
-        let payload = if self.call.payload.len() <= MAX_ARGUMENT_PAYLOAD {
-            self.call.payload.clone()
+        let payload = std::mem::take(&mut self.call.payload);
+        let payload = if payload.len() <= MAX_ARGUMENT_PAYLOAD {
+            payload
         } else {
             let path = SandboxPath::parse(PAYLOAD_FILE)
                 .map_err(|error| SandboxError::failed("failed to name the payload's file", error))?;
-            sandbox.write_files(vec![SandboxFile { path, contents: self.call.payload.clone().into_bytes() }]).await?;
+            sandbox.write_files(vec![SandboxFile { path, contents: payload.into_bytes() }]).await?;
             format!("@{PAYLOAD_FILE}")
         };
         // V8 cannot see the sandbox's limit; told of it, it collects garbage in time instead of being killed.
