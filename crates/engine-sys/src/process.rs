@@ -1,7 +1,7 @@
 //! Making, ending and reaping processes.
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -83,26 +83,42 @@ pub fn clone_process(thread: SingleThread, namespaces: Namespaces) -> io::Result
     clone_with(thread, namespaces.0, libc::SIGCHLD)
 }
 
-/// The same, and the new process is a child not of the caller but of the caller's parent.
+/// The same with all namespaces shared, and the new process is a child not of the caller but of the caller's parent. The C library knows
+/// the child's id, so that it can go on as a program that uses threads.
 ///
 /// # Errors
 ///
-/// As [`clone_process`].
-pub fn clone_sibling(thread: SingleThread, namespaces: Namespaces) -> io::Result<Cloned> {
+/// As [`clone_process`]; also on a kernel that does not tell where the C library keeps the id (`CONFIG_CHECKPOINT_RESTORE`).
+pub fn clone_sibling(thread: SingleThread) -> io::Result<Cloned> {
+    let flags = libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
     // The signal at its end is that of the caller.
-    clone_with(thread, namespaces.0 | libc::CLONE_PARENT as u64, 0)
+    clone_at(thread, u64::from(flags.unsigned_abs()), 0, thread_id_address()?)
 }
 
-fn clone_with(_: SingleThread, flags: u64, exit_signal: libc::c_int) -> io::Result<Cloned> {
+/// Where the kernel, and with it the C library, keeps the id of this thread.
+fn thread_id_address() -> io::Result<u64> {
+    let mut address: u64 = 0;
+    // SAFETY: PR_GET_TID_ADDRESS writes one pointer to the place given, a live local of that size.
+    let result = unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
+    if result == 0 && address != 0 { Ok(address) } else { Err(io::Error::last_os_error()) }
+}
+
+fn clone_with(thread: SingleThread, flags: u64, exit_signal: libc::c_int) -> io::Result<Cloned> {
+    clone_at(thread, flags, exit_signal, 0)
+}
+
+fn clone_at(_: SingleThread, flags: u64, exit_signal: libc::c_int, child_id_at: u64) -> io::Result<Cloned> {
     let mut pidfd: libc::c_int = -1;
     // SAFETY: `clone_args` is plain old data for which all zeroes is a valid value.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
     arguments.flags = flags | libc::CLONE_PIDFD as u64;
     arguments.exit_signal = u64::from(exit_signal.unsigned_abs());
+    arguments.child_tid = child_id_at;
     arguments.pidfd = (&raw mut pidfd) as u64;
     // SAFETY: without CLONE_VM the child has its own copy of the address space and returns on its own copy of this stack (`stack`
     // is 0). `pidfd` lives across the call. The token says that nobody else runs, so no lock of the allocator or of the
-    // standard library is held by anyone but us, and we hold none here.
+    // standard library is held by anyone but us, and we hold none here. `child_tid` is 0, or where the C library keeps this
+    // thread's id, which in the child is the child's own copy.
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
     match result {
         -1 => Err(io::Error::last_os_error()),
@@ -142,6 +158,39 @@ pub fn enter_own_namespaces(_: SingleThread) -> io::Result<()> {
     // SAFETY: unshare takes flags only. A new mount namespace also unshares the current directory and root of this thread from those
     // of others; the token says that there are no others. No memory of ours is touched.
     let result = unsafe { libc::unshare(flags) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Lets the processes that this one makes from now on be born into the pid namespace of another.
+///
+/// # Errors
+///
+/// When that process has ended, or without `CAP_SYS_ADMIN` over both namespaces.
+pub fn bear_children_beside(process: BorrowedFd<'_>) -> io::Result<()> {
+    enter(process, libc::CLONE_NEWPID)
+}
+
+/// Joins all other namespaces of a process, with every capability over them. The root and the current directory are then the root of
+/// its mount namespace.
+///
+/// # Errors
+///
+/// As [`bear_children_beside`].
+pub fn join_namespaces(_: SingleThread, process: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP;
+    enter(process, flags)
+}
+
+fn enter(process: BorrowedFd<'_>, namespaces: libc::c_int) -> io::Result<()> {
+    // SAFETY: setns takes a descriptor, which is live because it is borrowed for the call, and flags. No memory of ours is touched. A
+    // new mount namespace unshares the current directory and root from those of other threads; who asks for one holds the
+    // token that says that there are none.
+    let result = unsafe { libc::setns(process.as_raw_fd(), namespaces) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -185,11 +234,30 @@ pub struct Ended {
 ///
 /// `ECHILD` when there is no child at all.
 pub fn wait_any() -> io::Result<Option<Ended>> {
+    wait(-1, libc::WNOHANG)
+}
+
+/// Waits for the end of a child, and reaps it.
+///
+/// # Errors
+///
+/// `ECHILD` when it is no child.
+pub fn wait_for(pid: Pid) -> io::Result<Ended> {
+    loop {
+        match wait(pid.as_raw_nonzero().get(), 0) {
+            Ok(Some(ended)) => return Ok(ended),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Ok(None) | Err(_) => {}
+        }
+    }
+}
+
+fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<Ended>> {
     let mut status: libc::c_int = 0;
     // SAFETY: `rusage` is plain old data for which all zeroes is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: both out-pointers are to live locals of the right types.
-    let result = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG | libc::__WALL, &raw mut usage) };
+    let result = unsafe { libc::wait4(which, &raw mut status, options | libc::__WALL, &raw mut usage) };
     if result < 0 {
         return Err(io::Error::last_os_error());
     }

@@ -328,51 +328,72 @@ unsafe extern "C" fn keep_limit(_: *mut c_void, current: usize, _: usize) -> usi
     current
 }
 
-/// Makes the kernel show these arguments and this environment as the process's own.
-///
-/// # Errors
-///
-/// When the kernel does not let a process without privileges do so.
-pub fn show_as(arguments: &[String], environment: &[String]) -> io::Result<()> {
-    let pack = |texts: &[String]| texts.iter().flat_map(|text| text.bytes().chain([0])).collect::<Vec<u8>>();
-    let (arguments, environment) = (pack(arguments), pack(environment));
-    // For the rest of the process's life.
-    let shown: &'static mut [u8] = Box::leak([arguments.as_slice(), &environment].concat().into_boxed_slice());
-    let start = shown.as_ptr() as u64;
-    let middle = start + arguments.len() as u64;
-    let end = middle + environment.len() as u64;
-    let described = std::fs::read_to_string("/proc/self/stat")?;
-    // The second field may contain anything; the third comes after its last parenthesis.
-    let fields: Vec<u64> = described
-        .rsplit_once(") ")
-        .map(|(_, rest)| rest.split(' ').map(|field| field.trim().parse().unwrap_or_default()).collect())
-        .unwrap_or_default();
-    let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
-    // SAFETY: brk with an address that cannot be set changes nothing and returns the current one.
-    let program_break = unsafe { libc::syscall(libc::SYS_brk, 0) };
-    let map = MemoryMap {
-        start_code: field(26),
-        end_code: field(27),
-        start_data: field(45),
-        end_data: field(46),
-        start_brk: field(47),
-        brk: u64::try_from(program_break).unwrap_or_default(),
-        start_stack: field(28),
-        arguments: [start, middle],
-        environment: [middle, end],
-        auxiliary: ptr::null(),
-        auxiliary_size: 0,
-        program: u32::MAX,
-    };
-    // SAFETY: the structure is the kernel's `prctl_mm_map`, lives across the call and is passed with its size. It changes only what
-    // the kernel tells about the process; the texts it points to live as long as the process.
-    let result = unsafe { libc::prctl(libc::PR_SET_MM, PR_SET_MM_MAP, &raw const map, size_of::<MemoryMap>(), 0) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+/// What the kernel tells about this process's memory, which is the same in its copies.
+#[derive(Debug, Clone, Copy)]
+pub struct Described {
+    map: MemoryMap,
+}
+
+impl Described {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// When there is no `/proc`.
+    pub fn read() -> io::Result<Self> {
+        let described = std::fs::read_to_string("/proc/self/stat")?;
+        // The second field may contain anything; the third comes after its last parenthesis.
+        let fields: Vec<u64> = described
+            .rsplit_once(") ")
+            .map(|(_, rest)| rest.split(' ').map(|field| field.trim().parse().unwrap_or_default()).collect())
+            .unwrap_or_default();
+        let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
+        let map = MemoryMap {
+            start_code: field(26),
+            end_code: field(27),
+            start_data: field(45),
+            end_data: field(46),
+            start_brk: field(47),
+            brk: 0,
+            start_stack: field(28),
+            arguments: [0; 2],
+            environment: [0; 2],
+            auxiliary: 0,
+            auxiliary_size: 0,
+            program: u32::MAX,
+        };
+        Ok(Self { map })
+    }
+
+    /// Makes the kernel show these arguments and this environment as the process's own.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not let a process without privileges do so (`CONFIG_CHECKPOINT_RESTORE`).
+    pub fn show(mut self, arguments: &[String], environment: &[String]) -> io::Result<()> {
+        let pack = |texts: &[String]| texts.iter().flat_map(|text| text.bytes().chain([0])).collect::<Vec<u8>>();
+        let (arguments, environment) = (pack(arguments), pack(environment));
+        // For the rest of the process's life.
+        let shown: &'static mut [u8] = Box::leak([arguments.as_slice(), &environment].concat().into_boxed_slice());
+        let start = shown.as_ptr() as u64;
+        let middle = start + arguments.len() as u64;
+        self.map.arguments = [start, middle];
+        self.map.environment = [middle, middle + environment.len() as u64];
+        // SAFETY: brk with an address that cannot be set changes nothing and returns the current one.
+        let program_break = unsafe { libc::syscall(libc::SYS_brk, 0) };
+        self.map.brk = u64::try_from(program_break).unwrap_or_default();
+        // SAFETY: the structure is the kernel's `prctl_mm_map`, lives across the call and is passed with its size. It changes only what
+        // the kernel tells about the process; the texts it points to live as long as the process.
+        let result =
+            unsafe { libc::prctl(libc::PR_SET_MM, PR_SET_MM_MAP, &raw const self.map, size_of::<MemoryMap>(), 0) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
 }
 
 const PR_SET_MM_MAP: libc::c_ulong = 14;
 
 /// The kernel's `prctl_mm_map`.
+#[derive(Debug, Clone, Copy)]
 #[repr(C)]
 struct MemoryMap {
     start_code: u64,
@@ -384,7 +405,8 @@ struct MemoryMap {
     start_stack: u64,
     arguments: [u64; 2],
     environment: [u64; 2],
-    auxiliary: *const u64,
+    /// A pointer; 0 leaves what there is.
+    auxiliary: u64,
     auxiliary_size: u32,
     program: u32,
 }

@@ -80,6 +80,8 @@ const become = ({ options, script, environment, seed }) => {
 	process.execArgv = options;
 	process.argv.splice(0, process.argv.length, process.execPath, path.resolve(script[0]), ...script.slice(1));
 	Object.defineProperty(process, "pid", { value: 2, writable: false, enumerable: true, configurable: true });
+	// Its parent is the sandbox's first process to all that it can see.
+	Object.defineProperty(process, "ppid", { value: 1, writable: true, enumerable: true, configurable: true });
 	// For this context only: a number is drawn at once, and threads made later seed themselves.
 	v8.setFlagsFromString(`--random-seed=${seed}`);
 	Math.random();

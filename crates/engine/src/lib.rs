@@ -38,6 +38,7 @@ mod cgroup;
 mod copy;
 mod diagnose;
 mod engine;
+mod environment;
 mod launcher;
 mod message;
 mod options;

@@ -3,8 +3,10 @@
 //! ```text
 //! server --ToLauncher--> launcher     make a sandbox; its channel travels along
 //! server <-FromLauncher- launcher     its pidfd; later, that it is gone and what it used
-//! launcher -ToTemplate-> template     fork a sandbox
-//! launcher <FromTemplate- template    ready; its pidfd
+//! server --ToLauncher--> launcher     run a program in it, in a copy of a booted node
+//! server <-FromLauncher- launcher     it runs; it has ended
+//! launcher -ToTemplate-> template     fork, and join a sandbox
+//! launcher <FromTemplate- template    booted; the copy's pidfd
 //! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
 //! server ---ToInit-----> init         run, kill, write
 //! server <--FromInit---- init         ready, started, exited, written
@@ -55,6 +57,30 @@ pub(crate) enum ToLauncher {
     Configure(Box<Configuration>),
     /// Make a sandbox. The init's end of its channel travels along.
     Create(CreateSandbox),
+    /// Run a program in a sandbox, in a copy of a booted node. Its standard output and standard error travel along.
+    Fork(Fork),
+    /// Kill such a program and its process group.
+    KillFork(CommandName),
+}
+
+/// Which command of which sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct CommandName {
+    /// The sandbox.
+    pub(crate) sandbox: String,
+    /// The command's number within it.
+    pub(crate) command: u32,
+}
+
+/// A program to run in a copy of a booted node.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Fork {
+    /// What it is called from here on.
+    pub(crate) name: CommandName,
+    /// Whose template it is a copy of: the content that the sandbox was made from.
+    pub(crate) content: String,
+    /// What it runs.
+    pub(crate) program: NodeProgram,
 }
 
 /// A sandbox to make.
@@ -64,8 +90,6 @@ pub(crate) struct CreateSandbox {
     pub(crate) name: String,
     /// The directory on the host with the files to start from.
     pub(crate) lower: String,
-    /// Whose template makes it: the content it starts from. `None` for none.
-    pub(crate) content: Option<String>,
     /// For a sandbox without walls: the directory to run in.
     pub(crate) directory: String,
     /// Memory in bytes.
@@ -97,6 +121,19 @@ pub(crate) enum FromLauncher {
     Templates {
         /// Whether one is booted.
         are_ready: bool,
+    },
+    /// A copy of a booted node runs the program.
+    Forked(CommandName),
+    /// There is no booted node for it: the sandbox has to start one.
+    NotForked(CommandName),
+    /// The program has ended, and its process group is killed.
+    ForkEnded {
+        /// Which sandbox.
+        sandbox: String,
+        /// How.
+        exited: Exited,
+        /// What the sandbox has used so far.
+        figures: Figures,
     },
     /// There is no sandbox.
     CreateFailed {
@@ -130,8 +167,9 @@ pub(crate) struct Surroundings {
 pub(crate) enum ToTemplate {
     /// The first message.
     Configure(Box<Surroundings>),
-    /// Fork a sandbox. Its channel, the lifeline and the pipe that releases it travel along.
-    Make(CreateSandbox),
+    /// Fork, join a sandbox and run a program there. The sandbox's init, the program's standard output and standard error, and the
+    /// files through which the sandbox's cgroups are joined travel along.
+    Fork(NodeProgram),
 }
 
 /// From a template to the launcher.
@@ -139,20 +177,20 @@ pub(crate) enum ToTemplate {
 pub(crate) enum FromTemplate {
     /// It is booted.
     Ready,
-    /// The init runs, a child of the launcher. Its pidfd travels along.
-    Made {
+    /// The copy runs, a child of the launcher. Its pidfd travels along.
+    Forked {
         /// Its id in the launcher's pid namespace.
         pid: i32,
     },
-    /// There is no sandbox.
-    Failed {
+    /// There is no copy: the kernel refused it, or the sandbox is gone.
+    NotForked {
         /// Why.
         message: String,
     },
 }
 
 /// What a forked node is to run, as its script gets it.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeProgram {
     /// Node's own options.
     pub(crate) options: Vec<String>,

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 const INLINE_LIMIT: usize = 32 * 1024;
 
 /// Descriptors beside one message.
-const MAX_DESCRIPTORS: usize = 4;
+const MAX_DESCRIPTORS: usize = 8;
 
 const INLINE: u8 = 0;
 const IN_MEMORY_FILE: u8 = 1;

@@ -110,13 +110,17 @@ impl Group {
         Ok(())
     }
 
-    /// Moves a process in.
+    /// The files through which a process joins: it is written the process's id, or `0` by the process itself.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses.
-    pub(crate) fn join(&self, pid: i32) -> io::Result<()> {
-        self.plan.bases().into_iter().try_for_each(|directory| write(&directory.join("cgroup.procs"), &pid.to_string()))
+    /// When one cannot be opened.
+    pub(crate) fn members(&self) -> io::Result<Vec<OwnedFd>> {
+        let open = |directory: &Path| {
+            let file = directory.join("cgroup.procs");
+            fs::OpenOptions::new().write(true).open(&file).map(OwnedFd::from).map_err(|error| at(&file, &error))
+        };
+        self.plan.bases().into_iter().map(open).collect()
     }
 
     /// A descriptor that is readable when memory runs out, where that is to be watched: version 2 kills the group by itself.

@@ -9,7 +9,6 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
 
 use super::enter::{Entrance, enter};
-use super::init::Left;
 use super::serve::{Launcher, Running};
 use crate::cgroup::{Group, GroupLimits};
 use crate::copy::CONTENT_OWNER;
@@ -27,7 +26,7 @@ const INIT_PROCESSES: u32 = 1;
 
 /// Makes a sandbox; returns when it walls itself in.
 pub(super) fn create(
-    launcher: &mut Launcher,
+    launcher: &Launcher,
     order: &CreateSandbox,
     slot: u32,
     channel: OwnedFd,
@@ -39,9 +38,10 @@ pub(super) fn create(
     }
     let made = clone_into(launcher, order, slot, channel, group.as_ref());
     match made {
-        Ok((pid, pidfd)) => {
+        Ok(Made { pid, pidfd, members }) => {
             let memory_watch = group.as_ref().and_then(Group::watch_memory);
-            Ok(Running { name: order.name.clone(), pid, pidfd, group, memory_watch, out_of_memory: false })
+            let name = order.name.clone();
+            Ok(Running { name, pid, pidfd, group, members, memory_watch, out_of_memory: false })
         }
         Err(error) => {
             if let Some(group) = &group {
@@ -53,49 +53,55 @@ pub(super) fn create(
     }
 }
 
+/// A first process, and the files through which others join its cgroups.
+struct Made {
+    pid: Pid,
+    pidfd: OwnedFd,
+    members: Vec<OwnedFd>,
+}
+
 fn clone_into(
-    launcher: &mut Launcher,
+    launcher: &Launcher,
     order: &CreateSandbox,
     slot: u32,
     channel: OwnedFd,
     group: Option<&Group>,
-) -> io::Result<(Pid, OwnedFd)> {
+) -> io::Result<Made> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let namespaces = if group.is_some() { Namespaces::OWN } else { Namespaces::SHARED };
     let lifeline = launcher.lifeline.0.try_clone()?;
-    let by_template = launcher.templates.make(order, [&channel, &lifeline, &released])?;
-    let cloned = match by_template {
-        Some((pid, pidfd)) => Cloned::Parent { pid, pidfd },
-        None => clone_process(launcher.setup.thread, namespaces)?,
-    };
-    match cloned {
+    match clone_process(launcher.setup.thread, namespaces)? {
         Cloned::Child => {
             // Whatever happens, no frame of the launcher goes on in the child.
             let code = catch_unwind(AssertUnwindSafe(|| {
                 if keep_only(&[channel.as_fd(), lifeline.as_fd(), released.as_fd()]).is_err() {
                     return 1;
                 }
-                match enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, can_fork: false }) {
-                    Left::Exit(code) => code,
-                    Left::Become(_) => 1,
-                }
+                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released })
             }));
             exit_now(code.unwrap_or(101))
         }
         Cloned::Parent { pid, pidfd } => {
-            let prepared = group.map_or(Ok(()), |group| {
+            let prepared = group.map_or(Ok(Vec::new()), |group| {
                 map_ids(pid, outer_ids(launcher, slot))?;
-                group.join(pid.as_raw_nonzero().get())
+                let members = group.members()?;
+                let number = pid.as_raw_nonzero().to_string();
+                members.iter().try_for_each(|file| rustix::io::write(file, number.as_bytes()).map(drop))?;
+                Ok(members)
             });
-            if let Err(error) = prepared {
-                let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
-                rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
-                let message = FromInit::SetupFailed { message: error.to_string() };
-                let _ = wire::send(&channel, &message, &[]);
-                return Err(error);
+            match prepared {
+                Ok(members) => {
+                    rustix::io::write(&release, b"!")?;
+                    Ok(Made { pid, pidfd, members })
+                }
+                Err(error) => {
+                    let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+                    rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
+                    let message = FromInit::SetupFailed { message: io::Error::to_string(&error) };
+                    let _ = wire::send(&channel, &message, &[]);
+                    Err(error)
+                }
             }
-            rustix::io::write(&release, b"!")?;
-            Ok((pid, pidfd))
         }
     }
 }

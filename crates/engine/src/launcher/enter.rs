@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, Signal};
-use workers_engine_sys::{SingleThread, bring_loopback_up, enter_own_namespaces};
+use workers_engine_sys::{bring_loopback_up, enter_own_namespaces};
 
 use super::command::Surroundings;
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
-use super::init::{Init, Left};
+use super::init::Init;
 use super::root::{Sources, build_root};
 use super::serve::Setup;
 use crate::message::{CreateSandbox, FromInit, Walls};
@@ -23,8 +23,6 @@ pub(super) struct Entrance<'a> {
     pub(super) channel: OwnedFd,
     pub(super) lifeline: OwnedFd,
     pub(super) released: OwnedFd,
-    /// Whether this is the copy of a template, which can become a node.
-    pub(super) can_fork: bool,
 }
 
 /// The name of the machine inside.
@@ -36,9 +34,9 @@ const OOM_SCORE: &[u8] = b"800";
 const OPEN_FILES: u64 = 4096;
 const LOCKED_BYTES: u64 = 64 * 1024;
 
-/// Walls the process in and is its init; returns its exit code, or, in a child of it, what that is to become.
-pub(super) fn enter(entrance: Entrance<'_>) -> Left {
-    let Entrance { setup, order, channel, lifeline, released, can_fork } = entrance;
+/// Walls the process in and is its init; returns its exit code.
+pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
+    let Entrance { setup, order, channel, lifeline, released } = entrance;
     let configuration = &setup.surroundings.configuration;
     let ready = match &configuration.walls {
         Some(walls) => wall_in(setup, walls, order, &released),
@@ -46,10 +44,7 @@ pub(super) fn enter(entrance: Entrance<'_>) -> Left {
     };
     drop(released);
     let init = ready.and_then(|work| {
-        let walled = configuration.walls.is_some();
-        // The copy of a template has one thread whatever the template has.
-        let thread = SingleThread::check()?;
-        let surroundings = Surroundings::new(thread, walled, can_fork, &configuration.node)?;
+        let surroundings = Surroundings::new(setup.thread, configuration.walls.is_some(), &configuration.node)?;
         Init::new(channel.try_clone()?, lifeline, work, surroundings)
     });
     match init {
@@ -57,7 +52,7 @@ pub(super) fn enter(entrance: Entrance<'_>) -> Left {
         Err(error) => {
             // If the server is gone there is nobody to tell.
             let _ = wire::send(&channel, &FromInit::SetupFailed { message: error.to_string() }, &[]);
-            Left::Exit(1)
+            1
         }
     }
 }
@@ -112,7 +107,8 @@ fn await_release(released: &OwnedFd) -> io::Result<()> {
     if read == 1 { Ok(()) } else { Err(io::Error::other("the launcher is gone")) }
 }
 
-fn raise_oom_score() -> io::Result<()> {
+/// For as long as the process and its descendants live.
+pub(super) fn raise_oom_score() -> io::Result<()> {
     let file = rustix::fs::open("/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::write(file, OOM_SCORE)?;
     Ok(())
@@ -122,7 +118,7 @@ fn open_directory(path: &str) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-fn set_limits(file_bytes: Option<u64>) -> io::Result<()> {
+pub(super) fn set_limits(file_bytes: Option<u64>) -> io::Result<()> {
     let limits = [
         (Resource::Core, Some(0)),
         (Resource::Nofile, Some(OPEN_FILES)),

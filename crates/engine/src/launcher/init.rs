@@ -8,10 +8,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
-use super::command::{Started, Surroundings, start};
+use super::command::{Surroundings, start};
 use super::enter::same;
 use super::write::write_files;
-use crate::message::{Exited, FromInit, NodeProgram, RunCommand, ToInit};
+use crate::message::{Exited, FromInit, RunCommand, ToInit};
 use crate::wire::{self, Received};
 
 /// The first process of a sandbox.
@@ -29,21 +29,6 @@ struct Command {
     asked: bool,
 }
 
-/// Whether to go on.
-enum Next {
-    Wait,
-    Leave,
-    Become(Box<NodeProgram>),
-}
-
-/// How an init ends.
-pub(super) enum Left {
-    /// With this exit code.
-    Exit(i32),
-    /// It does not: this is a child of it, the copy of a booted node, and runs this.
-    Become(Box<NodeProgram>),
-}
-
 impl Init {
     pub(super) fn new(
         channel: OwnedFd,
@@ -58,19 +43,14 @@ impl Init {
         Ok(Self { channel, lifeline, signals, work, surroundings, commands: HashMap::new() })
     }
 
-    /// Runs until the server or the launcher lets go.
-    pub(super) fn run(mut self) -> Left {
-        let result = match self.serve() {
-            Ok(Some(program)) => return Left::Become(program),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
+    /// Runs until the server or the launcher lets go; returns the exit code.
+    pub(super) fn run(mut self) -> i32 {
+        let result = self.serve();
         self.kill_everything();
-        Left::Exit(i32::from(result.is_err()))
+        i32::from(result.is_err())
     }
 
-    /// Ends with a program in a child that is to run it.
-    fn serve(&mut self) -> io::Result<Option<Box<NodeProgram>>> {
+    fn serve(&mut self) -> io::Result<()> {
         wire::send(&self.channel, &FromInit::Ready, &[same(&self.work)?.as_fd()])?;
         loop {
             let mut sources = [
@@ -84,40 +64,36 @@ impl Init {
             }
             let [order, signal, launcher_gone] = sources.map(|source| !source.revents().is_empty());
             if launcher_gone {
-                return Ok(None);
+                return Ok(());
             }
             // Ends first: what is asked next may depend on them.
             if signal {
                 let terminated = drain_signals(self.signals.as_fd())?;
                 self.reap()?;
                 if terminated {
-                    return Ok(None);
+                    return Ok(());
                 }
             }
-            if !order {
-                continue;
-            }
-            match self.take_order()? {
-                Next::Wait => {}
-                Next::Leave => return Ok(None),
-                Next::Become(program) => return Ok(Some(program)),
+            if order && !self.take_order()? {
+                return Ok(());
             }
         }
     }
 
-    fn take_order(&mut self) -> io::Result<Next> {
+    /// Does what the server asks for; `false` when it asks to leave.
+    fn take_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive::<ToInit>(&self.channel)? else {
-            return Ok(Next::Leave);
+            return Ok(false);
         };
         match message {
-            ToInit::Run(run) => return self.run_command(&run, descriptors),
+            ToInit::Run(run) => self.run_command(&run, descriptors)?,
             ToInit::Kill { command } => self.kill_command(command),
             ToInit::KillAll => {
                 self.kill_everything();
                 self.reap()?;
                 wire::send(&self.channel, &FromInit::AllKilled, &[])?;
             }
-            ToInit::Leave => return Ok(Next::Leave),
+            ToInit::Leave => return Ok(false),
             ToInit::Write { files } => {
                 let content =
                     descriptors.into_iter().next().ok_or_else(|| io::Error::other("files without content"))?;
@@ -125,15 +101,14 @@ impl Init {
                 wire::send(&self.channel, &FromInit::Written(written), &[])?;
             }
         }
-        Ok(Next::Wait)
+        Ok(true)
     }
 
-    fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<Next> {
+    fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let [stdout, stderr] =
             <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::Error::other("a command without its two outputs"))?;
         let answer = match start(&self.surroundings, run, &self.work, [stdout, stderr]) {
-            Ok(Started::Become(program)) => return Ok(Next::Become(program)),
-            Ok(Started::Child(pid)) => {
+            Ok(pid) => {
                 self.commands.insert(pid, Command { number: run.command, asked: false });
                 FromInit::Started { command: run.command }
             }
@@ -142,8 +117,7 @@ impl Init {
                 FromInit::StartFailed { command: run.command, errno }
             }
         };
-        wire::send(&self.channel, &answer, &[])?;
-        Ok(Next::Wait)
+        wire::send(&self.channel, &answer, &[])
     }
 
     /// Reaps all that has ended.

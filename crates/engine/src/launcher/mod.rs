@@ -9,14 +9,17 @@
 //! * [`serve`]: its event loop, over [`ToLauncher`](crate::message::ToLauncher) and the ends of sandboxes;
 //! * [`create`]: a sandbox is cloned, its ids are mapped, its cgroup is joined; then it is released;
 //! * [`enter`]: the child walls itself in: [`root`] makes the mounts, [`confine`] gives up privileges;
-//! * [`templates`]: booted nodes, of which a sandbox is a fork where that can be; [`template`] is what runs in them;
-//! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]) and reaps.
+//! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]) and reaps;
+//! * [`templates`]: booted nodes; [`template`] is what runs in them; a copy of one joins a sandbox ([`join`]) to run a program there,
+//!   and is the launcher's child ([`forks`]).
 
 mod command;
 mod confine;
 mod create;
 mod enter;
+mod forks;
 mod init;
+mod join;
 mod probe;
 pub(crate) mod root;
 mod serve;

@@ -12,21 +12,23 @@ use workers_engine_sys::SingleThread;
 use workers_engine_sys::seccomp::Instruction;
 
 use super::create::create;
+use super::forks::{Forks, children};
 use super::probe::{overlays_work, own_uids_work};
-use super::templates::Templates;
+use super::templates::{Answer, Templates};
 use crate::cgroup::Group;
-use crate::message::{CreateSandbox, Figures, FromLauncher, Surroundings, ToLauncher};
+use crate::message::{CommandName, CreateSandbox, Figures, Fork, FromLauncher, Surroundings, ToLauncher};
 use crate::policy;
 use crate::wire::{self, Received};
 
 /// How long to go on trying to remove a cgroup whose last process has ended but which the kernel still calls busy.
 const REMOVE_PATIENCE: Duration = Duration::from_secs(5);
-const REMOVE_INTERVAL_MILLIS: i64 = 2;
+const REMOVE_INTERVAL: Duration = Duration::from_millis(2);
 
 const SERVER: u64 = 0;
 
-/// Marks the events of templates.
+/// Mark the events of templates, and of their copies.
 const TEMPLATE: u64 = 1 << 62;
+const FORK: u64 = 1 << 61;
 
 /// What making a sandbox needs, here and in a template.
 pub(super) struct Setup {
@@ -38,7 +40,8 @@ pub(super) struct Setup {
 /// The launcher's whole state.
 pub(super) struct Launcher {
     pub(super) setup: Setup,
-    pub(super) templates: Templates,
+    templates: Templates,
+    forks: Forks,
     server: OwnedFd,
     events: OwnedFd,
     /// Whoever holds the other end sees it close when the launcher has died.
@@ -53,8 +56,18 @@ pub(super) struct Running {
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
     pub(super) group: Option<Group>,
+    /// The files through which its cgroups are joined.
+    pub(super) members: Vec<OwnedFd>,
     pub(super) memory_watch: Option<OwnedFd>,
     pub(super) out_of_memory: bool,
+}
+
+impl Running {
+    /// What it has used so far.
+    fn figures(&self) -> Figures {
+        let figures = self.group.as_ref().map(Group::figures).unwrap_or_default();
+        Figures { out_of_memory: figures.out_of_memory || self.out_of_memory, ..figures }
+    }
 }
 
 /// A cgroup that could not be removed yet.
@@ -86,8 +99,8 @@ impl Launcher {
                 let surroundings = Surroundings { configuration: *configuration, own_uids, overlays };
                 let setup = Setup { thread, surroundings, filter };
                 let templates = Templates::new(&setup);
-                let (sandboxes, busy) = (HashMap::new(), Vec::new());
-                let mut launcher = Self { setup, templates, server, events, lifeline, sandboxes, busy };
+                let (forks, sandboxes, busy) = (Forks::default(), HashMap::new(), Vec::new());
+                let mut launcher = Self { setup, templates, forks, server, events, lifeline, sandboxes, busy };
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
             }
@@ -107,22 +120,30 @@ impl Launcher {
 
     fn run(&mut self) -> io::Result<()> {
         loop {
-            let timeout = (!self.busy.is_empty())
-                .then_some(rustix::time::Timespec { tv_sec: 0, tv_nsec: REMOVE_INTERVAL_MILLIS * 1_000_000 });
+            let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
+            let timeout = busy.into_iter().chain(self.templates.rest()).min();
+            let timeout = timeout.and_then(|timeout| rustix::time::Timespec::try_from(timeout).ok());
             let mut space = [MaybeUninit::<Event>::uninit(); 64];
             let ready: Vec<u64> = match epoll::wait(&self.events, &mut space, timeout.as_ref()) {
                 Ok((events, _)) => events.iter().map(|event| event.data.u64()).collect(),
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             };
-            // Ends first: they make room.
-            for tag in ready.iter().copied().filter(|tag| *tag & TEMPLATE != 0) {
-                self.templates.spoke(tag & !TEMPLATE);
+            // Ends first: they make room. New orders last.
+            for tag in ready.iter().copied() {
+                match tag {
+                    SERVER => {}
+                    template if template & TEMPLATE != 0 => {
+                        let answers = self.templates.spoke(template & !TEMPLATE);
+                        self.take_answers(answers)?;
+                    }
+                    fork if fork & FORK != 0 => self.fork_ended(fork & !FORK)?,
+                    memory if memory & 1 == 1 => self.memory_ran_out(slot_of(memory)),
+                    sandbox => self.ended(slot_of(sandbox))?,
+                }
             }
-            for tag in ready.iter().copied().filter(|tag| *tag != SERVER && *tag & TEMPLATE == 0) {
-                let slot = slot_of(tag);
-                if tag & 1 == 1 { self.memory_ran_out(slot) } else { self.ended(slot)? }
-            }
+            let overdue = self.templates.end_overdue();
+            self.take_answers(overdue)?;
             self.retry_busy()?;
             self.keep_templates()?;
             if ready.contains(&SERVER) && !self.take_order()? {
@@ -134,20 +155,81 @@ impl Launcher {
     /// Does what the server asks for; `false` when it is gone.
     fn take_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive(&self.server)? else { return Ok(false) };
-        let ToLauncher::Create(order) = message else {
-            return Err(io::Error::other("configured twice"));
-        };
+        match message {
+            ToLauncher::Configure(_) => return Err(io::Error::other("configured twice")),
+            ToLauncher::Create(order) => self.take_create(&order, descriptors)?,
+            ToLauncher::Fork(fork) => self.take_fork(fork, &descriptors)?,
+            ToLauncher::KillFork(name) => self.forks.kill(&name),
+        }
+        Ok(true)
+    }
+
+    fn take_create(&mut self, order: &CreateSandbox, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let Some(channel) = descriptors.into_iter().next() else {
             return Err(io::Error::other("a sandbox without a channel"));
         };
         let name = order.name.clone();
-        match self.create_and_watch(&order, channel) {
-            Ok(pidfd) => wire::send(&self.server, &FromLauncher::Created { name }, &[pidfd.as_fd()])?,
+        match self.create_and_watch(order, channel) {
+            Ok(pidfd) => wire::send(&self.server, &FromLauncher::Created { name }, &[pidfd.as_fd()]),
             Err(error) => {
-                wire::send(&self.server, &FromLauncher::CreateFailed { name, message: error.to_string() }, &[])?;
+                wire::send(&self.server, &FromLauncher::CreateFailed { name, message: error.to_string() }, &[])
             }
         }
-        Ok(true)
+    }
+
+    fn take_fork(&mut self, fork: Fork, outputs: &[OwnedFd]) -> io::Result<()> {
+        let name = fork.name.clone();
+        let sandbox = self.sandboxes.values().find(|running| running.name == name.sandbox);
+        let is_asked = sandbox.is_some_and(|sandbox| {
+            let passed = [&sandbox.pidfd].into_iter().chain(outputs).chain(&sandbox.members);
+            self.templates.fork(fork, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
+        });
+        if is_asked { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
+    }
+
+    /// Hands on what templates say.
+    fn take_answers(&mut self, answers: Vec<Answer>) -> io::Result<()> {
+        for answer in answers {
+            match answer {
+                Answer::Forked { name, pid, pidfd } => {
+                    let (number, pidfd) = self.forks.add(name.clone(), pid, pidfd);
+                    epoll::add(&self.events, pidfd, EventData::new_u64(FORK | number), EventFlags::IN)?;
+                    wire::send(&self.server, &FromLauncher::Forked(name), &[])?;
+                }
+                Answer::NotForked(name) => wire::send(&self.server, &FromLauncher::NotForked(name), &[])?,
+                Answer::Unknown(name) => self.find_out(name)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A template died over this order. If there is a copy of it that nobody knows, its program may have begun: then it must not begin
+    /// again, and the sandbox goes.
+    fn find_out(&mut self, name: CommandName) -> io::Result<()> {
+        let inits = self.sandboxes.values().map(|running| running.pid);
+        let known: Vec<_> = inits.chain(self.templates.pids()).chain(self.forks.pids()).collect();
+        let unknown: Vec<_> = children().into_iter().filter(|pid| !known.contains(pid)).collect();
+        for pid in &unknown {
+            let _ = rustix::process::kill_process(*pid, Signal::KILL);
+            let _ = workers_engine_sys::wait_for(*pid);
+        }
+        if unknown.is_empty() {
+            return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
+        }
+        for running in self.sandboxes.values().filter(|running| running.name == name.sandbox) {
+            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+        }
+        Ok(())
+    }
+
+    /// A program has ended.
+    fn fork_ended(&mut self, number: u64) -> io::Result<()> {
+        let events = &self.events;
+        let ended = self.forks.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
+        let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
+        let running = self.sandboxes.values().find(|running| running.name == sandbox);
+        let figures = running.map(Running::figures).unwrap_or_default();
+        wire::send(&self.server, &FromLauncher::ForkEnded { sandbox, exited, figures }, &[])
     }
 
     /// Boots what is missing, and listens to it.
@@ -195,8 +277,7 @@ impl Launcher {
             epoll::delete(&self.events, watch)?;
         }
         rustix::process::waitpid(Some(running.pid), WaitOptions::empty())?;
-        let figures = running.group.as_ref().map(Group::figures).unwrap_or_default();
-        let figures = Figures { out_of_memory: figures.out_of_memory || running.out_of_memory, ..figures };
+        let figures = running.figures();
         match running.group {
             Some(group) => {
                 self.busy.push(Busy { name: running.name, group, figures, since: Instant::now() });
@@ -226,6 +307,8 @@ impl Launcher {
         for running in self.sandboxes.values() {
             let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
         }
+        // First, for an init ends when nothing is left that was born into its pid namespace.
+        self.forks.reap_all();
         for (_, running) in self.sandboxes.drain() {
             let _ = rustix::process::waitpid(Some(running.pid), WaitOptions::empty());
             if let Some(group) = running.group {
@@ -237,7 +320,7 @@ impl Launcher {
             // Nobody but us is left who could wait.
             self.busy.retain(|busy| busy.group.remove().is_err() && busy.since.elapsed() < REMOVE_PATIENCE);
             if !self.busy.is_empty() {
-                std::thread::sleep(Duration::from_millis(REMOVE_INTERVAL_MILLIS.unsigned_abs()));
+                std::thread::sleep(REMOVE_INTERVAL);
             }
         }
         if let Some(walls) = walls {

@@ -1,4 +1,4 @@
-//! In a template: a booted node that forks sandboxes for the launcher.
+//! In a template: a booted node that is forked for the launcher.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -10,13 +10,14 @@ use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fs::{CWD, Mode, OFlags, readlinkat};
 use rustix::pipe::PipeFlags;
 use rustix::process::DumpableBehavior;
-use workers_engine_sys::template::{Runtime, show_as};
-use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_sibling, exit_now, install_as, keep_only};
+use workers_engine_sys::template::{Described, Runtime};
+use workers_engine_sys::{
+    Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only,
+};
 
-use super::enter::{Entrance, enter};
-use super::init::Left;
+use super::join::{Place, join};
 use super::serve::Setup;
-use crate::message::{CreateSandbox, FromTemplate, NodeProgram, ToTemplate};
+use crate::message::{FromTemplate, NodeProgram, ToTemplate};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -43,15 +44,15 @@ enum Kind {
     Other,
 }
 
-/// What the template's script calls: forks sandboxes for the launcher, and returns in a forked child that is to run a program, with
-/// that program as JSON. The library that node loads has no other use for this crate.
+/// What the template's script calls: forks this process for the launcher, and returns in a copy that is to run a program, with that
+/// program as JSON. The library that node loads has no other use for this crate.
 ///
 /// # Errors
 ///
 /// When this process is not a template of a launcher, or cannot be forked safely.
 #[doc(hidden)]
 pub fn serve_template(runtime: Runtime) -> io::Result<String> {
-    // Never dropped: the child's copies are closed by number.
+    // Never dropped: the copies close theirs by number.
     let launcher = ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?);
     let null = ManuallyDrop::new(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?);
     install_as(null.as_fd(), 0)?;
@@ -59,20 +60,24 @@ pub fn serve_template(runtime: Runtime) -> io::Result<String> {
         exit_now(0)
     };
     if std::process::id() <= 2 || !runtime.can_limit_heap() {
-        // A child's id is 2; libraries tell by the id whether they were forked.
+        // A copy's id is 2; libraries tell by the id whether they were forked.
         return Err(io::Error::other("this node cannot be a template"));
     }
+    let described = Described::read()?;
     let descriptors = node_descriptors(&[launcher.as_raw_fd(), null.as_raw_fd()])?;
     let mut setup = Setup { thread: when_quiet()?, surroundings: *surroundings, filter: policy::compile()? };
     wire::send(&*launcher, &FromTemplate::Ready, &[])?;
     loop {
         let Some(Received { message, descriptors: passed }) = wire::receive(&*launcher)? else { exit_now(0) };
-        let ToTemplate::Make(order) = message else { exit_now(1) };
+        let ToTemplate::Fork(program) = message else { exit_now(1) };
         setup.thread = when_quiet()?;
-        match make(&setup, &order, passed, &descriptors) {
-            Ok(Made::Sandbox { pid, pidfd }) => wire::send(&*launcher, &FromTemplate::Made { pid }, &[pidfd.as_fd()])?,
-            Ok(Made::Program(program)) => return become_node(runtime, &descriptors, &program),
-            Err(error) => wire::send(&*launcher, &FromTemplate::Failed { message: error.to_string() }, &[])?,
+        match fork(&setup, passed) {
+            Ok(Cloned::Parent { pid, pidfd }) => {
+                let pid = pid.as_raw_nonzero().get();
+                wire::send(&*launcher, &FromTemplate::Forked { pid }, &[pidfd.as_fd()])?;
+            }
+            Ok(Cloned::Child) => return become_node(runtime, &descriptors, described, &program),
+            Err(error) => wire::send(&*launcher, &FromTemplate::NotForked { message: error.to_string() }, &[])?,
         }
     }
 }
@@ -90,36 +95,26 @@ fn when_quiet() -> io::Result<SingleThread> {
     checked
 }
 
-enum Made {
-    Sandbox { pid: i32, pidfd: OwnedFd },
-    Program(Box<NodeProgram>),
-}
-
-fn make(
-    setup: &Setup,
-    order: &CreateSandbox,
-    passed: Vec<OwnedFd>,
-    descriptors: &[NodeDescriptor],
-) -> io::Result<Made> {
-    let [channel, lifeline, released] =
-        <[OwnedFd; 3]>::try_from(passed).map_err(|_| io::Error::other("a sandbox without its three descriptors"))?;
-    match clone_sibling(setup.thread, Namespaces::OWN)? {
-        Cloned::Parent { pid, pidfd } => Ok(Made::Sandbox { pid: pid.as_raw_nonzero().get(), pidfd }),
-        Cloned::Child => {
-            let left = catch_unwind(AssertUnwindSafe(|| {
-                let kept = keep_only(&[channel.as_fd(), lifeline.as_fd(), released.as_fd()]);
-                if kept.and_then(|()| reserve(descriptors)).is_err() {
-                    return Left::Exit(1);
-                }
-                enter(Entrance { setup, order, channel, lifeline, released, can_fork: true })
-            }));
-            match left {
-                Ok(Left::Become(program)) => Ok(Made::Program(program)),
-                Ok(Left::Exit(code)) => exit_now(code),
-                Err(_) => exit_now(101),
-            }
+/// Forks; the copy returns behind the sandbox's walls.
+fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Cloned> {
+    let place = Place::new(passed)?;
+    bear_children_beside(place.init.as_fd())?;
+    let cloned = clone_sibling(setup.thread)?;
+    if matches!(cloned, Cloned::Child) {
+        // Whatever happens, the copy does not go on as the template.
+        match catch_unwind(AssertUnwindSafe(|| join(setup, &place))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => fail(&error),
+            Err(_) => exit_now(101),
         }
     }
+    Ok(cloned)
+}
+
+/// Says in the program's place why it does not run.
+fn fail(error: &io::Error) -> ! {
+    let _ = rustix::io::write(io::stderr(), format!("node: {error}\n").as_bytes());
+    exit_now(127)
 }
 
 /// What node has open, but for what is ours.
@@ -171,8 +166,13 @@ fn above(descriptors: &[NodeDescriptor], descriptor: OwnedFd) -> io::Result<Owne
     Ok(moved)
 }
 
-/// In a child, walled in and with its outputs in place: lets go of the template, and of the init.
-fn become_node(runtime: Runtime, descriptors: &[NodeDescriptor], program: &NodeProgram) -> io::Result<String> {
+/// In a copy, behind the walls: lets go of the template.
+fn become_node(
+    runtime: Runtime,
+    descriptors: &[NodeDescriptor],
+    described: Described,
+    program: &NodeProgram,
+) -> io::Result<String> {
     let mended = || -> io::Result<String> {
         replace_descriptors(runtime, descriptors)?;
         if let Some(mib) = program.heap_mib {
@@ -180,17 +180,14 @@ fn become_node(runtime: Runtime, descriptors: &[NodeDescriptor], program: &NodeP
         }
         let arguments: Vec<_> = [&["node".to_owned()], program.options.as_slice(), program.script.as_slice()].concat();
         let environment: Vec<_> = program.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        show_as(&arguments, &environment)?;
+        described.show(&arguments, &environment)?;
         // As after an exec; until here nothing in the sandbox could look into this process.
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         Ok(serde_json::to_string(program)?)
     };
     match mended() {
         Ok(text) => Ok(text),
-        Err(error) => {
-            let _ = rustix::io::write(io::stderr(), format!("node: {error}\n").as_bytes());
-            exit_now(127)
-        }
+        Err(error) => fail(&error),
     }
 }
 

@@ -1,12 +1,16 @@
-//! Booted nodes, of which sandboxes are forks: started, assigned, restarted.
+//! Booted nodes, which are forked for programs: started, assigned, restarted.
 //!
 //! All forks of a template have the same layout of the address space, so by default a template serves one content only. A spare
-//! one, never forked, stands by for the next content. Whoever finds no template gets a sandbox that starts node itself.
+//! one, never forked, stands by for the next content, and for when a template is worn out. Whoever finds none starts node himself.
+//!
+//! The launcher never waits for a template: it hands over an order, and hears later what became of it.
 
+use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::seccomp::{Field, Instruction, Verdict};
 use workers_engine_sys::{
@@ -14,15 +18,20 @@ use workers_engine_sys::{
 };
 
 use super::confine::obey_filter;
+use super::enter::raise_oom_score;
 use super::serve::Setup;
-use crate::message::{CreateSandbox, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
+use crate::message::{CommandName, Fork, FromTemplate, NodeProgram, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
 
 /// After so many forks a template is replaced: whatever it may have piled up goes with it.
 const MOST_FORKS: u32 = 20_000;
 
 /// A template that does not answer within this time is ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between the starts of two templates: booting one costs more than it saves to a program that runs once, so that where every program is
+/// another one, most of them start their own node.
+const BOOT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often a template may fail to boot before there are none any more.
 const MOST_FAILURES: u32 = 3;
@@ -33,9 +42,27 @@ pub(super) struct Templates {
     spare: Option<Template>,
     /// The last one was used last.
     assigned: Vec<Template>,
+    /// They are asked for nothing any more, and end when they have answered.
+    retired: Vec<Template>,
     next_number: u64,
+    last_boot: Option<Instant>,
     failures: u32,
     told: Option<bool>,
+}
+
+/// What has become of an order.
+pub(super) enum Answer {
+    /// The copy runs.
+    Forked {
+        /// What it runs.
+        name: CommandName,
+        pid: Pid,
+        pidfd: OwnedFd,
+    },
+    /// There is no copy.
+    NotForked(CommandName),
+    /// The template died before it could tell.
+    Unknown(CommandName),
 }
 
 struct Template {
@@ -46,24 +73,36 @@ struct Template {
     is_watched: bool,
     content: String,
     forks: u32,
+    /// What it has not answered yet, in the order in which it was asked.
+    asked: VecDeque<CommandName>,
+    /// When it was asked for the first of them, or answered last.
+    since: Instant,
 }
 
 impl Templates {
     pub(super) fn new(setup: &Setup) -> Self {
         let walls = setup.surroundings.configuration.walls.as_ref();
-        let setup = walls.and_then(|walls| walls.templates.clone());
-        Self { setup, spare: None, assigned: Vec::new(), next_number: 0, failures: 0, told: None }
+        Self {
+            setup: walls.and_then(|walls| walls.templates.clone()),
+            spare: None,
+            assigned: Vec::new(),
+            retired: Vec::new(),
+            next_number: 0,
+            last_boot: None,
+            failures: 0,
+            told: None,
+        }
     }
 
-    /// Boots a spare one if there is none; answers with those that nobody listens to yet.
+    /// Boots a spare one if there is none and it is time; answers with those that nobody listens to yet.
     pub(super) fn keep(&mut self, setup: &Setup) -> Vec<(u64, &OwnedFd)> {
         if let Some(files) = &self.setup
-            && self.spare.is_none()
-            && self.failures < MOST_FAILURES
-            && (files.most.is_some() || self.assigned.is_empty())
+            && self.wants_spare()
+            && self.last_boot.is_none_or(|last| last.elapsed() >= BOOT_INTERVAL)
         {
             let number = self.next_number;
             self.next_number += 1;
+            self.last_boot = Some(Instant::now());
             match boot(setup.thread, files, &setup.surroundings, number) {
                 Ok(template) => self.spare = Some(template),
                 Err(_) => self.failures += 1,
@@ -77,6 +116,26 @@ impl Templates {
         new.into_iter().collect()
     }
 
+    fn wants_spare(&self) -> bool {
+        self.setup.is_some() && self.spare.is_none() && self.failures < MOST_FAILURES
+    }
+
+    /// How long it may take until something has to be done without anybody asking for it.
+    pub(super) fn rest(&self) -> Option<Duration> {
+        let boot = self.last_boot.filter(|_| self.wants_spare()).map(|last| last + BOOT_INTERVAL);
+        let asked = self.all().filter(|template| !template.asked.is_empty()).map(|template| template.since + PATIENCE);
+        asked.chain(boot).min().map(|next| next.saturating_duration_since(Instant::now()))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Template> {
+        self.assigned.iter().chain(&self.retired).chain(&self.spare)
+    }
+
+    /// The processes that are templates.
+    pub(super) fn pids(&self) -> Vec<Pid> {
+        self.all().map(|template| template.pid).collect()
+    }
+
     /// Whether there are templates, when that has changed since it was asked for last.
     pub(super) fn news(&mut self) -> Option<bool> {
         let known = match &self.spare {
@@ -87,8 +146,8 @@ impl Templates {
         (known != std::mem::replace(&mut self.told, known)).then_some(known).flatten()
     }
 
-    /// A template has something to say without being asked: that it is booted, or nothing any more.
-    pub(super) fn spoke(&mut self, number: u64) {
+    /// A template has something to say: that it is booted, what has become of an order, or (by its end) nothing any more.
+    pub(super) fn spoke(&mut self, number: u64) -> Vec<Answer> {
         if let Some(spare) = self.spare.as_mut().filter(|spare| spare.number == number) {
             if let Ok(Some(Received { message: FromTemplate::Ready, .. })) = wire::receive(&spare.socket) {
                 spare.is_ready = true;
@@ -99,70 +158,98 @@ impl Templates {
                     spare.end();
                 }
             }
-        } else if let Some(index) = self.assigned.iter().position(|template| template.number == number) {
-            // Answers are read where they are asked for, so this one has died.
-            self.assigned.remove(index).end();
+            return Vec::new();
         }
+        for list in [&mut self.assigned, &mut self.retired] {
+            let Some(index) = list.iter().position(|template| template.number == number) else { continue };
+            let answer = list.get_mut(index).and_then(Template::answer);
+            let is_done = list.get(index).is_some_and(|template| template.forks >= MOST_FORKS && template.asked.is_empty());
+            return match answer {
+                Some(answer) if is_done => {
+                    list.remove(index).end();
+                    vec![answer]
+                }
+                Some(answer) => vec![answer],
+                None => list.remove(index).end(),
+            };
+        }
+        Vec::new()
     }
 
-    /// Lets a template fork a sandbox; `None` when there is none that could.
-    ///
-    /// # Errors
-    ///
-    /// When it is not known whether there is a sandbox now. It ends by itself, for nobody releases it.
-    pub(super) fn make(
-        &mut self,
-        order: &CreateSandbox,
-        descriptors: [&OwnedFd; 3],
-    ) -> io::Result<Option<(Pid, OwnedFd)>> {
-        let Some(most) = self.setup.as_ref().map(|setup| setup.most) else { return Ok(None) };
-        let Some(content) = &order.content else { return Ok(None) };
-        let known = |template: &Template| most.is_none() || template.content == *content;
-        let found = match self.assigned.iter().position(known) {
+    /// Ends those that do not answer.
+    pub(super) fn end_overdue(&mut self) -> Vec<Answer> {
+        let is_overdue = |template: &mut Template| !template.asked.is_empty() && template.since.elapsed() >= PATIENCE;
+        let (assigned, retired) = (&mut self.assigned, &mut self.retired);
+        let overdue = assigned.extract_if(.., is_overdue).chain(retired.extract_if(.., is_overdue));
+        overdue.flat_map(Template::end).collect()
+    }
+
+    /// Orders a fork; whether somebody could be asked.
+    pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
+        let Some(most) = self.setup.as_ref().map(|setup| setup.most) else { return false };
+        let Fork { name, content, program } = fork;
+        let serves = |template: &Template| most.is_none() || template.content == content;
+        let found = match self.assigned.iter().position(serves) {
             Some(index) => Some(self.assigned.remove(index)),
             None => self.spare.take_if(|spare| spare.is_ready),
         };
-        let Some(mut template) = found else { return Ok(None) };
-        template.content.clone_from(content);
-        let made = template.make(order, descriptors);
-        if let Ok(Some(_)) = &made {
-            template.forks += 1;
-            if template.forks >= MOST_FORKS {
-                template.end();
-            } else {
-                self.assigned.push(template);
-            }
-            if most.is_some_and(|most| self.assigned.len() > usize::try_from(most).unwrap_or(usize::MAX)) {
-                self.assigned.remove(0).end();
-            }
-        } else {
-            template.end();
+        let Some(mut template) = found else { return false };
+        // A template that cannot be asked any more is heard of by its end.
+        let asked = template.ask(name, program, descriptors);
+        template.content = content;
+        if template.forks >= MOST_FORKS { self.retired.push(template) } else { self.assigned.push(template) }
+        if most.is_some_and(|most| self.assigned.len() > usize::try_from(most).unwrap_or(usize::MAX)) {
+            let oldest = self.assigned.remove(0);
+            self.retire(oldest);
         }
-        made
+        asked
+    }
+
+    fn retire(&mut self, mut template: Template) {
+        if template.asked.is_empty() {
+            template.end();
+        } else {
+            template.forks = MOST_FORKS;
+            self.retired.push(template);
+        }
     }
 }
 
 impl Template {
-    fn make(&self, order: &CreateSandbox, descriptors: [&OwnedFd; 3]) -> io::Result<Option<(Pid, OwnedFd)>> {
-        let order = ToTemplate::Make(order.clone());
-        if wire::send(&self.socket, &order, &descriptors.map(AsFd::as_fd)).is_err() {
-            // It has died before.
-            return Ok(None);
+    fn ask(&mut self, name: CommandName, program: NodeProgram, descriptors: &[BorrowedFd<'_>]) -> bool {
+        if wire::send(&self.socket, &ToTemplate::Fork(program), descriptors).is_err() {
+            return false;
         }
-        match wire::receive(&self.socket)? {
-            Some(Received { message: FromTemplate::Made { pid }, descriptors }) => {
-                let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("no process"))?;
-                let pidfd = descriptors.into_iter().next().ok_or_else(|| io::Error::other("no descriptor"))?;
-                Ok(Some((pid, pidfd)))
-            }
-            Some(Received { message: FromTemplate::Failed { .. }, .. }) => Ok(None),
-            _ => Err(io::Error::other("the template died")),
+        if self.asked.is_empty() {
+            self.since = Instant::now();
         }
+        self.forks += 1;
+        self.asked.push_back(name);
+        true
     }
 
-    fn end(self) {
+    /// What it says of the oldest order; `None` when it is dead or mad.
+    fn answer(&mut self) -> Option<Answer> {
+        let Ok(Some(Received { message, descriptors })) = wire::receive(&self.socket) else { return None };
+        let pid = match message {
+            FromTemplate::Forked { pid } => Some(Pid::from_raw(pid)?),
+            FromTemplate::NotForked { .. } => None,
+            FromTemplate::Ready => return None,
+        };
+        let name = self.asked.pop_front()?;
+        self.since = Instant::now();
+        Some(match pid {
+            Some(pid) => Answer::Forked { name, pid, pidfd: descriptors.into_iter().next()? },
+            None => Answer::NotForked(name),
+        })
+    }
+
+    /// Kills it. The first thing it was asked may be done.
+    fn end(self) -> Vec<Answer> {
         let _ = rustix::process::kill_process(self.pid, Signal::KILL);
         let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
+        let answer = |(index, name)| if index == 0 { Answer::Unknown(name) } else { Answer::NotForked(name) };
+        self.asked.into_iter().enumerate().map(answer).collect()
     }
 }
 
@@ -206,6 +293,8 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
             install_as(null.as_fd(), 1)?;
             install_as(null.as_fd(), 2)?;
             keep_only(&[])?;
+            // Its copies inherit it.
+            raise_oom_score()?;
             reset_signals();
             obey_filter(&filter)
         };
@@ -215,9 +304,20 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         exit_now(127)
     };
     drop(theirs);
-    let template =
-        Template { number, pid, socket, is_ready: false, is_watched: false, content: String::new(), forks: 0 };
-    rustix::net::sockopt::set_socket_timeout(&template.socket, rustix::net::sockopt::Timeout::Recv, Some(PATIENCE))?;
+    let template = Template {
+        number,
+        pid,
+        socket,
+        is_ready: false,
+        is_watched: false,
+        content: String::new(),
+        forks: 0,
+        asked: VecDeque::new(),
+        since: Instant::now(),
+    };
+    for timeout in [Timeout::Recv, Timeout::Send] {
+        set_socket_timeout(&template.socket, timeout, Some(PATIENCE))?;
+    }
     wire::send(&template.socket, &ToTemplate::Configure(Box::new(surroundings.clone())), &[])?;
     Ok(template)
 }

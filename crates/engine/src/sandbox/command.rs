@@ -1,7 +1,7 @@
 //! A command: its two outputs, and how it ends.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,10 @@ use workers_domain::ports::{
 };
 use workers_domain::{LogStream, ResourceUsage};
 
+use super::program::node_program;
 use super::running::{CommandNews, Running, stopped};
-use crate::message::{Exited, Figures, RunCommand, ToInit};
+use crate::message::{CommandName, Exited, Figures, Fork, RunCommand, ToInit};
+use crate::server::launcher::{ForkNews, Launcher};
 
 /// What is read at once.
 const CHUNK: usize = 32 * 1024;
@@ -29,9 +31,20 @@ const SIGKILL: i32 = 9;
 #[derive(Debug)]
 pub(super) struct LocalCommand {
     running: Arc<Running>,
-    number: u32,
+    launcher: Arc<Launcher>,
+    name: CommandName,
+    is_forked: bool,
     outputs: [Output; 2],
     exit: Exit,
+}
+
+/// Where a command is started.
+pub(super) struct Scene {
+    pub(super) running: Arc<Running>,
+    pub(super) launcher: Arc<Launcher>,
+    /// Whose template may run it.
+    pub(super) content: Option<String>,
+    pub(super) wall_clock: Duration,
 }
 
 #[derive(Debug)]
@@ -49,32 +62,96 @@ enum Exit {
 }
 
 /// Starts a command.
-pub(super) async fn start(
-    running: Arc<Running>,
-    number: u32,
-    spec: CommandSpec,
-    wall_clock: Duration,
-) -> Result<LocalCommand, SandboxError> {
+pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) -> Result<LocalCommand, SandboxError> {
     let failed = |error: io::Error| SandboxError::failed("a command's outputs", error);
     let (stdout, stdout_end) = output(LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(LogStream::Stderr).map_err(failed)?;
-    let mut news = running.open_route(number);
-    let program = spec.program.clone();
-    let run = RunCommand { command: number, program: spec.program, args: spec.args, env: spec.env };
-    running.tell(&ToInit::Run(run), &[stdout_end, stderr_end]).await?;
-    match news.recv().await {
-        Some(CommandNews::Started) => {}
-        Some(CommandNews::StartFailed(errno)) => return Err(not_started(&program, errno)),
-        Some(CommandNews::Exited(_)) | None => return Err(stopped()),
-    }
+    let ends = [stdout_end, stderr_end];
+    let turn = scene.running.turn().await;
+    let news = match fork(&scene, &name, &spec, &ends).await? {
+        Some(news) => News::Fork(news),
+        None => News::Init(run(&scene.running, name.command, spec, &ends).await?),
+    };
+    scene.running.began();
+    drop((turn, ends));
+    let Scene { running, launcher, wall_clock, .. } = scene;
+    let is_forked = matches!(news, News::Fork(_));
     let (sender, exit) = oneshot::channel();
     let watched = Arc::clone(&running);
     tokio::spawn(async move {
-        let exit = watch(&watched, &mut news, wall_clock).await;
+        let exit = watch(&watched, news, wall_clock).await;
+        watched.finished();
         // Nobody waits for the end of a command that was dropped.
         let _ = sender.send(exit);
+        if is_forked {
+            // Mostly the sandbox goes now, and with it what was left behind.
+            tokio::task::yield_now().await;
+            if watched.reason().is_none() {
+                watched.clear().await;
+            }
+        }
     });
-    Ok(LocalCommand { running, number, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
+    Ok(LocalCommand { running, launcher, name, is_forked, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
+}
+
+/// Where the end of a command is told.
+enum News {
+    Init(mpsc::Receiver<CommandNews>),
+    Fork(mpsc::Receiver<ForkNews>),
+}
+
+impl News {
+    /// The end of the command, and what the sandbox had used by then where that was told along; `None` when the sandbox ends first.
+    async fn end(&mut self) -> Option<(Exited, Option<Figures>)> {
+        loop {
+            match self {
+                Self::Init(news) => match news.recv().await? {
+                    CommandNews::Exited(exited) => return Some((exited, None)),
+                    CommandNews::Started | CommandNews::StartFailed(_) => {}
+                },
+                Self::Fork(news) => match news.recv().await? {
+                    ForkNews::Ended(exited, figures) => return Some((exited, Some(figures))),
+                    ForkNews::Forked | ForkNews::NotForked => {}
+                },
+            }
+        }
+    }
+}
+
+/// Runs the command in a copy of a booted node; `None` when that cannot be.
+async fn fork(
+    scene: &Scene,
+    name: &CommandName,
+    spec: &CommandSpec,
+    outputs: &[OwnedFd; 2],
+) -> Result<Option<mpsc::Receiver<ForkNews>>, SandboxError> {
+    let Some(content) = scene.content.clone() else { return Ok(None) };
+    let Some(program) = node_program(spec) else { return Ok(None) };
+    let order = Fork { name: name.clone(), content, program };
+    let mut news = scene.launcher.fork(order, outputs.each_ref().map(AsFd::as_fd)).await?;
+    match news.recv().await {
+        Some(ForkNews::Forked) => Ok(Some(news)),
+        Some(ForkNews::NotForked) => Ok(None),
+        Some(ForkNews::Ended(..)) | None => Err(stopped()),
+    }
+}
+
+/// Lets the sandbox's init run the command.
+async fn run(
+    running: &Running,
+    command: u32,
+    spec: CommandSpec,
+    outputs: &[OwnedFd; 2],
+) -> Result<mpsc::Receiver<CommandNews>, SandboxError> {
+    let mut news = running.open_route(command);
+    let program = spec.program.clone();
+    let run = RunCommand { command, program: spec.program, args: spec.args, env: spec.env };
+    running.tell(&ToInit::Run(run), outputs).await?;
+    match news.recv().await {
+        Some(CommandNews::Started) => Ok(news),
+        Some(CommandNews::StartFailed(errno)) => Err(not_started(&program, errno)),
+        Some(CommandNews::Exited(_)) | None => Err(stopped()),
+    }
 }
 
 fn output(stream: LogStream) -> io::Result<(Output, OwnedFd)> {
@@ -93,43 +170,29 @@ fn not_started(program: &str, errno: i32) -> SandboxError {
 }
 
 /// Waits for the end of a command, its deadline, or the end of its sandbox.
-async fn watch(
-    running: &Running,
-    news: &mut mpsc::Receiver<CommandNews>,
-    wall_clock: Duration,
-) -> Result<CommandExit, SandboxError> {
-    let exited = tokio::select! {
+async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Result<CommandExit, SandboxError> {
+    let end = tokio::select! {
         // In this order: an end that is known is not turned into a timeout.
         biased;
-        exited = exit_of(news) => exited,
+        end = news.end() => end,
         () = tokio::time::sleep(wall_clock) => {
             running.kill(KillReason::Timeout);
             None
         }
     };
-    if let Some(exited) = exited {
-        return Ok(exit_by_itself(running, exited).await);
+    if let Some((exited, figures)) = end {
+        return Ok(exit_by_itself(running, exited, figures).await);
     }
     let figures = running.wait().await.figures;
     exit_by_sandbox(running, figures)
 }
 
-/// The end of a command as its init tells it; `None` when the sandbox ends first.
-async fn exit_of(news: &mut mpsc::Receiver<CommandNews>) -> Option<Exited> {
-    loop {
-        match news.recv().await {
-            Some(CommandNews::Exited(exited)) => return Some(exited),
-            Some(_) => {}
-            None => return None,
-        }
-    }
-}
-
 /// The process ended and its sandbox goes on.
-async fn exit_by_itself(running: &Running, exited: Exited) -> CommandExit {
-    let figures = match running.group().cloned() {
-        Some(group) => tokio::task::spawn_blocking(move || group.figures()).await.unwrap_or_default(),
-        None => Figures::default(),
+async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figures>) -> CommandExit {
+    let figures = match (figures, running.group().cloned()) {
+        (Some(figures), _) => figures,
+        (None, Some(group)) => tokio::task::spawn_blocking(move || group.figures()).await.unwrap_or_default(),
+        (None, None) => Figures::default(),
     };
     let killed = if figures.out_of_memory {
         // On a machine where the kernel kills one process only; half a sandbox is of no use.
@@ -244,7 +307,10 @@ impl Command for LocalCommand {
     }
 
     async fn kill(&self) -> Result<(), SandboxError> {
-        match self.running.tell(&ToInit::Kill { command: self.number }, &[]).await {
+        if self.is_forked {
+            return self.launcher.kill_fork(self.name.clone()).await;
+        }
+        match self.running.tell(&ToInit::Kill { command: self.name.command }, &[]).await {
             // It has ended with its sandbox.
             Err(error) if error.kind == SandboxErrorKind::Stopped => Ok(()),
             other => other,
@@ -254,8 +320,10 @@ impl Command for LocalCommand {
 
 impl Drop for LocalCommand {
     fn drop(&mut self) {
-        if matches!(self.exit, Exit::Awaited(_)) {
-            self.running.try_tell(&ToInit::Kill { command: self.number });
+        match self.exit {
+            Exit::Awaited(_) if self.is_forked => self.launcher.try_kill_fork(self.name.clone()),
+            Exit::Awaited(_) => self.running.try_tell(&ToInit::Kill { command: self.name.command }),
+            Exit::Known(_) | Exit::Told => {}
         }
     }
 }

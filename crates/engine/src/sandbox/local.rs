@@ -14,11 +14,11 @@ use tokio::sync::Mutex;
 use workers_domain::ports::{Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxFile, Snapshot};
 use workers_domain::{ResourceLimits, SandboxId};
 
-use super::command;
+use super::command::{self, Scene};
 use super::running::{Running, stopped};
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::engine::Core;
-use crate::message::{CreateSandbox, FromInit, ToInit};
+use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
 use crate::server::blocking;
 use crate::snapshot::{Lease, Staging};
 use crate::wire::memory_file;
@@ -42,7 +42,7 @@ enum State {
     /// Nothing has run yet. The staging is lent to a blocking thread while files are written.
     Staged(Option<Staging>),
     /// Its processes, the number of the next command, and the content it was made from.
-    Running { running: Arc<Running>, next_command: u32, _lease: Option<Lease> },
+    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease> },
     /// Nothing runs and no files are left.
     Stopped,
 }
@@ -85,16 +85,16 @@ impl LocalSandbox {
     ) -> Result<Self, SandboxError> {
         let directory = core.directory_of(&id);
         let sandbox = Self { id, core, limits, directory, state: Mutex::new(State::Stopped) };
-        let running = sandbox.launch(lease.files(), Some(lease.content())).await?;
-        *sandbox.state.lock().await = State::Running { running, next_command: 0, _lease: Some(lease) };
+        let running = sandbox.launch(lease.files(), true).await?;
+        *sandbox.state.lock().await = State::Running { running, next_command: 0, lease: Some(lease) };
         Ok(sandbox)
     }
 
     /// Starts its first process. The files are its own to change, or are copied where no overlay keeps the changes apart.
-    async fn launch(&self, files: PathBuf, content: Option<String>) -> Result<Arc<Running>, SandboxError> {
+    async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<Running>, SandboxError> {
         let walled = self.core.launcher.configuration().walls.is_some();
         let mut work = files.clone();
-        if content.is_some() && !walled {
+        if are_shared && !walled {
             let (from, directory) = (files.clone(), self.directory.clone());
             work = directory.join("files");
             let to = work.clone();
@@ -104,13 +104,9 @@ impl LocalSandbox {
             })
             .await?;
         }
-        // A template that serves all serves those without a content of their own, too.
-        let templates = self.core.launcher.configuration().walls.as_ref().and_then(|walls| walls.templates.as_ref());
-        let shared = templates.is_some_and(|templates| templates.most.is_none());
         let order = CreateSandbox {
             name: self.id.as_str().to_owned(),
             lower: files.to_string_lossy().into_owned(),
-            content: content.or_else(|| shared.then(String::new)),
             directory: work.to_string_lossy().into_owned(),
             memory_bytes: self.limits.memory_bytes,
             processes: self.limits.processes,
@@ -119,19 +115,35 @@ impl LocalSandbox {
         Running::launch(&self.core.launcher, order).await.map(Arc::new)
     }
 
-    /// Its processes, started if need be, and the number for a new command.
-    async fn started(&self, state: &mut State) -> Result<(Arc<Running>, u32), SandboxError> {
+    /// Where a new command is to run, its processes started if need be, and the command's number.
+    async fn started(&self, state: &mut State) -> Result<(Scene, u32), SandboxError> {
         if let State::Staged(Some(staging)) = state {
-            let running = self.launch(staging.directory().to_path_buf(), None).await?;
-            *state = State::Running { running, next_command: 0, _lease: None };
+            let running = self.launch(staging.directory().to_path_buf(), false).await?;
+            *state = State::Running { running, next_command: 0, lease: None };
         }
         match state {
-            State::Running { running, next_command, .. } => {
+            State::Running { running, next_command, lease } => {
                 let number = *next_command;
                 *next_command += 1;
-                Ok((Arc::clone(running), number))
+                let scene = Scene {
+                    running: Arc::clone(running),
+                    launcher: Arc::clone(&self.core.launcher),
+                    content: self.template_for(lease.as_ref()),
+                    wall_clock: self.limits.wall_clock,
+                };
+                Ok((scene, number))
             }
             State::Staged(_) | State::Stopped => Err(stopped()),
+        }
+    }
+
+    /// Whose template may run its commands: the content's, where there are templates.
+    fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
+        let templates = self.core.launcher.configuration().walls.as_ref()?.templates.as_ref()?;
+        match templates.most {
+            Some(_) => lease.map(Lease::content),
+            // One that serves all serves those without a content of their own, too.
+            None => Some(String::new()),
         }
     }
 
@@ -227,8 +239,9 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
-        let (running, number) = self.started(&mut *self.state.lock().await).await?;
-        Ok(Box::new(command::start(running, number, spec, self.limits.wall_clock).await?))
+        let (scene, command) = self.started(&mut *self.state.lock().await).await?;
+        let name = CommandName { sandbox: self.id.as_str().to_owned(), command };
+        Ok(Box::new(command::start(scene, name, spec).await?))
     }
 
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
@@ -241,7 +254,7 @@ impl Sandbox for LocalSandbox {
                 })
                 .await
             }
-            State::Running { running, _lease, .. } => {
+            State::Running { running, lease: _lease, .. } => {
                 let frozen = self.freeze(&running, expires_at).await;
                 running.kill(KillReason::Asked);
                 running.wait().await;

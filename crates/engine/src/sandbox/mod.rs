@@ -4,6 +4,7 @@
 
 mod command;
 mod local;
+mod program;
 mod ready;
 mod running;
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{MutexGuard, mpsc, watch};
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
 use crate::cgroup::Group;
@@ -29,6 +30,10 @@ pub(crate) struct Running {
     routes: Arc<Routes>,
     ended: watch::Receiver<Option<End>>,
     reason: Mutex<Option<KillReason>>,
+    /// Whoever holds it asks the init something, or starts a command.
+    turn: tokio::sync::Mutex<()>,
+    /// Commands that run.
+    alive: AtomicUsize,
 }
 
 /// How a sandbox ended.
@@ -83,7 +88,8 @@ impl Running {
             Err(error) => return Err(failed(error)),
         };
         let work = work.ok_or_else(|| unavailable("a sandbox died while it was made"))?;
-        Ok(Self { channel, pidfd, walled, group, work, routes, ended, reason: Mutex::default() })
+        let (reason, turn, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
+        Ok(Self { channel, pidfd, walled, group, work, routes, ended, reason, turn, alive })
     }
 
     /// Its working directory.
@@ -119,8 +125,37 @@ impl Running {
         let _ = self.channel.try_send(message);
     }
 
+    /// Waits until nothing is asked of the init and no command is being started, and keeps it so.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// A command runs.
+    pub(crate) fn began(&self) {
+        self.alive.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A command has ended.
+    pub(crate) fn finished(&self) {
+        self.alive.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Kills what commands have left behind, if none runs.
+    pub(crate) async fn clear(&self) {
+        let _turn = self.turn().await;
+        if self.alive.load(Ordering::Acquire) == 0 {
+            // Fails when the sandbox ends, and all with it.
+            let _ = self.ask_in_turn(&ToInit::KillAll, &[]).await;
+        }
+    }
+
     /// Asks the init something. One question at a time.
     pub(crate) async fn ask(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
+        let _turn = self.turn().await;
+        self.ask_in_turn(message, descriptors).await
+    }
+
+    async fn ask_in_turn(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
         let (sender, mut receiver) = mpsc::channel(1);
         *lock(&self.routes.answer) = Some(sender);
         self.tell(message, descriptors).await?;
@@ -190,7 +225,7 @@ pub(crate) fn stopped() -> SandboxError {
     SandboxError::new(SandboxErrorKind::Stopped, "the sandbox has been stopped")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // Held for single statements only, so a panic elsewhere has torn nothing.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

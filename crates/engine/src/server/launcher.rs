@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use workers_domain::ports::SandboxError;
 
 use super::channel::Channel;
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
-use crate::message::{Configuration, CreateSandbox, Figures, FromLauncher, ToLauncher};
+use crate::message::{CommandName, Configuration, CreateSandbox, Exited, Figures, Fork, FromLauncher, ToLauncher};
 use crate::options::LauncherProgram;
 use crate::wire::{self, Received};
 
@@ -48,6 +48,20 @@ pub(crate) struct Made {
     pub(crate) gone: oneshot::Receiver<Figures>,
 }
 
+/// What becomes of a program that is to run in a copy of a booted node.
+#[derive(Debug)]
+pub(crate) enum ForkNews {
+    /// It runs.
+    Forked,
+    /// There is no booted node for it.
+    NotForked,
+    /// It has ended, and what the sandbox has used by then.
+    Ended(Exited, Figures),
+}
+
+/// What is ever said of one such program.
+const FORK_NEWS: usize = 2;
+
 #[derive(Debug)]
 struct Connection {
     channel: Channel,
@@ -55,6 +69,7 @@ struct Connection {
     overlays: bool,
     created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, String>>>>,
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
+    forks: Mutex<HashMap<CommandName, mpsc::Sender<ForkNews>>>,
     templates: Arc<watch::Sender<Option<bool>>>,
 }
 
@@ -138,6 +153,37 @@ impl Launcher {
         }
     }
 
+    /// Runs a program in a sandbox, in a copy of a booted node. Nothing more comes when the sandbox ends first.
+    pub(crate) async fn fork(
+        &self,
+        order: Fork,
+        outputs: [BorrowedFd<'_>; 2],
+    ) -> Result<mpsc::Receiver<ForkNews>, SandboxError> {
+        let connection = self.connection().await?;
+        let (sender, news) = mpsc::channel(FORK_NEWS);
+        let name = order.name.clone();
+        lock(&connection.forks).insert(name.clone(), sender);
+        let sent = connection.channel.send(&ToLauncher::Fork(order), &outputs).await;
+        sent.map_err(|error| {
+            lock(&connection.forks).remove(&name);
+            SandboxError::failed("the sandbox launcher cannot be reached", error)
+        })?;
+        Ok(news)
+    }
+
+    /// Kills such a program.
+    pub(crate) async fn kill_fork(&self, name: CommandName) -> Result<(), SandboxError> {
+        let sent = self.connection().await?.channel.send(&ToLauncher::KillFork(name), &[]).await;
+        sent.map_err(|error| SandboxError::failed("the sandbox launcher cannot be reached", error))
+    }
+
+    /// Kills such a program, unless the launcher is drowned in messages.
+    pub(crate) fn try_kill_fork(&self, name: CommandName) {
+        if let Some(connection) = self.current.borrow().as_ref() {
+            let _ = connection.channel.try_send(&ToLauncher::KillFork(name));
+        }
+    }
+
     /// Ends it, and all sandboxes with it.
     pub(crate) async fn shut_down(&self) {
         self.leaving.store(true, Ordering::Release);
@@ -179,9 +225,9 @@ impl Launcher {
         channel.send(&hello, &[]).await.map_err(failed)?;
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
             Some(Received { message: FromLauncher::Configured { own_uids, overlays }, .. }) => {
-                let (created, gone) = (Mutex::default(), Mutex::default());
+                let (created, gone, forks) = (Mutex::default(), Mutex::default(), Mutex::default());
                 let templates = Arc::clone(&self.templates);
-                Ok((Arc::new(Connection { channel, own_uids, overlays, created, gone, templates }), child))
+                Ok((Arc::new(Connection { channel, own_uids, overlays, created, gone, forks, templates }), child))
             }
             Some(Received { message: FromLauncher::ConfigurationFailed(reason), .. }) => {
                 Err(unavailable(format!("the sandbox launcher cannot work: {reason}")))
@@ -256,7 +302,18 @@ impl Connection {
             FromLauncher::CreateFailed { name, message } => {
                 let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(Err(message)));
             }
+            FromLauncher::Forked(name) => self.tell(&name, ForkNews::Forked),
+            FromLauncher::NotForked(name) => {
+                self.tell(&name, ForkNews::NotForked);
+                lock(&self.forks).remove(&name);
+            }
+            FromLauncher::ForkEnded { sandbox, exited, figures } => {
+                let name = CommandName { sandbox, command: exited.command };
+                self.tell(&name, ForkNews::Ended(exited, figures));
+                lock(&self.forks).remove(&name);
+            }
             FromLauncher::Gone { name, figures } => {
+                lock(&self.forks).retain(|fork, _| fork.sandbox != name);
                 let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(figures));
             }
             FromLauncher::Templates { are_ready } => {
@@ -269,12 +326,18 @@ impl Connection {
         }
     }
 
+    fn tell(&self, name: &CommandName, news: ForkNews) {
+        // There is room for all that is ever said.
+        let _ = lock(&self.forks).get(name).map(|fork| fork.try_send(news));
+    }
+
     /// Tells everybody who waits that nothing will come.
     fn let_go(&self) {
         // First, so that nobody who comes later waits for an answer.
         self.channel.close();
         lock(&self.created).clear();
         lock(&self.gone).clear();
+        lock(&self.forks).clear();
     }
 }
 

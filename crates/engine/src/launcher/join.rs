@@ -1,0 +1,62 @@
+//! A copy of a booted node joins a sandbox. The order of the steps is the design.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals};
+
+use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
+use super::enter::{set_limits, step};
+use super::serve::Setup;
+
+/// Where the copy is to be.
+pub(super) struct Place {
+    /// The sandbox's first process.
+    pub(super) init: OwnedFd,
+    /// The outputs.
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+    /// The files through which the sandbox's cgroups are joined.
+    pub(super) members: Vec<OwnedFd>,
+}
+
+impl Place {
+    /// From descriptors as they are passed: in this order.
+    pub(super) fn new(passed: Vec<OwnedFd>) -> io::Result<Self> {
+        let mut passed = passed.into_iter();
+        let (Some(init), Some(stdout), Some(stderr)) = (passed.next(), passed.next(), passed.next()) else {
+            return Err(io::Error::other("a program without its sandbox and its two outputs"));
+        };
+        Ok(Self { init, stdout, stderr, members: passed.collect() })
+    }
+}
+
+/// Puts this process, which has one thread, behind the sandbox's walls. It dies with the sandbox's first process from its birth on, for
+/// it was born into its pid namespace.
+pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
+    let kept: Vec<_> = [&place.init, &place.stdout, &place.stderr].into_iter().chain(&place.members).collect();
+    keep_only(&kept.into_iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
+    // The outputs are the one way to say what fails from here on.
+    install_as(place.stdout.as_fd(), 1)?;
+    install_as(place.stderr.as_fd(), 2)?;
+    // A session of its own, so that its process group can be killed and no terminal is near.
+    step("session", rustix::process::setsid())?;
+    // Before anything is used: from here on it is counted.
+    for file in &place.members {
+        step("cgroup", rustix::io::write(file, b"0"))?;
+    }
+    // With them come the sandbox's root, and all capabilities over what is inside of it.
+    step("namespaces", join_namespaces(setup.thread, place.init.as_fd()))?;
+    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.own_uids))?;
+    step("working directory", rustix::process::chdir("/work"))?;
+    let null = step("null device", rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()))?;
+    install_as(null.as_fd(), 0)?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    step("resource limits", set_limits(None))?;
+    // Handlers stay: they are those of a started node.
+    unblock_signals();
+    // Last, for every step before needs them.
+    step("capabilities", give_up_capabilities())?;
+    step("system call filter", obey_filter(&setup.filter))
+}
