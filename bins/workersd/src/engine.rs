@@ -12,6 +12,7 @@ pub(crate) fn options(settings: &Settings) -> EngineOptions {
         SandboxKind::Local => Confinement::Full,
         SandboxKind::LocalUnconfined => Confinement::Unconfined,
     };
+    options.template_module = Some(workers_service::template_module());
     options.templates = match settings.templates {
         TemplateKind::None => Templates::None,
         TemplateKind::Worker => Templates::PER_CONTENT,

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// Whether this process is a forked child that runs a program.
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
@@ -32,10 +32,31 @@ fn next_function(name: &CStr) -> *mut c_void {
     unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
 }
 
+/// The functions of node that a child calls. They are looked for once, in the template: a search touches many pages, each of which a
+/// child would have to map.
+static CALLED_BY_CHILDREN: [(&CStr, AtomicPtr<c_void>); 9] = [
+    (c"napi_create_string_utf8", AtomicPtr::new(ptr::null_mut())),
+    (c"napi_throw_error", AtomicPtr::new(ptr::null_mut())),
+    (c"napi_get_uv_event_loop", AtomicPtr::new(ptr::null_mut())),
+    (c"napi_get_cb_info", AtomicPtr::new(ptr::null_mut())),
+    (c"napi_get_value_int32", AtomicPtr::new(ptr::null_mut())),
+    (c"uv_loop_fork", AtomicPtr::new(ptr::null_mut())),
+    (HEAP_FUNCTIONS[0], AtomicPtr::new(ptr::null_mut())),
+    (HEAP_FUNCTIONS[1], AtomicPtr::new(ptr::null_mut())),
+    (HEAP_FUNCTIONS[2], AtomicPtr::new(ptr::null_mut())),
+];
+
 /// A function of node, by name.
 fn node_function(name: &CStr) -> io::Result<*mut c_void> {
-    // SAFETY: `name` is NUL-terminated and lives across the call; RTLD_DEFAULT is a valid pseudo handle.
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    let kept = CALLED_BY_CHILDREN.iter().find(|(known, _)| *known == name).map(|(_, address)| address);
+    let mut found = kept.map_or(ptr::null_mut(), |address| address.load(Ordering::Acquire));
+    if found.is_null() {
+        // SAFETY: `name` is NUL-terminated and lives across the call; RTLD_DEFAULT is a valid pseudo handle.
+        found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        if let Some(address) = kept {
+            address.store(found, Ordering::Release);
+        }
+    }
     if found.is_null() { Err(io::Error::other(format!("node lacks {}", name.to_string_lossy()))) } else { Ok(found) }
 }
 
@@ -55,8 +76,9 @@ pub unsafe fn advise_memory(address: *mut c_void, length: usize, advice: c_int) 
 
 /// `exit(3)`; in a child without the handlers, which would wait for threads that are not there.
 pub fn leave(code: c_int) -> ! {
-    let real = next_function(c"exit");
-    if IS_CHILD.load(Ordering::Acquire) || real.is_null() {
+    let is_child = IS_CHILD.load(Ordering::Acquire);
+    let real = if is_child { ptr::null_mut() } else { next_function(c"exit") };
+    if real.is_null() {
         // SAFETY: fflush with a null pointer flushes all streams; _exit takes an integer and never returns.
         unsafe {
             libc::fflush(ptr::null_mut());
@@ -308,10 +330,13 @@ impl Runtime {
         Ok(())
     }
 
-    /// Whether [`limit_heap`](Self::limit_heap) works on this node.
-    #[must_use]
-    pub fn can_limit_heap(self) -> bool {
-        HEAP_FUNCTIONS.iter().all(|name| node_function(name).is_ok())
+    /// Finds all that a child will need.
+    ///
+    /// # Errors
+    ///
+    /// When this node lacks a part of it.
+    pub fn prepare(self) -> io::Result<()> {
+        CALLED_BY_CHILDREN.iter().try_for_each(|(name, _)| node_function(name).map(drop))
     }
 }
 

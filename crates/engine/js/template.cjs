@@ -12,7 +12,7 @@ const path = require("node:path");
 const v8 = require("node:v8");
 const vm = require("node:vm");
 
-const [, , library] = process.argv;
+const [, , library, ahead] = process.argv;
 const addon = { exports: {} };
 process.dlopen(addon, library);
 const { serve, reallyExit } = addon.exports;
@@ -63,16 +63,37 @@ const warm = async () => {
 		controller.abort();
 		new EventTarget().dispatchEvent(new Event("warm"));
 	}
+	process.chdir(".");
 	new Headers({ a: "b" }).get("a");
 	await new Response("text").text();
 	await import(pathToFileURL(path.join(__dirname, "warm.mjs")).href).then(({ warm }) => warm());
 	Module.createRequire(__filename)("node:fs");
-	for (let fd of fs.readdirSync("/dev/fd").slice(0, 0)) fd;
+	// Once for nothing, because functions are compiled when they are called first.
+	const nothing = pretended();
+	become({ options: ["--none"], script: ["/"], environment: [["A", "b"]], seed: 1 }, nothing);
+	nothing.process._exiting = true;
+	nothing.process.emit("exit", nothing.process.uptime(), nothing.clocks.now(), nothing.clocks.timeOrigin);
+	await prepared?.warm();
 };
 
-/** Makes the process look like one that was started with this program, and runs it. */
-const become = ({ options, script, environment, seed }) => {
-	const nowBefore = performance.now();
+/** What is to be done ahead of programs, besides: see `template_module` in the engine's options. */
+const prepared = ahead ? require(ahead) : undefined;
+
+/** What a fork changes. */
+const world = { process, clocks: Object.getPrototypeOf(performance), leave: reallyExit, setFlag: v8.setFlagsFromString, random: Math.random };
+
+/** The same, without effect. */
+const pretended = () => ({
+	process: { env: { PATH: "/" }, argv: ["node"], chdir() {}, emit() {}, uptime: () => 0 },
+	clocks: { now: () => 0, get timeOrigin() { return 0; } },
+	leave() {},
+	setFlag() {},
+	random() {},
+});
+
+/** Makes the process look like one that was started with this program. */
+const become = ({ options, script, environment, seed }, { process, clocks, leave, setFlag, random }) => {
+	const age = clocks.now.call(performance);
 	process.chdir(".");
 	for (const name of Object.keys(process.env)) delete process.env[name];
 	for (const [name, value] of environment) process.env[name] = value;
@@ -83,27 +104,24 @@ const become = ({ options, script, environment, seed }) => {
 	// Its parent is the sandbox's first process to all that it can see.
 	Object.defineProperty(process, "ppid", { value: 1, writable: true, enumerable: true, configurable: true });
 	// For this context only: a number is drawn at once, and threads made later seed themselves.
-	v8.setFlagsFromString(`--random-seed=${seed}`);
-	Math.random();
-	v8.setFlagsFromString("--random-seed=0");
-	for (const option of options) v8.setFlagsFromString(option);
-	shiftClocks(nowBefore);
-	leaveAtOnce();
+	setFlag(`--random-seed=${seed}`);
+	random();
+	setFlag("--random-seed=0");
+	for (const option of options) setFlag(option);
+	shiftClocks(age, clocks, process);
+	leaveAtOnce(process, leave);
 	delete process.mainModule;
-	for (const name of Object.keys(require.cache)) delete require.cache[name];
-	delete module.children;
-	start();
 };
 
 /** A program that is done leaves without taking node apart first. */
-const leaveAtOnce = () => {
-	process.reallyExit = reallyExit;
+const leaveAtOnce = (process, leave) => {
+	process.reallyExit = leave;
 	const { emit } = process;
 	const value = function (name, ...values) {
 		// With any other code an error may be waiting to be printed; and who has replaced this function may have more to do.
 		const isEnd = name === "exit" && this === process && process._exiting && !process.exitCode && process.emit === value;
 		const answer = Reflect.apply(emit, this, [name, ...values]);
-		if (isEnd) reallyExit(process.exitCode | 0);
+		if (isEnd) leave(process.exitCode | 0);
 		return answer;
 	};
 	Object.defineProperty(value, "name", { value: "emit" });
@@ -111,10 +129,9 @@ const leaveAtOnce = () => {
 };
 
 /** The age of the process counts from the fork. */
-const shiftClocks = (age) => {
-	const prototype = Object.getPrototypeOf(performance);
-	const { now } = prototype;
-	const { get: timeOrigin } = Object.getOwnPropertyDescriptor(prototype, "timeOrigin");
+const shiftClocks = (age, clocks, process) => {
+	const { now } = clocks;
+	const { get: timeOrigin } = Object.getOwnPropertyDescriptor(clocks, "timeOrigin");
 	const { uptime } = process;
 	const seconds = uptime.call(process);
 	const replace = (target, name, key, replacement) => {
@@ -133,20 +150,21 @@ const shiftClocks = (age) => {
 			return uptime.call(process) - seconds;
 		},
 	};
-	replace(prototype, "now", "value", methods.now);
-	replace(prototype, "timeOrigin", "get", methods.timeOrigin);
+	replace(clocks, "now", "value", methods.now);
+	replace(clocks, "timeOrigin", "get", methods.timeOrigin);
 	replace(process, "uptime", "value", methods.uptime);
 };
 
 // In stack traces the program is called from where node calls it.
 const start = vm.runInThisContext("(runMain, process) => () => runMain(process.argv[1])", { filename: "node:internal/main/run_main_module", lineOffset: 35, columnOffset: 15 })(Module.runMain, process);
-// Compiled now.
-shiftClocks.toString();
-
 warm().then(() => {
 	// Twice, so that whatever the last step has queued is done.
 	setImmediate(() => setImmediate(() => {
-		globalThis.gc?.();
-		become(JSON.parse(serve()));
+		const program = JSON.parse(serve());
+		become(program, world);
+		for (const name of Object.keys(require.cache)) delete require.cache[name];
+		delete module.children;
+		prepared?.prepare(process.env);
+		start();
 	}));
 });

@@ -2,5 +2,6 @@
 import { readFileSync } from "node:fs";
 
 const loaded = await Promise.resolve(readFileSync);
-export const warm = async () => typeof loaded;
+const { url, dirname, filename, resolve } = import.meta;
+export const warm = async () => [typeof loaded, url, dirname, filename, typeof resolve];
 export default warm;

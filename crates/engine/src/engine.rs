@@ -20,7 +20,7 @@ use crate::options::{Confinement, EngineOptions, Templates};
 use crate::sandbox::{LocalSandbox, ReadySandboxes};
 use crate::server::data_dir::DataDir;
 use crate::server::launcher::Launcher;
-use crate::server::{blocking, runtime, template, unavailable};
+use crate::server::{blocking, node, runtime, template, unavailable};
 use crate::snapshot::SnapshotStore;
 
 /// Behind the ranges that systems hand out for containers.
@@ -110,6 +110,7 @@ impl Engine {
             .await
             .map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))??;
 
+        let node = if options.copy_node { own_node(node, &data_dir).await } else { node };
         let walls = match options.confinement {
             Confinement::Full => Some(walls(&options, &data_dir, node.clone()).await?),
             Confinement::Unconfined => {
@@ -226,6 +227,18 @@ impl Engine {
     }
 }
 
+/// The program to run: our own copy, or where there is no room for one, the given one.
+async fn own_node(node: PathBuf, data_dir: &DataDir) -> PathBuf {
+    let (given, directory) = (node.clone(), data_dir.node());
+    match blocking("node cannot be copied", move || node::copy(&given, &directory)).await {
+        Ok(copy) => copy,
+        Err(error) => {
+            tracing::warn!(error = %error, "node runs from where it is, which takes a little longer");
+            node
+        }
+    }
+}
+
 async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Result<Walls, SandboxError> {
     let (root, name, parent) = (data_dir.runtime(), data_dir.group_name(), options.cgroup_parent.clone());
     let group_name = name.clone();
@@ -249,7 +262,8 @@ async fn templates(options: &EngineOptions, data_dir: &DataDir) -> Option<Templa
         Templates::Shared => None,
     };
     let (directory, library) = (data_dir.template(), options.template_library.clone());
-    match blocking("templates", move || template::make(&directory, library, most)).await {
+    let module = options.template_module.clone();
+    match blocking("templates", move || template::make(&directory, library, module.as_deref(), most)).await {
         Ok(setup) => Some(setup),
         Err(error) => {
             tracing::warn!(error = %error, "there are no templates: every command starts its own node, which takes longer");

@@ -46,6 +46,8 @@ pub(crate) struct TemplateSetup {
     pub(crate) library: String,
     /// The script that node runs.
     pub(crate) script: String,
+    /// What the script does besides, ahead of programs.
+    pub(crate) module: Option<String>,
     /// The most templates that are kept beside the spare one; `None` for one that serves all.
     pub(crate) most: Option<u32>,
 }

@@ -13,6 +13,8 @@ pub struct EngineOptions {
     pub data_dir: PathBuf,
     /// The node program, version 20 or later.
     pub node: PathBuf,
+    /// Whether a copy of node is kept in the data directory (110 MiB), which the kernel maps in fewer, larger pages.
+    pub copy_node: bool,
     /// How sandboxes are walled in.
     pub confinement: Confinement,
     /// Which program makes the sandboxes.
@@ -25,6 +27,10 @@ pub struct EngineOptions {
     /// The library that templates need; `None` for the file `libworkers_engine_template.so` beside this program, or in the directory
     /// `deps` there.
     pub template_library: Option<PathBuf>,
+    /// The text of a CommonJS module for templates, which exports `warm()`, to do once what programs do again and again (it may be
+    /// asynchronous), and `prepare(environment)`, which runs in a fork before its program. It may draw no random number, and leave
+    /// no handle, timer or request behind: all programs would have them.
+    pub template_module: Option<String>,
     /// Tells when snapshots expire.
     pub clock: Arc<dyn Clock>,
 }
@@ -80,11 +86,13 @@ impl EngineOptions {
         Self {
             data_dir: data_dir.into(),
             node: node.into(),
+            copy_node: true,
             confinement: Confinement::Full,
             launcher: LauncherProgram::CurrentExe,
             cgroup_parent: None,
             templates: Templates::default(),
             template_library: None,
+            template_module: None,
             clock: Arc::new(SystemClock),
         }
     }

@@ -44,6 +44,13 @@ pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use output::{TranspileOutput, WorkerScript};
 pub use source::{SourceFile, TranspileOptions};
 
+/// What a booted Node.js that is forked for worker scripts can do ahead of them, as the text of a CommonJS module: `warm()`, once, and
+/// `prepare(environment)`, in a fork before it loads its script. Scripts run without it just as well, only later.
+#[must_use]
+pub fn template_module() -> String {
+    script::prepare_module()
+}
+
 /// Compiles one bundle.
 ///
 /// Either `script` is set, or there is at least one diagnostic. The work is done on a thread of its own, whose stack is as

@@ -25,12 +25,7 @@ const CONTENT_INNER_ID: u32 = 1001;
 const INIT_PROCESSES: u32 = 1;
 
 /// Makes a sandbox; returns when it walls itself in.
-pub(super) fn create(
-    launcher: &Launcher,
-    order: &CreateSandbox,
-    slot: u32,
-    channel: OwnedFd,
-) -> io::Result<Running> {
+pub(super) fn create(launcher: &Launcher, order: &CreateSandbox, slot: u32, channel: OwnedFd) -> io::Result<Running> {
     let group = launcher.setup.surroundings.configuration.walls.as_ref().map(|walls| walls.cgroups.group(&order.name));
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::SingleThread;
 use workers_engine_sys::seccomp::Instruction;
 
+use super::confine::obey_filter;
 use super::create::create;
 use super::forks::{Forks, children};
 use super::probe::{overlays_work, own_uids_work};
@@ -34,6 +35,7 @@ const FORK: u64 = 1 << 61;
 pub(super) struct Setup {
     pub(super) thread: SingleThread,
     pub(super) surroundings: Surroundings,
+    /// What is added to the launcher's own filter in a sandbox.
     pub(super) filter: Vec<Instruction>,
 }
 
@@ -87,7 +89,11 @@ impl Launcher {
         let first_uid = configuration.walls.as_ref().map(|walls| walls.first_uid);
         let own_uids = first_uid.is_some_and(|uid| own_uids_work(thread, uid));
         let overlays = first_uid.is_some_and(|uid| overlays_work(thread, own_uids.then_some(uid)));
-        let made = policy::compile().and_then(|filter| {
+        let made = policy::inner().and_then(|filter| {
+            if configuration.walls.is_some() {
+                // All that is made from here on inherits it.
+                obey_filter(&policy::outer()?)?;
+            }
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
             let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;

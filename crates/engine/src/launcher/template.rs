@@ -11,9 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, readlinkat};
 use rustix::pipe::PipeFlags;
 use rustix::process::DumpableBehavior;
 use workers_engine_sys::template::{Described, Runtime};
-use workers_engine_sys::{
-    Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only,
-};
+use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only};
 
 use super::join::{Place, join};
 use super::serve::Setup;
@@ -59,13 +57,14 @@ pub fn serve_template(runtime: Runtime) -> io::Result<String> {
     let Some(Received { message: ToTemplate::Configure(surroundings), .. }) = wire::receive(&*launcher)? else {
         exit_now(0)
     };
-    if std::process::id() <= 2 || !runtime.can_limit_heap() {
+    runtime.prepare()?;
+    if std::process::id() <= 2 {
         // A copy's id is 2; libraries tell by the id whether they were forked.
         return Err(io::Error::other("this node cannot be a template"));
     }
     let described = Described::read()?;
     let descriptors = node_descriptors(&[launcher.as_raw_fd(), null.as_raw_fd()])?;
-    let mut setup = Setup { thread: when_quiet()?, surroundings: *surroundings, filter: policy::compile()? };
+    let mut setup = Setup { thread: when_quiet()?, surroundings: *surroundings, filter: policy::inner()? };
     wire::send(&*launcher, &FromTemplate::Ready, &[])?;
     loop {
         let Some(Received { message, descriptors: passed }) = wire::receive(&*launcher)? else { exit_now(0) };

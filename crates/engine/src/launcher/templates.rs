@@ -12,12 +12,10 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Pid, Signal, WaitOptions};
-use workers_engine_sys::seccomp::{Field, Instruction, Verdict};
 use workers_engine_sys::{
-    CommandImage, SingleThread, exec, exit_now, fork_process, install_as, keep_only, reset_signals, syscall_number,
+    CommandImage, SingleThread, exec, exit_now, fork_process, install_as, keep_only, reset_signals,
 };
 
-use super::confine::obey_filter;
 use super::enter::raise_oom_score;
 use super::serve::Setup;
 use crate::message::{CommandName, Fork, FromTemplate, NodeProgram, Surroundings, TemplateSetup, ToTemplate};
@@ -163,7 +161,8 @@ impl Templates {
         for list in [&mut self.assigned, &mut self.retired] {
             let Some(index) = list.iter().position(|template| template.number == number) else { continue };
             let answer = list.get_mut(index).and_then(Template::answer);
-            let is_done = list.get(index).is_some_and(|template| template.forks >= MOST_FORKS && template.asked.is_empty());
+            let is_done =
+                list.get(index).is_some_and(|template| template.forks >= MOST_FORKS && template.asked.is_empty());
             return match answer {
                 Some(answer) if is_done => {
                     list.remove(index).end();
@@ -197,7 +196,11 @@ impl Templates {
         // A template that cannot be asked any more is heard of by its end.
         let asked = template.ask(name, program, descriptors);
         template.content = content;
-        if template.forks >= MOST_FORKS { self.retired.push(template) } else { self.assigned.push(template) }
+        if template.forks >= MOST_FORKS {
+            self.retired.push(template)
+        } else {
+            self.assigned.push(template)
+        }
         if most.is_some_and(|most| self.assigned.len() > usize::try_from(most).unwrap_or(usize::MAX)) {
             let oldest = self.assigned.remove(0);
             self.retire(oldest);
@@ -253,39 +256,25 @@ impl Template {
     }
 }
 
-/// A filter under which node finds that there is no `io_uring`. Its event loops would go on to use the rings in a child, where the
-/// sandbox's own filter forbids it.
-fn without_rings() -> Vec<Instruction> {
-    const EPERM: u16 = 1;
-    let refuse = syscall_number("io_uring_setup").map(|number| {
-        let refused = Instruction::answer(Verdict::Errno(EPERM));
-        [Instruction::load(Field::Number), Instruction::equal(number, 0, 1), refused]
-    });
-    refuse.into_iter().flatten().chain([Instruction::answer(Verdict::Allow)]).collect()
-}
-
 /// Starts a template; it says when it is booted.
 fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings, number: u64) -> io::Result<Template> {
     let (socket, theirs) = wire::channel()?;
-    let arguments = [
-        "node",
-        // Threads do not survive a fork.
-        "--single-threaded",
-        "--v8-pool-size=1",
-        "--disable-sigusr1",
-        &files.script,
-        &files.library,
-    ];
+    // Threads do not survive a fork.
+    let options = ["--single-threaded", "--v8-pool-size=1", "--disable-sigusr1"];
+    let arguments = ["node"]
+        .into_iter()
+        .chain(options)
+        .chain([files.script.as_str(), &files.library])
+        .chain(files.module.as_deref());
     let environment = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("LD_PRELOAD", &files.library)];
     let environment = environment.map(|(name, value)| format!("{name}={value}")).to_vec();
     let node = surroundings.configuration.node.clone();
-    let image = CommandImage::new(vec![node], arguments.map(str::to_owned).to_vec(), environment)?;
+    let image = CommandImage::new(vec![node], arguments.map(str::to_owned).collect(), environment)?;
     let null = rustix::fs::open(
         "/dev/null",
         rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
         rustix::fs::Mode::empty(),
     )?;
-    let filter = without_rings();
     let Some(pid) = fork_process(thread)? else {
         let prepared = || -> io::Result<()> {
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -296,7 +285,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
             // Its copies inherit it.
             raise_oom_score()?;
             reset_signals();
-            obey_filter(&filter)
+            Ok(())
         };
         if prepared().is_ok() {
             let _ = exec(&image);

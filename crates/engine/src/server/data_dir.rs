@@ -62,6 +62,11 @@ impl DataDir {
         self.path.join("template")
     }
 
+    /// Where our own copy of node is kept.
+    pub(crate) fn node(&self) -> PathBuf {
+        self.path.join("node")
+    }
+
     /// The name of this directory's cgroup: engines of other directories have other groups.
     pub(crate) fn group_name(&self) -> String {
         let digest = crate::snapshot::manifest::Digest256::of(self.path.as_os_str().as_encoded_bytes());

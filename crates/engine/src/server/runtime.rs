@@ -109,7 +109,7 @@ fn open_directories(directory: &Path) -> io::Result<()> {
 }
 
 /// The libraries that a program loads and its loader, as the loader itself tells them. A static program has none.
-fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
     // With this variable the loader lists what it would load and leaves.
     let output = Command::new(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output()?;
     if !output.status.success() {

@@ -20,7 +20,12 @@ const LIBRARY: &str = "libworkers_engine_template.so";
 /// # Errors
 ///
 /// When the library is not there, or the directory cannot be written.
-pub(crate) fn make(directory: &Path, library: Option<PathBuf>, most: Option<u32>) -> io::Result<TemplateSetup> {
+pub(crate) fn make(
+    directory: &Path,
+    library: Option<PathBuf>,
+    module: Option<&str>,
+    most: Option<u32>,
+) -> io::Result<TemplateSetup> {
     let library = library.map_or_else(find_library, Ok)?;
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -32,8 +37,12 @@ pub(crate) fn make(directory: &Path, library: Option<PathBuf>, most: Option<u32>
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", library.display())))?;
     fs::write(&script, SCRIPT)?;
     fs::write(directory.join("warm.mjs"), WARM_MODULE)?;
+    let ahead = module.map(|_| directory.join("prepare.cjs"));
+    if let (Some(path), Some(module)) = (&ahead, module) {
+        fs::write(path, module)?;
+    }
     let text = |path: PathBuf| path.into_os_string().into_string().map_err(|_| io::Error::other("a path is not UTF-8"));
-    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, most })
+    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: ahead.map(text).transpose()?, most })
 }
 
 fn find_library() -> io::Result<PathBuf> {

@@ -58,7 +58,7 @@ pub(crate) fn node() -> PathBuf {
 /// Options for a directory.
 pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptions {
     let launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
-    EngineOptions { launcher, confinement, ..EngineOptions::new(directory, node()) }
+    EngineOptions { launcher, confinement, copy_node: false, ..EngineOptions::new(directory, node()) }
 }
 
 impl<const FORKED: bool> Tested<FORKED> {

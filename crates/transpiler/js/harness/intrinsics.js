@@ -4,6 +4,8 @@
 // `for…of`, spread or destructuring of arrays, no regular expressions, no methods called as methods. What becomes JSON has no
 // prototype, so that it has no `toJSON` of the user's either.
 const process = globalThis.process;
+// Where it may have come from is none of the user's business.
+delete globalThis[Symbol.for("workers.harness")];
 const { builtin } = config;
 const fs = builtin("fs");
 const { writeSync, readFileSync } = fs;

@@ -67,7 +67,7 @@ const endOfNumber = (text, index) => {
 const mapFrame = (text) => {
 	const { url } = config;
 	let at = indexOf(text, url);
-	if (at < 0) return includes(text, "node:internal/modules/") || includes(text, "node:internal/process/") ? undefined : text;
+	if (at < 0) return includes(text, "workers:harness") || includes(text, "node:internal/modules/") || includes(text, "node:internal/process/") ? undefined : text;
 	let mapped = "";
 	let copied = 0;
 	for (; at >= 0; at = indexOf(text, url, at + 1)) {

@@ -1,5 +1,6 @@
 //! The harness: the program around the user's code.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 
 use oxc::{
@@ -8,6 +9,8 @@ use oxc::{
     parser::Parser,
     span::SourceType,
 };
+
+use super::literal::string;
 
 /// The parts of the harness, one subject a file; together they are the body of one function.
 const PARTS: &[&str] = &[
@@ -23,10 +26,41 @@ const PARTS: &[&str] = &[
     include_str!("../../js/harness/main.js"),
 ];
 
-/// The harness as one function expression on one line, without comments.
+/// The name under which stack traces know the harness.
+const SOURCE_NAME: &str = "workers:harness";
+
+/// What a booted Node.js does ahead of scripts.
+const PREPARE: &str = include_str!("../../js/template/prepare.cjs");
+
+/// The harness as a program whose value is a function, on one line, without comments.
 pub(super) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| one_line(&format!("((config) => {{\n{}\n}})", PARTS.concat())))
+    TEXT.get_or_init(|| {
+        let function = one_line(&format!("((config) => {{\n{}\n}})", PARTS.concat()));
+        format!("\"use strict\";{function}//# sourceURL={SOURCE_NAME}")
+    })
+}
+
+/// What tells this harness from those of other versions. Should the standard library hash otherwise one day, scripts of before only
+/// evaluate their own text.
+fn id() -> String {
+    let mut hasher = DefaultHasher::new();
+    text().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// The harness as an expression: the one that a booted Node.js has compiled before if there is one, else from its text. A text is
+/// scanned ten times sooner than a function that nobody calls is parsed.
+pub(super) fn expression() -> &'static str {
+    static EXPRESSION: OnceLock<String> = OnceLock::new();
+    EXPRESSION.get_or_init(|| {
+        format!(r#"globalThis[Symbol.for("workers.harness")]?.["{}"]??(0,eval)({})"#, id(), string(text()))
+    })
+}
+
+/// What a booted Node.js can do ahead of scripts, as a CommonJS module: `warm()`, and in each of its forks `prepare(environment)`.
+pub(crate) fn prepare_module() -> String {
+    PREPARE.replace("\"$HARNESS$\"", &string(text())).replace("$ID$", &id())
 }
 
 /// Prints an expression of ours without line ends and comments.

@@ -9,6 +9,8 @@
 //!
 //! The arrow function is called where it stands, because V8 then compiles it at once: passed to the harness uncalled, it would be
 //! parsed twice, which costs 38 ms for a megabyte.
+//!
+//! The harness is a text that is evaluated, unless a booted Node.js has it compiled already ([`prepare_module`]).
 
 mod harness;
 mod helpers;
@@ -17,6 +19,7 @@ mod positions;
 mod prelude;
 
 use crate::compile::{ExportedFunction, Import};
+pub(crate) use harness::prepare_module;
 use literal::string;
 pub(crate) use positions::Positions;
 
@@ -41,7 +44,7 @@ const BUILTIN: &str = r#"process.getBuiltinModule??(await import("node:module"))
 pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String, String> {
     let prelude = prelude::write(name, body.prelude)?;
     let positions = body.positions.as_ref().map(Positions::as_str).unwrap_or_default();
-    let harness = harness::text();
+    let harness = harness::expression();
     let config = format!(
         "{{url:import.meta.url,file:{},name:{},positions:{name}_positions,builtin:{BUILTIN}}}",
         string(file),

@@ -1,0 +1,80 @@
+"use strict";
+// What a booted Node.js that is forked for worker scripts has done before: the harness is compiled and has run, so that a script that
+// finds it parses the user's own code only.
+//
+// A module of two functions: `warm()`, and `prepare(environment)`, which a fork calls before it loads its program.
+const { Script } = require("node:vm");
+
+// Both are put in when this file is made.
+const HARNESS = "$HARNESS$";
+const ID = "$ID$";
+
+const KEY = Symbol.for("workers.harness");
+const script = new Script(HARNESS);
+
+/** Functions of all kinds that a worker may have. */
+const samples = [
+	({ stdout, stderr }) => (payload) => {
+		stdout.write("text\n");
+		stderr.write(`${payload.a}\n`);
+		stdout.write(Buffer.from("ä"));
+		return { a: [1.5, "b", null, true], c: { d: undefined, e: new Date(0) } };
+	},
+	() => () => "text",
+	() => () => new Map([["a", { set: new Set([1n]), bytes: new Uint8Array(3), error: new Error("warm") }]]),
+	() => () => {
+		throw new TypeError("warm", { cause: new Error("cause") });
+	},
+	() => () => new Response("text"),
+];
+
+/** A property of the shadow's own. */
+const own = (value) => ({ value, writable: true, enumerable: true, configurable: true });
+
+/** Calls the harness with a shadow in the place of the process. */
+const start = (shadow, config) => {
+	const real = Object.getOwnPropertyDescriptor(globalThis, "process");
+	Object.defineProperty(globalThis, "process", own(shadow));
+	try {
+		return script.runInThisContext()(config);
+	} finally {
+		Object.defineProperty(globalThis, "process", real);
+	}
+};
+
+/** Runs a sample as a worker's function; resolves when its process would end. */
+const run = (sample) =>
+	new Promise((left) => {
+		const shadow = Object.create(process, {
+			argv: own(["/usr/bin/node", "/work/worker.mjs", "main", '{"a":[1,"b",null]}']),
+			env: own({ WORKERS_FRAME: "0".repeat(32), WORKERS_RESULT_LIMIT: "1048576" }),
+			emit: own(() => false),
+			reallyExit: own(left),
+			exit: own(function () {
+				this.emit("exit", 0);
+				this.reallyExit(0);
+			}),
+		});
+		const quiet = { writeSync: (fd, bytes, start, length) => length, readlinkSync: () => "pipe:[1]", openSync: () => 1 };
+		const builtin = (name) => (name === "fs" ? { ...process.getBuiltinModule("fs"), ...quiet } : process.getBuiltinModule(name));
+		const config = { url: "file:///work/worker.mjs", file: "worker.ts", name: "$w", positions: () => {/*AAA*/}, builtin };
+		const harness = start(shadow, config);
+		const loaded = async () => {
+			harness.load("crypto", ["createHash"]);
+			harness.load("node:fs", ["default"]);
+			return [{ __proto__: null, main: () => sample(shadow) }];
+		};
+		harness.run(loaded());
+	});
+
+/** Runs the harness in all ways that are usual. */
+exports.warm = async () => {
+	const { prepareStackTrace } = Error;
+	for (let round = 0; round < 2; round++) for (const sample of samples) await run(sample);
+	Error.prepareStackTrace = prepareStackTrace;
+};
+
+/** Leaves the harness where a script looks for it; it takes it away before the user's code runs. */
+exports.prepare = ({ WORKERS_FRAME }) => {
+	if (WORKERS_FRAME) Object.defineProperty(globalThis, KEY, { value: { __proto__: null, [ID]: script.runInThisContext() }, configurable: true });
+};
