@@ -23,8 +23,8 @@ pub use exec::{CommandImage, exec};
 pub use mount::{MountAttributes, mount_attributes};
 pub use network::bring_loopback_up;
 pub use process::{
-    Cloned, Ended, Namespaces, SingleThread, bear_children_beside, clone_process, clone_sibling, enter_own_namespaces,
-    exit_now, fork_process, join_namespaces, kill_all_others, wait_any, wait_for,
+    Cloned, Ended, Namespaces, SingleThread, bear_children_beside, clone_process, clone_sibling, enter_network,
+    enter_own_namespaces, exit_now, fork_process, join_namespaces, kill_all_others, leave_network, wait_any, wait_for,
 };
 pub use signal::{child_signals, drain_signals, ignore_requests_to_end, reset_signals, unblock_signals};
 pub use syscall_table::{syscall_number, syscall_numbers};

@@ -146,15 +146,34 @@ pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
     }
 }
 
-/// Leaves the mount, network, ipc, uts and cgroup namespaces for new ones. The cgroup namespace's root is the group that the process
-/// is in.
+/// Leaves the mount, ipc, uts and cgroup namespaces for new ones. The cgroup namespace's root is the group that the process is in.
 ///
 /// # Errors
 ///
 /// Without `CAP_SYS_ADMIN` over the user namespace, or when the kernel lacks one of them.
-pub fn enter_own_namespaces(_: SingleThread) -> io::Result<()> {
-    let flags =
-        libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+pub fn enter_own_namespaces(thread: SingleThread) -> io::Result<()> {
+    leave(thread, libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP)
+}
+
+/// Leaves the network namespace for a new one.
+///
+/// # Errors
+///
+/// As [`enter_own_namespaces`].
+pub fn leave_network(thread: SingleThread) -> io::Result<()> {
+    leave(thread, libc::CLONE_NEWNET)
+}
+
+/// Enters a network namespace, given by its file.
+///
+/// # Errors
+///
+/// Without `CAP_SYS_ADMIN` over it.
+pub fn enter_network(_: SingleThread, network: BorrowedFd<'_>) -> io::Result<()> {
+    enter(network, libc::CLONE_NEWNET)
+}
+
+fn leave(_: SingleThread, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: unshare takes flags only. A new mount namespace also unshares the current directory and root of this thread from those
     // of others; the token says that there are no others. No memory of ours is touched.
     let result = unsafe { libc::unshare(flags) };
@@ -186,6 +205,7 @@ pub fn join_namespaces(_: SingleThread, process: BorrowedFd<'_>) -> io::Result<(
     enter(process, flags)
 }
 
+/// Enters namespaces, given by their file or by a process that is in them.
 fn enter(process: BorrowedFd<'_>, namespaces: libc::c_int) -> io::Result<()> {
     // SAFETY: setns takes a descriptor, which is live because it is borrowed for the call, and flags. No memory of ours is touched. A
     // new mount namespace unshares the current directory and root from those of other threads; who asks for one holds the

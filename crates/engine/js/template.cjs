@@ -27,7 +27,7 @@ const warm = async () => {
 	const sink = new Writable({ decodeStrings: false, write: (chunk, encoding, done) => done() });
 	const print = new Console({ stdout: sink, stderr: sink });
 	const samples = [{ a: 1, b: "two", c: [1, 2, 3], d: { e: { f: { g: 1 } } } }, [1, "a", null, undefined, true, 1n, Symbol("s")], new Map([["k", { v: 1 }]]), new Set([1]), new Error("warm"), new Date(0), /r/g, () => 1, class A {}, new Uint8Array(4), Buffer.from("b"), Promise.resolve(1), new URL("http://localhost/a?b=c#d")];
-	for (let round = 0; round < 3; round++) {
+	for (let round = 0; round < 10; round++) {
 		for (const sample of samples) print.log("%s %d %o", "text", 1, sample), print.error(sample), inspect(sample, { depth: 4 });
 		print.table([{ a: 1 }]);
 		JSON.parse(JSON.stringify({ a: [1, "ä\ud83d", { b: null }], c: 1.5 }));
@@ -64,6 +64,8 @@ const warm = async () => {
 		new EventTarget().dispatchEvent(new Event("warm"));
 	}
 	process.chdir(".");
+	// What is called for each character is compiled to machine code soon: here, and not in every child.
+	for (let round = 0; round < 1000; round++) path.resolve("worker.mjs"), path.normalize("/work/../work/worker.mjs"), pathToFileURL("/work/worker.mjs");
 	new Headers({ a: "b" }).get("a");
 	await new Response("text").text();
 	await import(pathToFileURL(path.join(__dirname, "warm.mjs")).href).then(({ warm }) => warm());

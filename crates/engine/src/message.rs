@@ -3,10 +3,12 @@
 //! ```text
 //! server --ToLauncher--> launcher     make a sandbox; its channel travels along
 //! server <-FromLauncher- launcher     its pidfd; later, that it is gone and what it used
-//! server --ToLauncher--> launcher     run a program in it, in a copy of a booted node
-//! server <-FromLauncher- launcher     it runs; it has ended
+//! server --ToLauncher--> launcher     put a copy of a booted node into it
+//! server <-FromLauncher- launcher     it is made; it has ended
 //! launcher -ToTemplate-> template     fork, and join a sandbox
 //! launcher <FromTemplate- template    booted; the copy's pidfd
+//! server <--FromCopy---- copy         it is behind the sandbox's walls
+//! server -NodeProgram--> copy         run this
 //! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
 //! server ---ToInit-----> init         run, kill, write
 //! server <--FromInit---- init         ready, started, exited, written
@@ -59,9 +61,9 @@ pub(crate) enum ToLauncher {
     Configure(Box<Configuration>),
     /// Make a sandbox. The init's end of its channel travels along.
     Create(CreateSandbox),
-    /// Run a program in a sandbox, in a copy of a booted node. Its standard output and standard error travel along.
+    /// Put a copy of a booted node into a sandbox. The copy's end of its channel travels along.
     Fork(Fork),
-    /// Kill such a program and its process group.
+    /// Kill such a copy and its process group.
     KillFork(CommandName),
 }
 
@@ -74,15 +76,25 @@ pub(crate) struct CommandName {
     pub(crate) command: u32,
 }
 
-/// A program to run in a copy of a booted node.
+/// A copy of a booted node for a sandbox, which waits there for its program.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Fork {
     /// What it is called from here on.
     pub(crate) name: CommandName,
     /// Whose template it is a copy of: the content that the sandbox was made from.
     pub(crate) content: String,
-    /// What it runs.
-    pub(crate) program: NodeProgram,
+}
+
+/// From a copy of a booted node to the server.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromCopy {
+    /// It is behind the sandbox's walls and waits for its program.
+    Seated,
+    /// A step of getting there failed.
+    Failed {
+        /// Which step, and why.
+        message: String,
+    },
 }
 
 /// A sandbox to make.
@@ -124,11 +136,9 @@ pub(crate) enum FromLauncher {
         /// Whether one is booted.
         are_ready: bool,
     },
-    /// A copy of a booted node runs the program.
-    Forked(CommandName),
-    /// There is no booted node for it: the sandbox has to start one.
+    /// There is no booted node to copy: the sandbox has to start one.
     NotForked(CommandName),
-    /// The program has ended, and its process group is killed.
+    /// The copy has ended, and its process group is killed.
     ForkEnded {
         /// Which sandbox.
         sandbox: String,
@@ -169,9 +179,9 @@ pub(crate) struct Surroundings {
 pub(crate) enum ToTemplate {
     /// The first message.
     Configure(Box<Surroundings>),
-    /// Fork, join a sandbox and run a program there. The sandbox's init, the program's standard output and standard error, and the
-    /// files through which the sandbox's cgroups are joined travel along.
-    Fork(NodeProgram),
+    /// Fork, and join a sandbox. The sandbox's init, the copy's end of its channel, and the files through which the sandbox's cgroups
+    /// are joined travel along.
+    Fork,
 }
 
 /// From a template to the launcher.
@@ -191,8 +201,8 @@ pub(crate) enum FromTemplate {
     },
 }
 
-/// What a forked node is to run, as its script gets it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// From the server to a copy of a booted node: what it is to run, as its script gets it. Standard output and standard error travel along.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeProgram {
     /// Node's own options.
     pub(crate) options: Vec<String>,

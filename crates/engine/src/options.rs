@@ -27,7 +27,7 @@ pub struct EngineOptions {
     /// The library that templates need; `None` for the file `libworkers_engine_template.so` beside this program, or in the directory
     /// `deps` there.
     pub template_library: Option<PathBuf>,
-    /// The text of a CommonJS module for templates, which exports `warm()`, to do once what programs do again and again (it may be
+    /// The text of a `CommonJS` module for templates, which exports `warm()`, to do once what programs do again and again (it may be
     /// asynchronous), and `prepare(environment)`, which runs in a fork before its program. It may draw no random number, and leave
     /// no handle, timer or request behind: all programs would have them.
     pub template_module: Option<String>,

@@ -44,7 +44,7 @@ pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use output::{TranspileOutput, WorkerScript};
 pub use source::{SourceFile, TranspileOptions};
 
-/// What a booted Node.js that is forked for worker scripts can do ahead of them, as the text of a CommonJS module: `warm()`, once, and
+/// What a booted Node.js that is forked for worker scripts can do ahead of them, as the text of a `CommonJS` module: `warm()`, once, and
 /// `prepare(environment)`, in a fork before it loads its script. Scripts run without it just as well, only later.
 #[must_use]
 pub fn template_module() -> String {

@@ -127,6 +127,8 @@ fn cgroups_of(server: u32) -> BTreeSet<String> {
         .filter_map(|process| std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok())
         .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
         .filter(|line| !own.contains(line.as_str()))
+        // A process that is just ending is in no group of ours any more.
+        .filter(|line| line.contains("/workers-"))
         .filter_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
             let (controller, path) = (parts.next()?.to_owned(), parts.next()?.to_owned());

@@ -9,7 +9,7 @@ mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
 pub use sandbox_provider::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Sandbox, SandboxError,
-    SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Remains, Sandbox,
+    SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 pub use worker_repository::{InvocationMark, RepositoryError, SetupOutcome, WorkerRepository};

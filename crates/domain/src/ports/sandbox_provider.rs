@@ -101,6 +101,33 @@ pub trait Command: Send {
     ///
     /// When the provider cannot be reached.
     async fn kill(&self) -> Result<(), SandboxError>;
+
+    /// Ends it because all that matters of it is known: kills it, and answers with what it had printed by now. Unlike after
+    /// [`kill`](Self::kill), its end need not be waited for; there are no more events.
+    ///
+    /// # Errors
+    ///
+    /// When the provider lost the command.
+    async fn abandon(&mut self) -> Result<Remains, SandboxError> {
+        self.kill().await?;
+        let mut remains = Remains::default();
+        while let Some(event) = self.next_event().await? {
+            match event {
+                CommandEvent::Output { stream, bytes } => remains.output.push((stream, bytes)),
+                CommandEvent::Exited(exit) => remains.usage = exit.usage,
+            }
+        }
+        Ok(remains)
+    }
+}
+
+/// What is left of a command that was abandoned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remains {
+    /// What it had printed and nobody had read, in the order of each stream.
+    pub output: Vec<(LogStream, Vec<u8>)>,
+    /// What its sandbox has used so far.
+    pub usage: ResourceUsage,
 }
 
 /// What to make a sandbox of.

@@ -25,7 +25,12 @@ const CONTENT_INNER_ID: u32 = 1001;
 const INIT_PROCESSES: u32 = 1;
 
 /// Makes a sandbox; returns when it walls itself in.
-pub(super) fn create(launcher: &Launcher, order: &CreateSandbox, slot: u32, channel: OwnedFd) -> io::Result<Running> {
+pub(super) fn create(
+    launcher: &mut Launcher,
+    order: &CreateSandbox,
+    slot: u32,
+    channel: OwnedFd,
+) -> io::Result<Running> {
     let group = launcher.setup.surroundings.configuration.walls.as_ref().map(|walls| walls.cgroups.group(&order.name));
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);
@@ -33,10 +38,10 @@ pub(super) fn create(launcher: &Launcher, order: &CreateSandbox, slot: u32, chan
     }
     let made = clone_into(launcher, order, slot, channel, group.as_ref());
     match made {
-        Ok(Made { pid, pidfd, members }) => {
+        Ok(Made { pid, pidfd, network, members }) => {
             let memory_watch = group.as_ref().and_then(Group::watch_memory);
             let name = order.name.clone();
-            Ok(Running { name, pid, pidfd, group, members, memory_watch, out_of_memory: false })
+            Ok(Running { name, pid, pidfd, group, network, members, memory_watch, out_of_memory: false })
         }
         Err(error) => {
             if let Some(group) = &group {
@@ -48,15 +53,16 @@ pub(super) fn create(launcher: &Launcher, order: &CreateSandbox, slot: u32, chan
     }
 }
 
-/// A first process, and the files through which others join its cgroups.
+/// A first process, its network namespace if the launcher has made it, and the files through which others join its cgroups.
 struct Made {
     pid: Pid,
     pidfd: OwnedFd,
+    network: Option<OwnedFd>,
     members: Vec<OwnedFd>,
 }
 
 fn clone_into(
-    launcher: &Launcher,
+    launcher: &mut Launcher,
     order: &CreateSandbox,
     slot: u32,
     channel: OwnedFd,
@@ -65,14 +71,25 @@ fn clone_into(
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let namespaces = if group.is_some() { Namespaces::OWN } else { Namespaces::SHARED };
     let lifeline = launcher.lifeline.0.try_clone()?;
-    match clone_process(launcher.setup.thread, namespaces)? {
+    let thread = launcher.setup.thread;
+    let networks = launcher.networks.as_mut().filter(|_| group.is_some());
+    let (network, cloned) = match networks {
+        Some(networks) => {
+            let network = networks.take()?;
+            let cloned = networks.clone_into(&network, namespaces)?;
+            (Some(network), cloned)
+        }
+        None => (None, clone_process(thread, namespaces)?),
+    };
+    match cloned {
         Cloned::Child => {
             // Whatever happens, no frame of the launcher goes on in the child.
             let code = catch_unwind(AssertUnwindSafe(|| {
                 if keep_only(&[channel.as_fd(), lifeline.as_fd(), released.as_fd()]).is_err() {
                     return 1;
                 }
-                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released })
+                let has_network = network.is_some();
+                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, has_network })
             }));
             exit_now(code.unwrap_or(101))
         }
@@ -87,7 +104,7 @@ fn clone_into(
             match prepared {
                 Ok(members) => {
                     rustix::io::write(&release, b"!")?;
-                    Ok(Made { pid, pidfd, members })
+                    Ok(Made { pid, pidfd, network, members })
                 }
                 Err(error) => {
                     let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);

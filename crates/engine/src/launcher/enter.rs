@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, Signal};
-use workers_engine_sys::{bring_loopback_up, enter_own_namespaces};
+use workers_engine_sys::{bring_loopback_up, enter_own_namespaces, leave_network};
 
 use super::command::Surroundings;
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
@@ -23,6 +23,8 @@ pub(super) struct Entrance<'a> {
     pub(super) channel: OwnedFd,
     pub(super) lifeline: OwnedFd,
     pub(super) released: OwnedFd,
+    /// Whether it was born into the network namespace that it is to have.
+    pub(super) has_network: bool,
 }
 
 /// The name of the machine inside.
@@ -36,10 +38,10 @@ const LOCKED_BYTES: u64 = 64 * 1024;
 
 /// Walls the process in and is its init; returns its exit code.
 pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
-    let Entrance { setup, order, channel, lifeline, released } = entrance;
+    let Entrance { setup, order, channel, lifeline, released, has_network } = entrance;
     let configuration = &setup.surroundings.configuration;
     let ready = match &configuration.walls {
-        Some(walls) => wall_in(setup, walls, order, &released),
+        Some(walls) => wall_in(setup, walls, order, &released, has_network),
         None => prepare_unconfined(order, &released),
     };
     drop(released);
@@ -57,14 +59,24 @@ pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
     }
 }
 
-fn wall_in(setup: &Setup, walls: &Walls, order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
+fn wall_in(
+    setup: &Setup,
+    walls: &Walls,
+    order: &CreateSandbox,
+    released: &OwnedFd,
+    has_network: bool,
+) -> io::Result<OwnedFd> {
     // Before anything else: a launcher that dies takes its sandboxes along.
     step("dying with the launcher", die_with_parent())?;
     // Until then our ids are not mapped and we are not in our cgroup. From here on whatever we use is counted.
     step("waiting for the launcher", await_release(released))?;
     // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the group we are
     // in, and the launcher does not wait for it.
-    step("mount, network, ipc, uts and cgroup namespaces", enter_own_namespaces(setup.thread))?;
+    step("mount, ipc, uts and cgroup namespaces", enter_own_namespaces(setup.thread))?;
+    if !has_network {
+        step("network namespace", leave_network(setup.thread))?;
+        step("loopback interface", bring_loopback_up())?;
+    }
     // While the host's /proc is there and we are still allowed to write to our own part of it.
     step("out-of-memory score", raise_oom_score())?;
     // While we are who the launcher is on the host: only it may walk to the data directory.
@@ -74,7 +86,6 @@ fn wall_in(setup: &Setup, walls: &Walls, order: &CreateSandbox, released: &Owned
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
-    step("loopback interface", bring_loopback_up())?;
     build_root(&sources, walls, setup.surroundings.overlays, order)?;
     drop(sources);
     let work = step("opening the working directory", open_directory("/work"))?;

@@ -14,9 +14,8 @@ use super::serve::Setup;
 pub(super) struct Place {
     /// The sandbox's first process.
     pub(super) init: OwnedFd,
-    /// The outputs.
-    pub(super) stdout: OwnedFd,
-    pub(super) stderr: OwnedFd,
+    /// The way to the server.
+    pub(super) channel: OwnedFd,
     /// The files through which the sandbox's cgroups are joined.
     pub(super) members: Vec<OwnedFd>,
 }
@@ -25,21 +24,18 @@ impl Place {
     /// From descriptors as they are passed: in this order.
     pub(super) fn new(passed: Vec<OwnedFd>) -> io::Result<Self> {
         let mut passed = passed.into_iter();
-        let (Some(init), Some(stdout), Some(stderr)) = (passed.next(), passed.next(), passed.next()) else {
-            return Err(io::Error::other("a program without its sandbox and its two outputs"));
+        let (Some(init), Some(channel)) = (passed.next(), passed.next()) else {
+            return Err(io::Error::other("a copy without a sandbox and a channel"));
         };
-        Ok(Self { init, stdout, stderr, members: passed.collect() })
+        Ok(Self { init, channel, members: passed.collect() })
     }
 }
 
 /// Puts this process, which has one thread, behind the sandbox's walls. It dies with the sandbox's first process from its birth on, for
 /// it was born into its pid namespace.
 pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
-    let kept: Vec<_> = [&place.init, &place.stdout, &place.stderr].into_iter().chain(&place.members).collect();
-    keep_only(&kept.into_iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
-    // The outputs are the one way to say what fails from here on.
-    install_as(place.stdout.as_fd(), 1)?;
-    install_as(place.stderr.as_fd(), 2)?;
+    let kept = [&place.init, &place.channel].into_iter().chain(&place.members);
+    keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>())?;
     // A session of its own, so that its process group can be killed and no terminal is near.
     step("session", rustix::process::setsid())?;
     // Before anything is used: from here on it is counted.
@@ -51,7 +47,9 @@ pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     step("taking the sandbox's user id", take_inner_ids(setup.surroundings.own_uids))?;
     step("working directory", rustix::process::chdir("/work"))?;
     let null = step("null device", rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()))?;
-    install_as(null.as_fd(), 0)?;
+    for number in 0..=2 {
+        install_as(null.as_fd(), number)?;
+    }
     rustix::process::umask(Mode::from_raw_mode(0o022));
     step("resource limits", set_limits(None))?;
     // Handlers stay: they are those of a started node.

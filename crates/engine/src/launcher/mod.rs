@@ -7,7 +7,8 @@
 //! * [`start`]: becoming the launcher;
 //! * [`probe`]: finding out what the machine lets it do;
 //! * [`serve`]: its event loop, over [`ToLauncher`](crate::message::ToLauncher) and the ends of sandboxes;
-//! * [`create`]: a sandbox is cloned, its ids are mapped, its cgroup is joined; then it is released;
+//! * [`create`]: a sandbox is cloned into a network namespace ([`networks`]), its ids are mapped, its cgroup is joined; then it is
+//!   released;
 //! * [`enter`]: the child walls itself in: [`root`] makes the mounts, [`confine`] gives up privileges;
 //! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]) and reaps;
 //! * [`templates`]: booted nodes; [`template`] is what runs in them; a copy of one joins a sandbox ([`join`]) to run a program there,
@@ -20,6 +21,7 @@ mod enter;
 mod forks;
 mod init;
 mod join;
+mod networks;
 mod probe;
 pub(crate) mod root;
 mod serve;

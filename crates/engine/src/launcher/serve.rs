@@ -14,6 +14,7 @@ use workers_engine_sys::seccomp::Instruction;
 use super::confine::obey_filter;
 use super::create::create;
 use super::forks::{Forks, children};
+use super::networks::Networks;
 use super::probe::{overlays_work, own_uids_work};
 use super::templates::{Answer, Templates};
 use crate::cgroup::Group;
@@ -44,6 +45,8 @@ pub(super) struct Launcher {
     pub(super) setup: Setup,
     templates: Templates,
     forks: Forks,
+    /// `None` where each sandbox makes its own.
+    pub(super) networks: Option<Networks>,
     server: OwnedFd,
     events: OwnedFd,
     /// Whoever holds the other end sees it close when the launcher has died.
@@ -58,6 +61,8 @@ pub(super) struct Running {
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
     pub(super) group: Option<Group>,
+    /// Its network namespace, if the launcher has made it.
+    pub(super) network: Option<OwnedFd>,
     /// The files through which its cgroups are joined.
     pub(super) members: Vec<OwnedFd>,
     pub(super) memory_watch: Option<OwnedFd>,
@@ -106,7 +111,9 @@ impl Launcher {
                 let setup = Setup { thread, surroundings, filter };
                 let templates = Templates::new(&setup);
                 let (forks, sandboxes, busy) = (Forks::default(), HashMap::new(), Vec::new());
-                let mut launcher = Self { setup, templates, forks, server, events, lifeline, sandboxes, busy };
+                let networks = setup.surroundings.configuration.walls.as_ref().and_then(|_| Networks::new(thread));
+                let mut launcher =
+                    Self { setup, templates, forks, networks, server, events, lifeline, sandboxes, busy };
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
             }
@@ -183,11 +190,11 @@ impl Launcher {
         }
     }
 
-    fn take_fork(&mut self, fork: Fork, outputs: &[OwnedFd]) -> io::Result<()> {
+    fn take_fork(&mut self, fork: Fork, channel: &[OwnedFd]) -> io::Result<()> {
         let name = fork.name.clone();
         let sandbox = self.sandboxes.values().find(|running| running.name == name.sandbox);
         let is_asked = sandbox.is_some_and(|sandbox| {
-            let passed = [&sandbox.pidfd].into_iter().chain(outputs).chain(&sandbox.members);
+            let passed = [&sandbox.pidfd].into_iter().chain(channel).chain(&sandbox.members);
             self.templates.fork(fork, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
         });
         if is_asked { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
@@ -198,9 +205,8 @@ impl Launcher {
         for answer in answers {
             match answer {
                 Answer::Forked { name, pid, pidfd } => {
-                    let (number, pidfd) = self.forks.add(name.clone(), pid, pidfd);
+                    let (number, pidfd) = self.forks.add(name, pid, pidfd);
                     epoll::add(&self.events, pidfd, EventData::new_u64(FORK | number), EventFlags::IN)?;
-                    wire::send(&self.server, &FromLauncher::Forked(name), &[])?;
                 }
                 Answer::NotForked(name) => wire::send(&self.server, &FromLauncher::NotForked(name), &[])?,
                 Answer::Unknown(name) => self.find_out(name)?,
@@ -228,7 +234,7 @@ impl Launcher {
         Ok(())
     }
 
-    /// A program has ended.
+    /// A copy has ended.
     fn fork_ended(&mut self, number: u64) -> io::Result<()> {
         let events = &self.events;
         let ended = self.forks.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;

@@ -15,7 +15,7 @@ use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibli
 
 use super::join::{Place, join};
 use super::serve::Setup;
-use crate::message::{FromTemplate, NodeProgram, ToTemplate};
+use crate::message::{FromCopy, FromTemplate, NodeProgram, ToTemplate};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -68,14 +68,13 @@ pub fn serve_template(runtime: Runtime) -> io::Result<String> {
     wire::send(&*launcher, &FromTemplate::Ready, &[])?;
     loop {
         let Some(Received { message, descriptors: passed }) = wire::receive(&*launcher)? else { exit_now(0) };
-        let ToTemplate::Fork(program) = message else { exit_now(1) };
+        let ToTemplate::Fork = message else { exit_now(1) };
         setup.thread = when_quiet()?;
         match fork(&setup, passed) {
-            Ok(Cloned::Parent { pid, pidfd }) => {
-                let pid = pid.as_raw_nonzero().get();
+            Ok(Forked::Parent { pid, pidfd }) => {
                 wire::send(&*launcher, &FromTemplate::Forked { pid }, &[pidfd.as_fd()])?;
             }
-            Ok(Cloned::Child) => return become_node(runtime, &descriptors, described, &program),
+            Ok(Forked::Child(program)) => return become_node(runtime, &descriptors, described, &program),
             Err(error) => wire::send(&*launcher, &FromTemplate::NotForked { message: error.to_string() }, &[])?,
         }
     }
@@ -94,26 +93,40 @@ fn when_quiet() -> io::Result<SingleThread> {
     checked
 }
 
-/// Forks; the copy returns behind the sandbox's walls.
-fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Cloned> {
-    let place = Place::new(passed)?;
-    bear_children_beside(place.init.as_fd())?;
-    let cloned = clone_sibling(setup.thread)?;
-    if matches!(cloned, Cloned::Child) {
-        // Whatever happens, the copy does not go on as the template.
-        match catch_unwind(AssertUnwindSafe(|| join(setup, &place))) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => fail(&error),
-            Err(_) => exit_now(101),
-        }
-    }
-    Ok(cloned)
+enum Forked {
+    Parent { pid: i32, pidfd: OwnedFd },
+    Child(NodeProgram),
 }
 
-/// Says in the program's place why it does not run.
-fn fail(error: &io::Error) -> ! {
-    let _ = rustix::io::write(io::stderr(), format!("node: {error}\n").as_bytes());
-    exit_now(127)
+/// Forks; the copy returns behind the sandbox's walls, when it has something to run.
+fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
+    let place = Place::new(passed)?;
+    bear_children_beside(place.init.as_fd())?;
+    match clone_sibling(setup.thread)? {
+        Cloned::Parent { pid, pidfd } => Ok(Forked::Parent { pid: pid.as_raw_nonzero().get(), pidfd }),
+        // Whatever happens, the copy does not go on as the template.
+        Cloned::Child => match catch_unwind(AssertUnwindSafe(|| take_seat(setup, &place))) {
+            Ok(Ok(program)) => Ok(Forked::Child(program)),
+            Ok(Err(error)) => {
+                // If the server is gone there is nobody to tell.
+                let _ = wire::send(&place.channel, &FromCopy::Failed { message: error.to_string() }, &[]);
+                exit_now(127)
+            }
+            Err(_) => exit_now(101),
+        },
+    }
+}
+
+/// In a copy: joins the sandbox, and waits for a program and its outputs.
+fn take_seat(setup: &Setup, place: &Place) -> io::Result<NodeProgram> {
+    join(setup, place)?;
+    wire::send(&place.channel, &FromCopy::Seated, &[])?;
+    let Some(Received { message, descriptors }) = wire::receive(&place.channel)? else { exit_now(0) };
+    let [stdout, stderr] =
+        <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::Error::other("a program without its two outputs"))?;
+    install_as(stdout.as_fd(), 1)?;
+    install_as(stderr.as_fd(), 2)?;
+    Ok(message)
 }
 
 /// What node has open, but for what is ours.
@@ -184,10 +197,10 @@ fn become_node(
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         Ok(serde_json::to_string(program)?)
     };
-    match mended() {
-        Ok(text) => Ok(text),
-        Err(error) => fail(&error),
-    }
+    mended().inspect_err(|error| {
+        let _ = rustix::io::write(io::stderr(), format!("node: {error}\n").as_bytes());
+        exit_now(127)
+    })
 }
 
 /// Closes everything but the outputs, and gives node descriptors of its own under the numbers that it knows.

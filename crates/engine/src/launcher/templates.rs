@@ -18,7 +18,7 @@ use workers_engine_sys::{
 
 use super::enter::raise_oom_score;
 use super::serve::Setup;
-use crate::message::{CommandName, Fork, FromTemplate, NodeProgram, Surroundings, TemplateSetup, ToTemplate};
+use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
 
 /// After so many forks a template is replaced: whatever it may have piled up goes with it.
@@ -50,13 +50,8 @@ pub(super) struct Templates {
 
 /// What has become of an order.
 pub(super) enum Answer {
-    /// The copy runs.
-    Forked {
-        /// What it runs.
-        name: CommandName,
-        pid: Pid,
-        pidfd: OwnedFd,
-    },
+    /// There is a copy.
+    Forked { name: CommandName, pid: Pid, pidfd: OwnedFd },
     /// There is no copy.
     NotForked(CommandName),
     /// The template died before it could tell.
@@ -186,7 +181,7 @@ impl Templates {
     /// Orders a fork; whether somebody could be asked.
     pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
         let Some(most) = self.setup.as_ref().map(|setup| setup.most) else { return false };
-        let Fork { name, content, program } = fork;
+        let Fork { name, content } = fork;
         let serves = |template: &Template| most.is_none() || template.content == content;
         let found = match self.assigned.iter().position(serves) {
             Some(index) => Some(self.assigned.remove(index)),
@@ -194,12 +189,12 @@ impl Templates {
         };
         let Some(mut template) = found else { return false };
         // A template that cannot be asked any more is heard of by its end.
-        let asked = template.ask(name, program, descriptors);
+        let asked = template.ask(name, descriptors);
         template.content = content;
         if template.forks >= MOST_FORKS {
-            self.retired.push(template)
+            self.retired.push(template);
         } else {
-            self.assigned.push(template)
+            self.assigned.push(template);
         }
         if most.is_some_and(|most| self.assigned.len() > usize::try_from(most).unwrap_or(usize::MAX)) {
             let oldest = self.assigned.remove(0);
@@ -219,8 +214,8 @@ impl Templates {
 }
 
 impl Template {
-    fn ask(&mut self, name: CommandName, program: NodeProgram, descriptors: &[BorrowedFd<'_>]) -> bool {
-        if wire::send(&self.socket, &ToTemplate::Fork(program), descriptors).is_err() {
+    fn ask(&mut self, name: CommandName, descriptors: &[BorrowedFd<'_>]) -> bool {
+        if wire::send(&self.socket, &ToTemplate::Fork, descriptors).is_err() {
             return false;
         }
         if self.asked.is_empty() {
@@ -259,8 +254,14 @@ impl Template {
 /// Starts a template; it says when it is booted.
 fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings, number: u64) -> io::Result<Template> {
     let (socket, theirs) = wire::channel()?;
-    // Threads do not survive a fork.
-    let options = ["--single-threaded", "--v8-pool-size=1", "--disable-sigusr1"];
+    let options = [
+        // Threads do not survive a fork.
+        "--single-threaded",
+        "--v8-pool-size=1",
+        "--disable-sigusr1",
+        // Without a compiler thread, V8 leaves a loop that runs in Maglev's code there, at a fifth of the speed.
+        "--no-maglev-osr",
+    ];
     let arguments = ["node"]
         .into_iter()
         .chain(options)

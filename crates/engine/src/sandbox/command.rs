@@ -1,7 +1,7 @@
 //! A command: its two outputs, and how it ends.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use rustix::io::Errno;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use workers_domain::ports::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, SandboxError, SandboxErrorKind,
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Remains, SandboxError, SandboxErrorKind,
 };
 use workers_domain::{LogStream, ResourceUsage};
 
-use super::program::node_program;
 use super::running::{CommandNews, Running, stopped};
-use crate::message::{CommandName, Exited, Figures, Fork, RunCommand, ToInit};
+use super::seat::Seat;
+use crate::cgroup::Group;
+use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToInit};
 use crate::server::launcher::{ForkNews, Launcher};
 
 /// What is read at once.
@@ -42,8 +43,8 @@ pub(super) struct LocalCommand {
 pub(super) struct Scene {
     pub(super) running: Arc<Running>,
     pub(super) launcher: Arc<Launcher>,
-    /// Whose template may run it.
-    pub(super) content: Option<String>,
+    /// A booted node, if one can run the command.
+    pub(super) seat: Option<(Seat, NodeProgram)>,
     pub(super) wall_clock: Duration,
 }
 
@@ -67,15 +68,19 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
     let (stdout, stdout_end) = output(LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(LogStream::Stderr).map_err(failed)?;
     let ends = [stdout_end, stderr_end];
-    let turn = scene.running.turn().await;
-    let news = match fork(&scene, &name, &spec, &ends).await? {
-        Some(news) => News::Fork(news),
-        None => News::Init(run(&scene.running, name.command, spec, &ends).await?),
+    let Scene { running, launcher, seat, wall_clock } = scene;
+    let turn = running.turn().await;
+    let forked = match seat {
+        Some((seat, program)) => seat.run(&program, &ends).await,
+        None => None,
     };
-    scene.running.began();
+    let is_forked = forked.is_some();
+    let news = match forked {
+        Some(news) => News::Fork(news),
+        None => News::Init(run(&running, name.command, spec, &ends).await?),
+    };
+    running.began();
     drop((turn, ends));
-    let Scene { running, launcher, wall_clock, .. } = scene;
-    let is_forked = matches!(news, News::Fork(_));
     let (sender, exit) = oneshot::channel();
     let watched = Arc::clone(&running);
     tokio::spawn(async move {
@@ -97,42 +102,24 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
 /// Where the end of a command is told.
 enum News {
     Init(mpsc::Receiver<CommandNews>),
-    Fork(mpsc::Receiver<ForkNews>),
+    Fork(oneshot::Receiver<ForkNews>),
 }
 
 impl News {
     /// The end of the command, and what the sandbox had used by then where that was told along; `None` when the sandbox ends first.
     async fn end(&mut self) -> Option<(Exited, Option<Figures>)> {
-        loop {
-            match self {
-                Self::Init(news) => match news.recv().await? {
+        match self {
+            Self::Init(news) => loop {
+                match news.recv().await? {
                     CommandNews::Exited(exited) => return Some((exited, None)),
                     CommandNews::Started | CommandNews::StartFailed(_) => {}
-                },
-                Self::Fork(news) => match news.recv().await? {
-                    ForkNews::Ended(exited, figures) => return Some((exited, Some(figures))),
-                    ForkNews::Forked | ForkNews::NotForked => {}
-                },
-            }
+                }
+            },
+            Self::Fork(news) => match news.await.ok()? {
+                ForkNews::Ended(exited, figures) => Some((exited, Some(figures))),
+                ForkNews::NotForked => None,
+            },
         }
-    }
-}
-
-/// Runs the command in a copy of a booted node; `None` when that cannot be.
-async fn fork(
-    scene: &Scene,
-    name: &CommandName,
-    spec: &CommandSpec,
-    outputs: &[OwnedFd; 2],
-) -> Result<Option<mpsc::Receiver<ForkNews>>, SandboxError> {
-    let Some(content) = scene.content.clone() else { return Ok(None) };
-    let Some(program) = node_program(spec) else { return Ok(None) };
-    let order = Fork { name: name.clone(), content, program };
-    let mut news = scene.launcher.fork(order, outputs.each_ref().map(AsFd::as_fd)).await?;
-    match news.recv().await {
-        Some(ForkNews::Forked) => Ok(Some(news)),
-        Some(ForkNews::NotForked) => Ok(None),
-        Some(ForkNews::Ended(..)) | None => Err(stopped()),
     }
 }
 
@@ -315,6 +302,31 @@ impl Command for LocalCommand {
             Err(error) if error.kind == SandboxErrorKind::Stopped => Ok(()),
             other => other,
         }
+    }
+
+    async fn abandon(&mut self) -> Result<Remains, SandboxError> {
+        // First, so that what is read is what was printed until now.
+        let output = self.take_all()?;
+        if matches!(self.exit, Exit::Awaited(_)) {
+            self.kill().await?;
+        }
+        self.exit = Exit::Told;
+        // These files are in memory and short.
+        let figures = self.running.group().map(Group::figures).unwrap_or_default();
+        Ok(Remains { output, usage: usage(figures) })
+    }
+}
+
+impl LocalCommand {
+    /// What is in its pipes, up to what they can hold, so that one that prints on and on is not read for ever.
+    fn take_all(&mut self) -> Result<Vec<(LogStream, Vec<u8>)>, SandboxError> {
+        let mut all = Vec::new();
+        for output in &mut self.outputs {
+            while let Some(CommandEvent::Output { stream, bytes }) = output.take_rest()? {
+                all.push((stream, bytes));
+            }
+        }
+        Ok(all)
     }
 }
 

@@ -15,7 +15,9 @@ use workers_domain::ports::{Command, CommandSpec, KillReason, Sandbox, SandboxEr
 use workers_domain::{ResourceLimits, SandboxId};
 
 use super::command::{self, Scene};
+use super::program::node_program;
 use super::running::{Running, stopped};
+use super::seat::Seat;
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::engine::Core;
 use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
@@ -41,8 +43,8 @@ pub(crate) struct LocalSandbox {
 enum State {
     /// Nothing has run yet. The staging is lent to a blocking thread while files are written.
     Staged(Option<Staging>),
-    /// Its processes, the number of the next command, and the content it was made from.
-    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease> },
+    /// Its processes, the number of the next command, the content it was made from, and a booted node that waits.
+    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, seat: Option<Seat> },
     /// Nothing runs and no files are left.
     Stopped,
 }
@@ -86,7 +88,8 @@ impl LocalSandbox {
         let directory = core.directory_of(&id);
         let sandbox = Self { id, core, limits, directory, state: Mutex::new(State::Stopped) };
         let running = sandbox.launch(lease.files(), true).await?;
-        *sandbox.state.lock().await = State::Running { running, next_command: 0, lease: Some(lease) };
+        let seat = sandbox.take_seat(0, Some(&lease)).await?;
+        *sandbox.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
         Ok(sandbox)
     }
 
@@ -115,25 +118,49 @@ impl LocalSandbox {
         Running::launch(&self.core.launcher, order).await.map(Arc::new)
     }
 
-    /// Where a new command is to run, its processes started if need be, and the command's number.
-    async fn started(&self, state: &mut State) -> Result<(Scene, u32), SandboxError> {
+    /// Where a new command is to run, its processes started if need be, and the command's name.
+    async fn scene(&self, state: &mut State, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
         if let State::Staged(Some(staging)) = state {
             let running = self.launch(staging.directory().to_path_buf(), false).await?;
-            *state = State::Running { running, next_command: 0, lease: None };
+            *state = State::Running { running, next_command: 0, lease: None, seat: None };
         }
-        match state {
-            State::Running { running, next_command, lease } => {
-                let number = *next_command;
-                *next_command += 1;
-                let scene = Scene {
-                    running: Arc::clone(running),
-                    launcher: Arc::clone(&self.core.launcher),
-                    content: self.template_for(lease.as_ref()),
-                    wall_clock: self.limits.wall_clock,
-                };
-                Ok((scene, number))
+        let State::Running { running, next_command, lease, seat } = state else { return Err(stopped()) };
+        let program = node_program(spec);
+        let waiting = match (&program, seat.take()) {
+            (None, other) => {
+                *seat = other;
+                None
             }
-            State::Staged(_) | State::Stopped => Err(stopped()),
+            (Some(_), Some(seat)) => Some(seat),
+            (Some(_), None) => {
+                *next_command += 1;
+                self.take_seat(*next_command - 1, lease.as_ref()).await?
+            }
+        };
+        let name = if let Some(seat) = &waiting {
+            seat.name.clone()
+        } else {
+            *next_command += 1;
+            self.command_name(*next_command - 1)
+        };
+        let scene = Scene {
+            running: Arc::clone(running),
+            launcher: Arc::clone(&self.core.launcher),
+            seat: waiting.zip(program),
+            wall_clock: self.limits.wall_clock,
+        };
+        Ok((scene, name))
+    }
+
+    fn command_name(&self, command: u32) -> CommandName {
+        CommandName { sandbox: self.id.as_str().to_owned(), command }
+    }
+
+    /// A booted node in the sandbox, where there are templates.
+    async fn take_seat(&self, command: u32, lease: Option<&Lease>) -> Result<Option<Seat>, SandboxError> {
+        match self.template_for(lease) {
+            Some(content) => Seat::take(&self.core.launcher, self.command_name(command), content).await,
+            None => Ok(None),
         }
     }
 
@@ -239,8 +266,7 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
-        let (scene, command) = self.started(&mut *self.state.lock().await).await?;
-        let name = CommandName { sandbox: self.id.as_str().to_owned(), command };
+        let (scene, name) = self.scene(&mut *self.state.lock().await, &spec).await?;
         Ok(Box::new(command::start(scene, name, spec).await?))
     }
 

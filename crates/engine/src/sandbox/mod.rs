@@ -7,6 +7,7 @@ mod local;
 mod program;
 mod ready;
 mod running;
+mod seat;
 
 pub(crate) use local::LocalSandbox;
 pub(crate) use ready::ReadySandboxes;

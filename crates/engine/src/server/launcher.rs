@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use workers_domain::ports::SandboxError;
 
 use super::channel::Channel;
@@ -48,19 +48,14 @@ pub(crate) struct Made {
     pub(crate) gone: oneshot::Receiver<Figures>,
 }
 
-/// What becomes of a program that is to run in a copy of a booted node.
+/// What the launcher says of a copy of a booted node, once.
 #[derive(Debug)]
 pub(crate) enum ForkNews {
-    /// It runs.
-    Forked,
-    /// There is no booted node for it.
+    /// There is no booted node to copy.
     NotForked,
     /// It has ended, and what the sandbox has used by then.
     Ended(Exited, Figures),
 }
-
-/// What is ever said of one such program.
-const FORK_NEWS: usize = 2;
 
 #[derive(Debug)]
 struct Connection {
@@ -69,7 +64,7 @@ struct Connection {
     overlays: bool,
     created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, String>>>>,
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
-    forks: Mutex<HashMap<CommandName, mpsc::Sender<ForkNews>>>,
+    forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
     templates: Arc<watch::Sender<Option<bool>>>,
 }
 
@@ -153,17 +148,17 @@ impl Launcher {
         }
     }
 
-    /// Runs a program in a sandbox, in a copy of a booted node. Nothing more comes when the sandbox ends first.
+    /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. Nothing is said of it when the sandbox ends first.
     pub(crate) async fn fork(
         &self,
         order: Fork,
-        outputs: [BorrowedFd<'_>; 2],
-    ) -> Result<mpsc::Receiver<ForkNews>, SandboxError> {
+        channel: OwnedFd,
+    ) -> Result<oneshot::Receiver<ForkNews>, SandboxError> {
         let connection = self.connection().await?;
-        let (sender, news) = mpsc::channel(FORK_NEWS);
+        let (sender, news) = oneshot::channel();
         let name = order.name.clone();
         lock(&connection.forks).insert(name.clone(), sender);
-        let sent = connection.channel.send(&ToLauncher::Fork(order), &outputs).await;
+        let sent = connection.channel.send(&ToLauncher::Fork(order), &[channel.as_fd()]).await;
         sent.map_err(|error| {
             lock(&connection.forks).remove(&name);
             SandboxError::failed("the sandbox launcher cannot be reached", error)
@@ -171,13 +166,13 @@ impl Launcher {
         Ok(news)
     }
 
-    /// Kills such a program.
+    /// Kills such a copy.
     pub(crate) async fn kill_fork(&self, name: CommandName) -> Result<(), SandboxError> {
         let sent = self.connection().await?.channel.send(&ToLauncher::KillFork(name), &[]).await;
         sent.map_err(|error| SandboxError::failed("the sandbox launcher cannot be reached", error))
     }
 
-    /// Kills such a program, unless the launcher is drowned in messages.
+    /// Kills such a copy, unless the launcher is drowned in messages.
     pub(crate) fn try_kill_fork(&self, name: CommandName) {
         if let Some(connection) = self.current.borrow().as_ref() {
             let _ = connection.channel.try_send(&ToLauncher::KillFork(name));
@@ -302,15 +297,9 @@ impl Connection {
             FromLauncher::CreateFailed { name, message } => {
                 let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(Err(message)));
             }
-            FromLauncher::Forked(name) => self.tell(&name, ForkNews::Forked),
-            FromLauncher::NotForked(name) => {
-                self.tell(&name, ForkNews::NotForked);
-                lock(&self.forks).remove(&name);
-            }
+            FromLauncher::NotForked(name) => self.tell(&name, ForkNews::NotForked),
             FromLauncher::ForkEnded { sandbox, exited, figures } => {
-                let name = CommandName { sandbox, command: exited.command };
-                self.tell(&name, ForkNews::Ended(exited, figures));
-                lock(&self.forks).remove(&name);
+                self.tell(&CommandName { sandbox, command: exited.command }, ForkNews::Ended(exited, figures));
             }
             FromLauncher::Gone { name, figures } => {
                 lock(&self.forks).retain(|fork, _| fork.sandbox != name);
@@ -327,8 +316,7 @@ impl Connection {
     }
 
     fn tell(&self, name: &CommandName, news: ForkNews) {
-        // There is room for all that is ever said.
-        let _ = lock(&self.forks).get(name).map(|fork| fork.try_send(news));
+        let _ = lock(&self.forks).remove(name).map(|fork| fork.send(news));
     }
 
     /// Tells everybody who waits that nothing will come.

@@ -19,8 +19,9 @@ struct Did {
     code: i32,
 }
 
-fn sorted(output: &str) -> Vec<String> {
-    let mut lines: Vec<String> = output.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+fn sorted(outputs: &[String; 2]) -> Vec<String> {
+    let lines = outputs.iter().flat_map(|output| output.lines());
+    let mut lines: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     lines.sort();
     lines
 }
@@ -34,9 +35,9 @@ fn started(program: &Path) -> Did {
         .envs([("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("EXTRA", "1")])
         .output()
         .unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
     // Where the program lies is not part of what it does.
-    let text = text.replace(program.parent().unwrap().to_str().unwrap(), "/work");
+    let directory = program.parent().unwrap().to_str().unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).replace(directory, "/work"));
     let code = output.status.code().unwrap_or_else(|| -output.status.signal().unwrap());
     Did { lines: sorted(&text), code }
 }
@@ -56,7 +57,7 @@ async fn forked(engine: &Tested<true>, program: &Path) -> Did {
         ExitStatus::Code(code) => code,
         ExitStatus::Signal(signal) => -signal,
     };
-    Did { lines: sorted(&ran.output), code }
+    Did { lines: sorted(&ran.outputs), code }
 }
 
 #[tokio::test(flavor = "multi_thread")]

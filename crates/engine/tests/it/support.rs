@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use workers_domain::ResourceLimits;
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxProvider, SandboxSource, SandboxSpec,
 };
+use workers_domain::{LogStream, ResourceLimits};
 use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram, Templates};
 
 /// An engine in a directory of its own.
@@ -96,7 +96,10 @@ impl<const FORKED: bool> Tested<FORKED> {
 /// What a command did.
 #[derive(Debug)]
 pub(crate) struct Ran {
+    /// Both outputs together, in the order of their arrival.
     pub(crate) output: String,
+    /// Standard output and standard error.
+    pub(crate) outputs: [String; 2],
     pub(crate) exit: CommandExit,
 }
 
@@ -107,13 +110,18 @@ pub(crate) async fn start(sandbox: &dyn Sandbox, script: &str) -> Box<dyn Comman
 
 /// Both outputs and the end.
 pub(crate) async fn finish(command: &mut dyn Command) -> Ran {
-    let mut output = Vec::new();
+    let (mut output, mut outputs) = (Vec::new(), [Vec::new(), Vec::new()]);
     loop {
         match command.next_event().await.unwrap().unwrap() {
-            CommandEvent::Output { bytes, .. } => output.extend(bytes),
+            CommandEvent::Output { stream, bytes } => {
+                outputs[usize::from(stream == LogStream::Stderr)].extend_from_slice(&bytes);
+                output.extend(bytes);
+            }
             CommandEvent::Exited(exit) => {
                 assert_eq!(command.next_event().await.unwrap(), None);
-                return Ran { output: String::from_utf8_lossy(&output).trim().to_owned(), exit };
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+                let outputs = outputs.each_ref().map(|output| text(output));
+                return Ran { output: text(&output), outputs, exit };
             }
         }
     }

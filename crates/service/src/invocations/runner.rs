@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 use workers_domain::ports::{
-    Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath,
-    SandboxSource, SandboxSpec,
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxFile,
+    SandboxPath, SandboxSource, SandboxSpec,
 };
 use workers_domain::{
     Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
@@ -55,6 +55,7 @@ pub(super) struct Runner {
     call: Call,
     outlet: Outlet,
     place: Place<WorkerId>,
+    sandbox: Option<Box<dyn Sandbox>>,
     began: Instant,
     timings: Timings,
 }
@@ -83,7 +84,7 @@ impl Runner {
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
         let outlet = Outlet { sender, waiting: VecDeque::new() };
-        Self { inner, call, outlet, place, began: Instant::now(), timings }
+        Self { inner, call, outlet, place, sandbox: None, began: Instant::now(), timings }
     }
 
     /// Runs to the end, whatever happens.
@@ -95,17 +96,23 @@ impl Runner {
             () = caller.closed() => Err(Cancelled),
             () = abort.cancelled() => Ok(failed(FailureCode::SandboxFailed, "The server is shutting down.")),
         };
-        // By now the sandbox was stopped, or dropped, which stops it in the background.
-        let Self { inner, call, mut outlet, place, timings, .. } = self;
-        drop(place);
+        let Self { inner, call, mut outlet, place, sandbox, timings, .. } = self;
         let Ok(Ended { outcome, usage }) = ended else {
+            // The sandbox is dropped, which stops it in the background.
             inner.shared.observer.cancelled();
             return;
         };
         let report = InvocationReport { invocation_id: call.id, outcome, timings, usage };
         inner.shared.observer.finished(&report);
         outlet.push(InvocationEvent::Finished(Box::new(report)));
-        outlet.drain().await;
+        // The caller does not wait for the sandbox to be gone; whoever is next does.
+        let cleared = async {
+            if let Some(sandbox) = &sandbox {
+                stop(&**sandbox).await;
+            }
+            drop(place);
+        };
+        tokio::join!(cleared, outlet.drain());
     }
 
     async fn execute(&mut self) -> Ended {
@@ -127,7 +134,7 @@ impl Runner {
         let shared = Arc::clone(&self.inner.shared);
         let sandbox = self.make_sandbox(&shared).await?;
         let ended = self.execute_in(&*sandbox, &shared).await;
-        stop(&*sandbox).await;
+        self.sandbox = Some(sandbox);
         ended
     }
 
@@ -164,6 +171,21 @@ impl Runner {
         }
         let outcome = outcome::decide(reader.outcome, &exit, &reader.observed, &shared.options);
         Ok(Ended { outcome, usage: exit.usage })
+    }
+
+    /// Ends a command that has told its outcome, which is the last that a worker script says: its process may take milliseconds to
+    /// take itself apart.
+    async fn abandon(
+        &mut self,
+        command: &mut dyn Command,
+        reader: &mut Reader,
+        shared: &Shared,
+    ) -> Result<CommandExit, SandboxError> {
+        let remains = command.abandon().await?;
+        for (stream, bytes) in remains.output {
+            reader.take(stream, &bytes, shared, &mut self.outlet);
+        }
+        Ok(CommandExit { status: ExitStatus::Code(0), killed: None, usage: remains.usage })
     }
 
     async fn start(
@@ -219,6 +241,9 @@ impl Runner {
                 event = command.next_event(), if room => match event? {
                     Some(CommandEvent::Output { stream, bytes }) => {
                         reader.take(stream, &bytes, shared, &mut self.outlet);
+                        if reader.outcome.is_some() {
+                            return self.abandon(command, reader, shared).await;
+                        }
                     }
                     Some(CommandEvent::Exited(exit)) => return Ok(exit),
                     None => {

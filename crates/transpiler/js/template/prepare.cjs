@@ -70,7 +70,7 @@ const run = (sample) =>
 /** Runs the harness in all ways that are usual. */
 exports.warm = async () => {
 	const { prepareStackTrace } = Error;
-	for (let round = 0; round < 2; round++) for (const sample of samples) await run(sample);
+	for (let round = 0; round < 10; round++) for (const sample of samples) await run(sample);
 	Error.prepareStackTrace = prepareStackTrace;
 };
 

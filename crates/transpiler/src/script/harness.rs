@@ -37,8 +37,20 @@ pub(super) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
         let function = one_line(&format!("((config) => {{\n{}\n}})", PARTS.concat()));
-        format!("\"use strict\";{function}//# sourceURL={SOURCE_NAME}")
+        ascii(&format!("\"use strict\";{function}//# sourceURL={SOURCE_NAME}"))
     })
+}
+
+/// Escapes what is not ASCII, all of which stands in strings. One character beyond Latin-1 would make V8 read the whole script as
+/// UTF-16.
+fn ascii(program: &str) -> String {
+    let escape = |unit: &u16| {
+        u8::try_from(*unit)
+            .ok()
+            .filter(u8::is_ascii)
+            .map_or_else(|| format!("\\u{unit:04x}"), |byte| char::from(byte).to_string())
+    };
+    program.encode_utf16().map(|unit| escape(&unit)).collect()
 }
 
 /// What tells this harness from those of other versions. Should the standard library hash otherwise one day, scripts of before only
@@ -58,7 +70,7 @@ pub(super) fn expression() -> &'static str {
     })
 }
 
-/// What a booted Node.js can do ahead of scripts, as a CommonJS module: `warm()`, and in each of its forks `prepare(environment)`.
+/// What a booted Node.js can do ahead of scripts, as a `CommonJS` module: `warm()`, and in each of its forks `prepare(environment)`.
 pub(crate) fn prepare_module() -> String {
     PREPARE.replace("\"$HARNESS$\"", &string(text())).replace("$ID$", &id())
 }
@@ -80,7 +92,7 @@ mod tests {
     #[test]
     fn the_harness_is_one_line() {
         assert!(text().len() > 1000);
-        assert!(!text().contains('\n'));
+        assert!(text().is_ascii() && !text().contains('\n'));
     }
 
     #[test]

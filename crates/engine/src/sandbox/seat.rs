@@ -1,0 +1,59 @@
+//! A copy of a booted node that waits in a sandbox for its program.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use workers_domain::ports::SandboxError;
+
+use crate::message::{CommandName, Fork, FromCopy, NodeProgram};
+use crate::server::channel::Channel;
+use crate::server::launcher::{ForkNews, Launcher};
+use crate::wire::{self, Received};
+
+/// A copy that waits.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) name: CommandName,
+    channel: Channel,
+    news: oneshot::Receiver<ForkNews>,
+}
+
+impl Seat {
+    /// Puts a copy of the content's template into a sandbox; `None` when there is none to be had.
+    pub(super) async fn take(
+        launcher: &Arc<Launcher>,
+        name: CommandName,
+        content: String,
+    ) -> Result<Option<Self>, SandboxError> {
+        let failed = |error: io::Error| SandboxError::failed("a copy's channel", error);
+        let (ours, theirs) = wire::channel().map_err(failed)?;
+        let channel = Channel::new(ours).map_err(failed)?;
+        let mut news = launcher.fork(Fork { name: name.clone(), content }, theirs).await?;
+        let said = tokio::select! {
+            // The copy is heard when it has failed, too; its end says less.
+            biased;
+            said = channel.receive::<FromCopy>() => said.map_err(failed)?,
+            _ = &mut news => None,
+        };
+        match said {
+            Some(Received { message: FromCopy::Seated, .. }) => Ok(Some(Self { name, channel, news })),
+            Some(Received { message: FromCopy::Failed { message }, .. }) => {
+                tracing::warn!(error = message, "a forked node cannot join its sandbox, which starts one itself");
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Lets the copy run a program; what the launcher says of its end. `None` when it has ended meanwhile.
+    pub(super) async fn run(
+        self,
+        program: &NodeProgram,
+        outputs: &[OwnedFd; 2],
+    ) -> Option<oneshot::Receiver<ForkNews>> {
+        let sent = self.channel.send(program, &outputs.each_ref().map(AsFd::as_fd)).await;
+        sent.ok().map(|()| self.news)
+    }
+}
