@@ -74,6 +74,61 @@ pub unsafe fn advise_memory(address: *mut c_void, length: usize, advice: c_int) 
     unsafe { c_int::try_from(libc::syscall(libc::SYS_madvise, address, length, advice)).unwrap_or(-1) }
 }
 
+/// Where V8's heap goes, and in which steps.
+static ARENA: AtomicUsize = AtomicUsize::new(0);
+const ARENA_STEP: usize = 256 << 10;
+
+/// The longest mapping that goes there.
+const ARENA_MOST: usize = 16 << 20;
+
+/// `mmap(2)`, but V8 does not get the places that it draws by lot for the parts of its heap. They would be all over the address space,
+/// each with page tables of its own, which a fork copies and an exit frees. They follow each other from one place, drawn once.
+///
+/// # Safety
+///
+/// As `mmap(2)`.
+pub unsafe fn map_memory(
+    address: *mut c_void,
+    length: usize,
+    protection: c_int,
+    flags: c_int,
+    descriptor: c_int,
+    offset: i64,
+) -> *mut c_void {
+    let is_fixed = flags & (libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) != 0;
+    let is_data = flags & libc::MAP_ANONYMOUS != 0 && protection & libc::PROT_EXEC == 0;
+    let hint = if is_fixed || !is_data || address.is_null() || length > ARENA_MOST {
+        address
+    } else {
+        // V8 asks for a step more than it needs less a page, and gives back what is not aligned.
+        let kept = (length + 4096).saturating_sub(ARENA_STEP).max(1).next_multiple_of(ARENA_STEP);
+        ptr::without_provenance_mut(arena().fetch_add(kept, Ordering::AcqRel))
+    };
+    // SAFETY: the caller's promise; a hint that is not fixed is only a wish. The call goes straight to the kernel, for the C library's own
+    // function is hidden by ours.
+    let mapped = unsafe { libc::syscall(libc::SYS_mmap, hint, length, protection, flags, descriptor, offset) };
+    ptr::with_exposed_provenance_mut(usize::try_from(mapped).unwrap_or(libc::MAP_FAILED.addr()))
+}
+
+fn arena() -> &'static AtomicUsize {
+    if ARENA.load(Ordering::Acquire) == 0 {
+        let mut random = [0; 8];
+        // SAFETY: getrandom writes at most as many bytes as the array has. If it fails, the place is the same each time.
+        unsafe { libc::getrandom(random.as_mut_ptr().cast(), random.len(), libc::GRND_NONBLOCK) };
+        // Between 16 and 80 TiB, where little else is, on a border of 2 MiB.
+        let start = (16 << 40) + (usize::from_ne_bytes(random) % (64 << 40)) / (2 << 20) * (2 << 20);
+        // Whoever is first decides.
+        let _ = ARENA.compare_exchange(0, start, Ordering::AcqRel, Ordering::Acquire);
+    }
+    &ARENA
+}
+
+/// Gives memory that the C library holds and nobody uses back to the kernel.
+pub fn trim_memory() {
+    // SAFETY: malloc_trim takes a number and locks what it touches.
+    unsafe { libc::malloc_trim(0) };
+}
+
 /// `exit(3)`; in a child without the handlers, which would wait for threads that are not there.
 pub fn leave(code: c_int) -> ! {
     let is_child = IS_CHILD.load(Ordering::Acquire);

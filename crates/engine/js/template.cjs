@@ -159,7 +159,15 @@ const shiftClocks = (age, clocks, process) => {
 
 // In stack traces the program is called from where node calls it.
 const start = vm.runInThisContext("(runMain, process) => () => runMain(process.argv[1])", { filename: "node:internal/main/run_main_module", lineOffset: 35, columnOffset: 15 })(Module.runMain, process);
+/** Gives back what warming up has left behind; a fork copies what is there. */
+const collectGarbage = () => {
+	v8.setFlagsFromString("--expose-gc");
+	vm.runInNewContext("gc")({ type: "major", flavor: "last-resort" });
+	v8.setFlagsFromString("--no-expose-gc");
+};
+
 warm().then(() => {
+	collectGarbage();
 	// Twice, so that whatever the last step has queued is done.
 	setImmediate(() => setImmediate(() => {
 		const program = JSON.parse(serve());

@@ -290,6 +290,9 @@ impl Launcher {
         }
         rustix::process::waitpid(Some(running.pid), WaitOptions::empty())?;
         let figures = running.figures();
+        if let (Some(networks), Some(network)) = (&mut self.networks, running.network) {
+            networks.give_back(network)?;
+        }
         match running.group {
             Some(group) => {
                 self.busy.push(Busy { name: running.name, group, figures, since: Instant::now() });

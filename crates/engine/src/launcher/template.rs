@@ -10,7 +10,7 @@ use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fs::{CWD, Mode, OFlags, readlinkat};
 use rustix::pipe::PipeFlags;
 use rustix::process::DumpableBehavior;
-use workers_engine_sys::template::{Described, Runtime};
+use workers_engine_sys::template::{Described, Runtime, trim_memory};
 use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only};
 
 use super::join::{Place, join};
@@ -62,6 +62,8 @@ pub fn serve_template(runtime: Runtime) -> io::Result<String> {
         // A copy's id is 2; libraries tell by the id whether they were forked.
         return Err(io::Error::other("this node cannot be a template"));
     }
+    // What is not there need not be copied.
+    trim_memory();
     let described = Described::read()?;
     let descriptors = node_descriptors(&[launcher.as_raw_fd(), null.as_raw_fd()])?;
     let mut setup = Setup { thread: when_quiet()?, surroundings: *surroundings, filter: policy::inner()? };

@@ -261,6 +261,8 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         "--disable-sigusr1",
         // Without a compiler thread, V8 leaves a loop that runs in Maglev's code there, at a fifth of the speed.
         "--no-maglev-osr",
+        // What was compiled ahead stays compiled.
+        "--no-flush-bytecode",
     ];
     let arguments = ["node"]
         .into_iter()
