@@ -261,9 +261,8 @@ async fn templates(options: &EngineOptions, data_dir: &DataDir) -> Option<Templa
         Templates::PerContent { most } => Some(most),
         Templates::Shared => None,
     };
-    let (directory, library) = (data_dir.template(), options.template_library.clone());
-    let module = options.template_module.clone();
-    match blocking("templates", move || template::make(&directory, library, module.as_deref(), most)).await {
+    let (directory, options) = (data_dir.template(), options.clone());
+    match blocking("templates", move || template::make(&directory, &options, most)).await {
         Ok(setup) => Some(setup),
         Err(error) => {
             tracing::warn!(error = %error, "there are no templates: every command starts its own node, which takes longer");

@@ -52,6 +52,8 @@ pub(crate) struct TemplateSetup {
     pub(crate) module: Option<String>,
     /// The most templates that are kept beside the spare one; `None` for one that serves all.
     pub(crate) most: Option<u32>,
+    /// After how many forks a template is replaced.
+    pub(crate) forks: u32,
 }
 
 /// From the server to the launcher.

@@ -22,8 +22,10 @@ pub struct EngineOptions {
     /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the one that this
     /// process is in.
     pub cgroup_parent: Option<PathBuf>,
-    /// Booted nodes that sandboxes are forked from; none unless asked for.
+    /// Booted nodes that commands are forked from.
     pub templates: Templates,
+    /// After how many forks a template is replaced: whatever it may have piled up goes with it.
+    pub template_forks: u32,
     /// The library that templates need; `None` for the file `libworkers_engine_template.so` beside this program, or in the directory
     /// `deps` there.
     pub template_library: Option<PathBuf>,
@@ -50,10 +52,9 @@ pub enum Confinement {
 ///
 /// All forks of one have the same layout of the address space: who learns it from one learns it of all. `docs/security.md` has what
 /// that means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Templates {
     /// None: every command starts its own node, and no sandbox is made ahead of time.
-    #[default]
     None,
     /// One for each content of a snapshot, and so for each worker.
     PerContent {
@@ -67,6 +68,12 @@ pub enum Templates {
 impl Templates {
     /// One for each content, as many as a small machine has memory for.
     pub const PER_CONTENT: Self = Self::PerContent { most: 16 };
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Self::PER_CONTENT
+    }
 }
 
 /// Which program makes the sandboxes.
@@ -91,6 +98,7 @@ impl EngineOptions {
             launcher: LauncherProgram::CurrentExe,
             cgroup_parent: None,
             templates: Templates::default(),
+            template_forks: 20_000,
             template_library: None,
             template_module: None,
             clock: Arc::new(SystemClock),

@@ -65,7 +65,7 @@ impl Settings {
             migrate: !options.no_migrate,
             listen,
             sandbox,
-            templates: tunable.templates.unwrap_or(TemplateKind::None),
+            templates: tunable.templates.unwrap_or(TemplateKind::Worker),
             node: find_node(tunable.node.clone()),
             http,
             service: service_options(&tunable)?,

@@ -11,9 +11,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use workers_engine_sys::{
-    CommandImage, SingleThread, exec, exit_now, fork_process, install_as, keep_only, reset_signals,
+    CommandImage, SingleThread, bear_children_beside, exec, exit_now, fork_process, install_as, keep_only,
+    reset_signals,
 };
 
 use super::enter::raise_oom_score;
@@ -21,8 +22,9 @@ use super::serve::Setup;
 use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
 
-/// After so many forks a template is replaced: whatever it may have piled up goes with it.
-const MOST_FORKS: u32 = 20_000;
+/// After so many forks it is looked whether a template has grown, and by so much it may.
+const FORKS_BETWEEN_LOOKS: u32 = 256;
+const MOST_GROWTH: u64 = 32 << 20;
 
 /// A template that does not answer within this time is ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,6 +68,10 @@ struct Template {
     is_watched: bool,
     content: String,
     forks: u32,
+    /// Whether it is asked for no more forks.
+    is_worn: bool,
+    /// Its resident memory when it was first looked at.
+    size: Option<u64>,
     /// What it has not answered yet, in the order in which it was asked.
     asked: VecDeque<CommandName>,
     /// When it was asked for the first of them, or answered last.
@@ -76,7 +82,7 @@ impl Templates {
     pub(super) fn new(setup: &Setup) -> Self {
         let walls = setup.surroundings.configuration.walls.as_ref();
         Self {
-            setup: walls.and_then(|walls| walls.templates.clone()),
+            setup: walls.and_then(|walls| walls.templates.clone()).filter(|_| can_send_children()),
             spare: None,
             assigned: Vec::new(),
             retired: Vec::new(),
@@ -145,19 +151,17 @@ impl Templates {
             if let Ok(Some(Received { message: FromTemplate::Ready, .. })) = wire::receive(&spare.socket) {
                 spare.is_ready = true;
                 self.failures = 0;
-            } else {
-                self.failures += 1;
-                if let Some(spare) = self.spare.take() {
-                    spare.end();
-                }
+            } else if let Some(spare) = self.spare.take() {
+                // One that was booted shows that it can be done.
+                self.failures += u32::from(!spare.is_ready);
+                spare.end();
             }
             return Vec::new();
         }
         for list in [&mut self.assigned, &mut self.retired] {
             let Some(index) = list.iter().position(|template| template.number == number) else { continue };
             let answer = list.get_mut(index).and_then(Template::answer);
-            let is_done =
-                list.get(index).is_some_and(|template| template.forks >= MOST_FORKS && template.asked.is_empty());
+            let is_done = list.get(index).is_some_and(|template| template.is_worn && template.asked.is_empty());
             return match answer {
                 Some(answer) if is_done => {
                     list.remove(index).end();
@@ -180,7 +184,7 @@ impl Templates {
 
     /// Orders a fork; whether somebody could be asked.
     pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
-        let Some(most) = self.setup.as_ref().map(|setup| setup.most) else { return false };
+        let Some((most, forks)) = self.setup.as_ref().map(|setup| (setup.most, setup.forks)) else { return false };
         let Fork { name, content } = fork;
         let serves = |template: &Template| most.is_none() || template.content == content;
         let found = match self.assigned.iter().position(serves) {
@@ -191,7 +195,8 @@ impl Templates {
         // A template that cannot be asked any more is heard of by its end.
         let asked = template.ask(name, descriptors);
         template.content = content;
-        if template.forks >= MOST_FORKS {
+        template.is_worn = template.forks >= forks || template.has_grown();
+        if template.is_worn {
             self.retired.push(template);
         } else {
             self.assigned.push(template);
@@ -207,7 +212,7 @@ impl Templates {
         if template.asked.is_empty() {
             template.end();
         } else {
-            template.forks = MOST_FORKS;
+            template.is_worn = true;
             self.retired.push(template);
         }
     }
@@ -224,6 +229,18 @@ impl Template {
         self.forks += 1;
         self.asked.push_back(name);
         true
+    }
+
+    /// Whether it has piled something up, by a look at every so many forks.
+    fn has_grown(&mut self) -> bool {
+        if self.forks % FORKS_BETWEEN_LOOKS != 1 {
+            return false;
+        }
+        let described =
+            std::fs::read_to_string(format!("/proc/{}/statm", self.pid.as_raw_nonzero())).unwrap_or_default();
+        let pages = described.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default();
+        let size = pages * u64::try_from(rustix::param::page_size()).unwrap_or_default();
+        size > *self.size.get_or_insert(size) + MOST_GROWTH
     }
 
     /// What it says of the oldest order; `None` when it is dead or mad.
@@ -249,6 +266,12 @@ impl Template {
         let answer = |(index, name)| if index == 0 { Answer::Unknown(name) } else { Answer::NotForked(name) };
         self.asked.into_iter().enumerate().map(answer).collect()
     }
+}
+
+/// Whether this process, and what it starts, may let its children be born into a sandbox's pid namespace.
+fn can_send_children() -> bool {
+    let itself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
+    itself.is_ok_and(|itself| bear_children_beside(itself.as_fd()).is_ok())
 }
 
 /// Starts a template; it says when it is booted.
@@ -304,6 +327,8 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         is_watched: false,
         content: String::new(),
         forks: 0,
+        is_worn: false,
+        size: None,
         asked: VecDeque::new(),
         since: Instant::now(),
     };

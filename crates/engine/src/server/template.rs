@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::message::TemplateSetup;
+use crate::options::EngineOptions;
 
 /// What a template runs.
 const SCRIPT: &str = include_str!("../../js/template.cjs");
@@ -20,13 +21,9 @@ const LIBRARY: &str = "libworkers_engine_template.so";
 /// # Errors
 ///
 /// When the library is not there, or the directory cannot be written.
-pub(crate) fn make(
-    directory: &Path,
-    library: Option<PathBuf>,
-    module: Option<&str>,
-    most: Option<u32>,
-) -> io::Result<TemplateSetup> {
-    let library = library.map_or_else(find_library, Ok)?;
+pub(crate) fn make(directory: &Path, options: &EngineOptions, most: Option<u32>) -> io::Result<TemplateSetup> {
+    let library = options.template_library.clone().map_or_else(find_library, Ok)?;
+    let (module, forks) = (options.template_module.as_deref(), options.template_forks);
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -42,7 +39,7 @@ pub(crate) fn make(
         fs::write(path, module)?;
     }
     let text = |path: PathBuf| path.into_os_string().into_string().map_err(|_| io::Error::other("a path is not UTF-8"));
-    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: ahead.map(text).transpose()?, most })
+    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: ahead.map(text).transpose()?, most, forks })
 }
 
 fn find_library() -> io::Result<PathBuf> {

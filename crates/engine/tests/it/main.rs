@@ -25,4 +25,5 @@ mod forked {
 mod programs;
 mod recovery;
 mod support;
+mod templates;
 mod unprivileged;

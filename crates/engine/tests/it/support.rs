@@ -58,7 +58,8 @@ pub(crate) fn node() -> PathBuf {
 /// Options for a directory.
 pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptions {
     let launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
-    EngineOptions { launcher, confinement, copy_node: false, ..EngineOptions::new(directory, node()) }
+    let templates = Templates::None;
+    EngineOptions { launcher, confinement, templates, copy_node: false, ..EngineOptions::new(directory, node()) }
 }
 
 impl<const FORKED: bool> Tested<FORKED> {

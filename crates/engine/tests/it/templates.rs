@@ -1,0 +1,217 @@
+//! Booted nodes that die, are worn out, or cannot be had: no command is lost, and each says in the end what it has to say.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
+use workers_domain::ports::{
+    CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxFile, SandboxPath, SandboxProvider, SandboxSource,
+    SandboxSpec,
+};
+use workers_domain::{ResourceLimits, SnapshotId};
+use workers_engine::{Confinement, Engine, EngineOptions, Templates};
+
+use crate::support::{Ran, finish, options};
+
+/// Prints the id of its parent as the kernel sees it from inside: nobody for a fork, the sandbox's first process else.
+const PARENT: &str = "console.log(require('fs').readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[1])";
+const FORKED: &str = "0";
+
+struct Templated {
+    engine: Engine,
+    directory: tempfile::TempDir,
+}
+
+impl Templated {
+    async fn start(change: impl FnOnce(&mut EngineOptions)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut options = options(directory.path(), Confinement::Full);
+        options.templates = Templates::PER_CONTENT;
+        change(&mut options);
+        Self { engine: Engine::start(options).await.unwrap(), directory }
+    }
+
+    async fn snapshot(&self, script: &str) -> SnapshotId {
+        let spec = SandboxSpec { source: SandboxSource::Empty, limits: ResourceLimits::default() };
+        let sandbox = self.engine.create(spec).await.unwrap();
+        let path = SandboxPath::parse("main.cjs").unwrap();
+        sandbox.write_files(vec![SandboxFile { path, contents: script.into() }]).await.unwrap();
+        sandbox.snapshot(None).await.unwrap().id
+    }
+
+    async fn sandbox(&self, snapshot: &SnapshotId) -> Box<dyn Sandbox> {
+        let source = SandboxSource::Snapshot(snapshot.clone());
+        self.engine.create(SandboxSpec { source, limits: ResourceLimits::default() }).await.unwrap()
+    }
+
+    async fn run(&self, snapshot: &SnapshotId) -> Ran {
+        let sandbox = self.sandbox(snapshot).await;
+        let ran = finish(&mut *sandbox.run(node()).await.unwrap()).await;
+        sandbox.stop().await.unwrap();
+        ran
+    }
+
+    /// Runs until a command is forked.
+    async fn run_forked(&self, snapshot: &SnapshotId) {
+        while self.run(snapshot).await.output != FORKED {}
+    }
+
+    /// The processes that run the template's script, be it only until they have a program of their own.
+    fn templates(&self) -> BTreeSet<i32> {
+        let script = self.directory.path().join("template");
+        let runs_script = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(script.to_str().unwrap())
+        };
+        let entries = fs::read_dir("/proc").unwrap();
+        let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        processes.filter(runs_script).filter(|pid| is_child_of_launcher(*pid)).collect()
+    }
+}
+
+fn node() -> CommandSpec {
+    CommandSpec { program: "node".to_owned(), args: vec!["main.cjs".to_owned()], env: Vec::new() }
+}
+
+/// Copies in sandboxes are in another pid namespace.
+fn is_child_of_launcher(pid: i32) -> bool {
+    let namespace = |pid: &str| fs::read_link(Path::new("/proc").join(pid).join("ns/pid")).ok();
+    namespace(&pid.to_string()) == namespace("self")
+}
+
+fn kill_all(processes: &BTreeSet<i32>, signal: Signal) {
+    for pid in processes {
+        // It may be gone.
+        let _ = kill_process(Pid::from_raw(*pid).unwrap(), signal);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_is_killed_is_replaced_and_no_command_is_lost() {
+    let engine = Templated::start(|_| ()).await;
+    let snapshot = engine.snapshot(PARENT).await;
+    for _ in 0..3 {
+        engine.run_forked(&snapshot).await;
+        kill_all(&engine.templates(), Signal::KILL);
+        assert_eq!(engine.run(&snapshot).await.exit.status, ExitStatus::Code(0));
+    }
+    engine.run_forked(&snapshot).await;
+    engine.engine.shutdown().await;
+    assert!(engine.templates().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_forked_goes_on_when_its_template_dies() {
+    let engine = Templated::start(|_| ()).await;
+    let script = format!("{PARENT}; process.stdin.resume(); setTimeout(() => console.log('still there'), 300)");
+    let snapshot = engine.snapshot(&script).await;
+    let forked = loop {
+        let sandbox = engine.sandbox(&snapshot).await;
+        let mut command = sandbox.run(node()).await.unwrap();
+        let mut printed = Vec::new();
+        if let Some(CommandEvent::Output { bytes, .. }) = command.next_event().await.unwrap() {
+            printed = bytes;
+        }
+        let is_forked = printed.starts_with(FORKED.as_bytes());
+        if is_forked {
+            kill_all(&engine.templates(), Signal::KILL);
+        }
+        let ran = finish(&mut *command).await;
+        sandbox.stop().await.unwrap();
+        if is_forked {
+            break ran;
+        }
+    };
+    assert_eq!(forked.output, "still there");
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_a_template_dies_over_is_carried_out_all_the_same() {
+    let engine = Templated::start(|_| ()).await;
+    let snapshot = engine.snapshot(PARENT).await;
+    engine.run_forked(&snapshot).await;
+    let templates = engine.templates();
+    kill_all(&templates, Signal::STOP);
+    let running: Vec<_> = (0..4).map(|_| engine.run(&snapshot)).collect();
+    let killed = async {
+        // They have asked by then, or ask later; both must end well.
+        tokio::task::yield_now().await;
+        kill_all(&templates, Signal::KILL);
+    };
+    let (ran, ()) = tokio::join!(futures_of(running), killed);
+    assert!(ran.iter().all(|ran| ran.output == "0" || ran.output == "1"), "{ran:?}");
+    engine.engine.shutdown().await;
+}
+
+async fn futures_of<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut done = Vec::new();
+    for future in futures {
+        done.push(future.await);
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worn_template_is_replaced_while_commands_run() {
+    let engine = Templated::start(|options| options.template_forks = 3).await;
+    let snapshot = engine.snapshot(PARENT).await;
+    let mut seen = BTreeSet::new();
+    while seen.len() < 6 {
+        assert!(["0", "1"].contains(&engine.run(&snapshot).await.output.as_str()));
+        seen.extend(engine.templates());
+    }
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_templates_are_kept_than_was_said() {
+    let engine = Templated::start(|options| options.templates = Templates::PerContent { most: 1 }).await;
+    let mut snapshots = Vec::new();
+    for index in 0..3 {
+        snapshots.push(engine.snapshot(&format!("{PARENT} // {index}")).await);
+    }
+    for _ in 0..2 {
+        for snapshot in &snapshots {
+            engine.run_forked(snapshot).await;
+            // The one that is assigned, the spare one, and one that is just leaving.
+            assert!(engine.templates().len() <= 3);
+        }
+    }
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_template_that_boots_commands_start_their_own_node() {
+    let broken = |options: &mut EngineOptions| options.template_module = Some("throw new Error('broken')".to_owned());
+    let engine = Templated::start(broken).await;
+    assert!(!engine.engine.has_templates().await);
+    let snapshot = engine.snapshot(PARENT).await;
+    assert_eq!(engine.run(&snapshot).await.output, "1");
+    engine.engine.shutdown().await;
+    let missing = |options: &mut EngineOptions| options.template_library = Some("/nowhere/template.so".into());
+    let engine = Templated::start(missing).await;
+    assert!(!engine.engine.has_templates().await);
+    let snapshot = engine.snapshot(PARENT).await;
+    assert_eq!(engine.run(&snapshot).await.output, "1");
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_was_used_serves_nobody_else() {
+    let engine = Templated::start(|_| ()).await;
+    let counts =
+        "console.log(require('fs').readFileSync('/proc/net/dev', 'utf8').match(/lo:(.*)/)[1].trim().split(/ +/)[1])";
+    let used = engine
+        .snapshot(&format!(
+            "require('dgram').createSocket('udp4').send('x', 9, '127.0.0.1', () => {{ {counts}; process.exit() }})"
+        ))
+        .await;
+    let unused = engine.snapshot(counts).await;
+    for _ in 0..4 {
+        assert_ne!(engine.run(&used).await.output, "0");
+        assert_eq!(engine.run(&unused).await.output, "0");
+    }
+    engine.engine.shutdown().await;
+}
