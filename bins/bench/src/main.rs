@@ -17,12 +17,26 @@ mod run;
 mod stats;
 mod target;
 
+use std::process::ExitCode;
+
 use clap::Parser as _;
 
 use crate::options::Options;
 
 // One thread: what the generator takes is taken from what it measures.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    run::run(Options::parse()).await
+async fn main() -> ExitCode {
+    match run::run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// With its causes, and without a backtrace: what is to be done stands in its words.
+#[expect(clippy::print_stderr, reason = "the program ends with this sentence")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("workers-bench: {error:#}");
 }

@@ -63,19 +63,20 @@ pub(crate) fn failures(summaries: &[Summary]) -> String {
     failed.collect()
 }
 
-/// What the load generator itself took.
+/// What the load generator itself took: a request, and of the machine while it sent them.
 pub(crate) fn generator(summaries: &[Summary]) -> String {
-    let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    let most = summaries.iter().max_by_key(|row| row.generator);
-    let middle = median(summaries.iter().map(|row| row.generator));
-    most.map_or_else(String::new, |most| {
+    let costs = || summaries.iter().map(|row| row.generator.as_secs_f64() * 1e6);
+    let busiest = summaries.iter().map(|row| (row.generator.as_secs_f64() * row.per_second * 100.0, row));
+    let busiest = busiest.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    busiest.map_or_else(String::new, |(share, row)| {
         format!(
-            "The load generator took {:.0} µs of processor time a request in the middle of all rows, {:.0} µs at most \
-             ({} at {} clients).\n",
-            micros(middle),
-            micros(most.generator),
-            most.name,
-            most.clients,
+            "The load generator took {:.0} to {:.0} µs of processor time a request, {:.0} µs in the middle of all rows; it \
+             kept a core busy for {share:.0} % of the time at most ({} at {} clients).\n",
+            costs().fold(f64::INFINITY, f64::min),
+            costs().fold(0.0, f64::max),
+            median(costs()),
+            row.name,
+            row.clients,
         )
     })
 }
