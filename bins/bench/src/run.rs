@@ -7,8 +7,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-
 use crate::load::{self, Round};
 use crate::measure::spin::{Spin, Spins};
 use crate::measure::{cold, delays, leak, memory};
@@ -31,6 +29,8 @@ struct Subject {
     idle: u64,
     delays: Vec<Vec<Duration>>,
     spins: Spins,
+    /// Of the two before.
+    failures: Vec<String>,
 }
 
 /// Measures, and prints.
@@ -48,7 +48,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     drop(peers);
     let sandboxes = if options.sandboxes > 0 { look_at_memory(&options, &setups, &programs).await } else { Vec::new() };
 
-    println!("{}", facts(&setups[0], &subjects)?);
+    println!("{}", facts(&setups[0], &programs, &subjects)?);
     println!("{}", report::requests(&summaries, Peer::Bwrap.title()));
     println!("{}{}", report::failures(&summaries), report::generator(&summaries));
     if !sandboxes.is_empty() {
@@ -56,16 +56,22 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     let mut goals = Vec::new();
     for (index, subject) in subjects.iter().enumerate() {
-        let (name, line_delays) = (&subject.server.name, Delays::new(&subject.delays));
-        println!("{}", report::delays(name, &line_delays));
-        println!("{}", report::spins(name, &subject.spins));
+        let name = &subject.server.name;
+        let line_delays = (!subject.delays.is_empty()).then(|| Delays::new(&subject.delays));
+        let spins = (!subject.spins.ours.is_empty()).then_some(&subject.spins);
+        println!("{}", line_delays.as_ref().map_or_else(String::new, |delays| report::delays(name, delays)));
+        println!("{}", spins.map_or_else(String::new, |spins| report::spins(name, spins)));
+        for failure in &subject.failures {
+            println!("{name} failed at {failure}\n");
+        }
         goals.extend(Goal::all(&Measured {
             server: name,
             requests: &summaries,
             yardstick: Peer::Bwrap.title(),
             sandboxes: sandboxes.get(index).and_then(|(_, sandboxes)| sandboxes.as_ref().ok()),
-            delays: Some(&line_delays),
-            spins: Some(&subject.spins),
+            delays: line_delays.as_ref(),
+            spins,
+            other_failures: subject.failures.len(),
         }));
     }
     println!("{}", report::goals(&goals));
@@ -89,7 +95,7 @@ async fn prepare(setup: &Setup, programs: &Programs) -> anyhow::Result<Subject> 
     let idle = crate::proc::memory(server.helpers()).pss;
     let clock = delays::prepare(&server).await?;
     let spin = Spin::prepare(&server, programs).await?;
-    Ok(Subject { server, worker, clock, spin, idle, delays: Vec::new(), spins: Spins::default() })
+    Ok(Subject { server, worker, clock, spin, idle, delays: Vec::new(), spins: Spins::default(), failures: Vec::new() })
 }
 
 /// All rounds over all targets.
@@ -116,9 +122,13 @@ async fn rounds(options: &Options, subjects: &mut [Subject], peers: &[Running]) 
             }
         }
         for subject in subjects.iter_mut().filter(|_| round > 0) {
-            let delays = delays::measure(&subject.server, &subject.clock).await.context("log lines")?;
-            subject.delays.push(delays);
-            subject.spin.measure(&subject.server, &mut subject.spins).await.context("loops")?;
+            match delays::measure(&subject.server, &subject.clock).await {
+                Ok(delays) => subject.delays.push(delays),
+                Err(error) => subject.failures.push(format!("log lines: {error:#}")),
+            }
+            if let Err(error) = subject.spin.measure(&subject.server, &mut subject.spins).await {
+                subject.failures.push(format!("loops: {error:#}"));
+            }
         }
     }
     Ok(cells.iter().map(|(clients, target, rounds)| Summary::new(*clients, target.name.clone(), rounds)).collect())
@@ -145,7 +155,7 @@ async fn look_at_memory(
 }
 
 /// What stands above the table.
-fn facts(setup: &Setup, subjects: &[Subject]) -> anyhow::Result<String> {
+fn facts(setup: &Setup, programs: &Programs, subjects: &[Subject]) -> anyhow::Result<String> {
     let version = |program: &std::path::Path| {
         let output = std::process::Command::new(program).arg("--version").output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
@@ -153,7 +163,9 @@ fn facts(setup: &Setup, subjects: &[Subject]) -> anyhow::Result<String> {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let packages: serde_json::Value = serde_json::from_str(PACKAGES)?;
     let packages = ["dependencies", "optionalDependencies"].iter().filter_map(|kind| packages[kind].as_object());
-    let packages = packages.flatten().map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default()));
+    // Those for other machines are not there.
+    let installed = packages.flatten().filter(|(name, _)| programs.packages.join("node_modules").join(name).is_dir());
+    let packages = installed.map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default()));
     let idle = subjects.iter().map(|subject| {
         format!("Idle memory of {} with its helpers (PSS) {:.1} MB.\n", subject.server.name, as_f64(subject.idle) / 1e6)
     });

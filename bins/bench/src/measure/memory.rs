@@ -69,7 +69,7 @@ async fn look(
     sandboxes: impl Fn() -> Vec<BTreeSet<u32>>,
 ) -> anyhow::Result<Sandboxes> {
     tokio::time::sleep(REST).await;
-    let before = kernel_memory();
+    let (before, idle) = (kernel_memory(), sandboxes().len());
     let waiting = try_join_all((0..number).map(|_| wait(server, request())));
     // They run for as long as their connections are held.
     let held = tokio::time::timeout(PATIENCE, waiting).await.context("they do not all begin in time")??;
@@ -77,6 +77,13 @@ async fn look(
     let kernel = kernel_memory().saturating_sub(before) / u64::try_from(number.max(1))?;
     let mut running: Vec<_> = sandboxes().into_iter().map(memory).collect();
     drop(held);
+    // What goes on waiting would share its pages with whatever is looked at next.
+    let ended = async {
+        while sandboxes().len() > idle {
+            tokio::time::sleep(REST / 20).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.context("they do not end when nobody waits for them")?;
     anyhow::ensure!(running.len() >= number, "{} sandboxes run instead of {number}", running.len());
     // What stands ready has run nothing yet, and is smaller than what runs.
     running.sort_unstable_by_key(|sandbox| std::cmp::Reverse(sandbox.pss));
