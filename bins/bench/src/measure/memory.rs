@@ -69,25 +69,27 @@ async fn look(
     sandboxes: impl Fn() -> Vec<BTreeSet<u32>>,
 ) -> anyhow::Result<Sandboxes> {
     tokio::time::sleep(REST).await;
-    let (before, idle) = (kernel_memory(), sandboxes().len());
+    let before = kernel_memory();
     let waiting = try_join_all((0..number).map(|_| wait(server, request())));
     // They run for as long as their connections are held.
     let held = tokio::time::timeout(PATIENCE, waiting).await.context("they do not all begin in time")??;
     tokio::time::sleep(REST).await;
     let kernel = kernel_memory().saturating_sub(before) / u64::try_from(number.max(1))?;
-    let mut running: Vec<_> = sandboxes().into_iter().map(memory).collect();
+    let mut found: Vec<_> = sandboxes().into_iter().map(|group| (memory(group.iter().copied()), group)).collect();
+    anyhow::ensure!(found.len() >= number, "{} sandboxes run instead of {number}", found.len());
+    // What stands ready has run nothing yet, and is smaller than what runs.
+    found.sort_unstable_by_key(|(memory, _)| std::cmp::Reverse(memory.pss));
+    let spare = found.split_off(number).len();
     drop(held);
     // What goes on waiting would share its pages with whatever is looked at next.
+    let runs = || sandboxes().iter().any(|group| found.iter().any(|(_, known)| !known.is_disjoint(group)));
     let ended = async {
-        while sandboxes().len() > idle {
+        while runs() {
             tokio::time::sleep(REST / 20).await;
         }
     };
     tokio::time::timeout(PATIENCE, ended).await.context("they do not end when nobody waits for them")?;
-    anyhow::ensure!(running.len() >= number, "{} sandboxes run instead of {number}", running.len());
-    // What stands ready has run nothing yet, and is smaller than what runs.
-    running.sort_unstable_by_key(|sandbox| std::cmp::Reverse(sandbox.pss));
-    let spare = running.split_off(number).len();
+    let running = found.into_iter().map(|(memory, _)| memory).collect();
     Ok(Sandboxes { running, spare, kernel })
 }
 
