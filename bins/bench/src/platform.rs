@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::proc::{below, namespaces};
+use crate::proc::{below, memory, namespaces};
 use crate::process::Process;
 use crate::target::{PAYLOAD, Target, WORK, post};
 
@@ -62,6 +62,14 @@ impl Server {
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Fails if it has ended, or was ended.
+    pub(crate) fn must_run(&self) -> anyhow::Result<()> {
+        // What waits for us to look at its end takes no memory any more.
+        let runs = memory([self.id()]).pss > 0;
+        anyhow::ensure!(runs, "the server has ended; its last words: {}", self.process.last_words());
+        Ok(())
     }
 
     pub(crate) fn data(&self) -> &Path {

@@ -1,8 +1,9 @@
 //! Servers that end with us.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How much of what a server complained about is told.
-const COMPLAINT_LINES: usize = 5;
+/// How much of a server's log is told.
+const LAST_WORDS: u64 = 4096;
+const LAST_LINES: usize = 5;
 
 /// A process that is ended when this is dropped.
 pub(crate) struct Process {
@@ -58,13 +60,20 @@ impl Process {
         Ok(Self { child: child.with_context(|| format!("cannot start {command:?}"))?, errors })
     }
 
-    fn complain(&mut self, command: &Command) -> anyhow::Error {
-        let mut text = String::new();
-        // Whatever cannot be read of it is not told.
-        let _ = self.errors.seek(SeekFrom::Start(0)).and_then(|_| self.errors.read_to_string(&mut text));
-        let lines: Vec<_> = text.lines().rev().take(COMPLAINT_LINES).collect();
-        let lines = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
-        anyhow::anyhow!("{command:?} does not listen: {lines}")
+    fn complain(&self, command: &Command) -> anyhow::Error {
+        anyhow::anyhow!("{command:?} does not listen: {}", self.last_words())
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_words(&self) -> String {
+        let length = self.errors.metadata().map_or(0, |metadata| metadata.len());
+        let start = length.saturating_sub(LAST_WORDS);
+        let mut bytes = vec![0; usize::try_from(length - start).unwrap_or(0)];
+        // The position is the process's own, which goes on writing; what cannot be read is not told.
+        let read = self.errors.read_at(&mut bytes, start).unwrap_or(0);
+        let text = String::from_utf8_lossy(&bytes[..read]);
+        let lines: Vec<_> = text.lines().rev().take(LAST_LINES).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 }
 

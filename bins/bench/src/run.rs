@@ -75,17 +75,25 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         }));
     }
     println!("{}", report::goals(&goals));
-    for subject in &subjects {
+    for Subject { server, .. } in &subjects {
+        let name = &server.name;
         if let Some(workers) = options.cold {
-            eprintln!("cold workers of {}", subject.server.name);
-            println!("{}", report::cold(&subject.server.name, &cold::measure(&subject.server, workers).await?));
+            eprintln!("cold workers of {name}");
+            let measured = cold::measure(server, workers).await;
+            println!("{}", measured.map_or_else(failed("Cold workers", name), |cold| report::cold(name, &cold)));
         }
         if let Some(invocations) = options.leak_check {
-            eprintln!("leak check of {}", subject.server.name);
-            println!("{}", report::leak(&subject.server.name, &leak::check(&subject.server, invocations).await?));
+            eprintln!("leak check of {name}");
+            let measured = leak::check(server, invocations).await;
+            println!("{}", measured.map_or_else(failed("Leak check", name), |course| report::leak(name, &course)));
         }
     }
     Ok(())
+}
+
+/// What stands in the place of a part that failed.
+fn failed(part: &str, name: &str) -> impl FnOnce(anyhow::Error) -> String {
+    move |error| format!("{part}, {name}: FAILED, {error:#}\n")
 }
 
 async fn prepare(setup: &Setup, programs: &Programs) -> anyhow::Result<Subject> {
@@ -121,6 +129,8 @@ async fn rounds(options: &Options, subjects: &mut [Subject], peers: &[Running]) 
                 rounds.push(load::run(target, *clients, enough).await);
             }
         }
+        // Without it there is nothing left to measure.
+        subjects.iter().try_for_each(|subject| subject.server.must_run())?;
         for subject in subjects.iter_mut().filter(|_| round > 0) {
             match delays::measure(&subject.server, &subject.clock).await {
                 Ok(delays) => subject.delays.push(delays),

@@ -80,6 +80,7 @@ pub(crate) async fn check(server: &Server, invocations: usize) -> anyhow::Result
             course.first_failure = course.first_failure.or(round.first_failure);
         }
         tokio::time::sleep(REST).await;
+        server.must_run()?;
         course.looks.push((leg * requests * targets.len(), look(server)));
     }
     Ok(course)
