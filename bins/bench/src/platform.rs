@@ -143,15 +143,17 @@ impl Server {
         let number = Cell::new(0);
         let body = move || {
             number.set(number.get() + 1);
-            deployment(&distinct(number.get()))
+            deployment(&distinct("load", number.get()))
         };
         Target::new(deploy_name(&self.name), self.address, "/api/workers", "*/*", body, r#""status":"ready""#)
     }
 }
 
-/// The work as a worker that differs from all others.
-pub(crate) fn distinct(number: u32) -> String {
-    format!("{WORK}// {number}\n")
+/// The work as a worker that differs from all others; equal programs would share their snapshot's content. It is a statement that
+/// makes the difference, for comments are not compiled. The number is that of the `series`, for more than one part deploys to the
+/// same server.
+pub(crate) fn distinct(series: &str, number: u32) -> String {
+    format!("{WORK}globalThis.worker = '{series} {number}';\n")
 }
 
 /// Invokes a worker until whatever is made ready beforehand has been.
@@ -181,4 +183,15 @@ fn deployment(code: &str) -> Bytes {
 
 fn path(worker: &str) -> String {
     format!("/api/workers/{worker}/invoke/run")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    #[test]
+    fn workers_of_two_series_differ_even_at_the_same_number() {
+        assert_ne!(distinct("load", 7), distinct("cold", 7));
+        assert_ne!(distinct("cold", 7), distinct("cold", 8));
+    }
 }

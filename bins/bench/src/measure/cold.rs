@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures_util::future::try_join_all;
 
-use crate::machine::disk;
+use crate::machine::{disk, files};
 use crate::platform::{Server, distinct, warm_up};
 use crate::proc::field;
 use crate::stats::{as_f64, median};
@@ -46,17 +46,23 @@ pub(crate) struct Cost {
 /// Deploys this many distinct workers, and invokes some of them for the first time, in turn with one that has just run.
 pub(crate) async fn measure(server: &Server, workers: usize) -> anyhow::Result<Cold> {
     let warm = server.deploy(WORK).await?;
-    let (before, began) = (disk(server.data()), Instant::now());
+    let (before, files_before, began) = (disk(server.data()), files(server.data()), Instant::now());
     let number = u32::try_from(workers)?;
     let deployer = async |first: u32| {
         let mut ids = Vec::new();
         for number in (first..number).step_by(usize::try_from(DEPLOYERS)?) {
-            ids.push(server.deploy(&distinct(number)).await?);
+            ids.push(server.deploy(&distinct("cold", number)).await?);
         }
         Ok::<_, anyhow::Error>(ids)
     };
     let ids: Vec<_> = try_join_all((0..DEPLOYERS).map(deployer)).await?.into_iter().flatten().collect();
     let deploys_per_second = as_f64(u64::from(number)) / began.elapsed().as_secs_f64();
+    // Each has a reference of its own; what is more is content. Workers that share theirs are neither distinct nor cold.
+    let files = files(server.data()).saturating_sub(files_before);
+    anyhow::ensure!(
+        files >= 2 * u64::from(number),
+        "the workers share their content: {files} files for {number} workers"
+    );
     let disk = disk(server.data()).saturating_sub(before) / u64::from(number.max(1));
     warm_up(server, &warm).await?;
     let (mut cold_costs, mut warm_costs) = (Vec::new(), Vec::new());
