@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::proc::{below, memory, namespaces};
+use crate::proc::{below, children, memory, namespaces};
 use crate::process::Process;
 use crate::target::{PAYLOAD, Target, WORK, post};
 
@@ -86,13 +86,13 @@ impl Server {
         helpers
     }
 
-    /// The process that makes the sandboxes.
+    /// The process that makes the sandboxes. Those below it may have its command line.
     pub(crate) fn launcher(&self) -> Option<u32> {
         let is_launcher = |process: &u32| {
             let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&arguments).contains("sandbox-launcher")
         };
-        below(self.id()).into_iter().find(is_launcher)
+        children(self.id()).into_iter().find(is_launcher)
     }
 
     /// Deploys a worker; answers with its id.

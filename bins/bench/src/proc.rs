@@ -55,10 +55,14 @@ pub(crate) fn below(ancestor: u32) -> BTreeSet<u32> {
     }
 }
 
+/// The processes that a process has started itself.
+pub(crate) fn children(ancestor: u32) -> BTreeSet<u32> {
+    below(ancestor).into_iter().filter(|process| parent(*process) == Some(ancestor)).collect()
+}
+
 /// The children of a process, each with all below it.
 pub(crate) fn families(ancestor: u32) -> Vec<BTreeSet<u32>> {
-    let children = below(ancestor).into_iter().filter(|process| parent(*process) == Some(ancestor));
-    children.map(|child| below(child).into_iter().chain([child]).collect()).collect()
+    children(ancestor).into_iter().map(|child| below(child).into_iter().chain([child]).collect()).collect()
 }
 
 /// Those of the processes below a process that are in another process namespace, by namespace. Who would look into a namespace must
