@@ -42,7 +42,8 @@ build: setup
 [group('check')]
 bench *args: build setup-bench
     cargo build --release {{ locked }} --package workers-bench
-    @'{{ target }}/release/workers-bench' --workersd '{{ target }}/release/workersd' "$@"
+    @'{{ target }}/release/workers-bench' --workersd '{{ target }}/release/workersd' \
+        --peers-dir '{{ justfile_directory() }}/.tools/peers' "$@"
 
 # Runs all tests, or those that nextest's arguments select (`./just test -p workers-storage`).
 [group('check')]
@@ -131,7 +132,7 @@ setup-test:
 setup-lint:
     @sh scripts/setup.sh lint
 
-# Installs what is missing for the benchmarks: bubblewrap, hyperfine, wrk.
+# Installs what is missing for the benchmarks: bubblewrap, hyperfine, wrk, the peers that npm has.
 [group('setup')]
 setup-bench:
     @sh scripts/setup.sh bench

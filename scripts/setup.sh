@@ -7,7 +7,7 @@
 #   run     to build and run the server: Rust, a C compiler, Node.js
 #   test    to test it: cargo-nextest, the Postgres server, PgBouncer
 #   lint    to check it: cargo-deny, cargo-shear
-#   bench   to measure it: bubblewrap, hyperfine, wrk
+#   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
 set -eu
 
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -103,6 +103,7 @@ for purpose in "$@"; do
             wants bubblewrap has bwrap
             wants hyperfine has hyperfine
             wants wrk has wrk
+            sh scripts/install-peers.sh || missing=$((missing + 1))
             ;;
         *)
             say "unknown purpose: $purpose"

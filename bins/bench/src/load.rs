@@ -1,67 +1,76 @@
 //! A closed loop: every client sends its next request when it has the answer to the last.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use rustix::time::{ClockId, clock_gettime};
 
+use crate::client::Client;
+use crate::stats::{as_f64, count, percentile};
 use crate::target::Target;
 
+/// When a round may end: when both are reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Enough {
+    pub(crate) requests: usize,
+    pub(crate) time: Duration,
+}
+
 /// What a round of requests took.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stats {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Round {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
     pub(crate) per_second: f64,
     pub(crate) failures: usize,
+    pub(crate) first_failure: Option<String>,
+    /// Processor time of this process, a request.
+    pub(crate) generator: Duration,
 }
 
-/// Sends `requests` requests from `clients` clients.
-pub(crate) async fn run(target: &dyn Target, clients: usize, requests: usize) -> Stats {
-    let left = AtomicUsize::new(requests);
-    let began = Instant::now();
-    let client = async || {
+/// Sends requests from `clients` clients.
+pub(crate) async fn run(target: &Target, clients: usize, enough: Enough) -> Round {
+    let mut connections: Vec<_> = (0..clients).map(|_| Client::new(target.server)).collect();
+    for connection in &mut connections {
+        // If it fails, so does the first request, which is counted.
+        let _ = connection.connect().await;
+    }
+    let sent = Cell::new(0);
+    let first_failure = Cell::new(None);
+    let (began, busy) = (Instant::now(), processor_time());
+    let client = async |mut connection: Client| {
         let (mut times, mut failures) = (Vec::new(), 0);
-        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-            let sent = Instant::now();
-            match target.request().await {
-                Ok(()) => times.push(sent.elapsed()),
-                Err(_) => failures += 1,
+        while sent.get() < enough.requests || began.elapsed() < enough.time {
+            sent.set(sent.get() + 1);
+            let before = Instant::now();
+            let answer = connection.send(target.request()).await;
+            let took = before.elapsed();
+            match answer.and_then(|(status, body)| target.check(status, &body)) {
+                Ok(()) => times.push(took),
+                Err(error) => {
+                    failures += 1;
+                    first_failure.set(first_failure.take().or_else(|| Some(format!("{error:#}"))));
+                }
             }
         }
         (times, failures)
     };
-    let results = join_all((0..clients).map(|_| client())).await;
-    let took = began.elapsed();
+    let results = join_all(connections.into_iter().map(client)).await;
+    let (took, busy) = (began.elapsed(), processor_time().saturating_sub(busy));
     let mut times: Vec<_> = results.iter().flat_map(|(times, _)| times).copied().collect();
     times.sort_unstable();
-    Stats {
+    Round {
         p50: percentile(&times, 50),
         p99: percentile(&times, 99),
-        per_second: as_f64(times.len()) / took.as_secs_f64(),
+        per_second: count(&times) / took.as_secs_f64(),
         failures: results.iter().map(|(_, failures)| failures).sum(),
+        first_failure: first_failure.take(),
+        generator: busy.div_f64(as_f64(u64::try_from(sent.get()).unwrap_or(1).max(1))),
     }
 }
 
-/// The smallest of the sorted values that this percentage of them does not exceed; zero for none.
-pub(crate) fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
-    let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(index).copied().unwrap_or_default()
-}
-
-/// Exact below 2^32, which no count here reaches.
-fn as_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::INFINITY, f64::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::percentile;
-
-    #[test]
-    fn a_percentile_is_one_of_the_values() {
-        let values: Vec<_> = (1..=200).collect();
-        assert_eq!((percentile(&values, 50), percentile(&values, 99)), (100, 198));
-        assert_eq!((percentile(&[7], 50), percentile(&[7], 99), percentile::<i32>(&[], 50)), (7, 7, 0));
-    }
+fn processor_time() -> Duration {
+    // The clock exists, and does not run backwards from zero.
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }

@@ -1,149 +1,197 @@
-//! The platform as a target: batch and streamed invocations, deploys, delays of log lines.
+//! The platform: a server with an empty data directory, and what can be asked of it.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use futures_util::StreamExt as _;
-use reqwest::Client;
-use reqwest::header::ACCEPT;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::memory::pss_of_tree;
+use crate::client::Client;
+use crate::proc::{below, children, memory, namespaces};
 use crate::process::Process;
-use crate::target::{PAYLOAD, Request, Target, WORK, check};
+use crate::target::{PAYLOAD, Target, WORK, post};
 
-/// Prints its own time, then waits a little, a hundred times.
-const CLOCK: &str = "export async function clock() {
-  for (let i = 0; i < 100; i++) {
-    console.log(performance.timeOrigin + performance.now());
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+/// How to start a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) program: PathBuf,
+    pub(crate) node: PathBuf,
+    /// Its mode of templates, if it was asked for one.
+    pub(crate) templates: Option<String>,
+    /// What else it is told.
+    pub(crate) arguments: Vec<String>,
 }
-";
 
-/// A server with an empty data directory and two workers.
+impl Setup {
+    /// What the server is called in tables.
+    pub(crate) fn name(&self) -> String {
+        match &self.templates {
+            Some(mode) => format!("**workersd** `--templates {mode}`"),
+            None => "**workersd**".to_owned(),
+        }
+    }
+}
+
+/// A server that runs.
 pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
     process: Process,
-    url: String,
-    work: String,
-    clock: String,
-    http: Client,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Server {
-    pub(crate) async fn start(program: &Path, node: &Path) -> anyhow::Result<Self> {
+    /// Starts a server; `more` comes after what the set-up says.
+    pub(crate) fn start(setup: &Setup, more: &[&str]) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
-        let mut command = Command::new(program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--queue-timeout", "60s", "--data-dir"]).arg(data.path());
-        let (process, url) = Process::start(command.arg("--node").arg(node))?;
-        let mut server =
-            Self { process, url, work: String::new(), clock: String::new(), http: Client::new(), _data: data };
-        server.work = server.deploy(WORK).await?;
-        server.clock = server.deploy(CLOCK).await?;
-        Ok(server)
+        let mut command = Command::new(&setup.program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--queue-timeout", "60s"]);
+        command.arg("--data-dir").arg(data.path()).arg("--node").arg(&setup.node);
+        command.args(setup.templates.iter().flat_map(|mode| ["--templates", mode])).args(&setup.arguments).args(more);
+        let (process, address) =
+            Process::start(&mut command).context("the server does not start; `workersd doctor` says what it lacks")?;
+        Ok(Self { name: setup.name(), address, process, data })
     }
 
-    async fn deploy(&self, code: &str) -> anyhow::Result<String> {
-        let request = self.http.post(format!("{}/api/workers", self.url)).json(&json!({"name": "bench", "code": code}));
-        let body: Value = request.send().await?.error_for_status()?.json().await?;
-        Ok(body["id"].as_str().context("a worker has an id")?.to_owned())
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
-    async fn invoke(&self, accept: &str) -> anyhow::Result<()> {
-        let url = format!("{}/api/workers/{}/invoke/work", self.url, self.work);
-        let answer = self.http.post(url).header(ACCEPT, accept).body(PAYLOAD).send().await?.error_for_status()?;
-        check(&answer.text().await?)
+    /// Fails if it has ended, or was ended.
+    pub(crate) fn must_run(&self) -> anyhow::Result<()> {
+        // What waits for us to look at its end takes no memory any more.
+        let runs = memory([self.id()]).pss > 0;
+        anyhow::ensure!(runs, "the server has ended; its last words: {}", self.process.last_words());
+        Ok(())
     }
-}
 
-/// What stands above the table.
-pub(crate) fn facts(server: &Server, program: &Path) -> anyhow::Result<String> {
-    let mib = |bytes: u64| format!("{:.1} MiB", Duration::from_micros(bytes).as_secs_f64() / 1.048_576);
-    Ok(format!(
-        "binary {}; idle memory of server and its helpers (PSS) {}\n",
-        mib(program.metadata()?.len()),
-        mib(pss_of_tree(server.process.id())),
-    ))
-}
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
 
-/// How long log lines take from their printing to their arrival.
-pub(crate) async fn line_delays(server: &Server) -> anyhow::Result<Vec<Duration>> {
-    let url = format!("{}/api/workers/{}/invoke/clock", server.url, server.clock);
-    let answer = server.http.post(url).header(ACCEPT, "text/event-stream").send().await?.error_for_status()?;
-    let (mut body, mut text, mut delays) = (answer.bytes_stream(), String::new(), Vec::new());
-    while let Some(chunk) = body.next().await {
-        let arrived = SystemTime::now().duration_since(UNIX_EPOCH)?;
-        text.push_str(std::str::from_utf8(&chunk?)?);
-        while let Some((block, rest)) = text.split_once("\n\n") {
-            let message = block.lines().find_map(|line| line.strip_prefix("data:"));
-            let message = message.and_then(|data| serde_json::from_str::<Value>(data).ok());
-            if let Some(printed) = message.and_then(|data| data["message"].as_str()?.parse::<f64>().ok()) {
-                delays.push(arrived.saturating_sub(Duration::from_secs_f64(printed / 1000.0)));
-            }
-            text = rest.to_owned();
+    /// The server and all that runs outside of sandboxes: launcher, compiler, templates.
+    pub(crate) fn helpers(&self) -> BTreeSet<u32> {
+        let mut helpers = below(self.id());
+        helpers.insert(self.id());
+        for sandbox in namespaces(self.id()) {
+            helpers.retain(|process| !sandbox.contains(process));
         }
+        helpers
     }
-    anyhow::ensure!(delays.len() == 100, "{} of 100 lines arrived", delays.len());
-    Ok(delays)
+
+    /// The process that makes the sandboxes. Those below it may have its command line.
+    pub(crate) fn launcher(&self) -> Option<u32> {
+        let is_launcher = |process: &u32| {
+            let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&arguments).contains("sandbox-launcher")
+        };
+        children(self.id()).into_iter().find(is_launcher)
+    }
+
+    /// Deploys a worker; answers with its id.
+    pub(crate) async fn deploy(&self, code: &str) -> anyhow::Result<String> {
+        let body = Full::new(deployment(code));
+        let (status, answer) =
+            self.client().send(post(self.address, "/api/workers", "*/*")?.map(|()| body)).await.context("no deploy")?;
+        let answer: Value = serde_json::from_slice(&answer).with_context(|| format!("a deploy answers {status}"))?;
+        Ok(answer["id"].as_str().with_context(|| format!("a deploy answers {status}: {answer}"))?.to_owned())
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// An invocation of a worker, answered as a whole; the server's word is parsed.
+    pub(crate) async fn invoke(&self, worker: &str, payload: &'static str) -> anyhow::Result<Value> {
+        let request = self.invocation(worker, "*/*", payload)?;
+        let (status, answer) = self.client().send(request).await?;
+        let text = String::from_utf8_lossy(&answer);
+        anyhow::ensure!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).with_context(|| format!("an invocation answers {text}"))
+    }
+
+    /// The request that invokes a worker.
+    pub(crate) fn invocation(
+        &self,
+        worker: &str,
+        accept: &'static str,
+        payload: &'static str,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
+        let body = Full::new(Bytes::from_static(payload.as_bytes()));
+        Ok(post(self.address, &path(worker), accept)?.map(|()| body))
+    }
+
+    /// Invocations that are answered as a whole.
+    pub(crate) fn batch(&self, worker: &str) -> anyhow::Result<Target> {
+        Target::work(batch_name(&self.name), self.address, &path(worker), "application/json")
+    }
+
+    /// Invocations that are streamed.
+    pub(crate) fn stream(&self, worker: &str) -> anyhow::Result<Target> {
+        Target::work(stream_name(&self.name), self.address, &path(worker), "text/event-stream")
+    }
+
+    /// Deploys, each of another worker.
+    pub(crate) fn deploys(&self) -> anyhow::Result<Target> {
+        let number = Cell::new(0);
+        let body = move || {
+            number.set(number.get() + 1);
+            deployment(&distinct("load", number.get()))
+        };
+        Target::new(deploy_name(&self.name), self.address, "/api/workers", "*/*", body, r#""status":"ready""#)
+    }
 }
 
-/// Invocations that are answered as a whole.
-pub(crate) struct Batch<'a>(&'a Server);
-
-impl<'a> Batch<'a> {
-    pub(crate) const fn new(server: &'a Server) -> Self {
-        Self(server)
-    }
+/// The work as a worker that differs from all others; equal programs would share their snapshot's content. It is a statement that
+/// makes the difference, for comments are not compiled. The number is that of the `series`, for more than one part deploys to the
+/// same server.
+pub(crate) fn distinct(series: &str, number: u32) -> String {
+    format!("{WORK}globalThis.worker = '{series} {number}';\n")
 }
 
-impl Target for Batch<'_> {
-    fn name(&self) -> &'static str {
-        "**workersd**, batch"
+/// Invokes a worker until whatever is made ready beforehand has been.
+pub(crate) async fn warm_up(server: &Server, worker: &str) -> anyhow::Result<()> {
+    for _ in 0..10 {
+        server.invoke(worker, PAYLOAD).await?;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-
-    fn request(&self) -> Request<'_> {
-        Box::pin(self.0.invoke("application/json"))
-    }
+    Ok(())
 }
 
-/// Invocations that are streamed.
-pub(crate) struct Stream<'a>(&'a Server);
-
-impl<'a> Stream<'a> {
-    pub(crate) const fn new(server: &'a Server) -> Self {
-        Self(server)
-    }
+pub(crate) fn batch_name(server: &str) -> String {
+    format!("{server}, batch")
 }
 
-impl Target for Stream<'_> {
-    fn name(&self) -> &'static str {
-        "**workersd**, SSE"
-    }
-
-    fn request(&self) -> Request<'_> {
-        Box::pin(self.0.invoke("text/event-stream"))
-    }
+pub(crate) fn stream_name(server: &str) -> String {
+    format!("{server}, SSE")
 }
 
-/// Deploys.
-pub(crate) struct Deploy<'a>(&'a Server);
-
-impl<'a> Deploy<'a> {
-    pub(crate) const fn new(server: &'a Server) -> Self {
-        Self(server)
-    }
+pub(crate) fn deploy_name(server: &str) -> String {
+    format!("{server}, deploy")
 }
 
-impl Target for Deploy<'_> {
-    fn name(&self) -> &'static str {
-        "**workersd**, deploy"
-    }
+fn deployment(code: &str) -> Bytes {
+    Bytes::from(json!({"name": "bench", "code": code}).to_string())
+}
 
-    fn request(&self) -> Request<'_> {
-        Box::pin(async { self.0.deploy(WORK).await.map(drop) })
+fn path(worker: &str) -> String {
+    format!("/api/workers/{worker}/invoke/run")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    #[test]
+    fn workers_of_two_series_differ_even_at_the_same_number() {
+        assert_ne!(distinct("load", 7), distinct("cold", 7));
+        assert_ne!(distinct("cold", 7), distinct("cold", 8));
     }
 }

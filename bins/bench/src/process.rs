@@ -1,32 +1,92 @@
-//! Processes that end with us.
+//! Servers that end with us.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a server may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How much of a server's log is told.
+const LAST_WORDS: u64 = 4096;
+const LAST_LINES: usize = 5;
 
 /// A process that is ended when this is dropped.
-pub(crate) struct Process(Child);
+pub(crate) struct Process {
+    child: Child,
+    errors: File,
+}
 
 impl Process {
-    /// Starts a server, and waits for the line that says where it listens: `listening on URL`.
-    pub(crate) fn start(command: &mut Command) -> anyhow::Result<(Self, String)> {
-        let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let output = child.stdout.take().context("its output is piped")?;
-        let process = Self(child);
-        let line = BufReader::new(output).lines().next().context("it ended before it listened")??;
-        let url = line.strip_prefix("listening on ").with_context(|| format!("not an address: {line}"))?;
-        Ok((process, url.to_owned()))
+    /// Starts a server, and waits for the line that says where it listens: `listening on http://ADDRESS`.
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<(Self, SocketAddr)> {
+        let mut process = Self::spawn(command.stdout(Stdio::piped()))?;
+        let output = process.child.stdout.take().context("its output is piped")?;
+        let line = BufReader::new(output).lines().next().transpose()?;
+        let address = line.as_deref().and_then(|line| line.strip_prefix("listening on http://")?.parse().ok());
+        match address {
+            Some(address) => Ok((process, address)),
+            None => Err(process.complain(command)),
+        }
+    }
+
+    /// Starts a server that was told to listen on this address, and waits until it does. What it prints goes nowhere.
+    pub(crate) fn start_on(address: SocketAddr, command: &mut Command) -> anyhow::Result<Self> {
+        let mut process = Self::spawn(command.stdout(Stdio::null()))?;
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if process.child.try_wait()?.is_some() || began.elapsed() > PATIENCE {
+                return Err(process.complain(command));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(process)
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
+    }
+
+    /// Logs go to a file, as they would in earnest.
+    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        let errors = tempfile::tempfile()?;
+        let child = command.stdin(Stdio::null()).stderr(errors.try_clone()?).spawn();
+        Ok(Self { child: child.with_context(|| format!("cannot start {command:?}"))?, errors })
+    }
+
+    fn complain(&self, command: &Command) -> anyhow::Error {
+        anyhow::anyhow!("{command:?} does not listen: {}", self.last_words())
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_words(&self) -> String {
+        let length = self.errors.metadata().map_or(0, |metadata| metadata.len());
+        let start = length.saturating_sub(LAST_WORDS);
+        let mut bytes = vec![0; usize::try_from(length - start).unwrap_or(0)];
+        // The position is the process's own, which goes on writing; what cannot be read is not told.
+        let read = self.errors.read_at(&mut bytes, start).unwrap_or(0);
+        let text = String::from_utf8_lossy(&bytes[..read]);
+        let lines: Vec<_> = text.lines().rev().take(LAST_LINES).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
+        if let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.child.wait();
     }
+}
+
+/// An address that nobody listens on.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -1,0 +1,103 @@
+//! Workers that nobody has invoked yet, among very many: what deploying them costs, and what waking one of them costs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use futures_util::future::try_join_all;
+
+use crate::machine::{disk, files};
+use crate::platform::{Server, distinct, warm_up};
+use crate::proc::field;
+use crate::stats::{as_f64, median};
+use crate::target::{PAYLOAD, WORK};
+
+/// Clients that deploy at a time.
+const DEPLOYERS: u32 = 4;
+
+/// How many cold workers are invoked.
+const SAMPLES: usize = 200;
+
+/// A prime that leads from one of the workers to the next, so that neighbours in time are none in place.
+const STRIDE: usize = 7919;
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Cold {
+    pub(crate) workers: usize,
+    pub(crate) deploys_per_second: f64,
+    /// Bytes of disk a worker, database included.
+    pub(crate) disk: u64,
+    /// Of a worker that was never invoked before.
+    pub(crate) first: Cost,
+    /// Of a worker that has just run.
+    pub(crate) again: Cost,
+}
+
+/// What an invocation cost, medians.
+#[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd)]
+pub(crate) struct Cost {
+    pub(crate) time: Duration,
+    /// Calls that read, of the server and its launcher.
+    pub(crate) reads: u64,
+    /// Bytes that were read.
+    pub(crate) bytes: u64,
+}
+
+/// Deploys this many distinct workers, and invokes some of them for the first time, in turn with one that has just run.
+pub(crate) async fn measure(server: &Server, workers: usize) -> anyhow::Result<Cold> {
+    let warm = server.deploy(WORK).await?;
+    let (before, files_before, began) = (disk(server.data()), files(server.data()), Instant::now());
+    let number = u32::try_from(workers)?;
+    let deployer = async |first: u32| {
+        let mut ids = Vec::new();
+        for number in (first..number).step_by(usize::try_from(DEPLOYERS)?) {
+            ids.push(server.deploy(&distinct("cold", number)).await?);
+        }
+        Ok::<_, anyhow::Error>(ids)
+    };
+    let ids: Vec<_> = try_join_all((0..DEPLOYERS).map(deployer)).await?.into_iter().flatten().collect();
+    let deploys_per_second = as_f64(u64::from(number)) / began.elapsed().as_secs_f64();
+    // Each has a reference of its own; what is more is content. Workers that share theirs are neither distinct nor cold.
+    let files = files(server.data()).saturating_sub(files_before);
+    anyhow::ensure!(
+        files >= 2 * u64::from(number),
+        "the workers share their content: {files} files for {number} workers"
+    );
+    let disk = disk(server.data()).saturating_sub(before) / u64::from(number.max(1));
+    warm_up(server, &warm).await?;
+    let (mut cold_costs, mut warm_costs) = (Vec::new(), Vec::new());
+    for sample in 0..SAMPLES.min(workers) {
+        warm_costs.push(cost(server, &warm).await?);
+        cold_costs.push(cost(server, &ids[sample * STRIDE % ids.len()]).await?);
+    }
+    Ok(Cold { workers, deploys_per_second, disk, first: middle(&cold_costs), again: middle(&warm_costs) })
+}
+
+async fn cost(server: &Server, worker: &str) -> anyhow::Result<Cost> {
+    let reading = || [Some(server.id()), server.launcher()].into_iter().flatten().map(reads);
+    let before: Vec<_> = reading().collect();
+    let began = Instant::now();
+    let answer = server.invoke(worker, PAYLOAD).await.context("an invocation failed")?;
+    let time = began.elapsed();
+    anyhow::ensure!(answer["success"] == true, "an invocation failed: {answer}");
+    let mut cost = Cost { time, ..Cost::default() };
+    for ((calls, bytes), (calls_before, bytes_before)) in reading().zip(before) {
+        cost.reads += calls.saturating_sub(calls_before);
+        cost.bytes += bytes.saturating_sub(bytes_before);
+    }
+    Ok(cost)
+}
+
+/// Calls and bytes that a process has read.
+fn reads(process: u32) -> (u64, u64) {
+    let text = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default();
+    (field(&text, "syscr:").unwrap_or(0), field(&text, "rchar:").unwrap_or(0))
+}
+
+fn middle(costs: &[Cost]) -> Cost {
+    Cost {
+        time: median(costs.iter().map(|cost| cost.time)),
+        reads: median(costs.iter().map(|cost| cost.reads)),
+        bytes: median(costs.iter().map(|cost| cost.bytes)),
+    }
+}

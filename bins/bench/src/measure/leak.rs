@@ -1,0 +1,165 @@
+//! Whether anything piles up: many invocations in legs, and after each leg a look at what the server and the kernel hold.
+//!
+//! The rule: the first leg is left out, for the server is still filling its pools. Of what is left, the median of the last third is
+//! compared with that of the first third; what has grown by more than its allowance has grown.
+
+use std::time::Duration;
+
+use crate::load::{self, Enough};
+use crate::machine;
+use crate::platform::{Server, warm_up};
+use crate::proc::{below, memory};
+use crate::stats::median;
+use crate::target::WORK;
+
+/// Clients at a time.
+const CLIENTS: usize = 8;
+
+/// Legs of the check.
+const LEGS: usize = 10;
+
+/// How long what has ended may take to be cleared away.
+const REST: Duration = Duration::from_secs(2);
+
+/// Something that must not grow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    /// Whether it is in bytes; else it is a number of things.
+    pub(crate) is_bytes: bool,
+    /// What it may grow by at least.
+    allowance: u64,
+}
+
+const fn number(name: &'static str, allowance: u64) -> Figure {
+    Figure { name, is_bytes: false, allowance }
+}
+
+const fn bytes(name: &'static str, allowance: u64) -> Figure {
+    Figure { name, is_bytes: true, allowance }
+}
+
+/// What is looked at, in the order of [`look`]. What counts for the whole machine may have grown by other programs, and is allowed more.
+pub(crate) const FIGURES: [Figure; 11] = [
+    bytes("PSS", 2 << 20),
+    number("descriptors", 4),
+    number("processes", 2),
+    number("mounts", 0),
+    number("cgroups", 0),
+    number("cgroups held", 4),
+    number("networks", 2),
+    number("networks held", 8),
+    bytes("kernel slab", 8 << 20),
+    number("files", 2),
+    bytes("disk", 1 << 20),
+];
+
+/// A look.
+pub(crate) type Look = [u64; FIGURES.len()];
+
+/// How it went.
+#[derive(Debug)]
+pub(crate) struct Course {
+    /// Invocations before each look, and the look.
+    pub(crate) looks: Vec<(usize, Look)>,
+    pub(crate) failures: usize,
+    pub(crate) first_failure: Option<String>,
+}
+
+/// Runs so many invocations, half of them streamed.
+pub(crate) async fn check(server: &Server, invocations: usize) -> anyhow::Result<Course> {
+    let worker = server.deploy(WORK).await?;
+    warm_up(server, &worker).await?;
+    let mut course = Course { looks: Vec::new(), failures: 0, first_failure: None };
+    let targets = [server.batch(&worker)?, server.stream(&worker)?];
+    let requests = invocations.div_ceil(LEGS * targets.len());
+    for leg in 1..=LEGS {
+        for target in &targets {
+            let round = load::run(target, CLIENTS, Enough { requests, time: Duration::ZERO }).await;
+            course.failures += round.failures;
+            course.first_failure = course.first_failure.or(round.first_failure);
+        }
+        tokio::time::sleep(REST).await;
+        server.must_run()?;
+        course.looks.push((leg * requests * targets.len(), look(server)));
+    }
+    Ok(course)
+}
+
+fn look(server: &Server) -> Look {
+    let helpers = server.helpers();
+    [
+        memory(helpers.iter().copied()).pss,
+        helpers.iter().copied().map(machine::descriptors).sum(),
+        u64::try_from(below(server.id()).len()).unwrap_or(u64::MAX),
+        server.launcher().map_or(0, machine::mounts),
+        machine::cgroups(),
+        machine::cgroups_held(),
+        machine::networks(),
+        machine::networks_held(),
+        machine::slab(),
+        machine::files(server.data()),
+        machine::disk(server.data()),
+    ]
+}
+
+impl Course {
+    /// What has grown, with its names: nothing if all is flat.
+    pub(crate) fn grown(&self) -> Vec<String> {
+        let kept = self.looks.get(1..).unwrap_or_default();
+        let third = kept.len() / 3;
+        let [first, last] = [&kept[..third], &kept[kept.len() - third..]];
+        let growth = |index: usize| {
+            let of = |legs: &[(usize, Look)]| median(legs.iter().map(|(_, look)| look[index]));
+            (of(first), of(last))
+        };
+        let grown = FIGURES.iter().enumerate().filter_map(|(index, figure)| {
+            let (from, to) = growth(index);
+            // A twentieth of something large is no growth.
+            let allowance = figure.allowance.max(if figure.is_bytes { from / 20 } else { 0 });
+            (to > from + allowance).then(|| format!("{} from {from} to {to}", figure.name))
+        });
+        grown.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Course, FIGURES, LEGS};
+
+    fn course(figure: &str, values: impl Fn(u64) -> u64) -> Course {
+        let index = FIGURES.iter().position(|known| known.name == figure).unwrap();
+        let looks = (1..=LEGS).map(|leg| {
+            let mut look = [100; FIGURES.len()];
+            look[index] = values(u64::try_from(leg).unwrap());
+            (leg * 2000, look)
+        });
+        Course { looks: looks.collect(), failures: 0, first_failure: None }
+    }
+
+    #[test]
+    fn what_stays_is_flat() {
+        assert_eq!(course("files", |_| 7).grown(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_grows_in_the_first_leg_only_is_flat() {
+        assert!(course("PSS", |leg| if leg == 1 { 1 << 20 } else { 50 << 20 }).grown().is_empty());
+    }
+
+    #[test]
+    fn one_high_look_is_no_growth() {
+        assert!(course("processes", |leg| if leg == 9 { 90 } else { 5 }).grown().is_empty());
+    }
+
+    #[test]
+    fn a_descriptor_a_leg_is_growth() {
+        assert_eq!(course("descriptors", |leg| 100 + leg).grown(), ["descriptors from 103 to 109"]);
+    }
+
+    #[test]
+    fn a_few_hundred_bytes_an_invocation_are_growth() {
+        let grown = course("PSS", |leg| (20 << 20) + leg * 2000 * 300).grown();
+        assert_eq!(grown.len(), 1);
+    }
+}

@@ -1,0 +1,21 @@
+//! What was measured, as Markdown.
+
+mod goals;
+mod parts;
+mod requests;
+
+pub(crate) use self::goals::{Goal, Measured, goals};
+pub(crate) use self::parts::{Delays, cold, delays, leak, memory, spins};
+pub(crate) use self::requests::{Summary, failures, generator, requests};
+
+/// A table of these rows; the first one is its head.
+fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let line = |cells: &str| format!("| {cells} |\n");
+    let rows: String = rows.into_iter().map(|row| line(&row.join(" | "))).collect();
+    format!("{}|{}\n{rows}", line(&head.join(" | ")), "---|".repeat(N))
+}
+
+/// Bytes as megabytes.
+fn megabytes(bytes: u64) -> f64 {
+    crate::stats::as_f64(bytes) / 1e6
+}
