@@ -12,11 +12,12 @@ use workers_domain::ports::{
     CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource,
     SandboxSpec, Snapshot,
 };
-use workers_domain::{ResourceLimits, SandboxId, SnapshotId};
+use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 
 use crate::cgroup::discover::discover;
 use crate::message::{Configuration, TemplateSetup, Walls};
-use crate::options::{Confinement, EngineOptions, Templates};
+use crate::network;
+use crate::options::{Confinement, EngineOptions, NetworkOptions, Templates};
 use crate::sandbox::{LocalSandbox, ReadySandboxes};
 use crate::server::data_dir::DataDir;
 use crate::server::launcher::Launcher;
@@ -121,22 +122,27 @@ impl Engine {
         let node = node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
         let configuration = Configuration { walls, node };
         let snapshots = Arc::new(snapshots);
+        let NetworkOptions { open, resolvers, observer } = options.network;
+        let network = network::Shared::new(open, resolvers, observer);
+        let network =
+            Arc::new(network.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))?);
         let make = |launcher, data_dir| {
             let ready = ReadySandboxes::new(options.templates != Templates::None);
             Arc::new(Core { launcher, snapshots, ready, data_dir, clock: options.clock })
         };
-        Self::start_launcher(options.launcher, configuration, launcher_lock, data_dir, make).await
+        Self::start_launcher(options.launcher, configuration, launcher_lock, network, data_dir, make).await
     }
 
     async fn start_launcher(
         program: crate::LauncherProgram,
         configuration: Configuration,
         lock: std::fs::File,
+        network: Arc<network::Shared>,
         data_dir: DataDir,
         make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
     ) -> Result<Self, SandboxError> {
         let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
-        let launcher = match Launcher::start(program, configuration, lock).await {
+        let launcher = match Launcher::start(program, configuration, lock, network).await {
             Ok(launcher) => launcher,
             Err(error) => {
                 // Nobody else will; if it fails, the next start does.
@@ -160,8 +166,8 @@ impl Engine {
 
     /// Runs node in a sandbox and asks for its version.
     async fn try_node(&self) -> Result<String, SandboxError> {
-        let limits = ResourceLimits::default();
-        let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits }).await?;
+        let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
+        let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
         let args = ["-p", "process.versions.node"].map(str::to_owned).to_vec();
         let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
         let mut printed = Vec::new();
@@ -294,14 +300,14 @@ impl SandboxProvider for Engine {
         let id = Core::new_sandbox_id();
         let core = Arc::clone(&self.core);
         let sandbox = match spec.source {
-            SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits).await?,
+            SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
             SandboxSource::Snapshot(snapshot) => {
                 let (store, now, wanted) = (Arc::clone(&self.core.snapshots), self.core.now(), snapshot.clone());
                 let found = blocking("a snapshot cannot be read", move || store.lease(&wanted, now)).await?;
                 let (_, lease) = found.ok_or_else(|| {
                     SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
                 })?;
-                LocalSandbox::from_snapshot(core, id, spec.limits, lease).await?
+                LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease).await?
             }
         };
         Ok(Box::new(sandbox))
