@@ -22,6 +22,7 @@ mod forked {
     mod escape;
 }
 
+mod network;
 mod programs;
 mod recovery;
 mod support;
