@@ -1,5 +1,6 @@
 //! What a sandbox reaches of the network, and what it does not, in a world of the tests' own. Needs root, for namespaces.
 
+mod native;
 mod servers;
 mod world;
 
@@ -341,6 +342,17 @@ fn connections_and_names_are_counted_by_what_became_of_them() {
 }
 
 #[test]
+fn a_socket_that_was_handed_in_has_the_flags_of_the_one_it_replaces() {
+    test(&[], |setting| async move {
+        let script = "const socket = net.connect(80, '93.184.216.34', () => {
+            const told = require('fs').readFileSync('/proc/self/fdinfo/' + socket._handle.fd, 'utf8');
+            print((parseInt(/flags:\\s*(\\d+)/.exec(told)[1], 8) & 0o2004000).toString(8)); socket.destroy() })";
+        // Closed at exec, and does not block.
+        assert_eq!(setting.prints("allow-all", script).await, "2004000");
+    });
+}
+
+#[test]
 fn nobody_waits_for_an_address_that_does_not_answer() {
     test(&[], |setting| async move {
         let script = format!(
@@ -379,8 +391,6 @@ fn a_sandbox_that_asks_in_a_loop_is_not_noticed_by_others() {
 #[test]
 fn connections_end_with_their_sandbox() {
     test(&[], |setting| async move {
-        let own = tokio::net::TcpListener::bind((OWN, 9000)).await.unwrap();
-        drop(own);
         let sandbox = setting.sandbox("allow-all").await;
         let script = format!("{PRELUDE}net.connect(5432, '{PUBLIC}', () => print('connected'))");
         let mut command = start(&*sandbox, &script).await;
