@@ -40,6 +40,14 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
 
+/// What is run to see whether sandboxes work: it tells node's version, and what became of a connection within the sandbox.
+const TRIAL: &str = "const socket = require('net').connect(1, '127.0.0.1');
+    const end = (error) => { console.log(process.versions.node, error?.code ?? 'a connection'); socket.destroy() };
+    socket.on('connect', end).on('error', end)";
+
+/// What should become of it.
+const NOBODY_LISTENS: &str = "ECONNREFUSED";
+
 /// The local sandbox engine. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -164,11 +172,11 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Runs node in a sandbox and asks for its version.
+    /// Runs node in a sandbox, asks for its version, and has it connect to itself.
     async fn try_node(&self) -> Result<String, SandboxError> {
         let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
         let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
-        let args = ["-p", "process.versions.node"].map(str::to_owned).to_vec();
+        let args = ["-e", TRIAL].map(str::to_owned).to_vec();
         let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
         let mut printed = Vec::new();
         while let Some(event) = command.next_event().await? {
@@ -182,11 +190,20 @@ impl Engine {
             }
         }
         sandbox.stop().await?;
-        let version = String::from_utf8_lossy(&printed).trim().to_owned();
+        let printed = String::from_utf8_lossy(&printed);
+        let mut words = printed.split_whitespace();
+        let (version, connected) = (words.next().unwrap_or_default().to_owned(), words.next());
         let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
         if major.is_none_or(|major| major < OLDEST_NODE) {
             return Err(unavailable(format!(
                 "the node program is of version `{version}`; {OLDEST_NODE} or later is needed"
+            )));
+        }
+        let walled = self.core.launcher.configuration().walls.is_some();
+        if let Some(error) = connected.filter(|error| walled && *error != NOBODY_LISTENS) {
+            return Err(unavailable(format!(
+                "connections of sandboxes cannot be brokered (one to the sandbox itself ended with {error}): Linux 5.14 or later is \
+                 needed, and the right to look into processes that this one has made"
             )));
         }
         Ok(version)
