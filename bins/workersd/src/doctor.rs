@@ -1,8 +1,9 @@
 //! `workersd doctor`: what this machine has and lacks to run the server, a line each, and what to do about it.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use workers_domain::ports::RepositoryError;
+use workers_domain::ports::{NoNetworkObserver, RepositoryError};
 use workers_engine::{FindingStatus, diagnose};
 
 use crate::config::{LogFormat, ServeOptions, Settings};
@@ -13,7 +14,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     telemetry::start(LogFormat::Text)?;
     let settings = Settings::new(*options)?;
     let mut complete = true;
-    for finding in diagnose(&engine::options(&settings)).await {
+    for finding in diagnose(&engine::options(&settings, Arc::new(NoNetworkObserver))).await {
         complete &= finding.status != FindingStatus::Missing;
         let status = match finding.status {
             FindingStatus::Ok => "ok",

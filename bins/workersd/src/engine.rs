@@ -1,12 +1,15 @@
 //! The local engine with the server's settings.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
-use workers_engine::{Confinement, Engine, EngineOptions, Templates};
+use workers_domain::ports::NetworkObserver;
+use workers_engine::{Confinement, Engine, EngineOptions, NetworkOptions, Templates};
 
 use crate::config::{SandboxKind, Settings, TemplateKind};
 
 /// What the engine is told.
-pub(crate) fn options(settings: &Settings) -> EngineOptions {
+pub(crate) fn options(settings: &Settings, observer: Arc<dyn NetworkObserver>) -> EngineOptions {
     let mut options = EngineOptions::new(&settings.database.data_dir, &settings.node);
     options.confinement = match settings.sandbox {
         SandboxKind::Local => Confinement::Full,
@@ -18,12 +21,13 @@ pub(crate) fn options(settings: &Settings) -> EngineOptions {
         TemplateKind::Worker => Templates::PER_CONTENT,
         TemplateKind::Shared => Templates::Shared,
     };
+    options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };
     options
 }
 
 /// Starts the engine, which refuses if the machine lacks a piece of the isolation.
-pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Engine> {
-    Engine::start(options(settings))
+pub(crate) async fn start(settings: &Settings, observer: Arc<dyn NetworkObserver>) -> anyhow::Result<Engine> {
+    Engine::start(options(settings, observer))
         .await
         .context("cannot start the sandbox engine (`workersd doctor` says what this machine has and lacks)")
 }

@@ -24,15 +24,20 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     }
     let repository = database.worker_repository();
     repository.check().await.context("the database is not ready")?;
-    let engine = engine::start(&settings).await?;
-    let served = serve(&settings, repository, engine.clone()).await;
+    let metrics = Metrics::new();
+    let engine = engine::start(&settings, Arc::new(metrics.clone())).await?;
+    let served = serve(&settings, repository, engine.clone(), metrics).await;
     engine.shutdown().await;
     served.map(|()| ExitCode::SUCCESS)
 }
 
 #[expect(clippy::print_stdout, reason = "scripts read the address from standard output")]
-async fn serve(settings: &Settings, repository: Arc<dyn WorkerRepository>, engine: Engine) -> anyhow::Result<()> {
-    let metrics = Metrics::new();
+async fn serve(
+    settings: &Settings,
+    repository: Arc<dyn WorkerRepository>,
+    engine: Engine,
+    metrics: Metrics,
+) -> anyhow::Result<()> {
     let sandboxes: Arc<dyn SandboxProvider> = Arc::new(engine);
     let compiler = ProcessCompiler::start(CompilerOptions::default()).await.context("cannot start the compiler")?;
     let platform = Platform::with_compiler(

@@ -1,5 +1,5 @@
-//! The words of the Workers Platform as Rust types: workers and their life cycle, invocations and their outcomes, limits, and
-//! the *ports*, the traits through which the use cases reach a database, a sandbox provider and the clock.
+//! The words of the Workers Platform as Rust types: workers and their life cycle, invocations and their outcomes, limits,
+//! network policies, and the *ports*, the traits through which the use cases reach a database, a sandbox provider and the clock.
 //!
 //! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields) and
 //! [`ports`] (what an adapter implements).
@@ -11,6 +11,7 @@ mod id;
 mod invocation;
 mod limits;
 mod name;
+mod network;
 pub mod ports;
 mod worker;
 
@@ -21,4 +22,8 @@ pub use invocation::{
 };
 pub use limits::ResourceLimits;
 pub use name::{FunctionName, InvalidNameError, WorkerName};
+pub use network::{
+    AddressRange, Destination, InvalidPolicyError, InvalidRangeError, InvalidRuleError, NamePattern, NetworkDenial,
+    NetworkPolicy, NetworkRule, Ports, destination, is_public,
+};
 pub use worker::{InvalidTransitionError, Worker, WorkerState, WorkerStatus};

@@ -1,7 +1,8 @@
 //! System calls of the sandbox engine: all `unsafe` code of the project is here.
 //!
 //! What the safe wrappers of `rustix` cover is used from there; this crate adds what they leave out: [`clone_process`] with
-//! namespaces, [`exec`], [`wait_any`] with resource usage, [`seccomp`] filters, [`mount_attributes`] and a few ioctls. A wrapper
+//! namespaces, [`exec`], [`wait_any`] with resource usage, [`seccomp`] filters and the questions they ask ([`notify`]), [`mount_attributes`] and a few
+//! ioctls and socket options. A wrapper
 //! is one system call (or a fixed short sequence), takes borrowed, typed arguments and returns [`std::io::Result`].
 //!
 //! Left out on purpose: every decision. Which namespaces, which mounts, which system calls a sandbox may make, and in which
@@ -12,6 +13,7 @@ mod descriptor;
 mod exec;
 mod mount;
 mod network;
+pub mod notify;
 mod process;
 pub mod seccomp;
 mod signal;
@@ -21,7 +23,7 @@ pub mod template;
 pub use descriptor::{close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state};
 pub use exec::{CommandImage, exec};
 pub use mount::{MountAttributes, mount_attributes};
-pub use network::bring_loopback_up;
+pub use network::{accept_only_from, bring_loopback_up, network_namespace_of};
 pub use process::{
     Cloned, Ended, Namespaces, SingleThread, bear_children_beside, clone_process, clone_sibling, enter_network,
     enter_own_namespaces, exit_now, fork_process, join_namespaces, kill_all_others, leave_network, wait_any, wait_for,

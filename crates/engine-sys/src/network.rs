@@ -1,7 +1,8 @@
-//! The network of a namespace.
+//! The network of a namespace, and sockets of one.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
@@ -23,4 +24,127 @@ pub fn bring_loopback_up() -> io::Result<()> {
     // member that this request reads set. The socket is open for the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Which network namespace a socket belongs to: a number that no other namespace gets.
+///
+/// # Errors
+///
+/// When it is no socket, or the kernel is older than 5.14.
+pub fn network_namespace_of(socket: impl AsFd) -> io::Result<u64> {
+    let mut cookie = 0_u64;
+    let mut length = libc::socklen_t::try_from(size_of::<u64>()).map_err(io::Error::other)?;
+    // SAFETY: the option is a `u64`, written to a live local of that type, whose size is passed along.
+    let result = unsafe {
+        let number = socket.as_fd().as_raw_fd();
+        libc::getsockopt(number, libc::SOL_SOCKET, SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut length)
+    };
+    if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The same on all architectures that we know of, and missing from libc.
+const SO_NETNS_COOKIE: libc::c_int = 71;
+
+/// Makes a TCP socket deaf, for ever, to whatever does not come from one port of one address. Whoever has the socket later cannot take
+/// that back.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn accept_only_from(socket: impl AsFd, peer: SocketAddr) -> io::Result<()> {
+    // Loads from here on are counted from the network's header; others from TCP's, which begins with the sender's port.
+    const NETWORK: u32 = 0xFFF0_0000; // SKF_NET_OFF
+    const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+    const LOAD_HALF: u16 = 0x28; // BPF_LD | BPF_H | BPF_ABS
+    const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    let (offset, address) = match peer.ip().to_canonical() {
+        IpAddr::V4(address) => (12, address.octets().to_vec()),
+        IpAddr::V6(address) => (8, address.octets().to_vec()),
+    };
+    let words = address.chunks_exact(4).map(|word| word.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)));
+    let places = (NETWORK + offset..).step_by(4);
+    let tests = [(LOAD_HALF, 0, u32::from(peer.port()))].into_iter();
+    let tests: Vec<_> = tests.chain(places.zip(words).map(|(place, word)| (LOAD, place, word))).collect();
+    let instruction = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut filter = Vec::new();
+    for (left, (load, place, value)) in (0..tests.len()).rev().zip(tests) {
+        // What differs goes to the last instruction, behind the loads and tests that are left and the one that accepts.
+        let over = u8::try_from(2 * left + 1).map_err(io::Error::other)?;
+        filter.extend([instruction(load, 0, 0, place), instruction(JUMP_EQUAL, 0, over, value)]);
+    }
+    filter.extend([instruction(RETURN, 0, 0, u32::MAX), instruction(RETURN, 0, 0, 0)]);
+    let length = u16::try_from(filter.len()).map_err(io::Error::other)?;
+    let program = libc::sock_fprog { len: length, filter: filter.as_mut_ptr() };
+    let locked: libc::c_int = 1;
+    let set = |option, value: *const libc::c_void, size: usize| {
+        let size = libc::socklen_t::try_from(size).map_err(io::Error::other)?;
+        // SAFETY: both options below read one value of the size that is passed along; it lives across the call. The program points to
+        // `length` instructions in `filter`, which the kernel verifies and copies.
+        let result = unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), libc::SOL_SOCKET, option, value, size) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    set(libc::SO_ATTACH_FILTER, (&raw const program).cast(), size_of::<libc::sock_fprog>())?;
+    set(libc::SO_LOCK_FILTER, (&raw const locked).cast(), size_of::<libc::c_int>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+
+    use rustix::net::{bind, connect, listen};
+
+    use super::*;
+
+    fn socket(family: AddressFamily) -> std::os::fd::OwnedFd {
+        socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None).unwrap()
+    }
+
+    #[test]
+    fn a_socket_hears_its_one_peer_and_nobody_else() {
+        for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            let server = TcpListener::bind((address, 0)).unwrap();
+            let peer = server.local_addr().unwrap();
+            let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+
+            let client = socket(family);
+            accept_only_from(&client, peer).unwrap();
+            rustix::io::ioctl_fionbio(&client, false).unwrap();
+            connect(&client, &peer).unwrap();
+            let (mut accepted, _) = server.accept().unwrap();
+            accepted.write_all(b"heard").unwrap();
+            drop(accepted);
+            let mut text = String::new();
+            TcpStream::from(client).read_to_string(&mut text).unwrap();
+            assert_eq!(text, "heard");
+
+            // One that should hear another port of the same host does not even notice that it is answered.
+            let client = socket(family);
+            accept_only_from(&client, SocketAddr::new(address, 1)).unwrap();
+            assert_eq!(connect(&client, &peer).unwrap_err(), rustix::io::Errno::INPROGRESS);
+            let again = connect(&client, &peer).unwrap_err();
+            assert_eq!(again, rustix::io::Errno::ALREADY);
+            assert!(accept_only_from(&client, peer).is_err(), "what is locked cannot be replaced");
+        }
+    }
+
+    #[test]
+    fn a_deaf_socket_accepts_nobody() {
+        let listener = socket(AddressFamily::INET);
+        accept_only_from(&listener, SocketAddr::from(([93, 184, 216, 34], 443))).unwrap();
+        bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        listen(&listener, 1).unwrap();
+        let address = SocketAddr::try_from(rustix::net::getsockname(&listener).unwrap()).unwrap();
+        let client = socket(AddressFamily::INET);
+        assert_eq!(connect(&client, &address).unwrap_err(), rustix::io::Errno::INPROGRESS);
+        assert_eq!(connect(&client, &address).unwrap_err(), rustix::io::Errno::ALREADY);
+    }
+
+    #[test]
+    fn sockets_of_one_namespace_have_one_number() {
+        let [one, other] = [socket(AddressFamily::INET), socket(AddressFamily::INET6)];
+        assert_eq!(network_namespace_of(&one).unwrap(), network_namespace_of(&other).unwrap());
+        assert!(network_namespace_of(std::fs::File::open("/dev/null").unwrap()).is_err());
+    }
 }

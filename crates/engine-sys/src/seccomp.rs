@@ -1,6 +1,7 @@
 //! Filters of system calls, as the kernel takes them: a short program that sees a call's number, architecture and arguments.
 
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// One instruction of a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Verdict {
     Errno(u16),
     /// The whole process is killed.
     Kill,
+    /// Whoever holds the filter's [`Listener`](crate::notify::Listener) is asked.
+    Ask,
 }
 
 impl Verdict {
@@ -28,6 +31,7 @@ impl Verdict {
             Self::Allow => libc::SECCOMP_RET_ALLOW,
             Self::Errno(number) => libc::SECCOMP_RET_ERRNO | number as u32,
             Self::Kill => libc::SECCOMP_RET_KILL_PROCESS,
+            Self::Ask => libc::SECCOMP_RET_USER_NOTIF,
         }
     }
 }
@@ -115,7 +119,7 @@ pub fn simulate(program: &[Instruction], architecture: u32, number: u32, argumen
                 continue;
             }
             RETURN => {
-                return [Verdict::Allow, Verdict::Kill]
+                return [Verdict::Allow, Verdict::Kill, Verdict::Ask]
                     .into_iter()
                     .find(|verdict| verdict.value() == instruction.value)
                     .or_else(|| u16::try_from(instruction.value & 0xFFFF).ok().map(Verdict::Errno));
@@ -135,6 +139,27 @@ pub fn simulate(program: &[Instruction], architecture: u32, number: u32, argumen
 ///
 /// When the kernel refuses the program, or has no seccomp.
 pub fn install(program: &[Instruction]) -> io::Result<()> {
+    load(program, 0).map(drop)
+}
+
+/// The same for a filter that asks; answers with what [`Listener::new`](crate::notify::Listener::new) takes. Until somebody listens,
+/// and when nobody does any more, calls that it asks about wait, or fail.
+///
+/// # Errors
+///
+/// When the kernel refuses the program, has no seccomp or no notifications, or the process is under a filter that asks already.
+pub fn install_with_listener(program: &[Instruction]) -> io::Result<OwnedFd> {
+    // Once a call is being dealt with, only death interrupts it: no signal makes it start again half done. Kernels before 5.19 cannot.
+    let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    let listener = match load(program, flags | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => load(program, flags)?,
+        loaded => loaded?,
+    };
+    // SAFETY: with this flag the call returns a descriptor that the kernel has just made for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener) })
+}
+
+fn load(program: &[Instruction], flags: libc::c_ulong) -> io::Result<RawFd> {
     let mut filters: Vec<libc::sock_filter> = program
         .iter()
         .map(|instruction| libc::sock_filter {
@@ -148,6 +173,6 @@ pub fn install(program: &[Instruction]) -> io::Result<()> {
     let program = libc::sock_fprog { len: length, filter: filters.as_mut_ptr() };
     // SAFETY: `program` points to `length` instructions in `filters`; both live across the call. The kernel copies and verifies
     // them, and writes to neither.
-    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0_u32, &raw const program) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { RawFd::try_from(result).map_err(io::Error::other) }
 }

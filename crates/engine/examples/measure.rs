@@ -4,8 +4,8 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use workers_domain::ResourceLimits;
 use workers_domain::ports::{CommandSpec, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
+use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::{Engine, EngineOptions};
 
 const ROUNDS: usize = 200;
@@ -30,7 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut snapshot = None;
         for round in 0..ROUNDS {
             let started = Instant::now();
-            let sandbox = engine.create(SandboxSpec { source: SandboxSource::Empty, limits }).await?;
+            let sandbox = engine
+                .create(SandboxSpec { source: SandboxSource::Empty, limits, network: NetworkPolicy::default() })
+                .await?;
             let contents = format!("// {round}\n{}", "x".repeat(100_000)).into_bytes();
             sandbox.write_files(vec![SandboxFile { path: SandboxPath::parse("worker.mjs")?, contents }]).await?;
             snapshot = Some(sandbox.snapshot(None).await?.id);
@@ -42,7 +44,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (mut creates, mut wholes) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let started = Instant::now();
-            let sandbox = engine.create(SandboxSpec { source: source.clone(), limits }).await?;
+            let sandbox = engine
+                .create(SandboxSpec { source: source.clone(), limits, network: NetworkPolicy::default() })
+                .await?;
             creates.push(started.elapsed());
             let args = ["-e", "0"].map(str::to_owned).to_vec();
             let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;

@@ -85,11 +85,11 @@ fn kernel() -> Finding {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-    if version >= (5, 12) {
+    if version >= (5, 14) {
         return Finding::ok("kernel", release);
     }
-    let detail = format!("{release} lacks mount_setattr");
-    Finding::lack("kernel", FindingStatus::Missing, detail, "use Linux 5.12 or later")
+    let detail = format!("{release} does not tell sockets of one network from those of another");
+    Finding::lack("kernel", FindingStatus::Missing, detail, "use Linux 5.14 or later")
 }
 
 fn user_namespaces() -> Finding {
@@ -125,10 +125,13 @@ fn overlay() -> Finding {
 
 fn seccomp() -> Finding {
     let actions = read("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
-    if ["kill_process", "errno", "allow"].iter().all(|wanted| actions.split(' ').any(|action| action == *wanted)) {
-        return Finding::ok("seccomp", "filters with errno and kill_process");
+    if ["kill_process", "errno", "user_notif", "allow"]
+        .iter()
+        .all(|wanted| actions.split(' ').any(|action| action == *wanted))
+    {
+        return Finding::ok("seccomp", "filters that refuse, kill and ask");
     }
-    Finding::lack("seccomp", FindingStatus::Missing, "no filters", "use a kernel with CONFIG_SECCOMP_FILTER")
+    Finding::lack("seccomp", FindingStatus::Missing, "no filters that ask", "use a kernel with CONFIG_SECCOMP_FILTER")
 }
 
 fn cgroups(parent: Option<&Path>) -> Finding {

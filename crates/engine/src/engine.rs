@@ -12,11 +12,12 @@ use workers_domain::ports::{
     CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource,
     SandboxSpec, Snapshot,
 };
-use workers_domain::{ResourceLimits, SandboxId, SnapshotId};
+use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 
 use crate::cgroup::discover::discover;
 use crate::message::{Configuration, TemplateSetup, Walls};
-use crate::options::{Confinement, EngineOptions, Templates};
+use crate::network;
+use crate::options::{Confinement, EngineOptions, NetworkOptions, Templates};
 use crate::sandbox::{LocalSandbox, ReadySandboxes};
 use crate::server::data_dir::DataDir;
 use crate::server::launcher::Launcher;
@@ -38,6 +39,14 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
+
+/// What is run to see whether sandboxes work: it tells node's version, and what became of a connection within the sandbox.
+const TRIAL: &str = "const socket = require('net').connect(1, '127.0.0.1');
+    const end = (error) => { console.log(process.versions.node, error?.code ?? 'a connection'); socket.destroy() };
+    socket.on('connect', end).on('error', end)";
+
+/// What should become of it.
+const NOBODY_LISTENS: &str = "ECONNREFUSED";
 
 /// The local sandbox engine. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -121,22 +130,27 @@ impl Engine {
         let node = node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
         let configuration = Configuration { walls, node };
         let snapshots = Arc::new(snapshots);
+        let NetworkOptions { open, resolvers, observer } = options.network;
+        let network = network::Shared::new(open, resolvers, observer);
+        let network =
+            Arc::new(network.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))?);
         let make = |launcher, data_dir| {
             let ready = ReadySandboxes::new(options.templates != Templates::None);
             Arc::new(Core { launcher, snapshots, ready, data_dir, clock: options.clock })
         };
-        Self::start_launcher(options.launcher, configuration, launcher_lock, data_dir, make).await
+        Self::start_launcher(options.launcher, configuration, launcher_lock, network, data_dir, make).await
     }
 
     async fn start_launcher(
         program: crate::LauncherProgram,
         configuration: Configuration,
         lock: std::fs::File,
+        network: Arc<network::Shared>,
         data_dir: DataDir,
         make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
     ) -> Result<Self, SandboxError> {
         let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
-        let launcher = match Launcher::start(program, configuration, lock).await {
+        let launcher = match Launcher::start(program, configuration, lock, network).await {
             Ok(launcher) => launcher,
             Err(error) => {
                 // Nobody else will; if it fails, the next start does.
@@ -158,11 +172,11 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Runs node in a sandbox and asks for its version.
+    /// Runs node in a sandbox, asks for its version, and has it connect to itself.
     async fn try_node(&self) -> Result<String, SandboxError> {
-        let limits = ResourceLimits::default();
-        let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits }).await?;
-        let args = ["-p", "process.versions.node"].map(str::to_owned).to_vec();
+        let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
+        let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
+        let args = ["-e", TRIAL].map(str::to_owned).to_vec();
         let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
         let mut printed = Vec::new();
         while let Some(event) = command.next_event().await? {
@@ -176,11 +190,20 @@ impl Engine {
             }
         }
         sandbox.stop().await?;
-        let version = String::from_utf8_lossy(&printed).trim().to_owned();
+        let printed = String::from_utf8_lossy(&printed);
+        let mut words = printed.split_whitespace();
+        let (version, connected) = (words.next().unwrap_or_default().to_owned(), words.next());
         let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
         if major.is_none_or(|major| major < OLDEST_NODE) {
             return Err(unavailable(format!(
                 "the node program is of version `{version}`; {OLDEST_NODE} or later is needed"
+            )));
+        }
+        let walled = self.core.launcher.configuration().walls.is_some();
+        if let Some(error) = connected.filter(|error| walled && *error != NOBODY_LISTENS) {
+            return Err(unavailable(format!(
+                "connections of sandboxes cannot be brokered (one to the sandbox itself ended with {error}): Linux 5.14 or later is \
+                 needed, and the right to look into processes that this one has made"
             )));
         }
         Ok(version)
@@ -293,14 +316,14 @@ impl SandboxProvider for Engine {
         let id = Core::new_sandbox_id();
         let core = Arc::clone(&self.core);
         let sandbox = match spec.source {
-            SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits).await?,
+            SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
             SandboxSource::Snapshot(snapshot) => {
                 let (store, now, wanted) = (Arc::clone(&self.core.snapshots), self.core.now(), snapshot.clone());
                 let found = blocking("a snapshot cannot be read", move || store.lease(&wanted, now)).await?;
                 let (_, lease) = found.ok_or_else(|| {
                     SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
                 })?;
-                LocalSandbox::from_snapshot(core, id, spec.limits, lease).await?
+                LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease).await?
             }
         };
         Ok(Box::new(sandbox))

@@ -20,7 +20,11 @@
 //!     workers_engine::run_launcher_if_asked();
 //!     tokio::runtime::Runtime::new()?.block_on(async {
 //!         let engine = Engine::start(EngineOptions::new("data", "/usr/bin/node")).await?;
-//!         let spec = SandboxSpec { source: SandboxSource::Empty, limits: Default::default() };
+//!         let spec = SandboxSpec {
+//!             source: SandboxSource::Empty,
+//!             limits: Default::default(),
+//!             network: Default::default(),
+//!         };
 //!         let sandbox = engine.create(spec).await?;
 //!         let args = vec!["-e".to_owned(), "console.log('hello')".to_owned()];
 //!         let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
@@ -41,6 +45,7 @@ mod engine;
 mod environment;
 mod launcher;
 mod message;
+mod network;
 mod options;
 mod policy;
 mod sandbox;
@@ -51,4 +56,4 @@ mod wire;
 pub use diagnose::{Finding, FindingStatus, diagnose};
 pub use engine::Engine;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
-pub use options::{Confinement, EngineOptions, LauncherProgram, Templates};
+pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, Templates};

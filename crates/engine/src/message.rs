@@ -10,8 +10,8 @@
 //! server <--FromCopy---- copy         it is behind the sandbox's walls
 //! server -NodeProgram--> copy         run this
 //! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
-//! server ---ToInit-----> init         run, kill, write
-//! server <--FromInit---- init         ready, started, exited, written
+//! server ---ToInit-----> init         run, kill, write, make sockets
+//! server <--FromInit---- init         ready, started, exited, written; sockets
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,7 @@ pub(crate) struct CreateSandbox {
 /// From the launcher to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromLauncher {
-    /// Configured.
+    /// Configured. Behind walls the listener of the filter of all that it makes travels along.
     Configured {
         /// Whether sandboxes do not share a user id.
         own_uids: bool,
@@ -248,6 +248,8 @@ pub(crate) enum ToInit {
         /// Path and length of each.
         files: Vec<(String, u64)>,
     },
+    /// Make sockets for whoever tells names.
+    MakeNameSockets,
 }
 
 /// A command to start.
@@ -291,6 +293,8 @@ pub(crate) enum FromInit {
     AllKilled,
     /// The files are written, or why they are not.
     Written(Result<(), String>),
+    /// Two sockets travel along: for datagrams, and for connections.
+    NameSockets,
 }
 
 /// How a command ended.

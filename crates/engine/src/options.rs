@@ -1,10 +1,12 @@
 //! What an embedder says when it starts the engine.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use workers_domain::ports::{Clock, SystemClock};
+use workers_domain::AddressRange;
+use workers_domain::ports::{Clock, NetworkObserver, NoNetworkObserver, SystemClock};
 
 /// How the engine is to work. Make one with [`EngineOptions::new`] and change what is not to your liking.
 #[derive(Clone)]
@@ -33,8 +35,37 @@ pub struct EngineOptions {
     /// asynchronous), and `prepare(environment)`, which runs in a fork before its program. It may draw no random number, and leave
     /// no handle, timer or request behind: all programs would have them.
     pub template_module: Option<String>,
+    /// What is true of the network of all sandboxes, whatever the policy of each says.
+    pub network: NetworkOptions,
     /// Tells when snapshots expire.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What is true of the network of all sandboxes, whatever the policy of each says.
+#[derive(Clone)]
+pub struct NetworkOptions {
+    /// Ranges of addresses that policies may permit although they are not public, or are the host's own.
+    pub open: Vec<AddressRange>,
+    /// Who is asked for names; those that the host asks when there are none.
+    pub resolvers: Vec<SocketAddr>,
+    /// Is told of every connection.
+    pub observer: Arc<dyn NetworkObserver>,
+}
+
+impl Default for NetworkOptions {
+    fn default() -> Self {
+        Self { open: Vec::new(), resolvers: Vec::new(), observer: Arc::new(NoNetworkObserver) }
+    }
+}
+
+impl fmt::Debug for NetworkOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("NetworkOptions")
+            .field("open", &self.open)
+            .field("resolvers", &self.resolvers)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How sandboxes are walled in.
@@ -101,6 +132,7 @@ impl EngineOptions {
             template_forks: 20_000,
             template_library: None,
             template_module: None,
+            network: NetworkOptions::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -116,6 +148,7 @@ impl fmt::Debug for EngineOptions {
             .field("launcher", &self.launcher)
             .field("cgroup_parent", &self.cgroup_parent)
             .field("templates", &self.templates)
+            .field("network", &self.network)
             .finish_non_exhaustive()
     }
 }

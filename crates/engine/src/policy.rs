@@ -1,7 +1,8 @@
 //! The system calls a sandbox may make: `policy/seccomp.json`, compiled to a filter.
 //!
 //! The filter kills a process that calls for another architecture, refuses the x32 variant of every call, then walks the rules:
-//! calls whose arguments matter, calls that are allowed, calls that are refused by name. The rest does not exist (`ENOSYS`).
+//! calls whose arguments matter, calls that are allowed, calls that the server is asked about, calls that are refused by name. The
+//! rest does not exist (`ENOSYS`).
 //! `clone3` is among the rest: its flags lie in memory, where a filter cannot see them, and C libraries fall back to `clone`.
 //!
 //! The kernel takes half a millisecond to install a filter of this length, so the policy is installed in two parts. The launcher puts
@@ -27,6 +28,7 @@ const ENOSYS: u16 = 38;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Policy {
     allow: Vec<Group>,
+    ask: Vec<Group>,
     rules: Vec<Rule>,
     refuse: Vec<Group>,
     setup: Group,
@@ -52,9 +54,17 @@ struct Rule {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "test", rename_all = "snake_case")]
 enum Test {
-    NoBits { bits: Vec<u32> },
-    OneOf { values: Vec<u32> },
-    NoneOf { values: Vec<u32> },
+    NoBits {
+        bits: Vec<u32>,
+    },
+    OneOf {
+        values: Vec<u32>,
+    },
+    NoneOf {
+        values: Vec<u32>,
+        #[serde(default)]
+        ranges: Vec<(u32, u32)>,
+    },
 }
 
 /// With this value of the rule's argument, another argument must be this.
@@ -89,13 +99,8 @@ impl Policy {
     /// What a call is answered that has no rule of its own.
     fn answer_to(&self, call: &str) -> Verdict {
         let is_in = |groups: &[Group]| groups.iter().any(|group| group.calls.iter().any(|one| one == call));
-        if is_in(&self.allow) {
-            Verdict::Allow
-        } else if is_in(&self.refuse) {
-            Verdict::Errno(EPERM)
-        } else {
-            Verdict::Errno(ENOSYS)
-        }
+        let said = self.verdicts().into_iter().find(|(groups, _)| is_in(groups));
+        said.map_or(Verdict::Errno(ENOSYS), |(_, verdict)| verdict)
     }
 
     fn inner(&self) -> Vec<Instruction> {
@@ -129,8 +134,7 @@ impl Policy {
         }
         let setup = std::slice::from_ref(&self.setup);
         // The first answer counts.
-        let groups = [(setup, Verdict::Allow), (&self.allow, Verdict::Allow), (&self.refuse, Verdict::Errno(EPERM))];
-        for (groups, verdict) in groups {
+        for (groups, verdict) in [(setup, Verdict::Allow)].into_iter().chain(self.verdicts()) {
             for call in groups.iter().flat_map(|group| &group.calls) {
                 // A call that this architecture has left out cannot be made.
                 if let Some(number) = syscall_number(call) {
@@ -142,9 +146,15 @@ impl Policy {
         Ok(program)
     }
 
+    /// What is said of calls whatever their arguments.
+    fn verdicts(&self) -> [(&[Group], Verdict); 3] {
+        [(&self.allow, Verdict::Allow), (&self.ask, Verdict::Ask), (&self.refuse, Verdict::Errno(EPERM))]
+    }
+
     #[cfg(test)]
     fn reasons(&self) -> impl Iterator<Item = &str> {
-        let groups = self.allow.iter().chain(&self.refuse).chain([&self.setup]).map(|group| group.reason.as_str());
+        let groups = self.verdicts().into_iter().flat_map(|(groups, _)| groups).chain([&self.setup]);
+        let groups = groups.map(|group| group.reason.as_str());
         groups.chain(self.rules.iter().map(|rule| rule.reason.as_str()))
     }
 }
@@ -173,8 +183,11 @@ impl Rule {
                 body.extend(values.iter().flat_map(|value| [Instruction::equal(*value, 0, 1), allow]));
                 body.push(refuse);
             }
-            Test::NoneOf { values } => {
+            Test::NoneOf { values, ranges } => {
                 body.extend(values.iter().flat_map(|value| [Instruction::equal(*value, 0, 1), refuse]));
+                body.extend(ranges.iter().flat_map(|(first, last)| {
+                    [Instruction::at_least(*first, 0, 2), Instruction::at_least(last.saturating_add(1), 1, 0), refuse]
+                }));
                 body.push(allow);
             }
         }
@@ -196,8 +209,9 @@ mod tests {
             [outer().unwrap(), inner().unwrap()].map(|part| simulate(&part, architecture, number, arguments).unwrap());
         let strictness = |verdict: &Verdict| match verdict {
             Verdict::Allow => 0,
-            Verdict::Errno(_) => 1,
-            Verdict::Kill => 2,
+            Verdict::Ask => 1,
+            Verdict::Errno(_) => 2,
+            Verdict::Kill => 3,
         };
         // Of two that are as strict, that of the filter that was added last.
         answers.into_iter().max_by_key(strictness).unwrap()
@@ -210,8 +224,7 @@ mod tests {
     #[test]
     fn both_parts_together_match_the_description() {
         let policy: Policy = serde_json::from_str(TEXT).unwrap();
-        let groups = [(&policy.allow, Verdict::Allow), (&policy.refuse, Verdict::Errno(EPERM))];
-        for (groups, verdict) in groups {
+        for (groups, verdict) in policy.verdicts() {
             for call in groups.iter().flat_map(|group| &group.calls) {
                 if let Some(number) = syscall_number(call) {
                     assert_eq!(answer_on(ARCHITECTURE, number, [0; 6]), verdict, "{call}");
@@ -237,7 +250,7 @@ mod tests {
     fn no_call_is_named_twice_and_every_name_is_known() {
         let policy: Policy = serde_json::from_str(TEXT).unwrap();
         let mut seen = HashSet::new();
-        let calls = policy.allow.iter().chain(&policy.refuse).flat_map(|group| group.calls.iter());
+        let calls = policy.verdicts().into_iter().flat_map(|(groups, _)| groups).flat_map(|group| group.calls.iter());
         for call in calls.chain(policy.rules.iter().map(|rule| &rule.call)) {
             assert!(seen.insert(call.clone()), "{call} is named twice");
             assert!(cfg!(not(target_arch = "x86_64")) || syscall_number(call).is_some(), "{call} is unknown");
@@ -281,5 +294,27 @@ mod tests {
         assert_eq!(answer("ioctl", [0, 0x5412, 0, 0, 0, 0]), Verdict::Errno(EPERM));
         assert_eq!(answer("ioctl", [0, 0x1_0000_5412, 0, 0, 0, 0]), Verdict::Errno(EPERM));
         assert_eq!(answer("ioctl", [0, 0x5413, 0, 0, 0, 0]), Verdict::Allow);
+    }
+
+    #[test]
+    fn a_socket_is_connected_by_the_server_or_not_at_all() {
+        assert_eq!(answer("connect", [0; 6]), Verdict::Ask);
+        let fast_open = 0x2000_0000;
+        for (call, flags) in [("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)] {
+            let mut arguments = [0; 6];
+            assert_eq!(answer(call, arguments), Verdict::Allow, "{call}");
+            arguments[flags] = fast_open | 0x4000;
+            assert_eq!(answer(call, arguments), Verdict::Errno(EPERM), "{call}");
+        }
+    }
+
+    #[test]
+    fn a_socket_does_not_tell_of_its_network() {
+        for request in [0x8910, 0x8912, 0x8913, 0x8915, 0x8927, 0x8954, 0x89FF, 0x8BFF, 0x1_0000_8912] {
+            assert_eq!(answer("ioctl", [0, request, 0, 0, 0, 0]), Verdict::Errno(EPERM), "{request:#x}");
+        }
+        for request in [0x5421, 0x541B, 0x8905, 0x890F, 0x8C00] {
+            assert_eq!(answer("ioctl", [0, request, 0, 0, 0, 0]), Verdict::Allow, "{request:#x}");
+        }
     }
 }

@@ -6,15 +6,19 @@ use std::time::Duration;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
-use workers_domain::{FailureCode, InvocationReport, Outcome};
+use workers_domain::ports::NetworkObserver;
+use workers_domain::{FailureCode, InvocationReport, NetworkDenial, Outcome};
 use workers_service::{InvocationObserver, Load};
 
 /// The outcome of an invocation whose caller went away.
 const CANCELLED: &str = "cancelled";
 /// The outcome of an invocation that has a result.
 const RETURNED: &str = "result";
+/// The verdict over a connection or a name that was not denied.
+const ALLOWED: &str = "allowed";
 
-/// What is counted and measured. Cheap to clone; all clones count together. Give a clone to the platform as its observer.
+/// What is counted and measured. Cheap to clone; all clones count together. Give a clone to the platform as its
+/// observer, and one to the provider of sandboxes that tells of their network.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -28,6 +32,8 @@ struct Inner {
     queued: IntGauge,
     dropped_lines: IntCounter,
     dropped_bytes: IntCounter,
+    connections: IntCounterVec,
+    lookups: IntCounterVec,
 }
 
 /// From a millisecond, which a forked sandbox takes, to the half minute that is the default limit of a run.
@@ -68,11 +74,29 @@ impl Metrics {
             queued: gauge(&registry, "workers_invocations_queued", "Invocations that wait for a place now"),
             dropped_lines: counter(&registry, "workers_log_dropped_lines_total", "Lines of log that the caps have cut"),
             dropped_bytes: counter(&registry, "workers_log_dropped_bytes_total", "Bytes of log that the caps have cut"),
+            connections: counters(
+                &registry,
+                "workers_network_connections_total",
+                "Connections that invocations asked for, allowed or denied for a reason",
+                &["verdict"],
+            ),
+            lookups: counters(
+                &registry,
+                "workers_network_lookups_total",
+                "Names that invocations looked up",
+                &["verdict"],
+            ),
             registry,
         };
         // Series that exist from the start can be alerted on from the start.
         for outcome in FailureCode::ALL.map(FailureCode::as_str).into_iter().chain([RETURNED, CANCELLED]) {
             inner.invocations.with_label_values(&[outcome]);
+        }
+        for verdict in NetworkDenial::ALL.map(NetworkDenial::as_str).into_iter().chain([ALLOWED]) {
+            inner.connections.with_label_values(&[verdict]);
+        }
+        for verdict in [ALLOWED, NetworkDenial::Policy.as_str()] {
+            inner.lookups.with_label_values(&[verdict]);
         }
         Self(Arc::new(inner))
     }
@@ -120,6 +144,18 @@ impl InvocationObserver for Metrics {
     fn log_dropped(&self, lines: u64, bytes: u64) {
         self.0.dropped_lines.inc_by(lines);
         self.0.dropped_bytes.inc_by(bytes);
+    }
+}
+
+impl NetworkObserver for Metrics {
+    fn connection(&self, verdict: Result<(), NetworkDenial>) {
+        let verdict = verdict.map_or_else(NetworkDenial::as_str, |()| ALLOWED);
+        self.0.connections.with_label_values(&[verdict]).inc();
+    }
+
+    fn lookup(&self, permitted: bool) {
+        let verdict = if permitted { ALLOWED } else { NetworkDenial::Policy.as_str() };
+        self.0.lookups.with_label_values(&[verdict]).inc();
     }
 }
 
@@ -192,6 +228,24 @@ mod tests {
         let text = text(&Metrics::new());
         assert!(text.contains("workers_invocations_running 2"));
         assert!(text.contains("workers_invocations_queued 3"));
+    }
+
+    #[test]
+    fn connections_and_names_are_counted_by_verdict() {
+        let metrics = Metrics::new();
+        metrics.connection(Ok(()));
+        metrics.connection(Err(NetworkDenial::ClosedAddress));
+        metrics.lookup(false);
+        let text = text(&metrics);
+        for line in [
+            "workers_network_connections_total{verdict=\"allowed\"} 1",
+            "workers_network_connections_total{verdict=\"closed_address\"} 1",
+            "workers_network_connections_total{verdict=\"policy\"} 0",
+            "workers_network_lookups_total{verdict=\"allowed\"} 0",
+            "workers_network_lookups_total{verdict=\"policy\"} 1",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use workers_domain::ports::{
     Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec,
     Snapshot,
 };
-use workers_domain::{FunctionName, ResourceLimits};
+use workers_domain::{FunctionName, NetworkPolicy, ResourceLimits};
 use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
 
 use crate::{CompileFailure, Compiler, DeployError, TooExpensive};
@@ -115,7 +115,9 @@ pub(crate) async fn make_snapshot(
 ) -> Result<Snapshot, SandboxError> {
     let path = SandboxPath::parse(SCRIPT_FILE)
         .map_err(|error| SandboxError::new(SandboxErrorKind::Failed, error.to_string()))?;
-    let sandbox = sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits }).await?;
+    // Nothing runs in it.
+    let network = NetworkPolicy::DenyAll;
+    let sandbox = sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
     let frozen = async {
         sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await?;
         sandbox.snapshot(Some(expires_at)).await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use workers_domain::ResourceLimits;
+use workers_domain::{NetworkPolicy, ResourceLimits};
 
 /// Limits and times of the use cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct ServiceOptions {
     pub log: LogLimits,
     /// What a sandbox may use, the wall clock of an invocation included.
     pub sandbox: ResourceLimits,
+    /// Whom an invocation may talk to.
+    pub network: NetworkPolicy,
     /// Invocations that run at one time.
     pub max_concurrent_invocations: usize,
     /// Invocations that wait for a place at one time; further ones are turned away.
@@ -46,6 +48,7 @@ impl Default for ServiceOptions {
             max_result_bytes: 6 * MIB,
             log: LogLimits::default(),
             sandbox: ResourceLimits::default(),
+            network: NetworkPolicy::default(),
             max_concurrent_invocations: 4 * cores,
             max_queued_invocations: 1_000,
             queue_timeout: Duration::from_secs(10),

@@ -15,7 +15,7 @@ use workers_domain::ports::{
     Clock, Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Sandbox, SandboxErrorKind,
     SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, SystemClock,
 };
-use workers_domain::{LogStream, ResourceLimits, SnapshotId};
+use workers_domain::{LogStream, NetworkPolicy, ResourceLimits, SnapshotId};
 
 /// Makes a module of tests, one an expectation.
 ///
@@ -88,7 +88,7 @@ async fn sandbox_with(
     source: SandboxSource,
     limits: ResourceLimits,
 ) -> Box<dyn Sandbox> {
-    provider.create(SandboxSpec { source, limits }).await.expect("a sandbox is made")
+    provider.create(SandboxSpec { source, limits, network: NetworkPolicy::default() }).await.expect("a sandbox is made")
 }
 
 fn script(text: &str) -> CommandSpec {
@@ -304,7 +304,11 @@ pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     for id in ["snap_0193579b-0000-7000-8000-000000000000", "../../etc", "", "snap_x"].map(SnapshotId::new) {
         assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
         provider.delete_snapshot(&id).await.expect("one that is gone is no error");
-        let spec = SandboxSpec { source: SandboxSource::Snapshot(id), limits: ResourceLimits::default() };
+        let spec = SandboxSpec {
+            source: SandboxSource::Snapshot(id),
+            limits: ResourceLimits::default(),
+            network: NetworkPolicy::default(),
+        };
         let error = provider.create(spec).await.err().expect("there is nothing to make it of");
         assert_eq!(error.kind, SandboxErrorKind::SnapshotNotFound);
     }

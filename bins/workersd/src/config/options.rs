@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 use serde::Deserialize;
 
-use super::units::{Size, Span};
+use super::units::{Network, Range, Size, Span};
 
 /// Self-hosted serverless functions: deploy TypeScript, invoke it in a fresh sandbox, watch the logs arrive.
 #[derive(Debug, Parser)]
@@ -169,6 +169,16 @@ tunable_options! {
     /// Processes and threads of an invocation [default: 64]
     #[arg(long, env = "WORKERS_PROCESSES", value_name = "N")]
     processes: u32,
+
+    /// Whom an invocation may talk to: `deny-all`, `allow-all` (public addresses), or domains and ports, as
+    /// `example.com,*.example.com,db.example.net:5432` [default: allow-all]
+    #[arg(long, env = "WORKERS_NETWORK", value_name = "POLICY")]
+    network: Network,
+
+    /// Range of addresses that are not public, or the host's own, and may be talked to all the same, as `10.0.0.0/8`; may be given
+    /// several times
+    #[arg(long, env = "WORKERS_NETWORK_OPEN", value_name = "CIDR", value_delimiter = ',')]
+    network_open: Vec<Range>,
 
     /// Invocations at one time [default: 4 a core]
     #[arg(long, env = "WORKERS_CONCURRENCY", value_name = "N")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use workers_domain::ResourceLimits;
+use workers_domain::{AddressRange, ResourceLimits};
 use workers_http::{Access, AdminToken, HttpOptions};
 use workers_service::{LogLimits, ServiceOptions};
 use workers_storage::{DatabaseUrl, StorageOptions};
@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) sandbox: SandboxKind,
     pub(crate) templates: TemplateKind,
     pub(crate) node: PathBuf,
+    /// Addresses that are not public and open all the same.
+    pub(crate) network_open: Vec<AddressRange>,
     pub(crate) http: HttpOptions,
     pub(crate) service: ServiceOptions,
     pub(crate) sweep_interval: Duration,
@@ -67,6 +69,7 @@ impl Settings {
             sandbox,
             templates: tunable.templates.unwrap_or(TemplateKind::Worker),
             node: find_node(tunable.node.clone()),
+            network_open: tunable.network_open.iter().flatten().map(|range| range.0).collect(),
             http,
             service: service_options(&tunable)?,
             sweep_interval: tunable.sweep_interval.map_or(Duration::from_mins(1), |span| span.0),
@@ -117,6 +120,7 @@ fn service_options(tunable: &TunableOptions) -> anyhow::Result<ServiceOptions> {
             wall_clock: tunable.timeout.map_or(defaults.sandbox.wall_clock, |span| span.0),
             disk_bytes: tunable.disk.map_or(defaults.sandbox.disk_bytes, Size::bytes),
         },
+        network: tunable.network.clone().map_or(defaults.network, |network| network.0),
         max_concurrent_invocations: tunable.concurrency.unwrap_or(defaults.max_concurrent_invocations),
         max_queued_invocations: tunable.queue.unwrap_or(defaults.max_queued_invocations),
         queue_timeout: tunable.queue_timeout.map_or(defaults.queue_timeout, |span| span.0),
@@ -198,6 +202,24 @@ mod tests {
         for arguments in [["--memory", "1MiB"], ["--timeout", "0s"], ["--processes", "1"], ["--concurrency", "0"]] {
             assert!(serve(&arguments).is_err(), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn the_network_is_public_addresses_unless_told_otherwise() {
+        use workers_domain::NetworkPolicy;
+        let settings = serve(&[]).unwrap();
+        assert_eq!((settings.service.network, settings.network_open), (NetworkPolicy::AllowAll, Vec::new()));
+        let settings =
+            serve(&["--network", "*.example.com,db.example.net:5432", "--network-open", "10.0.0.0/8,::1"]).unwrap();
+        assert_eq!(settings.service.network.to_string(), "*.example.com,db.example.net:5432");
+        assert_eq!(settings.network_open.len(), 2);
+        for arguments in [["--network", "allow-some"], ["--network-open", "10.0.0.1/8"]] {
+            assert!(serve(&arguments).is_err(), "{arguments:?}");
+        }
+        let file: TunableOptions =
+            toml::from_str("network = 'example.com'\nnetwork-open = ['10.0.0.0/8', 'fd00::/8']").unwrap();
+        assert_eq!(file.network.unwrap().0.to_string(), "example.com");
+        assert_eq!(file.network_open.unwrap().len(), 2);
     }
 
     #[test]

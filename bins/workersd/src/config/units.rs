@@ -1,10 +1,11 @@
-//! Sizes and times as people write them.
+//! Sizes, times and networks as people write them.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+use workers_domain::{AddressRange, InvalidPolicyError, InvalidRangeError, NetworkPolicy};
 
 /// A size, as `256MiB` or `6291456`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -14,6 +15,16 @@ pub(crate) struct Size(ByteSize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Span(pub(crate) Duration);
+
+/// Whom sandboxes may talk to, as `allow-all` or `example.com,db.example.net:5432`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Network(pub(crate) NetworkPolicy);
+
+/// Addresses, as `10.0.0.0/8` or `192.0.2.1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Range(pub(crate) AddressRange);
 
 impl Size {
     /// In bytes.
@@ -38,13 +49,36 @@ impl FromStr for Span {
     }
 }
 
-impl TryFrom<String> for Span {
-    type Error = String;
+impl FromStr for Network {
+    type Err = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: InvalidPolicyError| error.to_string())
     }
 }
+
+impl FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: InvalidRangeError| error.to_string())
+    }
+}
+
+/// In the file they are written as on the command line.
+macro_rules! read_from_text {
+    ($($kind:ty),*) => {
+        $(impl TryFrom<String> for $kind {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        })*
+    };
+}
+
+read_from_text!(Span, Network, Range);
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,12 @@
 //! never import each other; `bins` choose among them.
 
 mod clock;
+mod network_observer;
 mod sandbox_provider;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
+pub use network_observer::{NetworkObserver, NoNetworkObserver};
 pub use sandbox_provider::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Remains, Sandbox,
     SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,

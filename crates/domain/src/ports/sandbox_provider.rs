@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{LogStream, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
+use crate::{LogStream, NetworkPolicy, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
 
 /// Makes sandboxes and keeps snapshots.
 #[async_trait]
@@ -137,6 +137,8 @@ pub struct SandboxSpec {
     pub source: SandboxSource,
     /// What it may use.
     pub limits: ResourceLimits,
+    /// Whom it may talk to. A provider that cannot enforce it says so in its documentation.
+    pub network: NetworkPolicy,
 }
 
 /// The files a sandbox starts with.

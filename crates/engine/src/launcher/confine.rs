@@ -1,6 +1,7 @@
 //! Giving up what the sandbox's processes must not have.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{Gid, Uid};
 use rustix::thread::{CapabilitiesSecureBits as Bits, CapabilitySet, CapabilitySets};
@@ -44,8 +45,14 @@ pub(super) fn give_up_capabilities() -> io::Result<()> {
     Ok(())
 }
 
-/// Puts the process under the filter.
+/// Puts the process under a filter.
 pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     seccomp::install(filter)
+}
+
+/// Puts the process under a filter that asks; answers with what hears its questions, and those of all that the process makes.
+pub(super) fn obey_and_ask(filter: &[Instruction]) -> io::Result<OwnedFd> {
+    rustix::thread::set_no_new_privs(true)?;
+    seccomp::install_with_listener(filter)
 }

@@ -10,6 +10,7 @@ use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_a
 
 use super::command::{Surroundings, start};
 use super::enter::same;
+use super::names::name_sockets;
 use super::write::write_files;
 use crate::message::{Exited, FromInit, RunCommand, ToInit};
 use crate::wire::{self, Received};
@@ -99,6 +100,10 @@ impl Init {
                     descriptors.into_iter().next().ok_or_else(|| io::Error::other("files without content"))?;
                 let written = write_files(self.work.as_fd(), &files, content).map_err(|error| error.to_string());
                 wire::send(&self.channel, &FromInit::Written(written), &[])?;
+            }
+            ToInit::MakeNameSockets => {
+                let sockets = name_sockets()?;
+                wire::send(&self.channel, &FromInit::NameSockets, &sockets.each_ref().map(AsFd::as_fd))?;
             }
         }
         Ok(true)

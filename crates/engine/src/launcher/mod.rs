@@ -10,7 +10,7 @@
 //! * [`create`]: a sandbox is cloned into a network namespace ([`networks`]), its ids are mapped, its cgroup is joined; then it is
 //!   released;
 //! * [`enter`]: the child walls itself in: [`root`] makes the mounts, [`confine`] gives up privileges;
-//! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]) and reaps;
+//! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]), makes sockets ([`names`]) and reaps;
 //! * [`templates`]: booted nodes; [`template`] is what runs in them; a copy of one joins a sandbox ([`join`]) to run a program there,
 //!   and is the launcher's child ([`forks`]).
 
@@ -21,6 +21,7 @@ mod enter;
 mod forks;
 mod init;
 mod join;
+mod names;
 mod networks;
 mod probe;
 pub(crate) mod root;

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::SingleThread;
 use workers_engine_sys::seccomp::Instruction;
 
-use super::confine::obey_filter;
+use super::confine::obey_and_ask;
 use super::create::create;
 use super::forks::{Forks, children};
 use super::networks::Networks;
@@ -95,18 +95,19 @@ impl Launcher {
         let own_uids = first_uid.is_some_and(|uid| own_uids_work(thread, uid));
         let overlays = first_uid.is_some_and(|uid| overlays_work(thread, own_uids.then_some(uid)));
         let made = policy::inner().and_then(|filter| {
-            if configuration.walls.is_some() {
-                // All that is made from here on inherits it.
-                obey_filter(&policy::outer()?)?;
-            }
+            // All that is made from here on inherits it, and what it asks is heard in one place.
+            let listener = configuration.walls.as_ref().map(|_| obey_and_ask(&policy::outer()?)).transpose()?;
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
             let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-            Ok((filter, events, lifeline))
+            Ok((filter, listener, events, lifeline))
         });
         match made {
-            Ok((filter, events, lifeline)) => {
-                wire::send(&server, &FromLauncher::Configured { own_uids, overlays }, &[])?;
+            Ok((filter, listener, events, lifeline)) => {
+                let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+                wire::send(&server, &FromLauncher::Configured { own_uids, overlays }, &hearing)?;
+                // Whoever dies leaves nobody waiting: it is the server's alone.
+                drop(listener);
                 let surroundings = Surroundings { configuration: *configuration, own_uids, overlays };
                 let setup = Setup { thread, surroundings, filter };
                 let templates = Templates::new(&setup);

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 use workers_domain::ports::{Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxFile, Snapshot};
-use workers_domain::{ResourceLimits, SandboxId};
+use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
 
 use super::command::{self, Scene};
 use super::program::node_program;
@@ -34,6 +34,8 @@ pub(crate) struct LocalSandbox {
     id: SandboxId,
     core: Arc<Core>,
     limits: ResourceLimits,
+    /// Whom what runs in it may talk to; said when it is used, which may be after it was made.
+    network: NetworkPolicy,
     directory: PathBuf,
     /// Asynchronous, for starting the first command must not meet another operation.
     state: Mutex<State>,
@@ -51,7 +53,12 @@ enum State {
 
 impl LocalSandbox {
     /// One without files, which needs no process yet.
-    pub(crate) async fn empty(core: Arc<Core>, id: SandboxId, limits: ResourceLimits) -> Result<Self, SandboxError> {
+    pub(crate) async fn empty(
+        core: Arc<Core>,
+        id: SandboxId,
+        limits: ResourceLimits,
+        network: NetworkPolicy,
+    ) -> Result<Self, SandboxError> {
         let directory = core.directory_of(&id);
         let (staged, owner) = (directory.clone(), core.content_owner());
         let staging = blocking("a sandbox's directory cannot be made", move || {
@@ -59,7 +66,7 @@ impl LocalSandbox {
             Staging::new(staged.join("files"), limits.disk_bytes, owner)
         });
         let state = Mutex::new(State::Staged(Some(staging.await?)));
-        Ok(Self { id, core, limits, directory, state })
+        Ok(Self { id, core, limits, network, directory, state })
     }
 
     /// One with the files of a snapshot.
@@ -67,12 +74,14 @@ impl LocalSandbox {
         core: Arc<Core>,
         id: SandboxId,
         limits: ResourceLimits,
+        network: NetworkPolicy,
         lease: Lease,
     ) -> Result<Self, SandboxError> {
-        let sandbox = match core.ready.take(&lease.content(), limits) {
+        let mut sandbox = match core.ready.take(&lease.content(), limits) {
             Some(sandbox) => sandbox,
             None => Self::launched(Arc::clone(&core), id, limits, lease.clone()).await?,
         };
+        sandbox.network = network;
         if core.launcher.configuration().walls.is_some() && core.ready.is_wanted(&lease.content(), limits) {
             tokio::spawn(make_ready(Arc::downgrade(&core), limits, lease));
         }
@@ -86,7 +95,8 @@ impl LocalSandbox {
         lease: Lease,
     ) -> Result<Self, SandboxError> {
         let directory = core.directory_of(&id);
-        let sandbox = Self { id, core, limits, directory, state: Mutex::new(State::Stopped) };
+        let (network, state) = (NetworkPolicy::DenyAll, Mutex::new(State::Stopped));
+        let sandbox = Self { id, core, limits, network, directory, state };
         let running = sandbox.launch(lease.files(), true).await?;
         let seat = sandbox.take_seat(0, Some(&lease)).await?;
         *sandbox.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
@@ -125,6 +135,7 @@ impl LocalSandbox {
             *state = State::Running { running, next_command: 0, lease: None, seat: None };
         }
         let State::Running { running, next_command, lease, seat } = state else { return Err(stopped()) };
+        running.serve_network(&self.network, self.core.launcher.network());
         let program = node_program(spec);
         let waiting = match (&program, seat.take()) {
             (None, other) => {

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use tokio::sync::{MutexGuard, mpsc, watch};
+use async_trait::async_trait;
+use tokio::sync::{MutexGuard, mpsc, oneshot, watch};
+use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
 use crate::cgroup::Group;
 use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
+use crate::network::{Broker, NameSockets, Shared};
 use crate::server::channel::Channel;
 use crate::server::launcher::{Launcher, Made};
 use crate::server::unavailable;
@@ -22,6 +25,7 @@ const QUEUE: usize = 4;
 /// The processes of a sandbox. Dropped, they are killed.
 #[derive(Debug)]
 pub(crate) struct Running {
+    name: String,
     channel: Arc<Channel>,
     pidfd: OwnedFd,
     walled: bool,
@@ -30,6 +34,8 @@ pub(crate) struct Running {
     routes: Arc<Routes>,
     ended: watch::Receiver<Option<End>>,
     reason: Mutex<Option<KillReason>>,
+    /// Who answers what it asks the network for, once that is said.
+    broker: OnceLock<Broker>,
     /// Whoever holds it asks the init something, or starts a command.
     turn: tokio::sync::Mutex<()>,
     /// Commands that run.
@@ -59,6 +65,7 @@ pub(crate) enum CommandNews {
 struct Routes {
     commands: Mutex<HashMap<u32, mpsc::Sender<CommandNews>>>,
     answer: Mutex<Option<mpsc::Sender<FromInit>>>,
+    name_sockets: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
 }
 
 impl Running {
@@ -68,6 +75,7 @@ impl Running {
         let walls = launcher.configuration().walls.as_ref();
         let group = walls.map(|walls| walls.cgroups.group(&order.name));
         let walled = walls.is_some();
+        let name = order.name.clone();
         let (ours, theirs) = wire::channel().map_err(failed)?;
         let channel = Arc::new(Channel::new(ours).map_err(failed)?);
         let Made { pidfd, gone } = launcher.create(order, theirs).await?;
@@ -89,12 +97,24 @@ impl Running {
         };
         let work = work.ok_or_else(|| unavailable("a sandbox died while it was made"))?;
         let (reason, turn, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { channel, pidfd, walled, group, work, routes, ended, reason, turn, alive })
+        let broker = OnceLock::new();
+        Ok(Self { name, channel, pidfd, walled, group, work, routes, ended, reason, broker, turn, alive })
     }
 
     /// Its working directory.
     pub(crate) fn work(&self) -> &OwnedFd {
         &self.work
+    }
+
+    /// Lets it talk to whom the policy permits, from now on; said once. Before that it can connect to nothing, itself included.
+    pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, shared: &Arc<Shared>) {
+        if self.walled {
+            let start = || {
+                let sockets: Weak<Self> = Arc::downgrade(self);
+                Broker::start(self.name.clone(), sockets, policy.clone(), shared)
+            };
+            let _ = self.broker.get_or_init(start);
+        }
     }
 
     /// Its cgroup.
@@ -176,6 +196,17 @@ impl Running {
     }
 }
 
+#[async_trait]
+impl NameSockets for Running {
+    async fn make(&self) -> io::Result<[OwnedFd; 2]> {
+        let (sender, made) = oneshot::channel();
+        *lock(&self.routes.name_sockets) = Some(sender);
+        self.tell(&ToInit::MakeNameSockets, &[]).await.map_err(io::Error::other)?;
+        let made = made.await.map_err(io::Error::other)?;
+        made.try_into().map_err(|_| io::Error::other("there are no sockets"))
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.kill(KillReason::Asked);
@@ -200,11 +231,15 @@ async fn follow(
     walled: bool,
     gone: impl Future<Output = ()>,
 ) {
-    while let Ok(Some(Received { message, .. })) = channel.receive::<FromInit>().await {
+    while let Ok(Some(Received { message, descriptors })) = channel.receive::<FromInit>().await {
         let (command, news) = match message {
             FromInit::Started { command } => (command, CommandNews::Started),
             FromInit::StartFailed { command, errno } => (command, CommandNews::StartFailed(errno)),
             FromInit::Exited(exited) => (exited.command, CommandNews::Exited(exited)),
+            FromInit::NameSockets => {
+                let _ = lock(&routes.name_sockets).take().map(|waiting| waiting.send(descriptors));
+                continue;
+            }
             answer => {
                 // Nobody may wait for it any more.
                 let _ = lock(&routes.answer).take().map(|waiting| waiting.try_send(answer));
@@ -216,6 +251,7 @@ async fn follow(
     }
     kill(&channel, &pidfd, walled);
     lock(&routes.answer).take();
+    lock(&routes.name_sockets).take();
     gone.await;
     lock(&routes.commands).clear();
 }

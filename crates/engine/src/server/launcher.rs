@@ -18,6 +18,7 @@ use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
 use crate::message::{CommandName, Configuration, CreateSandbox, Exited, Figures, Fork, FromLauncher, ToLauncher};
+use crate::network::{Hearing, Shared};
 use crate::options::LauncherProgram;
 use crate::wire::{self, Received};
 
@@ -33,6 +34,7 @@ pub(crate) struct Launcher {
     program: LauncherProgram,
     configuration: Configuration,
     lock: File,
+    network: Arc<Shared>,
     current: watch::Sender<Option<Arc<Connection>>>,
     leaving: AtomicBool,
     left: watch::Sender<bool>,
@@ -66,6 +68,8 @@ struct Connection {
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
     forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
     templates: Arc<watch::Sender<Option<bool>>>,
+    /// What the launcher and all that it makes ask is heard as long as it is spoken to.
+    _hearing: Option<Hearing>,
 }
 
 impl Launcher {
@@ -74,6 +78,7 @@ impl Launcher {
         program: LauncherProgram,
         configuration: Configuration,
         lock: File,
+        network: Arc<Shared>,
     ) -> Result<Arc<Self>, SandboxError> {
         if program == LauncherProgram::CurrentExe && !hook_was_called() {
             return Err(unavailable(
@@ -86,6 +91,7 @@ impl Launcher {
             program,
             configuration,
             lock,
+            network,
             current,
             leaving: AtomicBool::new(false),
             left: watch::Sender::new(false),
@@ -113,6 +119,11 @@ impl Launcher {
         let mut known = self.templates.subscribe();
         let known = tokio::time::timeout(RESTART_PATIENCE, known.wait_for(Option::is_some)).await;
         wanted && known.is_ok_and(|known| known.is_ok_and(|known| *known == Some(true)))
+    }
+
+    /// Who brokers the network of sandboxes.
+    pub(crate) fn network(&self) -> &Arc<Shared> {
+        &self.network
     }
 
     /// Whether it runs.
@@ -219,16 +230,30 @@ impl Launcher {
         let hello = ToLauncher::Configure(Box::new(self.configuration.clone()));
         channel.send(&hello, &[]).await.map_err(failed)?;
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
-            Some(Received { message: FromLauncher::Configured { own_uids, overlays }, .. }) => {
+            Some(Received { message: FromLauncher::Configured { own_uids, overlays }, descriptors }) => {
+                let hearing = self.hear(descriptors)?;
                 let (created, gone, forks) = (Mutex::default(), Mutex::default(), Mutex::default());
                 let templates = Arc::clone(&self.templates);
-                Ok((Arc::new(Connection { channel, own_uids, overlays, created, gone, forks, templates }), child))
+                let connection =
+                    Connection { channel, own_uids, overlays, created, gone, forks, templates, _hearing: hearing };
+                Ok((Arc::new(connection), child))
             }
             Some(Received { message: FromLauncher::ConfigurationFailed(reason), .. }) => {
                 Err(unavailable(format!("the sandbox launcher cannot work: {reason}")))
             }
             _ => Err(unavailable("the sandbox launcher left without a word; see its message above")),
         }
+    }
+
+    /// Hears what processes behind walls ask.
+    fn hear(&self, descriptors: Vec<OwnedFd>) -> Result<Option<Hearing>, SandboxError> {
+        if self.configuration.walls.is_none() {
+            return Ok(None);
+        }
+        let missing = |reason: &str| unavailable(format!("the network of sandboxes cannot be brokered: {reason}"));
+        let listener = descriptors.into_iter().next().ok_or_else(|| missing("the filter has no listener"))?;
+        let hearing = Hearing::start(listener, Arc::clone(&self.network));
+        hearing.map(Some).map_err(|error| missing(&error.to_string()))
     }
 
     /// Follows what the launcher says; starts it again when it dies.

@@ -31,7 +31,7 @@ const FILES: [(&str, &str); 5] = [
     ("etc/group", "worker:x:1000:\n"),
     ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
     ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
-    ("etc/resolv.conf", ""),
+    ("etc/resolv.conf", "nameserver 127.0.0.53\n"),
 ];
 
 const DIRECTORIES: [&str; 10] =

@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use workers_domain::ResourceLimits;
 use workers_domain::ports::{SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
+use workers_domain::{NetworkPolicy, ResourceLimits};
 
 use super::super::support::{TestEngine, finish, start};
 
@@ -76,7 +76,11 @@ async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
     // Freezing keeps links as links and copies nothing from behind them.
     let snapshot = sandbox.snapshot(None).await.unwrap();
     assert_eq!(snapshot.size_bytes, 4);
-    let spec = SandboxSpec { source: SandboxSource::Snapshot(snapshot.id), limits: ResourceLimits::default() };
+    let spec = SandboxSpec {
+        source: SandboxSource::Snapshot(snapshot.id),
+        limits: ResourceLimits::default(),
+        network: NetworkPolicy::default(),
+    };
     let second = engine.engine.create(spec).await.unwrap();
     let read = "console.log(require('fs').readlinkSync('out'), require('fs').existsSync('out'))";
     assert_eq!(finish(&mut *start(&*second, read).await).await.output, format!("{target} false"));
@@ -91,7 +95,11 @@ async fn a_snapshots_files_on_the_host_stay_as_they_are() {
     let path = SandboxPath::parse("worker.mjs").unwrap();
     sandbox.write_files(vec![SandboxFile { path, contents: b"original".to_vec() }]).await.unwrap();
     let snapshot = sandbox.snapshot(None).await.unwrap();
-    let spec = SandboxSpec { source: SandboxSource::Snapshot(snapshot.id), limits: ResourceLimits::default() };
+    let spec = SandboxSpec {
+        source: SandboxSource::Snapshot(snapshot.id),
+        limits: ResourceLimits::default(),
+        network: NetworkPolicy::default(),
+    };
     let second = engine.engine.create(spec).await.unwrap();
     let script = "const fs = require('fs'); const open = fs.openSync('worker.mjs', 'r+'); fs.writeSync(open, 'EVIL');
         fs.ftruncateSync(open, 4); fs.unlinkSync('worker.mjs'); fs.writeFileSync('worker.mjs', 'evil'); console.log('done')";

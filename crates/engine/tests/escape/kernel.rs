@@ -6,7 +6,7 @@ use workers_engine::Confinement;
 use workers_engine_sys::syscall_number;
 
 use super::super::support::{TestEngine, finish, start};
-use super::elf::{Argument, Argument::Number, Argument::Text, program};
+use crate::elf::{Argument, Argument::Number, Argument::Text, program};
 
 const EPERM: i32 = 1;
 const EINVAL: i32 = 22;
@@ -19,12 +19,12 @@ const CALLS: &[(&str, [Argument; 2], i32)] = &[
     ("clone", [Number(NEW_USER | 0x11), Number(0)], EPERM),
     ("clone3", [Number(0), Number(0)], ENOSYS),
     ("setns", [Number(0), Number(0)], EPERM),
-    ("mount", [Number(0), Text("/tmp")], EPERM),
-    ("umount2", [Text("/proc"), Number(2)], EPERM),
-    ("pivot_root", [Text("/tmp"), Text("/tmp")], EPERM),
-    ("chroot", [Text("/tmp"), Number(0)], EPERM),
-    ("fsopen", [Text("tmpfs"), Number(0)], EPERM),
-    ("open_tree", [Number(0), Text("/")], EPERM),
+    ("mount", [Number(0), Text(b"/tmp")], EPERM),
+    ("umount2", [Text(b"/proc"), Number(2)], EPERM),
+    ("pivot_root", [Text(b"/tmp"), Text(b"/tmp")], EPERM),
+    ("chroot", [Text(b"/tmp"), Number(0)], EPERM),
+    ("fsopen", [Text(b"tmpfs"), Number(0)], EPERM),
+    ("open_tree", [Number(0), Text(b"/")], EPERM),
     ("ptrace", [Number(0), Number(0)], EPERM),
     ("process_vm_readv", [Number(1), Number(0)], EPERM),
     ("bpf", [Number(0), Number(0)], EPERM),
@@ -32,17 +32,17 @@ const CALLS: &[(&str, [Argument; 2], i32)] = &[
     ("userfaultfd", [Number(1), Number(0)], EPERM),
     ("io_uring_setup", [Number(8), Number(0)], EPERM),
     ("keyctl", [Number(0), Number(0)], EPERM),
-    ("add_key", [Text("user"), Text("name")], EPERM),
+    ("add_key", [Text(b"user"), Text(b"name")], EPERM),
     ("open_by_handle_at", [Number(0), Number(0)], EPERM),
     ("fanotify_init", [Number(0), Number(0)], EPERM),
     ("init_module", [Number(0), Number(0)], EPERM),
     ("kexec_load", [Number(0), Number(0)], EPERM),
     ("syslog", [Number(10), Number(0)], EPERM),
     ("shmget", [Number(0), Number(4096)], EPERM),
-    ("mq_open", [Text("/queue"), Number(0o102)], EPERM),
+    ("mq_open", [Text(b"/queue"), Number(0o102)], EPERM),
     ("personality", [Number(0x0004_0000), Number(0)], EPERM),
     ("ioctl", [Number(0), Number(0x5412)], EPERM),
-    ("sethostname", [Text("name"), Number(4)], EPERM),
+    ("sethostname", [Text(b"name"), Number(4)], EPERM),
     // Packet and vsock sockets.
     ("socket", [Number(17), Number(3)], EPERM),
     ("socket", [Number(40), Number(1)], EPERM),
@@ -66,7 +66,7 @@ async fn attempt(engine: &TestEngine, calls: &[(&str, [Argument; 2], i32)]) -> V
         let [first, second] = *arguments;
         // The third argument of a raw socket is its protocol.
         let all = [first, second, Number(1), Number(0), Number(0), Number(0)];
-        let contents = program(syscall_number(call).unwrap(), all);
+        let contents = program(&[(syscall_number(call).unwrap(), all)]);
         SandboxFile { path: SandboxPath::parse(format!("call{index}")).unwrap(), contents }
     };
     sandbox.write_files(calls.iter().enumerate().map(file).collect()).await.unwrap();

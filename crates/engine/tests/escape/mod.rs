@@ -1,7 +1,6 @@
 //! What a worker must not do, tried. Each file tries things that one layer stops, and says which; each test fails when that layer
 //! is taken away.
 
-mod elf;
 mod files;
 mod kernel;
 mod limits;

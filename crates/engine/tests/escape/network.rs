@@ -1,4 +1,5 @@
-//! Networks that a worker must not reach. The layer that stops it: the network namespace, which has a loopback and nothing else.
+//! Networks that a worker must not reach. The layers that stop it: the network namespace, which has a loopback and nothing else, and the
+//! broker, which alone can give it a socket of another one. What it may reach is tried in `tests/it/network`.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -6,7 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use super::super::support::{TestEngine, unique};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hosts_loopback_and_the_world_are_out_of_reach() {
+async fn the_hosts_loopback_and_private_networks_are_out_of_reach() {
     let engine = TestEngine::confined().await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let script = format!(
@@ -18,7 +19,7 @@ async fn the_hosts_loopback_and_the_world_are_out_of_reach() {
             console.log(Object.keys(require('os').networkInterfaces()).join()) }})()",
         listener.local_addr().unwrap().port()
     );
-    assert_eq!(engine.node(&script).await.output, "ECONNREFUSED\nENETUNREACH\nENETUNREACH\nlo");
+    assert_eq!(engine.node(&script).await.output, "ECONNREFUSED\nEACCES\nEACCES\nlo");
 }
 
 #[tokio::test(flavor = "multi_thread")]

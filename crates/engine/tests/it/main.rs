@@ -3,6 +3,7 @@
 
 mod conformance;
 mod doctor;
+mod elf;
 /// What a worker must not do, tried by a node that was started.
 #[path = "."]
 mod spawned {
@@ -22,6 +23,7 @@ mod forked {
     mod escape;
 }
 
+mod network;
 mod programs;
 mod recovery;
 mod support;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command as HostCommand, Stdio};
 use std::time::{Duration, Instant};
 
-use workers_domain::ResourceLimits;
 use workers_domain::ports::{SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
+use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::{Confinement, Engine};
 
 use crate::support::{TestEngine, finish, host_processes_with, options, start, unique};
@@ -165,7 +165,11 @@ async fn reopen(directory: &Path) -> Engine {
 }
 
 async fn deploy(engine: &Engine) -> workers_domain::SnapshotId {
-    let spec = SandboxSpec { source: SandboxSource::Empty, limits: ResourceLimits::default() };
+    let spec = SandboxSpec {
+        source: SandboxSource::Empty,
+        limits: ResourceLimits::default(),
+        network: NetworkPolicy::default(),
+    };
     let sandbox = engine.create(spec).await.unwrap();
     let path = SandboxPath::parse("worker.mjs").unwrap();
     let contents = b"console.log('deployed')".to_vec();
@@ -202,7 +206,10 @@ async fn a_server_that_is_killed_leaves_nothing_after_a_restart() {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(directory.path().to_str().unwrap()));
         let source = SandboxSource::Snapshot(workers_domain::SnapshotId::new(ready));
-        let sandbox = engine.create(SandboxSpec { source, limits: ResourceLimits::default() }).await.unwrap();
+        let sandbox = engine
+            .create(SandboxSpec { source, limits: ResourceLimits::default(), network: NetworkPolicy::default() })
+            .await
+            .unwrap();
         let ran = finish(&mut *start(&*sandbox, "import(process.cwd() + '/worker.mjs')").await).await;
         assert_eq!(ran.output, "deployed");
         sandbox.stop().await.unwrap();
@@ -221,7 +228,7 @@ async fn the_server_to_be_killed() {
     for _ in 0..SERVER_SANDBOXES {
         let source = SandboxSource::Snapshot(snapshot.clone());
         let limits = ResourceLimits { wall_clock: Duration::from_mins(10), ..ResourceLimits::default() };
-        let sandbox = engine.create(SandboxSpec { source, limits }).await.unwrap();
+        let sandbox = engine.create(SandboxSpec { source, limits, network: NetworkPolicy::default() }).await.unwrap();
         let mut command = start(&*sandbox, &format!("{FOREVER} // {marker}")).await;
         command.next_event().await.unwrap();
         held.push((sandbox, command));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxProvider, SandboxSource, SandboxSpec,
 };
-use workers_domain::{LogStream, ResourceLimits};
+use workers_domain::{LogStream, NetworkPolicy, ResourceLimits};
 use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram, Templates};
 
 /// An engine in a directory of its own.
@@ -77,7 +77,10 @@ impl<const FORKED: bool> Tested<FORKED> {
     }
 
     pub(crate) async fn sandbox(&self, limits: ResourceLimits) -> Box<dyn Sandbox> {
-        self.engine.create(SandboxSpec { source: SandboxSource::Empty, limits }).await.unwrap()
+        self.engine
+            .create(SandboxSpec { source: SandboxSource::Empty, limits, network: NetworkPolicy::default() })
+            .await
+            .unwrap()
     }
 
     /// Runs a script in a fresh sandbox.

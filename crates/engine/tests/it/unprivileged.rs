@@ -6,9 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command as HostCommand;
 
+use workers_domain::ports::{SandboxProvider as _, SandboxSource, SandboxSpec};
+use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::{Confinement, Engine, EngineOptions};
 
-use crate::support::{TestEngine, options, unique};
+use crate::support::{TestEngine, finish, options, start, unique};
 
 const NOBODY: u32 = 65534;
 const DIRECTORY: &str = "WORKERS_TEST_UNPRIVILEGED_DIRECTORY";
@@ -58,6 +60,19 @@ async fn the_engine_without_root() {
     let script = "const fs = require('fs'); console.log(process.getuid(), process.pid, fs.existsSync('/home'),
         /CapBnd:\\s*0+\\n/.test(fs.readFileSync('/proc/self/status', 'utf8')))";
     assert_eq!(engine.node(script).await.output, "1000 2 false true");
+    // Its network is brokered, too: the server may look into what it has made, and bind low ports there.
+    let script = "require('dns').resolve4('example.com', (error) => console.log(error.code));
+        require('net').connect(80, '10.0.0.1').on('error', (error) => console.log(error.code));
+        const server = require('net').createServer((socket) => socket.end('own')).listen(0, () =>
+            require('net').connect(server.address().port).on('data', (data) => { console.log(String(data)); server.close() }))";
+    let (source, network) = (SandboxSource::Empty, NetworkPolicy::DenyAll);
+    let spec = SandboxSpec { source, limits: ResourceLimits::default(), network };
+    let sandbox = engine.engine.create(spec).await.unwrap();
+    let output = finish(&mut *start(&*sandbox, script).await).await.output;
+    sandbox.stop().await.unwrap();
+    let mut lines: Vec<_> = output.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["EACCES", "ENOTFOUND", "own"]);
     workers_testing::sandbox_provider::a_snapshot_keeps_what_was_written_and_what_commands_wrote(&engine.engine).await;
     workers_testing::sandbox_provider::a_command_that_takes_too_much_memory_is_killed_for_it(&engine.engine).await;
     workers_testing::sandbox_provider::a_sandbox_made_from_a_snapshot_may_change_its_files_and_no_other_sees_it(

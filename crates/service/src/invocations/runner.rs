@@ -141,7 +141,11 @@ impl Runner {
     async fn make_sandbox(&self, shared: &Shared) -> Result<Box<dyn Sandbox>, SandboxError> {
         let missing = || SandboxError::new(SandboxErrorKind::SnapshotNotFound, "the worker has no snapshot");
         let snapshot = self.call.worker.snapshot_id().ok_or_else(missing)?;
-        let spec = |id| SandboxSpec { source: SandboxSource::Snapshot(id), limits: shared.options.sandbox };
+        let spec = |id| SandboxSpec {
+            source: SandboxSource::Snapshot(id),
+            limits: shared.options.sandbox,
+            network: shared.options.network.clone(),
+        };
         match shared.sandboxes.create(spec(snapshot.clone())).await {
             Err(error) if error.kind == SandboxErrorKind::SnapshotNotFound => {
                 let rebuilt = self.inner.rebuilder.rebuild(shared, &self.call.worker).await;

@@ -1,0 +1,107 @@
+//! Whom a sandbox may talk to.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::{Destination, InvalidRuleError, NetworkRule};
+
+/// Whom a sandbox may talk to, apart from itself. As text `deny-all`, `allow-all`, or rules with commas between them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum NetworkPolicy {
+    /// Nobody.
+    DenyAll,
+    /// Every public address.
+    #[default]
+    AllowAll,
+    /// Those that a rule names, as far as their addresses are public.
+    AllowList(Vec<NetworkRule>),
+}
+
+impl NetworkPolicy {
+    /// Whether a name may be looked up. What must not be reached need not be found either.
+    #[must_use]
+    pub fn permits_name(&self, name: &str) -> bool {
+        match self {
+            Self::DenyAll => false,
+            Self::AllowAll => true,
+            Self::AllowList(rules) => rules
+                .iter()
+                .any(|rule| matches!(&rule.destination, Destination::Name(pattern) if pattern.matches(name))),
+        }
+    }
+
+    /// Whether a connection may be made to an address that was found under these names. Whether the address is open at all is not
+    /// looked at.
+    #[must_use]
+    pub fn permits(&self, address: IpAddr, port: u16, names: &[&str]) -> bool {
+        match self {
+            Self::DenyAll => false,
+            Self::AllowAll => true,
+            Self::AllowList(rules) => rules.iter().any(|rule| rule.permits(address, port, names.iter().copied())),
+        }
+    }
+}
+
+impl FromStr for NetworkPolicy {
+    type Err = InvalidPolicyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            "deny-all" => Ok(Self::DenyAll),
+            "allow-all" => Ok(Self::AllowAll),
+            list => {
+                let rules: Result<Vec<_>, _> = list.split(',').map(|rule| rule.trim().parse()).collect();
+                Ok(Self::AllowList(rules?))
+            }
+        }
+    }
+}
+
+impl fmt::Display for NetworkPolicy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DenyAll => formatter.write_str("deny-all"),
+            Self::AllowAll => formatter.write_str("allow-all"),
+            Self::AllowList(rules) => {
+                let rules: Vec<_> = rules.iter().map(ToString::to_string).collect();
+                formatter.write_str(&rules.join(","))
+            }
+        }
+    }
+}
+
+/// A text that is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a network policy is `deny-all`, `allow-all`, or a list of domains and ports: {0}")]
+pub struct InvalidPolicyError(#[from] InvalidRuleError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_written_as_it_is_read_and_allows_public_addresses_unless_told_otherwise() {
+        for text in ["deny-all", "allow-all", "example.com,*.example.com:5432,192.0.2.0/24:22"] {
+            assert_eq!(text.parse::<NetworkPolicy>().unwrap().to_string(), text);
+        }
+        assert_eq!(NetworkPolicy::default(), NetworkPolicy::AllowAll);
+        let error = "allow-none".parse::<NetworkPolicy>().unwrap_err().to_string();
+        assert!(error.contains("deny-all") && error.contains("`allow-none`"), "{error}");
+    }
+
+    #[test]
+    fn a_list_permits_what_it_names_and_nothing_else() {
+        let policy: NetworkPolicy = "*.example.com, db.example.net:5432, 192.0.2.0/24:22".parse().unwrap();
+        let address = "93.184.216.34".parse().unwrap();
+        assert!(policy.permits_name("www.example.com") && policy.permits_name("db.example.net"));
+        assert!(!policy.permits_name("example.com") && !policy.permits_name("evil.net"));
+        assert!(policy.permits(address, 443, &["www.example.com"]));
+        assert!(policy.permits(address, 5432, &["www.example.com", "db.example.net"]));
+        assert!(!policy.permits(address, 5432, &["www.example.com"]));
+        assert!(!policy.permits(address, 443, &[]));
+        assert!(policy.permits("192.0.2.9".parse().unwrap(), 22, &[]));
+        assert!(!NetworkPolicy::DenyAll.permits(address, 443, &["www.example.com"]));
+        assert!(NetworkPolicy::AllowAll.permits(address, 1, &[]));
+    }
+}

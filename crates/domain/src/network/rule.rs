@@ -1,0 +1,299 @@
+//! One line of an allow-list.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::AddressRange;
+
+/// One line of an allow-list: a destination and its ports. As text `example.com`, `*.example.com:8443`, `db.example.com:5432`,
+/// `example.com:8000-8100`, `example.com:*`, `192.0.2.0/24:22`, `[2001:db8::/32]:443`. Without ports it is those of the web, 80 and 443.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkRule {
+    /// Whom.
+    pub destination: Destination,
+    /// Where there.
+    pub ports: Ports,
+}
+
+/// Whom a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Whatever addresses these names have.
+    Name(NamePattern),
+    /// These addresses, whatever they are called. Those that are closed for all stay closed.
+    Range(AddressRange),
+}
+
+/// A name, or with `*.` in front all names below one, however deep, but not itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamePattern {
+    /// In lower case, without a dot at the end.
+    name: String,
+    below: bool,
+}
+
+/// Ports of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// 80 and 443.
+    Web,
+    /// From the first to the last.
+    Range(u16, u16),
+}
+
+impl Ports {
+    /// Whether a port is one of them.
+    #[must_use]
+    pub fn contain(self, port: u16) -> bool {
+        match self {
+            Self::Web => port == 80 || port == 443,
+            Self::Range(first, last) => (first..=last).contains(&port),
+        }
+    }
+}
+
+impl NamePattern {
+    /// Whether a name is meant. Upper and lower case are the same, and so are a name with and without a dot at its end.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
+        let own = self.name.as_bytes();
+        if !self.below {
+            return name.eq_ignore_ascii_case(own);
+        }
+        match name.len().checked_sub(own.len()).map(|start| name.split_at(start)) {
+            Some(([.., _, b'.'], end)) => end.eq_ignore_ascii_case(own),
+            _ => false,
+        }
+    }
+}
+
+impl NetworkRule {
+    /// Whether it permits connections to this address, which was found under these names.
+    pub fn permits<'a>(&self, address: IpAddr, port: u16, mut names: impl Iterator<Item = &'a str>) -> bool {
+        self.ports.contain(port)
+            && match &self.destination {
+                Destination::Range(range) => range.contains(address),
+                Destination::Name(pattern) => names.any(|name| pattern.matches(name)),
+            }
+    }
+}
+
+impl FromStr for NetworkRule {
+    type Err = InvalidRuleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let (destination, ports) = match bracketed {
+            Some((range, "")) => (range, None),
+            Some((range, rest)) => {
+                let ports = rest.strip_prefix(':').ok_or_else(|| InvalidRuleError::Destination(text.to_owned()))?;
+                (range, Some(ports))
+            }
+            // An IPv6 address without brackets ends in what could be a port.
+            None if text.matches(':').count() > 1 => (text, None),
+            None => text.split_once(':').map_or((text, None), |(destination, ports)| (destination, Some(ports))),
+        };
+        let has_ports = ports.is_some();
+        let ports = ports.map_or(Ok(Ports::Web), |ports| {
+            parse_ports(ports).ok_or_else(|| InvalidRuleError::Ports { ports: ports.to_owned(), rule: text.to_owned() })
+        })?;
+        let looks_numeric = bracketed.is_some() || destination.contains('/') || destination.parse::<IpAddr>().is_ok();
+        let destination = if looks_numeric {
+            Destination::Range(destination.parse().map_err(|error| InvalidRuleError::Range(format!("{error}")))?)
+        } else {
+            let pattern =
+                parse_name(destination).ok_or_else(|| InvalidRuleError::Destination(destination.to_owned()))?;
+            // Most likely a word that was meant to be something else.
+            if !pattern.name.contains('.') && !pattern.below && !has_ports {
+                return Err(InvalidRuleError::SingleLabel(destination.to_owned()));
+            }
+            Destination::Name(pattern)
+        };
+        Ok(Self { destination, ports })
+    }
+}
+
+fn parse_ports(text: &str) -> Option<Ports> {
+    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port != 0 && !text.starts_with('+'));
+    if text == "*" {
+        return Some(Ports::Range(1, u16::MAX));
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (port(first)?, port(last)?);
+    (first <= last).then_some(Ports::Range(first, last))
+}
+
+fn parse_name(text: &str) -> Option<NamePattern> {
+    let (name, below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        let bytes = label.as_bytes();
+        let known = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
+        (1..=63).contains(&bytes.len()) && bytes.iter().all(known) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    // What ends in a number is a mistaken address.
+    let is_name = name.len() <= 253
+        && name.split('.').all(is_label)
+        && name.rsplit('.').next().is_some_and(|last| !last.bytes().all(|byte| byte.is_ascii_digit()));
+    is_name.then(|| NamePattern { name: name.to_ascii_lowercase(), below })
+}
+
+impl fmt::Display for NetworkRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.destination, self.ports) {
+            (Destination::Name(pattern), _) => write!(formatter, "{pattern}")?,
+            (Destination::Range(range), Ports::Range(..)) if range.to_string().contains(':') => {
+                write!(formatter, "[{range}]")?;
+            }
+            (Destination::Range(range), _) => write!(formatter, "{range}")?,
+        }
+        match self.ports {
+            Ports::Web => Ok(()),
+            Ports::Range(1, u16::MAX) => formatter.write_str(":*"),
+            Ports::Range(first, last) if first == last => write!(formatter, ":{first}"),
+            Ports::Range(first, last) => write!(formatter, ":{first}-{last}"),
+        }
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}", if self.below { "*." } else { "" }, self.name)
+    }
+}
+
+/// A text that is no rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRuleError {
+    /// What stands before the ports is neither a name nor addresses.
+    #[error(
+        "`{0}` is neither a domain (`example.com`, `*.example.com`, in ASCII) nor a range of addresses (`192.0.2.0/24`)"
+    )]
+    Destination(String),
+    /// A name of one label, without ports.
+    #[error("`{0}` is a name without a dot; if it is a domain, name its port too, as in `{0}:443`")]
+    SingleLabel(String),
+    /// It looks like a range of addresses and is none.
+    #[error("{0}")]
+    Range(String),
+    /// The ports are none.
+    #[error("`{ports}` in `{rule}` is neither a port nor a range of ports such as 8000-8100, nor `*`")]
+    Ports {
+        /// What stands there.
+        ports: String,
+        /// In which rule.
+        rule: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(text: &str) -> NetworkRule {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_name_means_itself_and_a_wildcard_everything_below() {
+        let matches = |pattern: &str, name: &str| match rule(pattern).destination {
+            Destination::Name(pattern) => pattern.matches(name),
+            Destination::Range(_) => panic!("{pattern} is a name"),
+        };
+        for (pattern, name) in [
+            ("example.com", "example.com"),
+            ("example.com", "EXAMPLE.com."),
+            ("Example.COM.", "example.com"),
+            ("*.example.com", "a.example.com"),
+            ("*.example.com", "a.b.Example.com."),
+            ("db:5432", "db"),
+            ("*.internal", "db.internal"),
+            ("_srv.example.com", "_srv.example.com"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} means {name}");
+        }
+        for (pattern, name) in [
+            ("example.com", "a.example.com"),
+            ("example.com", "example.com.evil.net"),
+            ("example.com", "notexample.com"),
+            ("*.example.com", "example.com"),
+            ("*.example.com", ".example.com"),
+            ("*.example.com", "notexample.com"),
+            ("*.example.com", "example.com.evil.net"),
+            ("*.example.com", ""),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} does not mean {name}");
+        }
+    }
+
+    #[test]
+    fn ports_are_those_of_the_web_unless_named() {
+        let open = |text: &str, port| rule(text).ports.contain(port);
+        assert!(open("example.com", 80) && open("example.com", 443) && !open("example.com", 8080));
+        assert!(open("example.com:5432", 5432) && !open("example.com:5432", 443));
+        assert!(
+            open("example.com:8000-8100", 8000)
+                && open("example.com:8000-8100", 8100)
+                && !open("example.com:8000-8100", 8101)
+        );
+        assert!(open("example.com:*", 1) && open("example.com:*", 65535));
+        assert!(open("[2600::/16]:22", 22) && open("2600::/16", 443) && open("8.8.8.8:53", 53));
+    }
+
+    #[test]
+    fn addresses_are_permitted_by_range_or_by_the_name_they_were_found_under() {
+        let address: IpAddr = "93.184.216.34".parse().unwrap();
+        assert!(rule("93.184.216.0/24").permits(address, 443, std::iter::empty()));
+        assert!(!rule("93.184.217.0/24").permits(address, 443, std::iter::empty()));
+        assert!(rule("*.example.com").permits(address, 443, ["other.net", "www.example.com"].into_iter()));
+        assert!(!rule("*.example.com").permits(address, 22, ["www.example.com"].into_iter()));
+        assert!(!rule("*.example.com").permits(address, 443, std::iter::empty()));
+    }
+
+    #[test]
+    fn a_rule_is_written_as_it_is_read() {
+        for text in [
+            "example.com",
+            "*.example.com:8443",
+            "example.com:8000-8100",
+            "example.com:*",
+            "192.0.2.0/24:22",
+            "192.0.2.1",
+            "[2001:db8::/32]:443",
+            "2001:db8::/32",
+        ] {
+            assert_eq!(rule(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("", "neither a domain"),
+            ("*", "neither a domain"),
+            ("*.", "neither a domain"),
+            ("a.*.com", "neither a domain"),
+            ("*a.com", "neither a domain"),
+            ("https://example.com", "`//example.com`"),
+            ("exa mple.com", "neither a domain"),
+            ("müller.de", "in ASCII"),
+            ("-a.com", "neither a domain"),
+            ("a..com", "neither a domain"),
+            ("10.0.0", "neither a domain"),
+            ("allow-none", "without a dot"),
+            ("10.0.0.1/8", "inside the range"),
+            ("[example.com]:80", "neither an address"),
+            ("[2600::1]x", "neither a domain"),
+            ("example.com:", "neither a port"),
+            ("example.com:0", "`0`"),
+            ("example.com:65536", "65536"),
+            ("example.com:90-80", "90-80"),
+            ("example.com:http", "http"),
+        ] {
+            let error = text.parse::<NetworkRule>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! System calls that a filter asks about, and their answers. The caller waits meanwhile, in the kernel.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+/// What a filter with questions hands out: the calls of all processes under it.
+#[derive(Debug)]
+pub struct Listener {
+    descriptor: OwnedFd,
+    /// What the running kernel takes and gives, in words of eight bytes; at least what we know of.
+    words: usize,
+}
+
+/// A call that waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notification {
+    /// Which question.
+    pub id: u64,
+    /// The thread that asks. If [`Listener::is_waiting`] says no afterwards, what was found out about it may be another one's.
+    pub thread: Pid,
+    /// The number of the call.
+    pub call: u32,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+}
+
+/// What is to be had from a [`Listener`] now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// A question.
+    Question(Notification),
+    /// None that is not answered yet.
+    Nothing,
+    /// No process is left that could ask.
+    End,
+}
+
+impl Listener {
+    /// Takes over what [`install_with_listener`](crate::seccomp::install_with_listener) has made, here or elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no notifications.
+    pub fn new(descriptor: OwnedFd) -> io::Result<Self> {
+        let mut sizes = libc::seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
+        // SAFETY: the operation writes one `seccomp_notif_sizes`, a live local of that type.
+        let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_NOTIF_SIZES, 0_u32, &raw mut sizes) };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let known = size_of::<libc::seccomp_notif>().max(size_of::<libc::seccomp_notif_resp>());
+        let wanted = usize::from(sizes.seccomp_notif).max(usize::from(sizes.seccomp_notif_resp));
+        Ok(Self { descriptor, words: known.max(wanted).div_ceil(size_of::<u64>()) })
+    }
+
+    /// The next question, if there is one now. Not to be called by two threads at once, of which one might wait.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn receive(&self) -> io::Result<Heard> {
+        // The call below waits, whatever flags the descriptor has.
+        let mut ready = [PollFd::new(&self.descriptor, PollFlags::IN)];
+        rustix::io::retry_on_intr(|| poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })))?;
+        let [ready] = ready.map(|ready| ready.revents());
+        if !ready.contains(PollFlags::IN) {
+            let ended = ready.intersects(PollFlags::HUP | PollFlags::ERR);
+            return Ok(if ended { Heard::End } else { Heard::Nothing });
+        }
+        // The kernel wants zeroes.
+        let mut space = vec![0_u64; self.words];
+        // SAFETY: the request writes one `seccomp_notif` of the kernel's size; `space` is at least that long, aligned for it, and lives
+        // across the call.
+        let result =
+            unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, space.as_mut_ptr()) };
+        if result != 0 {
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                // Who asked has died, or was interrupted.
+                Some(libc::ENOENT | libc::EINTR) => Ok(Heard::Nothing),
+                _ => Err(error),
+            };
+        }
+        // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value of its integers.
+        let received = unsafe { &*space.as_ptr().cast::<libc::seccomp_notif>() };
+        let thread = i32::try_from(received.pid).ok().and_then(Pid::from_raw);
+        let thread = thread.ok_or_else(|| io::Error::other("a process that cannot be seen from here asks"))?;
+        let call = received.data.nr.unsigned_abs();
+        Ok(Heard::Question(Notification { id: received.id, thread, call, arguments: received.data.args }))
+    }
+
+    /// Whether the thread that asked still waits for the answer.
+    #[must_use]
+    pub fn is_waiting(&self, id: u64) -> bool {
+        // SAFETY: the request reads one integer, which lives across the call.
+        let result =
+            unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) };
+        result == 0
+    }
+
+    /// Answers in the kernel's place: the call is not made, and returns 0 or fails.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when nobody waits any more.
+    pub fn answer(&self, id: u64, result: Result<(), Errno>) -> io::Result<()> {
+        let mut space = vec![0_u64; self.words];
+        // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value of its integers.
+        let response = unsafe { &mut *space.as_mut_ptr().cast::<libc::seccomp_notif_resp>() };
+        response.id = id;
+        response.error = result.map_or_else(|error| -error.raw_os_error(), |()| 0);
+        // SAFETY: the request reads one `seccomp_notif_resp` of the kernel's size; `space` is at least that long and lives across the call.
+        let sent =
+            unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, space.as_mut_ptr()) };
+        if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Puts a descriptor into the process that asks, under a number of its own; what it had there is closed.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` when nobody waits any more; `EBADF` when the number is beyond the process's limit.
+    pub fn install(&self, id: u64, descriptor: BorrowedFd<'_>, number: i32, close_at_exec: bool) -> io::Result<()> {
+        let request = libc::seccomp_notif_addfd {
+            id,
+            flags: u32::try_from(libc::SECCOMP_ADDFD_FLAG_SETFD).map_err(io::Error::other)?,
+            srcfd: descriptor.as_raw_fd().unsigned_abs(),
+            newfd: number.unsigned_abs(),
+            newfd_flags: if close_at_exec { libc::O_CLOEXEC.unsigned_abs() } else { 0 },
+        };
+        // SAFETY: the request reads one `seccomp_notif_addfd`, whose size is part of its number; it lives across the call, as does the
+        // descriptor, which is borrowed.
+        let result =
+            unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+/// Reads another process's memory; answers with how much of it could be read.
+///
+/// # Errors
+///
+/// When there is no such thread, nothing there, or no permission to trace it.
+pub fn read_memory_of(thread: Pid, address: u64, into: &mut [u8]) -> io::Result<usize> {
+    let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    let remote = libc::iovec {
+        iov_base: std::ptr::with_exposed_provenance_mut(usize::try_from(address).map_err(io::Error::other)?),
+        iov_len: into.len(),
+    };
+    // SAFETY: the kernel writes at most `iov_len` bytes to `into`, which is borrowed mutably for the call. The remote address is looked
+    // up in the other process and never dereferenced here.
+    let read =
+        unsafe { libc::process_vm_readv(thread.as_raw_nonzero().get(), &raw const local, 1, &raw const remote, 1, 0) };
+    if read < 0 { Err(io::Error::last_os_error()) } else { usize::try_from(read).map_err(io::Error::other) }
+}

@@ -1,0 +1,205 @@
+//! What a sandbox asks for when it calls `connect`, found out so that it cannot be changed meanwhile: the address is copied, and of the
+//! socket there is a descriptor of our own.
+
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use workers_engine_sys::network_namespace_of;
+use workers_engine_sys::notify::{Notification, read_memory_of};
+
+use super::hearing::Question;
+
+/// The longest address of a socket.
+const ADDRESS: usize = 128;
+
+/// The Multipath TCP protocol, which falls back to TCP by design.
+const MPTCP: u32 = 262;
+
+/// A `connect` that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// By this question.
+    pub(super) question: Question,
+    /// The number of the socket there.
+    pub(super) number: i32,
+    /// The socket, in a descriptor of ours.
+    pub(super) socket: OwnedFd,
+    /// What kind of socket it is.
+    pub(super) kind: Kind,
+    /// Whether it is one of the host's network, which was put there for an earlier `connect`.
+    pub(super) is_outside: bool,
+    /// Whether whoever asks waits for a connection.
+    pub(super) is_blocking: bool,
+    /// Whom it is to be connected to.
+    pub(super) address: Address,
+}
+
+/// A kind of socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// TCP, over IPv4 or IPv6.
+    Tcp(AddressFamily),
+    /// UDP, over either.
+    Udp,
+    /// Local.
+    Unix,
+    /// Any other.
+    Other,
+}
+
+/// Whom a socket is to be connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Address {
+    /// An address of the internet's.
+    Internet(SocketAddr),
+    /// A name in the file system, or, when it begins with NUL, out of it.
+    Unix(Vec<u8>),
+    /// Nobody any more.
+    Nobody,
+    /// Of a family that we do not know.
+    Unknown,
+}
+
+impl Asked {
+    /// Finds out what is asked for.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel would have said. Of no meaning when nobody waits for the answer any more.
+    pub(super) fn look(question: Question, outside: u64) -> Result<Self, Errno> {
+        let Notification { thread, arguments: [number, address, length, ..], .. } = question.notification;
+        // All three are 32 bits wide in the kernel, but for the pointer.
+        let number = i32::from_ne_bytes(low_half(number));
+        let length = usize::try_from(i32::from_ne_bytes(low_half(length))).map_err(|_| Errno::INVAL)?;
+        if length > ADDRESS {
+            return Err(Errno::INVAL);
+        }
+        let socket = copy_of(thread, number)?;
+        let mut bytes = [0; ADDRESS];
+        let bytes = bytes.get_mut(..length).unwrap_or_default();
+        if read_memory_of(thread, address, bytes).map_err(|_| Errno::FAULT)? < length {
+            return Err(Errno::FAULT);
+        }
+        // Who asked may have died since, and its number be another process's by now.
+        if !question.is_open() {
+            return Err(Errno::SRCH);
+        }
+        let kind = Kind::of(&socket)?;
+        let namespace = network_namespace_of(&socket).map_err(|_| Errno::NOTSOCK)?;
+        let flags = rustix::fs::fcntl_getfl(&socket)?;
+        Ok(Self {
+            question,
+            number,
+            socket,
+            kind,
+            is_outside: namespace == outside,
+            is_blocking: !flags.contains(OFlags::NONBLOCK),
+            address: Address::parse(bytes)?,
+        })
+    }
+
+    /// The thread that asks.
+    pub(super) fn thread(&self) -> Pid {
+        self.question.notification.thread
+    }
+
+    /// Whether the descriptor is closed when another program is executed.
+    pub(super) fn is_closed_at_exec(&self) -> bool {
+        let path = format!("/proc/{}/fdinfo/{}", self.thread().as_raw_nonzero(), self.number);
+        let described = fs::read_to_string(path).unwrap_or_default();
+        let flags = described.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+        // If it cannot be told, whoever asked is gone or plays with its descriptors.
+        flags.is_none_or(|flags| flags & OFlags::CLOEXEC.bits() != 0)
+    }
+}
+
+fn low_half(argument: u64) -> [u8; 4] {
+    let [a, b, c, d, ..] = argument.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d]).to_ne_bytes()
+}
+
+/// A descriptor of our own for a socket of another process.
+fn copy_of(thread: Pid, number: i32) -> Result<OwnedFd, Errno> {
+    // A thread that is not the first of its process has no pidfd on older kernels; its process has, and the same descriptors unless it is
+    // up to no good.
+    let process = pidfd_open(thread, PidfdFlags::empty()).or_else(|_| {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", thread.as_raw_nonzero())).map_err(|_| Errno::SRCH)?;
+        let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
+        pidfd_open(leader.and_then(Pid::from_raw).ok_or(Errno::SRCH)?, PidfdFlags::empty())
+    })?;
+    pidfd_getfd(process, number, PidfdGetfdFlags::empty())
+}
+
+impl Kind {
+    fn of(socket: &OwnedFd) -> Result<Self, Errno> {
+        let (family, kind) = (sockopt::socket_domain(socket)?, sockopt::socket_type(socket)?);
+        let protocol = sockopt::socket_protocol(socket)?.map(|protocol| protocol.as_raw().get());
+        let is = |protocols: &[u32]| protocol.is_some_and(|protocol| protocols.contains(&protocol));
+        let (tcp, udp) = (ipproto::TCP.as_raw().get(), ipproto::UDP.as_raw().get());
+        Ok(match (family, kind) {
+            (AddressFamily::UNIX, _) => Self::Unix,
+            (AddressFamily::INET | AddressFamily::INET6, SocketType::STREAM) if is(&[tcp, MPTCP]) => Self::Tcp(family),
+            (AddressFamily::INET | AddressFamily::INET6, SocketType::DGRAM) if is(&[udp]) => Self::Udp,
+            _ => Self::Other,
+        })
+    }
+}
+
+impl Address {
+    fn parse(bytes: &[u8]) -> Result<Self, Errno> {
+        let family = bytes.get(..2).map(family_of).ok_or(Errno::INVAL)?;
+        let port = |bytes: &[u8]| bytes.get(2..4).and_then(|port| port.try_into().ok()).map(u16::from_be_bytes);
+        let word = |at: usize| bytes.get(at..at + 4).and_then(|word| <[u8; 4]>::try_from(word).ok());
+        match family {
+            AddressFamily::UNSPEC => Ok(Self::Nobody),
+            AddressFamily::INET if bytes.len() >= 16 => {
+                let address = Ipv4Addr::from(word(4).ok_or(Errno::INVAL)?);
+                Ok(Self::Internet(SocketAddrV4::new(address, port(bytes).ok_or(Errno::INVAL)?).into()))
+            }
+            // Without a scope it is valid, too.
+            AddressFamily::INET6 if bytes.len() >= 24 => {
+                let address: [u8; 16] = bytes.get(8..24).and_then(|bytes| bytes.try_into().ok()).ok_or(Errno::INVAL)?;
+                let (flow, scope) = (word(4).map_or(0, u32::from_ne_bytes), word(24).map_or(0, u32::from_ne_bytes));
+                let port = port(bytes).ok_or(Errno::INVAL)?;
+                Ok(Self::Internet(SocketAddrV6::new(Ipv6Addr::from(address), port, flow, scope).into()))
+            }
+            AddressFamily::UNIX if bytes.len() > 2 => Ok(Self::Unix(bytes.get(2..).unwrap_or_default().to_vec())),
+            AddressFamily::INET | AddressFamily::INET6 | AddressFamily::UNIX => Err(Errno::INVAL),
+            _ => Ok(Self::Unknown),
+        }
+    }
+}
+
+fn family_of(bytes: &[u8]) -> AddressFamily {
+    AddressFamily::from_raw(bytes.try_into().map_or(u16::MAX, u16::from_ne_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_the_kernel_reads_them() {
+        let v4 = [&2_u16.to_ne_bytes()[..], &443_u16.to_be_bytes(), &[93, 184, 216, 34], &[0; 8]].concat();
+        assert_eq!(Address::parse(&v4), Ok(Address::Internet("93.184.216.34:443".parse().unwrap())));
+        assert_eq!(Address::parse(&v4[..15]), Err(Errno::INVAL));
+        let address: Ipv6Addr = "fe80::1".parse().unwrap();
+        let v6 = [&10_u16.to_ne_bytes()[..], &80_u16.to_be_bytes(), &[0; 4], &address.octets(), &2_u32.to_ne_bytes()]
+            .concat();
+        assert_eq!(Address::parse(&v6), Ok(Address::Internet(SocketAddrV6::new(address, 80, 0, 2).into())));
+        assert_eq!(Address::parse(&v6[..24]), Ok(Address::Internet(SocketAddrV6::new(address, 80, 0, 0).into())));
+        assert_eq!(Address::parse(&v6[..23]), Err(Errno::INVAL));
+        assert_eq!(Address::parse(&[1, 0, b'/', b'a']), Ok(Address::Unix(b"/a".to_vec())));
+        assert_eq!(Address::parse(&[1, 0]), Err(Errno::INVAL));
+        assert_eq!(Address::parse(&[0, 0]), Ok(Address::Nobody));
+        assert_eq!(Address::parse(&[0]), Err(Errno::INVAL));
+        assert_eq!(Address::parse(&[16, 0, 0, 0]), Ok(Address::Unknown));
+    }
+}

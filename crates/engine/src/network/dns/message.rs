@@ -1,0 +1,126 @@
+//! What a sandbox asks a name server, and what it is told.
+
+use std::net::IpAddr;
+
+use domain::base::iana::{Class, Opcode, Rcode, Rtype};
+use domain::base::name::ParsedName;
+use domain::base::{Message, MessageBuilder, Question, ToName};
+use domain::rdata::{A, Aaaa};
+
+/// The longest answer in a datagram that is asked for: what fits a packet everywhere.
+const DATAGRAM: u16 = 1232;
+
+/// A question of a sandbox's.
+#[derive(Debug)]
+pub(super) struct Query {
+    id: u16,
+    /// The name, without a dot at its end.
+    pub(super) name: String,
+    /// As it is passed on: made anew from what was understood, so that resolvers of the host see nothing else.
+    pub(super) text: Vec<u8>,
+}
+
+/// What came from a sandbox.
+#[derive(Debug)]
+pub(super) enum Received {
+    /// A question that can be answered.
+    Query(Query),
+    /// One that is answered with an error.
+    Refused(Vec<u8>),
+    /// Nothing that is worth an answer.
+    Nonsense,
+}
+
+impl Query {
+    /// Understands a question. The one that is passed on has a number of ours.
+    pub(super) fn read(bytes: &[u8], id: u16) -> Received {
+        let Ok(message) = Message::from_octets(bytes) else { return Received::Nonsense };
+        if message.header().qr() {
+            return Received::Nonsense;
+        }
+        if message.header().opcode() != Opcode::QUERY {
+            return refusal(bytes, Rcode::NOTIMP);
+        }
+        let Ok(question) = message.sole_question() else { return refusal(bytes, Rcode::FORMERR) };
+        let whole_zones = [Rtype::AXFR, Rtype::IXFR];
+        if question.qclass() != Class::IN || whole_zones.contains(&question.qtype()) {
+            return refusal(bytes, Rcode::REFUSED);
+        }
+        match rebuild(&message, &question, id) {
+            Some(text) => {
+                let name = question.qname().to_string();
+                Received::Query(Self { id: message.header().id(), name: name.trim_end_matches('.').to_owned(), text })
+            }
+            None => refusal(bytes, Rcode::SERVFAIL),
+        }
+    }
+
+    /// Whether a resolver's message answers this question, and not another one.
+    pub(super) fn is_answered_by(&self, bytes: &[u8]) -> bool {
+        let (Ok(asked), Ok(message)) = (Message::from_octets(self.text.as_slice()), Message::from_octets(bytes)) else {
+            return false;
+        };
+        message.is_answer(&asked)
+    }
+
+    /// An answer of a resolver's as the sandbox gets it: under its own number.
+    pub(super) fn passed_on(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        for (to, from) in bytes.iter_mut().zip(self.id.to_be_bytes()) {
+            *to = from;
+        }
+        bytes
+    }
+}
+
+fn rebuild<'a>(message: &Message<&'a [u8]>, question: &Question<ParsedName<&'a [u8]>>, id: u16) -> Option<Vec<u8>> {
+    let mut builder = MessageBuilder::new_vec();
+    let (header, asked) = (builder.header_mut(), message.header());
+    header.set_id(id);
+    header.set_rd(asked.rd());
+    header.set_cd(asked.cd());
+    header.set_ad(asked.ad());
+    let mut builder = builder.question();
+    builder.push((question.qname().to_vec(), question.qtype())).ok()?;
+    if let Some(options) = message.opt() {
+        let mut builder = builder.additional();
+        let payload = options.udp_payload_size().min(DATAGRAM);
+        let added = builder.opt(|opt| {
+            opt.set_udp_payload_size(payload);
+            opt.set_dnssec_ok(options.dnssec_ok());
+            Ok(())
+        });
+        added.ok()?;
+        return Some(builder.finish());
+    }
+    Some(builder.finish())
+}
+
+/// What is told of a name that the policy does not permit: that there is none, so that nobody asks again.
+pub(super) fn no_such_name(bytes: &[u8]) -> Option<Vec<u8>> {
+    error(bytes, Rcode::NXDOMAIN)
+}
+
+/// What is told when no resolver answers.
+pub(super) fn failure(bytes: &[u8]) -> Option<Vec<u8>> {
+    error(bytes, Rcode::SERVFAIL)
+}
+
+fn refusal(bytes: &[u8], code: Rcode) -> Received {
+    error(bytes, code).map_or(Received::Nonsense, Received::Refused)
+}
+
+fn error(bytes: &[u8], code: Rcode) -> Option<Vec<u8>> {
+    let message = Message::from_octets(bytes).ok()?;
+    let mut builder = MessageBuilder::new_vec().start_error(&message, code);
+    builder.header_mut().set_ra(true);
+    Some(builder.finish())
+}
+
+/// The addresses in an answer.
+pub(super) fn addresses(bytes: &[u8]) -> Vec<IpAddr> {
+    let Ok(message) = Message::from_octets(bytes) else { return Vec::new() };
+    let Ok(answers) = message.answer() else { return Vec::new() };
+    let v4 = answers.limit_to_in::<A>().filter_map(Result::ok).map(|record| record.data().addr().into());
+    let v6 = answers.limit_to_in::<Aaaa>().filter_map(Result::ok).map(|record| record.data().addr().into());
+    v4.chain(v6).collect()
+}

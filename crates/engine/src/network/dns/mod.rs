@@ -1,0 +1,76 @@
+//! The names of a sandbox: a name server in its own network, which asks the host's resolvers for what the policy permits.
+
+mod message;
+mod resolvers;
+mod serve;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use rustix::net::{bind, listen};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+
+use super::judge::Judge;
+
+/// Where programs in a sandbox look up names; `etc/resolv.conf` says so.
+pub(super) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)), 53);
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 16;
+
+/// Makes sockets in the network of a sandbox.
+#[async_trait]
+pub(crate) trait NameSockets: Send + Sync {
+    /// Makes two, which do not block: for datagrams, and for connections.
+    async fn make(&self) -> io::Result<[OwnedFd; 2]>;
+}
+
+/// The name server of a sandbox: there from the first time on that somebody wants to know something; ends when it is dropped.
+pub(super) struct NameService {
+    sandbox: Weak<dyn NameSockets>,
+    /// The tasks that answer.
+    serving: OnceCell<JoinSet<()>>,
+}
+
+impl NameService {
+    /// One for this sandbox.
+    pub(super) fn new(sandbox: Weak<dyn NameSockets>) -> Self {
+        Self { sandbox, serving: OnceCell::new() }
+    }
+
+    /// Whether it answers.
+    pub(super) fn is_there(&self) -> bool {
+        self.serving.initialized()
+    }
+
+    /// Starts to answer, unless it does already.
+    ///
+    /// # Errors
+    ///
+    /// When there are no sockets, or they cannot be used.
+    pub(super) async fn serve(&self, judge: &Arc<Judge>) -> io::Result<()> {
+        let begun = self.serving.get_or_try_init(|| async {
+            let sandbox = self.sandbox.upgrade().ok_or_else(|| io::Error::other("the sandbox is gone"))?;
+            start(sandbox.make().await?, judge)
+        });
+        begun.await.map(drop)
+    }
+}
+
+/// Binds the sockets from here: the sandbox itself has no right to so low a port, and this process owns its namespaces.
+fn start([datagrams, connections]: [OwnedFd; 2], judge: &Arc<Judge>) -> io::Result<JoinSet<()>> {
+    bind(&datagrams, &ADDRESS)?;
+    bind(&connections, &ADDRESS)?;
+    listen(&connections, BACKLOG)?;
+    let datagrams = UdpSocket::from_std(datagrams.into())?;
+    let connections = TcpListener::from_std(connections.into())?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve::datagrams(datagrams, Arc::clone(judge)));
+    tasks.spawn(serve::connections(connections, Arc::clone(judge)));
+    Ok(tasks)
+}

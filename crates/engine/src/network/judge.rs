@@ -1,0 +1,148 @@
+//! The policy of one sandbox, applied.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use workers_domain::{NetworkDenial, NetworkPolicy, destination, is_public};
+
+use super::names::Names;
+use super::route::leads_elsewhere;
+use super::shared::Shared;
+
+/// The policy of one sandbox, applied.
+#[derive(Debug)]
+pub(super) struct Judge {
+    policy: NetworkPolicy,
+    shared: Arc<Shared>,
+    names: Mutex<Names>,
+}
+
+impl Judge {
+    pub(super) fn new(policy: NetworkPolicy, shared: Arc<Shared>) -> Self {
+        Self { policy, shared, names: Mutex::default() }
+    }
+
+    /// Whether a connection may be made; it is counted.
+    pub(super) fn connection(&self, address: SocketAddr) -> Result<(), NetworkDenial> {
+        let verdict = self.permits(address);
+        self.shared.observer.connection(verdict);
+        verdict
+    }
+
+    /// Counts a connection that is denied before anybody asks whom to.
+    pub(super) fn denied(&self, denial: NetworkDenial) {
+        self.shared.observer.connection(Err(denial));
+    }
+
+    fn permits(&self, address: SocketAddr) -> Result<(), NetworkDenial> {
+        let (asked, port) = (address.ip().to_canonical(), address.port());
+        let end = destination(asked);
+        if !self.policy.permits(end, port, &self.names().of(end)) {
+            return Err(NetworkDenial::Policy);
+        }
+        if self.shared.open.iter().any(|range| range.contains(asked) || range.contains(end)) {
+            return Ok(());
+        }
+        // When the kernel does not say, it is closed. A gateway's address is looked at beside the one that it stands for.
+        let is_elsewhere = |address: IpAddr| leads_elsewhere(address).unwrap_or(false);
+        let is_open = is_public(asked) && is_elsewhere(asked) && (end == asked || is_elsewhere(end));
+        if is_open { Ok(()) } else { Err(NetworkDenial::ClosedAddress) }
+    }
+
+    /// Whether a name may be looked up; it is counted.
+    pub(super) fn lookup(&self, name: &str) -> bool {
+        let permitted = self.policy.permits_name(name);
+        self.shared.observer.lookup(permitted);
+        permitted
+    }
+
+    /// Remembers what a permitted name stands for, where that decides over connections.
+    pub(super) fn learn(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        if matches!(self.policy, NetworkPolicy::AllowList(_)) {
+            self.names().learn(name, addresses.into_iter().map(destination));
+        }
+    }
+
+    /// What all sandboxes share.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        // Held for single statements only, so a panic elsewhere has torn nothing.
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use workers_domain::ports::NoNetworkObserver;
+
+    use super::*;
+
+    fn judge(policy: &str, open: &[&str]) -> Judge {
+        let open = open.iter().map(|range| range.parse().unwrap()).collect();
+        let shared = Shared::new(open, Vec::new(), Arc::new(NoNetworkObserver)).unwrap();
+        Judge::new(policy.parse().unwrap(), Arc::new(shared))
+    }
+
+    fn verdict(judge: &Judge, address: &str) -> Result<(), NetworkDenial> {
+        judge.connection(address.parse().unwrap())
+    }
+
+    #[test]
+    fn public_addresses_are_open_unless_the_policy_denies_them() {
+        for address in
+            ["93.184.216.34:443", "[::ffff:93.184.216.34]:443", "[2606:2800:21f::1]:25", "[64:ff9b::5db8:d822]:80"]
+        {
+            assert_eq!(verdict(&judge("allow-all", &[]), address), Ok(()), "{address}");
+            assert_eq!(
+                verdict(&judge("deny-all", &["0.0.0.0/0", "::/0"]), address),
+                Err(NetworkDenial::Policy),
+                "{address}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_closed_is_closed_in_every_form_unless_the_operator_has_opened_it() {
+        let forms = ["10.1.2.3:80", "[::ffff:10.1.2.3]:80", "[64:ff9b::a01:203]:80"];
+        for address in forms {
+            assert_eq!(
+                verdict(&judge("allow-all", &["10.9.0.0/16"]), address),
+                Err(NetworkDenial::ClosedAddress),
+                "{address}"
+            );
+            assert_eq!(verdict(&judge("10.0.0.0/8:80", &[]), address), Err(NetworkDenial::ClosedAddress), "{address}");
+            assert_eq!(verdict(&judge("allow-all", &["10.1.0.0/16"]), address), Ok(()), "{address}");
+            assert_eq!(verdict(&judge("10.0.0.0/8:80", &["10.0.0.0/8"]), address), Ok(()), "{address}");
+            assert_eq!(
+                verdict(&judge("10.0.0.0/8:81", &["10.0.0.0/8"]), address),
+                Err(NetworkDenial::Policy),
+                "{address}"
+            );
+        }
+        for address in [
+            "127.0.0.1:80",
+            "169.254.169.254:80",
+            "[fd00:ec2::254]:80",
+            "[fe80::1]:80",
+            "[::7f00:1]:80",
+            "[2002:a00:1::]:80",
+        ] {
+            assert_eq!(verdict(&judge("allow-all", &[]), address), Err(NetworkDenial::ClosedAddress), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_listed_name_opens_its_addresses_and_no_closed_one() {
+        let judge = judge("*.example.com:5432", &[]);
+        assert!(judge.lookup("db.example.com") && !judge.lookup("example.com"));
+        assert_eq!(verdict(&judge, "93.184.216.34:5432"), Err(NetworkDenial::Policy));
+        judge.learn("db.example.com", ["93.184.216.34", "10.0.0.1"].map(|address| address.parse().unwrap()));
+        assert_eq!(verdict(&judge, "93.184.216.34:5432"), Ok(()));
+        assert_eq!(verdict(&judge, "[::ffff:93.184.216.34]:5432"), Ok(()));
+        assert_eq!(verdict(&judge, "93.184.216.34:443"), Err(NetworkDenial::Policy));
+        assert_eq!(verdict(&judge, "10.0.0.1:5432"), Err(NetworkDenial::ClosedAddress));
+    }
+}

@@ -1,0 +1,180 @@
+//! Connections to the outside: sockets of the host's network, made here and put in the place of a sandbox's own.
+//!
+//! What keeps such a socket from being used for anything else, once the sandbox has it:
+//!
+//! * `connect` is ours alone, for no process of a sandbox's can make that call, and sending with `MSG_FASTOPEN` is refused by the filter;
+//! * a filter on the socket, which cannot be removed, drops whatever does not come from its peer's address and port; so it could not
+//!   receive from anybody else, nor accept a connection, even if it were made to listen (`shutdown` resets one that is not connected yet);
+//! * its own port is bound for good, so that it cannot be bound to one that the host has a use for;
+//! * the ioctls that tell of a socket's network are refused by the filter.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, connect, getpeername, getsockname, ipproto, socket_with,
+};
+use workers_engine_sys::accept_only_from;
+
+/// How often another port of ours is tried when the first one is taken towards this peer.
+const ATTEMPTS: u32 = 4;
+
+/// Begins to connect a new socket, which does not block. Answers with the socket, and with whether it is connected already
+/// (`INPROGRESS` otherwise).
+///
+/// # Errors
+///
+/// When there is no way to the address, or it refuses at once.
+pub(super) fn begin(
+    model: &OwnedFd,
+    family: AddressFamily,
+    address: SocketAddr,
+) -> Result<(OwnedFd, Result<(), Errno>), Errno> {
+    for attempt in 1.. {
+        let socket = make(family)?;
+        bind_for_good(&socket, family)?;
+        accept_only_from(&socket, address).map_err(|error| errno_of(&error))?;
+        copy_options(model, &socket);
+        match connect(&socket, &address) {
+            Err(Errno::ADDRNOTAVAIL) if attempt < ATTEMPTS => {}
+            Err(Errno::INPROGRESS) => return Ok((socket, Err(Errno::INPROGRESS))),
+            Err(error) => return Err(error),
+            Ok(()) => return Ok((socket, Ok(()))),
+        }
+    }
+    Err(Errno::ADDRNOTAVAIL)
+}
+
+fn make(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, Some(ipproto::TCP))
+}
+
+/// Binds a socket to a port that the kernel chooses, by number, which it never gives up. Had the kernel both chosen and bound, it
+/// would take the port back when the connection fails, and the socket could be bound to another one.
+fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
+    let any: SocketAddr = match family {
+        AddressFamily::INET6 => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        _ => (Ipv4Addr::UNSPECIFIED, 0).into(),
+    };
+    let finder = make(family)?;
+    sockopt::set_socket_reuseaddr(&finder, true)?;
+    bind(&finder, &any)?;
+    sockopt::set_socket_reuseaddr(socket, true)?;
+    bind(socket, &getsockname(&finder)?)
+}
+
+/// Gives a socket the options that programs set before they connect.
+fn copy_options(model: &OwnedFd, socket: &OwnedFd) {
+    let copy = || -> Result<(), Errno> {
+        sockopt::set_tcp_nodelay(socket, sockopt::tcp_nodelay(model)?)?;
+        if sockopt::socket_keepalive(model)? {
+            sockopt::set_socket_keepalive(socket, true)?;
+            sockopt::set_tcp_keepidle(socket, sockopt::tcp_keepidle(model)?)?;
+            sockopt::set_tcp_keepintvl(socket, sockopt::tcp_keepintvl(model)?)?;
+            sockopt::set_tcp_keepcnt(socket, sockopt::tcp_keepcnt(model)?)?;
+        }
+        sockopt::set_tcp_user_timeout(socket, sockopt::tcp_user_timeout(model)?)?;
+        sockopt::set_socket_linger(socket, sockopt::socket_linger(model)?)?;
+        for timeout in [Timeout::Recv, Timeout::Send] {
+            sockopt::set_socket_timeout(socket, timeout, sockopt::socket_timeout(model, timeout)?)?;
+        }
+        Ok(())
+    };
+    // Options of a connection that works without them.
+    let _ = copy();
+}
+
+/// What became of a socket that was put into a sandbox, when it is to be connected once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Since {
+    /// It is still being connected, it is connected, or it could not be.
+    Answer(Errno),
+    /// Nothing is left of its connection.
+    Over,
+}
+
+/// Looks at a socket that was put into a sandbox.
+pub(super) fn since(socket: &OwnedFd) -> Since {
+    if let Ok(Err(error)) = sockopt::socket_error(socket) {
+        return Since::Answer(error);
+    }
+    if getpeername(socket).is_ok() {
+        return Since::Answer(Errno::ISCONN);
+    }
+    let mut ready = [PollFd::new(socket, PollFlags::OUT)];
+    let polled = poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    let [ready] = ready.map(|ready| ready.revents());
+    if polled.is_ok() && ready.contains(PollFlags::HUP) { Since::Over } else { Since::Answer(Errno::ALREADY) }
+}
+
+/// The error number of an error of the kernel's.
+pub(super) fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use rustix::net::listen;
+
+    use super::*;
+
+    fn own(family: AddressFamily) -> OwnedFd {
+        make(family).unwrap()
+    }
+
+    #[test]
+    fn a_socket_whose_connection_failed_keeps_its_port_and_cannot_get_another() {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (socket, begun) = match begin(&own(AddressFamily::INET), AddressFamily::INET, closed) {
+            Ok(begun) => begun,
+            Err(error) => return assert_eq!(error, Errno::CONNREFUSED),
+        };
+        assert_eq!(begun, Err(Errno::INPROGRESS));
+        let mut ready = [PollFd::new(&socket, PollFlags::OUT)];
+        poll(&mut ready, None).unwrap();
+        assert_eq!(since(&socket), Since::Answer(Errno::CONNREFUSED));
+        assert_eq!(since(&socket), Since::Over);
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        assert_eq!(bind(&socket, &any), Err(Errno::INVAL));
+    }
+
+    #[test]
+    fn a_socket_that_is_reset_before_it_is_connected_may_listen_and_hears_nobody() {
+        // Nobody answers: the queue of a server that does not accept is full.
+        let server = own(AddressFamily::INET);
+        bind(&server, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        listen(&server, 0).unwrap();
+        let address = SocketAddr::try_from(getsockname(&server).unwrap()).unwrap();
+        let begun = || begin(&own(AddressFamily::INET), AddressFamily::INET, address).unwrap();
+        let mut sockets: Vec<_> = (0..4).map(|_| begun()).collect();
+        let (waiting, state) = sockets.pop().unwrap();
+        assert_eq!((state, since(&waiting)), (Err(Errno::INPROGRESS), Since::Answer(Errno::ALREADY)));
+        rustix::net::shutdown(&waiting, rustix::net::Shutdown::Both).unwrap();
+        assert_eq!([since(&waiting), since(&waiting)], [Since::Answer(Errno::CONNRESET), Since::Over]);
+        assert_eq!(bind(&waiting, &SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))), Err(Errno::INVAL));
+        listen(&waiting, 1).unwrap();
+        let port = SocketAddr::try_from(getsockname(&waiting).unwrap()).unwrap().port();
+        let client = own(AddressFamily::INET);
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        assert_eq!(connect(&client, &local), Err(Errno::INPROGRESS));
+        assert_eq!(connect(&client, &local), Err(Errno::ALREADY), "it does not even hear that it is called");
+    }
+
+    #[test]
+    fn options_that_are_set_before_connecting_are_kept() {
+        let server = TcpListener::bind("[::1]:0").unwrap();
+        let model = own(AddressFamily::INET6);
+        sockopt::set_tcp_nodelay(&model, true).unwrap();
+        sockopt::set_socket_keepalive(&model, true).unwrap();
+        sockopt::set_tcp_keepidle(&model, std::time::Duration::from_secs(77)).unwrap();
+        let (socket, _) = begin(&model, AddressFamily::INET6, server.local_addr().unwrap()).unwrap();
+        assert!(sockopt::tcp_nodelay(&socket).unwrap() && sockopt::socket_keepalive(&socket).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), std::time::Duration::from_secs(77));
+    }
+}

@@ -1,0 +1,58 @@
+//! How fast a sandbox may ask.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// Questions that a sandbox may ask at once, and how long it takes until it may ask one more.
+const BURST: u32 = 256;
+const INTERVAL: Duration = Duration::from_millis(1);
+
+/// How fast a sandbox may ask. One that asks in a loop waits for itself, not the server for it.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// When all that it has asked would have been asked at the pace that can go on for ever.
+    due: Instant,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self { due: Instant::now() }
+    }
+
+    /// Waits until another question may be asked. May be dropped and called again.
+    pub(super) async fn next(&mut self) {
+        let now = Instant::now();
+        let may = self.next_at(now);
+        if may > now {
+            sleep_until(may).await;
+        }
+        self.due = self.due.max(now) + INTERVAL;
+    }
+
+    /// When another question may be asked.
+    fn next_at(&self, now: Instant) -> Instant {
+        (self.due.max(now) + INTERVAL).checked_sub(INTERVAL * BURST).unwrap_or(now).max(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_passes_and_a_flood_is_slowed_down_until_it_has_rested() {
+        let mut pace = Pace::new();
+        let started = Instant::now();
+        for _ in 0..BURST {
+            pace.next().await;
+        }
+        assert!(started.elapsed() < INTERVAL * BURST);
+        for ahead in [0, 1, 1000] {
+            pace.due = started + INTERVAL * (BURST + ahead);
+            assert_eq!(pace.next_at(started), started + INTERVAL * (ahead + 1));
+        }
+        let rested = pace.due;
+        assert_eq!(pace.next_at(rested), rested);
+    }
+}

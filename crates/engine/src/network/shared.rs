@@ -1,0 +1,75 @@
+//! What the brokers of all sandboxes share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use tokio::sync::mpsc;
+use workers_domain::AddressRange;
+use workers_domain::ports::NetworkObserver;
+use workers_engine_sys::network_namespace_of;
+
+use super::broker::Line;
+use super::hearing::Question;
+
+/// What the brokers of all sandboxes share.
+pub(crate) struct Shared {
+    /// Ranges that the operator has opened.
+    pub(super) open: Vec<AddressRange>,
+    /// Who is asked for names; the host's resolvers when there are none.
+    pub(super) resolvers: Vec<SocketAddr>,
+    /// Who counts.
+    pub(super) observer: Arc<dyn NetworkObserver>,
+    /// The network namespace of this process, to tell its sockets from those of sandboxes.
+    pub(super) namespace: u64,
+    /// Where questions are handed on to, by the name of the sandbox, which is that of its cgroups.
+    lines: Mutex<HashMap<String, Line>>,
+}
+
+impl Shared {
+    /// Takes over what the operator has said.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot tell sockets of one network from those of another: then nothing can be brokered.
+    pub(crate) fn new(
+        open: Vec<AddressRange>,
+        resolvers: Vec<SocketAddr>,
+        observer: Arc<dyn NetworkObserver>,
+    ) -> io::Result<Self> {
+        let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+        Ok(Self { open, resolvers, observer, namespace: network_namespace_of(socket)?, lines: Mutex::default() })
+    }
+
+    /// Opens the line of a sandbox.
+    pub(super) fn open_line(&self, sandbox: String, line: Line) {
+        self.lines().insert(sandbox, line);
+    }
+
+    /// Closes it; what is in it is not answered any more.
+    pub(super) fn close_line(&self, sandbox: &str) {
+        let closed = self.lines().remove(sandbox);
+        drop(closed);
+    }
+
+    /// The line of whichever of these is the name of a sandbox.
+    pub(super) fn line_of<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Option<mpsc::Sender<Question>> {
+        let mut lines = self.lines();
+        let name = names.find(|name| lines.contains_key(*name))?;
+        lines.get_mut(name).map(Line::sender)
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<String, Line>> {
+        // Held for single statements only, so a panic elsewhere has torn nothing.
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shared").field("open", &self.open).finish_non_exhaustive()
+    }
+}

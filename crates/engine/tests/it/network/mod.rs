@@ -1,0 +1,410 @@
+//! What a sandbox reaches of the network, and what it does not, in a world of the tests' own. Needs root, for namespaces.
+
+mod native;
+mod servers;
+mod world;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use workers_domain::ports::{NetworkObserver, SandboxProvider as _, SandboxSource, SandboxSpec};
+use workers_domain::{NetworkDenial, ResourceLimits};
+use workers_engine::{Confinement, Engine, EngineOptions, NetworkOptions, Templates};
+
+use self::servers::{BIG, certificate};
+use self::world::{OWN, PRIVATE, PUBLIC, PUBLIC_V6, SILENT, World};
+use crate::support::{finish, forked, options, start};
+
+/// What every script begins with: short ways to try things. Each answers with what it got, or with an error's code.
+const PRELUDE: &str = "
+const net = require('net'), dns = require('dns'), http = require('http'), https = require('https');
+const code = (error) => error.cause?.errors?.[0]?.code ?? error.cause?.code ?? error.errors?.[0]?.code ?? error.code ?? String(error);
+const attempt = (promise) => promise.catch(code);
+const web = (url) => attempt(fetch(url).then((response) => response.text()));
+const tcp = (host, port) => attempt(new Promise((done, fail) => { const socket = net.connect({ host, port });
+    socket.on('connect', () => { done('connected to ' + socket.remoteAddress); socket.destroy() }); socket.on('error', fail) }));
+const print = (...values) => console.log(values.map((value) => typeof value === 'string' ? value : JSON.stringify(value)).join(' '));
+";
+
+/// What was counted.
+#[derive(Default)]
+struct Counts(Mutex<HashMap<&'static str, usize>>);
+
+impl Counts {
+    fn count(&self, what: &'static str) {
+        *self.0.lock().unwrap().entry(what).or_default() += 1;
+    }
+
+    fn of(&self, what: &str) -> usize {
+        self.0.lock().unwrap().get(what).copied().unwrap_or_default()
+    }
+}
+
+impl NetworkObserver for Counts {
+    fn connection(&self, verdict: Result<(), NetworkDenial>) {
+        self.count(verdict.map_or_else(NetworkDenial::as_str, |()| "allowed"));
+    }
+
+    fn lookup(&self, permitted: bool) {
+        self.count(if permitted { "found" } else { "refused" });
+    }
+}
+
+/// An engine in a world.
+struct Setting {
+    world: World,
+    engine: Engine,
+    counts: Arc<Counts>,
+    _directory: tempfile::TempDir,
+}
+
+impl Setting {
+    async fn sandbox(&self, policy: &str) -> Box<dyn workers_domain::ports::Sandbox> {
+        let (source, network) = (SandboxSource::Empty, policy.parse().unwrap());
+        self.engine.create(SandboxSpec { source, limits: ResourceLimits::default(), network }).await.unwrap()
+    }
+
+    /// What a script prints under a policy, in a node that was started.
+    async fn started(&self, policy: &str, script: &str) -> String {
+        let sandbox = self.sandbox(policy).await;
+        let output = finish(&mut *start(&*sandbox, &format!("{PRELUDE}{script}")).await).await.output;
+        sandbox.stop().await.unwrap();
+        output
+    }
+
+    /// The same in one that was forked; they must not differ.
+    async fn prints(&self, policy: &str, script: &str) -> String {
+        let sandbox = self.sandbox(policy).await;
+        let forked = finish(&mut *forked::start(&*sandbox, &format!("{PRELUDE}{script}")).await).await.output;
+        sandbox.stop().await.unwrap();
+        assert_eq!(
+            self.started(policy, script).await,
+            forked,
+            "the first one in a started node, the second one in a forked one"
+        );
+        forked
+    }
+}
+
+/// Runs a test in a world.
+fn test<F: Future<Output = ()>>(open: &[&str], run: impl FnOnce(Arc<Setting>) -> F) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let world = World::enter();
+    // Its threads are started from this one, and so on the host.
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let counts = Arc::new(Counts::default());
+        let network = NetworkOptions {
+            open: open.iter().map(|range| range.parse().unwrap()).collect(),
+            resolvers: vec![World::resolver()],
+            observer: Arc::clone(&counts) as Arc<dyn NetworkObserver>,
+        };
+        let templates = Templates::Shared;
+        let options = EngineOptions { network, templates, ..options(directory.path(), Confinement::Full) };
+        let engine = Engine::start(options).await.unwrap();
+        assert!(engine.has_templates().await);
+        let setting = Arc::new(Setting { world, engine, counts, _directory: directory });
+        run(Arc::clone(&setting)).await;
+        setting.engine.shutdown().await;
+    });
+}
+
+#[test]
+fn clients_of_all_kinds_reach_public_addresses() {
+    test(&[], |setting| async move {
+        let script = "(async () => {
+            print(await web('http://public.example/'));
+            print(await web('http://93.184.216.34:8080/'));
+            print(await web('http://v6.example/'));
+            print(await web('http://[2606:2800:220:1::34]/'));
+            print((await web('http://both.example/')).slice(0, 10));
+            print(await tcp('public.example', 5432), await tcp('::ffff:93.184.216.34', 5432));
+        })()";
+        let expected = format!(
+            "hello from {PUBLIC}\nhello from {PUBLIC}\nhello from {PUBLIC_V6}\nhello from {PUBLIC_V6}\nhello from\n\
+             connected to {PUBLIC} connected to ::ffff:{PUBLIC}"
+        );
+        assert_eq!(setting.prints("allow-all", script).await, expected);
+        let over_tls = format!(
+            "https.get('https://public.example/', {{ ca: {:?} }}, (response) => response.on('data', (data) => print(String(data))))
+                .on('error', (error) => print(code(error)))",
+            certificate()
+        );
+        assert_eq!(setting.prints("allow-all", &over_tls).await, format!("hello from {PUBLIC}"));
+    });
+}
+
+#[test]
+fn a_database_driver_of_its_own_making_speaks_with_its_server() {
+    test(&[], |setting| async move {
+        let script = "
+            const socket = net.connect({ host: 'db.example.net', port: 5432, noDelay: true, keepAlive: true });
+            socket.on('error', (error) => print(code(error)));
+            socket.once('connect', () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])));
+            socket.once('data', (data) => { print(String(data));
+                const startup = Buffer.from('user\\0me\\0\\0'); const head = Buffer.alloc(8);
+                head.writeUInt32BE(8 + startup.length, 0); head.writeUInt32BE(196608, 4);
+                socket.write(Buffer.concat([head, startup]));
+                socket.once('data', (data) => { print(data[0] === 82 && data.length === 9);
+                    const large = Buffer.alloc(3_000_000, 'x'); let received = 0;
+                    socket.on('data', (data) => { received += data.length; if (received === large.length) { print(received); socket.end() } });
+                    socket.write(large) }) });";
+        assert_eq!(setting.prints("db.example.net:5432", script).await, "N\ntrue\n3000000");
+    });
+}
+
+#[test]
+fn names_are_looked_up_in_every_way() {
+    test(&[], |setting| async move {
+        let script = "const { lookup, resolve4, resolve6, resolveTxt, Resolver } = dns.promises; (async () => {
+            print((await lookup('public.example')).address, (await lookup('v6.example')).address);
+            print((await lookup('both.example', { all: true })).map((found) => found.family).sort());
+            print(await resolve4('public.example'), await resolve6('v6.example'), await resolveTxt('public.example'));
+            print((await resolve4('big.example')).length, (await lookup('big.example', { all: true })).length);
+            print(await attempt(lookup('missing.example')), await attempt(resolve4('missing.example')), await attempt(resolve6('public.example')));
+            print(dns.getServers(), (await new Resolver().resolve4('public.example')));
+            print((await lookup('localhost')).address.length > 2);
+            print((await Promise.all(Array.from({ length: 40 }, () => resolve4('public.example')))).flat().length);
+        })()";
+        let expected = format!(
+            "{PUBLIC} {PUBLIC_V6}\n[4,6]\n[\"{PUBLIC}\"] [\"{PUBLIC_V6}\"] [[\"told by the test\"]]\n{BIG} {BIG}\n\
+             ENOTFOUND ENOTFOUND ENODATA\n[\"127.0.0.53\"] [\"{PUBLIC}\"]\ntrue\n40"
+        );
+        assert_eq!(setting.prints("allow-all", script).await, expected);
+    });
+}
+
+#[test]
+fn nothing_is_reached_where_all_is_denied_and_that_is_told_at_once() {
+    test(&["0.0.0.0/0", "::/0"], |setting| async move {
+        let script = format!(
+            "(async () => {{
+            print(await web('http://public.example/'), await web('http://{PUBLIC}/'), await web('http://[{PUBLIC_V6}]/'));
+            print(await tcp('{PUBLIC}', 80), await tcp('{SILENT}', 80), await tcp('{PRIVATE}', 80));
+            print(await attempt(dns.promises.lookup('public.example')), await attempt(dns.promises.resolve4('public.example')));
+            const times = [];
+            for (let round = 0; round < 9; round++) {{
+                const began = performance.now(); await tcp('{SILENT}', 80); times.push(performance.now() - began) }}
+            print(times.sort((one, other) => one - other)[4] < 10 || times);
+        }})()"
+        );
+        let expected = "ENOTFOUND EACCES EACCES\nEACCES EACCES EACCES\nENOTFOUND ENOTFOUND\ntrue";
+        assert_eq!(setting.prints("deny-all", &script).await, expected);
+        assert_eq!(setting.world.accepted_at(PUBLIC), 0);
+        let message = "net.connect(80, '93.184.216.34').on('error', (error) => print(error.message))";
+        let told = setting.prints("deny-all", message).await;
+        assert!(told.starts_with("connect EACCES 93.184.216.34:80"), "{told}");
+    });
+}
+
+#[test]
+fn closed_addresses_stay_closed_in_every_form_and_under_every_name() {
+    test(&[], |setting| async move {
+        // Somebody is there.
+        let own = tokio::net::TcpListener::bind((OWN, 80)).await.unwrap();
+        let script = format!(
+            "(async () => {{ const closed = ['{PRIVATE}', '::ffff:{PRIVATE}', '192.168.7.7', '172.16.5.5', '169.254.169.254', '100.64.0.9',
+                '::ffff:169.254.169.254', 'fd00:ec2::254', '64:ff9b::a01:203', '::7f00:1', '198.18.0.1', '198.18.0.2', 'fd77::1', 'fe80::1',
+                '224.0.0.1', '255.255.255.255', '{OWN}', '::ffff:{OWN}', '64:ff9b::5db8:d801'];
+            for (const address of closed) {{ const got = await tcp(address, 80); if (got !== 'EACCES') print(address, got) }}
+            print(await web('http://rebind.example/'), await web('http://metadata.example/latest/meta-data/'));
+            print(await dns.promises.resolve4('rebind.example'));
+        }})()"
+        );
+        assert_eq!(setting.prints("allow-all", &script).await, format!("EACCES EACCES\n[\"{PRIVATE}\"]"));
+        for address in [PRIVATE, "169.254.169.254", "fd00:ec2::254", "64:ff9b::a01:203"] {
+            assert_eq!(setting.world.accepted_at(address), 0, "{address}");
+        }
+        let nobody = std::future::poll_fn(|context| std::task::Poll::Ready(own.poll_accept(context).is_pending()));
+        assert!(nobody.await, "the host's own public address is closed");
+    });
+}
+
+#[test]
+fn what_the_operator_has_opened_is_open() {
+    test(&["10.1.0.0/16", "93.184.216.1"], |setting| async move {
+        let own = tokio::net::TcpListener::bind((OWN, 80)).await.unwrap();
+        let script = format!(
+            "(async () => print(await web('http://{PRIVATE}/'), await web('http://rebind.example/'), await tcp('{OWN}', 80),
+                await tcp('192.168.7.7', 80), await tcp('::ffff:{PRIVATE}', 80)))()"
+        );
+        let hello = format!("hello from {PRIVATE}");
+        let expected = format!("{hello} {hello} connected to {OWN} EACCES connected to ::ffff:{PRIVATE}");
+        assert_eq!(setting.prints("allow-all", &script).await, expected);
+        let nobody = "EACCES ENOTFOUND EACCES EACCES EACCES";
+        assert_eq!(setting.prints("public.example", &script).await, nobody);
+        drop(own);
+    });
+}
+
+#[test]
+fn a_list_opens_the_names_and_ports_on_it_and_nothing_else() {
+    test(&[], |setting| async move {
+        let script = format!(
+            "(async () => {{
+            print(await tcp('{PUBLIC}', 80), await tcp('{PUBLIC}', 5432));
+            print(await web('http://www.allowed.example/'), await web('http://a.b.allowed.example/'));
+            print(await web('http://allowed.example/'), await web('http://evil.example/'), await attempt(dns.promises.resolve4('evil.example')));
+            print(await web('http://www.allowed.example:8080/'), await tcp('www.allowed.example', 5432));
+            print(await tcp('db.example.net', 5432), await tcp('db.example.net', 8080));
+            print(await web('http://rebind.allowed.example/'));
+            print(await tcp('2606:2800:220:1::34', 8080), await tcp('2606:2800:220:1::34', 80));
+        }})()"
+        );
+        let expected = format!(
+            "EACCES EACCES\nhello from {PUBLIC} hello from {PUBLIC}\nENOTFOUND ENOTFOUND ENOTFOUND\nEACCES EACCES\n\
+             connected to {PUBLIC} EACCES\nEACCES\nconnected to {PUBLIC_V6} EACCES"
+        );
+        let policy = "*.allowed.example,db.example.net:5432,[2606:2800:220::/48]:8080";
+        assert_eq!(setting.prints(policy, &script).await, expected);
+        assert_eq!(setting.world.accepted_at(PRIVATE), 0);
+    });
+}
+
+#[test]
+fn what_a_worker_starts_is_under_the_same_policy() {
+    test(&[], |setting| async move {
+        let attempts = "(async () => [await tcp('93.184.216.34', 80), await tcp('10.1.2.3', 80), await web('http://public.example/')].join())()";
+        let script = format!(
+            "const inner = {:?};
+            const {{ Worker }} = require('worker_threads'), {{ execFile }} = require('child_process');
+            new Worker(inner + `.then((got) => require('worker_threads').parentPort.postMessage(got))`, {{ eval: true }}).on('message', (got) => {{
+                print(got);
+                execFile('/usr/bin/node', ['-e', inner + '.then(console.log)'], (error, stdout) => print(error?.message ?? stdout.trim())) }})",
+            format!("{PRELUDE}{attempts}")
+        );
+        let each = format!("connected to {PUBLIC},EACCES,hello from {PUBLIC}");
+        assert_eq!(setting.prints("allow-all", &script).await, format!("{each}\n{each}"));
+        assert_eq!(setting.prints("deny-all", &script).await, "EACCES,EACCES,ENOTFOUND\nEACCES,EACCES,ENOTFOUND");
+    });
+}
+
+#[test]
+fn a_sandbox_reaches_its_own_servers_and_no_other_sandbox_does() {
+    test(&[], |setting| async move {
+        let script = "
+            const fs = require('fs'), dgram = require('dgram');
+            const greet = (...where) => new Promise((done) => { const server = net.createServer((socket) => socket.end('own'));
+                server.listen(...where, () => done(server)) });
+            const read = (...where) => attempt(new Promise((done, fail) => net.connect(...where).on('data', (data) => done(String(data))).on('error', fail)));
+            (async () => {
+                const servers = [await greet(8080, '0.0.0.0'), await greet(8081, '::1'), await greet('/tmp/socket'), await greet('relative'), await greet('\\0abstract')];
+                fs.symlinkSync('/tmp/socket', '/tmp/link');
+                print(await read(8080, '127.0.0.1'), await read(8080, '127.8.9.1'), await read(8080, '0.0.0.0'), await read(8080, 'localhost'));
+                print(await read(8081, '::1'), await read(8080, '::ffff:127.0.0.1'), await read(8082, '127.0.0.1'));
+                print(await read('/tmp/socket'), await read('/tmp/link'), await read('relative'), await read('\\0abstract'));
+                print(await read('/tmp/missing'), await read('/proc/self/root/tmp/socket').catch(() => 'x') !== 'x');
+                fs.unlinkSync('relative');
+                const receiver = dgram.createSocket('udp4'), sender = dgram.createSocket('udp4');
+                receiver.on('message', (message) => { print(String(message)); receiver.close(); sender.close(); for (const server of servers) server.close() });
+                receiver.bind(0, '127.0.0.1', () => sender.connect(receiver.address().port, '127.0.0.1', () => sender.send('datagram')));
+            })()";
+        let own = "own own own own\nown own ECONNREFUSED\nown own own own\nENOENT true\ndatagram";
+        for policy in ["allow-all", "deny-all"] {
+            assert_eq!(setting.prints(policy, script).await, own);
+        }
+        // While one listens, another one tries.
+        let sandbox = setting.sandbox("allow-all").await;
+        let listens = format!("{PRELUDE}net.createServer(() => {{}}).listen(8080, '0.0.0.0', () => print('listens'))");
+        let mut listening = start(&*sandbox, &listens).await;
+        let first = listening.next_event().await.unwrap().unwrap();
+        assert!(matches!(first, workers_domain::ports::CommandEvent::Output { .. }), "{first:?}");
+        let tries = "(async () => print(await tcp('127.0.0.1', 8080), await tcp('::1', 8080)))()";
+        assert_eq!(setting.prints("allow-all", tries).await, "ECONNREFUSED ECONNREFUSED");
+        sandbox.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn connections_and_names_are_counted_by_what_became_of_them() {
+    test(&[], |setting| async move {
+        let script = format!(
+            "(async () => {{ await tcp('{PUBLIC}', 80); await tcp('{PUBLIC}', 81); await tcp('{PRIVATE}', 80); await tcp('127.0.0.1', 80);
+                await attempt(dns.promises.resolve4('public.example'));
+                const socket = require('dgram').createSocket('udp4'); socket.on('error', (error) => print(code(error)));
+                socket.connect(53, '{PUBLIC}', (error) => {{ print(code(error)); socket.close() }}); }})()"
+        );
+        assert_eq!(setting.started("allow-all", &script).await, "EACCES");
+        let count = |what| setting.counts.of(what);
+        assert_eq!([count("allowed"), count("closed_address"), count("protocol"), count("policy")], [2, 1, 1, 0]);
+        assert_eq!([count("found"), count("refused")], [1, 0]);
+        let refused = format!(
+            "(async () => {{ await tcp('{PUBLIC}', 80); await attempt(dns.promises.resolve4('public.example')) }})()"
+        );
+        setting.started("deny-all", &refused).await;
+        assert_eq!([count("allowed"), count("policy"), count("refused")], [2, 1, 1]);
+        // The C library tries out addresses by connecting datagram sockets, which is nobody's attempt to reach anything.
+        setting.started("allow-all", "dns.lookup('both.example', { all: true }, () => {})").await;
+        assert_eq!([count("protocol"), count("found")], [1, 3]);
+    });
+}
+
+#[test]
+fn a_socket_that_was_handed_in_has_the_flags_of_the_one_it_replaces() {
+    test(&[], |setting| async move {
+        let script = "const socket = net.connect(80, '93.184.216.34', () => {
+            const told = require('fs').readFileSync('/proc/self/fdinfo/' + socket._handle.fd, 'utf8');
+            print((parseInt(/flags:\\s*(\\d+)/.exec(told)[1], 8) & 0o2004000).toString(8)); socket.destroy() })";
+        // Closed at exec, and does not block.
+        assert_eq!(setting.prints("allow-all", script).await, "2004000");
+    });
+}
+
+#[test]
+fn nobody_waits_for_an_address_that_does_not_answer() {
+    test(&[], |setting| async move {
+        let script = format!(
+            "const began = performance.now(), sockets = Array.from({{ length: 64 }}, () => net.connect(80, '{SILENT}').on('error', () => {{}}));
+            setImmediate(async () => {{ print(performance.now() - began < 2000, await web('http://public.example/'));
+                const all = await Promise.all(Array.from({{ length: 50 }}, () => web('http://public.example/')));
+                print(all.filter((got) => got === 'hello from {PUBLIC}').length, sockets.every((socket) => socket.connecting));
+                for (const socket of sockets) socket.destroy() }})"
+        );
+        assert_eq!(setting.prints("allow-all", &script).await, format!("true hello from {PUBLIC}\n50 true"));
+    });
+}
+
+#[test]
+fn a_sandbox_that_asks_in_a_loop_is_not_noticed_by_others() {
+    test(&[], |setting| async move {
+        let sandbox = setting.sandbox("allow-all").await;
+        let flood = format!(
+            "{PRELUDE}print('floods'); const ask = () => net.connect(80, '{PRIVATE}').on('error', ask);
+             for (let one = 0; one < 64; one++) ask(); for (let one = 0; one < 64; one++) {{
+                const look = () => dns.resolve4('missing.example', look); look() }}"
+        );
+        let mut flooding = start(&*sandbox, &flood).await;
+        let first = flooding.next_event().await.unwrap().unwrap();
+        assert!(matches!(first, workers_domain::ports::CommandEvent::Output { .. }), "{first:?}");
+        for _ in 0..3 {
+            assert_eq!(
+                setting.prints("allow-all", "web('http://public.example/').then(print)").await,
+                format!("hello from {PUBLIC}")
+            );
+        }
+        sandbox.stop().await.unwrap();
+    });
+}
+
+#[test]
+fn connections_end_with_their_sandbox() {
+    test(&[], |setting| async move {
+        let sandbox = setting.sandbox("allow-all").await;
+        let script = format!("{PRELUDE}net.connect(5432, '{PUBLIC}', () => print('connected'))");
+        let mut command = start(&*sandbox, &script).await;
+        let first = command.next_event().await.unwrap().unwrap();
+        assert!(matches!(first, workers_domain::ports::CommandEvent::Output { .. }), "{first:?}");
+        let established = || {
+            std::fs::read_to_string("/proc/thread-self/net/tcp")
+                .unwrap()
+                .lines()
+                .filter(|line| line.contains("22D8B85D:1538 01"))
+                .count()
+        };
+        assert_eq!(established(), 1);
+        sandbox.stop().await.unwrap();
+        assert_eq!(established(), 0);
+    });
+}
