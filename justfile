@@ -36,7 +36,7 @@ doctor *args: build
 # Builds the server as it is released.
 [group('run')]
 build: setup
-    cargo build --release {{ locked }} --package workersd
+    cargo build --release {{ locked }} --package workersd --package workers-engine-template
 
 # Measures the server beside its peers, all in one run (`./just bench --help` for the options).
 [group('check')]

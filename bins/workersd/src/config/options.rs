@@ -117,7 +117,7 @@ tunable_options! {
     sandbox: SandboxKind,
 
     /// Fork invocations from booted Node.js processes instead of starting one each: none, or one a worker, or one for all workers, who then share
-    /// its address-space layout; see docs/security.md [default: none]
+    /// its address-space layout; see docs/security.md [default: worker]
     #[arg(long, env = "WORKERS_TEMPLATES", value_enum)]
     templates: TemplateKind,
 

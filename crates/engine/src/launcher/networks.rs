@@ -1,9 +1,9 @@
 //! Network namespaces, made by the launcher, and used again while they are as new.
 //!
 //! Making and destroying one costs a tenth of what an invocation costs, and most programs never touch theirs. No process of a sandbox has
-//! rights over its network, so all that it can leave behind are sockets, which end with it, and what follows from packets and from
-//! attempts to send one: the kernel counts them all ([`COUNTERS`]). A namespace whose counters stand where they stood when it was
-//! made serves another sandbox; any other is destroyed.
+//! rights over its network, so all that it can leave behind are sockets, and what follows from packets and from attempts to send one:
+//! the kernel counts them all ([`COUNTERS`], [`SOCKETS`]). A namespace whose counters stand where they stood when it was made serves
+//! another sandbox; any other is destroyed.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,6 +19,10 @@ const MOST_IDLE: usize = 32;
 /// Below `/proc/self/net`: what was sent and received by the loopback; what each protocol was asked to send and could not; labels of
 /// flows, which stay for a while. A kernel without IPv6 lacks some of them.
 const COUNTERS: [&str; 4] = ["dev", "snmp", "snmp6", "ip6_flowlabel"];
+
+/// How many sockets there are, whoever holds them: the server may have some that answer for names. Only the first line of it; the others
+/// tell of the whole machine.
+const SOCKETS: &str = "sockstat";
 
 /// What one of these files has at most.
 const COUNTERS_SIZE: usize = 16 * 1024;
@@ -66,8 +70,10 @@ impl Networks {
 
     fn counters(&self, network: &OwnedFd) -> io::Result<Vec<u8>> {
         enter_network(self.thread, network.as_fd())?;
-        let counters = COUNTERS.map(read_counters).concat();
+        let mut counters = COUNTERS.map(read_counters).concat();
+        let sockets = read_counters(SOCKETS);
         enter_network(self.thread, self.own.as_fd())?;
+        counters.extend(sockets.split_inclusive(|byte| *byte == b'\n').take(1).flatten());
         Ok(counters)
     }
 

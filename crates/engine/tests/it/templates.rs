@@ -9,7 +9,7 @@ use workers_domain::ports::{
     CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxFile, SandboxPath, SandboxProvider, SandboxSource,
     SandboxSpec,
 };
-use workers_domain::{ResourceLimits, SnapshotId};
+use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
 use workers_engine::{Confinement, Engine, EngineOptions, Templates};
 
 use crate::support::{Ran, finish, options};
@@ -33,7 +33,11 @@ impl Templated {
     }
 
     async fn snapshot(&self, script: &str) -> SnapshotId {
-        let spec = SandboxSpec { source: SandboxSource::Empty, limits: ResourceLimits::default() };
+        let spec = SandboxSpec {
+            source: SandboxSource::Empty,
+            limits: ResourceLimits::default(),
+            network: NetworkPolicy::default(),
+        };
         let sandbox = self.engine.create(spec).await.unwrap();
         let path = SandboxPath::parse("main.cjs").unwrap();
         sandbox.write_files(vec![SandboxFile { path, contents: script.into() }]).await.unwrap();
@@ -42,7 +46,10 @@ impl Templated {
 
     async fn sandbox(&self, snapshot: &SnapshotId) -> Box<dyn Sandbox> {
         let source = SandboxSource::Snapshot(snapshot.clone());
-        self.engine.create(SandboxSpec { source, limits: ResourceLimits::default() }).await.unwrap()
+        self.engine
+            .create(SandboxSpec { source, limits: ResourceLimits::default(), network: NetworkPolicy::default() })
+            .await
+            .unwrap()
     }
 
     async fn run(&self, snapshot: &SnapshotId) -> Ran {
