@@ -36,7 +36,8 @@ doctor *args: build
 # Builds the server as it is released.
 [group('run')]
 build: setup
-    cargo build --release {{ locked }} --package workersd --package workers-engine-template
+    cargo build --release {{ locked }} --package workers-engine-template
+    WORKERS_TEMPLATE_LIBRARY='{{ target }}/release/libworkers_engine_template.so' cargo build --release {{ locked }} --package workersd
 
 # Measures the server beside its peers, all in one run (`./just bench --help` for the options).
 [group('check')]

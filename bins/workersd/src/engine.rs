@@ -15,6 +15,7 @@ pub(crate) fn options(settings: &Settings, observer: Arc<dyn NetworkObserver>) -
         SandboxKind::Local => Confinement::Full,
         SandboxKind::LocalUnconfined => Confinement::Unconfined,
     };
+    options.template_library = template_library();
     options.template_module = Some(workers_service::template_module());
     options.templates = match settings.templates {
         TemplateKind::None => Templates::None,
@@ -23,6 +24,18 @@ pub(crate) fn options(settings: &Settings, observer: Arc<dyn NetworkObserver>) -
     };
     options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };
     options
+}
+
+/// Built in by `./just build`; see `build.rs`.
+#[cfg(template_library)]
+const fn template_library() -> TemplateLibrary {
+    TemplateLibrary::Bytes(include_bytes!(env!("WORKERS_TEMPLATE_LIBRARY")))
+}
+
+/// As a plain `cargo build` leaves it.
+#[cfg(not(template_library))]
+const fn template_library() -> TemplateLibrary {
+    TemplateLibrary::Beside
 }
 
 /// Starts the engine, which refuses if the machine lacks a piece of the isolation.

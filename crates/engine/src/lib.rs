@@ -56,4 +56,4 @@ mod wire;
 pub use diagnose::{Finding, FindingStatus, diagnose};
 pub use engine::Engine;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
-pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, Templates};
+pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};

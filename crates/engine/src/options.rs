@@ -28,9 +28,8 @@ pub struct EngineOptions {
     pub templates: Templates,
     /// After how many forks a template is replaced: whatever it may have piled up goes with it.
     pub template_forks: u32,
-    /// The library that templates need; `None` for the file `libworkers_engine_template.so` beside this program, or in the directory
-    /// `deps` there.
-    pub template_library: Option<PathBuf>,
+    /// The library that templates need.
+    pub template_library: TemplateLibrary,
     /// The text of a `CommonJS` module for templates, which exports `warm()`, to do once what programs do again and again (it may be
     /// asynchronous), and `prepare(environment)`, which runs in a fork before its program. It may draw no random number, and leave
     /// no handle, timer or request behind: all programs would have them.
@@ -107,6 +106,16 @@ impl Default for Templates {
     }
 }
 
+/// The library that makes a booted node forkable: what `workers-engine-template` is built to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TemplateLibrary {
+    /// The file `libworkers_engine_template.so` beside this program, or in the directory `deps` there.
+    #[default]
+    Beside,
+    /// These bytes, for a program that has it built in.
+    Bytes(&'static [u8]),
+}
+
 /// Which program makes the sandboxes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum LauncherProgram {
@@ -130,7 +139,7 @@ impl EngineOptions {
             cgroup_parent: None,
             templates: Templates::default(),
             template_forks: 20_000,
-            template_library: None,
+            template_library: TemplateLibrary::default(),
             template_module: None,
             network: NetworkOptions::default(),
             clock: Arc::new(SystemClock),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::message::TemplateSetup;
-use crate::options::EngineOptions;
+use crate::options::{EngineOptions, TemplateLibrary};
 
 /// What a template runs.
 const SCRIPT: &str = include_str!("../../js/template.cjs");
@@ -16,13 +16,19 @@ const WARM_MODULE: &str = include_str!("../../js/warm.mjs");
 /// The library's name, as cargo gives it.
 const LIBRARY: &str = "libworkers_engine_template.so";
 
-/// Writes them. The library is copied, so that replacing it on the disk does not change what runs.
+/// Writes them, the library too, so that replacing it on the disk does not change what runs.
 ///
 /// # Errors
 ///
 /// When the library is not there, or the directory cannot be written.
 pub(crate) fn make(directory: &Path, options: &EngineOptions, most: Option<u32>) -> io::Result<TemplateSetup> {
-    let library = options.template_library.clone().map_or_else(find_library, Ok)?;
+    let library = match options.template_library {
+        TemplateLibrary::Beside => {
+            let path = find_library()?;
+            fs::read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?
+        }
+        TemplateLibrary::Bytes(bytes) => bytes.to_vec(),
+    };
     let (module, forks) = (options.template_module.as_deref(), options.template_forks);
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -30,8 +36,7 @@ pub(crate) fn make(directory: &Path, options: &EngineOptions, most: Option<u32>)
     }
     fs::create_dir_all(directory)?;
     let (copy, script) = (directory.join("template.so"), directory.join("template.cjs"));
-    fs::copy(&library, &copy)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", library.display())))?;
+    fs::write(&copy, library)?;
     fs::write(&script, SCRIPT)?;
     fs::write(directory.join("warm.mjs"), WARM_MODULE)?;
     let ahead = module.map(|_| directory.join("prepare.cjs"));

@@ -10,7 +10,7 @@ use workers_domain::ports::{
     SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
-use workers_engine::{Confinement, Engine, EngineOptions, Templates};
+use workers_engine::{Confinement, Engine, EngineOptions, TemplateLibrary, Templates};
 
 use crate::support::{Ran, finish, options};
 
@@ -197,7 +197,7 @@ async fn without_a_template_that_boots_commands_start_their_own_node() {
     let snapshot = engine.snapshot(PARENT).await;
     assert_eq!(engine.run(&snapshot).await.output, "1");
     engine.engine.shutdown().await;
-    let missing = |options: &mut EngineOptions| options.template_library = Some("/nowhere/template.so".into());
+    let missing = |options: &mut EngineOptions| options.template_library = TemplateLibrary::Bytes(b"no library");
     let engine = Templated::start(missing).await;
     assert!(!engine.engine.has_templates().await);
     let snapshot = engine.snapshot(PARENT).await;
