@@ -24,13 +24,16 @@ use super::{Shared, inside};
 /// Connections to the outside that a sandbox may make in its life: as many as one of its processes may have open.
 const MOST_CONNECTIONS: u32 = 4096;
 
-/// Connections that a sandbox may be waiting for: more than it has threads, for each waits for one.
-const MOST_WAITED_FOR: usize = 256;
+/// Connections that a sandbox may be waiting for. Each thread of it waits for one at most.
+const MOST_WAITED_FOR: usize = 64;
+
+/// How often it is looked whether somebody still waits for a connection.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Between two attempts to reach a local server whose queue is full.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 
-/// Questions that may wait in the line of a sandbox: more than it has threads, for each waits for its answer.
+/// Questions that may wait in the line of a sandbox.
 const LINE: usize = 256;
 
 /// The broker of one sandbox. Before there is one, and when it is dropped, nothing in the sandbox can connect to anything.
@@ -171,18 +174,14 @@ impl Desk {
             return Err(error);
         }
         if is_inside(address) {
-            if asked.is_outside {
-                // Its own network is the host's.
-                return Err(Errno::CONNABORTED);
-            }
             return self.connect_inside(asked, waiting);
         }
-        self.judge.connection(address).map_err(|_| Errno::ACCESS)?;
-        let most = self.connections.load(Ordering::Relaxed) >= MOST_CONNECTIONS;
-        if most || (asked.is_blocking && waiting >= MOST_WAITED_FOR) {
+        let is_spent = self.connections.load(Ordering::Relaxed) >= MOST_CONNECTIONS;
+        if is_spent || (asked.is_blocking && waiting >= MOST_WAITED_FOR) {
             self.judge.denied(NetworkDenial::Limit);
             return Err(Errno::NOBUFS);
         }
+        self.judge.connection(address).map_err(|_| Errno::ACCESS)?;
         let (socket, begun) = outside::begin(&asked.socket, family, address)?;
         self.connections.fetch_add(1, Ordering::Relaxed);
         if begun.is_err() && asked.is_blocking {
@@ -206,6 +205,10 @@ impl Desk {
     }
 
     fn connect_inside(&self, asked: Asked, waiting: usize) -> Result<Step, Errno> {
+        if asked.is_outside {
+            // Its own network is the host's.
+            return Err(Errno::CONNABORTED);
+        }
         let is_full = waiting >= MOST_WAITED_FOR;
         if asked.address == Address::Internet(dns::ADDRESS) && !self.names.is_there() {
             return if is_full { Err(Errno::NOBUFS) } else { Ok(Step::Wait(Wait::Names(asked))) };
@@ -252,7 +255,7 @@ impl Wait {
 }
 
 async fn wait_outside(asked: &Asked, socket: &OwnedFd) -> Result<(), Errno> {
-    let connected = connected(socket);
+    let connected = connected(asked, socket);
     let waited = match sockopt::socket_timeout(socket, Timeout::Send).ok().flatten() {
         // As the kernel says it of one whose time is over and that goes on all the same.
         Some(patience) => tokio::time::timeout(patience, connected).await.unwrap_or(Err(Errno::INPROGRESS)),
@@ -282,16 +285,24 @@ async fn wait_inside(asked: &Asked) -> Result<(), Errno> {
         }
         return Err(Errno::INTR);
     }
-    let connected = connected(&asked.socket).await;
+    let connected = connected(asked, &asked.socket).await;
     inside::end(asked).and(connected)
 }
 
-/// Waits until a socket is connected, or cannot be.
-async fn connected(socket: &OwnedFd) -> Result<(), Errno> {
+/// Waits until a socket is connected, or cannot be, or nobody waits for it any more.
+async fn connected(asked: &Asked, socket: &OwnedFd) -> Result<(), Errno> {
     let copy = socket.try_clone().map_err(|error| errno_of(&error))?;
     let watched = TcpStream::from_std(copy.into()).map_err(|error| errno_of(&error))?;
-    watched.writable().await.map_err(|error| errno_of(&error))?;
-    sockopt::socket_error(socket)?
+    loop {
+        match tokio::time::timeout(LOOK_INTERVAL, watched.writable()).await {
+            Ok(writable) => {
+                writable.map_err(|error| errno_of(&error))?;
+                return sockopt::socket_error(socket)?;
+            }
+            Err(_) if asked.question.is_open() => {}
+            Err(_) => return Err(Errno::INTR),
+        }
+    }
 }
 
 /// Whether an address is one of the sandbox's own. The unspecified one stands for the loopback.

@@ -39,6 +39,10 @@ fn connect_local(asked: &Asked, name: &[u8]) -> Result<(), Errno> {
         return connect(&asked.socket, &SocketAddrUnix::new_abstract_name(name)?);
     }
     let found = find(asked, name.split(|byte| *byte == 0).next().unwrap_or_default())?;
+    // Had whoever asked died before, it would have been looked for from another one's root.
+    if !asked.question.is_open() {
+        return Err(Errno::SRCH);
+    }
     connect(&asked.socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?)
 }
 

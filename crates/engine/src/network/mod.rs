@@ -1,7 +1,8 @@
 //! The network of sandboxes, brokered by the server.
 //!
 //! A sandbox's own network namespace has a loopback and no way out, and its filter passes no `connect` on to the kernel: every one of them
-//! is a question to the server, which hears all of them ([`hearing`]). The [`Broker`] of a sandbox looks at whom the socket is to be connected to, and
+//! is a question to the server, which hears all of them ([`hearing`]). The [`Broker`] of a sandbox looks at whom the socket is to be
+//! connected to, and
 //!
 //! * connects it itself if that is the sandbox ([`inside`]): it holds a copy of the descriptor, so nothing can be exchanged behind its back;
 //! * makes another socket, in the host's network, connects that and puts it in the first one's place, if the policy permits it
