@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use workers_domain::ports::NetworkObserver;
-use workers_engine::{Confinement, Engine, EngineOptions, NetworkOptions, Templates};
+use workers_engine::{Confinement, Engine, EngineOptions, NetworkOptions, TemplateLibrary, Templates};
 
 use crate::config::{SandboxKind, Settings, TemplateKind};
 
