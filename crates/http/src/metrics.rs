@@ -83,7 +83,7 @@ impl Metrics {
             lookups: counters(
                 &registry,
                 "workers_network_lookups_total",
-                "Names that invocations looked up",
+                "Questions of invocations for names; a lookup mostly asks two, one for each kind of address",
                 &["verdict"],
             ),
             registry,

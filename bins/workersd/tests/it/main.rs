@@ -5,6 +5,7 @@ mod bad_input;
 mod examples;
 mod life_cycle;
 mod live_logs;
+mod network;
 mod outcomes;
 mod postgres;
 mod recovery;
