@@ -286,6 +286,8 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         "--no-maglev-osr",
         // What was compiled ahead stays compiled.
         "--no-flush-bytecode",
+        // It collects garbage in a heap that has been idle for seconds: a template has, and each of its copies would begin with that.
+        "--no-memory-reducer",
     ];
     let arguments = ["node"]
         .into_iter()
