@@ -68,13 +68,6 @@ impl Forks {
         };
         Ok(Some((name, exited)))
     }
-
-    /// Waits for the end of all. Their sandboxes are being killed.
-    pub(super) fn reap_all(&mut self) {
-        for (_, running) in self.running.drain() {
-            let _ = wait_for(running.pid);
-        }
-    }
 }
 
 /// The children of this process, by `/proc`.

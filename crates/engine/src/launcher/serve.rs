@@ -323,8 +323,14 @@ impl Launcher {
         for running in self.sandboxes.values() {
             let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
         }
-        // First, for an init ends when nothing is left that was born into its pid namespace.
-        self.forks.reap_all();
+        self.templates.close();
+        // Copies come first, those too that their template had no time to tell of: an init ends when nothing is left that was born into its
+        // pid namespace.
+        let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
+        for pid in children().into_iter().filter(|pid| !inits.contains(pid)) {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = workers_engine_sys::wait_for(pid);
+        }
         for (_, running) in self.sandboxes.drain() {
             let _ = rustix::process::waitpid(Some(running.pid), WaitOptions::empty());
             if let Some(group) = running.group {

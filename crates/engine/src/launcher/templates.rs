@@ -182,6 +182,14 @@ impl Templates {
         overdue.flat_map(Template::end).collect()
     }
 
+    /// Ends all, and boots none any more.
+    pub(super) fn close(&mut self) {
+        self.setup = None;
+        for template in self.assigned.drain(..).chain(self.retired.drain(..)).chain(self.spare.take()) {
+            template.end();
+        }
+    }
+
     /// Orders a fork; whether somebody could be asked.
     pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
         let Some((most, forks)) = self.setup.as_ref().map(|setup| (setup.most, setup.forks)) else { return false };
