@@ -80,7 +80,7 @@ pub enum Cloned {
 ///
 /// When the kernel refuses: no permission to make a namespace, or a limit of processes or namespaces is reached.
 pub fn clone_process(thread: SingleThread, namespaces: Namespaces) -> io::Result<Cloned> {
-    clone_with(thread, namespaces.0, libc::SIGCHLD)
+    clone_at(thread, namespaces.0, libc::SIGCHLD, 0)
 }
 
 /// The same with all namespaces shared, and the new process is a child not of the caller but of the caller's parent. The C library knows
@@ -101,10 +101,6 @@ fn thread_id_address() -> io::Result<u64> {
     // SAFETY: PR_GET_TID_ADDRESS writes one pointer to the place given, a live local of that size.
     let result = unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
     if result == 0 && address != 0 { Ok(address) } else { Err(io::Error::last_os_error()) }
-}
-
-fn clone_with(thread: SingleThread, flags: u64, exit_signal: libc::c_int) -> io::Result<Cloned> {
-    clone_at(thread, flags, exit_signal, 0)
 }
 
 fn clone_at(_: SingleThread, flags: u64, exit_signal: libc::c_int, child_id_at: u64) -> io::Result<Cloned> {

@@ -24,43 +24,31 @@ pub unsafe extern "C" fn madvise(address: *mut c_void, length: usize, advice: c_
     unsafe { template::advise_memory(address, length, advice) }
 }
 
-/// In place of the C library's: the parts of V8's heap lie side by side.
-///
-/// # Safety
-///
-/// As `mmap(2)`.
-// SAFETY: the name is the C library's on purpose, and so is the signature; see `template::map_memory`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mmap(
-    address: *mut c_void,
-    length: usize,
-    protection: c_int,
-    flags: c_int,
-    descriptor: c_int,
-    offset: i64,
-) -> *mut c_void {
-    // SAFETY: the caller's promise is handed on.
-    unsafe { template::map_memory(address, length, protection, flags, descriptor, offset) }
+macro_rules! in_place_of_mmap {
+    ($($name:ident),*) => {
+        $(/// In place of the C library's: the parts of V8's heap lie side by side.
+        ///
+        /// # Safety
+        ///
+        /// As `mmap(2)`.
+        // SAFETY: the name is the C library's on purpose, and so is the signature; see `template::map_memory`.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(
+            address: *mut c_void,
+            length: usize,
+            protection: c_int,
+            flags: c_int,
+            descriptor: c_int,
+            offset: i64,
+        ) -> *mut c_void {
+            // SAFETY: the caller's promise is handed on.
+            unsafe { template::map_memory(address, length, protection, flags, descriptor, offset) }
+        })*
+    };
 }
 
-/// The same under its other name.
-///
-/// # Safety
-///
-/// As `mmap(2)`.
-// SAFETY: the name is the C library's on purpose, and so is the signature; see `template::map_memory`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mmap64(
-    address: *mut c_void,
-    length: usize,
-    protection: c_int,
-    flags: c_int,
-    descriptor: c_int,
-    offset: i64,
-) -> *mut c_void {
-    // SAFETY: the caller's promise is handed on.
-    unsafe { template::map_memory(address, length, protection, flags, descriptor, offset) }
-}
+// The C library has it under two names.
+in_place_of_mmap!(mmap, mmap64);
 
 /// In place of the C library's: a forked child leaves without waiting for threads that it does not have.
 // SAFETY: the name is the C library's on purpose, and so is the signature; see `template::leave`.

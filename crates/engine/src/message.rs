@@ -15,6 +15,7 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
+use workers_engine_sys::Ended;
 
 use crate::cgroup::CgroupPlan;
 use crate::launcher::root::Runtime;
@@ -241,8 +242,6 @@ pub(crate) enum ToInit {
     },
     /// Kill every process.
     KillAll,
-    /// Kill every process and leave.
-    Leave,
     /// Write files below the working directory. Their contents, one after the other, travel along in a file.
     Write {
         /// Path and length of each.
@@ -310,4 +309,17 @@ pub(crate) struct Exited {
     pub(crate) max_resident_bytes: u64,
     /// Whether [`ToInit::Kill`] came before.
     pub(crate) asked: bool,
+}
+
+impl Exited {
+    /// Of what the kernel told of the command's process.
+    pub(crate) fn new(command: u32, ended: Ended, asked: bool) -> Self {
+        Self {
+            command,
+            status: ended.status,
+            cpu_micros: u64::try_from(ended.cpu.as_micros()).unwrap_or(u64::MAX),
+            max_resident_bytes: ended.max_resident_bytes,
+            asked,
+        }
+    }
 }

@@ -4,12 +4,13 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::Mode;
 use rustix::process::Pid;
 use workers_engine_sys::{
     CommandImage, SingleThread, exec, exit_now, fork_process, install_as, keep_only, reset_signals, unblock_signals,
 };
 
+use super::enter::null_device;
 use crate::environment;
 use crate::message::RunCommand;
 
@@ -23,7 +24,7 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     pub(super) fn new(thread: SingleThread, walled: bool, node: &str) -> io::Result<Self> {
-        let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        let null = null_device()?;
         let mut environment = environment::walled();
         if !walled && let Some(directory) = Path::new(node).parent() {
             environment[0].1 = format!("{}:/usr/local/bin:/usr/bin:/bin", directory.display());
@@ -71,19 +72,6 @@ pub(super) fn start(
     }
 }
 
-/// In the child: a place of its own.
-fn take_place(surroundings: &Surroundings, work: &OwnedFd, [stdout, stderr]: [&OwnedFd; 2]) -> io::Result<()> {
-    // A session of its own, so that its process group can be killed and no terminal is near.
-    rustix::process::setsid()?;
-    rustix::process::fchdir(work)?;
-    install_as(surroundings.null.as_fd(), 0)?;
-    install_as(stdout.as_fd(), 1)?;
-    install_as(stderr.as_fd(), 2)?;
-    rustix::process::umask(Mode::from_raw_mode(0o022));
-    unblock_signals();
-    Ok(())
-}
-
 /// In the child: everything of the init's is let go of. Returns only with the reason why the program does not run.
 fn become_command(
     surroundings: &Surroundings,
@@ -93,7 +81,14 @@ fn become_command(
     fail: &OwnedFd,
 ) -> io::Error {
     let prepared = || -> io::Result<()> {
-        take_place(surroundings, work, [stdout, stderr])?;
+        // A session of its own, so that its process group can be killed and no terminal is near.
+        rustix::process::setsid()?;
+        rustix::process::fchdir(work)?;
+        install_as(surroundings.null.as_fd(), 0)?;
+        install_as(stdout.as_fd(), 1)?;
+        install_as(stderr.as_fd(), 2)?;
+        rustix::process::umask(Mode::from_raw_mode(0o022));
+        unblock_signals();
         keep_only(&[fail.as_fd()])?;
         reset_signals();
         Ok(())

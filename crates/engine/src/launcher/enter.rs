@@ -146,6 +146,11 @@ pub(super) fn set_limits(file_bytes: Option<u64>) -> io::Result<()> {
     Ok(())
 }
 
+/// What a process reads that has no input, and writes to that has no output.
+pub(super) fn null_device() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
 /// Names the step that failed.
 pub(super) fn step<T, E: Display>(name: &str, result: Result<T, E>) -> io::Result<T> {
     result.map_err(|error| io::Error::other(format!("{name}: {error}")))

@@ -58,21 +58,23 @@ impl Forks {
         unwatch(&pidfd)?;
         // While it is not reaped no other group can have its number.
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-        let ended = wait_for(pid)?;
-        let exited = Exited {
-            command: name.command,
-            status: ended.status,
-            cpu_micros: u64::try_from(ended.cpu.as_micros()).unwrap_or(u64::MAX),
-            max_resident_bytes: ended.max_resident_bytes,
-            asked,
-        };
+        let exited = Exited::new(name.command, wait_for(pid)?, asked);
         Ok(Some((name, exited)))
     }
 }
 
-/// The children of this process, by `/proc`.
-pub(super) fn children() -> Vec<Pid> {
-    let id = rustix::process::getpid();
-    let listed = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+/// Kills and reaps every child of this process but these; whether there was one.
+pub(super) fn kill_children_but(known: &[Pid]) -> bool {
+    let unknown: Vec<_> = children(rustix::process::getpid()).into_iter().filter(|pid| !known.contains(pid)).collect();
+    for pid in &unknown {
+        let _ = rustix::process::kill_process(*pid, Signal::KILL);
+        let _ = wait_for(*pid);
+    }
+    !unknown.is_empty()
+}
+
+/// The children of a process of one thread, by `/proc`.
+pub(super) fn children(pid: Pid) -> Vec<Pid> {
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     listed.split_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?)).collect()
 }

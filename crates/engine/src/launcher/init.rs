@@ -10,6 +10,7 @@ use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_a
 
 use super::command::{Surroundings, start};
 use super::enter::same;
+use super::forks::children;
 use super::names::name_sockets;
 use super::write::write_files;
 use crate::message::{Exited, FromInit, RunCommand, ToInit};
@@ -81,7 +82,7 @@ impl Init {
         }
     }
 
-    /// Does what the server asks for; `false` when it asks to leave.
+    /// Does what the server asks for; `false` when it is gone.
     fn take_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive::<ToInit>(&self.channel)? else {
             return Ok(false);
@@ -94,7 +95,6 @@ impl Init {
                 self.reap()?;
                 wire::send(&self.channel, &FromInit::AllKilled, &[])?;
             }
-            ToInit::Leave => return Ok(false),
             ToInit::Write { files } => {
                 let content =
                     descriptors.into_iter().next().ok_or_else(|| io::Error::other("files without content"))?;
@@ -141,13 +141,7 @@ impl Init {
         // Others are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
         self.kill_left_behind(ended.pid);
-        let exited = Exited {
-            command: command.number,
-            status: ended.status,
-            cpu_micros: u64::try_from(ended.cpu.as_micros()).unwrap_or(u64::MAX),
-            max_resident_bytes: ended.max_resident_bytes,
-            asked: command.asked,
-        };
+        let exited = Exited::new(command.number, ended, command.asked);
         wire::send(&self.channel, &FromInit::Exited(exited), &[])
     }
 
@@ -203,9 +197,7 @@ fn descendants(ancestor: Pid) -> Vec<Pid> {
     let mut found = Vec::new();
     let mut next = vec![ancestor];
     while let Some(pid) = next.pop() {
-        let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        let children = listed.split_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?));
-        for child in children {
+        for child in children(pid) {
             found.push(child);
             next.push(child);
         }

@@ -3,11 +3,11 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::Mode;
 use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals};
 
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
-use super::enter::{set_limits, step};
+use super::enter::{null_device, set_limits, step};
 use super::serve::Setup;
 
 /// Where the copy is to be.
@@ -46,7 +46,7 @@ pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     step("namespaces", join_namespaces(setup.thread, place.init.as_fd()))?;
     step("taking the sandbox's user id", take_inner_ids(setup.surroundings.own_uids))?;
     step("working directory", rustix::process::chdir("/work"))?;
-    let null = step("null device", rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()))?;
+    let null = step("null device", null_device())?;
     for number in 0..=2 {
         install_as(null.as_fd(), number)?;
     }

@@ -5,7 +5,8 @@
 //! the kernel counts them all ([`COUNTERS`], [`SOCKETS`]). A namespace whose counters stand where they stood when it was made serves
 //! another sandbox; any other is destroyed.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
@@ -99,19 +100,13 @@ impl Networks {
     }
 }
 
-/// The whole of a file, which the kernel makes anew for the first read. What cannot be read is as good as empty, each time.
+/// The whole of a file, for which there is room from the start: the kernel makes it anew for the first read, and few reads are quick. What
+/// cannot be read is as good as empty, each time.
 fn read_counters(name: &str) -> Vec<u8> {
-    let mut content = vec![0; COUNTERS_SIZE];
-    let path = format!("/proc/self/net/{name}");
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    let mut filled = 0;
-    while let (Ok(file), Some(rest @ [_, ..])) = (&file, content.get_mut(filled..)) {
-        match rustix::io::read(file, rest) {
-            Ok(0) | Err(_) => break,
-            Ok(length) => filled += length,
-        }
+    let mut content = Vec::with_capacity(COUNTERS_SIZE);
+    if let Ok(file) = File::open(format!("/proc/self/net/{name}")) {
+        let _ = file.take(COUNTERS_SIZE as u64).read_to_end(&mut content);
     }
-    content.truncate(filled);
     content
 }
 

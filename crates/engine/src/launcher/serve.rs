@@ -13,7 +13,7 @@ use workers_engine_sys::seccomp::Instruction;
 
 use super::confine::obey_and_ask;
 use super::create::create;
-use super::forks::{Forks, children};
+use super::forks::{Forks, kill_children_but};
 use super::networks::Networks;
 use super::probe::{overlays_work, own_uids_work};
 use super::templates::{Answer, Templates};
@@ -221,18 +221,17 @@ impl Launcher {
     fn find_out(&mut self, name: CommandName) -> io::Result<()> {
         let inits = self.sandboxes.values().map(|running| running.pid);
         let known: Vec<_> = inits.chain(self.templates.pids()).chain(self.forks.pids()).collect();
-        let unknown: Vec<_> = children().into_iter().filter(|pid| !known.contains(pid)).collect();
-        for pid in &unknown {
-            let _ = rustix::process::kill_process(*pid, Signal::KILL);
-            let _ = workers_engine_sys::wait_for(*pid);
-        }
-        if unknown.is_empty() {
+        if !kill_children_but(&known) {
             return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
         }
-        for running in self.sandboxes.values().filter(|running| running.name == name.sandbox) {
+        if let Some(running) = self.sandbox(&name.sandbox) {
             let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
         }
         Ok(())
+    }
+
+    fn sandbox(&self, name: &str) -> Option<&Running> {
+        self.sandboxes.values().find(|running| running.name == name)
     }
 
     /// A copy has ended.
@@ -240,14 +239,13 @@ impl Launcher {
         let events = &self.events;
         let ended = self.forks.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
         let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
-        let running = self.sandboxes.values().find(|running| running.name == sandbox);
-        let figures = running.map(Running::figures).unwrap_or_default();
+        let figures = self.sandbox(&sandbox).map(Running::figures).unwrap_or_default();
         wire::send(&self.server, &FromLauncher::ForkEnded { sandbox, exited, figures }, &[])
     }
 
     /// Boots what is missing, and listens to it.
     fn keep_templates(&mut self) -> io::Result<()> {
-        for (number, socket) in self.templates.keep(&self.setup) {
+        if let Some((number, socket)) = self.templates.keep(&self.setup) {
             epoll::add(&self.events, socket, EventData::new_u64(TEMPLATE | number), EventFlags::IN)?;
         }
         if let Some(are_ready) = self.templates.news() {
@@ -327,10 +325,7 @@ impl Launcher {
         // Copies come first, those too that their template had no time to tell of: an init ends when nothing is left that was born into its
         // pid namespace.
         let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
-        for pid in children().into_iter().filter(|pid| !inits.contains(pid)) {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-            let _ = workers_engine_sys::wait_for(pid);
-        }
+        kill_children_but(&inits);
         for (_, running) in self.sandboxes.drain() {
             let _ = rustix::process::waitpid(Some(running.pid), WaitOptions::empty());
             if let Some(group) = running.group {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use workers_engine_sys::{SingleThread, ignore_requests_to_end, install_as, keep_only};
 
+use super::enter::null_device;
 use super::serve::Launcher;
 
 /// The first argument that turns a host program into the launcher.
@@ -54,11 +55,7 @@ fn try_main() -> io::Result<()> {
     }
     // Held until the end: a server that starts anew waits for it, so that two launchers never work on one data directory.
     let lock = take(io::stdout().as_fd())?;
-    let null = rustix::fs::open(
-        "/dev/null",
-        rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )?;
+    let null = null_device()?;
     install_as(null.as_fd(), 0)?;
     install_as(null.as_fd(), 1)?;
     rustix::process::chdir("/")?;

@@ -7,12 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, epoll, eventfd};
-use rustix::fs::{CWD, Mode, OFlags, readlinkat};
+use rustix::fs::{CWD, readlinkat};
 use rustix::pipe::PipeFlags;
 use rustix::process::DumpableBehavior;
 use workers_engine_sys::template::{Described, Runtime, trim_memory};
 use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only};
 
+use super::enter::null_device;
 use super::join::{Place, join};
 use super::serve::Setup;
 use crate::message::{FromCopy, FromTemplate, NodeProgram, ToTemplate};
@@ -52,7 +53,7 @@ enum Kind {
 pub fn serve_template(runtime: Runtime) -> io::Result<String> {
     // Never dropped: the copies close theirs by number.
     let launcher = ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?);
-    let null = ManuallyDrop::new(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?);
+    let null = ManuallyDrop::new(null_device()?);
     install_as(null.as_fd(), 0)?;
     let Some(Received { message: ToTemplate::Configure(surroundings), .. }) = wire::receive(&*launcher)? else {
         exit_now(0)
@@ -166,9 +167,9 @@ fn pipe_between(number: i32, target: &[u8], open: &[(i32, Vec<u8>)]) -> io::Resu
     Ok(Kind::Pipe { writer, is_filled: waiting > 0, flags })
 }
 
-/// Takes the numbers that node knows, so that nothing else gets them: when node's C library forks, some are closed and opened again.
+/// Takes the numbers that node knows, so that nothing else gets them before they are node's again.
 fn reserve(descriptors: &[NodeDescriptor]) -> io::Result<()> {
-    let null = above(descriptors, rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)?;
+    let null = above(descriptors, null_device()?)?;
     descriptors.iter().try_for_each(|descriptor| replace(&null, descriptor.number))
 }
 

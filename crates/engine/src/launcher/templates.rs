@@ -17,7 +17,7 @@ use workers_engine_sys::{
     reset_signals,
 };
 
-use super::enter::raise_oom_score;
+use super::enter::{null_device, raise_oom_score};
 use super::serve::Setup;
 use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
@@ -93,8 +93,8 @@ impl Templates {
         }
     }
 
-    /// Boots a spare one if there is none and it is time; answers with those that nobody listens to yet.
-    pub(super) fn keep(&mut self, setup: &Setup) -> Vec<(u64, &OwnedFd)> {
+    /// Boots a spare one if there is none and it is time; answers with one that nobody listens to yet.
+    pub(super) fn keep(&mut self, setup: &Setup) -> Option<(u64, &OwnedFd)> {
         if let Some(files) = &self.setup
             && self.wants_spare()
             && self.last_boot.is_none_or(|last| last.elapsed() >= BOOT_INTERVAL)
@@ -107,12 +107,9 @@ impl Templates {
                 Err(_) => self.failures += 1,
             }
         }
-        let spare = self.spare.as_mut().filter(|spare| !spare.is_watched);
-        let new = spare.map(|spare| {
-            spare.is_watched = true;
-            (spare.number, &spare.socket)
-        });
-        new.into_iter().collect()
+        let new = self.spare.as_mut().filter(|spare| !spare.is_watched)?;
+        new.is_watched = true;
+        Some((new.number, &new.socket))
     }
 
     fn wants_spare(&self) -> bool {
@@ -306,11 +303,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
     let environment = environment.map(|(name, value)| format!("{name}={value}")).to_vec();
     let node = surroundings.configuration.node.clone();
     let image = CommandImage::new(vec![node], arguments.map(str::to_owned).collect(), environment)?;
-    let null = rustix::fs::open(
-        "/dev/null",
-        rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )?;
+    let null = null_device()?;
     let Some(pid) = fork_process(thread)? else {
         let prepared = || -> io::Result<()> {
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;

@@ -98,7 +98,8 @@ impl LocalSandbox {
         let (network, state) = (NetworkPolicy::DenyAll, Mutex::new(State::Stopped));
         let sandbox = Self { id, core, limits, network, directory, state };
         let running = sandbox.launch(lease.files(), true).await?;
-        let seat = sandbox.take_seat(0, Some(&lease)).await?;
+        let content = sandbox.template_for(Some(&lease));
+        let seat = sandbox.take_seat(sandbox.command_name(0), content).await?;
         *sandbox.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
         Ok(sandbox)
     }
@@ -136,28 +137,21 @@ impl LocalSandbox {
         }
         let State::Running { running, next_command, lease, seat } = state else { return Err(stopped()) };
         running.serve_network(&self.network, self.core.launcher.network());
-        let program = node_program(spec);
-        let waiting = match (&program, seat.take()) {
-            (None, other) => {
-                *seat = other;
-                None
-            }
-            (Some(_), Some(seat)) => Some(seat),
-            (Some(_), None) => {
-                *next_command += 1;
-                self.take_seat(*next_command - 1, lease.as_ref()).await?
-            }
-        };
-        let name = if let Some(seat) = &waiting {
-            seat.name.clone()
+        let content = self.template_for(lease.as_ref());
+        let program = content.as_ref().and_then(|_| node_program(spec));
+        let waiting = program.as_ref().and_then(|_| seat.take());
+        let (name, seat) = if let Some(seat) = waiting {
+            (seat.name.clone(), Some(seat))
         } else {
+            let name = self.command_name(*next_command);
             *next_command += 1;
-            self.command_name(*next_command - 1)
+            let content = content.filter(|_| program.is_some());
+            (name.clone(), self.take_seat(name, content).await?)
         };
         let scene = Scene {
             running: Arc::clone(running),
             launcher: Arc::clone(&self.core.launcher),
-            seat: waiting.zip(program),
+            seat: seat.zip(program),
             wall_clock: self.limits.wall_clock,
         };
         Ok((scene, name))
@@ -167,10 +161,10 @@ impl LocalSandbox {
         CommandName { sandbox: self.id.as_str().to_owned(), command }
     }
 
-    /// A booted node in the sandbox, where there are templates.
-    async fn take_seat(&self, command: u32, lease: Option<&Lease>) -> Result<Option<Seat>, SandboxError> {
-        match self.template_for(lease) {
-            Some(content) => Seat::take(&self.core.launcher, self.command_name(command), content).await,
+    /// A booted node in the sandbox, if there is a template for it.
+    async fn take_seat(&self, name: CommandName, content: Option<String>) -> Result<Option<Seat>, SandboxError> {
+        match content {
+            Some(content) => Seat::take(&self.core.launcher, name, content).await,
             None => Ok(None),
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::runtime::libraries;
 
 /// The size of a large page.
-const PIECE: usize = 2 << 20;
+const PIECE: u64 = 2 << 20;
 
 /// Makes a copy of `node` in `directory`, in place of an earlier one: that may lie in small pages, if it was read from the disk.
 ///
@@ -37,22 +37,14 @@ pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
 }
 
 fn write(from: &Path, to: &Path) -> io::Result<()> {
-    let (mut from, mut file) = (File::open(from)?, File::create(to)?);
+    let (from, mut file) = (File::open(from)?, File::create(to)?);
     file.set_permissions(from.metadata()?.permissions())?;
-    let mut piece = vec![0; PIECE];
-    loop {
-        let mut filled = 0;
-        while let Some(rest @ [_, ..]) = piece.get_mut(filled..) {
-            match from.read(rest)? {
-                0 => break,
-                length => filled += length,
-            }
-        }
-        match piece.get(..filled) {
-            Some(bytes @ [_, ..]) => file.write_all(bytes)?,
-            _ => return Ok(()),
-        }
+    let mut piece = Vec::new();
+    while (&from).take(PIECE).read_to_end(&mut piece)? > 0 {
+        file.write_all(&piece)?;
+        piece.clear();
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -65,7 +57,7 @@ mod tests {
     fn a_program_is_copied_whole_and_anew() {
         let directory = tempfile::tempdir().unwrap();
         let (node, own) = (directory.path().join("program"), directory.path().join("own"));
-        let long: Vec<u8> = (0..PIECE + 12_345).map(|index: usize| index.to_le_bytes()[0]).collect();
+        let long: Vec<u8> = (0..PIECE + 12_345).map(|index| index.to_le_bytes()[0]).collect();
         for bytes in [long.as_slice(), b"another"] {
             fs::write(&node, bytes).unwrap();
             fs::set_permissions(&node, fs::Permissions::from_mode(0o755)).unwrap();
