@@ -4,11 +4,13 @@
 //! never import each other; `bins` choose among them.
 
 mod clock;
+mod machine_provider;
 mod network_observer;
 mod sandbox_provider;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
+pub use machine_provider::{ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec};
 pub use network_observer::{NetworkObserver, NoNetworkObserver};
 pub use sandbox_provider::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Remains, Sandbox,

@@ -283,6 +283,10 @@ pub enum SandboxErrorKind {
     Stopped,
     /// No such program in the sandbox.
     CommandNotFound,
+    /// No such file or directory in the sandbox.
+    FileNotFound,
+    /// A file of the sandbox cannot be read or written as asked; the message is for the caller.
+    FileRefused,
     /// The provider cannot make sandboxes now, for example because the machine lacks a piece of the isolation.
     Unavailable,
     /// Everything else.
