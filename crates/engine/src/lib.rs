@@ -54,7 +54,7 @@ mod server;
 mod snapshot;
 mod wire;
 
-pub use diagnose::{Finding, FindingStatus, diagnose};
+pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines};
 pub use engine::Engine;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
 pub use machine::{MachineEngine, MachineOptions};

@@ -34,7 +34,7 @@ pub(super) fn run(tool: &Tool) -> i32 {
 fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
     let mut archive = Archive::new(MultiGzDecoder::new(archive));
     for entry in archive.entries()? {
-        let mut entry = entry.map_err(malformed)?;
+        let mut entry = entry.map_err(|error| malformed(&error))?;
         if !is_file(&entry)? {
             continue;
         }
@@ -55,7 +55,7 @@ fn is_file(entry: &Entry<'_, impl Read>) -> io::Result<bool> {
 
 /// An entry's path, which must stay below where it is unpacked.
 fn inner_path(entry: &Entry<'_, impl Read>) -> io::Result<PathBuf> {
-    let path = entry.path().map_err(malformed)?;
+    let path = entry.path().map_err(|error| malformed(&error))?;
     let mut inner = PathBuf::new();
     for component in path.components() {
         match component {
@@ -68,7 +68,7 @@ fn inner_path(entry: &Entry<'_, impl Read>) -> io::Result<PathBuf> {
 }
 
 fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
-    let mode = entry.header().mode().map_err(malformed)? & 0o7777;
+    let mode = entry.header().mode().map_err(|error| malformed(&error))? & 0o7777;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -113,7 +113,7 @@ fn refused(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
-fn malformed(error: io::Error) -> io::Error {
+fn malformed(error: &io::Error) -> io::Error {
     refused(format!("the archive is malformed: {error}"))
 }
 

@@ -86,6 +86,7 @@ fn not_entered(directory: Option<String>, errno: i32) -> SandboxError {
 
 impl Drop for LocalMachineCommand {
     fn drop(&mut self) {
+        self.outputs.iter_mut().for_each(Output::drain);
         self.running.close_route(self.number);
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn finish(tool: &mut LocalMachineCommand, mut said: String) -> 
     loop {
         match tool.next_event().await? {
             Some(CommandEvent::Output { bytes, .. }) => listen(&mut said, &bytes),
-            Some(CommandEvent::Exited(exit)) => return outcome(exit.status, said),
+            Some(CommandEvent::Exited(exit)) => return outcome(exit.status, &said),
             None => return Ok(()),
         }
     }
@@ -50,7 +50,7 @@ fn listen(said: &mut String, bytes: &[u8]) {
     said.push_str(&String::from_utf8_lossy(bytes.get(..room.min(bytes.len())).unwrap_or_default()));
 }
 
-fn outcome(status: ExitStatus, said: String) -> Result<(), SandboxError> {
+fn outcome(status: ExitStatus, said: &str) -> Result<(), SandboxError> {
     let kind = match status {
         ExitStatus::Code(0) => return Ok(()),
         ExitStatus::Code(Tool::NOT_FOUND) => SandboxErrorKind::FileNotFound,
@@ -84,7 +84,7 @@ impl Reading {
                 Ok(Self { tool, first: None, is_over: true })
             }
             Some(CommandEvent::Exited(exit)) => {
-                outcome(exit.status, String::new())?;
+                outcome(exit.status, "")?;
                 Ok(Self { tool, first: None, is_over: true })
             }
             None => Ok(Self { tool, first: None, is_over: true }),

@@ -201,7 +201,7 @@ mod tests {
         let (_directory, images) = images();
         let id = kept(&images);
         assert_eq!(images.find(&id).unwrap().map(|found| found.size_bytes), Some(7));
-        assert_eq!(images.all().unwrap(), [id.clone()]);
+        assert_eq!(images.all().unwrap(), std::slice::from_ref(&id));
         images.delete(&id).unwrap();
         images.delete(&id).unwrap();
         assert_eq!((images.find(&id).unwrap(), images.all().unwrap()), (None, Vec::new()));

@@ -145,6 +145,15 @@ mod tests {
     }
 
     #[test]
+    fn another_policy_counts_from_the_next_connection_on() {
+        let judge = judge("allow-all", &[]);
+        assert_eq!(verdict(&judge, "93.184.216.34:443"), Ok(()));
+        judge.change(NetworkPolicy::DenyAll);
+        assert_eq!(verdict(&judge, "93.184.216.34:443"), Err(NetworkDenial::Policy));
+        assert!(!judge.lookup("example.com"));
+    }
+
+    #[test]
     fn a_listed_name_opens_its_addresses_and_no_closed_one() {
         let judge = judge("*.example.com:5432", &[]);
         assert!(judge.lookup("db.example.com") && !judge.lookup("example.com"));

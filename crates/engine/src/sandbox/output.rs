@@ -44,6 +44,24 @@ impl Output {
         }
     }
 
+    /// Reads on until nobody is left who prints, for what a command has left behind must not die of printing.
+    pub(crate) fn drain(&mut self) {
+        let Some(pipe) = self.pipe.take() else { return };
+        let drain = async move {
+            let mut bytes = vec![0; CHUNK];
+            while pipe.readable().await.is_ok() {
+                match pipe.try_read(&mut bytes) {
+                    Ok(0) => return,
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+                    _ => {}
+                }
+            }
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(drain);
+        }
+    }
+
     /// What a read has brought.
     fn taken(&mut self, mut bytes: Vec<u8>, read: io::Result<usize>) -> Result<Option<CommandEvent>, SandboxError> {
         match read {

@@ -72,7 +72,8 @@ async fn a_full_machine_says_so_and_goes_on() {
     let machines = Machines::start().await;
     let machine = machines.machine().await;
     sh(&*machine, "head -c 300M /dev/zero > fill 2>/dev/null || true").await;
-    let error = machine.write_archive("/", &mut archive(&[("vercel/more", &[1; 100_000], 0o644)])).await.unwrap_err();
+    let error =
+        machine.write_archive("/", &mut archive(&[("vercel/more", &vec![1; 100_000], 0o644)])).await.unwrap_err();
     assert!(error.message.contains("No space left"), "{}", error.message);
     assert_eq!(sh(&*machine, "rm fill; echo ok > f; cat f").await, "ok\n");
 }

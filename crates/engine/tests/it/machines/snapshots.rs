@@ -60,7 +60,7 @@ async fn snapshots_are_found_after_a_restart_and_an_unknown_one_is_not() {
     let Machines { engine, directory } = machines;
     drop((machine, engine));
     let engine = MachineEngine::start(options(directory.path())).await.unwrap();
-    assert_eq!(engine.snapshots().await.unwrap(), [snapshot.id.clone()]);
+    assert_eq!(engine.snapshots().await.unwrap(), std::slice::from_ref(&snapshot.id));
     let machine = engine.create(spec(SandboxSource::Snapshot(snapshot.id.clone()))).await.unwrap();
     assert_eq!(sh(&*machine, "cat f").await, "kept\n");
     assert_eq!(engine.find_snapshot(&SnapshotId::new("snap_none")).await.unwrap(), None);

@@ -85,6 +85,14 @@ async fn what_a_command_leaves_behind_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_leaves_behind_may_go_on_printing() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    sh(&*machine, "mkfifo p; (read line < p; echo late && echo printed > done) &").await;
+    sh(&*machine, "echo go > p; while ! [ -e done ]; do :; done").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signal_reaches_the_whole_group_of_a_command() {
     let machines = Machines::start().await;
     let machine = machines.machine().await;
