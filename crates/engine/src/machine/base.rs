@@ -1,12 +1,12 @@
 //! What machines have of the host: a directory with the system's settings as far as programs need them and nobody minds, made anew at every
-//! start. `/usr` is the host's own, and no part of this.
+//! start; and what lies over the host's `/usr`.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{FIRST_ID, HOME, NODE};
+use super::{FIRST_ID, HOME, NODE, OPAQUE};
 use crate::launcher::user::ORDINARY;
 use crate::message::MachineSetup;
 
@@ -108,6 +108,9 @@ const DIRECTORIES: [(&str, u32); 26] = [
     ("vercel", 0o755),
 ];
 
+/// What programs expect below `/usr/local`.
+const LOCAL: [&str; 7] = ["", "bin", "etc", "include", "lib", "sbin", "share"];
+
 /// Links at the top of a system whose programs all lie below `/usr`.
 const MERGED: [&str; 5] = ["bin", "lib", "lib32", "lib64", "sbin"];
 
@@ -138,12 +141,7 @@ pub(crate) fn make(directory: &Path, system: &Path) -> io::Result<MachineSetup> 
     }
     symlink("/proc/self/mounts", base.join("etc/mtab"))?;
     let places = part("places");
-    let node = places.join(Path::new(NODE).strip_prefix("usr").unwrap_or(Path::new(NODE)));
-    for parent in node.ancestors().skip(1).take_while(|parent| parent.starts_with(&places)) {
-        fs::create_dir_all(parent)?;
-        fs::set_permissions(parent, Permissions::from_mode(0o755))?;
-    }
-    write(&node, 0o755, "")?;
+    make_places(&places)?;
     give_to_root(&places)?;
     give_to_root(&base)?;
     let home = base.join(HOME.trim_start_matches('/'));
@@ -157,6 +155,17 @@ pub(crate) fn make(directory: &Path, system: &Path) -> io::Result<MachineSetup> 
         places: text(&places)?,
         usr: text(&system.join("usr"))?,
     })
+}
+
+/// What lies over the host's `/usr`: an empty `/usr/local`, for what is in the host's is its administrator's own, and in it the place where
+/// our node is mounted.
+fn make_places(places: &Path) -> io::Result<()> {
+    make_directory(places, 0o755)?;
+    for name in LOCAL {
+        make_directory(&places.join("local").join(name), 0o755)?;
+    }
+    rustix::fs::setxattr(places.join("local"), OPAQUE, b"y", rustix::fs::XattrFlags::empty())?;
+    write(&places.join(Path::new(NODE).strip_prefix("usr").unwrap_or(Path::new(NODE))), 0o755, "")
 }
 
 fn link_merged(base: &Path, system: &Path) -> io::Result<()> {

@@ -19,14 +19,13 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::OPAQUE;
+
 /// Directories in directories.
 const MAX_DEPTH: usize = 200;
 
 /// Files, directories and links of one layer.
 const MAX_ENTRIES: usize = 1_000_000;
-
-/// The attribute of a directory that hides the one below it.
-const OPAQUE: &CStr = c"user.overlay.opaque";
 
 /// What is copied at once.
 const CHUNK: usize = 1024 * 1024;

@@ -13,6 +13,8 @@
 //! rules out for all that it makes. All machines are mapped to one range of user ids, so that the files of snapshots have owners; what keeps
 //! them apart are their namespaces.
 
+use std::ffi::CStr;
+
 mod base;
 mod command;
 mod files;
@@ -29,6 +31,9 @@ pub(crate) const HOME: &str = "/vercel";
 
 /// Where our own node appears: ahead of the system's on `PATH`.
 pub(crate) const NODE: &str = "usr/local/bin/node";
+
+/// The attribute by which a directory of a layer hides those below it.
+const OPAQUE: &CStr = c"user.overlay.opaque";
 
 /// The first host user id of machines, behind those of other sandboxes and of their files.
 pub(crate) const FIRST_ID: u32 = 0x7200_0000;

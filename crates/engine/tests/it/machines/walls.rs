@@ -39,6 +39,12 @@ async fn a_machine_has_nothing_of_the_host_but_its_programs() {
     let host = std::fs::read_to_string("/etc/shadow").unwrap_or_default();
     assert_ne!(root_sh(&*machine, "cat /etc/shadow").await, host);
     assert_eq!(root_sh(&*machine, "ls /home /root /mnt /srv /sys | wc -w").await, "5\n", "the five names themselves");
+    let local = "ls /usr/local; ls /usr/local/bin";
+    assert_eq!(
+        root_sh(&*machine, local).await,
+        "bin\netc\ninclude\nlib\nsbin\nshare\nnode\n",
+        "not the administrator's programs"
+    );
     let marker = crate::support::unique();
     let secret = machines.directory.path().join(&marker);
     std::fs::write(&secret, "secret").unwrap();
