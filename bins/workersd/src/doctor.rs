@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use workers_domain::ports::{NoNetworkObserver, RepositoryError};
 use workers_domain::ports::SandboxProvider as _;
+use workers_domain::ports::{NoNetworkObserver, RepositoryError};
 use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
 
 use crate::config::{LogFormat, SandboxKind, ServeOptions, Settings};

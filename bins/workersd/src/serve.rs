@@ -118,7 +118,11 @@ fn stop_on_signals(stop: StopHandle, vercel_api: Option<workers_vercel_server::S
                 _ = interrupt.recv() => {}
                 _ = hangup.recv() => {}
             }
-            if stop.is_stopping() { stop.stop_now() } else { stop.stop() }
+            if stop.is_stopping() {
+                stop.stop_now()
+            } else {
+                stop.stop()
+            }
             vercel_api.iter().for_each(workers_vercel_server::StopHandle::stop);
         }
     });

@@ -66,10 +66,4 @@ impl VercelApi {
         self.machines.shutdown().await;
         served
     }
-
-    /// Ends what was never served.
-    pub(crate) async fn shut_down(self) {
-        drop(self.application);
-        self.machines.shutdown().await;
-    }
 }

@@ -7,4 +7,4 @@ mod vercel;
 
 pub(crate) use options::{Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand, TemplateKind};
 pub(crate) use settings::{DatabaseSettings, Settings};
-pub(crate) use vercel::{VercelApiSettings, VercelSettings};
+pub(crate) use vercel::VercelApiSettings;

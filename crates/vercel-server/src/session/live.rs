@@ -213,8 +213,10 @@ impl LiveSession {
         let mut commands = self.commands();
         let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
         if running + commands.starting >= self.limits.running_commands {
-            let message =
-                format!("{} commands run in this sandbox already, which is as many as may.", self.limits.running_commands);
+            let message = format!(
+                "{} commands run in this sandbox already, which is as many as may.",
+                self.limits.running_commands
+            );
             return Err(ApiError::new(ErrorCode::TooManyCommands, message).retry_after(5));
         }
         commands.starting += 1;
