@@ -5,6 +5,7 @@
 
 mod clock;
 mod fake_worker_repository;
+mod http_client;
 mod postgres;
 pub mod sandbox_provider;
 mod scripted_sandbox_provider;
@@ -12,5 +13,6 @@ pub mod worker_repository;
 
 pub use clock::TestClock;
 pub use fake_worker_repository::FakeWorkerRepository;
+pub use http_client::http_client;
 pub use postgres::ThrowAwayPostgres;
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};

@@ -8,7 +8,7 @@ mod examples;
 mod local {
     use crate::support::local as support;
 
-    #[path = "../paths/mod.rs"]
+    #[path = "paths/mod.rs"]
     mod paths;
 }
 mod network;
@@ -22,6 +22,6 @@ mod support;
 mod vercel {
     use crate::support::vercel as support;
 
-    #[path = "../paths/mod.rs"]
+    #[path = "paths/mod.rs"]
     mod paths;
 }

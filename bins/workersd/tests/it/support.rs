@@ -74,7 +74,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
         }
         let (process, [url]) = spawn(command, ["listening on "]);
         // A client of its own a server: a pooled connection must not outlive it.
-        let http = reqwest::Client::new();
+        let http = workers_testing::http_client();
         Self { process, cloud, url, data_dir: data_dir.to_owned(), directory: None, http }
     }
 
