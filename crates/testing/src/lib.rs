@@ -4,6 +4,7 @@
 //! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
 
 mod clock;
+mod fake_machine_provider;
 mod fake_worker_repository;
 mod postgres;
 pub mod sandbox_provider;
@@ -11,6 +12,7 @@ mod scripted_sandbox_provider;
 pub mod worker_repository;
 
 pub use clock::TestClock;
+pub use fake_machine_provider::{FakeMachineProvider, MachineStep};
 pub use fake_worker_repository::FakeWorkerRepository;
 pub use postgres::ThrowAwayPostgres;
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};

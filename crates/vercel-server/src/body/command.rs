@@ -38,7 +38,9 @@ impl RunCommandRequest {
             return Err(ApiError::new(ErrorCode::NotSupported, message));
         }
         if self.command.is_empty() || self.command.contains('\0') || self.args.iter().any(|arg| arg.contains('\0')) {
-            return Err(ApiError::bad_request("`command` must not be empty, and neither it nor `args` may contain NUL."));
+            return Err(ApiError::bad_request(
+                "`command` must not be empty, and neither it nor `args` may contain NUL.",
+            ));
         }
         if self.timeout.is_some_and(|timeout| !(100..=18_000_000).contains(&timeout)) {
             return Err(ApiError::bad_request("`timeout` must be from 100 to 18000000 ms."));

@@ -54,7 +54,8 @@ impl NetworkPolicyRequest {
                 denied_ranges: self.denied_ranges,
             },
             Some(other) => {
-                let message = format!("The network policy's mode must be `allow-all`, `deny-all` or `custom`, not `{other}`.");
+                let message =
+                    format!("The network policy's mode must be `allow-all`, `deny-all` or `custom`, not `{other}`.");
                 return Err(ApiError::bad_request(message));
             }
             None if self.allow.is_none() && self.subnets.is_none() => {

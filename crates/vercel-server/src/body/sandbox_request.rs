@@ -66,7 +66,9 @@ impl SandboxRequest {
         let network = self.check(options)?;
         let snapshot = self.source.map(Source::into_snapshot).transpose()?;
         if snapshot.is_some() && (self.runtime.is_some() || self.image.is_some()) {
-            return Err(ApiError::bad_request("A snapshot brings its own system: neither `runtime` nor `image` may be given."));
+            return Err(ApiError::bad_request(
+                "A snapshot brings its own system: neither `runtime` nor `image` may be given.",
+            ));
         }
         if self.runtime.is_some() && self.image.is_some() {
             return Err(ApiError::bad_request("`runtime` and `image` cannot be used together."));
@@ -136,7 +138,9 @@ impl SandboxRequest {
         if let Some(tags) = &self.tags {
             let fits = |(name, value): (&String, &String)| !name.is_empty() && name.len() <= 256 && value.len() <= 256;
             if tags.len() > MAX_TAGS || !tags.iter().all(fits) {
-                return Err(ApiError::bad_request("There may be at most 5 tags, with names and values of at most 256 bytes."));
+                return Err(ApiError::bad_request(
+                    "There may be at most 5 tags, with names and values of at most 256 bytes.",
+                ));
             }
         }
         if let Some(env) = &self.env {
@@ -152,10 +156,16 @@ impl SandboxRequest {
             keep.expiration.map_or(Ok(()), check_expiration)?;
         }
         if self.mounts.as_ref().is_some_and(|mounts| !mounts.is_empty()) {
-            return Err(ApiError::new(ErrorCode::NotSupported, "Drives are not offered by this server; `mounts` must be absent."));
+            return Err(ApiError::new(
+                ErrorCode::NotSupported,
+                "Drives are not offered by this server; `mounts` must be absent.",
+            ));
         }
         if self.network_id.is_some() {
-            return Err(ApiError::new(ErrorCode::NotSupported, "Private networks are not offered by this server; `networkId` must be absent."));
+            return Err(ApiError::new(
+                ErrorCode::NotSupported,
+                "Private networks are not offered by this server; `networkId` must be absent.",
+            ));
         }
         self.check_regions(options)?;
         self.network_policy.clone().map(NetworkPolicyRequest::parse).transpose()
@@ -165,7 +175,9 @@ impl SandboxRequest {
         let failover = self.failover_regions.as_deref().unwrap_or_default();
         let is_name = |region: &String| (1..=32).contains(&region.len());
         if failover.len() > 19 || !failover.iter().chain(&self.region).all(is_name) {
-            return Err(ApiError::bad_request("A region's name must have 1 to 32 bytes, and there may be at most 19 failover regions."));
+            return Err(ApiError::bad_request(
+                "A region's name must have 1 to 32 bytes, and there may be at most 19 failover regions.",
+            ));
         }
         let region = self.region.as_ref().unwrap_or(&options.region);
         if failover.contains(region) {
@@ -245,11 +257,14 @@ fn check_ports(ports: &[u16]) -> Result<(), ApiError> {
 
 /// An environment.
 pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    let fits = |(name, value): (&String, &String)| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+    let fits =
+        |(name, value): (&String, &String)| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
     if env.iter().all(fits) {
         Ok(())
     } else {
-        Err(ApiError::bad_request("Names in `env` must not be empty, nor contain `=` or NUL; values must not contain NUL."))
+        Err(ApiError::bad_request(
+            "Names in `env` must not be empty, nor contain `=` or NUL; values must not contain NUL.",
+        ))
     }
 }
 

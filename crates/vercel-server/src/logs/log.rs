@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
@@ -136,7 +136,8 @@ impl LogWriter {
             }
         }
         if self.dropped > 0 {
-            let text = format!("\n[{} bytes of output were dropped: the log is full at {} bytes]\n", self.dropped, self.limit);
+            let text =
+                format!("\n[{} bytes of output were dropped: the log is full at {} bytes]\n", self.dropped, self.limit);
             self.append(&line(LogStream::Stderr, &text)).await;
         }
         self.log.close();

@@ -104,7 +104,10 @@ impl Registry {
     pub(crate) async fn fork(self: &Arc<Self>, source: &SandboxKey, new: NewSandbox) -> Result<View, ApiError> {
         let other = self.find(source)?.sandbox;
         let snapshot = other.current_snapshot.ok_or_else(|| {
-            ApiError::new(ErrorCode::NothingToResume, "Cannot fork sandbox: no snapshot available. Stop it, or take a snapshot.")
+            ApiError::new(
+                ErrorCode::NothingToResume,
+                "Cannot fork sandbox: no snapshot available. Stop it, or take a snapshot.",
+            )
         })?;
         let new = NewSandbox {
             name: new.name,

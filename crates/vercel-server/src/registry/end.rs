@@ -93,14 +93,24 @@ impl Registry {
             tables.sandboxes.remove(key);
             tables.store.remove(Kind::Sandbox, &file);
             // Its sessions are remembered for a while, for those who still hold them.
-            let sessions: Vec<_> =
-                tables.sessions.values().filter(|session| session.sandbox_file == file).map(|session| session.id.clone()).collect();
+            let sessions: Vec<_> = tables
+                .sessions
+                .values()
+                .filter(|session| session.sandbox_file == file)
+                .map(|session| session.id.clone())
+                .collect();
             for id in sessions {
                 tables.store.remove(Kind::Session, &id);
             }
             let mut own = Vec::new();
             if snapshots {
-                own.extend(tables.snapshots.values().filter(|snapshot| snapshot.sandbox_file == file).map(|snapshot| snapshot.id.clone()));
+                own.extend(
+                    tables
+                        .snapshots
+                        .values()
+                        .filter(|snapshot| snapshot.sandbox_file == file)
+                        .map(|snapshot| snapshot.id.clone()),
+                );
                 own.retain(|id| !tables.is_needed_elsewhere(id, &file));
             }
             tables.delete_snapshots(&own, now)

@@ -149,5 +149,8 @@ impl Registry {
 
 /// What a sandbox's network setting means.
 fn policy(sandbox: &SandboxRecord) -> Result<NetworkPolicy, ApiError> {
-    sandbox.network.as_ref().map_or(Ok(NetworkPolicy::AllowAll), |setting| setting.to_policy().map_err(ApiError::bad_request))
+    sandbox
+        .network
+        .as_ref()
+        .map_or(Ok(NetworkPolicy::AllowAll), |setting| setting.to_policy().map_err(ApiError::bad_request))
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Registry;
 use super::page::{Page, PageRequest, Rank, SortValue, page};
 use super::tables::View;
-use super::Registry;
 use crate::error::{ApiError, ErrorCode};
-use crate::model::{SandboxKey, SessionRecord, SessionStatus, Route};
+use crate::model::{Route, SandboxKey, SessionRecord, SessionStatus};
 use crate::session::LiveSession;
 
 /// Which sandboxes.

@@ -34,9 +34,10 @@ impl Registry {
         let snapshot = sandbox.current_snapshot.as_deref().ok_or_else(|| {
             ApiError::new(ErrorCode::NothingToResume, "Cannot resume sandbox: no snapshot available.")
         })?;
-        let launched = self.launch(sandbox, Some(snapshot)).await.map_err(|error| {
-            if error.code() == ErrorCode::NotFound { snapshot_gone() } else { error }
-        })?;
+        let launched = self
+            .launch(sandbox, Some(snapshot))
+            .await
+            .map_err(|error| if error.code() == ErrorCode::NotFound { snapshot_gone() } else { error })?;
         let now = self.now();
         let id = launched.record.id.clone();
         self.attach(launched, &transition);

@@ -125,7 +125,9 @@ impl Registry {
             .into_iter()
             .skip(usize::try_from(keep.count).unwrap_or(usize::MAX))
             .map(|snapshot| snapshot.id)
-            .filter(|id| sandbox.current_snapshot.as_ref() != Some(id) && !tables.is_needed_elsewhere(id, &sandbox.file))
+            .filter(|id| {
+                sandbox.current_snapshot.as_ref() != Some(id) && !tables.is_needed_elsewhere(id, &sandbox.file)
+            })
             .collect();
         if keep.delete_evicted {
             let gone = tables.delete_snapshots(&evicted, now);

@@ -30,7 +30,10 @@ pub(super) async fn run(
     let (wait, logs) = (body.0.wait, body.0.logs);
     let request = body.0.parse(session.machine().home())?;
     let now = registry.now();
-    let work = { let session = Arc::clone(&session); async move { session.run(request, now).await } };
+    let work = {
+        let session = Arc::clone(&session);
+        async move { session.run(request, now).await }
+    };
     let command = registry.to_completion(work).await?;
     if !wait {
         let view = CommandView::with_outcome(session.id(), &command, None);
@@ -41,7 +44,11 @@ pub(super) async fn run(
 }
 
 /// `GET …/cmd`
-pub(super) async fn list(registry: Data<Registry>, caller: Caller, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn list(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let commands = session.list_commands();
     let commands: Vec<_> = commands.iter().map(|command| CommandView::new(session.id(), command)).collect();
@@ -101,9 +108,8 @@ pub(super) async fn kill(
     let (session, command) = find(&registry, &caller, &path)?;
     if command.outcome().is_none() {
         let (live, number) = (Arc::clone(&session), command.number);
-        let work = async move {
-            live.machine().signal(number, signal).await.map_err(|error| ApiError::from_machine(&error))
-        };
+        let work =
+            async move { live.machine().signal(number, signal).await.map_err(|error| ApiError::from_machine(&error)) };
         registry.to_completion(work).await?;
     }
     json(&CommandResponse { command: CommandView::new(session.id(), &command) })

@@ -30,11 +30,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(resource("/v2/sandboxes/drives/{rest:.*}", [web::route().to(unsupported::drives)]))
         .service(resource(
             "/v2/sandboxes/{name}",
-            [
-                web::get().to(sandboxes::get),
-                web::patch().to(sandboxes::update),
-                web::delete().to(sandboxes::delete),
-            ],
+            [web::get().to(sandboxes::get), web::patch().to(sandboxes::update), web::delete().to(sandboxes::delete)],
         ))
         .service(resource("/v2/sandboxes/{name}/fork", [web::post().to(sandboxes::fork)]))
         .default_service(web::to(not_found));

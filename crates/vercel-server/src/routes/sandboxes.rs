@@ -26,7 +26,10 @@ pub(super) async fn create(
     };
     check_project(&project)?;
     let new = body.0.into_new(registry.options())?;
-    let work = { let registry = registry.clone(); async move { registry.create(caller.team, project, new).await } };
+    let work = {
+        let registry = registry.clone();
+        async move { registry.create(caller.team, project, new).await }
+    };
     let view = registry.to_completion(work).await?;
     whole(&registry, &view, None)
 }
@@ -43,7 +46,10 @@ pub(super) async fn get(
     if !params.flag("resume")? {
         return whole(&registry, &registry.find(&key)?, Some(false));
     }
-    let work = { let registry = registry.clone(); async move { registry.resume(&key).await } };
+    let work = {
+        let registry = registry.clone();
+        async move { registry.resume(&key).await }
+    };
     let resumed = registry.to_completion(work).await?;
     whole(&registry, &resumed.view, Some(resumed.is_new))
 }
@@ -105,7 +111,10 @@ pub(super) async fn delete(
     let registry = registry.into_inner();
     let key = key(caller, &params, path)?;
     let snapshots = params.flag("deleteOrphanSnapshots")?;
-    let work = { let registry = registry.clone(); async move { registry.delete(&key, snapshots).await } };
+    let work = {
+        let registry = registry.clone();
+        async move { registry.delete(&key, snapshots).await }
+    };
     let view = registry.to_completion(work).await?;
     json(&json!({ "sandbox": SandboxView::new(&registry, &view) }))
 }
@@ -121,7 +130,10 @@ pub(super) async fn fork(
     let registry = registry.into_inner();
     let key = key(caller, &params, path)?;
     let new = body.0.into_new(registry.options())?;
-    let work = { let registry = registry.clone(); async move { registry.fork(&key, new).await } };
+    let work = {
+        let registry = registry.clone();
+        async move { registry.fork(&key, new).await }
+    };
     let view = registry.to_completion(work).await?;
     whole(&registry, &view, None)
 }

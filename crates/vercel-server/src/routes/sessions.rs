@@ -24,7 +24,11 @@ pub(super) async fn list(registry: Data<Registry>, caller: Caller, params: Param
 }
 
 /// `GET …/{session}`
-pub(super) async fn get(registry: Data<Registry>, caller: Caller, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn get(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let session = registry.find_session(&caller.team, &path)?;
     let routes = RouteView::list(&registry.routes_of(&session));
     json(&json!({ "session": SessionView::from(session), "routes": routes }))
@@ -41,9 +45,16 @@ struct EndedResponse {
 }
 
 /// `POST …/{session}/stop`
-pub(super) async fn stop(registry: Data<Registry>, caller: Caller, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn stop(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let registry = registry.into_inner();
-    let work = { let registry = registry.clone(); async move { registry.stop(&caller.team, &path).await } };
+    let work = {
+        let registry = registry.clone();
+        async move { registry.stop(&caller.team, &path).await }
+    };
     let ended = registry.to_completion(work).await?;
     json(&EndedResponse {
         session: ended.session.into(),

@@ -53,13 +53,21 @@ pub(super) async fn tree(registry: Data<Registry>, caller: Caller, params: Param
 }
 
 /// `GET …/{snapshot}`
-pub(super) async fn get(registry: Data<Registry>, caller: Caller, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn get(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let snapshot = registry.into_inner().find_snapshot(&caller.team, &path)?;
     json(&json!({ "snapshot": SnapshotView::from(snapshot) }))
 }
 
 /// `DELETE …/{snapshot}`
-pub(super) async fn delete(registry: Data<Registry>, caller: Caller, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn delete(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let snapshot = registry.into_inner().delete_snapshot(&caller.team, &path).await?;
     json(&json!({ "snapshot": SnapshotView::from(snapshot) }))
 }

@@ -197,6 +197,9 @@ impl LiveSession {
         let forgotten: Vec<_> = {
             let mut commands = self.commands();
             let mut excess = commands.known.len().saturating_sub(REMEMBERED);
+            if excess == 0 {
+                return;
+            }
             let is_old = |command: &mut Arc<Command>| {
                 let goes = excess > 0 && command.outcome().is_some();
                 excess -= usize::from(goes);
@@ -213,8 +216,10 @@ impl LiveSession {
         let mut commands = self.commands();
         let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
         if running + commands.starting >= self.limits.running_commands {
-            let message =
-                format!("{} commands run in this sandbox already, which is as many as may.", self.limits.running_commands);
+            let message = format!(
+                "{} commands run in this sandbox already, which is as many as may.",
+                self.limits.running_commands
+            );
             return Err(ApiError::new(ErrorCode::TooManyCommands, message).retry_after(5));
         }
         commands.starting += 1;
