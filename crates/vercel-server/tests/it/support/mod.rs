@@ -210,7 +210,7 @@ fn script(command: &MachineCommandSpec, gate: &Arc<Notify>) -> Option<Vec<Machin
         "sleep" => vec![MachineStep::Hang],
         "pwd" => vec![print(command.directory.as_deref().unwrap_or_default())],
         "id" => vec![print(if command.as_root { "root" } else { "user" })],
-        "env" => vec![print(&command.env.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>())],
+        "env" => command.env.iter().map(|(name, value)| print(&format!("{name}={value}\n"))).collect(),
         // Prints a line, waits for the test, and prints another one.
         "gate" => vec![
             print("one\n"),
