@@ -22,7 +22,7 @@ pub mod template;
 
 pub use descriptor::{close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state};
 pub use exec::{CommandImage, exec};
-pub use mount::{MountAttributes, mount_attributes};
+pub use mount::{MountAttributes, map_owners, mount_attributes};
 pub use network::{accept_only_from, bring_loopback_up, network_namespace_of};
 pub use process::{
     Cloned, Ended, Namespaces, SingleThread, bear_children_beside, clone_process, clone_sibling, enter_network,

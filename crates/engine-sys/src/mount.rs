@@ -30,7 +30,20 @@ impl MountAttributes {
 ///
 /// When the kernel is older than 5.12, or `mount` is no mount's root.
 pub fn mount_attributes(mount: BorrowedFd<'_>, add: MountAttributes) -> io::Result<()> {
-    let attributes = libc::mount_attr { attr_set: add.0, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    set(mount, libc::mount_attr { attr_set: add.0, attr_clr: 0, propagation: 0, userns_fd: 0 })
+}
+
+/// Shows the files of a mount that is not attached yet as a user namespace sees them: who is 0 on disk is 0 in there.
+///
+/// # Errors
+///
+/// When the kernel is older than 5.12, the file system cannot, or the caller has no rights over the file system.
+pub fn map_owners(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> io::Result<()> {
+    let userns_fd = u64::try_from(user_namespace.as_raw_fd()).map_err(io::Error::other)?;
+    set(mount, libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd })
+}
+
+fn set(mount: BorrowedFd<'_>, attributes: libc::mount_attr) -> io::Result<()> {
     // SAFETY: the path is a static NUL-terminated string, `attributes` lives across the call and its exact size is passed, and the
     // kernel only reads both.
     let result = unsafe {

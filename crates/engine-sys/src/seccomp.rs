@@ -133,7 +133,8 @@ pub fn simulate(program: &[Instruction], architecture: u32, number: u32, argumen
     }
 }
 
-/// Puts this process, and all it will start, under a filter, for ever. Needs `no_new_privs`.
+/// Puts this process, and all it will start, under a filter, for ever. Needs `no_new_privs`, or
+/// `CAP_SYS_ADMIN` in the process's user namespace.
 ///
 /// # Errors
 ///

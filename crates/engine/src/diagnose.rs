@@ -4,7 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use workers_domain::NetworkPolicy;
+use workers_domain::ports::{
+    CommandEvent, ExitStatus, Machine, MachineCommandSpec, MachineProvider, MachineSpec, SandboxError, SandboxSource,
+};
+
 use crate::engine::Engine;
+use crate::machine::{MachineEngine, MachineOptions};
 use crate::options::{Confinement, EngineOptions, Templates};
 
 /// One thing that was looked at.
@@ -153,6 +159,76 @@ fn cgroups(parent: Option<&Path>) -> Finding {
             "run as root, or as a service with Delegate=yes, or: systemd-run --user --scope -p Delegate=yes workersd …",
         ),
     }
+}
+
+/// Makes a machine of an engine in a temporary directory below the data directory, and runs programs in it.
+pub async fn diagnose_machines(options: &MachineOptions) -> Vec<Finding> {
+    let data_dir = options.data_dir.join(format!("doctor-{}", std::process::id()));
+    let options = MachineOptions { data_dir: data_dir.clone(), ..options.clone() };
+    let findings = match MachineEngine::start(options).await {
+        Ok(engine) => {
+            let found = try_machine(&engine).await;
+            engine.shutdown().await;
+            found
+        }
+        Err(error) => Err(error),
+    };
+    let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(data_dir)).await;
+    if !matches!(removed, Ok(Ok(()))) {
+        tracing::warn!("the doctor's directory could not be removed");
+    }
+    findings.unwrap_or_else(|error| {
+        let remedy = "see the pieces above; machines need root, and a system whose programs all lie below /usr";
+        vec![Finding::lack("machines", FindingStatus::Missing, error.to_string(), remedy)]
+    })
+}
+
+async fn try_machine(engine: &MachineEngine) -> Result<Vec<Finding>, SandboxError> {
+    let spec = MachineSpec {
+        source: SandboxSource::Empty,
+        memory_bytes: 256 << 20,
+        processes: 64,
+        disk_bytes: 16 << 20,
+        network: NetworkPolicy::DenyAll,
+    };
+    let machine = engine.create(spec).await?;
+    let mut findings = vec![Finding::ok("machines", "one was made")];
+    let tries = [
+        ("sh", vec!["-c", "true"], "no shell", "use a system with a shell"),
+        (
+            "stat",
+            vec!["-c", "%u", "/usr/bin"],
+            "the system's files have no owner, so sudo and the like do not work",
+            "keep /usr on a file system that can map owners (ext4, xfs, btrfs), on Linux 5.19 or later",
+        ),
+        ("sudo", vec!["-n", "true"], "no sudo: commands run as root only when the API is asked to", "install sudo"),
+    ];
+    for (program, args, detail, remedy) in tries {
+        let args = args.into_iter().map(str::to_owned).collect();
+        let spec = MachineCommandSpec { program: program.to_owned(), args, ..MachineCommandSpec::default() };
+        let name = "machine's system";
+        if works(&*machine, spec).await {
+            continue;
+        }
+        findings.push(Finding::lack(name, FindingStatus::Degraded, detail, remedy));
+    }
+    machine.stop().await?;
+    Ok(findings)
+}
+
+/// Whether a program prints no more than a 0 and ends well.
+async fn works(machine: &dyn Machine, spec: MachineCommandSpec) -> bool {
+    let Ok(mut command) = machine.run(spec).await else { return false };
+    let mut printed = Vec::new();
+    while let Ok(Some(event)) = command.next_event().await {
+        match event {
+            CommandEvent::Output { bytes, .. } => printed.extend(bytes),
+            CommandEvent::Exited(exit) => {
+                return exit.status == ExitStatus::Code(0) && matches!(printed.trim_ascii(), b"" | b"0");
+            }
+        }
+    }
+    false
 }
 
 /// Whether node can be forked; nothing is said where that is not wanted.

@@ -274,7 +274,7 @@ async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Re
     let templates = templates(options, data_dir).await;
     let range = u32::from_str_radix(group_name.rsplit('-').next().and_then(|hex| hex.get(..4)).unwrap_or("0"), 16);
     let first_uid = FIRST_UID + range.unwrap_or_default() % UID_RANGES * UIDS_PER_ENGINE;
-    Ok(Walls { cgroups, runtime, first_uid, templates })
+    Ok(Walls { cgroups, runtime, first_uid, templates, machines: None })
 }
 
 /// What templates are made of. Without them commands start their own node.

@@ -3,9 +3,21 @@
 /// What every command in a walled sandbox has.
 const WALLED: [(&str, &str); 3] = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")];
 
+/// What every command in a machine has.
+const MACHINE: [(&str, &str); 3] = [
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("LANG", "C.UTF-8"),
+    ("SHELL", "/bin/sh"),
+];
+
 /// The environment of every command in a walled sandbox. The first one is `PATH`.
 pub(crate) fn walled() -> Vec<(String, String)> {
-    WALLED.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    owned(&WALLED)
+}
+
+/// The environment of every command that a user runs in a machine.
+pub(crate) fn of_user(name: &str, home: &str) -> Vec<(String, String)> {
+    with(owned(&MACHINE), &owned(&[("HOME", home), ("USER", name), ("LOGNAME", name)]))
 }
 
 /// An environment with what a command asks for on top.
@@ -17,4 +29,8 @@ pub(crate) fn with(mut environment: Vec<(String, String)>, asked: &[(String, Str
         }
     }
     environment
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

@@ -44,6 +44,7 @@ mod diagnose;
 mod engine;
 mod environment;
 mod launcher;
+mod machine;
 mod message;
 mod network;
 mod options;
@@ -53,7 +54,8 @@ mod server;
 mod snapshot;
 mod wire;
 
-pub use diagnose::{Finding, FindingStatus, diagnose};
+pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines};
 pub use engine::Engine;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
+pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};

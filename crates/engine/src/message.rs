@@ -40,6 +40,21 @@ pub(crate) struct Walls {
     pub(crate) first_uid: u32,
     /// What templates are made of; `None` when there are none.
     pub(crate) templates: Option<TemplateSetup>,
+    /// What machines are made of, for a launcher that makes machines and nothing else.
+    pub(crate) machines: Option<MachineSetup>,
+}
+
+/// What machines are made of: directories on the host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MachineSetup {
+    /// Where each mounts its own files, out of the others' sight.
+    pub(crate) stage: String,
+    /// The system's files but for `/usr`, owned by whoever is root in machines.
+    pub(crate) base: String,
+    /// Places below `/usr` to mount on.
+    pub(crate) places: String,
+    /// The system's `/usr`.
+    pub(crate) usr: String,
 }
 
 /// What templates are made of, on the host, and how many there are.
@@ -105,7 +120,7 @@ pub(crate) enum FromCopy {
 pub(crate) struct CreateSandbox {
     /// Its name; also that of its cgroups.
     pub(crate) name: String,
-    /// The directory on the host with the files to start from.
+    /// The directory on the host with the files to start from; for a machine its snapshot's, or empty.
     pub(crate) lower: String,
     /// For a sandbox without walls: the directory to run in.
     pub(crate) directory: String,
@@ -240,6 +255,15 @@ pub(crate) enum ToInit {
         /// Which command.
         command: u32,
     },
+    /// Send a signal to a command's process group.
+    Signal {
+        /// Which command.
+        command: u32,
+        /// Which signal.
+        signal: i32,
+    },
+    /// Kill every process, and hand over the directories with a machine's changes.
+    Freeze,
     /// Kill every process.
     KillAll,
     /// Write files below the working directory. Their contents, one after the other, travel along in a file.
@@ -249,6 +273,44 @@ pub(crate) enum ToInit {
     },
     /// Make sockets for whoever tells names.
     MakeNameSockets,
+}
+
+/// How a command of a machine is started.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct InMachine {
+    /// Where; the home of the ordinary user if nothing is said.
+    pub(crate) directory: Option<String>,
+    /// Whether as root and not as the ordinary user.
+    pub(crate) as_root: bool,
+    /// What is done in place of running a program.
+    pub(crate) tool: Option<Tool>,
+}
+
+/// What is done for the server by a process of the machine, with the rights of its user. Standard error says what went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Tool {
+    /// Unpack standard input, a gzipped tar archive, into a directory.
+    Unpack {
+        /// Which directory.
+        directory: String,
+    },
+    /// Write a file to standard output.
+    Read {
+        /// Which file.
+        path: String,
+    },
+    /// Make a directory.
+    MakeDirectory {
+        /// Which one.
+        path: String,
+        /// Whether with those on the way, and without complaint if it is there.
+        recursive: bool,
+    },
+}
+
+impl Tool {
+    /// The exit code of one that was told of a file that is not there.
+    pub(crate) const NOT_FOUND: i32 = 3;
 }
 
 /// A command to start.
@@ -262,6 +324,8 @@ pub(crate) struct RunCommand {
     pub(crate) args: Vec<String>,
     /// Its environment on top of the sandbox's own.
     pub(crate) env: Vec<(String, String)>,
+    /// For a command of a machine; its standard input travels along, ahead of the outputs.
+    pub(crate) machine: Option<InMachine>,
 }
 
 /// From a sandbox's init to the server.
@@ -285,11 +349,15 @@ pub(crate) enum FromInit {
         command: u32,
         /// The error number of starting it.
         errno: i32,
+        /// Whether it is the directory to run in that cannot be entered.
+        in_directory: bool,
     },
     /// The command has ended, and what it had started is killed.
     Exited(Exited),
     /// All processes are killed.
     AllKilled,
+    /// All processes of a machine are killed. The directories with the changes to its root and to its `/usr` travel along.
+    Frozen,
     /// The files are written, or why they are not.
     Written(Result<(), String>),
     /// Two sockets travel along: for datagrams, and for connections.

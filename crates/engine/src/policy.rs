@@ -23,6 +23,7 @@ const X32: u32 = 0x4000_0000;
 
 const EPERM: u16 = 1;
 const ENOSYS: u16 = 38;
+const EOPNOTSUPP: u16 = 95;
 
 /// The policy as it is written down.
 #[derive(Debug, Deserialize)]
@@ -31,6 +32,7 @@ pub(crate) struct Policy {
     ask: Vec<Group>,
     rules: Vec<Rule>,
     refuse: Vec<Group>,
+    unsupported: Vec<Group>,
     setup: Group,
 }
 
@@ -73,6 +75,13 @@ struct AndWhen {
     argument_value: u32,
     other_argument: u8,
     must_be: u32,
+    /// The error number of any other.
+    #[serde(default = "eperm")]
+    otherwise: u16,
+}
+
+const fn eperm() -> u16 {
+    EPERM
 }
 
 /// The part of the policy for all that the launcher does and makes.
@@ -147,8 +156,13 @@ impl Policy {
     }
 
     /// What is said of calls whatever their arguments.
-    fn verdicts(&self) -> [(&[Group], Verdict); 3] {
-        [(&self.allow, Verdict::Allow), (&self.ask, Verdict::Ask), (&self.refuse, Verdict::Errno(EPERM))]
+    fn verdicts(&self) -> [(&[Group], Verdict); 4] {
+        [
+            (&self.allow, Verdict::Allow),
+            (&self.ask, Verdict::Ask),
+            (&self.refuse, Verdict::Errno(EPERM)),
+            (&self.unsupported, Verdict::Errno(EOPNOTSUPP)),
+        ]
     }
 
     #[cfg(test)]
@@ -171,13 +185,13 @@ impl Rule {
                 body.extend([Instruction::any_bit(mask, 0, 1), refuse, allow]);
             }
             Test::OneOf { values } => {
-                if let Some(AndWhen { argument_value, other_argument, must_be }) = self.and_when {
+                if let Some(AndWhen { argument_value, other_argument, must_be, otherwise }) = self.and_when {
                     body.extend([
                         Instruction::equal(argument_value, 0, 4),
                         Instruction::load(Field::ArgumentLow(other_argument)),
                         Instruction::equal(must_be, 0, 1),
                         allow,
-                        refuse,
+                        Instruction::answer(Verdict::Errno(otherwise)),
                     ]);
                 }
                 body.extend(values.iter().flat_map(|value| [Instruction::equal(*value, 0, 1), allow]));
@@ -286,7 +300,7 @@ mod tests {
             assert_eq!(answer("socket", [family, 1, 0, 0, 0, 0]), Verdict::Errno(EPERM), "{family}");
         }
         let netfilter = 12;
-        assert_eq!(answer("socket", [16, 3, netfilter, 0, 0, 0]), Verdict::Errno(EPERM));
+        assert_eq!(answer("socket", [16, 3, netfilter, 0, 0, 0]), Verdict::Errno(93));
     }
 
     #[test]

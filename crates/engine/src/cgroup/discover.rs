@@ -45,7 +45,7 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
     }
     let trial: Group = below.group("trial");
     trial
-        .make(GroupLimits { memory_bytes: 64 << 20, processes: 8 })
+        .make(GroupLimits { memory_bytes: 64 << 20, processes: 8, dies_as_one: true })
         .and_then(|()| trial.remove())
         .map_err(|error| format!("a cgroup cannot be limited: {error}"))?;
     Ok(below)

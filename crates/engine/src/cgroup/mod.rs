@@ -43,6 +43,8 @@ pub(crate) struct GroupLimits {
     pub(crate) memory_bytes: u64,
     /// Processes and threads.
     pub(crate) processes: u32,
+    /// Whether all of it ends when memory runs out, and not only a process that the kernel chooses.
+    pub(crate) dies_as_one: bool,
 }
 
 /// The group of one sandbox.

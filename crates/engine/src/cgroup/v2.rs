@@ -15,7 +15,7 @@ pub(super) fn set_limits(group: &Path, limits: GroupLimits) -> io::Result<()> {
         write(&swap, "0")?;
     }
     // Half a sandbox is of no use: when one of its processes is killed for memory, all are.
-    write(&group.join("memory.oom.group"), "1")?;
+    write(&group.join("memory.oom.group"), if limits.dies_as_one { "1" } else { "0" })?;
     write(&group.join("pids.max"), &limits.processes.to_string())
 }
 
@@ -47,7 +47,7 @@ mod tests {
     fn limits_are_written_and_swap_is_off() {
         let files = ["memory.max", "memory.swap.max", "memory.oom.group", "pids.max"].map(|name| (name, ""));
         let tree = tree(&files);
-        set_limits(tree.path(), GroupLimits { memory_bytes: 1 << 20, processes: 7 }).unwrap();
+        set_limits(tree.path(), GroupLimits { memory_bytes: 1 << 20, processes: 7, dies_as_one: true }).unwrap();
         let read = |name| fs::read_to_string(tree.path().join(name)).unwrap();
         assert_eq!(
             [read("memory.max"), read("memory.swap.max"), read("memory.oom.group"), read("pids.max")],
@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn a_group_without_the_memory_controller_names_the_missing_file() {
         let tree = tree(&[("pids.max", "")]);
-        let error = set_limits(tree.path(), GroupLimits { memory_bytes: 1, processes: 1 }).unwrap_err();
+        let error =
+            set_limits(tree.path(), GroupLimits { memory_bytes: 1, processes: 1, dies_as_one: true }).unwrap_err();
         assert!(error.to_string().contains("memory.max"), "{error}");
     }
 

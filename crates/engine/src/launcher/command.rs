@@ -11,8 +11,10 @@ use workers_engine_sys::{
 };
 
 use super::enter::null_device;
+use super::tools;
+use super::user::User;
 use crate::environment;
-use crate::message::RunCommand;
+use crate::message::{InMachine, RunCommand};
 
 /// What is the same for all commands of a sandbox.
 pub(super) struct Surroundings {
@@ -20,6 +22,40 @@ pub(super) struct Surroundings {
     pub(super) null: OwnedFd,
     pub(super) walled: bool,
     environment: Vec<(String, String)>,
+}
+
+/// Input and outputs of a command; no input is an empty one.
+pub(super) struct Streams {
+    pub(super) input: Option<OwnedFd>,
+    pub(super) outputs: [OwnedFd; 2],
+}
+
+impl Streams {
+    /// From descriptors as they are passed: the outputs, with the input ahead of them if there is one.
+    pub(super) fn new(mut passed: Vec<OwnedFd>) -> io::Result<Self> {
+        let outputs = passed.split_off(passed.len().saturating_sub(2));
+        let outputs = outputs.try_into().map_err(|_| io::Error::other("a command without its two outputs"))?;
+        Ok(Self { input: passed.pop(), outputs })
+    }
+}
+
+/// Why a command does not run.
+pub(super) struct NotStarted {
+    pub(super) errno: i32,
+    /// Whether it is the directory to run in that cannot be entered.
+    pub(super) in_directory: bool,
+}
+
+impl NotStarted {
+    fn new(error: &io::Error, in_directory: bool) -> Self {
+        Self { errno: error.raw_os_error().unwrap_or_default(), in_directory }
+    }
+}
+
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        Self::new(&error, false)
+    }
 }
 
 impl Surroundings {
@@ -33,18 +69,25 @@ impl Surroundings {
     }
 }
 
+/// Who runs a command of a machine, and how.
+struct Resident<'a> {
+    user: User,
+    order: &'a InMachine,
+}
+
 /// Starts a command; returns when its program runs.
-///
-/// # Errors
-///
-/// With the error number of the step that failed.
 pub(super) fn start(
     surroundings: &Surroundings,
     run: &RunCommand,
     work: &OwnedFd,
-    [stdout, stderr]: [OwnedFd; 2],
-) -> io::Result<Pid> {
-    let environment = environment::with(surroundings.environment.clone(), &run.env);
+    streams: &Streams,
+) -> Result<Pid, NotStarted> {
+    let resident = run.machine.as_ref().map(|order| Resident { user: User::of(order.as_root), order });
+    let usual = match &resident {
+        Some(Resident { user, .. }) => environment::of_user(user.name, user.home),
+        None => surroundings.environment.clone(),
+    };
+    let environment = environment::with(usual, &run.env);
     let path = environment.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
     let candidates = if run.program.contains('/') {
         vec![run.program.clone()]
@@ -56,18 +99,21 @@ pub(super) fn start(
     let image = CommandImage::new(candidates, arguments, environment)
         .map_err(|_| io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error()))?;
 
-    let (failed, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let (failed, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let Some(pid) = fork_process(surroundings.thread)? else {
-        let error = become_command(surroundings, &image, work, [&stdout, &stderr], &fail);
-        let number = error.raw_os_error().unwrap_or_default();
-        let _ = rustix::io::write(&fail, &number.to_ne_bytes());
+        let reason = become_command(surroundings, resident.as_ref(), &image, work, streams, &fail);
+        let [a, b, c, d] = reason.errno.to_ne_bytes();
+        let _ = rustix::io::write(&fail, &[a, b, c, d, u8::from(reason.in_directory)]);
         exit_now(127)
     };
     drop(fail);
     // Closes without a word when the program runs.
-    let mut number = [0; 4];
-    match rustix::io::retry_on_intr(|| rustix::io::read(&failed, &mut number)) {
-        Ok(4) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(number))),
+    let mut said = [0; 5];
+    match rustix::io::retry_on_intr(|| rustix::io::read(&failed, &mut said)) {
+        Ok(5) => {
+            let [a, b, c, d, in_directory] = said;
+            Err(NotStarted { errno: i32::from_ne_bytes([a, b, c, d]), in_directory: in_directory != 0 })
+        }
         _ => Ok(pid),
     }
 }
@@ -75,16 +121,26 @@ pub(super) fn start(
 /// In the child: everything of the init's is let go of. Returns only with the reason why the program does not run.
 fn become_command(
     surroundings: &Surroundings,
+    resident: Option<&Resident<'_>>,
     image: &CommandImage,
     work: &OwnedFd,
-    [stdout, stderr]: [&OwnedFd; 2],
+    streams: &Streams,
     fail: &OwnedFd,
-) -> io::Error {
-    let prepared = || -> io::Result<()> {
-        // A session of its own, so that its process group can be killed and no terminal is near.
-        rustix::process::setsid()?;
-        rustix::process::fchdir(work)?;
-        install_as(surroundings.null.as_fd(), 0)?;
+) -> NotStarted {
+    let prepared = || -> Result<(), NotStarted> {
+        let plain = |error: rustix::io::Errno| NotStarted::from(io::Error::from(error));
+        // A session of its own, so that its process group can be signalled and no terminal is near.
+        rustix::process::setsid().map_err(plain)?;
+        let entered = match resident {
+            Some(Resident { user, order }) => {
+                user.take()?;
+                rustix::process::chdir(order.directory.as_deref().unwrap_or(user.start))
+            }
+            None => rustix::process::fchdir(work),
+        };
+        entered.map_err(|error| NotStarted::new(&error.into(), true))?;
+        let [stdout, stderr] = &streams.outputs;
+        install_as(streams.input.as_ref().unwrap_or(&surroundings.null).as_fd(), 0)?;
         install_as(stdout.as_fd(), 1)?;
         install_as(stderr.as_fd(), 2)?;
         rustix::process::umask(Mode::from_raw_mode(0o022));
@@ -93,8 +149,15 @@ fn become_command(
         reset_signals();
         Ok(())
     };
-    match prepared() {
-        Ok(()) => exec(image),
-        Err(error) => error,
+    if let Err(reason) = prepared() {
+        return reason;
     }
+    if let Some(tool) = resident.and_then(|resident| resident.order.tool.as_ref()) {
+        // Nothing is left open but its streams, which says that it runs.
+        match keep_only(&[]) {
+            Ok(()) => exit_now(tools::run(tool)),
+            Err(error) => return error.into(),
+        }
+    }
+    exec(image).into()
 }

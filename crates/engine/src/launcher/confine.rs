@@ -23,13 +23,7 @@ pub(super) fn take_inner_ids(may_change_groups: bool) -> io::Result<()> {
 
 /// Gives up all capabilities for good: none are held, none can be gained by running a program as any user.
 pub(super) fn give_up_capabilities() -> io::Result<()> {
-    for bit in 0..u64::BITS {
-        match rustix::thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << bit)) {
-            // The kernel knows no more.
-            Err(rustix::io::Errno::INVAL) => break,
-            other => other?,
-        }
-    }
+    drop_from_bounding_set(CapabilitySet::empty())?;
     rustix::thread::set_capabilities_secure_bits(
         Bits::NO_ROOT
             | Bits::NO_ROOT_LOCKED
@@ -51,8 +45,61 @@ pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
     seccomp::install(filter)
 }
 
-/// Puts the process under a filter that asks; answers with what hears its questions, and those of all that the process makes.
-pub(super) fn obey_and_ask(filter: &[Instruction]) -> io::Result<OwnedFd> {
-    rustix::thread::set_no_new_privs(true)?;
+/// Puts the process under a filter that asks; answers with what hears its questions, and those of all that the process makes. If it is
+/// to make machines, their users may become others: only who is root on the host may put a process under a filter then.
+pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> io::Result<OwnedFd> {
+    if no_new_privileges {
+        rustix::thread::set_no_new_privs(true)?;
+    }
     seccomp::install_with_listener(filter)
+}
+
+/// What the root of a machine may do, within the machine: the files and processes of all of its users are its own. Nothing that reaches
+/// the kernel's settings, devices, mounts or the network's.
+const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETPCAP)
+    .union(CapabilitySet::SETFCAP)
+    .union(CapabilitySet::NET_BIND_SERVICE)
+    .union(CapabilitySet::AUDIT_WRITE);
+
+/// Becomes the root of a machine.
+pub(super) fn take_machine_root() -> io::Result<()> {
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+    // No other process of this root can look into this one.
+    Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
+}
+
+/// Puts the first process of a machine under the filter and keeps the capabilities that its root has: none that are not kept can be
+/// gained by running a program as any user.
+pub(super) fn obey_as_machine(filter: &[Instruction]) -> io::Result<()> {
+    // While it has the right to: its users may become others, so nobody could do so later.
+    seccomp::install(filter)?;
+    drop_from_bounding_set(OF_MACHINE)?;
+    rustix::thread::clear_ambient_capability_set()?;
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: OF_MACHINE, permitted: OF_MACHINE, inheritable: none };
+    Ok(rustix::thread::set_capabilities(None, sets)?)
+}
+
+fn drop_from_bounding_set(kept: CapabilitySet) -> io::Result<()> {
+    for bit in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << bit);
+        if kept.contains(capability) {
+            continue;
+        }
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            // The kernel knows no more.
+            Err(rustix::io::Errno::INVAL) => break,
+            other => other?,
+        }
+    }
+    Ok(())
 }

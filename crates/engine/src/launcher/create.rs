@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
 
 use super::enter::{Entrance, enter};
+use super::machine::{self, Host};
 use super::serve::{Launcher, Running};
 use crate::cgroup::{Group, GroupLimits};
 use crate::copy::CONTENT_OWNER;
@@ -34,12 +35,15 @@ pub(super) fn create(
     let group = launcher.setup.surroundings.configuration.walls.as_ref().map(|walls| walls.cgroups.group(&order.name));
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);
-        group.make(GroupLimits { memory_bytes: order.memory_bytes, processes })?;
+        let dies_as_one = launcher.host.is_none();
+        group.make(GroupLimits { memory_bytes: order.memory_bytes, processes, dies_as_one })?;
     }
     let made = clone_into(launcher, order, slot, channel, group.as_ref());
     match made {
         Ok(Made { pid, pidfd, network, members }) => {
-            let memory_watch = group.as_ref().and_then(Group::watch_memory);
+            // What goes too far in a machine is killed by the kernel, and the machine goes on.
+            let is_watched = launcher.host.is_none();
+            let memory_watch = group.as_ref().filter(|_| is_watched).and_then(Group::watch_memory);
             let name = order.name.clone();
             Ok(Running { name, pid, pidfd, group, network, members, memory_watch, out_of_memory: false })
         }
@@ -72,6 +76,8 @@ fn clone_into(
     let namespaces = if group.is_some() { Namespaces::OWN } else { Namespaces::SHARED };
     let lifeline = launcher.lifeline.0.try_clone()?;
     let thread = launcher.setup.thread;
+    let usr = launcher.host.as_ref().map(Host::usr).transpose()?;
+    let walls = launcher.setup.surroundings.configuration.walls.as_ref();
     let networks = launcher.networks.as_mut().filter(|_| group.is_some());
     let (network, cloned) = match networks {
         Some(networks) => {
@@ -85,17 +91,21 @@ fn clone_into(
         Cloned::Child => {
             // Whatever happens, no frame of the launcher goes on in the child.
             let code = catch_unwind(AssertUnwindSafe(|| {
-                if keep_only(&[channel.as_fd(), lifeline.as_fd(), released.as_fd()]).is_err() {
+                let kept = [&channel, &lifeline, &released].into_iter().chain(&usr);
+                if keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>()).is_err() {
                     return 1;
                 }
                 let has_network = network.is_some();
-                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, has_network })
+                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, has_network, usr })
             }));
             exit_now(code.unwrap_or(101))
         }
         Cloned::Parent { pid, pidfd } => {
             let prepared = group.map_or(Ok(Vec::new()), |group| {
-                map_ids(pid, outer_ids(launcher, slot))?;
+                match walls.filter(|walls| walls.machines.is_some()) {
+                    Some(walls) => map_range(pid, (walls.first_uid, machine::IDS))?,
+                    None => map_ids(pid, outer_ids(launcher, slot))?,
+                }
                 let members = group.members()?;
                 let number = pid.as_raw_nonzero().to_string();
                 members.iter().try_for_each(|file| rustix::io::write(file, number.as_bytes()).map(drop))?;
@@ -126,15 +136,24 @@ fn outer_ids(launcher: &Launcher, slot: u32) -> (u32, u32) {
     }
 }
 
+/// Maps as many users and groups as there are, from the first one on, into the user namespace of a child: there they begin with 0.
+pub(super) fn map_range(pid: Pid, (first, count): (u32, u32)) -> io::Result<()> {
+    for name in ["uid_map", "gid_map"] {
+        write_map(pid, name, format!("0 {first} {count}"))?;
+    }
+    Ok(())
+}
+
+fn write_map(pid: Pid, name: &str, text: String) -> io::Result<()> {
+    fs::write(format!("/proc/{}/{name}", pid.as_raw_nonzero()), text)
+        .map_err(|error| io::Error::new(error.kind(), format!("mapping ids ({name}): {error}")))
+}
+
 /// Maps a user and a group into the user namespace of a child; beside them, when they are not the launcher's own, the owner of
 /// snapshots' files: an overlay can copy up only a file whose owner is mapped. Nobody inside can become that user.
 pub(super) fn map_ids(pid: Pid, (uid, gid): (u32, u32)) -> io::Result<()> {
     let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let directory = format!("/proc/{}", pid.as_raw_nonzero());
-    let write = |name: &str, text: String| {
-        fs::write(format!("{directory}/{name}"), text)
-            .map_err(|error| io::Error::new(error.kind(), format!("mapping ids ({name}): {error}")))
-    };
+    let write = |name: &str, text: String| write_map(pid, name, text);
     let content = if (uid, gid) == own { String::new() } else { format!("\n{CONTENT_INNER_ID} {CONTENT_OWNER} 1") };
     write("uid_map", format!("{INNER_ID} {uid} 1{content}"))?;
     if !rustix::process::geteuid().is_root() {

@@ -9,8 +9,9 @@ use rustix::process::{Resource, Rlimit, Signal};
 use workers_engine_sys::{bring_loopback_up, enter_own_namespaces, leave_network};
 
 use super::command::Surroundings;
-use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
+use super::confine::{give_up_capabilities, obey_as_machine, obey_filter, take_inner_ids, take_machine_root};
 use super::init::Init;
+use super::machine::{self, Parts};
 use super::root::{Sources, build_root};
 use super::serve::Setup;
 use crate::message::{CreateSandbox, FromInit, Walls};
@@ -25,6 +26,16 @@ pub(super) struct Entrance<'a> {
     pub(super) released: OwnedFd,
     /// Whether it was born into the network namespace that it is to have.
     pub(super) has_network: bool,
+    /// For a machine: the system's files.
+    pub(super) usr: Option<OwnedFd>,
+}
+
+/// What is left open once the walls stand.
+struct Inside {
+    /// The working directory.
+    work: OwnedFd,
+    /// The directories with a machine's changes.
+    changes: Option<[OwnedFd; 2]>,
 }
 
 /// The name of the machine inside.
@@ -38,16 +49,16 @@ const LOCKED_BYTES: u64 = 64 * 1024;
 
 /// Walls the process in and is its init; returns its exit code.
 pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
-    let Entrance { setup, order, channel, lifeline, released, has_network } = entrance;
+    let Entrance { setup, order, channel, lifeline, released, has_network, usr } = entrance;
     let configuration = &setup.surroundings.configuration;
     let ready = match &configuration.walls {
-        Some(walls) => wall_in(setup, walls, order, &released, has_network),
-        None => prepare_unconfined(order, &released),
+        Some(walls) => wall_in(setup, walls, order, &released, has_network, usr),
+        None => prepare_unconfined(order, &released).map(|work| Inside { work, changes: None }),
     };
     drop(released);
-    let init = ready.and_then(|work| {
+    let init = ready.and_then(|Inside { work, changes }| {
         let surroundings = Surroundings::new(setup.thread, configuration.walls.is_some(), &configuration.node)?;
-        Init::new(channel.try_clone()?, lifeline, work, surroundings)
+        Init::new(channel.try_clone()?, lifeline, work, surroundings, changes)
     });
     match init {
         Ok(init) => init.run(),
@@ -65,7 +76,8 @@ fn wall_in(
     order: &CreateSandbox,
     released: &OwnedFd,
     has_network: bool,
-) -> io::Result<OwnedFd> {
+    usr: Option<OwnedFd>,
+) -> io::Result<Inside> {
     // Before anything else: a launcher that dies takes its sandboxes along.
     step("dying with the launcher", die_with_parent())?;
     // Until then our ids are not mapped and we are not in our cgroup. From here on whatever we use is counted.
@@ -79,6 +91,14 @@ fn wall_in(
     }
     // While the host's /proc is there and we are still allowed to write to our own part of it.
     step("out-of-memory score", raise_oom_score())?;
+    if let (Some(machines), Some(usr)) = (&walls.machines, usr) {
+        return become_machine(
+            setup,
+            walls,
+            order,
+            step("opening the parts", Parts::open(walls, machines, order, usr))?,
+        );
+    }
     // While we are who the launcher is on the host: only it may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(walls, order))?;
     // Before any file is made: who is not mapped cannot own one.
@@ -93,7 +113,21 @@ fn wall_in(
     // Last, for every step before needs them.
     step("capabilities", give_up_capabilities())?;
     step("system call filter", obey_filter(&setup.filter))?;
-    Ok(work)
+    Ok(Inside { work, changes: None })
+}
+
+/// The rest of the way for a machine, whose root has users and rights over them.
+fn become_machine(setup: &Setup, walls: &Walls, order: &CreateSandbox, parts: Parts) -> io::Result<Inside> {
+    step("taking the machine's root", take_machine_root())?;
+    // The change of ids has cleared it.
+    step("dying with the launcher", die_with_parent())?;
+    step("host name", rustix::system::sethostname(HOSTNAME))?;
+    let changes = machine::build(&parts, walls, order)?;
+    drop(parts);
+    let work = step("opening the home", open_directory("."))?;
+    step("resource limits", set_limits(None))?;
+    step("system call filter and capabilities", obey_as_machine(&setup.filter))?;
+    Ok(Inside { work, changes: Some(changes) })
 }
 
 /// Without walls: only a directory, limits and an end together with the launcher.
@@ -125,7 +159,7 @@ pub(super) fn raise_oom_score() -> io::Result<()> {
     Ok(())
 }
 
-fn open_directory(path: &str) -> io::Result<OwnedFd> {
+pub(super) fn open_directory(path: &str) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 

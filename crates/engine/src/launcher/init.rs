@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
-use super::command::{Surroundings, start};
+use super::command::{NotStarted, Streams, Surroundings, start};
 use super::enter::same;
 use super::forks::children;
 use super::names::name_sockets;
@@ -23,6 +23,8 @@ pub(super) struct Init {
     signals: OwnedFd,
     work: OwnedFd,
     surroundings: Surroundings,
+    /// Where a machine's changes are.
+    changes: Option<[OwnedFd; 2]>,
     commands: HashMap<Pid, Command>,
 }
 
@@ -37,12 +39,13 @@ impl Init {
         lifeline: OwnedFd,
         work: OwnedFd,
         surroundings: Surroundings,
+        changes: Option<[OwnedFd; 2]>,
     ) -> io::Result<Self> {
         // In a pid namespace only what runs in it could send us a signal, and we are deaf to that; the launcher kills.
         let signals = child_signals(!surroundings.walled)?;
         // The launcher's standard error is the server's.
         install_as(surroundings.null.as_fd(), 2)?;
-        Ok(Self { channel, lifeline, signals, work, surroundings, commands: HashMap::new() })
+        Ok(Self { channel, lifeline, signals, work, surroundings, changes, commands: HashMap::new() })
     }
 
     /// Runs until the server or the launcher lets go; returns the exit code.
@@ -90,6 +93,8 @@ impl Init {
         match message {
             ToInit::Run(run) => self.run_command(&run, descriptors)?,
             ToInit::Kill { command } => self.kill_command(command),
+            ToInit::Signal { command, signal } => self.signal_command(command, signal),
+            ToInit::Freeze => self.freeze()?,
             ToInit::KillAll => {
                 self.kill_everything();
                 self.reap()?;
@@ -110,28 +115,27 @@ impl Init {
     }
 
     fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<()> {
-        let [stdout, stderr] =
-            <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::Error::other("a command without its two outputs"))?;
-        let answer = match start(&self.surroundings, run, &self.work, [stdout, stderr]) {
+        let answer = match start(&self.surroundings, run, &self.work, &Streams::new(descriptors)?) {
             Ok(pid) => {
                 self.commands.insert(pid, Command { number: run.command, asked: false });
                 FromInit::Started { command: run.command }
             }
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or_default();
-                FromInit::StartFailed { command: run.command, errno }
+            Err(NotStarted { errno, in_directory }) => {
+                FromInit::StartFailed { command: run.command, errno, in_directory }
             }
         };
         wire::send(&self.channel, &answer, &[])
     }
 
-    /// Reaps all that has ended.
-    fn reap(&mut self) -> io::Result<()> {
+    /// Reaps all that has ended; whether anything is left that will.
+    fn reap(&mut self) -> io::Result<bool> {
         loop {
             match wait_any() {
                 Ok(Some(ended)) => self.ended(ended)?,
-                Ok(None) => return Ok(()),
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error()) => return Ok(()),
+                Ok(None) => return Ok(true),
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error()) => {
+                    return Ok(false);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -140,9 +144,32 @@ impl Init {
     fn ended(&mut self, ended: Ended) -> io::Result<()> {
         // Others are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
-        self.kill_left_behind(ended.pid);
+        if self.changes.is_none() {
+            self.kill_left_behind(ended.pid);
+        }
         let exited = Exited::new(command.number, ended, command.asked);
         wire::send(&self.channel, &FromInit::Exited(exited), &[])
+    }
+
+    /// In a machine, what a command has started may go on; its process group is what it has not let go of.
+    fn signal_command(&self, number: u32, signal: i32) {
+        let leader = self.commands.iter().find(|(_, command)| command.number == number).map(|(pid, _)| *pid);
+        if let (Some(leader), Some(signal)) = (leader, Signal::from_named_raw(signal)) {
+            // Fails when all of it has ended.
+            let _ = rustix::process::kill_process_group(leader, signal);
+        }
+    }
+
+    /// Nothing changes any more when this has been answered.
+    fn freeze(&mut self) -> io::Result<()> {
+        self.kill_everything();
+        while self.reap()? {
+            let mut signals = [PollFd::new(&self.signals, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| poll(&mut signals, None))?;
+            drain_signals(self.signals.as_fd())?;
+        }
+        let changes: Vec<_> = self.changes.iter().flatten().map(AsFd::as_fd).collect();
+        wire::send(&self.channel, &FromInit::Frozen, &changes)
     }
 
     fn kill_command(&mut self, number: u32) {

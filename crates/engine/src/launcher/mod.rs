@@ -21,6 +21,7 @@ mod enter;
 mod forks;
 mod init;
 mod join;
+mod machine;
 mod names;
 mod networks;
 mod probe;
@@ -29,6 +30,8 @@ mod serve;
 mod start;
 mod template;
 mod templates;
+mod tools;
+pub(crate) mod user;
 mod write;
 
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};

@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::fs::Mode;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::process::{WaitOptions, getegid, geteuid};
+use rustix::process::{Pid, WaitOptions, getegid, geteuid};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
 
 use super::confine::take_inner_ids;
-use super::create::map_ids;
+use super::create::{map_ids, map_range};
 
 /// Whether a user id that is not the launcher's own can be mapped.
 pub(super) fn own_uids_work(thread: SingleThread, uid: u32) -> bool {
@@ -32,6 +32,29 @@ pub(super) fn overlays_work(thread: SingleThread, uid: Option<u32>) -> bool {
         rustix::fs::mkdir("work/trial", Mode::RWXU)?;
         Ok(rustix::fs::rmdir("work/trial")?)
     })
+}
+
+/// Does something with a process that is alone in a user namespace with this many ids from the first one on.
+pub(super) fn in_user_namespace<T>(
+    thread: SingleThread,
+    ids: (u32, u32),
+    work: impl FnOnce(Pid) -> io::Result<T>,
+) -> io::Result<T> {
+    let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    match clone_process(thread, Namespaces::OWN)? {
+        Cloned::Child => {
+            drop(release);
+            // Until the launcher lets go, or is gone.
+            let _ = rustix::io::read(&released, &mut [0; 1]);
+            exit_now(0)
+        }
+        Cloned::Parent { pid, .. } => {
+            let done = map_range(pid, ids).and_then(|()| work(pid));
+            drop(release);
+            rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
+            done
+        }
+    }
 }
 
 /// Does something in new namespaces, as the user who is mapped into them; says whether that went well.

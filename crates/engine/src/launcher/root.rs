@@ -85,7 +85,7 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
 }
 
 /// `/proc` of this pid namespace, read-only as a whole, without what tells of the host.
-fn mount_proc(walls: &Walls) -> io::Result<()> {
+pub(super) fn mount_proc(walls: &Walls) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount("proc", "proc", "proc", flags, None)?;
     // What is bound is a device without effect, and an empty directory of the root, which is read-only by then.
@@ -124,7 +124,7 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
 }
 
 /// Makes what is open appear at a path below the current directory, or where it is; returns the new mount.
-fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
+pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     let tree = open_tree(source, "", clone)?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
@@ -138,15 +138,22 @@ fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
     Ok(tree)
 }
 
+/// Makes a tree that is not attached to anything appear at a path below the current directory; returns the mount.
+pub(super) fn attach(tree: &OwnedFd, target: &str) -> io::Result<OwnedFd> {
+    let mount = tree.try_clone()?;
+    move_to(&mount, open_path(target)?.as_fd(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(mount)
+}
+
 fn move_to(tree: &OwnedFd, target: BorrowedFd<'_>, flags: MoveMountFlags) -> io::Result<()> {
     Ok(move_mount(tree, "", target, "", flags | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH)?)
 }
 
-fn open_path(path: &str) -> io::Result<OwnedFd> {
+pub(super) fn open_path(path: &str) -> io::Result<OwnedFd> {
     rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("{path}: {error}")))
 }
 
-fn c_string(text: String) -> io::Result<CString> {
+pub(super) fn c_string(text: String) -> io::Result<CString> {
     Ok(CString::new(text)?)
 }

@@ -14,6 +14,7 @@ use workers_engine_sys::seccomp::Instruction;
 use super::confine::obey_and_ask;
 use super::create::create;
 use super::forks::{Forks, kill_children_but};
+use super::machine::Host;
 use super::networks::Networks;
 use super::probe::{overlays_work, own_uids_work};
 use super::templates::{Answer, Templates};
@@ -45,6 +46,8 @@ pub(super) struct Launcher {
     pub(super) setup: Setup,
     templates: Templates,
     forks: Forks,
+    /// For machines.
+    pub(super) host: Option<Host>,
     /// `None` where each sandbox makes its own.
     pub(super) networks: Option<Networks>,
     server: OwnedFd,
@@ -94,16 +97,19 @@ impl Launcher {
         let first_uid = configuration.walls.as_ref().map(|walls| walls.first_uid);
         let own_uids = first_uid.is_some_and(|uid| own_uids_work(thread, uid));
         let overlays = first_uid.is_some_and(|uid| overlays_work(thread, own_uids.then_some(uid)));
+        let walls = configuration.walls.as_ref();
+        let machines = walls.and_then(|walls| Some((walls.machines.as_ref()?, walls.first_uid)));
         let made = policy::inner().and_then(|filter| {
+            let host = machines.map(|(setup, first_uid)| Host::new(thread, setup, first_uid)).transpose()?;
             // All that is made from here on inherits it, and what it asks is heard in one place.
-            let listener = configuration.walls.as_ref().map(|_| obey_and_ask(&policy::outer()?)).transpose()?;
+            let listener = walls.map(|_| obey_and_ask(&policy::outer()?, machines.is_none())).transpose()?;
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
             let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-            Ok((filter, listener, events, lifeline))
+            Ok((filter, listener, events, lifeline, host))
         });
         match made {
-            Ok((filter, listener, events, lifeline)) => {
+            Ok((filter, listener, events, lifeline, host)) => {
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
                 wire::send(&server, &FromLauncher::Configured { own_uids, overlays }, &hearing)?;
                 // Whoever dies leaves nobody waiting: it is the server's alone.
@@ -114,7 +120,7 @@ impl Launcher {
                 let (forks, sandboxes, busy) = (Forks::default(), HashMap::new(), Vec::new());
                 let networks = setup.surroundings.configuration.walls.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher =
-                    Self { setup, templates, forks, networks, server, events, lifeline, sandboxes, busy };
+                    Self { setup, templates, forks, host, networks, server, events, lifeline, sandboxes, busy };
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
             }

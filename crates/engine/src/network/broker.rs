@@ -39,6 +39,7 @@ const LINE: usize = 256;
 /// The broker of one sandbox. Before there is one, and when it is dropped, nothing in the sandbox can connect to anything.
 #[derive(Debug)]
 pub(crate) struct Broker {
+    judge: Arc<Judge>,
     shared: Arc<Shared>,
     sandbox: String,
 }
@@ -51,13 +52,15 @@ impl Broker {
         policy: NetworkPolicy,
         shared: &Arc<Shared>,
     ) -> Self {
-        let desk = Desk {
-            judge: Arc::new(Judge::new(policy, Arc::clone(shared))),
-            names: NameService::new(sockets),
-            connections: AtomicU32::new(0),
-        };
+        let judge = Arc::new(Judge::new(policy, Arc::clone(shared)));
+        let desk = Desk { judge: Arc::clone(&judge), names: NameService::new(sockets), connections: AtomicU32::new(0) };
         shared.open_line(sandbox.clone(), Line { desk: Arc::new(desk), served: None });
-        Self { shared: Arc::clone(shared), sandbox }
+        Self { judge, shared: Arc::clone(shared), sandbox }
+    }
+
+    /// Answers by another policy from now on. Connections that were made stay.
+    pub(crate) fn change_policy(&self, policy: NetworkPolicy) {
+        self.judge.change(policy);
     }
 }
 

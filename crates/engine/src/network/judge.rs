@@ -1,7 +1,7 @@
 //! The policy of one sandbox, applied.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use workers_domain::{NetworkDenial, NetworkPolicy, destination, is_public};
 
@@ -12,14 +12,19 @@ use super::shared::Shared;
 /// The policy of one sandbox, applied.
 #[derive(Debug)]
 pub(super) struct Judge {
-    policy: NetworkPolicy,
+    policy: RwLock<NetworkPolicy>,
     shared: Arc<Shared>,
     names: Mutex<Names>,
 }
 
 impl Judge {
     pub(super) fn new(policy: NetworkPolicy, shared: Arc<Shared>) -> Self {
-        Self { policy, shared, names: Mutex::default() }
+        Self { policy: RwLock::new(policy), shared, names: Mutex::default() }
+    }
+
+    /// Judges by another policy from now on.
+    pub(super) fn change(&self, policy: NetworkPolicy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 
     /// Whether a connection may be made; it is counted.
@@ -37,7 +42,7 @@ impl Judge {
     fn permits(&self, address: SocketAddr) -> Result<(), NetworkDenial> {
         let (asked, port) = (address.ip().to_canonical(), address.port());
         let end = destination(asked);
-        if !self.policy.permits(end, port, &self.names().of(end)) {
+        if !self.policy().permits(end, port, &self.names().of(end)) {
             return Err(NetworkDenial::Policy);
         }
         if self.shared.open.iter().any(|range| range.contains(asked) || range.contains(end)) {
@@ -51,14 +56,14 @@ impl Judge {
 
     /// Whether a name may be looked up; it is counted.
     pub(super) fn lookup(&self, name: &str) -> bool {
-        let permitted = self.policy.permits_name(name);
+        let permitted = self.policy().permits_name(name);
         self.shared.observer.lookup(permitted);
         permitted
     }
 
     /// Remembers what a permitted name stands for, where that decides over connections.
     pub(super) fn learn(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
-        if matches!(self.policy, NetworkPolicy::AllowList(_)) {
+        if matches!(*self.policy(), NetworkPolicy::AllowList(_)) {
             self.names().learn(name, addresses.into_iter().map(destination));
         }
     }
@@ -66,6 +71,11 @@ impl Judge {
     /// What all sandboxes share.
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    fn policy(&self) -> RwLockReadGuard<'_, NetworkPolicy> {
+        // Replaced as a whole, so a panic elsewhere has torn nothing.
+        self.policy.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
@@ -132,6 +142,15 @@ mod tests {
         ] {
             assert_eq!(verdict(&judge("allow-all", &[]), address), Err(NetworkDenial::ClosedAddress), "{address}");
         }
+    }
+
+    #[test]
+    fn another_policy_counts_from_the_next_connection_on() {
+        let judge = judge("allow-all", &[]);
+        assert_eq!(verdict(&judge, "93.184.216.34:443"), Ok(()));
+        judge.change(NetworkPolicy::DenyAll);
+        assert_eq!(verdict(&judge, "93.184.216.34:443"), Err(NetworkDenial::Policy));
+        assert!(!judge.lookup("example.com"));
     }
 
     #[test]

@@ -7,24 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::io::Errno;
-use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Remains, SandboxError, SandboxErrorKind,
 };
 use workers_domain::{LogStream, ResourceUsage};
 
+use super::output::{Output, output};
 use super::running::{CommandNews, Running, stopped};
 use super::seat::Seat;
 use crate::cgroup::Group;
 use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToInit};
 use crate::server::launcher::{ForkNews, Launcher};
-
-/// What is read at once.
-const CHUNK: usize = 32 * 1024;
-
-/// What a pipe holds unless the command has changed it.
-const PIPE_CAPACITY: usize = 64 * 1024;
 
 const SIGKILL: i32 = 9;
 
@@ -46,13 +40,6 @@ pub(super) struct Scene {
     /// A booted node, if one can run the command.
     pub(super) seat: Option<(Seat, NodeProgram)>,
     pub(super) wall_clock: Duration,
-}
-
-#[derive(Debug)]
-struct Output {
-    stream: LogStream,
-    pipe: Option<pipe::Receiver>,
-    after_exit: usize,
 }
 
 #[derive(Debug)]
@@ -112,7 +99,7 @@ impl News {
             Self::Init(news) => loop {
                 match news.recv().await? {
                     CommandNews::Exited(exited) => return Some((exited, None)),
-                    CommandNews::Started | CommandNews::StartFailed(_) => {}
+                    CommandNews::Started | CommandNews::StartFailed { .. } => {}
                 }
             },
             Self::Fork(news) => match news.await.ok()? {
@@ -132,24 +119,16 @@ async fn run(
 ) -> Result<mpsc::Receiver<CommandNews>, SandboxError> {
     let mut news = running.open_route(command);
     let program = spec.program.clone();
-    let run = RunCommand { command, program: spec.program, args: spec.args, env: spec.env };
+    let run = RunCommand { command, program: spec.program, args: spec.args, env: spec.env, machine: None };
     running.tell(&ToInit::Run(run), outputs).await?;
     match news.recv().await {
         Some(CommandNews::Started) => Ok(news),
-        Some(CommandNews::StartFailed(errno)) => Err(not_started(&program, errno)),
+        Some(CommandNews::StartFailed { errno, .. }) => Err(not_started(&program, errno)),
         Some(CommandNews::Exited(_)) | None => Err(stopped()),
     }
 }
 
-fn output(stream: LogStream) -> io::Result<(Output, OwnedFd)> {
-    let (ours, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    // Ours only: the command's own end waits when the pipe is full.
-    rustix::io::ioctl_fionbio(&ours, true)?;
-    let pipe = pipe::Receiver::from_owned_fd(ours)?;
-    Ok((Output { stream, pipe: Some(pipe), after_exit: 0 }, theirs))
-}
-
-fn not_started(program: &str, errno: i32) -> SandboxError {
+pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
     let error = io::Error::from_raw_os_error(errno);
     let not_found = [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS].iter().any(|one| one.raw_os_error() == errno);
     let kind = if not_found { SandboxErrorKind::CommandNotFound } else { SandboxErrorKind::Failed };
@@ -220,56 +199,6 @@ fn usage(figures: Figures) -> ResourceUsage {
     ResourceUsage { cpu: figures.cpu_micros.map(Duration::from_micros), max_memory_bytes: figures.max_memory_bytes }
 }
 
-impl Output {
-    /// The next bytes; never returns once the output has ended.
-    async fn next(&mut self) -> Result<CommandEvent, SandboxError> {
-        loop {
-            let Some(pipe) = &self.pipe else { return std::future::pending().await };
-            pipe.readable().await.map_err(|error| SandboxError::failed("reading a command's output", error))?;
-            let mut bytes = vec![0; CHUNK];
-            let read = pipe.try_read(&mut bytes);
-            if let Some(event) = self.taken(bytes, read)? {
-                return Ok(event);
-            }
-        }
-    }
-
-    /// What a read has brought.
-    fn taken(&mut self, mut bytes: Vec<u8>, read: io::Result<usize>) -> Result<Option<CommandEvent>, SandboxError> {
-        match read {
-            Ok(0) => {
-                self.pipe = None;
-                Ok(None)
-            }
-            Ok(length) => {
-                bytes.truncate(length);
-                Ok(Some(CommandEvent::Output { stream: self.stream, bytes }))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(SandboxError::failed("reading a command's output", error)),
-        }
-    }
-
-    /// What the command has left in the pipe. Others may go on writing to it; a pipe's capacity is the most that came before the
-    /// command's end.
-    fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
-        let size = self.pipe.as_ref().and_then(|pipe| rustix::pipe::fcntl_getpipe_size(pipe).ok());
-        if self.after_exit >= size.unwrap_or(PIPE_CAPACITY) {
-            self.pipe = None;
-        }
-        let Some(pipe) = &self.pipe else { return Ok(None) };
-        let mut bytes = vec![0; CHUNK];
-        // The kernel is asked, not tokio: tokio says "would block" without a look as long as it has not been told of what arrived, and the
-        // news of the end, which travel elsewhere, may well be here first.
-        let read = rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut bytes)).map_err(io::Error::from);
-        let event = self.taken(bytes, read)?;
-        if let Some(CommandEvent::Output { bytes, .. }) = &event {
-            self.after_exit += bytes.len();
-        }
-        Ok(event)
-    }
-}
-
 #[async_trait]
 impl Command for LocalCommand {
     async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
@@ -337,21 +266,5 @@ impl Drop for LocalCommand {
             Exit::Awaited(_) => self.running.try_tell(&ToInit::Kill { command: self.name.command }),
             Exit::Known(_) | Exit::Told => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_was_printed_is_found_at_the_end_even_if_the_runtime_has_not_heard_of_it() {
-        let (mut output, end) = output(LogStream::Stdout).unwrap();
-        // Nothing is awaited from here on, so the runtime learns of nothing.
-        rustix::io::write(&end, b"last words").unwrap();
-        drop(end);
-        let expected = CommandEvent::Output { stream: LogStream::Stdout, bytes: b"last words".to_vec() };
-        assert_eq!(output.take_rest().unwrap(), Some(expected));
-        assert_eq!(output.take_rest().unwrap(), None);
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! [`LocalSandbox`] is one; [`Running`](running::Running) is its processes, once there are any; [`LocalCommand`](command::LocalCommand) one of them.
 
-mod command;
+pub(crate) mod command;
 mod local;
+pub(crate) mod output;
 mod program;
 mod ready;
-mod running;
+pub(crate) mod running;
 mod seat;
 
 pub(crate) use local::LocalSandbox;

@@ -54,8 +54,8 @@ pub(crate) struct End {
 pub(crate) enum CommandNews {
     /// It runs.
     Started,
-    /// It does not run, for this error number.
-    StartFailed(i32),
+    /// It does not run, for this error number, which may be that of entering its directory.
+    StartFailed { errno: i32, in_directory: bool },
     /// It has ended.
     Exited(Exited),
 }
@@ -66,6 +66,7 @@ struct Routes {
     commands: Mutex<HashMap<u32, mpsc::Sender<CommandNews>>>,
     answer: Mutex<Option<mpsc::Sender<FromInit>>>,
     name_sockets: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
+    frozen: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
 }
 
 impl Running {
@@ -114,6 +115,13 @@ impl Running {
                 Broker::start(self.name.clone(), sockets, policy.clone(), shared)
             };
             let _ = self.broker.get_or_init(start);
+        }
+    }
+
+    /// Changes whom it may talk to, once [`serve_network`](Self::serve_network) was called.
+    pub(crate) fn change_network(&self, policy: NetworkPolicy) {
+        if let Some(broker) = self.broker.get() {
+            broker.change_policy(policy);
         }
     }
 
@@ -182,6 +190,20 @@ impl Running {
         receiver.recv().await.ok_or_else(stopped)
     }
 
+    /// Ends every process of a machine; answers with the directories of its changes.
+    pub(crate) async fn freeze(&self) -> Result<[OwnedFd; 2], SandboxError> {
+        let _turn = self.turn().await;
+        let (sender, frozen) = oneshot::channel();
+        *lock(&self.routes.frozen) = Some(sender);
+        self.tell(&ToInit::Freeze, &[]).await?;
+        frozen.await.map_err(|_| stopped())?.try_into().map_err(|_| stopped())
+    }
+
+    /// Closes the route of a command that has ended.
+    pub(crate) fn close_route(&self, command: u32) {
+        lock(&self.routes.commands).remove(&command);
+    }
+
     /// Kills everything, for this reason unless another came first. Returns at once.
     pub(crate) fn kill(&self, reason: KillReason) {
         lock(&self.reason).get_or_insert(reason);
@@ -234,10 +256,16 @@ async fn follow(
     while let Ok(Some(Received { message, descriptors })) = channel.receive::<FromInit>().await {
         let (command, news) = match message {
             FromInit::Started { command } => (command, CommandNews::Started),
-            FromInit::StartFailed { command, errno } => (command, CommandNews::StartFailed(errno)),
+            FromInit::StartFailed { command, errno, in_directory } => {
+                (command, CommandNews::StartFailed { errno, in_directory })
+            }
             FromInit::Exited(exited) => (exited.command, CommandNews::Exited(exited)),
             FromInit::NameSockets => {
                 let _ = lock(&routes.name_sockets).take().map(|waiting| waiting.send(descriptors));
+                continue;
+            }
+            FromInit::Frozen => {
+                let _ = lock(&routes.frozen).take().map(|waiting| waiting.send(descriptors));
                 continue;
             }
             answer => {
@@ -252,6 +280,7 @@ async fn follow(
     kill(&channel, &pidfd, walled);
     lock(&routes.answer).take();
     lock(&routes.name_sockets).take();
+    lock(&routes.frozen).take();
     gone.await;
     lock(&routes.commands).clear();
 }

@@ -57,6 +57,11 @@ impl DataDir {
         self.path.join("runtime")
     }
 
+    /// Where what machines are made of is.
+    pub(crate) fn machines(&self) -> PathBuf {
+        self.path.join("system")
+    }
+
     /// Where what templates run is written to.
     pub(crate) fn template(&self) -> PathBuf {
         self.path.join("template")

@@ -4,6 +4,7 @@
 mod conformance;
 mod doctor;
 mod elf;
+mod machines;
 /// What a worker must not do, tried by a node that was started.
 #[path = "."]
 mod spawned {

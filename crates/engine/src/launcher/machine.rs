@@ -1,0 +1,176 @@
+//! The root of a machine: the system's own files, changed in memory, wherever a machine changes them.
+//!
+//! Two overlays make it: one for the root, whose lowest layer the server has prepared, and one for `/usr`, whose lowest layer is that of
+//! the host's system. A snapshot is a layer of both. All changes lie in one limited file system in memory. Set-user-id programs work,
+//! for a machine has users; the highest that they lead to is the machine's own root, who has no rights outside of it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, unmount};
+use rustix::process::Pid;
+use workers_engine_sys::{MountAttributes, SingleThread, map_owners, mount_attributes};
+
+use super::enter::{open_directory, step};
+use super::probe::in_user_namespace;
+use super::root::{attach, bind, c_string, mount_proc, open_path};
+use crate::machine::{HOME, NODE};
+use crate::message::{CreateSandbox, MachineSetup, Walls};
+
+/// How many user ids a machine has, its root's the first.
+pub(super) const IDS: u32 = 0x1_0000;
+
+/// Directories of the file system in memory, ahead of the root's: what was changed, and what overlays need.
+const CHANGES: [&str; 2] = ["root-changes", "usr-changes"];
+const INDEX: [&str; 2] = ["root-index", "usr-index"];
+
+/// The layers below the changes to `/usr`.
+const SYSTEM: &str = "system";
+
+/// What a launcher of machines keeps.
+pub(super) struct Host {
+    usr: String,
+    /// In which the ids of machines are mapped; `None` where mounts cannot be.
+    owners: Option<OwnedFd>,
+}
+
+impl Host {
+    /// Looks at what the host can do.
+    pub(super) fn new(thread: SingleThread, setup: &MachineSetup, first_id: u32) -> io::Result<Self> {
+        let namespace = |pid: Pid| {
+            let path = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
+            Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+        };
+        let owners = in_user_namespace(thread, (first_id, IDS), namespace)?;
+        let mut host = Self { usr: setup.usr.clone(), owners: Some(owners) };
+        if host.usr().is_err() {
+            // Then nobody in a machine owns the system's files, and programs that insist on it do not work.
+            host.owners = None;
+        }
+        Ok(host)
+    }
+
+    /// The system's `/usr`, not attached to anything, its files owned by the root of machines where that can be.
+    pub(super) fn usr(&self) -> io::Result<OwnedFd> {
+        let directory = open_path(&self.usr)?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        let tree = rustix::mount::open_tree(&directory, "", flags)?;
+        if let Some(owners) = &self.owners {
+            map_owners(tree.as_fd(), owners.as_fd())?;
+        }
+        Ok(tree)
+    }
+}
+
+/// The parts of the root, opened on the host.
+pub(super) struct Parts {
+    stage: OwnedFd,
+    base: OwnedFd,
+    places: OwnedFd,
+    /// Of the root and of `/usr`.
+    snapshot: Option<[OwnedFd; 2]>,
+    usr: OwnedFd,
+    node: OwnedFd,
+    devices: BTreeMap<String, OwnedFd>,
+}
+
+impl Parts {
+    /// Opens the parts, while the process may still walk to them.
+    pub(super) fn open(walls: &Walls, setup: &MachineSetup, order: &CreateSandbox, usr: OwnedFd) -> io::Result<Self> {
+        // Nothing that is mounted here may appear on the host, and the reverse.
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        let runtime = &walls.runtime;
+        let devices = runtime.devices.iter().map(|name| Ok((name.clone(), open_path(&format!("/dev/{name}"))?)));
+        let layer = |name: &str| open_path(&format!("{}/{name}", order.lower));
+        let snapshot = if order.lower.is_empty() { None } else { Some([layer("root")?, layer("usr")?]) };
+        Ok(Self {
+            stage: open_path(&setup.stage)?,
+            base: open_path(&setup.base)?,
+            places: open_path(&setup.places)?,
+            snapshot,
+            usr,
+            node: open_path(&runtime.node.to_string_lossy())?,
+            devices: devices.collect::<io::Result<_>>()?,
+        })
+    }
+}
+
+/// Mounts everything, makes it the root and leaves the host's file system behind. Answers with the directories of the changes.
+pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::Result<[OwnedFd; 2]> {
+    rustix::process::fchdir(&parts.stage)?;
+    step("files in memory", mount_memory(order))?;
+    rustix::process::chdir("machine")?;
+    for name in CHANGES.iter().chain(&INDEX).chain(&["root", SYSTEM]) {
+        rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755))?;
+    }
+    let changes = [open_directory(CHANGES[0])?, open_directory(CHANGES[1])?];
+
+    let [snapshot, snapshot_usr] = match &parts.snapshot {
+        Some([root, usr]) => [Some(root), Some(usr)],
+        None => [None, None],
+    };
+    step("root", overlay("root", 0, &layers(snapshot.into_iter().chain([&parts.base]))))?;
+    let system = step("system", attach(&parts.usr, SYSTEM))?;
+    step("system, read-only", mount_attributes(system.as_fd(), MountAttributes::READ_ONLY))?;
+    let below = format!("{}:{SYSTEM}", layers(snapshot_usr.into_iter().chain([&parts.places])));
+    step("usr", overlay("root/usr", 1, &below))?;
+
+    rustix::process::chdir("root")?;
+    let node = match bind(&parts.node, Some(NODE)) {
+        // A machine may have moved it away before its snapshot was taken.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        other => Some(step("node", other)?),
+    };
+    if let Some(node) = node {
+        let attributes = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
+        step("node, read-only", mount_attributes(node.as_fd(), attributes))?;
+    }
+    step("devices", mount_devices(&parts.devices))?;
+    step("process files", mount_proc(walls))?;
+    step("changing the root", rustix::process::pivot_root(".", "."))?;
+    // The host's file system now lies over ours.
+    step("leaving the host's files", unmount(".", UnmountFlags::DETACH))?;
+    step("home", rustix::process::chdir(HOME))?;
+    Ok(changes)
+}
+
+fn mount_memory(order: &CreateSandbox) -> io::Result<()> {
+    // A page of inodes for every page of files is more than any file tree needs.
+    let inodes = (order.disk_bytes / 4096).max(1024);
+    let options = c_string(format!("size={},nr_inodes={inodes},mode=0755", order.disk_bytes))?;
+    Ok(mount("tmpfs", "machine", "tmpfs", MountFlags::NODEV, Some(options.as_c_str()))?)
+}
+
+fn overlay(target: &str, number: usize, below: &str) -> io::Result<()> {
+    let (changes, index) = (CHANGES[number], INDEX[number]);
+    let options = c_string(format!("lowerdir={below},upperdir={changes},workdir={index},userxattr"))?;
+    Ok(mount("overlay", target, "overlay", MountFlags::NODEV, Some(options.as_c_str()))?)
+}
+
+/// Open directories as an overlay takes them, the uppermost first.
+fn layers<'a>(directories: impl Iterator<Item = &'a OwnedFd>) -> String {
+    directories.map(|directory| format!("/proc/self/fd/{}", directory.as_raw_fd())).collect::<Vec<_>>().join(":")
+}
+
+/// On a file system of its own: whatever a machine has made of its directory of devices, these are there.
+fn mount_devices(devices: &BTreeMap<String, OwnedFd>) -> io::Result<()> {
+    mount("tmpfs", "dev", "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, Some(c"size=64m,mode=0755"))?;
+    for (name, device) in devices {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+        drop(rustix::fs::open(format!("dev/{name}"), flags, Mode::from_raw_mode(0o666))?);
+        let device = bind(device, Some(&format!("dev/{name}")))?;
+        mount_attributes(device.as_fd(), MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC))?;
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        rustix::fs::symlink(target, format!("dev/{name}"))?;
+    }
+    rustix::fs::mkdir("dev/shm", Mode::empty())?;
+    Ok(rustix::fs::chmod("dev/shm", Mode::from_raw_mode(0o1777))?)
+}

@@ -1,0 +1,178 @@
+//! What a process of a machine does for the server in place of running a program: with the rights of its user, within its limits.
+//!
+//! So the server parses nothing that came from outside, and what a file operation costs is the machine's to pay. Links lead where
+//! the user could go itself.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use tar::{Archive, Entry, EntryType};
+
+use crate::message::Tool;
+
+/// Does it; returns the exit code.
+pub(super) fn run(tool: &Tool) -> i32 {
+    let done = match tool {
+        Tool::Unpack { directory } => unpack(Path::new(directory), io::stdin().lock()),
+        Tool::Read { path } => read(Path::new(path), &mut io::stdout().lock()),
+        Tool::MakeDirectory { path, recursive } => make_directory(Path::new(path), *recursive),
+    };
+    match done {
+        Ok(()) => 0,
+        Err(error) => {
+            // Nobody may listen any more.
+            let _ = writeln!(io::stderr(), "{error}");
+            if error.kind() == io::ErrorKind::NotFound { Tool::NOT_FOUND } else { 1 }
+        }
+    }
+}
+
+/// Unpacks ordinary files below a directory.
+fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
+    let mut archive = Archive::new(MultiGzDecoder::new(archive));
+    for entry in archive.entries()? {
+        let mut entry = entry.map_err(|error| malformed(&error))?;
+        if !is_file(&entry)? {
+            continue;
+        }
+        let path = directory.join(inner_path(&entry)?);
+        write(&path, &mut entry).map_err(|error| at(&path, &error))?;
+    }
+    Ok(())
+}
+
+/// Whether an entry is an ordinary file; a directory is none, and comes by itself.
+fn is_file(entry: &Entry<'_, impl Read>) -> io::Result<bool> {
+    match entry.header().entry_type() {
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Ok(true),
+        EntryType::Directory | EntryType::XGlobalHeader => Ok(false),
+        _ => Err(refused(format!("{}: only ordinary files can be written", entry.path()?.display()))),
+    }
+}
+
+/// An entry's path, which must stay below where it is unpacked.
+fn inner_path(entry: &Entry<'_, impl Read>) -> io::Result<PathBuf> {
+    let path = entry.path().map_err(|error| malformed(&error))?;
+    let mut inner = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => inner.push(name),
+            Component::CurDir => {}
+            _ => return Err(refused(format!("{}: the path leads out of the directory", path.display()))),
+        }
+    }
+    if inner.as_os_str().is_empty() { Err(refused("a file without a name".to_owned())) } else { Ok(inner) }
+}
+
+fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
+    let mode = entry.header().mode().map_err(|error| malformed(&error))? & 0o7777;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    // Without waiting, should it be a pipe.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(mode).custom_flags(NONBLOCK);
+    let mut file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not an ordinary file"));
+    }
+    io::copy(entry, &mut file)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+/// Copies an ordinary file.
+fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
+    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path).map_err(|error| at(path, &error))?;
+    if !file.metadata()?.is_file() {
+        return Err(refused(format!("{}: not an ordinary file", path.display())));
+    }
+    copy(file, to)
+}
+
+fn copy(mut file: File, to: &mut impl Write) -> io::Result<()> {
+    io::copy(&mut file, to)?;
+    to.flush()
+}
+
+fn make_directory(path: &Path, recursive: bool) -> io::Result<()> {
+    let made = DirBuilder::new().recursive(recursive).mode(0o755).create(path);
+    // Not told as a file that is missing: what is missing is its parent.
+    made.map_err(|error| refused(format!("{}: {error}", path.display())))
+}
+
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn refused(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+fn malformed(error: &io::Error) -> io::Error {
+    refused(format!("the archive is malformed: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use tar::{Builder, Header};
+
+    use super::*;
+
+    fn archive(entries: &[(&str, EntryType, &[u8])]) -> Vec<u8> {
+        let mut builder = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for (path, kind, content) in entries {
+            let mut header = Header::new_ustar();
+            // Past the builder's own checks: whoever sends one may use another.
+            header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_entry_type(*kind);
+            header.set_size(content.len() as u64);
+            header.set_mode(0o640);
+            header.set_cksum();
+            builder.append(&header, *content).unwrap();
+        }
+        builder.into_inner().unwrap().finish().unwrap()
+    }
+
+    fn unpacked(entries: &[(&str, EntryType, &[u8])]) -> (tempfile::TempDir, io::Result<()>) {
+        let directory = tempfile::tempdir().unwrap();
+        let result = unpack(directory.path(), archive(entries).as_slice());
+        (directory, result)
+    }
+
+    #[test]
+    fn files_are_unpacked_with_their_modes_and_directories_on_the_way() {
+        let (directory, result) = unpacked(&[("a/b/file", EntryType::Regular, b"text")]);
+        result.unwrap();
+        let path = directory.path().join("a/b/file");
+        assert_eq!(fs::read(&path).unwrap(), b"text");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn what_leads_out_or_is_no_file_is_refused() {
+        for (path, kind) in [
+            ("../out", EntryType::Regular),
+            ("/etc/passwd", EntryType::Regular),
+            ("link", EntryType::Symlink),
+            ("hard", EntryType::Link),
+            ("pipe", EntryType::Fifo),
+        ] {
+            let (directory, result) = unpacked(&[(path, kind, b"")]);
+            assert_eq!(result.unwrap_err().kind(), io::ErrorKind::InvalidInput, "{path}");
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_archive_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(unpack(directory.path(), b"no gzip".as_slice()).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! Who runs the commands of a machine.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use rustix::fs::{Gid, Uid};
+
+use crate::machine::{HOME, USER};
+
+/// The ordinary user's id and that of its group.
+pub(crate) const ORDINARY: u32 = 1000;
+
+/// The most that is read of the machine's table of groups, which is its root's to write.
+const MOST_OF_TABLE: u64 = 1024 * 1024;
+
+/// The most groups of one user.
+const MOST_GROUPS: usize = 64;
+
+/// A user of a machine.
+pub(super) struct User {
+    pub(super) name: &'static str,
+    pub(super) home: &'static str,
+    /// Where its commands run unless told otherwise.
+    pub(super) start: &'static str,
+    id: u32,
+    groups: Vec<u32>,
+}
+
+impl User {
+    /// Root, or the ordinary user with the groups that the machine says it has.
+    pub(super) fn of(as_root: bool) -> Self {
+        if as_root {
+            return Self { name: "root", home: "/root", start: HOME, id: 0, groups: vec![0] };
+        }
+        let mut groups = vec![ORDINARY];
+        let mut table = String::new();
+        if let Ok(file) = File::open("/etc/group")
+            && file.take(MOST_OF_TABLE).read_to_string(&mut table).is_ok()
+        {
+            groups.extend(groups_of(USER, &table).filter(|id| *id != ORDINARY).take(MOST_GROUPS));
+        }
+        Self { name: USER, home: HOME, start: HOME, id: ORDINARY, groups }
+    }
+
+    /// Becomes this user for good.
+    pub(super) fn take(&self) -> io::Result<()> {
+        let groups: Vec<_> = self.groups.iter().map(|id| Gid::from_raw(*id)).collect();
+        let (uid, gid) = (Uid::from_raw(self.id), Gid::from_raw(self.id));
+        rustix::thread::set_thread_groups(&groups)?;
+        rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+        Ok(rustix::thread::set_thread_res_uid(uid, uid, uid)?)
+    }
+}
+
+/// The groups that list a user as a member.
+fn groups_of<'a>(user: &'a str, table: &'a str) -> impl Iterator<Item = u32> + 'a {
+    table.lines().filter_map(move |line| {
+        let mut fields = line.split(':');
+        let (id, members) = (fields.nth(2)?.parse().ok()?, fields.next()?);
+        // Not a number that stands for "none".
+        members.split(',').any(|member| member == user).then_some(id).filter(|id| *id < u32::from(u16::MAX))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_has_the_groups_that_list_it() {
+        let table = "root:x:0:\nsudo:x:27:ubuntu\nvideo:x:44:other,ubuntu\nubuntu:x:1000:\nbad\nworse:x:y:ubuntu\n";
+        assert_eq!(groups_of("ubuntu", table).collect::<Vec<_>>(), [27, 44]);
+    }
+}

@@ -1,0 +1,145 @@
+//! A command of a machine.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use workers_domain::ports::{
+    CommandEvent, CommandExit, ExitStatus, MachineCommand, MachineCommandSpec, SandboxError, SandboxErrorKind,
+};
+use workers_domain::{LogStream, ResourceUsage};
+
+use crate::message::{Exited, InMachine, RunCommand, ToInit, Tool};
+use crate::sandbox::command::not_started;
+use crate::sandbox::output::{Output, output};
+use crate::sandbox::running::{CommandNews, Running, stopped};
+
+/// A command of a machine. It goes on when this is dropped.
+#[derive(Debug)]
+pub(super) struct LocalMachineCommand {
+    number: u32,
+    running: Arc<Running>,
+    outputs: [Output; 2],
+    end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    Awaited(mpsc::Receiver<CommandNews>),
+    Known(Option<Exited>),
+    Told,
+}
+
+/// What is to be started.
+pub(super) struct Start {
+    pub(super) spec: MachineCommandSpec,
+    /// What is done in place of running the program.
+    pub(super) tool: Option<Tool>,
+    /// Standard input; an empty one if there is none.
+    pub(super) input: Option<OwnedFd>,
+}
+
+/// Starts a command.
+pub(super) async fn start(
+    running: Arc<Running>,
+    number: u32,
+    start: Start,
+) -> Result<LocalMachineCommand, SandboxError> {
+    let failed = |error: io::Error| SandboxError::failed("a command's outputs", error);
+    let (stdout, stdout_end) = output(LogStream::Stdout).map_err(failed)?;
+    let (stderr, stderr_end) = output(LogStream::Stderr).map_err(failed)?;
+    let Start { spec, tool, input } = start;
+    let directory = spec.directory.clone();
+    let machine = InMachine { directory: spec.directory, as_root: spec.as_root, tool };
+    let run = RunCommand {
+        command: number,
+        program: spec.program.clone(),
+        args: spec.args,
+        env: spec.env,
+        machine: Some(machine),
+    };
+    let mut news = running.open_route(number);
+    let descriptors: Vec<OwnedFd> = input.into_iter().chain([stdout_end, stderr_end]).collect();
+    running.tell(&ToInit::Run(run), &descriptors).await?;
+    drop(descriptors);
+    match news.recv().await {
+        Some(CommandNews::Started) => {
+            Ok(LocalMachineCommand { number, running, outputs: [stdout, stderr], end: End::Awaited(news) })
+        }
+        Some(CommandNews::StartFailed { errno, in_directory }) => {
+            running.close_route(number);
+            Err(if in_directory { not_entered(directory, errno) } else { not_started(&spec.program, errno) })
+        }
+        Some(CommandNews::Exited(_)) | None => Err(stopped()),
+    }
+}
+
+fn not_entered(directory: Option<String>, errno: i32) -> SandboxError {
+    let error = io::Error::from_raw_os_error(errno);
+    let directory = directory.unwrap_or_else(|| super::HOME.to_owned());
+    let message = format!("the directory `{directory}` cannot be entered: {error}");
+    SandboxError { kind: SandboxErrorKind::FileNotFound, message, source: Some(error.into()) }
+}
+
+impl Drop for LocalMachineCommand {
+    fn drop(&mut self) {
+        self.outputs.iter_mut().for_each(Output::drain);
+        self.running.close_route(self.number);
+    }
+}
+
+#[async_trait]
+impl MachineCommand for LocalMachineCommand {
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
+        loop {
+            let [stdout, stderr] = &mut self.outputs;
+            let End::Awaited(news) = &mut self.end else { break };
+            tokio::select! {
+                event = stdout.next() => return event.map(Some),
+                event = stderr.next() => return event.map(Some),
+                said = news.recv() => match said {
+                    Some(CommandNews::Exited(exited)) => self.end = End::Known(Some(exited)),
+                    Some(_) => {}
+                    None => self.end = End::Known(None),
+                },
+            }
+        }
+        for output in &mut self.outputs {
+            if let Some(event) = output.take_rest()? {
+                return Ok(Some(event));
+            }
+        }
+        match std::mem::replace(&mut self.end, End::Told) {
+            End::Known(Some(exited)) => Ok(Some(CommandEvent::Exited(exit(exited)))),
+            End::Known(None) => Err(stopped()),
+            End::Awaited(_) | End::Told => Ok(None),
+        }
+    }
+}
+
+fn exit(exited: Exited) -> CommandExit {
+    let status = match exited.status {
+        Ok(code) => ExitStatus::Code(code),
+        Err(signal) => ExitStatus::Signal(signal),
+    };
+    let usage = ResourceUsage {
+        cpu: Some(Duration::from_micros(exited.cpu_micros)),
+        max_memory_bytes: Some(exited.max_resident_bytes),
+    };
+    CommandExit { status, killed: None, usage }
+}
+
+/// A pipe for a command's standard input: its end, and ours.
+pub(super) fn input() -> io::Result<(OwnedFd, tokio::net::unix::pipe::Sender)> {
+    let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // Ours only: the command's own end waits when there is nothing.
+    rustix::io::ioctl_fionbio(ours.as_fd(), true)?;
+    Ok((theirs, tokio::net::unix::pipe::Sender::from_owned_fd(ours)?))
+}

@@ -1,0 +1,240 @@
+//! The snapshots of machines.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use workers_domain::SnapshotId;
+use workers_domain::ports::Snapshot;
+
+/// What is written down of a snapshot. Written last: one without it is not whole.
+const RECORD: &str = "image.json";
+
+/// Ends the names of directories that are being written or removed.
+const UNFINISHED: &str = ".unfinished";
+
+/// The snapshots of machines, each a directory.
+#[derive(Debug)]
+pub(super) struct Images {
+    directory: PathBuf,
+    /// How many machines run from which, and whether it was removed meanwhile.
+    uses: Mutex<HashMap<String, Use>>,
+}
+
+#[derive(Debug, Default)]
+struct Use {
+    leases: usize,
+    is_removed: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    size_bytes: u64,
+}
+
+/// Keeps a snapshot's files while a machine runs from them.
+#[derive(Debug)]
+pub(super) struct Lease {
+    images: Arc<Images>,
+    name: String,
+}
+
+impl Images {
+    /// Opens the store, and clears away what was being written or removed when an earlier server ended.
+    pub(super) fn open(directory: PathBuf) -> io::Result<Arc<Self>> {
+        fs::create_dir_all(&directory)?;
+        for item in fs::read_dir(&directory)? {
+            let path = item?.path();
+            if !path.join(RECORD).is_file() {
+                fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(Arc::new(Self { directory, uses: Mutex::default() }))
+    }
+
+    /// An empty directory for a snapshot that is being taken.
+    pub(super) fn begin(&self) -> io::Result<PathBuf> {
+        let path = self.directory.join(format!("{}{UNFINISHED}", Uuid::new_v4()));
+        fs::create_dir(&path)?;
+        Ok(path)
+    }
+
+    /// Keeps what was written into such a directory.
+    pub(super) fn keep(&self, written: &Path, size_bytes: u64) -> io::Result<Snapshot> {
+        let name = format!("snap_{}", Uuid::now_v7());
+        fs::write(written.join(RECORD), serde_json::to_vec(&Record { size_bytes })?)?;
+        fs::rename(written, self.directory.join(&name))?;
+        Ok(Snapshot { id: SnapshotId::new(name), size_bytes, expires_at: None })
+    }
+
+    /// The snapshot of this id.
+    pub(super) fn find(&self, id: &SnapshotId) -> io::Result<Option<Snapshot>> {
+        let Some(path) = self.path_of(id.as_str()) else { return Ok(None) };
+        match fs::read(path.join(RECORD)) {
+            Ok(bytes) => {
+                let Record { size_bytes } = serde_json::from_slice(&bytes)?;
+                Ok(Some(Snapshot { id: id.clone(), size_bytes, expires_at: None }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All snapshots.
+    pub(super) fn all(&self) -> io::Result<Vec<SnapshotId>> {
+        let uses = self.lock();
+        let mut all = Vec::new();
+        for item in fs::read_dir(&self.directory)? {
+            let item = item?;
+            let Ok(name) = item.file_name().into_string() else { continue };
+            let is_removed = uses.get(&name).is_some_and(|entry| entry.is_removed);
+            if !is_removed && item.path().join(RECORD).is_file() {
+                all.push(SnapshotId::new(name));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The files of the snapshot of this id, for as long as they are used.
+    pub(super) fn lease(self: &Arc<Self>, id: &SnapshotId) -> io::Result<Option<Lease>> {
+        let name = id.as_str().to_owned();
+        let mut uses = self.lock();
+        if uses.get(&name).is_some_and(|entry| entry.is_removed) || self.find(id)?.is_none() {
+            return Ok(None);
+        }
+        uses.entry(name.clone()).or_default().leases += 1;
+        Ok(Some(Lease { images: Arc::clone(self), name }))
+    }
+
+    /// Removes a snapshot; its files when no machine runs from them any more.
+    pub(super) fn delete(&self, id: &SnapshotId) -> io::Result<()> {
+        let Some(path) = self.path_of(id.as_str()) else { return Ok(()) };
+        // From here on it is not found, after a restart neither.
+        match fs::remove_file(path.join(RECORD)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        let mut uses = self.lock();
+        if let Some(entry) = uses.get_mut(id.as_str()) {
+            entry.is_removed = true;
+            return Ok(());
+        }
+        drop(uses);
+        self.discard(id.as_str())
+    }
+
+    fn release(&self, name: &str) -> io::Result<()> {
+        let mut uses = self.lock();
+        let Some(entry) = uses.get_mut(name) else { return Ok(()) };
+        entry.leases = entry.leases.saturating_sub(1);
+        if entry.leases > 0 {
+            return Ok(());
+        }
+        let is_removed = entry.is_removed;
+        uses.remove(name);
+        drop(uses);
+        if is_removed { self.discard(name) } else { Ok(()) }
+    }
+
+    fn discard(&self, name: &str) -> io::Result<()> {
+        let trash = self.directory.join(format!("{}{UNFINISHED}", Uuid::new_v4()));
+        fs::rename(self.directory.join(name), &trash)?;
+        fs::remove_dir_all(trash)
+    }
+
+    /// Where a snapshot is; `None` when the id is none of ours.
+    fn path_of(&self, id: &str) -> Option<PathBuf> {
+        let is_ours = id.strip_prefix("snap_").is_some_and(|rest| Uuid::parse_str(rest).is_ok());
+        is_ours.then(|| self.directory.join(id))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Use>> {
+        // The table is right after every statement, so a panic elsewhere has not torn it.
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    /// Where the files are.
+    pub(super) fn path(&self) -> PathBuf {
+        self.images.directory.join(&self.name)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (images, name) = (Arc::clone(&self.images), std::mem::take(&mut self.name));
+        let release = move || {
+            if let Err(error) = images.release(&name) {
+                tracing::warn!(error = %error, "a deleted snapshot's files could not be removed; the next start removes them");
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(release)),
+            Err(_) => release(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images() -> (tempfile::TempDir, Arc<Images>) {
+        let directory = tempfile::tempdir().unwrap();
+        let images = Images::open(directory.path().to_path_buf()).unwrap();
+        (directory, images)
+    }
+
+    fn kept(images: &Images) -> SnapshotId {
+        let written = images.begin().unwrap();
+        fs::create_dir(written.join("root")).unwrap();
+        images.keep(&written, 7).unwrap().id
+    }
+
+    #[test]
+    fn a_snapshot_is_found_until_it_is_deleted() {
+        let (_directory, images) = images();
+        let id = kept(&images);
+        assert_eq!(images.find(&id).unwrap().map(|found| found.size_bytes), Some(7));
+        assert_eq!(images.all().unwrap(), std::slice::from_ref(&id));
+        images.delete(&id).unwrap();
+        images.delete(&id).unwrap();
+        assert_eq!((images.find(&id).unwrap(), images.all().unwrap()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn the_files_of_a_deleted_snapshot_go_with_the_last_who_uses_them() {
+        let (directory, images) = images();
+        let id = kept(&images);
+        let (first, second) = (images.lease(&id).unwrap().unwrap(), images.lease(&id).unwrap().unwrap());
+        images.delete(&id).unwrap();
+        assert!(images.lease(&id).unwrap().is_none());
+        drop(first);
+        assert!(second.path().join("root").is_dir());
+        drop(second);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_was_not_finished_is_gone_after_a_start() {
+        let (directory, images) = images();
+        let whole = kept(&images);
+        images.begin().unwrap();
+        let images = Images::open(directory.path().to_path_buf()).unwrap();
+        assert_eq!(images.all().unwrap(), [whole]);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_id_that_is_a_path_is_not_found() {
+        let (_directory, images) = images();
+        for id in ["snap_../..", "..", "snap_", "/etc"] {
+            assert_eq!(images.find(&SnapshotId::new(id)).unwrap(), None, "{id}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A machine: its processes, and the snapshot that it runs from.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use workers_domain::ports::{
+    ByteSource, KillReason, Machine, MachineCommand, MachineCommandSpec, SandboxError, Snapshot,
+};
+use workers_domain::{NetworkPolicy, SandboxId};
+
+use super::HOME;
+use super::command::{self, LocalMachineCommand, Start};
+use super::files::{self, Reading};
+use super::freeze::freeze;
+use super::images::{Images, Lease};
+use crate::message::{ToInit, Tool};
+use crate::sandbox::running::{Running, stopped};
+use crate::server::blocking;
+
+/// A machine of this machine.
+#[derive(Debug)]
+pub(super) struct LocalMachine {
+    id: SandboxId,
+    running: Arc<Running>,
+    next_command: AtomicU32,
+    images: Arc<Images>,
+    /// What it was made from; `None` for the bare system. Let go of when it has ended.
+    lease: Mutex<Option<Lease>>,
+}
+
+impl LocalMachine {
+    pub(super) fn new(id: SandboxId, running: Arc<Running>, images: Arc<Images>, lease: Option<Lease>) -> Self {
+        Self { id, running, next_command: AtomicU32::new(0), images, lease: Mutex::new(lease) }
+    }
+
+    async fn start(&self, start: Start) -> Result<LocalMachineCommand, SandboxError> {
+        if self.running.reason().is_some() {
+            return Err(stopped());
+        }
+        let number = self.next_command.fetch_add(1, Ordering::Relaxed);
+        command::start(Arc::clone(&self.running), number, start).await
+    }
+
+    async fn tool(&self, tool: Tool, input: Option<OwnedFd>) -> Result<LocalMachineCommand, SandboxError> {
+        // From the root, for all paths are absolute and the home may be gone.
+        let spec = MachineCommandSpec { directory: Some("/".to_owned()), ..MachineCommandSpec::default() };
+        self.start(Start { spec, tool: Some(tool), input }).await
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
+        // Held for single statements only, so a panic elsewhere has torn nothing.
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Machine for LocalMachine {
+    fn id(&self) -> &SandboxId {
+        &self.id
+    }
+
+    fn home(&self) -> &str {
+        HOME
+    }
+
+    async fn run(&self, spec: MachineCommandSpec) -> Result<Box<dyn MachineCommand>, SandboxError> {
+        Ok(Box::new(self.start(Start { spec, tool: None, input: None }).await?))
+    }
+
+    async fn signal(&self, command: u32, signal: i32) -> Result<(), SandboxError> {
+        self.running.tell(&ToInit::Signal { command, signal }, &[]).await
+    }
+
+    async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError> {
+        let (theirs, ours) = command::input().map_err(|error| SandboxError::failed("a pipe into a machine", error))?;
+        let tool = self.tool(Tool::Unpack { directory: directory.to_owned() }, Some(theirs)).await?;
+        files::feed(tool, ours, archive).await
+    }
+
+    async fn read_file(&self, path: &str) -> Result<Box<dyn ByteSource>, SandboxError> {
+        let tool = self.tool(Tool::Read { path: path.to_owned() }, None).await?;
+        Ok(Box::new(Reading::begin(tool).await?))
+    }
+
+    async fn make_directory(&self, path: &str, recursive: bool) -> Result<(), SandboxError> {
+        let mut tool = self.tool(Tool::MakeDirectory { path: path.to_owned(), recursive }, None).await?;
+        files::finish(&mut tool, String::new()).await
+    }
+
+    fn set_network(&self, policy: NetworkPolicy) {
+        self.running.change_network(policy);
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        if self.running.reason().is_some() {
+            return Err(stopped());
+        }
+        let changes = self.running.freeze().await;
+        let below = self.lease().as_ref().map(Lease::path);
+        let images = Arc::clone(&self.images);
+        let kept = match changes {
+            Ok(changes) => {
+                blocking("a snapshot cannot be written", move || {
+                    let target = images.begin()?;
+                    let kept = write(&changes, below.as_deref(), &target).and_then(|size| images.keep(&target, size));
+                    if kept.is_err() {
+                        // Cleared at the next start at the latest.
+                        let _ = fs::remove_dir_all(&target);
+                    }
+                    kept
+                })
+                .await
+            }
+            Err(error) => Err(error),
+        };
+        self.stop().await?;
+        kept
+    }
+
+    async fn stop(&self) -> Result<(), SandboxError> {
+        self.running.kill(KillReason::Asked);
+        self.running.wait().await;
+        drop(self.lease().take());
+        Ok(())
+    }
+
+    async fn ended(&self) {
+        self.running.wait().await;
+    }
+}
+
+/// Writes both layers of a snapshot; answers with the size of their files.
+fn write(changes: &[OwnedFd; 2], below: Option<&Path>, target: &Path) -> std::io::Result<u64> {
+    let mut size = 0;
+    for (changes, name) in changes.iter().zip(["root", "usr"]) {
+        let layer = target.join(name);
+        fs::create_dir(&layer)?;
+        let below = below.map(|below| File::open(below.join(name))).transpose()?;
+        size += freeze(changes.as_fd(), below.as_ref().map(AsFd::as_fd), File::open(layer)?.as_fd())?;
+    }
+    Ok(size)
+}

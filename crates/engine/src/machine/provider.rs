@@ -1,0 +1,210 @@
+//! The engine of machines.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use workers_domain::ports::{
+    Machine, MachineProvider, MachineSpec, SandboxError, SandboxErrorKind, SandboxSource, Snapshot,
+};
+use workers_domain::{SandboxId, SnapshotId};
+
+use super::images::Images;
+use super::local::LocalMachine;
+use super::{FIRST_ID, base};
+use crate::cgroup::discover::discover;
+use crate::message::{Configuration, CreateSandbox, Walls};
+use crate::network;
+use crate::options::{LauncherProgram, NetworkOptions};
+use crate::sandbox::running::Running;
+use crate::server::data_dir::{DataDir, sweep_cgroups};
+use crate::server::launcher::Launcher;
+use crate::server::{blocking, runtime, unavailable};
+
+/// How long the launcher of an engine that was killed may take to clear away.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How the engine of machines is to work. Make one with [`MachineOptions::new`] and change what is not to your liking.
+#[derive(Clone)]
+pub struct MachineOptions {
+    /// Where snapshots are kept. One engine a directory, and not that of an [`Engine`](crate::Engine).
+    pub data_dir: PathBuf,
+    /// The node program.
+    pub node: PathBuf,
+    /// The system whose programs machines have: a directory with a `usr` and an `etc`. The host's own is `/`.
+    pub system: PathBuf,
+    /// Which program makes the machines.
+    pub launcher: LauncherProgram,
+    /// The cgroup below which machines' cgroups are made, as a path below the hierarchy's root; `None` for the one that this process
+    /// is in.
+    pub cgroup_parent: Option<PathBuf>,
+    /// What is true of the network of all machines, whatever the policy of each says.
+    pub network: NetworkOptions,
+}
+
+impl MachineOptions {
+    /// The usual options: the host's own system, and this program as its own launcher.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>, node: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            node: node.into(),
+            system: "/".into(),
+            launcher: LauncherProgram::CurrentExe,
+            cgroup_parent: None,
+            network: NetworkOptions::default(),
+        }
+    }
+}
+
+impl fmt::Debug for MachineOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("MachineOptions")
+            .field("data_dir", &self.data_dir)
+            .field("node", &self.node)
+            .field("system", &self.system)
+            .field("launcher", &self.launcher)
+            .field("cgroup_parent", &self.cgroup_parent)
+            .field("network", &self.network)
+            .finish()
+    }
+}
+
+/// The engine of machines. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct MachineEngine {
+    core: Arc<Core>,
+}
+
+#[derive(Debug)]
+struct Core {
+    launcher: Arc<Launcher>,
+    images: Arc<Images>,
+    _data_dir: DataDir,
+}
+
+impl MachineEngine {
+    /// Starts the engine: clears away what an earlier one left, starts the launcher, and makes a machine to see whether that works.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxErrorKind::Unavailable`] with the missing piece named; or when another engine works on the data directory.
+    #[tracing::instrument(name = "machines.start", skip_all)]
+    pub async fn start(options: MachineOptions) -> Result<Self, SandboxError> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(unavailable("machines have users of their own, whose ids only root can map"));
+        }
+        let MachineOptions { data_dir: path, node, system, launcher, cgroup_parent, network } = options;
+        let opened = blocking("the data directory cannot be used", move || {
+            let (data_dir, launcher_lock) = DataDir::open(&path)?;
+            let images = Images::open(data_dir.snapshots())?;
+            Ok((data_dir, launcher_lock, images))
+        });
+        let (data_dir, lock, images) = tokio::time::timeout(LOCK_PATIENCE, opened)
+            .await
+            .map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))??;
+        let name = data_dir.group_name();
+        let found = blocking("cgroups", move || Ok(discover(cgroup_parent.as_deref(), &name))).await?;
+        let cgroups =
+            found.map_err(|missing| unavailable(format!("memory and processes cannot be limited: {missing}")))?;
+        data_dir
+            .record_cgroups(&cgroups)
+            .map_err(|error| SandboxError::failed("the data directory cannot be written", error))?;
+        let (root, directory) = (data_dir.runtime(), data_dir.machines());
+        let made = blocking("the system of machines cannot be made", move || {
+            let node = node.canonicalize()?;
+            Ok((runtime::make(&root, &node)?, base::make(&directory, &system)?))
+        });
+        let (runtime, machines) = made.await.map_err(|error| unavailable(error.message))?;
+        let node = runtime.node.to_string_lossy().into_owned();
+        let walls = Walls { cgroups, runtime, first_uid: FIRST_ID, templates: None, machines: Some(machines) };
+        let configuration = Configuration { walls: Some(walls), node };
+        let NetworkOptions { open, resolvers, observer } = network;
+        let network = network::Shared::new(open, resolvers, observer)
+            .map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))?;
+        let launcher = Launcher::start(launcher, configuration, lock, Arc::new(network)).await?;
+        let engine = Self { core: Arc::new(Core { launcher, images, _data_dir: data_dir }) };
+        if let Err(error) = engine.try_machine().await {
+            engine.shutdown().await;
+            return Err(error);
+        }
+        Ok(engine)
+    }
+
+    /// Makes a machine and stops it.
+    async fn try_machine(&self) -> Result<(), SandboxError> {
+        let spec = MachineSpec {
+            source: SandboxSource::Empty,
+            memory_bytes: 256 << 20,
+            processes: 16,
+            disk_bytes: 16 << 20,
+            network: workers_domain::NetworkPolicy::DenyAll,
+        };
+        self.create(spec).await?.stop().await
+    }
+
+    /// Ends the launcher and every machine. When this returns nothing runs.
+    pub async fn shutdown(&self) {
+        self.core.launcher.shut_down().await;
+        let core = Arc::clone(&self.core);
+        let cleared = blocking("clearing away", move || {
+            if let Some(walls) = &core.launcher.configuration().walls {
+                sweep_cgroups(&walls.cgroups);
+                walls.cgroups.group("").remove()?;
+            }
+            Ok(())
+        });
+        if let Err(error) = cleared.await {
+            tracing::warn!(error = %error, "the engine left a cgroup behind; the next start removes it");
+        }
+    }
+}
+
+#[async_trait]
+impl MachineProvider for MachineEngine {
+    #[tracing::instrument(name = "machines.create", skip_all)]
+    async fn create(&self, spec: MachineSpec) -> Result<Box<dyn Machine>, SandboxError> {
+        let images = Arc::clone(&self.core.images);
+        let lease = match spec.source {
+            SandboxSource::Empty => None,
+            SandboxSource::Snapshot(id) => {
+                let (store, wanted) = (Arc::clone(&images), id.clone());
+                let found = blocking("a snapshot cannot be read", move || store.lease(&wanted)).await?;
+                let missing =
+                    || SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {id}"));
+                Some(found.ok_or_else(missing)?)
+            }
+        };
+        let id = crate::engine::Core::new_sandbox_id();
+        let lower = lease.as_ref().map(|lease| lease.path().to_string_lossy().into_owned());
+        let order = CreateSandbox {
+            name: id.as_str().to_owned(),
+            lower: lower.unwrap_or_default(),
+            directory: String::new(),
+            memory_bytes: spec.memory_bytes,
+            processes: spec.processes,
+            disk_bytes: spec.disk_bytes,
+        };
+        let running = Arc::new(Running::launch(&self.core.launcher, order).await?);
+        running.serve_network(&spec.network, self.core.launcher.network());
+        Ok(Box::new(LocalMachine::new(SandboxId::clone(&id), running, images, lease)))
+    }
+
+    async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
+        let (images, id) = (Arc::clone(&self.core.images), id.clone());
+        blocking("a snapshot cannot be read", move || images.find(&id)).await
+    }
+
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        let (images, id) = (Arc::clone(&self.core.images), id.clone());
+        blocking("a snapshot cannot be removed", move || images.delete(&id)).await
+    }
+
+    async fn snapshots(&self) -> Result<Vec<SnapshotId>, SandboxError> {
+        let images = Arc::clone(&self.core.images);
+        blocking("snapshots cannot be listed", move || images.all()).await
+    }
+}

@@ -1,0 +1,7 @@
+//! Machines: sandboxes with a whole system in them.
+
+mod files;
+mod snapshots;
+mod support;
+mod system;
+mod walls;

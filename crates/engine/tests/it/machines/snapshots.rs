@@ -1,0 +1,84 @@
+//! Snapshots of machines.
+
+use workers_domain::SnapshotId;
+use workers_domain::ports::{MachineProvider, SandboxErrorKind, SandboxSource};
+use workers_engine::MachineEngine;
+
+use super::support::{Machines, finish, options, root_sh, sh, shell, spec};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_keeps_the_whole_system_and_no_process() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    root_sh(&*machine, "useradd -m bob; echo x > /usr/local/lib/x; rm /etc/hostname; rm -r /usr/share/doc; mkdir /usr/share/doc; echo t > /tmp/t; chmod 4755 /tmp/t").await;
+    sh(&*machine, "sudo -u bob sh -c 'echo mine > /home/bob/f'; ln -s f link; echo f > f; ln f second; sleep 1000 >/dev/null 2>&1 &").await;
+    let snapshot = machine.snapshot().await.unwrap();
+    assert!(snapshot.size_bytes > 0);
+    let again = machines.machine_from(&snapshot.id).await;
+    let script =
+        "cat /home/bob/f /usr/local/lib/x link; ls /etc/hostname 2>/dev/null || echo gone; ls -A /usr/share/doc;
+        stat -c '%a %U' /tmp/t; stat -c '%U %h' /home/bob/f /vercel/second; pgrep sleep || echo no process";
+    let expected = "mine\nx\nf\ngone\n4755 root\nbob 1\nubuntu 2\nno process\n";
+    assert_eq!(root_sh(&*again, &script.replace("cat ", "cd /vercel; cat ")).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_a_machine_from_a_snapshot_has_both_changes_and_stands_alone() {
+    let machines = Machines::start().await;
+    let first = machines.machine().await;
+    sh(&*first, "mkdir d; echo one > d/one; echo gone > gone; echo old > changed").await;
+    let first = first.snapshot().await.unwrap();
+    let second = machines.machine_from(&first.id).await;
+    sh(&*second, "echo two > d/two; rm gone; echo new > changed").await;
+    let second = second.snapshot().await.unwrap();
+    machines.engine.delete_snapshot(&first.id).await.unwrap();
+    let third = machines.machine_from(&second.id).await;
+    assert_eq!(sh(&*third, "cat d/one d/two changed; ls").await, "one\ntwo\nnew\nchanged\nd\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_from_one_snapshot_do_not_see_each_other_and_outlive_it() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    sh(&*machine, "echo same > f").await;
+    let snapshot = machine.snapshot().await.unwrap();
+    let (one, two) = (machines.machine_from(&snapshot.id).await, machines.machine_from(&snapshot.id).await);
+    machines.engine.delete_snapshot(&snapshot.id).await.unwrap();
+    assert_eq!(sh(&*one, "echo mine >> f; cat f").await, "same\nmine\n");
+    assert_eq!(sh(&*two, "cat f").await, "same\n");
+    let error = machines.engine.create(spec(SandboxSource::Snapshot(snapshot.id))).await.err().unwrap();
+    assert_eq!(error.kind, SandboxErrorKind::SnapshotNotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snapshots_are_found_after_a_restart_and_an_unknown_one_is_not() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    sh(&*machine, "echo kept > f").await;
+    let snapshot = machine.snapshot().await.unwrap();
+    machines.engine.shutdown().await;
+    let Machines { engine, directory } = machines;
+    drop((machine, engine));
+    let engine = MachineEngine::start(options(directory.path())).await.unwrap();
+    assert_eq!(engine.snapshots().await.unwrap(), std::slice::from_ref(&snapshot.id));
+    let machine = engine.create(spec(SandboxSource::Snapshot(snapshot.id.clone()))).await.unwrap();
+    assert_eq!(sh(&*machine, "cat f").await, "kept\n");
+    assert_eq!(engine.find_snapshot(&SnapshotId::new("snap_none")).await.unwrap(), None);
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_was_frozen_or_stopped_says_so() {
+    let machines = Machines::start().await;
+    let (frozen, stopped) = (machines.machine().await, machines.machine().await);
+    let running = stopped.run(shell("sleep 1000")).await.unwrap();
+    frozen.snapshot().await.unwrap();
+    stopped.stop().await.unwrap();
+    stopped.stop().await.unwrap();
+    for machine in [&frozen, &stopped] {
+        machine.ended().await;
+        assert_eq!(machine.run(shell("true")).await.err().unwrap().kind, SandboxErrorKind::Stopped);
+        assert_eq!(machine.snapshot().await.unwrap_err().kind, SandboxErrorKind::Stopped);
+    }
+    assert_eq!(finish(running).await.unwrap_err().kind, SandboxErrorKind::Stopped);
+}

@@ -1,0 +1,124 @@
+//! An engine of machines in a directory of its own, and short ways to run things in one.
+
+use std::io;
+
+use async_trait::async_trait;
+use workers_domain::ports::{
+    ByteSource, CommandEvent, ExitStatus, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec,
+    SandboxError, SandboxSource,
+};
+use workers_domain::{LogStream, NetworkPolicy, SnapshotId};
+use workers_engine::{LauncherProgram, MachineEngine, MachineOptions};
+
+use crate::support::node;
+
+/// An engine in a directory of its own.
+pub(crate) struct Machines {
+    pub(crate) engine: MachineEngine,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Machines {
+    pub(crate) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = MachineEngine::start(options(directory.path())).await.unwrap();
+        Self { engine, directory }
+    }
+
+    pub(crate) async fn machine(&self) -> Box<dyn Machine> {
+        self.engine.create(spec(SandboxSource::Empty)).await.unwrap()
+    }
+
+    pub(crate) async fn machine_from(&self, snapshot: &SnapshotId) -> Box<dyn Machine> {
+        self.engine.create(spec(SandboxSource::Snapshot(snapshot.clone()))).await.unwrap()
+    }
+}
+
+pub(crate) fn options(directory: &std::path::Path) -> MachineOptions {
+    let launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
+    MachineOptions { launcher, ..MachineOptions::new(directory, node()) }
+}
+
+pub(crate) fn spec(source: SandboxSource) -> MachineSpec {
+    let (memory_bytes, disk_bytes) = (512 << 20, 256 << 20);
+    MachineSpec { source, memory_bytes, processes: 256, disk_bytes, network: NetworkPolicy::DenyAll }
+}
+
+/// What a command did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) status: ExitStatus,
+}
+
+pub(crate) fn shell(script: &str) -> MachineCommandSpec {
+    let args = vec!["-c".to_owned(), script.to_owned()];
+    MachineCommandSpec { program: "sh".to_owned(), args, ..MachineCommandSpec::default() }
+}
+
+pub(crate) async fn finish(mut command: Box<dyn MachineCommand>) -> Result<Ran, SandboxError> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    loop {
+        match command.next_event().await?.unwrap() {
+            CommandEvent::Output { stream: LogStream::Stdout, bytes } => stdout.extend(bytes),
+            CommandEvent::Output { stream: LogStream::Stderr, bytes } => stderr.extend(bytes),
+            CommandEvent::Exited(exit) => {
+                assert_eq!(command.next_event().await.unwrap(), None);
+                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+                return Ok(Ran { stdout: text(stdout), stderr: text(stderr), status: exit.status });
+            }
+        }
+    }
+}
+
+pub(crate) async fn run(machine: &dyn Machine, spec: MachineCommandSpec) -> Ran {
+    finish(machine.run(spec).await.unwrap()).await.unwrap()
+}
+
+/// What a script prints that ends well.
+pub(crate) async fn sh(machine: &dyn Machine, script: &str) -> String {
+    let ran = run(machine, shell(script)).await;
+    assert_eq!((ran.status, ran.stderr.as_str()), (ExitStatus::Code(0), ""), "{script}");
+    ran.stdout
+}
+
+/// The same as the machine's root.
+pub(crate) async fn root_sh(machine: &dyn Machine, script: &str) -> String {
+    let ran = run(machine, MachineCommandSpec { as_root: true, ..shell(script) }).await;
+    assert_eq!((ran.status, ran.stderr.as_str()), (ExitStatus::Code(0), ""), "{script}");
+    ran.stdout
+}
+
+/// Pieces of bytes.
+pub(crate) struct Pieces(pub(crate) std::vec::IntoIter<Vec<u8>>);
+
+#[async_trait]
+impl ByteSource for Pieces {
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.0.next())
+    }
+}
+
+/// A gzipped archive of files, in pieces.
+pub(crate) fn archive(files: &[(&str, &[u8], u32)]) -> Pieces {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(gzip);
+    for (path, content, mode) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(*mode);
+        builder.append_data(&mut header, path, *content).unwrap();
+    }
+    let bytes = builder.into_inner().unwrap().finish().unwrap();
+    Pieces(bytes.chunks(1000).map(<[u8]>::to_vec).collect::<Vec<_>>().into_iter())
+}
+
+pub(crate) async fn read(machine: &dyn Machine, path: &str) -> Result<Vec<u8>, SandboxError> {
+    let mut source = machine.read_file(path).await?;
+    let mut all = Vec::new();
+    while let Some(piece) = source.next().await.unwrap() {
+        all.extend(piece);
+    }
+    Ok(all)
+}

@@ -1,0 +1,94 @@
+//! What a machine's root must not do.
+
+use workers_domain::NetworkPolicy;
+use workers_domain::ports::{ExitStatus, MachineCommandSpec, MachineProvider as _, SandboxSource};
+use workers_engine::MachineEngine;
+
+use super::support::{Machines, root_sh, run, shell, spec};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_of_a_machine_has_no_rights_outside_of_it() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    for script in [
+        "mount -t tmpfs none /mnt",
+        "unshare -m true",
+        "chroot /tmp true",
+        "mknod /tmp/null c 1 3 && echo x > /tmp/null",
+        "echo 1 > /proc/sys/kernel/panic",
+        "echo b > /proc/sysrq-trigger && cat /proc/sysrq-trigger | grep .",
+        "hostname other",
+        "cat /proc/1/environ",
+        "ls -l /proc/1/root/",
+        "cat /proc/kcore | head -c 1 | grep -q .",
+        "date -s 2000-01-01",
+        "dmesg",
+        "kill -9 1 && false",
+        "ip link add dummy0 type dummy || nice -n -20 true | grep x",
+    ] {
+        let ran = run(&*machine, MachineCommandSpec { as_root: true, ..shell(script) }).await;
+        assert_ne!(ran.status, ExitStatus::Code(0), "{script}: {ran:?}");
+    }
+    assert_eq!(root_sh(&*machine, "echo alive").await, "alive\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_has_nothing_of_the_host_but_its_programs() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    let host = std::fs::read_to_string("/etc/shadow").unwrap_or_default();
+    assert_ne!(root_sh(&*machine, "cat /etc/shadow").await, host);
+    assert_eq!(root_sh(&*machine, "ls /home /root /mnt /srv /sys | wc -w").await, "5\n", "the five names themselves");
+    let local = "ls /usr/local; ls /usr/local/bin";
+    assert_eq!(
+        root_sh(&*machine, local).await,
+        "bin\netc\ninclude\nlib\nsbin\nshare\nnode\n",
+        "not the administrator's programs"
+    );
+    let marker = crate::support::unique();
+    let secret = machines.directory.path().join(&marker);
+    std::fs::write(&secret, "secret").unwrap();
+    let ran = run(&*machine, MachineCommandSpec { as_root: true, ..shell(&format!("cat {}", secret.display())) }).await;
+    assert_ne!(ran.status, ExitStatus::Code(0));
+    let processes = root_sh(&*machine, "ls /proc | grep -c '^[0-9]'").await;
+    assert!(processes.trim().parse::<u32>().unwrap() < 8, "none but the machine's own: {processes}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capabilities_are_those_of_a_machine_and_no_program_gains_more() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    // Chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, audit_write, setfcap.
+    let expected = "00000000a00005fb";
+    assert_eq!(
+        root_sh(&*machine, "grep -E 'Cap(Prm|Bnd)' /proc/self/status | cut -f2 | sort -u").await,
+        format!("{expected}\n")
+    );
+    let script = "grep -E 'Cap(Prm|Eff|Inh|Amb)' /proc/self/status | cut -f2 | sort -u";
+    assert_eq!(super::support::sh(&*machine, script).await, "0000000000000000\n");
+    assert_eq!(
+        super::support::sh(&*machine, &format!("sudo sh -c \"{}\"", script.replace("Inh|Amb", "Bnd"))).await,
+        format!("{expected}\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_machine_may_talk_to_can_be_changed_while_it_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let resolver = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut options = super::support::options(directory.path());
+    options.network.resolvers = vec![resolver.local_addr().unwrap()];
+    let engine = MachineEngine::start(options).await.unwrap();
+    let machine = engine.create(spec(SandboxSource::Empty)).await.unwrap();
+    let denied = run(&*machine, shell("getent hosts name.example.com")).await;
+    assert_eq!(denied.status, ExitStatus::Code(2), "{denied:?}");
+    machine.set_network(NetworkPolicy::AllowAll);
+    let asking = machine.run(shell("getent hosts name.example.com")).await.unwrap();
+    let mut question = [0; 512];
+    // Only what the policy permits is asked of the host's resolvers.
+    let (length, _) = resolver.recv_from(&mut question).await.unwrap();
+    assert!(question[..length].windows(7).any(|part| part == b"example"));
+    machine.stop().await.unwrap();
+    drop(asking);
+    engine.shutdown().await;
+}
