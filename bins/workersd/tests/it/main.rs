@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod bad_input;
+mod conformance;
 mod examples;
 /// The paths of a worker, over our own engine.
 #[path = "."]

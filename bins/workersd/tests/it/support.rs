@@ -1,6 +1,6 @@
 //! Starts a server with an empty data directory, and talks to it.
 
-mod cloud;
+pub(crate) mod cloud;
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
