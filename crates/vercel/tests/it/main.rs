@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod faults;
+mod logs;
 mod provider;
 mod provider_faults;
 mod requests;
 mod support;
+mod tls;
