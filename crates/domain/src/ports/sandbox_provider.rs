@@ -230,7 +230,7 @@ pub struct CommandExit {
     pub usage: ResourceUsage,
 }
 
-/// How a process ended.
+/// How a process ended. A provider that is told of signals as codes from 129 on, as a shell tells them, takes these codes for signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     /// It exited with this code.
