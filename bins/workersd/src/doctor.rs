@@ -3,18 +3,35 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use workers_domain::ports::SandboxProvider as _;
 use workers_domain::ports::{NoNetworkObserver, RepositoryError};
-use workers_engine::{FindingStatus, diagnose};
+use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
 
-use crate::config::{LogFormat, ServeOptions, Settings};
-use crate::{engine, migrate, telemetry};
+use crate::config::{LogFormat, SandboxKind, ServeOptions, Settings};
+use crate::{engine, migrate, sandboxes, telemetry, vercel_api};
 
 /// Fails if something that the server cannot do without is missing.
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
     let settings = Settings::new(*options)?;
     let mut complete = true;
-    for finding in diagnose(&engine::options(&settings, Arc::new(NoNetworkObserver))).await {
+    let observer = Arc::new(NoNetworkObserver);
+    if settings.sandbox == SandboxKind::Vercel {
+        complete &= check_vercel(&settings).await;
+    } else {
+        complete &= tell(diagnose(&engine::options(&settings, observer.clone())).await);
+    }
+    if let Some(api) = &settings.vercel_api {
+        complete &= tell(diagnose_machines(&vercel_api::options(&settings, api, observer)).await);
+    }
+    complete &= check_database(&settings).await;
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints what was found; whether nothing is missing.
+fn tell(findings: Vec<Finding>) -> bool {
+    let mut complete = true;
+    for finding in findings {
         complete &= finding.status != FindingStatus::Missing;
         let status = match finding.status {
             FindingStatus::Ok => "ok",
@@ -23,8 +40,23 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
         };
         print(status, finding.name, &finding.detail, finding.remedy.as_deref());
     }
-    complete &= check_database(&settings).await;
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    complete
+}
+
+async fn check_vercel(settings: &Settings) -> bool {
+    let name = "vercel sandboxes";
+    let checked = async { Ok::<_, anyhow::Error>(sandboxes::vercel_provider(settings)?.check().await?) };
+    match checked.await {
+        Ok(()) => {
+            print("ok", name, "they answer", None);
+            true
+        }
+        Err(error) => {
+            let remedy = "check the credentials, VERCEL_API_BASE_URL, and whether the address can be reached from here";
+            print("MISSING", name, &format!("{error:#}"), Some(remedy));
+            false
+        }
+    }
 }
 
 async fn check_database(settings: &Settings) -> bool {

@@ -12,7 +12,7 @@ use crate::config::{SandboxKind, Settings, TemplateKind};
 pub(crate) fn options(settings: &Settings, observer: Arc<dyn NetworkObserver>) -> EngineOptions {
     let mut options = EngineOptions::new(&settings.database.data_dir, &settings.node);
     options.confinement = match settings.sandbox {
-        SandboxKind::Local => Confinement::Full,
+        SandboxKind::Local | SandboxKind::Vercel => Confinement::Full,
         SandboxKind::LocalUnconfined => Confinement::Unconfined,
     };
     options.template_library = template_library();

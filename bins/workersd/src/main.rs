@@ -6,8 +6,10 @@ mod config;
 mod doctor;
 mod engine;
 mod migrate;
+mod sandboxes;
 mod serve;
 mod telemetry;
+mod vercel_api;
 
 use std::process::ExitCode;
 

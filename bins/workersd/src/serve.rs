@@ -8,12 +8,13 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
-use workers_engine::Engine;
 use workers_http::{Api, Application, Metrics, StopHandle};
 use workers_service::{Platform, WorkerService};
 
 use crate::config::{ServeOptions, Settings};
-use crate::{engine, migrate, telemetry};
+use crate::sandboxes::Sandboxes;
+use crate::vercel_api::VercelApi;
+use crate::{migrate, telemetry};
 
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(options.log_format)?;
@@ -25,9 +26,9 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     let repository = database.worker_repository();
     repository.check().await.context("the database is not ready")?;
     let metrics = Metrics::new();
-    let engine = engine::start(&settings, Arc::new(metrics.clone())).await?;
-    let served = serve(&settings, repository, engine.clone(), metrics).await;
-    engine.shutdown().await;
+    let sandboxes = Sandboxes::start(&settings, Arc::new(metrics.clone())).await?;
+    let served = serve(&settings, repository, sandboxes.provider(), metrics).await;
+    sandboxes.shut_down().await;
     served.map(|()| ExitCode::SUCCESS)
 }
 
@@ -35,10 +36,9 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
 async fn serve(
     settings: &Settings,
     repository: Arc<dyn WorkerRepository>,
-    engine: Engine,
+    sandboxes: Arc<dyn SandboxProvider>,
     metrics: Metrics,
 ) -> anyhow::Result<()> {
-    let sandboxes: Arc<dyn SandboxProvider> = Arc::new(engine);
     let compiler = ProcessCompiler::start(CompilerOptions::default()).await.context("cannot start the compiler")?;
     let platform = Platform::with_compiler(
         repository,
@@ -48,16 +48,43 @@ async fn serve(
         Arc::new(metrics.clone()),
         settings.service.clone(),
     );
-    let api = Api::new(platform.clone(), settings.http.clone(), metrics);
+    let api = Api::new(platform.clone(), settings.http.clone(), metrics.clone());
     let application = Application::bind(settings.listen, api)?;
+    let vercel_api = match &settings.vercel_api {
+        Some(api) => Some(VercelApi::start(settings, api, Arc::new(metrics)).await?),
+        None => None,
+    };
     let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
-    stop_on_signals(application.stop_handle())?;
+    stop_on_signals(application.stop_handle(), vercel_api.as_ref().map(|api| api.application.stop_handle()))?;
     println!("listening on http://{}", application.local_addr());
-    let served = application.run().await.context("the HTTP server failed");
+    let served = match vercel_api {
+        Some(vercel_api) => {
+            println!("vercel api on http://{}/api", vercel_api.application.local_addr());
+            serve_both(application, vercel_api).await
+        }
+        None => application.run().await.context("the HTTP server failed"),
+    };
     sweeper.abort();
     // Whoever was cut off by the end of the HTTP server has no time left.
     platform.invocations().drain(Duration::ZERO).await;
     served
+}
+
+/// Serves both until both have stopped; when one fails or stops, the other is asked to.
+async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::Result<()> {
+    let (stop, stop_vercel) = (application.stop_handle(), vercel_api.application.stop_handle());
+    let platform = async {
+        let served = application.run().await.context("the HTTP server failed");
+        stop_vercel.stop();
+        served
+    };
+    let offered = async {
+        let served = vercel_api.run().await;
+        stop.stop();
+        served
+    };
+    let (served, offered) = tokio::join!(platform, offered);
+    served.and(offered)
 }
 
 /// Expires workers now and then. A database that is away for a while is no reason to stop trying.
@@ -79,7 +106,7 @@ async fn sweep(workers: WorkerService, interval: Duration) {
 }
 
 /// The first signal lets running invocations finish, the second one does not.
-fn stop_on_signals(stop: StopHandle) -> anyhow::Result<()> {
+fn stop_on_signals(stop: StopHandle, vercel_api: Option<workers_vercel_server::StopHandle>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     // The terminal was closed.
@@ -91,7 +118,12 @@ fn stop_on_signals(stop: StopHandle) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
                 _ = hangup.recv() => {}
             }
-            if stop.is_stopping() { stop.stop_now() } else { stop.stop() }
+            if stop.is_stopping() {
+                stop.stop_now()
+            } else {
+                stop.stop()
+            }
+            vercel_api.iter().for_each(workers_vercel_server::StopHandle::stop);
         }
     });
     Ok(())

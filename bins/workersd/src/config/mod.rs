@@ -3,6 +3,8 @@
 mod options;
 mod settings;
 mod units;
+mod vercel;
 
 pub(crate) use options::{Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand, TemplateKind};
 pub(crate) use settings::{DatabaseSettings, Settings};
+pub(crate) use vercel::VercelApiSettings;

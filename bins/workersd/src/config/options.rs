@@ -64,6 +64,8 @@ pub(crate) enum SandboxKind {
     Local,
     /// The same without any isolation, for machines without namespaces and for code you trust
     LocalUnconfined,
+    /// Vercel Sandboxes; needs VERCEL_OIDC_TOKEN, or VERCEL_TOKEN with VERCEL_TEAM_ID and VERCEL_PROJECT_ID
+    Vercel,
 }
 
 /// Who shares a booted Node.js.
@@ -124,6 +126,36 @@ tunable_options! {
     /// Node.js binary that runs workers, version 20 or later [default: the one that setup installed, else `node` from PATH]
     #[arg(long, env = "WORKERS_NODE", value_name = "FILE")]
     node: PathBuf,
+
+    /// Where the Vercel API is that makes the sandboxes [default: Vercel's own]
+    #[arg(long, env = "VERCEL_API_BASE_URL", value_name = "URL")]
+    vercel_base_url: String,
+
+    /// Region of sandboxes that Vercel makes [default: Vercel's own]
+    #[arg(long, env = "WORKERS_VERCEL_REGION", value_name = "REGION")]
+    vercel_region: String,
+
+    /// Cores of sandboxes that Vercel makes, with 2 GiB of memory each [default: as many as --memory takes]
+    #[arg(long, env = "WORKERS_VERCEL_VCPUS", value_name = "N")]
+    vercel_vcpus: u32,
+
+    /// Offer the Vercel Sandbox API too, at this address, over sandboxes of this machine [default: not at all]
+    #[arg(long, env = "WORKERS_VERCEL_API", value_name = "ADDR")]
+    vercel_api: SocketAddr,
+
+    /// Secret that opens the offered Vercel API, as `TOKEN` or, for one team only, as `TEAM=TOKEN`; may be given several times. Without one
+    /// it is served to this machine only, to everybody
+    #[arg(long = "vercel-api-token", env = "WORKERS_VERCEL_API_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
+    #[serde(rename = "vercel-api-tokens")]
+    vercel_api_tokens: Vec<String>,
+
+    /// Sandboxes that the offered Vercel API runs at one time; further ones get 429 [default: 256]
+    #[arg(long, env = "WORKERS_VERCEL_API_SESSIONS", value_name = "N")]
+    vercel_api_sessions: usize,
+
+    /// Directory with the system (`usr` and `etc`) whose programs those sandboxes have [default: /]
+    #[arg(long, env = "WORKERS_VERCEL_API_SYSTEM", value_name = "DIR")]
+    vercel_api_system: PathBuf,
 
     /// Secret that opens the API; without one the server binds to loopback only
     #[arg(long, env = "WORKERS_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]

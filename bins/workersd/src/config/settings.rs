@@ -12,6 +12,7 @@ use workers_storage::{DatabaseUrl, StorageOptions};
 
 use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions};
 use super::units::Size;
+use super::vercel::{VercelApiSettings, VercelSettings};
 
 /// The file in the data directory that can hold options.
 const FILE_NAME: &str = "workers.toml";
@@ -29,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) http: HttpOptions,
     pub(crate) service: ServiceOptions,
     pub(crate) sweep_interval: Duration,
+    /// Whom to ask for sandboxes, where they are Vercel's.
+    pub(crate) vercel: VercelSettings,
+    /// The Vercel API that is offered.
+    pub(crate) vercel_api: Option<VercelApiSettings>,
 }
 
 /// Where workers are kept.
@@ -72,6 +77,8 @@ impl Settings {
             network_open: tunable.network_open.iter().flatten().map(|range| range.0).collect(),
             http,
             service: service_options(&tunable)?,
+            vercel: VercelSettings::new(&tunable),
+            vercel_api: VercelApiSettings::new(&tunable)?,
             sweep_interval: tunable.sweep_interval.map_or(Duration::from_mins(1), |span| span.0),
         })
     }
@@ -195,6 +202,18 @@ mod tests {
         let arguments = ["--listen", "0.0.0.0:0", "--admin-token", "s3cret", "--sandbox", "local-unconfined"];
         assert!(serve(&arguments).is_err());
         assert!(serve(&["--sandbox", "local-unconfined"]).is_ok());
+    }
+
+    #[test]
+    fn an_offered_vercel_api_that_others_can_reach_needs_a_token() {
+        let refused = serve(&["--vercel-api", "0.0.0.0:0"]).err().unwrap().to_string();
+        assert!(refused.contains("WORKERS_VERCEL_API_TOKENS"), "{refused}");
+        for token in ["s3cret", "team=s3cret"] {
+            let settings = serve(&["--vercel-api", "0.0.0.0:0", "--vercel-api-token", token]).unwrap();
+            assert!(settings.vercel_api.is_some_and(|api| api.tokens.len() == 1));
+        }
+        assert!(serve(&["--vercel-api", "127.0.0.1:0"]).is_ok());
+        assert!(serve(&["--vercel-api", "127.0.0.1:0", "--vercel-api-token", "team="]).is_err());
     }
 
     #[test]

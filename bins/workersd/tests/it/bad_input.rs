@@ -3,7 +3,7 @@
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::support::{TestServer, answer};
+use crate::support::local::{TestServer, answer};
 
 const OK: &str = "export function f(p) { return typeof p === 'object' ? Object.keys(p).length : String(p).length }";
 

@@ -3,11 +3,25 @@
 
 mod bad_input;
 mod examples;
-mod life_cycle;
-mod live_logs;
+/// The paths of a worker, over our own engine.
+#[path = "."]
+mod local {
+    use crate::support::local as support;
+
+    #[path = "../paths/mod.rs"]
+    mod paths;
+}
 mod network;
-mod outcomes;
+mod own_limits;
 mod postgres;
 mod recovery;
 mod support;
-mod under_load;
+/// The same, over Vercel's API; a server of ours stands for the cloud.
+#[expect(clippy::duplicate_mod, reason = "the same suite over another kind of sandbox")]
+#[path = "."]
+mod vercel {
+    use crate::support::vercel as support;
+
+    #[path = "../paths/mod.rs"]
+    mod paths;
+}

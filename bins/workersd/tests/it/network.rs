@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::TestServer;
+use crate::support::local::TestServer;
 
 const CODE: &str = "import net from 'node:net';
     const tcp = (host: string, port: number) => new Promise((done) => {

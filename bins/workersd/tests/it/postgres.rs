@@ -3,7 +3,7 @@
 use serde_json::json;
 use workers_testing::ThrowAwayPostgres;
 
-use crate::support::{TestServer, answer};
+use crate::support::local::{TestServer, answer};
 
 #[tokio::test]
 async fn the_whole_path_works_over_postgres() {

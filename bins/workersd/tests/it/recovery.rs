@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::{TestServer, messages};
+use crate::support::local::{TestServer, messages};
 
 const CODE: &str = "export const wait = () => new Promise((r) => { console.log('on'); setTimeout(r, 30000) }); export const ok = () => 1";
 

@@ -1,5 +1,7 @@
 //! Starts a server with an empty data directory, and talks to it.
 
+mod cloud;
+
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -12,9 +14,29 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::cloud::{CREDENTIALS, Cloud};
+
+/// For suites that run once over our own engine and once over the cloud's API.
+pub(crate) mod local {
+    pub(crate) use super::{answer, command, messages};
+
+    /// A server whose sandboxes are its own.
+    pub(crate) type TestServer = super::Server<false>;
+}
+
+/// The same, over the cloud's API.
+pub(crate) mod vercel {
+    pub(crate) use super::{answer, messages};
+
+    /// A server whose sandboxes are those of another, which stands for the cloud.
+    pub(crate) type TestServer = super::Server<true>;
+}
+
 /// A server of its own process, stopped when it is dropped.
-pub(crate) struct TestServer {
+pub(crate) struct Server<const CLOUD: bool> {
     process: Child,
+    /// Dropped after the server has stopped.
+    cloud: Option<Box<Cloud>>,
     pub(crate) url: String,
     pub(crate) data_dir: PathBuf,
     /// Removed after the server has stopped.
@@ -30,7 +52,10 @@ pub(crate) struct Event {
     pub(crate) data: Value,
 }
 
-impl TestServer {
+impl<const CLOUD: bool> Server<CLOUD> {
+    /// Whether its sandboxes are those of the cloud.
+    pub(crate) const IS_CLOUD: bool = CLOUD;
+
     /// A server with an empty data directory.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -41,21 +66,24 @@ impl TestServer {
 
     /// A server with this data directory.
     pub(crate) fn start_in(data_dir: &Path, arguments: &[&str]) -> Self {
-        let mut process = command()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data_dir)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            // As a terminal starts it: signals that a test sends to its group do not reach the test.
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = lines.next().expect("the server ended before it listened; its log says why").unwrap();
-        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        let cloud = CLOUD.then(|| Box::new(Cloud::start_in(&data_dir.join("cloud"))));
+        let mut command = command();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
+        if let Some(cloud) = &cloud {
+            command.args(["--sandbox", "vercel", "--vercel-base-url", &cloud.api]).envs(CREDENTIALS);
+        }
+        let (process, [url]) = spawn(command, ["listening on "]);
         // A client of its own a server: a pooled connection must not outlive it.
         let http = reqwest::Client::new();
-        Self { process, url, data_dir: data_dir.to_owned(), directory: None, http }
+        Self { process, cloud, url, data_dir: data_dir.to_owned(), directory: None, http }
+    }
+
+    /// Removes every snapshot behind the platform's back.
+    pub(crate) async fn lose_snapshots(&self) {
+        match &self.cloud {
+            Some(cloud) => cloud.lose_snapshots(&self.http).await,
+            None => std::fs::remove_dir_all(self.data_dir.join("snapshots")).unwrap(),
+        }
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -99,17 +127,37 @@ impl TestServer {
     }
 }
 
-impl Drop for TestServer {
+impl<const CLOUD: bool> Drop for Server<CLOUD> {
     fn drop(&mut self) {
-        // Asked nicely, it removes what it made; a test that fails must not wait for that for ever.
-        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        while matches!(self.process.try_wait(), Ok(None)) {
-            if std::time::Instant::now() > deadline {
-                let _ = self.process.kill();
-            }
-            std::thread::yield_now();
+        end(&mut self.process);
+    }
+}
+
+/// Starts a server; answers with what follows these words on the first lines that it prints.
+pub(crate) fn spawn<const N: usize>(mut command: Command, words: [&str; N]) -> (Child, [String; N]) {
+    let mut process = command
+        .stdout(Stdio::piped())
+        // As a terminal starts it: signals that a test sends to its group do not reach the test.
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let said = words.map(|words| {
+        let line = lines.next().expect("the server ended before it listened; its log says why").unwrap();
+        line.strip_prefix(words).unwrap_or_else(|| panic!("{line}")).to_owned()
+    });
+    (process, said)
+}
+
+/// Asked nicely, a server removes what it made; a test that fails must not wait for that for ever.
+pub(crate) fn end(process: &mut Child) {
+    let _ = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while matches!(process.try_wait(), Ok(None)) {
+        if std::time::Instant::now() > deadline {
+            let _ = process.kill();
         }
+        std::thread::yield_now();
     }
 }
 
@@ -167,7 +215,8 @@ pub(crate) async fn answer(response: Response) -> (u16, Value) {
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_workersd"));
     for (name, _) in std::env::vars() {
-        if (name.starts_with("WORKERS_") && name != "WORKERS_NODE") || name == "DATABASE_URL" {
+        let is_ours = ["WORKERS_", "VERCEL_"].iter().any(|start| name.starts_with(start)) && name != "WORKERS_NODE";
+        if is_ours || name == "DATABASE_URL" {
             command.env_remove(name);
         }
     }

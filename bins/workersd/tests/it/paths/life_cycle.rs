@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{TestServer, answer};
+use super::super::support::{TestServer, answer};
 
 const CODE: &str = "export async function greet({ name }: { name: string }) { return `hello ${name}` }";
 
@@ -70,7 +70,7 @@ async fn an_expired_worker_is_gone_for_invocations_and_shown_as_expired() {
 async fn a_lost_snapshot_is_made_again_unseen() {
     let server = TestServer::start(&[]);
     let id = server.deploy(CODE).await;
-    std::fs::remove_dir_all(server.data_dir.join("snapshots")).unwrap();
+    server.lose_snapshots().await;
     let (status, body) = server.call(&id, "greet", &json!({"name": "Ada"})).await;
     assert_eq!((status, &body["result"]), (200, &json!("hello Ada")), "{body}");
 }
@@ -104,17 +104,4 @@ async fn a_stopped_server_goes_on_where_it_was() {
     drop(server);
     let server = TestServer::start_in(directory.path(), &[]);
     assert_eq!(server.call(&id, "greet", &json!({"name": "Ada"})).await.0, 200);
-}
-
-#[tokio::test]
-async fn a_second_server_on_the_same_data_directory_is_refused() {
-    let server = TestServer::start(&[]);
-    let output = crate::support::command()
-        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(&server.data_dir)
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    let sentence = String::from_utf8(output.stderr).unwrap();
-    assert!(sentence.contains("another"), "{sentence}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::TestServer;
+use super::super::support::TestServer;
 
 #[tokio::test]
 async fn two_hundred_at_once_are_neither_lost_nor_mixed_up() {

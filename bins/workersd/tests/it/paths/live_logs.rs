@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{TestServer, messages};
+use super::super::support::{TestServer, messages};
 
 #[tokio::test]
 async fn each_line_arrives_while_the_function_still_runs() {

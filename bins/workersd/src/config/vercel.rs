@@ -1,0 +1,60 @@
+//! The two sides of Vercel's API: whom to ask for sandboxes, and whom to offer them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use workers_vercel_server::AccessToken;
+
+use super::options::TunableOptions;
+
+/// Whom to ask for sandboxes.
+pub(crate) struct VercelSettings {
+    pub(crate) base_url: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) vcpus: Option<u32>,
+}
+
+/// The API that is offered.
+pub(crate) struct VercelApiSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) tokens: Vec<AccessToken>,
+    pub(crate) system: PathBuf,
+    pub(crate) sessions: usize,
+}
+
+impl VercelSettings {
+    pub(super) fn new(tunable: &TunableOptions) -> Self {
+        Self {
+            base_url: tunable.vercel_base_url.clone(),
+            region: tunable.vercel_region.clone(),
+            vcpus: tunable.vercel_vcpus,
+        }
+    }
+}
+
+impl VercelApiSettings {
+    /// `None` when nothing is to be offered.
+    pub(super) fn new(tunable: &TunableOptions) -> anyhow::Result<Option<Self>> {
+        let Some(listen) = tunable.vercel_api else { return Ok(None) };
+        let tokens: anyhow::Result<Vec<_>> =
+            tunable.vercel_api_tokens.iter().flatten().map(|text| token(text)).collect();
+        let tokens = tokens.context("WORKERS_VERCEL_API_TOKENS (--vercel-api-token) is not usable")?;
+        if tokens.is_empty() && !listen.ip().is_loopback() {
+            bail!(
+                "--vercel-api {listen} is reachable from other machines: set WORKERS_VERCEL_API_TOKENS, or listen on 127.0.0.1"
+            );
+        }
+        let system = tunable.vercel_api_system.clone().unwrap_or_else(|| "/".into());
+        let sessions = tunable.vercel_api_sessions.unwrap_or(256);
+        Ok(Some(Self { listen, tokens, system, sessions }))
+    }
+}
+
+/// `TOKEN`, or `TEAM=TOKEN`.
+fn token(text: &str) -> anyhow::Result<AccessToken> {
+    Ok(match text.split_once('=') {
+        Some((team, secret)) if !team.is_empty() => AccessToken::new(secret)?.for_team(team),
+        _ => AccessToken::new(text)?,
+    })
+}

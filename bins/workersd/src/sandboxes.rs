@@ -1,0 +1,102 @@
+//! Who makes the sandboxes of workers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use uuid::Uuid;
+use workers_domain::ports::{NetworkObserver, SandboxProvider};
+use workers_engine::Engine;
+use workers_vercel::{Client, Credentials, VercelOptions, VercelProvider};
+
+use crate::config::{SandboxKind, Settings};
+use crate::engine;
+
+/// How long the ends of sandboxes in the cloud may take once the server leaves. Those that nobody ends do so by themselves.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+
+/// Who makes the sandboxes of workers.
+pub(crate) enum Sandboxes {
+    /// Our own engine.
+    Local(Engine),
+    /// The cloud.
+    Vercel(VercelProvider),
+}
+
+impl Sandboxes {
+    /// Starts what the settings name.
+    pub(crate) async fn start(settings: &Settings, observer: Arc<dyn NetworkObserver>) -> anyhow::Result<Self> {
+        match settings.sandbox {
+            SandboxKind::Local | SandboxKind::LocalUnconfined => {
+                engine::start(settings, observer).await.map(Self::Local)
+            }
+            SandboxKind::Vercel => vercel(settings).await.map(Self::Vercel),
+        }
+    }
+
+    /// As the port that the use cases know.
+    pub(crate) fn provider(&self) -> Arc<dyn SandboxProvider> {
+        match self {
+            Self::Local(engine) => Arc::new(engine.clone()),
+            Self::Vercel(provider) => Arc::new(provider.clone()),
+        }
+    }
+
+    /// Leaves nothing running.
+    pub(crate) async fn shut_down(&self) {
+        match self {
+            Self::Local(engine) => engine.shutdown().await,
+            Self::Vercel(provider) => provider.shutdown(LAST_REQUESTS).await,
+        }
+    }
+}
+
+async fn vercel(settings: &Settings) -> anyhow::Result<VercelProvider> {
+    let provider = vercel_provider(settings)?;
+    provider.check().await.context("Vercel Sandboxes cannot be used")?;
+    let sweeper = provider.clone();
+    tokio::spawn(async move {
+        match sweeper.sweep_orphans().await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "ended sandboxes that an earlier server had left running"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "failed to look for sandboxes that an earlier server may have left running");
+            }
+        }
+    });
+    Ok(provider)
+}
+
+/// The cloud, not asked yet.
+pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvider> {
+    let credentials = Credentials::from_variables(|name| std::env::var(name).ok())?;
+    let mut client = Client::builder(credentials);
+    if let Some(base_url) = &settings.vercel.base_url {
+        client = client.base_url(base_url);
+    }
+    let client = client.build().context("VERCEL_API_BASE_URL (--vercel-base-url) is not usable")?;
+    let options = VercelOptions {
+        region: settings.vercel.region.clone(),
+        vcpus: settings.vercel.vcpus,
+        ..VercelOptions::new(installation(&settings.database.data_dir)?)
+    };
+    Ok(VercelProvider::new(client, options))
+}
+
+/// By what this server knows its own sandboxes from those of others in one project: a name that it gives itself at its first start.
+fn installation(data_dir: &Path) -> anyhow::Result<String> {
+    let path = data_dir.join("installation");
+    match std::fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+    let name = Uuid::now_v7().to_string();
+    std::fs::create_dir_all(data_dir)
+        .and_then(|()| std::fs::write(&path, &name))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(name)
+}

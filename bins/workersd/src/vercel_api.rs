@@ -1,0 +1,69 @@
+//! The Vercel API that the server offers, over machines of its own.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use workers_domain::ports::NetworkObserver;
+use workers_engine::{MachineEngine, MachineOptions, NetworkOptions};
+use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
+
+use crate::config::{Settings, VercelApiSettings};
+
+/// What is offered, bound to its address and not served yet.
+pub(crate) struct VercelApi {
+    pub(crate) application: VercelApplication,
+    machines: MachineEngine,
+}
+
+/// What the engine of machines is told.
+pub(crate) fn options(
+    settings: &Settings,
+    api: &VercelApiSettings,
+    observer: Arc<dyn NetworkObserver>,
+) -> MachineOptions {
+    let mut options = MachineOptions::new(settings.database.data_dir.join("machines"), &settings.node);
+    options.system.clone_from(&api.system);
+    options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };
+    options
+}
+
+impl VercelApi {
+    /// Starts the engine of machines, and binds.
+    pub(crate) async fn start(
+        settings: &Settings,
+        api: &VercelApiSettings,
+        observer: Arc<dyn NetworkObserver>,
+    ) -> anyhow::Result<Self> {
+        let machines = MachineEngine::start(options(settings, api, observer))
+            .await
+            .context("cannot offer the Vercel API (`workersd doctor` says what this machine has and lacks)")?;
+        match Self::bind(settings, api, &machines).await {
+            Ok(application) => Ok(Self { application, machines }),
+            Err(error) => {
+                machines.shutdown().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn bind(
+        settings: &Settings,
+        api: &VercelApiSettings,
+        machines: &MachineEngine,
+    ) -> anyhow::Result<VercelApplication> {
+        let directory = settings.database.data_dir.join("vercel-api");
+        let mut options = VercelServerOptions::new(Arc::new(machines.clone()), directory);
+        options.tokens.clone_from(&api.tokens);
+        options.max_sessions = api.sessions;
+        options.shutdown_timeout = settings.http.drain_timeout;
+        let server = VercelServer::start(options).await.context("cannot offer the Vercel API")?;
+        Ok(VercelApplication::bind(api.listen, server)?)
+    }
+
+    /// Serves until it is asked to stop; then nothing of it runs.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let served = self.application.run().await.context("the server of the Vercel API failed");
+        self.machines.shutdown().await;
+        served
+    }
+}

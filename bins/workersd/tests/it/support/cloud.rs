@@ -1,0 +1,50 @@
+//! A server that stands for the cloud.
+
+use std::path::Path;
+use std::process::Child;
+
+use serde_json::Value;
+
+use super::{answer, command, end, spawn};
+
+/// What the cloud is told.
+pub(crate) const CREDENTIALS: [(&str, &str); 3] =
+    [("VERCEL_TOKEN", "token"), ("VERCEL_TEAM_ID", "team"), ("VERCEL_PROJECT_ID", "project")];
+
+/// A server that offers the cloud's API, stopped when it is dropped.
+pub(crate) struct Cloud {
+    process: Child,
+    /// Where the API is.
+    pub(crate) api: String,
+}
+
+impl Cloud {
+    /// One with this data directory.
+    pub(crate) fn start_in(data_dir: &Path) -> Self {
+        let mut command = command();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .args(["--vercel-api-token", "team=token"]);
+        let (process, [_, api]) = spawn(command, ["listening on ", "vercel api on "]);
+        Self { process, api }
+    }
+
+    /// Deletes every snapshot.
+    pub(crate) async fn lose_snapshots(&self, http: &reqwest::Client) {
+        let snapshots = format!("{}/v2/sandboxes/snapshots", self.api);
+        let list = http.get(format!("{snapshots}?teamId=team&project=project")).bearer_auth("token");
+        let (status, body) = answer(list.send().await.unwrap()).await;
+        assert_eq!(status, 200, "{body}");
+        for snapshot in body["snapshots"].as_array().into_iter().flatten().filter_map(|one: &Value| one["id"].as_str()) {
+            let delete = http.delete(format!("{snapshots}/{snapshot}?teamId=team")).bearer_auth("token");
+            assert_eq!(delete.send().await.unwrap().status(), 200);
+        }
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        end(&mut self.process);
+    }
+}

@@ -1,0 +1,154 @@
+//! An HTTP server for the API: bound first, so that its address is known, then run until somebody asks it to stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+use std::{fmt, io};
+
+use actix_web::http::KeepAlive;
+use actix_web::{App, HttpServer};
+use tokio::net::TcpSocket;
+use tokio_util::sync::CancellationToken;
+
+use crate::VercelServer;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// Connections a thread holds at one time.
+const MAX_CONNECTIONS: usize = 10_000;
+/// How long an idle connection is kept: longer than proxies keep theirs.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to send a request's head.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long an unread rest of a body is read and thrown away, so that the client can read the answer.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long answers that are ready may take to reach their clients once everything else has stopped.
+const LAST_WORDS: u64 = 2;
+
+/// An HTTP server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go of the address.
+pub struct VercelApplication {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    server: VercelServer,
+    stop: CancellationToken,
+}
+
+/// Why a server could not be bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Others could reach it, and it would ask nobody for a token.
+    #[error("{0} can be reached from other machines, which needs an access token")]
+    TokenRequired(SocketAddr),
+    /// The address is taken, or not ours.
+    #[error("failed to listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Asks a [`VercelApplication`] to stop. Cheap to clone; may outlive it.
+#[derive(Debug, Clone)]
+pub struct StopHandle(CancellationToken);
+
+impl StopHandle {
+    /// Stops it, after sessions have ended.
+    pub fn stop(&self) {
+        self.0.cancel();
+    }
+}
+
+impl VercelApplication {
+    /// Binds to the address; port 0 means any free one. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken, or is not loopback while no token is needed.
+    pub fn bind(address: SocketAddr, server: VercelServer) -> Result<Self, BindError> {
+        if server.is_open() && !address.ip().to_canonical().is_loopback() {
+            return Err(BindError::TokenRequired(address));
+        }
+        let (listener, local_addr) = listen(address).map_err(|source| BindError::Listen { address, source })?;
+        Ok(Self { listener, local_addr, server, stop: CancellationToken::new() })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Asks it to stop, from elsewhere.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle(self.stop.clone())
+    }
+
+    /// Serves until it was asked to stop, and every session has ended or had its time.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be started, or fails as a whole.
+    pub async fn run(self) -> io::Result<()> {
+        let Self { listener, server, stop, .. } = self;
+        let routes = server.clone();
+        let serving = HttpServer::new(move || {
+            let routes = routes.clone();
+            App::new().configure(move |config| routes.configure(config))
+        })
+        .workers(std::thread::available_parallelism().map_or(1, usize::from).min(4))
+        .max_connections(MAX_CONNECTIONS)
+        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .client_request_timeout(HEAD_TIME)
+        .client_disconnect_timeout(LINGER)
+        // A line must not wait for the acknowledgement of the one before.
+        .tcp_nodelay(true)
+        // Without this a client that has gone away is noticed only when something is written to it.
+        .h1_allow_half_closed(false)
+        .disable_signals()
+        .shutdown_timeout(LAST_WORDS)
+        .listen(listener)?
+        .run();
+        let handle = serving.handle();
+        let mut serving = std::pin::pin!(serving);
+        tokio::select! {
+            ended = &mut serving => {
+                server.shutdown().await;
+                return ended;
+            }
+            () = stop.cancelled() => {}
+        }
+        tracing::info!("sandboxes are stopped");
+        // Sessions first: their streams end with the reason.
+        tokio::select! {
+            ended = &mut serving => {
+                server.shutdown().await;
+                return ended;
+            }
+            () = server.shutdown() => {}
+        }
+        drop(handle.stop(true));
+        match tokio::time::timeout(Duration::from_secs(LAST_WORDS * 2), serving).await {
+            Ok(ended) => ended,
+            // Clients that do not read their last answer do not hold us up.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for VercelApplication {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("VercelApplication").field("local_addr", &self.local_addr).finish_non_exhaustive()
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restarted server gets its address back while connections of the old one fade.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?.into_std()?;
+    let local_addr = listener.local_addr()?;
+    Ok((listener, local_addr))
+}

@@ -1,0 +1,137 @@
+//! Commands, as they are asked for and shown.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::sandbox_request::check_env;
+use crate::error::{ApiError, ErrorCode};
+use crate::model::Millis;
+use crate::session::{Command, CommandRequest, Outcome};
+
+/// What to run, and how.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RunCommandRequest {
+    command: String,
+    #[serde(default)]
+    args: Vec<String>,
+    cwd: Option<String>,
+    env: Option<BTreeMap<String, String>>,
+    sudo: Option<bool>,
+    /// Whether the answer is a stream that ends with the command.
+    #[serde(default)]
+    pub(crate) wait: bool,
+    /// Whether that stream has what the command prints.
+    #[serde(default)]
+    pub(crate) logs: bool,
+    timeout: Option<u64>,
+    attach_stdin: Option<bool>,
+}
+
+impl RunCommandRequest {
+    /// What to run in a session with this default directory.
+    pub(crate) fn parse(self, session_cwd: &str) -> Result<CommandRequest, ApiError> {
+        if self.attach_stdin == Some(true) {
+            let message = "Input for commands is not offered by this server; `attachStdin` must be false.";
+            return Err(ApiError::new(ErrorCode::NotSupported, message));
+        }
+        if self.command.is_empty() || self.command.contains('\0') || self.args.iter().any(|arg| arg.contains('\0')) {
+            return Err(ApiError::bad_request(
+                "`command` must not be empty, and neither it nor `args` may contain NUL.",
+            ));
+        }
+        if self.timeout.is_some_and(|timeout| !(100..=18_000_000).contains(&timeout)) {
+            return Err(ApiError::bad_request("`timeout` must be from 100 to 18000000 ms."));
+        }
+        let env = self.env.unwrap_or_default();
+        check_env(&env)?;
+        Ok(CommandRequest {
+            program: self.command,
+            args: self.args,
+            cwd: absolute(self.cwd.as_deref().unwrap_or_default(), session_cwd)?,
+            env: env.into_iter().collect(),
+            as_root: self.sudo.unwrap_or_default(),
+            timeout: self.timeout.map(Duration::from_millis),
+        })
+    }
+}
+
+/// A path below a directory, unless it says itself where it is.
+pub(crate) fn absolute(path: &str, directory: &str) -> Result<String, ApiError> {
+    if path.contains('\0') || path.len() > 4096 {
+        return Err(ApiError::bad_request("A path must have at most 4096 bytes and must not contain NUL."));
+    }
+    Ok(match path {
+        "" => directory.to_owned(),
+        path if path.starts_with('/') => path.to_owned(),
+        path => format!("{}/{path}", directory.trim_end_matches('/')),
+    })
+}
+
+/// An answer with a command.
+#[derive(Debug, Serialize)]
+pub(crate) struct CommandResponse {
+    /// The command.
+    pub(crate) command: CommandView,
+}
+
+/// A command.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CommandView {
+    id: String,
+    name: String,
+    args: Vec<String>,
+    cwd: String,
+    session_id: String,
+    started_at: Millis,
+    /// `null` while it runs.
+    exit_code: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
+}
+
+impl CommandView {
+    /// A command as it stands.
+    pub(crate) fn new(session: &str, command: &Command) -> Self {
+        Self::with_outcome(session, command, command.outcome())
+    }
+
+    /// A command, with how it ended as far as one is to know.
+    pub(crate) fn with_outcome(session: &str, command: &Command, outcome: Option<Outcome>) -> Self {
+        let (exit_code, duration_ms) = match outcome {
+            Some(Outcome::Exited { code, duration }) => (Some(code), Some(duration)),
+            Some(Outcome::Lost) | None => (None, None),
+        };
+        Self {
+            id: command.id.clone(),
+            name: command.name.clone(),
+            args: command.args.clone(),
+            cwd: command.cwd.clone(),
+            session_id: session.to_owned(),
+            started_at: command.started_at,
+            exit_code,
+            duration_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_from_the_directory_unless_it_is_absolute() {
+        for (path, directory, result) in [
+            ("", "/vercel", "/vercel"),
+            ("a/b", "/vercel", "/vercel/a/b"),
+            ("a", "/", "/a"),
+            ("/tmp", "/vercel", "/tmp"),
+        ] {
+            assert_eq!(absolute(path, directory).unwrap(), result);
+        }
+        assert!(absolute("a\0b", "/").is_err());
+    }
+}

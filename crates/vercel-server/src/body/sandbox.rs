@@ -1,0 +1,103 @@
+//! Sandboxes, as they are shown.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{KeepLastSnapshots, Millis, NetworkSetting, Route, SessionStatus};
+use crate::registry::{Registry, View};
+
+/// A sandbox.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SandboxView {
+    name: String,
+    persistent: bool,
+    status: SessionStatus,
+    status_updated_at: Millis,
+    current_session_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_snapshot_id: Option<String>,
+    region: String,
+    failover_regions: Vec<String>,
+    vcpus: u32,
+    memory: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    runtime: &'static str,
+    architecture: &'static str,
+    timeout: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Millis>,
+    cwd: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_policy: Option<NetworkSetting>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot_expiration: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_last_snapshots: Option<KeepLastSnapshots>,
+    total_duration_ms: u64,
+    created_at: Millis,
+    updated_at: Millis,
+}
+
+/// The one runtime there is.
+pub(crate) const RUNTIME: &str = "node24";
+
+/// What programs are made for, as the hosted service spells it.
+pub(crate) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+
+impl SandboxView {
+    /// A sandbox with its current session.
+    pub(crate) fn new(registry: &Registry, view: &View) -> Self {
+        let View { sandbox, session } = view.clone();
+        let is_running = session.status == SessionStatus::Running;
+        Self {
+            memory: registry.memory_mib(sandbox.vcpus),
+            status: session.status,
+            expires_at: is_running.then(|| session.expires_at()),
+            cwd: session.cwd,
+            runtime: RUNTIME,
+            architecture: ARCHITECTURE,
+            name: sandbox.key.name,
+            persistent: sandbox.persistent,
+            status_updated_at: sandbox.status_updated_at,
+            current_session_id: sandbox.current_session,
+            current_snapshot_id: sandbox.current_snapshot,
+            region: sandbox.region,
+            failover_regions: sandbox.failover_regions,
+            vcpus: sandbox.vcpus,
+            image: sandbox.image,
+            timeout: sandbox.timeout,
+            tags: sandbox.tags,
+            network_policy: sandbox.network,
+            snapshot_expiration: sandbox.snapshot_expiration,
+            keep_last_snapshots: sandbox.keep_last,
+            total_duration_ms: sandbox.total_duration,
+            created_at: sandbox.created_at,
+            updated_at: sandbox.updated_at,
+        }
+    }
+}
+
+/// A port's public name, which leads nowhere: clients insist on it.
+#[derive(Debug, Serialize)]
+pub(crate) struct RouteView {
+    url: String,
+    subdomain: String,
+    port: u16,
+}
+
+impl RouteView {
+    /// Routes of a sandbox.
+    pub(crate) fn list(routes: &[Route]) -> Vec<Self> {
+        let view = |route: &Route| Self {
+            url: format!("https://{}.vercel.run", route.subdomain),
+            subdomain: route.subdomain.clone(),
+            port: route.port,
+        };
+        routes.iter().map(view).collect()
+    }
+}

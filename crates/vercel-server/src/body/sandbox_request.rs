@@ -1,0 +1,282 @@
+//! What is asked of a sandbox: at its making, in a fork, and when it changes.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{NetworkPolicyRequest, present};
+use crate::VercelServerOptions;
+use crate::error::{ApiError, ErrorCode};
+use crate::model::{KeepLastSnapshots, NetworkSetting};
+use crate::registry::{NewSandbox, SandboxChange};
+
+/// Memory that clients take for granted for each core, in MiB.
+const CLIENTS_MEMORY: u64 = 2048;
+const MAX_PORTS: usize = 15;
+/// A port of the hosted service's own.
+const RESERVED_PORT: u16 = 23456;
+const MAX_TAGS: usize = 5;
+const DAY: u64 = 86_400_000;
+
+/// The settings of a sandbox; which of them are given depends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SandboxRequest {
+    /// The project of a new sandbox.
+    pub(crate) project_id: Option<String>,
+    name: Option<String>,
+    source: Option<Source>,
+    timeout: Option<u64>,
+    resources: Option<Resources>,
+    runtime: Option<String>,
+    image: Option<String>,
+    persistent: Option<bool>,
+    env: Option<BTreeMap<String, String>>,
+    tags: Option<BTreeMap<String, String>>,
+    network_policy: Option<NetworkPolicyRequest>,
+    network_id: Option<String>,
+    ports: Option<Vec<u16>>,
+    snapshot_expiration: Option<u64>,
+    #[serde(deserialize_with = "present")]
+    keep_last_snapshots: Option<Option<KeepLastSnapshots>>,
+    mounts: Option<BTreeMap<String, Value>>,
+    region: Option<String>,
+    failover_regions: Option<Vec<String>>,
+    current_snapshot_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Source {
+    r#type: String,
+    snapshot_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Resources {
+    vcpus: Option<u32>,
+    memory: Option<u64>,
+}
+
+impl SandboxRequest {
+    /// A new sandbox.
+    pub(crate) fn into_new(self, options: &VercelServerOptions) -> Result<NewSandbox, ApiError> {
+        let network = self.check(options)?;
+        let snapshot = self.source.map(Source::into_snapshot).transpose()?;
+        if snapshot.is_some() && (self.runtime.is_some() || self.image.is_some()) {
+            return Err(ApiError::bad_request(
+                "A snapshot brings its own system: neither `runtime` nor `image` may be given.",
+            ));
+        }
+        if self.runtime.is_some() && self.image.is_some() {
+            return Err(ApiError::bad_request("`runtime` and `image` cannot be used together."));
+        }
+        if let Some(runtime) = self.runtime.filter(|runtime| runtime != "node24") {
+            let message = format!("This server has the runtime `node24` only, not `{}`.", shortened(&runtime));
+            return Err(ApiError::new(ErrorCode::NotSupported, message));
+        }
+        if let Some(image) = self.image.as_ref().filter(|image| !is_ours(image)) {
+            let message = format!(
+                "This server has the images `vercel/sandbox/universal` and `vercel/sandbox/node:24` only, not `{}`.",
+                shortened(image)
+            );
+            return Err(ApiError::new(ErrorCode::NotSupported, message));
+        }
+        Ok(NewSandbox {
+            name: self.name,
+            snapshot,
+            persistent: self.persistent,
+            vcpus: self.resources.and_then(|resources| resources.vcpus),
+            timeout: self.timeout,
+            image: self.image,
+            region: self.region,
+            failover_regions: self.failover_regions,
+            env: self.env,
+            tags: self.tags,
+            network,
+            ports: self.ports,
+            snapshot_expiration: self.snapshot_expiration,
+            keep_last: self.keep_last_snapshots.flatten(),
+        })
+    }
+
+    /// A change.
+    pub(crate) fn into_change(self, options: &VercelServerOptions) -> Result<SandboxChange, ApiError> {
+        let network = self.check(options)?;
+        Ok(SandboxChange {
+            persistent: self.persistent,
+            vcpus: self.resources.and_then(|resources| resources.vcpus),
+            timeout: self.timeout,
+            region: self.region,
+            failover_regions: self.failover_regions,
+            env: self.env,
+            tags: self.tags,
+            network,
+            ports: self.ports,
+            snapshot_expiration: self.snapshot_expiration,
+            keep_last: self.keep_last_snapshots,
+            current_snapshot: self.current_snapshot_id,
+        })
+    }
+
+    /// Refuses what cannot be, whatever the request is for.
+    fn check(&self, options: &VercelServerOptions) -> Result<Option<NetworkSetting>, ApiError> {
+        if let Some(name) = &self.name {
+            check_name(name)?;
+        }
+        if let Some(timeout) = self.timeout {
+            check_timeout(timeout, options)?;
+        }
+        if let Some(resources) = &self.resources {
+            resources.check(options)?;
+        }
+        if let Some(ports) = &self.ports {
+            check_ports(ports)?;
+        }
+        if let Some(tags) = &self.tags {
+            let fits = |(name, value): (&String, &String)| !name.is_empty() && name.len() <= 256 && value.len() <= 256;
+            if tags.len() > MAX_TAGS || !tags.iter().all(fits) {
+                return Err(ApiError::bad_request(
+                    "There may be at most 5 tags, with names and values of at most 256 bytes.",
+                ));
+            }
+        }
+        if let Some(env) = &self.env {
+            check_env(env)?;
+        }
+        if let Some(expiration) = self.snapshot_expiration {
+            check_expiration(expiration)?;
+        }
+        if let Some(Some(keep)) = &self.keep_last_snapshots {
+            if !(1..=10).contains(&keep.count) {
+                return Err(ApiError::bad_request("`keepLastSnapshots.count` must be from 1 to 10."));
+            }
+            keep.expiration.map_or(Ok(()), check_expiration)?;
+        }
+        if self.mounts.as_ref().is_some_and(|mounts| !mounts.is_empty()) {
+            return Err(ApiError::new(
+                ErrorCode::NotSupported,
+                "Drives are not offered by this server; `mounts` must be absent.",
+            ));
+        }
+        if self.network_id.is_some() {
+            return Err(ApiError::new(
+                ErrorCode::NotSupported,
+                "Private networks are not offered by this server; `networkId` must be absent.",
+            ));
+        }
+        self.check_regions(options)?;
+        self.network_policy.clone().map(NetworkPolicyRequest::parse).transpose()
+    }
+
+    fn check_regions(&self, options: &VercelServerOptions) -> Result<(), ApiError> {
+        let failover = self.failover_regions.as_deref().unwrap_or_default();
+        let is_name = |region: &String| (1..=32).contains(&region.len());
+        if failover.len() > 19 || !failover.iter().chain(&self.region).all(is_name) {
+            return Err(ApiError::bad_request(
+                "A region's name must have 1 to 32 bytes, and there may be at most 19 failover regions.",
+            ));
+        }
+        let region = self.region.as_ref().unwrap_or(&options.region);
+        if failover.contains(region) {
+            return Err(ApiError::bad_request("`failoverRegions` must not contain `region`."));
+        }
+        Ok(())
+    }
+}
+
+impl Source {
+    fn into_snapshot(self) -> Result<String, ApiError> {
+        match (self.r#type.as_str(), self.snapshot_id) {
+            ("snapshot", Some(id)) => Ok(id),
+            ("snapshot", None) => Err(ApiError::bad_request("`source.snapshotId` is missing.")),
+            ("git" | "tarball", _) => {
+                let message = "This server fetches no sources: make a sandbox without `source`, and write files or run `git clone` in it.";
+                Err(ApiError::new(ErrorCode::NotSupported, message))
+            }
+            _ => Err(ApiError::bad_request("`source.type` must be `snapshot`.")),
+        }
+    }
+}
+
+impl Resources {
+    fn check(&self, options: &VercelServerOptions) -> Result<(), ApiError> {
+        let Some(vcpus) = self.vcpus else { return Ok(()) };
+        if vcpus != 1 && (vcpus % 2 != 0 || vcpus == 0) || vcpus > options.max_vcpus {
+            let message = format!("`resources.vcpus` must be 1 or an even number, at most {}.", options.max_vcpus);
+            return Err(ApiError::bad_request(message));
+        }
+        let fits = |per_vcpu: u64| self.memory.is_none_or(|memory| memory == per_vcpu.saturating_mul(u64::from(vcpus)));
+        if !fits(CLIENTS_MEMORY) && !fits(options.memory_mib_per_vcpu) {
+            return Err(ApiError::bad_request("`resources.memory` must be 2048 for each vCPU."));
+        }
+        Ok(())
+    }
+}
+
+fn is_ours(image: &str) -> bool {
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    let (name, tag) = name.split_once(':').map_or((name, None), |(name, tag)| (name, Some(tag)));
+    match name {
+        "vercel/sandbox/universal" => true,
+        "vercel/sandbox/node" => tag == Some("24"),
+        _ => false,
+    }
+}
+
+/// A sandbox's name.
+pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if (1..=128).contains(&name.len()) && name.bytes().all(known) {
+        Ok(())
+    } else {
+        Err(ApiError::bad_request("A sandbox's name must have 1 to 128 letters, digits, `-` and `_`."))
+    }
+}
+
+fn check_timeout(timeout: u64, options: &VercelServerOptions) -> Result<(), ApiError> {
+    let max = u64::try_from(options.max_timeout.as_millis()).unwrap_or(u64::MAX);
+    if (1000..=max).contains(&timeout) {
+        Ok(())
+    } else {
+        Err(ApiError::bad_request(format!("`timeout` must be from 1000 to {max} ms.")))
+    }
+}
+
+fn check_ports(ports: &[u16]) -> Result<(), ApiError> {
+    let fits = |port: &u16| *port >= 1024 && *port != RESERVED_PORT;
+    let distinct: std::collections::HashSet<_> = ports.iter().collect();
+    if ports.len() <= MAX_PORTS && ports.iter().all(fits) && distinct.len() == ports.len() {
+        Ok(())
+    } else {
+        Err(ApiError::bad_request("There may be at most 15 different ports from 1024 to 65535, without 23456."))
+    }
+}
+
+/// An environment.
+pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    let fits =
+        |(name, value): (&String, &String)| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+    if env.iter().all(fits) {
+        Ok(())
+    } else {
+        Err(ApiError::bad_request(
+            "Names in `env` must not be empty, nor contain `=` or NUL; values must not contain NUL.",
+        ))
+    }
+}
+
+/// How long a snapshot is kept, in milliseconds.
+pub(crate) fn check_expiration(expiration: u64) -> Result<(), ApiError> {
+    if expiration == 0 || (DAY..=10_000 * DAY).contains(&expiration) {
+        Ok(())
+    } else {
+        Err(ApiError::bad_request("A snapshot's expiration must be 0, for never, or at least one day (86400000 ms)."))
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().filter(|symbol| !symbol.is_control()).take(100).collect()
+}

@@ -1,0 +1,214 @@
+//! The one error body, and the table of codes.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use workers_domain::ports::{SandboxError, SandboxErrorKind};
+
+macro_rules! error_codes {
+    ($($(#[$docs:meta])* $variant:ident $name:literal $status:ident,)*) => {
+        /// What went wrong, for a program.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum ErrorCode {
+            $($(#[$docs])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// The name on the wire, which is API.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The request says something that cannot be.
+    BadRequest "bad_request" BAD_REQUEST,
+    /// The hosted service has it and this server has not.
+    NotSupported "not_supported" BAD_REQUEST,
+    /// More time than there is.
+    TimeoutInvalid "sandbox_timeout_invalid" BAD_REQUEST,
+    /// A file or directory is not as it would have to be.
+    FileError "file_error" BAD_REQUEST,
+    /// There is no such program.
+    ExecutableNotFound "executable_not_found" BAD_REQUEST,
+    /// A command takes no input.
+    StdinUnavailable "command_stdin_unavailable" BAD_REQUEST,
+    /// A program that is there and does not start.
+    CommandFailed "command_failed" BAD_REQUEST,
+    /// The session ended without the snapshot.
+    SnapshotFailed "snapshot_failed" BAD_REQUEST,
+    /// There is nothing to start from.
+    NothingToResume "snapshot_not_found" BAD_REQUEST,
+    /// What it would start from is gone.
+    SnapshotGone "snapshot_not_found" GONE,
+    /// No token, or a wrong one.
+    Unauthorized "unauthorized" UNAUTHORIZED,
+    /// A token of somebody else.
+    Forbidden "forbidden" FORBIDDEN,
+    /// It does not exist, or is somebody else's.
+    NotFound "not_found" NOT_FOUND,
+    /// The route takes other methods.
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED,
+    /// The session is over.
+    SandboxStopped "sandbox_stopped" GONE,
+    /// The session is ending.
+    SandboxStopping "sandbox_stopping" UNPROCESSABLE_ENTITY,
+    /// The session is ending in a snapshot.
+    SandboxSnapshotting "sandbox_snapshotting" UNPROCESSABLE_ENTITY,
+    /// The body is longer than the limit.
+    TooLarge "payload_too_large" PAYLOAD_TOO_LARGE,
+    /// As many sessions run as may.
+    TooManySessions "too_many_sessions" TOO_MANY_REQUESTS,
+    /// As many commands run as may.
+    TooManyCommands "too_many_commands" TOO_MANY_REQUESTS,
+    /// Not now; nothing was done.
+    Unavailable "service_unavailable" SERVICE_UNAVAILABLE,
+    /// Our fault; nothing was done.
+    Internal "internal_server_error" INTERNAL_SERVER_ERROR,
+}
+
+/// The sentence of a session that is over.
+pub(crate) const STOPPED: &str = "Sandbox has stopped execution and is no longer available";
+
+/// A request that was refused or failed.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: ErrorCode,
+    message: String,
+    retry_after: Option<u32>,
+}
+
+/// The body of every error.
+#[derive(Debug, Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorMembers<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorMembers<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+impl ApiError {
+    /// An error with its sentence.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry_after: None }
+    }
+
+    /// A request that says something that cannot be.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, message)
+    }
+
+    /// A session that is over.
+    pub(crate) fn stopped() -> Self {
+        Self::new(ErrorCode::SandboxStopped, STOPPED)
+    }
+
+    /// Something that is not the client's doing; the cause goes to the log only.
+    pub(crate) fn internal(cause: &(dyn StdError + 'static)) -> Self {
+        tracing::error!(error = chain(cause), "a request failed");
+        Self::new(ErrorCode::Internal, "Internal error.")
+    }
+
+    /// When to try again, in seconds.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// A failure of a machine, for which its kind has no better name at this place.
+    pub(crate) fn from_machine(error: &SandboxError) -> Self {
+        match error.kind {
+            SandboxErrorKind::Stopped => Self::stopped(),
+            SandboxErrorKind::FileRefused => Self::new(ErrorCode::FileError, error.message.clone()),
+            SandboxErrorKind::FileNotFound => Self::new(ErrorCode::NotFound, "File not found."),
+            SandboxErrorKind::SnapshotNotFound => snapshot_gone(),
+            SandboxErrorKind::Unavailable => {
+                tracing::warn!(error = chain(error), "machines are not available");
+                Self::new(ErrorCode::Unavailable, "Sandboxes cannot be made at the moment.")
+            }
+            SandboxErrorKind::CommandNotFound | SandboxErrorKind::Failed => Self::internal(error),
+        }
+    }
+
+    /// What went wrong, for a program.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The body, for where it is not the whole answer.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let body = ErrorBody { error: ErrorMembers { code: self.code.as_str(), message: &self.message } };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+/// What a session would start from is gone.
+pub(crate) fn snapshot_gone() -> ApiError {
+    ApiError::new(ErrorCode::SnapshotGone, "The snapshot has been deleted or has expired.")
+}
+
+/// An error with what caused it, as one line for the log.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl StdError for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::build(self.code.status());
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        response.content_type("application/json; charset=utf-8").body(self.to_json())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_an_object_with_code_and_message() {
+        let error = ApiError::new(ErrorCode::NotFound, "File not found.");
+        let text = String::from_utf8(error.to_json()).unwrap();
+        assert_eq!(text, r#"{"error":{"code":"not_found","message":"File not found."}}"#);
+    }
+
+    #[test]
+    fn what_a_machine_says_about_itself_does_not_reach_the_client() {
+        let error = SandboxError::new(SandboxErrorKind::Failed, "/var/lib/secret is missing");
+        assert_eq!(ApiError::from_machine(&error).to_string(), "Internal error.");
+    }
+}

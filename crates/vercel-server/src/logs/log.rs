@@ -1,0 +1,238 @@
+//! Writing a command's log.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::fs::{File, OpenOptions};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::watch;
+use workers_domain::LogStream;
+
+use super::line::{Decoder, line};
+
+/// What the logs of a session may still take, together.
+#[derive(Debug)]
+pub(crate) struct LogBudget(AtomicU64);
+
+impl LogBudget {
+    /// So many bytes.
+    pub(crate) const fn new(bytes: u64) -> Self {
+        Self(AtomicU64::new(bytes))
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// A command's log, as its readers see it.
+#[derive(Debug)]
+pub(crate) struct CommandLog {
+    path: PathBuf,
+    progress: watch::Sender<Progress>,
+    budget: Arc<LogBudget>,
+}
+
+/// How far a log is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Progress {
+    /// Bytes.
+    pub(super) written: u64,
+    /// Whether there are no more.
+    pub(super) closed: bool,
+}
+
+impl CommandLog {
+    /// A log that is empty; its file is made when something is printed.
+    pub(crate) fn new(path: PathBuf, budget: Arc<LogBudget>) -> Arc<Self> {
+        let (progress, _) = watch::channel(Progress::default());
+        Arc::new(Self { path, progress, budget })
+    }
+
+    /// Ends it; readers end when they have read what there is.
+    pub(crate) fn close(&self) {
+        self.progress.send_modify(|progress| progress.closed = true);
+    }
+
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// The file, which is there once something is written.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.progress.send_modify(|progress| {
+            // Who has read to the end of a log that was closed shall find nothing more when he reads it again.
+            if !progress.closed {
+                progress.written += bytes;
+            }
+        });
+    }
+
+    /// Removes the file; for a log that is no more.
+    pub(crate) async fn remove(&self) {
+        self.budget.give_back(self.progress.borrow().written);
+        let _ = tokio::fs::remove_file(&self.path).await;
+    }
+}
+
+/// Writes one log.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    log: Arc<CommandLog>,
+    file: Option<File>,
+    stdout: Decoder,
+    stderr: Decoder,
+    /// What it may still grow by.
+    room: u64,
+    limit: u64,
+    dropped: u64,
+}
+
+impl LogWriter {
+    /// Writes this log, up to a size.
+    pub(crate) fn new(log: Arc<CommandLog>, limit: u64) -> Self {
+        Self { log, file: None, stdout: Decoder::default(), stderr: Decoder::default(), room: limit, limit, dropped: 0 }
+    }
+
+    /// Writes what was printed next.
+    pub(crate) async fn write(&mut self, stream: LogStream, bytes: &[u8]) {
+        if self.dropped > 0 {
+            self.dropped += bytes.len() as u64;
+            return;
+        }
+        let decoder = match stream {
+            LogStream::Stdout => &mut self.stdout,
+            LogStream::Stderr => &mut self.stderr,
+        };
+        let text = decoder.decode(bytes);
+        if text.is_empty() {
+            return;
+        }
+        let line = line(stream, &text);
+        let length = line.len() as u64;
+        if length > self.room || !self.log.budget.take(length) {
+            self.dropped += bytes.len() as u64;
+            return;
+        }
+        self.room -= length;
+        self.append(&line).await;
+    }
+
+    /// Ends the log.
+    pub(crate) async fn finish(mut self) {
+        for (stream, rest) in [(LogStream::Stdout, self.stdout.finish()), (LogStream::Stderr, self.stderr.finish())] {
+            if !rest.is_empty() && self.dropped == 0 {
+                self.append(&line(stream, rest)).await;
+            }
+        }
+        if self.dropped > 0 {
+            let text =
+                format!("\n[{} bytes of output were dropped: the log is full at {} bytes]\n", self.dropped, self.limit);
+            self.append(&line(LogStream::Stderr, &text)).await;
+        }
+        self.log.close();
+    }
+
+    async fn append(&mut self, line: &[u8]) {
+        if let Err(error) = self.try_append(line).await {
+            tracing::error!(error = crate::error::chain(&error), "the output of a command cannot be stored");
+            self.dropped += line.len() as u64;
+        }
+    }
+
+    async fn try_append(&mut self, line: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(create(&self.log.path).await?),
+        };
+        file.write_all(line).await?;
+        file.flush().await?;
+        self.log.advance(line.len() as u64);
+        Ok(())
+    }
+}
+
+async fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).await
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt as _;
+
+    use super::*;
+    use crate::logs::LogReader;
+
+    fn start(folder: &Path, limit: u64, budget: u64) -> (Arc<CommandLog>, LogWriter) {
+        let log = CommandLog::new(folder.join("log"), Arc::new(LogBudget::new(budget)));
+        let writer = LogWriter::new(Arc::clone(&log), limit);
+        (log, writer)
+    }
+
+    async fn read(log: &Arc<CommandLog>) -> String {
+        let pieces: Vec<_> = LogReader::new(Arc::clone(log)).into_stream().try_collect().await.unwrap();
+        String::from_utf8(pieces.concat()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_log_is_read_from_the_beginning_as_often_as_one_likes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, mut writer) = start(folder.path(), 1000, 1000);
+        let early = tokio::spawn({
+            let log = Arc::clone(&log);
+            async move { read(&log).await }
+        });
+        writer.write(LogStream::Stdout, b"one").await;
+        writer.write(LogStream::Stderr, b"two\xc3").await;
+        writer.finish().await;
+        let expected = "{\"stream\":\"stdout\",\"data\":\"one\"}\n{\"stream\":\"stderr\",\"data\":\"two\"}\n{\"stream\":\"stderr\",\"data\":\"\\ufffd\"}\n";
+        assert_eq!(early.await.unwrap(), expected);
+        assert_eq!(read(&log).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_log_without_output_has_no_file_and_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, writer) = start(folder.path(), 1000, 1000);
+        writer.finish().await;
+        assert_eq!(read(&log).await, "");
+        assert!(!folder.path().join("log").exists());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_dropped_and_counted() {
+        for (limit, budget) in [(50, 1000), (1000, 50)] {
+            let folder = tempfile::tempdir().unwrap();
+            let (log, mut writer) = start(folder.path(), limit, budget);
+            writer.write(LogStream::Stdout, b"one").await;
+            writer.write(LogStream::Stdout, b"twenty bytes and more").await;
+            writer.write(LogStream::Stdout, b"x").await;
+            writer.finish().await;
+            let text = read(&log).await;
+            let lines: Vec<_> = text.lines().collect();
+            assert_eq!(lines.len(), 2, "{text}");
+            assert!(lines[0].contains("one") && lines[1].contains("[22 bytes of output were dropped"), "{text}");
+            assert!(lines[1].starts_with("{\"stream\":\"stderr\""), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_added_to_a_log_that_was_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, mut writer) = start(folder.path(), 1000, 1000);
+        writer.write(LogStream::Stdout, b"one").await;
+        log.close();
+        writer.write(LogStream::Stdout, b"two").await;
+        assert!(!read(&log).await.contains("two"));
+    }
+}

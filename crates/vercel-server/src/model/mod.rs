@@ -1,0 +1,20 @@
+//! What the server remembers: sandboxes, their sessions and snapshots. Stored as they are here; what a client sees is in
+//! [`body`](crate::body).
+
+mod network;
+mod sandbox;
+mod session;
+mod snapshot;
+
+pub(crate) use network::NetworkSetting;
+pub(crate) use sandbox::{KeepLastSnapshots, Route, SandboxKey, SandboxRecord};
+pub(crate) use session::{SessionRecord, SessionStatus};
+pub(crate) use snapshot::{CreationMethod, SnapshotRecord, SnapshotStatus};
+
+/// Milliseconds since the Unix epoch.
+pub(crate) type Millis = i64;
+
+/// A period in milliseconds, for sums with [`Millis`].
+pub(crate) fn period(millis: u64) -> Millis {
+    Millis::try_from(millis).unwrap_or(Millis::MAX)
+}

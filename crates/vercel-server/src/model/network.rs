@@ -1,0 +1,160 @@
+//! Whom a sandbox may talk to, as its owner said it.
+
+use serde::{Deserialize, Serialize};
+use workers_domain::{AddressRange, Destination, NetworkPolicy, NetworkRule, Ports};
+
+/// Addresses that no policy opens. What denies only these is honoured by denying nothing.
+const NEVER_REACHED: [&str; 13] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "fc00::/7",
+    "fe80::/10",
+    "ff00::/8",
+];
+
+/// A network policy in the form in which it is read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "kebab-case")]
+pub(crate) enum NetworkSetting {
+    /// Every public address.
+    AllowAll,
+    /// Nobody.
+    DenyAll,
+    /// Those that are listed. A list that was not given is not read back.
+    Custom {
+        /// By name.
+        #[serde(rename = "allowedDomains", default, skip_serializing_if = "Option::is_none")]
+        allowed_domains: Option<Vec<String>>,
+        /// By address.
+        #[serde(rename = "allowedCIDRs", default, skip_serializing_if = "Option::is_none")]
+        allowed_ranges: Option<Vec<String>>,
+        /// Those that stay closed.
+        #[serde(rename = "deniedCIDRs", default, skip_serializing_if = "Option::is_none")]
+        denied_ranges: Option<Vec<String>>,
+    },
+}
+
+impl NetworkSetting {
+    /// The policy that a machine can enforce.
+    ///
+    /// # Errors
+    ///
+    /// With a sentence for the client when it says what cannot be enforced, so that nobody relies on it.
+    pub(crate) fn to_policy(&self) -> Result<NetworkPolicy, String> {
+        let (domains, allowed, denied) = match self {
+            Self::AllowAll => return Ok(NetworkPolicy::AllowAll),
+            Self::DenyAll => return Ok(NetworkPolicy::DenyAll),
+            Self::Custom { allowed_domains, allowed_ranges, denied_ranges } => {
+                (allowed_domains, allowed_ranges, denied_ranges)
+            }
+        };
+        for text in denied.iter().flatten() {
+            check_denied(text)?;
+        }
+        let mut rules = Vec::new();
+        for domain in domains.iter().flatten() {
+            if domain == "*" {
+                return Ok(NetworkPolicy::AllowAll);
+            }
+            rules.push(name_rule(domain)?);
+        }
+        for text in allowed.iter().flatten() {
+            rules.push(NetworkRule {
+                destination: Destination::Range(parse_range(text)?),
+                ports: Ports::Range(1, u16::MAX),
+            });
+        }
+        Ok(NetworkPolicy::AllowList(rules))
+    }
+}
+
+fn name_rule(domain: &str) -> Result<NetworkRule, String> {
+    let rule: NetworkRule = domain.parse().map_err(|error| format!("The network policy is not valid: {error}."))?;
+    match rule.destination {
+        Destination::Name(_) => Ok(rule),
+        Destination::Range(_) => {
+            Err(format!("The network policy is not valid: `{domain}` is an address; list it under subnets.allow."))
+        }
+    }
+}
+
+fn parse_range(text: &str) -> Result<AddressRange, String> {
+    text.parse().map_err(|error| format!("The network policy is not valid: {error}."))
+}
+
+fn check_denied(text: &str) -> Result<(), String> {
+    parse_range(text)?;
+    let prefix = |text: &str| text.split_once('/').and_then(|(_, prefix)| prefix.parse::<u8>().ok());
+    let first = text.split('/').next().and_then(|address| address.parse().ok());
+    let honoured = first.is_some_and(|first| {
+        NEVER_REACHED.iter().any(|closed| {
+            // Blocks of addresses nest or are apart: one that begins in another and is not larger lies in it.
+            closed.parse::<AddressRange>().is_ok_and(|range| range.contains(first))
+                && prefix(text).is_none_or(|own| prefix(closed).is_none_or(|closed| own >= closed))
+        })
+    });
+    if honoured {
+        Ok(())
+    } else {
+        Err(format!(
+            "Denying `{text}` is not offered by this server: beyond private addresses, which are never reachable, it can only allow."
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn custom(domains: &[&str], allowed: &[&str], denied: &[&str]) -> Result<NetworkPolicy, String> {
+        let list = |list: &[&str]| Some(list.iter().map(ToString::to_string).collect());
+        NetworkSetting::Custom {
+            allowed_domains: list(domains),
+            allowed_ranges: list(allowed),
+            denied_ranges: list(denied),
+        }
+        .to_policy()
+    }
+
+    #[test]
+    fn names_and_ranges_become_rules() {
+        let policy = custom(&["example.com", "*.github.com"], &["93.184.216.0/24"], &["10.0.0.0/8"]).unwrap();
+        assert_eq!(policy.to_string(), "example.com,*.github.com,93.184.216.0/24:*");
+    }
+
+    #[test]
+    fn a_list_that_names_nobody_permits_nobody() {
+        assert_eq!(custom(&[], &[], &["10.0.0.0/8"]), Ok(NetworkPolicy::AllowList(Vec::new())));
+    }
+
+    #[test]
+    fn a_star_permits_everybody() {
+        assert_eq!(custom(&["*"], &[], &[]), Ok(NetworkPolicy::AllowAll));
+    }
+
+    #[test]
+    fn what_is_never_reachable_may_be_denied_and_nothing_else() {
+        for text in ["10.0.0.0/8", "10.1.0.0/16", "169.254.169.254", "fd00::/8", "192.168.1.0/24"] {
+            assert!(custom(&["example.com"], &[], &[text]).is_ok(), "{text}");
+        }
+        for text in ["0.0.0.0/0", "8.8.8.8", "8.0.0.0/5", "10.0.0.0/7", "::/0", "2000::/3", "nonsense"] {
+            assert!(custom(&["example.com"], &[], &[text]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused_with_a_sentence() {
+        for text in ["https://example.com", "10.0.0.1", ""] {
+            let error = custom(&[text], &[], &[]).unwrap_err();
+            assert!(error.starts_with("The network policy is not valid"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The beginning of a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use workers_domain::ports::{Machine, MachineSpec, SandboxErrorKind, SandboxSource};
+use workers_domain::{NetworkPolicy, SnapshotId};
+
+use super::Registry;
+use super::end::End;
+use super::tables::Live;
+use crate::error::{ApiError, ErrorCode, snapshot_gone};
+use crate::id;
+use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus};
+use crate::session::{LiveSession, SessionLimits};
+use crate::store::blocking;
+
+/// Seconds after which to ask again for a session when there was no place.
+const BUSY: u32 = 10;
+
+/// A session whose machine is there, and which nobody knows of yet.
+pub(super) struct Launched {
+    pub(super) record: SessionRecord,
+    live: Arc<LiveSession>,
+}
+
+impl Registry {
+    /// Makes a machine for a sandbox.
+    pub(super) async fn launch(
+        self: &Arc<Self>,
+        sandbox: &SandboxRecord,
+        snapshot: Option<&str>,
+    ) -> Result<Launched, ApiError> {
+        let requested_at = self.now();
+        if self.stopping.is_cancelled() {
+            return Err(ApiError::new(ErrorCode::Unavailable, "The server is shutting down."));
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let message = format!("{} sandboxes run already, which is as many as may.", self.options.max_sessions);
+            ApiError::new(ErrorCode::TooManySessions, message).retry_after(BUSY)
+        })?;
+        let source = match snapshot {
+            None => SandboxSource::Empty,
+            Some(id) => SandboxSource::Snapshot(self.use_snapshot(&sandbox.key.team, id, requested_at)?),
+        };
+        let memory = self.memory_mib(sandbox.vcpus);
+        let spec = MachineSpec {
+            source,
+            memory_bytes: memory << 20,
+            processes: self.options.processes,
+            disk_bytes: memory << 20,
+            network: policy(sandbox)?,
+        };
+        let machine = self.options.machines.create(spec).await.map_err(|error| {
+            if let (SandboxErrorKind::SnapshotNotFound, Some(id)) = (error.kind, snapshot) {
+                self.tables().delete_snapshots(&[id.to_owned()], requested_at);
+            }
+            ApiError::from_machine(&error)
+        })?;
+        let machine: Arc<dyn Machine> = Arc::from(machine);
+        let id = id::session();
+        let directory = self.options.directory.join("logs").join(&id);
+        let made = directory.clone();
+        if let Err(error) = blocking(move || std::fs::create_dir_all(made)).await {
+            // The machine is stopped as it is dropped.
+            return Err(ApiError::internal(&error));
+        }
+        let started_at = self.now();
+        let record = SessionRecord {
+            id: id.clone(),
+            sandbox: sandbox.key.clone(),
+            sandbox_file: sandbox.file.clone(),
+            status: SessionStatus::Running,
+            cwd: machine.home().to_owned(),
+            vcpus: sandbox.vcpus,
+            memory,
+            region: sandbox.region.clone(),
+            timeout: sandbox.timeout,
+            source_snapshot: snapshot.map(str::to_owned),
+            network: sandbox.network.clone(),
+            requested_at,
+            started_at,
+            requested_stop_at: None,
+            stopped_at: None,
+            aborted_at: None,
+            snapshotted_at: None,
+            updated_at: started_at,
+        };
+        let limits = SessionLimits {
+            running_commands: self.options.max_running_commands,
+            log_bytes: self.options.max_log_bytes,
+            session_log_bytes: self.options.max_session_log_bytes,
+        };
+        let timeout = Duration::from_millis(sandbox.timeout);
+        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, timeout, place);
+        Ok(Launched { record, live })
+    }
+
+    /// Memory of a session in MiB.
+    pub(crate) fn memory_mib(&self, vcpus: u32) -> u64 {
+        self.options.memory_mib_per_vcpu.saturating_mul(u64::from(vcpus))
+    }
+
+    /// Makes a session known. Must be called while the sandbox's transition is excluded.
+    pub(super) fn attach(self: &Arc<Self>, launched: Launched, transition: &Arc<Mutex<()>>) {
+        let Launched { record, live } = launched;
+        let id = record.id.clone();
+        {
+            let mut tables = self.tables();
+            tables.sessions.insert(id.clone(), record);
+            tables.save_session(&id);
+            tables.live.insert(id, Live { session: Arc::clone(&live), transition: Arc::clone(transition) });
+        }
+        let registry = Arc::clone(self);
+        self.runtime.spawn(async move { registry.supervise(live).await });
+    }
+
+    /// Ends a session when its time is over, its machine has ended, or the server is shutting down.
+    async fn supervise(self: Arc<Self>, live: Arc<LiveSession>) {
+        let how = tokio::select! {
+            biased;
+            () = live.closed() => return,
+            () = live.machine().ended() => End::Broken,
+            () = live.expired() => End::Stop,
+            () = self.stopping.cancelled() => End::Stop,
+        };
+        let id = live.id().to_owned();
+        // Not kept alive by us: its place is free when it is over.
+        drop(live);
+        self.end(&id, how).await;
+    }
+
+    /// What the provider calls a snapshot that is used now.
+    fn use_snapshot(self: &Arc<Self>, team: &str, id: &str, now: Millis) -> Result<SnapshotId, ApiError> {
+        self.expire_snapshots();
+        let mut tables = self.tables();
+        let record = tables.snapshots.get_mut(id).filter(|record| record.sandbox.team == team);
+        let record = record.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("Snapshot '{id}' not found.")))?;
+        if !record.is_usable(now) {
+            return Err(snapshot_gone());
+        }
+        record.touch(now);
+        let provider_id = SnapshotId::new(record.provider_id.clone());
+        tables.save_snapshot(id);
+        Ok(provider_id)
+    }
+}
+
+/// What a sandbox's network setting means.
+fn policy(sandbox: &SandboxRecord) -> Result<NetworkPolicy, ApiError> {
+    sandbox
+        .network
+        .as_ref()
+        .map_or(Ok(NetworkPolicy::AllowAll), |setting| setting.to_policy().map_err(ApiError::bad_request))
+}

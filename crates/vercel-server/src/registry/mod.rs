@@ -1,0 +1,83 @@
+//! All sandboxes, sessions and snapshots, and what can be done with them.
+//!
+//! What is known stands in [`Tables`] behind one lock that is never held across an await. What begins or ends a session of a sandbox
+//! excludes everything else that does: each sandbox has a *transition* lock for that, which is asynchronous and held as long as it takes.
+//! Work that must not stop half way runs in a task of its own ([`Registry::to_completion`]), whatever becomes of the connection.
+
+mod create;
+mod end;
+mod launch;
+mod page;
+mod read;
+mod restore;
+mod resume;
+mod snapshots;
+mod sweep;
+mod tables;
+mod update;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::{RwLock, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+pub(crate) use create::NewSandbox;
+pub(crate) use page::{PageRequest, Rank};
+pub(crate) use read::{SandboxFilter, SortBy};
+pub use restore::StartError;
+pub(crate) use snapshots::TreeNode;
+pub(crate) use tables::View;
+pub(crate) use update::SandboxChange;
+
+use crate::VercelServerOptions;
+use crate::error::ApiError;
+use crate::model::Millis;
+use crate::store::Store;
+use tables::Tables;
+
+/// Everything there is.
+pub(crate) struct Registry {
+    options: VercelServerOptions,
+    /// Where work goes on: not one of the threads that serve requests, which end first.
+    runtime: Handle,
+    store: Store,
+    tables: Mutex<Tables>,
+    /// Sessions that may still begin.
+    places: Arc<Semaphore>,
+    /// Read while a snapshot is taken that no record knows yet, written while snapshots are removed: two records may have the same one.
+    provider_snapshots: RwLock<()>,
+    /// Whether a snapshot could not be removed.
+    unremoved: AtomicBool,
+    /// Set once nothing may begin any more.
+    stopping: CancellationToken,
+}
+
+impl Registry {
+    /// How the server behaves.
+    pub(crate) const fn options(&self) -> &VercelServerOptions {
+        &self.options
+    }
+
+    /// The time of day.
+    pub(crate) fn now(&self) -> Millis {
+        self.options.clock.now().timestamp_millis()
+    }
+
+    /// Runs what must not stop half way, whatever becomes of the connection.
+    pub(crate) async fn to_completion<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match self.runtime.spawn(work.in_current_span()).await {
+            Ok(done) => done,
+            Err(panicked) => Err(ApiError::internal(&panicked)),
+        }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

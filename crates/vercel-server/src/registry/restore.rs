@@ -1,0 +1,144 @@
+//! The beginning: what was known before.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::Handle;
+use tokio::sync::{RwLock, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::Registry;
+use super::tables::{SandboxEntry, Tables};
+use crate::VercelServerOptions;
+use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus};
+use crate::store::{Kind, Store, blocking};
+
+/// Why the server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its directory cannot be read or written.
+    #[error("failed to open the directory of sandboxes")]
+    Directory(#[source] io::Error),
+}
+
+impl Registry {
+    /// Takes over what is on disk. Sessions that ran are over; snapshots are compared with those that there are.
+    pub(crate) async fn open(options: VercelServerOptions) -> Result<Arc<Self>, StartError> {
+        let logs = options.directory.join("logs");
+        let store = Store::open(options.directory.join("records")).await.map_err(StartError::Directory)?;
+        blocking(move || match std::fs::remove_dir_all(logs) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+        .await
+        .map_err(StartError::Directory)?;
+        let mut tables = Tables::new(store.clone());
+        tables.restore(options.clock.now().timestamp_millis()).await.map_err(StartError::Directory)?;
+        let places = options.max_sessions.min(Semaphore::MAX_PERMITS);
+        let registry = Arc::new(Self {
+            runtime: Handle::current(),
+            store,
+            tables: Mutex::new(tables),
+            places: Arc::new(Semaphore::new(places)),
+            provider_snapshots: RwLock::new(()),
+            unremoved: std::sync::atomic::AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+            options,
+        });
+        registry.compare_snapshots().await;
+        registry.runtime.spawn(Self::sweep_forever(Arc::downgrade(&registry)));
+        Ok(registry)
+    }
+
+    /// Snapshots that the provider has lost are gone, and those that nobody knows of are removed.
+    async fn compare_snapshots(self: &Arc<Self>) {
+        match self.options.machines.snapshots().await {
+            Ok(there) => {
+                let there: HashSet<_> = there.into_iter().map(|id| id.as_str().to_owned()).collect();
+                let now = self.now();
+                let mut tables = self.tables();
+                let lost: Vec<String> = tables
+                    .snapshots
+                    .values()
+                    .filter(|record| record.status == SnapshotStatus::Created && !there.contains(&record.provider_id))
+                    .map(|record| record.id.clone())
+                    .collect();
+                tables.delete_snapshots(&lost, now);
+            }
+            Err(error) => {
+                tracing::error!(error = crate::error::chain(&error), "the provider's snapshots cannot be listed");
+                return;
+            }
+        }
+        self.remove_unknown().await;
+    }
+}
+
+impl Tables {
+    async fn restore(&mut self, now: Millis) -> io::Result<()> {
+        for snapshot in self.store.load::<SnapshotRecord>(Kind::Snapshot).await? {
+            self.snapshots.insert(snapshot.id.clone(), snapshot);
+        }
+        for record in self.store.load::<SandboxRecord>(Kind::Sandbox).await? {
+            self.sandboxes.insert(record.key.clone(), SandboxEntry { record, transition: Arc::default() });
+        }
+        for mut session in self.store.load::<SessionRecord>(Kind::Session).await? {
+            if self.sandbox_of(&session).is_none() {
+                self.store.remove(Kind::Session, &session.id);
+                continue;
+            }
+            let id = session.id.clone();
+            let was_running = !session.status.has_ended();
+            if was_running {
+                session.end(SessionStatus::Stopped, now);
+                session.aborted_at = Some(now);
+                if let Some(sandbox) = self.sandbox_of(&session) {
+                    sandbox.status_updated_at = now;
+                }
+            }
+            self.sessions.insert(id.clone(), session);
+            if was_running {
+                self.save_session(&id);
+            }
+        }
+        self.complete(now);
+        Ok(())
+    }
+
+    /// A sandbox whose session was never written down, because the server died just then, gets one that is over.
+    fn complete(&mut self, now: Millis) {
+        let missing: Vec<_> = self
+            .sandboxes
+            .values()
+            .filter(|entry| !self.sessions.contains_key(&entry.record.current_session))
+            .map(|entry| entry.record.clone())
+            .collect();
+        for sandbox in missing {
+            tracing::warn!(sandbox.name = sandbox.key.name, "the session of a sandbox is not known any more");
+            let id = sandbox.current_session.clone();
+            let session = SessionRecord {
+                id: id.clone(),
+                sandbox: sandbox.key,
+                sandbox_file: sandbox.file,
+                status: SessionStatus::Stopped,
+                cwd: "/".to_owned(),
+                vcpus: sandbox.vcpus,
+                memory: 0,
+                region: sandbox.region,
+                timeout: sandbox.timeout,
+                source_snapshot: None,
+                network: sandbox.network,
+                requested_at: sandbox.updated_at,
+                started_at: sandbox.updated_at,
+                requested_stop_at: None,
+                stopped_at: Some(now),
+                aborted_at: Some(now),
+                snapshotted_at: None,
+                updated_at: now,
+            };
+            self.sessions.insert(id.clone(), session);
+            self.save_session(&id);
+        }
+    }
+}

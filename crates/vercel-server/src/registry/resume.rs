@@ -1,0 +1,58 @@
+//! Bringing a sandbox back to life.
+
+use std::sync::Arc;
+
+use super::Registry;
+use super::tables::View;
+use crate::error::{ApiError, ErrorCode, snapshot_gone};
+use crate::model::{SandboxKey, SessionStatus};
+
+/// A sandbox whose session runs.
+#[derive(Debug)]
+pub(crate) struct Resumed {
+    /// The sandbox.
+    pub(crate) view: View,
+    /// Whether its session is a new one.
+    pub(crate) is_new: bool,
+}
+
+impl Registry {
+    /// Makes sure that a session of a sandbox runs. Waits for one that is ending; those who ask at the same time get the same.
+    pub(crate) async fn resume(self: &Arc<Self>, key: &SandboxKey) -> Result<Resumed, ApiError> {
+        let transition = {
+            let tables = self.tables();
+            let entry = tables.sandboxes.get(key).ok_or_else(|| super::read::not_found(key))?;
+            Arc::clone(&entry.transition)
+        };
+        let _excluded = transition.lock().await;
+        let view = self.find(key)?;
+        // A sandbox that was made under this name meanwhile runs.
+        if view.session.status == SessionStatus::Running {
+            return Ok(Resumed { view, is_new: false });
+        }
+        let sandbox = &view.sandbox;
+        let snapshot = sandbox.current_snapshot.as_deref().ok_or_else(|| {
+            ApiError::new(ErrorCode::NothingToResume, "Cannot resume sandbox: no snapshot available.")
+        })?;
+        let launched = self
+            .launch(sandbox, Some(snapshot))
+            .await
+            .map_err(|error| if error.code() == ErrorCode::NotFound { snapshot_gone() } else { error })?;
+        let now = self.now();
+        let id = launched.record.id.clone();
+        self.attach(launched, &transition);
+        {
+            let mut tables = self.tables();
+            if let Some(entry) = tables.sandboxes.get_mut(key) {
+                entry.record.current_session = id;
+                entry.record.updated_at = now;
+                entry.record.status_updated_at = now;
+            }
+            tables.save_sandbox(key);
+        }
+        self.store.flushed().await;
+        let view = self.find(key)?;
+        tracing::info!(sandbox.name = key.name, session.id = view.session.id, "a sandbox was resumed");
+        Ok(Resumed { view, is_new: true })
+    }
+}

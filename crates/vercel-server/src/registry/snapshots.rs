@@ -1,0 +1,208 @@
+//! Snapshots that were taken.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use workers_domain::SnapshotId;
+
+use super::Registry;
+use super::page::{Page, PageRequest, Rank, SortValue, page};
+use crate::error::{ApiError, ErrorCode, chain};
+use crate::model::{Millis, SandboxKey, SandboxRecord, SnapshotRecord, SnapshotStatus};
+
+/// A snapshot among those that were taken beside it.
+#[derive(Debug)]
+pub(crate) struct TreeNode {
+    /// The snapshot.
+    pub(crate) snapshot: SnapshotRecord,
+    /// Others that come from the same one.
+    pub(crate) siblings: Vec<SnapshotRecord>,
+}
+
+impl Registry {
+    /// A snapshot, be it deleted.
+    pub(crate) fn find_snapshot(self: &Arc<Self>, team: &str, id: &str) -> Result<SnapshotRecord, ApiError> {
+        self.expire_snapshots();
+        let record = self.tables().snapshots.get(id).filter(|record| record.sandbox.team == team).cloned();
+        record.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("Snapshot '{id}' not found.")))
+    }
+
+    /// Removes a snapshot. One that is gone stays so.
+    pub(crate) async fn delete_snapshot(self: &Arc<Self>, team: &str, id: &str) -> Result<SnapshotRecord, ApiError> {
+        self.find_snapshot(team, id)?;
+        let gone = self.tables().delete_snapshots(&[id.to_owned()], self.now());
+        self.remove_from_provider(gone);
+        self.store.flushed().await;
+        self.find_snapshot(team, id)
+    }
+
+    /// Snapshots of a project, or of one sandbox.
+    pub(crate) fn list_snapshots(
+        self: &Arc<Self>,
+        team: &str,
+        project: &str,
+        name: Option<&str>,
+        request: &PageRequest,
+    ) -> Page<SnapshotRecord> {
+        self.expire_snapshots();
+        let tables = self.tables();
+        let ranked = tables
+            .snapshots
+            .values()
+            .filter(|snapshot| snapshot.status == SnapshotStatus::Created)
+            .filter(|snapshot| snapshot.sandbox.team == team && snapshot.sandbox.project == project)
+            .filter(|snapshot| name.is_none_or(|name| snapshot.sandbox.name == name))
+            .map(|snapshot| (rank(snapshot), snapshot.clone()))
+            .collect();
+        page(ranked, request)
+    }
+
+    /// A snapshot's ancestors, nearest first, or its descendants; and itself.
+    pub(crate) fn snapshot_tree(
+        self: &Arc<Self>,
+        team: &str,
+        id: &str,
+        descending: bool,
+        limit: usize,
+    ) -> Result<(TreeNode, Page<TreeNode>), ApiError> {
+        let anchor = self.find_snapshot(team, id)?;
+        let tables = self.tables();
+        let children = |parent: Option<&str>| {
+            let mut children: Vec<_> = tables
+                .snapshots
+                .values()
+                .filter(|snapshot| parent.is_some() && snapshot.parent.as_deref() == parent)
+                .filter(|snapshot| snapshot.sandbox.team == team)
+                .cloned()
+                .collect();
+            children.sort_by_key(rank);
+            children
+        };
+        let node = |snapshot: SnapshotRecord| {
+            let mut siblings = children(snapshot.parent.as_deref());
+            siblings.retain(|sibling| sibling.id != snapshot.id);
+            TreeNode { snapshot, siblings }
+        };
+        let mut found = Vec::new();
+        let mut at = anchor.clone();
+        // One more than fits says that there is a next page.
+        while found.len() <= limit {
+            let next = if descending {
+                at.parent.as_ref().and_then(|parent| tables.snapshots.get(parent)).cloned()
+            } else {
+                // Of several the one that was taken last leads on; the others are its siblings.
+                children(Some(&at.id)).pop()
+            };
+            let Some(next) = next else { break };
+            at = next.clone();
+            found.push(next);
+        }
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| more).map(|last| last.id.clone());
+        Ok((node(anchor), Page { items: found.into_iter().map(node).collect(), next }))
+    }
+
+    /// How long a sandbox's snapshots are kept unless something else is said, in milliseconds.
+    pub(super) fn default_expiration(&self, sandbox: &SandboxRecord) -> u64 {
+        let general = || u64::try_from(self.options.snapshot_expiration.as_millis()).unwrap_or(u64::MAX);
+        sandbox.snapshot_expiration.unwrap_or_else(general)
+    }
+
+    /// Keeps no more snapshots of a sandbox than it is to keep.
+    pub(super) fn evict_snapshots(self: &Arc<Self>, key: &SandboxKey, now: Millis) {
+        let mut tables = self.tables();
+        let Some(sandbox) = tables.sandboxes.get(key).map(|entry| entry.record.clone()) else { return };
+        let Some(keep) = sandbox.keep_last else { return };
+        let mut own: Vec<SnapshotRecord> = tables
+            .snapshots
+            .values()
+            .filter(|snapshot| snapshot.status == SnapshotStatus::Created && snapshot.sandbox_file == sandbox.file)
+            .cloned()
+            .collect();
+        own.sort_by_key(|snapshot| std::cmp::Reverse(rank(snapshot)));
+        let evicted: Vec<String> = own
+            .into_iter()
+            .skip(usize::try_from(keep.count).unwrap_or(usize::MAX))
+            .map(|snapshot| snapshot.id)
+            .filter(|id| {
+                sandbox.current_snapshot.as_ref() != Some(id) && !tables.is_needed_elsewhere(id, &sandbox.file)
+            })
+            .collect();
+        if keep.delete_evicted {
+            let gone = tables.delete_snapshots(&evicted, now);
+            drop(tables);
+            self.remove_from_provider(gone);
+        } else {
+            let expiration = self.default_expiration(&sandbox);
+            for id in evicted {
+                if let Some(snapshot) = tables.snapshots.get_mut(&id) {
+                    snapshot.expiration = expiration;
+                }
+                tables.save_snapshot(&id);
+            }
+        }
+    }
+
+    /// Deletes what has had its time.
+    pub(super) fn expire_snapshots(self: &Arc<Self>) {
+        let now = self.now();
+        let mut tables = self.tables();
+        let expired: Vec<String> = tables
+            .snapshots
+            .values()
+            .filter(|snapshot| snapshot.status == SnapshotStatus::Created && !snapshot.is_usable(now))
+            .map(|snapshot| snapshot.id.clone())
+            .collect();
+        let gone = tables.delete_snapshots(&expired, now);
+        drop(tables);
+        self.remove_from_provider(gone);
+    }
+
+    /// Removes the files of snapshots, unless another record has the same, in the background.
+    pub(super) fn remove_from_provider(self: &Arc<Self>, provider_ids: Vec<String>) {
+        if provider_ids.is_empty() {
+            return;
+        }
+        let registry = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let _excluded = registry.provider_snapshots.write().await;
+            for id in provider_ids {
+                registry.remove_unless_known(&id).await;
+            }
+        });
+    }
+
+    /// Removes whatever the provider has and no record knows.
+    pub(super) async fn remove_unknown(&self) {
+        let _excluded = self.provider_snapshots.write().await;
+        match self.options.machines.snapshots().await {
+            Ok(ids) => {
+                self.unremoved.store(false, Ordering::Relaxed);
+                for id in ids {
+                    self.remove_unless_known(id.as_str()).await;
+                }
+            }
+            Err(error) => tracing::error!(error = chain(&error), "the provider's snapshots cannot be listed"),
+        }
+    }
+
+    async fn remove_unless_known(&self, id: &str) {
+        let is_known = self
+            .tables()
+            .snapshots
+            .values()
+            .any(|snapshot| snapshot.status == SnapshotStatus::Created && snapshot.provider_id == id);
+        if is_known {
+            return;
+        }
+        if let Err(error) = self.options.machines.delete_snapshot(&SnapshotId::new(id)).await {
+            self.unremoved.store(true, Ordering::Relaxed);
+            tracing::error!(error = chain(&error), snapshot.id = id, "a snapshot cannot be removed; it is tried again");
+        }
+    }
+}
+
+fn rank(snapshot: &SnapshotRecord) -> Rank {
+    Rank(SortValue::Number(snapshot.created_at), snapshot.id.clone())
+}

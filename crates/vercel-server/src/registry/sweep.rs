@@ -1,0 +1,93 @@
+//! What has had its time.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use super::Registry;
+use crate::model::{Millis, SandboxKey, SessionStatus, SnapshotStatus, period};
+use crate::store::Kind;
+
+impl Registry {
+    /// Looks for it now and then, as long as there is a registry.
+    pub(super) async fn sweep_forever(registry: Weak<Self>) {
+        loop {
+            let Some(interval) = registry.upgrade().map(|registry| registry.options.sweep_interval) else { return };
+            tokio::time::sleep(interval).await;
+            let Some(registry) = registry.upgrade() else { return };
+            registry.sweep().await;
+        }
+    }
+
+    /// Removes expired snapshots, sandboxes that have nothing to start from any more, and what is remembered of either.
+    async fn sweep(self: &Arc<Self>) {
+        self.expire_snapshots();
+        let now = self.now();
+        let kept = period(u64::try_from(self.options.retention.as_millis()).unwrap_or(u64::MAX));
+        self.forget_sandboxes(now.saturating_sub(kept));
+        self.forget_old(now, now.saturating_sub(kept));
+        if self.unremoved.load(Ordering::Relaxed) {
+            self.remove_unknown().await;
+        }
+    }
+
+    /// Forgets snapshots that were deleted before a time, and sessions of deleted sandboxes.
+    fn forget_old(&self, now: Millis, before: Millis) {
+        let mut tables = self.tables();
+        let old: Vec<String> = tables
+            .snapshots
+            .values()
+            .filter(|snapshot| snapshot.status == SnapshotStatus::Deleted && snapshot.updated_at < before)
+            .map(|snapshot| snapshot.id.clone())
+            .collect();
+        for id in old {
+            tables.snapshots.remove(&id);
+            tables.store.remove(Kind::Snapshot, &id);
+        }
+        // Sessions of deleted sandboxes are for those who hold them still.
+        let hour = period(3_600_000);
+        let lost: Vec<String> = tables
+            .sessions
+            .values()
+            .filter(|session| session.status.has_ended() && session.updated_at < now.saturating_sub(hour))
+            .filter(|session| {
+                let entry = tables.sandboxes.get(&session.sandbox);
+                entry.is_none_or(|entry| entry.record.file != session.sandbox_file)
+            })
+            .map(|session| session.id.clone())
+            .collect();
+        for id in lost {
+            tables.sessions.remove(&id);
+        }
+    }
+
+    /// Forgets sandboxes that ended before a time and cannot be resumed.
+    fn forget_sandboxes(&self, before: Millis) {
+        let mut tables = self.tables();
+        let idle: Vec<(SandboxKey, String)> = tables
+            .sandboxes
+            .values()
+            .filter(|entry| entry.record.status_updated_at < before)
+            .filter(|entry| {
+                let session = tables.sessions.get(&entry.record.current_session);
+                session.is_none_or(|session| matches!(session.status, SessionStatus::Stopped | SessionStatus::Failed))
+            })
+            .filter(|entry| {
+                let snapshot = entry.record.current_snapshot.as_ref().and_then(|id| tables.snapshots.get(id));
+                snapshot.is_none_or(|snapshot| snapshot.status == SnapshotStatus::Deleted)
+            })
+            // Whoever holds it is about to begin a session.
+            .filter(|entry| entry.transition.try_lock().is_ok())
+            .map(|entry| (entry.record.key.clone(), entry.record.file.clone()))
+            .collect();
+        for (key, file) in idle {
+            tables.sandboxes.remove(&key);
+            tables.store.remove(Kind::Sandbox, &file);
+            let own = tables.sessions.values().filter(|session| session.sandbox_file == file);
+            let own: Vec<String> = own.map(|session| session.id.clone()).collect();
+            for id in own {
+                tables.sessions.remove(&id);
+                tables.store.remove(Kind::Session, &id);
+            }
+        }
+    }
+}

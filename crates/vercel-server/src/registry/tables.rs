@@ -1,0 +1,132 @@
+//! What is known, in memory.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::model::{Millis, SandboxKey, SandboxRecord, SessionRecord, SnapshotRecord, SnapshotStatus};
+use crate::session::LiveSession;
+use crate::store::{Kind, Store};
+
+/// Everything that is known.
+pub(super) struct Tables {
+    /// Where changes are kept.
+    pub(super) store: Store,
+    pub(super) sandboxes: BTreeMap<SandboxKey, SandboxEntry>,
+    pub(super) sessions: HashMap<String, SessionRecord>,
+    pub(super) snapshots: HashMap<String, SnapshotRecord>,
+    pub(super) live: HashMap<String, Live>,
+    /// Names of sandboxes that are being made.
+    pub(super) reserved: HashSet<SandboxKey>,
+}
+
+/// A sandbox.
+#[derive(Clone)]
+pub(super) struct SandboxEntry {
+    pub(super) record: SandboxRecord,
+    /// Held by whoever begins or ends a session of it.
+    pub(super) transition: Arc<Mutex<()>>,
+}
+
+/// A session that lives.
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) session: Arc<LiveSession>,
+    pub(super) transition: Arc<Mutex<()>>,
+}
+
+/// A sandbox as it is shown: with the session that runs, or ran last.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// The sandbox.
+    pub(crate) sandbox: SandboxRecord,
+    /// Its current session.
+    pub(crate) session: SessionRecord,
+}
+
+impl Tables {
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            sandboxes: BTreeMap::new(),
+            sessions: HashMap::new(),
+            snapshots: HashMap::new(),
+            live: HashMap::new(),
+            reserved: HashSet::new(),
+        }
+    }
+
+    /// A sandbox with its current session.
+    pub(super) fn view(&self, key: &SandboxKey) -> Option<View> {
+        let sandbox = self.sandboxes.get(key)?.record.clone();
+        let session = self.sessions.get(&sandbox.current_session)?.clone();
+        Some(View { sandbox, session })
+    }
+
+    /// The sandbox of a session, if it is still there.
+    pub(super) fn sandbox_of(&mut self, session: &SessionRecord) -> Option<&mut SandboxRecord> {
+        let entry = self.sandboxes.get_mut(&session.sandbox)?;
+        (entry.record.file == session.sandbox_file).then_some(&mut entry.record)
+    }
+
+    pub(super) fn save_sandbox(&self, key: &SandboxKey) {
+        if let Some(entry) = self.sandboxes.get(key) {
+            self.store.save(Kind::Sandbox, &entry.record.file, &entry.record);
+        }
+    }
+
+    pub(super) fn save_session(&self, id: &str) {
+        if let Some(record) = self.sessions.get(id) {
+            self.store.save(Kind::Session, id, record);
+        }
+    }
+
+    pub(super) fn save_snapshot(&self, id: &str) {
+        if let Some(record) = self.snapshots.get(id) {
+            self.store.save(Kind::Snapshot, id, record);
+        }
+    }
+
+    /// Changes a session and keeps the change; says how it is now.
+    pub(super) fn change_session(
+        &mut self,
+        id: &str,
+        now: Millis,
+        change: impl FnOnce(&mut SessionRecord),
+    ) -> Option<SessionRecord> {
+        let record = self.sessions.get_mut(id)?;
+        change(record);
+        record.updated_at = now;
+        let record = record.clone();
+        self.save_session(id);
+        if let Some(sandbox) = self.sandbox_of(&record) {
+            sandbox.updated_at = now;
+            sandbox.status_updated_at = now;
+            self.save_sandbox(&record.sandbox);
+        }
+        Some(record)
+    }
+
+    /// Marks snapshots as deleted; says what the provider calls them.
+    pub(super) fn delete_snapshots(&mut self, ids: &[String], now: Millis) -> Vec<String> {
+        let mut gone = Vec::new();
+        for id in ids {
+            if let Some(record) = self.snapshots.get_mut(id)
+                && record.status == SnapshotStatus::Created
+            {
+                record.delete(now);
+                gone.push(record.provider_id.clone());
+                self.save_snapshot(id);
+            }
+        }
+        gone
+    }
+
+    /// Whether a sandbox other than this one starts from a snapshot.
+    pub(super) fn is_needed_elsewhere(&self, snapshot: &str, file: &str) -> bool {
+        self.sandboxes
+            .values()
+            .any(|entry| entry.record.file != file && entry.record.current_snapshot.as_deref() == Some(snapshot))
+    }
+}

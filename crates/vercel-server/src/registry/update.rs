@@ -1,0 +1,136 @@
+//! Changes of sandboxes and running sessions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Registry;
+use super::create::routes;
+use super::tables::View;
+use crate::error::{ApiError, ErrorCode, snapshot_gone};
+use crate::model::{KeepLastSnapshots, NetworkSetting, SandboxKey, SessionRecord};
+
+/// What changes of a sandbox, from its next session on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SandboxChange {
+    /// Whether the end of a session keeps its files.
+    pub(crate) persistent: Option<bool>,
+    /// Cores.
+    pub(crate) vcpus: Option<u32>,
+    /// How long a session lasts, in milliseconds.
+    pub(crate) timeout: Option<u64>,
+    /// The region.
+    pub(crate) region: Option<String>,
+    /// Further regions.
+    pub(crate) failover_regions: Option<Vec<String>>,
+    /// Default environment of commands.
+    pub(crate) env: Option<BTreeMap<String, String>>,
+    /// Marks to find it by, all of them.
+    pub(crate) tags: Option<BTreeMap<String, String>>,
+    /// Whom it may talk to.
+    pub(crate) network: Option<NetworkSetting>,
+    /// Ports to name, all of them.
+    pub(crate) ports: Option<Vec<u16>>,
+    /// How long snapshots are kept, in milliseconds.
+    pub(crate) snapshot_expiration: Option<u64>,
+    /// How many snapshots are kept; `Some(None)`: all.
+    pub(crate) keep_last: Option<Option<KeepLastSnapshots>>,
+    /// What the next session starts from.
+    pub(crate) current_snapshot: Option<String>,
+}
+
+impl Registry {
+    /// Changes a sandbox.
+    pub(crate) async fn update(&self, key: &SandboxKey, change: SandboxChange) -> Result<View, ApiError> {
+        let now = self.now();
+        {
+            let mut tables = self.tables();
+            if let Some(id) = &change.current_snapshot {
+                let snapshot = tables.snapshots.get(id).filter(|snapshot| snapshot.sandbox.team == key.team);
+                let missing = || ApiError::new(ErrorCode::NotFound, format!("Snapshot '{id}' not found."));
+                if !snapshot.ok_or_else(missing)?.is_usable(now) {
+                    return Err(snapshot_gone());
+                }
+            }
+            let entry = tables.sandboxes.get_mut(key).ok_or_else(|| super::read::not_found(key))?;
+            let record = &mut entry.record;
+            set(&mut record.persistent, change.persistent);
+            set(&mut record.vcpus, change.vcpus);
+            set(&mut record.timeout, change.timeout);
+            set(&mut record.region, change.region);
+            set(&mut record.failover_regions, change.failover_regions);
+            set(&mut record.env, change.env);
+            set(&mut record.tags, change.tags.map(Some));
+            set(&mut record.network, change.network.map(Some));
+            set(&mut record.snapshot_expiration, change.snapshot_expiration.map(Some));
+            set(&mut record.keep_last, change.keep_last);
+            set(&mut record.current_snapshot, change.current_snapshot.map(Some));
+            if let Some(ports) = change.ports {
+                record.routes = routes(&ports, &record.routes);
+            }
+            record.updated_at = now;
+            tables.save_sandbox(key);
+        }
+        self.store.flushed().await;
+        self.find(key)
+    }
+
+    /// Gives a running session more time.
+    pub(crate) async fn extend(&self, team: &str, id: &str, millis: u64) -> Result<SessionRecord, ApiError> {
+        let live = self.live(team, id)?;
+        let now = self.now();
+        let max = u64::try_from(self.options.max_timeout.as_millis()).unwrap_or(u64::MAX);
+        let extended = {
+            let mut tables = self.tables();
+            let session = tables.sessions.get_mut(id).ok_or_else(ApiError::stopped)?;
+            let timeout = session.timeout.saturating_add(millis);
+            if timeout > max {
+                let message = format!("The timeout of a sandbox cannot exceed {max} ms, extensions included.");
+                return Err(ApiError::new(ErrorCode::TimeoutInvalid, message));
+            }
+            session.timeout = timeout;
+            session.updated_at = now;
+            let session = session.clone();
+            tables.save_session(id);
+            session
+        };
+        live.extend(Duration::from_millis(millis));
+        self.store.flushed().await;
+        Ok(extended)
+    }
+
+    /// Changes whom a running session may talk to, and the next ones of its sandbox.
+    pub(crate) async fn set_network(
+        &self,
+        team: &str,
+        id: &str,
+        setting: NetworkSetting,
+    ) -> Result<SessionRecord, ApiError> {
+        let policy = setting.to_policy().map_err(ApiError::bad_request)?;
+        let live = self.live(team, id)?;
+        let now = self.now();
+        let changed = {
+            let mut tables = self.tables();
+            // Under the lock, so that of two changes the later one is both in force and on record.
+            live.machine().set_network(policy);
+            let session = tables.sessions.get_mut(id).ok_or_else(ApiError::stopped)?;
+            session.network = Some(setting.clone());
+            session.updated_at = now;
+            let session = session.clone();
+            tables.save_session(id);
+            if let Some(sandbox) = tables.sandbox_of(&session) {
+                sandbox.network = Some(setting);
+                sandbox.updated_at = now;
+                tables.save_sandbox(&session.sandbox);
+            }
+            session
+        };
+        self.store.flushed().await;
+        Ok(changed)
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}

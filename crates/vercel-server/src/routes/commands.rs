@@ -1,0 +1,172 @@
+//! `/v2/sandboxes/sessions/{session}/cmd`
+
+use std::io;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use bytes::Bytes;
+use futures_util::stream::{Stream, once, try_unfold};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answer::{json, late_json, lines};
+use super::request::{Json, Params};
+use crate::auth::Caller;
+use crate::body::{CommandResponse, CommandView, RunCommandRequest};
+use crate::error::{ApiError, ErrorCode};
+use crate::logs::{LogReader, ascii, error_line};
+use crate::registry::Registry;
+use crate::session::{Command, LiveSession, Outcome};
+
+/// `POST …/cmd`
+pub(super) async fn run(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+    body: Json<RunCommandRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let session = registry.live(&caller.team, &path)?;
+    let (wait, logs) = (body.0.wait, body.0.logs);
+    let request = body.0.parse(session.machine().home())?;
+    let now = registry.now();
+    let work = {
+        let session = Arc::clone(&session);
+        async move { session.run(request, now).await }
+    };
+    let command = registry.to_completion(work).await?;
+    if !wait {
+        let view = CommandView::with_outcome(session.id(), &command, None);
+        return json(&CommandResponse { command: view });
+    }
+    let id = session.id().to_owned();
+    Ok(lines(watch(id, command, logs)))
+}
+
+/// `GET …/cmd`
+pub(super) async fn list(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let session = registry.live(&caller.team, &path)?;
+    let commands = session.list_commands();
+    let commands: Vec<_> = commands.iter().map(|command| CommandView::new(session.id(), command)).collect();
+    json(&json!({ "commands": commands }))
+}
+
+/// `GET …/cmd/{command}`
+pub(super) async fn get(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<(String, String)>,
+    params: Params,
+) -> Result<HttpResponse, ApiError> {
+    let (session, command) = find(&registry, &caller, &path)?;
+    let id = session.id().to_owned();
+    if !params.flag("wait")? || command.outcome().is_some() {
+        return json(&CommandResponse { command: CommandView::new(&id, &command) });
+    }
+    Ok(late_json(once(async move {
+        let outcome = command.ended().await;
+        let view = CommandView::with_outcome(&id, &command, Some(outcome));
+        let text = match outcome {
+            Outcome::Exited { .. } => serde_json::to_vec(&CommandResponse { command: view })?,
+            Outcome::Lost => ApiError::stopped().to_json(),
+        };
+        Ok::<_, serde_json::Error>(Bytes::from(text))
+    })))
+}
+
+/// `GET …/cmd/{command}/logs`
+pub(super) async fn logs(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (_, command) = find(&registry, &caller, &path)?;
+    Ok(lines(command.read_log().into_stream()))
+}
+
+/// Which signal.
+#[derive(Debug, Deserialize)]
+pub(super) struct KillRequest {
+    signal: Option<i32>,
+}
+
+/// `POST …/cmd/{command}/kill`
+pub(super) async fn kill(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<(String, String)>,
+    body: Json<KillRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let signal = body.0.signal.unwrap_or(15);
+    if !(1..=64).contains(&signal) {
+        return Err(ApiError::bad_request("`signal` must be the number of a signal, from 1 to 64."));
+    }
+    let (session, command) = find(&registry, &caller, &path)?;
+    if command.outcome().is_none() {
+        let (live, number) = (Arc::clone(&session), command.number);
+        let work =
+            async move { live.machine().signal(number, signal).await.map_err(|error| ApiError::from_machine(&error)) };
+        registry.to_completion(work).await?;
+    }
+    json(&CommandResponse { command: CommandView::new(session.id(), &command) })
+}
+
+fn find(
+    registry: &Registry,
+    caller: &Caller,
+    (session, command): &(String, String),
+) -> Result<(Arc<LiveSession>, Arc<Command>), ApiError> {
+    let session = registry.live(&caller.team, session)?;
+    let found = session.command(command);
+    let found = found.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("Command '{command}' not found.")))?;
+    Ok((session, found))
+}
+
+/// What of a waited command comes next.
+enum Stage {
+    Started(bool),
+    Output(LogReader),
+    Ended,
+    Over,
+}
+
+/// A command from its start to its end. To drop it leaves the command running.
+fn watch(session: String, command: Arc<Command>, logs: bool) -> impl Stream<Item = io::Result<Bytes>> {
+    try_unfold((Stage::Started(logs), session, command), |(mut stage, session, command)| async move {
+        loop {
+            let (line, next) = match stage {
+                Stage::Started(logs) => {
+                    let next = if logs { Stage::Output(command.read_log()) } else { Stage::Ended };
+                    (line(&session, &command, None)?, next)
+                }
+                Stage::Output(mut reader) => match reader.next().await? {
+                    Some(piece) => (piece, Stage::Output(reader)),
+                    None => {
+                        stage = Stage::Ended;
+                        continue;
+                    }
+                },
+                Stage::Ended => {
+                    let line = match command.ended().await {
+                        Outcome::Lost => Bytes::from(error_line()),
+                        outcome @ Outcome::Exited { .. } => line(&session, &command, Some(outcome))?,
+                    };
+                    (line, Stage::Over)
+                }
+                Stage::Over => return Ok(None),
+            };
+            return Ok(Some((line, (next, session, command))));
+        }
+    })
+}
+
+fn line(session: &str, command: &Command, outcome: Option<Outcome>) -> io::Result<Bytes> {
+    let view = CommandView::with_outcome(session, command, outcome);
+    let mut line = ascii(&serde_json::to_string(&CommandResponse { command: view })?);
+    line.push('\n');
+    Ok(Bytes::from(line))
+}

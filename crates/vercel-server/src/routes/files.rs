@@ -1,0 +1,170 @@
+//! `/v2/sandboxes/sessions/{session}/fs`
+
+use std::io;
+use std::sync::Arc;
+
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::try_unfold;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc;
+use workers_domain::ports::{ByteSource, SandboxErrorKind};
+
+use super::answer::json;
+use super::request::Json;
+use crate::auth::Caller;
+use crate::body::absolute;
+use crate::error::{ApiError, ErrorCode};
+use crate::registry::Registry;
+
+/// Pieces of an archive that wait to be unpacked.
+const PIECES: usize = 8;
+
+/// `POST …/fs/write`: a gzipped tar archive.
+pub(super) async fn write(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let limit = registry.options().max_upload_bytes;
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let session = registry.live(&caller.team, &path)?;
+    let directory = match request.headers().get("x-cwd").map(|value| value.to_str()) {
+        None => "/",
+        Some(Ok(directory)) => directory,
+        Some(Err(_)) => return Err(ApiError::bad_request("`x-cwd` must be ASCII.")),
+    };
+    let directory = absolute(directory, session.machine().home())?;
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let machine = Arc::clone(session.machine());
+    let unpack = async move {
+        let mut archive = Upload { pieces: receiver, is_whole: false };
+        machine.write_archive(&directory, &mut archive).await.map_err(|error| match error.kind {
+            SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
+            _ => ApiError::from_machine(&error),
+        })
+    };
+    // A body that breaks off is an archive that breaks off, so whichever fails says why.
+    let (unpacked, sent) = tokio::join!(registry.to_completion(unpack), send(payload, sender, limit));
+    sent?;
+    unpacked?;
+    json(&json!({}))
+}
+
+/// Hands a body on, piece by piece, as fast as it is taken.
+async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: u64) -> Result<(), ApiError> {
+    let mut length: u64 = 0;
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|error| ApiError::bad_request(format!("The request body broke off: {error}.")))?;
+        length = length.saturating_add(piece.len() as u64);
+        if length > limit {
+            return Err(too_large(limit));
+        }
+        if !piece.is_empty() && sender.send(Some(piece)).await.is_err() {
+            // Nobody wants the rest; the answer says why.
+            return Ok(());
+        }
+    }
+    let _ = sender.send(None).await;
+    Ok(())
+}
+
+fn too_large(limit: u64) -> ApiError {
+    ApiError::new(ErrorCode::TooLarge, format!("An archive of files must have at most {limit} bytes."))
+}
+
+/// A body on its way.
+struct Upload {
+    /// Its pieces, and `None` at its end; without that it was cut off.
+    pieces: mpsc::Receiver<Option<Bytes>>,
+    is_whole: bool,
+}
+
+#[async_trait]
+impl ByteSource for Upload {
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.is_whole {
+            return Ok(None);
+        }
+        match self.pieces.recv().await {
+            Some(Some(piece)) => Ok(Some(piece.into())),
+            Some(None) => {
+                self.is_whole = true;
+                Ok(None)
+            }
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// Which file or directory.
+#[derive(Debug, Deserialize)]
+pub(super) struct PathRequest {
+    path: String,
+    cwd: Option<String>,
+    #[serde(default)]
+    recursive: bool,
+}
+
+impl PathRequest {
+    fn absolute(&self, home: &str) -> Result<String, ApiError> {
+        if self.path.is_empty() {
+            return Err(ApiError::bad_request("`path` must not be empty."));
+        }
+        absolute(&self.path, &absolute(self.cwd.as_deref().unwrap_or_default(), home)?)
+    }
+}
+
+/// `POST …/fs/read`
+pub(super) async fn read(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+    body: Json<PathRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let session = registry.live(&caller.team, &path)?;
+    let file = body.0.absolute(session.machine().home())?;
+    let machine = Arc::clone(session.machine());
+    let name = file.rsplit('/').next().unwrap_or_default().to_owned();
+    let open = async move { machine.read_file(&file).await.map_err(|error| ApiError::from_machine(&error)) };
+    let source = registry.to_completion(open).await?;
+    let pieces = try_unfold(source, |mut source| async move {
+        Ok::<_, io::Error>(source.next().await?.map(|piece| (Bytes::from(piece), source)))
+    });
+    let plain = |symbol: char| if symbol.is_ascii_graphic() && symbol != '"' && symbol != '\\' { symbol } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .streaming(pieces))
+}
+
+/// `POST …/fs/mkdir`
+pub(super) async fn make_directory(
+    registry: Data<Registry>,
+    caller: Caller,
+    path: Path<String>,
+    body: Json<PathRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let session = registry.live(&caller.team, &path)?;
+    let directory = body.0.absolute(session.machine().home())?;
+    let machine = Arc::clone(session.machine());
+    let make = async move {
+        machine.make_directory(&directory, body.0.recursive).await.map_err(|error| match error.kind {
+            SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
+            _ => ApiError::from_machine(&error),
+        })
+    };
+    registry.to_completion(make).await?;
+    json(&json!({}))
+}

@@ -1,0 +1,50 @@
+//! The server as its embedder sees it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use actix_web::web::{Data, ServiceConfig};
+
+use crate::registry::{Registry, StartError};
+use crate::{VercelServerOptions, routes};
+
+/// The API over a provider of machines. Cheap to clone; clones are the same server.
+#[derive(Clone)]
+pub struct VercelServer {
+    registry: Arc<Registry>,
+}
+
+impl VercelServer {
+    /// Takes over what an earlier server left in the directory: its sandboxes stopped, and whatever belongs to none removed. Must be called
+    /// within a tokio runtime, where sessions go on from then; it must outlive the threads that serve requests.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be read or written.
+    pub async fn start(options: VercelServerOptions) -> Result<Self, StartError> {
+        Ok(Self { registry: Registry::open(options).await? })
+    }
+
+    /// Adds the routes, all below `/api`.
+    pub fn configure(&self, config: &mut ServiceConfig) {
+        config.app_data(Data::from(Arc::clone(&self.registry)));
+        routes::configure(config);
+    }
+
+    /// Whether anybody may use it who can reach it: then it must listen on loopback only.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.registry.options().tokens.is_empty()
+    }
+
+    /// Ends every session, within the time for that: persistent sandboxes keep their files. Nothing begins any more.
+    pub async fn shutdown(&self) {
+        self.registry.shut_down().await;
+    }
+}
+
+impl fmt::Debug for VercelServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("VercelServer").field("options", self.registry.options()).finish_non_exhaustive()
+    }
+}

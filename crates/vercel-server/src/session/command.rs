@@ -1,0 +1,154 @@
+//! One command of a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommand};
+
+use super::LiveSession;
+use crate::error::chain;
+use crate::logs::{CommandLog, LogReader, LogWriter};
+use crate::model::Millis;
+
+/// Ends a process without asking it.
+const KILL: i32 = 9;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandRequest {
+    /// The program.
+    pub(crate) program: String,
+    /// Its arguments.
+    pub(crate) args: Vec<String>,
+    /// Where; an absolute path.
+    pub(crate) cwd: String,
+    /// Its environment, on top of the session's.
+    pub(crate) env: Vec<(String, String)>,
+    /// Whether as root.
+    pub(crate) as_root: bool,
+    /// How long.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A command.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// Its id.
+    pub(crate) id: String,
+    /// The machine's number for it.
+    pub(crate) number: u32,
+    /// The program as it was asked for.
+    pub(crate) name: String,
+    /// Its arguments.
+    pub(crate) args: Vec<String>,
+    /// Where it runs.
+    pub(crate) cwd: String,
+    /// When it started.
+    pub(crate) started_at: Millis,
+    pub(super) began: Instant,
+    pub(super) log: Arc<CommandLog>,
+    pub(super) outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// By itself, or by a signal.
+    Exited {
+        /// Its exit code; for a signal, 128 more than that.
+        code: i32,
+        /// How long it ran, in milliseconds.
+        duration: u64,
+    },
+    /// Its session ended first.
+    Lost,
+}
+
+impl Command {
+    /// How it ended, if it has.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        *self.outcome.borrow()
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&self) -> Outcome {
+        let mut outcome = self.outcome.subscribe();
+        // The sender cannot be gone: we hold it.
+        let ended = outcome.wait_for(Option::is_some).await;
+        ended.ok().and_then(|outcome| *outcome).unwrap_or(Outcome::Lost)
+    }
+
+    /// What it prints, from the beginning.
+    pub(crate) fn read_log(&self) -> LogReader {
+        LogReader::new(Arc::clone(&self.log))
+    }
+
+    /// Ends it, unless it has ended.
+    pub(super) fn conclude(&self, outcome: Outcome) -> bool {
+        self.outcome.send_if_modified(|known| {
+            let first = known.is_none();
+            if first {
+                *known = Some(outcome);
+            }
+            first
+        })
+    }
+}
+
+/// Follows a command to its end: keeps what it prints, and kills it when its time is over.
+pub(super) async fn follow(
+    session: Arc<LiveSession>,
+    command: Arc<Command>,
+    mut process: Box<dyn MachineCommand>,
+    timeout: Option<Duration>,
+    log_limit: u64,
+) {
+    let mut writer = LogWriter::new(Arc::clone(&command.log), log_limit);
+    let mut deadline = timeout.map(|timeout| command.began + timeout);
+    let outcome = loop {
+        let event = tokio::select! {
+            biased;
+            () = session.closed() => break Outcome::Lost,
+            () = sleep_until(deadline) => {
+                deadline = None;
+                if let Err(error) = session.machine().signal(command.number, KILL).await {
+                    tracing::warn!(error = chain(&error), "a command that took too long cannot be killed");
+                }
+                continue;
+            }
+            event = process.next_event() => event,
+        };
+        match event {
+            Ok(Some(CommandEvent::Output { stream, bytes })) => writer.write(stream, &bytes).await,
+            Ok(Some(CommandEvent::Exited(exit))) => {
+                let code = match exit.status {
+                    ExitStatus::Code(code) => code,
+                    ExitStatus::Signal(signal) => 128 + signal,
+                };
+                break Outcome::Exited { code, duration: millis(command.began.elapsed()) };
+            }
+            Ok(None) => break Outcome::Lost,
+            Err(error) => {
+                tracing::debug!(error = chain(&error), "a command was lost");
+                break Outcome::Lost;
+            }
+        }
+    };
+    // The log first: whoever knows the outcome can read all of it.
+    writer.finish().await;
+    command.conclude(outcome);
+    session.forget_old_commands().await;
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,244 @@
+//! A machine with its commands.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use workers_domain::ports::{Machine, MachineCommandSpec, SandboxErrorKind};
+
+use super::command::{Command, CommandRequest, Outcome, follow};
+use crate::error::{ApiError, ErrorCode};
+use crate::id;
+use crate::logs::{CommandLog, LogBudget};
+use crate::model::Millis;
+
+/// Commands that have ended and are still remembered.
+const REMEMBERED: usize = 10_000;
+
+/// What the commands of a session may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionLimits {
+    /// Commands at one time.
+    pub(crate) running_commands: usize,
+    /// Stored output of one, in bytes.
+    pub(crate) log_bytes: u64,
+    /// Stored output of all, in bytes.
+    pub(crate) session_log_bytes: u64,
+}
+
+/// A session that lives.
+pub(crate) struct LiveSession {
+    id: String,
+    machine: Arc<dyn Machine>,
+    env: BTreeMap<String, String>,
+    /// Where the output of commands is kept.
+    directory: PathBuf,
+    limits: SessionLimits,
+    log_budget: Arc<LogBudget>,
+    commands: Mutex<Commands>,
+    deadline: watch::Sender<Instant>,
+    closed: CancellationToken,
+    /// A place among the sessions that may run at one time.
+    _place: OwnedSemaphorePermit,
+}
+
+#[derive(Default)]
+struct Commands {
+    /// Oldest first.
+    known: Vec<Arc<Command>>,
+    /// Commands that are being started.
+    starting: usize,
+}
+
+impl LiveSession {
+    /// A session over a machine that was just made.
+    pub(crate) fn new(
+        id: String,
+        machine: Arc<dyn Machine>,
+        env: BTreeMap<String, String>,
+        directory: PathBuf,
+        limits: SessionLimits,
+        timeout: Duration,
+        place: OwnedSemaphorePermit,
+    ) -> Arc<Self> {
+        let (deadline, _) = watch::channel(Instant::now() + timeout);
+        Arc::new(Self {
+            id,
+            machine,
+            env,
+            directory,
+            limits,
+            log_budget: Arc::new(LogBudget::new(limits.session_log_bytes)),
+            commands: Mutex::default(),
+            deadline,
+            closed: CancellationToken::new(),
+            _place: place,
+        })
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its machine.
+    pub(crate) fn machine(&self) -> &Arc<dyn Machine> {
+        &self.machine
+    }
+
+    /// Where the output of its commands is kept.
+    pub(crate) fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    /// Gives it more time.
+    pub(crate) fn extend(&self, by: Duration) {
+        self.deadline.send_modify(|deadline| *deadline += by);
+    }
+
+    /// Waits until its time is over.
+    pub(crate) async fn expired(&self) {
+        let mut deadlines = self.deadline.subscribe();
+        loop {
+            let deadline = *deadlines.borrow_and_update();
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => return,
+                // The sender cannot be gone: we hold it.
+                _ = deadlines.changed() => {}
+            }
+        }
+    }
+
+    /// Waits until it is closed.
+    pub(crate) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Ends it for its users: what runs in it is lost from now on, and whoever waits for it is told.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+        for command in &self.commands().known {
+            if command.conclude(Outcome::Lost) {
+                command.log.close();
+            }
+        }
+    }
+
+    /// A command by its id.
+    pub(crate) fn command(&self, id: &str) -> Option<Arc<Command>> {
+        self.commands().known.iter().rev().find(|command| command.id == id).map(Arc::clone)
+    }
+
+    /// All commands, newest first.
+    pub(crate) fn list_commands(&self) -> Vec<Arc<Command>> {
+        self.commands().known.iter().rev().map(Arc::clone).collect()
+    }
+
+    /// Starts a command.
+    pub(crate) async fn run(self: &Arc<Self>, request: CommandRequest, now: Millis) -> Result<Arc<Command>, ApiError> {
+        let starting = self.reserve()?;
+        let mut env = self.env.clone();
+        env.extend(request.env);
+        let spec = MachineCommandSpec {
+            program: request.program.clone(),
+            args: request.args.clone(),
+            env: env.into_iter().collect(),
+            directory: Some(request.cwd.clone()),
+            as_root: request.as_root,
+        };
+        let process = self.machine.run(spec).await.map_err(|error| match error.kind {
+            SandboxErrorKind::CommandNotFound => ApiError::new(
+                ErrorCode::ExecutableNotFound,
+                format!("[invalid_argument] executable file not found in $PATH: {}", request.program),
+            ),
+            SandboxErrorKind::FileNotFound => ApiError::bad_request(format!(
+                "[invalid_argument] the working directory `{}` does not exist",
+                request.cwd
+            )),
+            SandboxErrorKind::FileRefused => ApiError::new(ErrorCode::CommandFailed, error.message),
+            // Asking again would run it again, if it did start.
+            SandboxErrorKind::Failed | SandboxErrorKind::Unavailable => {
+                tracing::error!(error = crate::error::chain(&error), "a command did not start");
+                ApiError::new(ErrorCode::CommandFailed, format!("`{}` could not be started.", request.program))
+            }
+            _ => ApiError::from_machine(&error),
+        })?;
+        let id = id::command();
+        let log = CommandLog::new(self.directory.join(format!("{id}.ndjson")), Arc::clone(&self.log_budget));
+        let (outcome, _) = watch::channel(None);
+        let command = Arc::new(Command {
+            id,
+            number: process.number(),
+            name: request.program,
+            args: request.args,
+            cwd: request.cwd,
+            started_at: now,
+            began: Instant::now(),
+            log,
+            outcome,
+        });
+        starting.started(Arc::clone(&command));
+        if self.closed.is_cancelled() {
+            // It came after the others were told.
+            command.conclude(Outcome::Lost);
+            command.log.close();
+        }
+        let follow = follow(Arc::clone(self), Arc::clone(&command), process, request.timeout, self.limits.log_bytes);
+        tokio::spawn(follow);
+        Ok(command)
+    }
+
+    /// Forgets the oldest commands that have ended, where there are very many.
+    pub(super) async fn forget_old_commands(&self) {
+        let forgotten: Vec<_> = {
+            let mut commands = self.commands();
+            let mut excess = commands.known.len().saturating_sub(REMEMBERED);
+            let is_old = |command: &mut Arc<Command>| {
+                let goes = excess > 0 && command.outcome().is_some();
+                excess -= usize::from(goes);
+                goes
+            };
+            commands.known.extract_if(.., is_old).collect()
+        };
+        for command in forgotten {
+            command.log.remove().await;
+        }
+    }
+
+    fn reserve(self: &Arc<Self>) -> Result<Starting, ApiError> {
+        let mut commands = self.commands();
+        let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
+        if running + commands.starting >= self.limits.running_commands {
+            let message = format!(
+                "{} commands run in this sandbox already, which is as many as may.",
+                self.limits.running_commands
+            );
+            return Err(ApiError::new(ErrorCode::TooManyCommands, message).retry_after(5));
+        }
+        commands.starting += 1;
+        Ok(Starting(Arc::clone(self)))
+    }
+
+    fn commands(&self) -> MutexGuard<'_, Commands> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among the commands that may run at one time.
+struct Starting(Arc<LiveSession>);
+
+impl Starting {
+    fn started(self, command: Arc<Command>) {
+        self.0.commands().known.push(command);
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.commands().starting -= 1;
+    }
+}

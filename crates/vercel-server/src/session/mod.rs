@@ -1,0 +1,7 @@
+//! A session that lives: its machine, and the commands that ran in it.
+
+mod command;
+mod live;
+
+pub(crate) use command::{Command, CommandRequest, Outcome};
+pub(crate) use live::{LiveSession, SessionLimits};

@@ -1,0 +1,87 @@
+//! A folder of JSON files.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::chain;
+
+/// Makes a folder that only we can look into: environments hold secrets.
+pub(super) fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Reads every record. What cannot be read is left alone, and logged.
+pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Vec<T>> {
+    let mut records = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            // Left over from a write that was cut short.
+            let _ = fs::remove_file(&path);
+            continue;
+        }
+        let record = fs::read(&path).and_then(|text| serde_json::from_slice(&text).map_err(io::Error::from));
+        match record {
+            Ok(record) => records.push(record),
+            Err(error) => {
+                tracing::error!(error = chain(&error), path = %path.display(), "a record cannot be read, and is skipped");
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// Writes a file so that at any time there is either the old or the new one.
+pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&new, path)?;
+    sync_parent(path)
+}
+
+/// Removes a file. One that is not there is no error.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => sync_parent(path),
+    }
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        replace(&path, b"1").unwrap();
+        replace(&path, b"2").unwrap();
+        assert_eq!(load::<u32>(folder.path()).unwrap(), [2]);
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(load::<u32>(folder.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_record_is_skipped_and_what_was_never_finished_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("broken.json"), b"{").unwrap();
+        fs::write(folder.path().join("cut.new"), b"{").unwrap();
+        fs::write(folder.path().join("good.json"), b"7").unwrap();
+        assert_eq!(load::<u32>(folder.path()).unwrap(), [7]);
+        assert!(folder.path().join("broken.json").exists() && !folder.path().join("cut.new").exists());
+    }
+}

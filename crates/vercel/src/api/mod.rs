@@ -1,0 +1,23 @@
+//! What is sent and what comes back, as types.
+//!
+//! Fields that the API may leave out are [`Option`]s, whether it leaves them out or says `null`; fields and words that are not known
+//! here are passed over, for the API grows.
+
+mod command;
+mod network;
+mod page;
+mod sandbox;
+mod snapshot;
+
+pub use command::{CommandInfo, OutputStream, RunCommand};
+pub use network::{NetworkRules, SubnetRules};
+pub use page::{ListSandboxes, ListSnapshots, Page, SortOrder};
+pub use sandbox::{
+    CreateSandbox, RouteInfo, SandboxInfo, SandboxWithSession, SessionInfo, SessionStatus, Source, StoppedSession,
+};
+pub use snapshot::{SnapshotInfo, SnapshotStatus};
+
+pub(crate) use command::{CommandBody, StreamLine, Wait};
+pub(crate) use page::{Query, SandboxesBody, SnapshotsBody};
+pub(crate) use sandbox::{CreateBody, SandboxBody, SessionBody, in_milliseconds};
+pub(crate) use snapshot::{MakeSnapshotBody, SnapshotBody};

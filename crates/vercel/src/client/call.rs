@@ -1,0 +1,220 @@
+//! One call of the API: how it is sent, tried again, and read.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::time::Instant;
+use url::Url;
+
+use super::Client;
+use crate::api::Query;
+use crate::error::{ApiError, VercelError};
+use crate::retry::{Attempts, Repeat, retry_after};
+
+/// The longest answer that is read as a whole, files aside: a page of fifty sandboxes is below 100 KiB.
+const MAX_ANSWER_BYTES: usize = 4 << 20;
+
+/// How much of an error's body is read.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// Which directory the names in an upload start from.
+const X_CWD: HeaderName = HeaderName::from_static("x-cwd");
+
+/// A request to be sent, once or several times.
+#[derive(Debug)]
+pub(super) struct Call {
+    method: Method,
+    url: Url,
+    body: Body,
+    timeout: Duration,
+    repeat: Repeat,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    None,
+    Json(Bytes),
+    /// A packed tree of files, with names that start from the root.
+    Gzip(Bytes),
+}
+
+impl Call {
+    /// What is done instead of reading.
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, VercelError> {
+        self.body = Body::Json(serde_json::to_vec(body).map_err(VercelError::Decode)?.into());
+        Ok(self)
+    }
+
+    pub(super) fn gzip(mut self, body: Bytes) -> Self {
+        self.body = Body::Gzip(body);
+        self
+    }
+
+    pub(super) fn query(mut self, query: Query) -> Self {
+        self.url.query_pairs_mut().extend_pairs(query);
+        self
+    }
+
+    /// How long one attempt may take.
+    pub(super) const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// A second attempt might do something twice.
+    pub(super) const fn harmful_twice(mut self) -> Self {
+        self.repeat = Repeat::Harmful;
+        self
+    }
+
+    pub(super) const fn repeat(&self) -> Repeat {
+        self.repeat
+    }
+}
+
+/// Says that a path's parts are ids, which can mean nothing but themselves in a path.
+fn check_segment(segment: &str) -> Result<(), VercelError> {
+    let means_itself = !segment.is_empty() && segment != "." && segment != ".." && !segment.contains('\0');
+    if means_itself { Ok(()) } else { Err(VercelError::InvalidId(segment.to_owned())) }
+}
+
+impl Client {
+    /// A call that is harmless to repeat, until it says otherwise.
+    pub(super) fn call(&self, method: Method, path: &[&str]) -> Result<Call, VercelError> {
+        for segment in path {
+            check_segment(segment)?;
+        }
+        let mut url = self.inner.base_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url.query_pairs_mut().append_pair("teamId", self.inner.credentials.team_id());
+        Ok(Call { method, url, body: Body::None, timeout: self.inner.timeouts.request, repeat: Repeat::Harmless })
+    }
+
+    /// The answer, read as a whole.
+    pub(super) async fn answer<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
+        let mut attempts = self.attempts(call.repeat);
+        loop {
+            match self.answer_once(call).await {
+                Err(error) => pause_or_fail(&mut attempts, call, error).await?,
+                answered => return answered,
+            }
+        }
+    }
+
+    /// Only that it was a success. What is said besides does not matter.
+    pub(super) async fn done(&self, call: &Call) -> Result<(), VercelError> {
+        match self.answer::<IgnoredAny>(call).await {
+            Ok(_) | Err(VercelError::Decode(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One attempt of [`answer`](Self::answer).
+    pub(super) async fn answer_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
+        let body = within(call.timeout, async {
+            let mut response = self.send(call).await?;
+            read(&mut response, MAX_ANSWER_BYTES, call.timeout).await
+        })
+        .await?;
+        serde_json::from_slice(&body).map_err(VercelError::Decode)
+    }
+
+    /// The answer as it begins; its body is read by the caller, for as long as that takes.
+    pub(super) async fn open(&self, call: &Call) -> Result<Response, VercelError> {
+        let mut attempts = self.attempts(call.repeat);
+        loop {
+            match within(call.timeout, self.send(call)).await {
+                Err(error) => pause_or_fail(&mut attempts, call, error).await?,
+                opened => return opened,
+            }
+        }
+    }
+
+    pub(super) fn attempts(&self, repeat: Repeat) -> Attempts {
+        Attempts::new(self.inner.retry, repeat)
+    }
+
+    /// Sends once, and answers when the head of a successful answer is there.
+    async fn send(&self, call: &Call) -> Result<Response, VercelError> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.inner.credentials.token(self.now())?))
+            // A token that cannot stand in a header is one that nobody gave out.
+            .map_err(|_| VercelError::from_status(401, "the token has characters that no token has"))?;
+        bearer.set_sensitive(true);
+        let mut request = self.inner.http.request(call.method.clone(), call.url.clone()).header(AUTHORIZATION, bearer);
+        request = match call.body.clone() {
+            Body::None => request,
+            Body::Json(body) => request.header(CONTENT_TYPE, "application/json").body(body),
+            Body::Gzip(body) => request.header(CONTENT_TYPE, "application/gzip").header(X_CWD, "/").body(body),
+        };
+        let mut response = request.send().await.map_err(|error| VercelError::from_http(error, call.timeout))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let retry_after = self.retry_after(response.headers());
+        // What cannot be read of an explanation is missed, but the status stands.
+        let body = read_some(&mut response, MAX_ERROR_BYTES).await;
+        Err(ApiError::from_answer(response.status().as_u16(), &body, retry_after).into())
+    }
+
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, self.now())
+    }
+
+    pub(super) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.inner.clock.now()
+    }
+}
+
+/// Waits for the next attempt, or fails if there is to be none.
+pub(super) async fn pause_or_fail(attempts: &mut Attempts, call: &Call, error: VercelError) -> Result<(), VercelError> {
+    let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
+    tracing::debug!(
+        http.method = %call.method,
+        http.path = call.url.path(),
+        pause_ms = pause.as_millis(),
+        error = &error as &dyn std::error::Error,
+        "a request to the sandbox API failed and is tried again"
+    );
+    tokio::time::sleep(pause).await;
+    Ok(())
+}
+
+/// Bounds an attempt.
+pub(super) async fn within<T>(
+    limit: Duration,
+    attempt: impl Future<Output = Result<T, VercelError>>,
+) -> Result<T, VercelError> {
+    tokio::time::timeout(limit, attempt).await.unwrap_or(Err(VercelError::Timeout(limit)))
+}
+
+/// The whole body, if it is not longer than that.
+pub(super) async fn read(response: &mut Response, limit: usize, timeout: Duration) -> Result<Vec<u8>, VercelError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| VercelError::from_http(error, timeout))? {
+        if body.len() + piece.len() > limit {
+            return Err(VercelError::TooLong(limit));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// The beginning of an error's body. It has a second, for what matters is the status, which is here.
+async fn read_some(response: &mut Response, limit: usize) -> Vec<u8> {
+    let until = Instant::now() + Duration::from_secs(1);
+    let mut body = Vec::new();
+    while let Ok(Ok(Some(piece))) = tokio::time::timeout_at(until, response.chunk()).await {
+        let room = limit - body.len();
+        body.extend_from_slice(&piece[..piece.len().min(room)]);
+        if body.len() == limit {
+            break;
+        }
+    }
+    body
+}

@@ -1,0 +1,109 @@
+//! Commands of a session.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Client;
+use super::call::{Call, within};
+use super::stream::{CommandEvents, LineStream, LogEvents, RunningCommand};
+use crate::api::{CommandBody, CommandInfo, RunCommand, StreamLine, Wait};
+use crate::error::{StreamError, VercelError};
+
+#[derive(Deserialize)]
+struct CommandAnswer {
+    command: CommandInfo,
+}
+
+impl Client {
+    /// Runs a command and follows it, in one request: answers when it has started, with a stream of its output and its end.
+    ///
+    /// It is never sent twice if it may have arrived. The command goes on if the stream is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`is_executable_not_found`](VercelError::is_executable_not_found) when there is no such program;
+    /// [`is_gone`](VercelError::is_gone) when the session has ended. Unless the error
+    /// [had no effect](VercelError::had_no_effect), the command may run.
+    pub async fn run_command(&self, session: &str, command: &RunCommand) -> Result<RunningCommand, VercelError> {
+        let call = self.start(session, &CommandBody { command, wait: Some(Wait::WITH_LOGS) })?;
+        let mut lines = LineStream::new(self.open(&call).await?);
+        let timeout = self.timeouts().command_start;
+        match within(timeout, lines.next_line()).await? {
+            Some(StreamLine::Command(info)) => Ok(RunningCommand { info, events: CommandEvents::new(lines) }),
+            Some(StreamLine::Error(error)) => Err(StreamError::from(error).into()),
+            Some(StreamLine::Output { .. }) => {
+                Err(StreamError::Malformed("output before the command has started".to_owned()).into())
+            }
+            None => Err(StreamError::EndedEarly.into()),
+        }
+    }
+
+    /// Starts a command, and answers when it runs. Its output is kept for [`command_logs`](Self::command_logs) while the session lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_command`](Self::run_command).
+    pub async fn start_command(&self, session: &str, command: &RunCommand) -> Result<CommandInfo, VercelError> {
+        let call = self.start(session, &CommandBody { command, wait: None })?;
+        Ok(self.answer::<CommandAnswer>(&call).await?.command)
+    }
+
+    fn start(&self, session: &str, body: &CommandBody<'_>) -> Result<Call, VercelError> {
+        let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "cmd"])?.json(body)?;
+        Ok(call.timeout(self.timeouts().command_start).harmful_twice())
+    }
+
+    /// A command as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](VercelError::is_not_found) when there is none of this id; [`is_gone`](VercelError::is_gone) when the session
+    /// has ended, and all that was known of its commands with it.
+    pub async fn command(&self, session: &str, command: &str) -> Result<CommandInfo, VercelError> {
+        let call = self.call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command])?;
+        Ok(self.answer::<CommandAnswer>(&call).await?.command)
+    }
+
+    /// A command once it has ended. Asks again where an answer takes longer than what lies between allows.
+    ///
+    /// # Errors
+    ///
+    /// [`VercelError::Timeout`] when it has not ended within this time; otherwise as [`command`](Self::command).
+    pub async fn wait_for_command(
+        &self,
+        session: &str,
+        command: &str,
+        limit: Duration,
+    ) -> Result<CommandInfo, VercelError> {
+        let call = self
+            .call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command])?
+            .query(vec![("wait", "true".to_owned())])
+            .timeout(limit);
+        within(limit, async { Ok(self.answer::<CommandAnswer>(&call).await?.command) }).await
+    }
+
+    /// Sends a signal to a command. One that has ended already may be an error or not, as the API likes.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this id, or the session has ended.
+    pub async fn kill_command(&self, session: &str, command: &str, signal: i32) -> Result<CommandInfo, VercelError> {
+        let call = self
+            .call(Method::POST, &["v2", "sandboxes", "sessions", session, "cmd", command, "kill"])?
+            .json(&json!({ "signal": signal }))?;
+        Ok(self.answer::<CommandAnswer>(&call).await?.command)
+    }
+
+    /// All that a command printed, from the beginning, and then what it prints, until it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command).
+    pub async fn command_logs(&self, session: &str, command: &str) -> Result<LogEvents, VercelError> {
+        let call = self.call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command, "logs"])?;
+        Ok(LogEvents::new(LineStream::new(self.open(&call).await?)))
+    }
+}

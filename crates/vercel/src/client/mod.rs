@@ -1,0 +1,82 @@
+//! The client: one method a request, one file a subject.
+
+mod builder;
+mod call;
+mod commands;
+mod files;
+mod sandboxes;
+mod snapshots;
+mod stream;
+mod upload;
+
+use std::fmt;
+use std::sync::Arc;
+
+use url::Url;
+use workers_domain::ports::Clock;
+
+pub use builder::{BuildError, ClientBuilder};
+pub use files::UploadFile;
+pub(crate) use sandboxes::CreateFailure;
+pub use stream::{CommandEvents, LogEvents, Output, RunningCommand, StreamEvent};
+
+use crate::credentials::Credentials;
+use crate::retry::RetryPolicy;
+use crate::timeouts::Timeouts;
+
+/// A client of the Vercel Sandbox API. Cheap to clone; clones share connections.
+///
+/// Made by [`Client::new`] or [`Client::builder`]. Its methods are one request each, apart from attempts after failures that a second
+/// attempt can mend; what is safe to send twice, and what not, each method knows.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    base_url: Url,
+    credentials: Credentials,
+    timeouts: Timeouts,
+    retry: RetryPolicy,
+    clock: Arc<dyn Clock>,
+}
+
+impl Client {
+    /// A client of Vercel's own API with default settings.
+    ///
+    /// # Errors
+    ///
+    /// When the machine has no root certificates.
+    pub fn new(credentials: Credentials) -> Result<Self, BuildError> {
+        Self::builder(credentials).build()
+    }
+
+    /// A client with other settings.
+    #[must_use]
+    pub fn builder(credentials: Credentials) -> ClientBuilder {
+        ClientBuilder::new(credentials)
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.inner.credentials
+    }
+
+    /// How long it waits for what.
+    #[must_use]
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.inner.timeouts
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("base_url", &self.inner.base_url.as_str())
+            .field("credentials", &self.inner.credentials)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! What all sandboxes of a provider share, and how they are made and forgotten.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+use uuid::Uuid;
+use workers_domain::ports::{SandboxError, SandboxErrorKind, SandboxSource, SandboxSpec};
+
+use super::error;
+use super::options::VercelOptions;
+use super::sandbox::VercelSandbox;
+use super::snapshot_id::SnapshotKey;
+use crate::api::{CreateSandbox, NetworkRules, Source};
+use crate::client::{Client, CreateFailure};
+
+/// The tag by which an installation finds its sandboxes.
+pub(super) const TAG: &str = "workers-platform";
+
+/// What all sandboxes of a provider share.
+pub(super) struct Core {
+    pub(super) client: Client,
+    pub(super) options: VercelOptions,
+    /// What goes on without anybody waiting for it.
+    pub(super) tasks: TaskTracker,
+}
+
+impl Core {
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.options.clock.now()
+    }
+
+    /// The request for a sandbox. Its name is our own, so that it can be deleted whatever becomes of the answer.
+    pub(super) fn request(&self, spec: &SandboxSpec) -> Result<CreateSandbox, SandboxError> {
+        let source = match &spec.source {
+            SandboxSource::Empty => None,
+            SandboxSource::Snapshot(id) => {
+                let key = SnapshotKey::parse(id).filter(|key| !key.has_expired(self.now()));
+                let key = key.ok_or_else(|| {
+                    SandboxError::new(SandboxErrorKind::SnapshotNotFound, "there is no such snapshot, or not any more")
+                })?;
+                Some(Source::Snapshot { snapshot_id: key.id })
+            }
+        };
+        let rules = NetworkRules::try_from(&spec.network)
+            .map_err(|error| SandboxError::failed("the network policy cannot be enforced", error))?;
+        Ok(CreateSandbox {
+            name: Some(format!("workers-{}", Uuid::new_v4())),
+            // What a snapshot starts with is in the snapshot.
+            runtime: source.is_none().then(|| self.options.runtime.clone()),
+            source,
+            timeout: Some(self.options.lifetime(&spec.limits)),
+            vcpus: Some(self.options.vcpus(&spec.limits)),
+            persistent: Some(false),
+            tags: BTreeMap::from([(TAG.to_owned(), self.options.installation.clone())]),
+            network_policy: Some(rules),
+            region: self.options.region.clone(),
+            ..CreateSandbox::default()
+        })
+    }
+
+    /// Makes a sandbox. Runs to its end even if nobody waits for it any more; the sandbox that nobody takes is then dropped, which
+    /// stops it.
+    pub(super) async fn make(
+        self: Arc<Self>,
+        spec: SandboxSpec,
+        request: CreateSandbox,
+    ) -> Result<VercelSandbox, SandboxError> {
+        let name = request.name.clone().unwrap_or_default();
+        match self.client.try_create_sandbox(&request).await {
+            Ok(made) => Ok(VercelSandbox::new(self, name, made.session, spec.limits.wall_clock)),
+            Err(CreateFailure { error, may_exist }) => {
+                if may_exist {
+                    self.forget(&Handle::current(), name);
+                }
+                Err(error::creating(error, request.source.is_some()))
+            }
+        }
+    }
+
+    /// Deletes a sandbox in the background, which stops it if it runs.
+    pub(super) fn forget(self: &Arc<Self>, runtime: &Handle, name: String) {
+        let core = Arc::clone(self);
+        let span = tracing::info_span!(parent: None, "vercel.sandbox.forget", sandbox.id = %name);
+        let forget = async move {
+            match core.client.delete_sandbox(&name).await {
+                Ok(_) => {}
+                Err(error) if error::has_ended(&error) => {}
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a sandbox could not be deleted; if it runs, its timeout ends it"
+                ),
+            }
+        };
+        self.tasks.spawn_on(forget.instrument(span), runtime);
+    }
+
+    /// Removes a snapshot in the background.
+    pub(super) fn forget_snapshot(self: &Arc<Self>, runtime: &Handle, id: String) {
+        let core = Arc::clone(self);
+        let forget = async move {
+            match core.client.delete_snapshot(&id).await {
+                Ok(_) => {}
+                Err(error) if error::is_no_snapshot(&error) => {}
+                Err(error) => tracing::warn!(
+                    snapshot.id = id,
+                    error = &error as &dyn std::error::Error,
+                    "a snapshot that nobody waited for could not be deleted"
+                ),
+            }
+        };
+        self.tasks.spawn_on(forget, runtime);
+    }
+}

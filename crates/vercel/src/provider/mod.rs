@@ -1,0 +1,17 @@
+//! The platform's sandbox port over the API.
+
+mod command;
+mod core;
+mod error;
+mod follow;
+mod network;
+mod options;
+mod orphans;
+mod sandbox;
+mod snapshot_id;
+mod stage;
+mod vercel;
+
+pub use network::UnsupportedPolicyError;
+pub use options::VercelOptions;
+pub use vercel::VercelProvider;

@@ -1,0 +1,113 @@
+//! The provider.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+use workers_domain::SnapshotId;
+use workers_domain::ports::{
+    Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
+};
+
+use super::core::Core;
+use super::error;
+use super::options::VercelOptions;
+use super::snapshot_id::SnapshotKey;
+use crate::api::ListSandboxes;
+use crate::client::Client;
+
+/// Makes the platform's sandboxes in Vercel's cloud. Cheap to clone.
+///
+/// | the port asks for | what becomes of it |
+/// |---|---|
+/// | a limit of memory | machines come with 2048 MiB a processor; as many processors as it takes, so the limit is rounded up |
+/// | a limit of processes, of disk | none: a sandbox is a machine of its own, with a disk of 32 GB |
+/// | a network policy | as [`NetworkRules`](crate::NetworkRules) tells; one that needs ports is an error |
+/// | bytes of output | text: what is no UTF-8 arrives as replacement characters |
+/// | how a command ended | exit codes 129 to 159 are taken for signals 1 to 31, which is how the API tells them |
+/// | usage | not told |
+/// | a snapshot's end within a day | kept by the API for a day, and treated as gone before |
+#[derive(Clone)]
+pub struct VercelProvider {
+    pub(super) core: Arc<Core>,
+}
+
+impl VercelProvider {
+    /// A provider that uses this client.
+    #[must_use]
+    pub fn new(client: Client, options: VercelOptions) -> Self {
+        Self { core: Arc::new(Core { client, options, tasks: TaskTracker::new() }) }
+    }
+
+    /// Waits until all that goes on in the background is done, sandboxes that were dropped being deleted above all, or so much time has passed.
+    /// What is left then the API ends by itself. For a server that ends: call it when no sandbox is held any more.
+    pub async fn shutdown(&self, patience: Duration) {
+        self.core.tasks.close();
+        if tokio::time::timeout(patience, self.core.tasks.wait()).await.is_err() {
+            tracing::warn!(tasks = self.core.tasks.len(), "sandboxes are left for their timeouts to end");
+        }
+    }
+}
+
+impl fmt::Debug for VercelProvider {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("VercelProvider")
+            .field("client", &self.core.client)
+            .field("options", &self.core.options)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SandboxProvider for VercelProvider {
+    fn name(&self) -> &'static str {
+        "vercel"
+    }
+
+    #[tracing::instrument(name = "vercel.sandbox.create", skip_all, fields(sandbox.id))]
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let request = self.core.request(&spec)?;
+        tracing::Span::current().record("sandbox.id", request.name.as_deref());
+        if let SandboxSource::Snapshot(id) = &spec.source {
+            tracing::debug!(snapshot.id = %id, "a sandbox is made from a snapshot");
+        }
+        let making = Arc::clone(&self.core).make(spec, request).in_current_span();
+        match self.core.tasks.spawn(making).await {
+            Ok(made) => Ok(Box::new(made?)),
+            Err(error) => Err(SandboxError::failed("the making of a sandbox broke off", error)),
+        }
+    }
+
+    #[tracing::instrument(name = "vercel.snapshot.find", skip_all, fields(snapshot.id = %id))]
+    async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
+        let Some(key) = SnapshotKey::parse(id).filter(|key| !key.has_expired(self.core.now())) else { return Ok(None) };
+        match self.core.client.snapshot(&key.id).await {
+            Ok(info) => Ok(key.snapshot(&info, self.core.now())),
+            Err(error) if error::is_no_snapshot(&error) => Ok(None),
+            Err(error) => Err(error::with(SandboxErrorKind::Failed, "a snapshot cannot be looked up", error)),
+        }
+    }
+
+    #[tracing::instrument(name = "vercel.snapshot.delete", skip_all, fields(snapshot.id = %id))]
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        let Some(key) = SnapshotKey::parse(id) else { return Ok(()) };
+        match self.core.client.delete_snapshot(&key.id).await {
+            Ok(_) => Ok(()),
+            Err(error) if error::is_no_snapshot(&error) => Ok(()),
+            Err(error) => Err(error::with(SandboxErrorKind::Failed, "a snapshot cannot be removed", error)),
+        }
+    }
+
+    #[tracing::instrument(name = "vercel.check", skip_all)]
+    async fn check(&self) -> Result<(), SandboxError> {
+        let list = ListSandboxes { limit: Some(1), ..ListSandboxes::default() };
+        match self.core.client.list_sandboxes(&list).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error::with(SandboxErrorKind::Unavailable, "the sandbox API cannot be used", error)),
+        }
+    }
+}
