@@ -25,3 +25,4 @@ mod vercel {
     #[path = "../paths/mod.rs"]
     mod paths;
 }
+mod vercel_api;
