@@ -62,7 +62,7 @@ async fn run() -> anyhow::Result<()> {
     let task = tokio::spawn(server);
     if self_test {
         for path in ["/", "/functions/api/workers"] {
-            let request = reqwest::Client::new().get(format!("http://{address}{path}")).header("x-user", "ada");
+            let request = workers_testing::http_client().get(format!("http://{address}{path}")).header("x-user", "ada");
             println!("GET {path} -> {}", request.send().await?.text().await?);
         }
         handle.stop(true).await;

@@ -4,13 +4,17 @@
 //! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
 
 mod clock;
+mod fake_machine_provider;
 mod fake_worker_repository;
+mod http_client;
 mod postgres;
 pub mod sandbox_provider;
 mod scripted_sandbox_provider;
 pub mod worker_repository;
 
 pub use clock::TestClock;
+pub use fake_machine_provider::{FakeMachineProvider, MachineStep};
 pub use fake_worker_repository::FakeWorkerRepository;
+pub use http_client::http_client;
 pub use postgres::ThrowAwayPostgres;
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};

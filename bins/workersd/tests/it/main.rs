@@ -2,13 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod bad_input;
+mod conformance;
 mod examples;
 /// The paths of a worker, over our own engine.
 #[path = "."]
 mod local {
     use crate::support::local as support;
 
-    #[path = "../paths/mod.rs"]
+    #[path = "paths/mod.rs"]
     mod paths;
 }
 mod network;
@@ -22,7 +23,7 @@ mod support;
 mod vercel {
     use crate::support::vercel as support;
 
-    #[path = "../paths/mod.rs"]
+    #[path = "paths/mod.rs"]
     mod paths;
 }
 mod vercel_api;

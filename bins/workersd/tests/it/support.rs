@@ -1,6 +1,6 @@
 //! Starts a server with an empty data directory, and talks to it.
 
-mod cloud;
+pub(crate) mod cloud;
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
@@ -74,7 +74,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
         }
         let (process, [url]) = spawn(command, ["listening on "]);
         // A client of its own a server: a pooled connection must not outlive it.
-        let http = reqwest::Client::new();
+        let http = workers_testing::http_client();
         Self { process, cloud, url, data_dir: data_dir.to_owned(), directory: None, http }
     }
 

@@ -68,6 +68,8 @@ struct Connection {
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
     forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
     templates: Arc<watch::Sender<Option<bool>>>,
+    /// Whether there are to be templates.
+    wants_templates: bool,
     /// What the launcher and all that it makes ask is heard as long as it is spoken to.
     _hearing: Option<Hearing>,
 }
@@ -115,10 +117,14 @@ impl Launcher {
 
     /// Waits until it is known whether there are templates; tells.
     pub(crate) async fn has_templates(&self) -> bool {
-        let wanted = self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some());
+        let wanted = self.wants_templates();
         let mut known = self.templates.subscribe();
         let known = tokio::time::timeout(RESTART_PATIENCE, known.wait_for(Option::is_some)).await;
         wanted && known.is_ok_and(|known| known.is_ok_and(|known| *known == Some(true)))
+    }
+
+    fn wants_templates(&self) -> bool {
+        self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some())
     }
 
     /// Who brokers the network of sandboxes.
@@ -234,8 +240,18 @@ impl Launcher {
                 let hearing = self.hear(descriptors)?;
                 let (created, gone, forks) = (Mutex::default(), Mutex::default(), Mutex::default());
                 let templates = Arc::clone(&self.templates);
-                let connection =
-                    Connection { channel, own_uids, overlays, created, gone, forks, templates, _hearing: hearing };
+                let wants_templates = self.wants_templates();
+                let connection = Connection {
+                    channel,
+                    own_uids,
+                    overlays,
+                    created,
+                    gone,
+                    forks,
+                    templates,
+                    wants_templates,
+                    _hearing: hearing,
+                };
                 Ok((Arc::new(connection), child))
             }
             Some(Received { message: FromLauncher::ConfigurationFailed(reason), .. }) => {
@@ -332,7 +348,7 @@ impl Connection {
             }
             FromLauncher::Templates { are_ready } => {
                 let before = self.templates.send_replace(Some(are_ready));
-                if !are_ready && before != Some(false) {
+                if self.wants_templates && !are_ready && before != Some(false) {
                     tracing::warn!("node cannot be forked here: every command starts its own node, which takes longer");
                 }
             }

@@ -8,7 +8,7 @@ mod sandbox_request;
 mod session;
 mod snapshot;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
 pub(crate) use command::{CommandResponse, CommandView, RunCommandRequest, absolute};
 pub(crate) use network::NetworkPolicyRequest;
@@ -24,9 +24,4 @@ pub(crate) struct Pagination {
     pub(crate) count: usize,
     /// The next page's cursor; `null` on the last.
     pub(crate) next: Option<String>,
-}
-
-/// Tells a member that is `null` from one that is not there.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }

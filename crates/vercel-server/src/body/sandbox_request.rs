@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{NetworkPolicyRequest, present};
+use super::NetworkPolicyRequest;
 use crate::VercelServerOptions;
 use crate::error::{ApiError, ErrorCode};
-use crate::model::{KeepLastSnapshots, NetworkSetting};
+use crate::model::{Change, KeepLastSnapshots, NetworkSetting};
 use crate::registry::{NewSandbox, SandboxChange};
 
 /// Memory that clients take for granted for each core, in MiB.
@@ -38,8 +38,7 @@ pub(crate) struct SandboxRequest {
     network_id: Option<String>,
     ports: Option<Vec<u16>>,
     snapshot_expiration: Option<u64>,
-    #[serde(deserialize_with = "present")]
-    keep_last_snapshots: Option<Option<KeepLastSnapshots>>,
+    keep_last_snapshots: Change<KeepLastSnapshots>,
     mounts: Option<BTreeMap<String, Value>>,
     region: Option<String>,
     failover_regions: Option<Vec<String>>,
@@ -98,7 +97,7 @@ impl SandboxRequest {
             network,
             ports: self.ports,
             snapshot_expiration: self.snapshot_expiration,
-            keep_last: self.keep_last_snapshots.flatten(),
+            keep_last: self.keep_last_snapshots.value(),
         })
     }
 
@@ -149,7 +148,7 @@ impl SandboxRequest {
         if let Some(expiration) = self.snapshot_expiration {
             check_expiration(expiration)?;
         }
-        if let Some(Some(keep)) = &self.keep_last_snapshots {
+        if let Change::Set(keep) = &self.keep_last_snapshots {
             if !(1..=10).contains(&keep.count) {
                 return Err(ApiError::bad_request("`keepLastSnapshots.count` must be from 1 to 10."));
             }

@@ -1,11 +1,13 @@
 //! What the server remembers: sandboxes, their sessions and snapshots. Stored as they are here; what a client sees is in
 //! [`body`](crate::body).
 
+mod change;
 mod network;
 mod sandbox;
 mod session;
 mod snapshot;
 
+pub(crate) use change::Change;
 pub(crate) use network::NetworkSetting;
 pub(crate) use sandbox::{KeepLastSnapshots, Route, SandboxKey, SandboxRecord};
 pub(crate) use session::{SessionRecord, SessionStatus};

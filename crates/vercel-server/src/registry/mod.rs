@@ -67,11 +67,12 @@ impl Registry {
     }
 
     /// Runs what must not stop half way, whatever becomes of the connection.
-    pub(crate) async fn to_completion<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
-    ) -> Result<T, ApiError> {
-        match self.runtime.spawn(work.in_current_span()).await {
+    pub(crate) async fn to_completion<T, F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ApiError>> + Send + 'static,
+    {
+        match self.runtime.spawn(work(Arc::clone(self)).in_current_span()).await {
             Ok(done) => done,
             Err(panicked) => Err(ApiError::internal(&panicked)),
         }

@@ -7,7 +7,7 @@ use super::Registry;
 use super::create::routes;
 use super::tables::View;
 use crate::error::{ApiError, ErrorCode, snapshot_gone};
-use crate::model::{KeepLastSnapshots, NetworkSetting, SandboxKey, SessionRecord};
+use crate::model::{Change, KeepLastSnapshots, NetworkSetting, SandboxKey, SessionRecord};
 
 /// What changes of a sandbox, from its next session on.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +32,8 @@ pub(crate) struct SandboxChange {
     pub(crate) ports: Option<Vec<u16>>,
     /// How long snapshots are kept, in milliseconds.
     pub(crate) snapshot_expiration: Option<u64>,
-    /// How many snapshots are kept; `Some(None)`: all.
-    pub(crate) keep_last: Option<Option<KeepLastSnapshots>>,
+    /// How many snapshots are kept.
+    pub(crate) keep_last: Change<KeepLastSnapshots>,
     /// What the next session starts from.
     pub(crate) current_snapshot: Option<String>,
 }
@@ -62,7 +62,11 @@ impl Registry {
             set(&mut record.tags, change.tags.map(Some));
             set(&mut record.network, change.network.map(Some));
             set(&mut record.snapshot_expiration, change.snapshot_expiration.map(Some));
-            set(&mut record.keep_last, change.keep_last);
+            match change.keep_last {
+                Change::Keep => {}
+                Change::Clear => record.keep_last = None,
+                Change::Set(keep) => record.keep_last = Some(keep),
+            }
             set(&mut record.current_snapshot, change.current_snapshot.map(Some));
             if let Some(ports) = change.ports {
                 record.routes = routes(&ports, &record.routes);

@@ -30,11 +30,8 @@ pub(super) async fn run(
     let (wait, logs) = (body.0.wait, body.0.logs);
     let request = body.0.parse(session.machine().home())?;
     let now = registry.now();
-    let work = {
-        let session = Arc::clone(&session);
-        async move { session.run(request, now).await }
-    };
-    let command = registry.to_completion(work).await?;
+    let live = Arc::clone(&session);
+    let command = registry.to_completion(|_| async move { live.run(request, now).await }).await?;
     if !wait {
         let view = CommandView::with_outcome(session.id(), &command, None);
         return json(&CommandResponse { command: view });
@@ -110,7 +107,7 @@ pub(super) async fn kill(
         let (live, number) = (Arc::clone(&session), command.number);
         let work =
             async move { live.machine().signal(number, signal).await.map_err(|error| ApiError::from_machine(&error)) };
-        registry.to_completion(work).await?;
+        registry.to_completion(|_| work).await?;
     }
     json(&CommandResponse { command: CommandView::new(session.id(), &command) })
 }
@@ -143,13 +140,13 @@ fn watch(session: String, command: Arc<Command>, logs: bool) -> impl Stream<Item
                     let next = if logs { Stage::Output(command.read_log()) } else { Stage::Ended };
                     (line(&session, &command, None)?, next)
                 }
-                Stage::Output(mut reader) => match reader.next().await? {
-                    Some(piece) => (piece, Stage::Output(reader)),
-                    None => {
+                Stage::Output(mut reader) => {
+                    let Some(piece) = reader.next().await? else {
                         stage = Stage::Ended;
                         continue;
-                    }
-                },
+                    };
+                    (piece, Stage::Output(reader))
+                }
                 Stage::Ended => {
                     let line = match command.ended().await {
                         Outcome::Lost => Bytes::from(error_line()),

@@ -55,7 +55,7 @@ pub(super) async fn write(
         })
     };
     // A body that breaks off is an archive that breaks off, so whichever fails says why.
-    let (unpacked, sent) = tokio::join!(registry.to_completion(unpack), send(payload, sender, limit));
+    let (unpacked, sent) = tokio::join!(registry.to_completion(|_| unpack), send(payload, sender, limit));
     sent?;
     unpacked?;
     json(&json!({}))
@@ -137,7 +137,7 @@ pub(super) async fn read(
     let machine = Arc::clone(session.machine());
     let name = file.rsplit('/').next().unwrap_or_default().to_owned();
     let open = async move { machine.read_file(&file).await.map_err(|error| ApiError::from_machine(&error)) };
-    let source = registry.to_completion(open).await?;
+    let source = registry.to_completion(|_| open).await?;
     let pieces = try_unfold(source, |mut source| async move {
         Ok::<_, io::Error>(source.next().await?.map(|piece| (Bytes::from(piece), source)))
     });
@@ -165,6 +165,6 @@ pub(super) async fn make_directory(
             _ => ApiError::from_machine(&error),
         })
     };
-    registry.to_completion(make).await?;
+    registry.to_completion(|_| make).await?;
     json(&json!({}))
 }

@@ -19,18 +19,14 @@ pub(super) async fn create(
     params: Params,
     body: Json<SandboxRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let registry = registry.into_inner();
     let project = match &body.0.project_id {
         Some(project) => project.clone(),
         None => params.project()?,
     };
     check_project(&project)?;
     let new = body.0.into_new(registry.options())?;
-    let work = {
-        let registry = registry.clone();
-        async move { registry.create(caller.team, project, new).await }
-    };
-    let view = registry.to_completion(work).await?;
+    let view =
+        registry.to_completion(|registry| async move { registry.create(caller.team, project, new).await }).await?;
     whole(&registry, &view, None)
 }
 
@@ -41,16 +37,11 @@ pub(super) async fn get(
     params: Params,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let registry = registry.into_inner();
     let key = key(caller, &params, path)?;
     if !params.flag("resume")? {
         return whole(&registry, &registry.find(&key)?, Some(false));
     }
-    let work = {
-        let registry = registry.clone();
-        async move { registry.resume(&key).await }
-    };
-    let resumed = registry.to_completion(work).await?;
+    let resumed = registry.to_completion(|registry| async move { registry.resume(&key).await }).await?;
     whole(&registry, &resumed.view, Some(resumed.is_new))
 }
 
@@ -108,14 +99,9 @@ pub(super) async fn delete(
     params: Params,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let registry = registry.into_inner();
     let key = key(caller, &params, path)?;
     let snapshots = params.flag("deleteOrphanSnapshots")?;
-    let work = {
-        let registry = registry.clone();
-        async move { registry.delete(&key, snapshots).await }
-    };
-    let view = registry.to_completion(work).await?;
+    let view = registry.to_completion(|registry| async move { registry.delete(&key, snapshots).await }).await?;
     json(&json!({ "sandbox": SandboxView::new(&registry, &view) }))
 }
 
@@ -127,14 +113,9 @@ pub(super) async fn fork(
     path: Path<String>,
     body: Json<SandboxRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let registry = registry.into_inner();
     let key = key(caller, &params, path)?;
     let new = body.0.into_new(registry.options())?;
-    let work = {
-        let registry = registry.clone();
-        async move { registry.fork(&key, new).await }
-    };
-    let view = registry.to_completion(work).await?;
+    let view = registry.to_completion(|registry| async move { registry.fork(&key, new).await }).await?;
     whole(&registry, &view, None)
 }
 

@@ -50,12 +50,7 @@ pub(super) async fn stop(
     caller: Caller,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let registry = registry.into_inner();
-    let work = {
-        let registry = registry.clone();
-        async move { registry.stop(&caller.team, &path).await }
-    };
-    let ended = registry.to_completion(work).await?;
+    let ended = registry.to_completion(|registry| async move { registry.stop(&caller.team, &path).await }).await?;
     json(&EndedResponse {
         session: ended.session.into(),
         sandbox: ended.view.map(|view| SandboxView::new(&registry, &view)),
@@ -76,14 +71,11 @@ pub(super) async fn snapshot(
     path: Path<String>,
     body: Json<SnapshotRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let registry = registry.into_inner();
     let expiration = body.0.expiration;
     expiration.map_or(Ok(()), check_expiration)?;
-    let work = {
-        let registry = registry.clone();
-        async move { registry.snapshot(&caller.team, &path, expiration).await }
-    };
-    let mut ended = registry.to_completion(work).await?;
+    let mut ended = registry
+        .to_completion(|registry| async move { registry.snapshot(&caller.team, &path, expiration).await })
+        .await?;
     // As the hosted service says it: what the session did last.
     ended.session.status = SessionStatus::Snapshotting;
     let answer = EndedResponse {

@@ -14,7 +14,6 @@ use crate::registry::{Registry, TreeNode};
 
 /// `GET …/snapshots`
 pub(super) async fn list(registry: Data<Registry>, caller: Caller, params: Params) -> Result<HttpResponse, ApiError> {
-    let registry = registry.into_inner();
     let page = registry.list_snapshots(&caller.team, &params.project()?, params.get("name"), &params.page()?);
     let snapshots: Vec<_> = page.items.into_iter().map(SnapshotView::from).collect();
     json(&json!({ "pagination": Pagination { count: snapshots.len(), next: page.next }, "snapshots": snapshots }))
@@ -42,7 +41,6 @@ impl From<TreeNode> for NodeView {
 /// `GET …/snapshots/tree`
 pub(super) async fn tree(registry: Data<Registry>, caller: Caller, params: Params) -> Result<HttpResponse, ApiError> {
     let id = params.get("snapshotId").ok_or_else(|| ApiError::bad_request("`snapshotId` is missing."))?;
-    let registry = registry.into_inner();
     let (anchor, page) = registry.snapshot_tree(&caller.team, id, params.descending()?, params.limit(10, 10)?)?;
     let snapshots: Vec<_> = page.items.into_iter().map(NodeView::from).collect();
     json(&json!({
@@ -58,7 +56,7 @@ pub(super) async fn get(
     caller: Caller,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let snapshot = registry.into_inner().find_snapshot(&caller.team, &path)?;
+    let snapshot = registry.find_snapshot(&caller.team, &path)?;
     json(&json!({ "snapshot": SnapshotView::from(snapshot) }))
 }
 
@@ -68,6 +66,6 @@ pub(super) async fn delete(
     caller: Caller,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let snapshot = registry.into_inner().delete_snapshot(&caller.team, &path).await?;
+    let snapshot = registry.delete_snapshot(&caller.team, &path).await?;
     json(&json!({ "snapshot": SnapshotView::from(snapshot) }))
 }

@@ -197,6 +197,9 @@ impl LiveSession {
         let forgotten: Vec<_> = {
             let mut commands = self.commands();
             let mut excess = commands.known.len().saturating_sub(REMEMBERED);
+            if excess == 0 {
+                return;
+            }
             let is_old = |command: &mut Arc<Command>| {
                 let goes = excess > 0 && command.outcome().is_some();
                 excess -= usize::from(goes);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 use workers_domain::ports::{Clock, SystemClock};
@@ -29,6 +31,7 @@ pub struct ClientBuilder {
     timeouts: Timeouts,
     retry: RetryPolicy,
     clock: Arc<dyn Clock>,
+    roots: Option<Vec<u8>>,
 }
 
 /// Why a client cannot be set up.
@@ -37,8 +40,8 @@ pub enum BuildError {
     /// The base URL is none, or not of a web server.
     #[error("`{0}` is not a base URL such as https://vercel.com/api")]
     BaseUrl(String),
-    /// The machine has no certificates to know servers by.
-    #[error("this machine has no root certificates, without which Vercel's API cannot be told from an impostor")]
+    /// There are no certificates to know servers by.
+    #[error("there are no root certificates, without which the sandbox API cannot be told from an impostor")]
     NoRootCertificates,
     /// TLS cannot be set up.
     #[error("failed to set up TLS")]
@@ -56,6 +59,7 @@ impl ClientBuilder {
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
             clock: Arc::new(SystemClock),
+            roots: None,
         }
     }
 
@@ -87,17 +91,24 @@ impl ClientBuilder {
         self
     }
 
+    /// Certificates that servers are known by, in PEM form, in place of the operating system's.
+    #[must_use]
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots = Some(pem.into());
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
     ///
-    /// When the base URL is none, or the machine has no root certificates for one with `https`.
+    /// When the base URL is none, or there are no root certificates for one with `https`.
     pub fn build(self) -> Result<Client, BuildError> {
-        let Self { credentials, base_url, timeouts, retry, clock } = self;
+        let Self { credentials, base_url, timeouts, retry, clock, roots } = self;
         let base_url = parse_base_url(&base_url)?;
         let mut http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
-            .tls_backend_preconfigured(tls(base_url.scheme() == "https")?)
+            .tls_backend_preconfigured(tls(&base_url, roots.as_deref())?)
             // Nothing of the API redirects, and the token is for nobody else.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(timeouts.connect)
@@ -128,20 +139,24 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// TLS with the cryptography of the rest of the platform, and the operating system's root certificates.
-fn tls(is_used: bool) -> Result<ClientConfig, BuildError> {
-    let mut roots = RootCertStore::empty();
-    if is_used {
+/// TLS with the cryptography of the rest of the platform.
+fn tls(base_url: &Url, roots: Option<&[u8]>) -> Result<ClientConfig, BuildError> {
+    let mut store = RootCertStore::empty();
+    if base_url.scheme() == "https" {
+        let certificates = match roots {
+            Some(pem) => CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect(),
+            None => rustls_native_certs::load_native_certs().certs,
+        };
         // Some machines have a few that no one can read among many that are fine.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
+        store.add_parsable_certificates(certificates);
+        if store.is_empty() {
             return Err(BuildError::NoRootCertificates);
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(BuildError::Tls)?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ impl VercelProvider {
     /// A provider that uses this client.
     #[must_use]
     pub fn new(client: Client, options: VercelOptions) -> Self {
+        if let Some(expires_at) = client.credentials().expires_at() {
+            tracing::info!(token.expires_at = %expires_at, "the Vercel token ends, and sandboxes cannot be made then");
+        }
         Self { core: Arc::new(Core { client, options, tasks: TaskTracker::new() }) }
     }
 

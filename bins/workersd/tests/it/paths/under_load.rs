@@ -42,7 +42,8 @@ async fn a_caller_that_goes_away_makes_room_within_a_second() {
     drop(running);
     assert_eq!(server.call(&id, "g", &json!({})).await.0, 200);
     let path = format!("{}/api/workers/{id}/functions/f", server.url);
-    let impatient = reqwest::Client::new().post(path).timeout(std::time::Duration::from_millis(500)).send().await;
+    let impatient =
+        workers_testing::http_client().post(path).timeout(std::time::Duration::from_millis(500)).send().await;
     assert!(impatient.unwrap_err().is_timeout());
     assert_eq!(server.call(&id, "g", &json!({})).await.0, 200);
 }

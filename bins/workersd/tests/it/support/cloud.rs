@@ -36,7 +36,8 @@ impl Cloud {
         let list = http.get(format!("{snapshots}?teamId=team&project=project")).bearer_auth("token");
         let (status, body) = answer(list.send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
-        for snapshot in body["snapshots"].as_array().into_iter().flatten().filter_map(|one: &Value| one["id"].as_str()) {
+        for snapshot in body["snapshots"].as_array().into_iter().flatten().filter_map(|one: &Value| one["id"].as_str())
+        {
             let delete = http.delete(format!("{snapshots}/{snapshot}?teamId=team")).bearer_auth("token");
             assert_eq!(delete.send().await.unwrap().status(), 200);
         }

@@ -142,7 +142,7 @@ impl TestAppBuilder {
         let address = application.local_addr();
         let stop = application.stop_handle();
         let running = tokio::spawn(application.run());
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = workers_testing::http_client();
         TestApp {
             base: format!("http://{address}"),
             address,

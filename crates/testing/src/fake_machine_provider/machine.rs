@@ -1,0 +1,152 @@
+//! A machine without processes.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use workers_domain::ports::{
+    ByteSource, Machine, MachineCommand, MachineCommandSpec, SandboxError, SandboxErrorKind, Snapshot,
+};
+use workers_domain::{NetworkPolicy, SandboxId, SnapshotId};
+
+use super::State;
+use super::command::FakeMachineCommand;
+use super::files::{Files, Pieces};
+
+pub(super) struct FakeMachine {
+    id: SandboxId,
+    files: Mutex<Files>,
+    numbers: AtomicU32,
+    /// The signal that a command was sent last.
+    signals: watch::Sender<Vec<(u32, i32)>>,
+    alive: watch::Sender<bool>,
+    state: Arc<State>,
+}
+
+impl FakeMachine {
+    pub(super) fn new(id: SandboxId, files: Files, state: Arc<State>) -> Self {
+        state.live.send_modify(|live| *live += 1);
+        Self {
+            id,
+            files: Mutex::new(files),
+            numbers: AtomicU32::new(0),
+            signals: watch::channel(Vec::new()).0,
+            alive: watch::channel(true).0,
+            state,
+        }
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_alive(&self) -> Result<(), SandboxError> {
+        if *self.alive.borrow() {
+            Ok(())
+        } else {
+            Err(SandboxError::new(SandboxErrorKind::Stopped, "the machine was stopped"))
+        }
+    }
+
+    fn end(&self) {
+        if self.alive.send_replace(false) {
+            self.state.live.send_modify(|live| *live -= 1);
+        }
+    }
+}
+
+impl Drop for FakeMachine {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[async_trait]
+impl Machine for FakeMachine {
+    fn id(&self) -> &SandboxId {
+        &self.id
+    }
+
+    fn home(&self) -> &'static str {
+        "/vercel"
+    }
+
+    async fn run(&self, command: MachineCommandSpec) -> Result<Box<dyn MachineCommand>, SandboxError> {
+        self.check_alive()?;
+        if command.directory.as_ref().is_some_and(|directory| !self.files().is_directory(directory)) {
+            return Err(SandboxError::new(SandboxErrorKind::FileNotFound, "there is no such directory"));
+        }
+        let missing = || SandboxError::new(SandboxErrorKind::CommandNotFound, "there is no such program");
+        let steps = (self.state.script)(&command).ok_or_else(missing)?;
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(FakeMachineCommand::new(number, steps, self.signals.subscribe(), self.alive.subscribe())))
+    }
+
+    async fn signal(&self, command: u32, signal: i32) -> Result<(), SandboxError> {
+        self.check_alive()?;
+        self.signals.send_modify(|signals| signals.push((command, signal)));
+        Ok(())
+    }
+
+    async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = archive.next().await.map_err(|error| {
+            SandboxError::new(SandboxErrorKind::FileRefused, format!("the archive is incomplete: {error}"))
+        })? {
+            bytes.extend(piece);
+        }
+        self.check_alive()?;
+        self.files().unpack(directory, &bytes)
+    }
+
+    async fn read_file(&self, path: &str) -> Result<Box<dyn ByteSource>, SandboxError> {
+        self.check_alive()?;
+        let contents = self.files().read(path)?;
+        Ok(Box::new(Pieces(contents.into_iter())))
+    }
+
+    async fn make_directory(&self, path: &str, recursive: bool) -> Result<(), SandboxError> {
+        self.check_alive()?;
+        self.files().make_directory(path, recursive)
+    }
+
+    fn set_network(&self, policy: NetworkPolicy) {
+        self.state.lock().networks.push(policy);
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
+        self.state.unheld().await;
+        self.check_alive()?;
+        let files = self.files().clone();
+        let mut inner = self.state.lock();
+        let result = if inner.snapshots_fail {
+            Err(SandboxError::new(SandboxErrorKind::Failed, "the test asked for this failure"))
+        } else {
+            inner.taken += 1;
+            let id = SnapshotId::new(format!("frozen-{}", inner.taken));
+            let size_bytes = files.size();
+            inner.snapshots.insert(id.clone(), files);
+            Ok(Snapshot { id, size_bytes, expires_at: None })
+        };
+        drop(inner);
+        self.end();
+        result
+    }
+
+    async fn stop(&self) -> Result<(), SandboxError> {
+        self.state.unheld().await;
+        self.end();
+        Ok(())
+    }
+
+    async fn ended(&self) {
+        let mut broken = self.state.broken.subscribe();
+        let before = *broken.borrow_and_update();
+        let mut alive = self.alive.subscribe();
+        tokio::select! {
+            _ = broken.wait_for(|times| *times > before) => {}
+            _ = alive.wait_for(|alive| !*alive) => {}
+        }
+    }
+}

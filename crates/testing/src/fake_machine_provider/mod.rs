@@ -1,0 +1,183 @@
+//! A provider of machines without processes: files are in memory, and commands play a script that the test wrote.
+
+mod command;
+mod files;
+mod machine;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, watch};
+use workers_domain::ports::{
+    ExitStatus, Machine, MachineCommandSpec, MachineProvider, MachineSpec, SandboxError, SandboxErrorKind,
+    SandboxSource, Snapshot,
+};
+use workers_domain::{LogStream, NetworkPolicy, SandboxId, SnapshotId};
+
+use files::Files;
+use machine::FakeMachine;
+
+/// What a command of a [`FakeMachineProvider`] does next. A script without [`MachineStep::Exit`] ends with exit code 0.
+#[derive(Debug, Clone)]
+pub enum MachineStep {
+    /// Prints bytes.
+    Print(LogStream, Vec<u8>),
+    /// Waits until it is notified, or a signal ends it.
+    WaitFor(Arc<Notify>),
+    /// Does nothing until a signal ends it.
+    Hang,
+    /// Ends.
+    Exit(ExitStatus),
+    /// The machine loses the command.
+    Lose,
+}
+
+type Script = dyn Fn(&MachineCommandSpec) -> Option<Vec<MachineStep>> + Send + Sync;
+
+/// A provider of machines without processes. Cheap to clone; clones are the same provider.
+#[derive(Clone)]
+pub struct FakeMachineProvider {
+    state: Arc<State>,
+}
+
+struct State {
+    script: Box<Script>,
+    inner: Mutex<Inner>,
+    live: watch::Sender<usize>,
+    held: watch::Sender<bool>,
+    broken: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Inner {
+    snapshots: HashMap<SnapshotId, Files>,
+    specs: Vec<MachineSpec>,
+    networks: Vec<NetworkPolicy>,
+    made: u64,
+    taken: u64,
+    failure: Option<SandboxErrorKind>,
+    snapshots_fail: bool,
+}
+
+impl FakeMachineProvider {
+    /// A provider whose every command plays what `script` says for it; `None`: there is no such program.
+    pub fn new(script: impl Fn(&MachineCommandSpec) -> Option<Vec<MachineStep>> + Send + Sync + 'static) -> Self {
+        let state = State {
+            script: Box::new(script),
+            inner: Mutex::default(),
+            live: watch::channel(0).0,
+            held: watch::channel(false).0,
+            broken: watch::channel(0).0,
+        };
+        Self { state: Arc::new(state) }
+    }
+
+    /// From now on making a machine fails like this; `None` ends it.
+    pub fn fail_with(&self, kind: Option<SandboxErrorKind>) {
+        self.state.lock().failure = kind;
+    }
+
+    /// From now on no snapshot can be taken.
+    pub fn fail_snapshots(&self) {
+        self.state.lock().snapshots_fail = true;
+    }
+
+    /// Whether machines that are to be made, stopped or frozen wait with it.
+    pub fn hold(&self, held: bool) {
+        self.state.held.send_replace(held);
+    }
+
+    /// Ends every machine that lives now, as if its processes had died.
+    pub fn break_machines(&self) {
+        self.state.broken.send_modify(|times| *times += 1);
+    }
+
+    /// Puts a snapshot there that nobody took.
+    pub fn plant_snapshot(&self, id: &str) {
+        self.state.lock().snapshots.insert(SnapshotId::new(id), Files::default());
+    }
+
+    /// Loses every snapshot.
+    pub fn lose_snapshots(&self) {
+        self.state.lock().snapshots.clear();
+    }
+
+    /// How many snapshots there are.
+    #[must_use]
+    pub fn snapshot_count(&self) -> usize {
+        self.state.lock().snapshots.len()
+    }
+
+    /// How many machines were ever made.
+    #[must_use]
+    pub fn machines_made(&self) -> u64 {
+        self.state.lock().made
+    }
+
+    /// What machines were asked for, in order.
+    #[must_use]
+    pub fn specs(&self) -> Vec<MachineSpec> {
+        self.state.lock().specs.clone()
+    }
+
+    /// Policies that running machines were given, in order.
+    #[must_use]
+    pub fn networks(&self) -> Vec<NetworkPolicy> {
+        self.state.lock().networks.clone()
+    }
+
+    /// Waits until this number of machines lives.
+    pub async fn wait_for_live_machines(&self, number: usize) {
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = self.state.live.subscribe().wait_for(|live| *live == number).await;
+    }
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn unheld(&self) {
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = self.held.subscribe().wait_for(|held| !*held).await;
+    }
+}
+
+#[async_trait]
+impl MachineProvider for FakeMachineProvider {
+    async fn create(&self, spec: MachineSpec) -> Result<Box<dyn Machine>, SandboxError> {
+        self.state.unheld().await;
+        let mut inner = self.state.lock();
+        if let Some(kind) = inner.failure {
+            return Err(SandboxError::new(kind, "the test asked for this failure"));
+        }
+        let files = match &spec.source {
+            SandboxSource::Empty => Files::fresh(),
+            SandboxSource::Snapshot(id) => inner.snapshots.get(id).cloned().ok_or_else(|| {
+                SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {id}"))
+            })?,
+        };
+        inner.made += 1;
+        inner.specs.push(spec);
+        let id = SandboxId::new(format!("machine-{}", inner.made));
+        drop(inner);
+        Ok(Box::new(FakeMachine::new(id, files, Arc::clone(&self.state))))
+    }
+
+    async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
+        let inner = self.state.lock();
+        let found = inner.snapshots.get(id);
+        Ok(found.map(|files| Snapshot { id: id.clone(), size_bytes: files.size(), expires_at: None }))
+    }
+
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        self.state.lock().snapshots.remove(id);
+        Ok(())
+    }
+
+    async fn snapshots(&self) -> Result<Vec<SnapshotId>, SandboxError> {
+        Ok(self.state.lock().snapshots.keys().cloned().collect())
+    }
+}

@@ -1,0 +1,19 @@
+//! An HTTP client for tests.
+
+use std::sync::Arc;
+
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+
+/// A client that speaks to servers of this machine, past any proxy. It trusts nobody's certificate: in a workspace where another crate has
+/// chosen how `reqwest` does TLS, a client must be told, even one that does none.
+///
+/// # Panics
+///
+/// When the client cannot be made.
+#[must_use]
+pub fn http_client() -> reqwest::Client {
+    let tls = ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions();
+    let tls = tls.expect("the usual versions").with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().expect("a client")
+}

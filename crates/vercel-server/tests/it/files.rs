@@ -1,0 +1,77 @@
+//! Files of a sandbox.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{TestServer, archive, code, parsed};
+
+#[tokio::test]
+async fn what_is_written_is_read_back() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let long = "0123456789".repeat(3000);
+    server.write(&session, "/vercel/deep/er/hello.txt", &long).await;
+    assert_eq!(server.read(&session, "deep/er/hello.txt").await, (200, long.clone()));
+    assert_eq!(server.read(&session, "/vercel/deep/er/hello.txt").await, (200, long.clone()));
+    let body = json!({ "path": "hello.txt", "cwd": "/vercel/deep/er" });
+    let response = server.send(Method::POST, &format!("{session}/fs/read"), Some(body)).await;
+    assert_eq!(response.headers()["content-type"], "application/octet-stream");
+    assert_eq!(response.headers()["content-disposition"], "attachment; filename=\"hello.txt\"");
+    assert_eq!(response.text().await.unwrap(), long);
+}
+
+#[tokio::test]
+async fn an_archive_is_unpacked_where_the_header_says() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let request = server.request(Method::POST, &format!("{session}/fs/write")).header("x-cwd", "/tmp");
+    request.body(archive(&[("a.txt", "a")])).send().await.unwrap();
+    assert_eq!(server.read(&session, "/tmp/a.txt").await, (200, "a".to_owned()));
+}
+
+#[tokio::test]
+async fn only_a_file_that_is_not_there_is_not_found() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let (status, answer) = server.post(&format!("{session}/fs/read"), json!({ "path": "nope" })).await;
+    assert_eq!((status, code(&answer), &answer["error"]["message"]), (404, "not_found", &json!("File not found.")));
+    let (status, answer) = server.post(&format!("{session}/fs/read"), json!({ "path": "/tmp" })).await;
+    assert_eq!((status, code(&answer)), (400, "file_error"));
+    let (status, _) = server.post(&format!("{session}/fs/read"), json!({ "path": "" })).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_directory_is_made_once() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let make = async |body| server.post(&format!("{session}/fs/mkdir"), body).await;
+    assert_eq!(make(json!({ "path": "new" })).await, (200, json!({})));
+    for body in [json!({ "path": "new" }), json!({ "path": "a/b" })] {
+        let (status, answer) = make(body).await;
+        assert_eq!((status, code(&answer)), (400, "file_error"));
+    }
+    assert_eq!(make(json!({ "path": "new", "recursive": true })).await.0, 200);
+    assert_eq!(make(json!({ "path": "a/b", "recursive": true })).await.0, 200);
+}
+
+#[tokio::test]
+async fn an_archive_that_is_none_is_refused() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let response = server.request(Method::POST, &format!("{session}/fs/write")).body("nonsense").send().await.unwrap();
+    let (status, answer) = parsed(response).await;
+    assert_eq!((status, code(&answer)), (400, "file_error"));
+}
+
+#[tokio::test]
+async fn an_archive_over_the_limit_is_refused_announced_or_not() {
+    let server = TestServer::with(|options| options.max_upload_bytes = 100).await;
+    let session = server.session("demo", false).await;
+    let pieces = futures_util::stream::iter((0..3).map(|_| Ok::<_, std::io::Error>(vec![0_u8; 60])));
+    for body in [reqwest::Body::from(vec![0; 101]), reqwest::Body::wrap_stream(pieces)] {
+        let response = server.request(Method::POST, &format!("{session}/fs/write")).body(body).send().await.unwrap();
+        let (status, answer) = parsed(response).await;
+        assert_eq!((status, code(&answer)), (413, "payload_too_large"));
+    }
+}

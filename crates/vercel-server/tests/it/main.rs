@@ -1,0 +1,14 @@
+//! The API as a client sees it: a real server on a free port, over machines without processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect should panic, helpers included")]
+
+mod access;
+mod commands;
+mod create;
+mod files;
+mod lists;
+mod network;
+mod restart;
+mod sessions;
+mod snapshots;
+mod support;

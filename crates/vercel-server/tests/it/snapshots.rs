@@ -1,0 +1,163 @@
+//! Snapshots.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::{DAY, TestServer, code, nulls, session_path};
+
+async fn snapshot_of(server: &TestServer, session: &str, body: Value) -> Value {
+    let (status, answer) = server.post(&format!("{session}/snapshot"), body).await;
+    assert_eq!(status, 201, "{answer}");
+    answer["snapshot"].clone()
+}
+
+fn path(snapshot: &Value) -> String {
+    format!("/v2/sandboxes/snapshots/{}", snapshot["id"].as_str().unwrap())
+}
+
+/// Waits until the provider has so many snapshots; they are removed in the background.
+async fn wait_for_snapshots(server: &TestServer, number: usize) {
+    while server.machines.snapshot_count() != number {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_ends_the_session_and_others_start_from_it() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    server.write(&session, "/vercel/a.txt", "a").await;
+    let (status, answer) = server.post(&format!("{session}/snapshot"), json!({ "expiration": 7 * DAY })).await;
+    assert_eq!((status, &answer["session"]["status"]), (201, &json!("snapshotting")));
+    assert!(nulls(&answer).is_empty(), "{answer}");
+    let snapshot = &answer["snapshot"];
+    assert_eq!((&snapshot["status"], &snapshot["creationMethod"]), (&json!("created"), &json!("manual")));
+    assert_eq!(snapshot["expiresAt"].as_i64().unwrap() - snapshot["createdAt"].as_i64().unwrap(), 7 * DAY);
+    assert_eq!(server.post(&format!("{session}/cmd"), json!({ "command": "echo" })).await.0, 410);
+    assert_eq!(server.get("/v2/sandboxes/demo").await.1["sandbox"]["currentSnapshotId"], snapshot["id"]);
+    for name in ["b", "c"] {
+        let made = server
+            .create(json!({ "name": name, "source": { "type": "snapshot", "snapshotId": snapshot["id"] } }))
+            .await;
+        assert_eq!(
+            (&made["session"]["sourceSnapshotId"], &made["sandbox"]["currentSnapshotId"]),
+            (&snapshot["id"], &snapshot["id"])
+        );
+        assert_eq!(server.read(&session_path(&made), "a.txt").await, (200, "a".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_fails_is_not_asked_for_again() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", true).await;
+    server.machines.fail_snapshots();
+    let (status, answer) = server.post(&format!("{session}/snapshot"), json!({})).await;
+    assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
+    let (_, answer) = server.post(&format!("{session}/stop"), json!({})).await;
+    assert_eq!(answer["session"]["status"], "failed");
+    server.machines.wait_for_live_machines(0).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_is_kept_so_long_after_its_last_use() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let snapshot = snapshot_of(&server, &session, json!({})).await;
+    assert_eq!(snapshot["expiresAt"].as_i64().unwrap() - snapshot["lastUsedAt"].as_i64().unwrap(), 30 * DAY);
+    server.clock.advance(TimeDelta::days(29));
+    server.create(json!({ "name": "user", "persistent": false, "source": { "type": "snapshot", "snapshotId": snapshot["id"] } })).await;
+    server.clock.advance(TimeDelta::days(29));
+    assert_eq!(server.get(&path(&snapshot)).await.1["snapshot"]["status"], "created");
+    server.clock.advance(TimeDelta::days(2));
+    assert_eq!(server.get(&path(&snapshot)).await.1["snapshot"]["status"], "deleted");
+    let (status, answer) = server.get("/v2/sandboxes/demo?resume=true").await;
+    assert_eq!((status, code(&answer)), (410, "snapshot_not_found"));
+    wait_for_snapshots(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_without_end_stays() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let snapshot = snapshot_of(&server, &session, json!({ "expiration": 0 })).await;
+    assert!(snapshot.get("expiresAt").is_none());
+    server.clock.advance(TimeDelta::days(10_000));
+    assert_eq!(server.get(&path(&snapshot)).await.1["snapshot"]["status"], "created");
+    let (status, _) = server.post(&format!("{session}/snapshot"), json!({ "expiration": 1000 })).await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_deleted_snapshot_is_shown_as_such_and_starts_nothing() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", true).await;
+    let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
+    let snapshot = &stopped["snapshot"];
+    for _ in 0..2 {
+        let (status, answer) = server.delete(&path(snapshot)).await;
+        assert_eq!((status, &answer["snapshot"]["status"]), (200, &json!("deleted")));
+    }
+    wait_for_snapshots(&server, 0).await;
+    let body =
+        json!({ "projectId": "prj_a", "name": "x", "source": { "type": "snapshot", "snapshotId": snapshot["id"] } });
+    let (status, answer) = server.post("/v3/sandboxes", body).await;
+    assert_eq!((status, code(&answer)), (410, "snapshot_not_found"));
+    let (status, answer) = server.get("/v2/sandboxes/demo?resume=true").await;
+    assert_eq!((status, code(&answer)), (410, "snapshot_not_found"));
+    // As the client does next.
+    assert_eq!(server.delete("/v2/sandboxes/demo").await.0, 200);
+    server.session("demo", true).await;
+    assert_eq!(server.get("/v2/sandboxes/snapshots/snap_0").await.0, 404);
+}
+
+#[tokio::test]
+async fn no_more_snapshots_are_kept_than_asked_for() {
+    let server = TestServer::start().await;
+    let mut session =
+        session_path(&server.create(json!({ "name": "demo", "keepLastSnapshots": { "count": 2 } })).await);
+    for _ in 0..4 {
+        server.clock.advance(TimeDelta::seconds(1));
+        server.post(&format!("{session}/stop"), json!({})).await;
+        session = session_path(&server.get("/v2/sandboxes/demo?resume=true").await.1);
+    }
+    let (_, answer) = server.get("/v2/sandboxes/snapshots?project=prj_a&name=demo").await;
+    assert_eq!(answer["pagination"]["count"], 2);
+    wait_for_snapshots(&server, 2).await;
+}
+
+#[tokio::test]
+async fn snapshots_outlive_their_sandbox_unless_asked_not_to() {
+    let server = TestServer::start().await;
+    for (name, flag, left) in [("kept", "", 1), ("gone", "?deleteOrphanSnapshots=true", 1)] {
+        let session = server.session(name, true).await;
+        server.post(&format!("{session}/stop"), json!({})).await;
+        server.delete(&format!("/v2/sandboxes/{name}{flag}")).await;
+        wait_for_snapshots(&server, left).await;
+    }
+    let (_, answer) = server.get("/v2/sandboxes/snapshots?project=prj_a").await;
+    assert_eq!(answer["pagination"]["count"], 1);
+}
+
+#[tokio::test]
+async fn ancestors_and_descendants_are_found() {
+    let server = TestServer::start().await;
+    let first = server.session("demo", false).await;
+    let oldest = snapshot_of(&server, &first, json!({})).await;
+    server.clock.advance(TimeDelta::seconds(1));
+    let second = session_path(&server.get("/v2/sandboxes/demo?resume=true").await.1);
+    let newest = snapshot_of(&server, &second, json!({})).await;
+    assert_eq!(newest["parentId"], oldest["id"]);
+    let tree = async |of: &Value, order: &str| {
+        let id = of["id"].as_str().unwrap();
+        server.get(&format!("/v2/sandboxes/snapshots/tree?project=prj_a&snapshotId={id}&sortOrder={order}")).await.1
+    };
+    let up = tree(&newest, "desc").await;
+    assert_eq!(
+        (&up["snapshots"][0]["snapshot"]["id"], &up["anchor"]["snapshot"]["id"]),
+        (&oldest["id"], &newest["id"])
+    );
+    assert_eq!((&up["snapshots"][0]["count"], &up["pagination"]["next"]), (&json!("1"), &Value::Null));
+    let down = tree(&oldest, "asc").await;
+    assert_eq!(down["snapshots"][0]["snapshot"]["id"], newest["id"]);
+}

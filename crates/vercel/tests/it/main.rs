@@ -1,0 +1,10 @@
+//! Tests of the client and the provider against a server of their own, which does what it is told, failures above all.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod faults;
+mod logs;
+mod provider;
+mod provider_faults;
+mod requests;
+mod support;
+mod tls;
