@@ -123,7 +123,7 @@ fmt:
 setup:
     @sh scripts/setup.sh run
 
-# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer.
+# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer, the clients of the Vercel Sandbox API.
 [group('setup')]
 setup-test:
     @sh scripts/setup.sh test

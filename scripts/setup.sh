@@ -4,8 +4,8 @@
 # Goes through everything before it fails, so that one run names all that is missing.
 #
 # Usage: setup.sh run|test|lint|bench...
-#   run     to build and run the server: Rust, a C compiler, Node.js
-#   test    to test it: cargo-nextest, the Postgres server, PgBouncer
+#   run     to build and run the server: Rust, a C compiler, Node.js; sudo for machines, if root
+#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, the clients of the Vercel Sandbox API
 #   lint    to check it: cargo-deny, cargo-shear
 #   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
 set -eu
@@ -87,12 +87,15 @@ for purpose in "$@"; do
         run)
             check_rust
             wants "gcc libc6-dev" compiles_c
+            # Machines have this system's sudo in them, and need a server that is root.
+            [ "$(id -u)" != 0 ] || wants sudo has sudo
             sh scripts/install-tool.sh node || missing=$((missing + 1))
             ;;
         test)
             has cargo-nextest || sh scripts/install-tool.sh cargo-nextest || missing=$((missing + 1))
             wants postgresql has_postgres
             wants pgbouncer has pgbouncer
+            sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
             ;;
         lint)
             for tool in cargo-deny cargo-shear; do

@@ -26,3 +26,4 @@ mod vercel {
     #[path = "paths/mod.rs"]
     mod paths;
 }
+mod vercel_api;

@@ -1,0 +1,112 @@
+//! A server that offers the Vercel API, and the clients, which `./just setup-test` installs.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+
+use tempfile::TempDir;
+
+use crate::support::{command, end, spawn};
+
+/// A token that nobody signed: {"owner_id":"team_ours","project_id":"prj_ours","exp":4102444800}.
+pub(super) const OIDC_TOKEN: &str =
+    "eyJhbGciOiJub25lIn0.eyJvd25lcl9pZCI6InRlYW1fb3VycyIsInByb2plY3RfaWQiOiJwcmpfb3VycyIsImV4cCI6NDEwMjQ0NDgwMH0.none";
+
+/// A server that offers the API, stopped when it is dropped.
+pub(super) struct Offered {
+    process: Child,
+    /// Where the API is.
+    pub(super) api: String,
+    /// The server's data and the clients' home, removed after the server has stopped.
+    pub(super) directory: TempDir,
+}
+
+impl Offered {
+    /// `None` where there can be no machines: they need root.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
+    pub(super) fn start(arguments: &[&str]) -> Option<Self> {
+        if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+            eprintln!("skipped: machines need root");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("home")).unwrap();
+        let mut command = command();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
+            .arg(directory.path().join("data"))
+            .args(arguments);
+        let (process, [_, api]) = spawn(command, ["listening on ", "vercel api on "]);
+        Some(Self { process, api, directory })
+    }
+
+    /// A program that finds the clients and the server, and nothing of this process's environment.
+    pub(super) fn client(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.directory.path().join("home"))
+            .env("TMPDIR", self.directory.path())
+            // Without it, a client that lacks credentials asks a person to log in.
+            .env("CI", "1")
+            .env("VERCEL_TELEMETRY_DISABLED", "1")
+            .env("SANDBOX_SKIP_VERSION_CHECK", "1")
+            .env("SANDBOX_BASE_URL", &self.api)
+            .env("VERCEL_CLIENTS", clients())
+            .current_dir(self.directory.path());
+        command
+    }
+
+    pub(super) fn node(&self) -> Command {
+        self.client(node())
+    }
+
+    /// Node.js with the preload that points every JavaScript client at the server.
+    pub(super) fn pointed_node(&self) -> Command {
+        let mut command = self.node();
+        command.arg("--import").arg(ours("point.mjs"));
+        command
+    }
+}
+
+impl Drop for Offered {
+    fn drop(&mut self) {
+        end(&mut self.process);
+    }
+}
+
+/// What a client prints that ends well.
+pub(super) fn succeed(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", told(&command, &output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A command, how it ended and what it printed, for a person.
+pub(super) fn told(command: &Command, output: &Output) -> String {
+    let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}: {}\n{}{}", arguments.join(" "), output.status, text(&output.stdout), text(&output.stderr))
+}
+
+/// One of our files beside the pins of the clients.
+pub(super) fn ours(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vercel").join(name)
+}
+
+/// The clients' folder.
+pub(super) fn clients() -> PathBuf {
+    let installed = in_tools("vercel");
+    assert!(installed.exists(), "the clients are not installed: `./just setup-test` does it");
+    installed
+}
+
+fn node() -> PathBuf {
+    std::env::var_os("WORKERS_NODE").map_or_else(|| in_tools("node/bin/node"), PathBuf::from)
+}
+
+fn in_tools(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools").join(path)
+}

@@ -1,0 +1,21 @@
+// Whom a server with a token serves.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Sandbox } from "@vercel/sandbox";
+
+import { connection, create, sh } from "../world.mjs";
+
+test("who has the token is served", async (t) => {
+  const sandbox = await create(t);
+  assert.equal((await sh(sandbox, "exit 0")).exitCode, 0);
+});
+
+test("who has another is not", async (t) => {
+  const { name } = await create(t);
+  const stranger = { ...connection, token: "another token" };
+  const unauthorized = (error) => [401, 403].includes(error.response.status);
+  await assert.rejects(Sandbox.get({ ...stranger, name }), unauthorized);
+  await assert.rejects(Sandbox.list(stranger), unauthorized);
+  await assert.rejects(Sandbox.create(stranger), unauthorized);
+});
