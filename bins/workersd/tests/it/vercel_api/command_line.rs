@@ -22,7 +22,10 @@ fn a_sandbox_is_made_used_stopped_and_removed() {
     let Some(offered) = Offered::start(&[]) else { return };
     said(&offered, &["create", "--name", "box", "--timeout", "10m", "--env", "WORD=hello", "--tag", "kind=test"]);
     assert_eq!(said(&offered, &["exec", "box", "--", "sh", "-c", "echo $WORD $(whoami)"]), "hello ubuntu\n");
-    assert_eq!(said(&offered, &["exec", "--sudo", "--workdir", "/tmp", "box", "--", "sh", "-c", "pwd; id -u"]), "/tmp\n0\n");
+    assert_eq!(
+        said(&offered, &["exec", "--sudo", "--workdir", "/tmp", "box", "--", "sh", "-c", "pwd; id -u"]),
+        "/tmp\n0\n"
+    );
     let list = said(&offered, &["list"]);
     assert!(list.contains("box") && list.contains("running"), "{list}");
     said(&offered, &["stop", "box"]);
