@@ -59,7 +59,7 @@ impl TestServer {
         let base = format!("http://{}/api", application.local_addr());
         let stop = application.stop_handle();
         let running = tokio::spawn(application.run());
-        let client = Client::builder().no_proxy().build().unwrap();
+        let client = workers_testing::http_client();
         Self { base, client, machines, clock, gate, directory, stop, running }
     }
 
