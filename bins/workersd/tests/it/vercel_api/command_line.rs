@@ -50,7 +50,7 @@ fn a_commands_streams_and_exit_code_are_its_own() {
 #[test]
 fn files_are_copied_in_and_out() {
     let Some(offered) = Offered::start(&[]) else { return };
-    let bytes: Vec<u8> = (0..100_000_u32).map(|index| (index * 31 % 256) as u8).collect();
+    let bytes: Vec<u8> = (0..100_000_u32).map(|index| u8::try_from(index * 31 % 256).unwrap()).collect();
     let host = |name: &str| offered.directory.path().join(name);
     fs::write(host("in"), &bytes).unwrap();
     said(&offered, &["create", "--name", "box"]);

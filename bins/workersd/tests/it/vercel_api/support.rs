@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::{command, end, spawn};
 
-/// A token that nobody signed: {"owner_id":"team_ours","project_id":"prj_ours","exp":4102444800}.
+/// A token that nobody signed: `{"owner_id":"team_ours","project_id":"prj_ours","exp":4102444800}`.
 pub(super) const OIDC_TOKEN: &str =
     "eyJhbGciOiJub25lIn0.eyJvd25lcl9pZCI6InRlYW1fb3VycyIsInByb2plY3RfaWQiOiJwcmpfb3VycyIsImV4cCI6NDEwMjQ0NDgwMH0.none";
 
