@@ -81,7 +81,7 @@ pub(crate) fn platforms(rows: &[PlatformRow]) -> String {
         [summary.name.clone(), requests, waited_for, p50, p99, summary.failures.to_string()]
     });
     let summaries: Vec<_> = rows.iter().map(|row| row.summary.clone()).collect();
-    format!("{}\n{}", table(head, lines), failures(&summaries))
+    format!("{}{}", table(head, lines), failures(&summaries))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Bare {
         self.send(&Method::POST, &format!("{session}/fs/write"), "", "application/gzip", self.archive.clone()).await?;
         let kept = Bytes::from_static(br#"{"expiration":0}"#);
         let made = self.send(&Method::POST, &format!("{session}/snapshot"), "", "application/json", kept).await?;
-        let snapshot = member(&made, "id")?;
+        let snapshot = text(&made, "snapshot", "id")?;
         watch.outcome();
         self.remove(&name).await?;
         Ok((watch.end()?, snapshot))
@@ -94,7 +94,7 @@ impl Bare {
     /// Makes a sandbox; answers with its session.
     async fn create(&mut self, version: &str, body: Bytes) -> anyhow::Result<String> {
         let made = self.send(&Method::POST, &format!("{version}/sandboxes"), "", "application/json", body).await?;
-        member(&made, "currentSessionId")
+        text(&made, "session", "id")
     }
 
     async fn remove(&mut self, name: &str) -> anyhow::Result<()> {
@@ -140,27 +140,12 @@ fn archive() -> anyhow::Result<Bytes> {
     Ok(archive.into_inner()?.finish()?.into())
 }
 
-/// The text of the first member of this name.
-fn member(answer: &[u8], name: &str) -> anyhow::Result<String> {
-    let words = format!(r#""{name}":""#);
-    let start = find(answer, words.as_bytes()).map(|start| start + words.len());
-    let rest = start.and_then(|start| answer.get(start..));
-    let text = rest.and_then(|rest| rest.split(|byte| *byte == b'"').next());
-    Ok(std::str::from_utf8(text.with_context(|| format!("no `{name}` in an answer"))?)?.to_owned())
+/// The text that a member of a member of an answer is.
+fn text(answer: &[u8], outer: &str, inner: &str) -> anyhow::Result<String> {
+    let answer: Value = serde_json::from_slice(answer)?;
+    Ok(answer[outer][inner].as_str().with_context(|| format!("an answer without `{outer}.{inner}`"))?.to_owned())
 }
 
 fn find(text: &[u8], words: &[u8]) -> Option<usize> {
     text.windows(words.len()).position(|window| window == words)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::member;
-
-    #[test]
-    fn a_member_is_found_by_its_name() {
-        let answer = br#"{"snapshot":{"id":"snap_1","sourceSessionId":"sbx_1"}}"#;
-        assert_eq!(member(answer, "id").unwrap(), "snap_1");
-        assert!(member(answer, "name").is_err());
-    }
 }

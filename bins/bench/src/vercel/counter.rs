@@ -1,6 +1,6 @@
 //! A proxy that counts what goes through it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
 use tokio::sync::Mutex;
 
 /// How long nothing may be asked until all is taken to be done: longer than the port waits before it ends a command that nobody follows.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(700);
 
 /// A proxy of an HTTP server. It is not there while times are measured.
 pub(super) struct Counter {
@@ -32,19 +33,15 @@ struct Counts {
 }
 
 impl Counter {
-    /// Starts a proxy of the server at this address. It ends with the program.
-    pub(super) async fn start(upstream: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    /// Starts a proxy of the server at this address. It ends with the program, and has a thread of its own: ours waits for servers to start
+    /// that already talk through it.
+    pub(super) fn start(upstream: SocketAddr) -> anyhow::Result<Self> {
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
         let (address, counts) = (listener.local_addr()?, Arc::new(Counts::default()));
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::clone(&counts);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                shared.connections.fetch_add(1, Ordering::Relaxed);
-                let counts = Arc::clone(&shared);
-                // Whoever asks is told what went wrong by the end of the connection.
-                tokio::spawn(async move { drop(carry(stream, upstream, counts).await) });
-            }
-        });
+        std::thread::spawn(move || runtime.block_on(accept(listener, upstream, shared)));
         Ok(Self { address, counts })
     }
 
@@ -79,6 +76,17 @@ impl Counter {
                 (since, seen) = (Instant::now(), self.requests());
             }
         }
+    }
+}
+
+async fn accept(listener: StdListener, upstream: SocketAddr, counts: Arc<Counts>) -> anyhow::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        counts.connections.fetch_add(1, Ordering::Relaxed);
+        let counts = Arc::clone(&counts);
+        // Whoever asks is told what went wrong by the end of the connection.
+        tokio::spawn(async move { drop(carry(stream, upstream, counts).await) });
     }
 }
 

@@ -18,7 +18,7 @@ use crate::report::{self, WayRow};
 use crate::stats::{as_f64, median};
 
 /// How often each work is done while requests are counted.
-const COUNTED: u32 = 10;
+const COUNTED: u32 = 5;
 
 /// One way to do one work, with what was found.
 struct Cell {
@@ -40,7 +40,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 
     let mut platforms = Platforms::start(&setups, api.address).await?;
     eprintln!("requests are counted");
-    let counter = Counter::start(api.address).await?;
+    let counter = Counter::start(api.address)?;
     let mut cells = Vec::new();
     for (number, way) in Way::all(counter.address, &programs)?.iter_mut().enumerate() {
         for work in Work::ALL {
