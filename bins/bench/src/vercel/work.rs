@@ -38,7 +38,7 @@ pub(super) const FILE: &str = "worker.mjs";
 const FILE_SIZE: usize = 10_000;
 
 /// How long a sandbox and its command may take: as the port says it with the platform's default limits.
-pub(super) const SANDBOX_TIME: Duration = Duration::from_secs(120);
+pub(super) const SANDBOX_TIME: Duration = Duration::from_mins(2);
 pub(super) const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// What sandboxes are tagged with: a name and a value.
