@@ -15,6 +15,7 @@ PATH=$PWD/.tools/bin:$PATH:${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}/bin:/usr/
 
 missing=0
 packages=
+clients=
 
 say() { echo "setup: $*" >&2; }
 lacks() { say "$*"; missing=$((missing + 1)); }
@@ -95,7 +96,8 @@ for purpose in "$@"; do
             has cargo-nextest || sh scripts/install-tool.sh cargo-nextest || missing=$((missing + 1))
             wants postgresql has_postgres
             wants pgbouncer has pgbouncer
-            sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
+            wants python3-pip python3 -m pip --version
+            clients=yes
             ;;
         lint)
             for tool in cargo-deny cargo-shear; do
@@ -116,4 +118,6 @@ for purpose in "$@"; do
 done
 
 [ -z "$packages" ] || install_packages
+# With what a package may just have brought.
+[ -z "$clients" ] || sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
 [ "$missing" = 0 ] || exit 1

@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use workers_domain::ports::SandboxProvider as _;
-use workers_domain::ports::{NoNetworkObserver, RepositoryError};
+use workers_domain::ports::{NetworkObserver, NoNetworkObserver, RepositoryError, SandboxProvider as _};
 use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
 
 use crate::config::{LogFormat, SandboxKind, ServeOptions, Settings};
@@ -15,11 +14,11 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     telemetry::start(LogFormat::Text)?;
     let settings = Settings::new(*options)?;
     let mut complete = true;
-    let observer = Arc::new(NoNetworkObserver);
+    let observer: Arc<dyn NetworkObserver> = Arc::new(NoNetworkObserver);
     if settings.sandbox == SandboxKind::Vercel {
         complete &= check_vercel(&settings).await;
     } else {
-        complete &= tell(diagnose(&engine::options(&settings, observer.clone())).await);
+        complete &= tell(diagnose(&engine::options(&settings, Arc::clone(&observer))).await);
     }
     if let Some(api) = &settings.vercel_api {
         complete &= tell(diagnose_machines(&vercel_api::options(&settings, api, observer)).await);

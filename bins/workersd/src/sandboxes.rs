@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use uuid::Uuid;
 use workers_domain::ports::{NetworkObserver, SandboxProvider};
 use workers_engine::Engine;
-use workers_vercel::{Client, Credentials, VercelOptions, VercelProvider};
+use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
 
 use crate::config::{SandboxKind, Settings};
 use crate::engine;
@@ -71,6 +71,9 @@ async fn vercel(settings: &Settings) -> anyhow::Result<VercelProvider> {
 
 /// The cloud, not asked yet.
 pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvider> {
+    // Now, and not at each invocation.
+    NetworkRules::try_from(&settings.service.network)
+        .context("Vercel Sandboxes cannot keep to what WORKERS_NETWORK (--network) says")?;
     let credentials = Credentials::from_variables(|name| std::env::var(name).ok())?;
     let mut client = Client::builder(credentials);
     if let Some(base_url) = &settings.vercel.base_url {

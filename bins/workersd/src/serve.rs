@@ -119,9 +119,9 @@ fn stop_on_signals(stop: StopHandle, vercel_api: Option<workers_vercel_server::S
                 _ = hangup.recv() => {}
             }
             if stop.is_stopping() {
-                stop.stop_now()
+                stop.stop_now();
             } else {
-                stop.stop()
+                stop.stop();
             }
             vercel_api.iter().for_each(workers_vercel_server::StopHandle::stop);
         }

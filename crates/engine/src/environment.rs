@@ -5,7 +5,7 @@ const WALLED: [(&str, &str); 3] = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LAN
 
 /// What every command in a machine has.
 const MACHINE: [(&str, &str); 3] = [
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("PATH", "/vercel/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ("LANG", "C.UTF-8"),
     ("SHELL", "/bin/sh"),
 ];
@@ -18,6 +18,12 @@ pub(crate) fn walled() -> Vec<(String, String)> {
 /// The environment of every command that a user runs in a machine.
 pub(crate) fn of_user(name: &str, home: &str) -> Vec<(String, String)> {
     with(owned(&MACHINE), &owned(&[("HOME", home), ("USER", name), ("LOGNAME", name)]))
+}
+
+/// What says to a command that runs as root on whose behalf it does so, as `sudo` would.
+pub(crate) fn on_behalf_of(name: &str, id: u32) -> [(String, String); 3] {
+    let id = id.to_string();
+    [("SUDO_USER", name), ("SUDO_UID", &id), ("SUDO_GID", &id)].map(|(key, value)| (key.to_owned(), value.to_owned()))
 }
 
 /// An environment with what a command asks for on top.

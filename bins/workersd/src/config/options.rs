@@ -64,7 +64,7 @@ pub(crate) enum SandboxKind {
     Local,
     /// The same without any isolation, for machines without namespaces and for code you trust
     LocalUnconfined,
-    /// Vercel Sandboxes; needs VERCEL_OIDC_TOKEN, or VERCEL_TOKEN with VERCEL_TEAM_ID and VERCEL_PROJECT_ID
+    /// Vercel Sandboxes; needs `VERCEL_OIDC_TOKEN`, or `VERCEL_TOKEN` with `VERCEL_TEAM_ID` and `VERCEL_PROJECT_ID`
     Vercel,
 }
 

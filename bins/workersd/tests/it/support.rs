@@ -18,7 +18,7 @@ use self::cloud::{CREDENTIALS, Cloud};
 
 /// For suites that run once over our own engine and once over the cloud's API.
 pub(crate) mod local {
-    pub(crate) use super::{answer, command, messages};
+    pub(crate) use super::{answer, messages};
 
     /// A server whose sandboxes are its own.
     pub(crate) type TestServer = super::Server<false>;

@@ -84,7 +84,7 @@ pub(super) fn start(
 ) -> Result<Pid, NotStarted> {
     let resident = run.machine.as_ref().map(|order| Resident { user: User::of(order.as_root), order });
     let usual = match &resident {
-        Some(Resident { user, .. }) => environment::of_user(user.name, user.home),
+        Some(Resident { user, .. }) => user.environment(),
         None => surroundings.environment.clone(),
     };
     let environment = environment::with(usual, &run.env);

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use rustix::fs::{Gid, Uid};
 
+use crate::environment;
 use crate::machine::{HOME, USER};
 
 /// The ordinary user's id and that of its group.
@@ -40,6 +41,12 @@ impl User {
             groups.extend(groups_of(USER, &table).filter(|id| *id != ORDINARY).take(MOST_GROUPS));
         }
         Self { name: USER, home: HOME, start: HOME, id: ORDINARY, groups }
+    }
+
+    /// What its commands have in their environment. Root works on behalf of the ordinary user.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        let usual = environment::of_user(self.name, self.home);
+        if self.id == 0 { environment::with(usual, &environment::on_behalf_of(USER, ORDINARY)) } else { usual }
     }
 
     /// Becomes this user for good.

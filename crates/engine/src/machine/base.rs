@@ -62,7 +62,7 @@ const FILES: [(&str, u32, &str); 11] = [
         "etc/sudoers",
         0o440,
         "Defaults env_reset, !use_pty, !lecture\n\
-         Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\
+         Defaults secure_path=\"/vercel/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\n\
          root ALL=(ALL:ALL) ALL\nubuntu ALL=(ALL:ALL) NOPASSWD:ALL\n",
     ),
     (

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -148,6 +148,8 @@ impl Client {
         bearer.set_sensitive(true);
         let mut request = self.inner.http.request(call.method.clone(), call.url.clone()).header(AUTHORIZATION, bearer);
         request = match call.body.clone() {
+            // A request that might have content says that it has none; some that stand in between refuse it otherwise.
+            Body::None if call.method == Method::POST => request.header(CONTENT_LENGTH, 0),
             Body::None => request,
             Body::Json(body) => request.header(CONTENT_TYPE, "application/json").body(body),
             Body::Gzip(body) => request.header(CONTENT_TYPE, "application/gzip").header(X_CWD, "/").body(body),

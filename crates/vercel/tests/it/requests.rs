@@ -129,6 +129,7 @@ async fn sessions_are_stopped_prolonged_and_closed_in() {
     let stop = api.last(Route::Stop);
     assert_eq!(stop.line(), "POST /api/v2/sandboxes/sessions/sbx_1/stop?teamId=team_local");
     assert!(stop.body.is_empty());
+    assert_eq!(stop.header("content-length"), Some("0"));
     client.extend_timeout("sbx_1", Duration::from_mins(1)).await.unwrap();
     let extend = api.last(Route::ExtendTimeout);
     assert_eq!(extend.line(), "POST /api/v2/sandboxes/sessions/sbx_1/extend-timeout?teamId=team_local");

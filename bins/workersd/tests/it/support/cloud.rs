@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Child;
 
 use serde_json::Value;
+use workers_testing::skip_unless_root;
 
 use super::{answer, command, end, spawn};
 
@@ -21,6 +22,7 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// One with this data directory.
     pub(crate) fn start_in(data_dir: &Path) -> Self {
+        skip_unless_root("the server that stands for the cloud needs root");
         let mut command = command();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])

@@ -120,5 +120,5 @@ fn sandboxes_are_forked() {
 
 #[test]
 fn a_server_with_a_token_serves_who_has_it() {
-    run_with("credentials.mjs", Way::Option, Credentials::Explicit, &["--vercel-api-token", "any token"]);
+    run_with("credentials.mjs", Way::Option, Credentials::Explicit, &["--vercel-api-token", "team_ours=secret"]);
 }

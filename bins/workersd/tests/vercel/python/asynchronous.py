@@ -11,7 +11,7 @@ from vercel.sandbox import SandboxApiError, SandboxCredentials, SandboxQueryByNa
 
 
 async def credentials() -> SandboxCredentials:
-    return SandboxCredentials(token="any token", team_id="team_ours", project_id="prj_ours")
+    return SandboxCredentials(token="secret", team_id="team_ours", project_id="prj_ours")
 
 
 def options() -> SandboxServiceOptions:
@@ -26,9 +26,10 @@ class TheAsynchronousSdk(unittest.IsolatedAsyncioTestCase):
         return sandbox.create_sandbox(**{"name": f"test-{uuid4()}", "persistent": False, **changes})
 
     async def test_what_was_built_in_one_sandbox_runs_in_another(self) -> None:
-        async with self.sandbox() as builder:
-            await builder.fs.write_text("program.sh", "echo hello $1; exit 3")
-            snapshot = await builder.snapshot()
+        # At the end of the block a sandbox goes, with those of its snapshots that nothing else needs.
+        builder = await self.enterAsyncContext(self.sandbox())
+        await builder.fs.write_text("program.sh", "echo hello $1; exit 3")
+        snapshot = await builder.snapshot()
         async with self.sandbox(source=SnapshotSource(snapshot_id=snapshot.id)) as runner:
             done = await runner.run_process("sh", ["program.sh", "world"], capture_output=True)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (3, "hello world\n", ""))

@@ -37,8 +37,10 @@ test("arguments reach a program as they are", async (t) => {
 test("a command runs as an ordinary user, with sudo as root", async (t) => {
   const sandbox = await create(t);
   assert.notEqual(await output(sandbox, "id -u"), "0\n");
-  assert.equal(await output(sandbox, "id -u", { sudo: true }), "0\n");
-  assert.equal(await output(sandbox, "sudo id -u"), "0\n");
+  const user = await output(sandbox, "id -un");
+  const script = 'id -u; echo "$USER $HOME $SUDO_USER"';
+  assert.equal(await output(sandbox, script, { sudo: true }), `0\nroot /root ${user}`);
+  assert.equal(await output(sandbox, `sudo sh -c '${script}'`), `0\nroot /root ${user}`);
 });
 
 test("a character of several bytes is never torn", async (t) => {

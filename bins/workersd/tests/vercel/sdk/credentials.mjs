@@ -11,11 +11,13 @@ test("who has the token is served", async (t) => {
   assert.equal((await sh(sandbox, "exit 0")).exitCode, 0);
 });
 
-test("who has another is not", async (t) => {
+test("who has another, or is of another team, is not", async (t) => {
   const { name } = await create(t);
-  const stranger = { ...connection, token: "another token" };
-  const unauthorized = (error) => [401, 403].includes(error.response.status);
-  await assert.rejects(Sandbox.get({ ...stranger, name }), unauthorized);
-  await assert.rejects(Sandbox.list(stranger), unauthorized);
-  await assert.rejects(Sandbox.create(stranger), unauthorized);
+  const refused = (error) => [401, 403].includes(error.response.status);
+  for (const difference of [{ token: "another" }, { teamId: "team_theirs" }]) {
+    const stranger = { ...connection, ...difference };
+    await assert.rejects(Sandbox.get({ ...stranger, name }), refused);
+    await assert.rejects(Sandbox.list(stranger), refused);
+    await assert.rejects(Sandbox.create(stranger), refused);
+  }
 });

@@ -1,5 +1,8 @@
 // Files that go in as archives and come out as bytes.
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { contentOf, create, output, refusal } from "../world.mjs";
@@ -41,7 +44,7 @@ test("a written file has the mode it was given, and belongs to the user", async 
     { path: "plain", content: "" },
   ]);
   assert.equal(await output(sandbox, "./run && stat -c %a run secret plain"), "ran\n755\n600\n644\n");
-  assert.equal(await output(sandbox, "stat -c %U run") , await output(sandbox, "id -un"));
+  assert.equal(await output(sandbox, "stat -c %U run"), await output(sandbox, "id -un"));
 });
 
 test("a second write replaces the first", async (t) => {
@@ -71,12 +74,11 @@ test("mkDir makes one directory, once", async (t) => {
 });
 
 test("a file is downloaded to a path of the host", async (t) => {
-  const { mkdtemp, readFile, rm } = await import("node:fs/promises");
   const sandbox = await create(t);
   await sandbox.writeFiles([{ path: "bytes", content: everyByte }]);
-  const directory = await mkdtemp(`${process.env.TMPDIR ?? "/tmp"}/download-`);
+  const directory = await mkdtemp(join(tmpdir(), "download-"));
   t.after(() => rm(directory, { recursive: true }));
   const path = await sandbox.downloadFile({ path: "bytes" }, { path: "deep/er/copy", cwd: directory }, { mkdirRecursive: true });
   assert.deepEqual(await readFile(path), everyByte);
-  assert.equal(await sandbox.downloadFile({ path: "missing" }, { path: `${directory}/none` }), null);
+  assert.equal(await sandbox.downloadFile({ path: "missing" }, { path: join(directory, "none") }), null);
 });

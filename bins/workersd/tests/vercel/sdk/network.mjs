@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { connection, create, output } from "../world.mjs";
 import { Sandbox } from "@vercel/sandbox";
+
+import { connection, create, output } from "../world.mjs";
 
 test("a policy reads back as it was set", async (t) => {
   const sandbox = await create(t);
@@ -27,9 +28,9 @@ test("a sandbox reaches itself, whatever its policy", async (t) => {
   assert.deepEqual([await command.stdout(), await command.stderr()], ["it answers\n", ""]);
 });
 
-test("a policy that denies all takes effect at once", async (t) => {
+test("a connection that the policy denies is refused, not left waiting", async (t) => {
   const sandbox = await create(t);
   await sandbox.updateNetworkPolicy("deny-all");
   const script = `require("node:net").connect(80, "192.0.2.1").on("error", (error) => console.log(error.code))`;
-  assert.match(await output(sandbox, `node -e '${script}'`), /^(EACCES|ENETUNREACH|EPERM|ECONNREFUSED)\n$/);
+  assert.equal(await output(sandbox, `node -e '${script}'`), "EACCES\n");
 });

@@ -4,8 +4,9 @@ import { test } from "node:test";
 
 import { create, heard, listener, output, sh } from "../world.mjs";
 
-// Each waits for the test between its lines, so a line that the test has seen was told while the command ran.
-const STEPS = "echo one; read _ <gate; echo two >&2; read _ <gate; echo three; exit 5";
+// It waits for the test between its lines, so a line that the test has seen was told while the command ran. It opens its gate once, for
+// both directions: opened anew, the gate could still be held by who let it pass, and end under its hands.
+const STEPS = "exec 3<>gate; echo one; read _ <&3; echo two >&2; read _ <&3; echo three; exit 5";
 
 test("what a waited command prints is told while it runs", async (t) => {
   const sandbox = await create(t);

@@ -9,6 +9,7 @@ use workers_domain::ports::{
 };
 use workers_domain::{LogStream, NetworkPolicy, SnapshotId};
 use workers_engine::{LauncherProgram, MachineEngine, MachineOptions};
+use workers_testing::skip_unless_root;
 
 use crate::support::node;
 
@@ -20,6 +21,7 @@ pub(crate) struct Machines {
 
 impl Machines {
     pub(crate) async fn start() -> Self {
+        skip_unless_root("machines need root");
         let directory = tempfile::tempdir().unwrap();
         let engine = MachineEngine::start(options(directory.path())).await.unwrap();
         Self { engine, directory }

@@ -38,6 +38,18 @@ async fn a_command_gets_its_directory_environment_and_arguments_as_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_as_root_has_the_environment_that_sudo_gives() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    let script = "echo $USER $HOME $SUDO_USER $SUDO_UID $SUDO_GID; echo $PATH";
+    let expected =
+        "root /root ubuntu 1000 1000\n/vercel/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
+    assert_eq!(root_sh(&*machine, script).await, expected);
+    assert_eq!(sh(&*machine, &format!("sudo sh -c '{script}'")).await, expected);
+    assert_eq!(sh(&*machine, "echo \"$SUDO_USER\"").await, "\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_program_and_a_missing_directory_are_told_apart() {
     let machines = Machines::start().await;
     let machine = machines.machine().await;

@@ -3,6 +3,7 @@
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{ExitStatus, MachineCommandSpec, MachineProvider as _, SandboxSource};
 use workers_engine::MachineEngine;
+use workers_testing::skip_unless_root;
 
 use super::support::{Machines, root_sh, run, shell, spec};
 
@@ -74,6 +75,7 @@ async fn capabilities_are_those_of_a_machine_and_no_program_gains_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_a_machine_may_talk_to_can_be_changed_while_it_runs() {
+    skip_unless_root("machines need root");
     let directory = tempfile::tempdir().unwrap();
     let resolver = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let mut options = super::support::options(directory.path());

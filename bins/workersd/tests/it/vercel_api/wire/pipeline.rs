@@ -1,0 +1,82 @@
+//! How many requests a worker takes: its deployment, and each run.
+
+use std::path::Path;
+use std::process::Child;
+
+use serde_json::json;
+use workers_testing::http_client;
+
+use super::recorder::Recorder;
+use super::request::Request;
+use super::sdk;
+use crate::support::cloud::CREDENTIALS;
+use crate::support::{answer, command, end, spawn};
+use crate::vercel_api::support::Offered;
+
+/// The platform over the API, stopped when it is dropped. It has sent all that it had to when it has stopped.
+struct Platform {
+    process: Child,
+    url: String,
+}
+
+impl Platform {
+    fn start(data_dir: &Path, api: &str) -> Self {
+        let mut command = command();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--sandbox", "vercel", "--vercel-base-url", api]);
+        command.arg("--data-dir").arg(data_dir).envs(CREDENTIALS);
+        let (process, [url]) = spawn(command, ["listening on "]);
+        Self { process, url }
+    }
+
+    async fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
+        let response = http_client().post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
+        let (status, body) = answer(response).await;
+        assert!((200..300).contains(&status), "{body}");
+        body
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        end(&mut self.process);
+    }
+}
+
+/// The ends of paths that are no names or ids.
+const WORDS: [&str; 6] = ["sandboxes", "write", "snapshot", "cmd", "logs", "stop"];
+
+/// What was sent for an operation: each request's method and the end of its path. Without the lists, by which a platform that starts
+/// finds out whether it may use the API and what another left behind.
+fn sent(requests: &[Request], operation: &str) -> Vec<String> {
+    let of_it = requests.iter().filter(|request| request.operation == operation);
+    let lines = of_it.map(|request| {
+        let last = request.path.rsplit('/').next().unwrap();
+        format!("{} {}", request.method, if WORDS.contains(&last) { last } else { "it" })
+    });
+    lines.filter(|line| line != "GET sandboxes").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_takes_no_more_requests_than_the_sdk_would() {
+    let Some(offered) = Offered::start(&[]) else { return };
+    let recorder = Recorder::start(&offered.api).await;
+    sdk(&offered, &recorder, "pipeline.mjs");
+    let data = offered.directory.path().join("platform");
+    let platform = Platform::start(&data, &recorder.api("our-deployment"));
+    let code = "export const hello = (name) => `hello ${name}`;";
+    let worker = platform.post("/api/workers", &json!({"name": "test", "code": code})).await;
+    drop(platform);
+    let platform = Platform::start(&data, &recorder.api("our-run"));
+    let path = format!("/api/workers/{}/functions/hello", worker["id"].as_str().unwrap());
+    let answer = platform.post(&path, &json!("world")).await;
+    assert_eq!(answer["result"], json!("hello world"), "{answer}");
+    drop(platform);
+
+    let requests = recorder.requests();
+    let deployment = ["POST sandboxes", "POST write", "POST snapshot", "DELETE it"];
+    assert_eq!(sent(&requests, "deployment"), deployment);
+    assert_eq!(sent(&requests, "our-deployment"), deployment);
+    assert_eq!(sent(&requests, "run"), ["POST sandboxes", "POST cmd", "POST stop"]);
+    assert_eq!(sent(&requests, "detached-run"), ["POST sandboxes", "POST cmd", "GET logs", "GET it", "POST stop"]);
+    assert_eq!(sent(&requests, "our-run"), ["POST sandboxes", "POST cmd", "DELETE it"]);
+}

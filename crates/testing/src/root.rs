@@ -1,0 +1,14 @@
+//! Tests that only root can run.
+
+use std::os::unix::fs::MetadataExt as _;
+
+/// Ends the process, as a test that passed, unless it is root's: machines need that. For tests that have a process of their own, as
+/// `cargo nextest` gives them.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
+pub fn skip_unless_root(why: &str) {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    if !is_root {
+        eprintln!("skipped: {why}");
+        std::process::exit(0);
+    }
+}
