@@ -46,6 +46,14 @@ bench *args: build setup-bench
     @'{{ target }}/release/workers-bench' --workersd '{{ target }}/release/workersd' \
         --peers-dir '{{ justfile_directory() }}/.tools/peers' "$@"
 
+# Measures the way over the cloud's API: bare, with our client and port, with the official SDK.
+[group('check')]
+bench-vercel *args: build
+    sh scripts/install-vercel-clients.sh
+    cargo build --release {{ locked }} --package workers-bench
+    @'{{ target }}/release/workers-bench' --vercel --workersd '{{ target }}/release/workersd' \
+        --vercel-clients '{{ justfile_directory() }}/.tools/vercel' --templates none,worker --requests 40 "$@"
+
 # Runs all tests, or those that nextest's arguments select (`./just test -p workers-storage`).
 [group('check')]
 test *args: setup setup-test

@@ -1,7 +1,7 @@
 //! Measures the platform beside its peers, all in one run: the same work, the same machine, the same load generator.
 //!
 //! `./just bench` builds and runs it. Rounds alternate between the targets, so that a noisy minute hits all of them; figures are medians
-//! over the rounds. [`run`] goes through the parts; how to read what it prints is in `docs/performance.md`.
+//! over the rounds. [`run`] goes through the parts, and [`vercel`] through another run, of the way over the cloud's API; how to read what it prints is in `docs/performance.md`.
 
 mod client;
 mod load;
@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod stats;
 mod target;
+mod vercel;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,9 @@ use crate::options::Options;
 // One thread: what the generator takes is taken from what it measures.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run::run(Options::parse()).await {
+    let options = Options::parse();
+    let done = if options.vercel { vercel::run(options).await } else { run::run(options).await };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

@@ -49,6 +49,12 @@ pub(crate) struct Options {
     /// Deploys this many workers more, and invokes some of them for the first time
     #[arg(long, value_name = "N")]
     pub(crate) cold: Option<usize>,
+    /// Measures the way over the cloud's API, and nothing else
+    #[arg(long)]
+    pub(crate) vercel: bool,
+    /// Where `scripts/install-vercel-clients.sh` has installed the official clients of that API
+    #[arg(long, default_value = ".tools/vercel", value_name = "DIR")]
+    vercel_clients: PathBuf,
     /// What else the server is told, behind `--`
     #[arg(last = true, value_name = "SERVER OPTION")]
     server: Vec<String>,
@@ -64,6 +70,7 @@ impl Options {
             node: node.clone(),
             templates,
             arguments: self.server.clone(),
+            environment: Vec::new(),
         };
         let modes = self.templates.iter().cloned().map(Some);
         Ok(if self.templates.is_empty() { vec![setup(None)] } else { modes.map(setup).collect() })
@@ -74,6 +81,11 @@ impl Options {
         // What is missing is told when it is looked for.
         let packages = std::path::absolute(&self.peers_dir)?;
         Ok(Programs { node: self.node()?, packages })
+    }
+
+    /// Where the official SDK is.
+    pub(crate) fn vercel_programs(&self) -> anyhow::Result<Programs> {
+        Ok(Programs { node: self.node()?, packages: std::path::absolute(&self.vercel_clients)? })
     }
 
     /// How much a round is.

@@ -27,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) templates: Option<String>,
     /// What else it is told.
     pub(crate) arguments: Vec<String>,
+    /// And by variables.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -55,6 +57,7 @@ impl Server {
         command.args(["serve", "--listen", "127.0.0.1:0", "--queue-timeout", "60s"]);
         command.arg("--data-dir").arg(data.path()).arg("--node").arg(&setup.node);
         command.args(setup.templates.iter().flat_map(|mode| ["--templates", mode])).args(&setup.arguments).args(more);
+        command.envs(setup.environment.iter().cloned());
         let (process, address) =
             Process::start(&mut command).context("the server does not start; `workersd doctor` says what it lacks")?;
         Ok(Self { name: setup.name(), address, process, data })

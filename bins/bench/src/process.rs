@@ -26,12 +26,26 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a server, and waits for the line that says where it listens: `listening on http://ADDRESS`.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<(Self, SocketAddr)> {
+        let (process, [address]) = Self::start_all(command, ["listening on http://"])?;
+        Ok((process, address))
+    }
+
+    /// Starts a server that listens on several addresses, and waits for a line for each, which begins with these words. What stands
+    /// behind an address is its path.
+    pub(crate) fn start_all<const N: usize>(
+        command: &mut Command,
+        words: [&str; N],
+    ) -> anyhow::Result<(Self, [SocketAddr; N])> {
         let mut process = Self::spawn(command.stdout(Stdio::piped()))?;
-        let output = process.child.stdout.take().context("its output is piped")?;
-        let line = BufReader::new(output).lines().next().transpose()?;
-        let address = line.as_deref().and_then(|line| line.strip_prefix("listening on http://")?.parse().ok());
-        match address {
-            Some(address) => Ok((process, address)),
+        let mut lines = BufReader::new(process.child.stdout.take().context("its output is piped")?).lines();
+        let addresses = words.map(|words| {
+            let line = lines.next()?.ok()?;
+            line.strip_prefix(words)?.split('/').next()?.parse().ok()
+        });
+        let addresses: Option<Vec<SocketAddr>> = addresses.into_iter().collect();
+        let addresses = addresses.and_then(|addresses| addresses.try_into().ok());
+        match addresses {
+            Some(addresses) => Ok((process, addresses)),
             None => Err(process.complain(command)),
         }
     }

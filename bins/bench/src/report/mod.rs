@@ -3,10 +3,12 @@
 mod goals;
 mod parts;
 mod requests;
+mod vercel;
 
 pub(crate) use self::goals::{Goal, Measured, goals};
 pub(crate) use self::parts::{Delays, cold, delays, leak, memory, spins};
 pub(crate) use self::requests::{Summary, failures, generator, requests};
+pub(crate) use self::vercel::{PlatformRow, WayRow, platforms, ways};
 
 /// A table of these rows; the first one is its head.
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {

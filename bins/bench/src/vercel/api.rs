@@ -1,0 +1,45 @@
+//! A server that offers the API.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::platform::Setup;
+use crate::process::Process;
+
+pub(super) const TEAM: &str = "team";
+pub(super) const PROJECT: &str = "project";
+pub(super) const TOKEN: &str = "token";
+
+/// A server that offers the API, with an empty data directory.
+pub(super) struct ApiServer {
+    pub(super) address: SocketAddr,
+    _process: Process,
+    _data: TempDir,
+}
+
+impl ApiServer {
+    pub(super) fn start(setup: &Setup) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let mut command = Command::new(&setup.program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0"]);
+        command.args(["--vercel-api-token", &format!("{TEAM}={TOKEN}")]);
+        command.arg("--data-dir").arg(data.path()).arg("--node").arg(&setup.node);
+        let words = ["listening on http://", "vercel api on http://"];
+        let (process, [_, address]) = Process::start_all(&mut command, words)
+            .context("the server of the API does not start; `workersd doctor` says what it lacks")?;
+        Ok(Self { address, _process: process, _data: data })
+    }
+}
+
+/// Where clients are told the API is, if it listens there.
+pub(super) fn base_url(address: SocketAddr) -> String {
+    format!("http://{address}/api")
+}
+
+/// Who they are, as the variables that name it.
+pub(super) fn credentials() -> [(&'static str, &'static str); 3] {
+    [("VERCEL_TOKEN", TOKEN), ("VERCEL_TEAM_ID", TEAM), ("VERCEL_PROJECT_ID", PROJECT)]
+}

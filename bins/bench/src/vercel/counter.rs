@@ -1,0 +1,112 @@
+//! A proxy that counts what goes through it.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::client::conn::http1 as client;
+use hyper::server::conn::http1 as server;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use tokio::sync::Mutex;
+
+/// How long nothing may be asked until all is taken to be done: longer than the port waits before it ends a command that nobody follows.
+const QUIET: Duration = Duration::from_millis(700);
+
+/// A proxy of an HTTP server. It is not there while times are measured.
+pub(super) struct Counter {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    connections: AtomicUsize,
+    requests: AtomicUsize,
+    answered: AtomicUsize,
+}
+
+impl Counter {
+    /// Starts a proxy of the server at this address. It ends with the program, and has a thread of its own: ours waits for servers to start
+    /// that already talk through it.
+    pub(super) fn start(upstream: SocketAddr) -> anyhow::Result<Self> {
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let (address, counts) = (listener.local_addr()?, Arc::new(Counts::default()));
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let shared = Arc::clone(&counts);
+        std::thread::spawn(move || runtime.block_on(accept(listener, upstream, shared)));
+        Ok(Self { address, counts })
+    }
+
+    /// Counts from zero again.
+    pub(super) fn reset(&self) {
+        for count in [&self.counts.connections, &self.counts.requests, &self.counts.answered] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Connections that were opened.
+    pub(super) fn connections(&self) -> usize {
+        self.counts.connections.load(Ordering::Relaxed)
+    }
+
+    /// Requests that came.
+    pub(super) fn requests(&self) -> usize {
+        self.counts.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests whose answer has begun.
+    pub(super) fn answered(&self) -> usize {
+        self.counts.answered.load(Ordering::Relaxed)
+    }
+
+    /// Waits until nothing has been asked for a while.
+    pub(super) async fn quiet(&self) {
+        let (mut since, mut seen) = (Instant::now(), self.requests());
+        while since.elapsed() < QUIET {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if seen != self.requests() || self.answered() != seen {
+                (since, seen) = (Instant::now(), self.requests());
+            }
+        }
+    }
+}
+
+async fn accept(listener: StdListener, upstream: SocketAddr, counts: Arc<Counts>) -> anyhow::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        counts.connections.fetch_add(1, Ordering::Relaxed);
+        let counts = Arc::clone(&counts);
+        // Whoever asks is told what went wrong by the end of the connection.
+        tokio::spawn(async move { drop(carry(stream, upstream, counts).await) });
+    }
+}
+
+/// Carries the requests of a connection over one of its own.
+async fn carry(stream: TcpStream, upstream: SocketAddr, counts: Arc<Counts>) -> anyhow::Result<()> {
+    let onward = TcpStream::connect(upstream).await?;
+    for stream in [&stream, &onward] {
+        stream.set_nodelay(true)?;
+    }
+    let (sender, driver) = client::handshake::<_, Incoming>(TokioIo::new(onward)).await?;
+    tokio::spawn(async { drop(driver.await) });
+    let sender = Mutex::new(sender);
+    let answer = async |request: Request<Incoming>| -> hyper::Result<Response<Incoming>> {
+        counts.requests.fetch_add(1, Ordering::Relaxed);
+        let mut sender = sender.lock().await;
+        sender.ready().await?;
+        let answer = sender.send_request(request).await?;
+        counts.answered.fetch_add(1, Ordering::Relaxed);
+        Ok(answer)
+    };
+    server::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The whole platform over HTTP: with sandboxes of this machine, and with those of the API.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::api::{base_url, credentials};
+use super::counter::Counter;
+use super::watch::Count;
+use crate::load::{self, Enough, Round};
+use crate::platform::{Server, Setup, warm_up};
+use crate::report::{self, PlatformRow, Summary};
+use crate::target::{PAYLOAD, Target, WORK};
+
+/// The servers, those with sandboxes of this machine first.
+pub(super) struct Platforms {
+    servers: Vec<Server>,
+    /// An invocation and a deploy of each.
+    targets: Vec<(Target, Vec<Round>)>,
+    /// Of an invocation and of a deploy, over the API.
+    counts: [Count; 2],
+}
+
+impl Platforms {
+    /// Starts a server as each of these set-ups says, and one more that takes its sandboxes from the API at this address.
+    pub(super) async fn start(setups: &[Setup], api: SocketAddr) -> anyhow::Result<Self> {
+        let mut servers = Vec::new();
+        for setup in setups {
+            let mut server = Server::start(setup, &["--sandbox", "local"])?;
+            server.name += " `--sandbox local`";
+            servers.push(server);
+        }
+        servers.push(over(&setups[0], api)?);
+        let mut targets = Vec::new();
+        for server in &servers {
+            let worker = server.deploy(WORK).await?;
+            warm_up(server, &worker).await?;
+            targets.extend([(server.batch(&worker)?, Vec::new()), (server.deploys()?, Vec::new())]);
+        }
+        Ok(Self { servers, targets, counts: [Count::default(); 2] })
+    }
+
+    /// Counts the requests of a server that takes its sandboxes through this proxy.
+    pub(super) async fn count(&mut self, setup: &Setup, counter: &Counter) -> anyhow::Result<()> {
+        let server = over(setup, counter.address)?;
+        for _ in 0..2 {
+            counter.quiet().await;
+            counter.reset();
+            let worker = server.deploy(WORK).await?;
+            let deploy = counted(counter).await;
+            counter.reset();
+            server.invoke(&worker, PAYLOAD).await?;
+            // The first one opens what is kept.
+            self.counts = [counted(counter).await, deploy];
+        }
+        Ok(())
+    }
+
+    /// One round.
+    pub(super) async fn measure(&mut self, requests: usize, keep: bool) {
+        for (target, rounds) in &mut self.targets {
+            let round = load::run(target, 1, Enough { requests, time: Duration::ZERO }).await;
+            rounds.extend(keep.then_some(round));
+        }
+    }
+
+    /// The table.
+    pub(super) fn report(&self) -> String {
+        let rows = self.targets.iter().enumerate().map(|(index, (target, rounds))| {
+            let is_over_the_api = index / 2 + 1 == self.servers.len();
+            PlatformRow {
+                summary: Summary::new(1, target.name.clone(), rounds),
+                count: is_over_the_api.then(|| self.counts[index % 2]),
+            }
+        });
+        report::platforms(&rows.collect::<Vec<_>>())
+    }
+}
+
+/// What was asked since the last reset, after an answer that just came.
+async fn counted(counter: &Counter) -> Count {
+    let waited_for = counter.answered();
+    counter.quiet().await;
+    #[expect(clippy::cast_precision_loss, reason = "few connections are opened")]
+    let connections = counter.connections() as f64;
+    Count { requests: counter.requests(), waited_for, connections }
+}
+
+/// A server that takes its sandboxes from the API at this address.
+fn over(setup: &Setup, api: SocketAddr) -> anyhow::Result<Server> {
+    let environment = credentials().map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let setup = Setup { templates: None, environment, ..setup.clone() };
+    let mut server = Server::start(&setup, &["--sandbox", "vercel", "--vercel-base-url", &base_url(api)])?;
+    server.name += " `--sandbox vercel`";
+    Ok(server)
+}

@@ -1,0 +1,71 @@
+//! The work with our sandbox port over the API, as the platform uses it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use workers_domain::ports::{
+    CommandEvent, CommandSpec, SandboxFile, SandboxPath, SandboxProvider as _, SandboxSource, SandboxSpec,
+};
+use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
+use workers_vercel::{Client, VercelOptions, VercelProvider};
+
+use super::client::client;
+use super::watch::{Run, Watch};
+use super::work::{ARGUMENTS, FILE, PROGRAM, TAG, file};
+
+/// How long the rest may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Our port. It is made anew for each piece of work, over the same client, for only then can be seen when nothing is left of it.
+pub(super) struct Port {
+    client: Client,
+    file: String,
+}
+
+impl Port {
+    pub(super) fn new(address: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self { client: client(address)?, file: file() })
+    }
+
+    pub(super) async fn invoke(&self, snapshot: &str, mut watch: Watch<'_>) -> anyhow::Result<Run> {
+        let (provider, source) = (self.provider(), SandboxSource::Snapshot(SnapshotId::new(snapshot)));
+        watch.begin();
+        let sandbox = provider.create(spec(source, NetworkPolicy::AllowAll)).await?;
+        let args = ARGUMENTS.map(str::to_owned).to_vec();
+        let command = CommandSpec { program: PROGRAM.to_owned(), args, env: Vec::new() };
+        let mut command = sandbox.run(command).await?;
+        let event = command.next_event().await?;
+        anyhow::ensure!(matches!(event, Some(CommandEvent::Output { .. })), "it printed nothing: {event:?}");
+        command.abandon().await?;
+        watch.outcome();
+        sandbox.stop().await?;
+        let run = watch.end()?;
+        // The stream that nobody reads is read to its end.
+        provider.shutdown(PATIENCE).await;
+        Ok(run)
+    }
+
+    pub(super) async fn deploy(&self, mut watch: Watch<'_>) -> anyhow::Result<(Run, String)> {
+        let (provider, contents) = (self.provider(), self.file.clone().into_bytes());
+        watch.begin();
+        let sandbox = provider.create(spec(SandboxSource::Empty, NetworkPolicy::DenyAll)).await?;
+        let path = SandboxPath::parse(FILE).context("the file's name is a path")?;
+        sandbox.write_files(vec![SandboxFile { path, contents }]).await?;
+        let snapshot = sandbox.snapshot(None).await?;
+        drop(sandbox);
+        watch.outcome();
+        // The sandbox is removed in the background.
+        provider.shutdown(PATIENCE).await;
+        Ok((watch.end()?, snapshot.id.as_str().to_owned()))
+    }
+
+    fn provider(&self) -> VercelProvider {
+        let (_, installation) = TAG;
+        VercelProvider::new(self.client.clone(), VercelOptions::new(installation))
+    }
+}
+
+fn spec(source: SandboxSource, network: NetworkPolicy) -> SandboxSpec {
+    SandboxSpec { source, limits: ResourceLimits::default(), network }
+}

@@ -1,0 +1,135 @@
+//! The whole run over the API, part by part, and what it prints.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the tables are the program's output, beside its progress"
+)]
+
+use super::api::ApiServer;
+use super::bare::Bare;
+use super::counter::Counter;
+use super::platform::Platforms;
+use super::watch::{Count, Run, Watch};
+use super::way::Way;
+use super::work::Work;
+use crate::load::Enough;
+use crate::options::Options;
+use crate::report::{self, WayRow};
+use crate::stats::{as_f64, median};
+
+/// How often each work is done while requests are counted.
+const COUNTED: u32 = 5;
+
+/// One way to do one work, with what was found.
+struct Cell {
+    work: Work,
+    /// Its number.
+    way: usize,
+    count: Count,
+    /// Of the round that goes on.
+    runs: Vec<Run>,
+    rounds: Vec<Vec<Run>>,
+}
+
+/// Measures, and prints.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let (setups, programs, enough) = (options.servers()?, options.vercel_programs()?, options.enough()?);
+    let api = ApiServer::start(&setups[0])?;
+    let mut bare = Bare::new(api.address)?;
+    let (_, snapshot) = bare.deploy(Watch::new(None)).await?;
+
+    let mut platforms = Platforms::start(&setups, api.address).await?;
+    eprintln!("requests are counted");
+    let counter = Counter::start(api.address)?;
+    let mut cells = Vec::new();
+    for (number, way) in Way::all(counter.address, &programs)?.iter_mut().enumerate() {
+        for work in Work::ALL {
+            let count = count(way, work, &snapshot, &counter, &mut bare).await?;
+            cells.push(Cell { work, way: number, count, runs: Vec::new(), rounds: Vec::new() });
+        }
+    }
+    platforms.count(&setups[0], &counter).await?;
+
+    let mut ways = Way::all(api.address, &programs)?;
+    for round in 0..=options.rounds {
+        eprintln!("round {round} of {}", options.rounds);
+        // The first round warms everything up and is not kept.
+        let Enough { requests, .. } = if round == 0 { Enough { requests: 5, ..enough } } else { enough };
+        measure(&mut cells, &mut ways, &snapshot, &mut bare, requests).await?;
+        platforms.measure(requests, round > 0).await;
+        for cell in &mut cells {
+            let runs = std::mem::take(&mut cell.runs);
+            cell.rounds.extend((round > 0).then_some(runs));
+        }
+    }
+
+    let rows = |work: Work| {
+        let of_work = cells.iter().filter(move |cell| cell.work == work);
+        of_work.map(|cell| WayRow::new(ways[cell.way].title(), cell.count, &cell.marks())).collect::<Vec<_>>()
+    };
+    for work in Work::ALL {
+        println!("{}", report::ways(work.title(), &rows(work)));
+    }
+    println!("{}", platforms.report());
+    Ok(())
+}
+
+/// Each work on each way that often, one after the other, each time in another order.
+async fn measure(
+    cells: &mut [Cell],
+    ways: &mut [Way],
+    snapshot: &str,
+    bare: &mut Bare,
+    times: usize,
+) -> anyhow::Result<()> {
+    let mut order: Vec<_> = (0..cells.len()).collect();
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..times {
+        random.shuffle(&mut order);
+        for index in &order {
+            let cell = &mut cells[*index];
+            let (run, made) = ways[cell.way].run(cell.work, snapshot, Watch::new(None)).await?;
+            cell.runs.push(run);
+            if let Some(made) = made {
+                bare.remove_snapshot(&made).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a work on a way asks of the API.
+async fn count(way: &mut Way, work: Work, snapshot: &str, counter: &Counter, bare: &mut Bare) -> anyhow::Result<Count> {
+    let (mut requests, mut waited_for, mut connections) = (Vec::new(), Vec::new(), 0);
+    for number in 0..=COUNTED {
+        counter.reset();
+        let (run, made) = way.run(work, snapshot, Watch::new(Some(counter))).await?;
+        counter.quiet().await;
+        if let Some(made) = made {
+            bare.remove_snapshot(&made).await?;
+        }
+        // The first one opens what is kept.
+        if number > 0 {
+            requests.push(counter.requests());
+            waited_for.push(run.outcome.answered);
+            connections += counter.connections();
+        }
+    }
+    let connections = as_f64(u64::try_from(connections)?) / f64::from(COUNTED);
+    Ok(Count { requests: median(requests), waited_for: median(waited_for), connections })
+}
+
+impl Cell {
+    /// Times to the outcome, and to the end, of each round.
+    fn marks(&self) -> [Vec<Vec<std::time::Duration>>; 2] {
+        let of = |mark: fn(&Run) -> std::time::Duration| {
+            let sorted = self.rounds.iter().map(|runs| {
+                let mut times: Vec<_> = runs.iter().map(mark).collect();
+                times.sort_unstable();
+                times
+            });
+            sorted.collect()
+        };
+        [of(|run| run.outcome.time), of(|run| run.end.time)]
+    }
+}
