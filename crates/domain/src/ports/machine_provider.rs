@@ -116,7 +116,8 @@ pub trait Machine: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When it has been stopped, or there is no room. Then the machine is gone all the same.
+    /// [`SandboxErrorKind::StorageFull`](super::SandboxErrorKind::StorageFull) when there is no room: then the machine goes on as if it
+    /// had not been asked. After any other error the machine is gone.
     async fn snapshot(&self) -> Result<Snapshot, SandboxError>;
 
     /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it runs.

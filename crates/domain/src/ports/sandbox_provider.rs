@@ -287,6 +287,8 @@ pub enum SandboxErrorKind {
     FileNotFound,
     /// A file of the sandbox cannot be read or written as asked; the message is for the caller.
     FileRefused,
+    /// There is no room for what is to be kept, and nothing was changed.
+    StorageFull,
     /// The provider cannot make sandboxes now, for example because the machine lacks a piece of the isolation.
     Unavailable,
     /// Everything else.
