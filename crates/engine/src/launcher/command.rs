@@ -1,7 +1,7 @@
 //! Starting a command in a sandbox.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::Mode;
@@ -40,6 +40,7 @@ impl Streams {
 }
 
 /// Why a command does not run.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotStarted {
     pub(super) errno: i32,
     /// Whether it is the directory to run in that cannot be entered.
@@ -58,6 +59,34 @@ impl From<io::Error> for NotStarted {
     }
 }
 
+/// A process on its way to becoming a command. It may take as long as it likes, for others may stop it: nobody waits.
+pub(super) struct Starting {
+    pub(super) pid: Pid,
+    said: OwnedFd,
+}
+
+impl AsFd for Starting {
+    /// Readable when it is known how it went.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.said.as_fd()
+    }
+}
+
+impl Starting {
+    /// How it went; does not wait if the descriptor is readable or the process has ended.
+    pub(super) fn outcome(&self) -> Result<(), NotStarted> {
+        // Closes without a word when the program runs.
+        let mut said = [0; 5];
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.said, &mut said)) {
+            Ok(5) => {
+                let [a, b, c, d, in_directory] = said;
+                Err(NotStarted { errno: i32::from_ne_bytes([a, b, c, d]), in_directory: in_directory != 0 })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Surroundings {
     pub(super) fn new(thread: SingleThread, walled: bool, node: &str) -> io::Result<Self> {
         let null = null_device()?;
@@ -69,22 +98,15 @@ impl Surroundings {
     }
 }
 
-/// Who runs a command of a machine, and how.
-struct Resident<'a> {
-    user: User,
-    order: &'a InMachine,
-}
-
-/// Starts a command; returns when its program runs.
+/// Starts a command.
 pub(super) fn start(
     surroundings: &Surroundings,
     run: &RunCommand,
     work: &OwnedFd,
     streams: &Streams,
-) -> Result<Pid, NotStarted> {
-    let resident = run.machine.as_ref().map(|order| Resident { user: User::of(order.as_root), order });
-    let usual = match &resident {
-        Some(Resident { user, .. }) => user.environment(),
+) -> Result<Starting, NotStarted> {
+    let usual = match &run.machine {
+        Some(order) => User::of(order.as_root).environment(),
         None => surroundings.environment.clone(),
     };
     let environment = environment::with(usual, &run.env);
@@ -99,29 +121,20 @@ pub(super) fn start(
     let image = CommandImage::new(candidates, arguments, environment)
         .map_err(|_| io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error()))?;
 
-    let (failed, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+    let (said, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let Some(pid) = fork_process(surroundings.thread)? else {
-        let reason = become_command(surroundings, resident.as_ref(), &image, work, streams, &fail);
+        let reason = become_command(surroundings, run.machine.as_ref(), &image, work, streams, &fail);
         let [a, b, c, d] = reason.errno.to_ne_bytes();
         let _ = rustix::io::write(&fail, &[a, b, c, d, u8::from(reason.in_directory)]);
         exit_now(127)
     };
-    drop(fail);
-    // Closes without a word when the program runs.
-    let mut said = [0; 5];
-    match rustix::io::retry_on_intr(|| rustix::io::read(&failed, &mut said)) {
-        Ok(5) => {
-            let [a, b, c, d, in_directory] = said;
-            Err(NotStarted { errno: i32::from_ne_bytes([a, b, c, d]), in_directory: in_directory != 0 })
-        }
-        _ => Ok(pid),
-    }
+    Ok(Starting { pid, said })
 }
 
 /// In the child: everything of the init's is let go of. Returns only with the reason why the program does not run.
 fn become_command(
     surroundings: &Surroundings,
-    resident: Option<&Resident<'_>>,
+    machine: Option<&InMachine>,
     image: &CommandImage,
     work: &OwnedFd,
     streams: &Streams,
@@ -131,28 +144,26 @@ fn become_command(
         let plain = |error: rustix::io::Errno| NotStarted::from(io::Error::from(error));
         // A session of its own, so that its process group can be signalled and no terminal is near.
         rustix::process::setsid().map_err(plain)?;
-        let entered = match resident {
-            Some(Resident { user, order }) => {
-                user.take()?;
-                rustix::process::chdir(order.directory.as_deref().unwrap_or(user.start))
-            }
-            None => rustix::process::fchdir(work),
-        };
-        entered.map_err(|error| NotStarted::new(&error.into(), true))?;
+        rustix::process::fchdir(work).map_err(plain)?;
         let [stdout, stderr] = &streams.outputs;
         install_as(streams.input.as_ref().unwrap_or(&surroundings.null).as_fd(), 0)?;
         install_as(stdout.as_fd(), 1)?;
         install_as(stderr.as_fd(), 2)?;
         rustix::process::umask(Mode::from_raw_mode(0o022));
         unblock_signals();
+        // Before any path is walked: it may lead through `/proc/self/fd`.
         keep_only(&[fail.as_fd()])?;
         reset_signals();
-        Ok(())
+        let Some(order) = machine else { return Ok(()) };
+        let user = User::of(order.as_root);
+        user.take()?;
+        let directory = order.directory.as_deref().unwrap_or(user.start);
+        rustix::process::chdir(directory).map_err(|error| NotStarted::new(&error.into(), true))
     };
     if let Err(reason) = prepared() {
         return reason;
     }
-    if let Some(tool) = resident.and_then(|resident| resident.order.tool.as_ref()) {
+    if let Some(tool) = machine.and_then(|order| order.tool.as_ref()) {
         // Nothing is left open but its streams, which says that it runs.
         match keep_only(&[]) {
             Ok(()) => exit_now(tools::run(tool)),

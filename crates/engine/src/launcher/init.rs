@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
-use super::command::{NotStarted, Streams, Surroundings, start};
+use super::command::{NotStarted, Starting, Streams, Surroundings, start};
 use super::enter::same;
 use super::forks::children;
 use super::names::name_sockets;
@@ -26,6 +26,10 @@ pub(super) struct Init {
     /// Where a machine's changes are.
     changes: Option<[OwnedFd; 2]>,
     commands: HashMap<Pid, Command>,
+    /// Commands of which it is not known yet whether they run.
+    starting: Vec<Starting>,
+    /// Whether nothing may be started any more.
+    is_frozen: bool,
 }
 
 struct Command {
@@ -45,7 +49,17 @@ impl Init {
         let signals = child_signals(!surroundings.walled)?;
         // The launcher's standard error is the server's.
         install_as(surroundings.null.as_fd(), 2)?;
-        Ok(Self { channel, lifeline, signals, work, surroundings, changes, commands: HashMap::new() })
+        Ok(Self {
+            channel,
+            lifeline,
+            signals,
+            work,
+            surroundings,
+            changes,
+            commands: HashMap::new(),
+            starting: Vec::new(),
+            is_frozen: false,
+        })
     }
 
     /// Runs until the server or the launcher lets go; returns the exit code.
@@ -58,16 +72,18 @@ impl Init {
     fn serve(&mut self) -> io::Result<()> {
         wire::send(&self.channel, &FromInit::Ready, &[same(&self.work)?.as_fd()])?;
         loop {
-            let mut sources = [
-                PollFd::new(&self.channel, PollFlags::IN),
-                PollFd::new(&self.signals, PollFlags::IN),
-                PollFd::new(&self.lifeline, PollFlags::IN),
-            ];
+            let fixed = [self.channel.as_fd(), self.signals.as_fd(), self.lifeline.as_fd()];
+            let all = fixed.into_iter().chain(self.starting.iter().map(AsFd::as_fd));
+            let mut sources: Vec<_> = all.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
             match poll(&mut sources, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            let [order, signal, launcher_gone] = sources.map(|source| !source.revents().is_empty());
+            let mut ready = sources.into_iter().map(|source| !source.revents().is_empty());
+            let [order, signal, launcher_gone] = std::array::from_fn(|_| ready.next().unwrap_or_default());
+            let started: Vec<bool> = ready.collect();
+            // First: a command that has ended has been started before.
+            self.tell_started(&started)?;
             if launcher_gone {
                 return Ok(());
             }
@@ -115,13 +131,43 @@ impl Init {
     }
 
     fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<()> {
-        let answer = match start(&self.surroundings, run, &self.work, &Streams::new(descriptors)?) {
-            Ok(pid) => {
-                self.commands.insert(pid, Command { number: run.command, asked: false });
-                FromInit::Started { command: run.command }
+        let streams = Streams::new(descriptors)?;
+        let started = if self.is_frozen {
+            Err(NotStarted::from(io::Error::from(rustix::io::Errno::SHUTDOWN)))
+        } else {
+            start(&self.surroundings, run, &self.work, &streams)
+        };
+        match started {
+            Ok(starting) => {
+                self.commands.insert(starting.pid, Command { number: run.command, asked: false });
+                self.starting.push(starting);
+                Ok(())
             }
             Err(NotStarted { errno, in_directory }) => {
-                FromInit::StartFailed { command: run.command, errno, in_directory }
+                let failed = FromInit::StartFailed { command: run.command, errno, in_directory };
+                wire::send(&self.channel, &failed, &[])
+            }
+        }
+    }
+
+    /// Tells how the start of commands went, where that is known.
+    fn tell_started(&mut self, known: &[bool]) -> io::Result<()> {
+        let mut known = known.iter();
+        let (told, waiting) =
+            std::mem::take(&mut self.starting).into_iter().partition(|_| known.next().copied().unwrap_or_default());
+        self.starting = waiting;
+        let told: Vec<Starting> = told;
+        told.iter().try_for_each(|starting| self.tell_start(starting))
+    }
+
+    fn tell_start(&mut self, starting: &Starting) -> io::Result<()> {
+        let Some(command) = self.commands.get(&starting.pid).map(|command| command.number) else { return Ok(()) };
+        let answer = match starting.outcome() {
+            Ok(()) => FromInit::Started { command },
+            Err(NotStarted { errno, in_directory }) => {
+                // Its end is of no interest.
+                self.commands.remove(&starting.pid);
+                FromInit::StartFailed { command, errno, in_directory }
             }
         };
         wire::send(&self.channel, &answer, &[])
@@ -142,6 +188,11 @@ impl Init {
     }
 
     fn ended(&mut self, ended: Ended) -> io::Result<()> {
+        if let Some(index) = self.starting.iter().position(|starting| starting.pid == ended.pid) {
+            // It has let go of the pipe, whatever became of it.
+            let starting = self.starting.swap_remove(index);
+            self.tell_start(&starting)?;
+        }
         // Others are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
         if self.changes.is_none() {
@@ -162,6 +213,7 @@ impl Init {
 
     /// Nothing changes any more when this has been answered.
     fn freeze(&mut self) -> io::Result<()> {
+        self.is_frozen = true;
         self.kill_everything();
         while self.reap()? {
             let mut signals = [PollFd::new(&self.signals, PollFlags::IN)];

@@ -8,14 +8,16 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, mkdirat, openat2, unlinkat};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::process::Pid;
 use workers_engine_sys::{MountAttributes, SingleThread, map_owners, mount_attributes};
 
 use super::enter::{open_directory, step};
 use super::probe::in_user_namespace;
-use super::root::{attach, bind, c_string, mount_proc, open_path};
+use super::root::{Nothing, attach, bind, bind_at, c_string, mount_proc_at, open_path};
+use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};
 
@@ -28,6 +30,16 @@ const INDEX: [&str; 2] = ["root-index", "usr-index"];
 
 /// The layers below the changes to `/usr`.
 const SYSTEM: &str = "system";
+
+/// An empty directory that stays empty.
+const EMPTY: &str = "empty";
+
+/// Directories of the root that something is mounted on.
+const MOUNTED_ON: [&str; 3] = ["dev", "proc", "usr"];
+
+/// How a path in the root is walked.
+const NOWHERE_ELSE: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// What a launcher of machines keeps.
 pub(super) struct Host {
@@ -102,38 +114,62 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     rustix::process::fchdir(&parts.stage)?;
     step("files in memory", mount_memory(order))?;
     rustix::process::chdir("machine")?;
-    for name in CHANGES.iter().chain(&INDEX).chain(&["root", SYSTEM]) {
+    for name in CHANGES.iter().chain(&INDEX).chain(&["root", SYSTEM, EMPTY]) {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755))?;
     }
     let changes = [open_directory(CHANGES[0])?, open_directory(CHANGES[1])?];
+    let sealed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    step("nothing", mount("tmpfs", EMPTY, "tmpfs", sealed, None))?;
+    let file = parts.devices.get("null").ok_or_else(|| io::Error::other("no null device"))?.try_clone()?;
+    let nothing = Nothing { file, directory: open_path(EMPTY)? };
 
     let [snapshot, snapshot_usr] = match &parts.snapshot {
         Some([root, usr]) => [Some(root), Some(usr)],
         None => [None, None],
     };
     step("root", overlay("root", 0, &layers(snapshot.into_iter().chain([&parts.base]))))?;
+    let root = open_directory("root")?;
+    for name in MOUNTED_ON {
+        step(name, own_directory(&root, name))?;
+    }
+    let home = step("home", own_directory(&root, HOME.trim_start_matches('/')))?;
     let system = step("system", attach(&parts.usr, SYSTEM))?;
     step("system, read-only", mount_attributes(system.as_fd(), MountAttributes::READ_ONLY))?;
     let below = format!("{}:{SYSTEM}", layers(snapshot_usr.into_iter().chain([&parts.places])));
     step("usr", overlay("root/usr", 1, &below))?;
 
     rustix::process::chdir("root")?;
-    let node = match bind(&parts.node, Some(NODE)) {
-        // A machine may have moved it away before its snapshot was taken.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        other => Some(step("node", other)?),
-    };
-    if let Some(node) = node {
+    // A machine may have moved it away before its snapshot was taken, or put a link in its way.
+    if let Ok(place) = openat2(&root, NODE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), NOWHERE_ELSE) {
+        let node = step("node", bind_at(&parts.node, &place))?;
         let attributes = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
         step("node, read-only", mount_attributes(node.as_fd(), attributes))?;
     }
     step("devices", mount_devices(&parts.devices))?;
-    step("process files", mount_proc(walls))?;
+    step("process files", mount_proc_at("proc", walls, &nothing))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;
     // The host's file system now lies over ours.
     step("leaving the host's files", unmount(".", UnmountFlags::DETACH))?;
-    step("home", rustix::process::chdir(HOME))?;
+    rustix::process::fchdir(home)?;
     Ok(changes)
+}
+
+/// A directory at the top of the root. What a machine has put in its place goes: nothing that it has made may decide where something is
+/// mounted, for until the root is changed, links in it lead through the host's files.
+fn own_directory(root: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open = || openat2(root, name, flags, Mode::empty(), NOWHERE_ELSE);
+    match open() {
+        Err(Errno::NOENT) => {}
+        Err(Errno::NOTDIR | Errno::LOOP) => unlinkat(root, name, AtFlags::empty())?,
+        found => return Ok(found?),
+    }
+    mkdirat(root, name, Mode::from_raw_mode(0o755))?;
+    if format!("/{name}") == HOME {
+        let (user, group) = (Uid::from_raw(ORDINARY), Gid::from_raw(ORDINARY));
+        chownat(root, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    Ok(open()?)
 }
 
 fn mount_memory(order: &CreateSandbox) -> io::Result<()> {

@@ -7,10 +7,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
-    move_mount, open_tree, unmount,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
+    open_tree, unmount,
 };
 use serde::{Deserialize, Serialize};
 use workers_engine_sys::{MountAttributes, mount_attributes};
@@ -85,16 +84,30 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
 }
 
 /// `/proc` of this pid namespace, read-only as a whole, without what tells of the host.
-pub(super) fn mount_proc(walls: &Walls) -> io::Result<()> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
-    mount("proc", "proc", "proc", flags, None)?;
+fn mount_proc(walls: &Walls) -> io::Result<()> {
     // What is bound is a device without effect, and an empty directory of the root, which is read-only by then.
-    let files = walls.runtime.masked_files.iter().map(|name| ("dev/null", name));
-    let directories = walls.runtime.masked_directories.iter().map(|name| ("var/empty", name));
-    files.chain(directories).try_for_each(|(with, name)| match mount_bind(with, format!("proc/{name}")) {
+    let nothing = Nothing { file: open_path("dev/null")?, directory: open_path("var/empty")? };
+    mount_proc_at("proc", walls, &nothing)
+}
+
+/// What hides other things.
+pub(super) struct Nothing {
+    /// A file without effect.
+    pub(super) file: OwnedFd,
+    /// An empty directory.
+    pub(super) directory: OwnedFd,
+}
+
+/// Mounts `/proc` at a path that nobody else decides about.
+pub(super) fn mount_proc_at(target: &str, walls: &Walls, nothing: &Nothing) -> io::Result<()> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
+    mount("proc", target, "proc", flags, None)?;
+    let files = walls.runtime.masked_files.iter().map(|name| (&nothing.file, name));
+    let directories = walls.runtime.masked_directories.iter().map(|name| (&nothing.directory, name));
+    files.chain(directories).try_for_each(|(with, name)| match bind(with, Some(&format!("{target}/{name}"))) {
         // Not every kernel has all of them.
-        Err(Errno::NOENT) | Ok(()) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.map(drop),
     })
 }
 
@@ -125,16 +138,17 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
 
 /// Makes what is open appear at a path below the current directory, or where it is; returns the new mount.
 pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
+    match target {
+        Some(path) => bind_at(source, &open_path(path)?),
+        None => bind_at(source, source),
+    }
+}
+
+/// Makes what is open appear at a place that is open, too; returns the new mount.
+pub(super) fn bind_at(source: &OwnedFd, target: &OwnedFd) -> io::Result<OwnedFd> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     let tree = open_tree(source, "", clone)?;
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-    match target {
-        Some(path) => {
-            let target: OwnedFd = open_path(path)?;
-            move_to(&tree, target.as_fd(), flags)?;
-        }
-        None => move_to(&tree, source.as_fd(), flags)?,
-    }
+    move_to(&tree, target.as_fd(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     Ok(tree)
 }
 

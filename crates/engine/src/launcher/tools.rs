@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use tar::{Archive, Entry, EntryType};
 
 use crate::message::Tool;
@@ -85,8 +86,12 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
 
 /// Copies an ordinary file.
 fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
-    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path).map_err(|error| at(path, &error))?;
-    if !file.metadata()?.is_file() {
+    // This process is none of the machine's programs: what the kernel tells of it, and its own program, are nobody's business.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(io::Error::from);
+    let file = File::from(opened.map_err(|error| at(path, &error))?);
+    let is_of_kernel = rustix::fs::fstatfs(&file)?.f_type == rustix::fs::PROC_SUPER_MAGIC;
+    if is_of_kernel || !file.metadata()?.is_file() {
         return Err(refused(format!("{}: not an ordinary file", path.display())));
     }
     copy(file, to)
@@ -103,7 +108,7 @@ fn make_directory(path: &Path, recursive: bool) -> io::Result<()> {
     made.map_err(|error| refused(format!("{}: {error}", path.display())))
 }
 
-const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use rustix::fs::{Gid, Uid};
+use rustix::fs::{Gid, Mode, OFlags, Uid};
 
 use crate::environment;
 use crate::machine::{HOME, USER};
@@ -19,28 +19,21 @@ const MOST_GROUPS: usize = 64;
 
 /// A user of a machine.
 pub(super) struct User {
-    pub(super) name: &'static str,
-    pub(super) home: &'static str,
+    name: &'static str,
+    home: &'static str,
     /// Where its commands run unless told otherwise.
     pub(super) start: &'static str,
     id: u32,
-    groups: Vec<u32>,
 }
 
 impl User {
-    /// Root, or the ordinary user with the groups that the machine says it has.
-    pub(super) fn of(as_root: bool) -> Self {
+    /// Root, or the ordinary user.
+    pub(super) const fn of(as_root: bool) -> Self {
         if as_root {
-            return Self { name: "root", home: "/root", start: HOME, id: 0, groups: vec![0] };
+            Self { name: "root", home: "/root", start: HOME, id: 0 }
+        } else {
+            Self { name: USER, home: HOME, start: HOME, id: ORDINARY }
         }
-        let mut groups = vec![ORDINARY];
-        let mut table = String::new();
-        if let Ok(file) = File::open("/etc/group")
-            && file.take(MOST_OF_TABLE).read_to_string(&mut table).is_ok()
-        {
-            groups.extend(groups_of(USER, &table).filter(|id| *id != ORDINARY).take(MOST_GROUPS));
-        }
-        Self { name: USER, home: HOME, start: HOME, id: ORDINARY, groups }
     }
 
     /// What its commands have in their environment. Root works on behalf of the ordinary user.
@@ -49,9 +42,11 @@ impl User {
         if self.id == 0 { environment::with(usual, &environment::on_behalf_of(USER, ORDINARY)) } else { usual }
     }
 
-    /// Becomes this user for good.
+    /// Becomes this user for good, with the groups that the machine says it has.
     pub(super) fn take(&self) -> io::Result<()> {
-        let groups: Vec<_> = self.groups.iter().map(|id| Gid::from_raw(*id)).collect();
+        let others = if self.id == 0 { Vec::new() } else { groups_of(self.name, &table_of_groups()) };
+        let others = others.into_iter().filter(|id| *id != self.id).take(MOST_GROUPS);
+        let groups: Vec<_> = [self.id].into_iter().chain(others).map(Gid::from_raw).collect();
         let (uid, gid) = (Uid::from_raw(self.id), Gid::from_raw(self.id));
         rustix::thread::set_thread_groups(&groups)?;
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
@@ -59,14 +54,28 @@ impl User {
     }
 }
 
+/// What the machine's table of groups says. It may be anything by now, a pipe too: whoever looks must not wait.
+fn table_of_groups() -> String {
+    let mut table = String::new();
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    if let Ok(file) = rustix::fs::open("/etc/group", flags, Mode::empty()).map(File::from)
+        && file.metadata().is_ok_and(|found| found.is_file())
+    {
+        // What is cut or no text lists nobody.
+        let _ = file.take(MOST_OF_TABLE).read_to_string(&mut table);
+    }
+    table
+}
+
 /// The groups that list a user as a member.
-fn groups_of<'a>(user: &'a str, table: &'a str) -> impl Iterator<Item = u32> + 'a {
-    table.lines().filter_map(move |line| {
+fn groups_of(user: &str, table: &str) -> Vec<u32> {
+    let listed = table.lines().filter_map(|line| {
         let mut fields = line.split(':');
         let (id, members) = (fields.nth(2)?.parse().ok()?, fields.next()?);
         // Not a number that stands for "none".
         members.split(',').any(|member| member == user).then_some(id).filter(|id| *id < u32::from(u16::MAX))
-    })
+    });
+    listed.collect()
 }
 
 #[cfg(test)]
@@ -76,6 +85,6 @@ mod tests {
     #[test]
     fn a_user_has_the_groups_that_list_it() {
         let table = "root:x:0:\nsudo:x:27:ubuntu\nvideo:x:44:other,ubuntu\nubuntu:x:1000:\nbad\nworse:x:y:ubuntu\n";
-        assert_eq!(groups_of("ubuntu", table).collect::<Vec<_>>(), [27, 44]);
+        assert_eq!(groups_of("ubuntu", table), [27, 44]);
     }
 }

@@ -17,6 +17,8 @@ use crate::sandbox::command::not_started;
 use crate::sandbox::output::{Output, output};
 use crate::sandbox::running::{CommandNews, Running, stopped};
 
+const SIGKILL: i32 = 9;
+
 /// A command of a machine. It goes on when this is dropped.
 #[derive(Debug)]
 pub(super) struct LocalMachineCommand {
@@ -24,6 +26,7 @@ pub(super) struct LocalMachineCommand {
     running: Arc<Running>,
     outputs: [Output; 2],
     end: End,
+    is_tool: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ pub(super) async fn start(
     let (stderr, stderr_end) = output(LogStream::Stderr).map_err(failed)?;
     let Start { spec, tool, input } = start;
     let directory = spec.directory.clone();
+    let is_tool = tool.is_some();
     let machine = InMachine { directory: spec.directory, as_root: spec.as_root, tool };
     let run = RunCommand {
         command: number,
@@ -67,7 +71,7 @@ pub(super) async fn start(
     drop(descriptors);
     match news.recv().await {
         Some(CommandNews::Started) => {
-            Ok(LocalMachineCommand { number, running, outputs: [stdout, stderr], end: End::Awaited(news) })
+            Ok(LocalMachineCommand { number, running, outputs: [stdout, stderr], end: End::Awaited(news), is_tool })
         }
         Some(CommandNews::StartFailed { errno, in_directory }) => {
             running.close_route(number);
@@ -86,7 +90,18 @@ fn not_entered(directory: Option<String>, errno: i32) -> SandboxError {
 
 impl Drop for LocalMachineCommand {
     fn drop(&mut self) {
-        self.outputs.iter_mut().for_each(Output::drain);
+        match self.end {
+            // Nobody waits for what it does.
+            End::Awaited(_) if self.is_tool => {
+                self.running.try_tell(&ToInit::Signal { command: self.number, signal: SIGKILL });
+            }
+            _ if self.is_tool => {}
+            _ => {
+                for output in &mut self.outputs {
+                    output.drain(self.running.kept_outputs());
+                }
+            }
+        }
         self.running.close_route(self.number);
     }
 }

@@ -55,7 +55,7 @@ struct Freeze<'a> {
     size_bytes: u64,
     entries: usize,
     /// Files with more than one name, by their number, and where each was written.
-    links: HashMap<u64, PathBuf>,
+    links: HashMap<(u64, u64), PathBuf>,
 }
 
 impl Freeze<'_> {
@@ -154,7 +154,7 @@ impl Freeze<'_> {
                     Err(Errno::MLINK) => return self.copied(below, target, name, &status),
                     other => other?,
                 }
-                self.size_bytes += u64::try_from(status.st_size).unwrap_or_default();
+                self.size_bytes = self.size_bytes.saturating_add(u64::try_from(status.st_size).unwrap_or_default());
                 Ok(())
             }
             _ => special(below, target, name, &status),
@@ -162,16 +162,16 @@ impl Freeze<'_> {
     }
 
     fn copied(&mut self, from: BorrowedFd<'_>, target: BorrowedFd<'_>, name: &CStr, status: &Stat) -> io::Result<()> {
-        if let Some(same) = self.links.get(&status.st_ino) {
+        if let Some(same) = self.links.get(&(status.st_dev, status.st_ino)) {
             return Ok(linkat(self.root, same, target, name, AtFlags::empty())?);
         }
         let source = File::from(open(from, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK)?);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let copy = openat2(target, name, flags, Mode::RUSR, ResolveFlags::BENEATH)?;
-        self.size_bytes += copy_data(&source, copy.as_fd(), status)?;
+        self.size_bytes = self.size_bytes.saturating_add(copy_data(&source, copy.as_fd(), status)?);
         own(target, name, status)?;
         if status.st_nlink > 1 {
-            self.links.insert(status.st_ino, self.here.join(OsStr::from_bytes(name.to_bytes())));
+            self.links.insert((status.st_dev, status.st_ino), self.here.join(OsStr::from_bytes(name.to_bytes())));
         }
         Ok(())
     }

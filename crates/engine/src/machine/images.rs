@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,9 @@ const RECORD: &str = "image.json";
 
 /// Ends the names of directories that are being written or removed.
 const UNFINISHED: &str = ".unfinished";
+
+/// What a snapshot leaves free on the disk.
+const RESERVE: u64 = 64 << 20;
 
 /// The snapshots of machines, each a directory.
 #[derive(Debug)]
@@ -54,6 +58,19 @@ impl Images {
             }
         }
         Ok(Arc::new(Self { directory, uses: Mutex::default() }))
+    }
+
+    /// Whether there is room for the changes that a file system in memory holds, and for others besides.
+    pub(super) fn check_room(&self, changes: BorrowedFd<'_>) -> io::Result<()> {
+        let in_memory = rustix::fs::fstatvfs(changes)?;
+        let used = in_memory.f_blocks.saturating_sub(in_memory.f_bfree).saturating_mul(in_memory.f_frsize);
+        let on_disk = rustix::fs::statvfs(&self.directory)?;
+        let free = on_disk.f_bavail.saturating_mul(on_disk.f_frsize);
+        if free < used.saturating_add(RESERVE) {
+            let message = format!("{used} bytes were changed, and {free} are free on the disk with the snapshots");
+            return Err(io::Error::new(io::ErrorKind::StorageFull, message));
+        }
+        Ok(())
     }
 
     /// An empty directory for a snapshot that is being taken.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use workers_domain::ports::{
-    ByteSource, KillReason, Machine, MachineCommand, MachineCommandSpec, SandboxError, Snapshot,
+    ByteSource, KillReason, Machine, MachineCommand, MachineCommandSpec, SandboxError, SandboxErrorKind, Snapshot,
 };
 use workers_domain::{NetworkPolicy, SandboxId};
 
@@ -99,6 +99,10 @@ impl Machine for LocalMachine {
         if self.running.reason().is_some() {
             return Err(stopped());
         }
+        let (images, changes) = (Arc::clone(&self.images), self.running.work().try_clone());
+        blocking("the room for a snapshot", move || images.check_room(changes?.as_fd()))
+            .await
+            .map_err(|error| SandboxError { kind: SandboxErrorKind::StorageFull, ..error })?;
         let changes = self.running.freeze().await;
         let below = self.lease().as_ref().map(Lease::path);
         let images = Arc::clone(&self.images);

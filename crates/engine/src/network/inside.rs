@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrUnix, connect, connect_unspec};
 
 use super::asked::{Address, Asked};
+use super::disguise::as_user_of;
 
 /// Connects a socket to where its own network or its own file system leads. With `INPROGRESS` for one that blocks, and with `AGAIN`, it is
 /// to be waited for.
@@ -34,28 +35,45 @@ pub(super) fn end(asked: &Asked) -> Result<(), Errno> {
     rustix::io::ioctl_fionbio(&asked.socket, false)
 }
 
+/// As whoever asks: what it may not connect to itself it is not connected to, and its peer sees its user.
 fn connect_local(asked: &Asked, name: &[u8]) -> Result<(), Errno> {
     if let [0, name @ ..] = name {
-        return connect(&asked.socket, &SocketAddrUnix::new_abstract_name(name)?);
+        let name = SocketAddrUnix::new_abstract_name(name)?;
+        return as_user_of(asked.thread(), || connect(&asked.socket, &name));
     }
-    let found = find(asked, name.split(|byte| *byte == 0).next().unwrap_or_default())?;
-    // Had whoever asked died before, it would have been looked for from another one's root.
-    if !asked.question.is_open() {
-        return Err(Errno::SRCH);
-    }
-    connect(&asked.socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?)
+    let way = Way::of(asked, name.split(|byte| *byte == 0).next().unwrap_or_default())?;
+    as_user_of(asked.thread(), || {
+        let found = way.walk()?;
+        // Had whoever asked died before, all of this would have been another one's.
+        if !asked.question.is_open() {
+            return Err(Errno::SRCH);
+        }
+        connect(&asked.socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?)
+    })
 }
 
-/// Finds a file as whoever asks would: from its root and its working directory, out of which nothing leads.
-fn find(asked: &Asked, path: &[u8]) -> Result<OwnedFd, Errno> {
-    let process = format!("/proc/{}", asked.thread().as_raw_nonzero());
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let root = rustix::fs::openat(CWD, format!("{process}/root"), flags | OFlags::DIRECTORY, Mode::empty())?;
-    let path = if path.starts_with(b"/") {
-        path.to_vec()
-    } else {
-        let directory = fs::read_link(format!("{process}/cwd")).map_err(|_| Errno::NOENT)?;
-        [directory.as_os_str().as_encoded_bytes(), b"/", path].concat()
-    };
-    openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+/// The way to a file of whoever asks: from its root and its working directory, out of which nothing leads.
+struct Way {
+    root: OwnedFd,
+    path: Vec<u8>,
+}
+
+impl Way {
+    fn of(asked: &Asked, path: &[u8]) -> Result<Self, Errno> {
+        let process = format!("/proc/{}", asked.thread().as_raw_nonzero());
+        let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY;
+        let root = rustix::fs::openat(CWD, format!("{process}/root"), flags, Mode::empty())?;
+        let path = if path.starts_with(b"/") {
+            path.to_vec()
+        } else {
+            let directory = fs::read_link(format!("{process}/cwd")).map_err(|_| Errno::NOENT)?;
+            [directory.as_os_str().as_encoded_bytes(), b"/", path].concat()
+        };
+        Ok(Self { root, path })
+    }
+
+    fn walk(&self) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        openat2(&self.root, self.path.as_slice(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+    }
 }

@@ -15,6 +15,7 @@
 
 mod asked;
 mod broker;
+mod disguise;
 mod dns;
 mod hearing;
 mod inside;

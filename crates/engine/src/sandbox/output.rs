@@ -2,8 +2,10 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use tokio::net::unix::pipe;
+use tokio::sync::Semaphore;
 use workers_domain::LogStream;
 use workers_domain::ports::{CommandEvent, SandboxError};
 
@@ -44,10 +46,13 @@ impl Output {
         }
     }
 
-    /// Reads on until nobody is left who prints, for what a command has left behind must not die of printing.
-    pub(crate) fn drain(&mut self) {
+    /// Reads on until nobody is left who prints, for what a command has left behind should not die of printing. Only so many outputs of one
+    /// sandbox are kept open.
+    pub(crate) fn drain(&mut self, kept: &Arc<Semaphore>) {
         let Some(pipe) = self.pipe.take() else { return };
+        let Ok(place) = Arc::clone(kept).try_acquire_owned() else { return };
         let drain = async move {
+            let _place = place;
             let mut bytes = vec![0; CHUNK];
             while pipe.readable().await.is_ok() {
                 match pipe.try_read(&mut bytes) {

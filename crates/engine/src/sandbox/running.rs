@@ -5,9 +5,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{MutexGuard, mpsc, oneshot, watch};
+use tokio::sync::{MutexGuard, Semaphore, mpsc, oneshot, watch};
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
@@ -21,6 +22,12 @@ use crate::wire::{self, Received};
 
 /// Messages that wait for whoever asked; a command has at most two, and one question is asked at a time.
 const QUEUE: usize = 4;
+
+/// Outputs of commands that have ended, of one sandbox, that are read on.
+const KEPT_OUTPUTS: usize = 64;
+
+/// How long the processes of a machine may take to end when they were killed.
+const FREEZE_TIME: Duration = Duration::from_secs(20);
 
 /// The processes of a sandbox. Dropped, they are killed.
 #[derive(Debug)]
@@ -40,6 +47,8 @@ pub(crate) struct Running {
     turn: tokio::sync::Mutex<()>,
     /// Commands that run.
     alive: AtomicUsize,
+    /// Places for outputs that are read though their command has ended.
+    kept: Arc<Semaphore>,
 }
 
 /// How a sandbox ended.
@@ -99,7 +108,8 @@ impl Running {
         let work = work.ok_or_else(|| unavailable("a sandbox died while it was made"))?;
         let (reason, turn, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
         let broker = OnceLock::new();
-        Ok(Self { name, channel, pidfd, walled, group, work, routes, ended, reason, broker, turn, alive })
+        let kept = Arc::new(Semaphore::new(KEPT_OUTPUTS));
+        Ok(Self { name, channel, pidfd, walled, group, work, routes, ended, reason, broker, turn, alive, kept })
     }
 
     /// Its working directory.
@@ -158,6 +168,11 @@ impl Running {
         self.turn.lock().await
     }
 
+    /// Places for outputs that are read though their command has ended.
+    pub(crate) fn kept_outputs(&self) -> &Arc<Semaphore> {
+        &self.kept
+    }
+
     /// A command runs.
     pub(crate) fn began(&self) {
         self.alive.fetch_add(1, Ordering::AcqRel);
@@ -196,7 +211,9 @@ impl Running {
         let (sender, frozen) = oneshot::channel();
         *lock(&self.routes.frozen) = Some(sender);
         self.tell(&ToInit::Freeze, &[]).await?;
-        frozen.await.map_err(|_| stopped())?.try_into().map_err(|_| stopped())
+        let late = |_| SandboxError::new(SandboxErrorKind::Failed, "the processes of a machine did not end in time");
+        let frozen = tokio::time::timeout(FREEZE_TIME, frozen).await.map_err(late)?;
+        frozen.map_err(|_| stopped())?.try_into().map_err(|_| stopped())
     }
 
     /// Closes the route of a command that has ended.

@@ -34,7 +34,7 @@ impl DataDir {
         let data_dir = Self { path, _lock: lock };
         clear(&data_dir.sandboxes())?;
         // What is below is not for other users of the machine, whatever the modes of single files are.
-        for directory in [data_dir.sandboxes(), data_dir.snapshots()] {
+        for directory in [data_dir.sandboxes(), data_dir.snapshots(), data_dir.machines()] {
             fs::create_dir_all(&directory)?;
             fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
         }
