@@ -34,8 +34,16 @@ pub(super) struct Entrance<'a> {
 struct Inside {
     /// The working directory.
     work: OwnedFd,
-    /// The directories with a machine's changes.
-    changes: Option<[OwnedFd; 2]>,
+    /// What the init of a machine has besides.
+    machine: Option<Changed>,
+}
+
+/// What the init of a machine has.
+pub(super) struct Changed {
+    /// The directories with its changes.
+    pub(super) changes: [OwnedFd; 2],
+    /// How soon the kernel turns to it.
+    pub(super) score: OomScore,
 }
 
 /// The name of the machine inside.
@@ -43,6 +51,9 @@ const HOSTNAME: &[u8] = b"sandbox";
 
 /// More than any process of the host has by default, so that the kernel turns to sandboxes first when the machine is out of memory.
 const OOM_SCORE: &[u8] = b"800";
+
+/// Watchers of files in one sandbox. A host has 128 for one user unless it is told otherwise.
+const MOST_WATCHERS: &[u8] = b"16";
 
 const OPEN_FILES: u64 = 4096;
 const LOCKED_BYTES: u64 = 64 * 1024;
@@ -53,12 +64,12 @@ pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
     let configuration = &setup.surroundings.configuration;
     let ready = match &configuration.walls {
         Some(walls) => wall_in(setup, walls, order, &released, has_network, usr),
-        None => prepare_unconfined(order, &released).map(|work| Inside { work, changes: None }),
+        None => prepare_unconfined(order, &released).map(|work| Inside { work, machine: None }),
     };
     drop(released);
-    let init = ready.and_then(|Inside { work, changes }| {
+    let init = ready.and_then(|Inside { work, machine }| {
         let surroundings = Surroundings::new(setup.thread, configuration.walls.is_some(), &configuration.node)?;
-        Init::new(channel.try_clone()?, lifeline, work, surroundings, changes)
+        Init::new(channel.try_clone()?, lifeline, work, surroundings, machine)
     });
     match init {
         Ok(init) => init.run(),
@@ -90,15 +101,12 @@ fn wall_in(
         step("loopback interface", bring_loopback_up())?;
     }
     // While the host's /proc is there and we are still allowed to write to our own part of it.
-    step("out-of-memory score", raise_oom_score())?;
+    limit_watches();
     if let (Some(machines), Some(usr)) = (&walls.machines, usr) {
-        return become_machine(
-            setup,
-            walls,
-            order,
-            step("opening the parts", Parts::open(walls, machines, order, usr))?,
-        );
+        let parts = step("opening the parts", Parts::open(walls, machines, order, usr))?;
+        return become_machine(setup, walls, order, parts);
     }
+    step("out-of-memory score", raise_oom_score())?;
     // While we are who the launcher is on the host: only it may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(walls, order))?;
     // Before any file is made: who is not mapped cannot own one.
@@ -113,11 +121,12 @@ fn wall_in(
     // Last, for every step before needs them.
     step("capabilities", give_up_capabilities())?;
     step("system call filter", obey_filter(&setup.filter))?;
-    Ok(Inside { work, changes: None })
+    Ok(Inside { work, machine: None })
 }
 
 /// The rest of the way for a machine, whose root has users and rights over them.
 fn become_machine(setup: &Setup, walls: &Walls, order: &CreateSandbox, parts: Parts) -> io::Result<Inside> {
+    let score = step("out-of-memory score", OomScore::open())?;
     step("taking the machine's root", take_machine_root())?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
@@ -127,7 +136,7 @@ fn become_machine(setup: &Setup, walls: &Walls, order: &CreateSandbox, parts: Pa
     let work = step("opening the home", open_directory("."))?;
     step("resource limits", set_limits(None))?;
     step("system call filter and capabilities", obey_as_machine(&setup.filter))?;
-    Ok(Inside { work, changes: Some(changes) })
+    Ok(Inside { work, machine: Some(Changed { changes, score }) })
 }
 
 /// Without walls: only a directory, limits and an end together with the launcher.
@@ -150,6 +159,40 @@ fn die_with_parent() -> io::Result<()> {
 fn await_release(released: &OwnedFd) -> io::Result<()> {
     let read = rustix::io::retry_on_intr(|| rustix::io::read(released, &mut [0; 1]))?;
     if read == 1 { Ok(()) } else { Err(io::Error::other("the launcher is gone")) }
+}
+
+/// How soon the kernel turns to a process when memory runs out: to the commands of a machine before its init, without which there is no
+/// machine.
+pub(super) struct OomScore {
+    file: OwnedFd,
+    own: Vec<u8>,
+}
+
+impl OomScore {
+    fn open() -> io::Result<Self> {
+        let file = rustix::fs::open("/proc/self/oom_score_adj", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        let mut own = vec![0; 16];
+        let length = rustix::io::read(&file, &mut own)?;
+        own.truncate(length);
+        Ok(Self { file, own: own.trim_ascii().to_vec() })
+    }
+
+    /// Does something in which children are made: they are the first to go.
+    pub(super) fn for_children<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
+        rustix::io::pwrite(&self.file, OOM_SCORE, 0)?;
+        let done = work();
+        rustix::io::pwrite(&self.file, &self.own, 0)?;
+        Ok(done)
+    }
+}
+
+/// What watches files is counted for whoever made the user namespace: the host's root, whose programs need some, too. Where this cannot be
+/// set, its limit is all there is.
+fn limit_watches() {
+    let open = |name| rustix::fs::open(name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+    if let Ok(file) = open("/proc/sys/user/max_inotify_instances") {
+        let _ = rustix::io::write(file, MOST_WATCHERS);
+    }
 }
 
 /// For as long as the process and its descendants live.

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal};
 use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
 use super::command::{NotStarted, Starting, Streams, Surroundings, start};
-use super::enter::same;
+use super::enter::{Changed, same};
 use super::forks::children;
 use super::names::name_sockets;
 use super::write::write_files;
@@ -23,8 +23,8 @@ pub(super) struct Init {
     signals: OwnedFd,
     work: OwnedFd,
     surroundings: Surroundings,
-    /// Where a machine's changes are.
-    changes: Option<[OwnedFd; 2]>,
+    /// What the init of a machine has besides.
+    machine: Option<Changed>,
     commands: HashMap<Pid, Command>,
     /// Commands of which it is not known yet whether they run.
     starting: Vec<Starting>,
@@ -43,7 +43,7 @@ impl Init {
         lifeline: OwnedFd,
         work: OwnedFd,
         surroundings: Surroundings,
-        changes: Option<[OwnedFd; 2]>,
+        machine: Option<Changed>,
     ) -> io::Result<Self> {
         // In a pid namespace only what runs in it could send us a signal, and we are deaf to that; the launcher kills.
         let signals = child_signals(!surroundings.walled)?;
@@ -55,7 +55,7 @@ impl Init {
             signals,
             work,
             surroundings,
-            changes,
+            machine,
             commands: HashMap::new(),
             starting: Vec::new(),
             is_frozen: false,
@@ -135,7 +135,8 @@ impl Init {
         let started = if self.is_frozen {
             Err(NotStarted::from(io::Error::from(rustix::io::Errno::SHUTDOWN)))
         } else {
-            start(&self.surroundings, run, &self.work, &streams)
+            let start = || start(&self.surroundings, run, &self.work, &streams);
+            self.machine.as_ref().map_or_else(|| Ok(start()), |machine| machine.score.for_children(start))?
         };
         match started {
             Ok(starting) => {
@@ -195,7 +196,7 @@ impl Init {
         }
         // Others are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
-        if self.changes.is_none() {
+        if self.machine.is_none() {
             self.kill_left_behind(ended.pid);
         }
         let exited = Exited::new(command.number, ended, command.asked);
@@ -220,7 +221,7 @@ impl Init {
             rustix::io::retry_on_intr(|| poll(&mut signals, None))?;
             drain_signals(self.signals.as_fd())?;
         }
-        let changes: Vec<_> = self.changes.iter().flatten().map(AsFd::as_fd).collect();
+        let changes: Vec<_> = self.machine.iter().flat_map(|machine| &machine.changes).map(AsFd::as_fd).collect();
         wire::send(&self.channel, &FromInit::Frozen, &changes)
     }
 

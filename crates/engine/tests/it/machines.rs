@@ -1,6 +1,7 @@
 //! Machines: sandboxes with a whole system in them.
 
 mod files;
+mod hostile;
 mod snapshots;
 mod support;
 mod system;
