@@ -14,6 +14,7 @@ mod vercel_api;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use rustix::process::Resource;
 
 use crate::config::{Cli, Subcommand};
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     // thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
+    raise_open_files_limit();
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
@@ -30,6 +32,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Every sandbox and every client takes some descriptors. The usual soft limit is for programs that use `select`; sandboxes have their own.
+fn raise_open_files_limit() {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // What is not granted is done without.
+    let _ = rustix::process::setrlimit(Resource::Nofile, limit);
 }
 
 #[tokio::main]

@@ -95,14 +95,18 @@ impl Machine for LocalMachine {
         self.running.change_network(policy);
     }
 
+    async fn check_room(&self) -> Result<(), SandboxError> {
+        let (images, changes) = (Arc::clone(&self.images), self.running.work().try_clone());
+        blocking("there is no room for a snapshot", move || images.check_room(changes?.as_fd()))
+            .await
+            .map_err(|error| SandboxError { kind: SandboxErrorKind::StorageFull, ..error })
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         if self.running.reason().is_some() {
             return Err(stopped());
         }
-        let (images, changes) = (Arc::clone(&self.images), self.running.work().try_clone());
-        blocking("the room for a snapshot", move || images.check_room(changes?.as_fd()))
-            .await
-            .map_err(|error| SandboxError { kind: SandboxErrorKind::StorageFull, ..error })?;
+        self.check_room().await?;
         let changes = self.running.freeze().await;
         let below = self.lease().as_ref().map(Lease::path);
         let images = Arc::clone(&self.images);

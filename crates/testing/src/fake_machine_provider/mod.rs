@@ -58,6 +58,7 @@ struct Inner {
     taken: u64,
     failure: Option<SandboxErrorKind>,
     snapshots_fail: bool,
+    is_full: bool,
 }
 
 impl FakeMachineProvider {
@@ -86,6 +87,11 @@ impl FakeMachineProvider {
     /// Whether machines that are to be made, stopped or frozen wait with it.
     pub fn hold(&self, held: bool) {
         self.state.held.send_replace(held);
+    }
+
+    /// Whether there is no room for snapshots.
+    pub fn fill_disk(&self, is_full: bool) {
+        self.state.lock().is_full = is_full;
     }
 
     /// Ends every machine that lives now, as if its processes had died.

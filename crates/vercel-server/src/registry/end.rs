@@ -1,8 +1,11 @@
 //! The end of a session, and of a sandbox.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::timeout;
+use workers_domain::ports::SandboxError;
 
 use super::Registry;
 use super::tables::{Live, View};
@@ -12,6 +15,12 @@ use crate::model::{
     CreationMethod, Millis, SandboxKey, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus,
 };
 use crate::store::Kind;
+
+/// How long a machine may take to be frozen: some gigabytes on a slow disk. One that takes longer is given up.
+const SNAPSHOT_TIME: Duration = Duration::from_mins(2);
+
+/// How long a machine may take to be stopped, which is killed without being asked.
+const STOP_TIME: Duration = Duration::from_secs(30);
 
 /// How a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +49,17 @@ pub(crate) struct Ended {
 impl Registry {
     /// Stops a session. One that is over stays so.
     pub(crate) async fn stop(self: &Arc<Self>, team: &str, id: &str) -> Result<Ended, ApiError> {
-        self.find_session(team, id)?;
+        let before = self.find_session(team, id)?;
+        let is_kept = self.tables().view(&before.sandbox).is_some_and(|view| view.sandbox.persistent);
+        if is_kept && !before.status.has_ended() {
+            self.check_room(id).await?;
+        }
         let snapshot = self.end(id, End::Stop).await;
         self.store.flushed().await;
         let session = self.find_session(team, id)?;
+        if is_kept && !before.status.has_ended() && session.status == SessionStatus::Failed {
+            return Err(not_taken());
+        }
         let view = self.tables().view(&session.sandbox).filter(|view| view.sandbox.file == session.sandbox_file);
         Ok(Ended { session, view, snapshot })
     }
@@ -56,18 +72,27 @@ impl Registry {
         expiration: Option<u64>,
     ) -> Result<Ended, ApiError> {
         self.live(team, id)?;
+        self.check_room(id).await?;
         let snapshot = self.end(id, End::Snapshot(expiration)).await;
         self.store.flushed().await;
         let session = self.find_session(team, id)?;
         match snapshot {
             Some(snapshot) => Ok(Ended { session, view: None, snapshot: Some(snapshot) }),
-            None if session.status == SessionStatus::Failed => {
-                let message = "The snapshot could not be taken, and the session has ended without it.";
-                Err(ApiError::new(ErrorCode::SnapshotFailed, message))
-            }
+            None if session.status == SessionStatus::Failed => Err(not_taken()),
             // Somebody else ended it first.
             None => Err(ApiError::stopped()),
         }
+    }
+
+    /// Refuses what would end a session for a snapshot that there is no room for: its owner may make some.
+    async fn check_room(&self, id: &str) -> Result<(), ApiError> {
+        let live = self.tables().live.get(id).cloned();
+        let Some(live) = live else { return Ok(()) };
+        live.session.machine().check_room().await.map_err(|error| {
+            tracing::warn!(error = chain(&error), session.id = id, "there is no room for a snapshot");
+            let message = "There is no room for a snapshot on the server's disk; the session goes on. Delete snapshots or files and try again.";
+            ApiError::new(ErrorCode::SnapshotFailed, message)
+        })
     }
 
     /// Removes a sandbox, and with it its session; its snapshots only if they are asked for and nobody else needs them.
@@ -183,11 +208,12 @@ impl Registry {
         method: CreationMethod,
         expiration: Option<u64>,
     ) -> (SessionStatus, Option<SnapshotRecord>) {
-        let _not_removed = self.provider_snapshots.read().await;
-        let frozen = match live.session.machine().snapshot().await {
-            Ok(frozen) => frozen,
-            Err(error) => {
-                tracing::error!(error = chain(&error), session.id = session.id, "failed to take a snapshot");
+        let _not_removed = self.freezes.begin();
+        let frozen = match timeout(SNAPSHOT_TIME, live.session.machine().snapshot()).await {
+            Ok(Ok(frozen)) => frozen,
+            failed => {
+                let error = failed.map_or_else(|_| "it took too long".to_owned(), |failed| chain_of(failed.err()));
+                tracing::error!(error, session.id = session.id, "failed to take a snapshot");
                 self.stop_machine(live).await;
                 return (SessionStatus::Failed, None);
             }
@@ -217,8 +243,11 @@ impl Registry {
     }
 
     async fn stop_machine(&self, live: &Live) -> SessionStatus {
-        if let Err(error) = live.session.machine().stop().await {
-            tracing::error!(error = chain(&error), session.id = live.session.id(), "a machine was not wholly removed");
+        let stopped = timeout(STOP_TIME, live.session.machine().stop()).await;
+        if let Some(error) = stopped
+            .map_or_else(|_| Some("it took too long".to_owned()), |stopped| stopped.err().map(|error| chain(&error)))
+        {
+            tracing::error!(error, session.id = live.session.id(), "a machine was not wholly removed");
         }
         SessionStatus::Stopped
     }
@@ -257,9 +286,13 @@ impl Registry {
         if timeout(self.options.shutdown_timeout, self.places.acquire_many(all)).await.is_err() {
             let left: Vec<Live> = self.tables().live.values().cloned().collect();
             tracing::warn!(sessions = left.len(), "sessions still run after the time to end; they are stopped");
-            for live in left {
+            // Side by side: one that takes its time holds up no other.
+            join_all(left.iter().map(|live| {
                 live.session.close();
-                self.stop_machine(&live).await;
+                self.stop_machine(live)
+            }))
+            .await;
+            for live in left {
                 let session = self.tables().sessions.get(live.session.id()).cloned();
                 if let Some(session) = session {
                     self.note_end(&session, SessionStatus::Failed, None);
@@ -268,6 +301,15 @@ impl Registry {
         }
         self.store.flushed().await;
     }
+}
+
+fn not_taken() -> ApiError {
+    let message = "The snapshot could not be taken, and the session has ended without it.";
+    ApiError::new(ErrorCode::SnapshotFailed, message)
+}
+
+fn chain_of(error: Option<SandboxError>) -> String {
+    error.map(|error| chain(&error)).unwrap_or_default()
 }
 
 impl super::tables::Tables {

@@ -49,7 +49,8 @@ impl Registry {
             source,
             memory_bytes: memory << 20,
             processes: self.options.processes,
-            disk_bytes: memory << 20,
+            // Changed files are in memory: a full disk is told before memory runs out.
+            disk_bytes: (memory << 20) / 4 * 3,
             network: policy(sandbox)?,
         };
         let machine = self.options.machines.create(spec).await.map_err(|error| {

@@ -6,6 +6,7 @@
 
 mod create;
 mod end;
+mod freezes;
 mod launch;
 mod page;
 mod read;
@@ -20,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -36,6 +37,7 @@ use crate::VercelServerOptions;
 use crate::error::ApiError;
 use crate::model::Millis;
 use crate::store::Store;
+use freezes::Freezes;
 use tables::Tables;
 
 /// Everything there is.
@@ -47,8 +49,10 @@ pub(crate) struct Registry {
     tables: Mutex<Tables>,
     /// Sessions that may still begin.
     places: Arc<Semaphore>,
-    /// Read while a snapshot is taken that no record knows yet, written while snapshots are removed: two records may have the same one.
-    provider_snapshots: RwLock<()>,
+    /// Snapshots that are being taken, which no record knows yet.
+    freezes: Freezes,
+    /// Whether every record on disk could be read: what none of them knows may be removed.
+    is_complete: bool,
     /// Whether a snapshot could not be removed.
     unremoved: AtomicBool,
     /// Set once nothing may begin any more.

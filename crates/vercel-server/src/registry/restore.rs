@@ -5,10 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Registry;
+use super::freezes::Freezes;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus};
@@ -35,13 +36,15 @@ impl Registry {
         .map_err(StartError::Directory)?;
         let mut tables = Tables::new(store.clone());
         tables.restore(options.clock.now().timestamp_millis()).await.map_err(StartError::Directory)?;
+        let is_complete = store.is_complete();
         let places = options.max_sessions.min(Semaphore::MAX_PERMITS);
         let registry = Arc::new(Self {
             runtime: Handle::current(),
             store,
             tables: Mutex::new(tables),
             places: Arc::new(Semaphore::new(places)),
-            provider_snapshots: RwLock::new(()),
+            freezes: Freezes::default(),
+            is_complete,
             unremoved: std::sync::atomic::AtomicBool::new(false),
             stopping: CancellationToken::new(),
             options,

@@ -166,7 +166,6 @@ impl Registry {
         }
         let registry = Arc::clone(self);
         self.runtime.spawn(async move {
-            let _excluded = registry.provider_snapshots.write().await;
             for id in provider_ids {
                 registry.remove_unless_known(&id).await;
             }
@@ -175,8 +174,18 @@ impl Registry {
 
     /// Removes whatever the provider has and no record knows.
     pub(super) async fn remove_unknown(&self) {
-        let _excluded = self.provider_snapshots.write().await;
-        match self.options.machines.snapshots().await {
+        if !self.is_complete {
+            tracing::warn!("snapshots that nobody knows of are kept, for some records cannot be read");
+            return;
+        }
+        let before = self.freezes.settled();
+        let there = self.options.machines.snapshots().await;
+        if before.is_none() || self.freezes.settled() != before {
+            // Among them may be one whose record is about to be written.
+            self.unremoved.store(true, Ordering::Relaxed);
+            return;
+        }
+        match there {
             Ok(ids) => {
                 self.unremoved.store(false, Ordering::Relaxed);
                 for id in ids {

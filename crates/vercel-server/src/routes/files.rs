@@ -51,6 +51,8 @@ pub(super) async fn write(
         let mut archive = Upload { pieces: receiver, is_whole: false };
         machine.write_archive(&directory, &mut archive).await.map_err(|error| match error.kind {
             SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
+            // Nobody's fault but the client's, who may be gone.
+            SandboxErrorKind::Failed if !archive.is_whole => ApiError::bad_request("The request body broke off."),
             _ => ApiError::from_machine(&error),
         })
     };

@@ -19,6 +19,9 @@ use crate::model::Millis;
 /// Commands that have ended and are still remembered.
 const REMEMBERED: usize = 10_000;
 
+/// What is remembered of all commands of a session, in bytes.
+const REMEMBERED_BYTES: usize = 8 << 20;
+
 /// What the commands of a session may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SessionLimits {
@@ -197,12 +200,16 @@ impl LiveSession {
         let forgotten: Vec<_> = {
             let mut commands = self.commands();
             let mut excess = commands.known.len().saturating_sub(REMEMBERED);
-            if excess == 0 {
+            let mut bytes: usize = commands.known.iter().map(|command| command.remembered_bytes()).sum();
+            if excess == 0 && bytes <= REMEMBERED_BYTES {
                 return;
             }
             let is_old = |command: &mut Arc<Command>| {
-                let goes = excess > 0 && command.outcome().is_some();
-                excess -= usize::from(goes);
+                let goes = (excess > 0 || bytes > REMEMBERED_BYTES) && command.outcome().is_some();
+                if goes {
+                    excess = excess.saturating_sub(1);
+                    bytes = bytes.saturating_sub(command.remembered_bytes());
+                }
                 goes
             };
             commands.known.extract_if(.., is_old).collect()

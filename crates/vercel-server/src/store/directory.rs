@@ -14,9 +14,9 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Reads every record. What cannot be read is left alone, and logged.
-pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Vec<T>> {
-    let mut records = Vec::new();
+/// Reads every record. What cannot be read is left alone, and logged; tells whether that was none.
+pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<(Vec<T>, bool)> {
+    let (mut records, mut is_complete) = (Vec::new(), true);
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_none_or(|extension| extension != "json") {
@@ -28,11 +28,12 @@ pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Vec<T>> {
         match record {
             Ok(record) => records.push(record),
             Err(error) => {
+                is_complete = false;
                 tracing::error!(error = chain(&error), path = %path.display(), "a record cannot be read, and is skipped");
             }
         }
     }
-    Ok(records)
+    Ok((records, is_complete))
 }
 
 /// Writes a file so that at any time there is either the old or the new one.
@@ -69,10 +70,10 @@ mod tests {
         let path = folder.path().join("a.json");
         replace(&path, b"1").unwrap();
         replace(&path, b"2").unwrap();
-        assert_eq!(load::<u32>(folder.path()).unwrap(), [2]);
+        assert_eq!(load::<u32>(folder.path()).unwrap(), (vec![2], true));
         remove(&path).unwrap();
         remove(&path).unwrap();
-        assert!(load::<u32>(folder.path()).unwrap().is_empty());
+        assert!(load::<u32>(folder.path()).unwrap().0.is_empty());
     }
 
     #[test]
@@ -81,7 +82,7 @@ mod tests {
         fs::write(folder.path().join("broken.json"), b"{").unwrap();
         fs::write(folder.path().join("cut.new"), b"{").unwrap();
         fs::write(folder.path().join("good.json"), b"7").unwrap();
-        assert_eq!(load::<u32>(folder.path()).unwrap(), [7]);
+        assert_eq!(load::<u32>(folder.path()).unwrap(), (vec![7], false));
         assert!(folder.path().join("broken.json").exists() && !folder.path().join("cut.new").exists());
     }
 }

@@ -151,3 +151,14 @@ async fn a_body_that_is_no_json_is_refused() {
     let (status, answer) = crate::support::parsed(response).await;
     assert_eq!((status, code(&answer)), (413, "payload_too_large"));
 }
+
+#[tokio::test]
+async fn an_environment_that_no_command_could_have_is_refused() {
+    let server = TestServer::start().await;
+    let env = json!({ "LONG": "x".repeat(200_000) });
+    let (status, answer) =
+        server.post("/v3/sandboxes", json!({ "projectId": "prj_test", "name": "a", "env": env })).await;
+    assert_eq!((status, code(&answer)), (400, "bad_request"), "{answer}");
+    let session = server.session("demo", false).await;
+    assert_eq!(server.post(&format!("{session}/cmd"), json!({ "command": "echo", "env": env })).await.0, 400);
+}
