@@ -64,7 +64,7 @@ pub(crate) fn ways(work: &str, rows: &[WayRow]) -> String {
         let Count { requests, waited_for, connections } = row.count;
         let [p50, p99, ratio] = row.outcome.cells(&rows[0].outcome);
         let [end_p50, end_p99, end_ratio] = row.end.cells(&rows[0].end);
-        let counts = (requests.to_string(), waited_for.to_string(), format!("{connections:.1}"));
+        let counts = (requests.to_string(), waited_for.to_string(), connections.to_string());
         [row.name.to_owned(), counts.0, counts.1, counts.2, p50, p99, ratio, end_p50, end_p99, end_ratio]
     });
     table(head, lines)
@@ -93,14 +93,11 @@ mod tests {
 
     #[test]
     fn a_way_is_compared_with_the_first() {
-        let count = Count { requests: 3, waited_for: 2, connections: 0.5 };
+        let count = Count { requests: 3, waited_for: 2, connections: 0 };
         let times = |milliseconds| vec![vec![Duration::from_millis(milliseconds)]];
         let bare = WayRow::new("bare", count, &[times(10), times(20)]);
         let other = WayRow::new("other", count, &[times(15), times(20)]);
         let text = ways("run", &[bare, other]);
-        assert_eq!(
-            text.lines().nth(3).unwrap(),
-            "| other | 3 | 2 | 0.5 | 15.00 | 15.00 | 1.50 | 20.00 | 20.00 | 1.00 |"
-        );
+        assert_eq!(text.lines().nth(3).unwrap(), "| other | 3 | 2 | 0 | 15.00 | 15.00 | 1.50 | 20.00 | 20.00 | 1.00 |");
     }
 }

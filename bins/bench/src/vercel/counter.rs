@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::Mutex;
 
+use super::watch::Count;
+
 /// How long nothing may be asked until all is taken to be done: longer than the port waits before it ends a command that nobody follows.
 const QUIET: Duration = Duration::from_millis(700);
 
@@ -52,30 +54,22 @@ impl Counter {
         }
     }
 
-    /// Connections that were opened.
-    pub(super) fn connections(&self) -> usize {
-        self.counts.connections.load(Ordering::Relaxed)
-    }
-
-    /// Requests that came.
-    pub(super) fn requests(&self) -> usize {
-        self.counts.requests.load(Ordering::Relaxed)
-    }
-
     /// Requests whose answer has begun.
     pub(super) fn answered(&self) -> usize {
         self.counts.answered.load(Ordering::Relaxed)
     }
 
-    /// Waits until nothing has been asked for a while.
-    pub(super) async fn quiet(&self) {
-        let (mut since, mut seen) = (Instant::now(), self.requests());
+    /// What was asked since the last reset, once nothing more has been asked for a while; so many had an answer before there was an outcome.
+    pub(super) async fn all(&self, waited_for: usize) -> Count {
+        let requests = || self.counts.requests.load(Ordering::Relaxed);
+        let (mut since, mut seen) = (Instant::now(), requests());
         while since.elapsed() < QUIET {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            if seen != self.requests() || self.answered() != seen {
-                (since, seen) = (Instant::now(), self.requests());
+            if requests() != seen || self.answered() != seen {
+                (since, seen) = (Instant::now(), requests());
             }
         }
+        Count { requests: seen, waited_for, connections: self.counts.connections.load(Ordering::Relaxed) }
     }
 }
 

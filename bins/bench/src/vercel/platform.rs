@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::api::{base_url, credentials};
 use super::counter::Counter;
+use super::run::COUNTED;
 use super::watch::Count;
 use crate::load::{self, Enough, Round};
 use crate::platform::{Server, Setup, warm_up};
@@ -42,16 +43,18 @@ impl Platforms {
     /// Counts the requests of a server that takes its sandboxes through this proxy.
     pub(super) async fn count(&mut self, setup: &Setup, counter: &Counter) -> anyhow::Result<()> {
         let server = over(setup, counter.address)?;
-        for _ in 0..2 {
-            counter.quiet().await;
+        // What a server asks when it starts is not counted.
+        counter.all(0).await;
+        let (mut invocations, mut deploys) = (Vec::new(), Vec::new());
+        for _ in 0..=COUNTED {
             counter.reset();
             let worker = server.deploy(WORK).await?;
-            let deploy = counted(counter).await;
+            deploys.push(counter.all(counter.answered()).await);
             counter.reset();
             server.invoke(&worker, PAYLOAD).await?;
-            // The first one opens what is kept.
-            self.counts = [counted(counter).await, deploy];
+            invocations.push(counter.all(counter.answered()).await);
         }
+        self.counts = [Count::of(&invocations), Count::of(&deploys)];
         Ok(())
     }
 
@@ -74,15 +77,6 @@ impl Platforms {
         });
         report::platforms(&rows.collect::<Vec<_>>())
     }
-}
-
-/// What was asked since the last reset, after an answer that just came.
-async fn counted(counter: &Counter) -> Count {
-    let waited_for = counter.answered();
-    counter.quiet().await;
-    #[expect(clippy::cast_precision_loss, reason = "few connections are opened")]
-    let connections = counter.connections() as f64;
-    Count { requests: counter.requests(), waited_for, connections }
 }
 
 /// A server that takes its sandboxes from the API at this address.

@@ -5,6 +5,10 @@
     reason = "the tables are the program's output, beside its progress"
 )]
 
+use std::time::Duration;
+
+use fastrand::Rng;
+
 use super::api::ApiServer;
 use super::bare::Bare;
 use super::counter::Counter;
@@ -15,10 +19,9 @@ use super::work::Work;
 use crate::load::Enough;
 use crate::options::Options;
 use crate::report::{self, WayRow};
-use crate::stats::{as_f64, median};
 
-/// How often each work is done while requests are counted.
-const COUNTED: u32 = 5;
+/// How often each work is done while requests are counted, after a first time, which opens what is kept.
+pub(super) const COUNTED: usize = 5;
 
 /// One way to do one work, with what was found.
 struct Cell {
@@ -50,12 +53,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     platforms.count(&setups[0], &counter).await?;
 
-    let mut ways = Way::all(api.address, &programs)?;
+    let (mut ways, mut random) = (Way::all(api.address, &programs)?, Rng::with_seed(1));
     for round in 0..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         // The first round warms everything up and is not kept.
         let Enough { requests, .. } = if round == 0 { Enough { requests: 5, ..enough } } else { enough };
-        measure(&mut cells, &mut ways, &snapshot, &mut bare, requests).await?;
+        measure(&mut cells, &mut ways, &snapshot, &mut bare, requests, &mut random).await?;
         platforms.measure(requests, round > 0).await;
         for cell in &mut cells {
             let runs = std::mem::take(&mut cell.runs);
@@ -74,24 +77,27 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each work on each way that often, one after the other, each time in another order.
+/// One work after the other, each on each way that often, in another order each time: what is left of a piece of work, in the server and
+/// in the kernel, burdens the next one, which is of the same kind so.
 async fn measure(
     cells: &mut [Cell],
     ways: &mut [Way],
     snapshot: &str,
     bare: &mut Bare,
     times: usize,
+    random: &mut Rng,
 ) -> anyhow::Result<()> {
-    let mut order: Vec<_> = (0..cells.len()).collect();
-    let mut random = fastrand::Rng::with_seed(1);
-    for _ in 0..times {
-        random.shuffle(&mut order);
-        for index in &order {
-            let cell = &mut cells[*index];
-            let (run, made) = ways[cell.way].run(cell.work, snapshot, Watch::new(None)).await?;
-            cell.runs.push(run);
-            if let Some(made) = made {
-                bare.remove_snapshot(&made).await?;
+    for work in Work::ALL {
+        let mut order: Vec<_> = (0..cells.len()).filter(|index| cells[*index].work == work).collect();
+        for _ in 0..times {
+            random.shuffle(&mut order);
+            for index in &order {
+                let cell = &mut cells[*index];
+                let (run, made) = ways[cell.way].run(work, snapshot, Watch::new(None)).await?;
+                cell.runs.push(run);
+                if let Some(made) = made {
+                    bare.remove_snapshot(&made).await?;
+                }
             }
         }
     }
@@ -100,29 +106,22 @@ async fn measure(
 
 /// What a work on a way asks of the API.
 async fn count(way: &mut Way, work: Work, snapshot: &str, counter: &Counter, bare: &mut Bare) -> anyhow::Result<Count> {
-    let (mut requests, mut waited_for, mut connections) = (Vec::new(), Vec::new(), 0);
-    for number in 0..=COUNTED {
+    let mut counts = Vec::new();
+    for _ in 0..=COUNTED {
         counter.reset();
         let (run, made) = way.run(work, snapshot, Watch::new(Some(counter))).await?;
-        counter.quiet().await;
+        counts.push(counter.all(run.outcome.answered).await);
         if let Some(made) = made {
             bare.remove_snapshot(&made).await?;
         }
-        // The first one opens what is kept.
-        if number > 0 {
-            requests.push(counter.requests());
-            waited_for.push(run.outcome.answered);
-            connections += counter.connections();
-        }
     }
-    let connections = as_f64(u64::try_from(connections)?) / f64::from(COUNTED);
-    Ok(Count { requests: median(requests), waited_for: median(waited_for), connections })
+    Ok(Count::of(&counts))
 }
 
 impl Cell {
     /// Times to the outcome, and to the end, of each round.
-    fn marks(&self) -> [Vec<Vec<std::time::Duration>>; 2] {
-        let of = |mark: fn(&Run) -> std::time::Duration| {
+    fn marks(&self) -> [Vec<Vec<Duration>>; 2] {
+        let of = |mark: fn(&Run) -> Duration| {
             let sorted = self.rounds.iter().map(|runs| {
                 let mut times: Vec<_> = runs.iter().map(mark).collect();
                 times.sort_unstable();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::counter::Counter;
+use crate::stats::median;
 
 /// Runs while a piece of work is done.
 pub(super) struct Watch<'a> {
@@ -31,13 +32,26 @@ pub(super) struct Run {
 }
 
 /// What a piece of work asks of the API.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Count {
     pub(crate) requests: usize,
     /// Those that had an answer before there was an outcome.
     pub(crate) waited_for: usize,
     /// Connections that were opened.
-    pub(crate) connections: f64,
+    pub(crate) connections: usize,
+}
+
+impl Count {
+    /// Of the same work, done several times; the first one opened what is kept. What once had no answer before the outcome is not waited
+    /// for, even if it was faster another time.
+    pub(super) fn of(counts: &[Self]) -> Self {
+        let kept = || counts.iter().skip(1);
+        Self {
+            requests: median(kept().map(|count| count.requests)),
+            waited_for: kept().map(|count| count.waited_for).min().unwrap_or_default(),
+            connections: median(kept().map(|count| count.connections)),
+        }
+    }
 }
 
 impl<'a> Watch<'a> {
@@ -76,5 +90,17 @@ impl<'a> Watch<'a> {
 
     fn mark(&self, time: Duration) -> Mark {
         Mark { time, answered: self.counter.map_or(0, Counter::answered) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Count;
+
+    #[test]
+    fn what_once_had_no_answer_is_not_waited_for() {
+        let count = |requests, waited_for, connections| Count { requests, waited_for, connections };
+        let counts = [count(4, 4, 2), count(3, 3, 0), count(3, 2, 0), count(4, 3, 1)];
+        assert_eq!(Count::of(&counts), count(3, 2, 0));
     }
 }
