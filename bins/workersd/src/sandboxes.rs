@@ -16,6 +16,9 @@ use crate::engine;
 /// How long the ends of sandboxes in the cloud may take once the server leaves. Those that nobody ends do so by themselves.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
+/// Between two looks for sandboxes that nobody ended; each is one request.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(2);
+
 /// Who makes the sandboxes of workers.
 pub(crate) enum Sandboxes {
     /// Our own engine.
@@ -54,19 +57,21 @@ impl Sandboxes {
 
 async fn vercel(settings: &Settings) -> anyhow::Result<VercelProvider> {
     let provider = vercel_provider(settings)?;
-    provider.check().await.context("Vercel Sandboxes cannot be used")?;
-    let sweeper = provider.clone();
-    tokio::spawn(async move {
-        match sweeper.sweep_orphans().await {
-            Ok(0) => {}
-            Ok(ended) => tracing::info!(ended, "ended sandboxes that an earlier server had left running"),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "failed to look for sandboxes that an earlier server may have left running");
-            }
-        }
-    });
+    let address = settings.vercel.base_url.as_deref().unwrap_or("Vercel's own address");
+    provider.check().await.with_context(|| format!("Vercel Sandboxes at {address} cannot be used"))?;
+    tokio::spawn(sweep_orphans(provider.clone()));
     Ok(provider)
+}
+
+/// Ends what an earlier server of this data directory has left running, as soon as it is overdue: what it had just begun ends by itself.
+async fn sweep_orphans(provider: VercelProvider) {
+    loop {
+        if let Err(error) = provider.sweep_orphans().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "failed to look for sandboxes that an earlier server may have left");
+        }
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+    }
 }
 
 /// The cloud, not asked yet.

@@ -1,5 +1,7 @@
 // A preload that points every program that uses the SDK at the server $SANDBOX_BASE_URL, the command line too:
 //   SANDBOX_BASE_URL=http://127.0.0.1:3001/api node --import ./point.mjs program.mjs
+if (!process.env.SANDBOX_BASE_URL) throw new Error("SANDBOX_BASE_URL is not set; it is where the API is, as http://127.0.0.1:3001/api");
+
 const hosted = "https://vercel.com/api/";
 const ours = `${process.env.SANDBOX_BASE_URL.replace(/\/$/, "")}/`;
 const send = globalThis.fetch;
