@@ -49,6 +49,11 @@ pub struct VercelServerOptions {
     pub session_history: usize,
     /// How often what has expired is looked for.
     pub sweep_interval: Duration,
+    /// How long taking a snapshot may take: files of many gigabytes on a busy disk, but not for ever. Then its session has failed.
+    pub snapshot_timeout: Duration,
+    /// How long the end of a machine may take, which is killed and its files removed; and how long deleting a sandbox waits for a
+    /// snapshot of it that is being taken. Then the machine is let go of as it is.
+    pub stop_timeout: Duration,
     /// How long the end may take in which persistent sandboxes are frozen.
     pub shutdown_timeout: Duration,
 }
@@ -78,6 +83,8 @@ impl VercelServerOptions {
             retention: 14 * DAY,
             session_history: 50,
             sweep_interval: Duration::from_mins(1),
+            snapshot_timeout: Duration::from_mins(2),
+            stop_timeout: Duration::from_secs(15),
             shutdown_timeout: Duration::from_secs(30),
         }
     }

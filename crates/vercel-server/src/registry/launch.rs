@@ -122,8 +122,8 @@ impl Registry {
             biased;
             () = live.closed() => return,
             () = live.machine().ended() => End::Broken,
-            () = live.expired() => End::Stop,
-            () = self.stopping.cancelled() => End::Stop,
+            () = live.expired() => End::Late,
+            () = self.stopping.cancelled() => End::Late,
         };
         let id = live.id().to_owned();
         // Not kept alive by us: its place is free when it is over.

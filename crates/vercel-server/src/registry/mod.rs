@@ -9,6 +9,7 @@ mod end;
 mod launch;
 mod page;
 mod read;
+mod removing;
 mod restore;
 mod resume;
 mod snapshots;
@@ -20,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -36,6 +37,7 @@ use crate::VercelServerOptions;
 use crate::error::ApiError;
 use crate::model::Millis;
 use crate::store::Store;
+use removing::Removing;
 use tables::Tables;
 
 /// Everything there is.
@@ -47,10 +49,10 @@ pub(crate) struct Registry {
     tables: Mutex<Tables>,
     /// Sessions that may still begin.
     places: Arc<Semaphore>,
-    /// Read while a snapshot is taken that no record knows yet, written while snapshots are removed: two records may have the same one.
-    provider_snapshots: RwLock<()>,
-    /// Whether a snapshot could not be removed.
-    unremoved: AtomicBool,
+    /// The provider's snapshots that are being removed now.
+    removing: Removing,
+    /// Whether the provider may have snapshots that no record knows.
+    may_have_unknown: AtomicBool,
     /// Set once nothing may begin any more.
     stopping: CancellationToken,
 }

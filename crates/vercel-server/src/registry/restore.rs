@@ -5,10 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Registry;
+use super::removing::Removing;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus};
@@ -41,8 +42,8 @@ impl Registry {
             store,
             tables: Mutex::new(tables),
             places: Arc::new(Semaphore::new(places)),
-            provider_snapshots: RwLock::new(()),
-            unremoved: std::sync::atomic::AtomicBool::new(false),
+            removing: Removing::new(),
+            may_have_unknown: std::sync::atomic::AtomicBool::new(false),
             stopping: CancellationToken::new(),
             options,
         });

@@ -17,6 +17,8 @@ pub(super) struct Tables {
     pub(super) sessions: HashMap<String, SessionRecord>,
     pub(super) snapshots: HashMap<String, SnapshotRecord>,
     pub(super) live: HashMap<String, Live>,
+    /// Sessions of which a snapshot is being taken that no record knows yet.
+    pub(super) freezing: HashSet<String>,
     /// Names of sandboxes that are being made.
     pub(super) reserved: HashSet<SandboxKey>,
 }
@@ -53,6 +55,7 @@ impl Tables {
             sessions: HashMap::new(),
             snapshots: HashMap::new(),
             live: HashMap::new(),
+            freezing: HashSet::new(),
             reserved: HashSet::new(),
         }
     }

@@ -46,12 +46,14 @@ pub(super) async fn write(
     };
     let directory = absolute(directory, session.machine().home())?;
     let (sender, receiver) = mpsc::channel(PIECES);
-    let machine = Arc::clone(session.machine());
+    let live = Arc::clone(&session);
     let unpack = async move {
         let mut archive = Upload { pieces: receiver, is_whole: false };
-        machine.write_archive(&directory, &mut archive).await.map_err(|error| match error.kind {
-            SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
-            _ => ApiError::from_machine(&error),
+        live.while_open(live.machine().write_archive(&directory, &mut archive)).await.map_err(|error| {
+            match error.kind {
+                SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
+                _ => ApiError::from_machine(&error),
+            }
         })
     };
     // A body that breaks off is an archive that breaks off, so whichever fails says why.
@@ -134,9 +136,11 @@ pub(super) async fn read(
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let file = body.0.absolute(session.machine().home())?;
-    let machine = Arc::clone(session.machine());
+    let live = Arc::clone(&session);
     let name = file.rsplit('/').next().unwrap_or_default().to_owned();
-    let open = async move { machine.read_file(&file).await.map_err(|error| ApiError::from_machine(&error)) };
+    let open = async move {
+        live.while_open(live.machine().read_file(&file)).await.map_err(|error| ApiError::from_machine(&error))
+    };
     let source = registry.to_completion(|_| open).await?;
     let pieces = try_unfold(source, |mut source| async move {
         Ok::<_, io::Error>(source.next().await?.map(|piece| (Bytes::from(piece), source)))
@@ -158,9 +162,11 @@ pub(super) async fn make_directory(
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let directory = body.0.absolute(session.machine().home())?;
-    let machine = Arc::clone(session.machine());
+    let live = Arc::clone(&session);
     let make = async move {
-        machine.make_directory(&directory, body.0.recursive).await.map_err(|error| match error.kind {
+        live.while_open(live.machine().make_directory(&directory, body.0.recursive)).await.map_err(|error| match error
+            .kind
+        {
             SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
             _ => ApiError::from_machine(&error),
         })

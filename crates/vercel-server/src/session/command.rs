@@ -113,7 +113,7 @@ pub(super) async fn follow(
             () = session.closed() => break Outcome::Lost,
             () = sleep_until(deadline) => {
                 deadline = None;
-                if let Err(error) = session.machine().signal(command.number, KILL).await {
+                if let Err(error) = session.while_open(session.machine().signal(command.number, KILL)).await {
                     tracing::warn!(error = chain(&error), "a command that took too long cannot be killed");
                 }
                 continue;

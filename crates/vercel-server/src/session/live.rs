@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use workers_domain::ports::{Machine, MachineCommandSpec, SandboxErrorKind};
+use workers_domain::ports::{Machine, MachineCommandSpec, SandboxError, SandboxErrorKind};
 
 use super::command::{Command, CommandRequest, Outcome, follow};
 use crate::error::{ApiError, ErrorCode};
@@ -42,6 +42,8 @@ pub(crate) struct LiveSession {
     commands: Mutex<Commands>,
     deadline: watch::Sender<Instant>,
     closed: CancellationToken,
+    /// Set when nobody waits for its machine any more.
+    abandoned: CancellationToken,
     /// A place among the sessions that may run at one time.
     _place: OwnedSemaphorePermit,
 }
@@ -76,6 +78,7 @@ impl LiveSession {
             commands: Mutex::default(),
             deadline,
             closed: CancellationToken::new(),
+            abandoned: CancellationToken::new(),
             _place: place,
         })
     }
@@ -118,6 +121,27 @@ impl LiveSession {
         self.closed.cancelled().await;
     }
 
+    /// Does something with the machine unless the session is closed first: then nothing holds on to the machine any more.
+    pub(crate) async fn while_open<T>(
+        &self,
+        work: impl Future<Output = Result<T, SandboxError>>,
+    ) -> Result<T, SandboxError> {
+        tokio::select! {
+            done = work => done,
+            () = self.closed() => Err(SandboxError::new(SandboxErrorKind::Stopped, "the session was closed")),
+        }
+    }
+
+    /// Lets whoever waits for the end of the machine wait no longer.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.cancel();
+    }
+
+    /// Waits until nobody is to wait for the machine any more.
+    pub(crate) async fn abandoned(&self) {
+        self.abandoned.cancelled().await;
+    }
+
     /// Ends it for its users: what runs in it is lost from now on, and whoever waits for it is told.
     pub(crate) fn close(&self) {
         self.closed.cancel();
@@ -150,7 +174,7 @@ impl LiveSession {
             directory: Some(request.cwd.clone()),
             as_root: request.as_root,
         };
-        let process = self.machine.run(spec).await.map_err(|error| match error.kind {
+        let process = self.while_open(self.machine.run(spec)).await.map_err(|error| match error.kind {
             SandboxErrorKind::CommandNotFound => ApiError::new(
                 ErrorCode::ExecutableNotFound,
                 format!("[invalid_argument] executable file not found in $PATH: {}", request.program),
