@@ -72,6 +72,8 @@ error_codes! {
     TooLarge "payload_too_large" PAYLOAD_TOO_LARGE,
     /// As many sessions run as may.
     TooManySessions "too_many_sessions" TOO_MANY_REQUESTS,
+    /// There are as many sandboxes as may be. Not a 429: to wait does not help.
+    TooManySandboxes "too_many_sandboxes" BAD_REQUEST,
     /// As many commands run as may.
     TooManyCommands "too_many_commands" TOO_MANY_REQUESTS,
     /// Not now; nothing was done.
@@ -169,7 +171,7 @@ pub(crate) fn snapshot_gone() -> ApiError {
 
 /// There is no room for what is to be kept. Not a 5xx: clients would ask again at once.
 pub(crate) fn storage_full() -> ApiError {
-    ApiError::new(ErrorCode::StorageFull, "The server's storage is full; nothing was done.")
+    ApiError::new(ErrorCode::StorageFull, "The server's storage is full or cannot be written; nothing was done.")
 }
 
 /// An error with what caused it, as one line for the log.

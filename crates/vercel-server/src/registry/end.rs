@@ -98,16 +98,15 @@ impl Registry {
             let entry = tables.sandboxes.get(key).ok_or_else(|| super::read::not_found(key))?;
             (entry.record.file.clone(), Arc::clone(&entry.transition))
         };
-        let _excluded = match timeout(self.options.stop_timeout, transition.lock()).await {
-            Ok(excluded) => excluded,
-            Err(_) => {
-                // It is being frozen, and that takes too long for somebody who wants to be rid of it.
-                let stuck = self.find(key).ok().and_then(|view| self.tables().live.get(&view.session.id).cloned());
-                if let Some(live) = stuck {
-                    live.session.abandon();
-                }
-                transition.lock().await
+        let _excluded = if let Ok(excluded) = timeout(self.options.stop_timeout, transition.lock()).await {
+            excluded
+        } else {
+            // It is being frozen, and that takes too long for somebody who wants to be rid of it.
+            let stuck = self.find(key).ok().and_then(|view| self.tables().live.get(&view.session.id).cloned());
+            if let Some(live) = stuck {
+                live.session.abandon();
             }
+            transition.lock().await
         };
         let current = self.find(key)?;
         if current.sandbox.file != file {

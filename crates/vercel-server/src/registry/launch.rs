@@ -49,7 +49,7 @@ impl Registry {
             source,
             memory_bytes: memory << 20,
             processes: self.options.processes,
-            disk_bytes: memory << 20,
+            disk_bytes: disk_bytes(memory << 20),
             network: policy(sandbox)?,
         };
         let machine = self.options.machines.create(spec).await.map_err(|error| {
@@ -93,7 +93,8 @@ impl Registry {
             session_log_bytes: self.options.max_session_log_bytes,
         };
         let timeout = Duration::from_millis(sandbox.timeout);
-        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, timeout, place);
+        let logs = Arc::clone(&self.log_budget);
+        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, logs, timeout, place);
         Ok(Launched { record, live })
     }
 
@@ -145,6 +146,11 @@ impl Registry {
         tables.save_snapshot(id);
         Ok(provider_id)
     }
+}
+
+/// Changed files count as memory: their limit is lower, so that who writes too much is told that the disk is full, and not killed.
+const fn disk_bytes(memory: u64) -> u64 {
+    memory / 4 * 3
 }
 
 /// What a sandbox's network setting means.

@@ -35,6 +35,7 @@ pub(crate) use update::SandboxChange;
 
 use crate::VercelServerOptions;
 use crate::error::ApiError;
+use crate::logs::LogBudget;
 use crate::model::Millis;
 use crate::store::Store;
 use removing::Removing;
@@ -47,10 +48,14 @@ pub(crate) struct Registry {
     runtime: Handle,
     store: Store,
     tables: Mutex<Tables>,
+    /// What the logs of all sessions may still take.
+    log_budget: Arc<LogBudget>,
     /// Sessions that may still begin.
     places: Arc<Semaphore>,
     /// The provider's snapshots that are being removed now.
     removing: Removing,
+    /// Whether snapshots that no record knows stay: it may be their record that cannot be read.
+    keeps_unknown: bool,
     /// Whether the provider may have snapshots that no record knows.
     may_have_unknown: AtomicBool,
     /// Set once nothing may begin any more.

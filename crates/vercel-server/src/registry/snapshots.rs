@@ -53,9 +53,9 @@ impl Registry {
             .filter(|snapshot| snapshot.status == SnapshotStatus::Created)
             .filter(|snapshot| snapshot.sandbox.team == team && snapshot.sandbox.project == project)
             .filter(|snapshot| name.is_none_or(|name| snapshot.sandbox.name == name))
-            .map(|snapshot| (rank(snapshot), snapshot.clone()))
+            .map(|snapshot| (rank(snapshot), snapshot))
             .collect();
-        page(ranked, request)
+        page(ranked, request).map(Clone::clone)
     }
 
     /// A snapshot's ancestors, nearest first, or its descendants; and itself.
@@ -175,6 +175,9 @@ impl Registry {
 
     /// Removes whatever the provider has and no record knows.
     pub(super) async fn remove_unknown(&self) {
+        if self.keeps_unknown {
+            return;
+        }
         match self.options.machines.snapshots().await {
             Ok(ids) => {
                 // One of these may be a snapshot whose taking has not come back yet. What is taken from now on is not among them.

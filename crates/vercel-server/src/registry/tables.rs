@@ -67,6 +67,15 @@ impl Tables {
         Some(View { sandbox, session })
     }
 
+    /// The sandboxes of a team.
+    pub(super) fn of_team(&self, team: &str) -> impl Iterator<Item = &SandboxRecord> {
+        let first = SandboxKey { team: team.to_owned(), project: String::new(), name: String::new() };
+        self.sandboxes
+            .range(first..)
+            .map(|(_, entry)| &entry.record)
+            .take_while(move |sandbox| sandbox.key.team == team)
+    }
+
     /// The sandbox of a session, if it is still there.
     pub(super) fn sandbox_of(&mut self, session: &SessionRecord) -> Option<&mut SandboxRecord> {
         let entry = self.sandboxes.get_mut(&session.sandbox)?;

@@ -18,6 +18,10 @@ use crate::model::Millis;
 
 /// Commands that have ended and are still remembered.
 const REMEMBERED: usize = 10_000;
+/// Memory for what is remembered of commands.
+const REMEMBERED_BYTES: usize = 4 << 20;
+/// Commands in a list: more would be an answer of many megabytes.
+const LISTED: usize = 1000;
 
 /// What the commands of a session may use.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +68,7 @@ impl LiveSession {
         env: BTreeMap<String, String>,
         directory: PathBuf,
         limits: SessionLimits,
+        total_log_budget: Arc<LogBudget>,
         timeout: Duration,
         place: OwnedSemaphorePermit,
     ) -> Arc<Self> {
@@ -74,7 +79,7 @@ impl LiveSession {
             env,
             directory,
             limits,
-            log_budget: Arc::new(LogBudget::new(limits.session_log_bytes)),
+            log_budget: Arc::new(LogBudget::within(total_log_budget, limits.session_log_bytes)),
             commands: Mutex::default(),
             deadline,
             closed: CancellationToken::new(),
@@ -157,9 +162,9 @@ impl LiveSession {
         self.commands().known.iter().rev().find(|command| command.id == id).map(Arc::clone)
     }
 
-    /// All commands, newest first.
+    /// The newest commands, newest first.
     pub(crate) fn list_commands(&self) -> Vec<Arc<Command>> {
-        self.commands().known.iter().rev().map(Arc::clone).collect()
+        self.commands().known.iter().rev().take(LISTED).map(Arc::clone).collect()
     }
 
     /// Starts a command.
@@ -216,17 +221,22 @@ impl LiveSession {
         Ok(command)
     }
 
-    /// Forgets the oldest commands that have ended, where there are very many.
+    /// Forgets the oldest commands that have ended, where there are very many or very long ones.
     pub(super) async fn forget_old_commands(&self) {
         let forgotten: Vec<_> = {
             let mut commands = self.commands();
             let mut excess = commands.known.len().saturating_sub(REMEMBERED);
-            if excess == 0 {
+            let size: usize = commands.known.iter().map(|command| command.size()).sum();
+            let mut excess_bytes = size.saturating_sub(REMEMBERED_BYTES);
+            if excess == 0 && excess_bytes == 0 {
                 return;
             }
             let is_old = |command: &mut Arc<Command>| {
-                let goes = excess > 0 && command.outcome().is_some();
-                excess -= usize::from(goes);
+                let goes = (excess > 0 || excess_bytes > 0) && command.outcome().is_some();
+                if goes {
+                    excess = excess.saturating_sub(1);
+                    excess_bytes = excess_bytes.saturating_sub(command.size());
+                }
                 goes
             };
             commands.known.extract_if(.., is_old).collect()

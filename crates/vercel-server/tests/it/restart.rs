@@ -109,3 +109,19 @@ async fn a_sandbox_that_has_nothing_to_start_from_is_forgotten_in_time() {
     while server.get("/v2/sandboxes/idle").await.0 != 404 {}
     assert_eq!(server.get("/v2/sandboxes/kept").await.0, 200);
 }
+
+#[tokio::test]
+async fn a_snapshot_whose_record_cannot_be_read_is_not_removed() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", true).await;
+    let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
+    let name = format!("sandboxes/records/snapshots/{}.json", stopped["snapshot"]["id"].as_str().unwrap());
+    let record = server.directory.path().join(name);
+    let text = std::fs::read(&record).unwrap();
+    std::fs::write(&record, "{").unwrap();
+    let server = server.crash(|_| {}).await;
+    assert_eq!(server.machines.snapshot_count(), 1);
+    std::fs::write(&record, text).unwrap();
+    let server = server.crash(|_| {}).await;
+    assert_eq!(server.get("/v2/sandboxes/demo?resume=true").await.0, 200);
+}
