@@ -35,7 +35,7 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// It is over, and may have ended in a snapshot.
-    Ended(Option<SnapshotRecord>),
+    Ended(Option<Box<SnapshotRecord>>),
     /// Somebody else ended it first.
     Over,
     /// It is over, without the snapshot it should have ended in.
@@ -197,7 +197,7 @@ impl Registry {
         }
         live.session.close();
         let (status, outcome) = match frozen {
-            Some(Ok(snapshot)) => (SessionStatus::Stopped, Outcome::Ended(Some(snapshot))),
+            Some(Ok(snapshot)) => (SessionStatus::Stopped, Outcome::Ended(Some(Box::new(snapshot)))),
             Some(Err(_)) => {
                 self.stop_machine(live).await;
                 (SessionStatus::Failed, Outcome::NotKept)
@@ -212,7 +212,7 @@ impl Registry {
                 }
             }
         };
-        let snapshot = if let Outcome::Ended(snapshot) = &outcome { snapshot.as_ref() } else { None };
+        let snapshot = if let Outcome::Ended(snapshot) = &outcome { snapshot.as_deref() } else { None };
         self.note_end(live, &session, status, snapshot);
         outcome
     }
@@ -398,7 +398,7 @@ impl Registry {
 /// The snapshot that a session ended in, for whoever asked for its end.
 fn kept(outcome: Outcome) -> Result<Option<SnapshotRecord>, ApiError> {
     let message = match outcome {
-        Outcome::Ended(snapshot) => return Ok(snapshot),
+        Outcome::Ended(snapshot) => return Ok(snapshot.map(|snapshot| *snapshot)),
         Outcome::Over => return Ok(None),
         Outcome::GoesOn => {
             "There is no room for the snapshot: the session goes on. Delete files or snapshots and try again."

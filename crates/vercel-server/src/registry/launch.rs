@@ -12,6 +12,7 @@ use super::end::End;
 use super::tables::Live;
 use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::id;
+use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus};
 use crate::session::{LiveSession, SessionLimits};
 use crate::store::blocking;
@@ -87,14 +88,14 @@ impl Registry {
             snapshotted_at: None,
             updated_at: started_at,
         };
+        let logs = Arc::clone(&self.log_budget);
         let limits = SessionLimits {
             running_commands: self.options.max_running_commands,
             log_bytes: self.options.max_log_bytes,
-            session_log_bytes: self.options.max_session_log_bytes,
+            log_budget: Arc::new(LogBudget::within(logs, self.options.max_session_log_bytes)),
         };
         let timeout = Duration::from_millis(sandbox.timeout);
-        let logs = Arc::clone(&self.log_budget);
-        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, logs, timeout, place);
+        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, timeout, place);
         Ok(Launched { record, live })
     }
 

@@ -24,14 +24,14 @@ const REMEMBERED_BYTES: usize = 4 << 20;
 const LISTED: usize = 1000;
 
 /// What the commands of a session may use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct SessionLimits {
     /// Commands at one time.
     pub(crate) running_commands: usize,
     /// Stored output of one, in bytes.
     pub(crate) log_bytes: u64,
-    /// Stored output of all, in bytes.
-    pub(crate) session_log_bytes: u64,
+    /// Stored output of all.
+    pub(crate) log_budget: Arc<LogBudget>,
 }
 
 /// A session that lives.
@@ -42,7 +42,6 @@ pub(crate) struct LiveSession {
     /// Where the output of commands is kept.
     directory: PathBuf,
     limits: SessionLimits,
-    log_budget: Arc<LogBudget>,
     commands: Mutex<Commands>,
     deadline: watch::Sender<Instant>,
     closed: CancellationToken,
@@ -68,7 +67,6 @@ impl LiveSession {
         env: BTreeMap<String, String>,
         directory: PathBuf,
         limits: SessionLimits,
-        total_log_budget: Arc<LogBudget>,
         timeout: Duration,
         place: OwnedSemaphorePermit,
     ) -> Arc<Self> {
@@ -79,7 +77,6 @@ impl LiveSession {
             env,
             directory,
             limits,
-            log_budget: Arc::new(LogBudget::within(total_log_budget, limits.session_log_bytes)),
             commands: Mutex::default(),
             deadline,
             closed: CancellationToken::new(),
@@ -197,7 +194,7 @@ impl LiveSession {
             _ => ApiError::from_machine(&error),
         })?;
         let id = id::command();
-        let log = CommandLog::new(self.directory.join(format!("{id}.ndjson")), Arc::clone(&self.log_budget));
+        let log = CommandLog::new(self.directory.join(format!("{id}.ndjson")), Arc::clone(&self.limits.log_budget));
         let (outcome, _) = watch::channel(None);
         let command = Arc::new(Command {
             id,
