@@ -46,8 +46,10 @@ error_codes! {
     StdinUnavailable "command_stdin_unavailable" BAD_REQUEST,
     /// A program that is there and does not start.
     CommandFailed "command_failed" BAD_REQUEST,
-    /// The session ended without the snapshot.
+    /// There is no snapshot: the session goes on if there was no room, and has ended otherwise.
     SnapshotFailed "snapshot_failed" BAD_REQUEST,
+    /// There is no room for what is to be kept; nothing was done.
+    StorageFull "storage_full" BAD_REQUEST,
     /// There is nothing to start from.
     NothingToResume "snapshot_not_found" BAD_REQUEST,
     /// What it would start from is gone.
@@ -70,6 +72,8 @@ error_codes! {
     TooLarge "payload_too_large" PAYLOAD_TOO_LARGE,
     /// As many sessions run as may.
     TooManySessions "too_many_sessions" TOO_MANY_REQUESTS,
+    /// There are as many sandboxes as may be. Not a 429: to wait does not help.
+    TooManySandboxes "too_many_sandboxes" BAD_REQUEST,
     /// As many commands run as may.
     TooManyCommands "too_many_commands" TOO_MANY_REQUESTS,
     /// Not now; nothing was done.
@@ -136,6 +140,10 @@ impl ApiError {
             SandboxErrorKind::FileRefused => Self::new(ErrorCode::FileError, error.message.clone()),
             SandboxErrorKind::FileNotFound => Self::new(ErrorCode::NotFound, "File not found."),
             SandboxErrorKind::SnapshotNotFound => snapshot_gone(),
+            SandboxErrorKind::StorageFull => {
+                tracing::error!(error = chain(error), "there is no room for what is to be kept");
+                storage_full()
+            }
             SandboxErrorKind::Unavailable => {
                 tracing::warn!(error = chain(error), "machines are not available");
                 Self::new(ErrorCode::Unavailable, "Sandboxes cannot be made at the moment.")
@@ -163,6 +171,11 @@ impl ApiError {
 /// What a session would start from is gone.
 pub(crate) fn snapshot_gone() -> ApiError {
     ApiError::new(ErrorCode::SnapshotGone, "The snapshot has been deleted or has expired.")
+}
+
+/// There is no room for what is to be kept. Not a 5xx: clients would ask again at once.
+pub(crate) fn storage_full() -> ApiError {
+    ApiError::new(ErrorCode::StorageFull, "The server's storage is full or cannot be written; nothing was done.")
 }
 
 /// An error with what caused it, as one line for the log.

@@ -25,6 +25,8 @@ pub struct VercelServerOptions {
     pub default_timeout: Duration,
     /// How long a session may last, extensions included.
     pub max_timeout: Duration,
+    /// Sandboxes of a team, those that do not run included: each is held in memory.
+    pub max_sandboxes: usize,
     /// Sessions at one time.
     pub max_sessions: usize,
     /// Cores a sandbox may ask for.
@@ -41,6 +43,8 @@ pub struct VercelServerOptions {
     pub max_log_bytes: u64,
     /// Size of the stored output of all commands of a session, in bytes.
     pub max_session_log_bytes: u64,
+    /// Size of the stored output of all sessions, in bytes. What does not fit is dropped and counted.
+    pub max_total_log_bytes: u64,
     /// How long a snapshot is kept after its last use if nobody says.
     pub snapshot_expiration: Duration,
     /// How long a sandbox is kept that has nothing to start from any more, and a snapshot's record after its files.
@@ -49,6 +53,11 @@ pub struct VercelServerOptions {
     pub session_history: usize,
     /// How often what has expired is looked for.
     pub sweep_interval: Duration,
+    /// How long taking a snapshot may take: files of many gigabytes on a busy disk, but not for ever. Then its session has failed.
+    pub snapshot_timeout: Duration,
+    /// How long the end of a machine may take, which is killed and its files removed; and how long deleting a sandbox waits for a
+    /// snapshot of it that is being taken. Then the machine is let go of as it is.
+    pub stop_timeout: Duration,
     /// How long the end may take in which persistent sandboxes are frozen.
     pub shutdown_timeout: Duration,
 }
@@ -66,6 +75,7 @@ impl VercelServerOptions {
             region: "iad1".to_owned(),
             default_timeout: Duration::from_mins(5),
             max_timeout: DAY,
+            max_sandboxes: 10_000,
             max_sessions: 64,
             max_vcpus: 32,
             memory_mib_per_vcpu: 2048,
@@ -74,10 +84,13 @@ impl VercelServerOptions {
             max_upload_bytes: 512 << 20,
             max_log_bytes: 64 << 20,
             max_session_log_bytes: 1 << 30,
+            max_total_log_bytes: 8 << 30,
             snapshot_expiration: 30 * DAY,
             retention: 14 * DAY,
             session_history: 50,
             sweep_interval: Duration::from_mins(1),
+            snapshot_timeout: Duration::from_mins(2),
+            stop_timeout: Duration::from_secs(15),
             shutdown_timeout: Duration::from_secs(30),
         }
     }

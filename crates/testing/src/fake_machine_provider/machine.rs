@@ -124,11 +124,16 @@ impl Machine for FakeMachine {
 
     async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         self.state.unheld().await;
+        self.state.unhung(&self.id).await;
         self.check_alive()?;
         let files = self.files().clone();
         let mut inner = self.state.lock();
-        let result = if inner.snapshots_fail {
-            Err(SandboxError::new(SandboxErrorKind::Failed, "the test asked for this failure"))
+        let result = if let Some(kind) = inner.snapshots_fail {
+            let error = SandboxError::new(kind, "the test asked for this failure");
+            if kind == SandboxErrorKind::StorageFull {
+                return Err(error);
+            }
+            Err(error)
         } else {
             inner.taken += 1;
             let id = SnapshotId::new(format!("frozen-{}", inner.taken));
@@ -143,6 +148,7 @@ impl Machine for FakeMachine {
 
     async fn stop(&self) -> Result<(), SandboxError> {
         self.state.unheld().await;
+        self.state.unhung(&self.id).await;
         self.end();
         Ok(())
     }

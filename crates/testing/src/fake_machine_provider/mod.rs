@@ -4,7 +4,7 @@ mod command;
 mod files;
 mod machine;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -57,8 +57,8 @@ struct Inner {
     made: u64,
     taken: u64,
     failure: Option<SandboxErrorKind>,
-    snapshots_fail: bool,
-    is_full: bool,
+    snapshots_fail: Option<SandboxErrorKind>,
+    hanging: HashSet<SandboxId>,
 }
 
 impl FakeMachineProvider {
@@ -79,9 +79,14 @@ impl FakeMachineProvider {
         self.state.lock().failure = kind;
     }
 
-    /// From now on no snapshot can be taken.
-    pub fn fail_snapshots(&self) {
-        self.state.lock().snapshots_fail = true;
+    /// From now on taking a snapshot fails like this; `None` ends it. Where there is no room the machine goes on, as the port says.
+    pub fn fail_snapshots_with(&self, kind: Option<SandboxErrorKind>) {
+        self.state.lock().snapshots_fail = kind;
+    }
+
+    /// The machine that was made as this one, counted from 1, is neither frozen nor stopped when it is asked to be: only dropping it ends it.
+    pub fn hang_machine(&self, number: u64) {
+        self.state.lock().hanging.insert(machine_id(number));
     }
 
     /// Whether machines that are to be made, stopped or frozen wait with it.
@@ -140,6 +145,10 @@ impl FakeMachineProvider {
     }
 }
 
+fn machine_id(number: u64) -> SandboxId {
+    SandboxId::new(format!("machine-{number}"))
+}
+
 impl State {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -148,6 +157,14 @@ impl State {
     async fn unheld(&self) {
         // The sender lives as long as `self`, so this cannot fail.
         let _ = self.held.subscribe().wait_for(|held| !*held).await;
+    }
+
+    /// Waits for ever if this machine hangs.
+    async fn unhung(&self, id: &SandboxId) {
+        let hangs = self.lock().hanging.contains(id);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -167,7 +184,7 @@ impl MachineProvider for FakeMachineProvider {
         };
         inner.made += 1;
         inner.specs.push(spec);
-        let id = SandboxId::new(format!("machine-{}", inner.made));
+        let id = machine_id(inner.made);
         drop(inner);
         Ok(Box::new(FakeMachine::new(id, files, Arc::clone(&self.state))))
     }

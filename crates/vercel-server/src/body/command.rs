@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::sandbox_request::check_env;
+use super::sandbox_request::{MAX_WORDS_BYTES, check_env};
 use crate::error::{ApiError, ErrorCode};
 use crate::model::Millis;
 use crate::session::{Command, CommandRequest, Outcome};
@@ -41,6 +41,10 @@ impl RunCommandRequest {
             return Err(ApiError::bad_request(
                 "`command` must not be empty, and neither it nor `args` may contain NUL.",
             ));
+        }
+        if self.command.len() + self.args.iter().map(String::len).sum::<usize>() > MAX_WORDS_BYTES {
+            let message = format!("`command` and `args` must have at most {MAX_WORDS_BYTES} bytes together.");
+            return Err(ApiError::bad_request(message));
         }
         if self.timeout.is_some_and(|timeout| !(100..=18_000_000).contains(&timeout)) {
             return Err(ApiError::bad_request("`timeout` must be from 100 to 18000000 ms."));

@@ -17,6 +17,8 @@ const MAX_PORTS: usize = 15;
 /// A port of the hosted service's own.
 const RESERVED_PORT: u16 = 23456;
 const MAX_TAGS: usize = 5;
+/// Size of an environment, or of a command with its arguments: they are held in memory.
+pub(super) const MAX_WORDS_BYTES: usize = 128 << 10;
 const DAY: u64 = 86_400_000;
 
 /// The settings of a sandbox; which of them are given depends.
@@ -265,6 +267,10 @@ pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), ApiError> 
     }
     let fits =
         |(name, value): (&String, &String)| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+    let size: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_WORDS_BYTES {
+        return Err(ApiError::bad_request(format!("`env` must have at most {MAX_WORDS_BYTES} bytes.")));
+    }
     if env.iter().all(fits) {
         Ok(())
     } else {

@@ -12,22 +12,50 @@ use workers_domain::LogStream;
 
 use super::line::{Decoder, line};
 
-/// What the logs of a session may still take, together.
+/// What some logs may still take, together. What was taken goes back when nobody has the budget any more.
 #[derive(Debug)]
-pub(crate) struct LogBudget(AtomicU64);
+pub(crate) struct LogBudget {
+    left: AtomicU64,
+    size: u64,
+    /// What these logs and others may take.
+    whole: Option<Arc<Self>>,
+}
 
 impl LogBudget {
     /// So many bytes.
     pub(crate) const fn new(bytes: u64) -> Self {
-        Self(AtomicU64::new(bytes))
+        Self { left: AtomicU64::new(bytes), size: bytes, whole: None }
+    }
+
+    /// So many bytes of those that others take from too.
+    pub(crate) const fn within(whole: Arc<Self>, bytes: u64) -> Self {
+        Self { left: AtomicU64::new(bytes), size: bytes, whole: Some(whole) }
     }
 
     fn take(&self, bytes: u64) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_err() {
+            return false;
+        }
+        let is_there = self.whole.as_ref().is_none_or(|whole| whole.take(bytes));
+        if !is_there {
+            self.left.fetch_add(bytes, Ordering::Relaxed);
+        }
+        is_there
     }
 
     fn give_back(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.give_back(bytes);
+        }
+    }
+}
+
+impl Drop for LogBudget {
+    fn drop(&mut self) {
+        if let Some(whole) = &self.whole {
+            whole.give_back(self.size - *self.left.get_mut());
+        }
     }
 }
 
@@ -37,6 +65,8 @@ pub(crate) struct CommandLog {
     path: PathBuf,
     progress: watch::Sender<Progress>,
     budget: Arc<LogBudget>,
+    /// What it took of the budget.
+    taken: AtomicU64,
 }
 
 /// How far a log is written.
@@ -52,7 +82,7 @@ impl CommandLog {
     /// A log that is empty; its file is made when something is printed.
     pub(crate) fn new(path: PathBuf, budget: Arc<LogBudget>) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
-        Arc::new(Self { path, progress, budget })
+        Arc::new(Self { path, progress, budget, taken: AtomicU64::new(0) })
     }
 
     /// Ends it; readers end when they have read what there is.
@@ -69,6 +99,14 @@ impl CommandLog {
         &self.path
     }
 
+    fn take(&self, bytes: u64) -> bool {
+        let is_there = self.budget.take(bytes);
+        if is_there {
+            self.taken.fetch_add(bytes, Ordering::Relaxed);
+        }
+        is_there
+    }
+
     fn advance(&self, bytes: u64) {
         self.progress.send_modify(|progress| {
             // Who has read to the end of a log that was closed shall find nothing more when he reads it again.
@@ -80,7 +118,7 @@ impl CommandLog {
 
     /// Removes the file; for a log that is no more.
     pub(crate) async fn remove(&self) {
-        self.budget.give_back(self.progress.borrow().written);
+        self.budget.give_back(self.taken.swap(0, Ordering::Relaxed));
         let _ = tokio::fs::remove_file(&self.path).await;
     }
 }
@@ -120,7 +158,7 @@ impl LogWriter {
         }
         let line = line(stream, &text);
         let length = line.len() as u64;
-        if length > self.room || !self.log.budget.take(length) {
+        if length > self.room || !self.log.take(length) {
             self.dropped += bytes.len() as u64;
             return;
         }
@@ -224,6 +262,29 @@ mod tests {
             assert!(lines[0].contains("one") && lines[1].contains("[22 bytes of output were dropped"), "{text}");
             assert!(lines[1].starts_with("{\"stream\":\"stderr\""), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn sessions_share_what_all_logs_may_take_and_give_it_back_at_their_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = Arc::new(LogBudget::new(100));
+        let session = |name: &str| {
+            let budget = Arc::new(LogBudget::within(Arc::clone(&whole), 1000));
+            LogWriter::new(CommandLog::new(folder.path().join(name), budget), 1000)
+        };
+        let (mut first, mut second) = (session("first"), session("second"));
+        first.write(LogStream::Stdout, &[b'a'; 40]).await;
+        second.write(LogStream::Stdout, &[b'b'; 40]).await;
+        assert_eq!((first.dropped, second.dropped), (0, 40));
+        drop(first);
+        assert_eq!(whole.left.load(Ordering::Relaxed), 100);
+        let mut third = session("third");
+        third.write(LogStream::Stdout, &[b'c'; 40]).await;
+        assert_eq!(third.dropped, 0);
+        third.log.remove().await;
+        assert_eq!(whole.left.load(Ordering::Relaxed), 100);
+        drop(third);
+        assert_eq!(whole.left.load(Ordering::Relaxed), 100);
     }
 
     #[tokio::test]

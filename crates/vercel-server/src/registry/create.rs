@@ -7,9 +7,10 @@ use tokio::sync::Mutex;
 
 use super::Registry;
 use super::tables::{SandboxEntry, View};
-use crate::error::{ApiError, ErrorCode, snapshot_gone};
+use crate::error::{ApiError, ErrorCode, snapshot_gone, storage_full};
 use crate::id;
 use crate::model::{KeepLastSnapshots, NetworkSetting, Route, SandboxKey, SandboxRecord};
+use crate::store::Kind;
 
 /// A sandbox to be made. What is not given has its default, or in a fork what the other one has.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +80,7 @@ impl Registry {
         };
         let reserved = Reserved::take(self, key)?;
         let launched = self.launch(&record, record.current_snapshot.as_deref()).await?;
-        // From here on nothing fails: a client that is told of a failure asks again, and would find the name taken.
+        // From here on a failure must take everything back: a client that is told of one asks again, and would find the name taken.
         let transition = Arc::new(Mutex::new(()));
         let sandbox = SandboxRecord { current_session: launched.record.id.clone(), ..record };
         let view = View { sandbox: sandbox.clone(), session: launched.record.clone() };
@@ -95,7 +96,11 @@ impl Registry {
         }
         drop(excluded);
         drop(reserved);
-        self.store.flushed().await;
+        let (file, session) = (&view.sandbox.file, &view.session.id);
+        if !self.store.is_saved(Kind::Sandbox, file).await || !self.store.is_saved(Kind::Session, session).await {
+            self.delete(&view.sandbox.key, false).await?;
+            return Err(storage_full());
+        }
         tracing::info!(sandbox.name = view.sandbox.key.name, session.id = view.session.id, "a sandbox was created");
         Ok(view)
     }
@@ -152,6 +157,14 @@ struct Reserved<'a> {
 impl<'a> Reserved<'a> {
     fn take(registry: &'a Registry, key: SandboxKey) -> Result<Self, ApiError> {
         let mut tables = registry.tables();
+        let reserved = tables.reserved.iter().filter(|other| other.team == key.team).count();
+        if tables.of_team(&key.team).count() + reserved >= registry.options.max_sandboxes {
+            let message = format!(
+                "There are {} sandboxes already, which is as many as may be. Delete some and try again.",
+                registry.options.max_sandboxes
+            );
+            return Err(ApiError::new(ErrorCode::TooManySandboxes, message));
+        }
         if tables.sandboxes.contains_key(&key) || !tables.reserved.insert(key.clone()) {
             let message = format!("A sandbox with the name '{}' already exists for this project.", key.name);
             return Err(ApiError::bad_request(message));

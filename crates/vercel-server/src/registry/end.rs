@@ -1,11 +1,11 @@
 //! The end of a session, and of a sandbox.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
-use workers_domain::ports::SandboxError;
+use workers_domain::ports::{SandboxErrorKind, Snapshot};
 
 use super::Registry;
 use super::tables::{Live, View};
@@ -25,14 +25,38 @@ const STOP_TIME: Duration = Duration::from_secs(30);
 /// How a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// As its owner asked, or because its time is over. A persistent sandbox keeps its files.
+    /// As its owner asked. A persistent sandbox keeps its files, or goes on if there is no room for them.
     Stop,
+    /// Because its time is over, or the server's. A persistent sandbox keeps its files, if there is room for them.
+    Late,
     /// In a snapshot that its owner asked for, with how long it is kept in milliseconds.
     Snapshot(Option<u64>),
     /// With the sandbox.
     Delete,
     /// Its machine ended by itself.
     Broken,
+}
+
+/// What became of a session that was to end.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It is over, and may have ended in a snapshot.
+    Ended(Option<Box<SnapshotRecord>>),
+    /// Somebody else ended it first.
+    Over,
+    /// It is over, without the snapshot it should have ended in.
+    NotKept,
+    /// It goes on: there is no room for the snapshot.
+    GoesOn,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unfrozen {
+    /// There is no room for it, and the machine goes on.
+    NoRoom,
+    /// Whatever else; nothing is to be had of the machine any more.
+    Failed,
 }
 
 /// A session that is over.
@@ -49,12 +73,8 @@ pub(crate) struct Ended {
 impl Registry {
     /// Stops a session. One that is over stays so.
     pub(crate) async fn stop(self: &Arc<Self>, team: &str, id: &str) -> Result<Ended, ApiError> {
-        let before = self.find_session(team, id)?;
-        let is_kept = self.tables().view(&before.sandbox).is_some_and(|view| view.sandbox.persistent);
-        if is_kept && !before.status.has_ended() {
-            self.check_room(id).await?;
-        }
-        let snapshot = self.end(id, End::Stop).await;
+        self.find_session(team, id)?;
+        let snapshot = kept(self.end(id, End::Stop).await)?;
         self.store.flushed().await;
         let session = self.find_session(team, id)?;
         if is_kept && !before.status.has_ended() && session.status == SessionStatus::Failed {
@@ -72,16 +92,12 @@ impl Registry {
         expiration: Option<u64>,
     ) -> Result<Ended, ApiError> {
         self.live(team, id)?;
-        self.check_room(id).await?;
-        let snapshot = self.end(id, End::Snapshot(expiration)).await;
+        let snapshot = kept(self.end(id, End::Snapshot(expiration)).await)?;
         self.store.flushed().await;
         let session = self.find_session(team, id)?;
-        match snapshot {
-            Some(snapshot) => Ok(Ended { session, view: None, snapshot: Some(snapshot) }),
-            None if session.status == SessionStatus::Failed => Err(not_taken()),
-            // Somebody else ended it first.
-            None => Err(ApiError::stopped()),
-        }
+        // Without one, somebody else ended it first.
+        let snapshot = snapshot.ok_or_else(ApiError::stopped)?;
+        Ok(Ended { session, view: None, snapshot: Some(snapshot) })
     }
 
     /// Refuses what would end a session for a snapshot that there is no room for: its owner may make some.
@@ -102,7 +118,16 @@ impl Registry {
             let entry = tables.sandboxes.get(key).ok_or_else(|| super::read::not_found(key))?;
             (entry.record.file.clone(), Arc::clone(&entry.transition))
         };
-        let _excluded = transition.lock().await;
+        let _excluded = if let Ok(excluded) = timeout(self.options.stop_timeout, transition.lock()).await {
+            excluded
+        } else {
+            // It is being frozen, and that takes too long for somebody who wants to be rid of it.
+            let stuck = self.find(key).ok().and_then(|view| self.tables().live.get(&view.session.id).cloned());
+            if let Some(live) = stuck {
+                live.session.abandon();
+            }
+            transition.lock().await
+        };
         let current = self.find(key)?;
         if current.sandbox.file != file {
             return Err(super::read::not_found(key));
@@ -146,18 +171,18 @@ impl Registry {
         Ok(view)
     }
 
-    /// Ends a session, unless it is over; says in which snapshot.
-    pub(super) async fn end(self: &Arc<Self>, id: &str, how: End) -> Option<SnapshotRecord> {
-        let live = self.tables().live.get(id).cloned()?;
+    /// Ends a session, unless it is over.
+    pub(super) async fn end(self: &Arc<Self>, id: &str, how: End) -> Outcome {
+        let Some(live) = self.tables().live.get(id).cloned() else { return Outcome::Over };
         let _excluded = live.transition.lock().await;
         if !self.tables().live.contains_key(id) {
-            return None;
+            return Outcome::Over;
         }
         self.end_excluded(&live, how).await
     }
 
     /// Ends a session while its sandbox's transition is excluded.
-    async fn end_excluded(self: &Arc<Self>, live: &Live, how: End) -> Option<SnapshotRecord> {
+    async fn end_excluded(self: &Arc<Self>, live: &Live, how: End) -> Outcome {
         let id = live.session.id();
         let now = self.now();
         let (session, sandbox) = {
@@ -166,37 +191,50 @@ impl Registry {
                 session.requested_stop_at = Some(now);
                 session.status = match how {
                     End::Snapshot(_) => SessionStatus::Snapshotting,
-                    End::Stop | End::Delete | End::Broken => SessionStatus::Stopping,
+                    End::Stop | End::Late | End::Delete | End::Broken => SessionStatus::Stopping,
                 };
-            })?;
+            });
+            let Some(session) = session else { return Outcome::Over };
             let sandbox = tables.sandbox_of(&session).cloned();
             (session, sandbox)
         };
-        live.session.close();
-        let (status, snapshot) = match (how, &sandbox) {
-            (End::Stop, Some(sandbox)) if sandbox.persistent => {
-                self.freeze(live, &session, sandbox, CreationMethod::Automatic, None).await
+        let frozen = match (how, &sandbox) {
+            (End::Stop | End::Late, Some(sandbox)) if sandbox.persistent => {
+                Some(self.freeze(live, &session, sandbox, CreationMethod::Automatic, None).await)
             }
             (End::Snapshot(expiration), Some(sandbox)) => {
-                self.freeze(live, &session, sandbox, CreationMethod::Manual, expiration).await
+                Some(self.freeze(live, &session, sandbox, CreationMethod::Manual, expiration).await)
             }
-            (End::Stop | End::Delete | End::Snapshot(_), _) => (self.stop_machine(live).await, None),
-            (End::Broken, _) => {
-                tracing::warn!(session.id = id, "a session's machine ended by itself");
+            _ => None,
+        };
+        if frozen.as_ref().is_some_and(|frozen| matches!(frozen, Err(Unfrozen::NoRoom))) && how != End::Late {
+            // Its owner can make room and ask again; commands did not notice anything.
+            self.tables().change_session(id, self.now(), |session| {
+                session.requested_stop_at = None;
+                session.status = SessionStatus::Running;
+            });
+            return Outcome::GoesOn;
+        }
+        live.session.close();
+        let (status, outcome) = match frozen {
+            Some(Ok(snapshot)) => (SessionStatus::Stopped, Outcome::Ended(Some(Box::new(snapshot)))),
+            Some(Err(_)) => {
                 self.stop_machine(live).await;
-                (SessionStatus::Failed, None)
+                (SessionStatus::Failed, Outcome::NotKept)
+            }
+            None => {
+                let status = self.stop_machine(live).await;
+                if how == End::Broken {
+                    tracing::warn!(session.id = id, "a session's machine ended by itself");
+                    (SessionStatus::Failed, Outcome::Ended(None))
+                } else {
+                    (status, Outcome::Ended(None))
+                }
             }
         };
-        self.note_end(&session, status, snapshot.as_ref());
-        let directory = live.session.directory().clone();
-        // Readers of logs have their files open.
-        self.runtime.spawn(async move {
-            if let Err(error) = tokio::fs::remove_dir_all(&directory).await {
-                tracing::warn!(error = chain(&error), "the output of a session cannot be removed");
-            }
-        });
-        tracing::info!(session.id = id, status = status.as_str(), "a session ended");
-        snapshot
+        let snapshot = if let Outcome::Ended(snapshot) = &outcome { snapshot.as_deref() } else { None };
+        self.note_end(live, &session, status, snapshot);
+        outcome
     }
 
     /// Takes a snapshot, and makes it known before anybody could take it for one that nobody needs.
@@ -207,17 +245,52 @@ impl Registry {
         sandbox: &SandboxRecord,
         method: CreationMethod,
         expiration: Option<u64>,
-    ) -> (SessionStatus, Option<SnapshotRecord>) {
-        let _not_removed = self.freezes.begin();
-        let frozen = match timeout(SNAPSHOT_TIME, live.session.machine().snapshot()).await {
-            Ok(Ok(frozen)) => frozen,
-            failed => {
-                let error = failed.map_or_else(|_| "it took too long".to_owned(), |failed| chain_of(failed.err()));
-                tracing::error!(error, session.id = session.id, "failed to take a snapshot");
-                self.stop_machine(live).await;
-                return (SessionStatus::Failed, None);
+    ) -> Result<SnapshotRecord, Unfrozen> {
+        self.tables().freezing.insert(session.id.clone());
+        let record = match self.freeze_machine(live, session).await {
+            Ok(frozen) => self.keep(frozen, session, sandbox, method, expiration).await,
+            Err(unfrozen) => Err(unfrozen),
+        };
+        // What was taken is known now.
+        self.tables().freezing.remove(&session.id);
+        record
+    }
+
+    /// Takes the snapshot, within the time for that.
+    async fn freeze_machine(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
+        let frozen = tokio::select! {
+            frozen = timeout(self.options.snapshot_timeout, live.session.machine().snapshot()) => frozen,
+            () = live.session.abandoned() => {
+                tracing::warn!(session.id = session.id, "nobody waits for a snapshot any more");
+                self.may_have_unknown.store(true, Ordering::Relaxed);
+                return Err(Unfrozen::Failed);
             }
         };
+        match frozen {
+            Ok(Ok(frozen)) => Ok(frozen),
+            Ok(Err(error)) => {
+                tracing::error!(error = chain(&error), session.id = session.id, "failed to take a snapshot");
+                let is_full = error.kind == SandboxErrorKind::StorageFull;
+                Err(if is_full { Unfrozen::NoRoom } else { Unfrozen::Failed })
+            }
+            Err(_) => {
+                tracing::error!(session.id = session.id, "a snapshot was not taken in time");
+                // It may come into being yet.
+                self.may_have_unknown.store(true, Ordering::Relaxed);
+                Err(Unfrozen::Failed)
+            }
+        }
+    }
+
+    /// Makes a snapshot known.
+    async fn keep(
+        &self,
+        frozen: Snapshot,
+        session: &SessionRecord,
+        sandbox: &SandboxRecord,
+        method: CreationMethod,
+        expiration: Option<u64>,
+    ) -> Result<SnapshotRecord, Unfrozen> {
         let now = self.now();
         let kept = sandbox.keep_last.and_then(|keep| keep.expiration);
         let record = SnapshotRecord {
@@ -236,27 +309,59 @@ impl Registry {
             updated_at: now,
             last_used_at: now,
         };
-        let mut tables = self.tables();
-        tables.snapshots.insert(record.id.clone(), record.clone());
-        tables.save_snapshot(&record.id);
-        (SessionStatus::Stopped, Some(record))
+        loop {
+            {
+                let mut tables = self.tables();
+                if !self.removing.is_marked(&record.provider_id) {
+                    tables.snapshots.insert(record.id.clone(), record.clone());
+                    tables.save_snapshot(&record.id);
+                    return Ok(record);
+                }
+            }
+            // The same files, kept earlier, are being removed under this id.
+            self.removing.wait_for(&record.provider_id).await;
+            let is_there = self.options.machines.find_snapshot(&frozen.id).await;
+            if !matches!(is_there, Ok(Some(_))) {
+                tracing::error!(session.id = session.id, "a snapshot was removed while it was taken");
+                return Err(Unfrozen::Failed);
+            }
+        }
     }
 
+    /// Stops a machine, within the time for that. One that does not stop is killed when nobody has it any more.
     async fn stop_machine(&self, live: &Live) -> SessionStatus {
-        let stopped = timeout(STOP_TIME, live.session.machine().stop()).await;
-        if let Some(error) = stopped
-            .map_or_else(|_| Some("it took too long".to_owned()), |stopped| stopped.err().map(|error| chain(&error)))
-        {
-            tracing::error!(error, session.id = live.session.id(), "a machine was not wholly removed");
+        let stopped = tokio::select! {
+            stopped = timeout(self.options.stop_timeout, live.session.machine().stop()) => stopped,
+            () = live.session.abandoned() => return SessionStatus::Failed,
+        };
+        let id = live.session.id();
+        match stopped {
+            Ok(Ok(())) => SessionStatus::Stopped,
+            Ok(Err(error)) => {
+                tracing::error!(error = chain(&error), session.id = id, "a machine was not wholly removed");
+                SessionStatus::Stopped
+            }
+            Err(_) => {
+                tracing::error!(session.id = id, "a machine did not stop in time, and is dropped");
+                SessionStatus::Failed
+            }
         }
-        SessionStatus::Stopped
     }
 
     /// Writes down that a session is over.
-    fn note_end(self: &Arc<Self>, session: &SessionRecord, status: SessionStatus, snapshot: Option<&SnapshotRecord>) {
+    fn note_end(
+        self: &Arc<Self>,
+        live: &Live,
+        session: &SessionRecord,
+        status: SessionStatus,
+        snapshot: Option<&SnapshotRecord>,
+    ) {
         let now = self.now();
         let mut tables = self.tables();
-        tables.live.remove(&session.id);
+        if tables.live.remove(&session.id).is_none() {
+            // Somebody did not wait for us.
+            return;
+        }
         let ended = tables.change_session(&session.id, now, |session| {
             session.end(status, now);
             if snapshot.is_some() {
@@ -276,6 +381,14 @@ impl Registry {
         if snapshot.is_some() {
             self.evict_snapshots(&session.sandbox, now);
         }
+        let directory = live.session.directory().clone();
+        // Readers of logs have their files open.
+        self.runtime.spawn(async move {
+            if let Err(error) = tokio::fs::remove_dir_all(&directory).await {
+                tracing::warn!(error = chain(&error), "the output of a session cannot be removed");
+            }
+        });
+        tracing::info!(session.id = session.id, status = status.as_str(), "a session ended");
     }
 
     /// Ends everything, within the time for that; persistent sandboxes keep their files. Nothing begins any more.
@@ -286,30 +399,33 @@ impl Registry {
         if timeout(self.options.shutdown_timeout, self.places.acquire_many(all)).await.is_err() {
             let left: Vec<Live> = self.tables().live.values().cloned().collect();
             tracing::warn!(sessions = left.len(), "sessions still run after the time to end; they are stopped");
-            // Side by side: one that takes its time holds up no other.
-            join_all(left.iter().map(|live| {
+            // Side by side: one that is stuck does not use up the time of the others.
+            join_all(left.iter().map(|live| async move {
                 live.session.close();
-                self.stop_machine(live)
-            }))
-            .await;
-            for live in left {
+                self.stop_machine(live).await;
+                live.session.abandon();
                 let session = self.tables().sessions.get(live.session.id()).cloned();
                 if let Some(session) = session {
-                    self.note_end(&session, SessionStatus::Failed, None);
+                    self.note_end(live, &session, SessionStatus::Failed, None);
                 }
-            }
+            }))
+            .await;
         }
         self.store.flushed().await;
     }
 }
 
-fn not_taken() -> ApiError {
-    let message = "The snapshot could not be taken, and the session has ended without it.";
-    ApiError::new(ErrorCode::SnapshotFailed, message)
-}
-
-fn chain_of(error: Option<SandboxError>) -> String {
-    error.map(|error| chain(&error)).unwrap_or_default()
+/// The snapshot that a session ended in, for whoever asked for its end.
+fn kept(outcome: Outcome) -> Result<Option<SnapshotRecord>, ApiError> {
+    let message = match outcome {
+        Outcome::Ended(snapshot) => return Ok(snapshot.map(|snapshot| *snapshot)),
+        Outcome::Over => return Ok(None),
+        Outcome::GoesOn => {
+            "There is no room for the snapshot: the session goes on. Delete files or snapshots and try again."
+        }
+        Outcome::NotKept => "The snapshot could not be taken, and the session has ended without it.",
+    };
+    Err(ApiError::new(ErrorCode::SnapshotFailed, message))
 }
 
 impl super::tables::Tables {

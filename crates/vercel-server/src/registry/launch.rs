@@ -12,6 +12,7 @@ use super::end::End;
 use super::tables::Live;
 use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::id;
+use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus};
 use crate::session::{LiveSession, SessionLimits};
 use crate::store::blocking;
@@ -49,8 +50,7 @@ impl Registry {
             source,
             memory_bytes: memory << 20,
             processes: self.options.processes,
-            // Changed files are in memory: a full disk is told before memory runs out.
-            disk_bytes: (memory << 20) / 4 * 3,
+            disk_bytes: disk_bytes(memory << 20),
             network: policy(sandbox)?,
         };
         let machine = self.options.machines.create(spec).await.map_err(|error| {
@@ -88,10 +88,11 @@ impl Registry {
             snapshotted_at: None,
             updated_at: started_at,
         };
+        let logs = Arc::clone(&self.log_budget);
         let limits = SessionLimits {
             running_commands: self.options.max_running_commands,
             log_bytes: self.options.max_log_bytes,
-            session_log_bytes: self.options.max_session_log_bytes,
+            log_budget: Arc::new(LogBudget::within(logs, self.options.max_session_log_bytes)),
         };
         let timeout = Duration::from_millis(sandbox.timeout);
         let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, timeout, place);
@@ -123,8 +124,8 @@ impl Registry {
             biased;
             () = live.closed() => return,
             () = live.machine().ended() => End::Broken,
-            () = live.expired() => End::Stop,
-            () = self.stopping.cancelled() => End::Stop,
+            () = live.expired() => End::Late,
+            () = self.stopping.cancelled() => End::Late,
         };
         let id = live.id().to_owned();
         // Not kept alive by us: its place is free when it is over.
@@ -146,6 +147,11 @@ impl Registry {
         tables.save_snapshot(id);
         Ok(provider_id)
     }
+}
+
+/// Changed files count as memory: their limit is lower, so that who writes too much is told that the disk is full, and not killed.
+const fn disk_bytes(memory: u64) -> u64 {
+    memory / 4 * 3
 }
 
 /// What a sandbox's network setting means.

@@ -10,6 +10,7 @@ mod freezes;
 mod launch;
 mod page;
 mod read;
+mod removing;
 mod restore;
 mod resume;
 mod snapshots;
@@ -35,9 +36,10 @@ pub(crate) use update::SandboxChange;
 
 use crate::VercelServerOptions;
 use crate::error::ApiError;
+use crate::logs::LogBudget;
 use crate::model::Millis;
 use crate::store::Store;
-use freezes::Freezes;
+use removing::Removing;
 use tables::Tables;
 
 /// Everything there is.
@@ -47,14 +49,16 @@ pub(crate) struct Registry {
     runtime: Handle,
     store: Store,
     tables: Mutex<Tables>,
+    /// What the logs of all sessions may still take.
+    log_budget: Arc<LogBudget>,
     /// Sessions that may still begin.
     places: Arc<Semaphore>,
-    /// Snapshots that are being taken, which no record knows yet.
-    freezes: Freezes,
-    /// Whether every record on disk could be read: what none of them knows may be removed.
-    is_complete: bool,
-    /// Whether a snapshot could not be removed.
-    unremoved: AtomicBool,
+    /// The provider's snapshots that are being removed now.
+    removing: Removing,
+    /// Whether snapshots that no record knows stay: it may be their record that cannot be read.
+    keeps_unknown: bool,
+    /// Whether the provider may have snapshots that no record knows.
+    may_have_unknown: AtomicBool,
     /// Set once nothing may begin any more.
     stopping: CancellationToken,
 }

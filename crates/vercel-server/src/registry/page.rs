@@ -20,6 +20,13 @@ pub(crate) struct Page<T> {
     pub(crate) next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The same page of something else.
+    pub(crate) fn map<U>(self, to: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(to).collect(), next: self.next }
+    }
+}
+
 /// An item's place in a list: what it is sorted by, and what tells it from others with the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(pub(crate) SortValue, pub(crate) String);

@@ -77,29 +77,26 @@ impl Registry {
     /// Sandboxes of a project.
     pub(crate) fn list(&self, team: &str, project: &str, filter: &SandboxFilter, request: &PageRequest) -> Page<View> {
         let tables = self.tables();
-        let fits = |view: &View| {
-            let sandbox = &view.sandbox;
+        let of_project = tables.of_team(team).filter(|sandbox| sandbox.key.project == project);
+        // Only what is on the page is copied.
+        let ranked = of_project.filter_map(|sandbox| {
             let key = &sandbox.key;
-            key.team == team
-                && key.project == project
-                && filter.name_prefix.as_ref().is_none_or(|prefix| key.name.starts_with(prefix))
-                && filter.status.as_ref().is_none_or(|status| view.session.status.as_str() == status)
+            let session = tables.sessions.get(&sandbox.current_session)?;
+            let fits = filter.name_prefix.as_ref().is_none_or(|prefix| key.name.starts_with(prefix))
+                && filter.status.as_ref().is_none_or(|status| session.status.as_str() == status)
                 && filter.tag.as_ref().is_none_or(|(name, value)| {
                     sandbox.tags.as_ref().and_then(|tags| tags.get(name)).is_some_and(|tag| tag == value)
-                })
-        };
-        let ranked = tables.sandboxes.keys().filter_map(|key| tables.view(key)).filter(fits).map(|view| {
-            let sandbox = &view.sandbox;
+                });
             let value = match filter.sort_by {
                 SortBy::CreatedAt => SortValue::Number(sandbox.created_at),
-                SortBy::Name => SortValue::Text(sandbox.key.name.clone()),
+                SortBy::Name => SortValue::Text(key.name.clone()),
                 SortBy::StatusUpdatedAt => SortValue::Number(sandbox.status_updated_at),
                 SortBy::CurrentSnapshotId => SortValue::Text(sandbox.current_snapshot.clone().unwrap_or_default()),
             };
-            (Rank(value, sandbox.key.name.clone()), view)
+            fits.then(|| (Rank(value, key.name.clone()), (sandbox, session)))
         });
         let ranked = ranked.collect();
-        page(ranked, request)
+        page(ranked, request).map(|(sandbox, session)| View { sandbox: sandbox.clone(), session: session.clone() })
     }
 
     /// Sessions of a project, or of one sandbox.
@@ -121,8 +118,8 @@ impl Registry {
             .filter(|session| session.sandbox.team == team && session.sandbox.project == project)
             .filter(|session| name.is_none_or(|name| session.sandbox.name == name))
             .filter(|session| is_known(session))
-            .map(|session| (Rank(SortValue::Number(session.requested_at), session.id.clone()), session.clone()))
+            .map(|session| (Rank(SortValue::Number(session.requested_at), session.id.clone()), session))
             .collect();
-        page(ranked, request)
+        page(ranked, request).map(Clone::clone)
     }
 }

@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Registry;
-use super::freezes::Freezes;
+use super::removing::Removing;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
+use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus};
 use crate::store::{Kind, Store, blocking};
 
@@ -35,17 +36,22 @@ impl Registry {
         .await
         .map_err(StartError::Directory)?;
         let mut tables = Tables::new(store.clone());
-        tables.restore(options.clock.now().timestamp_millis()).await.map_err(StartError::Directory)?;
-        let is_complete = store.is_complete();
+        let is_whole = tables.restore(options.clock.now().timestamp_millis()).await.map_err(StartError::Directory)?;
+        if !is_whole {
+            tracing::error!(
+                "not every record can be read: snapshots that no record knows are kept until the next start"
+            );
+        }
         let places = options.max_sessions.min(Semaphore::MAX_PERMITS);
         let registry = Arc::new(Self {
             runtime: Handle::current(),
             store,
             tables: Mutex::new(tables),
             places: Arc::new(Semaphore::new(places)),
-            freezes: Freezes::default(),
-            is_complete,
-            unremoved: std::sync::atomic::AtomicBool::new(false),
+            log_budget: Arc::new(LogBudget::new(options.max_total_log_bytes)),
+            removing: Removing::new(),
+            keeps_unknown: !is_whole,
+            may_have_unknown: std::sync::atomic::AtomicBool::new(false),
             stopping: CancellationToken::new(),
             options,
         });
@@ -79,16 +85,23 @@ impl Registry {
 }
 
 impl Tables {
-    async fn restore(&mut self, now: Millis) -> io::Result<()> {
-        for snapshot in self.store.load::<SnapshotRecord>(Kind::Snapshot).await? {
+    /// Says whether every record could be read.
+    async fn restore(&mut self, now: Millis) -> io::Result<bool> {
+        let snapshots = self.store.load::<SnapshotRecord>(Kind::Snapshot).await?;
+        let sandboxes = self.store.load::<SandboxRecord>(Kind::Sandbox).await?;
+        let sessions = self.store.load::<SessionRecord>(Kind::Session).await?;
+        for snapshot in snapshots.records {
             self.snapshots.insert(snapshot.id.clone(), snapshot);
         }
-        for record in self.store.load::<SandboxRecord>(Kind::Sandbox).await? {
+        for record in sandboxes.records {
             self.sandboxes.insert(record.key.clone(), SandboxEntry { record, transition: Arc::default() });
         }
-        for mut session in self.store.load::<SessionRecord>(Kind::Session).await? {
+        for mut session in sessions.records {
             if self.sandbox_of(&session).is_none() {
-                self.store.remove(Kind::Session, &session.id);
+                // Perhaps it is only its sandbox that cannot be read.
+                if sandboxes.is_whole {
+                    self.store.remove(Kind::Session, &session.id);
+                }
                 continue;
             }
             let id = session.id.clone();
@@ -106,7 +119,7 @@ impl Tables {
             }
         }
         self.complete(now);
-        Ok(())
+        Ok(snapshots.is_whole && sandboxes.is_whole && sessions.is_whole)
     }
 
     /// A sandbox whose session was never written down, because the server died just then, gets one that is over.

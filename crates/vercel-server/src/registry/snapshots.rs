@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::time::timeout;
 use workers_domain::SnapshotId;
 
 use super::Registry;
@@ -52,9 +53,9 @@ impl Registry {
             .filter(|snapshot| snapshot.status == SnapshotStatus::Created)
             .filter(|snapshot| snapshot.sandbox.team == team && snapshot.sandbox.project == project)
             .filter(|snapshot| name.is_none_or(|name| snapshot.sandbox.name == name))
-            .map(|snapshot| (rank(snapshot), snapshot.clone()))
+            .map(|snapshot| (rank(snapshot), snapshot))
             .collect();
-        page(ranked, request)
+        page(ranked, request).map(Clone::clone)
     }
 
     /// A snapshot's ancestors, nearest first, or its descendants; and itself.
@@ -174,20 +175,17 @@ impl Registry {
 
     /// Removes whatever the provider has and no record knows.
     pub(super) async fn remove_unknown(&self) {
-        if !self.is_complete {
-            tracing::warn!("snapshots that nobody knows of are kept, for some records cannot be read");
+        if self.keeps_unknown {
             return;
         }
-        let before = self.freezes.settled();
-        let there = self.options.machines.snapshots().await;
-        if before.is_none() || self.freezes.settled() != before {
-            // Among them may be one whose record is about to be written.
-            self.unremoved.store(true, Ordering::Relaxed);
-            return;
-        }
-        match there {
+        match self.options.machines.snapshots().await {
             Ok(ids) => {
-                self.unremoved.store(false, Ordering::Relaxed);
+                // One of these may be a snapshot whose taking has not come back yet. What is taken from now on is not among them.
+                if !self.tables().freezing.is_empty() {
+                    self.may_have_unknown.store(true, Ordering::Relaxed);
+                    return;
+                }
+                self.may_have_unknown.store(false, Ordering::Relaxed);
                 for id in ids {
                     self.remove_unless_known(id.as_str()).await;
                 }
@@ -196,19 +194,27 @@ impl Registry {
         }
     }
 
-    async fn remove_unless_known(&self, id: &str) {
-        let is_known = self
-            .tables()
-            .snapshots
-            .values()
-            .any(|snapshot| snapshot.status == SnapshotStatus::Created && snapshot.provider_id == id);
-        if is_known {
-            return;
-        }
-        if let Err(error) = self.options.machines.delete_snapshot(&SnapshotId::new(id)).await {
-            self.unremoved.store(true, Ordering::Relaxed);
-            tracing::error!(error = chain(&error), snapshot.id = id, "a snapshot cannot be removed; it is tried again");
-        }
+    /// Removes a snapshot of the provider that no record has, or has any more.
+    pub(super) async fn remove_unless_known(&self, id: &str) {
+        let marked = {
+            // Together, so that whoever makes it known meanwhile sees the mark.
+            let tables = self.tables();
+            let is_known = tables
+                .snapshots
+                .values()
+                .any(|snapshot| snapshot.status == SnapshotStatus::Created && snapshot.provider_id == id);
+            if is_known { None } else { self.removing.mark(id) }
+        };
+        let Some(_marked) = marked else { return };
+        let id_of_provider = SnapshotId::new(id);
+        let removed = self.options.machines.delete_snapshot(&id_of_provider);
+        let error = match timeout(self.options.snapshot_timeout, removed).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => chain(&error),
+            Err(late) => chain(&late),
+        };
+        self.removing.failed(id);
+        tracing::error!(error, snapshot.id = id, "a snapshot cannot be removed; it is tried again");
     }
 }
 

@@ -25,7 +25,10 @@ impl Registry {
         let kept = period(u64::try_from(self.options.retention.as_millis()).unwrap_or(u64::MAX));
         self.forget_sandboxes(now.saturating_sub(kept));
         self.forget_old(now, now.saturating_sub(kept));
-        if self.unremoved.load(Ordering::Relaxed) {
+        for id in self.removing.take_failed() {
+            self.remove_unless_known(&id).await;
+        }
+        if self.may_have_unknown.load(Ordering::Relaxed) {
             self.remove_unknown().await;
         }
     }

@@ -17,6 +17,8 @@ pub(super) struct Tables {
     pub(super) sessions: HashMap<String, SessionRecord>,
     pub(super) snapshots: HashMap<String, SnapshotRecord>,
     pub(super) live: HashMap<String, Live>,
+    /// Sessions of which a snapshot is being taken that no record knows yet.
+    pub(super) freezing: HashSet<String>,
     /// Names of sandboxes that are being made.
     pub(super) reserved: HashSet<SandboxKey>,
 }
@@ -53,6 +55,7 @@ impl Tables {
             sessions: HashMap::new(),
             snapshots: HashMap::new(),
             live: HashMap::new(),
+            freezing: HashSet::new(),
             reserved: HashSet::new(),
         }
     }
@@ -62,6 +65,15 @@ impl Tables {
         let sandbox = self.sandboxes.get(key)?.record.clone();
         let session = self.sessions.get(&sandbox.current_session)?.clone();
         Some(View { sandbox, session })
+    }
+
+    /// The sandboxes of a team.
+    pub(super) fn of_team(&self, team: &str) -> impl Iterator<Item = &SandboxRecord> {
+        let first = SandboxKey { team: team.to_owned(), project: String::new(), name: String::new() };
+        self.sandboxes
+            .range(first..)
+            .map(|(_, entry)| &entry.record)
+            .take_while(move |sandbox| sandbox.key.team == team)
     }
 
     /// The sandbox of a session, if it is still there.

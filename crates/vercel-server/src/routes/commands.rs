@@ -105,8 +105,9 @@ pub(super) async fn kill(
     let (session, command) = find(&registry, &caller, &path)?;
     if command.outcome().is_none() {
         let (live, number) = (Arc::clone(&session), command.number);
-        let work =
-            async move { live.machine().signal(number, signal).await.map_err(|error| ApiError::from_machine(&error)) };
+        let work = async move {
+            live.while_open(live.machine().signal(number, signal)).await.map_err(|error| ApiError::from_machine(&error))
+        };
         registry.to_completion(|_| work).await?;
     }
     json(&CommandResponse { command: CommandView::new(session.id(), &command) })

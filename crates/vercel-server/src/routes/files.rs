@@ -13,13 +13,13 @@ use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
-use workers_domain::ports::{ByteSource, SandboxErrorKind};
+use workers_domain::ports::{ByteSource, SandboxError, SandboxErrorKind};
 
 use super::answer::json;
 use super::request::Json;
 use crate::auth::Caller;
 use crate::body::absolute;
-use crate::error::{ApiError, ErrorCode};
+use crate::error::{ApiError, ErrorCode, chain};
 use crate::registry::Registry;
 
 /// Pieces of an archive that wait to be unpacked.
@@ -46,15 +46,11 @@ pub(super) async fn write(
     };
     let directory = absolute(directory, session.machine().home())?;
     let (sender, receiver) = mpsc::channel(PIECES);
-    let machine = Arc::clone(session.machine());
+    let live = Arc::clone(&session);
     let unpack = async move {
-        let mut archive = Upload { pieces: receiver, is_whole: false };
-        machine.write_archive(&directory, &mut archive).await.map_err(|error| match error.kind {
-            SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
-            // Nobody's fault but the client's, who may be gone.
-            SandboxErrorKind::Failed if !archive.is_whole => ApiError::bad_request("The request body broke off."),
-            _ => ApiError::from_machine(&error),
-        })
+        let mut archive = Upload { pieces: receiver, is_whole: false, broke_off: false };
+        let unpacked = live.while_open(live.machine().write_archive(&directory, &mut archive)).await;
+        unpacked.map_err(|error| write_error(error, archive.broke_off))
     };
     // A body that breaks off is an archive that breaks off, so whichever fails says why.
     let (unpacked, sent) = tokio::join!(registry.to_completion(|_| unpack), send(payload, sender, limit));
@@ -81,6 +77,18 @@ async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: 
     Ok(())
 }
 
+/// Why an archive was not unpacked. That a client went away is nobody's fault, and there is nobody to be told.
+fn write_error(error: SandboxError, broke_off: bool) -> ApiError {
+    if broke_off {
+        tracing::debug!(error = chain(&error), "an archive was not sent to its end");
+        return ApiError::bad_request("The request body broke off.");
+    }
+    match error.kind {
+        SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
+        _ => ApiError::from_machine(&error),
+    }
+}
+
 fn too_large(limit: u64) -> ApiError {
     ApiError::new(ErrorCode::TooLarge, format!("An archive of files must have at most {limit} bytes."))
 }
@@ -90,6 +98,7 @@ struct Upload {
     /// Its pieces, and `None` at its end; without that it was cut off.
     pieces: mpsc::Receiver<Option<Bytes>>,
     is_whole: bool,
+    broke_off: bool,
 }
 
 #[async_trait]
@@ -104,7 +113,10 @@ impl ByteSource for Upload {
                 self.is_whole = true;
                 Ok(None)
             }
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
+            None => {
+                self.broke_off = true;
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
         }
     }
 }
@@ -136,9 +148,11 @@ pub(super) async fn read(
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let file = body.0.absolute(session.machine().home())?;
-    let machine = Arc::clone(session.machine());
+    let live = Arc::clone(&session);
     let name = file.rsplit('/').next().unwrap_or_default().to_owned();
-    let open = async move { machine.read_file(&file).await.map_err(|error| ApiError::from_machine(&error)) };
+    let open = async move {
+        live.while_open(live.machine().read_file(&file)).await.map_err(|error| ApiError::from_machine(&error))
+    };
     let source = registry.to_completion(|_| open).await?;
     let pieces = try_unfold(source, |mut source| async move {
         Ok::<_, io::Error>(source.next().await?.map(|piece| (Bytes::from(piece), source)))
@@ -160,13 +174,27 @@ pub(super) async fn make_directory(
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let directory = body.0.absolute(session.machine().home())?;
-    let machine = Arc::clone(session.machine());
+    let live = Arc::clone(&session);
     let make = async move {
-        machine.make_directory(&directory, body.0.recursive).await.map_err(|error| match error.kind {
+        live.while_open(live.machine().make_directory(&directory, body.0.recursive)).await.map_err(|error| match error
+            .kind
+        {
             SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
             _ => ApiError::from_machine(&error),
         })
     };
     registry.to_completion(|_| make).await?;
     json(&json!({}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_that_its_client_broke_off_is_no_failure_of_the_server() {
+        let failed = || SandboxError::new(SandboxErrorKind::Failed, "the tool got no end");
+        assert_eq!(write_error(failed(), true).code(), ErrorCode::BadRequest);
+        assert_eq!(write_error(failed(), false).code(), ErrorCode::Internal);
+    }
 }

@@ -67,6 +67,13 @@ pub(crate) enum Outcome {
 }
 
 impl Command {
+    /// How much of memory it is remembered in, nearly.
+    pub(super) fn size(&self) -> usize {
+        // A text of no length costs its place.
+        let args: usize = self.args.iter().map(|arg| arg.len() + size_of::<String>()).sum();
+        self.name.len() + self.cwd.len() + args
+    }
+
     /// How it ended, if it has.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         *self.outcome.borrow()
@@ -118,7 +125,7 @@ pub(super) async fn follow(
             () = session.closed() => break Outcome::Lost,
             () = sleep_until(deadline) => {
                 deadline = None;
-                if let Err(error) = session.machine().signal(command.number, KILL).await {
+                if let Err(error) = session.while_open(session.machine().signal(command.number, KILL)).await {
                     tracing::warn!(error = chain(&error), "a command that took too long cannot be killed");
                 }
                 continue;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use workers_domain::ports::{Machine, MachineCommandSpec, SandboxErrorKind};
+use workers_domain::ports::{Machine, MachineCommandSpec, SandboxError, SandboxErrorKind};
 
 use super::command::{Command, CommandRequest, Outcome, follow};
 use crate::error::{ApiError, ErrorCode};
@@ -18,19 +18,23 @@ use crate::model::Millis;
 
 /// Commands that have ended and are still remembered.
 const REMEMBERED: usize = 10_000;
+/// Memory for what is remembered of commands.
+const REMEMBERED_BYTES: usize = 4 << 20;
+/// Commands in a list: more would be an answer of many megabytes.
+const LISTED: usize = 1000;
 
 /// What is remembered of all commands of a session, in bytes.
 const REMEMBERED_BYTES: usize = 8 << 20;
 
 /// What the commands of a session may use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct SessionLimits {
     /// Commands at one time.
     pub(crate) running_commands: usize,
     /// Stored output of one, in bytes.
     pub(crate) log_bytes: u64,
-    /// Stored output of all, in bytes.
-    pub(crate) session_log_bytes: u64,
+    /// Stored output of all.
+    pub(crate) log_budget: Arc<LogBudget>,
 }
 
 /// A session that lives.
@@ -41,10 +45,11 @@ pub(crate) struct LiveSession {
     /// Where the output of commands is kept.
     directory: PathBuf,
     limits: SessionLimits,
-    log_budget: Arc<LogBudget>,
     commands: Mutex<Commands>,
     deadline: watch::Sender<Instant>,
     closed: CancellationToken,
+    /// Set when nobody waits for its machine any more.
+    abandoned: CancellationToken,
     /// A place among the sessions that may run at one time.
     _place: OwnedSemaphorePermit,
 }
@@ -75,10 +80,10 @@ impl LiveSession {
             env,
             directory,
             limits,
-            log_budget: Arc::new(LogBudget::new(limits.session_log_bytes)),
             commands: Mutex::default(),
             deadline,
             closed: CancellationToken::new(),
+            abandoned: CancellationToken::new(),
             _place: place,
         })
     }
@@ -121,6 +126,27 @@ impl LiveSession {
         self.closed.cancelled().await;
     }
 
+    /// Does something with the machine unless the session is closed first: then nothing holds on to the machine any more.
+    pub(crate) async fn while_open<T>(
+        &self,
+        work: impl Future<Output = Result<T, SandboxError>>,
+    ) -> Result<T, SandboxError> {
+        tokio::select! {
+            done = work => done,
+            () = self.closed() => Err(SandboxError::new(SandboxErrorKind::Stopped, "the session was closed")),
+        }
+    }
+
+    /// Lets whoever waits for the end of the machine wait no longer.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.cancel();
+    }
+
+    /// Waits until nobody is to wait for the machine any more.
+    pub(crate) async fn abandoned(&self) {
+        self.abandoned.cancelled().await;
+    }
+
     /// Ends it for its users: what runs in it is lost from now on, and whoever waits for it is told.
     pub(crate) fn close(&self) {
         self.closed.cancel();
@@ -136,9 +162,9 @@ impl LiveSession {
         self.commands().known.iter().rev().find(|command| command.id == id).map(Arc::clone)
     }
 
-    /// All commands, newest first.
+    /// The newest commands, newest first.
     pub(crate) fn list_commands(&self) -> Vec<Arc<Command>> {
-        self.commands().known.iter().rev().map(Arc::clone).collect()
+        self.commands().known.iter().rev().take(LISTED).map(Arc::clone).collect()
     }
 
     /// Starts a command.
@@ -153,7 +179,7 @@ impl LiveSession {
             directory: Some(request.cwd.clone()),
             as_root: request.as_root,
         };
-        let process = self.machine.run(spec).await.map_err(|error| match error.kind {
+        let process = self.while_open(self.machine.run(spec)).await.map_err(|error| match error.kind {
             SandboxErrorKind::CommandNotFound => ApiError::new(
                 ErrorCode::ExecutableNotFound,
                 format!("[invalid_argument] executable file not found in $PATH: {}", request.program),
@@ -171,7 +197,7 @@ impl LiveSession {
             _ => ApiError::from_machine(&error),
         })?;
         let id = id::command();
-        let log = CommandLog::new(self.directory.join(format!("{id}.ndjson")), Arc::clone(&self.log_budget));
+        let log = CommandLog::new(self.directory.join(format!("{id}.ndjson")), Arc::clone(&self.limits.log_budget));
         let (outcome, _) = watch::channel(None);
         let command = Arc::new(Command {
             id,
@@ -195,20 +221,21 @@ impl LiveSession {
         Ok(command)
     }
 
-    /// Forgets the oldest commands that have ended, where there are very many.
+    /// Forgets the oldest commands that have ended, where there are very many or very long ones.
     pub(super) async fn forget_old_commands(&self) {
         let forgotten: Vec<_> = {
             let mut commands = self.commands();
             let mut excess = commands.known.len().saturating_sub(REMEMBERED);
-            let mut bytes: usize = commands.known.iter().map(|command| command.remembered_bytes()).sum();
-            if excess == 0 && bytes <= REMEMBERED_BYTES {
+            let size: usize = commands.known.iter().map(|command| command.size()).sum();
+            let mut excess_bytes = size.saturating_sub(REMEMBERED_BYTES);
+            if excess == 0 && excess_bytes == 0 {
                 return;
             }
             let is_old = |command: &mut Arc<Command>| {
-                let goes = (excess > 0 || bytes > REMEMBERED_BYTES) && command.outcome().is_some();
+                let goes = (excess > 0 || excess_bytes > 0) && command.outcome().is_some();
                 if goes {
                     excess = excess.saturating_sub(1);
-                    bytes = bytes.saturating_sub(command.remembered_bytes());
+                    excess_bytes = excess_bytes.saturating_sub(command.size());
                 }
                 goes
             };

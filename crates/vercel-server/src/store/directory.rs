@@ -14,9 +14,19 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Reads every record. What cannot be read is left alone, and logged; tells whether that was none.
-pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<(Vec<T>, bool)> {
-    let (mut records, mut is_complete) = (Vec::new(), true);
+/// Records that were read.
+#[derive(Debug)]
+pub(crate) struct Loaded<T> {
+    /// Those that can be read.
+    pub(crate) records: Vec<T>,
+    /// Whether these are all.
+    pub(crate) is_whole: bool,
+}
+
+/// Reads every record. What cannot be read is left alone, and logged.
+pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Loaded<T>> {
+    let mut records = Vec::new();
+    let mut is_whole = true;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_none_or(|extension| extension != "json") {
@@ -28,12 +38,12 @@ pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<(Vec<T>, bo
         match record {
             Ok(record) => records.push(record),
             Err(error) => {
-                is_complete = false;
+                is_whole = false;
                 tracing::error!(error = chain(&error), path = %path.display(), "a record cannot be read, and is skipped");
             }
         }
     }
-    Ok((records, is_complete))
+    Ok(Loaded { records, is_whole })
 }
 
 /// Writes a file so that at any time there is either the old or the new one.
@@ -70,10 +80,11 @@ mod tests {
         let path = folder.path().join("a.json");
         replace(&path, b"1").unwrap();
         replace(&path, b"2").unwrap();
-        assert_eq!(load::<u32>(folder.path()).unwrap(), (vec![2], true));
+        let loaded = load::<u32>(folder.path()).unwrap();
+        assert!(loaded.records == [2] && loaded.is_whole);
         remove(&path).unwrap();
         remove(&path).unwrap();
-        assert!(load::<u32>(folder.path()).unwrap().0.is_empty());
+        assert!(load::<u32>(folder.path()).unwrap().records.is_empty());
     }
 
     #[test]
@@ -82,7 +93,8 @@ mod tests {
         fs::write(folder.path().join("broken.json"), b"{").unwrap();
         fs::write(folder.path().join("cut.new"), b"{").unwrap();
         fs::write(folder.path().join("good.json"), b"7").unwrap();
-        assert_eq!(load::<u32>(folder.path()).unwrap(), (vec![7], false));
+        let loaded = load::<u32>(folder.path()).unwrap();
+        assert!(loaded.records == [7] && !loaded.is_whole);
         assert!(folder.path().join("broken.json").exists() && !folder.path().join("cut.new").exists());
     }
 }

@@ -6,17 +6,24 @@
 
 mod directory;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use crate::error::chain;
+
+pub(crate) use directory::Loaded;
+
+/// How long after a failure records are written again, unless there are new ones.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Kinds of records; each has a folder of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +68,8 @@ struct Waiting {
     changes: BTreeMap<PathBuf, Option<Vec<u8>>>,
     /// Counts changes.
     last: u64,
+    /// What could not be written and is tried again.
+    failed: BTreeSet<PathBuf>,
 }
 
 impl Store {
@@ -85,12 +94,12 @@ impl Store {
         Ok(Self { shared })
     }
 
-    /// Every record of a kind. What cannot be read is left alone, and logged.
+    /// Every record of a kind that can be read. What cannot is left alone, and logged.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read.
-    pub(crate) async fn load<T: DeserializeOwned + Send + 'static>(&self, kind: Kind) -> io::Result<Vec<T>> {
+    pub(crate) async fn load<T: DeserializeOwned + Send + 'static>(&self, kind: Kind) -> io::Result<Loaded<T>> {
         let folder = self.shared.directory.join(kind.folder());
         let (records, is_complete) = blocking(move || directory::load(&folder)).await?;
         if !is_complete {
@@ -117,8 +126,18 @@ impl Store {
         self.change(kind, name, None);
     }
 
+    fn path(&self, kind: Kind, name: &str) -> PathBuf {
+        self.shared.directory.join(kind.folder()).join(format!("{name}.json"))
+    }
+
+    /// Waits until a record was written; says whether it could be. If not, that is tried again as long as nothing replaces it.
+    pub(crate) async fn is_saved(&self, kind: Kind, name: &str) -> bool {
+        self.flushed().await;
+        !self.shared.lock().failed.contains(&self.path(kind, name))
+    }
+
     fn change(&self, kind: Kind, name: &str, text: Option<Vec<u8>>) {
-        let path = self.shared.directory.join(kind.folder()).join(format!("{name}.json"));
+        let path = self.path(kind, name);
         let mut waiting = self.shared.lock();
         waiting.changes.insert(path, text);
         waiting.last += 1;
@@ -160,26 +179,57 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
             continue;
         }
         let result = blocking(move || {
-            for (path, text) in changes {
-                apply(&path, text.as_deref());
-            }
-            Ok(())
+            let written = changes.into_iter().map(|(path, text)| {
+                let result = apply(&path, text.as_deref());
+                (path, text, result)
+            });
+            Ok(written.collect::<Vec<_>>())
         })
         .await;
-        if let Err(error) = result {
-            tracing::error!(error = chain(&error), "failed to write records");
-        }
+        let has_failed = match result {
+            Ok(changes) => shared.note(changes),
+            Err(error) => {
+                tracing::error!(error = chain(&error), "failed to write records");
+                false
+            }
+        };
         shared.written.send_replace(last);
+        drop(shared);
+        if has_failed {
+            let _ = timeout(RETRY, work.notified()).await;
+        }
     }
 }
 
-fn apply(path: &Path, text: Option<&[u8]>) {
-    let result = match text {
+fn apply(path: &Path, text: Option<&[u8]>) -> io::Result<()> {
+    match text {
         Some(text) => directory::replace(path, text),
         None => directory::remove(path),
-    };
-    if let Err(error) = result {
-        tracing::error!(error = chain(&error), path = %path.display(), "failed to write a record");
+    }
+}
+
+impl Shared {
+    /// Remembers what could not be written, to try it again; says whether there is any.
+    fn note(&self, changes: Vec<(PathBuf, Option<Vec<u8>>, io::Result<()>)>) -> bool {
+        let mut waiting = self.lock();
+        for (path, text, result) in changes {
+            match result {
+                Ok(()) => {
+                    waiting.failed.remove(&path);
+                }
+                Err(error) => {
+                    if waiting.failed.insert(path.clone()) {
+                        tracing::error!(
+                            error = chain(&error),
+                            path = %path.display(),
+                            "failed to write a record; it is tried again"
+                        );
+                    }
+                    waiting.changes.entry(path).or_insert(text);
+                }
+            }
+        }
+        !waiting.failed.is_empty()
     }
 }
 

@@ -155,6 +155,8 @@ async fn what_cannot_be_run_is_refused() {
         (json!({ "command": "missing", "wait": true, "logs": true }), "executable_not_found"),
         (json!({ "command": "" }), "bad_request"),
         (json!({ "args": [] }), "bad_request"),
+        (json!({ "command": "echo", "args": ["x".repeat(128 << 10)] }), "bad_request"),
+        (json!({ "command": "echo", "env": { "A": "x".repeat(128 << 10) } }), "bad_request"),
         (json!({ "command": "pwd", "cwd": "nowhere" }), "bad_request"),
         (json!({ "command": "pwd", "timeout": 99 }), "bad_request"),
         (json!({ "command": "pwd", "attachStdin": true }), "not_supported"),
@@ -214,4 +216,33 @@ async fn a_lost_command_ends_its_stream_with_an_error() {
     let lines = server.run(&session, "lost", &[]).await;
     assert_eq!(lines[1]["stream"], "error");
     assert_eq!(lines[1]["data"]["code"], "sandbox_stream_closed");
+}
+
+#[tokio::test]
+async fn ended_commands_with_long_arguments_are_forgotten_before_they_fill_the_memory() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", false).await;
+    let long = "x".repeat(100 << 10);
+    let first = server.detached(&session, "echo", &[&long]).await;
+    server.get(&format!("{first}?wait=true")).await;
+    for _ in 0..50 {
+        server.run(&session, "exit", &["0", &long]).await;
+    }
+    while server.get(&first).await.0 != 404 {}
+    let (_, list) = server.get(&format!("{session}/cmd")).await;
+    assert!((30..=40).contains(&list["commands"].as_array().unwrap().len()));
+    let logs = server.directory.path().join("sandboxes/logs").join(session.rsplit('/').next().unwrap());
+    while std::fs::read_dir(&logs).unwrap().count() > 0 {}
+}
+
+#[tokio::test]
+async fn output_beyond_what_all_sessions_may_store_is_dropped_until_one_ends() {
+    let server = TestServer::with(|options| options.max_total_log_bytes = 2500).await;
+    let first = server.session("first", false).await;
+    assert_eq!(printed(&server.run(&first, "flood", &["2"]).await, "stdout").len(), 2000);
+    let second = server.session("second", false).await;
+    let lines = server.run(&second, "flood", &["1"]).await;
+    assert!(printed(&lines, "stderr").contains("1000 bytes of output were dropped"));
+    server.post(&format!("{first}/stop"), json!({})).await;
+    while printed(&server.run(&second, "flood", &["1"]).await, "stdout").len() != 1000 {}
 }

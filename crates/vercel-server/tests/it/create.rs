@@ -44,6 +44,7 @@ async fn defaults_are_those_of_the_hosted_service() {
     assert_eq!((&sandbox["region"], &sandbox["failoverRegions"]), (&json!("iad1"), &json!([])));
     let spec = server.machines.specs().remove(0);
     assert_eq!((spec.source, spec.memory_bytes), (SandboxSource::Empty, 4096 << 20));
+    assert_eq!(spec.disk_bytes, 3072 << 20, "a full disk is noticed before memory runs out");
 }
 
 #[tokio::test]
@@ -153,12 +154,42 @@ async fn a_body_that_is_no_json_is_refused() {
 }
 
 #[tokio::test]
-async fn an_environment_that_no_command_could_have_is_refused() {
+async fn a_sandbox_that_cannot_be_written_down_is_not_made_and_its_name_stays_free() {
     let server = TestServer::start().await;
-    let env = json!({ "LONG": "x".repeat(200_000) });
-    let (status, answer) =
-        server.post("/v3/sandboxes", json!({ "projectId": "prj_test", "name": "a", "env": env })).await;
-    assert_eq!((status, code(&answer)), (400, "bad_request"), "{answer}");
-    let session = server.session("demo", false).await;
-    assert_eq!(server.post(&format!("{session}/cmd"), json!({ "command": "echo", "env": env })).await.0, 400);
+    for kind in ["sandboxes", "sessions"] {
+        let folder = server.directory.path().join("sandboxes/records").join(kind);
+        let aside = folder.with_extension("aside");
+        std::fs::rename(&folder, &aside).unwrap();
+        std::fs::write(&folder, "no folder").unwrap();
+        let (status, answer) = server.post("/v3/sandboxes", json!({ "projectId": "prj_a", "name": "demo" })).await;
+        assert_eq!((status, code(&answer)), (400, "storage_full"), "{kind}");
+        server.machines.wait_for_live_machines(0).await;
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::rename(&aside, &folder).unwrap();
+        server.session("demo", false).await;
+        assert_eq!(server.delete("/v2/sandboxes/demo").await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_team_has_no_more_sandboxes_than_may_be() {
+    let server = TestServer::with(|options| options.max_sandboxes = 2).await;
+    server.create(json!({ "name": "a", "persistent": false })).await;
+    server.create(json!({ "name": "b", "projectId": "prj_b", "persistent": false })).await;
+    let more = json!({ "projectId": "prj_a", "name": "c" });
+    let (status, answer) = server.post("/v3/sandboxes", more.clone()).await;
+    assert_eq!((status, code(&answer)), (400, "too_many_sandboxes"));
+    server.delete("/v2/sandboxes/a").await;
+    assert_eq!(server.post("/v3/sandboxes", more).await.0, 200);
+}
+
+#[tokio::test]
+async fn an_environment_of_a_sandbox_that_is_too_large_is_refused() {
+    let server = TestServer::start().await;
+    let env = json!({ "A": "x".repeat(128 << 10) });
+    let body = json!({ "projectId": "prj_a", "name": "demo", "env": env });
+    let (status, answer) = server.post("/v3/sandboxes", body).await;
+    assert_eq!((status, code(&answer)), (400, "bad_request"));
+    server.session("demo", false).await;
+    assert_eq!(server.patch("/v2/sandboxes/demo", json!({ "env": env })).await.0, 400);
 }

@@ -1,6 +1,6 @@
 //! What outlives the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -37,6 +37,27 @@ async fn an_orderly_end_keeps_the_files_of_persistent_sandboxes_and_leaves_nothi
     server.machines.wait_for_live_machines(0).await;
     let (_, resumed) = server.get("/v2/sandboxes/demo?resume=true").await;
     assert_eq!(server.read(&session_path(&resumed), "a.txt").await, (200, "last".to_owned()));
+}
+
+#[tokio::test]
+async fn at_the_end_machines_that_hang_take_no_time_from_the_others() {
+    let server = TestServer::with(|options| {
+        options.shutdown_timeout = Duration::from_millis(300);
+        options.stop_timeout = Duration::from_millis(300);
+    })
+    .await;
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
+        server.session(name, true).await;
+    }
+    for number in 1..10 {
+        server.machines.hang_machine(number);
+    }
+    let begun = Instant::now();
+    let server = server.shut_down().await;
+    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    server.machines.wait_for_live_machines(0).await;
+    assert_eq!(server.get("/v2/sandboxes/j?resume=true").await.0, 200);
+    assert_eq!(server.get("/v2/sandboxes/a").await.1["sandbox"]["status"], "failed");
 }
 
 #[tokio::test]
@@ -103,4 +124,20 @@ async fn a_sandbox_that_has_nothing_to_start_from_is_forgotten_in_time() {
     server.clock.advance(TimeDelta::days(15));
     while server.get("/v2/sandboxes/idle").await.0 != 404 {}
     assert_eq!(server.get("/v2/sandboxes/kept").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_snapshot_whose_record_cannot_be_read_is_not_removed() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", true).await;
+    let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
+    let name = format!("sandboxes/records/snapshots/{}.json", stopped["snapshot"]["id"].as_str().unwrap());
+    let record = server.directory.path().join(name);
+    let text = std::fs::read(&record).unwrap();
+    std::fs::write(&record, "{").unwrap();
+    let server = server.crash(|_| {}).await;
+    assert_eq!(server.machines.snapshot_count(), 1);
+    std::fs::write(&record, text).unwrap();
+    let server = server.crash(|_| {}).await;
+    assert_eq!(server.get("/v2/sandboxes/demo?resume=true").await.0, 200);
 }

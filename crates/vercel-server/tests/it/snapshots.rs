@@ -1,7 +1,10 @@
 //! Snapshots.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use workers_domain::ports::SandboxErrorKind;
 
 use crate::support::{DAY, TestServer, code, nulls, session_path};
 
@@ -51,7 +54,7 @@ async fn a_snapshot_ends_the_session_and_others_start_from_it() {
 async fn a_snapshot_that_fails_is_not_asked_for_again() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
-    server.machines.fail_snapshots();
+    server.machines.fail_snapshots_with(Some(SandboxErrorKind::Failed));
     let (status, answer) = server.post(&format!("{session}/snapshot"), json!({})).await;
     assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
     let (_, answer) = server.post(&format!("{session}/stop"), json!({})).await;
@@ -186,4 +189,119 @@ async fn ancestors_and_descendants_are_found() {
     assert_eq!((&up["snapshots"][0]["count"], &up["pagination"]["next"]), (&json!("1"), &Value::Null));
     let down = tree(&oldest, "asc").await;
     assert_eq!(down["snapshots"][0]["snapshot"]["id"], newest["id"]);
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_for_a_snapshot_the_session_goes_on_and_can_be_asked_again() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", true).await;
+    let command = server.detached(&session, "gate", &[]).await;
+    server.machines.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
+    for path in [format!("{session}/snapshot"), format!("{session}/stop")] {
+        let (status, answer) = server.post(&path, json!({})).await;
+        assert_eq!((status, code(&answer)), (400, "snapshot_failed"), "{path}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains("no room"), "{answer}");
+        assert_eq!(server.get(&session).await.1["session"]["status"], "running");
+    }
+    server.gate.notify_one();
+    assert_eq!(server.get(&format!("{command}?wait=true")).await.1["command"]["exitCode"], 3);
+    server.machines.fail_snapshots_with(None);
+    let (status, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
+    assert_eq!((status, &stopped["session"]["status"]), (200, &json!("stopped")));
+    assert!(stopped["snapshot"]["id"].is_string());
+}
+
+#[tokio::test]
+async fn a_stop_whose_snapshot_failed_is_no_success() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", true).await;
+    server.machines.fail_snapshots_with(Some(SandboxErrorKind::Failed));
+    let (status, answer) = server.post(&format!("{session}/stop"), json!({})).await;
+    assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
+    assert_eq!(server.get(&session).await.1["session"]["status"], "failed");
+}
+
+#[tokio::test]
+async fn a_sandbox_is_deleted_though_there_is_no_room_for_snapshots() {
+    let server = TestServer::start().await;
+    server.session("demo", true).await;
+    server.machines.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
+    assert_eq!(server.delete("/v2/sandboxes/demo").await.0, 200);
+    server.machines.wait_for_live_machines(0).await;
+}
+
+#[tokio::test]
+async fn a_session_whose_time_is_over_fails_where_there_is_no_room() {
+    let server = TestServer::with(|options| options.default_timeout = Duration::from_millis(50)).await;
+    server.machines.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
+    let session = server.session("demo", true).await;
+    server.machines.wait_for_live_machines(0).await;
+    while server.get(&session).await.1["session"]["status"] != "failed" {}
+}
+
+#[tokio::test]
+async fn a_snapshot_that_hangs_holds_up_nobody_else() {
+    let server = TestServer::start().await;
+    let other = server.session("other", true).await;
+    let stuck = server.session("stuck", true).await;
+    server.machines.hang_machine(2);
+    let stop = format!("{stuck}/stop");
+    let hanging = server.post(&stop, json!({}));
+    let others = async {
+        while server.get(&stuck).await.1["session"]["status"] != "stopping" {}
+        // A snapshot is removed, and then others are taken.
+        let snapshot = snapshot_of(&server, &other, json!({})).await;
+        server.delete(&path(&snapshot)).await;
+        wait_for_snapshots(&server, 0).await;
+        for name in ["a", "b"] {
+            let session = server.session(name, true).await;
+            assert_eq!(server.post(&format!("{session}/stop"), json!({})).await.0, 200);
+        }
+    };
+    tokio::select! {
+        _ = hanging => panic!("a machine that hangs was frozen"),
+        () = others => {}
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_takes_too_long_ends_its_session_and_frees_its_place() {
+    let server = TestServer::with(|options| {
+        options.max_sessions = 1;
+        options.snapshot_timeout = Duration::from_millis(20);
+        options.stop_timeout = Duration::from_millis(20);
+    })
+    .await;
+    let session = server.session("stuck", true).await;
+    server.machines.hang_machine(1);
+    let (status, answer) = server.post(&format!("{session}/snapshot"), json!({})).await;
+    assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
+    assert_eq!(server.get(&session).await.1["session"]["status"], "failed");
+    server.machines.wait_for_live_machines(0).await;
+    server.session("next", true).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_stop_is_dropped() {
+    let server = TestServer::with(|options| options.stop_timeout = Duration::from_millis(20)).await;
+    let session = server.session("stuck", false).await;
+    server.machines.hang_machine(1);
+    let (status, answer) = server.post(&format!("{session}/stop"), json!({})).await;
+    assert_eq!((status, &answer["session"]["status"]), (200, &json!("failed")));
+    server.machines.wait_for_live_machines(0).await;
+}
+
+#[tokio::test]
+async fn a_sandbox_whose_snapshot_hangs_can_be_deleted() {
+    let server = TestServer::with(|options| options.stop_timeout = Duration::from_millis(20)).await;
+    let session = server.session("stuck", true).await;
+    server.machines.hang_machine(1);
+    let stop = format!("{session}/stop");
+    let delete = async {
+        while server.get(&session).await.1["session"]["status"] != "stopping" {}
+        server.delete("/v2/sandboxes/stuck").await
+    };
+    let ((stopped, _), (deleted, _)) = tokio::join!(server.post(&stop, json!({})), delete);
+    assert_eq!((stopped, deleted), (400, 200));
+    server.machines.wait_for_live_machines(0).await;
 }
