@@ -148,10 +148,6 @@ impl ApiError {
                 tracing::warn!(error = chain(error), "machines are not available");
                 Self::new(ErrorCode::Unavailable, "Sandboxes cannot be made at the moment.")
             }
-            SandboxErrorKind::StorageFull => {
-                tracing::warn!(error = chain(error), "there is no room");
-                Self::new(ErrorCode::SnapshotFailed, "There is no room on the server's disk.")
-            }
             SandboxErrorKind::CommandNotFound | SandboxErrorKind::Failed => Self::internal(error),
         }
     }

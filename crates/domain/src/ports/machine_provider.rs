@@ -112,15 +112,6 @@ pub trait Machine: Send + Sync {
     /// Changes whom it may talk to, from the next connection on.
     fn set_network(&self, policy: NetworkPolicy);
 
-    /// Whether there is room for a snapshot of it now. Asking changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`SandboxErrorKind::StorageFull`](super::SandboxErrorKind::StorageFull) when there is none.
-    async fn check_room(&self) -> Result<(), SandboxError> {
-        Ok(())
-    }
-
     /// Ends every process, freezes all files and removes the machine.
     ///
     /// # Errors

@@ -51,6 +51,14 @@ impl LocalMachine {
         self.start(Start { spec, tool: Some(tool), input }).await
     }
 
+    /// Whether there is room for a snapshot.
+    async fn check_room(&self) -> Result<(), SandboxError> {
+        let (images, changes) = (Arc::clone(&self.images), self.running.work().try_clone());
+        blocking("there is no room for a snapshot", move || images.check_room(changes?.as_fd()))
+            .await
+            .map_err(|error| SandboxError { kind: SandboxErrorKind::StorageFull, ..error })
+    }
+
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
         // Held for single statements only, so a panic elsewhere has torn nothing.
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
@@ -93,13 +101,6 @@ impl Machine for LocalMachine {
 
     fn set_network(&self, policy: NetworkPolicy) {
         self.running.change_network(policy);
-    }
-
-    async fn check_room(&self) -> Result<(), SandboxError> {
-        let (images, changes) = (Arc::clone(&self.images), self.running.work().try_clone());
-        blocking("there is no room for a snapshot", move || images.check_room(changes?.as_fd()))
-            .await
-            .map_err(|error| SandboxError { kind: SandboxErrorKind::StorageFull, ..error })
     }
 
     async fn snapshot(&self) -> Result<Snapshot, SandboxError> {

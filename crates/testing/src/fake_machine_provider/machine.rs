@@ -115,13 +115,6 @@ impl Machine for FakeMachine {
         self.state.lock().networks.push(policy);
     }
 
-    async fn check_room(&self) -> Result<(), SandboxError> {
-        if self.state.lock().is_full {
-            return Err(SandboxError::new(SandboxErrorKind::StorageFull, "the test has filled the disk"));
-        }
-        Ok(())
-    }
-
     async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         self.state.unheld().await;
         self.state.unhung(&self.id).await;

@@ -94,11 +94,6 @@ impl FakeMachineProvider {
         self.state.held.send_replace(held);
     }
 
-    /// Whether there is no room for snapshots.
-    pub fn fill_disk(&self, is_full: bool) {
-        self.state.lock().is_full = is_full;
-    }
-
     /// Ends every machine that lives now, as if its processes had died.
     pub fn break_machines(&self) {
         self.state.broken.send_modify(|times| *times += 1);

@@ -256,15 +256,8 @@ fn check_ports(ports: &[u16]) -> Result<(), ApiError> {
     }
 }
 
-/// What an environment may have; the kernel takes little more beside a command's arguments, and it is remembered with the sandbox.
-const MAX_ENV_BYTES: usize = 128 * 1024;
-
 /// An environment.
 pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    let length: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if length > MAX_ENV_BYTES {
-        return Err(ApiError::bad_request(format!("`env` must have at most {MAX_ENV_BYTES} bytes in all.")));
-    }
     let fits =
         |(name, value): (&String, &String)| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
     let size: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();

@@ -16,12 +16,6 @@ use crate::model::{
 };
 use crate::store::Kind;
 
-/// How long a machine may take to be frozen: some gigabytes on a slow disk. One that takes longer is given up.
-const SNAPSHOT_TIME: Duration = Duration::from_mins(2);
-
-/// How long a machine may take to be stopped, which is killed without being asked.
-const STOP_TIME: Duration = Duration::from_secs(30);
-
 /// How a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -77,9 +71,6 @@ impl Registry {
         let snapshot = kept(self.end(id, End::Stop).await)?;
         self.store.flushed().await;
         let session = self.find_session(team, id)?;
-        if is_kept && !before.status.has_ended() && session.status == SessionStatus::Failed {
-            return Err(not_taken());
-        }
         let view = self.tables().view(&session.sandbox).filter(|view| view.sandbox.file == session.sandbox_file);
         Ok(Ended { session, view, snapshot })
     }
@@ -98,17 +89,6 @@ impl Registry {
         // Without one, somebody else ended it first.
         let snapshot = snapshot.ok_or_else(ApiError::stopped)?;
         Ok(Ended { session, view: None, snapshot: Some(snapshot) })
-    }
-
-    /// Refuses what would end a session for a snapshot that there is no room for: its owner may make some.
-    async fn check_room(&self, id: &str) -> Result<(), ApiError> {
-        let live = self.tables().live.get(id).cloned();
-        let Some(live) = live else { return Ok(()) };
-        live.session.machine().check_room().await.map_err(|error| {
-            tracing::warn!(error = chain(&error), session.id = id, "there is no room for a snapshot");
-            let message = "There is no room for a snapshot on the server's disk; the session goes on. Delete snapshots or files and try again.";
-            ApiError::new(ErrorCode::SnapshotFailed, message)
-        })
     }
 
     /// Removes a sandbox, and with it its session; its snapshots only if they are asked for and nobody else needs them.

@@ -6,7 +6,6 @@
 
 mod create;
 mod end;
-mod freezes;
 mod launch;
 mod page;
 mod read;

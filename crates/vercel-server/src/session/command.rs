@@ -79,11 +79,6 @@ impl Command {
         *self.outcome.borrow()
     }
 
-    /// What it takes to remember it, in bytes.
-    pub(super) fn remembered_bytes(&self) -> usize {
-        self.name.len() + self.cwd.len() + self.args.iter().map(String::len).sum::<usize>()
-    }
-
     /// Waits until it has ended.
     pub(crate) async fn ended(&self) -> Outcome {
         let mut outcome = self.outcome.subscribe();

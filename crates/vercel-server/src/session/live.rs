@@ -23,9 +23,6 @@ const REMEMBERED_BYTES: usize = 4 << 20;
 /// Commands in a list: more would be an answer of many megabytes.
 const LISTED: usize = 1000;
 
-/// What is remembered of all commands of a session, in bytes.
-const REMEMBERED_BYTES: usize = 8 << 20;
-
 /// What the commands of a session may use.
 #[derive(Debug)]
 pub(crate) struct SessionLimits {

@@ -9,7 +9,6 @@ mod directory;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -59,7 +58,6 @@ struct Shared {
     waiting: Mutex<Waiting>,
     work: Arc<Notify>,
     written: watch::Sender<u64>,
-    unreadable: AtomicBool,
 }
 
 /// What is to be written next; bounded by the number of records.
@@ -83,13 +81,7 @@ impl Store {
         blocking(move || Kind::ALL.iter().try_for_each(|kind| directory::make(&folders.join(kind.folder())))).await?;
         let (written, _) = watch::channel(0);
         let work = Arc::new(Notify::new());
-        let shared = Arc::new(Shared {
-            directory,
-            waiting: Mutex::default(),
-            work: Arc::clone(&work),
-            written,
-            unreadable: AtomicBool::default(),
-        });
+        let shared = Arc::new(Shared { directory, waiting: Mutex::default(), work: Arc::clone(&work), written });
         tokio::spawn(write_all(Arc::downgrade(&shared), work));
         Ok(Self { shared })
     }
@@ -101,16 +93,7 @@ impl Store {
     /// When the folder cannot be read.
     pub(crate) async fn load<T: DeserializeOwned + Send + 'static>(&self, kind: Kind) -> io::Result<Loaded<T>> {
         let folder = self.shared.directory.join(kind.folder());
-        let (records, is_complete) = blocking(move || directory::load(&folder)).await?;
-        if !is_complete {
-            self.shared.unreadable.store(true, Ordering::Relaxed);
-        }
-        Ok(records)
-    }
-
-    /// Whether every record that was looked for could be read.
-    pub(crate) fn is_complete(&self) -> bool {
-        !self.shared.unreadable.load(Ordering::Relaxed)
+        blocking(move || directory::load(&folder)).await
     }
 
     /// Writes a record, soon.

@@ -63,32 +63,6 @@ async fn a_snapshot_that_fails_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_session_goes_on_when_there_is_no_room_for_its_snapshot() {
-    let server = TestServer::start().await;
-    let session = server.session("demo", true).await;
-    server.write(&session, "/vercel/a.txt", "a").await;
-    server.machines.fill_disk(true);
-    for end in ["stop", "snapshot"] {
-        let (status, answer) = server.post(&format!("{session}/{end}"), json!({})).await;
-        assert_eq!((status, code(&answer)), (400, "snapshot_failed"), "{end}");
-    }
-    assert_eq!(server.read(&session, "a.txt").await, (200, "a".to_owned()));
-    server.machines.fill_disk(false);
-    let (status, answer) = server.post(&format!("{session}/stop"), json!({})).await;
-    assert_eq!((status, &answer["snapshot"]["status"]), (200, &json!("created")));
-}
-
-#[tokio::test]
-async fn a_stop_that_loses_the_files_of_a_persistent_sandbox_is_no_success() {
-    let server = TestServer::start().await;
-    let session = server.session("demo", true).await;
-    server.machines.fail_snapshots();
-    let (status, answer) = server.post(&format!("{session}/stop"), json!({})).await;
-    assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
-    assert_eq!(server.post(&format!("{session}/stop"), json!({})).await.0, 200, "and is over");
-}
-
-#[tokio::test]
 async fn a_snapshot_is_kept_so_long_after_its_last_use() {
     let server = TestServer::start().await;
     let session = server.session("demo", false).await;
