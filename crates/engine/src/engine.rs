@@ -14,10 +14,9 @@ use workers_domain::ports::{
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 
-use crate::cgroup::discover::discover;
 use crate::message::{Configuration, TemplateSetup, Walls};
 use crate::network;
-use crate::options::{Confinement, EngineOptions, NetworkOptions, Templates};
+use crate::options::{Confinement, EngineOptions, Templates};
 use crate::sandbox::{LocalSandbox, ReadySandboxes};
 use crate::server::data_dir::DataDir;
 use crate::server::launcher::Launcher;
@@ -30,9 +29,6 @@ const FIRST_UID: u32 = 0x7000_0000;
 /// How many sandboxes of one engine have user ids of their own, and how many engines do.
 const UIDS_PER_ENGINE: u32 = 0x1_0000;
 const UID_RANGES: u32 = 0x100;
-
-/// How long the launcher of an engine that was killed may take to clear away.
-const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often snapshots that have expired are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
@@ -109,15 +105,11 @@ impl Engine {
         })
         .await
         .map_err(|error| unavailable(error.message))?;
-        let (path, now) = (options.data_dir.clone(), options.clock.now());
-        let opened = blocking("the data directory cannot be used", move || {
-            let (data_dir, launcher_lock) = DataDir::open(&path)?;
-            let snapshots = SnapshotStore::open(&data_dir.snapshots(), now)?;
-            Ok((data_dir, launcher_lock, snapshots))
-        });
-        let (data_dir, launcher_lock, snapshots) = tokio::time::timeout(LOCK_PATIENCE, opened)
-            .await
-            .map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))??;
+        let now = options.clock.now();
+        let (data_dir, launcher_lock, snapshots) = DataDir::open_in_time(options.data_dir.clone(), move |data_dir| {
+            SnapshotStore::open(&data_dir.snapshots(), now)
+        })
+        .await?;
 
         let node = if options.copy_node { own_node(node, &data_dir).await } else { node };
         let walls = match options.confinement {
@@ -130,10 +122,7 @@ impl Engine {
         let node = node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
         let configuration = Configuration { walls, node };
         let snapshots = Arc::new(snapshots);
-        let NetworkOptions { open, resolvers, observer } = options.network;
-        let network = network::Shared::new(open, resolvers, observer);
-        let network =
-            Arc::new(network.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))?);
+        let network = network::Shared::of(options.network)?;
         let make = |launcher, data_dir| {
             let ready = ReadySandboxes::new(options.templates != Templates::None);
             Arc::new(Core { launcher, snapshots, ready, data_dir, clock: options.clock })
@@ -235,18 +224,7 @@ impl Engine {
     /// Ends the launcher and every sandbox. When this returns nothing runs.
     pub async fn shutdown(&self) {
         self.core.ready.close();
-        self.core.launcher.shut_down().await;
-        let core = Arc::clone(&self.core);
-        let cleared = blocking("clearing away", move || {
-            if let Some(walls) = &core.launcher.configuration().walls {
-                crate::server::data_dir::sweep_cgroups(&walls.cgroups);
-                walls.cgroups.group("").remove()?;
-            }
-            Ok(())
-        });
-        if let Err(error) = cleared.await {
-            tracing::warn!(error = %error, "the engine left a cgroup behind; the next start removes it");
-        }
+        self.core.launcher.end().await;
     }
 }
 
@@ -263,13 +241,8 @@ async fn own_node(node: PathBuf, data_dir: &DataDir) -> PathBuf {
 }
 
 async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Result<Walls, SandboxError> {
-    let (root, name, parent) = (data_dir.runtime(), data_dir.group_name(), options.cgroup_parent.clone());
-    let group_name = name.clone();
-    let found = blocking("cgroups", move || Ok(discover(parent.as_deref(), &name))).await?;
-    let cgroups = found.map_err(|missing| unavailable(format!("memory and processes cannot be limited: {missing}")))?;
-    data_dir
-        .record_cgroups(&cgroups)
-        .map_err(|error| SandboxError::failed("the data directory cannot be written", error))?;
+    let (root, group_name) = (data_dir.runtime(), data_dir.group_name());
+    let cgroups = data_dir.plan_cgroups(options.cgroup_parent.clone()).await?;
     let runtime = blocking("the root of sandboxes cannot be made", move || runtime::make(&root, &node)).await?;
     let templates = templates(options, data_dir).await;
     let range = u32::from_str_radix(group_name.rsplit('-').next().and_then(|hex| hex.get(..4)).unwrap_or("0"), 16);

@@ -11,13 +11,23 @@ use super::create::INNER_ID;
 
 /// Becomes the one user that is mapped into the sandbox.
 pub(super) fn take_inner_ids(may_change_groups: bool) -> io::Result<()> {
-    let (uid, gid) = (Uid::from_raw(INNER_ID), Gid::from_raw(INNER_ID));
+    take_ids(INNER_ID, may_change_groups)
+}
+
+/// Becomes the root of a machine.
+pub(super) fn take_machine_root() -> io::Result<()> {
+    take_ids(0, true)
+}
+
+fn take_ids(id: u32, may_change_groups: bool) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
     if may_change_groups {
         rustix::thread::set_thread_groups(&[])?;
     }
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
-    // With that the process is not dumpable any more; said again, so that it does not depend on the launcher's own id.
+    // With that the process is not dumpable any more; said again, so that it does not depend on the launcher's own id. No other process of
+    // this user can look into this one.
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
 }
 
@@ -67,15 +77,6 @@ const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETFCAP)
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::AUDIT_WRITE);
-
-/// Becomes the root of a machine.
-pub(super) fn take_machine_root() -> io::Result<()> {
-    rustix::thread::set_thread_groups(&[])?;
-    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
-    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
-    // No other process of this root can look into this one.
-    Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
-}
 
 /// Puts the first process of a machine under the filter and keeps the capabilities that its root has: none that are not kept can be
 /// gained by running a program as any user.

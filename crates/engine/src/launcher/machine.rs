@@ -16,7 +16,7 @@ use workers_engine_sys::{MountAttributes, SingleThread, map_owners, mount_attrib
 
 use super::enter::{open_directory, step};
 use super::probe::in_user_namespace;
-use super::root::{Nothing, attach, bind, bind_at, c_string, mount_proc_at, open_path};
+use super::root::{Nothing, attach, bind_at, bind_device, c_string, mount_memory, mount_proc_at, open_path};
 use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};
@@ -112,7 +112,7 @@ impl Parts {
 /// Mounts everything, makes it the root and leaves the host's file system behind. Answers with the directories of the changes.
 pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::Result<[OwnedFd; 2]> {
     rustix::process::fchdir(&parts.stage)?;
-    step("files in memory", mount_memory(order))?;
+    step("files in memory", mount_memory("machine", MountFlags::NODEV, order.disk_bytes, "0755"))?;
     rustix::process::chdir("machine")?;
     for name in CHANGES.iter().chain(&INDEX).chain(&["root", SYSTEM, EMPTY]) {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755))?;
@@ -172,13 +172,6 @@ fn own_directory(root: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     Ok(open()?)
 }
 
-fn mount_memory(order: &CreateSandbox) -> io::Result<()> {
-    // A page of inodes for every page of files is more than any file tree needs.
-    let inodes = (order.disk_bytes / 4096).max(1024);
-    let options = c_string(format!("size={},nr_inodes={inodes},mode=0755", order.disk_bytes))?;
-    Ok(mount("tmpfs", "machine", "tmpfs", MountFlags::NODEV, Some(options.as_c_str()))?)
-}
-
 fn overlay(target: &str, number: usize, below: &str) -> io::Result<()> {
     let (changes, index) = (CHANGES[number], INDEX[number]);
     let options = c_string(format!("lowerdir={below},upperdir={changes},workdir={index},userxattr"))?;
@@ -196,8 +189,7 @@ fn mount_devices(devices: &BTreeMap<String, OwnedFd>) -> io::Result<()> {
     for (name, device) in devices {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
         drop(rustix::fs::open(format!("dev/{name}"), flags, Mode::from_raw_mode(0o666))?);
-        let device = bind(device, Some(&format!("dev/{name}")))?;
-        mount_attributes(device.as_fd(), MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC))?;
+        bind_device(device, name)?;
     }
     for (name, target) in [
         ("fd", "/proc/self/fd"),

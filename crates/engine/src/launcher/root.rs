@@ -71,9 +71,7 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
     let node = step("node", bind(&sources.node, Some("usr/bin/node")))?;
     step("node, read-only", mount_attributes(node.as_fd(), read_only))?;
     for (name, device) in &sources.devices {
-        let no_code = MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC);
-        let device = step(name, bind(device, Some(&format!("dev/{name}"))))?;
-        step(name, mount_attributes(device.as_fd(), no_code))?;
+        step(name, bind_device(device, name))?;
     }
     step("process files", mount_proc(walls))?;
     step("writable files", mount_writable(sources, overlay, order))?;
@@ -114,10 +112,7 @@ pub(super) fn mount_proc_at(target: &str, walls: &Walls, nothing: &Nothing) -> i
 /// One limited file system in memory for all that is written: `/tmp`, and the changes to the working directory.
 fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    // A page of inodes for every page of files is more than any file tree needs.
-    let inodes = (order.disk_bytes / 4096).max(1024);
-    let options = c_string(format!("size={},nr_inodes={inodes},mode=0700", order.disk_bytes))?;
-    mount("tmpfs", "tmp", "tmpfs", flags, Some(options.as_c_str()))?;
+    mount_memory("tmp", flags, order.disk_bytes, "0700")?;
     for name in ["tmp/tmp", "tmp/upper", "tmp/index"] {
         rustix::fs::mkdir(name, Mode::from_raw_mode(0o755))?;
     }
@@ -136,6 +131,20 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
     Ok(())
 }
 
+/// A file system in memory of limited size.
+pub(super) fn mount_memory(target: &str, flags: MountFlags, bytes: u64, mode: &str) -> io::Result<()> {
+    // A page of inodes for every page of files is more than any file tree needs.
+    let inodes = (bytes / 4096).max(1024);
+    let options = c_string(format!("size={bytes},nr_inodes={inodes},mode={mode}"))?;
+    Ok(mount("tmpfs", target, "tmpfs", flags, Some(options.as_c_str()))?)
+}
+
+/// Makes a device of the host's appear below `dev`, in the current directory.
+pub(super) fn bind_device(device: &OwnedFd, name: &str) -> io::Result<()> {
+    let device = bind(device, Some(&format!("dev/{name}")))?;
+    mount_attributes(device.as_fd(), MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC))
+}
+
 /// Makes what is open appear at a path below the current directory, or where it is; returns the new mount.
 pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
     match target {
@@ -148,19 +157,20 @@ pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd
 pub(super) fn bind_at(source: &OwnedFd, target: &OwnedFd) -> io::Result<OwnedFd> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     let tree = open_tree(source, "", clone)?;
-    move_to(&tree, target.as_fd(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    move_to(&tree, target.as_fd())?;
     Ok(tree)
 }
 
 /// Makes a tree that is not attached to anything appear at a path below the current directory; returns the mount.
 pub(super) fn attach(tree: &OwnedFd, target: &str) -> io::Result<OwnedFd> {
     let mount = tree.try_clone()?;
-    move_to(&mount, open_path(target)?.as_fd(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    move_to(&mount, open_path(target)?.as_fd())?;
     Ok(mount)
 }
 
-fn move_to(tree: &OwnedFd, target: BorrowedFd<'_>, flags: MoveMountFlags) -> io::Result<()> {
-    Ok(move_mount(tree, "", target, "", flags | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH)?)
+fn move_to(tree: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(move_mount(tree, "", target, "", flags)?)
 }
 
 pub(super) fn open_path(path: &str) -> io::Result<OwnedFd> {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use workers_domain::ports::{
@@ -14,17 +13,13 @@ use workers_domain::{SandboxId, SnapshotId};
 use super::images::Images;
 use super::local::LocalMachine;
 use super::{FIRST_ID, base};
-use crate::cgroup::discover::discover;
 use crate::message::{Configuration, CreateSandbox, Walls};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
 use crate::sandbox::running::Running;
-use crate::server::data_dir::{DataDir, sweep_cgroups};
+use crate::server::data_dir::DataDir;
 use crate::server::launcher::Launcher;
 use crate::server::{blocking, runtime, unavailable};
-
-/// How long the launcher of an engine that was killed may take to clear away.
-const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How the engine of machines is to work. Make one with [`MachineOptions::new`] and change what is not to your liking.
 #[derive(Clone)]
@@ -98,21 +93,9 @@ impl MachineEngine {
             return Err(unavailable("machines have users of their own, whose ids only root can map"));
         }
         let MachineOptions { data_dir: path, node, system, launcher, cgroup_parent, network } = options;
-        let opened = blocking("the data directory cannot be used", move || {
-            let (data_dir, launcher_lock) = DataDir::open(&path)?;
-            let images = Images::open(data_dir.snapshots())?;
-            Ok((data_dir, launcher_lock, images))
-        });
-        let (data_dir, lock, images) = tokio::time::timeout(LOCK_PATIENCE, opened)
-            .await
-            .map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))??;
-        let name = data_dir.group_name();
-        let found = blocking("cgroups", move || Ok(discover(cgroup_parent.as_deref(), &name))).await?;
-        let cgroups =
-            found.map_err(|missing| unavailable(format!("memory and processes cannot be limited: {missing}")))?;
-        data_dir
-            .record_cgroups(&cgroups)
-            .map_err(|error| SandboxError::failed("the data directory cannot be written", error))?;
+        let (data_dir, lock, images) =
+            DataDir::open_in_time(path, |data_dir| Images::open(data_dir.snapshots())).await?;
+        let cgroups = data_dir.plan_cgroups(cgroup_parent).await?;
         let (root, directory) = (data_dir.runtime(), data_dir.machines());
         let made = blocking("the system of machines cannot be made", move || {
             let node = node.canonicalize()?;
@@ -122,10 +105,8 @@ impl MachineEngine {
         let node = runtime.node.to_string_lossy().into_owned();
         let walls = Walls { cgroups, runtime, first_uid: FIRST_ID, templates: None, machines: Some(machines) };
         let configuration = Configuration { walls: Some(walls), node };
-        let NetworkOptions { open, resolvers, observer } = network;
-        let network = network::Shared::new(open, resolvers, observer)
-            .map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))?;
-        let launcher = Launcher::start(launcher, configuration, lock, Arc::new(network)).await?;
+        let network = network::Shared::of(network)?;
+        let launcher = Launcher::start(launcher, configuration, lock, network).await?;
         let engine = Self { core: Arc::new(Core { launcher, images, _data_dir: data_dir }) };
         if let Err(error) = engine.try_machine().await {
             engine.shutdown().await;
@@ -148,18 +129,7 @@ impl MachineEngine {
 
     /// Ends the launcher and every machine. When this returns nothing runs.
     pub async fn shutdown(&self) {
-        self.core.launcher.shut_down().await;
-        let core = Arc::clone(&self.core);
-        let cleared = blocking("clearing away", move || {
-            if let Some(walls) = &core.launcher.configuration().walls {
-                sweep_cgroups(&walls.cgroups);
-                walls.cgroups.group("").remove()?;
-            }
-            Ok(())
-        });
-        if let Err(error) = cleared.await {
-            tracing::warn!(error = %error, "the engine left a cgroup behind; the next start removes it");
-        }
+        self.core.launcher.end().await;
     }
 }
 

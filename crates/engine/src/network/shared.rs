@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use tokio::sync::mpsc;
 use workers_domain::AddressRange;
-use workers_domain::ports::NetworkObserver;
+use workers_domain::ports::{NetworkObserver, SandboxError};
 use workers_engine_sys::network_namespace_of;
 
 use super::broker::Line;
 use super::hearing::Question;
+use crate::options::NetworkOptions;
+use crate::server::unavailable;
 
 /// What the brokers of all sandboxes share.
 pub(crate) struct Shared {
@@ -35,13 +37,20 @@ impl Shared {
     /// # Errors
     ///
     /// When the kernel cannot tell sockets of one network from those of another: then nothing can be brokered.
-    pub(crate) fn new(
+    pub(super) fn new(
         open: Vec<AddressRange>,
         resolvers: Vec<SocketAddr>,
         observer: Arc<dyn NetworkObserver>,
     ) -> io::Result<Self> {
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
         Ok(Self { open, resolvers, observer, namespace: network_namespace_of(socket)?, lines: Mutex::default() })
+    }
+
+    /// The same, for an engine that starts.
+    pub(crate) fn of(options: NetworkOptions) -> Result<Arc<Self>, SandboxError> {
+        let NetworkOptions { open, resolvers, observer } = options;
+        let made = Self::new(open, resolvers, observer).map(Arc::new);
+        made.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))
     }
 
     /// Opens the line of a sandbox.

@@ -4,10 +4,18 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
+use workers_domain::ports::SandboxError;
+
+use super::{blocking, unavailable};
 use crate::cgroup::CgroupPlan;
+use crate::cgroup::discover::discover;
+
+/// How long the launcher of an engine that was killed may take to clear away.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The data directory, locked.
 #[derive(Debug)]
@@ -40,6 +48,32 @@ impl DataDir {
         }
         data_dir.clear_recorded_cgroups();
         Ok((data_dir, launcher_lock))
+    }
+
+    /// The same off the asynchronous threads, with what else is opened in it, and no longer than an earlier launcher may take to clear away.
+    pub(crate) async fn open_in_time<T: Send + 'static>(
+        path: PathBuf,
+        also: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+    ) -> Result<(Self, File, T), SandboxError> {
+        let opened = blocking("the data directory cannot be used", move || {
+            let (data_dir, launcher_lock) = Self::open(&path)?;
+            let opened = also(&data_dir)?;
+            Ok((data_dir, launcher_lock, opened))
+        });
+        tokio::time::timeout(LOCK_PATIENCE, opened)
+            .await
+            .map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))?
+    }
+
+    /// Finds out where cgroups can be made, and writes it down.
+    pub(crate) async fn plan_cgroups(&self, parent: Option<PathBuf>) -> Result<CgroupPlan, SandboxError> {
+        let name = self.group_name();
+        let found = blocking("cgroups", move || Ok(discover(parent.as_deref(), &name))).await?;
+        let plan =
+            found.map_err(|missing| unavailable(format!("memory and processes cannot be limited: {missing}")))?;
+        self.record_cgroups(&plan)
+            .map_err(|error| SandboxError::failed("the data directory cannot be written", error))?;
+        Ok(plan)
     }
 
     /// Where sandboxes' files are staged.
@@ -79,7 +113,7 @@ impl DataDir {
     }
 
     /// Writes down where cgroups are made, for the next start may happen in another group.
-    pub(crate) fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
+    fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
         fs::write(self.path.join("cgroups.json"), serde_json::to_vec(plan)?)
     }
 

@@ -197,13 +197,26 @@ impl Launcher {
     }
 
     /// Ends it, and all sandboxes with it.
-    pub(crate) async fn shut_down(&self) {
+    async fn shut_down(&self) {
         self.leaving.store(true, Ordering::Release);
         if let Some(connection) = self.current.borrow().as_ref() {
             connection.channel.close();
         }
         // Fails when there is no supervisor any more, which then has left.
         let _ = self.left.subscribe().wait_for(|left| *left).await;
+    }
+
+    /// Ends it, and removes the cgroups that are left. When this returns nothing of the engine runs.
+    pub(crate) async fn end(&self) {
+        self.shut_down().await;
+        let Some(walls) = self.configuration.walls.clone() else { return };
+        let cleared = blocking("clearing away", move || {
+            sweep_cgroups(&walls.cgroups);
+            walls.cgroups.group("").remove()
+        });
+        if let Err(error) = cleared.await {
+            tracing::warn!(error = %error, "the engine left a cgroup behind; the next start removes it");
+        }
     }
 
     async fn connection(&self) -> Result<Arc<Connection>, SandboxError> {

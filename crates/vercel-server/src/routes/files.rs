@@ -77,7 +77,7 @@ async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: 
     Ok(())
 }
 
-/// Why an archive was not unpacked. That a client went away is nobody's fault, and there is nobody to be told.
+/// Why something was not written. That a client went away is nobody's fault, and there is nobody to be told.
 fn write_error(error: SandboxError, broke_off: bool) -> ApiError {
     if broke_off {
         tracing::debug!(error = chain(&error), "an archive was not sent to its end");
@@ -176,12 +176,8 @@ pub(super) async fn make_directory(
     let directory = body.0.absolute(session.machine().home())?;
     let live = Arc::clone(&session);
     let make = async move {
-        live.while_open(live.machine().make_directory(&directory, body.0.recursive)).await.map_err(|error| match error
-            .kind
-        {
-            SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
-            _ => ApiError::from_machine(&error),
-        })
+        let made = live.while_open(live.machine().make_directory(&directory, body.0.recursive)).await;
+        made.map_err(|error| write_error(error, false))
     };
     registry.to_completion(|_| make).await?;
     json(&json!({}))
