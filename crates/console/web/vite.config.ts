@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  // Every URL is relative to the page, so that it may be served below any path.
+  base: "./",
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    // The baseline of the end of 2024, of which the stylesheet's `light-dark()` is a part.
+    target: ["chrome123", "firefox120", "safari17.5"],
+    // Files by URL only: the content security policy allows no `data:` in scripts and fonts.
+    assetsInlineLimit: 0,
+    // Our policy forbids the inline script of the polyfill, and these browsers do not need it.
+    modulePreload: { polyfill: false },
+    license: { fileName: "licenses.md" },
+    reportCompressedSize: false,
+  },
+});
