@@ -1,9 +1,11 @@
 import { defineConfig } from "vite";
+import { compress } from "./build/compress.ts";
 
 export default defineConfig({
   // Every URL is relative to the page, so that it may be served below any path.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  plugins: [compress()],
   build: {
     // The baseline of the end of 2024, of which the stylesheet's `light-dark()` is a part.
     target: ["chrome123", "firefox120", "safari17.5"],
@@ -13,5 +15,14 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     license: { fileName: "licenses.md" },
     reportCompressedSize: false,
+  },
+  server: {
+    // `./just console-dev`: the API, and the logo, of a server that runs.
+    proxy: Object.fromEntries(
+      ["/api", "/branding", "/healthz", "/readyz", "/metrics"].map((path) => [
+        path,
+        { target: process.env.WORKERS_SERVER ?? "http://127.0.0.1:3000", changeOrigin: true },
+      ]),
+    ),
   },
 });
