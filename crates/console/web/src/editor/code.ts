@@ -49,6 +49,7 @@ const editing: Extension = [
   drawSelection(),
   indentOnInput(),
   closeBrackets(),
+  bracketMatching(),
   autocompletion({ activateOnTyping: false }),
   highlightActiveLine(),
   highlightActiveLineGutter(),
@@ -59,7 +60,6 @@ const editing: Extension = [
 const common: Extension = [
   look,
   highlightSpecialChars(),
-  bracketMatching(),
   indentUnit.of("  "),
   EditorState.tabSize.of(2),
   lineHighlight,

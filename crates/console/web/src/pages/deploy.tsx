@@ -14,7 +14,6 @@ import { EditorHost } from "../editor/component.tsx";
 import { navigate, paths } from "../router.ts";
 import { rememberPayload } from "../state/payloads.ts";
 import { tab } from "../state/storage.ts";
-import { say } from "../state/toasts.ts";
 import { findWorker, putWorker } from "../state/workers.ts";
 import { examples } from "./examples.ts";
 import { PageHead } from "./page.tsx";
@@ -71,7 +70,6 @@ export function DeployPage({ from }: { readonly from: string | null }) {
       if (example && firstFunction) {
         rememberPayload(worker.id, firstFunction, example.payload);
       }
-      say("good", `${worker.name} is ready.`);
       navigate(paths.worker(worker.id));
     } catch (cause) {
       const failure = asApiError(cause);
