@@ -19,6 +19,7 @@ import { InvocationView } from "./invocation-view.tsx";
 import { whyNotInvoke } from "./life.ts";
 
 const PANEL = "invocation-panel";
+const OUTPUT = "invocations";
 
 export function InvokePanel({ worker }: { readonly worker: Worker }) {
   const invocations = invocationsOf(worker.id);
@@ -26,7 +27,7 @@ export function InvokePanel({ worker }: { readonly worker: Worker }) {
   return (
     <div class="invoke">
       <InvokeForm worker={worker} />
-      <div class="invocations">
+      <div class="invocations" id={OUTPUT}>
         {invocations.length > 0 && (
           <Tabs
             label="Invocations"
@@ -89,6 +90,8 @@ function InvokeForm({ worker }: { readonly worker: Worker }) {
     }
     rememberPayload(worker.id, name, payload);
     invoke(worker.id, name, payload);
+    // On a phone the log is below the form.
+    document.getElementById(OUTPUT)?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   };
   const latest = useRef(run);
   latest.current = () => reason === null && run();
