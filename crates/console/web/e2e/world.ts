@@ -22,8 +22,11 @@ export interface Server {
   restart(): Promise<void>;
 }
 
+/** What needs to be ended: a test, or a program that counts as one. */
+export type Ending = Pick<TestContext, "after">;
+
 /** Starts `workersd`, whose path is in `WORKERSD`, with these options. */
-export async function serve(t: TestContext, ...options: string[]): Promise<Server> {
+export async function serve(t: Ending, ...options: string[]): Promise<Server> {
   const dataDir = await mkdtemp(join(tmpdir(), "console-"));
   let process_ = await start(dataDir, "127.0.0.1:0", options);
   const { url } = process_;
@@ -78,7 +81,7 @@ export async function deploy(url: string, name: string, code: string): Promise<s
 let browser: Promise<Browser> | undefined;
 
 /** A page of its own context. The test fails if the page logs an error, or breaks its content security policy. */
-export async function open(t: TestContext, url: string, options: BrowserContextOptions & { mayFail?: boolean } = {}): Promise<Page> {
+export async function open(t: Ending, url: string, options: BrowserContextOptions & { mayFail?: boolean } = {}): Promise<Page> {
   browser ??= chromium.launch({ ...(CHROMIUM ? { executablePath: CHROMIUM } : {}), args: ["--no-sandbox"] });
   const { mayFail = false, ...contextOptions } = options;
   const context = await (await browser).newContext({ viewport: { width: 1360, height: 860 }, ...contextOptions });
@@ -99,6 +102,19 @@ export async function open(t: TestContext, url: string, options: BrowserContextO
   });
   await page.goto(url);
   return page;
+}
+
+/** Runs a program that is no test, and ends what it began. */
+export async function main(run: (ending: Ending) => Promise<void>): Promise<void> {
+  const endings: (() => unknown)[] = [];
+  try {
+    await run({ after: (end) => void endings.push(end as () => unknown) });
+  } finally {
+    for (const end of endings.reverse()) {
+      await end();
+    }
+    await closeBrowser();
+  }
 }
 
 export async function closeBrowser(): Promise<void> {
