@@ -14,11 +14,11 @@ use futures_util::future::LocalBoxFuture;
 use workers_service::Platform;
 
 use crate::lifecycle::StopHandle;
-use crate::middleware::{admit, track};
+use crate::middleware::{admit, receive, track};
 use crate::request::RequestId;
 use crate::system::{healthz, metrics, openapi, readyz, setup};
 use crate::unmatched::{method_not_allowed, not_found};
-use crate::{HttpOptions, Metrics, invoke, workers};
+use crate::{HttpOptions, Metrics, console, invoke, workers};
 
 /// How long a browser may remember what we answered to a preflight, in seconds.
 const PREFLIGHT_SECONDS: usize = 3600;
@@ -57,7 +57,8 @@ impl Api {
         self.stop.clone()
     }
 
-    /// Mounts `/api/…`, `/healthz`, `/readyz` and `/metrics`, for [`App::configure`](actix_web::App::configure).
+    /// Mounts `/api/…`, `/healthz`, `/readyz` and `/metrics`, for [`App::configure`](actix_web::App::configure); and the console, as `/`
+    /// and what it loads, if [`HttpOptions::console`] says so. In a scope all of it lies below the scope's path.
     ///
     /// A server other than our [`Application`](crate::Application) should be built with `.h1_allow_half_closed(false)`: only then
     /// does it notice that a client has gone away, and cancel what that client was waiting for, while nothing is being sent.
@@ -96,6 +97,9 @@ impl Api {
                         .wrap(compress())
                         .wrap(from_fn(api.tracking())),
                 );
+            if let Some(branding) = &api.options.console {
+                console::routes(&api, branding, config);
+            }
         }
     }
 
@@ -109,6 +113,12 @@ impl Api {
     fn admitting(&self) -> impl Fn(ServiceRequest, Next<BoxBody>) -> Answering + Clone + use<> {
         let api = self.clone();
         move |request, next| Box::pin(admit(api.clone(), request, next))
+    }
+
+    /// The middleware that keeps only those out who have no business to load the console's files.
+    pub(crate) fn receiving(&self) -> impl Fn(ServiceRequest, Next<BoxBody>) -> Answering + Clone + use<> {
+        let api = self.clone();
+        move |request, next| Box::pin(receive(api.clone(), request, next))
     }
 
     fn cors(&self) -> Cors {
@@ -126,7 +136,7 @@ impl Api {
 
 type Answering = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
 
-fn get_or_head() -> impl guard::Guard {
+pub(crate) fn get_or_head() -> impl guard::Guard {
     guard::Any(guard::Get()).or(guard::Head())
 }
 

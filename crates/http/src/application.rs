@@ -63,7 +63,7 @@ impl Application {
         Ok(Self { listener, local_addr, api, extra: Vec::new() })
     }
 
-    /// Serves further routes beside ours, such as a console. They get request ids, logs and metrics, but protect themselves.
+    /// Serves further routes beside ours. They get request ids, logs and metrics, but protect themselves.
     #[must_use]
     pub fn mount(mut self, routes: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) -> Self {
         self.extra.push(Arc::new(routes));

@@ -27,10 +27,11 @@
 //! An actix application of your own mounts the same routes with `App::new().configure(api.routes())`.
 //!
 //! Only this crate knows status codes and the shapes of JSON. Left out on purpose: signals and configuration (the binary has
-//! them), TLS (a proxy in front has it), and the web console (mounted with [`Application::mount`]).
+//! them) and TLS (a proxy in front has it). [`HttpOptions::console`] serves the web console beside the API.
 
 mod api;
 mod application;
+mod console;
 mod detached;
 mod error;
 mod invoke;
@@ -45,6 +46,7 @@ mod workers;
 
 pub use api::Api;
 pub use application::{Application, BindError};
+pub use console::{Branding, InvalidBrandingError, Logo};
 pub use error::{ApiError, ErrorCode};
 pub use lifecycle::StopHandle;
 pub use metrics::Metrics;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 
+use crate::Branding;
+
 /// How the HTTP side behaves. The limits of bodies follow from the service's options.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
@@ -13,6 +15,8 @@ pub struct HttpOptions {
     /// Origins of web pages that may use the API from a browser, as `https://console.example.com`; `*` means every origin.
     /// Empty: cross-origin requests are not answered with permission.
     pub cors_origins: Vec<String>,
+    /// The web console, under this brand. `None`, as it is unless said otherwise: no console.
+    pub console: Option<Branding>,
     /// Threads that serve requests. None of our handlers blocks, so a few are enough.
     pub threads: usize,
     /// Connections a thread holds at one time; further ones wait in the listening queue.
@@ -41,6 +45,7 @@ impl Default for HttpOptions {
         Self {
             access: Access::Loopback,
             cors_origins: Vec::new(),
+            console: None,
             threads: cores.min(4),
             max_connections_per_thread: 10_000,
             keep_alive: Duration::from_secs(75),

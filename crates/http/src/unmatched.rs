@@ -7,8 +7,13 @@ use crate::error::{ApiError, ErrorCode};
 
 /// Answers 404.
 pub(crate) async fn not_found(request: HttpRequest) -> Result<&'static str, ApiError> {
+    Err(no_route(&request))
+}
+
+/// That there is nothing at the request's path.
+pub(crate) fn no_route(request: &HttpRequest) -> ApiError {
     let path: String = request.path().chars().filter(|symbol| !symbol.is_control()).take(100).collect();
-    Err(ApiError::new(ErrorCode::NotFound, format!("there is no route {path}")))
+    ApiError::new(ErrorCode::NotFound, format!("there is no route {path}"))
 }
 
 /// Answers 405 with the methods that there are.

@@ -30,6 +30,24 @@ pub(crate) async fn admit(
     }
 }
 
+/// Around the console's files, which hold no data: anybody may load them, and a link of another site may lead to them. Only
+/// where loopback is all that protects us, a page of another site must not pass our page off as its own by a name that it had
+/// resolve to this machine.
+pub(crate) async fn receive(
+    api: Api,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let verdict = match &api.options.access {
+        Access::Loopback => check_host(request.headers(), request.uri()).map(|_| ()),
+        Access::Token(_) | Access::Embedded => Ok(()),
+    };
+    match verdict {
+        Ok(()) => next.call(request).await,
+        Err(error) => Ok(request.error_response(error)),
+    }
+}
+
 fn check_token(token: &AdminToken, headers: &HeaderMap) -> Result<(), ApiError> {
     let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
     if given.is_some_and(|given| token.matches(given)) {
@@ -51,22 +69,33 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 /// Without a token the only protection is that nobody else is on this machine. Web pages are: a page of another site may send
 /// requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name as `Host`).
 fn check_loopback(headers: &HeaderMap, uri: &Uri, allowed_origins: &[String]) -> Result<(), ApiError> {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
-    let host = text(header::HOST).or_else(|| uri.authority().map(Authority::as_str));
-    if let Some(host) = host.filter(|host| !is_loopback(host)) {
-        let message = format!("without an admin token only this machine's own names are served, not `{host}`");
-        return Err(ApiError::new(ErrorCode::HostNotAllowed, message));
-    }
-    let origin = text(header::ORIGIN);
+    let host = check_host(headers, uri)?;
+    let origin = text(headers, &header::ORIGIN);
     if let Some(origin) = origin {
         let same = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
         let allowed = allowed_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
         return if same || allowed { Ok(()) } else { Err(foreign()) };
     }
-    match text(header::HeaderName::from_static("sec-fetch-site")) {
+    match text(headers, &header::HeaderName::from_static("sec-fetch-site")) {
         None | Some("same-origin" | "none") => Ok(()),
         Some(_) => Err(foreign()),
     }
+}
+
+/// The name that the client knows us by, if it is one of this machine's own.
+fn check_host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Option<&'a str>, ApiError> {
+    let host = text(headers, &header::HOST).or_else(|| uri.authority().map(Authority::as_str));
+    match host {
+        Some(host) if !is_loopback(host) => {
+            let message = format!("without an admin token only this machine's own names are served, not `{host}`");
+            Err(ApiError::new(ErrorCode::HostNotAllowed, message))
+        }
+        _ => Ok(host),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
 fn foreign() -> ApiError {

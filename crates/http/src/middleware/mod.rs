@@ -3,5 +3,5 @@
 mod admit;
 mod track;
 
-pub(crate) use admit::admit;
+pub(crate) use admit::{admit, receive};
 pub(crate) use track::track;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use actix_web::App;
-use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+use actix_web::test::{TestRequest, call_service, init_service, read_body, read_body_json};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::{Value, json};
 use workers_domain::ports::SystemClock;
-use workers_http::{Access, Api, HttpOptions, Metrics};
+use workers_http::{Access, Api, Branding, HttpOptions, Metrics};
 use workers_service::{Platform, ServiceOptions};
 use workers_testing::{FakeWorkerRepository, ScriptedSandboxProvider};
 
@@ -20,7 +20,9 @@ fn api() -> Api {
         Arc::new(metrics.clone()),
         ServiceOptions::default(),
     );
-    Api::new(platform, HttpOptions { access: Access::Embedded, ..HttpOptions::default() }, metrics)
+    let options =
+        HttpOptions { access: Access::Embedded, console: Some(Branding::default()), ..HttpOptions::default() };
+    Api::new(platform, options, metrics)
 }
 
 /// The application's routes: its own, and ours below a path of its choice.
@@ -56,4 +58,28 @@ async fn our_errors_keep_our_body_and_its_errors_are_its_own() {
     let its = get("/nope").await;
     assert_eq!(its.status(), 404);
     assert!(its.headers().get("content-type").is_none());
+}
+
+#[actix_web::test]
+async fn the_console_works_below_the_path_that_the_application_chose() {
+    let api = api();
+    let app = init_service(App::new().configure(routes(&api))).await;
+    let get = async |path: &str| call_service(&app, TestRequest::get().uri(path).to_request()).await;
+    let page = get("/tenants/acme/").await;
+    assert_eq!(page.status(), 200);
+    let page = String::from_utf8(read_body(page).await.to_vec()).unwrap();
+    let (_, script) = page.split_once(" src=\".").unwrap();
+    let script = script.split('"').next().unwrap();
+    assert_eq!(get(&format!("/tenants/acme{script}")).await.status(), 200);
+    assert_eq!(get("/tenants/acme/branding/logo").await.status(), 200);
+    assert_eq!(get("/").await.status(), 404);
+}
+
+#[actix_web::test]
+async fn without_its_last_slash_the_path_leads_to_the_console_by_a_relative_redirect() {
+    let api = api();
+    let app = init_service(App::new().configure(routes(&api))).await;
+    let response = call_service(&app, TestRequest::get().uri("/tenants/acme").to_request()).await;
+    assert_eq!(response.status(), 308);
+    assert_eq!(response.headers().get("location").unwrap(), "./acme/");
 }

@@ -1,0 +1,78 @@
+//! The files that the page loads.
+
+use actix_web::http::header::{
+    AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ContentEncoding, ETAG, Encoding,
+    EntityTag, Header as _, HeaderName, IfNoneMatch, VARY,
+};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use workers_console::Asset;
+
+use super::Branding;
+use crate::error::ApiError;
+use crate::unmatched::no_route;
+
+/// No page of another site shows or reads them.
+const SAME_ORIGIN: (HeaderName, &str) = (HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+
+/// `GET /assets/{file}`: what the build named after its content.
+pub(super) async fn asset(request: HttpRequest, file: web::Path<String>) -> Result<HttpResponse, ApiError> {
+    let asset = workers_console::asset(&format!("assets/{file}")).ok_or_else(|| no_route(&request))?;
+    Ok(answer(&request, asset))
+}
+
+/// A built file, in the coding that the browser likes best.
+pub(super) fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
+    let mut response = if is_known(request, asset.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let lifetime = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    response.insert_header((CACHE_CONTROL, lifetime)).insert_header((ETAG, asset.etag)).insert_header(SAME_ORIGIN);
+    let (coding, bytes) = negotiate(request, asset);
+    if asset.brotli.is_some() || asset.gzip.is_some() {
+        response.insert_header((VARY, "accept-encoding"));
+    }
+    if coding != ContentEncoding::Identity {
+        response.insert_header((CONTENT_ENCODING, coding));
+    }
+    finish(response, asset.content_type, Bytes::from_static(bytes))
+}
+
+/// `GET /branding/logo`.
+pub(super) async fn logo(request: HttpRequest, branding: web::Data<Branding>) -> HttpResponse {
+    let logo = branding.logo();
+    let mut response = if is_known(&request, logo.etag()) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((ETAG, logo.etag()))
+        .insert_header(SAME_ORIGIN)
+        // An SVG is a document when it is opened by itself, and could hold scripts.
+        .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox"));
+    finish(response, logo.content_type(), logo.bytes())
+}
+
+/// With the body, unless the browser has it.
+fn finish(mut response: HttpResponseBuilder, content_type: &'static str, bytes: Bytes) -> HttpResponse {
+    let response = response.content_type(content_type).body(bytes);
+    if response.status().is_success() { response } else { response.drop_body().map_into_boxed_body() }
+}
+
+fn negotiate(request: &HttpRequest, asset: &'static Asset) -> (ContentEncoding, &'static [u8]) {
+    let mut there = vec![Encoding::identity()];
+    there.extend(asset.brotli.map(|_| Encoding::brotli()));
+    there.extend(asset.gzip.map(|_| Encoding::gzip()));
+    let liked = AcceptEncoding::parse(request).ok().and_then(|accepted| accepted.negotiate(there.iter()));
+    match (liked, asset.brotli, asset.gzip) {
+        (Some(Encoding::Known(ContentEncoding::Brotli)), Some(bytes), _) => (ContentEncoding::Brotli, bytes),
+        (Some(Encoding::Known(ContentEncoding::Gzip)), _, Some(bytes)) => (ContentEncoding::Gzip, bytes),
+        _ => (ContentEncoding::Identity, asset.bytes),
+    }
+}
+
+/// Whether the browser says that it has this content already.
+fn is_known(request: &HttpRequest, etag: &str) -> bool {
+    let ours = etag.parse::<EntityTag>();
+    match (IfNoneMatch::parse(request), ours) {
+        (Ok(IfNoneMatch::Any), _) => true,
+        (Ok(IfNoneMatch::Items(tags)), Ok(ours)) => tags.iter().any(|tag| tag.weak_eq(&ours)),
+        _ => false,
+    }
+}

@@ -1,0 +1,49 @@
+//! The web console: a page and its files, beside the API that it uses.
+//!
+//! They hold no data, so they need no token: the page asks its user for one. Every URL in them is relative and the page keeps its
+//! place behind the `#`, so that it works below any path.
+
+mod branding;
+mod files;
+mod page;
+
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+pub use self::branding::{Branding, InvalidBrandingError, Logo};
+use crate::Api;
+use crate::api::get_or_head;
+use crate::unmatched::method_not_allowed;
+
+/// Mounts the console.
+pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig) {
+    let resource = |path: &str| {
+        web::resource(path)
+            .default_service(method_not_allowed("GET, HEAD"))
+            .wrap(from_fn(api.receiving()))
+            .wrap(from_fn(api.tracking()))
+    };
+    let get = || web::route().guard(get_or_head());
+    config
+        .app_data(web::Data::new(branding.clone()))
+        .service(resource("/").route(get().to(page::handle)))
+        // Below a path of an embedder's choice, `/platform` is another place than `/platform/`. At the root there is but one.
+        .service(resource("").route(get().to(to_folder)))
+        .service(resource("/assets/{file}").route(get().to(files::asset)))
+        .service(resource("/branding/logo").route(get().to(files::logo)));
+    for file in workers_console::assets().iter().filter(|file| !file.immutable) {
+        let answer = move |request: HttpRequest| async move { files::answer(&request, file) };
+        config.service(resource(&format!("/{}", file.path)).route(get().to(answer)));
+    }
+}
+
+/// Sends a browser from `…/platform` to `…/platform/`, which its relative URLs start from.
+async fn to_folder(request: HttpRequest) -> HttpResponse {
+    let last = request.path().rsplit('/').next().unwrap_or_default();
+    HttpResponse::PermanentRedirect()
+        .insert_header((LOCATION, format!("./{last}/")))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish()
+}
