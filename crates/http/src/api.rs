@@ -16,7 +16,7 @@ use workers_service::Platform;
 use crate::lifecycle::StopHandle;
 use crate::middleware::{admit, track};
 use crate::request::RequestId;
-use crate::system::{healthz, metrics, openapi, readyz, setup};
+use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
 use crate::unmatched::{method_not_allowed, not_found};
 use crate::{HttpOptions, Metrics, invoke, workers};
 
@@ -146,6 +146,11 @@ fn api_routes(config: &mut ServiceConfig) {
                 .default_service(method_not_allowed("GET, DELETE")),
         )
         .service(
+            web::resource("/workers/{id}/source")
+                .get(workers::source::handle)
+                .default_service(method_not_allowed("GET")),
+        )
+        .service(
             web::resource("/workers/{id}/invoke/{function}")
                 .post(invoke::stream::handle)
                 .default_service(method_not_allowed("POST")),
@@ -156,5 +161,6 @@ fn api_routes(config: &mut ServiceConfig) {
                 .default_service(method_not_allowed("POST")),
         )
         .service(web::resource("/setup").post(setup::handle).default_service(method_not_allowed("POST")))
+        .service(web::resource("/limits").get(limits::handle).default_service(method_not_allowed("GET")))
         .service(web::resource("/openapi.json").get(openapi::handle).default_service(method_not_allowed("GET")));
 }

@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::invoke::{batch, sse, stream};
-use crate::system::{healthz, metrics, readyz, setup};
+use crate::system::{healthz, limits, metrics, readyz, setup};
 use crate::workers;
 
 /// The document. Its errors, bodies and routes are those of the handlers themselves.
@@ -24,9 +24,11 @@ use crate::workers;
         workers::list::handle,
         workers::get::handle,
         workers::delete::handle,
+        workers::source::handle,
         stream::handle,
         batch::handle,
         setup::handle,
+        limits::handle,
         handle,
         healthz::handle,
         readyz::handle,

@@ -5,6 +5,7 @@ pub(crate) mod deploy;
 pub(crate) mod get;
 pub(crate) mod list;
 mod response;
+pub(crate) mod source;
 
 use workers_domain::WorkerId;
 

@@ -5,3 +5,4 @@ mod deploy;
 mod get;
 mod invoke;
 mod list;
+mod source;
