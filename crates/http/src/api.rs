@@ -139,6 +139,10 @@ fn api_routes(config: &mut ServiceConfig) {
                 .post(workers::deploy::handle)
                 .default_service(method_not_allowed("GET, POST")),
         )
+        // Before the route of one worker, which would take the word for an id.
+        .service(
+            web::resource("/workers/events").get(workers::events::handle).default_service(method_not_allowed("GET")),
+        )
         .service(
             web::resource("/workers/{id}")
                 .get(workers::get::handle)

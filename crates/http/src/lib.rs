@@ -33,6 +33,7 @@ mod api;
 mod application;
 mod detached;
 mod error;
+mod event_stream;
 mod invoke;
 mod lifecycle;
 mod metrics;

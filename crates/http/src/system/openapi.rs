@@ -22,6 +22,7 @@ use crate::workers;
     paths(
         workers::deploy::handle,
         workers::list::handle,
+        workers::events::handle,
         workers::get::handle,
         workers::delete::handle,
         workers::source::handle,
@@ -34,7 +35,7 @@ use crate::workers;
         readyz::handle,
         metrics::handle,
     ),
-    components(schemas(sse::LogData, sse::ResultData, sse::ErrorData)),
+    components(schemas(sse::LogData, sse::ResultData, sse::ErrorData, workers::events::InvokedData, workers::events::DeletedData, workers::events::ResetData)),
     tags(
         (name = "workers", description = "Deployed bundles"),
         (name = "invocations", description = "Runs of functions"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod delete;
 pub(crate) mod deploy;
+pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;
 mod response;

@@ -19,6 +19,7 @@ async fn a_method_that_a_route_does_not_have_is_answered_with_those_it_has() {
     let app = TestApp::start();
     for (method, path, allow) in [
         (Method::PUT, "/api/workers", "GET, POST"),
+        (Method::POST, "/api/workers/events", "GET"),
         (Method::POST, "/api/workers/x", "GET, DELETE"),
         (Method::PUT, "/api/workers/x/source", "GET"),
         (Method::GET, "/api/workers/x/invoke/f", "POST"),

@@ -2,6 +2,7 @@
 
 mod delete;
 mod deploy;
+mod events;
 mod get;
 mod invoke;
 mod list;
