@@ -2,9 +2,11 @@
 
 pub(crate) mod delete;
 pub(crate) mod deploy;
+pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;
 mod response;
+pub(crate) mod source;
 
 use workers_domain::WorkerId;
 

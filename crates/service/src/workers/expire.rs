@@ -49,7 +49,9 @@ impl WorkerService {
         let mut failed = 0;
         for mut worker in self.shared.repository.list_stuck_in_creating(before, BATCH).await? {
             if worker.fail("The server stopped while the worker was being deployed. Deploy it again.").is_ok() {
-                self.shared.repository.update_state(&worker).await?;
+                if self.shared.repository.update_state(&worker).await? {
+                    self.shared.changes.publish_state(&worker);
+                }
                 failed += 1;
             }
         }

@@ -1,5 +1,6 @@
 //! Use cases about workers, one file each.
 
+mod changes;
 mod delete;
 mod deploy;
 mod expire;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 use workers_domain::Worker;
 use workers_domain::ports::RepositoryError;
 
+pub(crate) use self::changes::ChangeFeed;
+pub use self::changes::{WorkerChange, WorkerChanges};
 pub(crate) use self::rebuild::Rebuilder;
 pub use self::{expire::SweepReport, set_up::SetupReport};
 use crate::platform::Shared;
@@ -32,7 +35,9 @@ impl Shared {
     /// Turns a worker to expired if its time has passed, in the database and at the provider too.
     pub(crate) async fn expire_if_due(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
         if worker.expire_if_due(self.clock.now()) {
-            self.repository.update_state(worker).await?;
+            if self.repository.update_state(worker).await? {
+                self.changes.publish_state(worker);
+            }
             self.forget_snapshot(worker).await;
         }
         Ok(())

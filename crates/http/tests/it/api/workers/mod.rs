@@ -2,6 +2,8 @@
 
 mod delete;
 mod deploy;
+mod events;
 mod get;
 mod invoke;
 mod list;
+mod source;
