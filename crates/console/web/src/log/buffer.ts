@@ -14,8 +14,8 @@ export interface LogLine {
   readonly isDropped: boolean;
 }
 
-/** Someone who shows the lines. */
-export type LogListener = () => void;
+/** Someone who shows the lines: with the next frame, or at once. */
+export type LogListener = (atOnce: boolean) => void;
 
 export class LogBuffer {
   readonly lines: LogLine[] = [];
@@ -30,10 +30,10 @@ export class LogBuffer {
     this.lines.push({ stream: event.stream, text, marks, timestamp: event.timestamp, isDropped });
   }
 
-  /** Tells whoever shows the lines that there are more. */
-  notify(): void {
+  /** Tells whoever shows the lines that there are more; at once, where something else is about to be shown that comes after them. */
+  notify(atOnce: boolean): void {
     for (const listener of this.#listeners) {
-      listener();
+      listener(atOnce);
     }
   }
 

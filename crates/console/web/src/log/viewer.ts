@@ -44,10 +44,13 @@ export interface LogViewerOptions {
 
 /** The reader is at the end if it is no further away than this, in pixels: a line or so. */
 const NEAR_END = 30;
-/** Scrolling within this time of the reader's own doing is his. */
-const GESTURE_MS = 400;
+/** Keys that lead away from the end. */
+const UPWARDS = new Set(["ArrowUp", "PageUp", "Home"]);
 /** Matches are counted up to here. */
 const MOST_MATCHES = 10_000;
+
+/** How often a page that is not in sight appends. */
+const HIDDEN_MS = 200;
 
 const NEVER: Extension = [];
 
@@ -59,8 +62,9 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
   let shown = log.cleared;
   let frame = 0;
   let following = true;
-  let lastGesture = 0;
-  let lastTop = 0;
+  let lastTouch = 0;
+  /** While the reader holds the scroll bar. */
+  let held = false;
 
   /** The line of the log that is the document's line `number`, counted from 1. */
   const lineAt = (number: number): LogLine | undefined => log.lines[log.cleared + number - 1];
@@ -98,7 +102,7 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       const end = view.state.doc.length;
       view.dispatch({ changes: { from: end, insert: Text.of(isFirst ? lines : ["", ...lines]) } });
     }
-    if (following) {
+    if (following && !held) {
       toEnd();
     }
   }
@@ -109,39 +113,64 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       read: () => view.scrollDOM.scrollHeight,
       write: (height) => {
         view.scrollDOM.scrollTop = height;
-        lastTop = view.scrollDOM.scrollTop;
       },
     });
   }
 
-  const schedule = () => {
-    frame ||= document.hidden ? window.setTimeout(append, 200) : requestAnimationFrame(append);
+  const stopListening = log.listen((atOnce) => {
+    if (atOnce) {
+      cancel();
+      append();
+    } else {
+      // A hidden page has no frames.
+      frame ||= document.hidden ? window.setTimeout(append, HIDDEN_MS) : requestAnimationFrame(append);
+    }
+  });
+  const cancel = () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(frame);
   };
-  const stopListening = log.listen(schedule);
   append();
 
-  const gesture = () => {
-    lastGesture = performance.now();
-  };
-  const onScroll = () => {
-    const { scrollTop, scrollHeight, clientHeight } = view.scrollDOM;
-    const atEnd = scrollHeight - clientHeight - scrollTop <= NEAR_END;
-    const byReader = performance.now() - lastGesture < GESTURE_MS;
-    const upwards = scrollTop < lastTop;
-    lastTop = scrollTop;
-    if (following && byReader && upwards && !atEnd) {
-      following = false;
-      options.onFollow(false);
-    } else if (!following && byReader && atEnd) {
-      following = true;
-      options.onFollow(true);
+  const { scrollDOM } = view;
+  const isAtEnd = () => scrollDOM.scrollHeight - scrollDOM.clientHeight - scrollDOM.scrollTop <= NEAR_END;
+  const follow = (whether: boolean) => {
+    if (following !== whether) {
+      following = whether;
+      options.onFollow(whether);
     }
   };
-  const gestures = ["wheel", "touchmove", "pointerdown", "pointermove", "keydown"] as const;
-  for (const name of gestures) {
-    view.scrollDOM.addEventListener(name, gesture, { passive: true });
-  }
-  view.scrollDOM.addEventListener("scroll", onScroll, { passive: true });
+  // What the reader does decides, and not where the log happens to be scrolled to: while lines arrive, that changes by itself.
+  const away = () => {
+    if (scrollDOM.scrollTop > 0) {
+      follow(false);
+    }
+  };
+  const passive = { passive: true };
+  scrollDOM.addEventListener("wheel", (event) => event.deltaY < 0 && away(), passive);
+  scrollDOM.addEventListener("keydown", (event) => UPWARDS.has(event.key) && away());
+  scrollDOM.addEventListener("touchstart", (event) => {
+    lastTouch = event.touches[0]?.clientY ?? 0;
+  }, passive);
+  scrollDOM.addEventListener("touchmove", (event) => {
+    const y = event.touches[0]?.clientY ?? 0;
+    if (y > lastTouch) {
+      away();
+    }
+    lastTouch = y;
+  }, passive);
+  scrollDOM.addEventListener("pointerdown", (event) => {
+    // Outside of the text there is only the scroll bar.
+    held = event.target === scrollDOM;
+  });
+  const released = () => {
+    if (held) {
+      held = false;
+      follow(isAtEnd());
+    }
+  };
+  window.addEventListener("pointerup", released);
+  scrollDOM.addEventListener("scroll", () => !following && !held && isAtEnd() && follow(true), passive);
   // A window that grows or shrinks must not lose the end.
   const resized = new ResizeObserver(() => following && toEnd());
   resized.observe(view.scrollDOM);
@@ -154,9 +183,9 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       }
     },
     setTimes: (visible) => view.dispatch({ effects: times.reconfigure(visible ? timeGutter(lineAt) : NEVER) }),
-    setFollow: (follow) => {
-      following = follow;
-      if (follow) {
+    setFollow: (whether) => {
+      following = whether;
+      if (whether) {
         toEnd();
       }
     },
@@ -166,8 +195,7 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       if (!text) {
         return 0;
       }
-      following = false;
-      options.onFollow(false);
+      follow(false);
       findNext(view);
       return countMatches(query, view.state);
     },
@@ -179,9 +207,9 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       view.dispatch({ changes: { from: 0, to: view.state.doc.length } });
     },
     destroy: () => {
-      cancelAnimationFrame(frame);
-      clearTimeout(frame);
+      cancel();
       stopListening();
+      window.removeEventListener("pointerup", released);
       resized.disconnect();
       view.destroy();
     },

@@ -84,7 +84,7 @@ export class Invocation {
       }
     }
     this.lineCount.value = this.log.lines.length;
-    this.log.notify();
+    this.log.notify(outcome !== null);
     if (outcome) {
       this.#finish(outcome);
     }
