@@ -165,6 +165,11 @@ fn api_routes(config: &mut ServiceConfig) {
                 .default_service(method_not_allowed("GET")),
         )
         .service(
+            web::resource("/workers/{id}/redeploy")
+                .post(workers::redeploy::handle)
+                .default_service(method_not_allowed("POST")),
+        )
+        .service(
             web::resource("/workers/{id}/invoke/{function}")
                 .post(invoke::stream::handle)
                 .default_service(method_not_allowed("POST")),

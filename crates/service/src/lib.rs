@@ -36,7 +36,7 @@ mod platform;
 mod workers;
 
 pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
-pub use error::{DeployError, InvokeError, WorkerError};
+pub use error::{DeployError, InvokeError, RedeployError, WorkerError};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};

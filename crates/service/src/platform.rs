@@ -7,7 +7,7 @@ use workers_domain::ports::{Clock, RepositoryError, SandboxError, SandboxProvide
 
 use crate::bundle::Bundler;
 use crate::invocations::{InvocationService, LastInvoked};
-use crate::workers::{ChangeFeed, WorkerService};
+use crate::workers::{ChangeFeed, Turns, WorkerService};
 use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions};
 
 /// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio runtime,
@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) options: ServiceOptions,
     pub(crate) bundler: Bundler,
     pub(crate) changes: ChangeFeed,
+    pub(crate) turns: Turns,
     /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
     pub(crate) runtime: Handle,
 }
@@ -74,6 +75,7 @@ impl Platform {
             options,
             bundler,
             changes: ChangeFeed::new(),
+            turns: Turns::default(),
             runtime,
         });
         let last_invoked = LastInvoked::start(Arc::clone(&shared.repository), shared.changes.clone());

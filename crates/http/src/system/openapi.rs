@@ -26,6 +26,7 @@ use crate::workers;
         workers::get::handle,
         workers::delete::handle,
         workers::source::handle,
+        workers::redeploy::handle,
         stream::handle,
         batch::handle,
         setup::handle,

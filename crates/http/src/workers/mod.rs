@@ -5,6 +5,7 @@ pub(crate) mod deploy;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod redeploy;
 mod response;
 pub(crate) mod source;
 

@@ -14,7 +14,7 @@ const BACKLOG: usize = 2048;
 /// Something changed about workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerChange {
-    /// This worker is new or in another state: it was deployed, failed, or expired.
+    /// This worker is new or in another state: it was deployed or redeployed, failed, or expired.
     State(Arc<Worker>),
     /// A function of it was invoked, and that is stored.
     Invoked {

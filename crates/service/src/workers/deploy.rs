@@ -89,7 +89,8 @@ async fn become_ready(
     }
 }
 
-fn expiry(shared: &Shared, now: DateTime<Utc>) -> DateTime<Utc> {
+/// Until when a worker lives that is deployed now.
+pub(super) fn expiry(shared: &Shared, now: DateTime<Utc>) -> DateTime<Utc> {
     let lifetime = TimeDelta::from_std(shared.options.worker_lifetime).unwrap_or(TimeDelta::MAX);
     now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

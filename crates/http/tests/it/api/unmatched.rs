@@ -22,6 +22,7 @@ async fn a_method_that_a_route_does_not_have_is_answered_with_those_it_has() {
         (Method::POST, "/api/workers/events", "GET"),
         (Method::POST, "/api/workers/x", "GET, DELETE"),
         (Method::PUT, "/api/workers/x/source", "GET"),
+        (Method::GET, "/api/workers/x/redeploy", "POST"),
         (Method::GET, "/api/workers/x/invoke/f", "POST"),
         (Method::OPTIONS, "/api/workers/x/functions/f", "POST"),
         (Method::GET, "/api/setup", "POST"),

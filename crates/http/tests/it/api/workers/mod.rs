@@ -6,4 +6,5 @@ mod events;
 mod get;
 mod invoke;
 mod list;
+mod redeploy;
 mod source;
