@@ -14,6 +14,9 @@ const READ_AGAIN_MS = 60_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 
+/** What is gone stays gone: news of its last change may come after that of its end. */
+const deleted = new Set<string>();
+
 const byId = signal<ReadonlyMap<string, Worker> | null>(null);
 
 /** Newest first; `null` until the first answer. */
@@ -118,8 +121,11 @@ function apply(events: readonly ServerEvent[], signal: AbortSignal): void {
     for (const event of events) {
       const data = JSON.parse(event.data) as Worker & { readonly id: string };
       if (event.name === "worker") {
-        map.set(data.id, data);
+        if (!deleted.has(data.id)) {
+          map.set(data.id, data);
+        }
       } else if (event.name === "deleted") {
+        deleted.add(data.id);
         map.delete(data.id);
       } else if (event.name === "invoked") {
         const worker = map.get(data.id);
