@@ -1,5 +1,6 @@
 //! Configuration: flags win over the environment, the environment over `workers.toml` in the data directory.
 
+mod branding;
 mod options;
 mod settings;
 mod units;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 use serde::Deserialize;
 
+use super::branding::BrandingOptions;
 use super::units::{Network, Range, Size, Span};
 
 /// Self-hosted serverless functions: deploy TypeScript, invoke it in a fresh sandbox, watch the logs arrive.
@@ -98,12 +99,15 @@ macro_rules! tunable_options {
         #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
         pub(crate) struct TunableOptions {
             $($(#[$attribute])* pub(crate) $field: Option<$kind>,)*
+
+            #[command(flatten)]
+            pub(crate) branding: BrandingOptions,
         }
 
         impl TunableOptions {
             /// Takes from `other` what is not said here.
             pub(crate) fn or(self, other: Self) -> Self {
-                Self { $($field: self.$field.or(other.$field),)* }
+                Self { $($field: self.$field.or(other.$field),)* branding: self.branding.or(other.branding) }
             }
         }
     };
@@ -165,6 +169,10 @@ tunable_options! {
     #[arg(long = "cors-origin", env = "WORKERS_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     #[serde(rename = "cors-origins")]
     cors_origins: Vec<String>,
+
+    /// Serve the web console beside the API [default: true]
+    #[arg(long, env = "WORKERS_CONSOLE", value_name = "BOOL")]
+    console: bool,
 
     /// Longest code of a worker [default: 10MiB]
     #[arg(long, env = "WORKERS_MAX_CODE", value_name = "SIZE")]

@@ -86,7 +86,12 @@ impl Settings {
 
 fn read_file(path: &Path) -> anyhow::Result<TunableOptions> {
     match std::fs::read_to_string(path) {
-        Ok(text) => toml::from_str(&text).with_context(|| format!("{} is not usable", path.display())),
+        Ok(text) => {
+            let mut options: TunableOptions =
+                toml::from_str(&text).with_context(|| format!("{} is not usable", path.display()))?;
+            options.branding = options.branding.in_directory(path.parent().unwrap_or(Path::new("")));
+            Ok(options)
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(TunableOptions::default()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
@@ -101,6 +106,9 @@ fn http_options(tunable: &TunableOptions) -> anyhow::Result<HttpOptions> {
     if let Some(origins) = &tunable.cors_origins {
         http.cors_origins.clone_from(origins);
     }
+    // A bad brand is refused where nobody would see it, too: it is a mistake all the same.
+    let branding = tunable.branding.read()?;
+    http.console = tunable.console.unwrap_or(true).then_some(branding);
     if let Some(span) = tunable.drain_timeout {
         http.drain_timeout = span.0;
     }
@@ -239,6 +247,46 @@ mod tests {
             toml::from_str("network = 'example.com'\nnetwork-open = ['10.0.0.0/8', 'fd00::/8']").unwrap();
         assert_eq!(file.network.unwrap().0.to_string(), "example.com");
         assert_eq!(file.network_open.unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_console_is_served_unless_told_otherwise() {
+        assert!(serve(&[]).unwrap().http.console.is_some());
+        assert!(serve(&["--console", "false"]).unwrap().http.console.is_none());
+        assert!(serve(&["--console", "maybe"]).is_err());
+    }
+
+    #[test]
+    fn a_brand_that_no_console_can_show_is_refused_in_a_sentence_that_names_it() {
+        for (arguments, expected) in [
+            (["--branding-name", ""], "one line"),
+            (["--branding-accent", "red"], "#rrggbb, not `red`"),
+            (["--branding-logo", "/nowhere/logo.svg"], "/nowhere/logo.svg"),
+            (["--branding-logo", "/proc/self/exe"], "more than the 524288"),
+            (["--branding-logo", "/proc/self/stat"], "SVG, PNG, WebP, JPEG or ICO"),
+        ] {
+            let refused = format!("{:#}", serve(&arguments).err().unwrap());
+            assert!(refused.contains(expected) && refused.contains(arguments[0]), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_brand_of_the_file_has_its_logo_beside_it_and_flags_win() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        std::fs::write(&path, "console = true\n[branding]\nname = 'Acme'\nlogo = 'logo.svg'\naccent = '#12ab34'\n")
+            .unwrap();
+        let missing = format!("{:#}", read_file(&path).unwrap().branding.read().unwrap_err());
+        assert!(missing.contains(directory.path().join("logo.svg").to_str().unwrap()), "{missing}");
+        std::fs::write(directory.path().join("logo.svg"), "<svg/>").unwrap();
+        assert!(read_file(&path).unwrap().branding.read().is_ok());
+        let flags = ["workersd", "serve", "--branding-accent", "red"];
+        let cli: super::super::Cli = clap::Parser::parse_from(flags);
+        let super::super::Subcommand::Serve(flags) = cli.command else { unreachable!("`serve` was given") };
+        let merged = flags.tunable.or(read_file(&path).unwrap()).branding.read().unwrap_err();
+        assert!(format!("{merged:#}").contains("red"));
+        std::fs::write(&path, "[branding]\ncolour = 'red'\n").unwrap();
+        assert!(format!("{:#}", read_file(&path).unwrap_err()).contains("colour"));
     }
 
     #[test]

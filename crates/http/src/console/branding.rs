@@ -36,8 +36,8 @@ pub enum InvalidBrandingError {
     #[error("the accent must be a colour as #rrggbb, not `{0}`")]
     Accent(String),
     /// It is too large.
-    #[error("the logo has {0} bytes, more than the {MAX_LOGO} that it may have")]
-    LogoTooLarge(usize),
+    #[error("the logo has more than the {MAX_LOGO} bytes that it may have")]
+    LogoTooLarge,
     /// It is not an image, or of another kind.
     #[error("the logo must be an SVG, PNG, WebP, JPEG or ICO image")]
     LogoKind,
@@ -92,7 +92,7 @@ impl Branding {
 impl Default for Branding {
     fn default() -> Self {
         let logo = Logo::of(Bytes::from_static(workers_console::DEFAULT_LOGO), "image/svg+xml");
-        Self { name: "Workers".to_owned(), logo, accent: None }
+        Self { name: "Workers Platform".to_owned(), logo, accent: None }
     }
 }
 
@@ -105,7 +105,7 @@ impl Logo {
     pub fn new(bytes: impl Into<Bytes>) -> Result<Self, InvalidBrandingError> {
         let bytes = bytes.into();
         if bytes.len() > MAX_LOGO {
-            return Err(InvalidBrandingError::LogoTooLarge(bytes.len()));
+            return Err(InvalidBrandingError::LogoTooLarge);
         }
         let content_type = kind(&bytes).ok_or(InvalidBrandingError::LogoKind)?;
         Ok(Self::of(bytes, content_type))
@@ -178,7 +178,7 @@ mod tests {
         bytes.resize(MAX_LOGO, 0);
         assert!(Logo::new(bytes.clone()).is_ok());
         bytes.push(0);
-        assert_eq!(Logo::new(bytes).unwrap_err(), InvalidBrandingError::LogoTooLarge(MAX_LOGO + 1));
+        assert_eq!(Logo::new(bytes).unwrap_err(), InvalidBrandingError::LogoTooLarge);
     }
 
     #[test]
