@@ -176,6 +176,25 @@ impl Worker {
         }
     }
 
+    /// Gives it a new snapshot, made from its source once more: the one way back for a worker that is in error or expired.
+    ///
+    /// # Errors
+    ///
+    /// When it is still being created.
+    pub fn redeploy(
+        &mut self,
+        snapshot_id: SnapshotId,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), InvalidTransitionError> {
+        match self.state {
+            WorkerState::Ready { .. } | WorkerState::Error { .. } | WorkerState::Expired { .. } => {
+                self.state = WorkerState::Ready { snapshot_id, expires_at };
+                Ok(())
+            }
+            WorkerState::Creating => Err(self.refuse(WorkerStatus::Ready)),
+        }
+    }
+
     /// Records that its snapshot could not be made.
     ///
     /// # Errors
@@ -189,6 +208,12 @@ impl Worker {
             }
             _ => Err(self.refuse(WorkerStatus::Error)),
         }
+    }
+
+    /// Whether it is ready although its time has passed.
+    #[must_use]
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.state, WorkerState::Ready { expires_at, .. } if expires_at <= now)
     }
 
     /// Turns it to expired if its time has passed, and says whether it did.
@@ -279,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_worker_keeps_its_message_and_never_becomes_ready() {
+    fn a_failed_worker_keeps_its_message_and_does_not_become_ready_by_itself() {
         let mut worker = creating();
         worker.fail("the disk is full").unwrap();
         assert_eq!(worker.error_message(), Some("the disk is full"));
@@ -303,10 +328,38 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_worker_never_becomes_ready() {
+    fn an_expired_worker_does_not_become_ready_by_itself() {
         let mut worker = ready_until(at(60));
         worker.expire_if_due(at(60));
         assert!(worker.make_ready(SnapshotId::new("snap_2"), at(600)).is_err());
+    }
+
+    #[test]
+    fn a_worker_is_ready_anew_once_it_is_redeployed_whatever_it_was() {
+        let mut failed = creating();
+        failed.fail("the disk is full").unwrap();
+        let mut expired = ready_until(at(60));
+        expired.expire_if_due(at(60));
+        for mut worker in [failed, expired, ready_until(at(60))] {
+            worker.redeploy(SnapshotId::new("snap_2"), at(600)).unwrap();
+            assert_eq!(worker.status(), WorkerStatus::Ready);
+            assert_eq!((worker.snapshot_id(), worker.expires_at()), (Some(&SnapshotId::new("snap_2")), Some(at(600))));
+            assert_eq!(worker.error_message(), None);
+        }
+    }
+
+    #[test]
+    fn a_worker_that_is_being_created_cannot_be_redeployed() {
+        let refused = creating().redeploy(SnapshotId::new("snap_1"), at(60));
+        assert_eq!(refused, Err(InvalidTransitionError { from: WorkerStatus::Creating, to: WorkerStatus::Ready }));
+    }
+
+    #[test]
+    fn only_a_ready_worker_is_due_and_only_from_its_time_on() {
+        let mut worker = ready_until(at(60));
+        assert!(!worker.is_due(at(59)) && worker.is_due(at(60)));
+        worker.expire_if_due(at(60));
+        assert!(!worker.is_due(at(61)) && !creating().is_due(at(61)));
     }
 
     #[test]

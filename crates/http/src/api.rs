@@ -16,7 +16,7 @@ use workers_service::Platform;
 use crate::lifecycle::StopHandle;
 use crate::middleware::{admit, receive, track};
 use crate::request::RequestId;
-use crate::system::{healthz, metrics, openapi, readyz, setup};
+use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
 use crate::unmatched::{method_not_allowed, not_found};
 use crate::{HttpOptions, Metrics, console, invoke, workers};
 
@@ -149,11 +149,25 @@ fn api_routes(config: &mut ServiceConfig) {
                 .post(workers::deploy::handle)
                 .default_service(method_not_allowed("GET, POST")),
         )
+        // Before the route of one worker, which would take the word for an id.
+        .service(
+            web::resource("/workers/events").get(workers::events::handle).default_service(method_not_allowed("GET")),
+        )
         .service(
             web::resource("/workers/{id}")
                 .get(workers::get::handle)
                 .delete(workers::delete::handle)
                 .default_service(method_not_allowed("GET, DELETE")),
+        )
+        .service(
+            web::resource("/workers/{id}/source")
+                .get(workers::source::handle)
+                .default_service(method_not_allowed("GET")),
+        )
+        .service(
+            web::resource("/workers/{id}/redeploy")
+                .post(workers::redeploy::handle)
+                .default_service(method_not_allowed("POST")),
         )
         .service(
             web::resource("/workers/{id}/invoke/{function}")
@@ -166,5 +180,6 @@ fn api_routes(config: &mut ServiceConfig) {
                 .default_service(method_not_allowed("POST")),
         )
         .service(web::resource("/setup").post(setup::handle).default_service(method_not_allowed("POST")))
+        .service(web::resource("/limits").get(limits::handle).default_service(method_not_allowed("GET")))
         .service(web::resource("/openapi.json").get(openapi::handle).default_service(method_not_allowed("GET")));
 }

@@ -34,6 +34,7 @@ mod application;
 mod console;
 mod detached;
 mod error;
+mod event_stream;
 mod invoke;
 mod lifecycle;
 mod metrics;

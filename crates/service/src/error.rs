@@ -36,7 +36,7 @@ pub enum DeployError {
     /// The transpiler failed in a way that is not the user's doing.
     #[error("failed to transpile the code: {0}")]
     Transpiler(String),
-    /// The sandbox provider failed; the worker is kept in state error.
+    /// The sandbox provider failed; a new worker is kept in state error.
     #[error("failed to make the snapshot of worker {worker_id}")]
     Sandbox {
         /// The worker.
@@ -47,6 +47,26 @@ pub enum DeployError {
     /// The database failed.
     #[error("failed to store the worker")]
     Repository(#[from] RepositoryError),
+}
+
+/// Why a redeploy failed; the worker is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum RedeployError {
+    /// There is no such worker, or it was deleted meanwhile.
+    #[error("there is no worker {0}")]
+    NotFound(WorkerId),
+    /// Its deploy still goes on.
+    #[error("the worker {0} is still being created")]
+    Creating(WorkerId),
+    /// As at a deploy.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+}
+
+impl From<RepositoryError> for RedeployError {
+    fn from(error: RepositoryError) -> Self {
+        Self::Deploy(error.into())
+    }
 }
 
 /// Why a use case about a worker failed.

@@ -36,12 +36,12 @@ mod platform;
 mod workers;
 
 pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
-pub use error::{DeployError, InvokeError, WorkerError};
+pub use error::{DeployError, InvokeError, RedeployError, WorkerError};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::Platform;
-pub use workers::{SetupReport, SweepReport, WorkerService};
+pub use workers::{SetupReport, SweepReport, WorkerChange, WorkerChanges, WorkerService};
 pub use workers_transpiler::template_module;
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};

@@ -7,7 +7,7 @@ use workers_domain::ports::{Clock, RepositoryError, SandboxError, SandboxProvide
 
 use crate::bundle::Bundler;
 use crate::invocations::{InvocationService, LastInvoked};
-use crate::workers::WorkerService;
+use crate::workers::{ChangeFeed, Turns, WorkerService};
 use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions};
 
 /// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio runtime,
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) observer: Arc<dyn InvocationObserver>,
     pub(crate) options: ServiceOptions,
     pub(crate) bundler: Bundler,
+    pub(crate) changes: ChangeFeed,
+    pub(crate) turns: Turns,
     /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
     pub(crate) runtime: Handle,
 }
@@ -65,8 +67,18 @@ impl Platform {
         options: ServiceOptions,
     ) -> Self {
         let (bundler, runtime) = (Bundler::new(compiler), Handle::current());
-        let shared = Arc::new(Shared { repository, sandboxes, clock, observer, options, bundler, runtime });
-        let last_invoked = LastInvoked::start(Arc::clone(&shared.repository));
+        let shared = Arc::new(Shared {
+            repository,
+            sandboxes,
+            clock,
+            observer,
+            options,
+            bundler,
+            changes: ChangeFeed::new(),
+            turns: Turns::default(),
+            runtime,
+        });
+        let last_invoked = LastInvoked::start(Arc::clone(&shared.repository), shared.changes.clone());
         Self {
             workers: WorkerService::new(Arc::clone(&shared)),
             invocations: InvocationService::new(Arc::clone(&shared), last_invoked),

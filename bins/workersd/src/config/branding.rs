@@ -16,7 +16,7 @@ const READ_AT_MOST: u64 = 1024 * 1024;
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct BrandingOptions {
-    /// Name of the vendor that the console shows [default: Workers]
+    /// Name of the vendor that the console shows [default: Workers Platform]
     #[arg(id = "branding-name", long = "branding-name", env = "WORKERS_BRANDING_NAME", value_name = "NAME")]
     name: Option<String>,
 

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod conformance;
+mod console;
 mod examples;
 /// The paths of a worker, over our own engine.
 #[path = "."]

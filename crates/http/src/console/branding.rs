@@ -92,7 +92,7 @@ impl Branding {
 impl Default for Branding {
     fn default() -> Self {
         let logo = Logo::of(Bytes::from_static(workers_console::DEFAULT_LOGO), "image/svg+xml");
-        Self { name: "Workers".to_owned(), logo, accent: None }
+        Self { name: "Workers Platform".to_owned(), logo, accent: None }
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use workers_domain::ports::RepositoryError;
-use workers_domain::{InvalidNameError, WorkerId};
-use workers_service::{DeployError, Diagnostic, DiagnosticKind, InvokeError, WorkerError};
+use workers_domain::{InvalidNameError, WorkerId, WorkerStatus};
+use workers_service::{DeployError, Diagnostic, DiagnosticKind, InvokeError, RedeployError, WorkerError};
 
 use super::{ApiError, ErrorCode};
 
@@ -83,6 +83,18 @@ impl From<DeployError> for ApiError {
                     .because(error)
             }
             DeployError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<RedeployError> for ApiError {
+    fn from(error: RedeployError) -> Self {
+        match error {
+            RedeployError::NotFound(id) => unknown(id),
+            RedeployError::Creating(_) => Self::new(ErrorCode::WorkerNotReady, "the worker is still being created")
+                .with("status", WorkerStatus::Creating.as_str())
+                .with("errorMessage", Value::Null),
+            RedeployError::Deploy(error) => error.into(),
         }
     }
 }

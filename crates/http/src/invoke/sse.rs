@@ -10,6 +10,7 @@ use workers_domain::{DroppedOutput, InvocationReport, LogEntry, LogStream, Outco
 use super::failure::FailureBody;
 use super::{Receipt, Warning, passed_through, whole_millis};
 use crate::error::ApiError;
+use crate::event_stream::named;
 
 /// The data of a `log` event: a line that the function printed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -117,9 +118,4 @@ pub(crate) fn cut_off(error: &ApiError) -> EventData {
 /// Numbers an event within its invocation, from 1.
 pub(crate) fn numbered(data: EventData, invocation_id: &str, sequence: u64) -> Event {
     data.id(format!("{invocation_id}:{sequence}")).into()
-}
-
-fn named(event: &'static str, data: &impl Serialize) -> EventData {
-    let json = serde_json::to_string(data).expect("strings, numbers and checked JSON can always be written");
-    EventData::new(json).event(event)
 }

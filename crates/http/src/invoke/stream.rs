@@ -1,12 +1,11 @@
 //! `POST /api/workers/{id}/invoke/{function}`
 
 use std::pin::Pin;
-use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse, Responder as _};
-use actix_web_lab::sse::{Event, Sse};
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_lab::sse::Event;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use workers_domain::InvocationEvent;
@@ -16,10 +15,8 @@ use super::batch::{self, BatchFailure};
 use super::{INVOCATION_ID, begin, sse};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
+use crate::event_stream;
 use crate::request::prefers_event_stream;
-
-/// How long a client should wait before it connects again.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then exactly one
 /// `result` or `error` event; without, this is the same as `/functions/{function}`. A client that goes away cancels it.
@@ -58,14 +55,9 @@ pub(crate) async fn handle(
         return batch::answer(&api, function, invocation).await;
     }
     let invocation_id = invocation.id().to_string();
-    let mut response = Sse::from_infallible_stream(events(&api, invocation))
-        .with_keep_alive(api.options.sse_keep_alive)
-        .with_retry_duration(RETRY)
-        .respond_to(&request);
-    let headers = response.headers_mut();
-    headers.insert(INVOCATION_ID, HeaderValue::try_from(invocation_id).expect("a UUID is a header value"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    let mut response = event_stream::respond(&api, &request, events(&api, invocation));
+    let invocation_id = HeaderValue::try_from(invocation_id).expect("a UUID is a header value");
+    response.headers_mut().insert(INVOCATION_ID, invocation_id);
     Ok(response)
 }
 

@@ -1,6 +1,7 @@
 //! Routes about the installation, one endpoint a file.
 
 pub(crate) mod healthz;
+pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod readyz;

@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::invoke::{batch, sse, stream};
-use crate::system::{healthz, metrics, readyz, setup};
+use crate::system::{healthz, limits, metrics, readyz, setup};
 use crate::workers;
 
 /// The document. Its errors, bodies and routes are those of the handlers themselves.
@@ -22,17 +22,21 @@ use crate::workers;
     paths(
         workers::deploy::handle,
         workers::list::handle,
+        workers::events::handle,
         workers::get::handle,
         workers::delete::handle,
+        workers::source::handle,
+        workers::redeploy::handle,
         stream::handle,
         batch::handle,
         setup::handle,
+        limits::handle,
         handle,
         healthz::handle,
         readyz::handle,
         metrics::handle,
     ),
-    components(schemas(sse::LogData, sse::ResultData, sse::ErrorData)),
+    components(schemas(sse::LogData, sse::ResultData, sse::ErrorData, workers::events::InvokedData, workers::events::DeletedData, workers::events::ResetData)),
     tags(
         (name = "workers", description = "Deployed bundles"),
         (name = "invocations", description = "Runs of functions"),

@@ -2,9 +2,12 @@
 
 pub(crate) mod delete;
 pub(crate) mod deploy;
+pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;
+pub(crate) mod redeploy;
 mod response;
+pub(crate) mod source;
 
 use workers_domain::WorkerId;
 

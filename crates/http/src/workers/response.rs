@@ -54,7 +54,8 @@ impl WorkerResponse {
     }
 }
 
-fn rfc3339(time: DateTime<Utc>) -> String {
+/// A time as it is shown.
+pub(super) fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

@@ -9,6 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 use workers_domain::WorkerId;
 use workers_domain::ports::{InvocationMark, WorkerRepository};
 
+use crate::WorkerChange;
+use crate::workers::ChangeFeed;
+
 /// Marks that wait to be stored; further ones are dropped, for a later one says more.
 const BACKLOG: usize = 1024;
 
@@ -27,9 +30,9 @@ pub(crate) struct LastInvoked {
 
 impl LastInvoked {
     /// Starts the background task, which ends when the last sender is gone.
-    pub(crate) fn start(repository: Arc<dyn WorkerRepository>) -> Self {
+    pub(crate) fn start(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed) -> Self {
         let (messages, inbox) = mpsc::channel(BACKLOG);
-        tokio::spawn(store_marks(repository, inbox));
+        tokio::spawn(store_marks(repository, changes, inbox));
         Self { messages }
     }
 
@@ -48,7 +51,7 @@ impl LastInvoked {
     }
 }
 
-async fn store_marks(repository: Arc<dyn WorkerRepository>, mut inbox: mpsc::Receiver<Message>) {
+async fn store_marks(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed, mut inbox: mpsc::Receiver<Message>) {
     let mut batch = Vec::new();
     while inbox.recv_many(&mut batch, BACKLOG).await > 0 {
         let mut latest = HashMap::new();
@@ -63,14 +66,8 @@ async fn store_marks(repository: Arc<dyn WorkerRepository>, mut inbox: mpsc::Rec
             }
         }
         let marks: Vec<_> = latest.into_iter().map(|(worker_id, at)| InvocationMark { worker_id, at }).collect();
-        if !marks.is_empty()
-            && let Err(error) = repository.record_invocations(&marks).await
-        {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                workers = marks.len(),
-                "failed to store when workers were last invoked"
-            );
+        if !marks.is_empty() {
+            store(&*repository, &changes, &marks).await;
         }
         if flushed.is_empty() {
             tokio::time::sleep(PAUSE).await;
@@ -78,5 +75,20 @@ async fn store_marks(repository: Arc<dyn WorkerRepository>, mut inbox: mpsc::Rec
         for done in flushed {
             let _ = done.send(());
         }
+    }
+}
+
+async fn store(repository: &dyn WorkerRepository, changes: &ChangeFeed, marks: &[InvocationMark]) {
+    match repository.record_invocations(marks).await {
+        Ok(()) => {
+            for mark in marks {
+                changes.publish(WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
+            }
+        }
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            workers = marks.len(),
+            "failed to store when workers were last invoked"
+        ),
     }
 }

@@ -23,7 +23,6 @@ use workers_domain::{InvocationEvent, InvocationId};
 use self::admission::Admission;
 pub(crate) use self::last_invoked::LastInvoked;
 use crate::platform::Shared;
-use crate::workers::Rebuilder;
 
 /// Use cases about invocations. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +34,6 @@ struct Inner {
     shared: Arc<Shared>,
     admission: Admission,
     last_invoked: LastInvoked,
-    rebuilder: Rebuilder,
     /// Every invocation that has begun and whose sandbox may still be there.
     running: TaskTracker,
     /// Ends all of them at once.
@@ -62,14 +60,8 @@ pub struct Invocation {
 impl InvocationService {
     pub(crate) fn new(shared: Arc<Shared>, last_invoked: LastInvoked) -> Self {
         let admission = Admission::new(&shared.options);
-        let inner = Inner {
-            shared,
-            admission,
-            last_invoked,
-            rebuilder: Rebuilder::default(),
-            running: TaskTracker::new(),
-            abort: CancellationToken::new(),
-        };
+        let inner =
+            Inner { shared, admission, last_invoked, running: TaskTracker::new(), abort: CancellationToken::new() };
         Self { inner: Arc::new(inner) }
     }
 

@@ -148,7 +148,7 @@ impl Runner {
         };
         match shared.sandboxes.create(spec(snapshot.clone())).await {
             Err(error) if error.kind == SandboxErrorKind::SnapshotNotFound => {
-                let rebuilt = self.inner.rebuilder.rebuild(shared, &self.call.worker).await;
+                let rebuilt = shared.rebuild(&self.call.worker).await;
                 let id =
                     rebuilt.map_err(|error| SandboxError::failed("failed to make a lost snapshot again", error))?;
                 shared.sandboxes.create(spec(id)).await

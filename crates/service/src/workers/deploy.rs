@@ -46,8 +46,10 @@ async fn store(shared: &Shared, name: WorkerName, code: String, bundle: Bundle) 
         (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, expires_at).await,
         (Ok(()), Err(source)) => {
             // The sentence that the owner sees later names no internals; the log gets the cause where the error is answered.
-            if worker.fail("The sandbox provider could not make a snapshot of the code.").is_ok() {
-                shared.repository.update_state(&worker).await?;
+            if worker.fail("The sandbox provider could not make a snapshot of the code.").is_ok()
+                && shared.repository.update_state(&worker).await?
+            {
+                shared.changes.publish_state(&worker);
             }
             Err(DeployError::Sandbox { worker_id: worker.id, source })
         }
@@ -71,7 +73,10 @@ async fn become_ready(
     // A worker in state creating always may become ready.
     let _ = worker.make_ready(snapshot.id, expires_at);
     match shared.repository.update_state(&worker).await {
-        Ok(true) => Ok(worker),
+        Ok(true) => {
+            shared.changes.publish_state(&worker);
+            Ok(worker)
+        }
         // Deleted meanwhile, by somebody who found it in the list.
         Ok(false) => {
             shared.forget_snapshot(&worker).await;
@@ -84,7 +89,8 @@ async fn become_ready(
     }
 }
 
-fn expiry(shared: &Shared, now: DateTime<Utc>) -> DateTime<Utc> {
+/// Until when a worker lives that is deployed now.
+pub(super) fn expiry(shared: &Shared, now: DateTime<Utc>) -> DateTime<Utc> {
     let lifetime = TimeDelta::from_std(shared.options.worker_lifetime).unwrap_or(TimeDelta::MAX);
     now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

@@ -47,9 +47,14 @@ impl WorkerService {
     async fn fail_stuck(&self) -> Result<usize, WorkerError> {
         let before = self.shared.clock.now() - CREATING_TIMEOUT;
         let mut failed = 0;
-        for mut worker in self.shared.repository.list_stuck_in_creating(before, BATCH).await? {
+        for stuck in self.shared.repository.list_stuck_in_creating(before, BATCH).await? {
+            let _turn = self.shared.turns.take(stuck.id).await;
+            // Another server may have settled it, and its owner may have redeployed it since.
+            let Some(mut worker) = self.shared.repository.find_by_id(stuck.id).await? else { continue };
             if worker.fail("The server stopped while the worker was being deployed. Deploy it again.").is_ok() {
-                self.shared.repository.update_state(&worker).await?;
+                if self.shared.repository.update_state(&worker).await? {
+                    self.shared.changes.publish_state(&worker);
+                }
                 failed += 1;
             }
         }

@@ -1,18 +1,23 @@
 //! Use cases about workers, one file each.
 
+mod changes;
 mod delete;
 mod deploy;
 mod expire;
 mod read;
 mod rebuild;
+mod redeploy;
 mod set_up;
+mod turns;
 
 use std::sync::Arc;
 
-use workers_domain::Worker;
 use workers_domain::ports::RepositoryError;
+use workers_domain::{SnapshotId, Worker, WorkerId};
 
-pub(crate) use self::rebuild::Rebuilder;
+pub(crate) use self::changes::ChangeFeed;
+pub use self::changes::{WorkerChange, WorkerChanges};
+pub(crate) use self::turns::Turns;
 pub use self::{expire::SweepReport, set_up::SetupReport};
 use crate::platform::Shared;
 
@@ -29,10 +34,21 @@ impl WorkerService {
 }
 
 impl Shared {
-    /// Turns a worker to expired if its time has passed, in the database and at the provider too.
+    /// Turns a worker to expired if its time has passed, in the database and at the provider too. One that somebody has redeployed or
+    /// expired meanwhile is answered as it is now.
     pub(crate) async fn expire_if_due(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
-        if worker.expire_if_due(self.clock.now()) {
-            self.repository.update_state(worker).await?;
+        let now = self.clock.now();
+        if !worker.is_due(now) {
+            return Ok(());
+        }
+        let _turn = self.turns.take(worker.id).await;
+        if let Some(current) = self.repository.find_by_id(worker.id).await? {
+            *worker = current;
+        }
+        if worker.expire_if_due(now) {
+            if self.repository.update_state(worker).await? {
+                self.changes.publish_state(worker);
+            }
             self.forget_snapshot(worker).await;
         }
         Ok(())
@@ -40,10 +56,16 @@ impl Shared {
 
     /// Deletes a worker's snapshot. A failure is logged and no more: the provider drops expired snapshots by itself.
     pub(crate) async fn forget_snapshot(&self, worker: &Worker) {
-        let Some(snapshot_id) = worker.snapshot_id() else { return };
+        if let Some(snapshot_id) = worker.snapshot_id() {
+            self.forget_snapshot_id(worker.id, snapshot_id).await;
+        }
+    }
+
+    /// Deletes a snapshot that was made for a worker, as [`forget_snapshot`](Self::forget_snapshot) does.
+    async fn forget_snapshot_id(&self, worker_id: WorkerId, snapshot_id: &SnapshotId) {
         if let Err(error) = self.sandboxes.delete_snapshot(snapshot_id).await {
             tracing::warn!(
-                worker.id = %worker.id,
+                worker.id = %worker_id,
                 snapshot.id = %snapshot_id,
                 error = &error as &dyn std::error::Error,
                 "failed to delete the snapshot of a worker; it stays until it expires"

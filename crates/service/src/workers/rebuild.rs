@@ -1,19 +1,10 @@
 //! A snapshot is a cache of the stored source: one that the provider has lost is made again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
 use workers_domain::ports::{RepositoryError, SandboxError};
-use workers_domain::{SnapshotId, Worker, WorkerId};
+use workers_domain::{SnapshotId, Worker};
 
 use crate::bundle::{BundleError, make_snapshot};
 use crate::platform::Shared;
-
-/// Makes lost snapshots again, once for all who miss the same one at the same time.
-#[derive(Default)]
-pub(crate) struct Rebuilder {
-    turns: Mutex<HashMap<WorkerId, Weak<tokio::sync::Mutex<()>>>>,
-}
 
 /// Why a snapshot could not be made again.
 #[derive(Debug, thiserror::Error)]
@@ -28,14 +19,14 @@ pub(crate) enum RebuildError {
     Source(#[from] BundleError),
 }
 
-impl Rebuilder {
-    /// Makes the snapshot of `worker` again, unless somebody else has in the meantime, and answers with the one to use.
-    pub(crate) async fn rebuild(&self, shared: &Shared, worker: &Worker) -> Result<SnapshotId, RebuildError> {
-        let turn = self.turn(worker.id);
-        let _turn = turn.lock().await;
-        let mut current = shared.repository.find_by_id(worker.id).await?.ok_or(RebuildError::Gone)?;
+impl Shared {
+    /// Makes the snapshot of `worker` again, unless somebody else has in the meantime, and answers with the one to use. It is made once
+    /// for all who miss the same one at the same time.
+    pub(crate) async fn rebuild(&self, worker: &Worker) -> Result<SnapshotId, RebuildError> {
+        let _turn = self.turns.take(worker.id).await;
+        let mut current = self.repository.find_by_id(worker.id).await?.ok_or(RebuildError::Gone)?;
         let expires_at = match (current.snapshot_id(), current.expires_at()) {
-            (Some(id), Some(expires_at)) if expires_at > shared.clock.now() => {
+            (Some(id), Some(expires_at)) if expires_at > self.clock.now() => {
                 if Some(id) != worker.snapshot_id() {
                     return Ok(id.clone());
                 }
@@ -44,28 +35,16 @@ impl Rebuilder {
             _ => return Err(RebuildError::Gone),
         };
         tracing::info!(worker.id = %worker.id, "the provider has lost the snapshot of a worker; making it again");
-        let source = shared.repository.find_source(worker.id).await?.ok_or(RebuildError::Gone)?;
-        let bundle = shared.bundler.compile(&source).await?;
-        let snapshot = make_snapshot(&*shared.sandboxes, shared.options.sandbox, bundle.script, expires_at).await?;
+        let source = self.repository.find_source(worker.id).await?.ok_or(RebuildError::Gone)?;
+        let bundle = self.bundler.compile(&source).await?;
+        let snapshot = make_snapshot(&*self.sandboxes, self.options.sandbox, bundle.script, expires_at).await?;
         let id = snapshot.id.clone();
         let stored =
-            current.make_ready(snapshot.id, expires_at).is_ok() && shared.repository.update_state(&current).await?;
+            current.make_ready(snapshot.id, expires_at).is_ok() && self.repository.update_state(&current).await?;
         if !stored {
-            shared.forget_snapshot(&current).await;
+            self.forget_snapshot(&current).await;
             return Err(RebuildError::Gone);
         }
         Ok(id)
-    }
-
-    /// The lock of one worker; entries of workers that nobody rebuilds are dropped on the way.
-    fn turn(&self, id: WorkerId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(&id).and_then(Weak::upgrade) {
-            return turn;
-        }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
-        turns.insert(id, Arc::downgrade(&turn));
-        turn
     }
 }

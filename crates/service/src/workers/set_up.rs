@@ -3,7 +3,7 @@
 use workers_domain::ports::SetupOutcome;
 
 use super::WorkerService;
-use crate::WorkerError;
+use crate::{WorkerChange, WorkerError};
 
 /// What [`WorkerService::set_up`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,9 @@ impl WorkerService {
     ///
     /// When the database cannot be reached.
     pub async fn set_up(&self) -> Result<SetupReport, WorkerError> {
-        match self.shared.repository.set_up().await? {
+        let outcome = self.shared.repository.set_up().await?;
+        self.shared.changes.publish(WorkerChange::Reset);
+        match outcome {
             SetupOutcome::Created => Ok(SetupReport { created: true, removed_workers: 0 }),
             SetupOutcome::Emptied(workers) => {
                 for worker in &workers {

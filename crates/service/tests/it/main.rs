@@ -5,5 +5,6 @@ mod deploy;
 mod invoke;
 mod logs;
 mod outcomes;
+mod redeploy;
 mod support;
 mod workers;

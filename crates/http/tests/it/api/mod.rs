@@ -1,6 +1,7 @@
 //! Routes below `/api`.
 
 mod access;
+mod limits;
 mod openapi;
 mod setup;
 mod unmatched;

@@ -19,10 +19,14 @@ async fn a_method_that_a_route_does_not_have_is_answered_with_those_it_has() {
     let app = TestApp::start();
     for (method, path, allow) in [
         (Method::PUT, "/api/workers", "GET, POST"),
+        (Method::POST, "/api/workers/events", "GET"),
         (Method::POST, "/api/workers/x", "GET, DELETE"),
+        (Method::PUT, "/api/workers/x/source", "GET"),
+        (Method::GET, "/api/workers/x/redeploy", "POST"),
         (Method::GET, "/api/workers/x/invoke/f", "POST"),
         (Method::OPTIONS, "/api/workers/x/functions/f", "POST"),
         (Method::GET, "/api/setup", "POST"),
+        (Method::POST, "/api/limits", "GET"),
         (Method::POST, "/api/openapi.json", "GET"),
         (Method::POST, "/healthz", "GET, HEAD"),
         (Method::POST, "/readyz", "GET, HEAD"),

@@ -2,6 +2,9 @@
 
 mod delete;
 mod deploy;
+mod events;
 mod get;
 mod invoke;
 mod list;
+mod redeploy;
+mod source;

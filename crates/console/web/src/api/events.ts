@@ -1,0 +1,56 @@
+/// Server-sent events over `fetch`, which unlike `EventSource` can send a token and a body.
+
+import { createParser } from "eventsource-parser";
+import { unreachable, wasAborted } from "./error.ts";
+
+export interface ServerEvent {
+  readonly name: string;
+  readonly data: string;
+}
+
+/** The server sends a comment every 15 s; a stream that is silent for this long is dead, though nobody has said so. */
+const SILENCE_MS = 45_000;
+
+/**
+ * Calls `onEvents` with what has arrived, as soon as it arrives. Returns when the server has closed the stream; throws when it broke, or an
+ * `AbortError` when it was cancelled through the request's signal.
+ */
+export async function readEvents(response: Response, onEvents: (events: ServerEvent[]) => void): Promise<void> {
+  if (!response.body) {
+    return;
+  }
+  let events: ServerEvent[] = [];
+  const parser = createParser({
+    onEvent: (event) => events.push({ name: event.event ?? "message", data: event.data }),
+  });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    while (true) {
+      const { done, value } = await withinSilence(reader.read());
+      if (done) {
+        return;
+      }
+      parser.feed(value);
+      if (events.length > 0) {
+        const arrived = events;
+        events = [];
+        onEvents(arrived);
+      }
+    }
+  } catch (error) {
+    reader.cancel().catch(() => undefined);
+    throw wasAborted(error) ? error : unreachable(error);
+  }
+}
+
+async function withinSilence<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the stream fell silent")), SILENCE_MS);
+  });
+  try {
+    return await Promise.race([promise, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,93 @@
+//! `GET /api/workers/events`
+
+use std::pin::Pin;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use actix_web_lab::sse::{self, Event};
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use serde::Serialize;
+use utoipa::ToSchema;
+use workers_service::{WorkerChange, WorkerChanges};
+
+use super::WorkerResponse;
+use super::response::rfc3339;
+use crate::Api;
+use crate::error::{ApiError, ErrorBody, shutting_down};
+use crate::event_stream::{named, respond};
+use crate::lifecycle::Phase;
+
+/// The data of an `invoked` event: a function of a worker was invoked.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InvokedData {
+    /// The worker's id.
+    #[schema(format = Uuid)]
+    id: String,
+    /// When, as in the list.
+    #[schema(format = DateTime)]
+    last_invoked_at: String,
+}
+
+/// The data of a `deleted` event: a worker is gone.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DeletedData {
+    /// The worker's id, which never comes back.
+    #[schema(format = Uuid)]
+    id: String,
+}
+
+/// The data of a `reset` event: read the list again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResetData {}
+
+/// What this server changes about workers, as it happens, until the server shuts down.
+#[utoipa::path(
+    get, path = "/api/workers/events", tag = "workers", operation_id = "watchWorkers",
+    responses(
+        (status = 200, description = "Events, each with one line of JSON as its data: `worker` (WorkerResponse) when one is new or its \
+            state another, `invoked` (InvokedData), `deleted` (DeletedData), and `reset` (ResetData) when the list is to be read again. \
+            Comments keep the stream alive", content(
+            (String = "text/event-stream", example = "event: deleted\ndata: {\"id\":\"019ab0f0-5e80-7000-8000-000000000000\"}\n\n"),
+        )),
+        (status = 503, description = "`shutting_down`", body = ErrorBody),
+    ),
+)]
+#[tracing::instrument(name = "http.workers.events", skip_all)]
+pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    if api.stop.is_stopping() {
+        return Err(shutting_down());
+    }
+    // Before the head is sent: whoever reads the list after that misses nothing.
+    let changes = api.platform.workers().changes();
+    Ok(respond(&api, &request, events(&api, changes)))
+}
+
+/// Ends as soon as the server begins to shut down: nobody waits for what may go on for ever.
+fn events(api: &Api, changes: WorkerChanges) -> impl Stream<Item = Event> + use<> {
+    let (api, stop) = (api.clone(), api.stop.clone());
+    let stopping: Stopping = Box::pin(async move { stop.reached(Phase::Draining).await });
+    unfold((api, changes, stopping), |(api, mut changes, mut stopping)| async move {
+        let change = tokio::select! {
+            () = &mut stopping => return None,
+            change = changes.next() => change?,
+        };
+        let event = data_of(&change, api.platform.clock().now()).into();
+        Some((event, (api, changes, stopping)))
+    })
+}
+
+type Stopping = Pin<Box<dyn Future<Output = ()>>>;
+
+fn data_of(change: &WorkerChange, now: DateTime<Utc>) -> sse::Data {
+    match change {
+        WorkerChange::State(worker) => named("worker", &WorkerResponse::new(worker, now)),
+        WorkerChange::Invoked { id, at } => {
+            named("invoked", &InvokedData { id: id.to_string(), last_invoked_at: rfc3339(*at) })
+        }
+        WorkerChange::Deleted(id) => named("deleted", &DeletedData { id: id.to_string() }),
+        WorkerChange::Reset => named("reset", &ResetData {}),
+    }
+}

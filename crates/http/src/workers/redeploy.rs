@@ -1,0 +1,27 @@
+//! `POST /api/workers/{id}/redeploy`
+
+use actix_web::web::{Data, Json, Path};
+
+use super::{WorkerResponse, parse_id};
+use crate::Api;
+use crate::error::{ApiError, ErrorBody};
+
+/// Deploys a worker again from its kept source: the same worker, with the same id, is ready until a new expiry. Its body is ignored.
+#[utoipa::path(
+    post, path = "/api/workers/{id}/redeploy", tag = "workers", operation_id = "redeployWorker",
+    params(("id" = String, Path, description = "The worker's id")),
+    responses(
+        (status = 200, description = "It is ready", body = WorkerResponse),
+        (status = 400, description = "`worker_not_ready`, with `status`, while it is being created; the code's own mistakes, as in a \
+            deploy, should it not compile any more", body = ErrorBody),
+        (status = 404, description = "`worker_not_found`", body = ErrorBody),
+        (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
+        (status = 502, description = "`sandbox_failed`, with `workerId`; its status is what it was", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
+    ),
+)]
+#[tracing::instrument(name = "http.workers.redeploy", skip_all, fields(worker.id = %id))]
+pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<Json<WorkerResponse>, ApiError> {
+    let worker = api.platform.workers().redeploy(parse_id(&id)?).await?;
+    Ok(Json(WorkerResponse::new(&worker, api.platform.clock().now())))
+}

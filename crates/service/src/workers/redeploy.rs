@@ -1,0 +1,71 @@
+//! Redeploy: the kept source becomes a new snapshot, and the same worker is ready again.
+
+use std::sync::Arc;
+
+use workers_domain::{Worker, WorkerId, WorkerStatus};
+
+use super::WorkerService;
+use super::deploy::expiry;
+use crate::bundle::{Bundle, make_snapshot};
+use crate::platform::Shared;
+use crate::{DeployError, RedeployError};
+
+impl WorkerService {
+    /// Makes a worker ready again from the source it was deployed with, as if it had been deployed just now. It keeps its id and its
+    /// functions. A caller that goes away ends its compilation. What comes after that goes on to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The worker's state is
+    /// then what it was.
+    pub async fn redeploy(&self, id: WorkerId) -> Result<Worker, RedeployError> {
+        let worker = self.shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+        check(&worker)?;
+        let source = self.shared.repository.find_source(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;
+        let shared = Arc::clone(&self.shared);
+        let stored = self.shared.runtime.spawn(async move { renew(&shared, &worker, bundle).await });
+        stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string()).into()))
+    }
+}
+
+fn check(worker: &Worker) -> Result<(), RedeployError> {
+    if worker.status() == WorkerStatus::Creating { Err(RedeployError::Creating(worker.id)) } else { Ok(()) }
+}
+
+/// The snapshot is made before the turn is taken, so that nobody who reads the worker waits for that. Of two at once the later one
+/// replaces what the earlier one has made.
+async fn renew(shared: &Shared, found: &Worker, bundle: Bundle) -> Result<Worker, RedeployError> {
+    let id = found.id;
+    let expires_at = expiry(shared, shared.clock.now());
+    let made = make_snapshot(&*shared.sandboxes, shared.options.sandbox, bundle.script, expires_at).await;
+    let snapshot = made.map_err(|source| DeployError::Sandbox { worker_id: id, source })?.id;
+    let _turn = shared.turns.take(id).await;
+    let stored = async {
+        let old = shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let mut worker = old.clone();
+        worker.redeploy(snapshot.clone(), expires_at).map_err(|_| RedeployError::Creating(id))?;
+        if shared.repository.update_state(&worker).await? {
+            Ok((old, worker))
+        } else {
+            // Deleted meanwhile, with the old snapshot.
+            Err(RedeployError::NotFound(id))
+        }
+    };
+    match stored.await {
+        Ok((old, worker)) => {
+            shared.changes.publish_state(&worker);
+            // Not before the new one is stored. A provider may call the same content by the same id.
+            if old.snapshot_id() != worker.snapshot_id() {
+                shared.forget_snapshot(&old).await;
+            }
+            Ok(worker)
+        }
+        Err(error) => {
+            if found.snapshot_id() != Some(&snapshot) {
+                shared.forget_snapshot_id(id, &snapshot).await;
+            }
+            Err(error)
+        }
+    }
+}

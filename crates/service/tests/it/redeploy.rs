@@ -1,0 +1,64 @@
+//! A worker is deployed again from its source.
+
+use chrono::TimeDelta;
+use workers_domain::WorkerStatus;
+use workers_domain::ports::WorkerRepository as _;
+use workers_service::{RedeployError, SweepReport};
+
+use crate::support::TestPlatform;
+
+#[tokio::test]
+async fn a_ready_worker_is_renewed_and_its_old_snapshot_goes() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let old = test.deploy().await;
+    test.clock.advance(TimeDelta::days(3));
+    let new = test.platform.workers().redeploy(old.id).await.unwrap();
+    assert_eq!((new.id, &new.functions, new.created_at), (old.id, &old.functions, old.created_at));
+    assert_ne!(new.snapshot_id(), old.snapshot_id());
+    assert_eq!(new.expires_at(), old.expires_at().map(|at| at + TimeDelta::days(3)));
+    assert_eq!(test.sandboxes.snapshot_count(), 1);
+    assert_eq!(test.repository.find_by_id(old.id).await.unwrap(), Some(new));
+}
+
+#[tokio::test]
+async fn the_sweeper_leaves_alone_what_was_redeployed() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    test.clock.advance(TimeDelta::days(7));
+    test.platform.workers().redeploy(worker.id).await.unwrap();
+    assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport::default());
+    assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Ready);
+}
+
+#[tokio::test]
+async fn of_many_redeploys_at_once_one_snapshot_is_left_and_it_is_the_stored_one() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    test.clock.advance(TimeDelta::days(7));
+    let workers = test.platform.workers();
+    let (one, other, third, swept) = tokio::join!(
+        workers.redeploy(worker.id),
+        workers.redeploy(worker.id),
+        workers.redeploy(worker.id),
+        workers.sweep()
+    );
+    for done in [one, other, third] {
+        assert_eq!(done.unwrap().status(), WorkerStatus::Ready);
+    }
+    swept.unwrap();
+    assert_eq!(test.sandboxes.snapshot_count(), 1);
+    let (_, report) =
+        crate::support::follow(test.platform.invocations().invoke(worker.id, "greet", b"1").await.unwrap()).await;
+    assert_eq!(test.sandboxes.snapshot_count(), 1, "it was not made again: {report:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_deleted_meanwhile_leaves_no_snapshot() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    let workers = test.platform.workers();
+    let (redeployed, deleted) = tokio::join!(workers.redeploy(worker.id), workers.delete(worker.id));
+    deleted.unwrap();
+    assert!(matches!(redeployed, Ok(_) | Err(RedeployError::NotFound(_))), "{redeployed:?}");
+    assert_eq!(test.sandboxes.snapshot_count(), 0);
+}
