@@ -129,6 +129,7 @@ export async function typePayload(page: Page, payload: string): Promise<void> {
   const editor = page.getByRole("textbox", { name: "Payload, JSON" });
   await editor.click();
   await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("Delete");
   await page.keyboard.insertText(payload);
 }
 
@@ -137,6 +138,7 @@ export async function typeCode(page: Page, code: string): Promise<void> {
   const editor = page.getByRole("textbox", { name: "Code of the worker" });
   await editor.click();
   await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("Delete");
   await page.keyboard.insertText(code);
 }
 

@@ -79,6 +79,8 @@ const common: Extension = [
 const labelled = ({ label, describedBy }: Labels, attributes: Record<string, string> = {}) =>
   EditorView.contentAttributes.of({
     "aria-label": label,
+    // What can be scrolled must be reachable by keyboard, and not every browser counts what can be edited.
+    tabindex: "0",
     ...(describedBy ? { "aria-describedby": describedBy } : {}),
     ...attributes,
   });
@@ -105,7 +107,7 @@ export function createSourceEditor(options: SourceOptions): CodeEditor {
     foldGutter(),
     javascript({ typescript: true }),
     options.readOnly
-      ? [EditorState.readOnly.of(true), EditorView.editable.of(false), labelled(options, { tabindex: "0", "aria-readonly": "true" })]
+      ? [EditorState.readOnly.of(true), EditorView.editable.of(false), labelled(options, { "aria-readonly": "true" })]
       : [editing, lintGutter(), labelled(options)],
     common,
     EditorView.updateListener.of((update) => {
@@ -139,7 +141,7 @@ export function createJsonEditor(options: JsonOptions): CodeEditor {
           EditorState.readOnly.of(true),
           EditorView.editable.of(false),
           EditorView.lineWrapping,
-          labelled(options, { tabindex: "0", "aria-readonly": "true" }),
+          labelled(options, { "aria-readonly": "true" }),
         ]
       : [editing, labelled(options), validity.of(validityOf(null))],
     common,

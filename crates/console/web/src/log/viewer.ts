@@ -44,8 +44,9 @@ export interface LogViewerOptions {
 
 /** The reader is at the end if it is no further away than this, in pixels: a line or so. */
 const NEAR_END = 30;
-/** Keys that lead away from the end. */
+/** Keys that lead away from the end, and towards it. */
 const UPWARDS = new Set(["ArrowUp", "PageUp", "Home"]);
+const DOWNWARDS = new Set(["ArrowDown", "PageDown", "End", " "]);
 /** Matches are counted up to here. */
 const MOST_MATCHES = 10_000;
 
@@ -63,6 +64,8 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
   let frame = 0;
   let following = true;
   let lastTouch = 0;
+  /** Whether the reader's last move was towards the end. */
+  let towardsEnd = false;
   /** While the reader holds the scroll bar. */
   let held = false;
 
@@ -141,21 +144,26 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
     }
   };
   // What the reader does decides, and not where the log happens to be scrolled to: while lines arrive, that changes by itself.
-  const away = () => {
-    if (scrollDOM.scrollTop > 0) {
+  const moved = (upwards: boolean) => {
+    towardsEnd = !upwards;
+    if (upwards && scrollDOM.scrollTop > 0) {
       follow(false);
     }
   };
   const passive = { passive: true };
-  scrollDOM.addEventListener("wheel", (event) => event.deltaY < 0 && away(), passive);
-  scrollDOM.addEventListener("keydown", (event) => UPWARDS.has(event.key) && away());
+  scrollDOM.addEventListener("wheel", (event) => moved(event.deltaY < 0), passive);
+  scrollDOM.addEventListener("keydown", (event) => {
+    if (UPWARDS.has(event.key) || DOWNWARDS.has(event.key)) {
+      moved(UPWARDS.has(event.key));
+    }
+  });
   scrollDOM.addEventListener("touchstart", (event) => {
     lastTouch = event.touches[0]?.clientY ?? 0;
   }, passive);
   scrollDOM.addEventListener("touchmove", (event) => {
     const y = event.touches[0]?.clientY ?? 0;
-    if (y > lastTouch) {
-      away();
+    if (y !== lastTouch) {
+      moved(y > lastTouch);
     }
     lastTouch = y;
   }, passive);
@@ -170,7 +178,7 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
     }
   };
   window.addEventListener("pointerup", released);
-  scrollDOM.addEventListener("scroll", () => !following && !held && isAtEnd() && follow(true), passive);
+  scrollDOM.addEventListener("scroll", () => towardsEnd && !following && !held && isAtEnd() && follow(true), passive);
   // A window that grows or shrinks must not lose the end.
   const resized = new ResizeObserver(() => following && toEnd());
   resized.observe(view.scrollDOM);
