@@ -57,6 +57,7 @@ await main(async (ending) => {
     for (const [size, viewport] of Object.entries(SIZES)) {
       const shot = async (page: Page, name: string) => {
         await page.mouse.move(0, 0);
+        await page.evaluate(() => window.scrollTo(0, 0));
         // Fonts and transitions have come to rest.
         await page.evaluate(() => document.fonts.ready);
         await page.waitForTimeout(250);
