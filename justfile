@@ -3,7 +3,7 @@
 set positional-arguments
 
 # What `setup` installs wins; Cargo is found even in a shell that rustup has not reached.
-export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH") + ":" + env("CARGO_HOME", env("HOME", "/nonexistent") / ".cargo") / "bin" + ":/usr/sbin"
+export PATH := justfile_directory() / ".tools/bin" + ":" + justfile_directory() / ".tools/node/bin" + ":" + env("PATH") + ":" + env("CARGO_HOME", env("HOME", "/nonexistent") / ".cargo") / "bin" + ":/usr/sbin"
 export WORKERS_NODE := env("WORKERS_NODE", justfile_directory() / ".tools/node/bin/node")
 
 target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
@@ -22,6 +22,12 @@ default:
 [group('run')]
 serve *args: build
     @exec '{{ target }}/release/workersd' serve "$@"
+
+# Serves the console's sources with every change at once, over the API of a server that runs (WORKERS_SERVER, else http://127.0.0.1:3000).
+[group('run')]
+console-dev *args: setup
+    @sh scripts/install-console-packages.sh
+    @cd crates/console/web && exec node node_modules/vite/bin/vite.js "$@"
 
 # Brings the database up to date, and exits.
 [group('run')]
@@ -54,6 +60,16 @@ bench-vercel *args: build
     @'{{ target }}/release/workers-bench' --vercel --workersd '{{ target }}/release/workersd' \
         --vercel-clients '{{ justfile_directory() }}/.tools/vercel' --templates none,worker --requests 40 "$@"
 
+# Measures the console in a real browser against a real server.
+[group('check')]
+bench-console: build setup-test
+    @WORKERSD='{{ target }}/release/workersd' "$WORKERS_NODE" crates/console/web/e2e/measure.ts
+
+# Takes the pictures of docs/console.md.
+[group('check')]
+console-pictures: build setup-test
+    @WORKERSD='{{ target }}/release/workersd' "$WORKERS_NODE" crates/console/web/e2e/screenshots.ts docs/console
+
 # Runs all tests, or those that nextest's arguments select (`./just test -p workers-storage`).
 [group('check')]
 test *args: setup setup-test
@@ -70,21 +86,23 @@ test *args: setup setup-test
         cargo nextest run {{ locked }} --profile {{ nextest_profile }} --workspace
     sh scripts/unreferenced-snapshots.sh "$references"
 
-# Runs the tests of our JavaScript.
+# Runs the tests of our JavaScript and TypeScript that need nothing but Node.js.
 [group('check')]
 test-js: setup
     #!/bin/sh
     set -eu
-    files=$(find crates bins -name node_modules -prune -o -name target -prune -o -name '*.test.*js' -print)
+    sh scripts/install-console-packages.sh
+    files=$(find crates bins -name node_modules -prune -o -name target -prune -o -name e2e -prune -o \
+        '(' -name '*.test.*js' -o -name '*.test.ts' ')' -print)
     if [ -n "$files" ]; then
         "$WORKERS_NODE" --test $files
     else
         echo "no JavaScript tests"
     fi
 
-# Everything that needs no test: format, clippy, documentation, dependencies.
+# Everything that needs no test: format, clippy, documentation, dependencies, the console's TypeScript.
 [group('check')]
-lint: fmt-check clippy doc deny
+lint: fmt-check clippy doc deny check-web
 
 # Whether the code is formatted.
 [group('check')]
@@ -100,6 +118,12 @@ clippy: setup
 [group('check')]
 doc: setup
     RUSTDOCFLAGS='-D warnings' cargo doc {{ locked }} --workspace --no-deps
+
+# The console's TypeScript: its types, its format, and what Biome finds.
+[group('check')]
+check-web: setup-lint
+    cd crates/console/web && node node_modules/typescript/bin/tsc --noEmit
+    cd crates/console/web && biome check .
 
 # Licences, bans and sources of the dependencies (deny.toml).
 [group('check')]
@@ -123,20 +147,21 @@ ready:
 
 # Formats the code.
 [group('check')]
-fmt:
+fmt: setup-lint
     cargo fmt --all
+    cd crates/console/web && biome check --write .
 
 # Installs what is missing to build and run the server.
 [group('setup')]
 setup:
     @sh scripts/setup.sh run
 
-# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer, the clients of the Vercel Sandbox API.
+# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer, Chromium, packages of the console and of Vercel's clients.
 [group('setup')]
 setup-test:
     @sh scripts/setup.sh test
 
-# Installs what is missing for the lints: cargo-deny, cargo-shear.
+# Installs what is missing for the lints: cargo-deny, cargo-shear, Biome, the console's packages.
 [group('setup')]
 setup-lint:
     @sh scripts/setup.sh lint

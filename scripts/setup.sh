@@ -4,9 +4,9 @@
 # Goes through everything before it fails, so that one run names all that is missing.
 #
 # Usage: setup.sh run|test|lint|bench...
-#   run     to build and run the server: Rust, a C compiler, Node.js; sudo for machines, if root
-#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, the clients of the Vercel Sandbox API
-#   lint    to check it: cargo-deny, cargo-shear
+#   run     to build and run the server: Rust, a C compiler, Node.js, npm; sudo for machines, if root
+#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, the clients of the Vercel Sandbox API
+#   lint    to check it: cargo-deny, cargo-shear, Biome and the TypeScript compiler
 #   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
 set -eu
 
@@ -16,6 +16,7 @@ PATH=$PWD/.tools/bin:$PATH:${CARGO_HOME:-${HOME:-/nonexistent}/.cargo}/bin:/usr/
 missing=0
 packages=
 clients=
+console=
 
 say() { echo "setup: $*" >&2; }
 lacks() { say "$*"; missing=$((missing + 1)); }
@@ -29,6 +30,8 @@ wants() {
 }
 
 compiles_c() { echo '#include <stdlib.h>' | cc -x c -fsyntax-only -; }
+# CHROMIUM names another browser than Debian's.
+has_chromium() { [ -n "${CHROMIUM:-}" ] || has chromium || has chromium-browser; }
 has_postgres() { has initdb || ls /usr/lib/postgresql/*/bin/initdb; }
 
 check_rust() {
@@ -48,6 +51,13 @@ check_rust() {
     if [ "$oldest" != "$wanted" ]; then
         lacks "Rust $found is too old: $wanted or later is needed (rustup update stable)"
     fi
+}
+
+# Cargo builds the web console with npm's packages and the Node.js that is installed here; unless it is
+# told where the built files are.
+check_npm() {
+    if [ -n "${WORKERS_CONSOLE_DIST:-}" ] || has npm; then return; fi
+    lacks "npm is missing: the web console is built with it (Debian: apt-get install npm); without it, set WORKERS_CONSOLE_DIST to a folder with the built files"
 }
 
 # Postgres for tests: its programs only. Its package would also make a database cluster and start
@@ -91,18 +101,24 @@ for purpose in "$@"; do
             # Machines have this system's sudo in them, and need a server that is root.
             [ "$(id -u)" != 0 ] || wants sudo has sudo
             sh scripts/install-tool.sh node || missing=$((missing + 1))
+            check_npm
             ;;
         test)
             has cargo-nextest || sh scripts/install-tool.sh cargo-nextest || missing=$((missing + 1))
             wants postgresql has_postgres
             wants pgbouncer has pgbouncer
+            wants chromium has_chromium
             wants python3-pip python3 -m pip --version
             clients=yes
+            console=yes
             ;;
         lint)
             for tool in cargo-deny cargo-shear; do
                 has $tool || sh scripts/install-tool.sh $tool || missing=$((missing + 1))
             done
+            # Releases of it differ in what they find, so only the pinned one will do.
+            sh scripts/install-tool.sh biome || missing=$((missing + 1))
+            console=yes
             ;;
         bench)
             wants bubblewrap has bwrap
@@ -119,5 +135,6 @@ done
 
 [ -z "$packages" ] || install_packages
 # With what a package may just have brought.
+[ -z "$console" ] || sh scripts/install-console-packages.sh || missing=$((missing + 1))
 [ -z "$clients" ] || sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
 [ "$missing" = 0 ] || exit 1
