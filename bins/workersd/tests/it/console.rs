@@ -10,10 +10,8 @@ fn run(file: &str) {
         web.join("node_modules/playwright-core").exists(),
         "the browser's driver is not installed: `./just setup-test` does it"
     );
-    let node = std::env::var_os("WORKERS_NODE").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/node/bin/node"),
-        PathBuf::from,
-    );
+    let node = std::env::var_os("WORKERS_NODE")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/node/bin/node"), PathBuf::from);
     let mut command = Command::new(node);
     command
         .args(["--test", "--test-isolation=none", "--test-force-exit", "--test-timeout=60000", "--test-reporter=spec"])
