@@ -28,7 +28,10 @@ async function check(page: Page, what: string): Promise<void> {
 }
 
 for (const colorScheme of ["light", "dark"] as const) {
-  for (const [size, viewport] of [["wide", { width: 1360, height: 860 }], ["phone", { width: 390, height: 844 }]] as const) {
+  for (const [size, viewport] of [
+    ["wide", { width: 1360, height: 860 }],
+    ["phone", { width: 390, height: 844 }],
+  ] as const) {
     test(`axe finds nothing serious, ${colorScheme}, ${size}`, async (t) => {
       const server = await serve(t, "--lifetime", "2d");
       const page = await open(t, server.url, { colorScheme, viewport });

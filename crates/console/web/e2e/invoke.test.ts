@@ -74,7 +74,9 @@ test("a hundred thousand lines are all there, searched, and scrolled through", a
   await invokeButton(page).click();
   await outcome(page, "result").waitFor({ timeout: 60_000 });
   await page.getByText("100,000 lines", { exact: true }).waitFor();
-  await logLines(page).filter({ hasText: /^flood 100000$/ }).waitFor();
+  await logLines(page)
+    .filter({ hasText: /^flood 100000$/ })
+    .waitFor();
   assert.ok((await logLines(page).count()) < 500, "only lines in sight are drawn");
 
   // The reader scrolls up, and the log no longer follows its end.
@@ -83,7 +85,9 @@ test("a hundred thousand lines are all there, searched, and scrolled through", a
   const follow = page.getByRole("button", { name: "To the end ↓" });
   await follow.waitFor();
   await follow.click();
-  await logLines(page).filter({ hasText: /^flood 100000$/ }).waitFor();
+  await logLines(page)
+    .filter({ hasText: /^flood 100000$/ })
+    .waitFor();
 
   await page.getByRole("button", { name: "Search the log" }).click();
   await page.getByRole("searchbox", { name: "Search the log" }).fill("flood 4321");
@@ -123,7 +127,8 @@ test("stop cancels", async (t) => {
   await outcome(page, "stopped").waitFor();
   assert.equal(await streaming(page).count(), 0);
   // The server counts it as cancelled once its sandbox is gone.
-  const cancelled = async () => /workers_invocations_total\{outcome="cancelled"\} 1/.test(await (await fetch(`${server.url}/metrics`)).text());
+  const cancelled = async () =>
+    /workers_invocations_total\{outcome="cancelled"\} 1/.test(await (await fetch(`${server.url}/metrics`)).text());
   const deadline = Date.now() + 5_000;
   while (!(await cancelled())) {
     assert.ok(Date.now() < deadline, "the invocation goes on");

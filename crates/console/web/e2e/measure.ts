@@ -26,7 +26,10 @@ await main(async (ending) => {
   }
   const rows: [string, string][] = [];
   rows.push(...(await sizes(server.url)));
-  for (const [name, rate] of [["", 1], [`, processor ${SLOW_CPU} times slower`, SLOW_CPU]] as const) {
+  for (const [name, rate] of [
+    ["", 1],
+    [`, processor ${SLOW_CPU} times slower`, SLOW_CPU],
+  ] as const) {
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       times.push(await timeToInteractive(server.url, rate));
@@ -34,7 +37,11 @@ await main(async (ending) => {
     rows.push([`cold load to ${WORKERS} workers listed and the main thread free${name}`, `${Math.round(quantile(times, 0.5))} ms`]);
   }
   const latencies = await paintLatency();
-  for (const [name, share] of [["p50", 0.5], ["p95", 0.95], ["p99", 0.99]] as const) {
+  for (const [name, share] of [
+    ["p50", 0.5],
+    ["p95", 0.95],
+    ["p99", 0.99],
+  ] as const) {
     rows.push([`log event to painted line, 1,000 lines a second, ${name}`, `${quantile(latencies, share).toFixed(1)} ms`]);
   }
   rows.push(["lines seen painted, of those", `${latencies.length.toLocaleString("en")} of ${LINES.toLocaleString("en")}`]);
@@ -116,7 +123,9 @@ async function sizes(url: string): Promise<[string, string][]> {
   const page = await get(".");
   const linked = [...page.text.matchAll(/(?:src|href)="(\.\/[^"]+)"/g)].map((match) => match[1] ?? "");
   const parts = await Promise.all([...new Set(linked)].map(async (path) => ({ path, ...(await get(path)) })));
-  const lazy = parts.flatMap(({ text }) => [...text.matchAll(/assets\/[\w-]+\.(?:js|css)|\.\/[\w-]+-[\w-]{8}\.js/g)].map((match) => match[0]));
+  const lazy = parts.flatMap(({ text }) =>
+    [...text.matchAll(/assets\/[\w-]+\.(?:js|css)|\.\/[\w-]+-[\w-]{8}\.js/g)].map((match) => match[0]),
+  );
   const first = new Set(parts.map(({ path }) => path.split("/").at(-1)));
   const later = new Set(lazy.map((path) => path.split("/").at(-1) ?? "").filter((name) => !first.has(name)));
   const kB = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;

@@ -131,7 +131,16 @@ function stateful(list: Record<string, unknown>[]): Record<string, unknown>[] {
   ];
   return [
     ...list.map((worker, index) => ({ ...worker, ...changes[index] })),
-    { ...first, id: "e", name: "report-builder", status: "expired", expiresInDays: 0, createdAt: time(-190), snapshotExpiresAt: time(-22), lastInvokedAt: time(-30) },
+    {
+      ...first,
+      id: "e",
+      name: "report-builder",
+      status: "expired",
+      expiresInDays: 0,
+      createdAt: time(-190),
+      snapshotExpiresAt: time(-22),
+      lastInvokedAt: time(-30),
+    },
     {
       ...first,
       id: "f",

@@ -46,7 +46,10 @@ test("search finds by name", async (t) => {
   await page.getByText("No worker has “gamma” in its name.").waitFor();
 });
 
-for (const [lifetime, warns] of [["2d", true], ["3d", false]] as const) {
+for (const [lifetime, warns] of [
+  ["2d", true],
+  ["3d", false],
+] as const) {
   test(`a worker with ${lifetime} left has ${warns ? "a" : "no"} warning`, async (t) => {
     const server = await serve(t, "--lifetime", lifetime);
     const id = await server.deploy("mayfly", CODE);
@@ -174,7 +177,9 @@ test("the vendor's name, logo and colour are everywhere", async (t) => {
   const page = await open(t, server.url);
   await page.getByRole("heading", { name: "Welcome to Acme <Functions>" }).waitFor();
   assert.match(await page.title(), /Acme <Functions>/);
-  const color = await page.getByRole("link", { name: "Deploy your first worker" }).evaluate((link) => getComputedStyle(link).backgroundColor);
+  const color = await page
+    .getByRole("link", { name: "Deploy your first worker" })
+    .evaluate((link) => getComputedStyle(link).backgroundColor);
   assert.equal(color, "rgb(139, 30, 107)");
 });
 

@@ -35,8 +35,7 @@ export function curl(path: string, { method, headers = [], flags = "-sS", body }
 export const commands = {
   list: () => curl("api/workers"),
   get: (id: string) => curl(workerPath(id)),
-  deploy: (name: string, code: string) =>
-    curl("api/workers", { method: "POST", body: JSON.stringify({ name, code }) }),
+  deploy: (name: string, code: string) => curl("api/workers", { method: "POST", body: JSON.stringify({ name, code }) }),
   redeploy: (id: string) => curl(`${workerPath(id)}/redeploy`, { method: "POST" }),
   remove: (id: string) => curl(workerPath(id), { method: "DELETE" }),
   source: (id: string) => curl(`${workerPath(id)}/source`),

@@ -21,8 +21,7 @@ export const paths = {
   workers: "#/",
   start: "#/start",
   deploy: (from?: string) => (from ? `#/deploy?from=${encodeURIComponent(from)}` : "#/deploy"),
-  worker: (id: string, tab: WorkerTab = "invoke") =>
-    `#/workers/${encodeURIComponent(id)}${tab === "invoke" ? "" : `/${tab}`}`,
+  worker: (id: string, tab: WorkerTab = "invoke") => `#/workers/${encodeURIComponent(id)}${tab === "invoke" ? "" : `/${tab}`}`,
   source: (id: string, line: number, column: number) => `${paths.worker(id, "source")}?line=${line}&column=${column}`,
 } as const;
 

@@ -1,8 +1,8 @@
 /// The requests that the console makes. URLs are relative to the page.
 
 import { signedOut, token } from "../state/session.ts";
-import { ApiError, fromResponse, unreachable, wasAborted } from "./error.ts";
 import { noteServerTime } from "./clock.ts";
+import { ApiError, fromResponse, unreachable, wasAborted } from "./error.ts";
 import type { Limits, Worker } from "./types.ts";
 
 /** Answers with the response if its status is good. Throws an `ApiError`, or the `AbortError` of the signal. */

@@ -54,4 +54,3 @@ export function Expiry({ worker }: { readonly worker: Worker }) {
     </time>
   );
 }
-

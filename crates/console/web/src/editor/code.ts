@@ -5,7 +5,7 @@ import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirro
 import { javascript } from "@codemirror/lang-javascript";
 import { json } from "@codemirror/lang-json";
 import { bracketMatching, ensureSyntaxTree, foldGutter, foldKeymap, indentOnInput, indentUnit } from "@codemirror/language";
-import { type Diagnostic as Mark, lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
+import { lintGutter, lintKeymap, type Diagnostic as Mark, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
 import {
@@ -132,8 +132,7 @@ export interface JsonOptions extends Labels {
 /** An editor for a JSON text, or a view of it. */
 export function createJsonEditor(options: JsonOptions): CodeEditor {
   const validity = new Compartment();
-  const validityOf = (problem: JsonProblem | null) =>
-    EditorView.contentAttributes.of({ "aria-invalid": String(problem !== null) });
+  const validityOf = (problem: JsonProblem | null) => EditorView.contentAttributes.of({ "aria-invalid": String(problem !== null) });
   const extensions: Extension[] = [
     json(),
     options.readOnly

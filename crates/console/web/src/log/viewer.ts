@@ -1,7 +1,7 @@
 /// The log on the screen: a read-only CodeMirror, which draws only the lines in sight, selects and copies across all of them, and searches.
 
 import { defaultKeymap } from "@codemirror/commands";
-import { SearchQuery, findNext, findPrevious, getSearchQuery, search, setSearchQuery } from "@codemirror/search";
+import { findNext, findPrevious, getSearchQuery, SearchQuery, search, setSearchQuery } from "@codemirror/search";
 import { Compartment, EditorState, type Extension, RangeSetBuilder, StateEffect, StateField, Text } from "@codemirror/state";
 import {
   Decoration,
@@ -157,16 +157,24 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       moved(UPWARDS.has(event.key));
     }
   });
-  scrollDOM.addEventListener("touchstart", (event) => {
-    lastTouch = event.touches[0]?.clientY ?? 0;
-  }, passive);
-  scrollDOM.addEventListener("touchmove", (event) => {
-    const y = event.touches[0]?.clientY ?? 0;
-    if (y !== lastTouch) {
-      moved(y > lastTouch);
-    }
-    lastTouch = y;
-  }, passive);
+  scrollDOM.addEventListener(
+    "touchstart",
+    (event) => {
+      lastTouch = event.touches[0]?.clientY ?? 0;
+    },
+    passive,
+  );
+  scrollDOM.addEventListener(
+    "touchmove",
+    (event) => {
+      const y = event.touches[0]?.clientY ?? 0;
+      if (y !== lastTouch) {
+        moved(y > lastTouch);
+      }
+      lastTouch = y;
+    },
+    passive,
+  );
   scrollDOM.addEventListener("pointerdown", (event) => {
     // Outside of the text there is only the scroll bar.
     held = event.target === scrollDOM;
@@ -257,11 +265,17 @@ function looks(lineAt: (number: number) => LogLine | undefined): Extension {
     }
     return builder.finish();
   };
-  return ViewPlugin.define((view) => ({ decorations: build(view), update(update: ViewUpdate) {
-    if (update.docChanged || update.viewportChanged) {
-      this.decorations = build(update.view);
-    }
-  } }), { decorations: (plugin) => plugin.decorations });
+  return ViewPlugin.define(
+    (view) => ({
+      decorations: build(view),
+      update(update: ViewUpdate) {
+        if (update.docChanged || update.viewportChanged) {
+          this.decorations = build(update.view);
+        }
+      },
+    }),
+    { decorations: (plugin) => plugin.decorations },
+  );
 }
 
 class TimeMarker extends GutterMarker {
@@ -321,7 +335,10 @@ const foundMarks = ViewPlugin.define(
     decorations: markFound(view),
     update(update: ViewUpdate) {
       const query = update.state.field(foundQuery);
-      if (query !== update.startState.field(foundQuery) || (query && (update.docChanged || update.viewportChanged || update.selectionSet))) {
+      if (
+        query !== update.startState.field(foundQuery) ||
+        (query && (update.docChanged || update.viewportChanged || update.selectionSet))
+      ) {
         this.decorations = markFound(update.view);
       }
     },

@@ -29,7 +29,8 @@ export async function greet({ name = "world" }: { name?: string }) {
     key: "orders",
     title: "Order total: types and errors",
     name: "order-total",
-    payload: '{\n  "items": [\n    { "sku": "tea", "price": 4.5, "quantity": 2 },\n    { "sku": "cup", "price": 12, "quantity": 1 }\n  ]\n}',
+    payload:
+      '{\n  "items": [\n    { "sku": "tea", "price": 4.5, "quantity": 2 },\n    { "sku": "cup", "price": 12, "quantity": 1 }\n  ]\n}',
     code: `interface Item {
   sku: string;
   price: number;

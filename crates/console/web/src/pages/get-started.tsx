@@ -1,10 +1,9 @@
 /// The first steps, on an empty platform and whenever they are asked for.
 
 import { Plus } from "lucide";
-
+import { productName } from "../branding/branding.ts";
 import { LinkButton } from "../components/button.tsx";
 import { Command, TokenHint } from "../components/curl.tsx";
-import { productName } from "../branding/branding.ts";
 import { commands } from "../curl.ts";
 import { paths } from "../router.ts";
 import { token } from "../state/session.ts";

@@ -63,7 +63,14 @@ function Found({ worker, route }: { readonly worker: Worker; readonly route: Wor
           <>
             <StatusBadge worker={worker} />
             <span class="page-expiry muted">
-              {status === "ready" && (isExpiring ? <Expiry worker={worker} /> : <>Expires <Expiry worker={worker} /></>)}
+              {status === "ready" &&
+                (isExpiring ? (
+                  <Expiry worker={worker} />
+                ) : (
+                  <>
+                    Expires <Expiry worker={worker} />
+                  </>
+                ))}
             </span>
           </>
         }
@@ -104,9 +111,7 @@ function Found({ worker, route }: { readonly worker: Worker; readonly route: Wor
         {route.tab === "source" && <SourcePanel key={worker.id} worker={worker} line={route.line} column={route.column} />}
         {route.tab === "api" && <ApiPanel worker={worker} />}
       </div>
-      {deleting && (
-        <DeleteDialog worker={worker} onClose={() => setDeleting(false)} onDeleted={() => navigate(paths.workers)} />
-      )}
+      {deleting && <DeleteDialog worker={worker} onClose={() => setDeleting(false)} onDeleted={() => navigate(paths.workers)} />}
     </>
   );
 }

@@ -37,7 +37,7 @@ export function WorkersPage() {
     <>
       <PageHead
         title="Workers"
-        aside={<span class="faint">{all && all.length.toLocaleString("en")}</span>}
+        aside={<span class="faint">{all?.length.toLocaleString("en")}</span>}
         actions={
           <LinkButton kind="primary" icon={Plus} href={paths.deploy()}>
             Deploy a worker
@@ -62,11 +62,7 @@ export function WorkersPage() {
           </span>
         </div>
         {listError.value && !all && <ErrorNote what="The workers could not be read" error={listError.value} />}
-        {all ? (
-          <List key={query} workers={matching} query={query} onDelete={setDeleting} />
-        ) : (
-          !listError.value && <Skeleton />
-        )}
+        {all ? <List key={query} workers={matching} query={query} onDelete={setDeleting} /> : !listError.value && <Skeleton />}
         <Curl what="List workers" command={commands.list} />
       </div>
       {deleting && <DeleteDialog worker={deleting} onClose={() => setDeleting(null)} />}

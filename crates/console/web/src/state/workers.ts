@@ -20,9 +20,7 @@ const deleted = new Set<string>();
 const byId = signal<ReadonlyMap<string, Worker> | null>(null);
 
 /** Newest first; `null` until the first answer. */
-export const workers = computed<readonly Worker[] | null>(() =>
-  byId.value ? [...byId.value.values()].sort(newestFirst) : null,
-);
+export const workers = computed<readonly Worker[] | null>(() => (byId.value ? [...byId.value.values()].sort(newestFirst) : null));
 
 /** Whether changes reach us; `lost` since the first failure after it did, or could not be made at all. */
 export const connection = signal<"connecting" | "live" | "lost">("connecting");

@@ -13,11 +13,7 @@ export function statusOf(worker: Worker, now: number): WorkerStatus {
 
 export function isExpiringSoon(worker: Worker, now: number): boolean {
   const { snapshotExpiresAt } = worker;
-  return (
-    statusOf(worker, now) === "ready" &&
-    snapshotExpiresAt !== null &&
-    daysLeft(Date.parse(snapshotExpiresAt), now) <= WARN_DAYS
-  );
+  return statusOf(worker, now) === "ready" && snapshotExpiresAt !== null && daysLeft(Date.parse(snapshotExpiresAt), now) <= WARN_DAYS;
 }
 
 /** Why it cannot be invoked; `null` if it can. */

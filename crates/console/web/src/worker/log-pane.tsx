@@ -57,13 +57,7 @@ export function LogPane({ invocation }: { readonly invocation: Invocation }) {
         <span class="spacer" />
         <CopyButton what="the log" text={() => invocation.log.toText()} />
         <Button small kind="quiet" icon={Download} label="Download the log" onClick={() => download(invocation)} />
-        <Button
-          small
-          kind="quiet"
-          icon={Eraser}
-          label="Clear the log"
-          onClick={() => viewer.current?.clear()}
-        />
+        <Button small kind="quiet" icon={Eraser} label="Clear the log" onClick={() => viewer.current?.clear()} />
       </div>
       {searching && <SearchBar viewer={() => viewer.current} onClose={() => setSearching(false)} />}
       <div class="log-body">
@@ -81,9 +75,7 @@ export function LogPane({ invocation }: { readonly invocation: Invocation }) {
             return viewer.current;
           }}
         />
-        {isEmpty && (
-          <p class="log-empty faint">{invocation.isStreaming.value ? "Waiting for the first line…" : "Nothing was printed."}</p>
-        )}
+        {isEmpty && <p class="log-empty faint">{invocation.isStreaming.value ? "Waiting for the first line…" : "Nothing was printed."}</p>}
         {!following && (
           <button
             type="button"

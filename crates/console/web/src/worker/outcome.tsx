@@ -58,8 +58,8 @@ export function OutcomeView({ invocation }: { readonly invocation: Invocation })
         <section class="outcome" aria-label="Connection lost" data-outcome="lost">
           <Note kind="warn" title="The connection was lost before the outcome arrived" alert>
             <p>
-              The lines up to here are complete. An invocation whose caller goes away is cancelled, so it cannot be followed any further; it may
-              have run in part. Invoke it again if that does no harm.
+              The lines up to here are complete. An invocation whose caller goes away is cancelled, so it cannot be followed any further; it
+              may have run in part. Invoke it again if that does no harm.
             </p>
           </Note>
         </section>

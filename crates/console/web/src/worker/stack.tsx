@@ -14,7 +14,6 @@ export function Stack({ stack, workerId }: { readonly stack: string; readonly wo
   return (
     <ol class="frames" aria-label="Stack">
       {lines.map((line, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: recursion repeats a frame, and nothing moves
         <li key={index}>
           <Frame line={line.trim()} workerId={workerId} />
         </li>
