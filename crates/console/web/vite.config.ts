@@ -1,11 +1,12 @@
 import { defineConfig } from "vite";
 import { compress } from "./build/compress.ts";
+import { fill } from "./build/fill.ts";
 
 export default defineConfig({
   // Every URL is relative to the page, so that it may be served below any path.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [compress()],
+  plugins: [compress(), fill()],
   build: {
     // The baseline of the end of 2024, of which the stylesheet's `light-dark()` is a part.
     target: ["chrome123", "firefox120", "safari17.5"],
@@ -17,11 +18,11 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: {
-    // `./just console-dev`: the API, and the logo, of a server that runs.
+    // The API, and the logo, of a server that runs. It is sent the names that the browser used: to it, page and API are of one origin.
     proxy: Object.fromEntries(
       ["/api", "/branding", "/healthz", "/readyz", "/metrics"].map((path) => [
         path,
-        { target: process.env.WORKERS_SERVER ?? "http://127.0.0.1:3000", changeOrigin: true },
+        { target: process.env["WORKERS_SERVER"] ?? "http://127.0.0.1:3000", changeOrigin: false },
       ]),
     ),
   },
