@@ -91,7 +91,7 @@ function InvokeForm({ worker }: { readonly worker: Worker }) {
     rememberPayload(worker.id, name, payload);
     invoke(worker.id, name, payload);
     // On a phone the log is below the form.
-    document.getElementById(OUTPUT)?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    document.getElementById(OUTPUT)?.scrollIntoView({ block: "nearest" });
   };
   const latest = useRef(run);
   latest.current = () => reason === null && run();
