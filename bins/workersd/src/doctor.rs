@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use workers_domain::ports::{NetworkObserver, NoNetworkObserver, RepositoryError, SandboxProvider as _};
+use workers_domain::ports::{
+    NetworkObserver, NoNetworkObserver, NoSandboxObserver, RepositoryError, SandboxProvider as _,
+};
 use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
 
 use crate::config::{LogFormat, SandboxKind, ServeOptions, Settings};
@@ -18,10 +20,12 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     if settings.sandbox == SandboxKind::Vercel {
         complete &= check_vercel(&settings).await;
     } else {
-        complete &= tell(diagnose(&engine::options(&settings, Arc::clone(&observer))).await);
+        complete &=
+            tell(diagnose(&engine::options(&settings, Arc::clone(&observer), Arc::new(NoSandboxObserver))).await);
     }
     if let Some(api) = &settings.vercel_api {
-        complete &= tell(diagnose_machines(&vercel_api::options(&settings, api, observer)).await);
+        complete &=
+            tell(diagnose_machines(&vercel_api::options(&settings, api, observer, Arc::new(NoSandboxObserver))).await);
     }
     complete &= check_database(&settings).await;
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })

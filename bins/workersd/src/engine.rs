@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use workers_domain::ports::NetworkObserver;
+use workers_domain::ports::{NetworkObserver, SandboxObserver};
 use workers_engine::{Confinement, Engine, EngineOptions, NetworkOptions, TemplateLibrary, Templates};
 
-use crate::config::{SandboxKind, Settings, TemplateKind};
+use crate::config::{SandboxKind, Settings, TemplateKind, Weaker};
 
 /// What the engine is told.
-pub(crate) fn options(settings: &Settings, observer: Arc<dyn NetworkObserver>) -> EngineOptions {
+pub(crate) fn options(
+    settings: &Settings,
+    observer: Arc<dyn NetworkObserver>,
+    sandboxes: Arc<dyn SandboxObserver>,
+) -> EngineOptions {
     let mut options = EngineOptions::new(&settings.database.data_dir, &settings.node);
     options.confinement = match settings.sandbox {
         SandboxKind::Local | SandboxKind::Vercel => Confinement::Full,
         SandboxKind::LocalUnconfined => Confinement::Unconfined,
     };
+    options.allow_shared_user_id = settings.allow_weaker.contains(&Weaker::SharedUserId);
+    options.observer = sandboxes;
     options.template_library = template_library();
     options.template_module = Some(workers_service::template_module());
     options.templates = match settings.templates {
@@ -39,8 +45,12 @@ const fn template_library() -> TemplateLibrary {
 }
 
 /// Starts the engine, which refuses if the machine lacks a piece of the isolation.
-pub(crate) async fn start(settings: &Settings, observer: Arc<dyn NetworkObserver>) -> anyhow::Result<Engine> {
-    Engine::start(options(settings, observer))
+pub(crate) async fn start(
+    settings: &Settings,
+    observer: Arc<dyn NetworkObserver>,
+    sandboxes: Arc<dyn SandboxObserver>,
+) -> anyhow::Result<Engine> {
+    Engine::start(options(settings, observer, sandboxes))
         .await
         .context("cannot start the sandbox engine (`workersd doctor` says what this machine has and lacks)")
 }

@@ -8,6 +8,7 @@ mod engine;
 mod migrate;
 mod sandboxes;
 mod serve;
+mod signals;
 mod telemetry;
 mod vercel_api;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use uuid::Uuid;
-use workers_domain::ports::{NetworkObserver, SandboxProvider};
+use workers_domain::ports::{NetworkObserver, SandboxObserver, SandboxProvider};
 use workers_engine::Engine;
 use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
 
@@ -29,10 +29,14 @@ pub(crate) enum Sandboxes {
 
 impl Sandboxes {
     /// Starts what the settings name.
-    pub(crate) async fn start(settings: &Settings, observer: Arc<dyn NetworkObserver>) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        settings: &Settings,
+        observer: Arc<dyn NetworkObserver>,
+        sandboxes: Arc<dyn SandboxObserver>,
+    ) -> anyhow::Result<Self> {
         match settings.sandbox {
             SandboxKind::Local | SandboxKind::LocalUnconfined => {
-                engine::start(settings, observer).await.map(Self::Local)
+                engine::start(settings, observer, sandboxes).await.map(Self::Local)
             }
             SandboxKind::Vercel => vercel(settings).await.map(Self::Vercel),
         }
@@ -43,6 +47,14 @@ impl Sandboxes {
         match self {
             Self::Local(engine) => Arc::new(engine.clone()),
             Self::Vercel(provider) => Arc::new(provider.clone()),
+        }
+    }
+
+    /// What of the isolation is missing here, by the operator's leave.
+    pub(crate) fn weaker(&self) -> Vec<&'static str> {
+        match self {
+            Self::Local(engine) if engine.is_confined() && !engine.has_own_user_ids() => vec!["shared-user-id"],
+            Self::Local(_) | Self::Vercel(_) => Vec::new(),
         }
     }
 

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
 use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
-use workers_http::{Api, Application, Metrics, StopHandle};
+use workers_http::{Api, Application, HttpOptions, Metrics};
 use workers_service::{Platform, WorkerService};
 
 use crate::config::{ServeOptions, Settings};
 use crate::sandboxes::Sandboxes;
 use crate::vercel_api::VercelApi;
-use crate::{migrate, telemetry};
+use crate::{migrate, signals, telemetry};
 
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(options.log_format)?;
@@ -26,8 +25,14 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     let repository = database.worker_repository();
     repository.check().await.context("the database is not ready")?;
     let metrics = Metrics::new();
-    let sandboxes = Sandboxes::start(&settings, Arc::new(metrics.clone())).await?;
-    let served = serve(&settings, repository, sandboxes.provider(), metrics).await;
+    let observer = Arc::new(metrics.clone());
+    let sandboxes = Sandboxes::start(&settings, Arc::<Metrics>::clone(&observer), observer).await?;
+    let mut http = settings.http.clone();
+    http.weaker_isolation = sandboxes.weaker();
+    if !http.weaker_isolation.is_empty() {
+        tracing::warn!(missing = ?http.weaker_isolation, "sandboxes lack a piece of the isolation, as --allow-weaker permits");
+    }
+    let served = serve(&settings, http, repository, sandboxes.provider(), metrics).await;
     sandboxes.shut_down().await;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -35,6 +40,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
 #[expect(clippy::print_stdout, reason = "scripts read the address from standard output")]
 async fn serve(
     settings: &Settings,
+    http: HttpOptions,
     repository: Arc<dyn WorkerRepository>,
     sandboxes: Arc<dyn SandboxProvider>,
     metrics: Metrics,
@@ -48,14 +54,22 @@ async fn serve(
         Arc::new(metrics.clone()),
         settings.service.clone(),
     );
-    let api = Api::new(platform.clone(), settings.http.clone(), metrics.clone());
+    let api = Api::new(platform.clone(), http, metrics.clone());
     let application = Application::bind(settings.listen, api)?;
     let vercel_api = match &settings.vercel_api {
-        Some(api) => Some(VercelApi::start(settings, api, Arc::new(metrics)).await?),
+        Some(api) => {
+            let observer = Arc::new(metrics);
+            Some(VercelApi::start(settings, api, Arc::<Metrics>::clone(&observer), observer).await?)
+        }
         None => None,
     };
     let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
-    stop_on_signals(application.stop_handle(), vercel_api.as_ref().map(|api| api.application.stop_handle()))?;
+    let time = settings.http.shutdown_delay + settings.http.drain_timeout;
+    signals::stop_on_signals(
+        application.stop_handle(),
+        vercel_api.as_ref().map(|api| api.application.stop_handle()),
+        time,
+    )?;
     println!("listening on http://{}", application.local_addr());
     let served = match vercel_api {
         Some(vercel_api) => {
@@ -103,28 +117,4 @@ async fn sweep(workers: WorkerService, interval: Duration) {
             }
         }
     }
-}
-
-/// The first signal lets running invocations finish, the second one does not.
-fn stop_on_signals(stop: StopHandle, vercel_api: Option<workers_vercel_server::StopHandle>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    // The terminal was closed.
-    let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                _ = hangup.recv() => {}
-            }
-            if stop.is_stopping() {
-                stop.stop_now();
-            } else {
-                stop.stop();
-            }
-            vercel_api.iter().for_each(workers_vercel_server::StopHandle::stop);
-        }
-    });
-    Ok(())
 }

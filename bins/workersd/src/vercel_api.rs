@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use workers_domain::ports::NetworkObserver;
+use workers_domain::ports::{NetworkObserver, SandboxObserver};
 use workers_engine::{MachineEngine, MachineOptions, NetworkOptions};
 use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
 
@@ -20,9 +20,11 @@ pub(crate) fn options(
     settings: &Settings,
     api: &VercelApiSettings,
     observer: Arc<dyn NetworkObserver>,
+    sandboxes: Arc<dyn SandboxObserver>,
 ) -> MachineOptions {
     let mut options = MachineOptions::new(settings.database.data_dir.join("machines"), &settings.node);
     options.system.clone_from(&api.system);
+    options.observer = sandboxes;
     options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };
     options
 }
@@ -33,8 +35,9 @@ impl VercelApi {
         settings: &Settings,
         api: &VercelApiSettings,
         observer: Arc<dyn NetworkObserver>,
+        sandboxes: Arc<dyn SandboxObserver>,
     ) -> anyhow::Result<Self> {
-        let machines = MachineEngine::start(options(settings, api, observer))
+        let machines = MachineEngine::start(options(settings, api, observer, sandboxes))
             .await
             .context("cannot offer the Vercel API (`workersd doctor` says what this machine has and lacks)")?;
         match Self::bind(settings, api, &machines).await {

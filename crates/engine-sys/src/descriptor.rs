@@ -1,7 +1,12 @@
 //! File descriptors by number.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Closes every descriptor but 0, 1, 2 and those given. For the child of a fork, which has a copy of all that its parent had open
 /// and whose owners will not run there any more; also for a program that starts, before it opens anything.
@@ -81,4 +86,60 @@ pub fn pipe_state(number: i32) -> io::Result<(u64, bool)> {
     let waiting = rustix::io::ioctl_fionread(pipe)?;
     let flags = rustix::fs::fcntl_getfl(pipe)?;
     Ok((waiting, !flags.contains(rustix::fs::OFlags::NONBLOCK)))
+}
+
+/// Closes descriptors in place of [`OwnedFd`]'s own drop.
+pub trait Closer {
+    /// Closes it, now or later, on whichever thread is right for it.
+    fn close(&self, descriptor: OwnedFd);
+}
+
+/// A descriptor that a [`Closer`] closes when this is dropped.
+#[derive(Debug)]
+pub struct ClosedBy<C: Closer> {
+    descriptor: ManuallyDrop<OwnedFd>,
+    closer: C,
+}
+
+impl<C: Closer> ClosedBy<C> {
+    /// Takes a descriptor over.
+    pub const fn new(descriptor: OwnedFd, closer: C) -> Self {
+        Self { descriptor: ManuallyDrop::new(descriptor), closer }
+    }
+
+    /// What closes it.
+    pub const fn closer(&self) -> &C {
+        &self.closer
+    }
+}
+
+impl<C: Closer> AsFd for ClosedBy<C> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl<C: Closer> AsRawFd for ClosedBy<C> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+/// Has the runtime tell when a descriptor is ready. Must be called within the runtime.
+///
+/// # Errors
+///
+/// When it is no descriptor that can be waited for, or the kernel is out of memory.
+pub fn watch<C: Closer>(descriptor: Arc<ClosedBy<C>>, interest: Interest) -> io::Result<AsyncFd<Arc<ClosedBy<C>>>> {
+    // SAFETY: the descriptor of a `ClosedBy` stays open and the same until it is dropped, and the registration, which holds the `Arc`,
+    // ends before that.
+    unsafe { AsyncFd::register_with_interest(descriptor, interest) }.map_err(io::Error::from)
+}
+
+impl<C: Closer> Drop for ClosedBy<C> {
+    fn drop(&mut self) {
+        // SAFETY: this is the only place that takes the descriptor out, it runs once, and the field is not used afterwards.
+        let descriptor = unsafe { ManuallyDrop::take(&mut self.descriptor) };
+        self.closer.close(descriptor);
+    }
 }

@@ -11,6 +11,7 @@
 
 mod descriptor;
 mod exec;
+mod interrupt;
 mod mount;
 mod network;
 pub mod notify;
@@ -20,13 +21,17 @@ mod signal;
 mod syscall_table;
 pub mod template;
 
-pub use descriptor::{close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state};
+pub use descriptor::{
+    ClosedBy, Closer, close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state, watch,
+};
 pub use exec::{CommandImage, exec};
+pub use interrupt::{ThreadId, allow_interrupts};
 pub use mount::{MountAttributes, map_owners, mount_attributes};
 pub use network::{accept_only_from, bring_loopback_up, network_namespace_of};
 pub use process::{
-    Cloned, Ended, Namespaces, SingleThread, bear_children_beside, clone_process, clone_sibling, enter_network,
-    enter_own_namespaces, exit_now, fork_process, join_namespaces, kill_all_others, leave_network, wait_any, wait_for,
+    Cloned, Ended, Namespaces, Shared, SingleThread, bear_children_beside, clone_process, clone_sibling, enter_network,
+    enter_own_namespaces, enter_own_namespaces_but, exit_now, fork_process, join_namespaces, kill_all_others,
+    leave_network, try_wait_for, wait_any,
 };
 pub use signal::{child_signals, drain_signals, ignore_requests_to_end, reset_signals, unblock_signals};
 pub use syscall_table::{syscall_number, syscall_numbers};

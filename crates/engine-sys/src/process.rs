@@ -58,6 +58,8 @@ impl Namespaces {
     pub const SHARED: Self = Self(0);
     /// A user namespace and a pid namespace of its own: those that a process can only be born into, if it is to be their first.
     pub const OWN: Self = Self((libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64);
+    /// A user namespace of its own.
+    pub const OWN_USER: Self = Self(libc::CLONE_NEWUSER as u64);
 }
 
 /// Which side of a fork this is.
@@ -148,7 +150,33 @@ pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
 ///
 /// Without `CAP_SYS_ADMIN` over the user namespace, or when the kernel lacks one of them.
 pub fn enter_own_namespaces(thread: SingleThread) -> io::Result<()> {
-    leave(thread, libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP)
+    enter_own_namespaces_but(thread, Shared::Nothing)
+}
+
+/// Which of the namespaces of [`enter_own_namespaces_but`] stays shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shared {
+    /// None.
+    Nothing,
+    /// The ipc namespace.
+    Ipc,
+    /// The cgroup namespace.
+    Cgroup,
+}
+
+/// The same, one of them left out.
+///
+/// # Errors
+///
+/// As [`enter_own_namespaces`].
+pub fn enter_own_namespaces_but(thread: SingleThread, shared: Shared) -> io::Result<()> {
+    let all = libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
+    let shared = match shared {
+        Shared::Nothing => 0,
+        Shared::Ipc => libc::CLONE_NEWIPC,
+        Shared::Cgroup => libc::CLONE_NEWCGROUP,
+    };
+    leave(thread, all & !shared)
 }
 
 /// Leaves the network namespace for a new one.
@@ -253,19 +281,13 @@ pub fn wait_any() -> io::Result<Option<Ended>> {
     wait(-1, libc::WNOHANG)
 }
 
-/// Waits for the end of a child, and reaps it.
+/// Reaps a child if it has ended, whatever signal it sends at its end. Never waits.
 ///
 /// # Errors
 ///
 /// `ECHILD` when it is no child.
-pub fn wait_for(pid: Pid) -> io::Result<Ended> {
-    loop {
-        match wait(pid.as_raw_nonzero().get(), 0) {
-            Ok(Some(ended)) => return Ok(ended),
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            Ok(None) | Err(_) => {}
-        }
-    }
+pub fn try_wait_for(pid: Pid) -> io::Result<Option<Ended>> {
+    wait(pid.as_raw_nonzero().get(), libc::WNOHANG)
 }
 
 fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<Ended>> {

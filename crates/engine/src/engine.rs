@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 use workers_domain::ports::Clock;
 use workers_domain::ports::{
@@ -14,6 +15,7 @@ use workers_domain::ports::{
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 
+use crate::cgroup::CgroupPlan;
 use crate::message::{Configuration, TemplateSetup, Walls};
 use crate::network;
 use crate::options::{Confinement, EngineOptions, Templates};
@@ -32,6 +34,9 @@ const UID_RANGES: u32 = 0x100;
 
 /// How often snapshots that have expired are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
+/// How long the runtime and the launcher may take to give a sign of life.
+const PULSE_PATIENCE: Duration = Duration::from_millis(1800);
 
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
@@ -58,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) ready: ReadySandboxes,
     data_dir: DataDir,
     clock: Arc<dyn Clock>,
+    /// The runtime that the engine was started on.
+    runtime: Handle,
 }
 
 impl std::fmt::Debug for Core {
@@ -120,26 +127,25 @@ impl Engine {
             }
         };
         let node = node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
-        let configuration = Configuration { walls, node };
+        let configuration = Configuration { walls, node, least: None };
+        let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
         let snapshots = Arc::new(snapshots);
         let network = network::Shared::of(options.network)?;
         let make = |launcher, data_dir| {
             let ready = ReadySandboxes::new(options.templates != Templates::None);
-            Arc::new(Core { launcher, snapshots, ready, data_dir, clock: options.clock })
+            Arc::new(Core { launcher, snapshots, ready, data_dir, clock: options.clock, runtime: Handle::current() })
         };
-        Self::start_launcher(options.launcher, configuration, launcher_lock, network, data_dir, make).await
+        let start = Launcher::start(options.launcher, configuration, launcher_lock, network, options.observer);
+        Self::start_with(start, cgroups, data_dir, make).await
     }
 
-    async fn start_launcher(
-        program: crate::LauncherProgram,
-        configuration: Configuration,
-        lock: std::fs::File,
-        network: Arc<network::Shared>,
+    async fn start_with(
+        launcher: impl Future<Output = Result<Arc<Launcher>, SandboxError>>,
+        cgroups: Option<CgroupPlan>,
         data_dir: DataDir,
         make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
     ) -> Result<Self, SandboxError> {
-        let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
-        let launcher = match Launcher::start(program, configuration, lock, network).await {
+        let launcher = match launcher.await {
             Ok(launcher) => launcher,
             Err(error) => {
                 // Nobody else will; if it fails, the next start does.
@@ -210,6 +216,12 @@ impl Engine {
         self.core.launcher.own_uids()
     }
 
+    /// Whether sandboxes are walled in.
+    #[must_use]
+    pub fn is_confined(&self) -> bool {
+        self.core.launcher.configuration().walls.is_some()
+    }
+
     /// Whether the changes that a sandbox makes to a snapshot's files lie in a layer of their own. Otherwise the files are copied.
     #[must_use]
     pub fn has_overlays(&self) -> bool {
@@ -247,7 +259,8 @@ async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Re
     let templates = templates(options, data_dir).await;
     let range = u32::from_str_radix(group_name.rsplit('-').next().and_then(|hex| hex.get(..4)).unwrap_or("0"), 16);
     let first_uid = FIRST_UID + range.unwrap_or_default() % UID_RANGES * UIDS_PER_ENGINE;
-    Ok(Walls { cgroups, runtime, first_uid, templates, machines: None })
+    let (may_share_uids, omitted) = (options.allow_shared_user_id, options.omitted_wall);
+    Ok(Walls { cgroups, runtime, first_uid, may_share_uids, omitted, templates, machines: None })
 }
 
 /// What templates are made of. Without them commands start their own node.
@@ -275,6 +288,16 @@ async fn sweep_snapshots(core: std::sync::Weak<Core>) {
         if let Err(error) = blocking("expired snapshots", move || store.sweep(now)).await {
             tracing::warn!(error = %error, "expired snapshots could not be removed");
         }
+    }
+}
+
+/// Asks for a sign of life: of the runtime that sandboxes are made on, whichever one this is called on, and of the launcher.
+pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
+    let launcher = Arc::clone(launcher);
+    let checked = runtime.spawn(async move { launcher.check().await });
+    match tokio::time::timeout(PULSE_PATIENCE, checked).await {
+        Ok(checked) => checked.map_err(|error| SandboxError::failed("the check broke off", error))?,
+        Err(_) => Err(unavailable("the runtime of the sandbox engine does not answer")),
     }
 }
 
@@ -315,6 +338,6 @@ impl SandboxProvider for Engine {
     }
 
     async fn check(&self) -> Result<(), SandboxError> {
-        if self.core.launcher.is_up() { Ok(()) } else { Err(unavailable("the sandbox launcher is not running")) }
+        pulse(&self.core.runtime, &self.core.launcher).await
     }
 }

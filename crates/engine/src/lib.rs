@@ -50,12 +50,15 @@ mod network;
 mod options;
 mod policy;
 mod sandbox;
+mod sandbox_io;
 mod server;
 mod snapshot;
 mod wire;
 
 pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines};
 pub use engine::Engine;
+#[doc(hidden)]
+pub use launcher::check::Wall;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
 pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use workers_engine_sys::Ended;
 
 use crate::cgroup::CgroupPlan;
+use crate::launcher::check::{Namespaces, Wall};
 use crate::launcher::root::Runtime;
 
 /// The first message to a launcher.
@@ -27,6 +28,8 @@ pub(crate) struct Configuration {
     pub(crate) walls: Option<Walls>,
     /// The node program on the host.
     pub(crate) node: String,
+    /// What an earlier launcher of this server has found, which is the least that this one must find.
+    pub(crate) least: Option<Found>,
 }
 
 /// What a confined sandbox is made of.
@@ -38,6 +41,10 @@ pub(crate) struct Walls {
     pub(crate) runtime: Runtime,
     /// The first host user id of the range that sandboxes are mapped to, when the launcher may map others' ids.
     pub(crate) first_uid: u32,
+    /// Whether the operator allows that all sandboxes share the server's user id, where the server is not root.
+    pub(crate) may_share_uids: bool,
+    /// A wall that is left out, to test that a sandbox without it does not start.
+    pub(crate) omitted: Option<Wall>,
     /// What templates are made of; `None` when there are none.
     pub(crate) templates: Option<TemplateSetup>,
     /// What machines are made of, for a launcher that makes machines and nothing else.
@@ -83,6 +90,13 @@ pub(crate) enum ToLauncher {
     Fork(Fork),
     /// Kill such a copy and its process group.
     KillFork(CommandName),
+    /// A sandbox was killed and does not end: the server waits for it no longer. Say what in it does not die, and go on killing it.
+    SetAside {
+        /// Which sandbox.
+        name: String,
+    },
+    /// Answer with the same number.
+    Ping(u64),
 }
 
 /// Which command of which sandbox.
@@ -136,12 +150,7 @@ pub(crate) struct CreateSandbox {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromLauncher {
     /// Configured. Behind walls the listener of the filter of all that it makes travels along.
-    Configured {
-        /// Whether sandboxes do not share a user id.
-        own_uids: bool,
-        /// Whether the working directory is an overlay; copied otherwise.
-        overlays: bool,
-    },
+    Configured(Found),
     /// Not configured.
     ConfigurationFailed(String),
     /// The init runs. Its pidfd travels along.
@@ -172,6 +181,15 @@ pub(crate) enum FromLauncher {
         /// Why.
         message: String,
     },
+    /// What does not die of a sandbox that the server waits for no longer.
+    StillThere {
+        /// Which sandbox.
+        name: String,
+        /// Its processes, by name, state and where in the kernel each is.
+        remains: String,
+    },
+    /// The answer to [`ToLauncher::Ping`].
+    Pong(u64),
     /// Nothing of it runs and its cgroups are removed.
     Gone {
         /// Which sandbox.
@@ -186,9 +204,18 @@ pub(crate) enum FromLauncher {
 pub(crate) struct Surroundings {
     /// What the server said.
     pub(crate) configuration: Configuration,
-    /// Whether sandboxes do not share a user id.
+    /// What the machine lets a launcher do.
+    pub(crate) found: Found,
+    /// The launcher's own namespaces, none of which a sandbox may be in.
+    pub(crate) host: Namespaces,
+}
+
+/// What the machine lets a launcher do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Found {
+    /// Whether each sandbox has user ids of its own.
     pub(crate) own_uids: bool,
-    /// Whether the working directory is an overlay.
+    /// Whether the working directory is an overlay; copied otherwise.
     pub(crate) overlays: bool,
 }
 
@@ -380,6 +407,11 @@ pub(crate) struct Exited {
 }
 
 impl Exited {
+    /// Of a command of which nothing more is known.
+    pub(crate) const fn killed(command: u32, asked: bool) -> Self {
+        Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, asked }
+    }
+
     /// Of what the kernel told of the command's process.
     pub(crate) fn new(command: u32, ended: Ended, asked: bool) -> Self {
         Self {

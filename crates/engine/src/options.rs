@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use workers_domain::AddressRange;
-use workers_domain::ports::{Clock, NetworkObserver, NoNetworkObserver, SystemClock};
+use workers_domain::ports::{
+    Clock, NetworkObserver, NoNetworkObserver, NoSandboxObserver, SandboxObserver, SystemClock,
+};
+
+use crate::launcher::check::Wall;
 
 /// How the engine is to work. Make one with [`EngineOptions::new`] and change what is not to your liking.
 #[derive(Clone)]
@@ -38,6 +42,14 @@ pub struct EngineOptions {
     pub network: NetworkOptions,
     /// Tells when snapshots expire.
     pub clock: Arc<dyn Clock>,
+    /// Learns of sandboxes that do not end.
+    pub observer: Arc<dyn SandboxObserver>,
+    /// Whether sandboxes may share the server's user id where the server is not root. Limits that the kernel counts by user are then
+    /// shared by all of them. Without this the engine does not start there.
+    pub allow_shared_user_id: bool,
+    /// A wall that is left out, to test that a sandbox without it refuses to run anything. Programs that are built for release ignore it.
+    #[doc(hidden)]
+    pub omitted_wall: Option<Wall>,
 }
 
 /// What is true of the network of all sandboxes, whatever the policy of each says.
@@ -143,6 +155,9 @@ impl EngineOptions {
             template_module: None,
             network: NetworkOptions::default(),
             clock: Arc::new(SystemClock),
+            observer: Arc::new(NoSandboxObserver),
+            allow_shared_user_id: false,
+            omitted_wall: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
-use workers_domain::ports::NetworkObserver;
+use workers_domain::ports::{NetworkObserver, SandboxObserver};
 use workers_domain::{FailureCode, InvocationReport, NetworkDenial, Outcome};
 use workers_service::{InvocationObserver, Load};
 
@@ -34,6 +34,8 @@ struct Inner {
     dropped_bytes: IntCounter,
     connections: IntCounterVec,
     lookups: IntCounterVec,
+    set_aside: IntGauge,
+    set_aside_total: IntCounter,
 }
 
 /// From a millisecond, which a forked sandbox takes, to the half minute that is the default limit of a run.
@@ -85,6 +87,16 @@ impl Metrics {
                 "workers_network_lookups_total",
                 "Questions of invocations for names; a lookup mostly asks two, one for each kind of address",
                 &["verdict"],
+            ),
+            set_aside: gauge(
+                &registry,
+                "workers_sandboxes_set_aside",
+                "Sandboxes that were killed and have not ended yet",
+            ),
+            set_aside_total: counter(
+                &registry,
+                "workers_sandboxes_set_aside_total",
+                "Sandboxes that did not end in time when they were killed",
             ),
             registry,
         };
@@ -156,6 +168,17 @@ impl NetworkObserver for Metrics {
     fn lookup(&self, permitted: bool) {
         let verdict = if permitted { ALLOWED } else { NetworkDenial::Policy.as_str() };
         self.0.lookups.with_label_values(&[verdict]).inc();
+    }
+}
+
+impl SandboxObserver for Metrics {
+    fn set_aside(&self) {
+        self.0.set_aside.inc();
+        self.0.set_aside_total.inc();
+    }
+
+    fn ended_after_all(&self) {
+        self.0.set_aside.dec();
     }
 }
 

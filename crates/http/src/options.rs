@@ -33,6 +33,8 @@ pub struct HttpOptions {
     pub linger: Duration,
     /// How often a comment is sent on an event stream that is otherwise silent; proxies close what is silent for a minute.
     pub sse_keep_alive: Duration,
+    /// Pieces of the isolation that the sandboxes lack, by the operator's leave; `/readyz` names them.
+    pub weaker_isolation: Vec<&'static str>,
     /// How long, once asked to stop, to go on as before while `/readyz` already fails, for load balancers to notice.
     pub shutdown_delay: Duration,
     /// How long after that running invocations may take to end by themselves.
@@ -53,6 +55,7 @@ impl Default for HttpOptions {
             body_timeout: Duration::from_mins(1),
             linger: Duration::from_secs(5),
             sse_keep_alive: Duration::from_secs(15),
+            weaker_isolation: Vec::new(),
             shutdown_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }

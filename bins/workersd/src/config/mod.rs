@@ -6,6 +6,8 @@ mod settings;
 mod units;
 mod vercel;
 
-pub(crate) use options::{Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand, TemplateKind};
+pub(crate) use options::{
+    Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand, TemplateKind, Weaker,
+};
 pub(crate) use settings::{DatabaseSettings, Settings};
 pub(crate) use vercel::VercelApiSettings;

@@ -69,6 +69,16 @@ pub(crate) enum SandboxKind {
     Vercel,
 }
 
+/// A piece of the isolation that the operator does without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Weaker {
+    /// All sandboxes have the server's own user id, where the server is not root: they share what the kernel counts by user
+    SharedUserId,
+    /// All sandboxes of the offered Vercel API have one range of user ids, where the file system cannot map owners
+    SharedMachineIds,
+}
+
 /// Who shares a booted Node.js.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,6 +131,10 @@ tunable_options! {
     /// Which sandboxes [default: local]
     #[arg(long, env = "WORKERS_SANDBOX", value_enum)]
     sandbox: SandboxKind,
+
+    /// Start although this machine lacks a piece of the isolation; may be given several times [default: refuse to start]
+    #[arg(long, env = "WORKERS_ALLOW_WEAKER", value_enum, value_name = "WHAT", value_delimiter = ',')]
+    allow_weaker: Vec<Weaker>,
 
     /// Fork invocations from booted Node.js processes instead of starting one each: none, or one a worker, or one for all workers, who then share
     /// its address-space layout; see docs/security.md [default: worker]

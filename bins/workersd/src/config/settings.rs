@@ -10,7 +10,7 @@ use workers_http::{Access, AdminToken, HttpOptions};
 use workers_service::{LogLimits, ServiceOptions};
 use workers_storage::{DatabaseUrl, StorageOptions};
 
-use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions};
+use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions, Weaker};
 use super::units::Size;
 use super::vercel::{VercelApiSettings, VercelSettings};
 
@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) migrate: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) sandbox: SandboxKind,
+    /// What the operator does without.
+    pub(crate) allow_weaker: Vec<Weaker>,
     pub(crate) templates: TemplateKind,
     pub(crate) node: PathBuf,
     /// Addresses that are not public and open all the same.
@@ -72,6 +74,7 @@ impl Settings {
             migrate: !options.no_migrate,
             listen,
             sandbox,
+            allow_weaker: tunable.allow_weaker.clone().unwrap_or_default(),
             templates: tunable.templates.unwrap_or(TemplateKind::Worker),
             node: find_node(tunable.node.clone()),
             network_open: tunable.network_open.iter().flatten().map(|range| range.0).collect(),

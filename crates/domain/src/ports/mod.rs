@@ -6,12 +6,14 @@
 mod clock;
 mod machine_provider;
 mod network_observer;
+mod sandbox_observer;
 mod sandbox_provider;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
 pub use machine_provider::{ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec};
 pub use network_observer::{NetworkObserver, NoNetworkObserver};
+pub use sandbox_observer::{NoSandboxObserver, SandboxObserver};
 pub use sandbox_provider::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Remains, Sandbox,
     SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,

@@ -8,11 +8,13 @@ pub(crate) mod discover;
 mod v1;
 mod v2;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::message::Figures;
@@ -141,15 +143,19 @@ impl Group {
         }
     }
 
-    /// Kills whatever is in it, by the lists that the kernel keeps.
+    /// Kills all that is in it, by the lists that the kernel keeps.
     pub(crate) fn kill(&self) {
-        for directory in self.plan.bases() {
-            let listed = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-            for pid in listed.lines().filter_map(|line| rustix::process::Pid::from_raw(line.parse().ok()?)) {
-                // It may have ended by itself meanwhile.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
+        for pid in self.processes() {
+            // It may have ended by itself meanwhile.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
+    }
+
+    /// The processes in it.
+    pub(crate) fn processes(&self) -> HashSet<Pid> {
+        let listed = self.plan.bases().into_iter().map(|directory| fs::read_to_string(directory.join("cgroup.procs")));
+        let listed: Vec<_> = listed.filter_map(Result::ok).collect();
+        listed.iter().flat_map(|text| text.lines()).filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()
     }
 
     /// Removes it. What does not exist is no error.

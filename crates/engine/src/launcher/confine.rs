@@ -66,7 +66,7 @@ pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> i
 
 /// What the root of a machine may do, within the machine: the files and processes of all of its users are its own. Nothing that reaches
 /// the kernel's settings, devices, mounts or the network's.
-const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
+pub(super) const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
     .union(CapabilitySet::FSETID)

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
 
+use super::check::Wall;
 use super::enter::{Entrance, enter};
 use super::machine::{self, Host};
 use super::serve::{Launcher, Running};
@@ -45,7 +46,17 @@ pub(super) fn create(
             let is_watched = launcher.host.is_none();
             let memory_watch = group.as_ref().filter(|_| is_watched).and_then(Group::watch_memory);
             let name = order.name.clone();
-            Ok(Running { name, pid, pidfd, group, network, members, memory_watch, out_of_memory: false })
+            Ok(Running {
+                name,
+                pid,
+                pidfd,
+                group,
+                network,
+                members,
+                memory_watch,
+                out_of_memory: false,
+                is_set_aside: false,
+            })
         }
         Err(error) => {
             if let Some(group) = &group {
@@ -73,19 +84,23 @@ fn clone_into(
     group: Option<&Group>,
 ) -> io::Result<Made> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    let namespaces = if group.is_some() { Namespaces::OWN } else { Namespaces::SHARED };
+    let namespaces = match launcher.setup.omitted() {
+        _ if group.is_none() => Namespaces::SHARED,
+        Some(Wall::PidNamespace) => Namespaces::OWN_USER,
+        _ => Namespaces::OWN,
+    };
     let lifeline = launcher.lifeline.0.try_clone()?;
     let thread = launcher.setup.thread;
     let usr = launcher.host.as_ref().map(Host::usr).transpose()?;
     let walls = launcher.setup.surroundings.configuration.walls.as_ref();
     let networks = launcher.networks.as_mut().filter(|_| group.is_some());
     let (network, cloned) = match networks {
-        Some(networks) => {
+        Some(networks) if launcher.setup.omitted() != Some(Wall::NetworkNamespace) => {
             let network = networks.take()?;
             let cloned = networks.clone_into(&network, namespaces)?;
             (Some(network), cloned)
         }
-        None => (None, clone_process(thread, namespaces)?),
+        _ => (None, clone_process(thread, namespaces)?),
     };
     match cloned {
         Cloned::Child => {
@@ -108,7 +123,9 @@ fn clone_into(
                 }
                 let members = group.members()?;
                 let number = pid.as_raw_nonzero().to_string();
-                members.iter().try_for_each(|file| rustix::io::write(file, number.as_bytes()).map(drop))?;
+                if launcher.setup.omitted() != Some(Wall::Cgroups) {
+                    members.iter().try_for_each(|file| rustix::io::write(file, number.as_bytes()).map(drop))?;
+                }
                 Ok(members)
             });
             match prepared {
@@ -130,8 +147,11 @@ fn clone_into(
 
 /// Who a sandbox's processes are on the host.
 fn outer_ids(launcher: &Launcher, slot: u32) -> (u32, u32) {
+    if launcher.setup.omitted() == Some(Wall::UserIds) {
+        return (0, 0);
+    }
     match &launcher.setup.surroundings.configuration.walls {
-        Some(walls) if launcher.setup.surroundings.own_uids => (walls.first_uid + slot, walls.first_uid + slot),
+        Some(walls) if launcher.setup.surroundings.found.own_uids => (walls.first_uid + slot, walls.first_uid + slot),
         _ => (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
     }
 }

@@ -6,10 +6,13 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, Signal};
-use workers_engine_sys::{bring_loopback_up, enter_own_namespaces, leave_network};
+use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, leave_network};
 
+use super::check::{Wall, Who, check_cgroups, check_walls};
 use super::command::Surroundings;
-use super::confine::{give_up_capabilities, obey_as_machine, obey_filter, take_inner_ids, take_machine_root};
+use super::confine::{
+    OF_MACHINE, give_up_capabilities, obey_as_machine, obey_filter, take_inner_ids, take_machine_root,
+};
 use super::init::Init;
 use super::machine::{self, Parts};
 use super::root::{Sources, build_root};
@@ -95,8 +98,14 @@ fn wall_in(
     step("waiting for the launcher", await_release(released))?;
     // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the group we are
     // in, and the launcher does not wait for it.
-    step("mount, ipc, uts and cgroup namespaces", enter_own_namespaces(setup.thread))?;
-    if !has_network {
+    step("cgroups", check_cgroups(&walls.cgroups, &order.name))?;
+    let shared = match setup.omitted() {
+        Some(Wall::IpcNamespace) => Shared::Ipc,
+        Some(Wall::CgroupNamespace) => Shared::Cgroup,
+        _ => Shared::Nothing,
+    };
+    step("mount, ipc, uts and cgroup namespaces", enter_own_namespaces_but(setup.thread, shared))?;
+    if !has_network && setup.omitted() != Some(Wall::NetworkNamespace) {
         step("network namespace", leave_network(setup.thread))?;
         step("loopback interface", bring_loopback_up())?;
     }
@@ -110,17 +119,22 @@ fn wall_in(
     // While we are who the launcher is on the host: only it may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(walls, order))?;
     // Before any file is made: who is not mapped cannot own one.
-    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.own_uids))?;
+    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
-    build_root(&sources, walls, setup.surroundings.overlays, order)?;
+    build_root(&sources, walls, setup.surroundings.found.overlays, order)?;
     drop(sources);
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
     // Last, for every step before needs them.
-    step("capabilities", give_up_capabilities())?;
-    step("system call filter", obey_filter(&setup.filter))?;
+    if setup.omitted() != Some(Wall::Capabilities) {
+        step("capabilities", give_up_capabilities())?;
+    }
+    if setup.omitted() != Some(Wall::Filter) {
+        step("system call filter", obey_filter(&setup.filter))?;
+    }
+    check_walls(&setup.surroundings.host, Who::Worker)?;
     Ok(Inside { work, machine: None })
 }
 
@@ -136,6 +150,7 @@ fn become_machine(setup: &Setup, walls: &Walls, order: &CreateSandbox, parts: Pa
     let work = step("opening the home", open_directory("."))?;
     step("resource limits", set_limits(None))?;
     step("system call filter and capabilities", obey_as_machine(&setup.filter))?;
+    check_walls(&setup.surroundings.host, Who::MachineRoot { capabilities: OF_MACHINE.bits() })?;
     Ok(Inside { work, machine: Some(Changed { changes, score }) })
 }
 

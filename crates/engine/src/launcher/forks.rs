@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::process::{Pid, Signal};
-use workers_engine_sys::wait_for;
+use workers_engine_sys::try_wait_for;
 
 use crate::message::{CommandName, Exited};
 
@@ -47,8 +47,8 @@ impl Forks {
         }
     }
 
-    /// Reaps one that has ended, and kills what is left of its process group. Nobody else is told its end, so `unwatch` is called while
-    /// its descriptor is open.
+    /// Reaps one that has ended, and kills what is left of its process group. The launcher alone learns of its end, so `unwatch` is called
+    /// while its descriptor is open.
     pub(super) fn ended(
         &mut self,
         number: u64,
@@ -58,19 +58,47 @@ impl Forks {
         unwatch(&pidfd)?;
         // While it is not reaped no other group can have its number.
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-        let exited = Exited::new(name.command, wait_for(pid)?, asked);
+        // A copy that was reaped before its template told of it has no record of its end: then it counts as killed.
+        let exited = match try_wait_for(pid) {
+            Ok(Some(ended)) => Exited::new(name.command, ended, asked),
+            Ok(None) | Err(_) => Exited::killed(name.command, asked),
+        };
         Ok(Some((name, exited)))
     }
 }
 
-/// Kills and reaps every child of this process but these; whether there was one.
+/// Kills every child of this process but these; whether there was one. Those that are dead are reaped.
 pub(super) fn kill_children_but(known: &[Pid]) -> bool {
-    let unknown: Vec<_> = children(rustix::process::getpid()).into_iter().filter(|pid| !known.contains(pid)).collect();
+    let unknown = unknown_children(known);
     for pid in &unknown {
         let _ = rustix::process::kill_process(*pid, Signal::KILL);
-        let _ = wait_for(*pid);
+        let _ = try_wait_for(*pid);
     }
     !unknown.is_empty()
+}
+
+/// Reaps the children of this process that have ended, but these. A process of a sandbox may have made itself the launcher's child; the
+/// sandbox's init cannot end before such a child is reaped.
+pub(super) fn reap_children_but(known: &[Pid]) {
+    for pid in unknown_children(known) {
+        // Those that run end with their sandbox.
+        let _ = try_wait_for(pid);
+    }
+}
+
+fn unknown_children(known: &[Pid]) -> Vec<Pid> {
+    children(rustix::process::getpid()).into_iter().filter(|pid| !known.contains(pid)).collect()
+}
+
+/// Kills a child and reaps it, if it ends within a moment; a later look reaps it otherwise.
+pub(super) fn kill_and_reap(pid: Pid) {
+    let _ = rustix::process::kill_process(pid, Signal::KILL);
+    for _ in 0..100 {
+        if !matches!(try_wait_for(pid), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
 
 /// The children of a process of one thread, by `/proc`.

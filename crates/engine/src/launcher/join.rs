@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::Mode;
 use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals};
 
+use super::check::{Who, check_walls};
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
 use super::enter::{null_device, set_limits, step};
 use super::serve::Setup;
@@ -44,7 +45,7 @@ pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     }
     // With them come the sandbox's root, and all capabilities over what is inside of it.
     step("namespaces", join_namespaces(setup.thread, place.init.as_fd()))?;
-    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.own_uids))?;
+    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
     step("working directory", rustix::process::chdir("/work"))?;
     let null = step("null device", null_device())?;
     for number in 0..=2 {
@@ -56,5 +57,6 @@ pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     unblock_signals();
     // Last, for every step before needs them.
     step("capabilities", give_up_capabilities())?;
-    step("system call filter", obey_filter(&setup.filter))
+    step("system call filter", obey_filter(&setup.filter))?;
+    check_walls(&setup.surroundings.host, Who::Worker)
 }

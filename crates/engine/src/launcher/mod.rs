@@ -10,10 +10,12 @@
 //! * [`create`]: a sandbox is cloned into a network namespace ([`networks`]), its ids are mapped, its cgroup is joined; then it is
 //!   released;
 //! * [`enter`]: the child walls itself in: [`root`] makes the mounts, [`confine`] gives up privileges;
+//! * [`check`]: it looks whether the walls stand;
 //! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]), makes sockets ([`names`]) and reaps;
 //! * [`templates`]: booted nodes; [`template`] is what runs in them; a copy of one joins a sandbox ([`join`]) to run a program there,
 //!   and is the launcher's child ([`forks`]).
 
+pub(crate) mod check;
 mod command;
 mod confine;
 mod create;
@@ -26,7 +28,7 @@ mod names;
 mod networks;
 mod probe;
 pub(crate) mod root;
-mod serve;
+pub(crate) mod serve;
 mod start;
 mod template;
 mod templates;

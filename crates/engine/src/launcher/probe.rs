@@ -5,33 +5,58 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::fs::Mode;
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, WaitOptions, getegid, geteuid};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
 
 use super::confine::take_inner_ids;
 use super::create::{map_ids, map_range};
+use crate::message::{Configuration, Found};
 
-/// Whether a user id that is not the launcher's own can be mapped.
-pub(super) fn own_uids_work(thread: SingleThread, uid: u32) -> bool {
-    geteuid().is_root() && works(thread, Some(uid), || Ok(()))
+/// Finds out what the machine lets this launcher do.
+///
+/// # Errors
+///
+/// When a piece of the isolation is missing that the operator has not given up by word; when there is less than an earlier launcher found;
+/// when something that may pass (a limit that is reached, no memory) keeps it from being found out.
+pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<Found> {
+    let Some(walls) = &configuration.walls else { return Ok(Found { own_uids: false, overlays: false }) };
+    let own_uids = geteuid().is_root() && works(thread, Some(walls.first_uid), || Ok(()))?;
+    if !own_uids && geteuid().is_root() {
+        return Err(io::Error::other(
+            "sandboxes cannot have user ids of their own, for the kernel does not let this process map any, and root's own are not for them",
+        ));
+    }
+    if !own_uids && !walls.may_share_uids {
+        return Err(io::Error::other(
+            "sandboxes cannot have user ids of their own, for the server is not root: start it as root, or let all of them share \
+             the server's id with `--allow-weaker shared-user-id`",
+        ));
+    }
+    let overlays = works(thread, own_uids.then_some(walls.first_uid), mount_overlay)?;
+    let found = Found { own_uids, overlays };
+    match configuration.least {
+        Some(least) if (least.own_uids && !own_uids) || (least.overlays && !overlays) => Err(io::Error::other(
+            format!("the machine lets a launcher do less than before: {found:?}, before {least:?}"),
+        )),
+        _ => Ok(found),
+    }
 }
 
-/// Whether an overlay can be mounted, with its changes in memory.
-pub(super) fn overlays_work(thread: SingleThread, uid: Option<u32>) -> bool {
-    works(thread, uid, || {
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-        mount("tmpfs", "/tmp", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)?;
-        rustix::process::chdir("/tmp")?;
-        for name in ["lower", "upper", "index", "work"] {
-            rustix::fs::mkdir(name, Mode::RWXU)?;
-        }
-        let options: &CStr = c"lowerdir=lower,upperdir=upper,workdir=index,userxattr";
-        mount("overlay", "work", "overlay", MountFlags::NOSUID | MountFlags::NODEV, Some(options))?;
-        // Making a file and removing it again is where kernels without all that is needed fail.
-        rustix::fs::mkdir("work/trial", Mode::RWXU)?;
-        Ok(rustix::fs::rmdir("work/trial")?)
-    })
+/// Mounts an overlay, with its changes in memory.
+fn mount_overlay() -> io::Result<()> {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    mount("tmpfs", "/tmp", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)?;
+    rustix::process::chdir("/tmp")?;
+    for name in ["lower", "upper", "index", "work"] {
+        rustix::fs::mkdir(name, Mode::RWXU)?;
+    }
+    let options: &CStr = c"lowerdir=lower,upperdir=upper,workdir=index,userxattr";
+    mount("overlay", "work", "overlay", MountFlags::NOSUID | MountFlags::NODEV, Some(options))?;
+    // Making a file and removing it again is where kernels without all that is needed fail.
+    rustix::fs::mkdir("work/trial", Mode::RWXU)?;
+    Ok(rustix::fs::rmdir("work/trial")?)
 }
 
 /// Does something with a process that is alone in a user namespace with this many ids from the first one on.
@@ -57,33 +82,73 @@ pub(super) fn in_user_namespace<T>(
     }
 }
 
-/// Does something in new namespaces, as the user who is mapped into them; says whether that went well.
-fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Result<()>) -> bool {
-    let Ok((released, release)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else { return false };
+/// Does something in new namespaces, as the user who is mapped into them; says whether that can be done here.
+///
+/// # Errors
+///
+/// When it failed for want of something that may be there the next time. That is no answer.
+fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Result<()>) -> io::Result<bool> {
+    let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match clone_process(thread, Namespaces::OWN) {
         Ok(Cloned::Child) => {
             drop(release);
             // Whatever happens, no frame of the launcher goes on in the child.
             let code = catch_unwind(AssertUnwindSafe(|| {
                 if rustix::io::read(&released, &mut [0; 1]) != Ok(1) {
-                    return 1;
+                    return NOT_RELEASED;
                 }
-                i32::from(
-                    enter_own_namespaces(thread)
-                        .and_then(|()| take_inner_ids(uid.is_some()))
-                        .and_then(|()| trial())
-                        .is_err(),
-                )
+                let tried =
+                    enter_own_namespaces(thread).and_then(|()| take_inner_ids(uid.is_some())).and_then(|()| trial());
+                tried.map_or_else(|error| if is_final(&error) { IMPOSSIBLE } else { FAILED }, |()| 0)
             }));
-            exit_now(code.unwrap_or(101))
+            exit_now(code.unwrap_or(FAILED))
         }
         Ok(Cloned::Parent { pid, .. }) => {
             let ids = uid.map_or_else(|| (geteuid().as_raw(), getegid().as_raw()), |uid| (uid, uid));
-            let mapped = map_ids(pid, ids).is_ok() && rustix::io::write(&release, b"!").is_ok();
+            let mapped = map_ids(pid, ids);
+            if mapped.is_ok() {
+                // A child that has died meanwhile is told of below.
+                let _ = rustix::io::write(&release, b"!");
+            }
             drop(release);
-            let ended = rustix::process::waitpid(Some(pid), WaitOptions::empty());
-            mapped && ended.is_ok_and(|ended| ended.is_some_and(|(_, status)| status.exit_status() == Some(0)))
+            let ended = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()))?;
+            match mapped {
+                Err(error) if is_final(&error) => return Ok(false),
+                other => other?,
+            }
+            match ended.and_then(|(_, status)| status.exit_status()) {
+                Some(0) => Ok(true),
+                Some(IMPOSSIBLE) => Ok(false),
+                _ => Err(io::Error::other("a trial of the isolation broke off")),
+            }
         }
-        Err(_) => false,
+        Err(error) if is_final(&error) => Ok(false),
+        Err(error) => Err(io::Error::new(error.kind(), format!("a trial of the isolation could not begin: {error}"))),
+    }
+}
+
+/// How the child of a trial ends that has failed: for good, for now, or without having begun.
+const IMPOSSIBLE: i32 = 1;
+const FAILED: i32 = 2;
+const NOT_RELEASED: i32 = 3;
+
+/// Whether a failure says that something cannot be done here. All others may have another outcome the next time.
+fn is_final(error: &io::Error) -> bool {
+    [Errno::PERM, Errno::ACCESS, Errno::NOSYS, Errno::INVAL, Errno::NODEV, Errno::OPNOTSUPP]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_for_want_of_something_is_no_answer() {
+        for errno in [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::INTR, Errno::BUSY] {
+            assert!(!is_final(&io::Error::from(errno)), "{errno}");
+        }
+        assert!(is_final(&io::Error::from(Errno::PERM)) && is_final(&io::Error::from(Errno::NODEV)));
+        assert!(!is_final(&io::Error::other("of unknown cause")));
     }
 }

@@ -7,16 +7,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::process::{Pid, Signal, WaitOptions};
-use workers_engine_sys::SingleThread;
+use rustix::process::{Pid, Signal};
 use workers_engine_sys::seccomp::Instruction;
+use workers_engine_sys::{SingleThread, try_wait_for};
 
+use super::check::{Namespaces, Wall};
 use super::confine::obey_and_ask;
 use super::create::create;
-use super::forks::{Forks, kill_children_but};
+use super::forks::{Forks, kill_children_but, reap_children_but};
 use super::machine::Host;
 use super::networks::Networks;
-use super::probe::{overlays_work, own_uids_work};
+use super::probe::probe;
 use super::templates::{Answer, Templates};
 use crate::cgroup::Group;
 use crate::message::{CommandName, CreateSandbox, Figures, Fork, FromLauncher, Surroundings, ToLauncher};
@@ -27,7 +28,24 @@ use crate::wire::{self, Received};
 const REMOVE_PATIENCE: Duration = Duration::from_secs(5);
 const REMOVE_INTERVAL: Duration = Duration::from_millis(2);
 
+/// How long all sandboxes together may take to end when the server has gone. What is left then dies without us.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A sandbox that is still there so long after a copy in it has ended may wait for a child that only the launcher can reap. It is looked
+/// for, then again after twice the time, and so on.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+const LAST_LOOK: Duration = Duration::from_secs(2);
+
+/// How many processes are described that do not die.
+const MOST_DESCRIBED: usize = 8;
+
+/// Between two attempts to end what does not die.
+const SET_ASIDE_INTERVAL: Duration = Duration::from_secs(1);
+
 const SERVER: u64 = 0;
+
+/// The most sandboxes of one launcher: each has user ids of its own.
+pub(crate) const MOST_SLOTS: u32 = 4096;
 
 /// Mark the events of templates, and of their copies.
 const TEMPLATE: u64 = 1 << 62;
@@ -39,6 +57,14 @@ pub(super) struct Setup {
     pub(super) surroundings: Surroundings,
     /// What is added to the launcher's own filter in a sandbox.
     pub(super) filter: Vec<Instruction>,
+}
+
+impl Setup {
+    /// The wall that a test leaves out. Programs that are built to be used leave out none.
+    pub(super) fn omitted(&self) -> Option<Wall> {
+        let walls = self.surroundings.configuration.walls.as_ref()?;
+        walls.omitted.filter(|_| cfg!(debug_assertions))
+    }
 }
 
 /// The launcher's whole state.
@@ -56,6 +82,10 @@ pub(super) struct Launcher {
     pub(super) lifeline: (OwnedFd, OwnedFd),
     sandboxes: HashMap<u32, Running>,
     busy: Vec<Busy>,
+    /// When children that are not known are looked for, and how long after that again.
+    next_look: Option<(Instant, Duration)>,
+    /// When sandboxes that were set aside are killed again.
+    next_kill: Option<Instant>,
 }
 
 /// A sandbox that runs.
@@ -70,6 +100,8 @@ pub(super) struct Running {
     pub(super) members: Vec<OwnedFd>,
     pub(super) memory_watch: Option<OwnedFd>,
     pub(super) out_of_memory: bool,
+    /// Whether the server waits for its end no longer.
+    pub(super) is_set_aside: bool,
 }
 
 impl Running {
@@ -94,9 +126,14 @@ impl Launcher {
         let Some(Received { message: ToLauncher::Configure(configuration), .. }) = wire::receive(&server)? else {
             return Ok(None);
         };
-        let first_uid = configuration.walls.as_ref().map(|walls| walls.first_uid);
-        let own_uids = first_uid.is_some_and(|uid| own_uids_work(thread, uid));
-        let overlays = first_uid.is_some_and(|uid| overlays_work(thread, own_uids.then_some(uid)));
+        // Before anything is made: a machine that lets us do less than before must not be worked on.
+        let found = match probe(thread, &configuration) {
+            Ok(found) => found,
+            Err(error) => {
+                wire::send(&server, &FromLauncher::ConfigurationFailed(error.to_string()), &[])?;
+                return Ok(None);
+            }
+        };
         let walls = configuration.walls.as_ref();
         let machines = walls.and_then(|walls| Some((walls.machines.as_ref()?, walls.first_uid)));
         let made = policy::inner().and_then(|filter| {
@@ -111,16 +148,30 @@ impl Launcher {
         match made {
             Ok((filter, listener, events, lifeline, host)) => {
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
-                wire::send(&server, &FromLauncher::Configured { own_uids, overlays }, &hearing)?;
-                // Whoever dies leaves nobody waiting: it is the server's alone.
+                wire::send(&server, &FromLauncher::Configured(found), &hearing)?;
+                // The server has it alone: when the server dies, calls that wait for an answer fail.
                 drop(listener);
-                let surroundings = Surroundings { configuration: *configuration, own_uids, overlays };
+                let own = Namespaces::current()?;
+                let surroundings = Surroundings { configuration: *configuration, found, host: own };
                 let setup = Setup { thread, surroundings, filter };
                 let templates = Templates::new(&setup);
-                let (forks, sandboxes, busy) = (Forks::default(), HashMap::new(), Vec::new());
+                let (forks, sandboxes, busy, next_look, next_kill) =
+                    (Forks::default(), HashMap::new(), Vec::new(), None, None);
                 let networks = setup.surroundings.configuration.walls.as_ref().and_then(|_| Networks::new(thread));
-                let mut launcher =
-                    Self { setup, templates, forks, host, networks, server, events, lifeline, sandboxes, busy };
+                let mut launcher = Self {
+                    setup,
+                    templates,
+                    forks,
+                    host,
+                    networks,
+                    server,
+                    events,
+                    lifeline,
+                    sandboxes,
+                    busy,
+                    next_look,
+                    next_kill,
+                };
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
             }
@@ -140,8 +191,7 @@ impl Launcher {
 
     fn run(&mut self) -> io::Result<()> {
         loop {
-            let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
-            let timeout = busy.into_iter().chain(self.templates.rest()).min();
+            let timeout = self.rest();
             let timeout = timeout.and_then(|timeout| rustix::time::Timespec::try_from(timeout).ok());
             let mut space = [MaybeUninit::<Event>::uninit(); 64];
             let ready: Vec<u64> = match epoll::wait(&self.events, &mut space, timeout.as_ref()) {
@@ -164,12 +214,74 @@ impl Launcher {
             }
             let overdue = self.templates.end_overdue();
             self.take_answers(overdue)?;
+            self.look_for_children();
+            self.kill_set_aside();
             self.retry_busy()?;
             self.keep_templates()?;
             if ready.contains(&SERVER) && !self.take_order()? {
                 return Ok(());
             }
         }
+    }
+
+    /// How long it may take until something has to be done that no event tells of.
+    fn rest(&self) -> Option<Duration> {
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
+        let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
+        let look = self.next_look.map(|(at, _)| until(at));
+        [busy, look, self.next_kill.map(until), self.templates.rest()].into_iter().flatten().min()
+    }
+
+    /// Reaps children that a sandbox has made its launcher's. No such call passes the filter; should there be a way all the same, the
+    /// sandbox's init would wait for ever.
+    fn look_for_children(&mut self) {
+        let Some((at, pause)) = self.next_look.filter(|(at, _)| *at <= Instant::now()) else { return };
+        // A copy that its template has not told of yet is a child that is not known.
+        if !self.templates.are_asked() {
+            reap_children_but(&self.known_children());
+        }
+        let pause = pause * 2;
+        self.next_look = (pause <= LAST_LOOK && !self.sandboxes.is_empty()).then(|| (at + pause, pause));
+    }
+
+    fn known_children(&self) -> Vec<Pid> {
+        let inits = self.sandboxes.values().map(|running| running.pid);
+        inits.chain(self.templates.pids()).chain(self.forks.pids()).collect()
+    }
+
+    /// The server waits no longer for the end of a sandbox.
+    fn set_aside(&mut self, name: String) -> io::Result<()> {
+        let found = self.sandboxes.values_mut().find(|running| running.name == name);
+        let group = match found {
+            Some(running) => {
+                running.is_set_aside = true;
+                running.group.clone()
+            }
+            // Its init has ended, and the kernel still counts something in its cgroup.
+            None => self.busy.iter().find(|busy| busy.name == name).map(|busy| busy.group.clone()),
+        };
+        let remains = group.map(|group| describe(&group)).unwrap_or_default();
+        self.next_kill = Some(Instant::now());
+        wire::send(&self.server, &FromLauncher::StillThere { name, remains }, &[])
+    }
+
+    /// Kills what was set aside, again.
+    fn kill_set_aside(&mut self) {
+        if self.next_kill.is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        if !self.templates.are_asked() {
+            reap_children_but(&self.known_children());
+        }
+        let mut is_left = false;
+        for running in self.sandboxes.values().filter(|running| running.is_set_aside) {
+            is_left = true;
+            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+            if let Some(group) = &running.group {
+                group.kill();
+            }
+        }
+        self.next_kill = is_left.then(|| Instant::now() + SET_ASIDE_INTERVAL);
     }
 
     /// Does what the server asks for; `false` when it is gone.
@@ -180,6 +292,8 @@ impl Launcher {
             ToLauncher::Create(order) => self.take_create(&order, descriptors)?,
             ToLauncher::Fork(fork) => self.take_fork(fork, &descriptors)?,
             ToLauncher::KillFork(name) => self.forks.kill(&name),
+            ToLauncher::SetAside { name } => self.set_aside(name)?,
+            ToLauncher::Ping(number) => wire::send(&self.server, &FromLauncher::Pong(number), &[])?,
         }
         Ok(true)
     }
@@ -225,9 +339,7 @@ impl Launcher {
     /// A template died over this order. If there is a copy of it that nobody knows, its program may have begun: then it must not begin
     /// again, and the sandbox goes.
     fn find_out(&mut self, name: CommandName) -> io::Result<()> {
-        let inits = self.sandboxes.values().map(|running| running.pid);
-        let known: Vec<_> = inits.chain(self.templates.pids()).chain(self.forks.pids()).collect();
-        if !kill_children_but(&known) {
+        if !kill_children_but(&self.known_children()) {
             return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
         }
         if let Some(running) = self.sandbox(&name.sandbox) {
@@ -245,6 +357,7 @@ impl Launcher {
         let events = &self.events;
         let ended = self.forks.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
         let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
+        self.next_look = Some((Instant::now() + FIRST_LOOK, FIRST_LOOK));
         let figures = self.sandbox(&sandbox).map(Running::figures).unwrap_or_default();
         wire::send(&self.server, &FromLauncher::ForkEnded { sandbox, exited, figures }, &[])
     }
@@ -261,7 +374,8 @@ impl Launcher {
     }
 
     fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<OwnedFd> {
-        let slot = (0..u32::MAX).find(|slot| !self.sandboxes.contains_key(slot)).unwrap_or_default();
+        let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
+        let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
         let running = create(self, order, slot, channel)?;
         let copy = running.pidfd.try_clone()?;
         epoll::add(&self.events, &running.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
@@ -293,7 +407,8 @@ impl Launcher {
         if let Some(watch) = &running.memory_watch {
             epoll::delete(&self.events, watch)?;
         }
-        rustix::process::waitpid(Some(running.pid), WaitOptions::empty())?;
+        // It has ended, so this does not wait.
+        let _ = try_wait_for(running.pid);
         let figures = running.figures();
         if let (Some(networks), Some(network)) = (&mut self.networks, running.network) {
             networks.give_back(network)?;
@@ -328,29 +443,53 @@ impl Launcher {
             let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
         }
         self.templates.close();
-        // Copies come first, those too that their template had no time to tell of: an init ends when nothing is left that was born into its
-        // pid namespace.
-        let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
-        kill_children_but(&inits);
-        for (_, running) in self.sandboxes.drain() {
-            let _ = rustix::process::waitpid(Some(running.pid), WaitOptions::empty());
-            if let Some(group) = running.group {
-                let (name, figures, since) = (running.name, Figures::default(), Instant::now());
-                self.busy.push(Busy { name, group, figures, since });
+        let deadline = Instant::now() + END_PATIENCE;
+        loop {
+            // Copies come first, those too that their template had no time to tell of: an init ends when nothing is left that was born into
+            // its pid namespace.
+            let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
+            kill_children_but(&inits);
+            let busy = &mut self.busy;
+            self.sandboxes.retain(|_, running| {
+                let is_there = matches!(try_wait_for(running.pid), Ok(None));
+                if let Some(group) = running.group.take_if(|_| !is_there) {
+                    let (name, figures, since) = (running.name.clone(), Figures::default(), Instant::now());
+                    busy.push(Busy { name, group, figures, since });
+                }
+                is_there
+            });
+            // The server is gone, so this process is all that waits.
+            self.busy.retain(|busy| busy.group.remove().is_err());
+            if (self.sandboxes.is_empty() && self.busy.is_empty()) || Instant::now() >= deadline {
+                break;
             }
-        }
-        while !self.busy.is_empty() {
-            // Nobody but us is left who could wait.
-            self.busy.retain(|busy| busy.group.remove().is_err() && busy.since.elapsed() < REMOVE_PATIENCE);
-            if !self.busy.is_empty() {
-                std::thread::sleep(REMOVE_INTERVAL);
-            }
+            std::thread::sleep(REMOVE_INTERVAL);
         }
         if let Some(walls) = walls {
             // Fails when something of an earlier run is still in it, which the next start removes.
             let _ = walls.cgroups.group("").remove();
         }
     }
+}
+
+/// The processes in a group: what each is called, its state, and where in the kernel it is.
+fn describe(group: &Group) -> String {
+    let read = |pid: Pid, file: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let processes = group.processes().into_iter().take(MOST_DESCRIBED).map(|pid| {
+        let state =
+            read(pid, "status").lines().find_map(|line| line.strip_prefix("State:")).map(str::trim).map(str::to_owned);
+        format!(
+            "{} `{}` {} in {}",
+            pid.as_raw_nonzero(),
+            read(pid, "comm"),
+            state.unwrap_or_default(),
+            read(pid, "wchan")
+        )
+    });
+    processes.collect::<Vec<_>>().join("; ")
 }
 
 fn tag_of(slot: u32) -> u64 {

@@ -11,13 +11,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, Signal};
 use workers_engine_sys::{
     CommandImage, SingleThread, bear_children_beside, exec, exit_now, fork_process, install_as, keep_only,
     reset_signals,
 };
 
 use super::enter::{null_device, raise_oom_score};
+use super::forks::kill_and_reap;
 use super::serve::Setup;
 use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
@@ -125,6 +126,11 @@ impl Templates {
 
     fn all(&self) -> impl Iterator<Item = &Template> {
         self.assigned.iter().chain(&self.retired).chain(&self.spare)
+    }
+
+    /// Whether a template may have made a copy that it has not told of.
+    pub(super) fn are_asked(&self) -> bool {
+        self.all().any(|template| !template.asked.is_empty())
     }
 
     /// The processes that are templates.
@@ -266,8 +272,7 @@ impl Template {
 
     /// Kills it. The first thing it was asked may be done.
     fn end(self) -> Vec<Answer> {
-        let _ = rustix::process::kill_process(self.pid, Signal::KILL);
-        let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
+        kill_and_reap(self.pid);
         let answer = |(index, name)| if index == 0 { Answer::Unknown(name) } else { Answer::NotForked(name) };
         self.asked.into_iter().enumerate().map(answer).collect()
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rustix::io::Errno;
+use tokio::io::Interest;
 use tokio::sync::mpsc;
 use workers_domain::ports::{
     CommandEvent, CommandExit, ExitStatus, MachineCommand, MachineCommandSpec, SandboxError, SandboxErrorKind,
@@ -16,6 +18,7 @@ use crate::message::{Exited, InMachine, RunCommand, ToInit, Tool};
 use crate::sandbox::command::not_started;
 use crate::sandbox::output::{Output, output};
 use crate::sandbox::running::{CommandNews, Running, stopped};
+use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched};
 
 const SIGKILL: i32 = 9;
 
@@ -52,8 +55,8 @@ pub(super) async fn start(
     start: Start,
 ) -> Result<LocalMachineCommand, SandboxError> {
     let failed = |error: io::Error| SandboxError::failed("a command's outputs", error);
-    let (stdout, stdout_end) = output(LogStream::Stdout).map_err(failed)?;
-    let (stderr, stderr_end) = output(LogStream::Stderr).map_err(failed)?;
+    let (stdout, stdout_end) = output(running.io(), LogStream::Stdout).map_err(failed)?;
+    let (stderr, stderr_end) = output(running.io(), LogStream::Stderr).map_err(failed)?;
     let Start { spec, tool, input } = start;
     let directory = spec.directory.clone();
     let is_tool = tool.is_some();
@@ -127,7 +130,7 @@ impl MachineCommand for LocalMachineCommand {
             }
         }
         for output in &mut self.outputs {
-            if let Some(event) = output.take_rest()? {
+            if let Some(event) = output.take_rest().await? {
                 return Ok(Some(event));
             }
         }
@@ -151,10 +154,40 @@ fn exit(exited: Exited) -> CommandExit {
     CommandExit { status, killed: None, usage }
 }
 
+/// Our end of a command's standard input.
+pub(super) struct Input {
+    pipe: Watched,
+}
+
 /// A pipe for a command's standard input: its end, and ours.
-pub(super) fn input() -> io::Result<(OwnedFd, tokio::net::unix::pipe::Sender)> {
+pub(super) fn input(io: &SandboxIo) -> io::Result<(OwnedFd, Input)> {
     let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     // Ours only: the command's own end waits when there is nothing.
     rustix::io::ioctl_fionbio(ours.as_fd(), true)?;
-    Ok((theirs, tokio::net::unix::pipe::Sender::from_owned_fd(ours)?))
+    Ok((theirs, Input { pipe: Watched::new(SandboxFd::new(io, ours), Interest::WRITABLE)? }))
+}
+
+impl Input {
+    /// Writes all of it, as the command takes it.
+    ///
+    /// # Errors
+    ///
+    /// `BrokenPipe` when nothing reads any more.
+    pub(super) async fn write_all(&self, bytes: Vec<u8>) -> io::Result<()> {
+        let (bytes, mut written) = (Arc::new(bytes), 0);
+        while written < bytes.len() {
+            let ready = self.pipe.writable().await?;
+            let (pipe, piece, from) = (self.pipe.descriptor().clone(), Arc::clone(&bytes), written);
+            let write = move |thread: &OnSandboxThread| {
+                rustix::io::write(pipe.get(thread), piece.get(from..).unwrap_or_default())
+            };
+            match self.pipe.descriptor().io().run(write).await? {
+                Ok(length) => written += length,
+                Err(Errno::AGAIN) => ready.clear(),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
 }

@@ -3,11 +3,10 @@
 use std::io;
 
 use async_trait::async_trait;
-use tokio::io::AsyncWriteExt;
 use workers_domain::LogStream;
 use workers_domain::ports::{ByteSource, CommandEvent, ExitStatus, MachineCommand, SandboxError, SandboxErrorKind};
 
-use super::command::LocalMachineCommand;
+use super::command::{Input, LocalMachineCommand};
 use crate::message::Tool;
 
 /// The most that is kept of what a tool says of its failure.
@@ -16,12 +15,12 @@ const MOST_SAID: usize = 1024;
 /// Feeds a tool and waits for its end.
 pub(super) async fn feed(
     mut tool: LocalMachineCommand,
-    mut input: tokio::net::unix::pipe::Sender,
+    input: Input,
     bytes: &mut dyn ByteSource,
 ) -> Result<(), SandboxError> {
     let fed = async move {
         while let Some(piece) = bytes.next().await? {
-            if let Err(error) = input.write_all(&piece).await {
+            if let Err(error) = input.write_all(piece).await {
                 // It has ended, and says itself why.
                 return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) };
             }

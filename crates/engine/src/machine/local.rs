@@ -1,7 +1,7 @@
 //! A machine: its processes, and the snapshot that it runs from.
 
 use std::fs::{self, File};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,6 @@ use super::freeze::freeze;
 use super::images::{Images, Lease};
 use crate::message::{ToInit, Tool};
 use crate::sandbox::running::{Running, stopped};
-use crate::server::blocking;
 
 /// A machine of this machine.
 #[derive(Debug)]
@@ -53,10 +52,12 @@ impl LocalMachine {
 
     /// Whether there is room for a snapshot.
     async fn check_room(&self) -> Result<(), SandboxError> {
-        let (images, changes) = (Arc::clone(&self.images), self.running.work().try_clone());
-        blocking("there is no room for a snapshot", move || images.check_room(changes?.as_fd()))
-            .await
-            .map_err(|error| SandboxError { kind: SandboxErrorKind::StorageFull, ..error })
+        let (images, changes) = (Arc::clone(&self.images), self.running.work().clone());
+        let checked = self.running.io().run(move |thread| images.check_room(changes.get(thread))).await;
+        checked.flatten().map_err(|error| {
+            let message = format!("there is no room for a snapshot: {error}");
+            SandboxError { kind: SandboxErrorKind::StorageFull, message, source: Some(error.into()) }
+        })
     }
 
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
@@ -84,7 +85,8 @@ impl Machine for LocalMachine {
     }
 
     async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError> {
-        let (theirs, ours) = command::input().map_err(|error| SandboxError::failed("a pipe into a machine", error))?;
+        let (theirs, ours) =
+            command::input(self.running.io()).map_err(|error| SandboxError::failed("a pipe into a machine", error))?;
         let tool = self.tool(Tool::Unpack { directory: directory.to_owned() }, Some(theirs)).await?;
         files::feed(tool, ours, archive).await
     }
@@ -113,16 +115,17 @@ impl Machine for LocalMachine {
         let images = Arc::clone(&self.images);
         let kept = match changes {
             Ok(changes) => {
-                blocking("a snapshot cannot be written", move || {
+                let written = self.running.io().run_long(move |thread| {
                     let target = images.begin()?;
-                    let kept = write(&changes, below.as_deref(), &target).and_then(|size| images.keep(&target, size));
+                    let changes = changes.each_ref().map(|changes| changes.get(thread));
+                    let kept = write(changes, below.as_deref(), &target).and_then(|size| images.keep(&target, size));
                     if kept.is_err() {
                         // Cleared at the next start at the latest.
                         let _ = fs::remove_dir_all(&target);
                     }
                     kept
-                })
-                .await
+                });
+                written.await.flatten().map_err(|error| SandboxError::failed("a snapshot cannot be written", error))
             }
             Err(error) => Err(error),
         };
@@ -143,13 +146,13 @@ impl Machine for LocalMachine {
 }
 
 /// Writes both layers of a snapshot; answers with the size of their files.
-fn write(changes: &[OwnedFd; 2], below: Option<&Path>, target: &Path) -> std::io::Result<u64> {
+fn write(changes: [BorrowedFd<'_>; 2], below: Option<&Path>, target: &Path) -> std::io::Result<u64> {
     let mut size = 0;
-    for (changes, name) in changes.iter().zip(["root", "usr"]) {
+    for (changes, name) in changes.into_iter().zip(["root", "usr"]) {
         let layer = target.join(name);
         fs::create_dir(&layer)?;
         let below = below.map(|below| File::open(below.join(name))).transpose()?;
-        size += freeze(changes.as_fd(), below.as_ref().map(AsFd::as_fd), File::open(layer)?.as_fd())?;
+        size += freeze(changes, below.as_ref().map(AsFd::as_fd), File::open(layer)?.as_fd())?;
     }
     Ok(size)
 }

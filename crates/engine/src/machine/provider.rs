@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use workers_domain::ports::{
-    Machine, MachineProvider, MachineSpec, SandboxError, SandboxErrorKind, SandboxSource, Snapshot,
+    Machine, MachineProvider, MachineSpec, NoSandboxObserver, SandboxError, SandboxErrorKind, SandboxObserver,
+    SandboxSource, Snapshot,
 };
 use workers_domain::{SandboxId, SnapshotId};
 
@@ -37,6 +38,8 @@ pub struct MachineOptions {
     pub cgroup_parent: Option<PathBuf>,
     /// What is true of the network of all machines, whatever the policy of each says.
     pub network: NetworkOptions,
+    /// Learns of machines that do not end.
+    pub observer: Arc<dyn SandboxObserver>,
 }
 
 impl MachineOptions {
@@ -50,6 +53,7 @@ impl MachineOptions {
             launcher: LauncherProgram::CurrentExe,
             cgroup_parent: None,
             network: NetworkOptions::default(),
+            observer: Arc::new(NoSandboxObserver),
         }
     }
 }
@@ -64,7 +68,7 @@ impl fmt::Debug for MachineOptions {
             .field("launcher", &self.launcher)
             .field("cgroup_parent", &self.cgroup_parent)
             .field("network", &self.network)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,7 +96,7 @@ impl MachineEngine {
         if !rustix::process::geteuid().is_root() {
             return Err(unavailable("machines have users of their own, whose ids only root can map"));
         }
-        let MachineOptions { data_dir: path, node, system, launcher, cgroup_parent, network } = options;
+        let MachineOptions { data_dir: path, node, system, launcher, cgroup_parent, network, observer } = options;
         let (data_dir, lock, images) =
             DataDir::open_in_time(path, |data_dir| Images::open(data_dir.snapshots())).await?;
         let cgroups = data_dir.plan_cgroups(cgroup_parent).await?;
@@ -103,10 +107,18 @@ impl MachineEngine {
         });
         let (runtime, machines) = made.await.map_err(|error| unavailable(error.message))?;
         let node = runtime.node.to_string_lossy().into_owned();
-        let walls = Walls { cgroups, runtime, first_uid: FIRST_ID, templates: None, machines: Some(machines) };
-        let configuration = Configuration { walls: Some(walls), node };
+        let walls = Walls {
+            cgroups,
+            runtime,
+            first_uid: FIRST_ID,
+            may_share_uids: false,
+            omitted: None,
+            templates: None,
+            machines: Some(machines),
+        };
+        let configuration = Configuration { walls: Some(walls), node, least: None };
         let network = network::Shared::of(network)?;
-        let launcher = Launcher::start(launcher, configuration, lock, network).await?;
+        let launcher = Launcher::start(launcher, configuration, lock, network, observer).await?;
         let engine = Self { core: Arc::new(Core { launcher, images, _data_dir: data_dir }) };
         if let Err(error) = engine.try_machine().await {
             engine.shutdown().await;

@@ -3,16 +3,17 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
-use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use workers_engine_sys::network_namespace_of;
-use workers_engine_sys::notify::{Notification, read_memory_of};
+use workers_engine_sys::notify::Notification;
 
 use super::hearing::Question;
+use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, copy_descriptor, read_memory};
 
 /// The longest address of a socket.
 const ADDRESS: usize = 128;
@@ -28,7 +29,7 @@ pub(super) struct Asked {
     /// The number of the socket there.
     pub(super) number: i32,
     /// The socket, in a descriptor of ours.
-    pub(super) socket: OwnedFd,
+    pub(super) socket: SandboxFd,
     /// What kind of socket it is.
     pub(super) kind: Kind,
     /// Whether it is one of the host's network, which was put there for an earlier `connect`.
@@ -71,7 +72,7 @@ impl Asked {
     /// # Errors
     ///
     /// What the kernel would have said. Of no meaning when nobody waits for the answer any more.
-    pub(super) fn look(question: Question, outside: u64) -> Result<Self, Errno> {
+    pub(super) fn look(question: Question, outside: u64, io: &SandboxIo, on: &OnSandboxThread) -> Result<Self, Errno> {
         let Notification { thread, arguments: [number, address, length, ..], .. } = question.notification;
         // All three are 32 bits wide in the kernel, but for the pointer.
         let number = i32::from_ne_bytes(low_half(number));
@@ -79,19 +80,19 @@ impl Asked {
         if length > ADDRESS {
             return Err(Errno::INVAL);
         }
-        let socket = copy_of(thread, number)?;
+        let socket = SandboxFd::new(io, copy_of(thread, number, on)?);
         let mut bytes = [0; ADDRESS];
         let bytes = bytes.get_mut(..length).unwrap_or_default();
-        if read_memory_of(thread, address, bytes).map_err(|_| Errno::FAULT)? < length {
+        if read_memory(thread, address, bytes, on).map_err(|_| Errno::FAULT)? < length {
             return Err(Errno::FAULT);
         }
         // Who asked may have died since, and its number be another process's by now.
         if !question.is_open() {
             return Err(Errno::SRCH);
         }
-        let kind = Kind::of(&socket)?;
-        let namespace = network_namespace_of(&socket).map_err(|_| Errno::NOTSOCK)?;
-        let flags = rustix::fs::fcntl_getfl(&socket)?;
+        let kind = Kind::of(socket.get(on))?;
+        let namespace = network_namespace_of(socket.get(on)).map_err(|_| Errno::NOTSOCK)?;
+        let flags = rustix::fs::fcntl_getfl(socket.get(on))?;
         Ok(Self {
             question,
             number,
@@ -109,7 +110,7 @@ impl Asked {
     }
 
     /// Whether the descriptor is closed when another program is executed.
-    pub(super) fn is_closed_at_exec(&self) -> bool {
+    pub(super) fn is_closed_at_exec(&self, _: &OnSandboxThread) -> bool {
         let path = format!("/proc/{}/fdinfo/{}", self.thread().as_raw_nonzero(), self.number);
         let described = fs::read_to_string(path).unwrap_or_default();
         let flags = described.lines().find_map(|line| line.strip_prefix("flags:"));
@@ -119,13 +120,13 @@ impl Asked {
     }
 }
 
-fn low_half(argument: u64) -> [u8; 4] {
+pub(super) fn low_half(argument: u64) -> [u8; 4] {
     let [a, b, c, d, ..] = argument.to_le_bytes();
     u32::from_le_bytes([a, b, c, d]).to_ne_bytes()
 }
 
 /// A descriptor of our own for a socket of another process.
-fn copy_of(thread: Pid, number: i32) -> Result<OwnedFd, Errno> {
+pub(super) fn copy_of(thread: Pid, number: i32, on: &OnSandboxThread) -> Result<OwnedFd, Errno> {
     // A thread that is not the first of its process has no pidfd on older kernels; its process has, and the same descriptors unless it is
     // up to no good.
     let process = pidfd_open(thread, PidfdFlags::empty()).or_else(|_| {
@@ -134,11 +135,11 @@ fn copy_of(thread: Pid, number: i32) -> Result<OwnedFd, Errno> {
         let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
         pidfd_open(leader.and_then(Pid::from_raw).ok_or(Errno::SRCH)?, PidfdFlags::empty())
     })?;
-    pidfd_getfd(process, number, PidfdGetfdFlags::empty())
+    copy_descriptor(process, number, on)
 }
 
 impl Kind {
-    fn of(socket: &OwnedFd) -> Result<Self, Errno> {
+    fn of(socket: BorrowedFd<'_>) -> Result<Self, Errno> {
         let (family, kind) = (sockopt::socket_domain(socket)?, sockopt::socket_type(socket)?);
         let protocol = sockopt::socket_protocol(socket)?.map(|protocol| protocol.as_raw().get());
         let is = |protocols: &[u32]| protocol.is_some_and(|protocol| protocols.contains(&protocol));

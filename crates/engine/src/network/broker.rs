@@ -1,28 +1,24 @@
-//! The broker of one sandbox: answers its questions, one at a time.
+//! The broker of one sandbox: answers its questions.
 
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
 use rustix::net::sockopt::{self, Timeout};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::io::Interest;
 use workers_domain::{NetworkDenial, NetworkPolicy};
+use workers_engine_sys::syscall_number;
 
 use super::asked::{Address, Asked, Kind};
 use super::dns::{self, NameService, NameSockets};
 use super::hearing::Question;
 use super::judge::Judge;
+use super::line::Line;
+use super::open::Connections;
 use super::outside::{self, Since, errno_of};
-use super::pace::Pace;
-use super::{Shared, inside};
-
-/// Connections to the outside that a sandbox may make in its life: as many as one of its processes may have open.
-const MOST_CONNECTIONS: u32 = 4096;
+use super::{Shared, inside, linger};
+use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched};
 
 /// Connections that a sandbox may be waiting for. Each thread of it waits for one at most.
 const MOST_WAITED_FOR: usize = 64;
@@ -30,11 +26,10 @@ const MOST_WAITED_FOR: usize = 64;
 /// How often it is looked whether somebody still waits for a connection.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Between two attempts to reach a local server whose queue is full.
+/// Between two attempts to reach a local server whose queue is full, at first and in the long run. The kernel tells of no room in the queue
+/// of another socket.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
-
-/// Questions that may wait in the line of a sandbox.
-const LINE: usize = 256;
+const MOST_QUEUE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The broker of one sandbox. Before there is one, and when it is dropped, nothing in the sandbox can connect to anything.
 #[derive(Debug)]
@@ -48,13 +43,15 @@ impl Broker {
     /// Answers what a sandbox asks from now on. Nothing is done until it does.
     pub(crate) fn start(
         sandbox: String,
+        io: SandboxIo,
         sockets: Weak<dyn NameSockets>,
         policy: NetworkPolicy,
         shared: &Arc<Shared>,
     ) -> Self {
         let judge = Arc::new(Judge::new(policy, Arc::clone(shared)));
-        let desk = Desk { judge: Arc::clone(&judge), names: NameService::new(sockets), connections: AtomicU32::new(0) };
-        shared.open_line(sandbox.clone(), Line { desk: Arc::new(desk), served: None });
+        let names = NameService::new(sockets);
+        let line = Line::new(Desk { judge: Arc::clone(&judge), io, names, connections: Connections::default() });
+        shared.open_line(sandbox.clone(), line);
         Self { judge, shared: Arc::clone(shared), sandbox }
     }
 
@@ -70,54 +67,13 @@ impl Drop for Broker {
     }
 }
 
-/// Where a sandbox's questions wait.
-pub(super) struct Line {
-    desk: Arc<Desk>,
-    served: Option<Served>,
-}
-
-/// A line that somebody has stood in.
-struct Served {
-    questions: mpsc::Sender<Question>,
-    task: AbortHandle,
-}
-
-impl Line {
-    /// Where to put a question.
-    pub(super) fn sender(&mut self) -> mpsc::Sender<Question> {
-        let served = self.served.get_or_insert_with(|| {
-            let (questions, waiting) = mpsc::channel(LINE);
-            Served { questions, task: tokio::spawn(serve(Arc::clone(&self.desk), waiting)).abort_handle() }
-        });
-        served.questions.clone()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Answers one question after the other.
-async fn serve(desk: Arc<Desk>, mut questions: mpsc::Receiver<Question>) {
-    let mut pace = Pace::new();
-    let mut waits = JoinSet::new();
-    while let Some(question) = questions.recv().await {
-        while waits.try_join_next().is_some() {}
-        if let Some(wait) = desk.deal_with(&question, waits.len()) {
-            waits.spawn(wait.finish(Arc::clone(&desk)));
-        }
-        pace.next().await;
-    }
-}
-
 /// Where questions are answered.
-struct Desk {
+pub(super) struct Desk {
     judge: Arc<Judge>,
+    io: SandboxIo,
     names: NameService,
-    /// How many sockets of the host's network were put into the sandbox.
-    connections: AtomicU32,
+    /// The sockets of the host's network that were put into the sandbox.
+    connections: Connections,
 }
 
 /// What becomes of a question.
@@ -128,10 +84,10 @@ enum Step {
     Wait(Wait),
 }
 
-/// What whoever asks waits for.
-enum Wait {
+/// A `connect` that cannot be answered at once.
+pub(super) enum Wait {
     /// The connection of a socket of the host's network.
-    Outside(Asked, OwnedFd),
+    Outside(Asked, SandboxFd),
     /// The connection of the sandbox's own socket.
     Inside(Asked),
     /// Somebody who tells names; then the sandbox's own socket is connected.
@@ -139,10 +95,19 @@ enum Wait {
 }
 
 impl Desk {
-    /// Answers a question, unless that has to wait.
-    fn deal_with(&self, question: &Question, waiting: usize) -> Option<Wait> {
-        let step =
-            Asked::look(question.clone(), self.judge.shared().namespace).and_then(|asked| self.connect(asked, waiting));
+    /// The threads on which questions are answered.
+    pub(super) const fn io(&self) -> &SandboxIo {
+        &self.io
+    }
+
+    /// Answers a question, unless that has to wait. So many wait already.
+    pub(super) fn deal_with(&self, question: &Question, waiting: usize, on: &OnSandboxThread) -> Option<Wait> {
+        let step = if Some(question.notification.call) == syscall_number("setsockopt") {
+            Ok(Step::Answer(linger::set(question, &self.io, on)))
+        } else {
+            Asked::look(question.clone(), self.judge.shared().namespace, &self.io, on)
+                .and_then(|asked| self.connect(asked, waiting, on))
+        };
         match step.unwrap_or_else(|error| Step::Answer(Err(error))) {
             Step::Wait(wait) => Some(wait),
             Step::Answer(result) => {
@@ -152,11 +117,11 @@ impl Desk {
         }
     }
 
-    fn connect(&self, asked: Asked, waiting: usize) -> Result<Step, Errno> {
+    fn connect(&self, asked: Asked, waiting: usize, on: &OnSandboxThread) -> Result<Step, Errno> {
         match asked.kind {
-            Kind::Tcp(family) => self.connect_tcp(asked, family, waiting),
-            Kind::Udp => self.connect_udp(asked, waiting),
-            Kind::Unix => self.connect_inside(asked, waiting),
+            Kind::Tcp(family) => self.connect_tcp(asked, family, waiting, on),
+            Kind::Udp => self.connect_udp(asked, waiting, on),
+            Kind::Unix => self.connect_inside(asked, waiting, on),
             Kind::Other => {
                 self.judge.denied(NetworkDenial::Protocol);
                 Err(Errno::ACCESS)
@@ -164,37 +129,47 @@ impl Desk {
         }
     }
 
-    fn connect_tcp(&self, asked: Asked, family: AddressFamily, waiting: usize) -> Result<Step, Errno> {
+    fn connect_tcp(
+        &self,
+        asked: Asked,
+        family: AddressFamily,
+        waiting: usize,
+        on: &OnSandboxThread,
+    ) -> Result<Step, Errno> {
         let address = match &asked.address {
             Address::Internet(address) => *address,
-            Address::Nobody if !asked.is_outside => return self.connect_inside(asked, waiting),
+            Address::Nobody if !asked.is_outside => return self.connect_inside(asked, waiting, on),
             Address::Nobody => return Err(Errno::OPNOTSUPP),
             Address::Unix(_) | Address::Unknown => return Err(Errno::AFNOSUPPORT),
         };
         if asked.is_outside
-            && let Since::Answer(error) = outside::since(&asked.socket)
+            && let Since::Answer(error) = outside::since(asked.socket.get(on))
         {
             return Err(error);
         }
         if is_inside(address) {
-            return self.connect_inside(asked, waiting);
+            return self.connect_inside(asked, waiting, on);
         }
-        let is_spent = self.connections.load(Ordering::Relaxed) >= MOST_CONNECTIONS;
-        if is_spent || (asked.is_blocking && waiting >= MOST_WAITED_FOR) {
+        let limited = |error| {
             self.judge.denied(NetworkDenial::Limit);
-            return Err(Errno::NOBUFS);
+            error
+        };
+        if asked.is_blocking && waiting >= MOST_WAITED_FOR {
+            return Err(limited(Errno::NOBUFS));
         }
+        let place = self.connections.place(&self.judge.shared().connections).map_err(limited)?;
         self.judge.connection(address).map_err(|_| Errno::ACCESS)?;
-        let (socket, begun) = outside::begin(&asked.socket, family, address)?;
-        self.connections.fetch_add(1, Ordering::Relaxed);
+        let (socket, begun) = outside::begin(asked.socket.get(on), family, address, on)?;
+        let socket = SandboxFd::new(&self.io, socket);
+        self.connections.add(place, socket.get(on), family, address);
         if begun.is_err() && asked.is_blocking {
             return Ok(Step::Wait(Wait::Outside(asked, socket)));
         }
-        put_in_place(&asked, &socket)?;
+        put_in_place(&asked, &socket, on)?;
         Ok(Step::Answer(begun))
     }
 
-    fn connect_udp(&self, asked: Asked, waiting: usize) -> Result<Step, Errno> {
+    fn connect_udp(&self, asked: Asked, waiting: usize, on: &OnSandboxThread) -> Result<Step, Errno> {
         match &asked.address {
             // Not to send anything, but to find out by which address of its own it would: the C library sorts addresses by that. There is
             // no way from here.
@@ -203,11 +178,11 @@ impl Desk {
                 self.judge.denied(NetworkDenial::Protocol);
                 Err(Errno::ACCESS)
             }
-            _ => self.connect_inside(asked, waiting),
+            _ => self.connect_inside(asked, waiting, on),
         }
     }
 
-    fn connect_inside(&self, asked: Asked, waiting: usize) -> Result<Step, Errno> {
+    fn connect_inside(&self, asked: Asked, waiting: usize, on: &OnSandboxThread) -> Result<Step, Errno> {
         if asked.is_outside {
             // Its own network is the host's.
             return Err(Errno::CONNABORTED);
@@ -216,9 +191,9 @@ impl Desk {
         if asked.address == Address::Internet(dns::ADDRESS) && !self.names.is_there() {
             return if is_full { Err(Errno::NOBUFS) } else { Ok(Step::Wait(Wait::Names(asked))) };
         }
-        match inside::begin(&asked) {
+        match inside::begin(&asked, on) {
             Err(Errno::INPROGRESS | Errno::AGAIN) if asked.is_blocking && is_full => {
-                inside::end(&asked)?;
+                inside::end(&asked, on)?;
                 Err(Errno::NOBUFS)
             }
             Err(Errno::INPROGRESS | Errno::AGAIN) if asked.is_blocking => Ok(Step::Wait(Wait::Inside(asked))),
@@ -229,19 +204,22 @@ impl Desk {
 
 impl Wait {
     /// Waits, then answers.
-    async fn finish(self, desk: Arc<Desk>) {
+    pub(super) async fn finish(self, desk: Arc<Desk>) {
         let (asked, result) = match self {
             Self::Outside(asked, socket) => {
+                let asked = Arc::new(asked);
                 let result = wait_outside(&asked, &socket).await;
                 (asked, result)
             }
             Self::Inside(asked) => {
+                let asked = Arc::new(asked);
                 let result = wait_inside(&asked).await;
                 (asked, result)
             }
             Self::Names(asked) => {
-                let result = match desk.names.serve(&desk.judge).await {
-                    Ok(()) => match inside::begin(&asked) {
+                let asked = Arc::new(asked);
+                let result = match desk.names.serve(&desk.judge, &desk.io).await {
+                    Ok(()) => match begin_inside(&asked).await {
                         Err(Errno::INPROGRESS) if asked.is_blocking => wait_inside(&asked).await,
                         begun => begun,
                     },
@@ -253,59 +231,89 @@ impl Wait {
                 (asked, result)
             }
         };
-        asked.question.answer(result);
+        // On a thread of the sandbox: what is dropped with it is the sandbox's.
+        let answer = move |_: &OnSandboxThread| asked.question.answer(result);
+        // Fails when the sandbox keeps its threads busy.
+        drop(desk.io.begin(answer));
     }
 }
 
-async fn wait_outside(asked: &Asked, socket: &OwnedFd) -> Result<(), Errno> {
+async fn wait_outside(asked: &Arc<Asked>, socket: &SandboxFd) -> Result<(), Errno> {
+    let patience = on_thread(socket, |socket, on| sockopt::socket_timeout(socket.get(on), Timeout::Send)).await;
     let connected = connected(asked, socket);
-    let waited = match sockopt::socket_timeout(socket, Timeout::Send).ok().flatten() {
+    let waited = match patience.ok().flatten() {
         // As the kernel says it of one whose time is over and that goes on all the same.
         Some(patience) => tokio::time::timeout(patience, connected).await.unwrap_or(Err(Errno::INPROGRESS)),
         None => connected.await,
     };
     match waited {
-        Ok(()) | Err(Errno::INPROGRESS) => put_in_place(asked, socket).and(waited),
+        Ok(()) | Err(Errno::INPROGRESS) => {
+            let asked = Arc::clone(asked);
+            on_thread(socket, move |socket, on| put_in_place(&asked, socket, on)).await.and(waited)
+        }
         failed => failed,
     }
 }
 
-/// Puts a socket where the one that was to be connected is.
-fn put_in_place(asked: &Asked, socket: &OwnedFd) -> Result<(), Errno> {
-    rustix::io::ioctl_fionbio(socket, !asked.is_blocking)?;
-    let (question, closed_at_exec) = (&asked.question, asked.is_closed_at_exec());
-    let installed = question.listener().install(question.notification.id, socket.as_fd(), asked.number, closed_at_exec);
-    installed.map_err(|error| errno_of(&error))
+/// Does something with a socket on a thread of its sandbox.
+async fn on_thread<T: Send + 'static>(
+    socket: &SandboxFd,
+    work: impl FnOnce(&SandboxFd, &OnSandboxThread) -> Result<T, Errno> + Send + 'static,
+) -> Result<T, Errno> {
+    let shared = socket.clone();
+    // The sandbox keeps its threads busy.
+    socket.io().run(move |on| work(&shared, on)).await.unwrap_or(Err(Errno::AGAIN))
 }
 
-async fn wait_inside(asked: &Asked) -> Result<(), Errno> {
+/// Puts a socket where the one that was to be connected is.
+fn put_in_place(asked: &Asked, socket: &SandboxFd, on: &OnSandboxThread) -> Result<(), Errno> {
+    rustix::io::ioctl_fionbio(socket.get(on), !asked.is_blocking)?;
+    let (question, closed_at_exec) = (&asked.question, asked.is_closed_at_exec(on));
+    let (listener, id) = (question.listener(), question.notification.id);
+    listener.install(id, socket.get(on), asked.number, closed_at_exec).map_err(|error| errno_of(&error))
+}
+
+async fn begin_inside(asked: &Arc<Asked>) -> Result<(), Errno> {
+    let asked_there = Arc::clone(asked);
+    on_thread(&asked.socket, move |_, on| inside::begin(&asked_there, on)).await
+}
+
+async fn wait_inside(asked: &Arc<Asked>) -> Result<(), Errno> {
     if asked.kind == Kind::Unix {
-        while asked.question.is_open() {
-            match inside::begin(asked) {
-                Err(Errno::AGAIN) => tokio::time::sleep(QUEUE_PAUSE).await,
+        let mut pause = QUEUE_PAUSE;
+        while still_waits(asked, &asked.socket).await {
+            match begin_inside(asked).await {
+                Err(Errno::AGAIN) => tokio::time::sleep(pause).await,
                 begun => return begun,
             }
+            pause = (pause * 2).min(MOST_QUEUE_PAUSE);
         }
         return Err(Errno::INTR);
     }
     let connected = connected(asked, &asked.socket).await;
-    inside::end(asked).and(connected)
+    let asked_there = Arc::clone(asked);
+    on_thread(&asked.socket, move |_, on| inside::end(&asked_there, on)).await.and(connected)
 }
 
-/// Waits until a socket is connected, or cannot be, or nobody waits for it any more.
-async fn connected(asked: &Asked, socket: &OwnedFd) -> Result<(), Errno> {
-    let copy = socket.try_clone().map_err(|error| errno_of(&error))?;
-    let watched = TcpStream::from_std(copy.into()).map_err(|error| errno_of(&error))?;
+/// Waits until a socket is connected, or cannot be, or the thread that asked does not wait any more.
+async fn connected(asked: &Arc<Asked>, socket: &SandboxFd) -> Result<(), Errno> {
+    let watched = Watched::new(socket.clone(), Interest::WRITABLE).map_err(|error| errno_of(&error))?;
     loop {
         match tokio::time::timeout(LOOK_INTERVAL, watched.writable()).await {
             Ok(writable) => {
                 writable.map_err(|error| errno_of(&error))?;
-                return sockopt::socket_error(socket)?;
+                return on_thread(socket, |socket, on| sockopt::socket_error(socket.get(on))).await?;
             }
-            Err(_) if asked.question.is_open() => {}
+            Err(_) if still_waits(asked, socket).await => {}
             Err(_) => return Err(Errno::INTR),
         }
     }
+}
+
+/// Whether the thread that asked still waits for its answer.
+async fn still_waits(asked: &Arc<Asked>, socket: &SandboxFd) -> bool {
+    let asked = Arc::clone(asked);
+    on_thread(socket, move |_, _| Ok(asked.question.is_open())).await.unwrap_or(false)
 }
 
 /// Whether an address is one of the sandbox's own. The unspecified one stands for the loopback.

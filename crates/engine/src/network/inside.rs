@@ -2,44 +2,47 @@
 //! in there; the call is made here all the same, on the socket that was looked at.
 
 use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
-use rustix::net::{SocketAddrUnix, connect, connect_unspec};
+use rustix::net::SocketAddrUnix;
 
 use super::asked::{Address, Asked};
 use super::disguise::as_user_of;
+use crate::sandbox_io::{OnSandboxThread, connect, connect_unspec};
 
 /// Connects a socket to where its own network or its own file system leads. With `INPROGRESS` for one that blocks, and with `AGAIN`, it is
 /// to be waited for.
-pub(super) fn begin(asked: &Asked) -> Result<(), Errno> {
-    // The description of the socket is shared with whoever asks, who cannot use it before it is connected.
+pub(super) fn begin(asked: &Asked, on: &OnSandboxThread) -> Result<(), Errno> {
+    // The sandbox shares the description of the socket, so its other threads can make the call below block all the same. Then it costs
+    // one of the sandbox's own threads, until the watchdog ends the call.
+    let socket = asked.socket.get(on);
     if asked.is_blocking {
-        rustix::io::ioctl_fionbio(&asked.socket, true)?;
+        rustix::io::ioctl_fionbio(socket, true)?;
     }
     let begun = match &asked.address {
-        Address::Internet(address) => connect(&asked.socket, address),
-        Address::Unix(name) => connect_local(asked, name),
-        Address::Nobody => connect_unspec(&asked.socket),
+        Address::Internet(address) => connect(socket, address, on),
+        Address::Unix(name) => connect_local(asked, socket, name, on),
+        Address::Nobody => connect_unspec(socket, on),
         Address::Unknown => Err(Errno::AFNOSUPPORT),
     };
     if asked.is_blocking && begun != Err(Errno::INPROGRESS) {
-        end(asked)?;
+        end(asked, on)?;
     }
     begun
 }
 
 /// What is left to do when a socket that blocks was waited for.
-pub(super) fn end(asked: &Asked) -> Result<(), Errno> {
-    rustix::io::ioctl_fionbio(&asked.socket, false)
+pub(super) fn end(asked: &Asked, on: &OnSandboxThread) -> Result<(), Errno> {
+    rustix::io::ioctl_fionbio(asked.socket.get(on), false)
 }
 
 /// As whoever asks: what it may not connect to itself it is not connected to, and its peer sees its user.
-fn connect_local(asked: &Asked, name: &[u8]) -> Result<(), Errno> {
+fn connect_local(asked: &Asked, socket: BorrowedFd<'_>, name: &[u8], on: &OnSandboxThread) -> Result<(), Errno> {
     if let [0, name @ ..] = name {
         let name = SocketAddrUnix::new_abstract_name(name)?;
-        return as_user_of(asked.thread(), || connect(&asked.socket, &name));
+        return as_user_of(asked.thread(), || connect(socket, &name, on));
     }
     let way = Way::of(asked, name.split(|byte| *byte == 0).next().unwrap_or_default())?;
     as_user_of(asked.thread(), || {
@@ -48,7 +51,7 @@ fn connect_local(asked: &Asked, name: &[u8]) -> Result<(), Errno> {
         if !asked.question.is_open() {
             return Err(Errno::SRCH);
         }
-        connect(&asked.socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?)
+        connect(socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?, on)
     })
 }
 

@@ -10,15 +10,19 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{
-    AddressFamily, SocketFlags, SocketType, bind, connect, getpeername, getsockname, ipproto, socket_with,
-};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getpeername, getsockname, ipproto, socket_with};
 use workers_engine_sys::accept_only_from;
+
+use crate::sandbox_io::{OnSandboxThread, connect};
+
+/// What a connection may hold in each direction.
+const BUFFER: usize = 256 << 10;
 
 /// How often another port of ours is tried when the first one is taken towards this peer.
 const ATTEMPTS: u32 = 4;
@@ -30,16 +34,18 @@ const ATTEMPTS: u32 = 4;
 ///
 /// When there is no way to the address, or it refuses at once.
 pub(super) fn begin(
-    model: &OwnedFd,
+    model: BorrowedFd<'_>,
     family: AddressFamily,
     address: SocketAddr,
+    on: &OnSandboxThread,
 ) -> Result<(OwnedFd, Result<(), Errno>), Errno> {
     for attempt in 1.. {
         let socket = make(family)?;
         bind_for_good(&socket, family)?;
         accept_only_from(&socket, address).map_err(|error| errno_of(&error))?;
+        limit_buffers(&socket)?;
         copy_options(model, &socket);
-        match connect(&socket, &address) {
+        match connect(socket.as_fd(), &address, on) {
             Err(Errno::ADDRNOTAVAIL) if attempt < ATTEMPTS => {}
             Err(Errno::INPROGRESS) => return Ok((socket, Err(Errno::INPROGRESS))),
             Err(error) => return Err(error),
@@ -67,8 +73,14 @@ fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
     bind(socket, &getsockname(&finder)?)
 }
 
+/// Limits what a connection holds of the memory that the kernel gives to all of TCP. The kernel doubles both figures for its own overhead.
+fn limit_buffers(socket: &OwnedFd) -> Result<(), Errno> {
+    sockopt::set_socket_send_buffer_size(socket, BUFFER)?;
+    sockopt::set_socket_recv_buffer_size(socket, BUFFER)
+}
+
 /// Gives a socket the options that programs set before they connect.
-fn copy_options(model: &OwnedFd, socket: &OwnedFd) {
+fn copy_options(model: BorrowedFd<'_>, socket: &OwnedFd) {
     let copy = || -> Result<(), Errno> {
         sockopt::set_tcp_nodelay(socket, sockopt::tcp_nodelay(model)?)?;
         if sockopt::socket_keepalive(model)? {
@@ -78,7 +90,10 @@ fn copy_options(model: &OwnedFd, socket: &OwnedFd) {
             sockopt::set_tcp_keepcnt(socket, sockopt::tcp_keepcnt(model)?)?;
         }
         sockopt::set_tcp_user_timeout(socket, sockopt::tcp_user_timeout(model)?)?;
-        sockopt::set_socket_linger(socket, sockopt::socket_linger(model)?)?;
+        // Closing one that lingers longer would wait.
+        if sockopt::socket_linger(model)? == Some(Duration::ZERO) {
+            sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
+        }
         for timeout in [Timeout::Recv, Timeout::Send] {
             sockopt::set_socket_timeout(socket, timeout, sockopt::socket_timeout(model, timeout)?)?;
         }
@@ -98,14 +113,14 @@ pub(super) enum Since {
 }
 
 /// Looks at a socket that was put into a sandbox.
-pub(super) fn since(socket: &OwnedFd) -> Since {
+pub(super) fn since(socket: BorrowedFd<'_>) -> Since {
     if let Ok(Err(error)) = sockopt::socket_error(socket) {
         return Since::Answer(error);
     }
     if getpeername(socket).is_ok() {
         return Since::Answer(Errno::ISCONN);
     }
-    let mut ready = [PollFd::new(socket, PollFlags::OUT)];
+    let mut ready = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
     let polled = poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
     let [ready] = ready.map(|ready| ready.revents());
     if polled.is_ok() && ready.contains(PollFlags::HUP) { Since::Over } else { Since::Answer(Errno::ALREADY) }
@@ -117,10 +132,11 @@ pub(super) fn errno_of(error: &io::Error) -> Errno {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "no sandbox shares the sockets of these tests")]
 mod tests {
     use std::net::TcpListener;
 
-    use rustix::net::listen;
+    use rustix::net::{connect, listen};
 
     use super::*;
 
@@ -131,15 +147,16 @@ mod tests {
     #[test]
     fn a_socket_whose_connection_failed_keeps_its_port_and_cannot_get_another() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (socket, begun) = match begin(&own(AddressFamily::INET), AddressFamily::INET, closed) {
-            Ok(begun) => begun,
-            Err(error) => return assert_eq!(error, Errno::CONNREFUSED),
-        };
+        let (socket, begun) =
+            match begin(own(AddressFamily::INET).as_fd(), AddressFamily::INET, closed, &OnSandboxThread::for_tests()) {
+                Ok(begun) => begun,
+                Err(error) => return assert_eq!(error, Errno::CONNREFUSED),
+            };
         assert_eq!(begun, Err(Errno::INPROGRESS));
         let mut ready = [PollFd::new(&socket, PollFlags::OUT)];
         poll(&mut ready, None).unwrap();
-        assert_eq!(since(&socket), Since::Answer(Errno::CONNREFUSED));
-        assert_eq!(since(&socket), Since::Over);
+        assert_eq!(since(socket.as_fd()), Since::Answer(Errno::CONNREFUSED));
+        assert_eq!(since(socket.as_fd()), Since::Over);
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         assert_eq!(bind(&socket, &any), Err(Errno::INVAL));
     }
@@ -151,12 +168,15 @@ mod tests {
         bind(&server, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         listen(&server, 0).unwrap();
         let address = SocketAddr::try_from(getsockname(&server).unwrap()).unwrap();
-        let begun = || begin(&own(AddressFamily::INET), AddressFamily::INET, address).unwrap();
+        let begun = || {
+            begin(own(AddressFamily::INET).as_fd(), AddressFamily::INET, address, &OnSandboxThread::for_tests())
+                .unwrap()
+        };
         let mut sockets: Vec<_> = (0..4).map(|_| begun()).collect();
         let (waiting, state) = sockets.pop().unwrap();
-        assert_eq!((state, since(&waiting)), (Err(Errno::INPROGRESS), Since::Answer(Errno::ALREADY)));
+        assert_eq!((state, since(waiting.as_fd())), (Err(Errno::INPROGRESS), Since::Answer(Errno::ALREADY)));
         rustix::net::shutdown(&waiting, rustix::net::Shutdown::Both).unwrap();
-        assert_eq!([since(&waiting), since(&waiting)], [Since::Answer(Errno::CONNRESET), Since::Over]);
+        assert_eq!([since(waiting.as_fd()), since(waiting.as_fd())], [Since::Answer(Errno::CONNRESET), Since::Over]);
         assert_eq!(bind(&waiting, &SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))), Err(Errno::INVAL));
         listen(&waiting, 1).unwrap();
         let port = SocketAddr::try_from(getsockname(&waiting).unwrap()).unwrap().port();
@@ -173,7 +193,9 @@ mod tests {
         sockopt::set_tcp_nodelay(&model, true).unwrap();
         sockopt::set_socket_keepalive(&model, true).unwrap();
         sockopt::set_tcp_keepidle(&model, std::time::Duration::from_secs(77)).unwrap();
-        let (socket, _) = begin(&model, AddressFamily::INET6, server.local_addr().unwrap()).unwrap();
+        let (socket, _) =
+            begin(model.as_fd(), AddressFamily::INET6, server.local_addr().unwrap(), &OnSandboxThread::for_tests())
+                .unwrap();
         assert!(sockopt::tcp_nodelay(&socket).unwrap() && sockopt::socket_keepalive(&socket).unwrap());
         assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), std::time::Duration::from_secs(77));
     }

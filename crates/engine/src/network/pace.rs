@@ -23,16 +23,21 @@ impl Pace {
     /// Waits until another question may be asked. May be dropped and called again.
     pub(super) async fn next(&mut self) {
         let now = Instant::now();
-        let may = self.next_at(now);
+        let may = self.may_at(now);
         if may > now {
             sleep_until(may).await;
         }
-        self.due = self.due.max(now) + INTERVAL;
+        self.count(now);
     }
 
     /// When another question may be asked.
-    fn next_at(&self, now: Instant) -> Instant {
+    pub(super) fn may_at(&self, now: Instant) -> Instant {
         (self.due.max(now) + INTERVAL).checked_sub(INTERVAL * BURST).unwrap_or(now).max(now)
+    }
+
+    /// Counts a question.
+    pub(super) fn count(&mut self, now: Instant) {
+        self.due = self.due.max(now) + INTERVAL;
     }
 }
 
@@ -50,9 +55,9 @@ mod tests {
         assert!(started.elapsed() < INTERVAL * BURST);
         for ahead in [0, 1, 1000] {
             pace.due = started + INTERVAL * (BURST + ahead);
-            assert_eq!(pace.next_at(started), started + INTERVAL * (ahead + 1));
+            assert_eq!(pace.may_at(started), started + INTERVAL * (ahead + 1));
         }
         let rested = pace.due;
-        assert_eq!(pace.next_at(rested), rested);
+        assert_eq!(pace.may_at(rested), rested);
     }
 }

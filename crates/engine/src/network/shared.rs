@@ -7,13 +7,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use tokio::sync::mpsc;
 use workers_domain::AddressRange;
 use workers_domain::ports::{NetworkObserver, SandboxError};
 use workers_engine_sys::network_namespace_of;
 
-use super::broker::Line;
-use super::hearing::Question;
+use super::line::Line;
+use super::open::AllConnections;
 use crate::options::NetworkOptions;
 use crate::server::unavailable;
 
@@ -25,10 +24,12 @@ pub(crate) struct Shared {
     pub(super) resolvers: Vec<SocketAddr>,
     /// Who counts.
     pub(super) observer: Arc<dyn NetworkObserver>,
+    /// The connections of all sandboxes.
+    pub(super) connections: AllConnections,
     /// The network namespace of this process, to tell its sockets from those of sandboxes.
     pub(super) namespace: u64,
     /// Where questions are handed on to, by the name of the sandbox, which is that of its cgroups.
-    lines: Mutex<HashMap<String, Line>>,
+    lines: Mutex<HashMap<String, Arc<Line>>>,
 }
 
 impl Shared {
@@ -43,7 +44,8 @@ impl Shared {
         observer: Arc<dyn NetworkObserver>,
     ) -> io::Result<Self> {
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-        Ok(Self { open, resolvers, observer, namespace: network_namespace_of(socket)?, lines: Mutex::default() })
+        let (connections, namespace) = (AllConnections::new(), network_namespace_of(socket)?);
+        Ok(Self { open, resolvers, observer, connections, namespace, lines: Mutex::default() })
     }
 
     /// The same, for an engine that starts.
@@ -54,24 +56,25 @@ impl Shared {
     }
 
     /// Opens the line of a sandbox.
-    pub(super) fn open_line(&self, sandbox: String, line: Line) {
+    pub(super) fn open_line(&self, sandbox: String, line: Arc<Line>) {
         self.lines().insert(sandbox, line);
     }
 
     /// Closes it; what is in it is not answered any more.
     pub(super) fn close_line(&self, sandbox: &str) {
         let closed = self.lines().remove(sandbox);
-        drop(closed);
+        if let Some(line) = closed {
+            line.close();
+        }
     }
 
-    /// The line of whichever of these is the name of a sandbox.
-    pub(super) fn line_of<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Option<mpsc::Sender<Question>> {
-        let mut lines = self.lines();
-        let name = names.find(|name| lines.contains_key(*name))?;
-        lines.get_mut(name).map(Line::sender)
+    /// The line of the sandbox whose name is among these.
+    pub(super) fn line_of<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Option<Arc<Line>> {
+        let lines = self.lines();
+        names.find_map(|name| lines.get(name)).cloned()
     }
 
-    fn lines(&self) -> MutexGuard<'_, HashMap<String, Line>> {
+    fn lines(&self) -> MutexGuard<'_, HashMap<String, Arc<Line>>> {
         // Held for single statements only, so a panic elsewhere has torn nothing.
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }

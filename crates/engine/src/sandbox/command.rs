@@ -13,7 +13,7 @@ use workers_domain::ports::{
 };
 use workers_domain::{LogStream, ResourceUsage};
 
-use super::output::{Output, output};
+use super::output::{Output, output, read_all};
 use super::running::{CommandNews, Running, stopped};
 use super::seat::Seat;
 use crate::cgroup::Group;
@@ -21,6 +21,9 @@ use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToIn
 use crate::server::launcher::{ForkNews, Launcher};
 
 const SIGKILL: i32 = 9;
+
+/// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done so.
+const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// A command of a local sandbox. Dropped before its end, it is killed.
 #[derive(Debug)]
@@ -52,10 +55,10 @@ enum Exit {
 /// Starts a command.
 pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) -> Result<LocalCommand, SandboxError> {
     let failed = |error: io::Error| SandboxError::failed("a command's outputs", error);
-    let (stdout, stdout_end) = output(LogStream::Stdout).map_err(failed)?;
-    let (stderr, stderr_end) = output(LogStream::Stderr).map_err(failed)?;
-    let ends = [stdout_end, stderr_end];
     let Scene { running, launcher, seat, wall_clock } = scene;
+    let (stdout, stdout_end) = output(running.io(), LogStream::Stdout).map_err(failed)?;
+    let (stderr, stderr_end) = output(running.io(), LogStream::Stderr).map_err(failed)?;
+    let ends = [stdout_end, stderr_end];
     let turn = running.turn().await;
     let forked = match seat {
         Some((seat, program)) => seat.run(&program, &ends).await,
@@ -137,6 +140,7 @@ pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
 
 /// Waits for the end of a command, its deadline, or the end of its sandbox.
 async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Result<CommandExit, SandboxError> {
+    let _kept_elsewhere = running.io().kill_after(wall_clock + LAST_GRACE);
     let end = tokio::select! {
         // In this order: an end that is known is not turned into a timeout.
         biased;
@@ -157,7 +161,7 @@ async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Resul
 async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figures>) -> CommandExit {
     let figures = match (figures, running.group().cloned()) {
         (Some(figures), _) => figures,
-        (None, Some(group)) => tokio::task::spawn_blocking(move || group.figures()).await.unwrap_or_default(),
+        (None, Some(group)) => running.io().run(move |_| group.figures()).await.unwrap_or_default(),
         (None, None) => Figures::default(),
     };
     let killed = if figures.out_of_memory {
@@ -212,7 +216,7 @@ impl Command for LocalCommand {
             }
         }
         for output in &mut self.outputs {
-            if let Some(event) = output.take_rest()? {
+            if let Some(event) = output.take_rest().await? {
                 return Ok(Some(event));
             }
         }
@@ -235,27 +239,34 @@ impl Command for LocalCommand {
 
     async fn abandon(&mut self) -> Result<Remains, SandboxError> {
         // First, so that what is read is what was printed until now.
-        let output = self.take_all()?;
+        let (output, figures) = self.take_all().await?;
         if matches!(self.exit, Exit::Awaited(_)) {
             self.kill().await?;
         }
         self.exit = Exit::Told;
-        // These files are in memory and short.
-        let figures = self.running.group().map(Group::figures).unwrap_or_default();
         Ok(Remains { output, usage: usage(figures) })
     }
 }
 
 impl LocalCommand {
-    /// What is in its pipes, up to what they can hold, so that one that prints on and on is not read for ever.
-    fn take_all(&mut self) -> Result<Vec<(LogStream, Vec<u8>)>, SandboxError> {
-        let mut all = Vec::new();
+    /// What is in its pipes, up to what they can hold, so that one that prints on and on is not read for ever; and what the sandbox has
+    /// used so far.
+    async fn take_all(&mut self) -> Result<(Vec<(LogStream, Vec<u8>)>, Figures), SandboxError> {
+        let mut rest = Vec::new();
         for output in &mut self.outputs {
-            while let Some(CommandEvent::Output { stream, bytes }) = output.take_rest()? {
-                all.push((stream, bytes));
-            }
+            let (read, pipe) = output.take_pipe().await?;
+            rest.push((output.stream(), read, pipe));
         }
-        Ok(all)
+        let group = self.running.group().cloned();
+        let taken = self.running.io().run(move |thread| {
+            let all = rest.into_iter().map(|(stream, mut bytes, pipe)| {
+                bytes.extend(pipe.iter().flat_map(|pipe| read_all(pipe, thread)));
+                (stream, bytes)
+            });
+            let all = all.filter(|(_, bytes)| !bytes.is_empty()).collect();
+            (all, group.as_ref().map(Group::figures).unwrap_or_default())
+        });
+        taken.await.map_err(|error| SandboxError::failed("reading a command's output", error))
     }
 }
 

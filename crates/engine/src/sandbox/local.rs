@@ -200,15 +200,15 @@ impl LocalSandbox {
     async fn freeze(&self, running: &Running, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
         // Nothing may change while it is copied.
         running.ask(&ToInit::KillAll, &[]).await?;
-        let work = running.work().try_clone().map_err(|error| SandboxError::failed("the working directory", error))?;
+        let work = running.work().clone();
         let (store, now, owner) = (Arc::clone(&self.core.snapshots), self.core.now(), self.core.content_owner());
-        blocking("a snapshot cannot be written", move || {
+        let written = running.io().run_long(move |thread| {
             let incoming = store.incoming()?;
             let kept = (|| {
                 let target = fs::File::open(&incoming)?;
                 target.set_permissions(fs::Permissions::from_mode(DIRECTORY_MODE.as_raw_mode()))?;
                 give_away(&target, owner)?;
-                let manifest = copy_tree(work.as_fd(), target.as_fd(), owner)?;
+                let manifest = copy_tree(work.get(thread), target.as_fd(), owner)?;
                 store.keep(&incoming, &manifest, now, expires_at)
             })();
             if kept.is_err() {
@@ -216,8 +216,8 @@ impl LocalSandbox {
                 let _ = fs::remove_dir_all(&incoming);
             }
             kept
-        })
-        .await
+        });
+        written.await.flatten().map_err(|error| SandboxError::failed("a snapshot cannot be written", error))
     }
 
     async fn remove_directory(&self) -> Result<(), SandboxError> {

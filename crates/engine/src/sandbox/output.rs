@@ -1,13 +1,19 @@
 //! What a command prints, as it arrives.
+//!
+//! The pipe is shared with the sandbox, whose processes can hold its lock while they wait for something else (a write from memory that is
+//! slow to come, a `splice` from a socket without data). So every call on it is made on the sandbox's own threads.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use tokio::net::unix::pipe;
-use tokio::sync::Semaphore;
+use rustix::io::Errno;
+use tokio::io::Interest;
+use tokio::sync::{Semaphore, oneshot};
 use workers_domain::LogStream;
 use workers_domain::ports::{CommandEvent, SandboxError};
+
+use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched, pipe_size};
 
 /// What is read at once.
 const CHUNK: usize = 32 * 1024;
@@ -19,88 +25,158 @@ const PIPE_CAPACITY: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Output {
     stream: LogStream,
-    pipe: Option<pipe::Receiver>,
-    after_exit: usize,
+    /// `None` when it has ended.
+    pipe: Option<Watched>,
+    reading: Option<Reading>,
+    /// Whether what the command has left was read. What it has started may go on writing.
+    has_rested: bool,
+}
+
+/// A read that was begun. It is kept, so that what it brings is not lost when the future that waits for it is dropped.
+#[derive(Debug)]
+struct Reading {
+    bytes: oneshot::Receiver<Result<Vec<u8>, Errno>>,
+    /// Whether it reads all that is left.
+    is_last: bool,
 }
 
 /// An output, and the command's end of it.
-pub(crate) fn output(stream: LogStream) -> io::Result<(Output, OwnedFd)> {
+pub(crate) fn output(io: &SandboxIo, stream: LogStream) -> io::Result<(Output, OwnedFd)> {
     let (ours, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     // Ours only: the command's own end waits when the pipe is full.
     rustix::io::ioctl_fionbio(&ours, true)?;
-    let pipe = pipe::Receiver::from_owned_fd(ours)?;
-    Ok((Output { stream, pipe: Some(pipe), after_exit: 0 }, theirs))
+    let pipe = Watched::new(SandboxFd::new(io, ours), Interest::READABLE)?;
+    Ok((Output { stream, pipe: Some(pipe), reading: None, has_rested: false }, theirs))
 }
 
 impl Output {
-    /// The next bytes; never returns once the output has ended.
+    /// The next bytes; never returns once the output has ended. Loses nothing when it is dropped.
     pub(crate) async fn next(&mut self) -> Result<CommandEvent, SandboxError> {
-        loop {
-            let Some(pipe) = &self.pipe else { return std::future::pending().await };
-            pipe.readable().await.map_err(|error| SandboxError::failed("reading a command's output", error))?;
-            let mut bytes = vec![0; CHUNK];
-            let read = pipe.try_read(&mut bytes);
-            if let Some(event) = self.taken(bytes, read)? {
-                return Ok(event);
-            }
+        match self.read().await? {
+            Some(bytes) => Ok(CommandEvent::Output { stream: self.stream, bytes }),
+            None => std::future::pending().await,
         }
     }
 
-    /// Reads on until nobody is left who prints, for what a command has left behind should not die of printing. Only so many outputs of one
-    /// sandbox are kept open.
-    pub(crate) fn drain(&mut self, kept: &Arc<Semaphore>) {
-        let Some(pipe) = self.pipe.take() else { return };
-        let Ok(place) = Arc::clone(kept).try_acquire_owned() else { return };
-        let drain = async move {
-            let _place = place;
-            let mut bytes = vec![0; CHUNK];
-            while pipe.readable().await.is_ok() {
-                match pipe.try_read(&mut bytes) {
-                    Ok(0) => return,
-                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
-                    _ => {}
-                }
+    /// What the command has left in the pipe when it has ended; `None` when that was all. Loses nothing when it is dropped.
+    pub(crate) async fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
+        while let Self { pipe: Some(pipe), reading, stream, has_rested: false } = self {
+            // The kernel is asked whatever the runtime knows: the news of the end travel elsewhere, and may well be here first.
+            if reading.is_none() {
+                let descriptor = pipe.descriptor().clone();
+                let bytes = pipe.descriptor().io().begin(move |thread| Ok(read_all(&descriptor, thread)));
+                *reading = Some(Reading { bytes: bytes.map_err(failed)?, is_last: true });
             }
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(drain);
-        }
-    }
-
-    /// What a read has brought.
-    fn taken(&mut self, mut bytes: Vec<u8>, read: io::Result<usize>) -> Result<Option<CommandEvent>, SandboxError> {
-        match read {
-            Ok(0) => {
+            let is_last = reading.as_ref().is_some_and(|reading| reading.is_last);
+            let (stream, read) = (*stream, finish(reading).await?);
+            self.has_rested |= is_last;
+            if matches!(read, Read::End) {
                 self.pipe = None;
-                Ok(None)
             }
-            Ok(length) => {
-                bytes.truncate(length);
-                Ok(Some(CommandEvent::Output { stream: self.stream, bytes }))
+            if let Read::Bytes(bytes) = read {
+                return Ok(Some(CommandEvent::Output { stream, bytes }));
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(SandboxError::failed("reading a command's output", error)),
+        }
+        Ok(None)
+    }
+
+    /// Which of the two it is.
+    pub(crate) const fn stream(&self) -> LogStream {
+        self.stream
+    }
+
+    /// The pipe, unless it has ended, and what was read of it already.
+    pub(crate) async fn take_pipe(&mut self) -> Result<(Vec<u8>, Option<SandboxFd>), SandboxError> {
+        let Self { pipe, reading, .. } = self;
+        let read = match finish(reading).await? {
+            Read::Bytes(bytes) => bytes,
+            Read::Nothing | Read::End => Vec::new(),
+        };
+        Ok((read, pipe.take().map(|pipe| pipe.descriptor().clone())))
+    }
+
+    /// Reads on until nothing is left that prints, for what a command has left behind should not die of printing. Only so many outputs
+    /// of one sandbox are kept open.
+    pub(crate) fn drain(&mut self, kept: &Arc<Semaphore>) {
+        let (pipe, reading) = (self.pipe.take(), self.reading.take());
+        let mut rest = Self { stream: self.stream, pipe, reading, has_rested: false };
+        if rest.pipe.is_none() {
+            return;
+        }
+        let Ok(place) = Arc::clone(kept).try_acquire_owned() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _place = place;
+                while let Ok(Some(_)) = rest.read().await {}
+            });
         }
     }
 
-    /// What the command has left in the pipe. Others may go on writing to it; a pipe's capacity is the most that came before the
-    /// command's end.
-    pub(crate) fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
-        let size = self.pipe.as_ref().and_then(|pipe| rustix::pipe::fcntl_getpipe_size(pipe).ok());
-        if self.after_exit >= size.unwrap_or(PIPE_CAPACITY) {
-            self.pipe = None;
+    /// The next bytes, `None` at the end.
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, SandboxError> {
+        while let Self { pipe: Some(pipe), reading, .. } = self {
+            let ready = pipe.readable().await.map_err(failed)?;
+            let is_new = reading.is_none();
+            if is_new {
+                let descriptor = pipe.descriptor().clone();
+                let bytes = pipe.descriptor().io().begin(move |thread| read_once(&descriptor, thread));
+                *reading = Some(Reading { bytes: bytes.map_err(failed)?, is_last: false });
+            }
+            match finish(reading).await? {
+                Read::Bytes(bytes) => return Ok(Some(bytes)),
+                // Readiness that is younger than the read is not cleared.
+                Read::Nothing if is_new => ready.clear(),
+                Read::Nothing => {}
+                Read::End => self.pipe = None,
+            }
         }
-        let Some(pipe) = &self.pipe else { return Ok(None) };
-        let mut bytes = vec![0; CHUNK];
-        // The kernel is asked, not tokio: tokio says "would block" without a look as long as it has not been told of what arrived, and the
-        // news of the end, which travel elsewhere, may well be here first.
-        let read = rustix::io::retry_on_intr(|| rustix::io::read(pipe, &mut bytes)).map_err(io::Error::from);
-        let event = self.taken(bytes, read)?;
-        if let Some(CommandEvent::Output { bytes, .. }) = &event {
-            self.after_exit += bytes.len();
-        }
-        Ok(event)
+        Ok(None)
     }
+}
+
+/// What a read has brought.
+enum Read {
+    Bytes(Vec<u8>),
+    Nothing,
+    End,
+}
+
+/// Waits for the read that was begun.
+async fn finish(reading: &mut Option<Reading>) -> Result<Read, SandboxError> {
+    let Some(Reading { bytes, is_last }) = reading else { return Ok(Read::Nothing) };
+    let (read, is_last) = (bytes.await, *is_last);
+    *reading = None;
+    match read.map_err(|_| failed(io::Error::other("it broke off")))? {
+        Ok(bytes) if bytes.is_empty() && is_last => Ok(Read::Nothing),
+        Ok(bytes) if bytes.is_empty() => Ok(Read::End),
+        Ok(bytes) => Ok(Read::Bytes(bytes)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(Read::Nothing),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+fn read_once(pipe: &SandboxFd, thread: &OnSandboxThread) -> Result<Vec<u8>, Errno> {
+    let mut bytes = vec![0; CHUNK];
+    let length = rustix::io::read(pipe.get(thread), &mut bytes)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// What is in a pipe now. Others may go on writing to it; its capacity is the most that came before the command's end.
+pub(crate) fn read_all(pipe: &SandboxFd, thread: &OnSandboxThread) -> Vec<u8> {
+    let most = pipe_size(pipe.get(thread), thread).unwrap_or(PIPE_CAPACITY);
+    let mut all = Vec::new();
+    while all.len() < most {
+        match read_once(pipe, thread) {
+            Ok(bytes) if !bytes.is_empty() => all.extend(bytes),
+            _ => break,
+        }
+    }
+    all
+}
+
+fn failed(error: io::Error) -> SandboxError {
+    SandboxError::failed("reading a command's output", error)
 }
 
 #[cfg(test)]
@@ -109,12 +185,29 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_printed_is_found_at_the_end_even_if_the_runtime_has_not_heard_of_it() {
-        let (mut output, end) = output(LogStream::Stdout).unwrap();
-        // Nothing is awaited from here on, so the runtime learns of nothing.
+        let (mut output, end) = output(&SandboxIo::new("test"), LogStream::Stdout).unwrap();
         rustix::io::write(&end, b"last words").unwrap();
         drop(end);
         let expected = CommandEvent::Output { stream: LogStream::Stdout, bytes: b"last words".to_vec() };
-        assert_eq!(output.take_rest().unwrap(), Some(expected));
-        assert_eq!(output.take_rest().unwrap(), None);
+        assert_eq!(output.take_rest().await.unwrap(), Some(expected));
+        assert_eq!(output.take_rest().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_were_read_for_one_who_went_away_are_there_for_the_next() {
+        let (mut output, end) = output(&SandboxIo::new("test"), LogStream::Stdout).unwrap();
+        rustix::io::write(&end, b"first").unwrap();
+        while output.reading.is_none() {
+            // One poll begins the read; then the future is dropped.
+            let _ = tokio::time::timeout(std::time::Duration::ZERO, output.next()).await;
+            tokio::task::yield_now().await;
+        }
+        rustix::io::write(&end, b", second").unwrap();
+        drop(end);
+        let mut all = Vec::new();
+        while let Some(CommandEvent::Output { bytes, .. }) = output.take_rest().await.unwrap() {
+            all.extend(bytes);
+        }
+        assert_eq!(all, b"first, second");
     }
 }

@@ -15,6 +15,7 @@ use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 use crate::cgroup::Group;
 use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
 use crate::network::{Broker, NameSockets, Shared};
+use crate::sandbox_io::{SandboxFd, SandboxIo};
 use crate::server::channel::Channel;
 use crate::server::launcher::{Launcher, Made};
 use crate::server::unavailable;
@@ -25,6 +26,9 @@ const QUEUE: usize = 4;
 
 /// Outputs of commands that have ended, of one sandbox, that are read on.
 const KEPT_OUTPUTS: usize = 64;
+
+/// How long a sandbox may take to wall itself in.
+const ENTRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the processes of a machine may take to end when they were killed.
 const FREEZE_TIME: Duration = Duration::from_secs(20);
@@ -37,7 +41,9 @@ pub(crate) struct Running {
     pidfd: OwnedFd,
     walled: bool,
     group: Option<Group>,
-    work: OwnedFd,
+    /// The threads on which the server touches what the sandbox shares.
+    io: SandboxIo,
+    work: SandboxFd,
     routes: Arc<Routes>,
     ended: watch::Receiver<Option<End>>,
     reason: Mutex<Option<KillReason>>,
@@ -80,7 +86,7 @@ struct Routes {
 
 impl Running {
     /// Makes a sandbox; returns when its walls stand.
-    pub(crate) async fn launch(launcher: &Launcher, order: CreateSandbox) -> Result<Self, SandboxError> {
+    pub(crate) async fn launch(launcher: &Arc<Launcher>, order: CreateSandbox) -> Result<Self, SandboxError> {
         let failed = |error: io::Error| SandboxError::failed("a sandbox's channel", error);
         let walls = launcher.configuration().walls.as_ref();
         let group = walls.map(|walls| walls.cgroups.group(&order.name));
@@ -92,11 +98,18 @@ impl Running {
         let (ended_sender, ended) = watch::channel(None);
         let routes = Arc::new(Routes::default());
         let killer = pidfd.try_clone().map_err(failed)?;
-        let first = channel.receive::<FromInit>().await;
+        let io = SandboxIo::new(&name);
+        io.set_init(pidfd.try_clone().map_err(failed)?);
+        let first = tokio::time::timeout(ENTRY_PATIENCE, channel.receive::<FromInit>()).await;
+        if first.is_err() {
+            // What follows ends it.
+            channel.close();
+        }
         tokio::spawn(follow(Arc::clone(&channel), Arc::clone(&routes), killer, walled, async move {
-            let figures = gone.await.ok();
+            let figures = gone.wait().await;
             ended_sender.send_replace(Some(End { figures }));
         }));
+        let first = first.map_err(|_| unavailable("a sandbox does not come to stand behind its walls"))?;
         let work = match first {
             Ok(Some(Received { message: FromInit::Ready, descriptors })) => descriptors.into_iter().next(),
             Ok(Some(Received { message: FromInit::SetupFailed { message }, .. })) => {
@@ -106,15 +119,21 @@ impl Running {
             Err(error) => return Err(failed(error)),
         };
         let work = work.ok_or_else(|| unavailable("a sandbox died while it was made"))?;
+        let work = SandboxFd::new(&io, work);
         let (reason, turn, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
         let broker = OnceLock::new();
         let kept = Arc::new(Semaphore::new(KEPT_OUTPUTS));
-        Ok(Self { name, channel, pidfd, walled, group, work, routes, ended, reason, broker, turn, alive, kept })
+        Ok(Self { name, channel, pidfd, walled, group, io, work, routes, ended, reason, broker, turn, alive, kept })
     }
 
     /// Its working directory.
-    pub(crate) fn work(&self) -> &OwnedFd {
+    pub(crate) const fn work(&self) -> &SandboxFd {
         &self.work
+    }
+
+    /// The threads on which the server touches what it shares.
+    pub(crate) const fn io(&self) -> &SandboxIo {
+        &self.io
     }
 
     /// Lets it talk to whom the policy permits, from now on; said once. Before that it can connect to nothing, itself included.
@@ -122,7 +141,7 @@ impl Running {
         if self.walled {
             let start = || {
                 let sockets: Weak<Self> = Arc::downgrade(self);
-                Broker::start(self.name.clone(), sockets, policy.clone(), shared)
+                Broker::start(self.name.clone(), self.io.clone(), sockets, policy.clone(), shared)
             };
             let _ = self.broker.get_or_init(start);
         }
@@ -206,14 +225,15 @@ impl Running {
     }
 
     /// Ends every process of a machine; answers with the directories of its changes.
-    pub(crate) async fn freeze(&self) -> Result<[OwnedFd; 2], SandboxError> {
+    pub(crate) async fn freeze(&self) -> Result<[SandboxFd; 2], SandboxError> {
         let _turn = self.turn().await;
         let (sender, frozen) = oneshot::channel();
         *lock(&self.routes.frozen) = Some(sender);
         self.tell(&ToInit::Freeze, &[]).await?;
         let late = |_| SandboxError::new(SandboxErrorKind::Failed, "the processes of a machine did not end in time");
         let frozen = tokio::time::timeout(FREEZE_TIME, frozen).await.map_err(late)?;
-        frozen.map_err(|_| stopped())?.try_into().map_err(|_| stopped())
+        let changes: [OwnedFd; 2] = frozen.map_err(|_| stopped())?.try_into().map_err(|_| stopped())?;
+        Ok(changes.map(|directory| SandboxFd::new(&self.io, directory)))
     }
 
     /// Closes the route of a command that has ended.

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use workers_domain::ports::SandboxError;
@@ -11,6 +12,9 @@ use crate::message::{CommandName, Fork, FromCopy, NodeProgram};
 use crate::server::channel::Channel;
 use crate::server::launcher::{ForkNews, Launcher};
 use crate::wire::{self, Received};
+
+/// How long a copy may take to come to stand behind the sandbox's walls. A template that takes longer to answer is ended.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A copy that waits.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ impl Seat {
             biased;
             said = channel.receive::<FromCopy>() => said.map_err(failed)?,
             _ = &mut news => None,
+            // The sandbox starts its own node then.
+            () = tokio::time::sleep(PATIENCE) => None,
         };
         match said {
             Some(Received { message: FromCopy::Seated, .. }) => Ok(Some(Self { name, channel, news })),

@@ -1,10 +1,11 @@
 //! The data directory: one engine works in it at a time, and clears away what the last one left behind.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -16,6 +17,10 @@ use crate::cgroup::discover::discover;
 
 /// How long the launcher of an engine that was killed may take to clear away.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long what is left in cgroups may take to die, and how often that is looked at.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
+const SWEEP_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The data directory, locked.
 #[derive(Debug)]
@@ -121,7 +126,7 @@ impl DataDir {
     fn clear_recorded_cgroups(&self) {
         let recorded = fs::read(self.path.join("cgroups.json")).ok();
         if let Some(plan) = recorded.and_then(|bytes| serde_json::from_slice::<CgroupPlan>(&bytes).ok()) {
-            sweep_cgroups(&plan);
+            sweep_cgroups(&plan, None);
             // Fails when something could not be removed, which is logged.
             let _ = plan.group("").remove();
         }
@@ -139,27 +144,28 @@ fn clear(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Kills whatever is in the groups below a plan's directories, and removes them.
-pub(crate) fn sweep_cgroups(plan: &CgroupPlan) {
-    let names: std::collections::BTreeSet<_> = plan
-        .bases()
-        .into_iter()
-        .filter_map(|base| fs::read_dir(base).ok())
-        .flatten()
-        .filter_map(|item| item.ok().filter(|item| item.path().is_dir())?.file_name().into_string().ok())
-        .collect();
-    for name in names {
-        let group = plan.group(&name);
-        // The processes are dying; the kernel tells nobody when the last of them has left.
-        for _ in 0..1000 {
+/// Kills all that is in the groups below a plan's directories and removes them: those of these names, or all. What does not die within
+/// [`SWEEP_PATIENCE`] is left.
+pub(crate) fn sweep_cgroups(plan: &CgroupPlan, names: Option<BTreeSet<String>>) {
+    let mut names = names.unwrap_or_else(|| {
+        let listed = plan.bases().into_iter().filter_map(|base| fs::read_dir(base).ok()).flatten();
+        let directories = listed.filter_map(|item| item.ok().filter(|item| item.path().is_dir()));
+        directories.filter_map(|item| item.file_name().into_string().ok()).collect()
+    });
+    let deadline = Instant::now() + SWEEP_PATIENCE;
+    loop {
+        names.retain(|name| {
+            let group = plan.group(name);
             group.kill();
-            if group.remove().is_ok() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(2));
+            group.remove().is_err()
+        });
+        if names.is_empty() || Instant::now() >= deadline {
+            break;
         }
-        if let Err(error) = group.remove() {
-            tracing::warn!(error = %error, "a cgroup of an earlier run could not be removed");
-        }
+        // The processes are dying; the kernel tells nobody when the last of them has left.
+        std::thread::sleep(SWEEP_INTERVAL);
+    }
+    if !names.is_empty() {
+        tracing::warn!(cgroups = ?names, "cgroups of sandboxes that do not end are left");
     }
 }

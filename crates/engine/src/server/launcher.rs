@@ -1,23 +1,27 @@
-//! The launcher, seen from the server: started, spoken to, and started again when it dies.
+//! The launcher, seen from the server: started, and started again when it dies or when too much of what it made does not end.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
-use workers_domain::ports::SandboxError;
+use workers_domain::ports::{SandboxError, SandboxObserver};
 
 use super::channel::Channel;
+use super::connection::{Connection, Gone};
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
+use crate::launcher::serve::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
-use crate::message::{CommandName, Configuration, CreateSandbox, Exited, Figures, Fork, FromLauncher, ToLauncher};
+use crate::message::{
+    CommandName, Configuration, CreateSandbox, Exited, Figures, Fork, Found, FromLauncher, ToLauncher,
+};
 use crate::network::{Hearing, Shared};
 use crate::options::LauncherProgram;
 use crate::wire::{self, Received};
@@ -28,17 +32,49 @@ const RESTART_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts to start the launcher, so that one that cannot start does not keep the machine busy.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
 
+/// How often the first start is tried when something that may pass keeps it from succeeding.
+const FIRST_ATTEMPTS: u32 = 3;
+
+/// How long a launcher may take to start, and to answer that it is there.
+const START_PATIENCE: Duration = Duration::from_secs(15);
+const PING_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How long a launcher whose socket is closed may take to clear away and leave; it takes two seconds at most. Then it is killed.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// With so many sandboxes set aside, another launcher takes over.
+const MOST_SET_ASIDE: usize = 8;
+
+/// How many launchers may still have sandboxes that do not end, while another one works.
+const MOST_RETIRED: usize = 4;
+
+/// Launchers of one server take turns at the user ids, so that a new one does not use those of processes that an earlier one left behind.
+const GENERATIONS: u32 = 16;
+
 /// The launcher, seen from the server.
-#[derive(Debug)]
 pub(crate) struct Launcher {
     program: LauncherProgram,
     configuration: Configuration,
     lock: File,
     network: Arc<Shared>,
+    observer: Arc<dyn SandboxObserver>,
+    /// The one that makes sandboxes; `None` while it is started again.
     current: watch::Sender<Option<Arc<Connection>>>,
+    /// How many run: the current one, and those that only wait for the ends of their sandboxes.
+    running: watch::Sender<usize>,
+    generation: AtomicU32,
+    /// What the first launcher has found. Later ones must find as much.
+    least: OnceLock<Found>,
     leaving: AtomicBool,
-    left: watch::Sender<bool>,
+    /// All that run.
+    known: Mutex<Vec<Weak<Connection>>>,
     templates: Arc<watch::Sender<Option<bool>>>,
+}
+
+impl fmt::Debug for Launcher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Launcher").field("program", &self.program).finish_non_exhaustive()
+    }
 }
 
 /// A sandbox that the launcher has made.
@@ -46,8 +82,8 @@ pub(crate) struct Launcher {
 pub(crate) struct Made {
     /// Its init.
     pub(crate) pidfd: OwnedFd,
-    /// Resolves when nothing of it runs; fails when the launcher died first.
-    pub(crate) gone: oneshot::Receiver<Figures>,
+    /// Its end.
+    pub(crate) gone: Gone,
 }
 
 /// What the launcher says of a copy of a booted node, once.
@@ -59,21 +95,6 @@ pub(crate) enum ForkNews {
     Ended(Exited, Figures),
 }
 
-#[derive(Debug)]
-struct Connection {
-    channel: Channel,
-    own_uids: bool,
-    overlays: bool,
-    created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, String>>>>,
-    gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
-    forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
-    templates: Arc<watch::Sender<Option<bool>>>,
-    /// Whether there are to be templates.
-    wants_templates: bool,
-    /// What the launcher and all that it makes ask is heard as long as it is spoken to.
-    _hearing: Option<Hearing>,
-}
-
 impl Launcher {
     /// Starts it.
     pub(crate) async fn start(
@@ -81,6 +102,7 @@ impl Launcher {
         configuration: Configuration,
         lock: File,
         network: Arc<Shared>,
+        observer: Arc<dyn SandboxObserver>,
     ) -> Result<Arc<Self>, SandboxError> {
         if program == LauncherProgram::CurrentExe && !hook_was_called() {
             return Err(unavailable(
@@ -88,31 +110,56 @@ impl Launcher {
                  cannot be its own sandbox launcher",
             ));
         }
-        let current = watch::Sender::new(None);
         let launcher = Arc::new(Self {
             program,
             configuration,
             lock,
             network,
-            current,
+            observer,
+            current: watch::Sender::new(None),
+            running: watch::Sender::new(0),
+            generation: AtomicU32::new(0),
+            least: OnceLock::new(),
             leaving: AtomicBool::new(false),
-            left: watch::Sender::new(false),
+            known: Mutex::default(),
             templates: Arc::new(watch::Sender::new(None)),
         });
-        let (connection, child) = launcher.connect().await?;
-        launcher.current.send_replace(Some(Arc::clone(&connection)));
-        tokio::spawn(Arc::clone(&launcher).supervise(connection, child));
+        let mut attempt = 1;
+        let (connection, child) = loop {
+            match launcher.connect().await {
+                Ok(connected) => break connected,
+                Err(error) if attempt >= FIRST_ATTEMPTS => return Err(error),
+                Err(_) => attempt += 1,
+            }
+            tokio::time::sleep(RESTART_PAUSE).await;
+        };
+        launcher.begin(connection, child);
         Ok(launcher)
+    }
+
+    /// Makes sandboxes with a launcher from now on, and follows it.
+    fn begin(self: &Arc<Self>, connection: Arc<Connection>, child: Child) {
+        self.running.send_modify(|running| *running += 1);
+        self.current.send_replace(Some(Arc::clone(&connection)));
+        if self.leaving.load(Ordering::Acquire) {
+            // It was asked to leave while none was there to be closed.
+            connection.close();
+        }
+        tokio::spawn(Arc::clone(self).supervise(connection, child));
+    }
+
+    fn found(&self) -> Option<Found> {
+        self.least.get().copied()
     }
 
     /// Whether each sandbox has a user id of its own.
     pub(crate) fn own_uids(&self) -> bool {
-        self.current.borrow().as_ref().is_some_and(|connection| connection.own_uids)
+        self.found().is_some_and(|found| found.own_uids)
     }
 
     /// Whether working directories are overlays.
     pub(crate) fn overlays(&self) -> bool {
-        self.current.borrow().as_ref().is_some_and(|connection| connection.overlays)
+        self.found().is_some_and(|found| found.overlays)
     }
 
     /// Waits until it is known whether there are templates; tells.
@@ -132,9 +179,20 @@ impl Launcher {
         &self.network
     }
 
-    /// Whether it runs.
-    pub(crate) fn is_up(&self) -> bool {
-        self.current.borrow().is_some()
+    /// Asks it whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// When it does not run or does not answer in time, or too many sandboxes do not end.
+    pub(crate) async fn check(&self) -> Result<(), SandboxError> {
+        let current = self.current.borrow().clone();
+        let connection = current.ok_or_else(|| unavailable("the sandbox launcher is not running"))?;
+        let answered = tokio::time::timeout(PING_PATIENCE, connection.ping()).await;
+        answered.map_err(|_| unavailable("the sandbox launcher does not answer"))??;
+        if connection.set_aside() >= MOST_SET_ASIDE && *self.running.borrow() > MOST_RETIRED {
+            return Err(unavailable("too many sandboxes do not end"));
+        }
+        Ok(())
     }
 
     /// What it was told.
@@ -143,22 +201,23 @@ impl Launcher {
     }
 
     /// Makes a sandbox; `channel` goes to its init.
-    pub(crate) async fn create(&self, order: CreateSandbox, channel: OwnedFd) -> Result<Made, SandboxError> {
+    pub(crate) async fn create(self: &Arc<Self>, order: CreateSandbox, channel: OwnedFd) -> Result<Made, SandboxError> {
         let connection = self.connection().await?;
         let name = order.name.clone();
-        let (created, gone) = (oneshot::channel(), oneshot::channel());
-        lock(&connection.created).insert(name.clone(), created.0);
-        lock(&connection.gone).insert(name.clone(), gone.0);
-        let sent = connection.channel.send(&ToLauncher::Create(order), &[channel.as_fd()]).await;
+        let (created, gone) = connection.expect(&name);
+        let sent = connection.send(&ToLauncher::Create(order), &[channel.as_fd()]).await;
         drop(channel);
-        let answer = match sent {
-            Ok(()) => created.1.await.map_err(|_| unavailable("the sandbox launcher died")),
-            Err(error) => Err(SandboxError::failed("the sandbox launcher cannot be reached", error)),
+        let made = async {
+            sent?;
+            connection.unless_silent(created).await?.map_err(|_| unavailable("the sandbox launcher died"))
         };
-        match answer {
-            Ok(Ok(pidfd)) => Ok(Made { pidfd, gone: gone.1 }),
+        match made.await {
+            Ok(Ok(pidfd)) => {
+                let gone = Gone::new(gone, name, Arc::downgrade(self), Arc::downgrade(&connection));
+                Ok(Made { pidfd, gone })
+            }
             Ok(Err(message)) => {
-                lock(&connection.gone).remove(&name);
+                connection.forget(&name);
                 Err(unavailable(format!("a sandbox cannot be made: {message}")))
             }
             Err(error) => Err(error),
@@ -171,47 +230,79 @@ impl Launcher {
         order: Fork,
         channel: OwnedFd,
     ) -> Result<oneshot::Receiver<ForkNews>, SandboxError> {
-        let connection = self.connection().await?;
-        let (sender, news) = oneshot::channel();
+        let connection = self.connection_of(&order.name.sandbox).await?;
+        let news = connection.expect_fork(&order.name);
         let name = order.name.clone();
-        lock(&connection.forks).insert(name.clone(), sender);
-        let sent = connection.channel.send(&ToLauncher::Fork(order), &[channel.as_fd()]).await;
-        sent.map_err(|error| {
-            lock(&connection.forks).remove(&name);
-            SandboxError::failed("the sandbox launcher cannot be reached", error)
-        })?;
+        connection
+            .send(&ToLauncher::Fork(order), &[channel.as_fd()])
+            .await
+            .inspect_err(|_| connection.forget_fork(&name))?;
         Ok(news)
     }
 
     /// Kills such a copy.
     pub(crate) async fn kill_fork(&self, name: CommandName) -> Result<(), SandboxError> {
-        let sent = self.connection().await?.channel.send(&ToLauncher::KillFork(name), &[]).await;
-        sent.map_err(|error| SandboxError::failed("the sandbox launcher cannot be reached", error))
+        let connection = self.connection_of(&name.sandbox).await?;
+        connection.send(&ToLauncher::KillFork(name), &[]).await
     }
 
     /// Kills such a copy, unless the launcher is drowned in messages.
     pub(crate) fn try_kill_fork(&self, name: CommandName) {
-        if let Some(connection) = self.current.borrow().as_ref() {
-            let _ = connection.channel.try_send(&ToLauncher::KillFork(name));
+        for connection in self.connections() {
+            if connection.has(&name.sandbox) {
+                connection.try_send(&ToLauncher::KillFork(name));
+                return;
+            }
         }
+    }
+
+    /// Waits no longer for the end of a sandbox. With too many of them, another launcher takes over.
+    pub(super) async fn set_aside(self: &Arc<Self>, connection: &Arc<Connection>, name: &str) {
+        self.observer.set_aside();
+        let many = connection.put_aside(name).await;
+        if many >= MOST_SET_ASIDE && !self.leaving.load(Ordering::Acquire) {
+            self.take_over(connection).await;
+        }
+    }
+
+    /// A sandbox that was set aside has ended.
+    pub(super) fn ended_after_all(&self) {
+        self.observer.ended_after_all();
+    }
+
+    /// Has another launcher make sandboxes in place of this one, which goes on until its own have ended.
+    async fn take_over(self: &Arc<Self>, old: &Arc<Connection>) {
+        let is_current = self.current.borrow().as_ref().is_some_and(|current| Arc::ptr_eq(current, old));
+        if !is_current || *self.running.borrow() > MOST_RETIRED || !old.retire() {
+            return;
+        }
+        tracing::error!("too many sandboxes do not end; another launcher makes those that follow");
+        match self.connect().await {
+            Ok((connection, child)) => self.begin(connection, child),
+            Err(error) => {
+                old.unretire();
+                tracing::error!(error = %error, "no other launcher can be started");
+            }
+        }
+        old.close_if_done();
     }
 
     /// Ends it, and all sandboxes with it.
     async fn shut_down(&self) {
         self.leaving.store(true, Ordering::Release);
-        if let Some(connection) = self.current.borrow().as_ref() {
-            connection.channel.close();
+        for connection in self.connections() {
+            connection.close();
         }
-        // Fails when there is no supervisor any more, which then has left.
-        let _ = self.left.subscribe().wait_for(|left| *left).await;
+        // Each is given its time by the task that follows it.
+        let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
     }
 
-    /// Ends it, and removes the cgroups that are left. When this returns nothing of the engine runs.
+    /// Ends it, and removes the cgroups that are left. When this returns nothing of the engine runs, but what cannot be killed.
     pub(crate) async fn end(&self) {
         self.shut_down().await;
         let Some(walls) = self.configuration.walls.clone() else { return };
         let cleared = blocking("clearing away", move || {
-            sweep_cgroups(&walls.cgroups);
+            sweep_cgroups(&walls.cgroups, None);
             walls.cgroups.group("").remove()
         });
         if let Err(error) = cleared.await {
@@ -226,7 +317,34 @@ impl Launcher {
         connection.ok_or_else(|| unavailable("the sandbox launcher is not running"))
     }
 
+    /// The launcher of a sandbox.
+    async fn connection_of(&self, sandbox: &str) -> Result<Arc<Connection>, SandboxError> {
+        match self.connections().into_iter().find(|connection| connection.has(sandbox)) {
+            Some(connection) => Ok(connection),
+            None => self.connection().await,
+        }
+    }
+
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Starts a launcher, and tells it what it is to do.
     async fn connect(&self) -> Result<(Arc<Connection>, Child), SandboxError> {
+        let (mut child, channel) = self.spawn()?;
+        let greeted = tokio::time::timeout(START_PATIENCE, self.greet(channel)).await;
+        let greeted = greeted.unwrap_or_else(|_| Err(unavailable("the sandbox launcher does not answer")));
+        match greeted {
+            Ok(connection) => Ok((connection, child)),
+            Err(error) => {
+                end(&mut child).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn spawn(&self) -> Result<(Child, Channel), SandboxError> {
         let failed = |error: io::Error| SandboxError::failed("the sandbox launcher cannot be started", error);
         let (ours, theirs) = wire::channel().map_err(failed)?;
         let program = match &self.program {
@@ -245,33 +363,42 @@ impl Launcher {
             .stderr(Stdio::inherit())
             .spawn()
             .map_err(|error| failed(io::Error::new(error.kind(), format!("{}: {error}", program.display()))))?;
-        let channel = Channel::new(ours).map_err(failed)?;
-        let hello = ToLauncher::Configure(Box::new(self.configuration.clone()));
+        Ok((child, Channel::new(ours).map_err(failed)?))
+    }
+
+    async fn greet(&self, channel: Channel) -> Result<Arc<Connection>, SandboxError> {
+        let failed = |error: io::Error| SandboxError::failed("the sandbox launcher cannot be started", error);
+        let hello = ToLauncher::Configure(Box::new(self.configuration_now()));
         channel.send(&hello, &[]).await.map_err(failed)?;
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
-            Some(Received { message: FromLauncher::Configured { own_uids, overlays }, descriptors }) => {
+            Some(Received { message: FromLauncher::Configured(found), descriptors }) => {
+                let least = *self.least.get_or_init(|| found);
+                if (least.own_uids && !found.own_uids) || (least.overlays && !found.overlays) {
+                    return Err(unavailable("the sandbox launcher would make sandboxes with fewer walls than before"));
+                }
                 let hearing = self.hear(descriptors)?;
-                let (created, gone, forks) = (Mutex::default(), Mutex::default(), Mutex::default());
                 let templates = Arc::clone(&self.templates);
-                let wants_templates = self.wants_templates();
-                let connection = Connection {
-                    channel,
-                    own_uids,
-                    overlays,
-                    created,
-                    gone,
-                    forks,
-                    templates,
-                    wants_templates,
-                    _hearing: hearing,
-                };
-                Ok((Arc::new(connection), child))
+                let connection = Arc::new(Connection::new(channel, templates, self.wants_templates(), hearing));
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.retain(|other| other.strong_count() > 0);
+                known.push(Arc::downgrade(&connection));
+                Ok(Arc::clone(&connection))
             }
             Some(Received { message: FromLauncher::ConfigurationFailed(reason), .. }) => {
                 Err(unavailable(format!("the sandbox launcher cannot work: {reason}")))
             }
             _ => Err(unavailable("the sandbox launcher left without a word; see its message above")),
         }
+    }
+
+    /// What a launcher that is started now is told.
+    fn configuration_now(&self) -> Configuration {
+        let mut configuration = Configuration { least: self.found(), ..self.configuration.clone() };
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed) % GENERATIONS;
+        if let Some(walls) = configuration.walls.as_mut().filter(|walls| walls.machines.is_none()) {
+            walls.first_uid += generation * MOST_SLOTS;
+        }
+        configuration
     }
 
     /// Hears what processes behind walls ask.
@@ -285,105 +412,57 @@ impl Launcher {
         hearing.map(Some).map_err(|error| missing(&error.to_string()))
     }
 
-    /// Follows what the launcher says; starts it again when it dies.
-    async fn supervise(self: Arc<Self>, mut connection: Arc<Connection>, mut child: Child) {
-        loop {
-            let ended = connection.follow().await;
-            self.current.send_replace(None);
-            connection.let_go();
-            // Its socket is closed or broken, so it leaves by itself; only a launcher gone mad is killed.
-            if tokio::time::timeout(RESTART_PATIENCE, child.wait()).await.is_err() {
-                let _ = child.kill().await;
+    /// Follows what a launcher says until it ends. If it was the one that makes sandboxes, another one is started.
+    async fn supervise(self: Arc<Self>, connection: Arc<Connection>, mut child: Child) {
+        let ended = connection.follow().await;
+        let was_current = self.current.send_if_modified(|current| {
+            let is_this = current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection));
+            if is_this {
+                *current = None;
             }
-            if self.leaving.load(Ordering::Acquire) {
-                self.left.send_replace(true);
-                return;
-            }
+            is_this
+        });
+        let left = connection.let_go();
+        end(&mut child).await;
+        if was_current && !self.leaving.load(Ordering::Acquire) {
             tracing::error!(reason = %ended, "the sandbox launcher died; its sandboxes are lost and it is started again");
-            if let Some(walls) = self.configuration.walls.clone() {
-                let swept = blocking("sweep", move || {
-                    sweep_cgroups(&walls.cgroups);
-                    Ok(())
-                })
-                .await;
-                swept.unwrap_or_else(|error| tracing::error!(error = %error, "cgroups could not be swept"));
-            }
-            (connection, child) = loop {
-                match self.connect().await {
-                    Ok(connected) => break connected,
-                    Err(error) => tracing::error!(error = %error, "the sandbox launcher cannot be started again"),
+        }
+        if let Some(walls) = self.configuration.walls.clone() {
+            let swept = blocking("sweep", move || {
+                sweep_cgroups(&walls.cgroups, Some(left));
+                Ok(())
+            });
+            swept.await.unwrap_or_else(|error| tracing::error!(error = %error, "cgroups could not be swept"));
+        }
+        if was_current {
+            self.start_again().await;
+        }
+        self.running.send_modify(|running| *running -= 1);
+    }
+
+    async fn start_again(self: &Arc<Self>) {
+        let mut failures = 0_u64;
+        while !self.leaving.load(Ordering::Acquire) {
+            match self.connect().await {
+                Ok((connection, child)) => return self.begin(connection, child),
+                // Once, and then now and again: it is tried several times a second.
+                Err(error) if failures.is_power_of_two() || failures == 0 => {
+                    tracing::error!(error = %error, attempt = failures + 1, "the sandbox launcher cannot be started again");
                 }
-                tokio::time::sleep(RESTART_PAUSE).await;
-                if self.leaving.load(Ordering::Acquire) {
-                    self.left.send_replace(true);
-                    return;
-                }
-            };
-            self.current.send_replace(Some(Arc::clone(&connection)));
-            if self.leaving.load(Ordering::Acquire) {
-                // We were asked to leave while nobody was there to be closed.
-                connection.channel.close();
+                Err(_) => {}
             }
+            failures += 1;
+            tokio::time::sleep(RESTART_PAUSE).await;
         }
     }
 }
 
-impl Connection {
-    /// Hands on what the launcher says, until it says no more.
-    async fn follow(&self) -> String {
-        loop {
-            match self.channel.receive::<FromLauncher>().await {
-                Ok(Some(received)) => self.take(received),
-                Ok(None) => return "it closed its socket".to_owned(),
-                Err(error) => return error.to_string(),
-            }
-        }
+/// Waits for the end of a launcher whose socket is closed; one that takes too long is killed.
+async fn end(child: &mut Child) {
+    if tokio::time::timeout(LEAVE_PATIENCE, child.wait()).await.is_err() {
+        tracing::error!("the sandbox launcher does not leave; it is killed");
+        // It may have left meanwhile.
+        let _ = child.start_kill();
+        let _ = tokio::time::timeout(LEAVE_PATIENCE, child.wait()).await;
     }
-
-    /// Whoever waits is gone if nobody takes an answer, which is fine.
-    fn take(&self, Received { message, descriptors }: Received<FromLauncher>) {
-        match message {
-            FromLauncher::Created { name } => {
-                let waiting = lock(&self.created).remove(&name);
-                let pidfd = descriptors.into_iter().next().ok_or_else(|| "no pidfd came".to_owned());
-                let _ = waiting.map(|waiting| waiting.send(pidfd));
-            }
-            FromLauncher::CreateFailed { name, message } => {
-                let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(Err(message)));
-            }
-            FromLauncher::NotForked(name) => self.tell(&name, ForkNews::NotForked),
-            FromLauncher::ForkEnded { sandbox, exited, figures } => {
-                self.tell(&CommandName { sandbox, command: exited.command }, ForkNews::Ended(exited, figures));
-            }
-            FromLauncher::Gone { name, figures } => {
-                lock(&self.forks).retain(|fork, _| fork.sandbox != name);
-                let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(figures));
-            }
-            FromLauncher::Templates { are_ready } => {
-                let before = self.templates.send_replace(Some(are_ready));
-                if self.wants_templates && !are_ready && before != Some(false) {
-                    tracing::warn!("node cannot be forked here: every command starts its own node, which takes longer");
-                }
-            }
-            FromLauncher::Configured { .. } | FromLauncher::ConfigurationFailed(_) => {}
-        }
-    }
-
-    fn tell(&self, name: &CommandName, news: ForkNews) {
-        let _ = lock(&self.forks).remove(name).map(|fork| fork.send(news));
-    }
-
-    /// Tells everybody who waits that nothing will come.
-    fn let_go(&self) {
-        // First, so that nobody who comes later waits for an answer.
-        self.channel.close();
-        lock(&self.created).clear();
-        lock(&self.gone).clear();
-        lock(&self.forks).clear();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Held for single statements only, so a panic elsewhere has torn nothing.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

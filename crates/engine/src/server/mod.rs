@@ -1,6 +1,7 @@
 //! The server's side of the engine, apart from sandboxes: the data directory, the root that sandboxes get, and the launcher.
 
 pub(crate) mod channel;
+pub(crate) mod connection;
 pub(crate) mod data_dir;
 pub(crate) mod launcher;
 pub(crate) mod node;

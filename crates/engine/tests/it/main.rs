@@ -30,3 +30,4 @@ mod recovery;
 mod support;
 mod templates;
 mod unprivileged;
+mod walls;

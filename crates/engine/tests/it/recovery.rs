@@ -21,7 +21,7 @@ const SERVER_MARKER: &str = "WORKERS_TEST_SERVER_MARKER";
 const SERVER_SANDBOXES: usize = 50;
 
 /// The process that has this file open as its standard output.
-fn launcher_of(directory: &Path) -> rustix::process::Pid {
+pub(crate) fn launcher_of(directory: &Path) -> rustix::process::Pid {
     let lock = directory.canonicalize().unwrap().join("launcher.lock");
     let holds = |pid: &str| {
         let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -54,7 +54,12 @@ async fn the_engine_without_root() {
     let error = Engine::start(own(None)).await.unwrap_err();
     assert!(error.to_string().contains("cgroup"), "{error}");
     drop(error);
-    let engine = Engine::start(own(Some(group))).await.unwrap();
+    // All sandboxes share the user id of whom the engine runs as, which takes a word of the operator's.
+    let error = Engine::start(own(Some(group.clone()))).await.unwrap_err();
+    assert!(error.to_string().contains("--allow-weaker shared-user-id"), "{error}");
+    drop(error);
+    let allowed = EngineOptions { allow_shared_user_id: true, ..own(Some(group)) };
+    let engine = Engine::start(allowed).await.unwrap();
     assert!(!engine.has_own_user_ids());
     let engine = TestEngine { engine, directory: tempfile::tempdir().unwrap() };
     let script = "const fs = require('fs'); console.log(process.getuid(), process.pid, fs.existsSync('/home'),

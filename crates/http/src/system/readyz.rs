@@ -18,6 +18,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whether requests can be served. What is wrong in detail is in the log.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ReadinessResponse {
     /// `ready`, `not_ready` or `shutting_down`.
     #[schema(example = "ready")]
@@ -28,6 +29,10 @@ pub(crate) struct ReadinessResponse {
     /// `ok` or `failed`.
     #[schema(example = "ok")]
     sandboxes: &'static str,
+    /// Pieces of the isolation that this machine lacks, by the operator's leave (`--allow-weaker`). Not there when nothing is missing.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(example = json!(["shared-user-id"]), required = false)]
+    weaker_isolation: Vec<&'static str>,
 }
 
 /// Answers whether requests can be served: the database and the sandbox provider do, and nobody has asked to stop.
@@ -52,7 +57,8 @@ pub(crate) async fn handle(api: Data<Api>) -> HttpResponse {
         (false, false) => "not_ready",
     };
     let word = |passed| if passed { "ok" } else { "failed" };
-    let body = ReadinessResponse { status, database: word(database), sandboxes: word(sandboxes) };
+    let weaker_isolation = api.options.weaker_isolation.clone();
+    let body = ReadinessResponse { status, database: word(database), sandboxes: word(sandboxes), weaker_isolation };
     let mut response = if status == "ready" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.insert_header(("cache-control", "no-store")).json(body)
 }

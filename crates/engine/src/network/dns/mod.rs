@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use super::judge::Judge;
+use crate::sandbox_io::SandboxIo;
 
 /// Where programs in a sandbox look up names; `etc/resolv.conf` says so.
 pub(super) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)), 53);
@@ -53,22 +54,29 @@ impl NameService {
     /// # Errors
     ///
     /// When there are no sockets, or they cannot be used.
-    pub(super) async fn serve(&self, judge: &Arc<Judge>) -> io::Result<()> {
+    pub(super) async fn serve(&self, judge: &Arc<Judge>, io: &SandboxIo) -> io::Result<()> {
         let begun = self.serving.get_or_try_init(|| async {
             let sandbox = self.sandbox.upgrade().ok_or_else(|| io::Error::other("the sandbox is gone"))?;
-            start(sandbox.make().await?, judge)
+            start(sandbox.make().await?, judge, io).await
         });
         begun.await.map(drop)
     }
 }
 
 /// Binds the sockets from here: the sandbox itself has no right to so low a port, and this process owns its namespaces.
-fn start([datagrams, connections]: [OwnedFd; 2], judge: &Arc<Judge>) -> io::Result<JoinSet<()>> {
-    bind(&datagrams, &ADDRESS)?;
-    bind(&connections, &ADDRESS)?;
-    listen(&connections, BACKLOG)?;
-    let datagrams = UdpSocket::from_std(datagrams.into())?;
-    let connections = TcpListener::from_std(connections.into())?;
+async fn start(sockets: [OwnedFd; 2], judge: &Arc<Judge>, io: &SandboxIo) -> io::Result<JoinSet<()>> {
+    // The init has made them and kept no copy, so from here on only the server has them: they are in the sandbox's network, and no process
+    // of the sandbox can change how they work.
+    let bound = io.run(move |_| {
+        let [datagrams, connections] = &sockets;
+        bind(datagrams, &ADDRESS)?;
+        bind(connections, &ADDRESS)?;
+        listen(connections, BACKLOG)?;
+        Ok::<_, io::Error>(sockets)
+    });
+    let [datagrams, connections] = bound.await.flatten()?;
+    #[expect(clippy::disallowed_methods, reason = "only the server has these sockets")]
+    let (datagrams, connections) = (UdpSocket::from_std(datagrams.into())?, TcpListener::from_std(connections.into())?);
     let mut tasks = JoinSet::new();
     tasks.spawn(serve::datagrams(datagrams, Arc::clone(judge)));
     tasks.spawn(serve::connections(connections, Arc::clone(judge)));

@@ -1,0 +1,265 @@
+//! Each process that is to run a user's code looks at its own walls before it does, and ends if one is missing.
+//!
+//! Putting a wall up and finding it there are two things: a step may be left out by a mistake of ours, or may have had no effect. What is
+//! looked at is what the kernel says of this process, not what was asked of it.
+
+use std::fmt;
+use std::fs;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::create::INNER_ID;
+use crate::cgroup::CgroupPlan;
+
+/// A wall, as tests leave it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wall {
+    /// User ids that are not root's on the host.
+    UserIds,
+    /// A pid namespace.
+    PidNamespace,
+    /// A network namespace.
+    NetworkNamespace,
+    /// An ipc namespace.
+    IpcNamespace,
+    /// A cgroup namespace.
+    CgroupNamespace,
+    /// The cgroups with the limits of memory and processes.
+    Cgroups,
+    /// The loss of all capabilities.
+    Capabilities,
+    /// What the filter of system calls adds in a sandbox.
+    Filter,
+}
+
+/// The kinds of namespaces, as `/proc/<pid>/ns` names them.
+const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+
+/// Namespaces of a process, by the numbers that the kernel gives them, in the order of [`KINDS`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Namespaces([String; KINDS.len()]);
+
+impl Namespaces {
+    /// Those of this process.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not tell them.
+    pub(super) fn current() -> io::Result<Self> {
+        let mut found = Self(KINDS.map(str::to_owned));
+        for name in &mut found.0 {
+            let link = fs::read_link(format!("/proc/self/ns/{name}"))?;
+            *name = link.to_string_lossy().into_owned();
+        }
+        Ok(found)
+    }
+
+    /// The first kind of namespace that both share.
+    fn shared_with(&self, other: &Self) -> Option<&'static str> {
+        KINDS.into_iter().zip(self.0.iter().zip(&other.0)).find(|(_, (one, two))| one == two).map(|(kind, _)| kind)
+    }
+}
+
+/// Who the processes of a sandbox are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// One user without rights.
+    Worker,
+    /// Root of a machine, with these capabilities and no others.
+    MachineRoot {
+        /// As the kernel numbers them, a bit each.
+        capabilities: u64,
+    },
+}
+
+/// A filter of the launcher and one of the sandbox.
+const FILTERS: u64 = 2;
+
+/// Says that a wall is missing.
+fn missing(what: impl fmt::Display) -> io::Error {
+    io::Error::other(format!("a wall is missing: {what}"))
+}
+
+/// Looks at the walls of this process once they stand. Another process cannot take them down.
+///
+/// # Errors
+///
+/// With the first wall that is missing.
+pub(super) fn check_walls(host: &Namespaces, who: Who) -> io::Result<()> {
+    if let Some(kind) = Namespaces::current()?.shared_with(host) {
+        return Err(missing(format!("the {kind} namespace is the host's")));
+    }
+    let status = fs::read_to_string("/proc/self/status")?;
+    check_status(&Status(&status), who)?;
+    for name in ["uid_map", "gid_map"] {
+        check_map(name, &fs::read_to_string(format!("/proc/self/{name}"))?)?;
+    }
+    // The namespace begins at the sandbox's own group, so a process within it is at its root.
+    let groups = fs::read_to_string("/proc/self/cgroup")?;
+    let is_outside = |line: &str| line.rsplit(':').next().is_none_or(|path| path.starts_with("/.."));
+    if groups.is_empty() || groups.lines().any(is_outside) {
+        return Err(missing("the process is not in the sandbox's cgroups"));
+    }
+    Ok(())
+}
+
+/// Looks whether this process is in the cgroups of its sandbox, before it has a cgroup namespace, which hides where it is.
+///
+/// # Errors
+///
+/// When it is not, or the kernel does not tell.
+pub(super) fn check_cgroups(plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
+    is_in_groups(&fs::read_to_string("/proc/self/cgroup")?, plan, sandbox)
+}
+
+fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
+    let controllers: &[&str] = match plan {
+        CgroupPlan::V1 { .. } => &["memory", "pids"],
+        CgroupPlan::V2 { .. } => &[""],
+    };
+    for controller in controllers {
+        let is_in = groups.lines().any(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let names = fields.next().unwrap_or_default();
+            let path = fields.next().unwrap_or_default();
+            names.split(',').any(|name| name == *controller) && path.rsplit('/').next() == Some(sandbox)
+        });
+        if !is_in {
+            return Err(missing(format!("the process is not in the sandbox's cgroup `{controller}`")));
+        }
+    }
+    Ok(())
+}
+
+/// What `/proc/self/status` says.
+struct Status<'a>(&'a str);
+
+impl Status<'_> {
+    fn field(&self, name: &str) -> io::Result<&str> {
+        let found = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        found.map(str::trim).ok_or_else(|| missing(format!("the kernel does not tell `{name}`")))
+    }
+
+    fn number(&self, name: &str) -> io::Result<u64> {
+        self.field(name)?.parse().map_err(|_| missing(format!("`{name}` is no number")))
+    }
+
+    fn capabilities(&self, name: &str) -> io::Result<u64> {
+        u64::from_str_radix(self.field(name)?, 16).map_err(|_| missing(format!("`{name}` is no set of capabilities")))
+    }
+}
+
+fn check_status(status: &Status<'_>, who: Who) -> io::Result<()> {
+    let (id, capabilities) = match who {
+        Who::Worker => (INNER_ID, 0),
+        Who::MachineRoot { capabilities } => (0, capabilities),
+    };
+    for name in ["Uid", "Gid"] {
+        let is_other = |word: &str| word.parse() != Ok(id);
+        if status.field(name)?.split_whitespace().any(is_other) {
+            return Err(missing(format!("`{name}` is {}", status.field(name)?)));
+        }
+    }
+    let expected =
+        [("CapInh", 0), ("CapPrm", capabilities), ("CapEff", capabilities), ("CapBnd", capabilities), ("CapAmb", 0)];
+    for (name, expected) in expected {
+        let found = status.capabilities(name)?;
+        if found != expected {
+            return Err(missing(format!("`{name}` is {found:x}, not {expected:x}")));
+        }
+    }
+    if who == Who::Worker && status.number("NoNewPrivs")? != 1 {
+        return Err(missing("programs may gain rights"));
+    }
+    if status.number("Seccomp")? != 2 {
+        return Err(missing("there is no filter of system calls"));
+    }
+    // Kernels before 5.9 do not count them.
+    if status.number("Seccomp_filters").is_ok_and(|filters| filters < FILTERS) {
+        return Err(missing("the filter of system calls is not complete"));
+    }
+    Ok(())
+}
+
+/// Each line of a map is the first id inside, the first one outside, and how many.
+fn check_map(name: &str, map: &str) -> io::Result<()> {
+    let firsts: Option<Vec<u32>> = map.lines().map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect();
+    match firsts.as_deref() {
+        None | Some([]) => Err(missing(format!("`{name}` maps nothing"))),
+        // Nothing comes before 0, so a range that has it begins with it.
+        Some(firsts) if firsts.contains(&0) => Err(missing(format!("`{name}` maps root of the host"))),
+        Some(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKER: &str = "Name:\tnode\nUid:\t1000\t1000\t1000\t1000\nGid:\t1000\t1000\t1000\t1000\nCapInh:\t0000000000000000\n\
+        CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\n\
+        NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2\n";
+
+    #[test]
+    fn a_process_behind_all_walls_passes() {
+        check_status(&Status(WORKER), Who::Worker).unwrap();
+        let root = WORKER
+            .replace("1000", "0")
+            .replace("0000000000000000", "00000000200005eb")
+            .replace("NoNewPrivs:\t1", "NoNewPrivs:\t0");
+        let root =
+            root.replace("CapInh:\t00000000200005eb", "CapInh:\t0").replace("CapAmb:\t00000000200005eb", "CapAmb:\t0");
+        check_status(&Status(&root), Who::MachineRoot { capabilities: 0x2000_05eb }).unwrap();
+    }
+
+    #[test]
+    fn whatever_is_missing_is_found() {
+        let changes = [
+            ("Uid:\t1000\t1000\t1000\t1000", "Uid:\t1000\t1000\t0\t1000"),
+            ("Gid:\t1000", "Gid:\t0"),
+            ("CapEff:\t0000000000000000", "CapEff:\t0000000000200000"),
+            ("CapBnd:\t0000000000000000", "CapBnd:\t000001ffffffffff"),
+            ("CapAmb:\t0000000000000000", "CapAmb:\t0000000000000001"),
+            ("NoNewPrivs:\t1", "NoNewPrivs:\t0"),
+            ("Seccomp:\t2", "Seccomp:\t0"),
+            ("Seccomp_filters:\t2", "Seccomp_filters:\t1"),
+            ("CapPrm:\t0000000000000000\n", ""),
+        ];
+        for (right, wrong) in changes {
+            let status = WORKER.replace(right, wrong);
+            assert_ne!(status, WORKER);
+            let error = check_status(&Status(&status), Who::Worker).unwrap_err();
+            assert!(error.to_string().contains("a wall is missing"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_map_with_root_of_the_host_is_refused() {
+        check_map("uid_map", "      1000 1879048192          1\n      1001 1895825408          1\n").unwrap();
+        for map in ["1000 0 1\n", "0 0 4294967295\n", "1000 1879048192 1\n0 0 1\n", "", "nonsense\n"] {
+            check_map("uid_map", map).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_process_outside_of_its_groups_is_found() {
+        let v1 = CgroupPlan::V1 { memory: "/m".into(), pids: "/p".into(), cpuacct: None };
+        let groups = "8:pids:/workers-1/sbx_a\n4:memory:/workers-1/sbx_a\n1:cpuset:/\n";
+        is_in_groups(groups, &v1, "sbx_a").unwrap();
+        is_in_groups(groups, &v1, "sbx_b").unwrap_err();
+        is_in_groups(&groups.replace("pids:/workers-1/sbx_a", "pids:/"), &v1, "sbx_a").unwrap_err();
+        let v2 = CgroupPlan::V2 { base: "/c".into() };
+        is_in_groups("0::/workers-1/sbx_a\n", &v2, "sbx_a").unwrap();
+        is_in_groups("0::/workers-1\n", &v2, "sbx_a").unwrap_err();
+    }
+
+    #[test]
+    fn a_namespace_that_is_shared_is_named() {
+        let host = Namespaces::current().unwrap();
+        let mut inside = Namespaces(host.0.each_ref().map(|name| format!("{name}x")));
+        assert_eq!(inside.shared_with(&host), None);
+        inside.0[3].clone_from(&host.0[3]);
+        assert_eq!(inside.shared_with(&host), Some("net"));
+    }
+}

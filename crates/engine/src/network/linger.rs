@@ -1,0 +1,64 @@
+//! What a sandbox asks for when it sets `SO_LINGER`.
+//!
+//! A socket that lingers makes the one who closes it wait, and the one who closes the last descriptor may be the server, or a thread of the
+//! kernel that closes for everybody. So a socket of a sandbox either resets its connection when it is closed (a time of 0), or closes in
+//! the background, as sockets do by default. Which of them is meant lies in memory, where the filter cannot see it.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::sockopt;
+use workers_engine_sys::notify::Notification;
+
+use super::asked::{copy_of, low_half};
+use super::hearing::Question;
+use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, read_memory};
+
+/// The kernel's `struct linger`: two integers, whether and for how long.
+const LENGTH: usize = 8;
+
+/// The level and the name of the option, as the filter lets them ask.
+const SOL_SOCKET: [u8; 4] = 1_i32.to_ne_bytes();
+const SO_LINGER: [u8; 4] = 13_i32.to_ne_bytes();
+
+/// Sets the option in the place of the thread that asks.
+///
+/// # Errors
+///
+/// What the kernel would have said.
+pub(super) fn set(question: &Question, io: &SandboxIo, on: &OnSandboxThread) -> Result<(), Errno> {
+    let Notification { thread, arguments: [number, level, name, value, length, _], .. } = question.notification;
+    if low_half(level) != SOL_SOCKET || low_half(name) != SO_LINGER {
+        return Err(Errno::ACCESS);
+    }
+    if i32::from_ne_bytes(low_half(length)) < 8 {
+        return Err(Errno::INVAL);
+    }
+    let socket = SandboxFd::new(io, copy_of(thread, i32::from_ne_bytes(low_half(number)), on)?);
+    let mut bytes = [0; LENGTH];
+    if read_memory(thread, value, &mut bytes, on).map_err(|_| Errno::FAULT)? < LENGTH {
+        return Err(Errno::FAULT);
+    }
+    if !question.is_open() {
+        return Err(Errno::SRCH);
+    }
+    sockopt::set_socket_linger(socket.get(on), resets(bytes).then_some(Duration::ZERO))
+}
+
+/// Whether the connection is to be reset when the socket is closed: it lingers, for no time.
+const fn resets([on @ .., a, b, c, d]: [u8; LENGTH]) -> bool {
+    i32::from_ne_bytes(on) != 0 && i32::from_ne_bytes([a, b, c, d]) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_time_of_zero_is_kept() {
+        let option =
+            |on: i32, seconds: i32| resets([on.to_ne_bytes(), seconds.to_ne_bytes()].concat().try_into().unwrap());
+        assert!(option(1, 0));
+        assert!(!option(1, 3600) && !option(0, 0) && !option(0, 5) && !option(1, -1));
+    }
+}

@@ -1,0 +1,206 @@
+//! How many connections to the outside are open, for each sandbox and altogether.
+//!
+//! Their buffers lie in memory that the kernel counts for the whole host (`tcp_mem`). So what each may hold is limited when it is made, and how
+//! many there are is limited by what the host has. The sandbox closes them without a word; which of them are still there the kernel is asked
+//! when there is no room for another one.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::io::Errno;
+use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, getsockname, recv, sendto, sockopt};
+
+/// Connections of one sandbox at one time.
+const MOST_OF_ONE: usize = 256;
+
+/// What one connection may hold in each direction, as the kernel counts it, in pages of 4 KiB.
+const PAGES: usize = 256;
+
+/// The least that all sandboxes may have, on however small a host.
+const LEAST: usize = 64;
+
+/// The connections of all sandboxes.
+#[derive(Debug)]
+pub(super) struct AllConnections {
+    open: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl AllConnections {
+    /// As many as half of the memory holds that the kernel gives to TCP before it is under pressure.
+    pub(super) fn new() -> Self {
+        let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").unwrap_or_default();
+        let pressure: Option<usize> = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
+        let most = (pressure.unwrap_or_default() / 2 / PAGES).max(LEAST);
+        Self { open: Arc::default(), most }
+    }
+
+    fn take(&self) -> Option<Counted> {
+        let taken =
+            self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < self.most).then_some(open + 1));
+        taken.ok().map(|_| Counted(Arc::clone(&self.open)))
+    }
+}
+
+/// One of all connections, until this is dropped.
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The connections of one sandbox.
+#[derive(Debug, Default)]
+pub(super) struct Connections(Mutex<Vec<(Socket, Counted)>>);
+
+/// A place for a connection.
+#[derive(Debug)]
+pub(super) struct Place(Counted);
+
+impl Connections {
+    /// A place for another connection.
+    ///
+    /// # Errors
+    ///
+    /// `NOBUFS` when this sandbox, or all together, have as many as they may.
+    pub(super) fn place(&self, all: &AllConnections) -> Result<Place, Errno> {
+        let most = MOST_OF_ONE.min((all.most / 4).max(1));
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() < most
+            && let Some(counted) = all.take()
+        {
+            return Ok(Place(counted));
+        }
+        open.retain(|(socket, _)| socket.exists());
+        let counted = if open.len() < most { all.take() } else { None };
+        counted.map(Place).ok_or(Errno::NOBUFS)
+    }
+
+    /// Takes a place for a socket that is being connected.
+    pub(super) fn add(&self, place: Place, socket: BorrowedFd<'_>, family: AddressFamily, peer: SocketAddr) {
+        // A socket that cannot be described counts until its sandbox ends.
+        let socket = Socket::describe(socket, family, peer).unwrap_or_default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((socket, place.0));
+    }
+}
+
+const SOCK_DIAG: u16 = 20; // SOCK_DIAG_BY_FAMILY
+const IS_REQUEST: u16 = 1; // NLM_F_REQUEST
+const TCP: u8 = 6;
+const ALL_STATES: u32 = u32::MAX;
+const HEADER: usize = 16;
+/// `struct inet_diag_req_v2`.
+const REQUEST: usize = 56;
+
+/// What the kernel knows a TCP socket by; as it is asked for it.
+#[derive(Debug, Default)]
+struct Socket(Vec<u8>);
+
+impl Socket {
+    fn describe(socket: BorrowedFd<'_>, family: AddressFamily, peer: SocketAddr) -> io::Result<Self> {
+        let local = SocketAddr::try_from(getsockname(socket)?)?;
+        let cookie = sockopt::socket_cookie(socket)?;
+        let address = |address: IpAddr| {
+            let mut bytes = match (family, address) {
+                (AddressFamily::INET6, IpAddr::V4(address)) => address.to_ipv6_mapped().octets().to_vec(),
+                (_, IpAddr::V4(address)) => address.octets().to_vec(),
+                (_, IpAddr::V6(address)) => address.octets().to_vec(),
+            };
+            bytes.resize(16, 0);
+            bytes
+        };
+        let length = u32::try_from(HEADER + REQUEST).map_err(io::Error::other)?;
+        let mut text = Vec::with_capacity(HEADER + REQUEST);
+        text.extend(length.to_ne_bytes());
+        text.extend([SOCK_DIAG, IS_REQUEST].map(u16::to_ne_bytes).concat());
+        text.extend([0; 8]); // sequence, sender
+        text.extend([family.as_raw().to_ne_bytes()[0], TCP, 0, 0]);
+        text.extend(ALL_STATES.to_ne_bytes());
+        text.extend([local.port(), peer.port()].map(u16::to_be_bytes).concat());
+        text.extend(address(local.ip()));
+        text.extend(address(peer.ip()));
+        text.extend([0; 4]); // any interface
+        text.extend(cookie.to_ne_bytes());
+        Ok(Self(text))
+    }
+
+    /// Whether the kernel still has it. One that is being closed counts, since its buffers are still there.
+    fn exists(&self) -> bool {
+        !matches!(self.ask(), Ok(false))
+    }
+
+    fn ask(&self) -> io::Result<bool> {
+        if self.0.is_empty() {
+            return Ok(true);
+        }
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let family = AddressFamily::NETLINK;
+        let socket = rustix::net::socket_with(family, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?;
+        sendto(&socket, &self.0, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
+        let mut space = [0_u8; 1024];
+        // The kernel has answered by the time it has taken the question.
+        let (length, _) = recv(&socket, &mut space[..], RecvFlags::empty())?;
+        let answer = space.get(..length).unwrap_or_default();
+        let kind = answer.get(4..6).and_then(|kind| kind.try_into().ok()).map(u16::from_ne_bytes);
+        let code = answer.get(HEADER..HEADER + 4).and_then(|code| code.try_into().ok()).map(i32::from_ne_bytes);
+        // A message about the socket, or an error.
+        Ok(kind == Some(SOCK_DIAG) || code != Some(-Errno::NOENT.raw_os_error()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    fn all(most: usize) -> AllConnections {
+        AllConnections { open: Arc::default(), most }
+    }
+
+    fn connect(connections: &Connections, place: Place, server: &TcpListener) -> (TcpStream, TcpStream) {
+        let address = server.local_addr().unwrap();
+        let client = TcpStream::connect(address).unwrap();
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        connections.add(place, client.as_fd(), family, address);
+        (client, server.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_the_connection_is_gone() {
+        for server in ["127.0.0.1:0", "[::1]:0"] {
+            let (server, connections, all) = (TcpListener::bind(server).unwrap(), Connections::default(), all(4));
+            let (client, accepted) = connect(&connections, connections.place(&all).unwrap(), &server);
+            assert_eq!(connections.place(&all).unwrap_err(), Errno::NOBUFS, "a quarter of 4 is 1");
+            // Reset, so that nothing of it stays in the kernel.
+            sockopt::set_socket_linger(&client, Some(std::time::Duration::ZERO)).unwrap();
+            drop(client);
+            drop(accepted);
+            connections.place(&all).unwrap();
+        }
+    }
+
+    #[test]
+    fn all_sandboxes_together_have_as_many_as_the_host_can_hold() {
+        let (one, other, all) = (Connections::default(), Connections::default(), all(2));
+        let (first, second) = (one.place(&all).unwrap(), other.place(&all).unwrap());
+        assert_eq!(Connections::default().place(&all).unwrap_err(), Errno::NOBUFS);
+        drop(first);
+        Connections::default().place(&all).unwrap();
+        drop(second);
+    }
+
+    #[test]
+    fn a_small_host_still_connects() {
+        assert!(AllConnections::new().most >= LEAST);
+    }
+}

@@ -1,0 +1,113 @@
+//! Deadlines that hold whatever the runtime does: a thread of its own kills sandboxes whose time is over.
+//!
+//! The runtime ends a command at its deadline, and tells why. This is for when it does not.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::pool::{Sandbox, lock};
+
+/// A deadline; it does not count any more when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Deadline(Key);
+
+type Key = (Instant, u64);
+
+struct Deadlines {
+    /// The next one first.
+    pending: Mutex<BTreeMap<Key, Weak<Sandbox>>>,
+    /// Wakes the thread when there is an earlier one.
+    earlier: Condvar,
+}
+
+/// Kills a sandbox after a time.
+pub(super) fn kill_after(sandbox: &Arc<Sandbox>, time: Duration) -> Deadline {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let deadlines = Deadlines::get();
+    let key = (Instant::now() + time, NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut pending = lock(&deadlines.pending);
+    let is_first = pending.first_key_value().is_none_or(|(first, _)| key < *first);
+    pending.insert(key, Arc::downgrade(sandbox));
+    drop(pending);
+    if is_first {
+        deadlines.earlier.notify_one();
+    }
+    Deadline(key)
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        lock(&Deadlines::get().pending).remove(&self.0);
+    }
+}
+
+impl Deadlines {
+    fn get() -> &'static Self {
+        static DEADLINES: OnceLock<Deadlines> = OnceLock::new();
+        static STARTED: OnceLock<()> = OnceLock::new();
+        let deadlines = DEADLINES.get_or_init(|| Self { pending: Mutex::default(), earlier: Condvar::new() });
+        STARTED.get_or_init(|| {
+            let started = std::thread::Builder::new().name("sandbox-deadlines".to_owned()).spawn(|| deadlines.run());
+            if let Err(error) = started {
+                tracing::error!(error = %error, "deadlines of sandboxes are kept by the runtime alone");
+            }
+        });
+        deadlines
+    }
+
+    fn run(&self) {
+        let mut pending = lock(&self.pending);
+        loop {
+            let now = Instant::now();
+            let Some(next) = pending.first_entry() else {
+                pending = self.earlier.wait(pending).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (at, _) = *next.key();
+            if at > now {
+                let waited = self.earlier.wait_timeout(pending, at - now);
+                pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            }
+            let sandbox = next.remove().upgrade();
+            drop(pending);
+            if let Some(sandbox) = sandbox {
+                sandbox.kill("its time was over, and the runtime did not end it");
+            }
+            pending = lock(&self.pending);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{PidfdFlags, pidfd_open};
+
+    use super::super::pool::SandboxIo;
+
+    use super::*;
+
+    #[test]
+    fn a_sandbox_whose_time_is_over_is_killed_and_one_that_ended_before_is_not() {
+        let sleeps = || Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+        let (mut late, mut early) = (sleeps(), sleeps());
+        let io = |child: &std::process::Child| {
+            let pid = rustix::process::Pid::from_child(child);
+            let io = SandboxIo::new("test");
+            io.set_init(pidfd_open(pid, PidfdFlags::empty()).unwrap());
+            io
+        };
+        let (of_late, of_early) = (io(&late), io(&early));
+        let ended_in_time = of_early.kill_after(Duration::from_hours(1));
+        let over = of_late.kill_after(Duration::from_millis(1));
+        assert!(!late.wait().unwrap().success());
+        drop((over, ended_in_time));
+        assert!(early.try_wait().unwrap().is_none());
+        early.kill().unwrap();
+        early.wait().unwrap();
+    }
+}

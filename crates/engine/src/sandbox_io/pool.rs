@@ -1,0 +1,280 @@
+//! The threads, and how sandboxes share them out.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::sync::oneshot;
+use workers_engine_sys::ThreadId;
+
+use super::deadline::{self, Deadline};
+use super::watchdog::{self, Post};
+
+/// Threads that work for one sandbox at one time.
+const MOST_OF_ONE: usize = 2;
+
+/// Work that waits for the threads of one sandbox. Each process, output and question of a sandbox has one piece of work at a time, so
+/// only a sandbox that blocks both of its threads gets here.
+const MOST_WAITING: usize = 16 * 1024;
+
+/// How long a thread without work stays.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Proof that the code runs on a thread of a sandbox, where it may block.
+#[derive(Debug)]
+pub(crate) struct OnSandboxThread(());
+
+impl OnSandboxThread {
+    /// For tests of what runs there.
+    #[cfg(test)]
+    pub(crate) const fn for_tests() -> Self {
+        Self(())
+    }
+}
+
+/// Runs work for one sandbox. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SandboxIo(Arc<Sandbox>);
+
+/// A sandbox with work.
+pub(super) struct Sandbox {
+    pub(super) name: String,
+    queue: Mutex<Queue>,
+    /// What kills the sandbox, once it has processes.
+    init: OnceLock<OwnedFd>,
+    was_killed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Work>,
+    /// Threads that work for it.
+    threads: usize,
+    /// Whether it is in the pool's list of sandboxes that have work and may have another thread.
+    is_listed: bool,
+}
+
+enum Work {
+    /// A call that should take no longer than a moment.
+    Quick(Box<dyn FnOnce(&OnSandboxThread) + Send>),
+    /// One that may take long, which the watchdog leaves alone.
+    Long(Box<dyn FnOnce(&OnSandboxThread) + Send>),
+    /// A descriptor to close.
+    Close(OwnedFd),
+}
+
+impl fmt::Debug for SandboxIo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("SandboxIo").field(&self.0.name).finish()
+    }
+}
+
+impl SandboxIo {
+    /// For the sandbox of this name. No thread works for it until there is something to do.
+    pub(crate) fn new(name: &str) -> Self {
+        let name = name.to_owned();
+        let (queue, init) = (Mutex::default(), OnceLock::new());
+        Self(Arc::new(Sandbox { name, queue, init, was_killed: AtomicBool::new(false) }))
+    }
+
+    /// Names the first process, which the watchdog kills when the sandbox blocks a thread for good.
+    pub(crate) fn set_init(&self, pidfd: OwnedFd) {
+        // It is set once; a second one would be another sandbox's.
+        let _ = self.0.init.set(pidfd);
+    }
+
+    /// Does something that should take no longer than a moment; a wait in it ends with `EINTR` after a while.
+    ///
+    /// # Errors
+    ///
+    /// When too much waits, or no thread can be had.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&OnSandboxThread) -> T + Send + 'static,
+    ) -> io::Result<T> {
+        Self::outcome(self.begin(work)).await
+    }
+
+    /// The same for work that may take long, as copying files does.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub(crate) async fn run_long<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&OnSandboxThread) -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.push(Work::Long(Box::new(move |thread| drop(sender.send(work(thread))))))?;
+        Self::outcome(Ok(receiver)).await
+    }
+
+    /// Begins something that should take no longer than a moment. It is done even if its outcome is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&OnSandboxThread) -> T + Send + 'static,
+    ) -> io::Result<oneshot::Receiver<T>> {
+        let (sender, receiver) = oneshot::channel();
+        // A receiver that has gone does not want to know.
+        self.0.push(Work::Quick(Box::new(move |thread| drop(sender.send(work(thread))))))?;
+        Ok(receiver)
+    }
+
+    async fn outcome<T>(begun: io::Result<oneshot::Receiver<T>>) -> io::Result<T> {
+        begun?.await.map_err(|_| io::Error::other("work for a sandbox broke off"))
+    }
+
+    /// Kills the sandbox after this time, unless the deadline is dropped before. It does not depend on the runtime.
+    pub(crate) fn kill_after(&self, time: Duration) -> Deadline {
+        deadline::kill_after(&self.0, time)
+    }
+
+    /// Closes a descriptor.
+    pub(super) fn close(&self, descriptor: OwnedFd) {
+        self.0.add(Work::Close(descriptor));
+    }
+}
+
+impl Sandbox {
+    fn push(self: &Arc<Self>, work: Work) -> io::Result<()> {
+        if lock(&self.queue).waiting.len() >= MOST_WAITING {
+            return Err(io::Error::other("the sandbox keeps the threads that work for it busy"));
+        }
+        self.add(work);
+        Ok(())
+    }
+
+    fn add(self: &Arc<Self>, work: Work) {
+        let is_new = {
+            let mut queue = lock(&self.queue);
+            queue.waiting.push_back(work);
+            let may_have_another = queue.threads < MOST_OF_ONE && !queue.is_listed;
+            queue.is_listed |= may_have_another;
+            may_have_another
+        };
+        if is_new {
+            Pool::get().list(Arc::clone(self));
+        }
+    }
+
+    /// Kills it, and says why the first time.
+    pub(super) fn kill(&self, reason: &'static str) {
+        let Some(init) = self.init.get() else { return };
+        if !self.was_killed.swap(true, Ordering::AcqRel) {
+            tracing::warn!(sandbox.id = self.name, reason, "a sandbox was killed");
+        }
+        // It may have ended.
+        let _ = rustix::process::pidfd_send_signal(init, Signal::KILL);
+    }
+
+    /// Does all that waits.
+    fn work_off(self: &Arc<Self>, post: &Post) {
+        let thread = OnSandboxThread(());
+        loop {
+            let (work, wants_another) = {
+                let mut queue = lock(&self.queue);
+                let Some(work) = queue.waiting.pop_front() else {
+                    queue.threads -= 1;
+                    return;
+                };
+                let wants_another = !queue.waiting.is_empty() && queue.threads < MOST_OF_ONE && !queue.is_listed;
+                queue.is_listed |= wants_another;
+                (work, wants_another)
+            };
+            if wants_another {
+                // What is done now may block.
+                Pool::get().list(Arc::clone(self));
+            }
+            let is_long = matches!(work, Work::Long(_));
+            let done = || match work {
+                Work::Quick(work) | Work::Long(work) => work(&thread),
+                Work::Close(descriptor) => drop(descriptor),
+            };
+            let watched = (!is_long).then(|| post.watch(self));
+            // What a panic leaves undone is told by the sender that it drops; the thread goes on.
+            let _ = catch_unwind(AssertUnwindSafe(done));
+            drop(watched);
+        }
+    }
+}
+
+/// All threads.
+struct Pool {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Sandboxes with work that may have another thread.
+    listed: VecDeque<Arc<Sandbox>>,
+    idle: usize,
+}
+
+impl Pool {
+    fn get() -> &'static Self {
+        static POOL: OnceLock<Pool> = OnceLock::new();
+        POOL.get_or_init(|| Self { state: Mutex::default(), work: Condvar::new() })
+    }
+
+    fn list(&'static self, sandbox: Arc<Sandbox>) {
+        let needs_thread = {
+            let mut state = lock(&self.state);
+            state.listed.push_back(sandbox);
+            state.listed.len() > state.idle
+        };
+        if needs_thread {
+            let started = std::thread::Builder::new().name("sandbox-io".to_owned()).spawn(|| self.serve());
+            if let Err(error) = started {
+                // One that is busy takes the work over when it is done with its own.
+                tracing::warn!(error = %error, "a thread for the system calls of sandboxes cannot be started");
+            }
+        }
+        self.work.notify_one();
+    }
+
+    /// The life of a thread.
+    fn serve(&self) {
+        let post = watchdog::enlist(ThreadId::current());
+        while let Some(sandbox) = self.next() {
+            let mut queue = lock(&sandbox.queue);
+            queue.is_listed = false;
+            queue.threads += 1;
+            drop(queue);
+            sandbox.work_off(&post);
+        }
+    }
+
+    /// The next sandbox with work; `None` when there has been none for a while.
+    fn next(&self) -> Option<Arc<Sandbox>> {
+        let mut state = lock(&self.state);
+        state.idle += 1;
+        loop {
+            if let Some(sandbox) = state.listed.pop_front() {
+                state.idle -= 1;
+                return Some(sandbox);
+            }
+            let (waited, result) = self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            state = waited;
+            if result.timed_out() && state.listed.is_empty() {
+                state.idle -= 1;
+                return None;
+            }
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change is one statement, so a panic elsewhere has torn nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,135 @@
+//! Ends system calls that take too long.
+
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use workers_engine_sys::{ThreadId, allow_interrupts};
+
+use super::pool::{Sandbox, lock};
+
+/// Between two looks while there is work.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// After this time a call is interrupted, again and again until it ends.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A sandbox whose call goes on all the same is killed.
+const MOST_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A thread's own post: what it does now.
+pub(super) struct Post(Arc<Seen>);
+
+struct Seen {
+    thread: ThreadId,
+    now: Mutex<Option<Doing>>,
+}
+
+struct Doing {
+    since: Instant,
+    sandbox: Arc<Sandbox>,
+}
+
+/// While it lives, the watchdog looks at the call that its thread makes.
+pub(super) struct Watch<'a>(&'a Seen);
+
+struct Watchdog {
+    threads: Mutex<Vec<Arc<Seen>>>,
+    /// Wakes the watchdog when there is work again.
+    work: Condvar,
+    is_resting: Mutex<bool>,
+}
+
+/// Gives a thread its post, until the post is dropped.
+pub(super) fn enlist(thread: ThreadId) -> Post {
+    let seen = Arc::new(Seen { thread, now: Mutex::default() });
+    lock(&Watchdog::get().threads).push(Arc::clone(&seen));
+    Post(seen)
+}
+
+impl Post {
+    /// The thread begins work for a sandbox.
+    pub(super) fn watch(&self, sandbox: &Arc<Sandbox>) -> Watch<'_> {
+        *lock(&self.0.now) = Some(Doing { since: Instant::now(), sandbox: Arc::clone(sandbox) });
+        Watchdog::get().wake();
+        Watch(&self.0)
+    }
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        // Before the thread ends: its number may be another thread's then.
+        lock(&Watchdog::get().threads).retain(|seen| !Arc::ptr_eq(seen, &self.0));
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let done = lock(&self.0.now).take();
+        drop(done);
+    }
+}
+
+impl Watchdog {
+    fn get() -> &'static Self {
+        static WATCHDOG: OnceLock<Watchdog> = OnceLock::new();
+        static STARTED: OnceLock<()> = OnceLock::new();
+        let watchdog = WATCHDOG.get_or_init(|| Self {
+            threads: Mutex::default(),
+            work: Condvar::new(),
+            is_resting: Mutex::new(true),
+        });
+        STARTED.get_or_init(|| {
+            let started = std::thread::Builder::new().name("sandbox-watchdog".to_owned()).spawn(|| watchdog.run());
+            if let Err(error) = allow_interrupts().and(started.map(drop)) {
+                tracing::error!(error = %error, "calls on objects that sandboxes share cannot be interrupted");
+            }
+        });
+        watchdog
+    }
+
+    fn wake(&self) {
+        let mut is_resting = lock(&self.is_resting);
+        if std::mem::take(&mut *is_resting) {
+            self.work.notify_one();
+        }
+    }
+
+    fn run(&self) {
+        loop {
+            let busy = lock(&self.threads).iter().filter(|seen| seen.look()).count() > 0;
+            if busy {
+                std::thread::sleep(INTERVAL);
+                continue;
+            }
+            let mut is_resting = lock(&self.is_resting);
+            // What began while this was looked at is seen by the next look.
+            if lock(&self.threads).iter().any(|seen| lock(&seen.now).is_some()) {
+                continue;
+            }
+            *is_resting = true;
+            while *is_resting {
+                is_resting = self.work.wait(is_resting).unwrap_or_else(PoisonError::into_inner);
+            }
+            drop(is_resting);
+            std::thread::sleep(INTERVAL);
+        }
+    }
+}
+
+impl Seen {
+    /// Whether the thread is at work; ends its call if that takes too long.
+    fn look(&self) -> bool {
+        // Held while the thread is interrupted, so that it is this call that ends.
+        let now = lock(&self.now);
+        let Some(Doing { since, sandbox }) = now.as_ref() else { return false };
+        let taken = since.elapsed();
+        if taken >= PATIENCE {
+            // The thread lives, for it is enlisted.
+            let _ = self.thread.interrupt();
+        }
+        if taken >= MOST_PATIENCE {
+            sandbox.kill("it kept a thread of the server in a system call that cannot be interrupted");
+        }
+        true
+    }
+}

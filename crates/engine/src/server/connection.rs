@@ -1,0 +1,305 @@
+//! What is said to one launcher, and what it says.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+use workers_domain::ports::SandboxError;
+
+use super::channel::Channel;
+use super::launcher::{ForkNews, Launcher};
+use super::unavailable;
+use crate::message::{CommandName, Figures, FromLauncher, ToLauncher};
+use crate::network::Hearing;
+use crate::wire::Received;
+
+/// A launcher that says nothing for so long while something is asked of it is ended.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How long a sandbox may take to end when it was killed. After that it is set aside.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// One launcher that runs.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    channel: Channel,
+    created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, String>>>>,
+    /// Its sandboxes, and what tells of their ends.
+    gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
+    forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
+    pings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+    next_ping: AtomicU64,
+    /// When the launcher has said something last.
+    heard: Mutex<Instant>,
+    /// Sandboxes that were killed and do not end.
+    aside: Mutex<HashSet<String>>,
+    /// Whether another launcher makes the sandboxes that follow.
+    is_retired: AtomicBool,
+    templates: Arc<watch::Sender<Option<bool>>>,
+    /// Whether there are to be templates.
+    wants_templates: bool,
+    /// What the launcher and all that it makes ask is heard as long as it is spoken to.
+    _hearing: Option<Hearing>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        channel: Channel,
+        templates: Arc<watch::Sender<Option<bool>>>,
+        wants_templates: bool,
+        hearing: Option<Hearing>,
+    ) -> Self {
+        Self {
+            channel,
+            created: Mutex::default(),
+            gone: Mutex::default(),
+            forks: Mutex::default(),
+            pings: Mutex::default(),
+            next_ping: AtomicU64::new(0),
+            heard: Mutex::new(Instant::now()),
+            aside: Mutex::default(),
+            is_retired: AtomicBool::new(false),
+            templates,
+            wants_templates,
+            _hearing: hearing,
+        }
+    }
+
+    pub(super) async fn send(&self, message: &ToLauncher, passed: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
+        let sent = self.channel.send(message, passed).await;
+        sent.map_err(|error| SandboxError::failed("the sandbox launcher cannot be reached", error))
+    }
+
+    /// Sends a message if there is room now.
+    pub(super) fn try_send(&self, message: &ToLauncher) {
+        let _ = self.channel.try_send(message);
+    }
+
+    /// Waits for something that the launcher is to say. One that says nothing at all for a long time is of no use any more: it is ended,
+    /// and another one is started.
+    pub(super) async fn unless_silent<T>(&self, said: impl Future<Output = T>) -> Result<T, SandboxError> {
+        let began = Instant::now();
+        tokio::pin!(said);
+        loop {
+            if let Ok(said) = tokio::time::timeout(SILENCE, &mut said).await {
+                return Ok(said);
+            }
+            let heard = *lock(&self.heard);
+            if heard.max(began).elapsed() >= SILENCE {
+                tracing::error!("the sandbox launcher says nothing any more; it is ended");
+                self.close();
+                return Err(unavailable("the sandbox launcher does not answer"));
+            }
+        }
+    }
+
+    /// Resolves when the launcher answers.
+    pub(super) async fn ping(&self) -> Result<(), SandboxError> {
+        let (sender, answered) = oneshot::channel();
+        let number = self.next_ping.fetch_add(1, Ordering::Relaxed);
+        lock(&self.pings).insert(number, sender);
+        self.send(&ToLauncher::Ping(number), &[]).await?;
+        answered.await.map_err(|_| unavailable("the sandbox launcher died"))
+    }
+
+    /// Opens the routes of a sandbox: whether it was made, and its end.
+    pub(super) fn expect(
+        &self,
+        name: &str,
+    ) -> (oneshot::Receiver<Result<OwnedFd, String>>, oneshot::Receiver<Figures>) {
+        let (created, gone) = (oneshot::channel(), oneshot::channel());
+        lock(&self.created).insert(name.to_owned(), created.0);
+        lock(&self.gone).insert(name.to_owned(), gone.0);
+        (created.1, gone.1)
+    }
+
+    /// A sandbox was not made.
+    pub(super) fn forget(&self, name: &str) {
+        lock(&self.gone).remove(name);
+        self.close_if_done();
+    }
+
+    /// Opens the route of a copy.
+    pub(super) fn expect_fork(&self, name: &CommandName) -> oneshot::Receiver<ForkNews> {
+        let (sender, news) = oneshot::channel();
+        lock(&self.forks).insert(name.clone(), sender);
+        news
+    }
+
+    /// A copy was not asked for.
+    pub(super) fn forget_fork(&self, name: &CommandName) {
+        lock(&self.forks).remove(name);
+    }
+
+    /// Whether a sandbox is one of this launcher's.
+    pub(super) fn has(&self, sandbox: &str) -> bool {
+        lock(&self.gone).contains_key(sandbox)
+    }
+
+    /// How many sandboxes do not end.
+    pub(super) fn set_aside(&self) -> usize {
+        lock(&self.aside).len()
+    }
+
+    /// Tells the launcher that a sandbox is waited for no longer; how many there are.
+    pub(super) async fn put_aside(&self, name: &str) -> usize {
+        let many = {
+            let mut aside = lock(&self.aside);
+            aside.insert(name.to_owned());
+            aside.len()
+        };
+        // A launcher that cannot be reached has died, and its sandboxes are cleared away with it.
+        let _ = self.send(&ToLauncher::SetAside { name: name.to_owned() }, &[]).await;
+        self.close_if_done();
+        many
+    }
+
+    /// Makes it one that makes no more sandboxes; whether it was not yet.
+    pub(super) fn retire(&self) -> bool {
+        !self.is_retired.swap(true, Ordering::AcqRel)
+    }
+
+    /// There is no other launcher that could take over.
+    pub(super) fn unretire(&self) {
+        self.is_retired.store(false, Ordering::Release);
+    }
+
+    /// Lets a launcher go that another one stands in for, once all that it has is set aside. It kills that once more when it leaves.
+    pub(super) fn close_if_done(&self) {
+        let is_done = {
+            let (gone, aside) = (lock(&self.gone), lock(&self.aside));
+            gone.keys().all(|name| aside.contains(name))
+        };
+        if is_done && self.is_retired.load(Ordering::Acquire) {
+            self.close();
+        }
+    }
+
+    /// Ends it for both sides.
+    pub(super) fn close(&self) {
+        self.channel.close();
+    }
+
+    /// Hands on what the launcher says, until it says no more.
+    pub(super) async fn follow(&self) -> String {
+        loop {
+            match self.channel.receive::<FromLauncher>().await {
+                Ok(Some(received)) => {
+                    *lock(&self.heard) = Instant::now();
+                    self.take(received);
+                }
+                Ok(None) => return "it closed its socket".to_owned(),
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+
+    /// A receiver that has gone does not want to know.
+    fn take(&self, Received { message, descriptors }: Received<FromLauncher>) {
+        match message {
+            FromLauncher::Created { name } => {
+                let waiting = lock(&self.created).remove(&name);
+                let pidfd = descriptors.into_iter().next().ok_or_else(|| "no pidfd came".to_owned());
+                let _ = waiting.map(|waiting| waiting.send(pidfd));
+            }
+            FromLauncher::CreateFailed { name, message } => {
+                let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(Err(message)));
+            }
+            FromLauncher::NotForked(name) => self.tell(&name, ForkNews::NotForked),
+            FromLauncher::ForkEnded { sandbox, exited, figures } => {
+                self.tell(&CommandName { sandbox, command: exited.command }, ForkNews::Ended(exited, figures));
+            }
+            FromLauncher::Gone { name, figures } => {
+                lock(&self.forks).retain(|fork, _| fork.sandbox != name);
+                lock(&self.aside).remove(&name);
+                let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(figures));
+                self.close_if_done();
+            }
+            FromLauncher::StillThere { name, remains } => {
+                tracing::error!(
+                    sandbox.id = name,
+                    remains,
+                    "a sandbox was killed and does not end; it is waited for no longer"
+                );
+            }
+            FromLauncher::Pong(number) => {
+                let _ = lock(&self.pings).remove(&number).map(|waiting| waiting.send(()));
+            }
+            FromLauncher::Templates { are_ready } => {
+                let before = self.templates.send_replace(Some(are_ready));
+                if self.wants_templates && !are_ready && before != Some(false) {
+                    tracing::warn!("node cannot be forked here: every command starts its own node, which takes longer");
+                }
+            }
+            FromLauncher::Configured(_) | FromLauncher::ConfigurationFailed(_) => {}
+        }
+    }
+
+    fn tell(&self, name: &CommandName, news: ForkNews) {
+        let _ = lock(&self.forks).remove(name).map(|fork| fork.send(news));
+    }
+
+    /// Tells all that wait that nothing will come. Answers with the sandboxes that had not ended.
+    pub(super) fn let_go(&self) -> BTreeSet<String> {
+        // First, so that what comes later does not wait for an answer.
+        self.channel.close();
+        lock(&self.created).clear();
+        let left = lock(&self.gone).drain().map(|(name, _)| name).collect();
+        lock(&self.forks).clear();
+        lock(&self.pings).clear();
+        left
+    }
+}
+
+/// The end of a sandbox.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    figures: oneshot::Receiver<Figures>,
+    name: String,
+    launcher: Weak<Launcher>,
+    connection: Weak<Connection>,
+}
+
+impl Gone {
+    pub(super) const fn new(
+        figures: oneshot::Receiver<Figures>,
+        name: String,
+        launcher: Weak<Launcher>,
+        connection: Weak<Connection>,
+    ) -> Self {
+        Self { figures, name, launcher, connection }
+    }
+
+    /// Waits until nothing runs of a sandbox that was killed, or so long as it may take; what it used, if it ended and the launcher lives.
+    pub(crate) async fn wait(mut self) -> Option<Figures> {
+        if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.figures).await {
+            return ended.ok();
+        }
+        let (launcher, connection) = (self.launcher.upgrade()?, self.connection.upgrade()?);
+        // A launcher with much to do tells of ends late. What it knew when it was asked it has told before it answers.
+        tokio::select! {
+            biased;
+            ended = &mut self.figures => return ended.ok(),
+            _ = connection.unless_silent(connection.ping()) => {}
+        }
+        if let Ok(figures) = self.figures.try_recv() {
+            return Some(figures);
+        }
+        tokio::spawn(async move {
+            launcher.set_aside(&connection, &self.name).await;
+            drop(connection);
+            // Also when its launcher has ended.
+            let _ = self.figures.await;
+            launcher.ended_after_all();
+        });
+        None
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Held for single statements only, so a panic elsewhere has torn nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,233 @@
+//! Walls do not come off: a sandbox that lacks one runs nothing, and a launcher that is started later makes no weaker ones.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command as HostCommand;
+use std::time::{Duration, Instant};
+
+use workers_domain::ports::SandboxProvider as _;
+use workers_domain::ports::{SandboxSource, SandboxSpec};
+use workers_domain::{NetworkPolicy, ResourceLimits};
+use workers_engine::{Confinement, Engine, EngineOptions, Wall};
+use workers_testing::skip_unless_root;
+
+use crate::recovery::launcher_of;
+use crate::support::{TestEngine, options, start, unique};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_without_one_of_its_walls_runs_nothing() {
+    skip_unless_root("without root there are no user ids to leave out");
+    let walls = [
+        Wall::UserIds,
+        Wall::PidNamespace,
+        Wall::NetworkNamespace,
+        Wall::IpcNamespace,
+        Wall::CgroupNamespace,
+        Wall::Cgroups,
+        Wall::Capabilities,
+        Wall::Filter,
+    ];
+    for wall in walls {
+        let directory = tempfile::tempdir().unwrap();
+        let weaker = EngineOptions { omitted_wall: Some(wall), ..options(directory.path(), Confinement::Full) };
+        let error = Engine::start(weaker).await.expect_err("the engine tries a sandbox before it starts").to_string();
+        assert!(error.contains("a wall is missing") || error.contains("Operation not permitted"), "{wall:?}: {error}");
+    }
+}
+
+const DIRECTORY: &str = "WORKERS_TEST_SHORTAGE_DIRECTORY";
+const GROUP: &str = "WORKERS_TEST_SHORTAGE_GROUP";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launcher_started_while_processes_are_short_makes_no_weaker_sandboxes_and_works_again_afterwards() {
+    skip_unless_root("a cgroup limits the processes");
+    let group = Path::new("/sys/fs/cgroup/pids").join(unique());
+    if fs::create_dir(&group).is_err() {
+        // Version 2 has no hierarchy of its own for processes, and its root cannot be left by a test alone.
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let status = HostCommand::new(std::env::current_exe().unwrap())
+        .args(["--exact", "walls::a_server_that_runs_short_of_processes", "--ignored", "--nocapture"])
+        .env(DIRECTORY, directory.path())
+        .env(GROUP, &group)
+        .status();
+    // The processes of the engine may take a moment to leave.
+    let started = Instant::now();
+    while fs::remove_dir(&group).is_err() && started.elapsed() < Duration::from_secs(5) {
+        tokio::task::yield_now().await;
+    }
+    assert!(status.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a program for the test above, not a test"]
+async fn a_server_that_runs_short_of_processes() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let group = PathBuf::from(std::env::var_os(GROUP).unwrap());
+    fs::write(group.join("cgroup.procs"), std::process::id().to_string()).unwrap();
+    let own = |parent| EngineOptions { cgroup_parent: parent, ..options(Path::new(&directory), Confinement::Full) };
+    // The engine's own cgroups lie beside the one that is limited, in which only its launcher is.
+    let engine = Engine::start(own(Some(PathBuf::from("/")))).await.unwrap();
+    assert!(engine.has_own_user_ids());
+    let create = || {
+        let (source, network) = (SandboxSource::Empty, NetworkPolicy::DenyAll);
+        engine.create(SandboxSpec { source, limits: ResourceLimits::default(), network })
+    };
+    for room in 0..3_u32 {
+        let launcher = launcher_of(Path::new(&directory));
+        let current: u32 = fs::read_to_string(group.join("pids.current")).unwrap().trim().parse().unwrap();
+        // The launcher that dies makes room for the next one; what that one may make besides is this.
+        fs::write(group.join("pids.max"), (current + room).saturating_sub(1).to_string()).unwrap();
+        rustix::process::kill_process(launcher, rustix::process::Signal::KILL).unwrap();
+        let _ = tokio::time::timeout(Duration::from_secs(2), async {
+            if let Ok(sandbox) = create().await
+                && let Ok(command) = sandbox.run(sleep()).await
+            {
+                assert_no_root_of_the_host();
+                drop(command);
+            }
+        })
+        .await;
+        fs::write(group.join("pids.max"), "max").unwrap();
+        let started = Instant::now();
+        let sandbox = loop {
+            match create().await {
+                Ok(sandbox) => break sandbox,
+                Err(error) => assert!(started.elapsed() < Duration::from_secs(10), "{error}"),
+            }
+        };
+        let mut command = sandbox.run(sleep()).await.unwrap();
+        command.next_event().await.unwrap();
+        assert_no_root_of_the_host();
+        assert!(engine.has_own_user_ids());
+        sandbox.stop().await.unwrap();
+    }
+    engine.shutdown().await;
+}
+
+const MARKER: &str = "a-sandbox-of-the-shortage-test";
+
+fn sleep() -> workers_domain::ports::CommandSpec {
+    let script = format!("console.log('{MARKER}'); setInterval(() => {{}}, 1000)");
+    let args = vec!["-e".to_owned(), script];
+    workers_domain::ports::CommandSpec { program: "node".to_owned(), args, env: Vec::new() }
+}
+
+/// No program of a sandbox has user id 0 on the host.
+fn assert_no_root_of_the_host() {
+    for entry in fs::read_dir("/proc").unwrap() {
+        let path = entry.unwrap().path();
+        let command = fs::read(path.join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&command).contains(MARKER) {
+            let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+            assert!(!status.lines().any(|line| line.starts_with("Uid:\t0\t")), "a sandbox runs as root of the host");
+        }
+    }
+}
+
+/// Freezes the processes of a sandbox, which then do not die; thawed when dropped.
+struct Frozen(PathBuf);
+
+impl Frozen {
+    /// `None` where the machine has no freezer that outlasts a kill.
+    fn new() -> Option<Self> {
+        let group = Path::new("/sys/fs/cgroup/freezer").join(unique());
+        fs::create_dir(&group).ok()?;
+        Some(Self(group))
+    }
+
+    /// All processes that have this text in their command line, and their parents in the sandbox.
+    fn take(&self, marker: &str) {
+        for entry in fs::read_dir("/proc").unwrap() {
+            let path = entry.unwrap().path();
+            let command = fs::read(path.join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&command).contains(marker) {
+                let pid = path.file_name().unwrap().to_str().unwrap().to_owned();
+                fs::write(self.0.join("cgroup.procs"), pid).unwrap();
+            }
+        }
+        fs::write(self.0.join("freezer.state"), "FROZEN").unwrap();
+    }
+
+    fn thaw(&self) {
+        fs::write(self.0.join("freezer.state"), "THAWED").unwrap();
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.thaw();
+        let started = Instant::now();
+        while fs::remove_dir(&self.0).is_err() && started.elapsed() < Duration::from_secs(5) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+const FOREVER: &str = "console.log('up'); setInterval(() => {}, 1000)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sandboxes_that_do_not_die_are_set_aside_and_others_go_on() {
+    skip_unless_root("a cgroup freezes the sandboxes");
+    let Some(frozen) = Frozen::new() else { return };
+    let engine = TestEngine::confined().await;
+    let old_launcher = launcher_of(engine.directory.path());
+    // One that was there before goes on through all of it.
+    let bystander = engine.sandbox(ResourceLimits::default()).await;
+    let mut witness = start(&*bystander, "process.stdout.write('up'); setInterval(() => {}, 1000)").await;
+    witness.next_event().await.unwrap();
+    let marker = unique();
+    let mut stuck = Vec::new();
+    for _ in 0..8 {
+        let sandbox = engine.sandbox(ResourceLimits::default()).await;
+        let mut command = start(&*sandbox, &format!("{FOREVER} // {marker}")).await;
+        command.next_event().await.unwrap();
+        stuck.push((sandbox, command));
+    }
+    frozen.take(&marker);
+    let stops: Vec<_> = stuck
+        .into_iter()
+        .map(|(sandbox, command)| {
+            tokio::spawn(async move {
+                drop(command);
+                tokio::time::timeout(Duration::from_secs(10), sandbox.stop()).await
+            })
+        })
+        .collect();
+    for stop in stops {
+        stop.await.unwrap().expect("stopping ends").unwrap();
+    }
+    // Another launcher has taken over: it works, and so does what the first one made.
+    let pid = engine.node("console.log('still works')").await;
+    assert_eq!(pid.output, "still works");
+    let alive = rustix::process::test_kill_process(old_launcher);
+    assert!(alive.is_ok(), "the first launcher ended with a sandbox that runs");
+    assert_eq!(crate::support::finish(&mut *start(&*bystander, "console.log('too')").await).await.output, "too");
+    engine.engine.check().await.unwrap();
+    bystander.stop().await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(15), engine.engine.shutdown()).await;
+    ended.expect("the engine ends although sandboxes do not");
+    frozen.thaw();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_whose_launcher_does_not_answer_says_so_and_gets_another_one() {
+    let engine = TestEngine::confined().await;
+    let launcher = launcher_of(engine.directory.path());
+    rustix::process::kill_process(launcher, rustix::process::Signal::STOP).unwrap();
+    let started = Instant::now();
+    engine.engine.check().await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(3), "the check itself must end");
+    // Whoever asks for a sandbox finds out, and the next one is made by another launcher.
+    let spec = || SandboxSpec {
+        source: SandboxSource::Empty,
+        limits: ResourceLimits::default(),
+        network: NetworkPolicy::DenyAll,
+    };
+    let sandbox = engine.engine.create(spec()).await.unwrap();
+    sandbox.run(sleep()).await.map(drop).unwrap_err();
+    assert_eq!(engine.node("console.log('again')").await.output, "again");
+    engine.engine.check().await.unwrap();
+    engine.engine.shutdown().await;
+}
