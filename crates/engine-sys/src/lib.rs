@@ -11,6 +11,7 @@
 
 mod descriptor;
 mod exec;
+mod ids;
 mod mount;
 mod network;
 pub mod notify;
@@ -22,6 +23,7 @@ pub mod template;
 
 pub use descriptor::{close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state};
 pub use exec::{CommandImage, exec};
+pub use ids::set_file_ids;
 pub use mount::{MountAttributes, map_owners, mount_attributes};
 pub use network::{accept_only_from, bring_loopback_up, network_namespace_of};
 pub use process::{

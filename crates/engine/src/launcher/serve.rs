@@ -14,7 +14,7 @@ use workers_engine_sys::seccomp::Instruction;
 use super::confine::obey_and_ask;
 use super::create::create;
 use super::forks::{Forks, kill_children_but};
-use super::machine::Host;
+use super::layers::Host;
 use super::networks::Networks;
 use super::probe::{overlays_work, own_uids_work};
 use super::templates::{Answer, Templates};
@@ -110,6 +110,7 @@ impl Launcher {
         });
         match made {
             Ok((filter, listener, events, lifeline, host)) => {
+                let own_uids = host.as_ref().map_or(own_uids, Host::has_own_ids);
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
                 wire::send(&server, &FromLauncher::Configured { own_uids, overlays }, &hearing)?;
                 // Whoever dies leaves nobody waiting: it is the server's alone.

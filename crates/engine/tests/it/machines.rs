@@ -1,5 +1,6 @@
 //! Machines: sandboxes with a whole system in them.
 
+mod counted;
 mod files;
 mod hostile;
 mod snapshots;
