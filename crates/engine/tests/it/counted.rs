@@ -8,7 +8,7 @@ use workers_testing::skip_unless_root;
 use crate::support::{TestEngine, finish, start, unique};
 
 /// The ids of the host's processes with this text in their command line.
-fn processes_with(marker: &str) -> Vec<u32> {
+pub(crate) fn processes_with(marker: &str) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let has_marker = |pid: &u32| {
         std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(marker))
@@ -24,7 +24,7 @@ fn words(pid: u32, file: &str, line: &str) -> Vec<String> {
 }
 
 /// Who created the user namespace of a process (`NS_GET_OWNER_UID`).
-fn creator_of(pid: u32) -> String {
+pub(crate) fn creator_of(pid: u32) -> String {
     let script = "open(my $file, '<', $ARGV[0]) or die; my $id = pack('L', 0); ioctl($file, 0xb704, $id) or die;
         print unpack('L', $id)";
     let ran = Command::new("perl").args(["-e", script, &format!("/proc/{pid}/ns/user")]).output().unwrap();

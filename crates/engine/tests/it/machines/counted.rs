@@ -1,11 +1,16 @@
 //! Numbers that the kernel keeps by user: a machine that uses its own up takes nothing from the host and from other machines.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
-use workers_domain::ports::{CommandEvent, Machine, MachineCommand, MachineCommandSpec};
+use workers_domain::ports::{CommandEvent, Machine, MachineCommand, MachineCommandSpec, SandboxErrorKind};
+use workers_engine::{MachineEngine, MachineOptions};
 use workers_engine_sys::syscall_number;
+use workers_testing::skip_unless_root;
 
-use super::support::{Machines, shell};
+use super::support::{Machines, options, shell};
+use crate::counted::{creator_of, processes_with};
+use crate::support::unique;
 
 /// Takes watchers until there are no more, says how many, and keeps them.
 fn take_watchers() -> String {
@@ -19,6 +24,18 @@ fn queue_signals(most: u32) -> String {
     format!(
         "use POSIX; my $all = POSIX::SigSet->new; $all->fillset; sigprocmask(SIG_BLOCK, $all); my $n = 0;
          my $info = pack('lllx116', 40, 0, -1); $n++ while $n < {most} && syscall({send}, $$ + 0, 40, $info) == 0; print \"$n\\n\";"
+    )
+}
+
+/// Sends this many descriptors to itself, or as many as it can, without receiving them; says how many.
+fn keep_in_flight(most: u32) -> String {
+    let send = syscall_number("sendmsg").unwrap();
+    format!(
+        "use Socket; my @all; my $n = 0; my $text = 'x'; my $iov = pack('PQ', $text, 1);
+         my $control = pack('Qllllll', 32, 1, 1, 0, 0, 0, 0); my $message = pack('QQPQPQQ', 0, 0, $iov, 1, $control, 32, 0);
+         OUTER: while ($n < {most}) {{ socketpair(my $to, my $from, AF_UNIX, SOCK_DGRAM, 0) or die; push @all, $to, $from;
+         for (1..4) {{ last OUTER if $n >= {most} || syscall({send}, fileno($to), $message, 0x40) < 0; $n += 4 }} }}
+         print \"$n\\n\""
     )
 }
 
@@ -65,4 +82,87 @@ async fn queued_signals_are_a_machines_own() {
     assert!(all.parse::<u32>().unwrap() > 50_000, "{all}");
     assert_eq!(in_machine(&*other, &queue_signals(1000)).await.1, "512");
     assert_eq!(on_host(&queue_signals(1000)), "1000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn descriptors_in_flight_are_a_machines_own() {
+    let machines = Machines::start().await;
+    let (one, other) = (machines.machine().await, machines.machine().await);
+    let all = in_machine(&*one, &keep_in_flight(6000)).await;
+    let sent: u32 = all.1.parse().unwrap();
+    assert!((4000..6000).contains(&sent), "as many as open files, not {sent}");
+    assert_eq!(in_machine(&*other, &keep_in_flight(100)).await.1, "100");
+    // The server passes descriptors around, too, to make and to freeze machines.
+    let third = machines.machine().await;
+    third.snapshot().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_pipes_are_a_machines_own() {
+    let machines = Machines::start().await;
+    let (one, other) = (machines.machine().await, machines.machine().await);
+    // F_GETPIPE_SZ of the last pipe; a user who has many gets small ones.
+    let pipes = |number: u32| {
+        format!(
+            "my @all; for (1..{number}) {{ pipe(my $from, my $to) or die; push @all, $from, $to }}
+             print fcntl($all[-1], 1032, 0), \"\\n\""
+        )
+    };
+    assert_eq!(in_machine(&*one, &pipes(1500)).await.1, "8192");
+    assert_eq!(in_machine(&*other, &pipes(1)).await.1, "65536");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_two_machines_have_an_id_of_the_host_in_common() {
+    let machines = Machines::start().await;
+    let mut firsts = Vec::new();
+    let (mut alive, mut kept) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let machine = machines.machine().await;
+        let marker = unique();
+        let script = format!("mkdir('/tmp/{marker}') or die; print \"up\\n\"");
+        kept.push(in_machine(&*machine, &script).await);
+        let [pid] = processes_with(&marker)[..] else { panic!("one process") };
+        let [map, of_groups] = ["uid_map", "gid_map"].map(|name| {
+            let map = std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
+            map.split_whitespace().map(|number| number.parse::<u32>().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!((map[0], map[2], &of_groups), (0, 0x1_0000, &map));
+        let made = std::fs::metadata(format!("/proc/{pid}/root/tmp/{marker}")).unwrap();
+        assert_eq!((made.uid(), made.gid()), (map[1], map[1]));
+        assert_eq!(creator_of(pid), map[1].to_string());
+        firsts.push(map[1]);
+        alive.push(machine);
+    }
+    firsts.sort_unstable();
+    assert!(firsts.is_sorted_by(|one, next| one + 0x1_0000 <= *next), "{firsts:x?}");
+    assert!(firsts[0] >= 0x8000_0000, "behind those of files: {firsts:x?}");
+    machines.engine.shutdown().await;
+}
+
+/// Owners of files of `/sys` cannot be mapped.
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_share_no_ids_unless_the_operator_permits_it() {
+    skip_unless_root("machines need root");
+    let (directory, system) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::os::unix::fs::symlink("/sys/kernel", system.path().join("usr")).unwrap();
+    let options = MachineOptions { system: system.path().to_owned(), ..options(directory.path()) };
+    let error = MachineEngine::start(options.clone()).await.unwrap_err();
+    assert_eq!(error.kind, SandboxErrorKind::Unavailable);
+    for part in ["machines need ids of their own", "cannot map owners", &format!("{}/usr", system.path().display())] {
+        assert!(error.message.contains(part), "{}", error.message);
+    }
+    let engine = MachineEngine::start(MachineOptions { allow_shared_ids: true, ..options }).await.unwrap();
+    assert!(!engine.has_own_user_ids());
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_permitted_is_not_done_where_it_is_not_needed() {
+    skip_unless_root("machines need root");
+    let directory = tempfile::tempdir().unwrap();
+    let options = MachineOptions { allow_shared_ids: true, ..options(directory.path()) };
+    let engine = MachineEngine::start(options).await.unwrap();
+    assert!(engine.has_own_user_ids());
+    engine.shutdown().await;
 }
