@@ -3,6 +3,7 @@
 mod counted;
 mod files;
 mod hostile;
+mod memory;
 mod snapshots;
 mod support;
 mod system;

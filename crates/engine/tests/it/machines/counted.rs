@@ -47,7 +47,7 @@ fn on_host(script: &str) -> String {
 }
 
 /// A Perl program that goes on until its machine ends; and the first that it prints.
-async fn in_machine(machine: &dyn Machine, script: &str) -> (Box<dyn MachineCommand>, String) {
+pub(crate) async fn in_machine(machine: &dyn Machine, script: &str) -> (Box<dyn MachineCommand>, String) {
     let args = vec!["-e".to_owned(), format!("$| = 1; {script}; sleep 1000")];
     let spec = MachineCommandSpec { program: "perl".to_owned(), args, as_root: true, ..shell("") };
     let mut command = machine.run(spec).await.unwrap();
@@ -165,4 +165,26 @@ async fn what_is_permitted_is_not_done_where_it_is_not_needed() {
     let engine = MachineEngine::start(options).await.unwrap();
     assert!(engine.has_own_user_ids());
     engine.shutdown().await;
+}
+
+/// Connections of a machine to itself, into which it writes without reading: as many bytes as the kernel takes.
+const FILL_SOCKETS: &str = "use Socket; use Fcntl; socket(my $server, AF_INET, SOCK_STREAM, 0) or die;
+    bind($server, sockaddr_in(7000, INADDR_LOOPBACK)) or die; listen($server, 128) or die; my @all; my $total = 0;
+    my $block = 'x' x 1048576; for (1..300) { socket(my $to, AF_INET, SOCK_STREAM, 0) or die;
+    connect($to, sockaddr_in(7000, INADDR_LOOPBACK)) or die; accept(my $from, $server) or die; push @all, $to, $from;
+    fcntl($to, F_SETFL, O_NONBLOCK) or die; while (my $n = syswrite($to, $block)) { $total += $n } } print \"$total\\n\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_of_a_machine_hold_a_part_of_its_memory_and_those_of_others_work() {
+    let machines = Machines::start().await;
+    let (one, other) = (machines.machine().await, machines.machine().await);
+    let held: u64 = in_machine(&*one, FILL_SOCKETS).await.1.parse().unwrap();
+    // As much memory as it has; without a limit, so many connections take twice that.
+    assert!((8 << 20..512 << 20).contains(&held), "{held}");
+    let exchange = "use Socket; socket(my $server, AF_INET, SOCK_STREAM, 0) or die;
+        bind($server, sockaddr_in(7000, INADDR_LOOPBACK)) or die; listen($server, 1) or die;
+        socket(my $to, AF_INET, SOCK_STREAM, 0) or die; connect($to, sockaddr_in(7000, INADDR_LOOPBACK)) or die;
+        accept(my $from, $server) or die; syswrite($to, 'x' x 100000) == 100000 or die; my $all = 0;
+        while ($all < 100000) { $all += sysread($from, my $some, 100000) or die } print \"$all\\n\"";
+    assert_eq!(in_machine(&*other, exchange).await.1, "100000");
 }
