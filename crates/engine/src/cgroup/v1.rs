@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use workers_engine_sys::notify_on_memory_exhaustion;
 
@@ -33,6 +34,11 @@ pub(super) fn limit_all_sockets(memory: &Path) -> io::Result<()> {
 
 /// Half of what the kernel holds for the sockets of the host, of TCP or of UDP, whichever is less.
 fn most_for_sockets() -> u64 {
+    static MOST: OnceLock<u64> = OnceLock::new();
+    *MOST.get_or_init(read_most_for_sockets)
+}
+
+fn read_most_for_sockets() -> u64 {
     let most = |name: &str| {
         let pages: u64 = std::fs::read_to_string(name).ok()?.split_whitespace().last()?.parse().ok()?;
         pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)

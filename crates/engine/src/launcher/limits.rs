@@ -9,22 +9,6 @@ use rustix::process::{Resource, Rlimit};
 /// Where the limits of the user namespace of a process are.
 const OF_NAMESPACE: &str = "/proc/sys/user";
 
-/// What a sandbox has no use for: it makes no namespace and watches no whole file system. The file is `max_` and this name.
-const NONE: [&str; 9] = [
-    "cgroup_namespaces",
-    "fanotify_groups",
-    "fanotify_marks",
-    "ipc_namespaces",
-    "net_namespaces",
-    "pid_namespaces",
-    "time_namespaces",
-    "user_namespaces",
-    "uts_namespaces",
-];
-
-/// Namespaces of mounts: its own, and those in which the kernel keeps a mount that is not attached yet, while the walls are built.
-const MOST_MOUNT_NAMESPACES: u32 = 16;
-
 /// Watchers of files in one sandbox, and the files that they watch together.
 pub(super) struct Watches {
     watchers: u32,
@@ -49,16 +33,14 @@ const LOCKED_BYTES: u64 = 64 * 1024;
 /// Signals that wait, and timers of the `timer_create` kind.
 const QUEUED_SIGNALS: u64 = 512;
 
-/// Limits the user namespace of this process, once it has made all namespaces that it is to have. Nobody in it has the capability to
+/// Limits the user namespace of this process, once it has made all namespaces that it is to have. No process in it has the capability to
 /// change that once the walls stand.
 pub(super) fn limit_namespace(watches: &Watches) -> io::Result<()> {
-    let none = NONE.map(|name| (name, 0));
-    let some = [
-        ("mnt_namespaces", MOST_MOUNT_NAMESPACES),
-        ("inotify_instances", watches.watchers),
-        ("inotify_watches", watches.files),
-    ];
-    none.into_iter().chain(some).try_for_each(|(name, limit)| write_limit(name, limit))
+    // Without a user namespace of its own, no process of a sandbox has the right to make any other. Each limit takes time, so there are no
+    // more.
+    write_limit("user_namespaces", 0)?;
+    write_limit("inotify_instances", watches.watchers)?;
+    write_limit("inotify_watches", watches.files)
 }
 
 fn write_limit(name: &str, limit: u32) -> io::Result<()> {
