@@ -11,6 +11,7 @@
 
 mod descriptor;
 mod exec;
+mod ids;
 mod interrupt;
 mod mount;
 mod network;
@@ -25,6 +26,7 @@ pub use descriptor::{
     ClosedBy, Closer, close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state, watch,
 };
 pub use exec::{CommandImage, exec};
+pub use ids::set_file_ids;
 pub use interrupt::{ThreadId, allow_interrupts};
 pub use mount::{MountAttributes, map_owners, mount_attributes};
 pub use network::{accept_only_from, bring_loopback_up, network_namespace_of};

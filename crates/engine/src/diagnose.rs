@@ -147,7 +147,14 @@ fn cgroups(parent: Option<&Path>) -> Finding {
         Ok(plan) => {
             let bases: Vec<_> = plan.bases().into_iter().filter_map(Path::parent).collect();
             let detail = bases.iter().map(|base| base.display().to_string()).collect::<Vec<_>>().join(", ");
+            let counts_sockets = plan.counts_sockets();
             match plan.group("").remove() {
+                Ok(()) if !counts_sockets => Finding::lack(
+                    name,
+                    FindingStatus::Degraded,
+                    "the memory of sockets is not counted: one sandbox can use up what the host has for them",
+                    "use version 2 of control groups, or a kernel that has memory.kmem.tcp.limit_in_bytes",
+                ),
                 Ok(()) => Finding::ok(name, detail),
                 Err(error) => Finding::lack(name, FindingStatus::Degraded, error.to_string(), "remove it by hand"),
             }

@@ -29,7 +29,7 @@ use crate::snapshot::SnapshotStore;
 const FIRST_UID: u32 = 0x7000_0000;
 
 /// How many sandboxes of one engine have user ids of their own, and how many engines do.
-const UIDS_PER_ENGINE: u32 = 0x1_0000;
+pub(crate) const UIDS_PER_ENGINE: u32 = 0x1_0000;
 const UID_RANGES: u32 = 0x100;
 
 /// How often snapshots that have expired are removed.
@@ -253,12 +253,11 @@ async fn own_node(node: PathBuf, data_dir: &DataDir) -> PathBuf {
 }
 
 async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Result<Walls, SandboxError> {
-    let (root, group_name) = (data_dir.runtime(), data_dir.group_name());
+    let root = data_dir.runtime();
     let cgroups = data_dir.plan_cgroups(options.cgroup_parent.clone()).await?;
     let runtime = blocking("the root of sandboxes cannot be made", move || runtime::make(&root, &node)).await?;
     let templates = templates(options, data_dir).await;
-    let range = u32::from_str_radix(group_name.rsplit('-').next().and_then(|hex| hex.get(..4)).unwrap_or("0"), 16);
-    let first_uid = FIRST_UID + range.unwrap_or_default() % UID_RANGES * UIDS_PER_ENGINE;
+    let first_uid = FIRST_UID + data_dir.number() % UID_RANGES * UIDS_PER_ENGINE;
     let (may_share_uids, omitted) = (options.allow_shared_user_id, options.omitted_wall);
     Ok(Walls { cgroups, runtime, first_uid, may_share_uids, omitted, templates, machines: None })
 }

@@ -56,12 +56,16 @@ pub(crate) struct Walls {
 pub(crate) struct MachineSetup {
     /// Where each mounts its own files, out of the others' sight.
     pub(crate) stage: String,
-    /// The system's files but for `/usr`, owned by whoever is root in machines.
+    /// The system's files but for `/usr`, owned by the root of machines as it is on disk.
     pub(crate) base: String,
     /// Places below `/usr` to mount on.
     pub(crate) places: String,
+    /// Where snapshots are.
+    pub(crate) images: String,
     /// The system's `/usr`.
     pub(crate) usr: String,
+    /// Whether machines may share one range of ids where the kernel cannot give each its own.
+    pub(crate) allow_shared_ids: bool,
 }
 
 /// What templates are made of, on the host, and how many there are.

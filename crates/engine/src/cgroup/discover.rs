@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{CgroupPlan, Group, GroupLimits, at, write};
+use super::{CgroupPlan, Group, GroupLimits, at, v1, write};
 
 /// A mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
     }
     if let CgroupPlan::V2 { base } = &below {
         enable(base).map_err(|error| format!("controllers cannot be enabled: {error}"))?;
+    }
+    if let CgroupPlan::V1 { memory, .. } = &below {
+        v1::limit_all_sockets(memory).map_err(|error| format!("the memory of sockets cannot be limited: {error}"))?;
     }
     let trial: Group = below.group("trial");
     trial

@@ -81,6 +81,14 @@ impl CgroupPlan {
         }
     }
 
+    /// Whether the kernel counts what it holds for the sockets of a group. In version 2 that is memory like any other.
+    pub(crate) fn counts_sockets(&self) -> bool {
+        match self {
+            Self::V1 { memory, .. } => v1::counts_sockets(memory),
+            Self::V2 { .. } => true,
+        }
+    }
+
     /// The group of this name, made or not.
     pub(crate) fn group(&self, name: &str) -> Group {
         Group { plan: self.below(name) }

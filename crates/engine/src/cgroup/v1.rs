@@ -4,15 +4,64 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use workers_engine_sys::notify_on_memory_exhaustion;
 
 use super::{GroupLimits, keyed_number, number, write};
 use crate::message::Figures;
 
+/// What the kernel holds for sockets is counted apart from other memory, and only where it is limited.
+const SOCKETS: &str = "memory.kmem.tcp.limit_in_bytes";
+
+/// The least that a sandbox has for its sockets.
+const LEAST_FOR_SOCKETS: u64 = 8 << 20;
+
+/// Which part of its memory a sandbox has for its sockets, and which part of what all sandboxes have for theirs.
+const PART_OF_MEMORY: u64 = 4;
+const PART_OF_ALL: u64 = 8;
+
+/// Whether the memory of sockets can be limited.
+pub(super) fn counts_sockets(memory: &Path) -> bool {
+    memory.join(SOCKETS).exists()
+}
+
+/// Limits what all groups below one have for their sockets together, so that the host keeps as much. Also keeps the kernel counting: it would
+/// begin and stop, which takes time, with each single sandbox.
+pub(super) fn limit_all_sockets(memory: &Path) -> io::Result<()> {
+    write_if_there(&memory.join(SOCKETS), most_for_sockets())
+}
+
+/// Half of what the kernel holds for the sockets of the host, of TCP or of UDP, whichever is less.
+fn most_for_sockets() -> u64 {
+    static MOST: OnceLock<u64> = OnceLock::new();
+    *MOST.get_or_init(read_most_for_sockets)
+}
+
+fn read_most_for_sockets() -> u64 {
+    let most = |name: &str| {
+        let pages: u64 = std::fs::read_to_string(name).ok()?.split_whitespace().last()?.parse().ok()?;
+        pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
+    };
+    let most = ["/proc/sys/net/ipv4/tcp_mem", "/proc/sys/net/ipv4/udp_mem"].into_iter().filter_map(most).min();
+    most.unwrap_or_default() / 2
+}
+
+fn write_if_there(file: &Path, bytes: u64) -> io::Result<()> {
+    match write(file, &bytes.max(LEAST_FOR_SOCKETS).to_string()) {
+        // The kernel does not count it; `workersd doctor` says so.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// Sets the limits of a group.
 pub(super) fn set_limits(memory: &Path, pids: &Path, limits: GroupLimits) -> io::Result<()> {
     let bytes = limits.memory_bytes.to_string();
+    write_if_there(
+        &memory.join(SOCKETS),
+        (limits.memory_bytes / PART_OF_MEMORY).min(most_for_sockets() / PART_OF_ALL),
+    )?;
     write(&memory.join("memory.limit_in_bytes"), &bytes)?;
     // Memory and swap together may be no more than memory alone: no swap. A kernel that does not account swap lacks the file;
     // then the group must not swap by itself.
@@ -38,5 +87,38 @@ pub(super) fn figures(memory: &Path, cpuacct: Option<&Path>) -> Figures {
         cpu_micros: cpuacct.and_then(|base| number(&base.join("cpuacct.usage"))).map(|nanos| nanos / 1000),
         max_memory_bytes: number(&memory.join("memory.max_usage_in_bytes")),
         out_of_memory: keyed_number(&memory.join("memory.oom_control"), "oom_kill").is_some_and(|kills| kills > 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_group_has_a_part_of_its_memory_for_sockets() {
+        let tree = tempfile::tempdir().unwrap();
+        for name in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max", SOCKETS] {
+            fs::write(tree.path().join(name), "").unwrap();
+        }
+        let limits = GroupLimits { memory_bytes: 1 << 20, processes: 7, dies_as_one: true };
+        set_limits(tree.path(), tree.path(), limits).unwrap();
+        assert_eq!(fs::read_to_string(tree.path().join(SOCKETS)).unwrap(), LEAST_FOR_SOCKETS.to_string());
+        limit_all_sockets(tree.path()).unwrap();
+        let all: u64 = fs::read_to_string(tree.path().join(SOCKETS)).unwrap().parse().unwrap();
+        assert!(all >= LEAST_FOR_SOCKETS && all == most_for_sockets().max(LEAST_FOR_SOCKETS));
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_count_sockets_limits_the_rest() {
+        let tree = tempfile::tempdir().unwrap();
+        for name in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max"] {
+            fs::write(tree.path().join(name), "").unwrap();
+        }
+        set_limits(tree.path(), tree.path(), GroupLimits { memory_bytes: 1 << 30, processes: 7, dies_as_one: true })
+            .unwrap();
+        assert!(!counts_sockets(tree.path()));
+        assert_eq!(fs::read_to_string(tree.path().join("memory.limit_in_bytes")).unwrap(), (1 << 30).to_string());
     }
 }

@@ -9,11 +9,13 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
 
 use super::check::Wall;
+use super::creator::clone_as;
 use super::enter::{Entrance, enter};
-use super::machine::{self, Host};
+use super::layers::Layers;
 use super::serve::{Launcher, Running};
 use crate::cgroup::{Group, GroupLimits};
 use crate::copy::CONTENT_OWNER;
+use crate::machine;
 use crate::message::{CreateSandbox, FromInit};
 use crate::wire;
 
@@ -91,36 +93,39 @@ fn clone_into(
     };
     let lifeline = launcher.lifeline.0.try_clone()?;
     let thread = launcher.setup.thread;
-    let usr = launcher.host.as_ref().map(Host::usr).transpose()?;
-    let walls = launcher.setup.surroundings.configuration.walls.as_ref();
+    let (ids, layers) = match &mut launcher.host {
+        Some(host) => {
+            let (first, layers) = host.layers(slot, &order.lower)?;
+            (OuterIds::Machine(first), Some(layers))
+        }
+        None => (outer_ids(launcher, slot), None),
+    };
     let networks = launcher.networks.as_mut().filter(|_| group.is_some());
+    let creator = ids.creator();
     let (network, cloned) = match networks {
         Some(networks) if launcher.setup.omitted() != Some(Wall::NetworkNamespace) => {
             let network = networks.take()?;
-            let cloned = networks.clone_into(&network, namespaces)?;
+            let cloned = clone_as(creator, || networks.clone_into(&network, namespaces))?;
             (Some(network), cloned)
         }
-        _ => (None, clone_process(thread, namespaces)?),
+        _ => (None, clone_as(creator, || clone_process(thread, namespaces))?),
     };
     match cloned {
         Cloned::Child => {
             // Whatever happens, no frame of the launcher goes on in the child.
             let code = catch_unwind(AssertUnwindSafe(|| {
-                let kept = [&channel, &lifeline, &released].into_iter().chain(&usr);
+                let kept = [&channel, &lifeline, &released].into_iter().chain(layers.iter().flat_map(Layers::all));
                 if keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>()).is_err() {
                     return 1;
                 }
                 let has_network = network.is_some();
-                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, has_network, usr })
+                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, has_network, layers })
             }));
             exit_now(code.unwrap_or(101))
         }
         Cloned::Parent { pid, pidfd } => {
             let prepared = group.map_or(Ok(Vec::new()), |group| {
-                match walls.filter(|walls| walls.machines.is_some()) {
-                    Some(walls) => map_range(pid, (walls.first_uid, machine::IDS))?,
-                    None => map_ids(pid, outer_ids(launcher, slot))?,
-                }
+                ids.map(pid)?;
                 let members = group.members()?;
                 let number = pid.as_raw_nonzero().to_string();
                 if launcher.setup.omitted() != Some(Wall::Cgroups) {
@@ -146,22 +151,60 @@ fn clone_into(
 }
 
 /// Who a sandbox's processes are on the host.
-fn outer_ids(launcher: &Launcher, slot: u32) -> (u32, u32) {
-    if launcher.setup.omitted() == Some(Wall::UserIds) {
-        return (0, 0);
+#[derive(Clone, Copy)]
+enum OuterIds {
+    /// The launcher's own user and group.
+    Launcher,
+    /// One that no other sandbox has.
+    One(u32),
+    /// As many as a machine has, from this one on.
+    Machine(u32),
+}
+
+impl OuterIds {
+    /// Who is to have created the sandbox's user namespace, if it is not the launcher's own user.
+    fn creator(self) -> Option<u32> {
+        match self {
+            Self::Launcher => None,
+            Self::One(first) | Self::Machine(first) => Some(first),
+        }
     }
-    match &launcher.setup.surroundings.configuration.walls {
-        Some(walls) if launcher.setup.surroundings.found.own_uids => (walls.first_uid + slot, walls.first_uid + slot),
-        _ => (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+
+    fn map(self, pid: Pid) -> io::Result<()> {
+        match self {
+            Self::Launcher => map_ids(pid, (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())),
+            Self::One(id) => map_ids(pid, (id, id)),
+            Self::Machine(first) => IdRange { inside: 0, outside: first, count: machine::IDS }.write(pid),
+        }
     }
 }
 
-/// Maps as many users and groups as there are, from the first one on, into the user namespace of a child: there they begin with 0.
-pub(super) fn map_range(pid: Pid, (first, count): (u32, u32)) -> io::Result<()> {
-    for name in ["uid_map", "gid_map"] {
-        write_map(pid, name, format!("0 {first} {count}"))?;
+fn outer_ids(launcher: &Launcher, slot: u32) -> OuterIds {
+    if launcher.setup.omitted() == Some(Wall::UserIds) {
+        return OuterIds::Launcher;
     }
-    Ok(())
+    match &launcher.setup.surroundings.configuration.walls {
+        Some(walls) if launcher.setup.surroundings.found.own_uids => OuterIds::One(walls.first_uid + slot),
+        _ => OuterIds::Launcher,
+    }
+}
+
+/// As many ids as are mapped into a user namespace, there from one number on, and outside from another.
+#[derive(Clone, Copy)]
+pub(super) struct IdRange {
+    pub(super) inside: u32,
+    pub(super) outside: u32,
+    pub(super) count: u32,
+}
+
+impl IdRange {
+    /// Maps them into the user namespace of a child: users and groups.
+    pub(super) fn write(self, pid: Pid) -> io::Result<()> {
+        let Self { inside, outside, count } = self;
+        ["uid_map", "gid_map"]
+            .into_iter()
+            .try_for_each(|name| write_map(pid, name, format!("{inside} {outside} {count}")))
+    }
 }
 
 fn write_map(pid: Pid, name: &str, text: String) -> io::Result<()> {

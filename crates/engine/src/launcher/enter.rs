@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::Signal;
 use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, leave_network};
 
 use super::check::{Wall, Who, check_cgroups, check_walls};
@@ -14,6 +14,8 @@ use super::confine::{
     OF_MACHINE, give_up_capabilities, obey_as_machine, obey_filter, take_inner_ids, take_machine_root,
 };
 use super::init::Init;
+use super::layers::Layers;
+use super::limits::{Watches, limit_namespace, set_limits};
 use super::machine::{self, Parts};
 use super::root::{Sources, build_root};
 use super::serve::Setup;
@@ -29,8 +31,8 @@ pub(super) struct Entrance<'a> {
     pub(super) released: OwnedFd,
     /// Whether it was born into the network namespace that it is to have.
     pub(super) has_network: bool,
-    /// For a machine: the system's files.
-    pub(super) usr: Option<OwnedFd>,
+    /// For a machine: the layers of its files.
+    pub(super) layers: Option<Layers>,
 }
 
 /// What is left open once the walls stand.
@@ -55,18 +57,12 @@ const HOSTNAME: &[u8] = b"sandbox";
 /// More than any process of the host has by default, so that the kernel turns to sandboxes first when the machine is out of memory.
 const OOM_SCORE: &[u8] = b"800";
 
-/// Watchers of files in one sandbox. A host has 128 for one user unless it is told otherwise.
-const MOST_WATCHERS: &[u8] = b"16";
-
-const OPEN_FILES: u64 = 4096;
-const LOCKED_BYTES: u64 = 64 * 1024;
-
 /// Walls the process in and is its init; returns its exit code.
 pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
-    let Entrance { setup, order, channel, lifeline, released, has_network, usr } = entrance;
+    let Entrance { setup, order, channel, lifeline, released, has_network, layers } = entrance;
     let configuration = &setup.surroundings.configuration;
     let ready = match &configuration.walls {
-        Some(walls) => wall_in(setup, walls, order, &released, has_network, usr),
+        Some(walls) => wall_in(setup, walls, order, &released, has_network, layers),
         None => prepare_unconfined(order, &released).map(|work| Inside { work, machine: None }),
     };
     drop(released);
@@ -90,7 +86,7 @@ fn wall_in(
     order: &CreateSandbox,
     released: &OwnedFd,
     has_network: bool,
-    usr: Option<OwnedFd>,
+    layers: Option<Layers>,
 ) -> io::Result<Inside> {
     // Before anything else: a launcher that dies takes its sandboxes along.
     step("dying with the launcher", die_with_parent())?;
@@ -110,9 +106,10 @@ fn wall_in(
         step("loopback interface", bring_loopback_up())?;
     }
     // While the host's /proc is there and we are still allowed to write to our own part of it.
-    limit_watches();
-    if let (Some(machines), Some(usr)) = (&walls.machines, usr) {
-        let parts = step("opening the parts", Parts::open(walls, machines, order, usr))?;
+    let watches = if walls.machines.is_some() { Watches::OF_MACHINE } else { Watches::OF_WORKER };
+    step("limits of the user namespace", limit_namespace(&watches))?;
+    if let (Some(machines), Some(layers)) = (&walls.machines, layers) {
+        let parts = step("opening the parts", Parts::open(walls, machines, layers))?;
         return become_machine(setup, walls, order, parts);
     }
     step("out-of-memory score", raise_oom_score())?;
@@ -201,15 +198,6 @@ impl OomScore {
     }
 }
 
-/// What watches files is counted for whoever made the user namespace: the host's root, whose programs need some, too. Where this cannot be
-/// set, its limit is all there is.
-fn limit_watches() {
-    let open = |name| rustix::fs::open(name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
-    if let Ok(file) = open("/proc/sys/user/max_inotify_instances") {
-        let _ = rustix::io::write(file, MOST_WATCHERS);
-    }
-}
-
 /// For as long as the process and its descendants live.
 pub(super) fn raise_oom_score() -> io::Result<()> {
     let file = rustix::fs::open("/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
@@ -219,23 +207,6 @@ pub(super) fn raise_oom_score() -> io::Result<()> {
 
 pub(super) fn open_directory(path: &str) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
-}
-
-pub(super) fn set_limits(file_bytes: Option<u64>) -> io::Result<()> {
-    let limits = [
-        (Resource::Core, Some(0)),
-        (Resource::Nofile, Some(OPEN_FILES)),
-        (Resource::Memlock, Some(LOCKED_BYTES)),
-        (Resource::Msgqueue, Some(0)),
-        (Resource::Fsize, file_bytes),
-    ];
-    for (resource, wanted) in limits {
-        let Some(wanted) = wanted else { continue };
-        let hard = rustix::process::getrlimit(resource).maximum;
-        let value = Some(hard.map_or(wanted, |hard| hard.min(wanted)));
-        rustix::process::setrlimit(resource, Rlimit { current: value, maximum: value })?;
-    }
-    Ok(())
 }
 
 /// What a process reads that has no input, and writes to that has no output.

@@ -8,7 +8,8 @@ use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals
 
 use super::check::{Who, check_walls};
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
-use super::enter::{null_device, set_limits, step};
+use super::enter::{null_device, step};
+use super::limits::set_limits;
 use super::serve::Setup;
 
 /// Where the copy is to be.

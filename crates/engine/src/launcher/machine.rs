@@ -6,30 +6,30 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, mkdirat, openat2, unlinkat};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, unmount};
-use rustix::process::Pid;
-use workers_engine_sys::{MountAttributes, SingleThread, map_owners, mount_attributes};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
+use workers_engine_sys::{MountAttributes, mount_attributes};
 
 use super::enter::{open_directory, step};
-use super::probe::in_user_namespace;
+use super::layers::Layers;
 use super::root::{Nothing, attach, bind_at, bind_device, c_string, mount_memory, mount_proc_at, open_path};
 use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};
 
-/// How many user ids a machine has, its root's the first.
-pub(super) const IDS: u32 = 0x1_0000;
-
 /// Directories of the file system in memory, ahead of the root's: what was changed, and what overlays need.
 const CHANGES: [&str; 2] = ["root-changes", "usr-changes"];
 const INDEX: [&str; 2] = ["root-index", "usr-index"];
 
-/// The layers below the changes to `/usr`.
+/// Where the layers below the changes are attached: what the server has prepared for the root and for `/usr`, the system's own `/usr`, and
+/// what a snapshot changed of both.
+const BASE: &str = "base";
+const PLACES: &str = "places";
 const SYSTEM: &str = "system";
+const SNAPSHOT: [&str; 2] = ["root-snapshot", "usr-snapshot"];
 
 /// An empty directory that stays empty.
 const EMPTY: &str = "empty";
@@ -41,68 +41,24 @@ const MOUNTED_ON: [&str; 3] = ["dev", "proc", "usr"];
 const NOWHERE_ELSE: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
-/// What a launcher of machines keeps.
-pub(super) struct Host {
-    usr: String,
-    /// In which the ids of machines are mapped; `None` where mounts cannot be.
-    owners: Option<OwnedFd>,
-}
-
-impl Host {
-    /// Looks at what the host can do.
-    pub(super) fn new(thread: SingleThread, setup: &MachineSetup, first_id: u32) -> io::Result<Self> {
-        let namespace = |pid: Pid| {
-            let path = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
-            Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
-        };
-        let owners = in_user_namespace(thread, (first_id, IDS), namespace)?;
-        let mut host = Self { usr: setup.usr.clone(), owners: Some(owners) };
-        if host.usr().is_err() {
-            // Then nobody in a machine owns the system's files, and programs that insist on it do not work.
-            host.owners = None;
-        }
-        Ok(host)
-    }
-
-    /// The system's `/usr`, not attached to anything, its files owned by the root of machines where that can be.
-    pub(super) fn usr(&self) -> io::Result<OwnedFd> {
-        let directory = open_path(&self.usr)?;
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        let tree = rustix::mount::open_tree(&directory, "", flags)?;
-        if let Some(owners) = &self.owners {
-            map_owners(tree.as_fd(), owners.as_fd())?;
-        }
-        Ok(tree)
-    }
-}
-
 /// The parts of the root, opened on the host.
 pub(super) struct Parts {
     stage: OwnedFd,
-    base: OwnedFd,
-    places: OwnedFd,
-    /// Of the root and of `/usr`.
-    snapshot: Option<[OwnedFd; 2]>,
-    usr: OwnedFd,
+    layers: Layers,
     node: OwnedFd,
     devices: BTreeMap<String, OwnedFd>,
 }
 
 impl Parts {
     /// Opens the parts, while the process may still walk to them.
-    pub(super) fn open(walls: &Walls, setup: &MachineSetup, order: &CreateSandbox, usr: OwnedFd) -> io::Result<Self> {
+    pub(super) fn open(walls: &Walls, setup: &MachineSetup, layers: Layers) -> io::Result<Self> {
         // Nothing that is mounted here may appear on the host, and the reverse.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
         let runtime = &walls.runtime;
         let devices = runtime.devices.iter().map(|name| Ok((name.clone(), open_path(&format!("/dev/{name}"))?)));
-        let layer = |name: &str| open_path(&format!("{}/{name}", order.lower));
-        let snapshot = if order.lower.is_empty() { None } else { Some([layer("root")?, layer("usr")?]) };
         Ok(Self {
             stage: open_path(&setup.stage)?,
-            base: open_path(&setup.base)?,
-            places: open_path(&setup.places)?,
-            snapshot,
-            usr,
+            layers,
             node: open_path(&runtime.node.to_string_lossy())?,
             devices: devices.collect::<io::Result<_>>()?,
         })
@@ -114,7 +70,7 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     rustix::process::fchdir(&parts.stage)?;
     step("files in memory", mount_memory("machine", MountFlags::NODEV, order.disk_bytes, "0755"))?;
     rustix::process::chdir("machine")?;
-    for name in CHANGES.iter().chain(&INDEX).chain(&["root", SYSTEM, EMPTY]) {
+    for name in CHANGES.iter().chain(&INDEX).chain(&SNAPSHOT).chain(&["root", BASE, PLACES, SYSTEM, EMPTY]) {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755))?;
     }
     let changes = [open_directory(CHANGES[0])?, open_directory(CHANGES[1])?];
@@ -123,20 +79,14 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     let file = parts.devices.get("null").ok_or_else(|| io::Error::other("no null device"))?.try_clone()?;
     let nothing = Nothing { file, directory: open_path(EMPTY)? };
 
-    let [snapshot, snapshot_usr] = match &parts.snapshot {
-        Some([root, usr]) => [Some(root), Some(usr)],
-        None => [None, None],
-    };
-    step("root", overlay("root", 0, &layers(snapshot.into_iter().chain([&parts.base]))))?;
+    let [of_root, of_usr] = step("layers", attach_layers(&parts.layers))?;
+    step("root", overlay("root", 0, &of_root))?;
     let root = open_directory("root")?;
     for name in MOUNTED_ON {
         step(name, own_directory(&root, name))?;
     }
     let home = step("home", own_directory(&root, HOME.trim_start_matches('/')))?;
-    let system = step("system", attach(&parts.usr, SYSTEM))?;
-    step("system, read-only", mount_attributes(system.as_fd(), MountAttributes::READ_ONLY))?;
-    let below = format!("{}:{SYSTEM}", layers(snapshot_usr.into_iter().chain([&parts.places])));
-    step("usr", overlay("root/usr", 1, &below))?;
+    step("usr", overlay("root/usr", 1, &of_usr))?;
 
     rustix::process::chdir("root")?;
     // A machine may have moved it away before its snapshot was taken, or put a link in its way.
@@ -178,9 +128,19 @@ fn overlay(target: &str, number: usize, below: &str) -> io::Result<()> {
     Ok(mount("overlay", target, "overlay", MountFlags::NODEV, Some(options.as_c_str()))?)
 }
 
-/// Open directories as an overlay takes them, the uppermost first.
-fn layers<'a>(directories: impl Iterator<Item = &'a OwnedFd>) -> String {
-    directories.map(|directory| format!("/proc/self/fd/{}", directory.as_raw_fd())).collect::<Vec<_>>().join(":")
+/// Attaches the layers, read-only. Answers with those of the root and of `/usr` as an overlay takes them, the uppermost first.
+fn attach_layers(layers: &Layers) -> io::Result<[String; 2]> {
+    let place = |tree: &OwnedFd, name: &'static str| {
+        let layer = attach(tree, name)?;
+        mount_attributes(layer.as_fd(), MountAttributes::READ_ONLY).map(|()| name)
+    };
+    let mut of_root = vec![place(&layers.base, BASE)?];
+    let mut of_usr = vec![place(&layers.places, PLACES)?, place(&layers.usr, SYSTEM)?];
+    if let Some([root, usr]) = &layers.snapshot {
+        of_root.insert(0, place(root, SNAPSHOT[0])?);
+        of_usr.insert(0, place(usr, SNAPSHOT[1])?);
+    }
+    Ok([of_root.join(":"), of_usr.join(":")])
 }
 
 /// On a file system of its own: whatever a machine has made of its directory of devices, these are there.

@@ -11,7 +11,7 @@ use rustix::process::{Pid, WaitOptions, getegid, geteuid};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
 
 use super::confine::take_inner_ids;
-use super::create::{map_ids, map_range};
+use super::create::{IdRange, map_ids};
 use crate::message::{Configuration, Found};
 
 /// Finds out what the machine lets this launcher do.
@@ -59,10 +59,10 @@ fn mount_overlay() -> io::Result<()> {
     Ok(rustix::fs::rmdir("work/trial")?)
 }
 
-/// Does something with a process that is alone in a user namespace with this many ids from the first one on.
+/// Does something with a process that is alone in a user namespace with these ids.
 pub(super) fn in_user_namespace<T>(
     thread: SingleThread,
-    ids: (u32, u32),
+    ids: IdRange,
     work: impl FnOnce(Pid) -> io::Result<T>,
 ) -> io::Result<T> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
@@ -74,7 +74,7 @@ pub(super) fn in_user_namespace<T>(
             exit_now(0)
         }
         Cloned::Parent { pid, .. } => {
-            let done = map_range(pid, ids).and_then(|()| work(pid));
+            let done = ids.write(pid).and_then(|()| work(pid));
             drop(release);
             rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
             done

@@ -15,12 +15,12 @@ use super::check::{Namespaces, Wall};
 use super::confine::obey_and_ask;
 use super::create::create;
 use super::forks::{Forks, kill_children_but, reap_children_but};
-use super::machine::Host;
+use super::layers::Host;
 use super::networks::Networks;
 use super::probe::probe;
 use super::templates::{Answer, Templates};
 use crate::cgroup::Group;
-use crate::message::{CommandName, CreateSandbox, Figures, Fork, FromLauncher, Surroundings, ToLauncher};
+use crate::message::{CommandName, CreateSandbox, Figures, Fork, Found, FromLauncher, Surroundings, ToLauncher};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -147,6 +147,7 @@ impl Launcher {
         });
         match made {
             Ok((filter, listener, events, lifeline, host)) => {
+                let found = Found { own_uids: host.as_ref().map_or(found.own_uids, Host::has_own_ids), ..found };
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
                 wire::send(&server, &FromLauncher::Configured(found), &hearing)?;
                 // The server has it alone: when the server dies, calls that wait for an answer fail.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use workers_engine_sys::{SingleThread, ignore_requests_to_end, install_as, keep_only};
 
 use super::enter::null_device;
+use super::limits::skip_crash_handler;
 use super::serve::Launcher;
 
 /// The first argument that turns a host program into the launcher.
@@ -59,6 +60,7 @@ fn try_main() -> io::Result<()> {
     install_as(null.as_fd(), 0)?;
     install_as(null.as_fd(), 1)?;
     rustix::process::chdir("/")?;
+    skip_crash_handler();
     let result = Launcher::configure(thread, server)?.map_or(Ok(()), Launcher::serve);
     drop(lock);
     result

@@ -119,7 +119,7 @@ const MERGED: [&str; 5] = ["bin", "lib", "lib32", "lib64", "sbin"];
 /// # Errors
 ///
 /// When the system is not one whose programs lie below `/usr`, or a file cannot be made.
-pub(crate) fn make(directory: &Path, system: &Path) -> io::Result<MachineSetup> {
+pub(crate) fn make(directory: &Path, system: &Path, images: &Path) -> io::Result<MachineSetup> {
     let part = |name: &str| directory.join(name);
     for name in ["base", "places", "stage"] {
         match fs::remove_dir_all(part(name)) {
@@ -153,7 +153,9 @@ pub(crate) fn make(directory: &Path, system: &Path) -> io::Result<MachineSetup> 
         stage: text(&part("stage"))?,
         base: text(&base)?,
         places: text(&places)?,
+        images: text(images)?,
         usr: text(&system.join("usr"))?,
+        allow_shared_ids: false,
     })
 }
 

@@ -19,7 +19,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::OPAQUE;
+use super::{FIRST_ID, IDS, OPAQUE};
 
 /// Directories in directories.
 const MAX_DEPTH: usize = 200;
@@ -32,6 +32,42 @@ const CHUNK: usize = 1024 * 1024;
 
 const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Whose the files of a tree are on disk.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Owners {
+    /// Whose they are already, for they lie there.
+    Same,
+    /// Who of the ids on disk stands for who of the machine's, the first of which is this.
+    OfMachine(u32),
+}
+
+impl Owners {
+    /// Of the changes of a machine. Who owns their directory is the machine's to choose among its own ids; all of these have the same upper
+    /// half, and no other's do.
+    pub(super) fn of_changes(changes: BorrowedFd<'_>) -> io::Result<Self> {
+        let first = rustix::fs::fstat(changes)?.st_uid / IDS * IDS;
+        if first < FIRST_ID {
+            return Err(io::Error::other(format!(
+                "the changes of a machine belong to {first}, which is no id of machines"
+            )));
+        }
+        Ok(Self::OfMachine(first))
+    }
+
+    fn translate(self, id: u32) -> io::Result<u32> {
+        let Self::OfMachine(first) = self else { return Ok(id) };
+        match id.checked_sub(first).filter(|number| *number < IDS) {
+            Some(number) => Ok(FIRST_ID + number),
+            None => Err(io::Error::other(format!("its owner {id} is none of the machine's"))),
+        }
+    }
+
+    fn of(self, status: &Stat) -> io::Result<(Option<Uid>, Option<Gid>)> {
+        let (user, group) = (self.translate(status.st_uid)?, self.translate(status.st_gid)?);
+        Ok((Some(Uid::from_raw(user)), Some(Gid::from_raw(group))))
+    }
+}
+
 /// Writes the layer that is both `changes` and what of `below` they do not hide into `target`, an empty directory. Answers with the size
 /// of its files.
 ///
@@ -42,14 +78,18 @@ pub(super) fn freeze(
     changes: BorrowedFd<'_>,
     below: Option<BorrowedFd<'_>>,
     target: BorrowedFd<'_>,
+    owners: Owners,
 ) -> io::Result<u64> {
-    let mut freeze = Freeze { root: target, here: PathBuf::new(), size_bytes: 0, entries: 0, links: HashMap::new() };
+    let (here, links) = (PathBuf::new(), HashMap::new());
+    let mut freeze = Freeze { root: target, owners, here, size_bytes: 0, entries: 0, links };
     freeze.directory(Some(changes), below, target, 0)?;
     Ok(freeze.size_bytes)
 }
 
 struct Freeze<'a> {
     root: BorrowedFd<'a>,
+    /// Of the changes.
+    owners: Owners,
     /// The directory that is being written.
     here: PathBuf,
     size_bytes: u64,
@@ -84,8 +124,8 @@ impl Freeze<'_> {
             })?;
         }
         // Last, for what is made in a directory changes its time.
-        let own = changes.or(below).map(rustix::fs::fstat).transpose()?;
-        own.map_or(Ok(()), |status| own_directory(target, &status))
+        let own = changes.map(|changes| (changes, self.owners)).or(below.map(|below| (below, Owners::Same)));
+        own.map_or(Ok(()), |(own, owners)| own_directory(target, &rustix::fs::fstat(own)?, owners))
     }
 
     fn inner(
@@ -128,8 +168,8 @@ impl Freeze<'_> {
                 let hidden = below.and_then(|below| open(below, name, DIRECTORY_FLAGS).ok());
                 self.inner(Some(inner.as_fd()), hidden.as_ref().map(AsFd::as_fd), target, name, depth)
             }
-            FileType::RegularFile => self.copied(changes, target, name, &status),
-            _ => special(changes, target, name, &status),
+            FileType::RegularFile => self.copied(changes, target, name, &status, self.owners),
+            _ => special(changes, target, name, &status, self.owners),
         }
     }
 
@@ -151,17 +191,24 @@ impl Freeze<'_> {
             FileType::RegularFile => {
                 match linkat(below, name, target, name, AtFlags::empty()) {
                     // It has as many names as a file can have.
-                    Err(Errno::MLINK) => return self.copied(below, target, name, &status),
+                    Err(Errno::MLINK) => return self.copied(below, target, name, &status, Owners::Same),
                     other => other?,
                 }
                 self.size_bytes = self.size_bytes.saturating_add(u64::try_from(status.st_size).unwrap_or_default());
                 Ok(())
             }
-            _ => special(below, target, name, &status),
+            _ => special(below, target, name, &status, Owners::Same),
         }
     }
 
-    fn copied(&mut self, from: BorrowedFd<'_>, target: BorrowedFd<'_>, name: &CStr, status: &Stat) -> io::Result<()> {
+    fn copied(
+        &mut self,
+        from: BorrowedFd<'_>,
+        target: BorrowedFd<'_>,
+        name: &CStr,
+        status: &Stat,
+        owners: Owners,
+    ) -> io::Result<()> {
         if let Some(same) = self.links.get(&(status.st_dev, status.st_ino)) {
             return Ok(linkat(self.root, same, target, name, AtFlags::empty())?);
         }
@@ -169,7 +216,7 @@ impl Freeze<'_> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let copy = openat2(target, name, flags, Mode::RUSR, ResolveFlags::BENEATH)?;
         self.size_bytes = self.size_bytes.saturating_add(copy_data(&source, copy.as_fd(), status)?);
-        own(target, name, status)?;
+        own(target, name, status, owners)?;
         if status.st_nlink > 1 {
             self.links.insert((status.st_dev, status.st_ino), self.here.join(OsStr::from_bytes(name.to_bytes())));
         }
@@ -231,12 +278,12 @@ fn write_at(to: BorrowedFd<'_>, mut bytes: &[u8], mut position: u64) -> io::Resu
 }
 
 /// Links, pipes, and the marks of removed files; sockets and devices are no files to keep.
-fn special(from: BorrowedFd<'_>, target: BorrowedFd<'_>, name: &CStr, status: &Stat) -> io::Result<()> {
+fn special(from: BorrowedFd<'_>, target: BorrowedFd<'_>, name: &CStr, status: &Stat, owners: Owners) -> io::Result<()> {
     match FileType::from_raw_mode(status.st_mode) {
         FileType::Symlink => {
             let to = readlinkat(from, name, Vec::new())?;
             symlinkat(&to, target, name)?;
-            let (uid, gid) = owners(status);
+            let (uid, gid) = owners.of(status)?;
             Ok(chownat(target, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?)
         }
         FileType::CharacterDevice if status.st_rdev == 0 => {
@@ -244,29 +291,25 @@ fn special(from: BorrowedFd<'_>, target: BorrowedFd<'_>, name: &CStr, status: &S
         }
         FileType::Fifo => {
             mknodat(target, name, FileType::Fifo, Mode::RUSR, 0)?;
-            own(target, name, status)
+            own(target, name, status, owners)
         }
         _ => Ok(()),
     }
 }
 
 /// Owner, mode and time of a file. The owner first: changing it clears bits of the mode.
-fn own(directory: BorrowedFd<'_>, name: &CStr, status: &Stat) -> io::Result<()> {
-    let (uid, gid) = owners(status);
+fn own(directory: BorrowedFd<'_>, name: &CStr, status: &Stat, owners: Owners) -> io::Result<()> {
+    let (uid, gid) = owners.of(status)?;
     chownat(directory, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
     chmodat(directory, name, mode(status.st_mode), AtFlags::empty())?;
     Ok(utimensat(directory, name, &times(status), AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-fn own_directory(directory: BorrowedFd<'_>, status: &Stat) -> io::Result<()> {
-    let (uid, gid) = owners(status);
+fn own_directory(directory: BorrowedFd<'_>, status: &Stat, owners: Owners) -> io::Result<()> {
+    let (uid, gid) = owners.of(status)?;
     rustix::fs::fchown(directory, uid, gid)?;
     rustix::fs::fchmod(directory, mode(status.st_mode))?;
     Ok(rustix::fs::futimens(directory, &times(status))?)
-}
-
-fn owners(status: &Stat) -> (Option<Uid>, Option<Gid>) {
-    (Some(Uid::from_raw(status.st_uid)), Some(Gid::from_raw(status.st_gid)))
 }
 
 fn mode(raw: RawMode) -> Mode {
@@ -312,7 +355,9 @@ mod tests {
         let target = tempfile::tempdir().unwrap();
         let open = |path: &Path| File::open(path).unwrap();
         let below = below.map(open);
-        let size = freeze(open(changes).as_fd(), below.as_ref().map(AsFd::as_fd), open(target.path()).as_fd()).unwrap();
+        let size =
+            freeze(open(changes).as_fd(), below.as_ref().map(AsFd::as_fd), open(target.path()).as_fd(), Owners::Same)
+                .unwrap();
         (target, size)
     }
 
@@ -390,6 +435,21 @@ mod tests {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir_all(from.path().join("d/".repeat(MAX_DEPTH + 2))).unwrap();
         let [from, to] = [from.path(), to.path()].map(|path| File::open(path).unwrap());
-        assert!(freeze(from.as_fd(), None, to.as_fd()).unwrap_err().to_string().contains("in each other"));
+        assert!(
+            freeze(from.as_fd(), None, to.as_fd(), Owners::Same).unwrap_err().to_string().contains("in each other")
+        );
+    }
+
+    #[test]
+    fn owners_on_disk_are_numbered_as_in_the_machine_and_others_are_refused() {
+        let owners = Owners::OfMachine(0x8001_0000);
+        assert_eq!(owners.translate(0x8001_0000).unwrap(), FIRST_ID);
+        assert_eq!(owners.translate(0x8001_FFFF).unwrap(), FIRST_ID + 0xFFFF);
+        for other in [0, 1000, FIRST_ID, 0x8000_FFFF, 0x8002_0000, u32::MAX] {
+            assert!(owners.translate(other).is_err(), "{other}");
+        }
+        // The host's root owns it, as whatever is no machine's.
+        let of_host = tempfile::tempdir().unwrap();
+        assert!(Owners::of_changes(File::open(of_host.path()).unwrap().as_fd()).is_err());
     }
 }

@@ -15,7 +15,7 @@ use workers_domain::{NetworkPolicy, SandboxId};
 use super::HOME;
 use super::command::{self, LocalMachineCommand, Start};
 use super::files::{self, Reading};
-use super::freeze::freeze;
+use super::freeze::{Owners, freeze};
 use super::images::{Images, Lease};
 use crate::message::{ToInit, Tool};
 use crate::sandbox::running::{Running, stopped};
@@ -152,7 +152,8 @@ fn write(changes: [BorrowedFd<'_>; 2], below: Option<&Path>, target: &Path) -> s
         let layer = target.join(name);
         fs::create_dir(&layer)?;
         let below = below.map(|below| File::open(below.join(name))).transpose()?;
-        size += freeze(changes, below.as_ref().map(AsFd::as_fd), File::open(layer)?.as_fd())?;
+        let below = below.as_ref().map(AsFd::as_fd);
+        size += freeze(changes, below, File::open(layer)?.as_fd(), Owners::of_changes(changes)?)?;
     }
     Ok(size)
 }

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Machines have a launcher of their own, which makes nothing else: their users may become others, which the launcher of other sandboxes
-//! rules out for all that it makes. All machines are mapped to one range of user ids, so that the files of snapshots have owners; what keeps
-//! them apart are their namespaces.
+//! rules out for all that it makes. The files of all machines have owners from one range of user ids on disk; each machine that runs has a
+//! range of its own, and its layers are shown to it as if they belonged there.
 
 use std::ffi::CStr;
 
@@ -35,5 +35,43 @@ pub(crate) const NODE: &str = "usr/local/bin/node";
 /// The attribute by which a directory of a layer hides those below it.
 const OPAQUE: &CStr = c"user.overlay.opaque";
 
-/// The first host user id of machines, behind those of other sandboxes and of their files.
+/// How many user ids a machine has, its root's the first.
+pub(crate) const IDS: u32 = 0x1_0000;
+
+/// The first of the ids that machines' files have on disk, behind those of other sandboxes and of their files.
 pub(crate) const FIRST_ID: u32 = 0x7200_0000;
+
+/// The first host user id of machines that run: each has [`IDS`] of its own.
+const FIRST_OF_RUNNING: u32 = 0x8000_0000;
+
+/// How many machines a launcher has ids for.
+pub(crate) const MOST_MACHINES: u32 = 0x100;
+
+/// How many launchers of an engine have ids of their own. They take turns, so that a new one does not use those of processes that an earlier
+/// one has left behind.
+pub(crate) const LAUNCHERS: u32 = 4;
+
+/// How many engines have such ids of their own. The last of all ids is none.
+const ENGINES: u32 = 0x1F;
+
+/// The first host user id of the machines of an engine.
+fn first_of_engine(number: u32) -> u32 {
+    FIRST_OF_RUNNING + number % ENGINES * LAUNCHERS * MOST_MACHINES * IDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ids_of_machines_overlap_with_no_others_and_are_all_ids() {
+        let last = |first: u32| {
+            first.checked_add(LAUNCHERS * MOST_MACHINES * IDS - 1).filter(|last| *last != u32::MAX).unwrap()
+        };
+        let ranges: Vec<_> =
+            (0..ENGINES).map(|number| (first_of_engine(number), last(first_of_engine(number)))).collect();
+        assert!(ranges.is_sorted_by(|one, next| one.1 < next.0));
+        assert!(FIRST_ID + IDS <= ranges[0].0 && ranges.iter().all(|(first, _)| first % IDS == 0));
+        assert_eq!(first_of_engine(ENGINES), first_of_engine(0));
+    }
+}

@@ -13,8 +13,8 @@ use workers_domain::{SandboxId, SnapshotId};
 
 use super::images::Images;
 use super::local::LocalMachine;
-use super::{FIRST_ID, base};
-use crate::message::{Configuration, CreateSandbox, Walls};
+use super::{base, first_of_engine};
+use crate::message::{Configuration, CreateSandbox, MachineSetup, Walls};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
 use crate::sandbox::running::Running;
@@ -36,6 +36,9 @@ pub struct MachineOptions {
     /// The cgroup below which machines' cgroups are made, as a path below the hierarchy's root; `None` for the one that this process
     /// is in.
     pub cgroup_parent: Option<PathBuf>,
+    /// Whether all machines may share one range of user ids where the kernel cannot map the owners of files (Linux before 5.19, some file
+    /// systems). Then they share what the kernel counts by user: one machine can use it up for all.
+    pub allow_shared_ids: bool,
     /// What is true of the network of all machines, whatever the policy of each says.
     pub network: NetworkOptions,
     /// Learns of machines that do not end.
@@ -52,6 +55,7 @@ impl MachineOptions {
             system: "/".into(),
             launcher: LauncherProgram::CurrentExe,
             cgroup_parent: None,
+            allow_shared_ids: false,
             network: NetworkOptions::default(),
             observer: Arc::new(NoSandboxObserver),
         }
@@ -67,6 +71,7 @@ impl fmt::Debug for MachineOptions {
             .field("system", &self.system)
             .field("launcher", &self.launcher)
             .field("cgroup_parent", &self.cgroup_parent)
+            .field("allow_shared_ids", &self.allow_shared_ids)
             .field("network", &self.network)
             .finish_non_exhaustive()
     }
@@ -96,25 +101,34 @@ impl MachineEngine {
         if !rustix::process::geteuid().is_root() {
             return Err(unavailable("machines have users of their own, whose ids only root can map"));
         }
-        let MachineOptions { data_dir: path, node, system, launcher, cgroup_parent, network, observer } = options;
+        let MachineOptions {
+            data_dir: path,
+            node,
+            system,
+            launcher,
+            cgroup_parent,
+            allow_shared_ids,
+            network,
+            observer,
+        } = options;
         let (data_dir, lock, images) =
             DataDir::open_in_time(path, |data_dir| Images::open(data_dir.snapshots())).await?;
         let cgroups = data_dir.plan_cgroups(cgroup_parent).await?;
-        let (root, directory) = (data_dir.runtime(), data_dir.machines());
+        let (root, directory, snapshots) = (data_dir.runtime(), data_dir.machines(), data_dir.snapshots());
         let made = blocking("the system of machines cannot be made", move || {
             let node = node.canonicalize()?;
-            Ok((runtime::make(&root, &node)?, base::make(&directory, &system)?))
+            Ok((runtime::make(&root, &node)?, base::make(&directory, &system, &snapshots)?))
         });
         let (runtime, machines) = made.await.map_err(|error| unavailable(error.message))?;
         let node = runtime.node.to_string_lossy().into_owned();
         let walls = Walls {
             cgroups,
             runtime,
-            first_uid: FIRST_ID,
+            first_uid: first_of_engine(data_dir.number()),
             may_share_uids: false,
             omitted: None,
             templates: None,
-            machines: Some(machines),
+            machines: Some(MachineSetup { allow_shared_ids, ..machines }),
         };
         let configuration = Configuration { walls: Some(walls), node, least: None };
         let network = network::Shared::of(network)?;
@@ -123,6 +137,11 @@ impl MachineEngine {
         if let Err(error) = engine.try_machine().await {
             engine.shutdown().await;
             return Err(error);
+        }
+        if !engine.has_own_user_ids() {
+            tracing::warn!(
+                "machines share one range of user ids: one of them can use up what the kernel counts by user"
+            );
         }
         Ok(engine)
     }
@@ -137,6 +156,12 @@ impl MachineEngine {
             network: workers_domain::NetworkPolicy::DenyAll,
         };
         self.create(spec).await?.stop().await
+    }
+
+    /// Whether every machine has host user ids of its own. Otherwise all share one range of them.
+    #[must_use]
+    pub fn has_own_user_ids(&self) -> bool {
+        self.core.launcher.own_uids()
     }
 
     /// Ends the launcher and every machine. When this returns nothing runs.

@@ -117,6 +117,13 @@ impl DataDir {
         format!("workers-{}", digest.as_str().get(..16).unwrap_or_default())
     }
 
+    /// A number that few other directories have, for ranges of ids.
+    pub(crate) fn number(&self) -> u32 {
+        let name = self.group_name();
+        let digits = name.rsplit('-').next().and_then(|digest| digest.get(..4));
+        digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    }
+
     /// Writes down where cgroups are made, for the next start may happen in another group.
     fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
         fs::write(self.path.join("cgroups.json"), serde_json::to_vec(plan)?)

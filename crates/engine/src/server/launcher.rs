@@ -19,6 +19,7 @@ use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::launcher::serve::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
+use crate::machine;
 use crate::message::{
     CommandName, Configuration, CreateSandbox, Exited, Figures, Fork, Found, FromLauncher, ToLauncher,
 };
@@ -394,9 +395,12 @@ impl Launcher {
     /// What a launcher that is started now is told.
     fn configuration_now(&self) -> Configuration {
         let mut configuration = Configuration { least: self.found(), ..self.configuration.clone() };
-        let generation = self.generation.fetch_add(1, Ordering::Relaxed) % GENERATIONS;
-        if let Some(walls) = configuration.walls.as_mut().filter(|walls| walls.machines.is_none()) {
-            walls.first_uid += generation * MOST_SLOTS;
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed);
+        if let Some(walls) = &mut configuration.walls {
+            walls.first_uid += match walls.machines {
+                Some(_) => generation % machine::LAUNCHERS * machine::MOST_MACHINES * machine::IDS,
+                None => generation % GENERATIONS * MOST_SLOTS,
+            };
         }
         configuration
     }

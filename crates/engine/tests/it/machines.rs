@@ -1,7 +1,9 @@
 //! Machines: sandboxes with a whole system in them.
 
+mod counted;
 mod files;
 mod hostile;
+mod memory;
 mod snapshots;
 mod support;
 mod system;

@@ -1,8 +1,11 @@
 //! Snapshots of machines.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
 use workers_domain::SnapshotId;
 use workers_domain::ports::{MachineProvider, SandboxErrorKind, SandboxSource};
 use workers_engine::MachineEngine;
+use workers_testing::skip_unless_root;
 
 use super::support::{Machines, finish, options, root_sh, sh, shell, spec};
 
@@ -81,4 +84,56 @@ async fn a_machine_that_was_frozen_or_stopped_says_so() {
         assert_eq!(machine.snapshot().await.unwrap_err().kind, SandboxErrorKind::Stopped);
     }
     assert_eq!(finish(running).await.unwrap_err().kind, SandboxErrorKind::Stopped);
+}
+
+/// Whose the files of machines are on disk, whoever they belong to while a machine runs.
+const ON_DISK: u32 = 0x7200_0000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_an_earlier_version_serves_and_its_owners_are_kept() {
+    skip_unless_root("machines need root");
+    let directory = tempfile::tempdir().unwrap();
+    let name = "snap_0198c0de-0000-7000-8000-000000000000";
+    let image = directory.path().join("snapshots").join(name);
+    for (path, owner) in [("root", 0), ("root/vercel", 1000), ("root/opt", 33), ("usr", 0), ("usr/local", 0)] {
+        std::fs::create_dir_all(image.join(path)).unwrap();
+        chown(image.join(path), Some(ON_DISK + owner), Some(ON_DISK + owner)).unwrap();
+    }
+    for (path, owner, mode) in
+        [("root/vercel/file", 1000, 0o640), ("root/opt/last", 65_535, 0o600), ("usr/local/tool", 0, 0o4755)]
+    {
+        std::fs::write(image.join(path), "text\n").unwrap();
+        chown(image.join(path), Some(ON_DISK + owner), Some(ON_DISK + owner)).unwrap();
+        std::fs::set_permissions(image.join(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    std::fs::write(image.join("image.json"), r#"{"size_bytes":15}"#).unwrap();
+    let engine = MachineEngine::start(options(directory.path())).await.unwrap();
+    let first = engine.create(spec(SandboxSource::Empty)).await.unwrap();
+    let second = engine.create(spec(SandboxSource::Snapshot(SnapshotId::new(name)))).await.unwrap();
+    let script = "cat file; echo more >> file; stat -c '%u:%g %a' . file /opt /opt/last /usr/local/tool /usr/bin/env /";
+    let expected = "1000:1000 755\n1000:1000 640\n33:33 755\n65535:65535 600\n0:0 4755\n0:0 755\n0:0 755\n";
+    assert_eq!(sh(&*second, script).await, format!("text\n{expected}"));
+    root_sh(
+        &*second,
+        "echo x > /opt/new; chown 33:1000 /opt/new; ln -s new /opt/link; chown -h 7:8 /opt/link; chown 5:6 /",
+    )
+    .await;
+    let changed = second.snapshot().await.unwrap();
+    let on_disk = |path: &str| {
+        let found = std::fs::symlink_metadata(directory.path().join("snapshots").join(changed.id.as_str()).join(path));
+        found.map(|found| (found.uid() - ON_DISK, found.gid() - ON_DISK)).unwrap()
+    };
+    let expected =
+        [("root/vercel/file", (1000, 1000)), ("root/opt/new", (33, 1000)), ("root/opt/link", (7, 8)), ("root", (5, 6))];
+    for (path, owners) in expected.into_iter().chain([("root/opt/last", (65_535, 65_535)), ("usr/local/tool", (0, 0))])
+    {
+        assert_eq!(on_disk(path), owners, "{path}");
+    }
+    // In a machine with other ids than the one that it was taken of.
+    let third = engine.create(spec(SandboxSource::Empty)).await.unwrap();
+    let fourth = engine.create(spec(SandboxSource::Snapshot(changed.id))).await.unwrap();
+    let script = "cat file; stat -c '%u:%g' file /opt/new /opt/link /opt/last";
+    assert_eq!(sh(&*fourth, script).await, "text\nmore\n1000:1000\n33:1000\n7:8\n65535:65535\n");
+    drop((first, third));
+    engine.shutdown().await;
 }

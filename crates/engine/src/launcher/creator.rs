@@ -1,0 +1,57 @@
+//! Who the kernel takes for the creator of a sandbox's user namespace.
+//!
+//! The kernel charges what a sandbox uses up of the numbers that it keeps by user (queued signals, watches of files, namespaces) to the
+//! users of its namespace, and then to the user who created that namespace. If that is the host's root, all sandboxes and the host share
+//! one number. So the launcher creates each namespace under the sandbox's own id on the host.
+
+use std::io;
+
+use rustix::fs::{Gid, Uid};
+use rustix::process::{getegid, geteuid, getgid, getuid};
+use rustix::thread::{CapabilitySets, capabilities, set_capabilities, set_thread_res_gid, set_thread_res_uid};
+use workers_engine_sys::{Cloned, exit_now, set_file_ids};
+
+/// Clones this process while it has another effective user and group. It keeps its capabilities and its rights over files meanwhile, and so
+/// does the child until it takes its ids; the parent is who it was.
+///
+/// # Errors
+///
+/// When the ids cannot be taken, or the clone fails.
+pub(super) fn clone_as(creator: Option<u32>, clone: impl FnOnce() -> io::Result<Cloned>) -> io::Result<Cloned> {
+    let Some(creator) = creator else { return clone() };
+    let own = Ids::of_this_process();
+    let cloned = own.lend_to(creator).and_then(|()| clone());
+    if !matches!(cloned, Ok(Cloned::Child)) && own.restore().is_err() {
+        // A launcher with half of its ids can make no sandbox and kill none. Its sandboxes end with it, and the server starts another.
+        exit_now(1);
+    }
+    cloned
+}
+
+struct Ids {
+    user: [Uid; 2],
+    group: [Gid; 2],
+}
+
+impl Ids {
+    fn of_this_process() -> Self {
+        Self { user: [getuid(), geteuid()], group: [getgid(), getegid()] }
+    }
+
+    fn lend_to(&self, creator: u32) -> io::Result<()> {
+        let ([user, effective], [group, effective_group]) = (self.user, self.group);
+        set_thread_res_gid(group, Gid::from_raw(creator), effective_group)?;
+        set_thread_res_uid(user, Uid::from_raw(creator), effective)?;
+        // Only the launcher's own user may walk to the data directory, and the child opens the parts of its root there.
+        set_file_ids(effective.as_raw(), effective_group.as_raw())?;
+        // The kernel takes them away together with the effective id. Some systems ask for a capability of who makes a user namespace.
+        let sets = capabilities(None)?;
+        Ok(set_capabilities(None, CapabilitySets { effective: sets.permitted, ..sets })?)
+    }
+
+    fn restore(&self) -> io::Result<()> {
+        let ([user, effective], [group, effective_group]) = (self.user, self.group);
+        set_thread_res_uid(user, effective, effective)?;
+        Ok(set_thread_res_gid(group, effective_group, effective_group)?)
+    }
+}

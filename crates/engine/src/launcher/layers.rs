@@ -1,0 +1,226 @@
+//! The layers of machines' files, shown to each machine as its own.
+//!
+//! On disk the files of all machines belong to one range of ids ([`FIRST_ID`]), and the system's to the host's root and its like. Each machine
+//! that runs has a range of ids of its own, for the kernel keeps many numbers by user. The layers are mounts that translate between them: a
+//! user namespace whose map leads from the ids on disk to those of the machine says how.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, mount, mount_change, open_tree};
+use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
+use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, map_owners};
+
+use super::confine::take_machine_root;
+use super::create::IdRange;
+use super::probe::in_user_namespace;
+use super::root::{attach, open_path};
+use crate::machine::{FIRST_ID, IDS, MOST_MACHINES};
+use crate::message::MachineSetup;
+
+/// What a launcher of machines keeps.
+pub(super) struct Host {
+    thread: SingleThread,
+    setup: MachineSetup,
+    /// Of the first machine.
+    first_id: u32,
+    /// Those of machines are made once for all that come after each other.
+    owners: HashMap<u32, Owners>,
+    /// What all machines share where none can have its own.
+    shared: Option<Owners>,
+}
+
+/// Who owns the files of a machine's layers.
+struct Owners {
+    /// The machine's first id.
+    first: u32,
+    /// Leads from the ids on disk to the machine's; `None` where they are the same.
+    of_disk: Option<OwnedFd>,
+    /// Leads from the ids of the system's files to the machine's; `None` where that cannot be. Then nobody in a machine owns the system's
+    /// files, and programs that insist on it do not work.
+    of_system: Option<OwnedFd>,
+}
+
+/// The layers of a machine: mounts that are not attached to anything.
+pub(super) struct Layers {
+    pub(super) base: OwnedFd,
+    pub(super) places: OwnedFd,
+    /// Of the root and of `/usr`.
+    pub(super) snapshot: Option<[OwnedFd; 2]>,
+    pub(super) usr: OwnedFd,
+}
+
+impl Layers {
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &OwnedFd> {
+        [&self.base, &self.places, &self.usr].into_iter().chain(self.snapshot.iter().flatten())
+    }
+}
+
+impl Host {
+    /// Looks at what the host can do.
+    ///
+    /// # Errors
+    ///
+    /// When machines cannot have ids of their own and that is not permitted, or it cannot be found out at the moment.
+    pub(super) fn new(thread: SingleThread, setup: &MachineSetup, first_id: u32) -> io::Result<Self> {
+        // A machine takes a handful of descriptors here, and two that stay.
+        let most = rustix::process::getrlimit(Resource::Nofile).maximum;
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most })?;
+        let mut host = Self { thread, setup: setup.clone(), first_id, owners: HashMap::new(), shared: None };
+        let Err((error, what)) = host.try_own_ids() else { return Ok(host) };
+        let named = |means: &str| io::Error::other(format!("machines need ids of their own: {means}: {what}: {error}"));
+        if !is_answer(&error) {
+            return Err(named("it cannot be found out at the moment whether the kernel can map owners of files"));
+        }
+        if !setup.allow_shared_ids {
+            return Err(named("the kernel cannot map owners of files"));
+        }
+        host.shared = Some(host.shared_owners()?);
+        Ok(host)
+    }
+
+    /// Whether each machine has ids that no other has.
+    pub(super) fn has_own_ids(&self) -> bool {
+        self.shared.is_none()
+    }
+
+    /// The first id and the layers of the machine that is to have this place among all of them; `lower` is its snapshot, or empty.
+    ///
+    /// # Errors
+    ///
+    /// When there are as many machines as there are ids for, or the kernel refuses.
+    pub(super) fn layers(&mut self, slot: u32, lower: &str) -> io::Result<(u32, Layers)> {
+        let setup = self.setup.clone();
+        let owners = match &self.shared {
+            Some(shared) => shared,
+            None => self.owners_of(slot)?,
+        };
+        let disk = |path: &str| tree(path, owners.of_disk.as_ref());
+        let snapshot = |name: &str| disk(&format!("{lower}/{name}"));
+        let layers = Layers {
+            base: disk(&setup.base)?,
+            places: disk(&setup.places)?,
+            snapshot: if lower.is_empty() { None } else { Some([snapshot("root")?, snapshot("usr")?]) },
+            usr: tree(&setup.usr, owners.of_system.as_ref())?,
+        };
+        Ok((owners.first, layers))
+    }
+
+    fn owners_of(&mut self, slot: u32) -> io::Result<&Owners> {
+        if slot >= MOST_MACHINES {
+            return Err(io::Error::other(format!("there are {MOST_MACHINES} machines, and no ids for another")));
+        }
+        let first = self.first_id + slot * IDS;
+        let owners = match self.owners.remove(&slot) {
+            Some(owners) => owners,
+            None => Owners {
+                first,
+                of_disk: Some(self.namespace(IdRange { inside: FIRST_ID, outside: first, count: IDS })?),
+                of_system: Some(self.namespace(IdRange { inside: 0, outside: first, count: IDS })?),
+            },
+        };
+        Ok(self.owners.entry(slot).insert_entry(owners).into_mut())
+    }
+
+    fn shared_owners(&self) -> io::Result<Owners> {
+        let of_system = self.namespace(IdRange { inside: 0, outside: FIRST_ID, count: IDS })?;
+        let of_system = match tree(&self.setup.usr, Some(&of_system)) {
+            Ok(_) => Some(of_system),
+            Err(error) if is_answer(&error) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Owners { first: FIRST_ID, of_disk: None, of_system })
+    }
+
+    /// A user namespace with this map, which nobody is in.
+    fn namespace(&self, ids: IdRange) -> io::Result<OwnedFd> {
+        in_user_namespace(self.thread, ids, |pid: Pid| {
+            let path = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
+            Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+        })
+    }
+
+    /// Does what a machine needs: with the file systems that layers lie on, and with an overlay.
+    fn try_own_ids(&mut self) -> Result<(), (io::Error, String)> {
+        let MachineSetup { base, places, images, usr, stage, .. } = self.setup.clone();
+        let thread = self.thread;
+        let owners = self.owners_of(0).map_err(|error| (error, "making a user namespace".to_owned()))?;
+        for path in [&base, &places, &images] {
+            tree(path, owners.of_disk.as_ref()).map_err(|error| (error, path.clone()))?;
+        }
+        tree(&usr, owners.of_system.as_ref()).map_err(|error| (error, usr.clone()))?;
+        let layer = tree(&base, owners.of_disk.as_ref()).map_err(|error| (error, base.clone()))?;
+        try_overlay(thread, owners.first, &stage, &layer)
+            .map_err(|error| (error, "an overlay over mapped files (Linux 5.19 or later)".to_owned()))
+    }
+}
+
+/// Whether an error says that something cannot be. Others say that it cannot be now, or that something else is wrong.
+fn is_answer(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let definite = [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS, Errno::PERM];
+    definite.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// A directory as a mount that is not attached to anything.
+fn tree(path: &str, owners: Option<&OwnedFd>) -> io::Result<OwnedFd> {
+    let directory = open_path(path)?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let tree = open_tree(&directory, "", flags)?;
+    if let Some(owners) = owners {
+        map_owners(tree.as_fd(), owners.as_fd())?;
+    }
+    Ok(tree)
+}
+
+/// Mounts an overlay over a layer, as the root of a machine.
+fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -> io::Result<()> {
+    let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    match clone_process(thread, Namespaces::OWN)? {
+        Cloned::Child => {
+            drop(release);
+            let tried = || -> io::Result<()> {
+                if rustix::io::read(&released, &mut [0; 1])? != 1 {
+                    return Err(io::Error::from(rustix::io::Errno::INTR));
+                }
+                enter_own_namespaces(thread)?;
+                mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+                // While the process may still walk there.
+                let stage = open_path(stage)?;
+                take_machine_root()?;
+                rustix::process::fchdir(&stage)?;
+                mount("tmpfs", "machine", "tmpfs", MountFlags::NODEV, None)?;
+                rustix::process::chdir("machine")?;
+                for name in ["layer", "changes", "index", "root"] {
+                    rustix::fs::mkdir(name, Mode::RWXU)?;
+                }
+                attach(layer, "layer")?;
+                let options = c"lowerdir=layer,upperdir=changes,workdir=index,userxattr";
+                mount("overlay", "root", "overlay", MountFlags::NODEV, Some(options))?;
+                // Making a file and removing it again is where kernels without all that is needed fail.
+                rustix::fs::mkdir("root/trial", Mode::RWXU)?;
+                Ok(rustix::fs::rmdir("root/trial")?)
+            };
+            // An error number fits into an exit code.
+            let code = |error: io::Error| error.raw_os_error().unwrap_or(rustix::io::Errno::IO.raw_os_error());
+            // Whatever happens, no frame of the launcher goes on in the child.
+            exit_now(catch_unwind(AssertUnwindSafe(|| tried().map_or_else(code, |()| 0))).unwrap_or(255))
+        }
+        Cloned::Parent { pid, .. } => {
+            let map = IdRange { inside: 0, outside: first, count: IDS };
+            let mapped = map.write(pid).and_then(|()| Ok(rustix::io::write(&release, b"!")?));
+            drop(release);
+            let ended = rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
+            mapped?;
+            match ended.and_then(|(_, status)| status.exit_status()) {
+                Some(0) => Ok(()),
+                Some(code) => Err(io::Error::from_raw_os_error(code)),
+                None => Err(io::Error::other("the process that tried it was killed")),
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Numbers that the kernel keeps by user, or by the creator of a user namespace: those of a sandbox are its own.
+
+use std::process::Command;
+
+use workers_domain::ResourceLimits;
+use workers_testing::skip_unless_root;
+
+use crate::support::{TestEngine, finish, start, unique};
+
+/// The ids of the host's processes with this text in their command line.
+pub(crate) fn processes_with(marker: &str) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let has_marker = |pid: &u32| {
+        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(marker))
+    };
+    pids.filter(has_marker).collect()
+}
+
+/// What the kernel says on a line of a file about a process.
+fn words(pid: u32, file: &str, line: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
+    let rest = text.lines().find_map(|one| one.strip_prefix(line)).unwrap();
+    rest.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Who created the user namespace of a process (`NS_GET_OWNER_UID`).
+pub(crate) fn creator_of(pid: u32) -> String {
+    let script = "open(my $file, '<', $ARGV[0]) or die; my $id = pack('L', 0); ioctl($file, 0xb704, $id) or die;
+        print unpack('L', $id)";
+    let ran = Command::new("perl").args(["-e", script, &format!("/proc/{pid}/ns/user")]).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_user_namespace_of_a_sandbox_was_created_by_its_own_user() {
+    skip_unless_root("without root all sandboxes share the server's user");
+    let engine = TestEngine::confined().await;
+    let mut owners = Vec::new();
+    let mut sandboxes = Vec::new();
+    for _ in 0..2 {
+        let marker = unique();
+        let sandbox = engine.sandbox(ResourceLimits::default()).await;
+        let script = format!("console.log('up'); setInterval(() => {{}}, 1000) // {marker}");
+        let mut command = start(&*sandbox, &script).await;
+        command.next_event().await.unwrap();
+        let [pid] = processes_with(&marker)[..] else { panic!("one process") };
+        // Real, effective, saved, and for files.
+        let ids = words(pid, "status", "Uid:");
+        assert!(ids.iter().all(|id| *id == ids[0] && id != "0"), "{ids:?}");
+        assert_eq!(words(pid, "status", "Gid:"), ids);
+        assert_eq!(creator_of(pid), ids[0]);
+        owners.push(ids[0].clone());
+        sandboxes.push((sandbox, command));
+    }
+    assert_ne!(owners[0], owners[1]);
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_of_a_sandbox_may_use_up_is_limited() {
+    let engine = TestEngine::confined().await;
+    let script = "const fs = require('fs'); const limits = fs.readFileSync('/proc/self/limits', 'utf8');
+        for (const name of ['Max core file size', 'Max pending signals', 'Max msgqueue size', 'Max realtime priority', 'Max nice priority',
+            'Max locked memory', 'Max open files']) console.log(limits.split('\\n').find((line) => line.startsWith(name)).slice(26).trim().split(/ +/).slice(0, 2).join(' '));
+        for (const name of ['user_namespaces', 'inotify_instances', 'inotify_watches'])
+            console.log(fs.readFileSync('/proc/sys/user/max_' + name, 'utf8').trim())";
+    let expected = "1 1\n512 512\n0 0\n0 0\n0 0\n65536 65536\n4096 4096\n0\n16\n8192";
+    assert_eq!(engine.node(script).await.output, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_a_sandbox_watches_are_limited() {
+    let engine = TestEngine::confined().await;
+    let sandbox = engine.sandbox(ResourceLimits::default()).await;
+    let script =
+        "const fs = require('fs'); let watched = 0; try { for (;; watched++) { fs.mkdirSync('/tmp/' + watched);
+        fs.watch('/tmp/' + watched) } } catch (error) { console.log(error.code, watched) } process.exit()";
+    let ran = finish(&mut *start(&*sandbox, script).await).await;
+    assert_eq!(ran.output, "ENOSPC 8192");
+}
