@@ -18,8 +18,11 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 /// Connections of one sandbox at one time.
 const MOST_OF_ONE: usize = 256;
 
-/// What one connection may hold in each direction, as the kernel counts it, in pages of 4 KiB.
+/// What one connection may hold, both directions together, as the kernel counts it, in pages of 4 KiB.
 const PAGES: usize = 256;
+
+/// The share of a host's memory that the kernel gives to TCP before it is under pressure, where it does not tell.
+const SHARE: u64 = 16;
 
 /// The least that all sandboxes may have, on however small a host.
 const LEAST: usize = 64;
@@ -35,9 +38,14 @@ impl AllConnections {
     /// As many as half of the memory holds that the kernel gives to TCP before it is under pressure.
     pub(super) fn new() -> Self {
         let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").unwrap_or_default();
-        let pressure: Option<usize> = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
-        let most = (pressure.unwrap_or_default() / 2 / PAGES).max(LEAST);
-        Self { open: Arc::default(), most }
+        let told: Option<u64> = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
+        // It tells only in the network namespace that the host began with.
+        let pressure = told.unwrap_or_else(|| {
+            let system = rustix::system::sysinfo();
+            system.totalram.saturating_mul(u64::from(system.mem_unit)) / 4096 / SHARE
+        });
+        let most = usize::try_from(pressure).unwrap_or(usize::MAX) / 2 / PAGES;
+        Self { open: Arc::default(), most: most.max(LEAST) }
     }
 
     fn take(&self) -> Option<Counted> {
