@@ -23,7 +23,7 @@ impl Policy {
     pub(super) fn answers(&self) -> io::Result<BTreeMap<&str, Verdict>> {
         let allowed = self.allow.iter().map(|group| (&group.calls, Ok(Verdict::Allow)));
         let asked = self.ask.iter().map(|group| (&group.calls, Ok(Verdict::Ask)));
-        let refused = self.refuse.iter().map(|group| (&group.calls, group.error.verdict()));
+        let refused = self.refuse.iter().map(|group| (&group.calls, group.answer.verdict()));
         let mut answers = BTreeMap::new();
         for (calls, verdict) in allowed.chain(asked).chain(refused) {
             let verdict = verdict?;

@@ -18,7 +18,7 @@ pub(super) struct Policy {
     pub(super) ask: Vec<Group>,
     /// Calls of which the arguments decide.
     pub(super) rules: Vec<Rule>,
-    /// Calls that fail.
+    /// Calls that are not made.
     pub(super) refuse: Vec<Refused>,
     /// What building the walls takes.
     pub(super) setup: Setup,
@@ -33,13 +33,13 @@ pub(super) struct Group {
     pub(super) calls: Vec<String>,
 }
 
-/// Calls that fail with the same error.
+/// Calls that are not made, whatever their arguments.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refused {
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every group to have one"))]
     pub(super) reason: String,
-    pub(super) error: Answer,
+    pub(super) answer: Answer,
     pub(super) calls: Vec<String>,
 }
 

@@ -11,6 +11,7 @@ use workers_engine::Confinement;
 use super::super::support::{TestEngine, finish, start};
 
 const EPERM: i32 = 1;
+const EAGAIN: i32 = 11;
 const ENOMEM: i32 = 12;
 const EINVAL: i32 = 22;
 const ENOTTY: i32 = 25;
@@ -51,6 +52,8 @@ const ATTEMPTS: &[(&str, i32)] = &[
     ("process_of_peer", ENOPROTOOPT),
     ("join_group", ENOPROTOOPT),
     ("send_fast_open", EOPNOTSUPP),
+    ("send_urgent", EOPNOTSUPP),
+    ("report_of_router", EAGAIN),
     ("index_of_interface", ENOTTY),
     ("flags_of_interface", ENOTTY),
     ("flags_of_file", ENOTTY),
@@ -65,6 +68,11 @@ const ATTEMPTS: &[(&str, i32)] = &[
     ("push_pages_out", EINVAL),
     ("pages_in_memory", ENOSYS),
     ("read_what_is_in_memory", EOPNOTSUPP),
+    ("flush_file", 0),
+    ("flush_data", 0),
+    ("flush_range", 0),
+    ("flush_mapping", 0),
+    ("name_memory", EINVAL),
     ("splice_socket", EINVAL),
     ("tee_pipe", EINVAL),
     ("send_socket", EINVAL),
@@ -90,6 +98,8 @@ const THE_SAME: &[&str] = &[
     "send_socket_from_position",
     "send_file",
     "limits_of_init",
+    // A kernel need not have names of memory.
+    "name_memory",
 ];
 
 fn compiled() -> Vec<u8> {

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -97,6 +98,21 @@ static int send_fast_open(void) {
     struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     return failed(sendto(socket(AF_INET, SOCK_STREAM, 0), "x", 1, 0x20000000, (void *)&here, sizeof here));
 }
+static int send_urgent(void) {
+    int pair[2];
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    return failed(send(pair[0], "x", 1, MSG_OOB));
+}
+static int report_of_router(void) {
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int one = 1, udp = socket(AF_INET, SOCK_DGRAM, 0);
+    char told[256];
+    struct msghdr message = { .msg_control = told, .msg_controllen = sizeof told };
+    setsockopt(udp, IPPROTO_IP, IP_RECVERR, &one, sizeof one);
+    // To a port where nothing listens: the report is there when the call returns.
+    sendto(udp, "x", 1, 0, (void *)&here, sizeof here);
+    return failed(recvmsg(udp, &message, MSG_ERRQUEUE));
+}
 static int index_of_interface(void) {
     struct ifreq request = { .ifr_name = "lo" };
     return failed(ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCGIFINDEX, &request));
@@ -109,7 +125,13 @@ static int flags_of_interface(void) {
 static int flags_of_file(void) { long flags; return failed(ioctl(open("/tmp", O_RDONLY), 0x80086601, &flags)); }
 
 static int watch_directory(void) { return failed(fcntl(open("/tmp", O_RDONLY), F_NOTIFY, DN_CREATE)); }
-static int lease(void) { return failed(fcntl(open("/tmp/leased", O_RDONLY | O_CREAT, 0600), F_SETLEASE, F_RDLCK)); }
+static int lease(void) {
+    char path[] = "/tmp/leasedXXXXXX";
+    close(mkstemp(path));
+    int file = open(path, O_RDONLY);
+    unlink(path);
+    return failed(fcntl(file, F_SETLEASE, F_RDLCK));
+}
 static int size_of_pipe(void) { int ends[2]; if (pipe(ends)) return -1; return failed(fcntl(ends[0], F_SETPIPE_SZ, 4096)); }
 static int owner_of_signals(void) { int ends[2]; if (pipe(ends)) return -1; return failed(fcntl(ends[0], F_SETOWN, getpid())); }
 static int notification_pipe(void) { int ends[2]; return failed(pipe2(ends, O_EXCL)); }
@@ -135,6 +157,16 @@ static int read_what_is_in_memory(void) {
     int ends[2]; char byte; struct iovec vector = { &byte, 1 };
     if (pipe(ends) || write(ends[1], "x", 1) != 1) return -1;
     return failed(preadv2(ends[0], &vector, 1, -1, RWF_NOWAIT));
+}
+
+// The kernel itself refuses to flush a pipe, and what is not mapped.
+static int flush_file(void) { int ends[2]; if (pipe(ends)) return -1; return failed(fsync(ends[0])); }
+static int flush_data(void) { int ends[2]; if (pipe(ends)) return -1; return failed(fdatasync(ends[0])); }
+static int flush_range(void) { int ends[2]; if (pipe(ends)) return -1; return failed(sync_file_range(ends[0], 0, 0, 2)); }
+static int flush_mapping(void) { return failed(msync((void *)4096, 4096, MS_SYNC)); }
+static int name_memory(void) {
+    void *memory = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return failed(prctl(0x53564d41, 0, memory, 4096, "name"));
 }
 
 // Something to read in a socket, and a pipe.
@@ -192,10 +224,12 @@ static const struct { const char *name; int (*attempt)(void); } attempts[] = {
     ATTEMPT(bind_to_device), ATTEMPT(bind_to_index), ATTEMPT(attach_filter), ATTEMPT(attach_to_port), ATTEMPT(timestamps),
     ATTEMPT(congestion), ATTEMPT(device_of_socket), ATTEMPT(queue_of_socket), ATTEMPT(cookie_of_socket),
     ATTEMPT(cookie_of_network), ATTEMPT(process_of_peer), ATTEMPT(join_group), ATTEMPT(send_fast_open),
+    ATTEMPT(send_urgent), ATTEMPT(report_of_router),
     ATTEMPT(index_of_interface), ATTEMPT(flags_of_interface), ATTEMPT(flags_of_file),
     ATTEMPT(watch_directory), ATTEMPT(lease), ATTEMPT(size_of_pipe), ATTEMPT(owner_of_signals), ATTEMPT(notification_pipe),
     ATTEMPT(huge_pages), ATTEMPT(huge_file), ATTEMPT(merge_pages), ATTEMPT(push_pages_out), ATTEMPT(pages_in_memory),
-    ATTEMPT(read_what_is_in_memory),
+    ATTEMPT(read_what_is_in_memory), ATTEMPT(flush_file), ATTEMPT(flush_data), ATTEMPT(flush_range), ATTEMPT(flush_mapping),
+    ATTEMPT(name_memory),
     ATTEMPT(splice_socket), ATTEMPT(tee_pipe), ATTEMPT(send_socket), ATTEMPT(send_socket_from_position), ATTEMPT(send_file),
     ATTEMPT(adopt_orphans), ATTEMPT(size_of_memory_map), ATTEMPT(run_when_idle), ATTEMPT(global_barrier),
     ATTEMPT(limits_of_init), ATTEMPT(core_dumps), ATTEMPT(filter_by_prctl), ATTEMPT(filter_by_call),

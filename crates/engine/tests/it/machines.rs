@@ -1,5 +1,6 @@
 //! Machines: sandboxes with a whole system in them.
 
+mod fallbacks;
 mod files;
 mod hostile;
 mod snapshots;

@@ -76,7 +76,7 @@ fn descriptors_are_copied_locked_and_sealed_and_no_more() {
 #[test]
 fn a_process_says_nothing_of_itself_that_reaches_others() {
     let parts = Parts::new();
-    for allowed in ["PR_SET_NAME", "PR_SET_PDEATHSIG", "PR_SET_NO_NEW_PRIVS", "PR_CAPBSET_DROP", "PR_SET_VMA"] {
+    for allowed in ["PR_SET_NAME", "PR_SET_PDEATHSIG", "PR_SET_NO_NEW_PRIVS", "PR_CAPBSET_DROP"] {
         assert_eq!(parts.with("prctl", 0, allowed), Verdict::Allow, "{allowed}");
     }
     // PR_SET_TIMING, PR_MCE_KILL, PR_SET_SPECULATION_CTRL, PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE too.
@@ -85,6 +85,7 @@ fn a_process_says_nothing_of_itself_that_reaches_others() {
         "PR_SET_SECCOMP",
         "PR_SET_MEMORY_MERGE",
         "PR_SET_PTRACER",
+        "PR_SET_VMA",
         "14",
         "33",
         "53",
@@ -192,5 +193,22 @@ fn limits_of_other_processes_can_be_read_and_not_set() {
     for resource in [files, number("RLIMIT_CORE")] {
         assert_eq!(parts.answer("prlimit64", [1, resource, 0x7FFF_0000, 0, 0, 0]), EPERM);
         assert_eq!(parts.answer("prlimit64", [1, resource, 0, 0x7FFF_0000, 0, 0]), Verdict::Allow);
+    }
+}
+
+#[test]
+fn no_disk_of_the_host_is_flushed() {
+    let parts = Parts::new();
+    for call in ["fsync", "fdatasync", "sync_file_range"] {
+        assert_eq!(parts.answer(call, [0; 6]), DONE, "{call}");
+    }
+    for (flags, expected) in [
+        ("MS_SYNC", DONE),
+        ("MS_SYNC|MS_INVALIDATE", DONE),
+        ("MS_ASYNC", Verdict::Allow),
+        ("MS_INVALIDATE", Verdict::Allow),
+        ("MS_SYNC|MS_ASYNC", EINVAL),
+    ] {
+        assert_eq!(parts.with("msync", 2, flags), expected, "{flags}");
     }
 }

@@ -127,6 +127,7 @@ fn options_that_lead_elsewhere_tell_of_the_host_or_load_programs_do_not_exist() 
         ("SOL_SOCKET", "SO_INCOMING_NAPI_ID"),
         ("SOL_SOCKET", "SO_COOKIE"),
         ("SOL_SOCKET", "SO_DONTROUTE"),
+        ("SOL_SOCKET", "SO_OOBINLINE"),
         ("SOL_SOCKET", "SO_PRIORITY"),
         ("SOL_SOCKET", "SO_RCVBUFFORCE"),
         ("SOL_SOCKET", "SO_PEERSEC"),
@@ -171,7 +172,9 @@ fn a_socket_is_connected_by_the_server_or_not_at_all() {
         for allowed in ["0", "MSG_NOSIGNAL", "MSG_NOSIGNAL|MSG_DONTWAIT|MSG_MORE"] {
             assert_eq!(parts.with(call, flags, allowed), Verdict::Allow, "{call} {allowed}");
         }
-        for refused in ["MSG_FASTOPEN", "MSG_FASTOPEN|MSG_NOSIGNAL", "MSG_DONTROUTE", "MSG_ZEROCOPY", "MSG_CONFIRM"] {
+        for refused in
+            ["MSG_FASTOPEN", "MSG_FASTOPEN|MSG_NOSIGNAL", "MSG_DONTROUTE", "MSG_ZEROCOPY", "MSG_CONFIRM", "MSG_OOB"]
+        {
             assert_eq!(parts.with(call, flags, refused), EOPNOTSUPP, "{call} {refused}");
         }
     }
@@ -185,5 +188,22 @@ fn a_socket_does_not_tell_of_its_network() {
     }
     for request in ["FIONBIO", "FIONREAD"] {
         assert_eq!(parts.with("ioctl", 1, request), Verdict::Allow, "{request}");
+    }
+}
+
+#[test]
+fn what_is_received_is_data_and_no_reports_of_routers() {
+    let parts = Parts::new();
+    for (call, flags) in [("recvfrom", 3), ("recvmsg", 2), ("recvmmsg", 3)] {
+        for allowed in ["0", "MSG_PEEK|MSG_DONTWAIT", "MSG_TRUNC|MSG_CMSG_CLOEXEC", "MSG_WAITALL|MSG_NOSIGNAL"] {
+            assert_eq!(parts.with(call, flags, allowed), Verdict::Allow, "{call} {allowed}");
+        }
+        for reports in ["MSG_ERRQUEUE", "MSG_ERRQUEUE|MSG_DONTWAIT|MSG_PEEK"] {
+            assert_eq!(parts.with(call, flags, reports), Verdict::Errno(11), "{call} {reports}");
+        }
+        // MSG_SOCK_DEVMEM too.
+        for refused in ["MSG_OOB", "MSG_OOB|MSG_ERRQUEUE", "33554432"] {
+            assert_eq!(parts.with(call, flags, refused), EINVAL, "{call} {refused}");
+        }
     }
 }
