@@ -9,6 +9,7 @@
 //! order the steps come, is `workers-engine`.
 #![expect(unsafe_code, reason = "the one crate that may talk to the kernel without a safe wrapper")]
 
+mod constant_table;
 mod descriptor;
 mod exec;
 mod ids;
@@ -22,6 +23,7 @@ mod signal;
 mod syscall_table;
 pub mod template;
 
+pub use constant_table::constant;
 pub use descriptor::{
     ClosedBy, Closer, close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state, watch,
 };

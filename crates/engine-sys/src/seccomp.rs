@@ -17,7 +17,7 @@ pub struct Instruction {
 pub enum Verdict {
     /// It is made.
     Allow,
-    /// It fails with this error number.
+    /// It is not made and fails with this error number; with 0 it is not made and succeeds.
     Errno(u16),
     /// The whole process is killed.
     Kill,
@@ -60,6 +60,8 @@ const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
 const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const JUMP_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
 const JUMP_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
+const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
 impl Instruction {
@@ -94,6 +96,18 @@ impl Instruction {
         Self { code: JUMP_ANY_BIT, when_true, when_false, value: bits }
     }
 
+    /// Keeps these bits of what is loaded, and no others.
+    #[must_use]
+    pub const fn mask(bits: u32) -> Self {
+        Self { code: AND, when_true: 0, when_false: 0, value: bits }
+    }
+
+    /// Skips so many instructions: any number, unlike the tests.
+    #[must_use]
+    pub const fn skip(count: u32) -> Self {
+        Self { code: JUMP, when_true: 0, when_false: 0, value: count }
+    }
+
     /// Ends the program.
     #[must_use]
     pub const fn answer(verdict: Verdict) -> Self {
@@ -116,6 +130,14 @@ pub fn simulate(program: &[Instruction], architecture: u32, number: u32, argumen
             LOAD => {
                 let start = usize::try_from(instruction.value).ok()?;
                 loaded = u32::from_ne_bytes(data.get(start..start + 4)?.try_into().ok()?);
+                continue;
+            }
+            AND => {
+                loaded &= instruction.value;
+                continue;
+            }
+            JUMP => {
+                at += usize::try_from(instruction.value).ok()?;
                 continue;
             }
             RETURN => {

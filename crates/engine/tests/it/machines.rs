@@ -1,6 +1,7 @@
 //! Machines: sandboxes with a whole system in them.
 
 mod counted;
+mod fallbacks;
 mod files;
 mod hostile;
 mod memory;

@@ -18,12 +18,13 @@ const LOOPBACK: &[u8] = &[2, 0, 0, 80, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
 const HIGH_PORT: &[u8] = &[2, 0, 0x1F, 0x90, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
 const NOBODY: &[u8] = &[0; 16];
 
-const EPERM: i32 = 1;
 const EBADF: i32 = 9;
 const EACCES: i32 = 13;
 const EFAULT: i32 = 14;
 const EINVAL: i32 = 22;
+const ENOTTY: i32 = 25;
 const ENOTSOCK: i32 = 88;
+const ENOPROTOOPT: i32 = 92;
 const EOPNOTSUPP: i32 = 95;
 const EISCONN: i32 = 106;
 const ECONNREFUSED: i32 = 111;
@@ -53,15 +54,18 @@ const PROGRAMS: &[(&[Call], i32)] = &[
     (&[SOCKET, CONNECT, ("connect", &[Number(3), Text(NOBODY), Number(16)])], EOPNOTSUPP),
     (&[SOCKET, CONNECT, ("bind", &[Number(3), Text(HIGH_PORT), Number(16)])], EINVAL),
     (&[SOCKET, CONNECT, ("listen", &[Number(3), Number(1)])], EINVAL),
-    (&[SOCKET, CONNECT, ("setsockopt", &[Number(3), Number(1), Number(27), Text(b"\x01\0\0"), Number(4)])], EPERM),
+    (
+        &[SOCKET, CONNECT, ("setsockopt", &[Number(3), Number(1), Number(27), Text(b"\x01\0\0"), Number(4)])],
+        ENOPROTOOPT,
+    ),
     // Nor does it tell of that network: SIOCGIFCONF, SIOCGIFHWADDR, SIOCGARP.
-    (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8912), Number(0)])], EPERM),
-    (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8927), Number(0)])], EPERM),
-    (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8954), Number(0)])], EPERM),
+    (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8912), Number(0)])], ENOTTY),
+    (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8927), Number(0)])], ENOTTY),
+    (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8954), Number(0)])], ENOTTY),
     // Past `connect`, with MSG_FASTOPEN.
     (
         &[SOCKET, ("sendto", &[Number(3), Text(b"x"), Number(1), Number(0x2000_0000), Text(DATABASE), Number(16)])],
-        EPERM,
+        EOPNOTSUPP,
     ),
     (
         &[
@@ -70,7 +74,7 @@ const PROGRAMS: &[(&[Call], i32)] = &[
             ("shutdown", &[Number(3), Number(2)]),
             ("sendmsg", &[Number(3), Number(0), Number(0x2000_0000)]),
         ],
-        EPERM,
+        EOPNOTSUPP,
     ),
 ];
 

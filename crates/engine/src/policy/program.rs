@@ -1,0 +1,131 @@
+//! The decisions of all calls as one program, which looks a call up by halving: however many there are, a dozen tests find it.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use workers_engine_sys::seccomp::{ARCHITECTURE, Field, Instruction, Verdict};
+use workers_engine_sys::syscall_number;
+
+use super::compile::allow;
+use super::text::Policy;
+
+/// Calls from this number on are the x32 variant on `x86_64`.
+pub(super) const X32: u32 = 0x4000_0000;
+
+const ENOSYS: u16 = 38;
+
+impl Policy {
+    /// Calls of which the arguments do not matter, with their answers.
+    ///
+    /// # Errors
+    ///
+    /// When an error is not known by its name.
+    pub(super) fn answers(&self) -> io::Result<BTreeMap<&str, Verdict>> {
+        let allowed = self.allow.iter().map(|group| (&group.calls, Ok(Verdict::Allow)));
+        let asked = self.ask.iter().map(|group| (&group.calls, Ok(Verdict::Ask)));
+        let refused = self.refuse.iter().map(|group| (&group.calls, group.answer.verdict()));
+        let mut answers = BTreeMap::new();
+        for (calls, verdict) in allowed.chain(asked).chain(refused) {
+            let verdict = verdict?;
+            answers.extend(calls.iter().map(|call| (call.as_str(), verdict)));
+        }
+        Ok(answers)
+    }
+
+    /// What decides about each call that this architecture has, in a sandbox. A call that is not there cannot be made.
+    fn bodies(&self) -> io::Result<BTreeMap<u32, Vec<Instruction>>> {
+        let mut bodies = BTreeMap::new();
+        for (call, verdict) in self.answers()? {
+            bodies.extend(syscall_number(call).map(|number| (number, vec![Instruction::answer(verdict)])));
+        }
+        for rule in &self.rules {
+            for call in &rule.calls {
+                if let Some(number) = syscall_number(call) {
+                    bodies.insert(number, rule.compile(call)?);
+                }
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// The part for the launcher, and for all that it makes.
+    pub(super) fn outer(&self) -> io::Result<Vec<Instruction>> {
+        let mut bodies = self.bodies()?;
+        for call in &self.setup.calls {
+            bodies.extend(syscall_number(call).map(|number| (number, allow())));
+        }
+        for case in &self.setup.cases {
+            if let Some(number) = syscall_number(&case.call) {
+                let ruled = bodies.remove(&number).unwrap_or_default();
+                bodies.insert(number, [case.compile(allow())?, ruled].concat());
+            }
+        }
+        let mut program = vec![
+            Instruction::load(Field::Architecture),
+            Instruction::equal(ARCHITECTURE, 1, 0),
+            Instruction::answer(Verdict::Kill),
+            Instruction::load(Field::Number),
+            Instruction::at_least(X32, 0, 1),
+            absent(),
+        ];
+        program.extend(look_up(bodies, &[absent()])?);
+        Ok(program)
+    }
+
+    /// The part that is added in a sandbox: what the launcher has on top of the policy is answered by the policy.
+    pub(super) fn inner(&self) -> io::Result<Vec<Instruction>> {
+        let (bodies, mut given_up) = (self.bodies()?, BTreeMap::new());
+        for call in &self.setup.calls {
+            if let Some(number) = syscall_number(call) {
+                given_up.insert(number, bodies.get(&number).cloned().unwrap_or_else(|| vec![absent()]));
+            }
+        }
+        for case in &self.setup.cases {
+            if let Some(number) = syscall_number(&case.call) {
+                let rest = given_up.remove(&number).unwrap_or_else(allow);
+                let answer = vec![Instruction::answer(case.in_sandbox.verdict()?)];
+                given_up.insert(number, [case.compile(answer)?, rest].concat());
+            }
+        }
+        let mut program = vec![Instruction::load(Field::Number)];
+        program.extend(look_up(given_up, &allow())?);
+        Ok(program)
+    }
+}
+
+const fn absent() -> Instruction {
+    Instruction::answer(Verdict::Errno(ENOSYS))
+}
+
+/// Looks the loaded number up. A number that has no body gets what `others` says.
+fn look_up(bodies: BTreeMap<u32, Vec<Instruction>>, others: &[Instruction]) -> io::Result<Vec<Instruction>> {
+    // Each stretch of numbers that are decided alike, by its first number.
+    let mut stretches: Vec<(u32, Vec<Instruction>)> = vec![(0, others.to_vec())];
+    let mut add = |number, body: Vec<Instruction>| {
+        stretches.pop_if(|(first, _)| *first == number);
+        if stretches.last().is_none_or(|(_, last)| *last != body) {
+            stretches.push((number, body));
+        }
+    };
+    for (number, body) in bodies {
+        add(number, body);
+        add(number + 1, others.to_vec());
+    }
+    halve(&stretches)
+}
+
+fn halve(stretches: &[(u32, Vec<Instruction>)]) -> io::Result<Vec<Instruction>> {
+    if let [(_, body)] = stretches {
+        return Ok(body.clone());
+    }
+    let (below, above) = stretches.split_at(stretches.len() / 2);
+    let Some((first_above, _)) = above.first() else { return Err(io::Error::other("nothing to look up")) };
+    let (below, above) = (halve(below)?, halve(above)?);
+    let jump = if let Ok(length) = u8::try_from(below.len()) {
+        vec![Instruction::at_least(*first_above, length, 0)]
+    } else {
+        let length = u32::try_from(below.len()).map_err(io::Error::other)?;
+        vec![Instruction::at_least(*first_above, 0, 1), Instruction::skip(length)]
+    };
+    Ok([jump, below, above].concat())
+}

@@ -1,0 +1,154 @@
+//! The policy as it is written down. Numbers have the names that the kernel's headers give them.
+
+use std::io;
+
+use serde::Deserialize;
+use workers_engine_sys::constant;
+use workers_engine_sys::seccomp::Verdict;
+
+/// The whole policy.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Policy {
+    #[serde(rename = "about")]
+    _about: String,
+    /// Calls that are made, whatever their arguments.
+    pub(super) allow: Vec<Group>,
+    /// Calls that the server makes in the sandbox's place, or not at all.
+    pub(super) ask: Vec<Group>,
+    /// Calls of which the arguments decide.
+    pub(super) rules: Vec<Rule>,
+    /// Calls that are not made.
+    pub(super) refuse: Vec<Refused>,
+    /// What building the walls takes.
+    pub(super) setup: Setup,
+}
+
+/// Calls that are answered alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every group to have one"))]
+    pub(super) reason: String,
+    pub(super) calls: Vec<String>,
+}
+
+/// Calls that are not made, whatever their arguments.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refused {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every group to have one"))]
+    pub(super) reason: String,
+    pub(super) answer: Answer,
+    pub(super) calls: Vec<String>,
+}
+
+/// What decides about a call, or several that take the same arguments: the first case that holds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every rule to have one"))]
+    pub(super) reason: String,
+    pub(super) calls: Vec<String>,
+    pub(super) cases: Vec<Case>,
+    /// The answer when no case holds.
+    pub(super) otherwise: Answer,
+}
+
+/// A case of a rule. It holds when all of its conditions do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Case {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every case to have one"))]
+    pub(super) reason: String,
+    /// For one of the rule's calls only.
+    pub(super) only_for: Option<String>,
+    pub(super) when: Vec<Condition>,
+    #[serde(default = "Answer::allow")]
+    pub(super) answer: Answer,
+}
+
+/// A condition on one argument, counted from 0.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Condition {
+    pub(super) argument: u8,
+    /// It is one of these numbers, ...
+    pub(super) is: Option<Vec<Number>>,
+    /// ... these of its bits left out.
+    #[serde(default)]
+    pub(super) ignoring: Vec<Number>,
+    /// It has no other bits than these.
+    pub(super) only: Option<Vec<Number>>,
+    /// It is a null pointer, or is none.
+    pub(super) null: Option<bool>,
+}
+
+/// What the launcher may do on top of what a sandbox may.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Setup {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants it to be there"))]
+    pub(super) reason: String,
+    /// Calls, whatever their arguments.
+    pub(super) calls: Vec<String>,
+    /// Cases of calls that have a rule.
+    pub(super) cases: Vec<SetupCase>,
+}
+
+/// A case of a call that has a rule. It is allowed to the launcher.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetupCase {
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every case to have one"))]
+    pub(super) reason: String,
+    pub(super) call: String,
+    pub(super) when: Vec<Condition>,
+    /// What the rule answers, said here so that the part for each sandbox is short.
+    pub(super) in_sandbox: Answer,
+}
+
+/// A number by name, or several whose bits are taken together: `CLONE_VM|CLONE_THREAD`. What has no name is written as a number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Number(pub(super) String);
+
+impl Number {
+    /// The number that is meant.
+    ///
+    /// # Errors
+    ///
+    /// When a name is not known.
+    pub(super) fn value(&self) -> io::Result<u32> {
+        self.0.split('|').try_fold(0, |sum, name| {
+            let known = constant(name).or_else(|| name.parse().ok());
+            known.map(|one| sum | one).ok_or_else(|| io::Error::other(format!("nothing is called {name}")))
+        })
+    }
+}
+
+/// `allow`, `ask`, `done` (the call is not made, and succeeds), or the name of an error.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Answer(String);
+
+impl Answer {
+    fn allow() -> Self {
+        Self("allow".to_owned())
+    }
+
+    /// The answer as the filter gives it.
+    ///
+    /// # Errors
+    ///
+    /// When an error is not known by this name.
+    pub(super) fn verdict(&self) -> io::Result<Verdict> {
+        match self.0.as_str() {
+            "allow" => Ok(Verdict::Allow),
+            "ask" => Ok(Verdict::Ask),
+            "done" => Ok(Verdict::Errno(0)),
+            name => {
+                let number = constant(name).filter(|_| name.starts_with('E')).and_then(|one| u16::try_from(one).ok());
+                number.map(Verdict::Errno).ok_or_else(|| io::Error::other(format!("no answer is called {name}")))
+            }
+        }
+    }
+}
