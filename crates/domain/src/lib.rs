@@ -23,7 +23,8 @@ pub use invocation::{
 pub use limits::ResourceLimits;
 pub use name::{FunctionName, InvalidNameError, WorkerName};
 pub use network::{
-    AddressRange, Destination, InvalidPolicyError, InvalidRangeError, InvalidRuleError, NamePattern, NetworkDenial,
-    NetworkPolicy, NetworkRule, Ports, destination, is_public,
+    AddressRange, Authority, Destination, DomainName, Host, InvalidAuthorityError, InvalidDomainNameError,
+    InvalidOriginError, InvalidPolicyError, InvalidRangeError, InvalidRuleError, NamePattern, NetworkDenial,
+    NetworkPolicy, NetworkRule, Origin, Ports, destination, is_public,
 };
 pub use worker::{InvalidTransitionError, Worker, WorkerState, WorkerStatus};

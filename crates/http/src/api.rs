@@ -11,6 +11,7 @@ use actix_web::middleware::{Compat, Compress, Condition, Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, guard};
 use futures_util::future::LocalBoxFuture;
+use workers_domain::Origin;
 use workers_service::Platform;
 
 use crate::lifecycle::StopHandle;
@@ -130,7 +131,11 @@ impl Api {
         if self.options.cors_origins.iter().any(|origin| origin == "*") {
             return cors.allow_any_origin();
         }
-        self.options.cors_origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+        self.options.cors_origins.iter().fold(cors, |cors, origin| match origin.parse::<Origin>() {
+            // As browsers write it.
+            Ok(origin) => cors.allowed_origin(&origin.to_string()),
+            Err(_) => cors.allowed_origin(origin),
+        })
     }
 }
 

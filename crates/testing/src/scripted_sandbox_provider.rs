@@ -2,15 +2,20 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Sandbox, SandboxError, SandboxErrorKind,
     SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 use workers_domain::{LogStream, ResourceUsage, SandboxId, SnapshotId};
+
+/// How long a function that returns takes.
+const RETURNED_AFTER: Duration = Duration::from_micros(1500 + 2250);
 
 /// What a scripted command does next. A script without [`Step::Exit`] ends with exit code 0.
 #[derive(Debug, Clone)]
@@ -19,9 +24,9 @@ pub enum Step {
     Raw(LogStream, Vec<u8>),
     /// Prints a frame: kind and body, as `O5:"text"`.
     Frame(String),
-    /// Prints a frame with this console output, at the time 5 ms after the epoch.
+    /// Prints a frame with this console output, at a time long ago.
     Log(LogStream, &'static str),
-    /// Prints the outcome frame of a function that returned this JSON.
+    /// Prints the outcome frame of a function that returned this JSON, after 1.5 ms of loading and 2.25 ms of running, which it takes.
     Return(String),
     /// Prints the outcome frame of a function that threw an error with this message.
     Throw(&'static str),
@@ -224,6 +229,7 @@ impl Sandbox for ScriptedSandbox {
             token,
             killed: Arc::default(),
             stopped: Arc::clone(&self.stopped),
+            began: Instant::now(),
             over: false,
         }))
     }
@@ -249,6 +255,7 @@ struct ScriptedCommand {
     token: String,
     killed: Arc<Notify>,
     stopped: Arc<Notify>,
+    began: Instant,
     over: bool,
 }
 
@@ -303,9 +310,14 @@ impl Command for ScriptedCommand {
                 Some(Step::Frame(body)) => self.frame(body),
                 Some(Step::Log(LogStream::Stdout, text)) => self.frame(&format!("O5:{}", quoted(text))),
                 Some(Step::Log(LogStream::Stderr, text)) => self.frame(&format!("E5:{}", quoted(text))),
-                Some(Step::Return(json)) => self.frame(&format!(
-                    "R{{\"code\":\"ok\",\"loadMs\":1.5,\"runMs\":2.25}}\u{1f}__RESULT__{json}__END_RESULT__"
-                )),
+                Some(Step::Return(json)) => {
+                    let frame = self.frame(&format!(
+                        "R{{\"code\":\"ok\",\"loadMs\":1.5,\"runMs\":2.25}}\u{1f}__RESULT__{json}__END_RESULT__"
+                    ));
+                    // A platform believes no more than it has seen pass.
+                    tokio::time::sleep_until(self.began + RETURNED_AFTER).await;
+                    frame
+                }
                 Some(Step::Throw(message)) => self.frame(&format!(
                     "R{{\"code\":\"thrown\"}}\u{1f}__RESULT__{{\"__error\":true,\"message\":{},\"name\":\"Error\",\"stack\":\"Error\"}}__END_RESULT__",
                     quoted(message)

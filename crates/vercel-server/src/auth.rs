@@ -1,12 +1,13 @@
 //! Who asks, and for which team.
 
 use std::future::{Ready, ready};
-use std::net::IpAddr;
 
 use actix_web::dev::Payload;
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use workers_domain::Authority;
 
 use crate::AccessToken;
 use crate::error::{ApiError, ErrorCode};
@@ -33,7 +34,7 @@ fn admit(request: &HttpRequest) -> Result<Caller, ApiError> {
     let registry = request.app_data::<Data<Registry>>();
     let tokens = registry.map(|registry| registry.options().tokens.as_slice()).unwrap_or_default();
     let bound = if tokens.is_empty() {
-        check_local(request.headers())?;
+        check_local(request.headers(), request.uri())?;
         None
     } else {
         check_token(tokens, request.headers())?.team()
@@ -76,30 +77,22 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 /// Without tokens the only protection is that nobody else is on this machine. Web pages are: one of another site may send requests to
 /// loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name as `Host`).
-fn check_local(headers: &HeaderMap) -> Result<(), ApiError> {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let is_page = text(header::ORIGIN).is_some()
-        || !matches!(text(HeaderName::from_static("sec-fetch-site")), None | Some("none" | "same-origin"));
+///
+/// A request target may name a host beside the header; a request that names two different ones, or none, is refused.
+fn check_local(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
+    let is_foreign = |site: &HeaderValue| !["none", "same-origin"].iter().any(|own| site == own);
+    let is_page = headers.contains_key(header::ORIGIN)
+        || headers.get_all(HeaderName::from_static("sec-fetch-site")).any(is_foreign);
     if is_page {
         return Err(ApiError::new(ErrorCode::Forbidden, "Without tokens this server does not answer web pages."));
     }
-    if text(header::HOST).is_some_and(|host| !is_loopback(host)) {
-        let message = "Without tokens this server answers to this machine's own names only, such as `localhost`.";
-        return Err(ApiError::new(ErrorCode::Forbidden, message));
+    let in_headers = headers.get_all(header::HOST).map(HeaderValue::as_bytes);
+    let in_target = uri.authority().map(|authority| authority.as_str().as_bytes());
+    if Authority::agreed(in_headers.chain(in_target)).is_some_and(|authority| authority.host.is_loopback()) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Whether a `Host`, with or without port, can only mean this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let message = "Without tokens this server answers to this machine's own names only, such as `localhost`.";
+    Err(ApiError::new(ErrorCode::Forbidden, message))
 }
 
 #[cfg(test)]
@@ -107,21 +100,63 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn local(pairs: &[(&'static str, &'static str)]) -> Result<(), ErrorCode> {
+        check_local(&headers(pairs), &Uri::from_static("/v2/sandboxes")).map_err(|error| error.code())
     }
 
     #[test]
     fn programs_on_this_machine_are_let_in_and_web_pages_are_not() {
+        for host in ["127.0.0.1:8787", "LOCALHOST", "localhost.:8787", "[::1]:8787", "127.9.9.9"] {
+            assert_eq!(local(&[("host", host), ("sec-fetch-mode", "cors")]), Ok(()), "{host}");
+        }
         let host = ("host", "127.0.0.1:8787");
-        assert!(check_local(&headers(&[host, ("sec-fetch-mode", "cors")])).is_ok());
         for page in [
             &[host, ("origin", "https://evil.example")][..],
+            &[host, ("origin", "http://127.0.0.1:8787")],
             &[host, ("sec-fetch-site", "cross-site")],
-            &[("host", "evil.example")],
-            &[("host", "127.0.0.1.nip.io:80")],
+            &[host, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
         ] {
-            assert_eq!(check_local(&headers(page)).unwrap_err().code(), ErrorCode::Forbidden, "{page:?}");
+            assert_eq!(local(page), Err(ErrorCode::Forbidden), "{page:?}");
         }
+    }
+
+    #[test]
+    fn a_host_that_only_begins_like_this_machines_own_is_refused() {
+        for host in [
+            "",
+            "evil.example",
+            "127.0.0.1.nip.io:80",
+            "[::1]evil",
+            "localhost:x@evil",
+            "localhost@evil",
+            "localhost:80:80",
+            "localhost%00",
+            "127.0.0.1.evil.com",
+            "[::ffff:127.0.0.1]",
+            "0x7f.1",
+            "127.1",
+            "[::1%lo]",
+        ] {
+            assert_eq!(local(&[("host", host)]), Err(ErrorCode::Forbidden), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_names_no_host_or_two_is_refused() {
+        for hosts in [&[][..], &[("host", "localhost"), ("host", "evil.example")]] {
+            assert_eq!(local(hosts), Err(ErrorCode::Forbidden), "{hosts:?}");
+        }
+        let check = |target| check_local(&headers(&[("host", "localhost")]), &Uri::from_static(target)).is_ok();
+        assert!(
+            check("http://localhost/") && !check("http://evil.example/") && !check("http://localhost@evil.example/")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{Destination, InvalidRuleError, NetworkRule};
+use super::{Destination, DomainName, InvalidRuleError, NetworkRule};
 
 /// Whom a sandbox may talk to, apart from itself. As text `deny-all`, `allow-all`, or rules with commas between them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,22 +19,22 @@ pub enum NetworkPolicy {
 }
 
 impl NetworkPolicy {
-    /// Whether a name may be looked up. What must not be reached need not be found either.
+    /// Whether a name may be looked up. What must not be reached need not be found either. `None` stands for a name that no host has:
+    /// no list names it.
     #[must_use]
-    pub fn permits_name(&self, name: &str) -> bool {
+    pub fn permits_name(&self, name: Option<&DomainName>) -> bool {
+        let is_listed = |rule: &NetworkRule, name: &DomainName| matches!(&rule.destination, Destination::Name(pattern) if pattern.matches(name));
         match self {
             Self::DenyAll => false,
             Self::AllowAll => true,
-            Self::AllowList(rules) => rules
-                .iter()
-                .any(|rule| matches!(&rule.destination, Destination::Name(pattern) if pattern.matches(name))),
+            Self::AllowList(rules) => name.is_some_and(|name| rules.iter().any(|rule| is_listed(rule, name))),
         }
     }
 
     /// Whether a connection may be made to an address that was found under these names. Whether the address is open at all is not
     /// looked at.
     #[must_use]
-    pub fn permits(&self, address: IpAddr, port: u16, names: &[&str]) -> bool {
+    pub fn permits(&self, address: IpAddr, port: u16, names: &[&DomainName]) -> bool {
         match self {
             Self::DenyAll => false,
             Self::AllowAll => true,
@@ -94,14 +94,24 @@ mod tests {
     fn a_list_permits_what_it_names_and_nothing_else() {
         let policy: NetworkPolicy = "*.example.com, db.example.net:5432, 192.0.2.0/24:22".parse().unwrap();
         let address = "93.184.216.34".parse().unwrap();
-        assert!(policy.permits_name("www.example.com") && policy.permits_name("db.example.net"));
-        assert!(!policy.permits_name("example.com") && !policy.permits_name("evil.net"));
-        assert!(policy.permits(address, 443, &["www.example.com"]));
-        assert!(policy.permits(address, 5432, &["www.example.com", "db.example.net"]));
-        assert!(!policy.permits(address, 5432, &["www.example.com"]));
+        let [www, db, parent, evil] =
+            ["www.example.com", "db.example.net", "example.com", "evil.net"].map(|name| name.parse().unwrap());
+        assert!(policy.permits_name(Some(&www)) && policy.permits_name(Some(&db)));
+        assert!(!policy.permits_name(Some(&parent)) && !policy.permits_name(Some(&evil)));
+        assert!(policy.permits(address, 443, &[&www]));
+        assert!(policy.permits(address, 5432, &[&www, &db]));
+        assert!(!policy.permits(address, 5432, &[&www]));
         assert!(!policy.permits(address, 443, &[]));
         assert!(policy.permits("192.0.2.9".parse().unwrap(), 22, &[]));
-        assert!(!NetworkPolicy::DenyAll.permits(address, 443, &["www.example.com"]));
+        assert!(!NetworkPolicy::DenyAll.permits(address, 443, &[&www]));
         assert!(NetworkPolicy::AllowAll.permits(address, 1, &[]));
+    }
+
+    #[test]
+    fn a_name_that_no_host_has_is_looked_up_only_where_all_are() {
+        assert!(NetworkPolicy::AllowAll.permits_name(None));
+        for policy in ["deny-all", "*.com", "*.example.com,0.0.0.0/0:*"] {
+            assert!(!policy.parse::<NetworkPolicy>().unwrap().permits_name(None), "{policy}");
+        }
     }
 }

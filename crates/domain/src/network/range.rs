@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use super::number::decimal;
+
 /// All addresses that begin with the same bits, as `10.0.0.0/8` or `2001:db8::/32`; a single address is a range of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressRange {
@@ -38,6 +40,13 @@ impl AddressRange {
         }
     }
 
+    /// Whether all of another range lies in it.
+    #[must_use]
+    pub fn contains_range(&self, other: &Self) -> bool {
+        // Ranges nest or are apart: one that begins in another and is not larger lies in it.
+        self.prefix <= other.prefix && self.contains(other.first)
+    }
+
     fn width(address: IpAddr) -> u8 {
         if address.is_ipv4() { 32 } else { 128 }
     }
@@ -55,9 +64,7 @@ impl FromStr for AddressRange {
             return Err(InvalidRangeError(format!("`{text}` is IPv4 in the form of IPv6: write it as IPv4")));
         }
         let width = Self::width(first);
-        let digits =
-            |prefix: &str| prefix.bytes().all(|byte| byte.is_ascii_digit()).then(|| prefix.parse().ok()).flatten();
-        let prefix = prefix.map_or(Some(width), digits).filter(|prefix| *prefix <= width).ok_or_else(not_a_range)?;
+        let prefix = prefix.map_or(Some(width), decimal).filter(|prefix| *prefix <= width).ok_or_else(not_a_range)?;
         let host_bits = match first {
             IpAddr::V4(first) => u128::from(first.to_bits() & u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)),
             IpAddr::V6(first) => first.to_bits() & u128::MAX.checked_shr(u32::from(prefix)).unwrap_or(0),
@@ -105,6 +112,16 @@ mod tests {
     }
 
     #[test]
+    fn a_range_lies_in_another_that_begins_before_and_ends_behind_it() {
+        let lies_in =
+            |inner: &str, outer: &str| outer.parse::<AddressRange>().unwrap().contains_range(&inner.parse().unwrap());
+        assert!(lies_in("10.0.0.0/8", "10.0.0.0/8") && lies_in("10.1.0.0/16", "10.0.0.0/8") && lies_in("::1", "::/0"));
+        for (inner, outer) in [("10.0.0.0/7", "10.0.0.0/8"), ("11.0.0.0/8", "10.0.0.0/8"), ("10.0.0.0/8", "::/0")] {
+            assert!(!lies_in(inner, outer), "{inner} is not in {outer}");
+        }
+    }
+
+    #[test]
     fn what_is_no_range_is_refused_with_a_reason() {
         for text in [
             "",
@@ -116,6 +133,20 @@ mod tests {
             "10.0.0.1/8",
             "example.com",
             "::ffff:10.0.0.0/104",
+            "::ffff:0:0/96",
+            "10.0.0.0/08",
+            "10.0.0.0/ 8",
+            "10.0.0.0/8/8",
+            "10.0.0.0/255.0.0.0",
+            "10.0.0.0 /8",
+            "010.0.0.0/8",
+            "0177.0.0.1",
+            "0x7f.1",
+            "127.1",
+            "2130706433",
+            "fe80::1%eth0",
+            "fe80::%1/64",
+            "[::1]",
         ] {
             let error = text.parse::<AddressRange>().unwrap_err().to_string();
             assert!(error.contains(&format!("`{text}`")), "{error}");

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::AddressRange;
+use super::number::port;
+use super::{AddressRange, DomainName};
 
 /// One line of an allow-list: a destination and its ports. As text `example.com`, `*.example.com:8443`, `db.example.com:5432`,
 /// `example.com:8000-8100`, `example.com:*`, `192.0.2.0/24:22`, `[2001:db8::/32]:443`. Without ports it is those of the web, 80 and 443.
@@ -28,8 +29,7 @@ pub enum Destination {
 /// A name, or with `*.` in front all names below one, however deep, but not itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamePattern {
-    /// In lower case, without a dot at the end.
-    name: String,
+    name: DomainName,
     below: bool,
 }
 
@@ -54,24 +54,16 @@ impl Ports {
 }
 
 impl NamePattern {
-    /// Whether a name is meant. Upper and lower case are the same, and so are a name with and without a dot at its end.
+    /// Whether a name is meant.
     #[must_use]
-    pub fn matches(&self, name: &str) -> bool {
-        let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
-        let own = self.name.as_bytes();
-        if !self.below {
-            return name.eq_ignore_ascii_case(own);
-        }
-        match name.len().checked_sub(own.len()).map(|start| name.split_at(start)) {
-            Some(([.., _, b'.'], end)) => end.eq_ignore_ascii_case(own),
-            _ => false,
-        }
+    pub fn matches(&self, name: &DomainName) -> bool {
+        if self.below { name.is_below(&self.name) } else { *name == self.name }
     }
 }
 
 impl NetworkRule {
     /// Whether it permits connections to this address, which was found under these names.
-    pub fn permits<'a>(&self, address: IpAddr, port: u16, mut names: impl Iterator<Item = &'a str>) -> bool {
+    pub fn permits<'a>(&self, address: IpAddr, port: u16, mut names: impl Iterator<Item = &'a DomainName>) -> bool {
         self.ports.contain(port)
             && match &self.destination {
                 Destination::Range(range) => range.contains(address),
@@ -106,7 +98,7 @@ impl FromStr for NetworkRule {
             let pattern =
                 parse_name(destination).ok_or_else(|| InvalidRuleError::Destination(destination.to_owned()))?;
             // Most likely a word that was meant to be something else.
-            if !pattern.name.contains('.') && !pattern.below && !has_ports {
+            if !pattern.name.is_dotted() && !pattern.below && !has_ports {
                 return Err(InvalidRuleError::SingleLabel(destination.to_owned()));
             }
             Destination::Name(pattern)
@@ -116,28 +108,17 @@ impl FromStr for NetworkRule {
 }
 
 fn parse_ports(text: &str) -> Option<Ports> {
-    let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port != 0 && !text.starts_with('+'));
     if text == "*" {
         return Some(Ports::Range(1, u16::MAX));
     }
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = (port(first)?, port(last)?);
+    let (first, last) = (port(first)?.get(), port(last)?.get());
     (first <= last).then_some(Ports::Range(first, last))
 }
 
 fn parse_name(text: &str) -> Option<NamePattern> {
     let (name, below) = text.strip_prefix("*.").map_or((text, false), |name| (name, true));
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        let known = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
-        (1..=63).contains(&bytes.len()) && bytes.iter().all(known) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    // What ends in a number is a mistaken address.
-    let is_name = name.len() <= 253
-        && name.split('.').all(is_label)
-        && name.rsplit('.').next().is_some_and(|last| !last.bytes().all(|byte| byte.is_ascii_digit()));
-    is_name.then(|| NamePattern { name: name.to_ascii_lowercase(), below })
+    Some(NamePattern { name: name.parse().ok()?, below })
 }
 
 impl fmt::Display for NetworkRule {
@@ -199,7 +180,7 @@ mod tests {
     #[test]
     fn a_name_means_itself_and_a_wildcard_everything_below() {
         let matches = |pattern: &str, name: &str| match rule(pattern).destination {
-            Destination::Name(pattern) => pattern.matches(name),
+            Destination::Name(pattern) => pattern.matches(&name.parse().unwrap()),
             Destination::Range(_) => panic!("{pattern} is a name"),
         };
         for (pattern, name) in [
@@ -219,10 +200,9 @@ mod tests {
             ("example.com", "example.com.evil.net"),
             ("example.com", "notexample.com"),
             ("*.example.com", "example.com"),
-            ("*.example.com", ".example.com"),
             ("*.example.com", "notexample.com"),
             ("*.example.com", "example.com.evil.net"),
-            ("*.example.com", ""),
+            ("*.example.com", "com"),
         ] {
             assert!(!matches(pattern, name), "{pattern} does not mean {name}");
         }
@@ -247,8 +227,10 @@ mod tests {
         let address: IpAddr = "93.184.216.34".parse().unwrap();
         assert!(rule("93.184.216.0/24").permits(address, 443, std::iter::empty()));
         assert!(!rule("93.184.217.0/24").permits(address, 443, std::iter::empty()));
-        assert!(rule("*.example.com").permits(address, 443, ["other.net", "www.example.com"].into_iter()));
-        assert!(!rule("*.example.com").permits(address, 22, ["www.example.com"].into_iter()));
+        let [other, listed] = ["other.net", "www.example.com"].map(|name| name.parse().unwrap());
+        assert!(rule("*.example.com").permits(address, 443, [&other, &listed].into_iter()));
+        assert!(!rule("*.example.com").permits(address, 443, [&other].into_iter()));
+        assert!(!rule("*.example.com").permits(address, 22, [&listed].into_iter()));
         assert!(!rule("*.example.com").permits(address, 443, std::iter::empty()));
     }
 
@@ -291,6 +273,23 @@ mod tests {
             ("example.com:65536", "65536"),
             ("example.com:90-80", "90-80"),
             ("example.com:http", "http"),
+            ("example.com:080", "`080`"),
+            ("example.com:+80", "`+80`"),
+            ("example.com: 80", "` 80`"),
+            ("example.com:80-", "`80-`"),
+            ("example.com:1-2-3", "`1-2-3`"),
+            ("example.com:80:80", "neither a domain"),
+            ("example.com..", "neither a domain"),
+            ("evil\\.example.com", "neither a domain"),
+            ("127.1:80", "neither a domain"),
+            ("0x7f.1:80", "neither a domain"),
+            ("0x7f000001:80", "neither a domain"),
+            ("0177.0.0.1:80", "neither a domain"),
+            ("2130706433:80", "neither a domain"),
+            ("fe80::1%eth0", "neither a domain"),
+            ("[fe80::1%eth0]:80", "neither an address"),
+            ("[::ffff:10.0.0.0/104]:80", "IPv4 in the form of IPv6"),
+            ("user@example.com", "neither a domain"),
         ] {
             let error = text.parse::<NetworkRule>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

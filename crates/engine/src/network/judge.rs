@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use workers_domain::{NetworkDenial, NetworkPolicy, destination, is_public};
+use workers_domain::{DomainName, NetworkDenial, NetworkPolicy, destination, is_public};
 
 use super::names::Names;
 use super::route::leads_elsewhere;
@@ -54,15 +54,15 @@ impl Judge {
         if is_open { Ok(()) } else { Err(NetworkDenial::ClosedAddress) }
     }
 
-    /// Whether a name may be looked up; it is counted.
-    pub(super) fn lookup(&self, name: &str) -> bool {
+    /// Whether a name may be looked up, `None` for one that no host has; it is counted.
+    pub(super) fn lookup(&self, name: Option<&DomainName>) -> bool {
         let permitted = self.policy().permits_name(name);
         self.shared.observer.lookup(permitted);
         permitted
     }
 
     /// Remembers what a permitted name stands for, where that decides over connections.
-    pub(super) fn learn(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+    pub(super) fn learn(&self, name: &DomainName, addresses: impl IntoIterator<Item = IpAddr>) {
         if matches!(*self.policy(), NetworkPolicy::AllowList(_)) {
             self.names().learn(name, addresses.into_iter().map(destination));
         }
@@ -150,15 +150,16 @@ mod tests {
         assert_eq!(verdict(&judge, "93.184.216.34:443"), Ok(()));
         judge.change(NetworkPolicy::DenyAll);
         assert_eq!(verdict(&judge, "93.184.216.34:443"), Err(NetworkDenial::Policy));
-        assert!(!judge.lookup("example.com"));
+        assert!(!judge.lookup(Some(&"example.com".parse().unwrap())));
     }
 
     #[test]
     fn a_listed_name_opens_its_addresses_and_no_closed_one() {
         let judge = judge("*.example.com:5432", &[]);
-        assert!(judge.lookup("db.example.com") && !judge.lookup("example.com"));
+        let [db, parent] = ["DB.example.com", "example.com"].map(|name| name.parse().unwrap());
+        assert!(judge.lookup(Some(&db)) && !judge.lookup(Some(&parent)) && !judge.lookup(None));
         assert_eq!(verdict(&judge, "93.184.216.34:5432"), Err(NetworkDenial::Policy));
-        judge.learn("db.example.com", ["93.184.216.34", "10.0.0.1"].map(|address| address.parse().unwrap()));
+        judge.learn(&db, ["93.184.216.34", "10.0.0.1"].map(|address| address.parse().unwrap()));
         assert_eq!(verdict(&judge, "93.184.216.34:5432"), Ok(()));
         assert_eq!(verdict(&judge, "[::ffff:93.184.216.34]:5432"), Ok(()));
         assert_eq!(verdict(&judge, "93.184.216.34:443"), Err(NetworkDenial::Policy));

@@ -3,30 +3,32 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use workers_domain::DomainName;
+
 /// The most addresses that are remembered of one sandbox; the oldest ones are forgotten first.
 const MOST: usize = 1024;
 
 /// Which names a sandbox has found which addresses under. Remembered as long as it lives, which is less than most answers may be kept.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    found: VecDeque<(IpAddr, String)>,
+    found: VecDeque<(IpAddr, DomainName)>,
 }
 
 impl Names {
     /// Remembers what a name stands for.
-    pub(super) fn learn(&mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+    pub(super) fn learn(&mut self, name: &DomainName, addresses: impl IntoIterator<Item = IpAddr>) {
         for address in addresses {
             self.found.retain(|(known, under)| *known != address || under != name);
             if self.found.len() >= MOST {
                 self.found.pop_front();
             }
-            self.found.push_back((address, name.to_owned()));
+            self.found.push_back((address, name.clone()));
         }
     }
 
     /// The names that an address was found under.
-    pub(super) fn of(&self, address: IpAddr) -> Vec<&str> {
-        self.found.iter().filter(|(known, _)| *known == address).map(|(_, name)| name.as_str()).collect()
+    pub(super) fn of(&self, address: IpAddr) -> Vec<&DomainName> {
+        self.found.iter().filter(|(known, _)| *known == address).map(|(_, name)| name).collect()
     }
 }
 
@@ -40,12 +42,14 @@ mod tests {
     fn an_address_is_known_under_all_its_names_until_there_are_too_many_newer_ones() {
         let mut names = Names::default();
         let address = IpAddr::from([93, 184, 216, 34]);
-        names.learn("a.example.com", [address]);
-        names.learn("b.example.com", [address, IpAddr::from([1, 1, 1, 1])]);
-        names.learn("a.example.com", [address]);
-        assert_eq!(names.of(address), ["b.example.com", "a.example.com"]);
-        names.learn("flood.example.com", (0..1023_u32).map(|number| IpAddr::from(Ipv4Addr::from(number))));
-        assert_eq!(names.of(address), ["a.example.com"]);
+        let [a, b, flood] =
+            ["a.example.com", "b.example.com", "flood.example.com"].map(|name| name.parse::<DomainName>().unwrap());
+        names.learn(&a, [address]);
+        names.learn(&b, [address, IpAddr::from([1, 1, 1, 1])]);
+        names.learn(&a, [address]);
+        assert_eq!(names.of(address), [&b, &a]);
+        names.learn(&flood, (0..1023_u32).map(|number| IpAddr::from(Ipv4Addr::from(number))));
+        assert_eq!(names.of(address), [&a]);
         assert!(names.found.len() <= MOST);
     }
 }

@@ -1,14 +1,12 @@
 //! Lets only those in who may use the API.
 
-use std::net::IpAddr;
-
 use actix_web::Error;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::http::uri::Authority;
 use actix_web::middleware::Next;
+use workers_domain::{Authority, Origin};
 
 use crate::error::{ApiError, ErrorCode};
 use crate::{Access, AdminToken, Api};
@@ -70,48 +68,43 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 /// requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name as `Host`).
 fn check_loopback(headers: &HeaderMap, uri: &Uri, allowed_origins: &[String]) -> Result<(), ApiError> {
     let host = check_host(headers, uri)?;
-    let origin = text(headers, &header::ORIGIN);
-    if let Some(origin) = origin {
-        let same = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
-        let allowed = allowed_origins.iter().any(|allowed| allowed == "*" || allowed == origin);
-        return if same || allowed { Ok(()) } else { Err(foreign()) };
+    let mut origins = headers.get_all(header::ORIGIN).peekable();
+    if origins.peek().is_some() {
+        let is_welcome = |origin: &HeaderValue| {
+            let Ok(text) = origin.to_str() else { return false };
+            let is_ours = text.parse::<Origin>().is_ok_and(|origin| origin.is_of(&host));
+            is_ours || allowed_origins.iter().any(|allowed| permits(allowed, text))
+        };
+        return if origins.all(is_welcome) { Ok(()) } else { Err(foreign()) };
     }
-    match text(headers, &header::HeaderName::from_static("sec-fetch-site")) {
-        None | Some("same-origin" | "none") => Ok(()),
-        Some(_) => Err(foreign()),
-    }
+    let mut sites = headers.get_all(header::HeaderName::from_static("sec-fetch-site"));
+    let is_own = |site: &HeaderValue| ["same-origin", "none"].iter().any(|own| site == own);
+    if sites.all(is_own) { Ok(()) } else { Err(foreign()) }
 }
 
-/// The name that the client knows us by, if it is one of this machine's own.
-fn check_host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<Option<&'a str>, ApiError> {
-    let host = text(headers, &header::HOST).or_else(|| uri.authority().map(Authority::as_str));
-    match host {
-        Some(host) if !is_loopback(host) => {
-            let message = format!("without an admin token only this machine's own names are served, not `{host}`");
-            Err(ApiError::new(ErrorCode::HostNotAllowed, message))
-        }
-        _ => Ok(host),
-    }
+/// The name that the client knows us by, if it is one of this machine's own. A request target may name a host beside the header; a
+/// request that names two different ones, or none, is refused.
+fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<Authority, ApiError> {
+    let in_headers = headers.get_all(header::HOST).map(HeaderValue::as_bytes);
+    let in_target = uri.authority().map(|authority| authority.as_str().as_bytes());
+    Authority::agreed(in_headers.chain(in_target)).filter(|authority| authority.host.is_loopback()).ok_or_else(|| {
+        let named = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let message = format!("without an admin token only this machine's own names are served, not `{named}`");
+        ApiError::new(ErrorCode::HostNotAllowed, message)
+    })
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+/// Whether an origin is the one that the configuration names. What is no origin of the web, such as a browser's extension, has one form.
+fn permits(allowed: &str, origin: &str) -> bool {
+    match (allowed, allowed.parse::<Origin>()) {
+        ("*", _) => true,
+        (_, Ok(allowed)) => origin.parse() == Ok(allowed),
+        (_, Err(_)) => origin == allowed,
+    }
 }
 
 fn foreign() -> ApiError {
     ApiError::new(ErrorCode::OriginNotAllowed, "web pages of other origins must be allowed by the configuration")
-}
-
-/// Whether a `Host`, with or without port, can only mean this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -119,10 +112,11 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(header::HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
     }
 
     fn loopback(pairs: &[(&'static str, &'static str)], allowed: &[&str]) -> Result<(), ErrorCode> {
@@ -131,49 +125,74 @@ mod tests {
     }
 
     #[test]
-    fn this_machines_own_names_are_loopback() {
-        for host in [
-            "localhost",
-            "LOCALHOST:3000",
-            "app.localhost:1",
-            "127.0.0.1:3000",
-            "127.9.9.9",
-            "[::1]:3000",
-            "localhost.",
-        ] {
-            assert!(is_loopback(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn other_names_are_not_loopback() {
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com",
-            "127.0.0.1.nip.io",
-            "192.168.1.2:3000",
-            "[::2]",
-            "notlocalhost",
-            "0.0.0.0",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
-
-    #[test]
     fn a_name_that_was_made_to_resolve_to_loopback_is_refused() {
         assert_eq!(loopback(&[("host", "evil.example")], &[]), Err(ErrorCode::HostNotAllowed));
     }
 
     #[test]
+    fn a_host_that_only_begins_like_this_machines_own_is_refused() {
+        for host in [
+            "",
+            "[::1]evil",
+            "localhost:x@evil",
+            "localhost@evil",
+            "localhost:80:80",
+            "localhost%00",
+            "127.0.0.1.evil.com",
+            "[::ffff:127.0.0.1]",
+            "0x7f.1",
+            "127.1",
+            "[::1%lo]",
+            "localhost, evil.example",
+        ] {
+            assert_eq!(loopback(&[("host", host)], &["*"]), Err(ErrorCode::HostNotAllowed), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_names_no_host_or_two_is_refused() {
+        for hosts in
+            [&[][..], &[("host", "localhost"), ("host", "evil.example")], &[("host", "localhost"), ("host", "")]]
+        {
+            assert_eq!(loopback(hosts, &[]), Err(ErrorCode::HostNotAllowed), "{hosts:?}");
+        }
+        let check = |target, host| check_host(&headers(&[("host", host)]), &Uri::from_static(target)).is_ok();
+        assert!(check("http://localhost:3000/", "localhost:3000"));
+        for target in ["http://evil.example/", "http://localhost@evil.example/", "http://user@localhost/"] {
+            assert!(!check(target, "localhost"), "{target}");
+        }
+        assert!(!check("http://localhost/", "evil.example"));
+        assert!(check_host(&headers(&[]), &Uri::from_static("http://localhost/")).is_ok());
+    }
+
+    #[test]
     fn a_page_of_another_origin_is_refused() {
         let host = ("host", "localhost:3000");
-        for foreign in [("origin", "https://evil.example"), ("origin", "null"), ("origin", "http://localhost:5173")] {
+        for foreign in [
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+            ("origin", "http://localhost:5173"),
+            ("origin", "http://localhost"),
+            ("origin", "http://localhost:3000@evil.example"),
+            ("origin", "evil://localhost:3000"),
+            ("origin", "http://localhost:3000/"),
+            ("origin", ""),
+        ] {
             assert_eq!(loopback(&[host, foreign], &[]), Err(ErrorCode::OriginNotAllowed), "{foreign:?}");
         }
         for site in ["cross-site", "same-site"] {
             assert_eq!(loopback(&[host, ("sec-fetch-site", site)], &[]), Err(ErrorCode::OriginNotAllowed), "{site}");
+        }
+    }
+
+    #[test]
+    fn one_foreign_page_among_several_is_enough() {
+        let (host, own) = (("host", "localhost:3000"), ("origin", "http://localhost:3000"));
+        for pairs in [
+            [host, own, ("origin", "https://evil.example")],
+            [host, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+        ] {
+            assert_eq!(loopback(&pairs, &[]), Err(ErrorCode::OriginNotAllowed), "{pairs:?}");
         }
     }
 
@@ -192,7 +211,15 @@ mod tests {
     fn a_page_of_an_allowed_origin_is_let_in() {
         let page = [("host", "localhost:3000"), ("origin", "http://localhost:5173"), ("sec-fetch-site", "same-site")];
         assert_eq!(loopback(&page, &["http://localhost:5173"]), Ok(()));
-        assert_eq!(loopback(&page, &["*"]), Ok(()));
+        for allowed in ["*", "http://LOCALHOST:5173", "http://localhost.:5173"] {
+            assert_eq!(loopback(&page, &[allowed]), Ok(()), "{allowed}");
+        }
+        for allowed in ["http://localhost", "http://localhost:51730", "https://localhost:5173", "null", ""] {
+            assert_eq!(loopback(&page, &[allowed]), Err(ErrorCode::OriginNotAllowed), "{allowed}");
+        }
+        let extension = [("host", "localhost:3000"), ("origin", "chrome-extension://abc")];
+        assert_eq!(loopback(&extension, &["chrome-extension://abc"]), Ok(()));
+        assert_eq!(loopback(&extension, &["chrome-extension://abcd"]), Err(ErrorCode::OriginNotAllowed));
     }
 
     #[test]

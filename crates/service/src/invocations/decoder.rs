@@ -1,8 +1,9 @@
 //! From the bytes of a worker script's standard output to frames; `crates/transpiler/js/PROTOCOL.md` says what a frame is.
 
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use workers_domain::LogStream;
+
+use super::claims::{ClaimedMoment, ClaimedTime};
 
 /// Begins a frame.
 const SEPARATOR: u8 = 0x1e;
@@ -24,7 +25,7 @@ pub(super) enum Piece {
     /// The harness runs.
     Started,
     /// Console output.
-    Chunk { stream: LogStream, at: DateTime<Utc>, text: String },
+    Chunk { stream: LogStream, at: ClaimedMoment, text: String },
     /// The outcome.
     Outcome(OutcomeFrame),
 }
@@ -43,9 +44,9 @@ pub(super) struct OutcomeFrame {
 pub(super) struct Meta {
     pub(super) code: String,
     #[serde(default)]
-    pub(super) load_ms: f64,
+    pub(super) load_ms: ClaimedTime,
     #[serde(default)]
-    pub(super) run_ms: f64,
+    pub(super) run_ms: ClaimedTime,
     #[serde(default)]
     pub(super) exit_code: Option<i32>,
     #[serde(default)]
@@ -72,7 +73,7 @@ impl Decoder {
     pub(super) fn new(token: &str, max_result_bytes: usize) -> Self {
         let mut prefix = vec![SEPARATOR];
         prefix.extend_from_slice(token.as_bytes());
-        Self { prefix, frame: Vec::new(), max_outcome_frame: max_result_bytes + MAX_OUTCOME_OVERHEAD }
+        Self { prefix, frame: Vec::new(), max_outcome_frame: max_result_bytes.saturating_add(MAX_OUTCOME_OVERHEAD) }
     }
 
     /// Takes bytes as they arrived.
@@ -161,7 +162,7 @@ fn parse(kind: u8, body: &[u8]) -> Option<Piece> {
 
 fn parse_chunk(stream: LogStream, body: &str) -> Option<Piece> {
     let (milliseconds, text) = body.split_once(':')?;
-    let at = DateTime::from_timestamp_millis(milliseconds.parse().ok()?)?;
+    let at = ClaimedMoment::from_millis(milliseconds)?;
     Some(Piece::Chunk { stream, at, text: serde_json::from_str(text).ok()? })
 }
 
@@ -208,7 +209,7 @@ mod tests {
     }
 
     fn stdout(text: &str) -> Piece {
-        let at = DateTime::from_timestamp_millis(5).unwrap();
+        let at = ClaimedMoment::from_millis("5").unwrap();
         Piece::Chunk { stream: LogStream::Stdout, at, text: text.to_owned() }
     }
 
@@ -228,7 +229,8 @@ mod tests {
     fn an_outcome_is_taken_apart() {
         let body =
             "R{\"code\":\"ok\",\"loadMs\":1.5,\"runMs\":2}\u{1f}__RESULT__{\"a\":\"__END_RESULT__\"}__END_RESULT__";
-        let meta = Meta { code: "ok".into(), load_ms: 1.5, run_ms: 2.0, exit_code: None, warnings: Vec::new() };
+        let [load_ms, run_ms] = ["1.5", "2"].map(|number| serde_json::from_str(number).unwrap());
+        let meta = Meta { code: "ok".into(), load_ms, run_ms, exit_code: None, warnings: Vec::new() };
         let json = "{\"a\":\"__END_RESULT__\"}".to_owned();
         assert_eq!(decode(&frame(body)), [Piece::Outcome(OutcomeFrame { meta, json })]);
     }
@@ -256,6 +258,22 @@ mod tests {
     fn a_frame_that_makes_no_sense_is_raw_with_its_line_end() {
         for body in ["X", "S1", "O5", "Oa:\"b\"", "O5:{}", "R{}", "R{\"code\":\"ok\"}\u{1f}1"] {
             assert_eq!(decode(&frame(body)), [raw(&frame(body))], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_none_makes_no_frame() {
+        for number in ["NaN", "Infinity", "1e999", "\"5\"", "null", "[]", "0x10"] {
+            for name in ["loadMs", "runMs", "exitCode"] {
+                let body = format!("R{{\"code\":\"ok\",\"{name}\":{number}}}\u{1f}__RESULT__1__END_RESULT__");
+                let expected = if (name, number) == ("exitCode", "null") { None } else { Some(raw(&frame(&body))) };
+                let decoded = decode(&frame(&body));
+                assert!(expected.is_none_or(|expected| decoded == [expected]), "{body}");
+            }
+        }
+        for at in ["NaN", "1e5", "\"5\"", "", "99999999999999999999", "9223372036854775807"] {
+            let body = format!("O{at}:\"a\"");
+            assert_eq!(decode(&frame(&body)), [raw(&frame(&body))], "{body}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Invoke: from a worker's id and a payload to a stream of events.
 
 mod admission;
+mod claims;
 mod decoder;
 mod fair_queue;
 mod invoke;

@@ -16,6 +16,9 @@ const EXIT_UNSETTLED: i32 = 13;
 /// What the harness exits with when it could not write the outcome.
 const EXIT_UNWRITTEN: i32 = 120;
 
+/// The warnings that a harness gives at most, the one that there are more included.
+const MAX_WARNINGS: usize = 21;
+
 /// SIGABRT: how V8 leaves when its heap is full, among other reasons.
 const SIGABRT: i32 = 6;
 
@@ -82,8 +85,11 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         if serde_json::from_str::<&RawValue>(&json).is_err() {
             return Outcome::Failed(Failure::new(FailureCode::Crashed, "The result is not JSON."));
         }
-        let warnings =
-            meta.warnings.into_iter().map(|warning| ValueWarning { path: warning.path, message: warning.message });
+        let warnings = meta
+            .warnings
+            .into_iter()
+            .map(|warning| ValueWarning { path: warning.path, message: warning.message })
+            .take(MAX_WARNINGS);
         return Outcome::Returned { result: JsonText::trusted(json), warnings: warnings.collect() };
     }
     let code = match meta.code.as_str() {
@@ -101,7 +107,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         message: record.message,
         name: record.name,
         stack: record.stack,
-        exit_code: meta.exit_code,
+        exit_code: meta.exit_code.filter(|_| code == FailureCode::ProcessExit),
         details: ErrorDetails {
             error_code: text(record.error_code),
             cause: text(record.cause),
@@ -173,7 +179,7 @@ const fn named(signal: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decoder::Meta;
+    use super::super::decoder::{Meta, MetaWarning};
     use super::*;
     use workers_domain::ResourceUsage;
 
@@ -189,7 +195,8 @@ mod tests {
     }
 
     fn frame(code: &str, json: &str) -> OutcomeFrame {
-        let meta = Meta { code: code.into(), load_ms: 0.0, run_ms: 0.0, exit_code: None, warnings: Vec::new() };
+        let (load_ms, run_ms) = Default::default();
+        let meta = Meta { code: code.into(), load_ms, run_ms, exit_code: None, warnings: Vec::new() };
         OutcomeFrame { meta, json: json.to_owned() }
     }
 
@@ -214,6 +221,25 @@ mod tests {
         let options = ServiceOptions { max_result_bytes: 3, ..ServiceOptions::default() };
         let outcome = decide(Some(frame("ok", "12345")), &exit(None, ExitStatus::Code(0)), &STARTED, &options);
         assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::ResultTooLarge, .. })));
+    }
+
+    #[test]
+    fn a_flood_of_forged_warnings_is_cut_to_as_many_as_there_can_be() {
+        let mut frame = frame("ok", "1");
+        let warning = || MetaWarning { path: "$".into(), message: "m".into() };
+        frame.meta.warnings = std::iter::repeat_with(warning).take(100_000).collect();
+        let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &ServiceOptions::default());
+        assert!(matches!(outcome, Outcome::Returned { warnings, .. } if warnings.len() == MAX_WARNINGS));
+    }
+
+    #[test]
+    fn an_exit_code_is_told_of_a_process_that_exited_and_of_no_other() {
+        for (code, expected) in [("process_exit", Some(7)), ("thrown", None), ("result_too_large", None)] {
+            let mut frame = frame(code, "{\"message\":\"m\"}");
+            frame.meta.exit_code = Some(7);
+            let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &ServiceOptions::default());
+            assert!(matches!(outcome, Outcome::Failed(failure) if failure.exit_code == expected), "{code}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 use workers_domain::ports::{
@@ -57,6 +58,7 @@ pub(super) struct Runner {
     place: Place<WorkerId>,
     sandbox: Option<Box<dyn Sandbox>>,
     began: Instant,
+    began_at: DateTime<Utc>,
     timings: Timings,
 }
 
@@ -84,7 +86,8 @@ impl Runner {
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
         let outlet = Outlet { sender, waiting: VecDeque::new() };
-        Self { inner, call, outlet, place, sandbox: None, began: Instant::now(), timings }
+        let began_at = inner.shared.clock.now();
+        Self { inner, call, outlet, place, sandbox: None, began: Instant::now(), began_at, timings }
     }
 
     /// Runs to the end, whatever happens.
@@ -159,16 +162,18 @@ impl Runner {
 
     async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, SandboxError> {
         let token = Uuid::new_v4().simple().to_string();
+        let started = tokio::time::Instant::now();
         let mut command = self.start(sandbox, shared, &token).await?;
-        let mut reader = Reader::new(shared, &token);
+        let mut reader = Reader::new(shared, &token, self.began_at);
         let exit = self.follow(&mut *command, &mut reader, shared).await?;
+        let measured = started.elapsed();
         reader.finish(shared, &mut self.outlet);
         if reader.observed.started {
             self.timings.sandbox = reader.sandbox_time(self.began);
         }
         if let Some(frame) = &reader.outcome {
-            self.timings.load = milliseconds(frame.meta.load_ms);
-            self.timings.run = milliseconds(frame.meta.run_ms);
+            self.timings.load = frame.meta.load_ms.at_most(measured);
+            self.timings.run = frame.meta.run_ms.at_most(measured.saturating_sub(self.timings.load));
         } else if let Some(started) = reader.started {
             // Killed or crashed: the harness had no chance to say how long the function ran.
             self.timings.run = started.elapsed();
@@ -268,6 +273,8 @@ impl Runner {
 
 /// Makes sense of a command's output.
 struct Reader {
+    /// When the invocation began.
+    began_at: DateTime<Utc>,
     decoder: Decoder,
     lines: LineAssembler,
     observed: Observed,
@@ -276,8 +283,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(shared: &Shared, token: &str) -> Self {
+    fn new(shared: &Shared, token: &str, began_at: DateTime<Utc>) -> Self {
         Self {
+            began_at,
             decoder: Decoder::new(token, shared.options.max_result_bytes),
             lines: LineAssembler::new(shared.options.log),
             observed: Observed::default(),
@@ -287,7 +295,7 @@ impl Reader {
     }
 
     fn take(&mut self, stream: LogStream, bytes: &[u8], shared: &Shared, outlet: &mut Outlet) {
-        let Self { decoder, lines, observed, started, outcome } = self;
+        let Self { began_at, decoder, lines, observed, started, outcome } = self;
         match stream {
             LogStream::Stderr => {
                 observed.see_stderr(bytes);
@@ -303,9 +311,12 @@ impl Reader {
                 Piece::Raw(bytes) => lines.push(Source::Stdout, &bytes, shared.clock.now(), |entry| {
                     outlet.push(InvocationEvent::Log(entry));
                 }),
-                Piece::Chunk { stream, at, text } => lines.push(Source::framed(stream), text.as_bytes(), at, |entry| {
-                    outlet.push(InvocationEvent::Log(entry));
-                }),
+                Piece::Chunk { stream, at, text } => {
+                    let at = at.within(*began_at, shared.clock.now());
+                    lines.push(Source::framed(stream), text.as_bytes(), at, |entry| {
+                        outlet.push(InvocationEvent::Log(entry));
+                    });
+                }
                 // The first one counts: the harness writes no second.
                 Piece::Outcome(frame) => {
                     outcome.get_or_insert(frame);
@@ -366,9 +377,4 @@ impl Outlet {
 
 fn failed(code: FailureCode, message: &str) -> Ended {
     Ended { outcome: Outcome::Failed(Failure::new(code, message)), usage: ResourceUsage::default() }
-}
-
-/// A time that user code may have forged, so anything but a sensible number counts as none.
-fn milliseconds(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value / 1000.0).unwrap_or_default()
 }

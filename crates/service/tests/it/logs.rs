@@ -1,6 +1,7 @@
 //! The log stream cannot lie.
 
 use workers_domain::LogStream::{Stderr, Stdout};
+use workers_domain::ports::Clock as _;
 use workers_domain::{DroppedOutput, InvocationEvent};
 use workers_service::{LogLimits, ServiceOptions};
 use workers_testing::Step;
@@ -38,6 +39,16 @@ async fn raw_output_and_frames_interleave_in_their_order() {
         vec![Step::Raw(Stdout, b"a".to_vec()), Step::Log(Stdout, "b\n"), Step::Raw(Stdout, b"c\n".to_vec())]
     });
     assert_eq!(lines(&test.run(b"").await.0), ["o:ab", "o:c"]);
+}
+
+#[tokio::test]
+async fn a_line_is_as_old_as_its_invocation_at_most_and_never_from_the_future() {
+    let times = ["-62135596800000", "0", "1763889999999", "1763890000001", "4102444800000", "8210266876799999"];
+    let test = TestPlatform::new(move |_| times.map(|time| Step::Frame(format!("O{time}:\"a\\n\""))).to_vec());
+    let now = test.clock.now();
+    let (entries, _) = test.run(b"").await;
+    assert_eq!(entries.len(), times.len());
+    assert!(entries.iter().all(|entry| entry.timestamp == now), "{entries:?}");
 }
 
 #[tokio::test]

@@ -18,6 +18,46 @@ async fn what_a_function_returns_is_the_result_untouched() {
 }
 
 #[tokio::test]
+async fn times_that_user_code_forged_stay_within_what_was_measured() {
+    for (load, run) in [
+        ("1e22", "0"),
+        ("0", "1e22"),
+        ("1e22", "1e22"),
+        ("1e308", "1e308"),
+        ("-1", "-1e308"),
+        ("1e22", "-1"),
+        ("-0", "1e-308"),
+    ] {
+        let meta = format!("{{\"code\":\"ok\",\"loadMs\":{load},\"runMs\":{run}}}");
+        let outcome = format!("R{meta}\u{1f}__RESULT__1__END_RESULT__");
+        let test = TestPlatform::new(move |_| vec![Step::Frame("S".into()), Step::Frame(outcome.clone())]);
+        let before = std::time::Instant::now();
+        let (_, report) = test.run(b"").await;
+        let Timings { load: loaded, run: ran, .. } = report.timings;
+        assert!(loaded + ran <= before.elapsed(), "{load} and {run} became {loaded:?} and {ran:?}");
+        assert_eq!(
+            (loaded.is_zero(), ran.is_zero()),
+            (!load.starts_with("1e"), load.starts_with("1e") || run != "1e22")
+        );
+        assert_eq!(returned(&report), "1");
+    }
+}
+
+#[tokio::test]
+async fn times_that_user_code_leaves_out_are_none_and_what_is_no_number_is_no_outcome() {
+    let ended = |meta: &str| {
+        let outcome = format!("R{meta}\u{1f}__RESULT__1__END_RESULT__");
+        TestPlatform::new(move |_| vec![Step::Frame("S".into()), Step::Frame(outcome.clone())])
+    };
+    let (_, report) = ended("{\"code\":\"ok\"}").run(b"").await;
+    assert_eq!((report.timings.load, report.timings.run), Default::default());
+    for number in ["NaN", "1e999", "\"1\"", "null"] {
+        let (_, report) = ended(&format!("{{\"code\":\"ok\",\"loadMs\":{number}}}")).run(b"").await;
+        assert_eq!(failed(&report), "process_exit", "{number}");
+    }
+}
+
+#[tokio::test]
 async fn a_payload_that_is_no_json_arrives_as_an_empty_object() {
     let test = TestPlatform::new(|call| vec![Step::Return(call.payload.clone())]);
     assert_eq!(returned(&test.run(b"no json").await.1), "{}");

@@ -91,16 +91,9 @@ fn parse_range(text: &str) -> Result<AddressRange, String> {
 }
 
 fn check_denied(text: &str) -> Result<(), String> {
-    parse_range(text)?;
-    let prefix = |text: &str| text.split_once('/').and_then(|(_, prefix)| prefix.parse::<u8>().ok());
-    let first = text.split('/').next().and_then(|address| address.parse().ok());
-    let honoured = first.is_some_and(|first| {
-        NEVER_REACHED.iter().any(|closed| {
-            // Blocks of addresses nest or are apart: one that begins in another and is not larger lies in it.
-            closed.parse::<AddressRange>().is_ok_and(|range| range.contains(first))
-                && prefix(text).is_none_or(|own| prefix(closed).is_none_or(|closed| own >= closed))
-        })
-    });
+    let denied = parse_range(text)?;
+    let is_in = |closed: &str| closed.parse::<AddressRange>().is_ok_and(|closed| closed.contains_range(&denied));
+    let honoured = NEVER_REACHED.into_iter().any(is_in);
     if honoured {
         Ok(())
     } else {
@@ -145,14 +138,33 @@ mod tests {
         for text in ["10.0.0.0/8", "10.1.0.0/16", "169.254.169.254", "fd00::/8", "192.168.1.0/24"] {
             assert!(custom(&["example.com"], &[], &[text]).is_ok(), "{text}");
         }
-        for text in ["0.0.0.0/0", "8.8.8.8", "8.0.0.0/5", "10.0.0.0/7", "::/0", "2000::/3", "nonsense"] {
+        for text in [
+            "0.0.0.0/0",
+            "8.8.8.8",
+            "8.0.0.0/5",
+            "10.0.0.0/7",
+            "::/0",
+            "2000::/3",
+            "nonsense",
+            "10.0.0.0/08",
+            "::ffff:10.0.0.0/104",
+        ] {
             assert!(custom(&["example.com"], &[], &[text]).is_err(), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_domain_is_refused_with_a_sentence() {
-        for text in ["https://example.com", "10.0.0.1", ""] {
+        for text in [
+            "https://example.com",
+            "10.0.0.1",
+            "",
+            "127.1",
+            "0x7f.1",
+            "a..example.com",
+            "ex\\.ample.com",
+            "example.com:080",
+        ] {
             let error = custom(&[text], &[], &[]).unwrap_err();
             assert!(error.starts_with("The network policy is not valid"), "{error}");
         }

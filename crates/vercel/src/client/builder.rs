@@ -126,7 +126,8 @@ impl ClientBuilder {
 fn parse_base_url(text: &str) -> Result<Url, BuildError> {
     let not_one = || BuildError::BaseUrl(text.to_owned());
     let url = Url::parse(text).map_err(|_| not_one())?;
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    let plain = url.query().is_none() && url.fragment().is_none() && !has_user;
     if matches!(url.scheme(), "http" | "https") && url.has_host() && plain { Ok(url) } else { Err(not_one()) }
 }
 
@@ -169,7 +170,15 @@ mod tests {
         for url in ["http://127.0.0.1:8787/api", "http://localhost/", "http://[::1]:1/a/b/"] {
             assert!(client(url).is_ok(), "{url}");
         }
-        for url in ["", "vercel.com/api", "file:///api", "http://user@host/", "http://host/?a=b", "data:text/plain,"] {
+        for url in [
+            "",
+            "vercel.com/api",
+            "file:///api",
+            "http://user@host/",
+            "http://:word@host/",
+            "http://host/?a=b",
+            "data:text/plain,",
+        ] {
             assert!(matches!(client(url), Err(BuildError::BaseUrl(_))), "{url}");
         }
     }

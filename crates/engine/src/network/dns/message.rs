@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use domain::base::iana::{Class, Opcode, Rcode, Rtype};
-use domain::base::name::ParsedName;
+use domain::base::name::{Label, ParsedName, ToLabelIter};
 use domain::base::{Message, MessageBuilder, Question, ToName};
 use domain::rdata::{A, Aaaa};
+use workers_domain::DomainName;
 
 /// The longest answer in a datagram that is asked for: what fits a packet everywhere.
 const DATAGRAM: u16 = 1232;
@@ -14,8 +15,8 @@ const DATAGRAM: u16 = 1232;
 #[derive(Debug)]
 pub(super) struct Query {
     id: u16,
-    /// The name, without a dot at its end.
-    pub(super) name: String,
+    /// The name; `None` for one that no host has.
+    pub(super) name: Option<DomainName>,
     /// As it is passed on: made anew from what was understood, so that resolvers of the host see nothing else.
     pub(super) text: Vec<u8>,
 }
@@ -48,8 +49,9 @@ impl Query {
         }
         match rebuild(&message, &question, id) {
             Some(text) => {
-                let name = question.qname().to_string();
-                Received::Query(Self { id: message.header().id(), name: name.trim_end_matches('.').to_owned(), text })
+                let labels = question.qname().iter_labels().filter(|label| !label.is_root()).map(Label::as_slice);
+                let name = DomainName::from_labels(labels).ok();
+                Received::Query(Self { id: message.header().id(), name, text })
             }
             None => refusal(bytes, Rcode::SERVFAIL),
         }
@@ -123,4 +125,62 @@ pub(super) fn addresses(bytes: &[u8]) -> Vec<IpAddr> {
     let v4 = answers.limit_to_in::<A>().filter_map(Result::ok).map(|record| record.data().addr().into());
     let v6 = answers.limit_to_in::<Aaaa>().filter_map(Result::ok).map(|record| record.data().addr().into());
     v4.chain(v6).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A question for addresses, its name as it travels.
+    fn question(name: &[u8]) -> Vec<u8> {
+        let head: [u8; 12] = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        [&head, name, &[0, 1, 0, 1]].concat()
+    }
+
+    fn wire(labels: &[&[u8]]) -> Vec<u8> {
+        let length = |label: &[u8]| u8::try_from(label.len()).unwrap();
+        let mut wire: Vec<u8> = labels.iter().flat_map(|label| [&[length(label)], *label].concat()).collect();
+        wire.push(0);
+        wire
+    }
+
+    fn read(name: &[u8]) -> Received {
+        Query::read(&question(name), 1)
+    }
+
+    #[test]
+    fn a_name_is_read_label_by_label() {
+        let Received::Query(query) = read(&wire(&[b"WWW", b"Example", b"com"])) else { panic!("it is a question") };
+        assert_eq!(query.name, "www.example.com".parse().ok());
+        assert_eq!(query.text.get(12..), question(&wire(&[b"WWW", b"Example", b"com"])).get(12..));
+    }
+
+    #[test]
+    fn a_name_that_no_host_has_is_not_taken_for_one_whose_text_looks_the_same() {
+        for labels in [
+            &[&b"www.example.com"[..]][..],
+            &[b"www", b"example.com"],
+            &[b"evil.example", b"com"],
+            &[b"evil\\", b"example", b"com"],
+            &[b"evil\0", b"example", b"com"],
+            &[b"evil ", b"example", b"com"],
+            &[b"\xc3\xa9vil", b"example", b"com"],
+            &[b"127", b"0", b"0", b"1"],
+            &[],
+        ] {
+            let Received::Query(query) = read(&wire(labels)) else { panic!("{labels:?} is a question") };
+            assert_eq!(query.name, None, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_none_on_the_wire_is_refused() {
+        let long = [b'a'; 63];
+        let too_long = wire(&[&long, &long, &long, &long, b"com"]);
+        let forwards: &[u8] = &[0xc0, 0x20];
+        let label_of_another_type: &[u8] = &[0x41, b'a', 0];
+        for name in [too_long.as_slice(), forwards, label_of_another_type, b"\x05abc", &[64]] {
+            assert!(!matches!(read(name), Received::Query(_)), "{name:?}");
+        }
+    }
 }

@@ -94,11 +94,13 @@ async fn answer(bytes: &[u8], resolvers: &Resolvers, judge: &Judge, over_tcp: bo
         Received::Refused(refusal) => return Some(refusal),
         Received::Nonsense => return None,
     };
-    if !judge.lookup(&query.name) {
+    if !judge.lookup(query.name.as_ref()) {
         return no_such_name(bytes);
     }
     let Some(answer) = resolvers.ask(&query, over_tcp).await else { return failure(bytes) };
     // Before the sandbox has it, for it connects at once.
-    judge.learn(&query.name, addresses(&answer));
+    if let Some(name) = &query.name {
+        judge.learn(name, addresses(&answer));
+    }
     Some(query.passed_on(answer))
 }

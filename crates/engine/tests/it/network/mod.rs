@@ -264,6 +264,25 @@ fn a_list_opens_the_names_and_ports_on_it_and_nothing_else() {
 }
 
 #[test]
+fn a_list_is_not_passed_by_a_name_whose_labels_only_look_like_it() {
+    test(&[], |setting| async move {
+        // Each label with its length in front: the dots within a label are none of the borders between two.
+        let script = "const ask = (...labels) => new Promise((done) => {
+            const name = labels.flatMap((label) => [Buffer.from([label.length]), Buffer.from(label, 'latin1')]);
+            const socket = require('dgram').createSocket('udp4');
+            socket.on('message', (answer) => { socket.close(); done(answer[3] & 15) });
+            socket.send(Buffer.concat([Buffer.from([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...name, Buffer.from([0, 0, 1, 0, 1])]), 53, '127.0.0.53') });
+        (async () => {
+            print(await ask('www', 'allowed', 'example'), await ask('WWW', 'ALLOWED', 'Example'));
+            print(await ask('www.allowed.example'), await ask('www.allowed', 'example'), await ask('evil', 'www.allowed.example'));
+            print(await ask('evil\\x00', 'allowed', 'example'), await ask('evil\\\\', 'allowed', 'example'), await ask('\\xe9', 'allowed', 'example'));
+        })()";
+        assert_eq!(setting.prints("*.allowed.example", script).await, "0 0\n3 3 3\n3 3 3");
+        assert_eq!((setting.counts.of("found"), setting.counts.of("refused")), (4, 12));
+    });
+}
+
+#[test]
 fn what_a_worker_starts_is_under_the_same_policy() {
     test(&[], |setting| async move {
         let attempts = "(async () => [await tcp('93.184.216.34', 80), await tcp('10.1.2.3', 80), await web('http://public.example/')].join())()";

@@ -45,12 +45,12 @@ async fn a_function_that_returns_is_answered_with_its_result_and_its_log() {
         {
           "level": "info",
           "message": "out",
-          "timestamp": 5
+          "timestamp": 1763890000000
         },
         {
           "level": "error",
           "message": "err",
-          "timestamp": 5
+          "timestamp": 1763890000000
         }
       ],
       "result": {
