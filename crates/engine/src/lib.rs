@@ -43,6 +43,7 @@ mod copy;
 mod diagnose;
 mod engine;
 mod environment;
+mod host;
 mod launcher;
 mod machine;
 mod message;
@@ -56,6 +57,7 @@ mod wire;
 
 pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines};
 pub use engine::Engine;
+pub use host::{SANDBOX_DESCRIPTORS, host_capacity};
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
 pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
