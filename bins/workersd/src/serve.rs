@@ -11,6 +11,7 @@ use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
 use workers_http::{Api, Application, Metrics, StopHandle};
 use workers_service::{Platform, WorkerService};
 
+use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
 use crate::sandboxes::Sandboxes;
 use crate::vercel_api::VercelApi;
@@ -18,7 +19,9 @@ use crate::{migrate, telemetry};
 
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(options.log_format)?;
-    let settings = Settings::new(*options)?;
+    let mut settings = Settings::new(*options)?;
+    let plan = Plan::make(&settings).await?;
+    plan.apply(&mut settings);
     let database = migrate::connect(&settings.database).await?;
     if settings.migrate {
         database.apply_migrations().await.context("failed to bring the database up to date")?;
@@ -27,7 +30,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     repository.check().await.context("the database is not ready")?;
     let metrics = Metrics::new();
     let sandboxes = Sandboxes::start(&settings, Arc::new(metrics.clone())).await?;
-    let served = serve(&settings, repository, sandboxes.provider(), metrics).await;
+    let served = serve(&settings, &plan, repository, sandboxes.provider(), metrics).await;
     sandboxes.shut_down().await;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -35,6 +38,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
 #[expect(clippy::print_stdout, reason = "scripts read the address from standard output")]
 async fn serve(
     settings: &Settings,
+    plan: &Plan,
     repository: Arc<dyn WorkerRepository>,
     sandboxes: Arc<dyn SandboxProvider>,
     metrics: Metrics,
@@ -50,9 +54,9 @@ async fn serve(
     );
     let api = Api::new(platform.clone(), settings.http.clone(), metrics.clone());
     let application = Application::bind(settings.listen, api)?;
-    let vercel_api = match &settings.vercel_api {
-        Some(api) => Some(VercelApi::start(settings, api, Arc::new(metrics)).await?),
-        None => None,
+    let vercel_api = match (&settings.vercel_api, plan.machines) {
+        (Some(api), Some(room)) => Some(VercelApi::start(settings, api, room, Arc::new(metrics)).await?),
+        _ => None,
     };
     let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
     stop_on_signals(application.stop_handle(), vercel_api.as_ref().map(|api| api.application.stop_handle()))?;

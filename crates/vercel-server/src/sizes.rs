@@ -86,7 +86,7 @@ impl MachineSizes {
 
 /// Whether machines of so many cores can be asked for: one, or an even number.
 pub(crate) const fn is_offered(vcpus: u32) -> bool {
-    vcpus == 1 || vcpus != 0 && vcpus % 2 == 0
+    vcpus == 1 || vcpus != 0 && vcpus.is_multiple_of(2)
 }
 
 #[cfg(test)]
