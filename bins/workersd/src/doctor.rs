@@ -8,6 +8,7 @@ use workers_domain::ports::{
 };
 use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
 
+use crate::capacity::Plan;
 use crate::config::{LogFormat, SandboxKind, ServeOptions, Settings};
 use crate::{engine, migrate, sandboxes, telemetry, vercel_api};
 
@@ -27,6 +28,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
         complete &=
             tell(diagnose_machines(&vercel_api::options(&settings, api, observer, Arc::new(NoSandboxObserver))).await);
     }
+    complete &= check_capacity(&settings).await;
     complete &= check_database(&settings).await;
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -44,6 +46,22 @@ fn tell(findings: Vec<Finding>) -> bool {
         print(status, finding.name, &finding.detail, finding.remedy.as_deref());
     }
     complete
+}
+
+/// How what the host has is divided.
+async fn check_capacity(settings: &Settings) -> bool {
+    match Plan::make(settings).await {
+        Ok(plan) => {
+            print("ok", "capacity", &plan.describe(), None);
+            true
+        }
+        Err(error) => {
+            let remedy =
+                "say less for --concurrency, --memory, --processes or --reserve, or have more of what is missing";
+            print("MISSING", "capacity", &format!("{error:#}"), Some(remedy));
+            false
+        }
+    }
 }
 
 async fn check_vercel(settings: &Settings) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! `workersd serve` runs it, `workersd migrate` brings its database up to date, `workersd doctor` says what the machine has and lacks.
 
+mod capacity;
 mod config;
 mod doctor;
 mod engine;

@@ -10,6 +10,7 @@ use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
 use workers_http::{Api, Application, HttpOptions, Metrics};
 use workers_service::{Platform, WorkerService};
 
+use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
 use crate::sandboxes::Sandboxes;
 use crate::vercel_api::VercelApi;
@@ -17,7 +18,9 @@ use crate::{migrate, signals, telemetry};
 
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(options.log_format)?;
-    let settings = Settings::new(*options)?;
+    let mut settings = Settings::new(*options)?;
+    let plan = Plan::make(&settings).await?;
+    plan.apply(&mut settings);
     let database = migrate::connect(&settings.database).await?;
     if settings.migrate {
         database.apply_migrations().await.context("failed to bring the database up to date")?;
@@ -32,7 +35,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     if !http.weaker_isolation.is_empty() {
         tracing::warn!(missing = ?http.weaker_isolation, "sandboxes lack a piece of the isolation, as --allow-weaker permits");
     }
-    let served = serve(&settings, http, repository, sandboxes.provider(), metrics).await;
+    let served = serve(&settings, http, &plan, repository, sandboxes.provider(), metrics).await;
     sandboxes.shut_down().await;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -41,6 +44,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
 async fn serve(
     settings: &Settings,
     http: HttpOptions,
+    plan: &Plan,
     repository: Arc<dyn WorkerRepository>,
     sandboxes: Arc<dyn SandboxProvider>,
     metrics: Metrics,
@@ -56,12 +60,12 @@ async fn serve(
     );
     let api = Api::new(platform.clone(), http, metrics.clone());
     let application = Application::bind(settings.listen, api)?;
-    let vercel_api = match &settings.vercel_api {
-        Some(api) => {
+    let vercel_api = match (&settings.vercel_api, plan.machines) {
+        (Some(api), Some(room)) => {
             let observer = Arc::new(metrics);
-            Some(VercelApi::start(settings, api, Arc::<Metrics>::clone(&observer), observer).await?)
+            Some(VercelApi::start(settings, api, room, Arc::<Metrics>::clone(&observer), observer).await?)
         }
-        None => None,
+        _ => None,
     };
     let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
     let time = settings.http.shutdown_delay + settings.http.drain_timeout;

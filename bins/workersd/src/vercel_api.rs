@@ -7,6 +7,7 @@ use workers_domain::ports::{NetworkObserver, SandboxObserver};
 use workers_engine::{MachineEngine, MachineOptions, NetworkOptions};
 use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
 
+use crate::capacity::Machines;
 use crate::config::{Settings, VercelApiSettings};
 
 /// What is offered, bound to its address and not served yet.
@@ -34,13 +35,14 @@ impl VercelApi {
     pub(crate) async fn start(
         settings: &Settings,
         api: &VercelApiSettings,
+        room: Machines,
         observer: Arc<dyn NetworkObserver>,
         sandboxes: Arc<dyn SandboxObserver>,
     ) -> anyhow::Result<Self> {
         let machines = MachineEngine::start(options(settings, api, observer, sandboxes))
             .await
             .context("cannot offer the Vercel API (`workersd doctor` says what this machine has and lacks)")?;
-        match Self::bind(settings, api, &machines).await {
+        match Self::bind(settings, api, room, &machines).await {
             Ok(application) => Ok(Self { application, machines }),
             Err(error) => {
                 machines.shutdown().await;
@@ -52,12 +54,17 @@ impl VercelApi {
     async fn bind(
         settings: &Settings,
         api: &VercelApiSettings,
+        room: Machines,
         machines: &MachineEngine,
     ) -> anyhow::Result<VercelApplication> {
         let directory = settings.database.data_dir.join("vercel-api");
         let mut options = VercelServerOptions::new(Arc::new(machines.clone()), directory);
         options.tokens.clone_from(&api.tokens);
         options.max_sessions = api.sessions;
+        options.capacity = room.capacity;
+        options.sizes = room.sizes;
+        options.max_connections = room.connections;
+        options.team_share_percent = api.team_share_percent;
         options.shutdown_timeout = settings.http.drain_timeout;
         let server = VercelServer::start(options).await.context("cannot offer the Vercel API")?;
         Ok(VercelApplication::bind(api.listen, server)?)

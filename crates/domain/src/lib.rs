@@ -7,6 +7,7 @@
 //! Left out on purpose: all I/O, every framework, HTTP status codes, SQL, and how an invocation is spoken
 //! over a command's standard output (that is `workers-service`).
 
+mod capacity;
 mod id;
 mod invocation;
 mod limits;
@@ -15,6 +16,7 @@ mod network;
 pub mod ports;
 mod worker;
 
+pub use capacity::{Budget, Permit, Refusal, Resource, Resources, Sharing};
 pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, WorkerId};
 pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,

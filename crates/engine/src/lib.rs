@@ -43,6 +43,7 @@ mod copy;
 mod diagnose;
 mod engine;
 mod environment;
+mod host;
 mod launcher;
 mod machine;
 mod message;
@@ -57,6 +58,7 @@ mod wire;
 
 pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines};
 pub use engine::Engine;
+pub use host::{SANDBOX_DESCRIPTORS, host_capacity};
 #[doc(hidden)]
 pub use launcher::check::Wall;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};

@@ -13,8 +13,6 @@ use crate::VercelServer;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
-/// Connections a thread holds at one time.
-const MAX_CONNECTIONS: usize = 10_000;
 /// How long an idle connection is kept: longer than proxies keep theirs.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to send a request's head.
@@ -93,12 +91,13 @@ impl VercelApplication {
     pub async fn run(self) -> io::Result<()> {
         let Self { listener, server, stop, .. } = self;
         let routes = server.clone();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
         let serving = HttpServer::new(move || {
             let routes = routes.clone();
             App::new().configure(move |config| routes.configure(config))
         })
-        .workers(std::thread::available_parallelism().map_or(1, usize::from).min(4))
-        .max_connections(MAX_CONNECTIONS)
+        .workers(threads)
+        .max_connections((server.max_connections() / threads).max(1))
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
         .client_request_timeout(HEAD_TIME)
         .client_disconnect_timeout(LINGER)

@@ -70,12 +70,14 @@ error_codes! {
     SandboxSnapshotting "sandbox_snapshotting" UNPROCESSABLE_ENTITY,
     /// The body is longer than the limit.
     TooLarge "payload_too_large" PAYLOAD_TOO_LARGE,
-    /// As many sessions run as may.
+    /// Running sessions leave no room for another one, or their team has as much as it may.
     TooManySessions "too_many_sessions" TOO_MANY_REQUESTS,
     /// There are as many sandboxes as may be. Not a 429: to wait does not help.
     TooManySandboxes "too_many_sandboxes" BAD_REQUEST,
     /// As many commands run as may.
     TooManyCommands "too_many_commands" TOO_MANY_REQUESTS,
+    /// As many files are moved and logs are read as may.
+    TooManyTransfers "too_many_transfers" TOO_MANY_REQUESTS,
     /// Not now; nothing was done.
     Unavailable "service_unavailable" SERVICE_UNAVAILABLE,
     /// Our fault; nothing was done.

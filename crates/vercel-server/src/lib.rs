@@ -41,9 +41,11 @@ mod registry;
 mod routes;
 mod server;
 mod session;
+mod sizes;
 mod store;
 
 pub use application::{BindError, StopHandle, VercelApplication};
 pub use options::{AccessToken, InvalidAccessTokenError, VercelServerOptions};
 pub use registry::StartError;
 pub use server::VercelServer;
+pub use sizes::MachineSizes;

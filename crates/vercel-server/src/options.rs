@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
+use workers_domain::Resources;
 use workers_domain::ports::{Clock, MachineProvider, SystemClock};
+
+use crate::MachineSizes;
 
 /// How the server behaves. [`VercelServerOptions::new`] fills in all but what it must be given.
 #[derive(Clone)]
@@ -29,14 +32,15 @@ pub struct VercelServerOptions {
     pub max_sandboxes: usize,
     /// Sessions at one time.
     pub max_sessions: usize,
-    /// Cores a sandbox may ask for.
-    pub max_vcpus: u32,
-    /// Memory of a session for each core it asks for, changed files included, in MiB.
-    pub memory_mib_per_vcpu: u64,
-    /// Processes and threads of a session at one time.
-    pub processes: u32,
-    /// Commands of a session at one time.
-    pub max_running_commands: usize,
+    /// What the machines of all sessions may take altogether. Without limits unless it is said: only the embedder knows the host.
+    pub capacity: Resources,
+    /// What the sessions of one team may take of that, in hundredths, where tokens are bound to several teams. Teams that no token is
+    /// bound to share one part.
+    pub team_share_percent: u32,
+    /// How large machines are.
+    pub sizes: MachineSizes,
+    /// Connections of clients at one time; further ones wait to be accepted.
+    pub max_connections: usize,
     /// Size of an archive of files to write, as it is sent, in bytes.
     pub max_upload_bytes: u64,
     /// Size of the stored output of one command, in bytes.
@@ -77,10 +81,10 @@ impl VercelServerOptions {
             max_timeout: DAY,
             max_sandboxes: 10_000,
             max_sessions: 64,
-            max_vcpus: 32,
-            memory_mib_per_vcpu: 2048,
-            processes: 4096,
-            max_running_commands: 256,
+            capacity: Resources::UNLIMITED,
+            team_share_percent: 50,
+            sizes: MachineSizes::default(),
+            max_connections: 10_000,
             max_upload_bytes: 512 << 20,
             max_log_bytes: 64 << 20,
             max_session_log_bytes: 1 << 30,

@@ -37,6 +37,11 @@ impl VercelServer {
         self.registry.options().tokens.is_empty()
     }
 
+    /// Connections of clients at one time.
+    pub(crate) fn max_connections(&self) -> usize {
+        self.registry.options().max_connections
+    }
+
     /// Ends every session, within the time for that: persistent sandboxes keep their files. Nothing begins any more.
     pub async fn shutdown(&self) {
         self.registry.shut_down().await;

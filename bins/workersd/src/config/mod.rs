@@ -1,6 +1,7 @@
 //! Configuration: flags win over the environment, the environment over `workers.toml` in the data directory.
 
 mod branding;
+mod capacity;
 mod options;
 mod settings;
 mod units;

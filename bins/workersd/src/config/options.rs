@@ -7,6 +7,7 @@ use clap::{Args, Parser, ValueEnum};
 use serde::Deserialize;
 
 use super::branding::BrandingOptions;
+use super::capacity::{Factor, Reserve, Share};
 use super::units::{Network, Range, Size, Span};
 
 /// Self-hosted serverless functions: deploy TypeScript, invoke it in a fresh sandbox, watch the logs arrive.
@@ -171,6 +172,10 @@ tunable_options! {
     #[arg(long, env = "WORKERS_VERCEL_API_SESSIONS", value_name = "N")]
     vercel_api_sessions: usize,
 
+    /// What sandboxes of one team may take of all that there is for them, where tokens are bound to several teams [default: 50%]
+    #[arg(long, env = "WORKERS_VERCEL_API_TEAM_SHARE", value_name = "PERCENT")]
+    vercel_api_team_share: Share,
+
     /// Directory with the system (`usr` and `etc`) whose programs those sandboxes have [default: /]
     #[arg(long, env = "WORKERS_VERCEL_API_SYSTEM", value_name = "DIR")]
     vercel_api_system: PathBuf,
@@ -234,7 +239,16 @@ tunable_options! {
     #[arg(long, env = "WORKERS_NETWORK_OPEN", value_name = "CIDR", value_delimiter = ',')]
     network_open: Vec<Range>,
 
-    /// Invocations at one time [default: 4 a core]
+    /// What is kept of this machine for the system and the server, as `memory=2GiB,processors=0.5,pids=4096,descriptors=512`; sandboxes have
+    /// the rest [default: a tenth of memory, at least 512MiB, and of pids, a quarter of descriptors, no processor]
+    #[arg(long, env = "WORKERS_RESERVE", value_name = "AMOUNTS")]
+    reserve: Reserve,
+
+    /// Grants sandboxes this many times the memory that there is; above 1 the kernel may have to kill some [default: 1]
+    #[arg(long, env = "WORKERS_OVERCOMMIT_MEMORY", value_name = "FACTOR")]
+    overcommit_memory: Factor,
+
+    /// Invocations at one time [default: 4 a core, fewer where memory, processes or descriptors do not suffice]
     #[arg(long, env = "WORKERS_CONCURRENCY", value_name = "N")]
     concurrency: usize,
 

@@ -10,6 +10,7 @@ use workers_http::{Access, AdminToken, HttpOptions};
 use workers_service::{LogLimits, ServiceOptions};
 use workers_storage::{DatabaseUrl, StorageOptions};
 
+use super::capacity::{Factor, Reserve};
 use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions, Weaker};
 use super::units::Size;
 use super::vercel::{VercelApiSettings, VercelSettings};
@@ -31,11 +32,21 @@ pub(crate) struct Settings {
     pub(crate) network_open: Vec<AddressRange>,
     pub(crate) http: HttpOptions,
     pub(crate) service: ServiceOptions,
+    pub(crate) capacity: CapacitySettings,
     pub(crate) sweep_interval: Duration,
     /// Whom to ask for sandboxes, where they are Vercel's.
     pub(crate) vercel: VercelSettings,
     /// The Vercel API that is offered.
     pub(crate) vercel_api: Option<VercelApiSettings>,
+}
+
+/// What of the host is for sandboxes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CapacitySettings {
+    pub(crate) reserve: Reserve,
+    pub(crate) overcommit_memory: Factor,
+    /// Whether somebody said how many invocations run at one time.
+    pub(crate) concurrency_is_said: bool,
 }
 
 /// Where workers are kept.
@@ -80,6 +91,11 @@ impl Settings {
             network_open: tunable.network_open.iter().flatten().map(|range| range.0).collect(),
             http,
             service: service_options(&tunable)?,
+            capacity: CapacitySettings {
+                reserve: tunable.reserve.unwrap_or_default(),
+                overcommit_memory: tunable.overcommit_memory.unwrap_or_default(),
+                concurrency_is_said: tunable.concurrency.is_some(),
+            },
             vercel: VercelSettings::new(&tunable),
             vercel_api: VercelApiSettings::new(&tunable)?,
             sweep_interval: tunable.sweep_interval.map_or(Duration::from_mins(1), |span| span.0),
@@ -290,6 +306,20 @@ mod tests {
         assert!(format!("{merged:#}").contains("red"));
         std::fs::write(&path, "[branding]\ncolour = 'red'\n").unwrap();
         assert!(format!("{:#}", read_file(&path).unwrap_err()).contains("colour"));
+    }
+
+    #[test]
+    fn what_is_kept_for_the_host_is_read_from_flags_and_file() {
+        let settings =
+            serve(&["--reserve", "memory=2GiB", "--overcommit-memory", "1.5", "--concurrency", "3"]).unwrap();
+        assert_eq!(settings.capacity.reserve, "memory=2GiB".parse().unwrap());
+        assert!(settings.capacity.concurrency_is_said && !serve(&[]).unwrap().capacity.concurrency_is_said);
+        let file: TunableOptions =
+            toml::from_str("reserve = 'pids=5'\novercommit-memory = '2'\nvercel-api-team-share = '10%'").unwrap();
+        assert_eq!(file.reserve, Some("pids=5".parse().unwrap()));
+        for arguments in [["--reserve", "2GiB"], ["--overcommit-memory", "0.5"], ["--vercel-api-team-share", "0%"]] {
+            assert!(serve(&arguments).is_err(), "{arguments:?}");
+        }
     }
 
     #[test]

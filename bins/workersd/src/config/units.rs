@@ -7,6 +7,8 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use workers_domain::{AddressRange, InvalidPolicyError, InvalidRangeError, NetworkPolicy};
 
+use super::capacity::{Factor, Reserve, Share};
+
 /// A size, as `256MiB` or `6291456`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Size(ByteSize);
@@ -78,7 +80,7 @@ macro_rules! read_from_text {
     };
 }
 
-read_from_text!(Span, Network, Range);
+read_from_text!(Span, Network, Range, Reserve, Factor, Share);
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,8 @@ pub(crate) struct VercelApiSettings {
     pub(crate) tokens: Vec<AccessToken>,
     pub(crate) system: PathBuf,
     pub(crate) sessions: usize,
+    /// What one of several teams may take, in hundredths.
+    pub(crate) team_share_percent: u32,
 }
 
 impl VercelSettings {
@@ -47,7 +49,8 @@ impl VercelApiSettings {
         }
         let system = tunable.vercel_api_system.clone().unwrap_or_else(|| "/".into());
         let sessions = tunable.vercel_api_sessions.unwrap_or(256);
-        Ok(Some(Self { listen, tokens, system, sessions }))
+        let team_share_percent = tunable.vercel_api_team_share.map_or(50, |share| share.0);
+        Ok(Some(Self { listen, tokens, system, sessions, team_share_percent }))
     }
 }
 

@@ -54,6 +54,29 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
     Ok(below)
 }
 
+/// The directories of the group that this process is in for a controller, and of all groups above that can be seen: each may have a limit.
+/// None where there is no such hierarchy.
+pub(crate) fn own_groups(controller: &str) -> io::Result<Vec<PathBuf>> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let own = fs::read_to_string("/proc/self/cgroup")?;
+    Ok(groups_of(&parse_mounts(&mounts), &own, controller))
+}
+
+fn groups_of(hierarchies: &[Hierarchy], own: &str, controller: &str) -> Vec<PathBuf> {
+    let by_name = hierarchies.iter().find(|one| one.controllers.iter().any(|name| name == controller));
+    let (hierarchy, name) = match by_name {
+        Some(hierarchy) => (Some(hierarchy), controller),
+        None => (hierarchies.iter().find(|one| one.unified), ""),
+    };
+    let Some(hierarchy) = hierarchy else { return Vec::new() };
+    // In a container the group may lie outside of what is mounted; what is mounted limits us all the same.
+    let own = own_directory(hierarchy, own, name).unwrap_or_else(|| hierarchy.mounted_at.clone());
+    own.ancestors()
+        .take_while(|directory| directory.starts_with(&hierarchy.mounted_at))
+        .map(Path::to_path_buf)
+        .collect()
+}
+
 /// Reads the mounted hierarchies out of `/proc/self/mountinfo`.
 fn parse_mounts(text: &str) -> Vec<Hierarchy> {
     let parse = |line: &str| {
@@ -169,6 +192,18 @@ mod tests {
             cpuacct: Some("/sys/fs/cgroup/cpu/c".into()),
         };
         assert_eq!(plan(&parse_mounts(V1), own, None), Ok(expected));
+    }
+
+    #[test]
+    fn every_group_above_the_own_one_is_named_for_it_may_have_a_limit() {
+        let hierarchies = parse_mounts(V1);
+        let expected = ["a/b", "a", ""].map(|below| Path::new("/sys/fs/cgroup/memory").join(below));
+        assert_eq!(groups_of(&hierarchies, "4:memory:/a/b\n0::/x", "memory"), expected);
+        let unified = parse_mounts("30 25 0:26 /docker/x /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate");
+        let root = PathBuf::from("/sys/fs/cgroup");
+        assert_eq!(groups_of(&unified, "0::/docker/x/app", "memory"), [root.join("app"), root.clone()]);
+        assert_eq!(groups_of(&unified, "0::/elsewhere", "memory"), [root]);
+        assert!(groups_of(&[], "0::/", "memory").is_empty());
     }
 
     #[test]

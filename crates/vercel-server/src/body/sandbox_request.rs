@@ -10,6 +10,7 @@ use crate::VercelServerOptions;
 use crate::error::{ApiError, ErrorCode};
 use crate::model::{Change, KeepLastSnapshots, NetworkSetting};
 use crate::registry::{NewSandbox, SandboxChange};
+use crate::sizes::is_offered;
 
 /// Memory that clients take for granted for each core, in MiB.
 const CLIENTS_MEMORY: u64 = 2048;
@@ -205,12 +206,13 @@ impl Source {
 impl Resources {
     fn check(&self, options: &VercelServerOptions) -> Result<(), ApiError> {
         let Some(vcpus) = self.vcpus else { return Ok(()) };
-        if vcpus != 1 && (vcpus % 2 != 0 || vcpus == 0) || vcpus > options.max_vcpus {
-            let message = format!("`resources.vcpus` must be 1 or an even number, at most {}.", options.max_vcpus);
+        let largest = options.sizes.max_vcpus;
+        if !is_offered(vcpus) || vcpus > largest {
+            let message = format!("`resources.vcpus` must be 1 or an even number, at most {largest}.");
             return Err(ApiError::bad_request(message));
         }
         let fits = |per_vcpu: u64| self.memory.is_none_or(|memory| memory == per_vcpu.saturating_mul(u64::from(vcpus)));
-        if !fits(CLIENTS_MEMORY) && !fits(options.memory_mib_per_vcpu) {
+        if !fits(CLIENTS_MEMORY) && !fits(options.sizes.memory_mib_per_vcpu) {
             return Err(ApiError::bad_request("`resources.memory` must be 2048 for each vCPU."));
         }
         Ok(())

@@ -11,6 +11,7 @@ use futures_util::stream::try_unfold;
 use tokio::sync::watch;
 
 use super::log::{CommandLog, Progress};
+use crate::session::Transfer;
 use crate::store::blocking;
 
 /// Bytes that are read at one time.
@@ -24,13 +25,20 @@ pub(crate) struct LogReader {
     position: u64,
     /// Opened once: it can be read on when it is removed meanwhile.
     file: Option<Arc<File>>,
+    /// Its place among all that read logs of the session.
+    _place: Option<Transfer>,
 }
 
 impl LogReader {
     /// Begins.
     pub(crate) fn new(log: Arc<CommandLog>) -> Self {
         let progress = log.progress();
-        Self { log, progress, position: 0, file: None }
+        Self { log, progress, position: 0, file: None, _place: None }
+    }
+
+    /// Keeps a place as long as it reads.
+    pub(crate) fn in_place(self, place: Transfer) -> Self {
+        Self { _place: Some(place), ..self }
     }
 
     /// What comes next, as soon as it is there; `None` at the end.

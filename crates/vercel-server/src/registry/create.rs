@@ -60,7 +60,7 @@ impl Registry {
             file: id::file(),
             key: key.clone(),
             persistent: new.persistent.unwrap_or(true),
-            vcpus: new.vcpus.unwrap_or(2),
+            vcpus: new.vcpus.unwrap_or_else(|| 2.min(self.options.sizes.max_vcpus)),
             timeout: new.timeout.unwrap_or_else(|| millis(self.options.default_timeout)),
             image: new.image,
             region: new.region.unwrap_or_else(|| self.options.region.clone()),

@@ -196,23 +196,28 @@ impl Registry {
             return Outcome::GoesOn;
         }
         live.session.close();
-        let (status, outcome) = match frozen {
-            Some(Ok(snapshot)) => (SessionStatus::Stopped, Outcome::Ended(Some(Box::new(snapshot)))),
+        let (status, is_gone, outcome) = match frozen {
+            Some(Ok(snapshot)) => (SessionStatus::Stopped, true, Outcome::Ended(Some(Box::new(snapshot)))),
             Some(Err(_)) => {
-                self.stop_machine(live).await;
-                (SessionStatus::Failed, Outcome::NotKept)
+                let is_gone = self.stop_machine(live).await == SessionStatus::Stopped;
+                (SessionStatus::Failed, is_gone, Outcome::NotKept)
             }
             None => {
                 let status = self.stop_machine(live).await;
+                let is_gone = status == SessionStatus::Stopped;
                 if how == End::Broken {
                     tracing::warn!(session.id = id, "a session's machine ended by itself");
-                    (SessionStatus::Failed, Outcome::Ended(None))
+                    (SessionStatus::Failed, is_gone, Outcome::Ended(None))
                 } else {
-                    (status, Outcome::Ended(None))
+                    (status, is_gone, Outcome::Ended(None))
                 }
             }
         };
         let snapshot = if let Outcome::Ended(snapshot) = &outcome { snapshot.as_deref() } else { None };
+        if is_gone {
+            // First, so that who sees the end finds the room free.
+            live.session.vacate();
+        }
         self.note_end(live, &session, status, snapshot);
         outcome
     }
@@ -374,9 +379,8 @@ impl Registry {
     /// Ends everything, within the time for that; persistent sandboxes keep their files. Nothing begins any more.
     pub(crate) async fn shut_down(self: &Arc<Self>) {
         self.stopping.cancel();
-        let all = u32::try_from(self.options.max_sessions).unwrap_or(u32::MAX);
-        // Every session ends itself, and its place is free then.
-        if timeout(self.options.shutdown_timeout, self.places.acquire_many(all)).await.is_err() {
+        // Every session ends itself, and its room is free then.
+        if timeout(self.options.shutdown_timeout, self.admission.emptied()).await.is_err() {
             let left: Vec<Live> = self.tables().live.values().cloned().collect();
             tracing::warn!(sessions = left.len(), "sessions still run after the time to end; they are stopped");
             // Side by side: one that is stuck does not use up the time of the others.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use workers_domain::ports::{Machine, MachineSpec, SandboxErrorKind, SandboxSource};
 use workers_domain::{NetworkPolicy, SnapshotId};
 
 use super::Registry;
+use super::admission::Place;
 use super::end::End;
 use super::tables::Live;
 use crate::error::{ApiError, ErrorCode, snapshot_gone};
@@ -16,9 +18,6 @@ use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus};
 use crate::session::{LiveSession, SessionLimits};
 use crate::store::blocking;
-
-/// Seconds after which to ask again for a session when there was no place.
-const BUSY: u32 = 10;
 
 /// A session whose machine is there, and which nobody knows of yet.
 pub(super) struct Launched {
@@ -34,22 +33,20 @@ impl Registry {
         snapshot: Option<&str>,
     ) -> Result<Launched, ApiError> {
         let requested_at = self.now();
+        let place = self.admission.admit(&sandbox.key.team, sandbox.vcpus)?;
         if self.stopping.is_cancelled() {
             return Err(ApiError::new(ErrorCode::Unavailable, "The server is shutting down."));
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            let message = format!("{} sandboxes run already, which is as many as may.", self.options.max_sessions);
-            ApiError::new(ErrorCode::TooManySessions, message).retry_after(BUSY)
-        })?;
         let source = match snapshot {
             None => SandboxSource::Empty,
             Some(id) => SandboxSource::Snapshot(self.use_snapshot(&sandbox.key.team, id, requested_at)?),
         };
+        let sizes = self.options.sizes;
         let memory = self.memory_mib(sandbox.vcpus);
         let spec = MachineSpec {
             source,
             memory_bytes: memory << 20,
-            processes: self.options.processes,
+            processes: sizes.processes(sandbox.vcpus),
             disk_bytes: disk_bytes(memory << 20),
             network: policy(sandbox)?,
         };
@@ -64,7 +61,7 @@ impl Registry {
         let directory = self.options.directory.join("logs").join(&id);
         let made = directory.clone();
         if let Err(error) = blocking(move || std::fs::create_dir_all(made)).await {
-            // The machine is stopped as it is dropped.
+            self.give_up(machine, place).await;
             return Err(ApiError::internal(&error));
         }
         let started_at = self.now();
@@ -90,18 +87,29 @@ impl Registry {
         };
         let logs = Arc::clone(&self.log_budget);
         let limits = SessionLimits {
-            running_commands: self.options.max_running_commands,
+            running_commands: sizes.commands(sandbox.vcpus),
+            transfers: sizes.transfers(sandbox.vcpus),
             log_bytes: self.options.max_log_bytes,
             log_budget: Arc::new(LogBudget::within(logs, self.options.max_session_log_bytes)),
         };
-        let timeout = Duration::from_millis(sandbox.timeout);
-        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, timeout, place);
+        let time = Duration::from_millis(sandbox.timeout);
+        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, time, place);
         Ok(Launched { record, live })
+    }
+
+    /// Removes a machine that nothing knows of. Its room is free when nothing of it is left.
+    async fn give_up(&self, machine: Arc<dyn Machine>, place: Place) {
+        if !matches!(timeout(self.options.stop_timeout, machine.stop()).await, Ok(Ok(()))) {
+            tracing::error!("a machine that was not needed was not wholly removed in time");
+        }
+        // Stopped in the background if it still runs.
+        drop(machine);
+        drop(place);
     }
 
     /// Memory of a session in MiB.
     pub(crate) fn memory_mib(&self, vcpus: u32) -> u64 {
-        self.options.memory_mib_per_vcpu.saturating_mul(u64::from(vcpus))
+        self.options.sizes.memory_mib(vcpus)
     }
 
     /// Makes a session known. Must be called while the sandbox's transition is excluded.

@@ -4,6 +4,7 @@
 //! excludes everything else that does: each sandbox has a *transition* lock for that, which is asynchronous and held as long as it takes.
 //! Work that must not stop half way runs in a task of its own ([`Registry::to_completion`]), whatever becomes of the connection.
 
+mod admission;
 mod create;
 mod end;
 mod launch;
@@ -21,10 +22,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use admission::Admission;
+pub(crate) use admission::Place;
 pub(crate) use create::NewSandbox;
 pub(crate) use page::{PageRequest, Rank};
 pub(crate) use read::{SandboxFilter, SortBy};
@@ -50,8 +52,8 @@ pub(crate) struct Registry {
     tables: Mutex<Tables>,
     /// What the logs of all sessions may still take.
     log_budget: Arc<LogBudget>,
-    /// Sessions that may still begin.
-    places: Arc<Semaphore>,
+    /// Room for machines.
+    admission: Admission,
     /// The provider's snapshots that are being removed now.
     removing: Removing,
     /// Whether snapshots that no record knows stay: it may be their record that cannot be read.

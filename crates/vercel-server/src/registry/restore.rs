@@ -5,10 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use workers_domain::Resource;
 
 use super::Registry;
+use super::admission::Admission;
 use super::removing::Removing;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
@@ -22,11 +23,15 @@ pub enum StartError {
     /// Its directory cannot be read or written.
     #[error("failed to open the directory of sandboxes")]
     Directory(#[source] io::Error),
+    /// Nothing could ever run.
+    #[error("there is not enough for the smallest sandbox ({0}): none could ever be made")]
+    NoRoom(Resource),
 }
 
 impl Registry {
     /// Takes over what is on disk. Sessions that ran are over; snapshots are compared with those that there are.
-    pub(crate) async fn open(options: VercelServerOptions) -> Result<Arc<Self>, StartError> {
+    pub(crate) async fn open(mut options: VercelServerOptions) -> Result<Arc<Self>, StartError> {
+        let admission = Admission::new(&mut options)?;
         let logs = options.directory.join("logs");
         let store = Store::open(options.directory.join("records")).await.map_err(StartError::Directory)?;
         blocking(move || match std::fs::remove_dir_all(logs) {
@@ -42,12 +47,11 @@ impl Registry {
                 "not every record can be read: snapshots that no record knows are kept until the next start"
             );
         }
-        let places = options.max_sessions.min(Semaphore::MAX_PERMITS);
         let registry = Arc::new(Self {
             runtime: Handle::current(),
             store,
             tables: Mutex::new(tables),
-            places: Arc::new(Semaphore::new(places)),
+            admission,
             log_budget: Arc::new(LogBudget::new(options.max_total_log_bytes)),
             removing: Removing::new(),
             keeps_unknown: !is_whole,

@@ -17,7 +17,8 @@ use crate::body::{CommandResponse, CommandView, RunCommandRequest};
 use crate::error::{ApiError, ErrorCode};
 use crate::logs::{LogReader, ascii, error_line};
 use crate::registry::Registry;
-use crate::session::{Command, LiveSession, Outcome};
+use crate::session::{Command, LiveSession, Outcome, Transfer};
+use crate::sizes::READER_DESCRIPTORS;
 
 /// `POST …/cmd`
 pub(super) async fn run(
@@ -29,6 +30,8 @@ pub(super) async fn run(
     let session = registry.live(&caller.team, &path)?;
     let (wait, logs) = (body.0.wait, body.0.logs);
     let request = body.0.parse(session.machine().home())?;
+    // Before the command starts, which could not be taken back.
+    let reader = (wait && logs).then(|| session.transfer(READER_DESCRIPTORS)).transpose()?;
     let now = registry.now();
     let live = Arc::clone(&session);
     let command = registry.to_completion(|_| async move { live.run(request, now).await }).await?;
@@ -37,7 +40,7 @@ pub(super) async fn run(
         return json(&CommandResponse { command: view });
     }
     let id = session.id().to_owned();
-    Ok(lines(watch(id, command, logs)))
+    Ok(lines(watch(id, command, reader)))
 }
 
 /// `GET …/cmd`
@@ -81,8 +84,9 @@ pub(super) async fn logs(
     caller: Caller,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (_, command) = find(&registry, &caller, &path)?;
-    Ok(lines(command.read_log().into_stream()))
+    let (session, command) = find(&registry, &caller, &path)?;
+    let reader = session.transfer(READER_DESCRIPTORS)?;
+    Ok(lines(command.read_log(reader).into_stream()))
 }
 
 /// Which signal.
@@ -126,19 +130,19 @@ fn find(
 
 /// What of a waited command comes next.
 enum Stage {
-    Started(bool),
+    Started(Option<Transfer>),
     Output(LogReader),
     Ended,
     Over,
 }
 
 /// A command from its start to its end. To drop it leaves the command running.
-fn watch(session: String, command: Arc<Command>, logs: bool) -> impl Stream<Item = io::Result<Bytes>> {
-    try_unfold((Stage::Started(logs), session, command), |(mut stage, session, command)| async move {
+fn watch(session: String, command: Arc<Command>, reader: Option<Transfer>) -> impl Stream<Item = io::Result<Bytes>> {
+    try_unfold((Stage::Started(reader), session, command), |(mut stage, session, command)| async move {
         loop {
             let (line, next) = match stage {
-                Stage::Started(logs) => {
-                    let next = if logs { Stage::Output(command.read_log()) } else { Stage::Ended };
+                Stage::Started(reader) => {
+                    let next = reader.map_or(Stage::Ended, |reader| Stage::Output(command.read_log(reader)));
                     (line(&session, &command, None)?, next)
                 }
                 Stage::Output(mut reader) => {

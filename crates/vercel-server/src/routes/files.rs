@@ -21,6 +21,7 @@ use crate::auth::Caller;
 use crate::body::absolute;
 use crate::error::{ApiError, ErrorCode, chain};
 use crate::registry::Registry;
+use crate::sizes::TRANSFER_DESCRIPTORS;
 
 /// Pieces of an archive that wait to be unpacked.
 const PIECES: usize = 8;
@@ -39,6 +40,7 @@ pub(super) async fn write(
         return Err(too_large(limit));
     }
     let session = registry.live(&caller.team, &path)?;
+    let transfer = session.transfer(TRANSFER_DESCRIPTORS)?;
     let directory = match request.headers().get("x-cwd").map(|value| value.to_str()) {
         None => "/",
         Some(Ok(directory)) => directory,
@@ -50,6 +52,7 @@ pub(super) async fn write(
     let unpack = async move {
         let mut archive = Upload { pieces: receiver, is_whole: false, broke_off: false };
         let unpacked = live.while_open(live.machine().write_archive(&directory, &mut archive)).await;
+        drop(transfer);
         unpacked.map_err(|error| write_error(error, archive.broke_off))
     };
     // A body that breaks off is an archive that breaks off, so whichever fails says why.
@@ -147,15 +150,17 @@ pub(super) async fn read(
     body: Json<PathRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
+    let transfer = session.transfer(TRANSFER_DESCRIPTORS)?;
     let file = body.0.absolute(session.machine().home())?;
     let live = Arc::clone(&session);
     let name = file.rsplit('/').next().unwrap_or_default().to_owned();
     let open = async move {
-        live.while_open(live.machine().read_file(&file)).await.map_err(|error| ApiError::from_machine(&error))
+        let opened = live.while_open(live.machine().read_file(&file)).await;
+        opened.map(|source| (source, transfer)).map_err(|error| ApiError::from_machine(&error))
     };
     let source = registry.to_completion(|_| open).await?;
-    let pieces = try_unfold(source, |mut source| async move {
-        Ok::<_, io::Error>(source.next().await?.map(|piece| (Bytes::from(piece), source)))
+    let pieces = try_unfold(source, |(mut source, transfer)| async move {
+        Ok::<_, io::Error>(source.next().await?.map(|piece| (Bytes::from(piece), (source, transfer))))
     });
     let plain = |symbol: char| if symbol.is_ascii_graphic() && symbol != '"' && symbol != '\\' { symbol } else { '_' };
     let name: String = name.chars().map(plain).collect();
@@ -173,10 +178,12 @@ pub(super) async fn make_directory(
     body: Json<PathRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
+    let transfer = session.transfer(TRANSFER_DESCRIPTORS)?;
     let directory = body.0.absolute(session.machine().home())?;
     let live = Arc::clone(&session);
     let make = async move {
         let made = live.while_open(live.machine().make_directory(&directory, body.0.recursive)).await;
+        drop(transfer);
         made.map_err(|error| write_error(error, false))
     };
     registry.to_completion(|_| make).await?;

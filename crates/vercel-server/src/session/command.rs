@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommand};
 
-use super::LiveSession;
+use super::{LiveSession, Transfer};
 use crate::error::chain;
 use crate::logs::{CommandLog, LogReader, LogWriter};
 use crate::model::Millis;
@@ -88,8 +88,8 @@ impl Command {
     }
 
     /// What it prints, from the beginning.
-    pub(crate) fn read_log(&self) -> LogReader {
-        LogReader::new(Arc::clone(&self.log))
+    pub(crate) fn read_log(&self, place: Transfer) -> LogReader {
+        LogReader::new(Arc::clone(&self.log)).in_place(place)
     }
 
     /// Ends it, unless it has ended.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use workers_domain::ports::{Machine, MachineCommandSpec, SandboxError, SandboxErrorKind};
@@ -15,6 +15,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::id;
 use crate::logs::{CommandLog, LogBudget};
 use crate::model::Millis;
+use crate::registry::Place;
 
 /// Commands that have ended and are still remembered.
 const REMEMBERED: usize = 10_000;
@@ -27,11 +28,19 @@ const LISTED: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct SessionLimits {
     /// Commands at one time.
-    pub(crate) running_commands: usize,
+    pub(crate) running_commands: u32,
+    /// Descriptors of the server for readers of logs and for files, at one time.
+    pub(crate) transfers: u32,
     /// Stored output of one, in bytes.
     pub(crate) log_bytes: u64,
     /// Stored output of all.
     pub(crate) log_budget: Arc<LogBudget>,
+}
+
+/// Somebody who reads a log, or moves a file.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    _permit: OwnedSemaphorePermit,
 }
 
 /// A session that lives.
@@ -47,8 +56,10 @@ pub(crate) struct LiveSession {
     closed: CancellationToken,
     /// Set when nobody waits for its machine any more.
     abandoned: CancellationToken,
-    /// A place among the sessions that may run at one time.
-    _place: OwnedSemaphorePermit,
+    /// What is left for readers of logs and for files.
+    transfers: Arc<Semaphore>,
+    /// The room of the machine.
+    place: Mutex<Place>,
 }
 
 #[derive(Default)]
@@ -68,7 +79,7 @@ impl LiveSession {
         directory: PathBuf,
         limits: SessionLimits,
         timeout: Duration,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Arc<Self> {
         let (deadline, _) = watch::channel(Instant::now() + timeout);
         Arc::new(Self {
@@ -76,12 +87,13 @@ impl LiveSession {
             machine,
             env,
             directory,
+            transfers: Arc::new(Semaphore::new(limits.transfers as usize)),
             limits,
             commands: Mutex::default(),
             deadline,
             closed: CancellationToken::new(),
             abandoned: CancellationToken::new(),
-            _place: place,
+            place: Mutex::new(place),
         })
     }
 
@@ -152,6 +164,20 @@ impl LiveSession {
                 command.log.close();
             }
         }
+    }
+
+    /// Frees the room of its machine, of which nothing is left. A machine that may still run has its room until it is dropped.
+    pub(crate) fn vacate(&self) {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).vacate();
+    }
+
+    /// Takes descriptors for reading a log or moving a file, until what is answered is dropped.
+    pub(crate) fn transfer(&self, descriptors: u32) -> Result<Transfer, ApiError> {
+        let taken = Arc::clone(&self.transfers).try_acquire_many_owned(descriptors);
+        taken.map(|permit| Transfer { _permit: permit }).map_err(|_| {
+            let message = "As many files are moved and logs are read in this sandbox as may be at one time.";
+            ApiError::new(ErrorCode::TooManyTransfers, message).retry_after(1)
+        })
     }
 
     /// A command by its id.
@@ -246,7 +272,7 @@ impl LiveSession {
     fn reserve(self: &Arc<Self>) -> Result<Starting, ApiError> {
         let mut commands = self.commands();
         let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
-        if running + commands.starting >= self.limits.running_commands {
+        if running + commands.starting >= self.limits.running_commands as usize {
             let message = format!(
                 "{} commands run in this sandbox already, which is as many as may.",
                 self.limits.running_commands

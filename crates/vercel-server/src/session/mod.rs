@@ -4,4 +4,4 @@ mod command;
 mod live;
 
 pub(crate) use command::{Command, CommandRequest, Outcome};
-pub(crate) use live::{LiveSession, SessionLimits};
+pub(crate) use live::{LiveSession, SessionLimits, Transfer};

@@ -202,7 +202,7 @@ async fn output_beyond_the_limit_is_dropped_and_counted() {
 
 #[tokio::test]
 async fn no_more_commands_run_than_may() {
-    let server = TestServer::with(|options| options.max_running_commands = 1).await;
+    let server = TestServer::with(|options| options.sizes.max_commands = 1).await;
     let session = server.session("demo", false).await;
     server.detached(&session, "sleep", &[]).await;
     let (status, answer) = server.post(&format!("{session}/cmd"), json!({ "command": "echo" })).await;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect should panic, helpers included")]
 
 mod access;
+mod admission;
 mod commands;
 mod create;
 mod files;

@@ -27,7 +27,9 @@ impl Cloud {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
-            .args(["--vercel-api-token", "team=token"]);
+            .args(["--vercel-api-token", "team=token"])
+            // Each invocation there is a machine of 2 GiB, of which it uses little; tests run side by side.
+            .args(["--overcommit-memory", "8"]);
         let (process, [_, api]) = spawn(command, ["listening on ", "vercel api on "]);
         Self { process, api }
     }

@@ -1,0 +1,181 @@
+//! How what the host has is divided: something is kept for the host, invocations get what they can take at most, machines the rest.
+
+mod words;
+
+use anyhow::{Context as _, bail};
+use workers_domain::{Resource, Resources};
+use workers_engine::SANDBOX_DESCRIPTORS;
+use workers_vercel_server::MachineSizes;
+
+use self::words::{amount, amounts, noun};
+use crate::config::{SandboxKind, Settings};
+
+/// Cores that are granted for each core that there is: processor time is shared, and machines wait most of their time.
+const CORES_PER_CORE: u64 = 4;
+/// Descriptors of the server that a machine may keep for outputs of commands that have ended.
+const KEPT_OUTPUTS: u64 = 64;
+/// Descriptors that an invocation takes for its outputs and its payload.
+const INVOCATION_DESCRIPTORS: u64 = 4;
+/// Descriptors that an invocation in the cloud takes: its connections.
+const CLOUD_DESCRIPTORS: u64 = 4;
+/// Processes of a sandbox that are not its users': its init.
+const OWN_PROCESSES: u64 = 1;
+
+/// How what the host has is divided.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    host: Resources,
+    reserve: Resources,
+    /// Invocations at one time.
+    concurrency: usize,
+    /// Why these are fewer than usual.
+    lowered: Option<String>,
+    /// Connections of clients that the platform's API holds, and that the Vercel API holds.
+    connections: [usize; 2],
+    pub(crate) machines: Option<Machines>,
+}
+
+/// What there is for machines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Machines {
+    /// For all together.
+    pub(crate) capacity: Resources,
+    /// How large one may be.
+    pub(crate) sizes: MachineSizes,
+    pub(crate) connections: usize,
+}
+
+impl Plan {
+    /// Looks at the host, and divides it.
+    pub(crate) async fn make(settings: &Settings) -> anyhow::Result<Self> {
+        let host = tokio::task::spawn_blocking(workers_engine::host_capacity).await?;
+        Self::new(settings, host.context("cannot find out what this machine has")?)
+    }
+
+    /// Divides a host.
+    fn new(settings: &Settings, host: Resources) -> anyhow::Result<Self> {
+        let reserve = settings.capacity.reserve.of(host);
+        let left = host.minus(reserve);
+        let granted = Resources { memory_bytes: settings.capacity.overcommit_memory.of(left.memory_bytes), ..left };
+        let demand = invocation(settings);
+        let sizes = machine_sizes();
+        let wanted = settings.service.max_concurrent_invocations;
+        let smallest = if settings.vercel_api.is_some() { sizes.demand(1) } else { Resources::default() };
+        // What somebody said counts, and leaves less for machines; otherwise one machine finds room.
+        let room = if settings.capacity.concurrency_is_said { granted } else { granted.minus(smallest) };
+        let (fits, scarce) = room.fits(demand);
+        let fits = usize::try_from(fits).unwrap_or(usize::MAX);
+        if settings.capacity.concurrency_is_said && fits < wanted {
+            bail!("{} At most {fits} fit.", too_many(settings, wanted, demand, granted, scarce));
+        }
+        let concurrency = wanted.min(fits).max(1);
+        if let Some(resource) = demand.shortage(granted) {
+            bail!("{}", too_many(settings, 1, demand, granted, resource));
+        }
+        let lowered = (concurrency < wanted).then(|| {
+            format!("{} So only {concurrency} run at one time.", too_many(settings, wanted, demand, room, scarce))
+        });
+        let rest = granted.minus(demand.times(concurrency as u64));
+        let connections = connections(settings, reserve);
+        let machines = match &settings.vercel_api {
+            Some(_) => Some(Machines::new(rest, left, sizes, connections[1])?),
+            None => None,
+        };
+        Ok(Self { host, reserve, concurrency, lowered, connections, machines })
+    }
+
+    /// Has the settings follow it.
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        if let Some(reason) = &self.lowered {
+            tracing::warn!("{reason}");
+        }
+        settings.service.max_concurrent_invocations = self.concurrency;
+        let http = &mut settings.http;
+        let each = (self.connections[0] / http.threads.max(1)).max(1);
+        http.max_connections_per_thread = http.max_connections_per_thread.min(each);
+    }
+
+    /// A line for a person.
+    pub(crate) fn describe(&self) -> String {
+        let machines = self.machines.map(|machines| {
+            let largest = machines.sizes.max_vcpus;
+            let memory = amount(Resource::Memory, machines.capacity.memory_bytes);
+            format!("; sandboxes of the Vercel API up to {largest} vCPUs each, {memory} together")
+        });
+        format!(
+            "the host has {}; reserved are {}; {} invocations fit{}{}",
+            amounts(self.host),
+            amounts(self.reserve),
+            self.concurrency,
+            if self.lowered.is_some() { ", fewer than usual" } else { "" },
+            machines.unwrap_or_default()
+        )
+    }
+}
+
+impl Machines {
+    /// What is left for machines. One alone gets no more than what is really there.
+    fn new(rest: Resources, left: Resources, sizes: MachineSizes, connections: usize) -> anyhow::Result<Self> {
+        let millicores = left.millicores.max(1000);
+        let one = Resources { millicores, ..rest.min(Resources { millicores: u64::MAX, ..left }) };
+        let largest = sizes.largest(one);
+        if let Some(resource) = sizes.demand(1).shortage(one) {
+            bail!(
+                "--vercel-api has no room for a single sandbox: the smallest one takes {} of {}, and {} are left beside \
+                 what is reserved (--reserve) and {} for invocations (--concurrency, --memory, --processes)",
+                amount(resource, sizes.demand(1).of(resource)),
+                noun(resource),
+                amount(resource, one.of(resource)),
+                amount(resource, left.minus(one).of(resource)),
+            );
+        }
+        let capacity = Resources { millicores: millicores.saturating_mul(CORES_PER_CORE), ..rest };
+        Ok(Self { capacity, sizes: MachineSizes { max_vcpus: largest, ..sizes }, connections })
+    }
+}
+
+/// Everything that one invocation can take.
+fn invocation(settings: &Settings) -> Resources {
+    if settings.sandbox == SandboxKind::Vercel {
+        return Resources { descriptors: CLOUD_DESCRIPTORS, ..Resources::default() };
+    }
+    let limits = settings.service.sandbox;
+    Resources {
+        sandboxes: 1,
+        memory_bytes: limits.memory_bytes,
+        // Shared in time.
+        millicores: 0,
+        pids: u64::from(limits.processes) + OWN_PROCESSES,
+        descriptors: SANDBOX_DESCRIPTORS + INVOCATION_DESCRIPTORS,
+    }
+}
+
+fn machine_sizes() -> MachineSizes {
+    MachineSizes { descriptors: SANDBOX_DESCRIPTORS + KEPT_OUTPUTS, ..MachineSizes::default() }
+}
+
+/// Clients' connections come out of the reserve, half of which is theirs. One to the Vercel API may have a file with it, or three pipes.
+fn connections(settings: &Settings, reserve: Resources) -> [usize; 2] {
+    let half = usize::try_from(reserve.descriptors / 2).unwrap_or(usize::MAX);
+    if settings.vercel_api.is_some() { [half / 2, (half / 2 / 4).clamp(1, 10_000)] } else { [half, 0] }
+}
+
+fn too_many(settings: &Settings, number: usize, demand: Resources, granted: Resources, resource: Resource) -> String {
+    let flag = match resource {
+        Resource::Memory => " (--memory)",
+        Resource::Pids => " (--processes)",
+        Resource::Sandboxes | Resource::Processors | Resource::Descriptors => "",
+    };
+    let said = if settings.capacity.concurrency_is_said { "--concurrency" } else { "the usual number of invocations" };
+    format!(
+        "{said} is more than this machine has: {number} at one time take {} of {}, {} each{flag}, and there are {} beside what is \
+         reserved (--reserve).",
+        amount(resource, demand.of(resource).saturating_mul(number as u64)),
+        noun(resource),
+        amount(resource, demand.of(resource)),
+        amount(resource, granted.of(resource)),
+    )
+}
+
+#[cfg(test)]
+mod tests;

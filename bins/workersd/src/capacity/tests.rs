@@ -1,0 +1,123 @@
+//! Hosts of several sizes, divided.
+
+use clap::Parser as _;
+
+use super::*;
+use crate::config::{Cli, Subcommand};
+
+const GIB: u64 = 1 << 30;
+const HOST: Resources =
+    Resources { sandboxes: 90_000, memory_bytes: 24 * GIB, millicores: 4000, pids: 32_768, descriptors: 20_000 };
+
+fn settings(arguments: &[&str]) -> Settings {
+    let directory = tempfile::tempdir().unwrap();
+    let fixed = ["workersd", "serve", "--node", "/bin/sh", "--data-dir", directory.path().to_str().unwrap()];
+    let cli = Cli::try_parse_from(fixed.iter().chain(arguments)).unwrap();
+    let Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };
+    let mut settings = Settings::new(*options).unwrap();
+    if !settings.capacity.concurrency_is_said {
+        // As on a host with four cores, wherever the test runs.
+        settings.service.max_concurrent_invocations = 16;
+    }
+    settings
+}
+
+fn plan(arguments: &[&str], host: Resources) -> anyhow::Result<Plan> {
+    Plan::new(&settings(arguments), host)
+}
+
+#[test]
+fn invocations_come_first_and_machines_have_the_rest() {
+    let plan = plan(&["--vercel-api", "127.0.0.1:0", "--reserve", "memory=2GiB"], HOST).unwrap();
+    assert_eq!((plan.concurrency, plan.lowered.is_none()), (16, true));
+    let machines = plan.machines.unwrap();
+    assert_eq!(machines.capacity.memory_bytes, 24 * GIB - 2 * GIB - 4 * GIB);
+    assert_eq!(machines.capacity.pids, 32_768 - 3276 - 16 * 65);
+    assert_eq!((machines.capacity.millicores, machines.sizes.max_vcpus), (16_000, 4));
+}
+
+#[test]
+fn nothing_that_is_granted_is_more_than_the_host_has() {
+    for memory in [3, 4, 5, 8, 24, 64, 1024] {
+        for arguments in [&["--vercel-api", "127.0.0.1:0"][..], &[], &["--memory", "64MiB", "--processes", "4096"]] {
+            let host = Resources { memory_bytes: memory * GIB, ..HOST };
+            let plan = plan(arguments, host).unwrap();
+            let invocations = invocation(&settings(arguments)).times(plan.concurrency as u64);
+            let machines = plan.machines.map(|machines| Resources { millicores: 0, ..machines.capacity });
+            let all = plan.reserve.plus(invocations).plus(machines.unwrap_or_default());
+            assert_eq!(all.shortage(host), None, "{memory} {arguments:?}: {plan:?}");
+        }
+    }
+}
+
+#[test]
+fn the_usual_number_of_invocations_is_lowered_with_a_reason() {
+    let host = Resources { memory_bytes: 2 * GIB, ..HOST };
+    let plan = plan(&[], host).unwrap();
+    assert_eq!(plan.concurrency, 6);
+    let reason = plan.lowered.clone().unwrap();
+    assert!(reason.contains("16 at one time take 4.0 GiB") && reason.contains("1.5 GiB"), "{reason}");
+    assert!(plan.describe().contains("6 invocations fit, fewer than usual"), "{}", plan.describe());
+    let mut settings = settings(&[]);
+    plan.apply(&mut settings);
+    assert_eq!(settings.service.max_concurrent_invocations, 6);
+}
+
+#[test]
+fn a_number_that_somebody_said_is_refused_with_the_numbers() {
+    let refused = plan(&["--concurrency", "1000"], HOST).unwrap_err().to_string();
+    for expected in ["--concurrency", "1000", "descriptors", "15000", "At most 59"] {
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let refused = plan(&["--concurrency", "50", "--memory", "1GiB"], HOST).unwrap_err().to_string();
+    for expected in ["50 at one time take 50.0 GiB of memory", "--memory", "21.6 GiB", "--reserve", "At most 21"] {
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let refused = plan(&["--concurrency", "20", "--processes", "4000"], HOST).unwrap_err().to_string();
+    assert!(refused.contains("--processes") && refused.contains("At most 7"), "{refused}");
+    assert!(plan(&["--concurrency", "50"], HOST).is_ok());
+    assert!(plan(&["--concurrency", "50", "--memory", "1GiB", "--overcommit-memory", "3"], HOST).is_ok());
+    assert!(plan(&["--memory", "32GiB"], HOST).is_err());
+}
+
+#[test]
+fn a_small_host_has_room_for_one_machine_beside_invocations() {
+    let plan = plan(&["--vercel-api", "127.0.0.1:0"], Resources { memory_bytes: 4 * GIB, ..HOST }).unwrap();
+    assert_eq!((plan.concurrency, plan.machines.unwrap().sizes.max_vcpus), (6, 1));
+}
+
+#[test]
+fn an_api_without_room_for_a_machine_is_refused() {
+    for arguments in [
+        &["--vercel-api", "127.0.0.1:0", "--concurrency", "48", "--memory", "450MiB"][..],
+        &["--vercel-api", "127.0.0.1:0", "--reserve", "memory=23GiB"],
+        // A machine alone is never larger than what is there.
+        &["--vercel-api", "127.0.0.1:0", "--reserve", "memory=23GiB", "--overcommit-memory", "10"],
+    ] {
+        let refused = plan(arguments, HOST).unwrap_err().to_string();
+        assert!(refused.contains("--vercel-api") && refused.contains("2.0 GiB"), "{refused}");
+    }
+}
+
+#[test]
+fn memory_is_granted_more_than_once_only_where_somebody_says_so() {
+    let arguments = ["--vercel-api", "127.0.0.1:0", "--reserve", "memory=4GiB", "--overcommit-memory", "2"];
+    let machines = plan(&arguments, Resources { millicores: 64_000, ..HOST }).unwrap().machines.unwrap();
+    assert_eq!(machines.capacity.memory_bytes, 40 * GIB - 4 * GIB);
+    assert_eq!(machines.sizes.max_vcpus, 10, "one alone gets what there is");
+}
+
+#[test]
+fn invocations_in_the_cloud_take_no_memory_here() {
+    let plan = plan(&["--sandbox", "vercel", "--concurrency", "1000"], HOST).unwrap();
+    assert_eq!(plan.concurrency, 1000);
+}
+
+#[test]
+fn connections_of_clients_come_out_of_the_reserve() {
+    let plan = plan(&["--vercel-api", "127.0.0.1:0"], HOST).unwrap();
+    assert_eq!(plan.connections, [1250, 312]);
+    let mut settings = settings(&[]);
+    plan.apply(&mut settings);
+    assert!(settings.http.max_connections_per_thread * settings.http.threads <= 1250);
+}

@@ -1,0 +1,99 @@
+//! Room for machines: what there is, who holds it, and who gets more.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use workers_domain::{Budget, Permit, Refusal, Resources, Sharing};
+
+use super::StartError;
+use crate::VercelServerOptions;
+use crate::error::{ApiError, ErrorCode};
+use crate::sizes::MachineSizes;
+
+/// Seconds after which to ask again when there was no room. Clients wait so long by themselves.
+const BUSY: u32 = 10;
+
+/// The account of all teams that no token is bound to: whoever has a token for every team can invent names of teams.
+const OTHER_TEAMS: &str = "";
+
+/// Room for machines.
+pub(super) struct Admission {
+    budget: Arc<Budget>,
+    sizes: MachineSizes,
+    places: TaskTracker,
+}
+
+/// The room of one machine, from before it is made until nothing of it is left. Dropped, it is free again.
+#[derive(Debug)]
+pub(crate) struct Place {
+    permit: Option<Permit>,
+    /// The end of the server waits for the whole session, and not for its machine only.
+    _token: TaskTrackerToken,
+}
+
+impl Place {
+    /// Frees the room, once.
+    pub(crate) fn vacate(&mut self) {
+        drop(self.permit.take());
+    }
+}
+
+impl Admission {
+    /// All room there is. Lowers the largest machine that may be asked for to one that fits.
+    pub(super) fn new(options: &mut VercelServerOptions) -> Result<Self, StartError> {
+        let mut accounts: BTreeSet<&str> =
+            options.tokens.iter().map(|token| token.team().unwrap_or(OTHER_TEAMS)).collect();
+        if accounts.is_empty() {
+            accounts.insert(OTHER_TEAMS);
+        }
+        let sandboxes = u64::try_from(options.max_sessions).unwrap_or(u64::MAX);
+        let total = options.capacity.min(Resources { sandboxes, ..Resources::UNLIMITED });
+        let smallest = options.sizes.demand(1);
+        if let Some(resource) = smallest.shortage(total) {
+            return Err(StartError::NoRoom(resource));
+        }
+        let accounts = accounts.into_iter().map(str::to_owned).collect();
+        let most_percent = u64::from(options.team_share_percent);
+        let budget = Budget::new(total, Sharing { accounts, most_percent, smallest });
+        options.sizes.max_vcpus = options.sizes.largest(budget.most());
+        Ok(Self { budget, sizes: options.sizes, places: TaskTracker::new() })
+    }
+
+    /// Takes room for a machine of a team. One that does not fit is not made at all.
+    pub(super) fn admit(&self, team: &str, vcpus: u32) -> Result<Place, ApiError> {
+        // First, so that the end of the server waits for what has begun.
+        let token = self.places.token();
+        match self.budget.admit(team, self.sizes.demand(vcpus)) {
+            Ok(permit) => Ok(Place { permit: Some(permit), _token: token }),
+            Err(refusal) => Err(self.refused(refusal, vcpus)),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, vcpus: u32) -> ApiError {
+        let message = match refusal {
+            Refusal::Never(resource) => {
+                let largest = self.sizes.max_vcpus;
+                return ApiError::bad_request(format!(
+                    "A sandbox with {vcpus} vCPUs takes more {resource} than there ever is here: \
+                     `resources.vcpus` must be at most {largest}. Change the sandbox and try again."
+                ));
+            }
+            Refusal::AccountFull(resource) => format!(
+                "The team's running sandboxes leave too little of what one team may have ({resource}). \
+                 Stop some, or try again later."
+            ),
+            Refusal::Full(resource) => {
+                format!("There is no room for another sandbox at the moment ({resource}). Try again later.")
+            }
+        };
+        ApiError::new(ErrorCode::TooManySessions, message).retry_after(BUSY)
+    }
+
+    /// Waits until all room is free. What takes some after that must see that the server ends.
+    pub(super) async fn emptied(&self) {
+        self.places.close();
+        self.places.wait().await;
+    }
+}

@@ -1,0 +1,120 @@
+//! How large machines are.
+
+use workers_domain::Resources;
+
+/// Descriptors of the server that a running command takes: two for its outputs, one for its log.
+const COMMAND_DESCRIPTORS: u64 = 3;
+/// Those that an upload, a download or another file operation takes: two for the outputs of the process in the machine, one for its input.
+pub(crate) const TRANSFER_DESCRIPTORS: u32 = 3;
+/// Those that somebody takes who reads a log.
+pub(crate) const READER_DESCRIPTORS: u32 = 1;
+/// Processes of a machine that are not its users': its init.
+const OWN_PROCESSES: u64 = 1;
+
+/// What a machine is given for the cores that its client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MachineSizes {
+    /// Cores that a client may ask for. Where fewer fit in what there is, fewer.
+    pub max_vcpus: u32,
+    /// Memory for each core, changed files included, in MiB.
+    pub memory_mib_per_vcpu: u64,
+    /// Processes and threads for each core.
+    pub processes_per_vcpu: u32,
+    /// Processes and threads at most.
+    pub max_processes: u32,
+    /// Commands that run at one time, for each core.
+    pub commands_per_vcpu: u32,
+    /// Commands that run at one time at most.
+    pub max_commands: u32,
+    /// Descriptors of the server that any machine takes up, without those of commands, files and logs. The provider knows.
+    pub descriptors: u64,
+}
+
+impl Default for MachineSizes {
+    fn default() -> Self {
+        Self {
+            max_vcpus: 32,
+            memory_mib_per_vcpu: 2048,
+            processes_per_vcpu: 512,
+            max_processes: 4096,
+            commands_per_vcpu: 64,
+            max_commands: 256,
+            descriptors: 256,
+        }
+    }
+}
+
+impl MachineSizes {
+    /// Everything that a machine of so many cores can take up.
+    #[must_use]
+    pub fn demand(&self, vcpus: u32) -> Resources {
+        let commands = u64::from(self.commands(vcpus)) * COMMAND_DESCRIPTORS;
+        Resources {
+            sandboxes: 1,
+            memory_bytes: self.memory_mib(vcpus).saturating_mul(1 << 20),
+            millicores: u64::from(vcpus) * 1000,
+            pids: u64::from(self.processes(vcpus)) + OWN_PROCESSES,
+            descriptors: self.descriptors + commands + u64::from(self.transfers(vcpus)),
+        }
+    }
+
+    /// The most cores that a machine can have which takes no more than this; 0 where none fits.
+    #[must_use]
+    pub fn largest(&self, available: Resources) -> u32 {
+        let fits = |vcpus: &u32| self.demand(*vcpus).shortage(available).is_none();
+        (1..=self.max_vcpus).filter(|vcpus| is_offered(*vcpus)).rfind(fits).unwrap_or(0)
+    }
+
+    /// Memory in MiB.
+    pub(crate) fn memory_mib(&self, vcpus: u32) -> u64 {
+        self.memory_mib_per_vcpu.saturating_mul(u64::from(vcpus))
+    }
+
+    pub(crate) fn processes(&self, vcpus: u32) -> u32 {
+        self.processes_per_vcpu.saturating_mul(vcpus).min(self.max_processes)
+    }
+
+    pub(crate) fn commands(&self, vcpus: u32) -> u32 {
+        self.commands_per_vcpu.saturating_mul(vcpus).min(self.max_commands)
+    }
+
+    /// Descriptors of all that read logs and move files at one time: a reader for each command, and some more.
+    pub(crate) fn transfers(&self, vcpus: u32) -> u32 {
+        self.commands(vcpus).saturating_add(64)
+    }
+}
+
+/// Whether machines of so many cores can be asked for: one, or an even number.
+pub(crate) const fn is_offered(vcpus: u32) -> bool {
+    vcpus == 1 || vcpus != 0 && vcpus.is_multiple_of(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_machine_may_take_depends_on_its_cores() {
+        let sizes = MachineSizes::default();
+        let small = Resources {
+            sandboxes: 1,
+            memory_bytes: 2 << 30,
+            millicores: 1000,
+            pids: 513,
+            descriptors: 256 + 192 + 128,
+        };
+        assert_eq!(sizes.demand(1), small);
+        let large = sizes.demand(32);
+        assert_eq!((large.memory_bytes, large.pids), (64 << 30, 4097));
+        assert_eq!(large.descriptors, sizes.demand(4).descriptors);
+    }
+
+    #[test]
+    fn the_largest_machine_is_one_that_can_be_asked_for_and_fits() {
+        let sizes = MachineSizes::default();
+        assert_eq!(sizes.largest(Resources::UNLIMITED), 32);
+        assert_eq!(sizes.largest(sizes.demand(7)), 6);
+        assert_eq!(sizes.largest(Resources { memory_bytes: 3 << 30, ..Resources::UNLIMITED }), 1);
+        assert_eq!(sizes.largest(Resources { pids: 512, ..Resources::UNLIMITED }), 0);
+    }
+}
