@@ -24,6 +24,7 @@ async fn the_root_of_a_machine_has_no_rights_outside_of_it() {
         "cat /proc/kcore | head -c 1 | grep -q .",
         "date -s 2000-01-01",
         "dmesg",
+        "head -c 0 /dev/ptmx || mount -t devpts none /mnt",
         "kill -9 1 && false",
         "ip link add dummy0 type dummy || nice -n -20 true | grep x",
     ] {
