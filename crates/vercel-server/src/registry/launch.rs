@@ -63,7 +63,7 @@ impl Registry {
         let id = id::session();
         let directory = self.options.directory.join("logs").join(&id);
         let made = directory.clone();
-        if let Err(error) = blocking(move || std::fs::create_dir_all(made)).await {
+        if let Err(error) = blocking(move || workers_private_files::make_directory(&made)).await {
             // The machine is stopped as it is dropped.
             return Err(ApiError::internal(&error));
         }
