@@ -16,6 +16,7 @@ mod vercel_api;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use rustix::fs::Mode;
 use rustix::process::Resource;
 
 use crate::config::{Cli, Subcommand};
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
     // thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
+    // All files of ours have their modes in words; this is for those that libraries make.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
     raise_open_files_limit();
     let cli = Cli::parse();
     match run(cli) {

@@ -23,9 +23,8 @@ pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the database, whose file's directory is made on the way.
+/// Opens the database. The data directory, where its file is, is made on the way, and closed to other users.
 pub(crate) async fn connect(settings: &DatabaseSettings) -> anyhow::Result<Database> {
-    std::fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("cannot create the data directory {}", settings.data_dir.display()))?;
+    workers_private_files::make_data_directory(&settings.data_dir).context("cannot use the data directory")?;
     Database::connect(&settings.url, &settings.storage).await.context("cannot use the database")
 }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use uuid::Uuid;
 use workers_domain::ports::{NetworkObserver, SandboxObserver, SandboxProvider};
 use workers_engine::Engine;
+use workers_private_files::{make_data_directory, read_file, replace_file};
 use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
 
 use crate::config::{SandboxKind, Settings};
@@ -108,15 +109,17 @@ pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvi
 /// By what this server knows its own sandboxes from those of others in one project: a name that it gives itself at its first start.
 fn installation(data_dir: &Path) -> anyhow::Result<String> {
     let path = data_dir.join("installation");
-    match std::fs::read_to_string(&path) {
-        Ok(name) if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    make_data_directory(data_dir).context("cannot use the data directory")?;
+    let known = match read_file(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        known => known.context("cannot read the name of this installation")?,
+    };
+    match std::str::from_utf8(&known).map(str::trim) {
+        Ok("") => {}
+        Ok(name) => return Ok(name.to_owned()),
+        Err(error) => return Err(error).with_context(|| format!("{} is not usable", path.display())),
     }
     let name = Uuid::now_v7().to_string();
-    std::fs::create_dir_all(data_dir)
-        .and_then(|()| std::fs::write(&path, &name))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    replace_file(&path, name.as_bytes()).context("cannot write the name of this installation")?;
     Ok(name)
 }

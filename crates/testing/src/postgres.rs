@@ -324,7 +324,7 @@ fn share() -> io::Result<Place> {
     let shared = std::env::temp_dir().join(format!("workers-postgres-shared-{build}"));
     match fs::DirBuilder::new().mode(0o755).create(&shared) {
         Ok(()) => user.map_or(Ok(()), |user| chown(&shared, Some(user.uid), Some(user.gid)))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_owner(&shared, user)?,
         Err(error) => return Err(error),
     }
     let start = open_lock(&shared.join("start"))?;
@@ -338,6 +338,16 @@ fn share() -> io::Result<Place> {
     let server = Server::start(&[], &[], Some(&shared))?;
     fs::write(note, format!("{} {}", server.port, server.data().display()))?;
     Ok(Place::Shared { port: server.port, _lock: lock })
+}
+
+/// Anybody may make a directory of this name beside all others that are temporary.
+fn check_owner(shared: &Path, user: Option<User>) -> io::Result<()> {
+    let (status, own) = (fs::symlink_metadata(shared)?, fs::metadata("/proc/self")?.uid());
+    let is_ours = status.uid() == own || user.is_some_and(|user| user.uid == status.uid());
+    if status.is_dir() && is_ours {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} is not ours: remove it", shared.display())))
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
+use workers_private_files::make_data_directory;
 
 use crate::registry::{Registry, StartError};
+use crate::store::blocking;
 use crate::{VercelServerOptions, routes};
 
 /// The API over a provider of machines. Cheap to clone; clones are the same server.
@@ -20,8 +22,10 @@ impl VercelServer {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be read or written.
+    /// When the directory cannot be read or written, or is another user's.
     pub async fn start(options: VercelServerOptions) -> Result<Self, StartError> {
+        let directory = options.directory.clone();
+        blocking(move || make_data_directory(&directory)).await.map_err(StartError::Directory)?;
         Ok(Self { registry: Registry::open(options).await? })
     }
 

@@ -1,12 +1,16 @@
 //! The configuration in force: everything decided, every default filled in.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use workers_domain::{AddressRange, ResourceLimits};
 use workers_http::{Access, AdminToken, HttpOptions};
+use workers_private_files::close_data_directory;
 use workers_service::{LogLimits, ServiceOptions};
 use workers_storage::{DatabaseUrl, StorageOptions};
 
@@ -72,6 +76,8 @@ impl Settings {
     /// Fills the gaps of flags and environment from the file, then with the defaults.
     pub(crate) fn new(options: ServeOptions) -> anyhow::Result<Self> {
         let mut database = DatabaseSettings::new(options.database)?;
+        // Before anything in it is believed.
+        close_data_directory(&database.data_dir).context("cannot use the data directory")?;
         let tunable = options.tunable.or(read_file(&database.data_dir.join(FILE_NAME))?);
         if let Some(connections) = tunable.database_connections {
             database.storage.max_connections = connections as usize;
@@ -104,7 +110,7 @@ impl Settings {
 }
 
 fn read_file(path: &Path) -> anyhow::Result<TunableOptions> {
-    match std::fs::read_to_string(path) {
+    match read_owned(path) {
         Ok(text) => {
             let mut options: TunableOptions =
                 toml::from_str(&text).with_context(|| format!("{} is not usable", path.display()))?;
@@ -114,6 +120,19 @@ fn read_file(path: &Path) -> anyhow::Result<TunableOptions> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(TunableOptions::default()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+/// What is in a file of ours or of root's. It decides which program runs sandboxes, and who is let in.
+fn read_owned(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let (owner, own) = (file.metadata()?.uid(), rustix::process::geteuid().as_raw());
+    if owner != 0 && owner != own {
+        let message =
+            format!("it belongs to user {owner}, and this is user {own}: give it to this user (`chown {own}`)");
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map(|_| text)
 }
 
 fn http_options(tunable: &TunableOptions) -> anyhow::Result<HttpOptions> {
@@ -177,7 +196,7 @@ fn service_options(tunable: &TunableOptions) -> anyhow::Result<ServiceOptions> {
 
 /// Whoever reaches the API owns the platform, so who reaches it must be decided by somebody.
 fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access) -> anyhow::Result<()> {
-    if listen.ip().is_loopback() {
+    if listen.ip().to_canonical().is_loopback() {
         return Ok(());
     }
     if sandbox == SandboxKind::LocalUnconfined {
@@ -320,6 +339,19 @@ mod tests {
         for arguments in [["--reserve", "2GiB"], ["--overcommit-memory", "0.5"], ["--vercel-api-team-share", "0%"]] {
             assert!(serve(&arguments).is_err(), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_file_that_another_user_put_into_the_data_directory_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        std::fs::write(&path, "listen = '0.0.0.0:80'\n").unwrap();
+        std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+        let refused = format!("{:#}", read_file(&path).unwrap_err());
+        assert!(refused.contains("workers.toml") && refused.contains("12345"), "{refused}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl VercelApiSettings {
         let tokens: anyhow::Result<Vec<_>> =
             tunable.vercel_api_tokens.iter().flatten().map(|text| token(text)).collect();
         let tokens = tokens.context("WORKERS_VERCEL_API_TOKENS (--vercel-api-token) is not usable")?;
-        if tokens.is_empty() && !listen.ip().is_loopback() {
+        if tokens.is_empty() && !listen.ip().to_canonical().is_loopback() {
             bail!(
                 "--vercel-api {listen} is reachable from other machines: set WORKERS_VERCEL_API_TOKENS, or listen on 127.0.0.1"
             );

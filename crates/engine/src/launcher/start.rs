@@ -61,6 +61,8 @@ fn try_main() -> io::Result<()> {
     install_as(null.as_fd(), 1)?;
     rustix::process::chdir("/")?;
     skip_crash_handler();
+    // What sandboxes are made of has the modes that it is made with, whatever the server's umask is.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let result = Launcher::configure(thread, server)?.map_or(Ok(()), Launcher::serve);
     drop(lock);
     result

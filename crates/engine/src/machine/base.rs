@@ -127,8 +127,11 @@ pub(crate) fn make(directory: &Path, system: &Path, images: &Path) -> io::Result
             _ => {}
         }
     }
-    fs::create_dir_all(part("stage/machine"))?;
+    // Machines enter it as users of their own.
+    make_directory(&part("stage"), 0o755)?;
+    make_directory(&part("stage/machine"), 0o755)?;
     let base = part("base");
+    make_directory(&base, 0o755)?;
     for (name, mode) in DIRECTORIES {
         make_directory(&base.join(name), mode)?;
     }
@@ -200,7 +203,7 @@ fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let Ok(status) = fs::symlink_metadata(from) else { return Ok(()) };
     if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent)?;
+        make_directory(parent, 0o755)?;
     }
     let mode = status.permissions().mode();
     if status.is_symlink() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
+use workers_private_files::{make_directory, replace_file};
 
 /// What is written down of a snapshot. Written last: one without it is not whole.
 const RECORD: &str = "image.json";
@@ -50,7 +51,7 @@ pub(super) struct Lease {
 impl Images {
     /// Opens the store, and clears away what was being written or removed when an earlier server ended.
     pub(super) fn open(directory: PathBuf) -> io::Result<Arc<Self>> {
-        fs::create_dir_all(&directory)?;
+        make_directory(&directory)?;
         for item in fs::read_dir(&directory)? {
             let path = item?.path();
             if !path.join(RECORD).is_file() {
@@ -76,14 +77,14 @@ impl Images {
     /// An empty directory for a snapshot that is being taken.
     pub(super) fn begin(&self) -> io::Result<PathBuf> {
         let path = self.directory.join(format!("{}{UNFINISHED}", Uuid::new_v4()));
-        fs::create_dir(&path)?;
+        make_directory(&path)?;
         Ok(path)
     }
 
     /// Keeps what was written into such a directory.
     pub(super) fn keep(&self, written: &Path, size_bytes: u64) -> io::Result<Snapshot> {
         let name = format!("snap_{}", Uuid::now_v7());
-        fs::write(written.join(RECORD), serde_json::to_vec(&Record { size_bytes })?)?;
+        replace_file(&written.join(RECORD), &serde_json::to_vec(&Record { size_bytes })?)?;
         fs::rename(written, self.directory.join(&name))?;
         Ok(Snapshot { id: SnapshotId::new(name), size_bytes, expires_at: None })
     }

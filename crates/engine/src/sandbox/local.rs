@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 use workers_domain::ports::{Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxFile, Snapshot};
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
+use workers_private_files::make_directory;
 
 use super::command::{self, Scene};
 use super::program::node_program;
@@ -62,7 +63,7 @@ impl LocalSandbox {
         let directory = core.directory_of(&id);
         let (staged, owner) = (directory.clone(), core.content_owner());
         let staging = blocking("a sandbox's directory cannot be made", move || {
-            fs::create_dir(&staged)?;
+            make_directory(&staged)?;
             Staging::new(staged.join("files"), limits.disk_bytes, owner)
         });
         let state = Mutex::new(State::Staged(Some(staging.await?)));
@@ -113,7 +114,7 @@ impl LocalSandbox {
             work = directory.join("files");
             let to = work.clone();
             blocking("a snapshot's files cannot be copied", move || {
-                fs::create_dir_all(&to)?;
+                make_directory(&to)?;
                 copy_tree(fs::File::open(from)?.as_fd(), fs::File::open(to)?.as_fd(), None).map(drop)
             })
             .await?;

@@ -1,16 +1,15 @@
 //! The data directory: one engine works in it at a time, and clears away what the last one left behind.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
-
 use workers_domain::ports::SandboxError;
+use workers_private_files::{make_data_directory, make_directory, read_file, replace_file};
 
+use super::locks::{lock_engine, lock_launcher};
 use super::{blocking, unavailable};
 use crate::cgroup::CgroupPlan;
 use crate::cgroup::discover::discover;
@@ -22,6 +21,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_millis(2);
 
+/// Where it is written down in which cgroups sandboxes are made.
+const CGROUPS: &str = "cgroups.json";
+
 /// The data directory, locked.
 #[derive(Debug)]
 pub(crate) struct DataDir {
@@ -30,28 +32,23 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if need be, and locks it. Waits for the launcher of an engine that was killed, for it may be clearing
+    /// Makes the directory if need be, closes it to others, and locks it. Waits for the launcher of an engine that was killed, for it may be clearing
     /// away still; what it has not cleared, this does. Returns the lock for the new launcher, too.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, File)> {
-        fs::create_dir_all(path)?;
-        let path = path.canonicalize()?;
+        // First of all, so that nobody else can put anything in the way of what follows.
+        let path = make_data_directory(path)?;
         if path.to_str().is_none() {
             return Err(io::Error::other("the path of the data directory is not UTF-8"));
         }
-        let lock = open_lock(&path.join("engine.lock"))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            io::Error::other(format!("another server is running on the data directory {}", path.display()))
-        })?;
-        let launcher_lock = open_lock(&path.join("launcher.lock"))?;
-        flock(&launcher_lock, FlockOperation::LockExclusive)?;
+        let lock = lock_engine(&path)?;
+        let launcher_lock = lock_launcher(&path)?;
         let data_dir = Self { path, _lock: lock };
         clear(&data_dir.sandboxes())?;
         // What is below is not for other users of the machine, whatever the modes of single files are.
         for directory in [data_dir.sandboxes(), data_dir.snapshots(), data_dir.machines()] {
-            fs::create_dir_all(&directory)?;
-            fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
+            make_directory(&directory)?;
         }
-        data_dir.clear_recorded_cgroups();
+        data_dir.clear_recorded_cgroups()?;
         Ok((data_dir, launcher_lock))
     }
 
@@ -126,22 +123,22 @@ impl DataDir {
 
     /// Writes down where cgroups are made, for the next start may happen in another group.
     fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
-        fs::write(self.path.join("cgroups.json"), serde_json::to_vec(plan)?)
+        replace_file(&self.path.join(CGROUPS), &serde_json::to_vec(plan)?)
     }
 
-    /// Kills and removes what is left in the cgroups that were written down.
-    fn clear_recorded_cgroups(&self) {
-        let recorded = fs::read(self.path.join("cgroups.json")).ok();
-        if let Some(plan) = recorded.and_then(|bytes| serde_json::from_slice::<CgroupPlan>(&bytes).ok()) {
+    /// Kills and removes what is left in the cgroups that were written down. Not what somebody else wrote down.
+    fn clear_recorded_cgroups(&self) -> io::Result<()> {
+        let recorded = match read_file(&self.path.join(CGROUPS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        if let Ok(plan) = serde_json::from_slice::<CgroupPlan>(&recorded) {
             sweep_cgroups(&plan, None);
             // Fails when something could not be removed, which is logged.
             let _ = plan.group("").remove();
         }
+        Ok(())
     }
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    File::options().create(true).truncate(false).write(true).open(path)
 }
 
 fn clear(directory: &Path) -> io::Result<()> {

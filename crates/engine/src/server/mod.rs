@@ -4,6 +4,7 @@ pub(crate) mod channel;
 pub(crate) mod connection;
 pub(crate) mod data_dir;
 pub(crate) mod launcher;
+mod locks;
 pub(crate) mod node;
 pub(crate) mod runtime;
 pub(crate) mod template;

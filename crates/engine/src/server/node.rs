@@ -3,9 +3,12 @@
 //! A file that is written in large pieces lies in large pages where the file system can do that, and is then mapped by two dozen page
 //! faults in place of three hundred, in every process. It also stays what it was when somebody replaces the program on the disk.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use workers_private_files::{make_directory, open_file};
 
 use super::runtime::libraries;
 
@@ -21,7 +24,7 @@ pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
     let copy = directory.join("node");
     match fs::remove_file(&copy) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => fs::create_dir_all(directory)?,
+        _ => make_directory(directory)?,
     }
     let made = write(node, &copy).and_then(|()| {
         if libraries(node)? == libraries(&copy).unwrap_or_default() {
@@ -37,8 +40,10 @@ pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
 }
 
 fn write(from: &Path, to: &Path) -> io::Result<()> {
-    let (from, mut file) = (File::open(from)?, File::create(to)?);
-    file.set_permissions(from.metadata()?.permissions())?;
+    let (from, mut file) = (File::open(from)?, open_file(to)?);
+    // Sandboxes run it as users of their own; nobody but us may change it, and it gives nobody other ids.
+    file.set_permissions(Permissions::from_mode(from.metadata()?.permissions().mode() & 0o755))?;
+    file.set_len(0)?;
     let mut piece = Vec::new();
     while (&from).take(PIECE).read_to_end(&mut piece)? > 0 {
         file.write_all(&piece)?;
@@ -49,8 +54,6 @@ fn write(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

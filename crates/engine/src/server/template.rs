@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use workers_private_files::{make_directory, replace_file};
+
 use crate::message::TemplateSetup;
 use crate::options::{EngineOptions, TemplateLibrary};
 
@@ -34,14 +36,14 @@ pub(crate) fn make(directory: &Path, options: &EngineOptions, most: Option<u32>)
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    fs::create_dir_all(directory)?;
+    make_directory(directory)?;
     let (copy, script) = (directory.join("template.so"), directory.join("template.cjs"));
-    fs::write(&copy, library)?;
-    fs::write(&script, SCRIPT)?;
-    fs::write(directory.join("warm.mjs"), WARM_MODULE)?;
+    replace_file(&copy, &library)?;
+    replace_file(&script, SCRIPT.as_bytes())?;
+    replace_file(&directory.join("warm.mjs"), WARM_MODULE.as_bytes())?;
     let ahead = module.map(|_| directory.join("prepare.cjs"));
     if let (Some(path), Some(module)) = (&ahead, module) {
-        fs::write(path, module)?;
+        replace_file(path, module.as_bytes())?;
     }
     let text = |path: PathBuf| path.into_os_string().into_string().map_err(|_| io::Error::other("a path is not UTF-8"));
     Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: ahead.map(text).transpose()?, most, forks })

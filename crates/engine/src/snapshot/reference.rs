@@ -1,13 +1,14 @@
 //! The small file that makes a content a snapshot.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
+use workers_private_files::open_file;
 
 use super::manifest::Digest256;
 
@@ -47,7 +48,9 @@ impl Reference {
 
     /// Writes it, whole or not at all.
     pub(super) fn write(&self, path: &Path, incoming: &Path) -> io::Result<()> {
-        let written = fs::write(incoming, serde_json::to_vec(self)?).and_then(|()| fs::rename(incoming, path));
+        let bytes = serde_json::to_vec(self)?;
+        let written =
+            open_file(incoming).and_then(|mut file| file.write_all(&bytes)).and_then(|()| fs::rename(incoming, path));
         written.inspect_err(|_| {
             // What is left of it is cleared at the next start at the latest.
             let _ = fs::remove_file(incoming);

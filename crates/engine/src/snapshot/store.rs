@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +11,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
+use workers_private_files::{make_directory, open_file};
 
 use super::manifest::{Digest256, Manifest};
 use super::reference::{Reference, path_of};
@@ -79,17 +79,15 @@ impl SnapshotStore {
         // Somebody may have cleared the store by hand while we run: it is a cache, and goes on as an empty one.
         self.make_directories()?;
         let directory = self.incoming.join(Uuid::new_v4().to_string());
-        fs::create_dir(&directory)?;
+        make_directory(&directory)?;
         Ok(directory)
     }
 
     fn make_directories(&self) -> io::Result<()> {
         // What is below is not for other users of the machine, whatever the modes of single files are.
-        let mut private = fs::DirBuilder::new();
-        private.recursive(true).mode(0o700);
         [&self.contents, &self.references, &self.incoming]
             .into_iter()
-            .try_for_each(|directory| private.create(directory))
+            .try_for_each(|directory| make_directory(directory))
     }
 
     /// Makes the tree `files` a snapshot; it is moved away.
@@ -102,8 +100,8 @@ impl SnapshotStore {
     ) -> io::Result<Snapshot> {
         let (encoded, address) = manifest.encode()?;
         let incoming = self.incoming()?;
-        let prepared =
-            fs::write(incoming.join("manifest.json"), encoded).and_then(|()| fs::rename(files, incoming.join("files")));
+        let prepared = write_new(&incoming.join("manifest.json"), &encoded)
+            .and_then(|()| fs::rename(files, incoming.join("files")));
         let kept = prepared.and_then(|()| {
             let mut uses = self.lock();
             let entry = uses.entry(address.as_str().to_owned()).or_default();
@@ -253,6 +251,10 @@ impl Drop for Lease {
             Err(_) => release(),
         }
     }
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    open_file(path)?.write_all(bytes)
 }
 
 /// A version 7 UUID: snapshots sort by when they were made.

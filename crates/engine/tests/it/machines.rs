@@ -6,6 +6,6 @@ mod files;
 mod hostile;
 mod memory;
 mod snapshots;
-mod support;
+pub(crate) mod support;
 mod system;
 mod walls;

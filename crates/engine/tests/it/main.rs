@@ -25,6 +25,7 @@ mod forked {
     mod escape;
 }
 
+mod modes;
 mod network;
 mod programs;
 mod recovery;

@@ -7,9 +7,9 @@
 //! the middle of a transaction. `diesel_async::SyncConnectionWrapper` blocks the asynchronous thread in that case, which a
 //! single-threaded runtime answers with a panic; hence this pool.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,16 +18,17 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
 use tokio::sync::Semaphore;
 use workers_domain::ports::RepositoryError;
+use workers_private_files::{close_file, open_file};
 
 use super::error::{TaskError, repository_error};
 use crate::database::StorageOptions;
 use crate::error::{ConnectError, unavailable};
 
-/// Only the owner may read and write the file: it has the source of every worker.
-const FILE_MODE: u32 = 0o600;
-
-/// As for the file.
+/// The mode of a directory that is made for the file. One that is there may be for others, too.
 const DIRECTORY_MODE: u32 = 0o700;
+
+/// What SQLite adds to the file's name for its companions.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Set on every connection, in this order: the change to a write-ahead log is the first thing that may have to wait.
 ///
@@ -179,11 +180,16 @@ fn execute_patiently(connection: &mut SqliteConnection, sql: &str) -> diesel::Qu
     }
 }
 
-/// Creates the file before SQLite does, so that no other user can read it at any moment. Its companions (`-wal`, `-shm`) get
-/// the same mode from SQLite.
+/// Creates the file before SQLite does, so that no other user can read it at any moment: it has the source of every worker. Its
+/// companions get the same mode from SQLite; those that are there already may be older than that.
 fn create_file(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
     }
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path).map(drop)
+    open_file(path)?;
+    COMPANIONS.iter().try_for_each(|companion| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(companion);
+        close_file(Path::new(&name))
+    })
 }

@@ -60,7 +60,7 @@ impl Registry {
         let id = id::session();
         let directory = self.options.directory.join("logs").join(&id);
         let made = directory.clone();
-        if let Err(error) = blocking(move || std::fs::create_dir_all(made)).await {
+        if let Err(error) = blocking(move || workers_private_files::make_directory(&made)).await {
             self.give_up(machine, place).await;
             return Err(ApiError::internal(&error));
         }

@@ -1,18 +1,13 @@
 //! A folder of JSON files.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use workers_private_files::read_file;
 
 use crate::error::chain;
-
-/// Makes a folder that only we can look into: environments hold secrets.
-pub(super) fn make(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
 
 /// Records that were read.
 #[derive(Debug)]
@@ -34,7 +29,7 @@ pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Loaded<T>> 
             let _ = fs::remove_file(&path);
             continue;
         }
-        let record = fs::read(&path).and_then(|text| serde_json::from_slice(&text).map_err(io::Error::from));
+        let record = read_file(&path).and_then(|text| serde_json::from_slice(&text).map_err(io::Error::from));
         match record {
             Ok(record) => records.push(record),
             Err(error) => {
@@ -44,17 +39,6 @@ pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Loaded<T>> 
         }
     }
     Ok(Loaded { records, is_whole })
-}
-
-/// Writes a file so that at any time there is either the old or the new one.
-pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&new, path)?;
-    sync_parent(path)
 }
 
 /// Removes a file. One that is not there is no error.
@@ -72,14 +56,16 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use workers_private_files::replace_file;
+
     use super::*;
 
     #[test]
     fn a_record_is_read_as_it_was_written_last() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
-        replace(&path, b"1").unwrap();
-        replace(&path, b"2").unwrap();
+        replace_file(&path, b"1").unwrap();
+        replace_file(&path, b"2").unwrap();
         let loaded = load::<u32>(folder.path()).unwrap();
         assert!(loaded.records == [2] && loaded.is_whole);
         remove(&path).unwrap();

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
+use workers_private_files::{make_directory, replace_file};
 
 use crate::error::chain;
 
@@ -78,7 +79,7 @@ impl Store {
     /// When the directory cannot be made.
     pub(crate) async fn open(directory: PathBuf) -> io::Result<Self> {
         let folders = directory.clone();
-        blocking(move || Kind::ALL.iter().try_for_each(|kind| directory::make(&folders.join(kind.folder())))).await?;
+        blocking(move || Kind::ALL.iter().try_for_each(|kind| make_directory(&folders.join(kind.folder())))).await?;
         let (written, _) = watch::channel(0);
         let work = Arc::new(Notify::new());
         let shared = Arc::new(Shared { directory, waiting: Mutex::default(), work: Arc::clone(&work), written });
@@ -186,7 +187,7 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
 
 fn apply(path: &Path, text: Option<&[u8]>) -> io::Result<()> {
     match text {
-        Some(text) => directory::replace(path, text),
+        Some(text) => replace_file(path, text),
         None => directory::remove(path),
     }
 }

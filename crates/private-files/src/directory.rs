@@ -1,0 +1,143 @@
+//! Directories.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{OFlags, fstat};
+use rustix::process::geteuid;
+
+use crate::DIRECTORY_MODE;
+use crate::owner::{at, close, open, refused};
+
+/// Set on directories that belong to everybody, such as `/tmp`.
+const STICKY: u32 = 0o1000;
+
+/// Makes the directory that all else lies in, and those on the way to it, and closes it. Returns its path without links.
+///
+/// # Errors
+///
+/// When it cannot be made, or is not only ours.
+pub fn make_data_directory(path: &Path) -> io::Result<PathBuf> {
+    // A link to it is its administrator's choice, unless somebody else has put it there.
+    if let Ok(status) = fs::symlink_metadata(path)
+        && status.is_symlink()
+        && ![0, geteuid().as_raw()].contains(&status.uid())
+    {
+        return Err(refused(path, &format!("is a link of user {}: remove it", status.uid())));
+    }
+    make(path)?;
+    let path = path.canonicalize().map_err(|error| at(path, error))?;
+    let opened = open(&path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
+    // Closing these would take the machine from its users.
+    if path.parent().is_none() || fstat(&opened)?.st_mode & STICKY != 0 {
+        return Err(refused(&path, "is for all users of this machine: use a directory of its own"));
+    }
+    close(opened, &path, DIRECTORY_MODE)?;
+    Ok(path)
+}
+
+/// Closes the directory that all else lies in, if it is there.
+///
+/// # Errors
+///
+/// When it is not only ours.
+pub fn close_data_directory(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        _ => make_data_directory(path).map(drop),
+    }
+}
+
+/// Makes a directory in one that is closed already, and those on the way to it, and closes it.
+///
+/// # Errors
+///
+/// When it cannot be made, or is a link or another user's.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    make(path)?;
+    close(open(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?, path, DIRECTORY_MODE)
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| at(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_directory_is_closed_whether_it_is_new_or_was_open() {
+        let root = tempfile::tempdir().unwrap();
+        let (new, old) = (root.path().join("a/new"), root.path().join("old"));
+        fs::create_dir(&old).unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o2777)).unwrap();
+        for path in [&new, &old] {
+            make_data_directory(path).unwrap();
+            assert_eq!(mode(path), 0o700);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+            make_directory(path).unwrap();
+            assert_eq!(mode(path), 0o700);
+        }
+        assert_eq!(mode(&root.path().join("a")), 0o700);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_not_made_to_be_closed() {
+        let root = tempfile::tempdir().unwrap();
+        close_data_directory(&root.path().join("none")).unwrap();
+        assert!(!root.path().join("none").exists());
+    }
+
+    #[test]
+    fn a_link_to_the_data_directory_is_followed_and_one_within_it_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let (target, link) = (root.path().join("target"), root.path().join("link"));
+        fs::create_dir(&target).unwrap();
+        symlink(&target, &link).unwrap();
+        assert_eq!(make_data_directory(&link).unwrap(), target.canonicalize().unwrap());
+        let error = make_directory(&link).unwrap_err().to_string();
+        assert!(error.contains("link"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_for_everybody_is_left_as_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        for path in [root.path(), Path::new("/")] {
+            let before = mode(path);
+            let error = make_data_directory(path).unwrap_err().to_string();
+            assert!(error.contains("for all users"), "{error}");
+            assert_eq!(mode(path), before);
+        }
+    }
+
+    #[test]
+    fn a_directory_or_a_link_of_another_user_is_refused_with_its_path() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let (other, link) = (root.path().join("other"), root.path().join("link"));
+        fs::create_dir(&other).unwrap();
+        chown(&other, Some(12345), Some(12345)).unwrap();
+        symlink(root.path().join("target"), &link).unwrap();
+        fs::create_dir(root.path().join("target")).unwrap();
+        std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
+        for path in [&other, &link] {
+            for refused in [make_data_directory(path).map(drop), make_directory(path)] {
+                let error = refused.unwrap_err().to_string();
+                assert!(error.starts_with(path.to_str().unwrap()), "{error}");
+            }
+        }
+        assert!(make_data_directory(&other).unwrap_err().to_string().contains("chown 0"));
+    }
+}

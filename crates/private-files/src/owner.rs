@@ -1,0 +1,58 @@
+//! Whose something is, and what others may do with it.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, Stat, fchmod, fstat};
+use rustix::process::geteuid;
+
+/// What a link answers to who opens what it is not to be.
+const IS_LINK: [rustix::io::Errno; 2] = [rustix::io::Errno::LOOP, rustix::io::Errno::MLINK];
+
+/// Closes what is open to others, if it is ours.
+pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()> {
+    let status = fstat(&opened)?;
+    check_owner(&status, path)?;
+    if permissions(&status) == mode {
+        return Ok(());
+    }
+    fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| at(path, error.into()))?;
+    // There are file systems that take any mode, and keep theirs.
+    if permissions(&fstat(&opened)?) & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(refused(path, "is open to other users, and its file system keeps it so: use a directory on another one"))
+}
+
+/// Refuses what is another user's.
+pub(crate) fn check_owner(status: &Stat, path: &Path) -> io::Result<()> {
+    let (owner, own) = (status.st_uid, geteuid().as_raw());
+    if owner == own {
+        return Ok(());
+    }
+    let why =
+        format!("belongs to user {owner}, and this is user {own}: remove it, or give it to this user (`chown {own}`)");
+    Err(refused(path, &why))
+}
+
+/// Opens without following a link, and without waiting should it be a pipe.
+pub(crate) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<std::os::fd::OwnedFd> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|error| match error {
+        error if IS_LINK.contains(&error) => refused(path, "is a link, which could lead anywhere: remove it"),
+        error => at(path, error.into()),
+    })
+}
+
+pub(crate) fn refused(path: &Path, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, format!("{} {why}", path.display()))
+}
+
+pub(crate) fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn permissions(status: &Stat) -> u32 {
+    status.st_mode & 0o7777
+}
