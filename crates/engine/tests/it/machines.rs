@@ -3,6 +3,6 @@
 mod files;
 mod hostile;
 mod snapshots;
-mod support;
+pub(crate) mod support;
 mod system;
 mod walls;
