@@ -8,7 +8,7 @@ use super::support::{Attack, refuse, withstand};
 
 /// More at one time than the engine has threads.
 fn from_many(words: &str) {
-    withstand::<Forked>(&[Attack::new(words).from_many()]);
+    withstand::<Forked>(&[Attack::new(words).in_many()]);
 }
 
 #[test]
@@ -43,17 +43,17 @@ fn a_tcp_listener_with_a_full_queue_and_a_client_with_patience_hold_up_no_other(
 
 #[test]
 fn a_program_of_the_init_with_a_full_queue_holds_up_no_other() {
-    withstand::<Spawned>(&[Attack::new("toggle-local stream file").from_many()]);
+    withstand::<Spawned>(&[Attack::new("toggle-local stream file").in_many()]);
 }
 
 #[test]
 fn a_machine_with_a_full_queue_holds_up_no_other() {
-    withstand::<MachineGround>(&[Attack::new("toggle-local stream file").from_many().as_root()]);
+    withstand::<MachineGround>(&[Attack::new("toggle-local stream file").in_many().by_root()]);
 }
 
 #[test]
 fn connections_that_wait_for_an_hour_are_forgotten_with_their_sandbox() {
-    withstand::<Forked>(&[Attack::new("connects-wait 40").from_many()]);
+    withstand::<Forked>(&[Attack::new("connects-wait 40").in_many()]);
 }
 
 #[test]
@@ -73,8 +73,7 @@ fn a_socket_that_lingers_in_the_queue_of_another_holds_up_no_other() {
 
 #[test]
 fn a_machine_whose_sockets_linger_holds_up_no_other() {
-    let attacks = ["linger-asked", "linger-connecting"];
-    withstand::<MachineGround>(&attacks.map(|words| Attack::new(words).from_many().as_root()));
+    withstand::<MachineGround>(&[Attack::new("linger-connecting").in_many().by_root()]);
 }
 
 #[test]
@@ -84,13 +83,18 @@ fn no_ring_of_sockets_that_linger_is_left_to_the_kernel() {
 
 #[test]
 fn names_and_addresses_that_change_or_cannot_be_read_hold_up_no_other() {
-    withstand::<Forked>(&["swapped-names", "bad-addresses"].map(|words| Attack::new(words).from_many()));
+    withstand::<Forked>(&["swapped-names", "bad-addresses"].map(|words| Attack::new(words).in_many()));
+}
+
+#[test]
+fn memory_that_is_never_free_to_be_read_holds_up_no_other() {
+    from_many("held-addresses");
 }
 
 #[test]
 fn addresses_in_memory_at_its_limit_hold_up_no_other() {
     let limits = ResourceLimits { memory_bytes: 96 << 20, ..Attack::new("").limits };
-    withstand::<Forked>(&[Attack { limits, ..Attack::new("ask-at-the-limit 80").from_many() }]);
+    withstand::<Forked>(&[Attack { limits, ..Attack::new("ask-at-the-limit 80").in_many() }]);
 }
 
 #[test]

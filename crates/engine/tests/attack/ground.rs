@@ -64,15 +64,15 @@ impl<const FORKED: bool> Workers<FORKED> {
 
 /// What node does to attack, and what somebody else does meanwhile.
 fn script(attack: &Attack, marker: &str) -> String {
-    let words = format!("{:?}", attack.arguments());
+    let words = format!("{:?}", attack.arguments(marker));
     let program =
         "const fs = require('fs'); fs.copyFileSync('attacker', '/tmp/attacker'); fs.chmodSync('/tmp/attacker', 0o755);";
     let run = match attack.way {
-        Way::Exec => format!(
-            "{program} process.execve('/tmp/attacker', ['attacker', ...{words}.split(' '), '{marker}'], process.env)"
-        ),
+        Way::Exec => {
+            format!("{program} process.execve('/tmp/attacker', ['attacker', ...{words}.split(' ')], process.env)")
+        }
         Way::Spawn => format!(
-            "{program} require('child_process').spawn('/tmp/attacker', [...{words}.split(' '), '{marker}'], {{ stdio: 'inherit' }})"
+            "{program} require('child_process').spawn('/tmp/attacker', [...{words}.split(' ')], {{ stdio: 'inherit' }})"
         ),
         Way::Library => format!(
             "process.env.ATTACK = {words}; try {{ process.dlopen({{ exports: {{}} }}, process.cwd() + '/attacker.so') }} catch {{}}"
@@ -155,11 +155,10 @@ impl Ground for MachineGround {
     async fn begin(&self, attack: &Attack, marker: &str) -> Started {
         let machine = self.machine().await;
         upload(&*machine).await;
-        let mut words: Vec<_> = attack.arguments().split(' ').map(str::to_owned).collect();
-        words.push(marker.to_owned());
+        let args = attack.arguments(marker).split(' ').map(str::to_owned).collect();
         let spec = MachineCommandSpec {
             program: "/tmp/attacker".to_owned(),
-            args: words,
+            args,
             as_root: attack.as_root,
             ..MachineCommandSpec::default()
         };

@@ -8,8 +8,12 @@
 //! What a test says about the walls that are tried one by one is in `tests/escape`. `bins/workersd/tests/it/attack` has the same attacks
 //! beside a server's other users.
 
+mod by_hand;
 mod connects;
+mod counters;
+mod files;
 mod ground;
+mod kernel;
 mod outputs;
 mod processes;
 mod programs;

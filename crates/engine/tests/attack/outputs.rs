@@ -6,7 +6,7 @@ use super::support::{Attack, Way, withstand};
 
 /// More at one time than the engine has threads.
 fn from_many(words: &str) {
-    withstand::<Forked>(&[Attack::new(words).from_many()]);
+    withstand::<Forked>(&[Attack::new(words).in_many()]);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn whoever_holds_its_pipes_with_splice_from_netlink_holds_up_no_other() {
 #[test]
 fn whoever_holds_its_pipes_with_splice_from_event_files_holds_up_no_other() {
     let kinds = ["event", "timer", "inotify", "signal", "pipe"];
-    withstand::<Forked>(&kinds.map(|kind| Attack::new(&format!("splice-outputs {kind}")).from_many()));
+    withstand::<Forked>(&kinds.map(|kind| Attack::new(&format!("splice-outputs {kind}")).in_many()));
 }
 
 #[test]
@@ -52,12 +52,12 @@ fn whoever_holds_the_pipe_of_its_errors_with_splice_holds_up_no_other() {
 
 #[test]
 fn a_program_of_the_init_that_holds_its_pipes_holds_up_no_other() {
-    withstand::<Spawned>(&[Attack::new("splice-outputs stream").by(Way::Spawn).from_many()]);
+    withstand::<Spawned>(&[Attack::new("splice-outputs stream").by(Way::Spawn).in_many()]);
 }
 
 #[test]
 fn a_machine_that_holds_its_pipes_holds_up_no_other() {
-    withstand::<MachineGround>(&[Attack::new("splice-outputs stream").from_many().as_root()]);
+    withstand::<MachineGround>(&[Attack::new("splice-outputs stream").in_many().by_root()]);
 }
 
 #[test]
@@ -68,13 +68,13 @@ fn whoever_writes_as_lazily_as_can_be_holds_up_no_other() {
 #[test]
 fn whoever_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
     let attacks = ["tee-outputs", "outputs-resized", "outputs-flags", "outputs-reopened", "outputs-closed"];
-    withstand::<Forked>(&attacks.map(|words| Attack::new(words).from_many()));
+    withstand::<Forked>(&attacks.map(|words| Attack::new(words).in_many()));
 }
 
 #[test]
 fn a_machine_that_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
     let attacks = ["outputs-resized", "outputs-flags", "outputs-reopened", "outputs-closed"];
-    withstand::<MachineGround>(&attacks.map(|words| Attack::new(words).from_many().as_root()));
+    withstand::<MachineGround>(&attacks.map(|words| Attack::new(words).in_many().by_root()));
 }
 
 #[test]

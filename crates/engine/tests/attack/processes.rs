@@ -58,7 +58,7 @@ fn a_program_of_the_init_has_no_sibling() {
 #[test]
 fn a_machines_root_has_no_sibling() {
     let attacks = ["clone-parent 0", "clone-parent 34", "clone-parent-twice 0", "clone-parent-and-end 34"];
-    refuse::<MachineGround>(&attacks.map(|words| Attack::new(words).as_root()));
+    refuse::<MachineGround>(&attacks.map(|words| Attack::new(words).by_root()));
 }
 
 /// Processes that are hard to end, each in its own way.
@@ -100,7 +100,7 @@ fn a_machines_processes_that_are_hard_to_end_end_with_it() {
 #[test]
 fn whoever_stops_all_others_is_ended_like_any_other() {
     withstand::<Forked>(&[Attack::new("stop-others"), Attack::new("stop-others").by(Way::Library)]);
-    withstand::<MachineGround>(&[Attack::new("stop-others").as_root()]);
+    withstand::<MachineGround>(&[Attack::new("stop-others").by_root()]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use workers_domain::ResourceLimits;
 
 use super::ground::{Ground, Started};
+use super::programs::programs;
 use crate::support::{host_processes_with, unique};
 
 /// Within this a sandbox is gone that was stopped, and an engine that was shut down.
@@ -62,17 +63,17 @@ impl Attack {
     }
 
     /// From more sandboxes than the engine has threads.
-    pub(crate) fn from_many(self) -> Self {
+    pub(crate) fn in_many(self) -> Self {
         Self { copies: 3, ..self }
     }
 
-    pub(crate) fn as_root(self) -> Self {
+    pub(crate) fn by_root(self) -> Self {
         Self { as_root: true, ..self }
     }
 
     /// What follows the program's name.
-    pub(crate) fn arguments(&self) -> String {
-        format!("{LIFE} {}", self.words)
+    pub(crate) fn arguments(&self, marker: &str) -> String {
+        format!("{marker} {LIFE} {}", self.words)
     }
 }
 
@@ -121,7 +122,23 @@ pub(crate) type Report = Vec<String>;
 
 /// Lets attacks loose, one after the other, on an engine of their own.
 pub(crate) fn withstand<G: Ground>(attacks: &[Attack]) -> Vec<Report> {
+    let attacks = attacks.to_vec();
+    test_on(|ground: Arc<G>| async move {
+        let mut reports = Vec::new();
+        for attack in &attacks {
+            reports.push(one(&*ground, attack).await);
+        }
+        reports
+    })
+}
+
+/// Does something with an engine, which must end in time and leave nothing.
+pub(crate) fn test_on<G: Ground, T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    run: impl FnOnce(Arc<G>) -> F + Send + 'static,
+) -> T {
     G::require();
+    // Before anything is in a hurry.
+    programs();
     let directory = tempfile::tempdir().unwrap();
     let (_done, is_done) = mpsc::channel::<()>();
     let watched = directory.path().to_owned();
@@ -134,19 +151,16 @@ pub(crate) fn withstand<G: Ground>(attacks: &[Attack]) -> Vec<Report> {
     // As many threads as the smallest host has processors, so that an attack that takes them takes all.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     // On a thread of the runtime, as a server's work is.
-    let (path, attacks) = (directory.path().to_owned(), attacks.to_vec());
-    let reports = runtime.block_on(runtime.spawn(async move {
-        let ground = G::start(&path).await;
-        let mut reports = Vec::new();
-        for attack in &attacks {
-            reports.push(one(&ground, attack).await);
-        }
+    let path = directory.path().to_owned();
+    let done = runtime.block_on(runtime.spawn(async move {
+        let ground = Arc::new(G::start(&path).await);
+        let done = run(Arc::clone(&ground)).await;
         in_time("shutting down", END, ground.shutdown()).await;
         assert_eq!(cgroups_left(&path), 0, "cgroups are left");
-        reports
+        done
     }));
-    match reports {
-        Ok(reports) => reports,
+    match done {
+        Ok(done) => done,
         Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
 }
@@ -192,7 +206,7 @@ async fn one<G: Ground>(ground: &G, attack: &Attack) -> Report {
 }
 
 /// Waits for something that must not take longer, not even where nothing is left to tell the time.
-async fn in_time<T>(what: &str, most: Duration, work: impl Future<Output = T>) -> T {
+pub(crate) async fn in_time<T>(what: &str, most: Duration, work: impl Future<Output = T>) -> T {
     let began = Instant::now();
     let done = tokio::time::timeout(most, work).await;
     let took = began.elapsed();

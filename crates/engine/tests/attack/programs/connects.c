@@ -31,10 +31,14 @@ static int make(struct target *target, int flags)
     return one;
 }
 
-static void *toggle(void *argument)
+/* The one whose descriptor changes. */
+static struct target *toggled;
+
+static void *toggle(void *nothing)
 {
-    struct target *target = argument;
+    (void)nothing;
     for (int i = 0;; i++) {
+        struct target *target = __atomic_load_n(&toggled, __ATOMIC_RELAXED);
         int one = __atomic_load_n(&target->current, __ATOMIC_RELAXED);
         fcntl(one, F_SETFL, i & 1 ? O_NONBLOCK | O_RDWR : O_RDWR);
         if (i % 64 == 0)
@@ -66,11 +70,20 @@ static void fill(struct target *target)
     }
 }
 
+/* One that is taken for a descriptor that waits does so at the server; then the next one has its turn. */
 static void attack_queue(struct target *target)
 {
+    static struct target all[24];
     fill(target);
-    thread(toggle, target);
-    thread(connect_on, target);
+    for (int i = 0; i < 24; i++) {
+        all[i] = *target;
+        toggled = &all[i];
+        if (i == 0)
+            thread(toggle, NULL);
+        if (!thread(connect_on, &all[i]))
+            break;
+        pause_ms(20);
+    }
     ready();
     hold();
 }
@@ -189,6 +202,32 @@ static void addresses_in_bad_memory(char **arguments)
     }
 }
 
+/* The memory that the address lies in changes all the time, so whoever reads it waits. */
+static void *change_memory(void *nothing)
+{
+    (void)nothing;
+    long bytes = 128 << 20;
+    char *all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    for (;;) {
+        mprotect(all, bytes, PROT_READ);
+        mprotect(all, bytes, PROT_READ | PROT_WRITE);
+        for (long i = 0; i < bytes; i += 4096)
+            all[i] = 1;
+    }
+    return NULL;
+}
+
+static void held_addresses(char **arguments)
+{
+    (void)arguments;
+    static struct target target = {.family = AF_UNIX, .kind = SOCK_STREAM, .length = sizeof(struct sockaddr_un)};
+    target.name = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "/tmp/nobody"};
+    thread(change_memory, NULL);
+    thread(connect_on, &target);
+    ready();
+    hold();
+}
+
 /* Many threads that ask as fast as they are answered. */
 static struct sockaddr_in asked;
 
@@ -269,6 +308,7 @@ const struct named connect_attacks[] = {
     {"connects-wait", waits},
     {"swapped-names", swapped_names},
     {"bad-addresses", addresses_in_bad_memory},
+    {"held-addresses", held_addresses},
     {"asking", asking},
     {"asking-and-dying", asking_and_dying},
     {"asking-and-killed", asking_and_killed},

@@ -169,6 +169,7 @@ static void files_and_devices(char **arguments)
     for (unsigned i = 0; i < sizeof shared / sizeof *shared; i++) {
         int one = open(shared[i], O_RDONLY);
         must_fail(fcntl(one, F_SETLEASE, F_RDLCK), "a lease of %s", shared[i]);
+        fcntl(one, F_SETLEASE, F_UNLCK);
         must_fail(fcntl(one, F_NOTIFY, 0x80000000UL | 1), "notices of %s", shared[i]);
         must_fail(syscall(SYS_fsetxattr, one, "user.x", "x", 1, 0), "an attribute of %s", shared[i]);
         must_fail(fchmod(one, 0666), "the mode of %s", shared[i]);

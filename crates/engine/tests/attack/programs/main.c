@@ -1,5 +1,5 @@
-/* Runs one attack: as a program, `attacker SECONDS NAME ARGUMENTS...`, or in the process that loads this as a library, which has the
- * same words in the variable ATTACK. */
+/* Runs one attack: as a program, `attacker MARKER SECONDS NAME ARGUMENTS...`, or in the process that loads this as a library, which
+ * has the same words in the variable ATTACK. The marker is for whoever looks for its processes. */
 #include "attack.h"
 
 #include <arpa/inet.h>
@@ -136,19 +136,19 @@ static void run(char **words)
 {
     const struct named *all[] = {process_attacks, output_attacks, connect_attacks, linger_attacks, counter_attacks,
                                  kernel_attacks, option_attacks, file_attacks, memory_attacks};
-    if (!words[0] || !words[1]) {
-        say("usage: attacker SECONDS NAME ARGUMENTS...");
+    if (!words[0] || !words[1] || !words[2]) {
+        say("usage: attacker MARKER SECONDS NAME ARGUMENTS...");
         return;
     }
-    life = atol(words[0]);
+    life = atol(words[1]);
     limit_life();
     for (unsigned group = 0; group < sizeof all / sizeof *all; group++)
         for (const struct named *one = all[group]; one->name; one++)
-            if (!strcmp(one->name, words[1])) {
-                one->run(words + 2);
+            if (!strcmp(one->name, words[2])) {
+                one->run(words + 3);
                 return;
             }
-    say("there is no attack %s", words[1]);
+    say("there is no attack %s", words[2]);
 }
 
 #ifdef LIBRARY

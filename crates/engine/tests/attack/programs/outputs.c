@@ -48,7 +48,10 @@ static void *splice_to(void *to)
 {
     int number = *(int *)to;
     for (;;) {
-        long moved = splice(silent(source), NULL, number, NULL, 4096, 0);
+        int from = silent(source);
+        /* The server begins to read. */
+        write(number, "x\n", 2);
+        long moved = splice(from, NULL, number, NULL, 4096, 0);
         say("%s splice from %s: %s", moved < 0 ? "refused" : "ended", source, strerror(errno));
         pause_ms(200);
     }
@@ -59,7 +62,9 @@ static void *send_file_to(void *to)
 {
     int number = *(int *)to;
     for (;;) {
-        long moved = sendfile(number, silent(source), NULL, 4096);
+        int from = silent(source);
+        write(number, "x\n", 2);
+        long moved = sendfile(number, from, NULL, 4096);
         say("%s sendfile from %s: %s", moved < 0 ? "refused" : "ended", source, strerror(errno));
         pause_ms(200);
     }
