@@ -1,6 +1,9 @@
 //! Tests of the engine from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+/// Attacks by native code.
+#[path = "../attack/mod.rs"]
+mod attack;
 mod conformance;
 mod counted;
 mod doctor;

@@ -1,0 +1,20 @@
+//! One attack, by hand: `WORKERS_ATTACK='toggle-tcp 3600' cargo nextest run -p workers-engine --run-ignored only --no-capture attack::by_hand`.
+//! With `WORKERS_ATTACK_WAY` as `spawn`, `library` or `machine` it comes to run in another way. `scripts/blocking-calls.sh` sees what the
+//! engine's threads wait for meanwhile.
+
+use super::ground::{Forked, MachineGround};
+use super::support::{Attack, Way, withstand};
+
+#[test]
+#[ignore = "a tool, not a test"]
+fn an_attack_by_hand() {
+    let Ok(words) = std::env::var("WORKERS_ATTACK") else { return };
+    let attack = Attack::new(&words).in_many();
+    let reports = match std::env::var("WORKERS_ATTACK_WAY").as_deref() {
+        Ok("machine") => withstand::<MachineGround>(&[attack.by_root()]),
+        Ok("library") => withstand::<Forked>(&[attack.by(Way::Library)]),
+        Ok("spawn") => withstand::<Forked>(&[attack.by(Way::Spawn)]),
+        _ => withstand::<Forked>(&[attack]),
+    };
+    println!("{reports:#?}");
+}

@@ -1,0 +1,169 @@
+//! What the kernel counts by user, or for the owner of a namespace, or for all of the host: one sandbox takes as much as it gets, and another
+//! one has as much as before. What stops it: ids of a sandbox's own, limits inside, calls that are refused.
+
+use std::sync::Arc;
+
+use workers_domain::ports::MachineCommandSpec;
+
+use super::ground::{Forked, Ground, MachineGround, Started};
+use super::support::{Attack, Report, test_on, withstand};
+use crate::machines::support::run;
+
+/// What of a counter one sandbox takes, what is left for another, and for the host.
+const COUNTERS: [(&str, u32, u32); 4] = [
+    // Name, how much is taken, how much a neighbour needs.
+    ("in-flight", 4200, 50),
+    ("pipe-pages", 20_000, 64),
+    ("epoll-watches", 100_000, 50),
+    ("inotify-instances", 200, 4),
+];
+
+async fn said(started: Started) -> Report {
+    started.said.wait_for(&["ready", "done", "ended"]).await;
+    let lines = started.said.lines();
+    started.stop.await;
+    lines
+}
+
+/// One fills a counter, another one on the same ground and the host use it.
+async fn neighbours_are_not_affected<G: Ground>(ground: Arc<G>, as_root: bool) {
+    neighbours_have_theirs(&*ground, as_root, &COUNTERS).await;
+}
+
+async fn neighbours_have_theirs<G: Ground>(ground: &G, as_root: bool, counters: &[(&str, u32, u32)]) {
+    for (counter, taken, needed) in counters {
+        let with = |words: String| Attack { as_root, ..Attack::new(&words) };
+        let greedy = ground.begin(&with(format!("fill {counter} {taken}")), "greedy").await;
+        greedy.said.wait_for(&["ready", "ended"]).await;
+        let neighbour = said(ground.begin(&with(format!("use {counter} {needed}")), "neighbour").await).await;
+        let taken = said(greedy).await;
+        let failed: Vec<_> = neighbour.iter().filter(|line| line.starts_with("failed")).collect();
+        assert!(failed.is_empty(), "{counter}: {failed:?} beside one that {taken:?}");
+        assert!(neighbour.iter().any(|line| line == "done"), "{counter}: {neighbour:?}");
+    }
+}
+
+#[test]
+fn a_worker_takes_nothing_of_another_workers_counters() {
+    test_on(|ground: Arc<Forked>| neighbours_are_not_affected(ground, false));
+}
+
+/// Stopped by: nothing, where a file is one for all.
+#[test]
+fn a_lock_on_a_file_that_all_sandboxes_share_is_seen_by_no_other() {
+    let locks = [("shared-locks", 8, 8)];
+    test_on(move |ground: Arc<Forked>| async move { neighbours_have_theirs(&*ground, false, &locks).await });
+}
+
+#[test]
+fn a_machines_user_takes_nothing_of_another_machines_counters() {
+    test_on(|ground: Arc<MachineGround>| neighbours_are_not_affected(ground, false));
+}
+
+#[test]
+fn a_machines_root_takes_nothing_of_another_machines_counters() {
+    test_on(|ground: Arc<MachineGround>| neighbours_are_not_affected(ground, true));
+}
+
+/// How many signals wait for processes of the host's root, by the kernel's own count; those of sandboxes that it has made count as well.
+fn signals_of_root() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let queued = status.lines().find_map(|line| line.strip_prefix("SigQ:")?.trim().split('/').next()?.parse().ok());
+    queued.unwrap()
+}
+
+/// Few enough that a thousand sandboxes at once leave the host its share.
+const MOST_SIGNALS: u64 = 1200;
+
+async fn signals_are_few<G: Ground>(ground: Arc<G>) {
+    for counter in ["signals", "timers"] {
+        let before = signals_of_root();
+        let greedy = ground.begin(&Attack::new(&format!("fill {counter} 6000")), "greedy").await;
+        greedy.said.wait_for(&["ready", "ended"]).await;
+        let taken = signals_of_root().saturating_sub(before);
+        let lines = said(greedy).await;
+        assert!(taken < MOST_SIGNALS, "{counter}: {taken} of the host's count: {lines:?}");
+    }
+}
+
+#[test]
+fn a_worker_takes_few_of_the_hosts_queued_signals_and_timers() {
+    test_on(signals_are_few::<Forked>);
+}
+
+#[test]
+fn a_machine_takes_few_of_the_hosts_queued_signals_and_timers() {
+    test_on(signals_are_few::<MachineGround>);
+}
+
+/// What an attack says that it took.
+fn taken(report: &Report) -> u64 {
+    report.iter().find_map(|line| line.strip_prefix("took ")?.split(',').next()?.parse().ok()).unwrap()
+}
+
+fn host_has(name: &str) -> u64 {
+    std::fs::read_to_string(format!("/proc/sys/{name}")).unwrap().trim().parse().unwrap()
+}
+
+/// A sandbox gets at most an eighth of what the owner of its namespace has.
+async fn watches_are_few<G: Ground>(ground: Arc<G>) {
+    let wanted = host_has("fs/inotify/max_user_watches") / 8;
+    let attack = Attack::new(&format!("fill inotify-watches {}", wanted.min(60_000)));
+    let got = taken(&said(ground.begin(&attack, "greedy").await).await);
+    assert!(got < wanted, "{got} of {wanted}");
+    let attack = Attack::new("fill inotify-instances 200");
+    let got = taken(&said(ground.begin(&attack, "greedy").await).await);
+    assert!(got <= host_has("fs/inotify/max_user_instances") / 8, "{got} instances");
+}
+
+#[test]
+fn a_worker_takes_few_of_the_hosts_watches_of_files() {
+    test_on(watches_are_few::<Forked>);
+}
+
+#[test]
+fn a_machine_takes_few_of_the_hosts_watches_of_files() {
+    test_on(watches_are_few::<MachineGround>);
+}
+
+/// Memory for programs of the kernel's is the host's, and no cgroup counts it: a filter of 4,000 instructions takes some 20 KiB.
+async fn filters_are_few<G: Ground>(ground: Arc<G>) {
+    for (counter, most) in [("socket-filters", 0), ("process-filters", 16)] {
+        let report = said(ground.begin(&Attack::new(&format!("fill {counter} 200")), "greedy").await).await;
+        assert!(taken(&report) <= most, "{counter}: {report:?}");
+    }
+}
+
+#[test]
+fn a_worker_takes_little_of_the_memory_for_filters() {
+    test_on(filters_are_few::<Forked>);
+}
+
+#[test]
+fn a_machine_takes_little_of_the_memory_for_filters() {
+    test_on(filters_are_few::<MachineGround>);
+}
+
+#[test]
+fn the_users_of_two_machines_are_not_the_same_to_the_host() {
+    test_on(|ground: Arc<MachineGround>| async move {
+        let map = || MachineCommandSpec {
+            program: "cat".to_owned(),
+            args: vec!["/proc/self/uid_map".to_owned()],
+            ..MachineCommandSpec::default()
+        };
+        let (one, other) = (ground.machine().await, ground.machine().await);
+        let (first, second) = (run(&*one, map()).await.stdout, run(&*other, map()).await.stdout);
+        assert_ne!(first, second);
+    });
+}
+
+/// The rest of a limit that is not shared is a sandbox's own affair, and ends with it.
+#[test]
+fn what_reaches_its_own_limits_ends_like_any_other() {
+    let words =
+        ["fill open-files 5000", "fill-memory 150", "fill-files", "fill in-flight 4200", "fill epoll-watches 200000"];
+    withstand::<Forked>(&words.map(Attack::new));
+    let words = ["fill open-files 5000", "fill-memory 400", "fill-files", "fill in-flight 4200"];
+    withstand::<MachineGround>(&words.map(|words| Attack::new(words).by_root()));
+}

@@ -1,0 +1,179 @@
+//! Files that are read, frozen or removed by others than whoever made them, and files that all sandboxes share. What stops those who make them:
+//! nothing is opened that could wait, and what all share tells nothing.
+
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use workers_domain::ports::{MachineCommandSpec, SandboxFile, SandboxPath};
+
+use super::ground::{Forked, Ground as _, MachineGround, upload};
+use super::programs::programs;
+use super::support::{Attack, END, in_time, test_on, withstand};
+use crate::machines::support::{read, run, shell};
+
+/// What leaves files behind that are none.
+const TREES: [&str; 4] = ["odd-files .", "swapped-file .", "renamed-directories .", "endless-tree . 1"];
+
+#[test]
+fn a_workers_files_hold_up_nobody_who_freezes_or_removes_them() {
+    withstand::<Forked>(&TREES.map(Attack::new));
+    test_on(|ground: Arc<Forked>| async move {
+        for words in TREES {
+            let attack = Attack::new(words);
+            let sandbox = ground.sandbox(attack.limits, attack.network).await;
+            let path = SandboxPath::parse("attacker").unwrap();
+            sandbox.write_files(vec![SandboxFile { path, contents: programs().attacker.clone() }]).await.unwrap();
+            let script = format!(
+                "const fs = require('fs'); fs.copyFileSync('attacker', '/tmp/a'); fs.chmodSync('/tmp/a', 0o755);
+                 process.execve('/tmp/a', {:?}.split(' '), process.env)",
+                format!("a {}", attack.arguments("marker"))
+            );
+            let mut command = ground.run(&*sandbox, &script).await;
+            in_time(words, END, command.next_event()).await.unwrap();
+            // Frozen or refused, but not for ever.
+            let _ = in_time(words, END, sandbox.snapshot(None)).await;
+            in_time(words, END, ground.serve()).await;
+        }
+    });
+}
+
+#[test]
+fn a_machines_files_hold_up_nobody_who_freezes_it() {
+    test_on(|ground: Arc<MachineGround>| async move {
+        for words in TREES {
+            let machine = ground.machine().await;
+            upload(&*machine).await;
+            let args = Attack::new(words).arguments("marker").split(' ').map(str::to_owned).collect();
+            let spec = MachineCommandSpec {
+                program: "/tmp/attacker".to_owned(),
+                args,
+                as_root: true,
+                ..MachineCommandSpec::default()
+            };
+            let mut command = machine.run(spec).await.unwrap();
+            in_time(words, END, command.next_event()).await.unwrap();
+            let _ = in_time(words, END, machine.snapshot()).await;
+            in_time(words, END, ground.serve()).await;
+        }
+    });
+}
+
+#[test]
+fn a_file_of_a_machine_that_is_no_file_or_another_one_by_now_holds_up_nobody_who_reads_it() {
+    test_on(|ground: Arc<MachineGround>| async move {
+        let machine = ground.machine().await;
+        upload(&*machine).await;
+        for words in ["odd-files .", "swapped-file .", "renamed-directories ."] {
+            let args = Attack::new(words).arguments("marker").split(' ').map(str::to_owned).collect();
+            let spec =
+                MachineCommandSpec { program: "/tmp/attacker".to_owned(), args, ..MachineCommandSpec::default() };
+            let mut command = machine.run(spec).await.unwrap();
+            in_time(words, END, command.next_event()).await.unwrap();
+            tokio::spawn(async move { while let Ok(Some(_)) = command.next_event().await {} });
+        }
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(2) {
+            for path in
+                ["pipe", "socket", "link", "loop", "input", "closed", "file", "one/deeper/file", "two/deeper/file"]
+            {
+                let read = in_time(path, END, read(&*machine, &format!("/vercel/{path}"))).await;
+                // The link of an exchanged name leads to the machine's own file, never to the host's.
+                assert!(read.is_err() || path.contains("file"), "{path}");
+            }
+        }
+        for path in
+            ["/proc/kmsg", "/proc/self/mem", "/proc/sysrq-trigger", "/proc/1/mem", "/dev/stdin", "/proc/self/fd/0"]
+        {
+            assert!(in_time(path, END, read(&*machine, path)).await.is_err(), "{path}");
+        }
+        in_time("stopping", END, machine.stop()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_lease_of_a_file_holds_up_nobody_but_who_reads_it() {
+    test_on(|ground: Arc<MachineGround>| async move {
+        let machine = ground.machine().await;
+        upload(&*machine).await;
+        let args = Attack::new("lease file").arguments("marker").split(' ').map(str::to_owned).collect();
+        let spec = MachineCommandSpec { program: "/tmp/attacker".to_owned(), args, ..MachineCommandSpec::default() };
+        let mut command = machine.run(spec).await.unwrap();
+        in_time("the lease", END, command.next_event()).await.unwrap();
+        // Read or refused, but at once.
+        let _ = in_time("reading a leased file", END, read(&*machine, "/vercel/file")).await;
+        let other = in_time("a command beside it", END, run(&*machine, shell("echo beside"))).await;
+        assert_eq!(other.stdout, "beside\n");
+        in_time("stopping", END, machine.stop()).await.unwrap();
+    });
+}
+
+/// Somebody watches all that sandboxes share, while another one works.
+#[test]
+fn a_worker_sees_nothing_of_what_others_do_with_shared_files() {
+    test_on(|ground: Arc<Forked>| async move {
+        let watcher = ground.begin(&Attack::new("watch-shared"), "watcher").await;
+        watcher.said.wait_for(&["ready", "ended"]).await;
+        let before = watcher.said.lines().len();
+        for _ in 0..3 {
+            ground.serve().await;
+        }
+        let seen = watcher.said.lines().split_off(before);
+        watcher.stop.await;
+        assert!(!seen.iter().any(|line| line.starts_with("got ")), "{seen:#?}");
+    });
+}
+
+#[test]
+fn a_machine_sees_nothing_of_what_others_do_with_shared_files() {
+    test_on(|ground: Arc<MachineGround>| async move {
+        let watcher = ground.begin(&Attack::new("watch-shared").by_root(), "watcher").await;
+        watcher.said.wait_for(&["ready", "ended"]).await;
+        let other = ground.machine().await;
+        run(&*other, shell("true")).await;
+        let before = watcher.said.lines().len();
+        run(
+            &*other,
+            shell("echo x > /dev/null; cat /dev/null /etc/passwd; head -c 1 /dev/urandom; ls /usr/bin; node -e 1"),
+        )
+        .await;
+        other.stop().await.unwrap();
+        let seen = watcher.said.lines().split_off(before);
+        watcher.stop.await;
+        assert!(!seen.iter().any(|line| line.starts_with("got ")), "{seen:#?}");
+    });
+}
+
+/// A file of the system's that is not in memory, and one page of which is.
+fn half_cached() -> (String, u64) {
+    const PAGE: u64 = 1 << 20;
+    let names =
+        std::fs::read_dir("/usr/bin").unwrap().filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned));
+    let large = names
+        .filter(|name| std::fs::symlink_metadata(name).is_ok_and(|found| found.is_file() && found.len() > 2 * PAGE));
+    let path = large.min().expect("some program is larger than 2 MiB");
+    let file = std::fs::File::open(&path).unwrap();
+    rustix::fs::fadvise(file.as_fd(), 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    (&file).take(1).read_to_end(&mut Vec::new()).unwrap();
+    (path, PAGE)
+}
+
+#[test]
+fn a_machine_cannot_tell_which_pages_of_the_systems_files_others_have_used() {
+    test_on(|ground: Arc<MachineGround>| async move {
+        let (path, page) = half_cached();
+        for as_root in [false, true] {
+            let probe = |offset: u64| Attack { as_root, ..Attack::new(&format!("probe-cache {path} {offset}")) };
+            let ask = async |offset| {
+                let started = ground.begin(&probe(offset), "prober").await;
+                started.said.wait_for(&["done", "ended"]).await;
+                let lines = started.said.lines();
+                started.stop.await;
+                lines.into_iter().filter(|line| line.contains("memory")).collect::<Vec<_>>()
+            };
+            // The first page is in memory, the other one is not; whoever cannot tell says the same of both.
+            assert_eq!(ask(0).await, ask(page).await, "{path}, root: {as_root}");
+        }
+    });
+}

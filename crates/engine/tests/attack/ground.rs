@@ -1,0 +1,196 @@
+//! Where attacks take place: in the sandboxes of workers, or in machines.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use workers_domain::ResourceLimits;
+use workers_domain::ports::{
+    Command, CommandEvent, Machine, MachineCommandSpec, MachineProvider as _, Sandbox, SandboxFile, SandboxPath,
+    SandboxProvider as _, SandboxSource, SandboxSpec,
+};
+use workers_engine::{Confinement, Engine, EngineOptions, MachineEngine, Templates};
+use workers_testing::skip_unless_root;
+
+use super::programs::programs;
+use super::support::{Attack, Heard, Said, Way};
+use crate::machines::support as machines;
+use crate::support::{finish, forked, options, start};
+
+/// An attack that has begun.
+pub(crate) struct Started {
+    pub(crate) said: Heard,
+    /// Stops its sandbox, and waits for the end of its command.
+    pub(crate) stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// An engine that is attacked.
+pub(crate) trait Ground: Sized + Send + Sync + 'static {
+    /// Ends the test where it cannot be had.
+    fn require() {}
+
+    fn start(directory: &Path) -> impl Future<Output = Self> + Send;
+
+    /// Lets an attack loose in a sandbox of its own.
+    fn begin(&self, attack: &Attack, marker: &str) -> impl Future<Output = Started> + Send;
+
+    /// Serves somebody else.
+    fn serve(&self) -> impl Future<Output = ()> + Send;
+
+    fn shutdown(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// The sandboxes of workers; their node is started or forked.
+pub(crate) struct Workers<const FORKED: bool> {
+    pub(crate) engine: Engine,
+}
+
+/// As the server runs them.
+pub(crate) type Forked = Workers<true>;
+
+pub(crate) type Spawned = Workers<false>;
+
+impl<const FORKED: bool> Workers<FORKED> {
+    pub(crate) async fn sandbox(&self, limits: ResourceLimits, network: &str) -> Box<dyn Sandbox> {
+        let spec = SandboxSpec { source: SandboxSource::Empty, limits, network: network.parse().unwrap() };
+        self.engine.create(spec).await.unwrap()
+    }
+
+    /// Runs a script.
+    pub(crate) async fn run(&self, sandbox: &dyn Sandbox, script: &str) -> Box<dyn Command> {
+        if FORKED { forked::start(sandbox, script).await } else { start(sandbox, script).await }
+    }
+}
+
+/// What node does to attack, and what somebody else does meanwhile.
+fn script(attack: &Attack, marker: &str) -> String {
+    let words = format!("{:?}", attack.arguments(marker));
+    let program =
+        "const fs = require('fs'); fs.copyFileSync('attacker', '/tmp/attacker'); fs.chmodSync('/tmp/attacker', 0o755);";
+    let run = match attack.way {
+        Way::Exec => {
+            format!("{program} process.execve('/tmp/attacker', ['attacker', ...{words}.split(' ')], process.env)")
+        }
+        Way::Spawn => format!(
+            "{program} require('child_process').spawn('/tmp/attacker', [...{words}.split(' ')], {{ stdio: 'inherit' }})"
+        ),
+        Way::Library => format!(
+            "process.env.ATTACK = {words}; try {{ process.dlopen({{ exports: {{}} }}, process.cwd() + '/attacker.so') }} catch {{}}"
+        ),
+    };
+    format!("{run} // {marker}")
+}
+
+/// A server and a client of its own, in one sandbox.
+const SERVE: &str = "const net = require('net'); const server = net.createServer((socket) => socket.end('hello'));
+    server.listen(0, '127.0.0.1', () => net.connect(server.address().port).on('data', (data) => {
+        console.log(String(data)); server.close() }))";
+
+impl<const FORKED: bool> Ground for Workers<FORKED> {
+    async fn start(directory: &Path) -> Self {
+        let templates = if FORKED { Templates::Shared } else { Templates::None };
+        let options = EngineOptions { templates, ..options(directory, Confinement::Full) };
+        let engine = Engine::start(options).await.unwrap();
+        assert_eq!(engine.has_templates().await, FORKED);
+        Self { engine }
+    }
+
+    async fn begin(&self, attack: &Attack, marker: &str) -> Started {
+        let sandbox = self.sandbox(attack.limits, attack.network).await;
+        let file = |name: &str, contents: &[u8]| SandboxFile {
+            path: SandboxPath::parse(name).unwrap(),
+            contents: contents.to_vec(),
+        };
+        let all = programs();
+        let files = vec![file("attacker", &all.attacker), file("attacker.so", &all.library)];
+        sandbox.write_files(files).await.unwrap();
+        let mut command = self.run(&*sandbox, &script(attack, marker)).await;
+        let said = Arc::new(Said::default());
+        let heard = Arc::clone(&said);
+        let listening = tokio::spawn(async move {
+            while let Ok(Some(CommandEvent::Output { bytes, .. })) = command.next_event().await {
+                heard.hear(&bytes);
+            }
+            heard.end();
+        });
+        let stop = Box::pin(async move {
+            sandbox.stop().await.unwrap();
+            listening.await.unwrap();
+        });
+        Started { said, stop }
+    }
+
+    async fn serve(&self) {
+        let sandbox = self.sandbox(ResourceLimits::default(), "deny-all").await;
+        let ran = finish(&mut *self.run(&*sandbox, SERVE).await).await;
+        sandbox.stop().await.unwrap();
+        assert_eq!(ran.output, "hello", "{ran:?}");
+    }
+
+    async fn shutdown(&self) {
+        self.engine.shutdown().await;
+    }
+}
+
+/// Machines.
+pub(crate) struct MachineGround {
+    pub(crate) engine: MachineEngine,
+}
+
+impl MachineGround {
+    pub(crate) async fn machine(&self) -> Box<dyn Machine> {
+        self.engine.create(machines::spec(SandboxSource::Empty)).await.unwrap()
+    }
+}
+
+impl Ground for MachineGround {
+    fn require() {
+        skip_unless_root("machines need root");
+    }
+
+    async fn start(directory: &Path) -> Self {
+        Self { engine: MachineEngine::start(machines::options(directory)).await.unwrap() }
+    }
+
+    async fn begin(&self, attack: &Attack, marker: &str) -> Started {
+        let machine = self.machine().await;
+        upload(&*machine).await;
+        let args = attack.arguments(marker).split(' ').map(str::to_owned).collect();
+        let spec = MachineCommandSpec {
+            program: "/tmp/attacker".to_owned(),
+            args,
+            as_root: attack.as_root,
+            ..MachineCommandSpec::default()
+        };
+        let mut command = machine.run(spec).await.unwrap();
+        let said = Arc::new(Said::default());
+        let heard = Arc::clone(&said);
+        let listening = tokio::spawn(async move {
+            while let Ok(Some(CommandEvent::Output { bytes, .. })) = command.next_event().await {
+                heard.hear(&bytes);
+            }
+            heard.end();
+        });
+        let stop = Box::pin(async move {
+            machine.stop().await.unwrap();
+            listening.await.unwrap();
+        });
+        Started { said, stop }
+    }
+
+    async fn serve(&self) {
+        let machine = self.machine().await;
+        assert_eq!(machines::sh(&*machine, "echo hello").await, "hello\n");
+        machine.stop().await.unwrap();
+    }
+
+    async fn shutdown(&self) {
+        self.engine.shutdown().await;
+    }
+}
+
+/// Puts the attacks into a machine.
+pub(crate) async fn upload(machine: &dyn Machine) {
+    let mut files = machines::archive(&[("tmp/attacker", &programs().attacker, 0o755)]);
+    machine.write_archive("/", &mut files).await.unwrap();
+}

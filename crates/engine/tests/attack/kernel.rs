@@ -1,0 +1,72 @@
+//! Calls that must not work, and arguments of calls that work otherwise. What stops them: the system call filter, missing capabilities, the
+//! root of the sandbox. `tests/escape` tries some of them one by one, and that they work without walls.
+
+use super::ground::{Forked, MachineGround};
+use super::support::{Attack, refuse, withstand};
+
+/// In a worker's sandbox and by a machine's root.
+fn refused_everywhere(words: &str) {
+    refuse::<Forked>(&[Attack::new(words)]);
+    refuse::<MachineGround>(&[Attack::new(words).by_root()]);
+}
+
+#[test]
+fn there_is_no_other_way_to_call_the_kernel_and_no_call_out_of_the_walls() {
+    refused_everywhere("other-ways");
+}
+
+#[test]
+fn a_filter_of_ones_own_does_not_answer_in_the_servers_place() {
+    refused_everywhere("own-filters");
+}
+
+#[test]
+fn families_and_protocols_of_sockets_that_nothing_needs_are_refused() {
+    refused_everywhere("families");
+}
+
+#[test]
+fn options_that_change_where_packets_go_or_what_is_told_or_held_are_refused() {
+    refused_everywhere("options");
+}
+
+#[test]
+fn options_that_programs_use_work() {
+    refuse::<Forked>(&[Attack::new("ordinary-options")]);
+}
+
+#[test]
+fn a_workers_first_process_can_be_neither_read_nor_changed() {
+    refuse::<Forked>(&[Attack::new("first-process")]);
+}
+
+#[test]
+fn a_machines_user_can_neither_read_nor_change_its_first_process() {
+    refuse::<MachineGround>(&[Attack::new("first-process")]);
+}
+
+/// What its root changes there is its own; the machine still ends in time.
+#[test]
+fn a_machines_root_that_changes_its_first_process_is_ended_like_any_other() {
+    withstand::<MachineGround>(&[Attack::new("first-process").by_root()]);
+}
+
+#[test]
+fn devices_terminals_leases_and_attributes_are_out_of_a_workers_reach() {
+    refuse::<Forked>(&[Attack::new("files-and-devices")]);
+}
+
+#[test]
+fn devices_terminals_leases_and_attributes_are_out_of_a_machines_reach() {
+    refuse::<MachineGround>(&[Attack::new("files-and-devices")]);
+}
+
+#[test]
+fn devices_and_masked_files_are_out_of_reach_of_a_machines_root() {
+    let report = withstand::<MachineGround>(&[Attack::new("files-and-devices").by_root()]).concat();
+    assert!(report.iter().any(|line| line == "done"), "{report:#?}");
+    // Files of the machine are its own to change; what others share is not.
+    let shared = ["device", "disk", "terminal", "/dev/", "bytes of /proc", "handler", "caches", "machine", "tunnel"];
+    let got = report.iter().filter(|line| line.starts_with("got ") && shared.iter().any(|part| line.contains(part)));
+    assert_eq!(got.collect::<Vec<_>>(), Vec::<&String>::new());
+}

