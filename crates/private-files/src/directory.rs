@@ -28,7 +28,7 @@ pub fn make_data_directory(path: &Path) -> io::Result<PathBuf> {
         return Err(refused(path, &format!("is a link of user {}: remove it", status.uid())));
     }
     make(path)?;
-    let path = path.canonicalize().map_err(|error| at(path, error))?;
+    let path = path.canonicalize().map_err(|error| at(path, &error))?;
     let opened = open(&path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
     // Closing these would take the machine from its users.
     if path.parent().is_none() || fstat(&opened)?.st_mode & STICKY != 0 {
@@ -61,7 +61,7 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
 }
 
 fn make(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| at(path, error))
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| at(path, &error))
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use rustix::process::geteuid;
 /// What a link answers to who opens what it is not to be.
 const IS_LINK: [rustix::io::Errno; 2] = [rustix::io::Errno::LOOP, rustix::io::Errno::MLINK];
 
+/// The permissions of group and others.
+const OF_OTHERS: u32 = 0o077;
+
 /// Closes what is open to others, if it is ours.
 pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()> {
     let status = fstat(&opened)?;
@@ -17,9 +20,10 @@ pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()>
     if permissions(&status) == mode {
         return Ok(());
     }
-    fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| at(path, error.into()))?;
+    fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| at(path, &error.into()))?;
     // There are file systems that take any mode, and keep theirs.
-    if permissions(&fstat(&opened)?) & 0o077 == 0 {
+    let of_others = permissions(&fstat(&opened)?) & OF_OTHERS;
+    if of_others == 0 {
         return Ok(());
     }
     Err(refused(path, "is open to other users, and its file system keeps it so: use a directory on another one"))
@@ -41,7 +45,7 @@ pub(crate) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<std::os:
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|error| match error {
         error if IS_LINK.contains(&error) => refused(path, "is a link, which could lead anywhere: remove it"),
-        error => at(path, error.into()),
+        error => at(path, &error.into()),
     })
 }
 
@@ -49,7 +53,7 @@ pub(crate) fn refused(path: &Path, why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, format!("{} {why}", path.display()))
 }
 
-pub(crate) fn at(path: &Path, error: io::Error) -> io::Error {
+pub(crate) fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

@@ -70,12 +70,12 @@ impl Displaced {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(file) => File::from(file),
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
-            // A link, or without rights for us; refused with a reason by who opens it next.
+            // Not there; or a link, or without rights for us, which is refused with a reason by the code that opens it next.
             Err(_) => return Ok(None),
         };
         let status = file.metadata()?;
-        let was_closed = status.mode() & 0o077 == 0 && status.uid() == rustix::process::geteuid().as_raw();
+        let of_others = status.mode() & 0o077;
+        let was_closed = of_others == 0 && status.uid() == rustix::process::geteuid().as_raw();
         if was_closed || !status.is_file() {
             return Ok(None);
         }

@@ -33,8 +33,8 @@ async fn logs_come_in_order_and_the_result_comes_last() {
     let events = events_of(response).await;
     let names: Vec<&str> = events.iter().map(|event| event.event.as_str()).collect();
     assert_eq!(names, ["log", "log", "result"]);
-    assert_eq!(events[0].data, json!({ "stream": "stdout", "message": "one", "timestamp": 1763890000000_i64 }));
-    assert_eq!(events[1].data, json!({ "stream": "stderr", "message": "two", "timestamp": 1763890000000_i64 }));
+    assert_eq!(events[0].data, json!({ "stream": "stdout", "message": "one", "timestamp": 1_763_890_000_000_i64 }));
+    assert_eq!(events[1].data, json!({ "stream": "stderr", "message": "two", "timestamp": 1_763_890_000_000_i64 }));
     assert_eq!(
         (&events[2].data["success"], &events[2].data["result"], &events[2].data["duration"]),
         (&json!(true), &json!({ "n": 1 }), &json!(2))
