@@ -10,8 +10,6 @@ use workers_vercel_server::MachineSizes;
 use self::words::{amount, amounts, noun};
 use crate::config::{SandboxKind, Settings};
 
-/// Cores that are granted for each core that there is: processor time is shared, and machines wait most of their time.
-const CORES_PER_CORE: u64 = 4;
 /// Descriptors of the server that a machine may keep for outputs of commands that have ended.
 const KEPT_OUTPUTS: u64 = 64;
 /// Descriptors that an invocation takes for its outputs and its payload.
@@ -78,7 +76,7 @@ impl Plan {
         let rest = granted.minus(demand.times(concurrency as u64));
         let connections = connections(settings, reserve);
         let machines = match &settings.vercel_api {
-            Some(_) => Some(Machines::new(rest, left, sizes, connections[1])?),
+            Some(_) => Some(Machines::new(settings, rest, left, sizes, connections[1])?),
             None => None,
         };
         Ok(Self { host, reserve, concurrency, lowered, connections, machines })
@@ -115,7 +113,13 @@ impl Plan {
 
 impl Machines {
     /// What is left for machines. One alone gets no more than what is really there.
-    fn new(rest: Resources, left: Resources, sizes: MachineSizes, connections: usize) -> anyhow::Result<Self> {
+    fn new(
+        settings: &Settings,
+        rest: Resources,
+        left: Resources,
+        sizes: MachineSizes,
+        connections: usize,
+    ) -> anyhow::Result<Self> {
         let millicores = left.millicores.max(1000);
         let one = Resources { millicores, ..rest.min(Resources { millicores: u64::MAX, ..left }) };
         let largest = sizes.largest(one);
@@ -129,7 +133,8 @@ impl Machines {
                 amount(resource, left.minus(one).of(resource)),
             );
         }
-        let capacity = Resources { millicores: millicores.saturating_mul(CORES_PER_CORE), ..rest };
+        let millicores = settings.capacity.overcommit_processors.of(millicores);
+        let capacity = Resources { millicores, ..rest };
         Ok(Self { capacity, sizes: MachineSizes { max_vcpus: largest, ..sizes }, connections })
     }
 }

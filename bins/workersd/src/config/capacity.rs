@@ -68,6 +68,9 @@ impl FromStr for Reserve {
 }
 
 impl Factor {
+    /// Four times as much.
+    pub(crate) const FOUR: Self = Self(4000);
+
     /// So many times as much.
     pub(crate) fn of(self, amount: u64) -> u64 {
         u64::try_from(u128::from(amount) * u128::from(self.0) / 1000).unwrap_or(u64::MAX)

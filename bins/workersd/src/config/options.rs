@@ -248,6 +248,10 @@ tunable_options! {
     #[arg(long, env = "WORKERS_OVERCOMMIT_MEMORY", value_name = "FACTOR")]
     overcommit_memory: Factor,
 
+    /// Grants sandboxes of the offered Vercel API together this many times the processors that there are: processor time is shared [default: 4]
+    #[arg(long, env = "WORKERS_OVERCOMMIT_PROCESSORS", value_name = "FACTOR")]
+    overcommit_processors: Factor,
+
     /// Invocations at one time [default: 4 a core, fewer where memory, processes or descriptors do not suffice]
     #[arg(long, env = "WORKERS_CONCURRENCY", value_name = "N")]
     concurrency: usize,

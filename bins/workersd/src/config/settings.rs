@@ -49,6 +49,7 @@ pub(crate) struct Settings {
 pub(crate) struct CapacitySettings {
     pub(crate) reserve: Reserve,
     pub(crate) overcommit_memory: Factor,
+    pub(crate) overcommit_processors: Factor,
     /// Whether somebody said how many invocations run at one time.
     pub(crate) concurrency_is_said: bool,
 }
@@ -100,6 +101,7 @@ impl Settings {
             capacity: CapacitySettings {
                 reserve: tunable.reserve.unwrap_or_default(),
                 overcommit_memory: tunable.overcommit_memory.unwrap_or_default(),
+                overcommit_processors: tunable.overcommit_processors.unwrap_or(Factor::FOUR),
                 concurrency_is_said: tunable.concurrency.is_some(),
             },
             vercel: VercelSettings::new(&tunable),

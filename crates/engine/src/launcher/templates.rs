@@ -304,7 +304,10 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         .chain(options)
         .chain([files.script.as_str(), &files.library])
         .chain(files.module.as_deref());
-    let environment = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("LD_PRELOAD", &files.library)];
+    // The loader takes a space or a colon for the end of a path, so it gets one from the directory that the process begins in.
+    let (directory, library) = files.library.rsplit_once('/').unwrap_or((".", &files.library));
+    let preloaded = format!("./{library}");
+    let environment = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("LD_PRELOAD", &preloaded)];
     let environment = environment.map(|(name, value)| format!("{name}={value}")).to_vec();
     let node = surroundings.configuration.node.clone();
     let image = CommandImage::new(vec![node], arguments.map(str::to_owned).collect(), environment)?;
@@ -312,6 +315,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
     let Some(pid) = fork_process(thread)? else {
         let prepared = || -> io::Result<()> {
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            rustix::process::chdir(directory)?;
             install_as(theirs.as_fd(), 0)?;
             install_as(null.as_fd(), 1)?;
             install_as(null.as_fd(), 2)?;

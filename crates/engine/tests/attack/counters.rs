@@ -48,13 +48,6 @@ fn a_worker_takes_nothing_of_another_workers_counters() {
     test_on(|ground: Arc<Forked>| neighbours_are_not_affected(ground, false));
 }
 
-/// Stopped by: nothing, where a file is one for all.
-#[test]
-fn a_lock_on_a_file_that_all_sandboxes_share_is_seen_by_no_other() {
-    let locks = [("shared-locks", 8, 8)];
-    test_on(move |ground: Arc<Forked>| async move { neighbours_have_theirs(&*ground, false, &locks).await });
-}
-
 #[test]
 fn a_machines_user_takes_nothing_of_another_machines_counters() {
     test_on(|ground: Arc<MachineGround>| neighbours_are_not_affected(ground, false));
@@ -119,11 +112,6 @@ async fn watches_are_few<G: Ground>(ground: Arc<G>) {
 #[test]
 fn a_worker_takes_few_of_the_hosts_watches_of_files() {
     test_on(watches_are_few::<Forked>);
-}
-
-#[test]
-fn a_machine_takes_few_of_the_hosts_watches_of_files() {
-    test_on(watches_are_few::<MachineGround>);
 }
 
 /// Memory for programs of the kernel's is the host's, and no cgroup counts it: a filter of 4,000 instructions takes some 20 KiB.

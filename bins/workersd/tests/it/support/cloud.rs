@@ -29,7 +29,7 @@ impl Cloud {
             .arg(data_dir)
             .args(["--vercel-api-token", "team=token"])
             // Each invocation there is a machine of 2 GiB, of which it uses little; tests run side by side.
-            .args(["--overcommit-memory", "8"]);
+            .args(["--overcommit-memory", "100", "--overcommit-processors", "100"]);
         let (process, [_, api]) = spawn(command, ["listening on ", "vercel api on "]);
         Self { process, api }
     }

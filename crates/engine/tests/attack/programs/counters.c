@@ -184,21 +184,6 @@ static long process_filters(long most)
     return made;
 }
 
-/* Locks on files that all sandboxes share. */
-static long shared_locks(long most)
-{
-    const char *const paths[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/usr/bin/node", "/usr", "/usr/bin", "/"};
-    long locked = 0;
-    for (unsigned i = 0; i < sizeof paths / sizeof *paths && locked < most; i++) {
-        int one = open(paths[i], O_RDONLY);
-        if (one >= 0 && !flock(one, LOCK_EX | LOCK_NB))
-            locked++;
-        else
-            say("not locked %s: %s", paths[i], strerror(errno));
-    }
-    return locked;
-}
-
 static long open_files(long most)
 {
     long made = 0;
@@ -215,7 +200,7 @@ static const struct counter {
     {"epoll-watches", epoll_watches}, {"signals", queued_signals},
     {"timers", timers},               {"inotify-instances", inotify_instances},
     {"inotify-watches", inotify_watches}, {"socket-filters", socket_filters},
-    {"process-filters", process_filters}, {"shared-locks", shared_locks},
+    {"process-filters", process_filters},
     {"open-files", open_files},
 };
 

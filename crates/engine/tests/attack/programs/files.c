@@ -97,37 +97,6 @@ static void endless_tree(char **arguments)
     hold();
 }
 
-/* Sees what others do with files that all share. */
-static void watch_shared(char **arguments)
-{
-    (void)arguments;
-    const char *const paths[] = {"/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/full", "/usr/bin/node", "/", "/usr",
-                                 "/usr/bin", "/usr/lib", "/lib", "/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
-                                 "/lib64/ld-linux-x86-64.so.2", "/etc", "/etc/hosts", "/etc/resolv.conf", "/etc/passwd", "/proc",
-                                 "/proc/kcore", "/var/empty", "/usr/bin/sh", "/usr/bin/true", "/usr/bin/bash"};
-    int watcher = inotify_init1(IN_NONBLOCK);
-    const char *names[256] = {0};
-    for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
-        int number = inotify_add_watch(watcher, paths[i], IN_ALL_EVENTS);
-        if (number > 0 && number < 256)
-            names[number] = paths[i];
-    }
-    ready();
-    char events[4096];
-    /* What it does itself it sees too, but not from here on. */
-    for (;;) {
-        struct pollfd wait = {watcher, POLLIN, 0};
-        poll(&wait, 1, -1);
-        long length = read(watcher, events, sizeof events);
-        for (long at = 0; at < length;) {
-            struct inotify_event *event = (void *)(events + at);
-            if (event->wd > 0 && event->wd < 256)
-                say("got an event %x of %s/%s", event->mask, names[event->wd], event->len ? event->name : "");
-            at += sizeof *event + event->len;
-        }
-    }
-}
-
 /* Which pages of a shared file are in memory: its path, and whether they are in truth. */
 static void probe_cache(char **arguments)
 {
@@ -158,7 +127,6 @@ const struct named file_attacks[] = {
     {"renamed-directories", renamed_directories},
     {"lease", lease},
     {"endless-tree", endless_tree},
-    {"watch-shared", watch_shared},
     {"probe-cache", probe_cache},
     {NULL, NULL},
 };

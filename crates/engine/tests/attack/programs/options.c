@@ -44,7 +44,6 @@ static const struct option {
 } forbidden[] = {
     {SOL_SOCKET, 25, 2, "SO_BINDTODEVICE"},
     {SOL_SOCKET, 62, 4, "SO_BINDTOIFINDEX"},
-    {SOL_SOCKET, 13, 8, "SO_LINGER"},
     {SOL_SOCKET, 26, 16, "SO_ATTACH_FILTER"},
     {SOL_SOCKET, 51, 16, "SO_ATTACH_REUSEPORT_CBPF"},
     {SOL_SOCKET, 50, 4, "SO_ATTACH_BPF"},
@@ -136,11 +135,15 @@ static void ordinary_options(char **arguments)
     } ordinary[] = {{SOL_SOCKET, SO_REUSEADDR, &yes, 4}, {SOL_SOCKET, SO_REUSEPORT, &yes, 4}, {SOL_SOCKET, SO_KEEPALIVE, &yes, 4},
                     {SOL_SOCKET, SO_BROADCAST, &yes, 4}, {SOL_SOCKET, SO_SNDBUF, &bytes, 4}, {SOL_SOCKET, SO_RCVBUF, &bytes, 4},
                     {SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time}, {SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time},
-                    {IPPROTO_TCP, TCP_NODELAY, &yes, 4}, {IPPROTO_TCP, TCP_KEEPIDLE, &bytes, 4 * 0 + 4},
-                    {IPPROTO_IP, IP_TTL, &(int){64}, 4}, {IPPROTO_IP, IP_TOS, &yes, 4}};
+                    {SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger)},
+                    {IPPROTO_TCP, TCP_NODELAY, &yes, 4}, {IPPROTO_TCP, TCP_KEEPIDLE, &(int){60}, 4}, {IPPROTO_IP, IP_TOS, &yes, 4}};
     for (unsigned i = 0; i < sizeof ordinary / sizeof *ordinary; i++)
-        if (i != 9 && setsockopt(one, ordinary[i].level, ordinary[i].name, ordinary[i].value, ordinary[i].length))
+        if (setsockopt(one, ordinary[i].level, ordinary[i].name, ordinary[i].value, ordinary[i].length))
             say("failed option %d of level %d: %s", ordinary[i].name, ordinary[i].level, strerror(errno));
+    struct linger linger = {0};
+    socklen_t length = sizeof linger;
+    if (getsockopt(one, SOL_SOCKET, SO_LINGER, &linger, &length) || !linger.l_onoff || linger.l_linger)
+        say("failed to have a connection reset when it is closed");
     say("done");
 }
 

@@ -125,6 +125,8 @@ static void daemon_stays(char **arguments)
         _exit(0);
     }
     wait(NULL);
+    /* What it says is not lost with the end of this one. */
+    pause_ms(500);
     _exit(0);
 }
 

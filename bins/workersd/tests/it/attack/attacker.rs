@@ -1,0 +1,166 @@
+//! Whoever attacks a server: a worker with native code, or a machine's root.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use reqwest::header::ACCEPT;
+use serde_json::json;
+use tokio::task::JoinHandle;
+use workers_vercel::{Client, CreateSandbox, RunCommand, StreamEvent, UploadFile};
+
+use super::programs::programs;
+use super::server::Server;
+use super::victim::client;
+
+/// How an attack comes to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// In the place of the worker's node.
+    Exec,
+    /// Within the worker's node.
+    Library,
+    /// As root of a machine.
+    Machine,
+}
+
+/// An attack on a server.
+#[derive(Debug, Clone)]
+pub(super) struct Attacker {
+    words: &'static str,
+    way: Way,
+    copies: usize,
+}
+
+/// An attack that goes on until this is dropped, or its time is over.
+pub(super) struct Running {
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// After this an attack ends by itself.
+const LIFE: Duration = Duration::from_secs(25);
+
+/// Within this it has begun.
+const START: Duration = Duration::from_secs(12);
+
+impl Attacker {
+    const fn new(words: &'static str, way: Way) -> Self {
+        // More than the server's threads on a small machine.
+        Self { words, way, copies: 3 }
+    }
+
+    pub(super) const fn worker(words: &'static str) -> Self {
+        Self::new(words, Way::Exec)
+    }
+
+    pub(super) const fn library(words: &'static str) -> Self {
+        Self::new(words, Way::Library)
+    }
+
+    pub(super) const fn machine(words: &'static str) -> Self {
+        Self::new(words, Way::Machine)
+    }
+
+    /// In how many sandboxes at one time.
+    pub(super) const fn copies(self, copies: usize) -> Self {
+        Self { copies, ..self }
+    }
+
+    /// Starts it; all of it is in effect, or was refused, when this returns.
+    pub(super) async fn start(&self, server: &Server) -> Running {
+        let mut tasks = Vec::new();
+        for copy in 0..self.copies {
+            let (begun, has_begun) = tokio::sync::oneshot::channel();
+            let words = format!("attacker {} {}", LIFE.as_secs(), self.words);
+            tasks.push(match self.way {
+                Way::Machine => {
+                    tokio::spawn(attack_from_machine(client(&server.api), format!("attacker-{copy}"), words, begun))
+                }
+                Way::Exec | Way::Library => {
+                    let url = server.url.clone();
+                    tokio::spawn(attack_from_worker(url, words, self.way == Way::Library, begun))
+                }
+            });
+            // One that cannot begin any more has done its work before.
+            let _ = tokio::time::timeout(START, has_begun).await;
+        }
+        Running { tasks }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// A worker that brings the attacks along.
+fn bundle() -> String {
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+    };
+    let all = programs();
+    format!(
+        "import {{ writeFileSync }} from 'node:fs';
+         const write = (path, hex) => writeFileSync(path, Buffer.from(hex, 'hex'), {{ mode: 0o755 }});
+         export async function attack({{ words, library }}) {{
+             if (library) {{
+                 write('/tmp/attacker.so', '{}'); process.env.ATTACK = words;
+                 try {{ process.dlopen({{ exports: {{}} }}, '/tmp/attacker.so') }} catch (error) {{ console.log(error.message) }}
+                 await new Promise((done) => setTimeout(done, 30000));
+             }} else {{
+                 write('/tmp/attacker', '{}');
+                 process.execve('/tmp/attacker', ['a', ...words.split(' ')], process.env);
+             }}
+         }}",
+        hex(&all.library),
+        hex(&all.attacker)
+    )
+}
+
+async fn attack_from_worker(url: String, words: String, library: bool, begun: tokio::sync::oneshot::Sender<()>) {
+    let http = workers_testing::http_client();
+    let deployed =
+        http.post(format!("{url}/api/workers")).json(&json!({"name": "attacker", "code": bundle()})).send().await;
+    let deployed: serde_json::Value = deployed.unwrap().json().await.unwrap();
+    let id = deployed["id"].as_str().unwrap_or_else(|| panic!("{deployed}"));
+    let call = http.post(format!("{url}/api/workers/{id}/invoke/attack")).header(ACCEPT, "text/event-stream");
+    let response = call.json(&json!({"words": words, "library": library})).send().await.unwrap();
+    let mut body = response.bytes_stream();
+    let (mut begun, mut text) = (Some(begun), String::new());
+    while let Some(Ok(bytes)) = body.next().await {
+        if begun.is_some() {
+            text.push_str(&String::from_utf8_lossy(&bytes));
+            if ["\"ready", "there is no attack", "event: error"].iter().any(|word| text.contains(word)) {
+                begun = None;
+            }
+        }
+    }
+    // It goes on, whatever became of the answer.
+    drop(begun);
+    std::future::pending::<()>().await;
+}
+
+async fn attack_from_machine(client: Client, name: String, words: String, begun: tokio::sync::oneshot::Sender<()>) {
+    let sandbox =
+        CreateSandbox { name: Some(name), persistent: Some(false), vcpus: Some(1), ..CreateSandbox::default() };
+    let session = client.create_sandbox(&sandbox).await.unwrap().session.id;
+    let program = UploadFile { mode: 0o755, ..UploadFile::new("/tmp/attacker", programs().attacker.clone()) };
+    client.write_files(&session, vec![program]).await.unwrap();
+    let args = words.split(' ').map(str::to_owned).collect();
+    let command = RunCommand { program: "/tmp/attacker".to_owned(), args, sudo: true, ..RunCommand::default() };
+    let mut running = client.run_command(&session, &command).await.unwrap();
+    let mut begun = Some(begun);
+    while let Ok(Some(event)) = running.events.next().await {
+        if matches!(event, StreamEvent::Output(output) if output.text.contains("ready")) {
+            begun = None;
+        }
+    }
+    drop(begun);
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,81 @@
+//! A server that is attacked.
+
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use workers_testing::skip_unless_root;
+
+use crate::support::{command, spawn};
+
+/// How long the server lets running invocations go on once it was asked to stop.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What it may take beyond that.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A server with the Vercel API.
+pub(super) struct Server {
+    process: Child,
+    pub(super) url: String,
+    pub(super) api: String,
+    _directory: TempDir,
+}
+
+impl Server {
+    pub(super) fn start() -> Self {
+        skip_unless_root("machines need root");
+        let directory = tempfile::tempdir().unwrap();
+        let mut command = command();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
+            .arg(directory.path())
+            .args(["--concurrency", "16", "--timeout", "60s", "--drain-timeout", &format!("{}s", DRAIN.as_secs())]);
+        let (process, [url, api]) = spawn(command, ["listening on ", "vercel api on "]);
+        Self { process, url, api, _directory: directory }
+    }
+
+    /// Asks it to stop, and says how long that took, or that it took too long.
+    pub(super) fn stop(mut self) -> Result<Duration, String> {
+        let began = Instant::now();
+        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if began.elapsed() > DRAIN + GRACE {
+                return Err(format!("the server has not ended {:?} after it was asked to", began.elapsed()));
+            }
+            std::thread::yield_now();
+        }
+        Ok(began.elapsed())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            let children = children_of(self.process.id());
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+            // Its launchers end when it does, unless they wait for something that never comes.
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(3) && children.iter().any(|child| is_ours(*child)) {
+                std::thread::yield_now();
+            }
+            for child in children.into_iter().filter(|child| is_ours(*child)) {
+                let _ = Command::new("kill").args(["-KILL", &child.to_string()]).status();
+            }
+        }
+    }
+}
+
+fn children_of(process: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let children = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    children.flat_map(|all| all.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// Whether it is still what it was: a process of the server's program.
+fn is_ours(process: u32) -> bool {
+    std::fs::read_link(format!("/proc/{process}/exe"))
+        .is_ok_and(|program| program.as_os_str() == env!("CARGO_BIN_EXE_workersd"))
+}
