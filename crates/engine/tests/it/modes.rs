@@ -101,7 +101,7 @@ async fn an_engine() {
     first.write_files(vec![main, deep]).await.unwrap();
     let frozen = first.snapshot(None).await.unwrap();
     let second = sandbox(SandboxSource::Snapshot(frozen.id)).await;
-    assert_eq!(run(&*second, &["main.cjs"]).await, "755 644 755 644 755 755 444 true");
+    assert_eq!(run(&*second, &["main.cjs"]).await, "755 666 777 644 755 755 444 true");
     assert_eq!(run(&*second, &["-e", "console.log(require('fs').readFileSync('deep/file', 'utf8'))"]).await, "deep");
     let again = second.snapshot(None).await.unwrap();
     let third = sandbox(SandboxSource::Snapshot(again.id)).await;

@@ -124,6 +124,19 @@ fn the_processor_is_set_up_for_threads_and_no_more() {
         assert_eq!(parts.with("sched_setscheduler", 1, policy), expected, "{policy}");
     }
     assert_eq!(parts.answer("sched_setattr", [0; 6]), ENOSYS);
+    // Nothing of the sandbox's first process, which is ours.
+    for call in ["sched_setaffinity", "sched_setparam", "sched_setscheduler"] {
+        assert_eq!(
+            [0, 1, 2].map(|process| parts.answer(call, [process, 0, 0, 0, 0, 0])),
+            [Verdict::Allow, EPERM, Verdict::Allow],
+            "{call}"
+        );
+    }
+    assert_eq!(
+        [0, 1, 2].map(|process| parts.answer("setpriority", [0, process, 0, 0, 0, 0])),
+        [Verdict::Allow, EPERM, Verdict::Allow]
+    );
+    assert_eq!([1, 2].map(|kind| parts.answer("setpriority", [kind, 0, 0, 0, 0, 0])), [EPERM, EPERM]);
 }
 
 #[test]
