@@ -52,6 +52,12 @@ bench *args: build setup-bench
     @'{{ target }}/release/workers-bench' --workersd '{{ target }}/release/workersd' \
         --peers-dir '{{ justfile_directory() }}/.tools/peers' "$@"
 
+# Measures what a user of the server has beside each attack of the attack suite, and prints the table of docs/security.md.
+[group('check')]
+attack: setup setup-test
+    cargo nextest run {{ locked }} --release --package workersd --run-ignored only --no-capture --config 'profile.default.slow-timeout={period="60s", terminate-after=60}' \
+        attack::what_a_victim_has_beside_each_attack
+
 # Measures the way over the cloud's API: bare, with our client and port, with the official SDK.
 [group('check')]
 bench-vercel *args: build

@@ -1,6 +1,7 @@
 //! The whole server: its own process, a real database, real sandboxes, over HTTP.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod attack;
 mod bad_input;
 mod conformance;
 mod console;

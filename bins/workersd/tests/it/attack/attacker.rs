@@ -1,4 +1,4 @@
-//! Whoever attacks a server: a worker with native code, or a machine's root.
+//! The attacker of a server: a worker with native code, or a machine's root.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -30,6 +30,8 @@ impl Server {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path())
+            // What is granted is not what these tests are about.
+            .args(["--overcommit-memory", "100", "--overcommit-processors", "100"])
             .args(["--concurrency", "16", "--timeout", "60s", "--drain-timeout", &format!("{}s", DRAIN.as_secs())]);
         let (process, [url, api]) = spawn(command, ["listening on ", "vercel api on "]);
         Self { process, url, api, _directory: directory }

@@ -1,4 +1,4 @@
-//! Somebody who uses a server: what they do, and how long each thing takes.
+//! The user of a server: what they do, and how long each thing takes.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ const CODE: &str = "import net from 'node:net';
         return times.sort((one, other) => one - other)[7];
     }";
 
-/// Somebody with a worker and a machine.
+/// A user with a worker and a machine.
 pub(super) struct Victim {
     url: String,
     http: reqwest::Client,
@@ -84,7 +84,13 @@ impl Victim {
                 let milliseconds = milliseconds.as_f64().ok_or_else(|| milliseconds.to_string())?;
                 return Ok(Duration::from_secs_f64(milliseconds / 1000.0));
             }
-            "machine" => drop(self.machine().await?),
+            "machine" => {
+                let session = self.machine().await?;
+                let taken = began.elapsed();
+                // Its room is there for the next one.
+                self.client.stop_session(&session).await.map_err(|error| error.to_string())?;
+                return Ok(taken);
+            }
             "command" => self.run(&self.session).await?,
             _ => {
                 let session = self.machine().await?;
@@ -104,7 +110,8 @@ impl Victim {
 
     async fn call(&self, function: &str) -> Result<Value, String> {
         let path = format!("{}/api/workers/{}/functions/{function}", self.url, self.worker);
-        answered(self.http.post(path).json(&json!({}))).await
+        let mut body = answered(self.http.post(path).json(&json!({}))).await?;
+        Ok(body["result"].take())
     }
 
     async fn machine(&self) -> Result<String, String> {
