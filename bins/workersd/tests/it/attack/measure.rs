@@ -1,5 +1,7 @@
 //! A victim alone and beside an attack.
 
+#![expect(clippy::print_stdout, reason = "the table is what the measurement is for")]
+
 use std::time::Duration;
 
 use super::attacker::Attacker;
