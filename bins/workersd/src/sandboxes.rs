@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use uuid::Uuid;
-use workers_domain::ports::{NetworkObserver, SandboxObserver, SandboxProvider};
-use workers_engine::Engine;
+use workers_domain::SnapshotId;
+use workers_domain::ports::{
+    NetworkObserver, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
+};
+use workers_engine::{Engine, MachineEngine};
 use workers_private_files::{make_data_directory, read_file, replace_file};
 use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
 
@@ -65,6 +69,36 @@ impl Sandboxes {
             Self::Local(engine) => engine.shutdown().await,
             Self::Vercel(provider) => provider.shutdown(LAST_REQUESTS).await,
         }
+    }
+}
+
+/// The sandboxes of workers on a server that makes machines as well: it can serve only while both can be made.
+pub(crate) struct BesideMachines {
+    pub(crate) sandboxes: Arc<dyn SandboxProvider>,
+    pub(crate) machines: MachineEngine,
+}
+
+#[async_trait]
+impl SandboxProvider for BesideMachines {
+    fn name(&self) -> &'static str {
+        self.sandboxes.name()
+    }
+
+    async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        self.sandboxes.create(spec).await
+    }
+
+    async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
+        self.sandboxes.find_snapshot(id).await
+    }
+
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        self.sandboxes.delete_snapshot(id).await
+    }
+
+    async fn check(&self) -> Result<(), SandboxError> {
+        let (sandboxes, machines) = tokio::join!(self.sandboxes.check(), self.machines.check());
+        sandboxes.and(machines)
     }
 }
 

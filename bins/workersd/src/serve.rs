@@ -12,7 +12,7 @@ use workers_service::{Platform, WorkerService};
 
 use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
-use crate::sandboxes::Sandboxes;
+use crate::sandboxes::{BesideMachines, Sandboxes};
 use crate::vercel_api::VercelApi;
 use crate::{migrate, signals, telemetry};
 
@@ -43,29 +43,32 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
 #[expect(clippy::print_stdout, reason = "scripts read the address from standard output")]
 async fn serve(
     settings: &Settings,
-    http: HttpOptions,
+    mut http: HttpOptions,
     plan: &Plan,
     repository: Arc<dyn WorkerRepository>,
     sandboxes: Arc<dyn SandboxProvider>,
     metrics: Metrics,
 ) -> anyhow::Result<()> {
-    let compiler = ProcessCompiler::start(CompilerOptions::default()).await.context("cannot start the compiler")?;
-    let platform = Platform::with_compiler(
-        repository,
-        sandboxes,
-        Arc::new(compiler),
-        Arc::new(SystemClock),
-        Arc::new(metrics.clone()),
-        settings.service.clone(),
-    );
-    let api = Api::new(platform.clone(), http, metrics.clone());
-    let application = Application::bind(settings.listen, api)?;
+    let observer = Arc::new(metrics.clone());
     let vercel_api = match (&settings.vercel_api, plan.machines) {
         (Some(api), Some(room)) => {
-            let observer = Arc::new(metrics);
             Some(VercelApi::start(settings, api, room, Arc::<Metrics>::clone(&observer), observer).await?)
         }
         _ => None,
+    };
+    let sandboxes = match &vercel_api {
+        Some(api) => Arc::new(BesideMachines { sandboxes, machines: api.machines().clone() }),
+        None => sandboxes,
+    };
+    http.weaker_isolation.extend(vercel_api.as_ref().and_then(VercelApi::weaker));
+    let bound = bind(settings, http, repository, sandboxes, metrics).await;
+    let (platform, application) = match (bound, &vercel_api) {
+        (Ok(bound), _) => bound,
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(api)) => {
+            api.machines().shutdown().await;
+            return Err(error);
+        }
     };
     let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
     let time = settings.http.shutdown_delay + settings.http.drain_timeout;
@@ -86,6 +89,27 @@ async fn serve(
     // Whoever was cut off by the end of the HTTP server has no time left.
     platform.invocations().drain(Duration::ZERO).await;
     served
+}
+
+/// The use cases, and the HTTP server over them, bound to its address.
+async fn bind(
+    settings: &Settings,
+    http: HttpOptions,
+    repository: Arc<dyn WorkerRepository>,
+    sandboxes: Arc<dyn SandboxProvider>,
+    metrics: Metrics,
+) -> anyhow::Result<(Platform, Application)> {
+    let compiler = ProcessCompiler::start(CompilerOptions::default()).await.context("cannot start the compiler")?;
+    let platform = Platform::with_compiler(
+        repository,
+        sandboxes,
+        Arc::new(compiler),
+        Arc::new(SystemClock),
+        Arc::new(metrics.clone()),
+        settings.service.clone(),
+    );
+    let api = Api::new(platform.clone(), http, metrics);
+    Ok((platform, Application::bind(settings.listen, api)?))
 }
 
 /// Serves both until both have stopped; when one fails or stops, the other is asked to.

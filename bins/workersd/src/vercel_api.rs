@@ -8,7 +8,7 @@ use workers_engine::{MachineEngine, MachineOptions, NetworkOptions};
 use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
 
 use crate::capacity::Machines;
-use crate::config::{Settings, VercelApiSettings};
+use crate::config::{Settings, VercelApiSettings, Weaker};
 
 /// What is offered, bound to its address and not served yet.
 pub(crate) struct VercelApi {
@@ -26,6 +26,7 @@ pub(crate) fn options(
     let mut options = MachineOptions::new(settings.database.data_dir.join("machines"), &settings.node);
     options.system.clone_from(&api.system);
     options.observer = sandboxes;
+    options.allow_shared_ids = settings.allow_weaker.contains(&Weaker::SharedMachineIds);
     options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };
     options
 }
@@ -49,6 +50,16 @@ impl VercelApi {
                 Err(error)
             }
         }
+    }
+
+    /// The engine of machines.
+    pub(crate) const fn machines(&self) -> &MachineEngine {
+        &self.machines
+    }
+
+    /// What of the isolation is missing here, by the operator's leave.
+    pub(crate) fn weaker(&self) -> Option<&'static str> {
+        (!self.machines.has_own_user_ids()).then_some("shared-machine-ids")
     }
 
     async fn bind(

@@ -266,7 +266,13 @@ async fn trial(options: &EngineOptions) -> Vec<Finding> {
             let version = engine.node_version().to_owned();
             let templates = templates(confined, engine.has_templates().await);
             engine.shutdown().await;
-            let sandbox = Finding::ok(name, format!("node ran in one; {ids}; {files}"));
+            let detail = format!("node ran in one; {ids}; {files}");
+            let sandbox = if engine.has_own_user_ids() || !engine.is_confined() {
+                Finding::ok(name, detail)
+            } else {
+                let remedy = "run as root: then each has an id of its own, and shares no limit with others";
+                Finding::lack(name, FindingStatus::Degraded, detail, remedy)
+            };
             [Finding::ok("node", version), sandbox].into_iter().chain(templates).collect()
         }
         Err(error) => {

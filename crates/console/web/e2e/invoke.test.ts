@@ -101,7 +101,7 @@ test("a hundred thousand lines are all there, searched, and scrolled through", a
 test("the end is followed until the reader scrolls up, and again when he comes back", async (t) => {
   const server = await serve(t);
   const page = await open(t, workerPage(server, await server.deploy("slow", SLOW)));
-  await typePayload(page, '{"lines": 400, "pause": 10}');
+  await typePayload(page, '{"lines": 2500, "pause": 10}');
   await invokeButton(page).click();
   await page.waitForFunction(() => (document.querySelector(".log-editor .cm-scroller")?.scrollTop ?? 0) > 200);
   await page.locator(".log-editor").hover();

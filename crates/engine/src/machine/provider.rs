@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::runtime::Handle;
 use workers_domain::ports::{
     Machine, MachineProvider, MachineSpec, NoSandboxObserver, SandboxError, SandboxErrorKind, SandboxObserver,
     SandboxSource, Snapshot,
@@ -14,6 +15,7 @@ use workers_domain::{SandboxId, SnapshotId};
 use super::images::Images;
 use super::local::LocalMachine;
 use super::{base, first_of_engine};
+use crate::engine::pulse;
 use crate::message::{Configuration, CreateSandbox, MachineSetup, Walls};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
@@ -87,6 +89,8 @@ pub struct MachineEngine {
 struct Core {
     launcher: Arc<Launcher>,
     images: Arc<Images>,
+    /// The runtime that the engine was started on.
+    runtime: Handle,
     _data_dir: DataDir,
 }
 
@@ -133,7 +137,8 @@ impl MachineEngine {
         let configuration = Configuration { walls: Some(walls), node, least: None };
         let network = network::Shared::of(network)?;
         let launcher = Launcher::start(launcher, configuration, lock, network, observer).await?;
-        let engine = Self { core: Arc::new(Core { launcher, images, _data_dir: data_dir }) };
+        let engine =
+            Self { core: Arc::new(Core { launcher, images, runtime: Handle::current(), _data_dir: data_dir }) };
         if let Err(error) = engine.try_machine().await {
             engine.shutdown().await;
             return Err(error);
@@ -144,6 +149,15 @@ impl MachineEngine {
             );
         }
         Ok(engine)
+    }
+
+    /// Asks the runtime and the launcher of machines for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When one of them does not answer within two seconds.
+    pub async fn check(&self) -> Result<(), SandboxError> {
+        pulse(&self.core.runtime, &self.core.launcher).await
     }
 
     /// Makes a machine and stops it.
