@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,14 @@ fn missing(what: impl fmt::Display) -> io::Error {
     io::Error::other(format!("a wall is missing: {what}"))
 }
 
+/// What the kernel says of this process in a file of this name.
+fn told(name: &str) -> io::Result<String> {
+    // With room for all of it, one call reads it; every sandbox pays for the calls.
+    let mut text = String::with_capacity(4096);
+    fs::File::open(format!("/proc/self/{name}"))?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// Looks at the walls of this process once they stand. Another process cannot take them down.
 ///
 /// # Errors
@@ -90,13 +98,13 @@ pub(super) fn check_walls(host: &Namespaces, who: Who) -> io::Result<()> {
     if let Some(kind) = Namespaces::current()?.shared_with(host) {
         return Err(missing(format!("the {kind} namespace is the host's")));
     }
-    let status = fs::read_to_string("/proc/self/status")?;
+    let status = told("status")?;
     check_status(&Status(&status), who)?;
     for name in ["uid_map", "gid_map"] {
-        check_map(name, &fs::read_to_string(format!("/proc/self/{name}"))?)?;
+        check_map(name, &told(name)?)?;
     }
     // The namespace begins at the sandbox's own group, so a process within it is at its root.
-    let groups = fs::read_to_string("/proc/self/cgroup")?;
+    let groups = told("cgroup")?;
     let is_outside = |line: &str| line.rsplit(':').next().is_none_or(|path| path.starts_with("/.."));
     if groups.is_empty() || groups.lines().any(is_outside) {
         return Err(missing("the process is not in the sandbox's cgroups"));
@@ -110,7 +118,7 @@ pub(super) fn check_walls(host: &Namespaces, who: Who) -> io::Result<()> {
 ///
 /// When it is not, or the kernel does not tell.
 pub(super) fn check_cgroups(plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
-    is_in_groups(&fs::read_to_string("/proc/self/cgroup")?, plan, sandbox)
+    is_in_groups(&told("cgroup")?, plan, sandbox)
 }
 
 fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
