@@ -1,6 +1,7 @@
 //! What is said to one launcher, and what it says.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -68,9 +69,17 @@ impl Connection {
         }
     }
 
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when the launcher has died: it has not got the message. `Failed` when the message cannot be sent.
     pub(super) async fn send(&self, message: &ToLauncher, passed: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
         let sent = self.channel.send(message, passed).await;
-        sent.map_err(|error| SandboxError::failed("the sandbox launcher cannot be reached", error))
+        sent.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => unavailable("the sandbox launcher died"),
+            _ => SandboxError::failed("the sandbox launcher cannot be reached", error),
+        })
     }
 
     /// Sends a message if there is room now.
@@ -105,19 +114,17 @@ impl Connection {
         answered.await.map_err(|_| unavailable("the sandbox launcher died"))
     }
 
-    /// Opens the routes of a sandbox: whether it was made, and its end.
-    pub(super) fn expect(
-        &self,
-        name: &str,
-    ) -> (oneshot::Receiver<Result<OwnedFd, String>>, oneshot::Receiver<Figures>) {
+    /// Opens the routes of a sandbox.
+    pub(super) fn expect(&self, name: &str) -> Expected {
         let (created, gone) = (oneshot::channel(), oneshot::channel());
         lock(&self.created).insert(name.to_owned(), created.0);
         lock(&self.gone).insert(name.to_owned(), gone.0);
-        (created.1, gone.1)
+        Expected { created: created.1, gone: gone.1 }
     }
 
     /// A sandbox was not made.
     pub(super) fn forget(&self, name: &str) {
+        lock(&self.created).remove(name);
         lock(&self.gone).remove(name);
         self.close_if_done();
     }
@@ -252,6 +259,15 @@ impl Connection {
         lock(&self.pings).clear();
         left
     }
+}
+
+/// What the launcher is to say of a sandbox that it was ordered to make.
+#[derive(Debug)]
+pub(super) struct Expected {
+    /// Its init, or why there is none.
+    pub(super) created: oneshot::Receiver<Result<OwnedFd, String>>,
+    /// Its end.
+    pub(super) gone: oneshot::Receiver<Figures>,
 }
 
 /// The end of a sandbox.

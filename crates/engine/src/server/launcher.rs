@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
-use workers_domain::ports::{SandboxError, SandboxObserver};
+use workers_domain::ports::{SandboxError, SandboxErrorKind, SandboxObserver};
 
 use super::channel::Channel;
-use super::connection::{Connection, Gone};
+use super::connection::{Connection, Expected, Gone};
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::launcher::serve::MOST_SLOTS;
@@ -29,6 +29,9 @@ use crate::wire::{self, Received};
 
 /// How long a request waits for a launcher that is being started again.
 const RESTART_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many launchers in a row may die before they get the order of a sandbox.
+const ORDER_ATTEMPTS: u32 = 3;
 
 /// Between two attempts to start the launcher, so that one that cannot start does not keep the machine busy.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
@@ -203,25 +206,41 @@ impl Launcher {
 
     /// Makes a sandbox; `channel` goes to its init.
     pub(crate) async fn create(self: &Arc<Self>, order: CreateSandbox, channel: OwnedFd) -> Result<Made, SandboxError> {
-        let connection = self.connection().await?;
         let name = order.name.clone();
-        let (created, gone) = connection.expect(&name);
-        let sent = connection.send(&ToLauncher::Create(order), &[channel.as_fd()]).await;
+        let (connection, Expected { created, gone }) = self.order(&name, &ToLauncher::Create(order), &channel).await?;
         drop(channel);
-        let made = async {
-            sent?;
-            connection.unless_silent(created).await?.map_err(|_| unavailable("the sandbox launcher died"))
-        };
-        match made.await {
-            Ok(Ok(pidfd)) => {
+        let made = connection.unless_silent(created).await?.map_err(|_| unavailable("the sandbox launcher died"))?;
+        match made {
+            Ok(pidfd) => {
                 let gone = Gone::new(gone, name, Arc::downgrade(self), Arc::downgrade(&connection));
                 Ok(Made { pidfd, gone })
             }
-            Ok(Err(message)) => {
+            Err(message) => {
                 connection.forget(&name);
                 Err(unavailable(format!("a sandbox cannot be made: {message}")))
             }
-            Err(error) => Err(error),
+        }
+    }
+
+    /// Orders a sandbox. A launcher that has just died has not got the order, so the one that follows gets it.
+    async fn order(
+        &self,
+        name: &str,
+        order: &ToLauncher,
+        channel: &OwnedFd,
+    ) -> Result<(Arc<Connection>, Expected), SandboxError> {
+        let (mut dead, mut attempt) = (None, 1);
+        loop {
+            let connection = self.connection(dead.as_ref()).await?;
+            let expected = connection.expect(name);
+            let Err(error) = connection.send(order, &[channel.as_fd()]).await else {
+                return Ok((connection, expected));
+            };
+            connection.forget(name);
+            if error.kind != SandboxErrorKind::Unavailable || attempt == ORDER_ATTEMPTS {
+                return Err(error);
+            }
+            (dead, attempt) = (Some(connection), attempt + 1);
         }
     }
 
@@ -311,9 +330,12 @@ impl Launcher {
         }
     }
 
-    async fn connection(&self) -> Result<Arc<Connection>, SandboxError> {
+    /// The launcher that makes sandboxes, but not one that has died.
+    async fn connection(&self, dead: Option<&Arc<Connection>>) -> Result<Arc<Connection>, SandboxError> {
         let mut current = self.current.subscribe();
-        let found = tokio::time::timeout(RESTART_PATIENCE, current.wait_for(Option::is_some)).await;
+        let is_dead = |connection: &Arc<Connection>| dead.is_some_and(|dead| Arc::ptr_eq(dead, connection));
+        let is_there = |current: &Option<_>| current.as_ref().is_some_and(|connection| !is_dead(connection));
+        let found = tokio::time::timeout(RESTART_PATIENCE, current.wait_for(is_there)).await;
         let connection = found.ok().and_then(|found| found.ok()?.clone());
         connection.ok_or_else(|| unavailable("the sandbox launcher is not running"))
     }
@@ -322,7 +344,7 @@ impl Launcher {
     async fn connection_of(&self, sandbox: &str) -> Result<Arc<Connection>, SandboxError> {
         match self.connections().into_iter().find(|connection| connection.has(sandbox)) {
             Some(connection) => Ok(connection),
-            None => self.connection().await,
+            None => self.connection(None).await,
         }
     }
 

@@ -231,3 +231,19 @@ async fn an_engine_whose_launcher_does_not_answer_says_so_and_gets_another_one()
     engine.engine.check().await.unwrap();
     engine.engine.shutdown().await;
 }
+
+// On one thread, so that the engine has not noticed the death when it orders the sandbox's processes.
+#[tokio::test]
+async fn a_sandbox_that_a_dead_launcher_was_to_make_is_made_by_the_next_one() {
+    let engine = TestEngine::confined().await;
+    let sandbox = engine.sandbox(ResourceLimits::default()).await;
+    let launcher = launcher_of(engine.directory.path());
+    let pidfd = rustix::process::pidfd_open(launcher, rustix::process::PidfdFlags::empty()).unwrap();
+    rustix::process::kill_process(launcher, rustix::process::Signal::KILL).unwrap();
+    let mut ended = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
+    rustix::event::poll(&mut ended, None).unwrap();
+    let mut command = start(&*sandbox, "console.log('made')").await;
+    assert_eq!(crate::support::finish(&mut *command).await.output, "made");
+    sandbox.stop().await.unwrap();
+    engine.engine.shutdown().await;
+}
