@@ -4,9 +4,11 @@
 //! looked at is what the kernel says of this process, not what was asked of it.
 
 use std::fmt;
-use std::fs;
-use std::io::{self, Read};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::create::INNER_ID;
@@ -36,9 +38,62 @@ pub enum Wall {
 /// The kinds of namespaces, as `/proc/<pid>/ns` names them.
 const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
+/// What the kernel says of this process: its directory in `/proc`, opened once, for every sandbox pays for the look at its walls.
+#[derive(Debug)]
+pub(super) struct Told(OwnedFd);
+
+impl Told {
+    /// Opens it in the `/proc` that this process sees now. What the kernel says does not depend on which one that is.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub(super) fn open() -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(rustix::fs::open("/proc/self", flags, Mode::empty())?))
+    }
+
+    /// A file in it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened.
+    pub(super) fn file(&self, name: &str, flags: OFlags) -> io::Result<OwnedFd> {
+        Ok(rustix::fs::openat(&self.0, name, flags | OFlags::CLOEXEC, Mode::empty())?)
+    }
+
+    fn text<'a>(&self, name: &str, space: &'a mut [MaybeUninit<u8>; ROOM]) -> io::Result<&'a str> {
+        let (read, room) = rustix::io::read(self.file(name, OFlags::RDONLY)?, space)?;
+        match std::str::from_utf8(read) {
+            // The kernel hands out such a file in one piece if there is room for it.
+            Ok(text) if !room.is_empty() => Ok(text),
+            _ => Err(missing(format!("the kernel's `{name}` cannot be read"))),
+        }
+    }
+
+    fn namespaces(&self) -> io::Result<Namespaces> {
+        let directory = self.file("ns", OFlags::PATH | OFlags::DIRECTORY)?;
+        let mut found = [0; KINDS.len()];
+        for (number, kind) in found.iter_mut().zip(KINDS) {
+            let mut space = [MaybeUninit::uninit(); 64];
+            let (name, _) = rustix::fs::readlinkat_raw(&directory, kind, &mut space)?;
+            *number = number_of(name).ok_or_else(|| missing(format!("the {kind} namespace has no number")))?;
+        }
+        Ok(Namespaces(found))
+    }
+}
+
+/// A file of the kernel's about one process fits.
+const ROOM: usize = 8192;
+
+/// The number in a name such as `net:[4026531840]`.
+fn number_of(name: &[u8]) -> Option<u64> {
+    std::str::from_utf8(name).ok()?.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
+}
+
 /// Namespaces of a process, by the numbers that the kernel gives them, in the order of [`KINDS`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Namespaces([String; KINDS.len()]);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Namespaces([u64; KINDS.len()]);
 
 impl Namespaces {
     /// Those of this process.
@@ -47,12 +102,7 @@ impl Namespaces {
     ///
     /// When the kernel does not tell them.
     pub(super) fn current() -> io::Result<Self> {
-        let mut found = Self(KINDS.map(str::to_owned));
-        for name in &mut found.0 {
-            let link = fs::read_link(format!("/proc/self/ns/{name}"))?;
-            *name = link.to_string_lossy().into_owned();
-        }
-        Ok(found)
+        Told::open()?.namespaces()
     }
 
     /// The first kind of namespace that both share.
@@ -81,30 +131,33 @@ fn missing(what: impl fmt::Display) -> io::Error {
     io::Error::other(format!("a wall is missing: {what}"))
 }
 
-/// What the kernel says of this process in a file of this name.
-fn told(name: &str) -> io::Result<String> {
-    // With room for all of it, one call reads it; every sandbox pays for the calls.
-    let mut text = String::with_capacity(4096);
-    fs::File::open(format!("/proc/self/{name}"))?.read_to_string(&mut text)?;
-    Ok(text)
-}
-
 /// Looks at the walls of this process once they stand. Another process cannot take them down.
 ///
 /// # Errors
 ///
 /// With the first wall that is missing.
-pub(super) fn check_walls(host: &Namespaces, who: Who) -> io::Result<()> {
-    if let Some(kind) = Namespaces::current()?.shared_with(host) {
+pub(super) fn check_walls(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); ROOM];
+    for name in ["uid_map", "gid_map"] {
+        check_map(name, told.text(name, &mut space)?)?;
+    }
+    check_own_walls(told, host, who)
+}
+
+/// Looks at those walls that a process which joins a sandbox does not find there: its ids, capabilities and filter are its own, and that
+/// it is in the sandbox's namespaces and cgroups is its own doing. What belongs to the namespaces its first process has looked at.
+///
+/// # Errors
+///
+/// With the first wall that is missing.
+pub(super) fn check_own_walls(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
+    if let Some(kind) = told.namespaces()?.shared_with(host) {
         return Err(missing(format!("the {kind} namespace is the host's")));
     }
-    let status = told("status")?;
-    check_status(&Status(&status), who)?;
-    for name in ["uid_map", "gid_map"] {
-        check_map(name, &told(name)?)?;
-    }
+    let mut space = [MaybeUninit::uninit(); ROOM];
+    check_status(&Status(told.text("status", &mut space)?), who)?;
     // The namespace begins at the sandbox's own group, so a process within it is at its root.
-    let groups = told("cgroup")?;
+    let groups = told.text("cgroup", &mut space)?;
     let is_outside = |line: &str| line.rsplit(':').next().is_none_or(|path| path.starts_with("/.."));
     if groups.is_empty() || groups.lines().any(is_outside) {
         return Err(missing("the process is not in the sandbox's cgroups"));
@@ -117,8 +170,9 @@ pub(super) fn check_walls(host: &Namespaces, who: Who) -> io::Result<()> {
 /// # Errors
 ///
 /// When it is not, or the kernel does not tell.
-pub(super) fn check_cgroups(plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
-    is_in_groups(&told("cgroup")?, plan, sandbox)
+pub(super) fn check_cgroups(told: &Told, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); ROOM];
+    is_in_groups(told.text("cgroup", &mut space)?, plan, sandbox)
 }
 
 fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
@@ -265,9 +319,9 @@ mod tests {
     #[test]
     fn a_namespace_that_is_shared_is_named() {
         let host = Namespaces::current().unwrap();
-        let mut inside = Namespaces(host.0.each_ref().map(|name| format!("{name}x")));
+        let mut inside = Namespaces(host.0.map(|number| number + 100_000));
         assert_eq!(inside.shared_with(&host), None);
-        inside.0[3].clone_from(&host.0[3]);
+        inside.0[3] = host.0[3];
         assert_eq!(inside.shared_with(&host), Some("net"));
     }
 }

@@ -8,7 +8,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, leave_network};
 
-use super::check::{Wall, Who, check_cgroups, check_walls};
+use super::check::{Told, Wall, Who, check_cgroups, check_walls};
 use super::command::Surroundings;
 use super::confine::{
     OF_MACHINE, give_up_capabilities, obey_as_machine, obey_filter, take_inner_ids, take_machine_root,
@@ -94,7 +94,8 @@ fn wall_in(
     step("waiting for the launcher", await_release(released))?;
     // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the group we are
     // in, and the launcher does not wait for it.
-    step("cgroups", check_cgroups(&walls.cgroups, &order.name))?;
+    let told = step("the kernel's directory of the process", Told::open())?;
+    step("cgroups", check_cgroups(&told, &walls.cgroups, &order.name))?;
     let shared = match setup.omitted() {
         Some(Wall::IpcNamespace) => Shared::Ipc,
         Some(Wall::CgroupNamespace) => Shared::Cgroup,
@@ -110,9 +111,9 @@ fn wall_in(
     step("limits of the user namespace", limit_namespace(&watches))?;
     if let (Some(machines), Some(layers)) = (&walls.machines, layers) {
         let parts = step("opening the parts", Parts::open(walls, machines, layers))?;
-        return become_machine(setup, walls, order, parts);
+        return become_machine(setup, walls, order, parts, &told);
     }
-    step("out-of-memory score", raise_oom_score())?;
+    step("out-of-memory score", raise_oom_score(&told))?;
     // While we are who the launcher is on the host: only it may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(walls, order))?;
     // Before any file is made: who is not mapped cannot own one.
@@ -131,13 +132,19 @@ fn wall_in(
     if setup.omitted() != Some(Wall::Filter) {
         step("system call filter", obey_filter(&setup.filter))?;
     }
-    check_walls(&setup.surroundings.host, Who::Worker)?;
+    check_walls(&told, &setup.surroundings.host, Who::Worker)?;
     Ok(Inside { work, machine: None })
 }
 
 /// The rest of the way for a machine, whose root has users and rights over them.
-fn become_machine(setup: &Setup, walls: &Walls, order: &CreateSandbox, parts: Parts) -> io::Result<Inside> {
-    let score = step("out-of-memory score", OomScore::open())?;
+fn become_machine(
+    setup: &Setup,
+    walls: &Walls,
+    order: &CreateSandbox,
+    parts: Parts,
+    told: &Told,
+) -> io::Result<Inside> {
+    let score = step("out-of-memory score", OomScore::open(told))?;
     step("taking the machine's root", take_machine_root())?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
@@ -147,7 +154,7 @@ fn become_machine(setup: &Setup, walls: &Walls, order: &CreateSandbox, parts: Pa
     let work = step("opening the home", open_directory("."))?;
     step("resource limits", set_limits(None))?;
     step("system call filter and capabilities", obey_as_machine(&setup.filter))?;
-    check_walls(&setup.surroundings.host, Who::MachineRoot { capabilities: OF_MACHINE.bits() })?;
+    check_walls(told, &setup.surroundings.host, Who::MachineRoot { capabilities: OF_MACHINE.bits() })?;
     Ok(Inside { work, machine: Some(Changed { changes, score }) })
 }
 
@@ -181,8 +188,8 @@ pub(super) struct OomScore {
 }
 
 impl OomScore {
-    fn open() -> io::Result<Self> {
-        let file = rustix::fs::open("/proc/self/oom_score_adj", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    fn open(told: &Told) -> io::Result<Self> {
+        let file = told.file("oom_score_adj", OFlags::RDWR)?;
         let mut own = vec![0; 16];
         let length = rustix::io::read(&file, &mut own)?;
         own.truncate(length);
@@ -199,9 +206,8 @@ impl OomScore {
 }
 
 /// For as long as the process and its descendants live.
-pub(super) fn raise_oom_score() -> io::Result<()> {
-    let file = rustix::fs::open("/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::io::write(file, OOM_SCORE)?;
+pub(super) fn raise_oom_score(told: &Told) -> io::Result<()> {
+    rustix::io::write(told.file("oom_score_adj", OFlags::WRONLY)?, OOM_SCORE)?;
     Ok(())
 }
 

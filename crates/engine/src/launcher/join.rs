@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::Mode;
 use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals};
 
-use super::check::{Who, check_walls};
+use super::check::{Told, Who, check_own_walls};
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
 use super::enter::{null_device, step};
 use super::limits::set_limits;
@@ -59,5 +59,5 @@ pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     // Last, for every step before needs them.
     step("capabilities", give_up_capabilities())?;
     step("system call filter", obey_filter(&setup.filter))?;
-    check_walls(&setup.surroundings.host, Who::Worker)
+    check_own_walls(&Told::open()?, &setup.surroundings.host, Who::Worker)
 }

@@ -1,6 +1,7 @@
 //! Limits that the kernel keeps for each process, and for each user namespace.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -36,22 +37,23 @@ const QUEUED_SIGNALS: u64 = 512;
 /// Limits the user namespace of this process, once it has made all namespaces that it is to have. No process in it has the capability to
 /// change that once the walls stand.
 pub(super) fn limit_namespace(watches: &Watches) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(OF_NAMESPACE, flags, Mode::empty())?;
     // Without a user namespace of its own, no process of a sandbox has the right to make any other. Each limit takes time, so there are no
     // more.
-    write_limit("user_namespaces", 0)?;
-    write_limit("inotify_instances", watches.watchers)?;
-    write_limit("inotify_watches", watches.files)
+    write_limit(&directory, "max_user_namespaces", 0)?;
+    write_limit(&directory, "max_inotify_instances", watches.watchers)?;
+    write_limit(&directory, "max_inotify_watches", watches.files)
 }
 
-fn write_limit(name: &str, limit: u32) -> io::Result<()> {
-    let path = format!("{OF_NAMESPACE}/max_{name}");
-    let written = match rustix::fs::open(path.as_str(), OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+fn write_limit(directory: &OwnedFd, name: &str, limit: u32) -> io::Result<()> {
+    let written = match rustix::fs::openat(directory, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
         // Not every kernel has all of them, and then it has not what they limit.
         Err(Errno::NOENT) => return Ok(()),
         Err(error) => Err(error),
         Ok(file) => rustix::io::write(file, limit.to_string().as_bytes()),
     };
-    written.map(drop).map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("{path}: {error}")))
+    written.map(drop).map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("{name}: {error}")))
 }
 
 /// Lets the sandboxes that this process makes have [`CORE`] where the server's own limit is 0. Only root may raise that.

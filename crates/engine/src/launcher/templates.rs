@@ -17,6 +17,7 @@ use workers_engine_sys::{
     reset_signals,
 };
 
+use super::check::Told;
 use super::enter::{null_device, raise_oom_score};
 use super::forks::kill_and_reap;
 use super::serve::Setup;
@@ -321,7 +322,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
             install_as(null.as_fd(), 2)?;
             keep_only(&[])?;
             // Its copies inherit it.
-            raise_oom_score()?;
+            raise_oom_score(&Told::open()?)?;
             reset_signals();
             Ok(())
         };
