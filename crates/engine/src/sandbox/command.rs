@@ -260,7 +260,7 @@ impl LocalCommand {
         let group = self.running.group().cloned();
         let taken = self.running.io().run(move |thread| {
             let all = rest.into_iter().map(|(stream, mut bytes, pipe)| {
-                bytes.extend(pipe.iter().flat_map(|pipe| read_all(pipe, thread)));
+                bytes.extend(pipe.iter().flat_map(|pipe| read_all(pipe, thread).bytes));
                 (stream, bytes)
             });
             let all = all.filter(|(_, bytes)| !bytes.is_empty()).collect();

@@ -35,7 +35,7 @@ pub(crate) struct Output {
 /// A read that was begun. It is kept, so that what it brings is not lost when the future that waits for it is dropped.
 #[derive(Debug)]
 struct Reading {
-    bytes: oneshot::Receiver<Result<Vec<u8>, Errno>>,
+    piece: oneshot::Receiver<Result<Piece, Errno>>,
     /// Whether it reads all that is left.
     is_last: bool,
 }
@@ -64,17 +64,17 @@ impl Output {
             // The kernel is asked whatever the runtime knows: the news of the end travel elsewhere, and may well be here first.
             if reading.is_none() {
                 let descriptor = pipe.descriptor().clone();
-                let bytes = pipe.descriptor().io().begin(move |thread| Ok(read_all(&descriptor, thread)));
-                *reading = Some(Reading { bytes: bytes.map_err(failed)?, is_last: true });
+                let piece = pipe.descriptor().io().begin(move |thread| Ok(read_all(&descriptor, thread)));
+                *reading = Some(Reading { piece: piece.map_err(failed)?, is_last: true });
             }
             let is_last = reading.as_ref().is_some_and(|reading| reading.is_last);
-            let (stream, read) = (*stream, finish(reading).await?);
+            let (stream, piece) = (*stream, finish(reading).await?);
             self.has_rested |= is_last;
-            if matches!(read, Read::End) {
+            if piece.is_end {
                 self.pipe = None;
             }
-            if let Read::Bytes(bytes) = read {
-                return Ok(Some(CommandEvent::Output { stream, bytes }));
+            if !piece.bytes.is_empty() {
+                return Ok(Some(CommandEvent::Output { stream, bytes: piece.bytes }));
             }
         }
         Ok(None)
@@ -88,11 +88,9 @@ impl Output {
     /// The pipe, unless it has ended, and what was read of it already.
     pub(crate) async fn take_pipe(&mut self) -> Result<(Vec<u8>, Option<SandboxFd>), SandboxError> {
         let Self { pipe, reading, .. } = self;
-        let read = match finish(reading).await? {
-            Read::Bytes(bytes) => bytes,
-            Read::Nothing | Read::End => Vec::new(),
-        };
-        Ok((read, pipe.take().map(|pipe| pipe.descriptor().clone())))
+        let piece = finish(reading).await?;
+        let pipe = pipe.take().filter(|_| !piece.is_end);
+        Ok((piece.bytes, pipe.map(|pipe| pipe.descriptor().clone())))
     }
 
     /// Reads on until nothing is left that prints, for what a command has left behind should not die of printing. Only so many outputs
@@ -119,15 +117,18 @@ impl Output {
             let is_new = reading.is_none();
             if is_new {
                 let descriptor = pipe.descriptor().clone();
-                let bytes = pipe.descriptor().io().begin(move |thread| read_once(&descriptor, thread));
-                *reading = Some(Reading { bytes: bytes.map_err(failed)?, is_last: false });
+                let piece = pipe.descriptor().io().begin(move |thread| read_once(&descriptor, thread));
+                *reading = Some(Reading { piece: piece.map_err(failed)?, is_last: false });
             }
-            match finish(reading).await? {
-                Read::Bytes(bytes) => return Ok(Some(bytes)),
+            let piece = finish(reading).await?;
+            if piece.is_end {
+                self.pipe = None;
+            } else if piece.bytes.is_empty() && is_new {
                 // Readiness that is younger than the read is not cleared.
-                Read::Nothing if is_new => ready.clear(),
-                Read::Nothing => {}
-                Read::End => self.pipe = None,
+                ready.clear();
+            }
+            if !piece.bytes.is_empty() {
+                return Ok(Some(piece.bytes));
             }
         }
         Ok(None)
@@ -135,42 +136,40 @@ impl Output {
 }
 
 /// What a read has brought.
-enum Read {
-    Bytes(Vec<u8>),
-    Nothing,
-    End,
+#[derive(Debug, Default)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether nothing will ever follow.
+    is_end: bool,
 }
 
 /// Waits for the read that was begun.
-async fn finish(reading: &mut Option<Reading>) -> Result<Read, SandboxError> {
-    let Some(Reading { bytes, is_last }) = reading else { return Ok(Read::Nothing) };
-    let (read, is_last) = (bytes.await, *is_last);
+async fn finish(reading: &mut Option<Reading>) -> Result<Piece, SandboxError> {
+    let Some(Reading { piece, .. }) = reading else { return Ok(Piece::default()) };
+    let read = piece.await;
     *reading = None;
     match read.map_err(|_| failed(io::Error::other("it broke off")))? {
-        Ok(bytes) if bytes.is_empty() && is_last => Ok(Read::Nothing),
-        Ok(bytes) if bytes.is_empty() => Ok(Read::End),
-        Ok(bytes) => Ok(Read::Bytes(bytes)),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(Read::Nothing),
+        Ok(piece) => Ok(piece),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(Piece::default()),
         Err(error) => Err(failed(error.into())),
     }
 }
 
-fn read_once(pipe: &SandboxFd, thread: &OnSandboxThread) -> Result<Vec<u8>, Errno> {
+fn read_once(pipe: &SandboxFd, thread: &OnSandboxThread) -> Result<Piece, Errno> {
     let mut bytes = vec![0; CHUNK];
     let length = rustix::io::read(pipe.get(thread), &mut bytes)?;
     bytes.truncate(length);
-    Ok(bytes)
+    Ok(Piece { is_end: bytes.is_empty(), bytes })
 }
 
 /// What is in a pipe now. Others may go on writing to it; its capacity is the most that came before the command's end.
-pub(crate) fn read_all(pipe: &SandboxFd, thread: &OnSandboxThread) -> Vec<u8> {
+pub(crate) fn read_all(pipe: &SandboxFd, thread: &OnSandboxThread) -> Piece {
     let most = pipe_size(pipe.get(thread), thread).unwrap_or(PIPE_CAPACITY);
-    let mut all = Vec::new();
-    while all.len() < most {
-        match read_once(pipe, thread) {
-            Ok(bytes) if !bytes.is_empty() => all.extend(bytes),
-            _ => break,
-        }
+    let mut all = Piece::default();
+    while all.bytes.len() < most && !all.is_end {
+        let Ok(Piece { bytes, is_end }) = read_once(pipe, thread) else { break };
+        all.bytes.extend(bytes);
+        all.is_end = is_end;
     }
     all
 }

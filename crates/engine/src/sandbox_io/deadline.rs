@@ -16,10 +16,18 @@ pub(crate) struct Deadline(Key);
 type Key = (Instant, u64);
 
 struct Deadlines {
-    /// The next one first.
-    pending: Mutex<BTreeMap<Key, Weak<Sandbox>>>,
-    /// Wakes the thread when there is an earlier one.
+    state: Mutex<State>,
+    /// Wakes the thread when there is an earlier deadline than the one that it sleeps until.
     earlier: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The next one first.
+    pending: BTreeMap<Key, Weak<Sandbox>>,
+    /// When the thread looks again by itself. It may be the time of a deadline that no longer counts: to be woken for each change would
+    /// cost every command more.
+    wakes_at: Option<Instant>,
 }
 
 /// Kills a sandbox after a time.
@@ -27,11 +35,11 @@ pub(super) fn kill_after(sandbox: &Arc<Sandbox>, time: Duration) -> Deadline {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let deadlines = Deadlines::get();
     let key = (Instant::now() + time, NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut pending = lock(&deadlines.pending);
-    let is_first = pending.first_key_value().is_none_or(|(first, _)| key < *first);
-    pending.insert(key, Arc::downgrade(sandbox));
-    drop(pending);
-    if is_first {
+    let mut state = lock(&deadlines.state);
+    let is_earlier = state.wakes_at.is_none_or(|wakes_at| key.0 < wakes_at);
+    state.pending.insert(key, Arc::downgrade(sandbox));
+    drop(state);
+    if is_earlier {
         deadlines.earlier.notify_one();
     }
     Deadline(key)
@@ -39,7 +47,7 @@ pub(super) fn kill_after(sandbox: &Arc<Sandbox>, time: Duration) -> Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        lock(&Deadlines::get().pending).remove(&self.0);
+        lock(&Deadlines::get().state).pending.remove(&self.0);
     }
 }
 
@@ -47,7 +55,7 @@ impl Deadlines {
     fn get() -> &'static Self {
         static DEADLINES: OnceLock<Deadlines> = OnceLock::new();
         static STARTED: OnceLock<()> = OnceLock::new();
-        let deadlines = DEADLINES.get_or_init(|| Self { pending: Mutex::default(), earlier: Condvar::new() });
+        let deadlines = DEADLINES.get_or_init(|| Self { state: Mutex::default(), earlier: Condvar::new() });
         STARTED.get_or_init(|| {
             let started = std::thread::Builder::new().name("sandbox-deadlines".to_owned()).spawn(|| deadlines.run());
             if let Err(error) = started {
@@ -58,25 +66,27 @@ impl Deadlines {
     }
 
     fn run(&self) {
-        let mut pending = lock(&self.pending);
+        let mut state = lock(&self.state);
         loop {
             let now = Instant::now();
-            let Some(next) = pending.first_entry() else {
-                pending = self.earlier.wait(pending).unwrap_or_else(PoisonError::into_inner);
+            let next = state.pending.first_entry();
+            let Some((at, _)) = next.as_ref().map(|next| *next.key()) else {
+                state.wakes_at = None;
+                state = self.earlier.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            let (at, _) = *next.key();
             if at > now {
-                let waited = self.earlier.wait_timeout(pending, at - now);
-                pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+                state.wakes_at = Some(at);
+                let waited = self.earlier.wait_timeout(state, at - now);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
-            let sandbox = next.remove().upgrade();
-            drop(pending);
+            let sandbox = next.and_then(|next| next.remove().upgrade());
+            drop(state);
             if let Some(sandbox) = sandbox {
                 sandbox.kill("its time was over, and the runtime did not end it");
             }
-            pending = lock(&self.pending);
+            state = lock(&self.state);
         }
     }
 }
@@ -102,6 +112,7 @@ mod tests {
             io
         };
         let (of_late, of_early) = (io(&late), io(&early));
+        // The thread sleeps until the first of these when the last one comes.
         let ended_in_time = of_early.kill_after(Duration::from_hours(1));
         let over = of_late.kill_after(Duration::from_millis(1));
         assert!(!late.wait().unwrap().success());

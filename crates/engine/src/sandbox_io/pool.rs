@@ -54,6 +54,8 @@ pub(super) struct Sandbox {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Work>,
+    /// How many of those are calls that somebody waits for, unlike descriptors to close.
+    calls: usize,
     /// Threads that work for it.
     threads: usize,
     /// Whether it is in the pool's list of sandboxes that have work and may have another thread.
@@ -67,6 +69,12 @@ enum Work {
     Long(Box<dyn FnOnce(&OnSandboxThread) + Send>),
     /// A descriptor to close.
     Close(OwnedFd),
+}
+
+impl Work {
+    const fn is_call(&self) -> bool {
+        !matches!(self, Self::Close(_))
+    }
 }
 
 impl fmt::Debug for SandboxIo {
@@ -157,8 +165,12 @@ impl Sandbox {
     fn add(self: &Arc<Self>, work: Work) {
         let is_new = {
             let mut queue = lock(&self.queue);
+            let is_call = work.is_call();
             queue.waiting.push_back(work);
-            let may_have_another = queue.threads < MOST_OF_ONE && !queue.is_listed;
+            queue.calls += usize::from(is_call);
+            // Closing has time until the thread that is at work is done.
+            let most = if is_call { MOST_OF_ONE } else { 1 };
+            let may_have_another = queue.threads < most && !queue.is_listed;
             queue.is_listed |= may_have_another;
             may_have_another
         };
@@ -187,7 +199,8 @@ impl Sandbox {
                     queue.threads -= 1;
                     return;
                 };
-                let wants_another = !queue.waiting.is_empty() && queue.threads < MOST_OF_ONE && !queue.is_listed;
+                queue.calls -= usize::from(work.is_call());
+                let wants_another = queue.calls > 0 && queue.threads < MOST_OF_ONE && !queue.is_listed;
                 queue.is_listed |= wants_another;
                 (work, wants_another)
             };
