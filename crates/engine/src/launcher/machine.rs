@@ -34,6 +34,9 @@ const SNAPSHOT: [&str; 2] = ["root-snapshot", "usr-snapshot"];
 /// An empty directory that stays empty.
 const EMPTY: &str = "empty";
 
+/// The same, seen from the root.
+const EMPTY_BESIDE: &str = "../empty";
+
 /// Directories of the root that something is mounted on.
 const MOUNTED_ON: [&str; 3] = ["dev", "proc", "usr"];
 
@@ -76,8 +79,6 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     let changes = [open_directory(CHANGES[0])?, open_directory(CHANGES[1])?];
     let sealed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     step("nothing", mount("tmpfs", EMPTY, "tmpfs", sealed, None))?;
-    let file = parts.devices.get("null").ok_or_else(|| io::Error::other("no null device"))?.try_clone()?;
-    let nothing = Nothing { file, directory: open_path(EMPTY)? };
 
     let [of_root, of_usr] = step("layers", attach_layers(&parts.layers))?;
     step("root", overlay("root", 0, &of_root))?;
@@ -96,7 +97,7 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
         step("node, read-only", mount_attributes(node.as_fd(), attributes))?;
     }
     step("devices", mount_devices(&parts.devices))?;
-    step("process files", mount_proc_at("proc", walls, &nothing))?;
+    step("process files", mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: EMPTY_BESIDE }))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;
     // The host's file system now lies over ours.
     step("leaving the host's files", unmount(".", UnmountFlags::DETACH))?;

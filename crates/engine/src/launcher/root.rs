@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
-    open_tree, unmount,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
+    move_mount, open_tree, unmount,
 };
 use serde::{Deserialize, Serialize};
 use workers_engine_sys::{MountAttributes, mount_attributes};
@@ -83,30 +84,33 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
 
 /// `/proc` of this pid namespace, read-only as a whole, without what tells of the host.
 fn mount_proc(walls: &Walls) -> io::Result<()> {
-    // What is bound is a device without effect, and an empty directory of the root, which is read-only by then.
-    let nothing = Nothing { file: open_path("dev/null")?, directory: open_path("var/empty")? };
-    mount_proc_at("proc", walls, &nothing)
+    // The directory is the root's, which is read-only by then.
+    mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: "var/empty" })
 }
 
-/// What hides other things.
+/// What hides other things: paths that nobody else decides about.
 pub(super) struct Nothing {
-    /// A file without effect.
-    pub(super) file: OwnedFd,
+    /// A device without effect.
+    pub(super) file: &'static str,
     /// An empty directory.
-    pub(super) directory: OwnedFd,
+    pub(super) directory: &'static str,
 }
 
 /// Mounts `/proc` at a path that nobody else decides about.
 pub(super) fn mount_proc_at(target: &str, walls: &Walls, nothing: &Nothing) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount("proc", target, "proc", flags, None)?;
-    let files = walls.runtime.masked_files.iter().map(|name| (&nothing.file, name));
-    let directories = walls.runtime.masked_directories.iter().map(|name| (&nothing.directory, name));
-    files.chain(directories).try_for_each(|(with, name)| match bind(with, Some(&format!("{target}/{name}"))) {
-        // Not every kernel has all of them.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.map(drop),
-    })
+    let files = walls.runtime.masked_files.iter().map(|name| (nothing.file, name));
+    let directories = walls.runtime.masked_directories.iter().map(|name| (nothing.directory, name));
+    for (with, name) in files.chain(directories) {
+        // By path: there are dozens, and each costs one call instead of five.
+        match mount_bind(with, format!("{target}/{name}")) {
+            // Not every kernel has all of them.
+            Err(Errno::NOENT) => {}
+            bound => step(name, bound)?,
+        }
+    }
+    Ok(())
 }
 
 /// One limited file system in memory for all that is written: `/tmp`, and the changes to the working directory.
