@@ -55,7 +55,7 @@ bench *args: build setup-bench
 # Measures what a user of the server has beside each attack of the attack suite, and prints the table of docs/security.md.
 [group('check')]
 attack: setup setup-test
-    cargo nextest run {{ locked }} --release --package workersd --run-ignored only --no-capture --config 'profile.default.slow-timeout={period="60s", terminate-after=60}' \
+    cargo nextest run {{ locked }} --release --package workersd --run-ignored only --no-capture \
         attack::what_a_victim_has_beside_each_attack
 
 # Measures the way over the cloud's API: bare, with our client and port, with the official SDK.
