@@ -11,7 +11,7 @@ use workers_vercel::{Client, CreateSandbox, RunCommand, StreamEvent, UploadFile}
 
 use super::programs::programs;
 use super::server::Server;
-use super::victim::client;
+use super::victim::{client, unique};
 
 /// How an attack comes to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,9 @@ pub(super) struct Attacker {
 /// An attack that goes on until this is dropped, or its time is over.
 pub(super) struct Running {
     tasks: Vec<JoinHandle<()>>,
+    /// The attack's machines, which do not go by themselves.
+    machines: Vec<String>,
+    client: Client,
 }
 
 /// After this an attack ends by itself.
@@ -68,23 +71,36 @@ impl Attacker {
 
     /// Starts it; all of it is in effect, or was refused, when this returns.
     pub(super) async fn start(&self, server: &Server) -> Running {
-        let mut tasks = Vec::new();
-        for copy in 0..self.copies {
+        let (mut tasks, mut machines, client) = (Vec::new(), Vec::new(), client(&server.api));
+        for _ in 0..self.copies {
             let (begun, has_begun) = tokio::sync::oneshot::channel();
             let words = format!("attacker {} {}", LIFE.as_secs(), self.words);
             tasks.push(match self.way {
                 Way::Machine => {
-                    tokio::spawn(attack_from_machine(client(&server.api), format!("attacker-{copy}"), words, begun))
+                    let name = format!("attacker-{}", unique());
+                    machines.push(name.clone());
+                    tokio::spawn(attack_from_machine(client.clone(), name, words, begun))
                 }
                 Way::Exec | Way::Library => {
                     let url = server.url.clone();
                     tokio::spawn(attack_from_worker(url, words, self.way == Way::Library, begun))
                 }
             });
-            // One that cannot begin any more has done its work before.
-            let _ = tokio::time::timeout(START, has_begun).await;
+            // One that does not come to begin has done its work before.
+            if let Ok(begun) = tokio::time::timeout(START, has_begun).await {
+                begun.expect("an attack can be started");
+            }
         }
-        Running { tasks }
+        Running { tasks, machines, client }
+    }
+}
+
+impl Running {
+    /// Ends it. When this returns nothing of it runs.
+    pub(super) async fn end(self) {
+        for name in &self.machines {
+            self.client.delete_sandbox(name).await.unwrap();
+        }
     }
 }
 
@@ -137,12 +153,12 @@ async fn attack_from_worker(url: String, words: String, library: bool, begun: to
         if begun.is_some() {
             text.push_str(&String::from_utf8_lossy(&bytes));
             if ["\"ready", "there is no attack", "event: error"].iter().any(|word| text.contains(word)) {
-                begun = None;
+                begun.take().map(|begun| begun.send(()));
             }
         }
     }
     // It goes on, whatever became of the answer.
-    drop(begun);
+    begun.take().map(|begun| begun.send(()));
     std::future::pending::<()>().await;
 }
 
@@ -158,9 +174,9 @@ async fn attack_from_machine(client: Client, name: String, words: String, begun:
     let mut begun = Some(begun);
     while let Ok(Some(event)) = running.events.next().await {
         if matches!(event, StreamEvent::Output(output) if output.text.contains("ready")) {
-            begun = None;
+            begun.take().map(|begun| begun.send(()));
         }
     }
-    drop(begun);
+    begun.take().map(|begun| begun.send(()));
     std::future::pending::<()>().await;
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::attacker::Attacker;
+use super::attacker::{Attacker, Running};
 use super::programs::programs;
 use super::server::Server;
 use super::victim::{OPERATIONS, Sample, Victim};
@@ -43,10 +43,11 @@ fn measure(attacker: &Attacker, rounds: usize, samples: usize) -> Measured {
     let mut measured = Measured::default();
     let attack = runtime.block_on(async {
         let victim = Victim::new(&server).await;
-        let mut attack = None;
+        let mut attack: Option<Running> = None;
         for _ in 0..rounds {
-            // The one of the round before ends.
-            drop(attack.take());
+            if let Some(before) = attack.take() {
+                before.end().await;
+            }
             for _ in 0..samples {
                 measured.alone.push(victim.sample().await);
             }

@@ -141,7 +141,7 @@ async fn answered(request: reqwest::RequestBuilder) -> Result<Value, String> {
     if status.is_success() { Ok(body) } else { Err(format!("{status}: {body}")) }
 }
 
-fn unique() -> u32 {
+pub(super) fn unique() -> u32 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
