@@ -38,7 +38,8 @@ pub enum Wall {
 /// The kinds of namespaces, as `/proc/<pid>/ns` names them.
 const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
-/// What the kernel says of this process: its directory in `/proc`, opened once, for every sandbox pays for the look at its walls.
+/// What the kernel says of this process: its directory in `/proc`. A sandbox opens it once, for every invocation pays
+/// for each opening.
 #[derive(Debug)]
 pub(super) struct Told(OwnedFd);
 
@@ -144,8 +145,9 @@ pub(super) fn check_walls(told: &Told, host: &Namespaces, who: Who) -> io::Resul
     check_own_walls(told, host, who)
 }
 
-/// Looks at those walls that a process which joins a sandbox does not find there: its ids, capabilities and filter are its own, and that
-/// it is in the sandbox's namespaces and cgroups is its own doing. What belongs to the namespaces its first process has looked at.
+/// Looks at the walls that each process of a sandbox puts up itself: its ids, capabilities and filter, and that it is
+/// in the sandbox's namespaces and cgroups. A process that joins a sandbox needs no more: the sandbox's first process has
+/// looked at the maps of the user namespace with [`check_walls`].
 ///
 /// # Errors
 ///

@@ -88,7 +88,7 @@ fn mount_proc(walls: &Walls) -> io::Result<()> {
     mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: "var/empty" })
 }
 
-/// What hides other things: paths that nobody else decides about.
+/// What hides other things: paths below the current directory that no sandbox can change.
 pub(super) struct Nothing {
     /// A device without effect.
     pub(super) file: &'static str,
@@ -96,7 +96,7 @@ pub(super) struct Nothing {
     pub(super) directory: &'static str,
 }
 
-/// Mounts `/proc` at a path that nobody else decides about.
+/// Mounts `/proc` at a path that no sandbox can change.
 pub(super) fn mount_proc_at(target: &str, walls: &Walls, nothing: &Nothing) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount("proc", target, "proc", flags, None)?;

@@ -25,8 +25,8 @@ struct Deadlines {
 struct State {
     /// The next one first.
     pending: BTreeMap<Key, Weak<Sandbox>>,
-    /// When the thread looks again by itself. It may be the time of a deadline that no longer counts: to be woken for each change would
-    /// cost every command more.
+    /// When the thread looks again by itself. It may be the time of a deadline that was dropped: waking the thread for
+    /// each change would cost every command more.
     wakes_at: Option<Instant>,
 }
 

@@ -86,7 +86,7 @@ impl Attacker {
                     tokio::spawn(attack_from_worker(url, words, self.way == Way::Library, begun))
                 }
             });
-            // One that does not come to begin has done its work before.
+            // An attack that has not begun in time goes on all the same.
             if let Ok(begun) = tokio::time::timeout(START, has_begun).await {
                 begun.expect("an attack can be started");
             }
