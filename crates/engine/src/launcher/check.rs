@@ -146,8 +146,8 @@ pub(super) fn check_walls(told: &Told, host: &Namespaces, who: Who) -> io::Resul
 }
 
 /// Looks at the walls that each process of a sandbox puts up itself: its ids, capabilities and filter, and that it is
-/// in the sandbox's namespaces and cgroups. A process that joins a sandbox needs no more: the sandbox's first process has
-/// looked at the maps of the user namespace with [`check_walls`].
+/// in the sandbox's namespaces and cgroups. A process that joins a sandbox needs no more: the sandbox's first process
+/// has looked at the maps of the user namespace with [`check_walls`].
 ///
 /// # Errors
 ///
