@@ -34,7 +34,7 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
         CgroupPlan::V2 { base } => prepare_v2(&base, &hierarchies)?,
         v1 @ CgroupPlan::V1 { .. } => v1,
     };
-    let below = plan.below(name);
+    let below = without_what_is_not_ours(plan.below(name));
     for directory in below.bases() {
         fs::create_dir_all(directory).map_err(|error| {
             format!("no cgroup can be made: {}: {error} (run as root, or with a delegated cgroup)", directory.display())
@@ -52,6 +52,14 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
         .and_then(|()| trial.remove())
         .map_err(|error| format!("a cgroup cannot be limited: {error}"))?;
     Ok(below)
+}
+
+/// Leaves processors undivided where they would be divided in a hierarchy of its own and we may make nothing there. Everything else is needed.
+fn without_what_is_not_ours(mut below: CgroupPlan) -> CgroupPlan {
+    if let CgroupPlan::V1 { cpuacct, cpu, .. } = &mut below {
+        *cpu = cpu.take().filter(|cpu| cpuacct.as_ref() == Some(cpu) || fs::create_dir_all(cpu).is_ok());
+    }
+    below
 }
 
 /// The directories of the group that this process is in for a controller, and of all groups above that can be seen: each may have a limit.
@@ -119,7 +127,9 @@ fn plan(hierarchies: &[Hierarchy], own: &str, parent: Option<&Path>) -> Result<C
         directory(hierarchy, controller)
     };
     match (v1("memory"), v1("pids")) {
-        (Some(memory), Some(pids)) => return Ok(CgroupPlan::V1 { memory, pids, cpuacct: v1("cpuacct") }),
+        (Some(memory), Some(pids)) => {
+            return Ok(CgroupPlan::V1 { memory, pids, cpuacct: v1("cpuacct"), cpu: v1("cpu") });
+        }
         (Some(_), None) => return Err("the cgroup controller `pids` is not there".to_owned()),
         (None, Some(_)) => return Err("the cgroup controller `memory` is not there".to_owned()),
         (None, None) => {}
@@ -168,7 +178,7 @@ fn move_to_leaf(own: &Path) -> io::Result<()> {
 fn enable(base: &Path) -> io::Result<()> {
     let file = base.join("cgroup.subtree_control");
     write(&file, "+memory +pids")?;
-    // Only counts, so it may be missing.
+    // Counts processor time and shares it out; it may be missing.
     let _ = write(&file, "+cpu");
     Ok(())
 }
@@ -190,6 +200,7 @@ mod tests {
             memory: "/sys/fs/cgroup/memory/a/b".into(),
             pids: "/sys/fs/cgroup/pids".into(),
             cpuacct: Some("/sys/fs/cgroup/cpu/c".into()),
+            cpu: Some("/sys/fs/cgroup/cpu/c".into()),
         };
         assert_eq!(plan(&parse_mounts(V1), own, None), Ok(expected));
     }

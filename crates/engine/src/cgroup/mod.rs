@@ -1,4 +1,4 @@
-//! Control groups, versions 1 and 2: how much memory, how many processes.
+//! Control groups, versions 1 and 2: how much memory, how many processes, which share of the processors.
 //!
 //! A [`CgroupPlan`] says below which directories the groups of sandboxes are made: for version 1 one directory a controller, for
 //! version 2 one for all. Finding the plan is in [`discover`]; making, reading and removing a group is here and knows nothing
@@ -30,6 +30,8 @@ pub(crate) enum CgroupPlan {
         pids: PathBuf,
         /// Below it, processor time is counted, if the machine has that controller.
         cpuacct: Option<PathBuf>,
+        /// Below it, processor time is shared out, if the machine has that controller and lets us. Often the same directory.
+        cpu: Option<PathBuf>,
     },
     /// One hierarchy.
     V2 {
@@ -49,6 +51,15 @@ pub(crate) struct GroupLimits {
     pub(crate) dies_as_one: bool,
 }
 
+/// How much processor time a group gets when others want it, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// As every other group.
+    Usual,
+    /// An eighth of that: what runs for long makes way for what has just begun.
+    Small,
+}
+
 /// The group of one sandbox.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -59,9 +70,10 @@ impl CgroupPlan {
     /// Every directory below which groups are made.
     pub(crate) fn bases(&self) -> Vec<&Path> {
         match self {
-            Self::V1 { memory, pids, cpuacct } => {
+            Self::V1 { memory, pids, cpuacct, cpu } => {
                 let mut bases: Vec<&Path> = vec![memory, pids];
                 bases.extend(cpuacct.as_deref());
+                bases.extend(cpu.as_deref());
                 bases.dedup();
                 bases
             }
@@ -72,10 +84,11 @@ impl CgroupPlan {
     /// The same plan one level down.
     pub(crate) fn below(&self, name: &str) -> Self {
         match self {
-            Self::V1 { memory, pids, cpuacct } => Self::V1 {
+            Self::V1 { memory, pids, cpuacct, cpu } => Self::V1 {
                 memory: memory.join(name),
                 pids: pids.join(name),
                 cpuacct: cpuacct.as_ref().map(|base| base.join(name)),
+                cpu: cpu.as_ref().map(|base| base.join(name)),
             },
             Self::V2 { base } => Self::V2 { base: base.join(name) },
         }
@@ -148,6 +161,24 @@ impl Group {
         match &self.plan {
             CgroupPlan::V1 { memory, cpuacct, .. } => v1::figures(memory, cpuacct.as_deref()),
             CgroupPlan::V2 { base } => v2::figures(base),
+        }
+    }
+
+    /// Changes its share of the processors, where the machine shares them out by group.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses. A group that has gone is no error.
+    pub(crate) fn set_share(&self, share: Share) -> io::Result<()> {
+        let written = match &self.plan {
+            CgroupPlan::V1 { cpu: Some(cpu), .. } => v1::set_share(cpu, share),
+            CgroupPlan::V1 { cpu: None, .. } => Ok(()),
+            CgroupPlan::V2 { base } => v2::set_share(base, share),
+        };
+        match written {
+            // So does one whose controller was not handed on to us.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use workers_engine_sys::notify_on_memory_exhaustion;
 
-use super::{GroupLimits, keyed_number, number, write};
+use super::{GroupLimits, Share, keyed_number, number, write};
 use crate::message::Figures;
 
 /// What the kernel holds for sockets is counted apart from other memory, and only where it is limited.
@@ -74,6 +74,15 @@ pub(super) fn set_limits(memory: &Path, pids: &Path, limits: GroupLimits) -> io:
     write(&pids.join("pids.max"), &limits.processes.to_string())
 }
 
+/// Sets a group's share of the processors. A new group has 1024.
+pub(super) fn set_share(cpu: &Path, share: Share) -> io::Result<()> {
+    let shares = match share {
+        Share::Usual => "1024",
+        Share::Small => "128",
+    };
+    write(&cpu.join("cpu.shares"), shares)
+}
+
 /// A descriptor that is readable when memory runs out.
 pub(super) fn watch(memory: &Path) -> io::Result<OwnedFd> {
     let control = File::open(memory.join("memory.oom_control"))?;
@@ -108,6 +117,19 @@ mod tests {
         limit_all_sockets(tree.path()).unwrap();
         let all: u64 = fs::read_to_string(tree.path().join(SOCKETS)).unwrap().parse().unwrap();
         assert!(all >= LEAST_FOR_SOCKETS && all == most_for_sockets().max(LEAST_FOR_SOCKETS));
+    }
+
+    #[test]
+    fn a_small_share_is_an_eighth_of_the_usual_one() {
+        let tree = tempfile::tempdir().unwrap();
+        fs::write(tree.path().join("cpu.shares"), "1024").unwrap();
+        for (share, expected) in [(Share::Small, "128"), (Share::Usual, "1024")] {
+            set_share(tree.path(), share).unwrap();
+            assert_eq!(
+                fs::read_to_string(tree.path().join("cpu.shares")).unwrap().get(..expected.len()),
+                Some(expected)
+            );
+        }
     }
 
     #[test]

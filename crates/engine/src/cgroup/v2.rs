@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{GroupLimits, keyed_number, number, write};
+use super::{GroupLimits, Share, keyed_number, number, write};
 use crate::message::Figures;
 
 /// Sets the limits of a group.
@@ -17,6 +17,15 @@ pub(super) fn set_limits(group: &Path, limits: GroupLimits) -> io::Result<()> {
     // Half a sandbox is of no use: when one of its processes is killed for memory, all are.
     write(&group.join("memory.oom.group"), if limits.dies_as_one { "1" } else { "0" })?;
     write(&group.join("pids.max"), &limits.processes.to_string())
+}
+
+/// Sets a group's share of the processors. A new group has 100.
+pub(super) fn set_share(group: &Path, share: Share) -> io::Result<()> {
+    let weight = match share {
+        Share::Usual => "100",
+        Share::Small => "12",
+    };
+    write(&group.join("cpu.weight"), weight)
 }
 
 /// What a group's processes have used.

@@ -179,7 +179,8 @@ pub(super) fn check_cgroups(told: &Told, plan: &CgroupPlan, sandbox: &str) -> io
 
 fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
     let controllers: &[&str] = match plan {
-        CgroupPlan::V1 { .. } => &["memory", "pids"],
+        CgroupPlan::V1 { cpu: Some(_), .. } => &["memory", "pids", "cpu"],
+        CgroupPlan::V1 { cpu: None, .. } => &["memory", "pids"],
         CgroupPlan::V2 { .. } => &[""],
     };
     for controller in controllers {
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_process_outside_of_its_groups_is_found() {
-        let v1 = CgroupPlan::V1 { memory: "/m".into(), pids: "/p".into(), cpuacct: None };
+        let v1 = CgroupPlan::V1 { memory: "/m".into(), pids: "/p".into(), cpuacct: None, cpu: None };
         let groups = "8:pids:/workers-1/sbx_a\n4:memory:/workers-1/sbx_a\n1:cpuset:/\n";
         is_in_groups(groups, &v1, "sbx_a").unwrap();
         is_in_groups(groups, &v1, "sbx_b").unwrap_err();

@@ -16,11 +16,14 @@ use workers_domain::{LogStream, ResourceUsage};
 use super::output::{Output, output, read_all};
 use super::running::{CommandNews, Running, stopped};
 use super::seat::Seat;
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Share};
 use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToInit};
 use crate::server::launcher::{ForkNews, Launcher};
 
 const SIGKILL: i32 = 9;
+
+/// What runs for longer makes way for what has just begun when both want the processors.
+const BRIEF: Duration = Duration::from_millis(500);
 
 /// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done so.
 const LAST_GRACE: Duration = Duration::from_secs(2);
@@ -141,16 +144,28 @@ pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
 /// Waits for the end of a command, its deadline, or the end of its sandbox.
 async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Result<CommandExit, SandboxError> {
     let _kept_elsewhere = running.io().kill_after(wall_clock + LAST_GRACE);
-    let end = tokio::select! {
-        // In this order: an end that is known is not turned into a timeout.
-        biased;
-        end = news.end() => end,
-        () = tokio::time::sleep(wall_clock) => {
-            running.kill(KillReason::Timeout);
-            None
+    let (deadline, brief) = (tokio::time::sleep(wall_clock), tokio::time::sleep(BRIEF));
+    tokio::pin!(deadline, brief);
+    let mut is_long = false;
+    let end = loop {
+        tokio::select! {
+            // In this order: an end that is known is not turned into a timeout.
+            biased;
+            end = news.end() => break end,
+            () = &mut deadline => {
+                running.kill(KillReason::Timeout);
+                break None;
+            }
+            () = &mut brief, if !is_long => {
+                is_long = true;
+                running.take_share(Share::Small);
+            }
         }
     };
     if let Some((exited, figures)) = end {
+        if is_long {
+            running.take_share(Share::Usual);
+        }
         return Ok(exit_by_itself(running, exited, figures).await);
     }
     let figures = running.wait().await.figures;

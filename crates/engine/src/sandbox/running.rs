@@ -12,7 +12,7 @@ use tokio::sync::{MutexGuard, Semaphore, mpsc, oneshot, watch};
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Share};
 use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
 use crate::network::{Broker, NameSockets, Shared};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
@@ -157,6 +157,19 @@ impl Running {
     /// Its cgroup.
     pub(crate) fn group(&self) -> Option<&Group> {
         self.group.as_ref()
+    }
+
+    /// Changes its share of the processors, at some time soon.
+    pub(crate) fn take_share(&self, share: Share) {
+        let Some(group) = self.group.clone() else { return };
+        let name = self.name.clone();
+        let begun = self.io.begin(move |_| {
+            if let Err(error) = group.set_share(share) {
+                tracing::warn!(sandbox.id = name, error = %error, "the share of a sandbox cannot be changed");
+            }
+        });
+        // It keeps the one that it has.
+        drop(begun);
     }
 
     /// Why it was killed, if it was.
