@@ -30,7 +30,8 @@ pub(crate) enum CgroupPlan {
         pids: PathBuf,
         /// Below it, processor time is counted, if the machine has that controller.
         cpuacct: Option<PathBuf>,
-        /// Below it, processor time is shared out, if the machine has that controller and lets us. Often the same directory.
+        /// Below it, processor time is shared out, if the machine has that controller and lets us. Often the same directory; where it
+        /// is not, a group is made there only for a sandbox whose share is to be small, for joining costs each sandbox time.
         cpu: Option<PathBuf>,
     },
     /// One hierarchy.
@@ -51,15 +52,6 @@ pub(crate) struct GroupLimits {
     pub(crate) dies_as_one: bool,
 }
 
-/// How much processor time a group gets when others want it, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// As every other group.
-    Usual,
-    /// An eighth of that: what runs for long makes way for what has just begun.
-    Small,
-}
-
 /// The group of one sandbox.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -67,17 +59,24 @@ pub(crate) struct Group {
 }
 
 impl CgroupPlan {
-    /// Every directory below which groups are made.
+    /// Every directory below which each sandbox has a group from its start to its end.
     pub(crate) fn bases(&self) -> Vec<&Path> {
         match self {
-            Self::V1 { memory, pids, cpuacct, cpu } => {
+            Self::V1 { memory, pids, cpuacct, .. } => {
                 let mut bases: Vec<&Path> = vec![memory, pids];
                 bases.extend(cpuacct.as_deref());
-                bases.extend(cpu.as_deref());
                 bases.dedup();
                 bases
             }
             Self::V2 { base } => vec![base],
+        }
+    }
+
+    /// The directory below which some sandboxes have a group later on, for processor time alone.
+    fn later_base(&self) -> Option<&Path> {
+        match self {
+            Self::V1 { cpu, .. } => cpu.as_deref().filter(|cpu| !self.bases().contains(cpu)),
+            Self::V2 { .. } => None,
         }
     }
 
@@ -164,22 +163,22 @@ impl Group {
         }
     }
 
-    /// Changes its share of the processors, where the machine shares them out by group.
+    /// From now on gives it an eighth of the processor time that others have, when they want it, too, where the machine shares out
+    /// processor time by group. Processes that are being made meanwhile may keep the share that they have.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses. A group that has gone is no error.
-    pub(crate) fn set_share(&self, share: Share) -> io::Result<()> {
-        let written = match &self.plan {
-            CgroupPlan::V1 { cpu: Some(cpu), .. } => v1::set_share(cpu, share),
+    /// When the kernel refuses. A group that has gone is no error, nor is one that processors are not shared out to.
+    pub(crate) fn make_way(&self) -> io::Result<()> {
+        let made = match &self.plan {
+            CgroupPlan::V1 { cpu: Some(cpu), pids, .. } if self.plan.later_base().is_some() => {
+                v1::join_small_share(cpu, pids)
+            }
+            CgroupPlan::V1 { cpu: Some(cpu), .. } => v1::take_small_share(cpu),
             CgroupPlan::V1 { cpu: None, .. } => Ok(()),
-            CgroupPlan::V2 { base } => v2::set_share(base, share),
+            CgroupPlan::V2 { base } => v2::take_small_share(base),
         };
-        match written {
-            // So does one whose controller was not handed on to us.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
+        made.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 
     /// Kills all that is in it, by the lists that the kernel keeps.
@@ -203,7 +202,9 @@ impl Group {
     ///
     /// When a process is still in it.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        self.plan.bases().into_iter().try_for_each(|directory| match fs::remove_dir(directory) {
+        // In this order: see `v1::join_small_share`.
+        let directories = self.plan.bases().into_iter().chain(self.plan.later_base());
+        directories.into_iter().try_for_each(|directory| match fs::remove_dir(directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory, &error)),
             _ => Ok(()),
         })

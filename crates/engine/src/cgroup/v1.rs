@@ -1,14 +1,16 @@
 //! Version 1: a hierarchy a controller.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
 use workers_engine_sys::notify_on_memory_exhaustion;
 
-use super::{GroupLimits, Share, keyed_number, number, write};
+use super::{GroupLimits, at, keyed_number, number, write};
 use crate::message::Figures;
 
 /// What the kernel holds for sockets is counted apart from other memory, and only where it is limited.
@@ -40,7 +42,7 @@ fn most_for_sockets() -> u64 {
 
 fn read_most_for_sockets() -> u64 {
     let most = |name: &str| {
-        let pages: u64 = std::fs::read_to_string(name).ok()?.split_whitespace().last()?.parse().ok()?;
+        let pages: u64 = fs::read_to_string(name).ok()?.split_whitespace().last()?.parse().ok()?;
         pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
     };
     let most = ["/proc/sys/net/ipv4/tcp_mem", "/proc/sys/net/ipv4/udp_mem"].into_iter().filter_map(most).min();
@@ -74,13 +76,51 @@ pub(super) fn set_limits(memory: &Path, pids: &Path, limits: GroupLimits) -> io:
     write(&pids.join("pids.max"), &limits.processes.to_string())
 }
 
-/// Sets a group's share of the processors. A new group has 1024.
-pub(super) fn set_share(cpu: &Path, share: Share) -> io::Result<()> {
-    let shares = match share {
-        Share::Usual => "1024",
-        Share::Small => "128",
+/// Gives a group an eighth of the 1024 that it has of the processors.
+pub(super) fn take_small_share(cpu: &Path) -> io::Result<()> {
+    write(&cpu.join("cpu.shares"), "128")
+}
+
+/// How often the processes of a group are gone through before those that are made meanwhile are left where they are.
+const MOST_PASSES: usize = 8;
+
+/// Makes a group for processor time with a small share, and moves the processes of `pids` there. Whoever removes a sandbox's groups removes that
+/// of `pids` first: then this finds it gone, and leaves nothing behind.
+pub(super) fn join_small_share(cpu: &Path, pids: &Path) -> io::Result<()> {
+    match fs::create_dir(cpu) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(cpu, &error)),
+        _ => {}
+    }
+    take_small_share(cpu).and_then(|()| move_processes(pids, cpu)).inspect_err(|_| {
+        // It has processes unless the sandbox has gone. The first error is the one to tell.
+        let _ = fs::remove_dir(cpu);
+    })
+}
+
+/// Moves the processes of one group to another, and those that they make meanwhile.
+fn move_processes(from: &Path, to: &Path) -> io::Result<()> {
+    let members = |group: &Path| {
+        let file = group.join("cgroup.procs");
+        fs::read_to_string(&file).map_err(|error| at(&file, &error))
     };
-    write(&cpu.join("cpu.shares"), shares)
+    let file = to.join("cgroup.procs");
+    let joined = File::options().write(true).open(&file).map_err(|error| at(&file, &error))?;
+    for _ in 0..MOST_PASSES {
+        let (all, moved) = (members(from)?, members(to)?);
+        let moved: HashSet<&str> = moved.lines().collect();
+        let mut left = all.lines().filter(|pid| !moved.contains(pid)).peekable();
+        if left.peek().is_none() {
+            break;
+        }
+        for pid in left {
+            match rustix::io::write(&joined, pid.as_bytes()) {
+                // It has ended.
+                Ok(_) | Err(Errno::SRCH) => {}
+                Err(error) => return Err(at(&file, &error.into())),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A descriptor that is readable when memory runs out.
@@ -101,8 +141,6 @@ pub(super) fn figures(memory: &Path, cpuacct: Option<&Path>) -> Figures {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -117,19 +155,6 @@ mod tests {
         limit_all_sockets(tree.path()).unwrap();
         let all: u64 = fs::read_to_string(tree.path().join(SOCKETS)).unwrap().parse().unwrap();
         assert!(all >= LEAST_FOR_SOCKETS && all == most_for_sockets().max(LEAST_FOR_SOCKETS));
-    }
-
-    #[test]
-    fn a_small_share_is_an_eighth_of_the_usual_one() {
-        let tree = tempfile::tempdir().unwrap();
-        fs::write(tree.path().join("cpu.shares"), "1024").unwrap();
-        for (share, expected) in [(Share::Small, "128"), (Share::Usual, "1024")] {
-            set_share(tree.path(), share).unwrap();
-            assert_eq!(
-                fs::read_to_string(tree.path().join("cpu.shares")).unwrap().get(..expected.len()),
-                Some(expected)
-            );
-        }
     }
 
     #[test]

@@ -179,8 +179,7 @@ pub(super) fn check_cgroups(told: &Told, plan: &CgroupPlan, sandbox: &str) -> io
 
 fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
     let controllers: &[&str] = match plan {
-        CgroupPlan::V1 { cpu: Some(_), .. } => &["memory", "pids", "cpu"],
-        CgroupPlan::V1 { cpu: None, .. } => &["memory", "pids"],
+        CgroupPlan::V1 { .. } => &["memory", "pids"],
         CgroupPlan::V2 { .. } => &[""],
     };
     for controller in controllers {

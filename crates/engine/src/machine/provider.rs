@@ -210,6 +210,8 @@ impl MachineProvider for MachineEngine {
             disk_bytes: spec.disk_bytes,
         };
         let running = Arc::new(Running::launch(&self.core.launcher, order).await?);
+        // Machines run for long; what is short goes before them.
+        running.make_way();
         running.serve_network(&spec.network, self.core.launcher.network());
         Ok(Box::new(LocalMachine::new(SandboxId::clone(&id), running, images, lease)))
     }

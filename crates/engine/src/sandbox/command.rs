@@ -16,7 +16,7 @@ use workers_domain::{LogStream, ResourceUsage};
 use super::output::{Output, output, read_all};
 use super::running::{CommandNews, Running, stopped};
 use super::seat::Seat;
-use crate::cgroup::{Group, Share};
+use crate::cgroup::Group;
 use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToInit};
 use crate::server::launcher::{ForkNews, Launcher};
 
@@ -158,14 +158,11 @@ async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Resul
             }
             () = &mut brief, if !is_long => {
                 is_long = true;
-                running.take_share(Share::Small);
+                running.make_way();
             }
         }
     };
     if let Some((exited, figures)) = end {
-        if is_long {
-            running.take_share(Share::Usual);
-        }
         return Ok(exit_by_itself(running, exited, figures).await);
     }
     let figures = running.wait().await.figures;

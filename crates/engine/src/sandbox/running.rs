@@ -12,7 +12,7 @@ use tokio::sync::{MutexGuard, Semaphore, mpsc, oneshot, watch};
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
-use crate::cgroup::{Group, Share};
+use crate::cgroup::Group;
 use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
 use crate::network::{Broker, NameSockets, Shared};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
@@ -159,12 +159,12 @@ impl Running {
         self.group.as_ref()
     }
 
-    /// Changes its share of the processors, at some time soon.
-    pub(crate) fn take_share(&self, share: Share) {
+    /// Soon gives it a small share of the processors, for the rest of its life.
+    pub(crate) fn make_way(&self) {
         let Some(group) = self.group.clone() else { return };
         let name = self.name.clone();
         let begun = self.io.begin(move |_| {
-            if let Err(error) = group.set_share(share) {
+            if let Err(error) = group.make_way() {
                 tracing::warn!(sandbox.id = name, error = %error, "the share of a sandbox cannot be changed");
             }
         });

@@ -9,7 +9,7 @@ use workers_engine_sys::syscall_number;
 use workers_testing::skip_unless_root;
 
 use super::support::{Machines, options, shell};
-use crate::counted::{creator_of, processes_with};
+use crate::counted::{creator_of, makes_way, processes_with};
 use crate::support::unique;
 
 /// Takes watchers until there are no more, says how many, and keeps them.
@@ -66,6 +66,16 @@ async fn watchers_of_files_are_a_machines_own() {
     assert_eq!(most, "128");
     assert_eq!(in_machine(&*other, &take_watchers()).await.1, most);
     assert_eq!(on_host(&take_watchers()), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_makes_way_for_workers() {
+    let machines = Machines::start().await;
+    let machine = machines.machine().await;
+    let marker = unique();
+    let (_running, _) = in_machine(&*machine, &format!("print \"{marker}\"")).await;
+    let [pid] = processes_with(&marker)[..] else { panic!("one process") };
+    makes_way(pid).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
