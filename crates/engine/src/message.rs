@@ -215,12 +215,23 @@ pub(crate) struct Surroundings {
 }
 
 /// What the machine lets a launcher do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {
     /// Whether each sandbox has user ids of its own.
     pub(crate) own_uids: bool,
     /// Whether the working directory is an overlay; copied otherwise.
     pub(crate) overlays: bool,
+    /// Whether each sandbox has devices of its own, which no other can lock or watch.
+    pub(crate) own_devices: bool,
+}
+
+impl Found {
+    /// Whether everything is there that an earlier launcher found.
+    pub(crate) const fn is_as_good_as(&self, earlier: &Self) -> bool {
+        (self.own_uids || !earlier.own_uids)
+            && (self.overlays || !earlier.overlays)
+            && (self.own_devices || !earlier.own_devices)
+    }
 }
 
 /// From the launcher to a template.

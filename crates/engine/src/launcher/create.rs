@@ -10,8 +10,8 @@ use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only}
 
 use super::check::Wall;
 use super::creator::clone_as;
-use super::enter::{Entrance, enter};
-use super::layers::Layers;
+use super::devices::Devices;
+use super::enter::{Entrance, Prepared, enter};
 use super::serve::{Launcher, Running};
 use crate::cgroup::{Group, GroupLimits};
 use crate::copy::CONTENT_OWNER;
@@ -100,6 +100,7 @@ fn clone_into(
         }
         None => (outer_ids(launcher, slot), None),
     };
+    let devices = launcher.devices.as_ref().filter(|_| group.is_some()).map(Devices::make).transpose()?;
     let networks = launcher.networks.as_mut().filter(|_| group.is_some());
     let creator = ids.creator();
     let (network, cloned) = match networks {
@@ -114,12 +115,12 @@ fn clone_into(
         Cloned::Child => {
             // Whatever happens, no frame of the launcher goes on in the child.
             let code = catch_unwind(AssertUnwindSafe(|| {
-                let kept = [&channel, &lifeline, &released].into_iter().chain(layers.iter().flat_map(Layers::all));
+                let prepared = Prepared { has_network: network.is_some(), layers, devices };
+                let kept = [&channel, &lifeline, &released].into_iter().chain(prepared.all());
                 if keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>()).is_err() {
                     return 1;
                 }
-                let has_network = network.is_some();
-                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, has_network, layers })
+                enter(Entrance { setup: &launcher.setup, order, channel, lifeline, released, prepared })
             }));
             exit_now(code.unwrap_or(101))
         }

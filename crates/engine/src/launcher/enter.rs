@@ -29,10 +29,24 @@ pub(super) struct Entrance<'a> {
     pub(super) channel: OwnedFd,
     pub(super) lifeline: OwnedFd,
     pub(super) released: OwnedFd,
+    pub(super) prepared: Prepared,
+}
+
+/// What the launcher has made for it.
+pub(super) struct Prepared {
     /// Whether it was born into the network namespace that it is to have.
     pub(super) has_network: bool,
     /// For a machine: the layers of its files.
     pub(super) layers: Option<Layers>,
+    /// Devices of its own, where the launcher can make them.
+    pub(super) devices: Option<OwnedFd>,
+}
+
+impl Prepared {
+    /// The descriptors.
+    pub(super) fn all(&self) -> impl Iterator<Item = &OwnedFd> {
+        self.layers.iter().flat_map(Layers::all).chain(&self.devices)
+    }
 }
 
 /// What is left open once the walls stand.
@@ -59,10 +73,10 @@ const OOM_SCORE: &[u8] = b"800";
 
 /// Walls the process in and is its init; returns its exit code.
 pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
-    let Entrance { setup, order, channel, lifeline, released, has_network, layers } = entrance;
+    let Entrance { setup, order, channel, lifeline, released, prepared } = entrance;
     let configuration = &setup.surroundings.configuration;
     let ready = match &configuration.walls {
-        Some(walls) => wall_in(setup, walls, order, &released, has_network, layers),
+        Some(walls) => wall_in(setup, walls, order, &released, prepared),
         None => prepare_unconfined(order, &released).map(|work| Inside { work, machine: None }),
     };
     drop(released);
@@ -85,8 +99,7 @@ fn wall_in(
     walls: &Walls,
     order: &CreateSandbox,
     released: &OwnedFd,
-    has_network: bool,
-    layers: Option<Layers>,
+    prepared: Prepared,
 ) -> io::Result<Inside> {
     // Before anything else: a launcher that dies takes its sandboxes along.
     step("dying with the launcher", die_with_parent())?;
@@ -102,20 +115,20 @@ fn wall_in(
         _ => Shared::Nothing,
     };
     step("mount, ipc, uts and cgroup namespaces", enter_own_namespaces_but(setup.thread, shared))?;
-    if !has_network && setup.omitted() != Some(Wall::NetworkNamespace) {
+    if !prepared.has_network && setup.omitted() != Some(Wall::NetworkNamespace) {
         step("network namespace", leave_network(setup.thread))?;
         step("loopback interface", bring_loopback_up())?;
     }
     // While the host's /proc is there and we are still allowed to write to our own part of it.
     let watches = if walls.machines.is_some() { Watches::OF_MACHINE } else { Watches::OF_WORKER };
     step("limits of the user namespace", limit_namespace(&watches))?;
-    if let (Some(machines), Some(layers)) = (&walls.machines, layers) {
-        let parts = step("opening the parts", Parts::open(walls, machines, layers))?;
+    if let (Some(machines), Some(layers)) = (&walls.machines, prepared.layers) {
+        let parts = step("opening the parts", Parts::open(walls, machines, layers, prepared.devices))?;
         return become_machine(setup, walls, order, parts, &told);
     }
     step("out-of-memory score", raise_oom_score(&told))?;
     // While we are who the launcher is on the host: only it may walk to the data directory.
-    let sources = step("opening the parts of the root", Sources::open(walls, order))?;
+    let sources = step("opening the parts of the root", Sources::open(walls, order, prepared.devices))?;
     // Before any file is made: who is not mapped cannot own one.
     step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
     // The change of ids has cleared it.

@@ -4,7 +4,6 @@
 //! the host's system. A snapshot is a layer of both. All changes lie in one limited file system in memory. Set-user-id programs work,
 //! for a machine has users; the highest that they lead to is the machine's own root, who has no rights outside of it.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -13,9 +12,10 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use workers_engine_sys::{MountAttributes, mount_attributes};
 
+use super::devices::{DeviceSource, LINKS};
 use super::enter::{open_directory, step};
 use super::layers::Layers;
-use super::root::{Nothing, attach, bind_at, bind_device, c_string, mount_memory, mount_proc_at, open_path};
+use super::root::{Nothing, attach, bind_at, c_string, mount_memory, mount_proc_at, open_path};
 use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};
@@ -37,6 +37,10 @@ const EMPTY: &str = "empty";
 /// The same, seen from the root.
 const EMPTY_BESIDE: &str = "../empty";
 
+/// Where its devices come from, and the same, seen from the root.
+const DEVICES: &str = "devices";
+const DEVICES_BESIDE: &str = "../devices";
+
 /// Directories of the root that something is mounted on.
 const MOUNTED_ON: [&str; 3] = ["dev", "proc", "usr"];
 
@@ -49,21 +53,24 @@ pub(super) struct Parts {
     stage: OwnedFd,
     layers: Layers,
     node: OwnedFd,
-    devices: BTreeMap<String, OwnedFd>,
+    devices: DeviceSource,
 }
 
 impl Parts {
     /// Opens the parts, while the process may still walk to them.
-    pub(super) fn open(walls: &Walls, setup: &MachineSetup, layers: Layers) -> io::Result<Self> {
+    pub(super) fn open(
+        walls: &Walls,
+        setup: &MachineSetup,
+        layers: Layers,
+        devices: Option<OwnedFd>,
+    ) -> io::Result<Self> {
         // Nothing that is mounted here may appear on the host, and the reverse.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-        let runtime = &walls.runtime;
-        let devices = runtime.devices.iter().map(|name| Ok((name.clone(), open_path(&format!("/dev/{name}"))?)));
         Ok(Self {
             stage: open_path(&setup.stage)?,
             layers,
-            node: open_path(&runtime.node.to_string_lossy())?,
-            devices: devices.collect::<io::Result<_>>()?,
+            node: open_path(&walls.runtime.node.to_string_lossy())?,
+            devices: DeviceSource::open(devices, walls)?,
         })
     }
 }
@@ -73,7 +80,7 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     rustix::process::fchdir(&parts.stage)?;
     step("files in memory", mount_memory("machine", MountFlags::NODEV, order.disk_bytes, "0755"))?;
     rustix::process::chdir("machine")?;
-    for name in CHANGES.iter().chain(&INDEX).chain(&SNAPSHOT).chain(&["root", BASE, PLACES, SYSTEM, EMPTY]) {
+    for name in CHANGES.iter().chain(&INDEX).chain(&SNAPSHOT).chain(&["root", BASE, PLACES, SYSTEM, EMPTY, DEVICES]) {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755))?;
     }
     let changes = [open_directory(CHANGES[0])?, open_directory(CHANGES[1])?];
@@ -96,7 +103,7 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
         let attributes = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
         step("node, read-only", mount_attributes(node.as_fd(), attributes))?;
     }
-    step("devices", mount_devices(&parts.devices))?;
+    step("devices", mount_devices(&parts.devices, walls))?;
     step("process files", mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: EMPTY_BESIDE }))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;
     // The host's file system now lies over ours.
@@ -145,19 +152,14 @@ fn attach_layers(layers: &Layers) -> io::Result<[String; 2]> {
 }
 
 /// On a file system of its own: whatever a machine has made of its directory of devices, these are there.
-fn mount_devices(devices: &BTreeMap<String, OwnedFd>) -> io::Result<()> {
+fn mount_devices(devices: &DeviceSource, walls: &Walls) -> io::Result<()> {
     mount("tmpfs", "dev", "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, Some(c"size=64m,mode=0755"))?;
-    for (name, device) in devices {
+    for name in &walls.runtime.devices {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
         drop(rustix::fs::open(format!("dev/{name}"), flags, Mode::from_raw_mode(0o666))?);
-        bind_device(device, name)?;
     }
-    for (name, target) in [
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-    ] {
+    devices.attach_each(walls, DEVICES_BESIDE)?;
+    for (name, target) in LINKS {
         rustix::fs::symlink(target, format!("dev/{name}"))?;
     }
     rustix::fs::mkdir("dev/shm", Mode::empty())?;

@@ -12,6 +12,7 @@ use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_
 
 use super::confine::take_inner_ids;
 use super::create::{IdRange, map_ids};
+use super::devices::Devices;
 use crate::message::{Configuration, Found};
 
 /// Finds out what the machine lets this launcher do.
@@ -21,7 +22,7 @@ use crate::message::{Configuration, Found};
 /// When a piece of the isolation is missing that the operator has not given up by word; when there is less than an earlier launcher found;
 /// when something that may pass (a limit that is reached, no memory) keeps it from being found out.
 pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<Found> {
-    let Some(walls) = &configuration.walls else { return Ok(Found { own_uids: false, overlays: false }) };
+    let Some(walls) = &configuration.walls else { return Ok(Found::default()) };
     let own_uids = geteuid().is_root() && works(thread, Some(walls.first_uid), || Ok(()))?;
     if !own_uids && geteuid().is_root() {
         return Err(io::Error::other(
@@ -35,11 +36,12 @@ pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::
         ));
     }
     let overlays = works(thread, own_uids.then_some(walls.first_uid), mount_overlay)?;
-    let found = Found { own_uids, overlays };
+    let own_devices = own_uids && answer(Devices::of_host(&walls.runtime.devices)?.make())?;
+    let found = Found { own_uids, overlays, own_devices };
     match configuration.least {
-        Some(least) if (least.own_uids && !own_uids) || (least.overlays && !overlays) => Err(io::Error::other(
-            format!("the machine lets a launcher do less than before: {found:?}, before {least:?}"),
-        )),
+        Some(least) if !found.is_as_good_as(&least) => Err(io::Error::other(format!(
+            "the machine lets a launcher do less than before: {found:?}, before {least:?}"
+        ))),
         _ => Ok(found),
     }
 }
@@ -124,6 +126,18 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
         }
         Err(error) if is_final(&error) => Ok(false),
         Err(error) => Err(io::Error::new(error.kind(), format!("a trial of the isolation could not begin: {error}"))),
+    }
+}
+
+/// Whether something could be done.
+///
+/// # Errors
+///
+/// As [`works`].
+fn answer<T>(tried: io::Result<T>) -> io::Result<bool> {
+    match tried {
+        Err(error) if !is_final(&error) => Err(error),
+        other => Ok(other.is_ok()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! The root of a sandbox: a read-only directory, its own `/proc`, five devices, and a limited place to write to.
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -15,6 +14,7 @@ use rustix::mount::{
 use serde::{Deserialize, Serialize};
 use workers_engine_sys::{MountAttributes, mount_attributes};
 
+use super::devices::DeviceSource;
 use super::enter::step;
 use crate::copy;
 use crate::message::{CreateSandbox, Walls};
@@ -39,22 +39,21 @@ pub(super) struct Sources {
     root: OwnedFd,
     node: OwnedFd,
     lower: OwnedFd,
-    devices: BTreeMap<String, OwnedFd>,
+    devices: DeviceSource,
 }
 
 impl Sources {
     /// Opens the parts, while the process may still walk to them.
-    pub(super) fn open(walls: &Walls, order: &CreateSandbox) -> io::Result<Self> {
+    pub(super) fn open(walls: &Walls, order: &CreateSandbox, devices: Option<OwnedFd>) -> io::Result<Self> {
         let runtime = &walls.runtime;
         // Nothing that is mounted here may appear on the host, and the reverse.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-        let devices = runtime.devices.iter().map(|name| Ok((name.clone(), open_path(&format!("/dev/{name}"))?)));
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         Ok(Self {
             root: open_path(&text(&runtime.root))?,
             node: open_path(&text(&runtime.node))?,
             lower: open_path(&order.lower)?,
-            devices: devices.collect::<io::Result<_>>()?,
+            devices: DeviceSource::open(devices, walls)?,
         })
     }
 }
@@ -71,9 +70,7 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
 
     let node = step("node", bind(&sources.node, Some("usr/bin/node")))?;
     step("node, read-only", mount_attributes(node.as_fd(), read_only))?;
-    for (name, device) in &sources.devices {
-        step(name, bind_device(device, name))?;
-    }
+    step("devices", sources.devices.attach())?;
     step("process files", mount_proc(walls))?;
     step("writable files", mount_writable(sources, overlay, order))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;
@@ -141,12 +138,6 @@ pub(super) fn mount_memory(target: &str, flags: MountFlags, bytes: u64, mode: &s
     let inodes = (bytes / 4096).max(1024);
     let options = c_string(format!("size={bytes},nr_inodes={inodes},mode={mode}"))?;
     Ok(mount("tmpfs", target, "tmpfs", flags, Some(options.as_c_str()))?)
-}
-
-/// Makes a device of the host's appear below `dev`, in the current directory.
-pub(super) fn bind_device(device: &OwnedFd, name: &str) -> io::Result<()> {
-    let device = bind(device, Some(&format!("dev/{name}")))?;
-    mount_attributes(device.as_fd(), MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC))
 }
 
 /// Makes what is open appear at a path below the current directory, or where it is; returns the new mount.

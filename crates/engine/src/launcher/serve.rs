@@ -14,6 +14,7 @@ use workers_engine_sys::{SingleThread, try_wait_for};
 use super::check::{Namespaces, Wall};
 use super::confine::obey_and_ask;
 use super::create::create;
+use super::devices::Devices;
 use super::forks::{Forks, kill_children_but, reap_children_but};
 use super::layers::Host;
 use super::networks::Networks;
@@ -72,6 +73,8 @@ pub(super) struct Launcher {
     pub(super) setup: Setup,
     templates: Templates,
     forks: Forks,
+    /// `None` where sandboxes use the host's.
+    pub(super) devices: Option<Devices>,
     /// For machines.
     pub(super) host: Option<Host>,
     /// `None` where each sandbox makes its own.
@@ -143,10 +146,11 @@ impl Launcher {
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
             let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-            Ok((filter, listener, events, lifeline, host))
+            let devices = walls.filter(|_| found.own_devices).map(|walls| Devices::of_host(&walls.runtime.devices));
+            Ok((filter, listener, events, lifeline, host, devices.transpose()?))
         });
         match made {
-            Ok((filter, listener, events, lifeline, host)) => {
+            Ok((filter, listener, events, lifeline, host, devices)) => {
                 let found = Found { own_uids: host.as_ref().map_or(found.own_uids, Host::has_own_ids), ..found };
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
                 wire::send(&server, &FromLauncher::Configured(found), &hearing)?;
@@ -163,6 +167,7 @@ impl Launcher {
                     setup,
                     templates,
                     forks,
+                    devices,
                     host,
                     networks,
                     server,

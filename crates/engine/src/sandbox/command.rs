@@ -23,7 +23,7 @@ use crate::server::launcher::{ForkNews, Launcher};
 const SIGKILL: i32 = 9;
 
 /// What runs for longer makes way for what has just begun when both want the processors.
-const BRIEF: Duration = Duration::from_millis(500);
+const BRIEF: Duration = Duration::from_millis(200);
 
 /// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done so.
 const LAST_GRACE: Duration = Duration::from_secs(2);

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::launcher::devices::LINKS;
 use crate::launcher::root::Runtime;
 
 /// What a sandbox sees of the kernel's own files, reviewed as data.
@@ -65,12 +66,7 @@ pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
     for name in mounts.devices.iter().map(|name| format!("dev/{name}")).chain(["usr/bin/node".to_owned()]) {
         write(&directory.join(name), b"")?;
     }
-    for (name, target) in [
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-    ] {
+    for (name, target) in LINKS {
         symlink(target, directory.join("dev").join(name))?;
     }
     for library in libraries(node)? {

@@ -1,0 +1,102 @@
+//! Devices of a sandbox's own: the kernel's, in files that no other sandbox can lock or watch.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Dev, FileType, Mode, mknodat, stat, symlinkat};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use rustix::process::umask;
+use workers_engine_sys::{MountAttributes, mount_attributes};
+
+use super::root::{attach, bind, open_path};
+use crate::message::Walls;
+
+/// What programs look for beside devices, and where it leads.
+pub(crate) const LINKS: [(&str, &str); 4] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];
+
+/// Where a sandbox's devices come from.
+pub(super) enum DeviceSource {
+    /// From a file system with nothing else, which no other sandbox has.
+    Own(OwnedFd),
+    /// From the host, which all sandboxes share.
+    Host(BTreeMap<String, OwnedFd>),
+}
+
+impl DeviceSource {
+    /// Its own, if they were made; otherwise opens those of the host.
+    pub(super) fn open(own: Option<OwnedFd>, walls: &Walls) -> io::Result<Self> {
+        let open = |name: &String| Ok((name.clone(), open_path(&format!("/dev/{name}"))?));
+        match own {
+            Some(tree) => Ok(Self::Own(tree)),
+            None => Ok(Self::Host(walls.runtime.devices.iter().map(open).collect::<io::Result<_>>()?)),
+        }
+    }
+
+    /// Makes them appear below `dev`, in the current directory. Where they come from the host, there are files of these names.
+    pub(super) fn attach(&self) -> io::Result<()> {
+        match self {
+            Self::Own(tree) => attach(tree, "dev").map(drop),
+            Self::Host(devices) => devices.iter().try_for_each(|(name, device)| bind_device(device, name)),
+        }
+    }
+
+    /// Makes each appear in a file below `dev`, in the current directory. There is an empty directory `beside` it.
+    pub(super) fn attach_each(&self, walls: &Walls, beside: &str) -> io::Result<()> {
+        match self {
+            Self::Own(tree) => {
+                attach(tree, beside)?;
+                let names = walls.runtime.devices.iter();
+                names
+                    .map(|name| (name, open_path(&format!("{beside}/{name}"))))
+                    .try_for_each(|(name, device)| bind_device(&device?, name))
+            }
+            Self::Host(_) => self.attach(),
+        }
+    }
+}
+
+/// Makes a device appear below `dev`, in the current directory.
+fn bind_device(device: &OwnedFd, name: &str) -> io::Result<()> {
+    let device = bind(device, Some(&format!("dev/{name}")))?;
+    mount_attributes(device.as_fd(), MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC))
+}
+
+/// Names and numbers of devices.
+pub(super) struct Devices(Vec<(String, Dev)>);
+
+impl Devices {
+    /// Those of the host with these names.
+    pub(super) fn of_host(names: &[String]) -> io::Result<Self> {
+        let numbers = names.iter().map(|name| Ok((name.clone(), stat(format!("/dev/{name}"))?.st_rdev)));
+        Ok(Self(numbers.collect::<io::Result<_>>()?))
+    }
+
+    /// A file system with them, read-only and not attached to anything. Only the host's root can make one: in a user namespace the kernel
+    /// makes no devices.
+    pub(super) fn make(&self) -> io::Result<OwnedFd> {
+        let system = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(system.as_fd(), "mode", "0755")?;
+        fsconfig_create(system.as_fd())?;
+        let plain = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+        let tree = fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, plain)?;
+        let before = umask(Mode::empty());
+        let made = self.make_files(&tree);
+        umask(before);
+        made?;
+        mount_attributes(tree.as_fd(), MountAttributes::READ_ONLY)?;
+        Ok(tree)
+    }
+
+    fn make_files(&self, tree: &OwnedFd) -> io::Result<()> {
+        for (name, number) in &self.0 {
+            mknodat(tree, name, FileType::CharacterDevice, Mode::from_raw_mode(0o666), *number)?;
+        }
+        LINKS.iter().try_for_each(|(name, target)| Ok(symlinkat(*target, tree, *name)?))
+    }
+}
