@@ -15,7 +15,7 @@ use workers_engine_sys::{MountAttributes, mount_attributes};
 use super::devices::{DeviceSource, LINKS};
 use super::enter::{open_directory, step};
 use super::layers::Layers;
-use super::root::{Nothing, attach, bind_at, c_string, mount_memory, mount_proc_at, open_path};
+use super::root::{Nothing, System, attach, bind_at, c_string, mount_memory, mount_proc_at, open_path};
 use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};
@@ -41,6 +41,10 @@ const EMPTY_BESIDE: &str = "../empty";
 const DEVICES: &str = "devices";
 const DEVICES_BESIDE: &str = "../devices";
 
+/// Where node comes from, and the same, seen from the root.
+const NODE_FROM: &str = "node";
+const NODE_BESIDE: &str = "../node";
+
 /// Directories of the root that something is mounted on.
 const MOUNTED_ON: [&str; 3] = ["dev", "proc", "usr"];
 
@@ -52,7 +56,7 @@ const NOWHERE_ELSE: ResolveFlags =
 pub(super) struct Parts {
     stage: OwnedFd,
     layers: Layers,
-    node: OwnedFd,
+    system: System,
     devices: DeviceSource,
 }
 
@@ -69,7 +73,7 @@ impl Parts {
         Ok(Self {
             stage: open_path(&setup.stage)?,
             layers,
-            node: open_path(&walls.runtime.node.to_string_lossy())?,
+            system: System::open(&walls.runtime)?,
             devices: DeviceSource::open(devices, walls)?,
         })
     }
@@ -80,7 +84,9 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     rustix::process::fchdir(&parts.stage)?;
     step("files in memory", mount_memory("machine", MountFlags::NODEV, order.disk_bytes, "0755"))?;
     rustix::process::chdir("machine")?;
-    for name in CHANGES.iter().chain(&INDEX).chain(&SNAPSHOT).chain(&["root", BASE, PLACES, SYSTEM, EMPTY, DEVICES]) {
+    for name in
+        CHANGES.iter().chain(&INDEX).chain(&SNAPSHOT).chain(&["root", BASE, PLACES, SYSTEM, EMPTY, DEVICES, NODE_FROM])
+    {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755))?;
     }
     let changes = [open_directory(CHANGES[0])?, open_directory(CHANGES[1])?];
@@ -99,7 +105,8 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     rustix::process::chdir("root")?;
     // A machine may have moved it away before its snapshot was taken, or put a link in its way.
     if let Ok(place) = openat2(&root, NODE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), NOWHERE_ELSE) {
-        let node = step("node", bind_at(&parts.node, &place))?;
+        let node = step("node", parts.system.node(NODE_BESIDE))?;
+        let node = step("node", bind_at(&node, &place))?;
         let attributes = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
         step("node, read-only", mount_attributes(node.as_fd(), attributes))?;
     }

@@ -37,6 +37,12 @@ pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::
     }
     let overlays = works(thread, own_uids.then_some(walls.first_uid), mount_overlay)?;
     let own_devices = own_uids && answer(Devices::of_host(&walls.runtime.devices)?.make())?;
+    if !own_devices && !walls.may_share_uids {
+        return Err(io::Error::other(
+            "sandboxes cannot have devices of their own, for the kernel does not let this process make any (CAP_MKNOD): let it, or let \
+             all of them share the server's id and the host's devices with `--allow-weaker shared-user-id`",
+        ));
+    }
     let found = Found { own_uids, overlays, own_devices };
     match configuration.least {
         Some(least) if !found.is_as_good_as(&least) => Err(io::Error::other(format!(

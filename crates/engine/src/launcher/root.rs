@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
-    move_mount, open_tree, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
+    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, mount_bind,
+    mount_change, move_mount, open_tree, unmount,
 };
 use serde::{Deserialize, Serialize};
 use workers_engine_sys::{MountAttributes, mount_attributes};
@@ -24,8 +25,12 @@ use crate::message::{CreateSandbox, Walls};
 pub(crate) struct Runtime {
     /// The directory that becomes the root.
     pub(crate) root: PathBuf,
+    /// A directory with nothing in it.
+    pub(crate) nothing: PathBuf,
     /// The node program, which appears as `/usr/bin/node`.
     pub(crate) node: PathBuf,
+    /// Whether it is in the directory already.
+    pub(crate) has_node: bool,
     /// Below `/proc`, what is hidden.
     pub(crate) masked_files: Vec<String>,
     /// Below `/proc`, directories that are hidden.
@@ -36,8 +41,7 @@ pub(crate) struct Runtime {
 
 /// The parts of the root, opened on the host.
 pub(super) struct Sources {
-    root: OwnedFd,
-    node: OwnedFd,
+    system: System,
     lower: OwnedFd,
     devices: DeviceSource,
 }
@@ -48,13 +52,51 @@ impl Sources {
         let runtime = &walls.runtime;
         // Nothing that is mounted here may appear on the host, and the reverse.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         Ok(Self {
-            root: open_path(&text(&runtime.root))?,
-            node: open_path(&text(&runtime.node))?,
+            system: System::open(runtime)?,
             lower: open_path(&order.lower)?,
             devices: DeviceSource::open(devices, walls)?,
         })
+    }
+}
+
+/// The files of node and what it needs, opened on the host.
+pub(super) struct System {
+    root: OwnedFd,
+    nothing: OwnedFd,
+    /// Where it is not among them.
+    node: Option<OwnedFd>,
+}
+
+impl System {
+    /// Opens them, while the process may still walk to them.
+    pub(super) fn open(runtime: &Runtime) -> io::Result<Self> {
+        let open = |path: &PathBuf| open_path(&path.to_string_lossy());
+        let node = if runtime.has_node { None } else { Some(open(&runtime.node)?) };
+        Ok(Self { root: open(&runtime.root)?, nothing: open(&runtime.nothing)?, node })
+    }
+
+    /// A mount with them that is not attached to anything. Over them lies an overlay, if there are overlays, for its files are the sandbox's
+    /// own: no other can lock or watch them.
+    fn mount(&self, overlay: bool) -> io::Result<OwnedFd> {
+        if !overlay {
+            return clone_tree(&self.root);
+        }
+        let system = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        let layers = [&self.root, &self.nothing].map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()));
+        fsconfig_set_string(system.as_fd(), "lowerdir", layers.join(":"))?;
+        fsconfig_set_flag(system.as_fd(), "userxattr")?;
+        fsconfig_create(system.as_fd())?;
+        Ok(fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+    }
+
+    /// Opens the node program, by way of an empty directory below the current one.
+    pub(super) fn node(&self, place: &str) -> io::Result<OwnedFd> {
+        if let Some(node) = &self.node {
+            return node.try_clone();
+        }
+        attach(&self.mount(true)?, place)?;
+        open_path(&format!("{place}/usr/bin/node"))
     }
 }
 
@@ -63,13 +105,16 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
     let plain = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES);
     let read_only = plain.and(MountAttributes::READ_ONLY);
 
-    let root = step("root", bind(&sources.root, None))?;
+    let root = step("root", sources.system.mount(overlay))?;
+    step("root, in its place", move_to(&root, sources.system.root.as_fd()))?;
     rustix::process::fchdir(&root)?;
     // First: what is bound out of it is read-only too.
     step("root, read-only", mount_attributes(root.as_fd(), read_only))?;
 
-    let node = step("node", bind(&sources.node, Some("usr/bin/node")))?;
-    step("node, read-only", mount_attributes(node.as_fd(), read_only))?;
+    if let Some(node) = &sources.system.node {
+        let node = step("node", bind(node, Some("usr/bin/node")))?;
+        step("node, read-only", mount_attributes(node.as_fd(), read_only))?;
+    }
     step("devices", sources.devices.attach())?;
     step("process files", mount_proc(walls))?;
     step("writable files", mount_writable(sources, overlay, order))?;
@@ -150,10 +195,15 @@ pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd
 
 /// Makes what is open appear at a place that is open, too; returns the new mount.
 pub(super) fn bind_at(source: &OwnedFd, target: &OwnedFd) -> io::Result<OwnedFd> {
-    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-    let tree = open_tree(source, "", clone)?;
+    let tree = clone_tree(source)?;
     move_to(&tree, target.as_fd())?;
     Ok(tree)
+}
+
+/// What is open as a mount that is not attached to anything.
+fn clone_tree(source: &OwnedFd) -> io::Result<OwnedFd> {
+    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    Ok(open_tree(source, "", clone)?)
 }
 
 /// Makes a tree that is not attached to anything appear at a path below the current directory; returns the mount.

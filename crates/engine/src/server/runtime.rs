@@ -53,6 +53,9 @@ pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
         _ => {}
     }
     let mounts: Mounts = serde_json::from_str(MOUNTS)?;
+    let nothing = directory.join("nothing");
+    fs::create_dir_all(&nothing)?;
+    let directory = &directory.join("root");
     for name in DIRECTORIES {
         fs::create_dir_all(directory.join(name))?;
     }
@@ -63,8 +66,14 @@ pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
         write(&directory.join("etc/ssl/certs/ca-certificates.crt"), &certificates)?;
     }
     // Places to mount on.
-    for name in mounts.devices.iter().map(|name| format!("dev/{name}")).chain(["usr/bin/node".to_owned()]) {
-        write(&directory.join(name), b"")?;
+    for name in &mounts.devices {
+        write(&directory.join("dev").join(name), b"")?;
+    }
+    let place = directory.join("usr/bin/node");
+    // On another file system there can be no second name for it, and it is mounted there.
+    let has_node = fs::hard_link(node.canonicalize()?, &place).is_ok();
+    if !has_node {
+        write(&place, b"")?;
     }
     for (name, target) in LINKS {
         symlink(target, directory.join("dev").join(name))?;
@@ -78,9 +87,12 @@ pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
         fs::set_permissions(&target, Permissions::from_mode(0o555))?;
     }
     open_directories(directory)?;
+    open_directories(&nothing)?;
     Ok(Runtime {
-        root: directory.to_path_buf(),
+        root: directory.clone(),
+        nothing,
         node: node.to_path_buf(),
+        has_node,
         masked_files: mounts.masked_proc_files.names,
         masked_directories: mounts.masked_proc_directories.names,
         devices: mounts.devices,

@@ -2,9 +2,13 @@
 //! read-only mount with masks.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
-use workers_domain::ports::{SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
+use workers_domain::ports::{
+    CommandEvent, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec,
+};
 use workers_domain::{NetworkPolicy, ResourceLimits};
+use workers_testing::skip_unless_root;
 
 use super::super::support::{TestEngine, finish, start};
 
@@ -22,6 +26,32 @@ async fn the_hosts_files_are_not_there() {
         "dev,etc,lib,lib64,proc,tmp,usr,var,work false false false false \
          fd,full,null,random,stderr,stdin,stdout,urandom,zero"
     );
+}
+
+/// A lock, and a watcher, is a file's: who has another file sees nothing of it. Stopped by: devices and an overlay of the sandbox's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_is_one_that_another_sandbox_has() {
+    skip_unless_root("without root all sandboxes have the host's devices");
+    let engine = TestEngine::confined().await;
+    let paths = ["/dev/null", "/dev/urandom", "/usr/bin/node", "/etc/hosts", "/lib", "/work", "/tmp", "/proc"];
+    let script = format!(
+        "console.log({paths:?}.map((path) => {{ const {{ dev, ino }} = require('fs').statSync(path); return `${{path}} ${{dev}} ${{ino}}` }})
+             .join('\\n'))"
+    );
+    // It goes on, for the numbers of what has gone are given to others.
+    let sandbox = engine.sandbox(ResourceLimits::default()).await;
+    let mut running = start(&*sandbox, &format!("{script}; setInterval(() => {{}}, 1000)")).await;
+    let Some(CommandEvent::Output { bytes, .. }) = running.next_event().await.unwrap() else { panic!("no output") };
+    let (one, other) = (String::from_utf8(bytes).unwrap(), engine.node(&script).await.output);
+    let host = paths.map(|path| {
+        let status = fs::metadata(path).ok();
+        status.map(|status| format!("{path} {} {}", status.dev(), status.ino()))
+    });
+    assert_eq!(one.lines().count(), paths.len(), "{one}");
+    for line in one.lines() {
+        assert!(other.lines().all(|of_other| of_other != line), "{line}");
+        assert!(host.iter().flatten().all(|of_host| of_host != line), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,39 @@
 //! What a machine's root must not do.
 
 use workers_domain::NetworkPolicy;
-use workers_domain::ports::{ExitStatus, MachineCommandSpec, MachineProvider as _, SandboxSource};
+use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommandSpec, MachineProvider as _, SandboxSource};
 use workers_engine::MachineEngine;
 use workers_testing::skip_unless_root;
 
+use super::counted::in_machine;
 use super::support::{Machines, root_sh, run, shell, spec};
+
+/// What one machine does with a file that all have, no other can tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machines_locks_and_watchers_are_on_files_of_its_own() {
+    let machines = Machines::start().await;
+    let (one, other) = (machines.machine().await, machines.machine().await);
+    let files = "('/dev/null', '/dev/urandom', '/usr/local/bin/node', '/usr/bin/perl', '/etc/hosts')";
+    let number = |name| workers_engine_sys::syscall_number(name).unwrap();
+    let (make, add) = (number("inotify_init1"), number("inotify_add_watch"));
+    // IN_NONBLOCK; IN_ACCESS, IN_OPEN and IN_CLOSE.
+    let watch = format!(
+        "use Fcntl ':flock'; my $w = syscall({make}, 0x800); open(my $in, '<&=', $w) or die; my @kept; for {files} {{
+         open(my $file, '<', $_) or die $_; flock($file, LOCK_EX | LOCK_NB) or die \"locked: $_\"; push @kept, $file;
+         syscall({add}, $w, \"$_\", 0x39) >= 0 or die $_ }} system('mkfifo', '/tmp/go'); sysread($in, my $own, 65536);
+         print \"ready\n\"; open(my $go, '<', '/tmp/go'); print sysread($in, my $news, 4096) ? \"news\" : \"no news\""
+    );
+    let (mut watching, ready) = in_machine(&*one, &watch).await;
+    assert_eq!(ready, "ready");
+    let touch = format!(
+        "use Fcntl ':flock'; for {files} {{ open(my $file, '<', $_) or die $_; sysread($file, my $byte, 1);
+         flock($file, LOCK_EX | LOCK_NB) or print \"locked: $_\n\" }} print \"done\n\""
+    );
+    assert_eq!(in_machine(&*other, &touch).await.1, "done");
+    root_sh(&*one, "echo > /tmp/go").await;
+    let news = watching.next_event().await.unwrap();
+    assert!(matches!(&news, Some(CommandEvent::Output { bytes, .. }) if bytes == b"no news"), "{news:?}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_root_of_a_machine_has_no_rights_outside_of_it() {
