@@ -227,7 +227,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// Whether everything is there that an earlier launcher found.
-    pub(crate) const fn is_as_good_as(&self, earlier: &Self) -> bool {
+    pub(crate) const fn is_as_good_as(self, earlier: Self) -> bool {
         (self.own_uids || !earlier.own_uids)
             && (self.overlays || !earlier.overlays)
             && (self.own_devices || !earlier.own_devices)

@@ -54,8 +54,8 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
     Ok(below)
 }
 
-/// Leaves processors undivided where they would be divided in a hierarchy of their own and we may make nothing there. Everything else is
-/// needed.
+/// Leaves processors undivided where they would be divided in a hierarchy of their own and we may make nothing there.
+/// Everything else is needed.
 fn without_what_is_not_ours(mut below: CgroupPlan) -> CgroupPlan {
     if let CgroupPlan::V1 { cpuacct, cpu, .. } = &mut below {
         *cpu = cpu.take().filter(|cpu| cpuacct.as_ref() == Some(cpu) || fs::create_dir_all(cpu).is_ok());

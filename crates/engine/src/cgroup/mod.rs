@@ -30,8 +30,9 @@ pub(crate) enum CgroupPlan {
         pids: PathBuf,
         /// Below it, processor time is counted, if the machine has that controller.
         cpuacct: Option<PathBuf>,
-        /// Below it, processor time is shared out, if the machine has that controller and lets us. Often the same directory; where it
-        /// is not, a group is made there only for a sandbox whose share is to be small, for joining costs each sandbox time.
+        /// Below it, processor time is shared out, if the machine has that controller and lets us. Often the same
+        /// directory; where it is not, a group is made there only for a sandbox whose share is to be small, for joining
+        /// costs each sandbox time.
         cpu: Option<PathBuf>,
     },
     /// One hierarchy.
@@ -163,8 +164,8 @@ impl Group {
         }
     }
 
-    /// From now on gives it an eighth of the processor time that others have, when they want it, too, where the machine shares out
-    /// processor time by group. Processes that are being made meanwhile may keep the share that they have.
+    /// From now on gives it an eighth of the processor time that others have, when they want it, too, where the machine
+    /// shares out processor time by group. Processes that are being made meanwhile may keep the share that they have.
     ///
     /// # Errors
     ///

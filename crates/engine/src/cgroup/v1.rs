@@ -84,8 +84,8 @@ pub(super) fn take_small_share(cpu: &Path) -> io::Result<()> {
 /// How often the processes of a group are gone through before those that are made meanwhile are left where they are.
 const MOST_PASSES: usize = 8;
 
-/// Makes a group for processor time with a small share, and moves the processes of `pids` there. Whoever removes a sandbox's groups removes that
-/// of `pids` first: then this finds it gone, and leaves nothing behind.
+/// Makes a group for processor time with a small share, and moves the processes of `pids` there. Whoever removes a
+/// sandbox's groups removes that of `pids` first: then this finds it gone, and leaves nothing behind.
 pub(super) fn join_small_share(cpu: &Path, pids: &Path) -> io::Result<()> {
     match fs::create_dir(cpu) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(cpu, &error)),

@@ -38,7 +38,8 @@ impl DeviceSource {
         }
     }
 
-    /// Makes them appear below `dev`, in the current directory. Where they come from the host, there are files of these names.
+    /// Makes them appear below `dev`, in the current directory. Where they come from the host, there are files of these
+    /// names.
     pub(super) fn attach(&self) -> io::Result<()> {
         match self {
             Self::Own(tree) => attach(tree, "dev").map(drop),
@@ -77,8 +78,8 @@ impl Devices {
         Ok(Self(numbers.collect::<io::Result<_>>()?))
     }
 
-    /// A file system with them, read-only and not attached to anything. Only the host's root can make one: in a user namespace the kernel
-    /// makes no devices.
+    /// A file system with them, read-only and not attached to anything. Only the host's root can make one: in a user
+    /// namespace the kernel makes no devices.
     pub(super) fn make(&self) -> io::Result<OwnedFd> {
         let system = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
         fsconfig_set_string(system.as_fd(), "mode", "0755")?;

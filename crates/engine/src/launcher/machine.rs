@@ -15,7 +15,7 @@ use workers_engine_sys::{MountAttributes, mount_attributes};
 use super::devices::{DeviceSource, LINKS};
 use super::enter::{open_directory, step};
 use super::layers::Layers;
-use super::root::{Nothing, System, attach, bind_at, c_string, mount_memory, mount_proc_at, open_path};
+use super::root::{Nothing, READ_ONLY, System, attach, bind_at, c_string, mount_memory, mount_proc_at, open_path};
 use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};
@@ -107,8 +107,7 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     if let Ok(place) = openat2(&root, NODE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), NOWHERE_ELSE) {
         let node = step("node", parts.system.node(NODE_BESIDE))?;
         let node = step("node", bind_at(&node, &place))?;
-        let attributes = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
-        step("node, read-only", mount_attributes(node.as_fd(), attributes))?;
+        step("node, read-only", mount_attributes(node.as_fd(), READ_ONLY))?;
     }
     step("devices", mount_devices(&parts.devices, walls))?;
     step("process files", mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: EMPTY_BESIDE }))?;

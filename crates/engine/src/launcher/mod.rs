@@ -9,8 +9,8 @@
 //! * [`serve`]: its event loop, over [`ToLauncher`](crate::message::ToLauncher) and the ends of sandboxes;
 //! * [`create`]: a sandbox is cloned into a network namespace ([`networks`]) under its own id ([`creator`]), its ids are mapped, its
 //!   cgroup is joined; then it is released;
-//! * [`enter`]: the child walls itself in: [`limits`] bounds it, [`root`] makes the mounts, [`devices`] of its own among them, [`confine`]
-//!   gives up privileges;
+//! * [`enter`]: the child walls itself in: [`limits`] bounds it, [`root`] makes the mounts, [`devices`] of its own
+//!   among them, [`confine`] gives up privileges;
 //! * [`check`]: it looks whether the walls stand;
 //! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]), makes sockets ([`names`]) and reaps;
 //! * [`templates`]: booted nodes; [`template`] is what runs in them; a copy of one joins a sandbox ([`join`]) to run a program there,

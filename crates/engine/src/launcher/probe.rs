@@ -39,13 +39,13 @@ pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::
     let own_devices = own_uids && answer(Devices::of_host(&walls.runtime.devices)?.make())?;
     if !own_devices && !walls.may_share_uids {
         return Err(io::Error::other(
-            "sandboxes cannot have devices of their own, for the kernel does not let this process make any (CAP_MKNOD): let it, or let \
-             all of them share the server's id and the host's devices with `--allow-weaker shared-user-id`",
+            "sandboxes cannot have devices of their own, for the kernel does not let this process make any (CAP_MKNOD): \
+             let it, or let all of them share the server's id and the host's devices with `--allow-weaker shared-user-id`",
         ));
     }
     let found = Found { own_uids, overlays, own_devices };
     match configuration.least {
-        Some(least) if !found.is_as_good_as(&least) => Err(io::Error::other(format!(
+        Some(least) if !found.is_as_good_as(least) => Err(io::Error::other(format!(
             "the machine lets a launcher do less than before: {found:?}, before {least:?}"
         ))),
         _ => Ok(found),

@@ -20,6 +20,10 @@ use super::enter::step;
 use crate::copy;
 use crate::message::{CreateSandbox, Walls};
 
+/// What the files of node may be used for.
+pub(super) const READ_ONLY: MountAttributes =
+    MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
+
 /// What the root is made of, on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Runtime {
@@ -76,18 +80,23 @@ impl System {
         Ok(Self { root: open(&runtime.root)?, nothing: open(&runtime.nothing)?, node })
     }
 
-    /// A mount with them that is not attached to anything. Over them lies an overlay, if there are overlays, for its files are the sandbox's
-    /// own: no other can lock or watch them.
+    /// A read-only mount with them that is not attached to anything: an overlay, if there are overlays, for its files
+    /// are the sandbox's own, and no other can lock or watch them.
     fn mount(&self, overlay: bool) -> io::Result<OwnedFd> {
         if !overlay {
-            return clone_tree(&self.root);
+            let tree = clone_tree(&self.root)?;
+            mount_attributes(tree.as_fd(), READ_ONLY)?;
+            return Ok(tree);
         }
         let system = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        let layers = [&self.root, &self.nothing].map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()));
+        // The lowest layer last: of it the kernel reads no attributes.
+        let layers = [&self.nothing, &self.root].map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()));
         fsconfig_set_string(system.as_fd(), "lowerdir", layers.join(":"))?;
         fsconfig_set_flag(system.as_fd(), "userxattr")?;
         fsconfig_create(system.as_fd())?;
-        Ok(fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+        let read_only =
+            MountAttrFlags::MOUNT_ATTR_RDONLY | MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+        Ok(fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, read_only)?)
     }
 
     /// Opens the node program, by way of an empty directory below the current one.
@@ -102,18 +111,12 @@ impl System {
 
 /// Mounts everything, makes it the root and leaves the host's file system behind.
 pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
-    let plain = MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES);
-    let read_only = plain.and(MountAttributes::READ_ONLY);
-
     let root = step("root", sources.system.mount(overlay))?;
     step("root, in its place", move_to(&root, sources.system.root.as_fd()))?;
     rustix::process::fchdir(&root)?;
-    // First: what is bound out of it is read-only too.
-    step("root, read-only", mount_attributes(root.as_fd(), read_only))?;
-
     if let Some(node) = &sources.system.node {
         let node = step("node", bind(node, Some("usr/bin/node")))?;
-        step("node, read-only", mount_attributes(node.as_fd(), read_only))?;
+        step("node, read-only", mount_attributes(node.as_fd(), READ_ONLY))?;
     }
     step("devices", sources.devices.attach())?;
     step("process files", mount_proc(walls))?;

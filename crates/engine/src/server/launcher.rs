@@ -396,7 +396,7 @@ impl Launcher {
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
             Some(Received { message: FromLauncher::Configured(found), descriptors }) => {
                 let least = *self.least.get_or_init(|| found);
-                if !found.is_as_good_as(&least) {
+                if !found.is_as_good_as(least) {
                     return Err(unavailable("the sandbox launcher would make sandboxes with fewer walls than before"));
                 }
                 let hearing = self.hear(descriptors)?;

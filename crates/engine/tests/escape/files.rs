@@ -28,7 +28,8 @@ async fn the_hosts_files_are_not_there() {
     );
 }
 
-/// A lock, and a watcher, is a file's: who has another file sees nothing of it. Stopped by: devices and an overlay of the sandbox's own.
+/// A lock, and a watcher, is a file's: who has another file sees nothing of it. Stopped by: devices and an overlay of
+/// the sandbox's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_file_is_one_that_another_sandbox_has() {
     skip_unless_root("without root all sandboxes have the host's devices");
