@@ -53,6 +53,25 @@ pub(crate) struct GroupLimits {
     pub(crate) dies_as_one: bool,
 }
 
+/// How much processor time a group gets when others want it, too, beside what a new group gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// What may become long.
+    Quarter,
+    /// What is long.
+    Eighth,
+}
+
+impl Share {
+    /// In the kernel's numbers, from that of a new group.
+    const fn of(self, new: u32) -> u32 {
+        match self {
+            Self::Quarter => new / 4,
+            Self::Eighth => new / 8,
+        }
+    }
+}
+
 /// The group of one sandbox.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -164,22 +183,22 @@ impl Group {
         }
     }
 
-    /// From now on gives it an eighth of the processor time that others have, when they want it, too, where the machine
-    /// shares out processor time by group. Processes that are being made meanwhile may keep the share that they have.
+    /// Changes its share of the processors, where the machine shares out processor time by group. Processes that are being
+    /// made meanwhile may keep the share that they have.
     ///
     /// # Errors
     ///
     /// When the kernel refuses. A group that has gone is no error, nor is one that processors are not shared out to.
-    pub(crate) fn make_way(&self) -> io::Result<()> {
-        let made = match &self.plan {
+    pub(crate) fn take_share(&self, share: Share) -> io::Result<()> {
+        let taken = match &self.plan {
             CgroupPlan::V1 { cpu: Some(cpu), pids, .. } if self.plan.later_base().is_some() => {
-                v1::join_small_share(cpu, pids)
+                v1::join_with_share(cpu, pids, share)
             }
-            CgroupPlan::V1 { cpu: Some(cpu), .. } => v1::take_small_share(cpu),
+            CgroupPlan::V1 { cpu: Some(cpu), .. } => v1::take_share(cpu, share),
             CgroupPlan::V1 { cpu: None, .. } => Ok(()),
-            CgroupPlan::V2 { base } => v2::take_small_share(base),
+            CgroupPlan::V2 { base } => v2::take_share(base, share),
         };
-        made.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+        taken.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 
     /// Kills all that is in it, by the lists that the kernel keeps.
@@ -203,7 +222,7 @@ impl Group {
     ///
     /// When a process is still in it.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        // In this order: see `v1::join_small_share`.
+        // In this order: see `v1::join_with_share`.
         let directories = self.plan.bases().into_iter().chain(self.plan.later_base());
         directories.into_iter().try_for_each(|directory| match fs::remove_dir(directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory, &error)),

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 use workers_engine_sys::notify_on_memory_exhaustion;
 
-use super::{GroupLimits, at, keyed_number, number, write};
+use super::{GroupLimits, Share, at, keyed_number, number, write};
 use crate::message::Figures;
 
 /// What the kernel holds for sockets is counted apart from other memory, and only where it is limited.
@@ -76,22 +76,22 @@ pub(super) fn set_limits(memory: &Path, pids: &Path, limits: GroupLimits) -> io:
     write(&pids.join("pids.max"), &limits.processes.to_string())
 }
 
-/// Gives a group an eighth of the 1024 that it has of the processors.
-pub(super) fn take_small_share(cpu: &Path) -> io::Result<()> {
-    write(&cpu.join("cpu.shares"), "128")
+/// Changes a group's share of the processors. A new group has 1024.
+pub(super) fn take_share(cpu: &Path, share: Share) -> io::Result<()> {
+    write(&cpu.join("cpu.shares"), &share.of(1024).to_string())
 }
 
 /// How often the processes of a group are gone through before those that are made meanwhile are left where they are.
 const MOST_PASSES: usize = 8;
 
-/// Makes a group for processor time with a small share, and moves the processes of `pids` there. Whoever removes a
+/// Makes a group for processor time with a share, and moves the processes of `pids` there. Whoever removes a
 /// sandbox's groups removes that of `pids` first: then this finds it gone, and leaves nothing behind.
-pub(super) fn join_small_share(cpu: &Path, pids: &Path) -> io::Result<()> {
+pub(super) fn join_with_share(cpu: &Path, pids: &Path, share: Share) -> io::Result<()> {
     match fs::create_dir(cpu) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(cpu, &error)),
         _ => {}
     }
-    take_small_share(cpu).and_then(|()| move_processes(pids, cpu)).inspect_err(|_| {
+    take_share(cpu, share).and_then(|()| move_processes(pids, cpu)).inspect_err(|_| {
         // It has processes unless the sandbox has gone. The first error is the one to tell.
         let _ = fs::remove_dir(cpu);
     })

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{GroupLimits, keyed_number, number, write};
+use super::{GroupLimits, Share, keyed_number, number, write};
 use crate::message::Figures;
 
 /// Sets the limits of a group.
@@ -19,9 +19,9 @@ pub(super) fn set_limits(group: &Path, limits: GroupLimits) -> io::Result<()> {
     write(&group.join("pids.max"), &limits.processes.to_string())
 }
 
-/// Gives a group an eighth of the 100 that it has of the processors.
-pub(super) fn take_small_share(group: &Path) -> io::Result<()> {
-    write(&group.join("cpu.weight"), "12")
+/// Changes a group's share of the processors. A new group has 100.
+pub(super) fn take_share(group: &Path, share: Share) -> io::Result<()> {
+    write(&group.join("cpu.weight"), &share.of(100).to_string())
 }
 
 /// What a group's processes have used.

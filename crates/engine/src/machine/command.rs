@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,8 +14,9 @@ use workers_domain::ports::{
 };
 use workers_domain::{LogStream, ResourceUsage};
 
+use crate::cgroup::Share;
 use crate::message::{Exited, InMachine, RunCommand, ToInit, Tool};
-use crate::sandbox::command::not_started;
+use crate::sandbox::command::{BRIEF, not_started};
 use crate::sandbox::output::{Output, output};
 use crate::sandbox::running::{CommandNews, Running, stopped};
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched};
@@ -74,6 +75,7 @@ pub(super) async fn start(
     drop(descriptors);
     match news.recv().await {
         Some(CommandNews::Started) => {
+            tokio::spawn(make_way_when_long(Arc::downgrade(&running), number));
             Ok(LocalMachineCommand { number, running, outputs: [stdout, stderr], end: End::Awaited(news), is_tool })
         }
         Some(CommandNews::StartFailed { errno, in_directory }) => {
@@ -81,6 +83,14 @@ pub(super) async fn start(
             Err(if in_directory { not_entered(directory, errno) } else { not_started(&spec.program, errno) })
         }
         Some(CommandNews::Exited(_)) | None => Err(stopped()),
+    }
+}
+
+/// What runs for long makes way for what does not.
+async fn make_way_when_long(running: Weak<Running>, number: u32) {
+    tokio::time::sleep(BRIEF).await;
+    if let Some(running) = running.upgrade().filter(|running| running.has_route(number)) {
+        running.take_share(Share::Eighth);
     }
 }
 

@@ -15,6 +15,7 @@ use workers_domain::{SandboxId, SnapshotId};
 use super::images::Images;
 use super::local::LocalMachine;
 use super::{base, first_of_engine};
+use crate::cgroup::Share;
 use crate::engine::pulse;
 use crate::message::{Configuration, CreateSandbox, MachineSetup, Walls};
 use crate::network;
@@ -210,8 +211,8 @@ impl MachineProvider for MachineEngine {
             disk_bytes: spec.disk_bytes,
         };
         let running = Arc::new(Running::launch(&self.core.launcher, order).await?);
-        // Machines run for long; what is short goes before them.
-        running.make_way();
+        // Workers go before machines.
+        running.take_share(Share::Quarter);
         running.serve_network(&spec.network, self.core.launcher.network());
         Ok(Box::new(LocalMachine::new(SandboxId::clone(&id), running, images, lease)))
     }

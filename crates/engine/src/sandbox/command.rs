@@ -16,14 +16,14 @@ use workers_domain::{LogStream, ResourceUsage};
 use super::output::{Output, output, read_all};
 use super::running::{CommandNews, Running, stopped};
 use super::seat::Seat;
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Share};
 use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToInit};
 use crate::server::launcher::{ForkNews, Launcher};
 
 const SIGKILL: i32 = 9;
 
 /// What runs for longer makes way for what has just begun when both want the processors.
-const BRIEF: Duration = Duration::from_millis(200);
+pub(crate) const BRIEF: Duration = Duration::from_millis(200);
 
 /// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done so.
 const LAST_GRACE: Duration = Duration::from_secs(2);
@@ -158,7 +158,7 @@ async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Resul
             }
             () = &mut brief, if !is_long => {
                 is_long = true;
-                running.make_way();
+                running.take_share(Share::Eighth);
             }
         }
     };

@@ -12,7 +12,7 @@ use tokio::sync::{MutexGuard, Semaphore, mpsc, oneshot, watch};
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Share};
 use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
 use crate::network::{Broker, NameSockets, Shared};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
@@ -159,12 +159,12 @@ impl Running {
         self.group.as_ref()
     }
 
-    /// Soon gives it a small share of the processors, for the rest of its life.
-    pub(crate) fn make_way(&self) {
+    /// Soon changes its share of the processors.
+    pub(crate) fn take_share(&self, share: Share) {
         let Some(group) = self.group.clone() else { return };
         let name = self.name.clone();
         let begun = self.io.begin(move |_| {
-            if let Err(error) = group.make_way() {
+            if let Err(error) = group.take_share(share) {
                 tracing::warn!(sandbox.id = name, error = %error, "the share of a sandbox cannot be changed");
             }
         });
@@ -249,7 +249,12 @@ impl Running {
         Ok(changes.map(|directory| SandboxFd::new(&self.io, directory)))
     }
 
-    /// Closes the route of a command that has ended.
+    /// Whether a command that somebody waits for has not ended.
+    pub(crate) fn has_route(&self, command: u32) -> bool {
+        lock(&self.routes.commands).contains_key(&command)
+    }
+
+    /// Closes the route of a command.
     pub(crate) fn close_route(&self, command: u32) {
         lock(&self.routes.commands).remove(&command);
     }
@@ -325,7 +330,12 @@ async fn follow(
             }
         };
         // A route holds all that is ever said of its command.
-        let _ = lock(&routes.commands).get(&command).map(|route| route.try_send(news));
+        let is_last = matches!(news, CommandNews::Exited(_));
+        let mut commands = lock(&routes.commands);
+        let _ = commands.get(&command).map(|route| route.try_send(news));
+        if is_last {
+            commands.remove(&command);
+        }
     }
     kill(&channel, &pidfd, walled);
     lock(&routes.answer).take();

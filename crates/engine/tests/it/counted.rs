@@ -96,9 +96,9 @@ fn share(pid: u32) -> Option<String> {
     })
 }
 
-/// Waits until a process has a small share.
-pub(crate) async fn makes_way(pid: u32) {
-    while !share(pid).is_none_or(|share| share == "128" || share == "12") {
+/// Waits until a process has one of these shares.
+pub(crate) async fn has_share(pid: u32, expected: [&str; 2]) {
+    while !share(pid).is_none_or(|share| expected.contains(&&*share)) {
         tokio::task::yield_now().await;
     }
 }
@@ -117,7 +117,7 @@ async fn a_worker_that_runs_for_long_makes_way_for_others() {
     let pids = processes_with(&marker);
     assert_eq!(pids.len(), 2);
     for pid in pids {
-        makes_way(pid).await;
+        has_share(pid, ["128", "12"]).await;
     }
     command.kill().await.unwrap();
     finish(&mut *command).await;

@@ -8,8 +8,8 @@ use workers_engine::{MachineEngine, MachineOptions};
 use workers_engine_sys::syscall_number;
 use workers_testing::skip_unless_root;
 
-use super::support::{Machines, options, shell};
-use crate::counted::{creator_of, makes_way, processes_with};
+use super::support::{Machines, options, run, shell};
+use crate::counted::{creator_of, has_share, processes_with};
 use crate::support::unique;
 
 /// Takes watchers until there are no more, says how many, and keeps them.
@@ -69,13 +69,17 @@ async fn watchers_of_files_are_a_machines_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_machine_makes_way_for_workers() {
+async fn a_machine_makes_way_for_workers_and_one_that_runs_for_long_for_other_machines() {
     let machines = Machines::start().await;
     let machine = machines.machine().await;
     let marker = unique();
-    let (_running, _) = in_machine(&*machine, &format!("print \"{marker}\"")).await;
+    // Its command has ended, and what it left behind runs on.
+    let left = format!("perl -e 'sleep 1000 # {marker}' >/dev/null 2>&1 & true");
+    run(&*machine, shell(&left)).await;
     let [pid] = processes_with(&marker)[..] else { panic!("one process") };
-    makes_way(pid).await;
+    has_share(pid, ["256", "25"]).await;
+    let (_running, _) = in_machine(&*machine, "print 'up'").await;
+    has_share(pid, ["128", "12"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
