@@ -31,6 +31,7 @@ async fn run() -> anyhow::Result<()> {
     let node = std::env::var("WORKERS_NODE").unwrap_or_else(|_| ".tools/node/bin/node".to_owned());
     let url = DatabaseUrl::sqlite_file(data.path().join("workers.sqlite3"));
     let database = Database::connect(&url, &StorageOptions::default()).await?;
+    database.create_if_none().await?;
     database.apply_migrations().await?;
     let engine = Engine::start(EngineOptions::new(data.path(), std::path::absolute(node)?)).await?;
 

@@ -31,6 +31,7 @@ async fn run() -> anyhow::Result<()> {
 
     let url = DatabaseUrl::sqlite_file(data.path().join("workers.sqlite3"));
     let database = Database::connect(&url, &StorageOptions::default()).await?;
+    database.create_if_none().await?;
     database.apply_migrations().await?;
     let engine = Engine::start(EngineOptions::new(data.path(), node)).await?;
     // Code of strangers is for a compiler in a process of its own: see `embed_http.rs`.

@@ -7,10 +7,11 @@ use workers_domain::ports::{
     NetworkObserver, NoNetworkObserver, NoSandboxObserver, RepositoryError, SandboxProvider as _,
 };
 use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
+use workers_storage::Database;
 
 use crate::capacity::Plan;
 use crate::config::{LogFormat, SandboxKind, ServeOptions, Settings};
-use crate::{engine, migrate, sandboxes, telemetry, vercel_api};
+use crate::{engine, sandboxes, telemetry, vercel_api};
 
 /// Fails if something that the server cannot do without is missing.
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
@@ -82,9 +83,13 @@ async fn check_vercel(settings: &Settings) -> bool {
 
 async fn check_database(settings: &Settings) -> bool {
     let checked = async {
-        let database = migrate::connect(&settings.database).await?;
+        // Not `migrate::connect`: nothing is made here, not even a directory.
+        let database = Database::connect(&settings.database.url, &settings.database.storage).await?;
+        if !database.is_there().await? {
+            return Ok("none yet");
+        }
         match database.worker_repository().check().await {
-            // `serve` and `migrate` make it.
+            // `serve` and `migrate` make both.
             Err(RepositoryError::SchemaMissing) => Ok("no schema yet"),
             checked => checked.map(|()| "schema is current").map_err(anyhow::Error::from),
         }

@@ -12,7 +12,7 @@ use crate::telemetry;
 pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
     let settings = DatabaseSettings::new(options)?;
-    let database = connect(&settings).await?;
+    let database = create(&settings).await?;
     let applied = database.apply_migrations().await.context("failed to bring the database up to date")?;
     if applied.is_empty() {
         println!("the database is up to date");
@@ -23,7 +23,14 @@ pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the database. The data directory, where its file is, is made on the way, and closed to other users.
+/// Opens the database, which is made if there is none, and so is the data directory, where its file is.
+pub(crate) async fn create(settings: &DatabaseSettings) -> anyhow::Result<Database> {
+    let database = connect(settings).await?;
+    database.create_if_none().await.context("cannot use the database")?;
+    Ok(database)
+}
+
+/// Opens the database that is there. The data directory, where its file is, is made on the way, and closed to other users.
 pub(crate) async fn connect(settings: &DatabaseSettings) -> anyhow::Result<Database> {
     workers_private_files::make_data_directory(&settings.data_dir).context("cannot use the data directory")?;
     Database::connect(&settings.url, &settings.storage).await.context("cannot use the database")

@@ -21,7 +21,10 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     let mut settings = Settings::new(*options)?;
     let plan = Plan::make(&settings).await?;
     plan.apply(&mut settings);
-    let database = migrate::connect(&settings.database).await?;
+    let database = match settings.migrate {
+        true => migrate::create(&settings.database).await?,
+        false => migrate::connect(&settings.database).await?,
+    };
     if settings.migrate {
         database.apply_migrations().await.context("failed to bring the database up to date")?;
     }

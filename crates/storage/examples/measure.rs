@@ -15,6 +15,7 @@ const ROUNDS: i64 = 1000;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url: DatabaseUrl = std::env::args().nth(1).ok_or("usage: measure DATABASE_URL")?.parse()?;
     let database = Database::connect(&url, &StorageOptions::default()).await?;
+    database.create_if_none().await?;
     let repository = database.worker_repository();
     repository.set_up().await?;
 

@@ -47,13 +47,13 @@ enum Backend {
 
 impl Database {
     /// Readies a pool for the database. No connection is made before one is needed, so a server may start before its database;
-    /// use [`WorkerRepository::check`] to know.
+    /// use [`WorkerRepository::check`] to know. Makes no database: see [`create_if_none`](Self::create_if_none).
     ///
     /// Connections to Postgres live on the runtime that this was called on.
     ///
     /// # Errors
     ///
-    /// When SQLite's file cannot be created, or when the root certificates for Postgres cannot be read.
+    /// When SQLite's file cannot be closed to other users, or when the root certificates for Postgres cannot be read.
     #[expect(clippy::unused_async, reason = "makes it plain that a runtime is needed, which the pool takes hold of")]
     pub async fn connect(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
         let backend = match url.kind() {
@@ -61,6 +61,36 @@ impl Database {
             Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteWorkerRepository::open(path, options)?)),
         };
         Ok(Self { backend })
+    }
+
+    /// Whether there is a database: SQLite's file. Of Postgres' it is not known before it was asked.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be looked at, or what was written last to one that has gone is still there.
+    pub async fn is_there(&self) -> Result<bool, ConnectError> {
+        self.with_file(|repository| repository.is_there()).await.map(|is_there| is_there.unwrap_or(true))
+    }
+
+    /// Makes an empty database where there is none: SQLite's file, and the directory it is in. A database of Postgres is its
+    /// administrator's to make.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made, or what was written last to one that has gone is still there.
+    pub async fn create_if_none(&self) -> Result<(), ConnectError> {
+        self.with_file(|repository| repository.create_if_none()).await.map(|_| ())
+    }
+
+    /// Does something with SQLite's file on a thread that may block; nothing where there is none.
+    async fn with_file<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&SqliteWorkerRepository) -> Result<R, ConnectError> + Send + 'static,
+    ) -> Result<Option<R>, ConnectError> {
+        let Backend::Sqlite(repository) = &self.backend else { return Ok(None) };
+        let repository = Arc::clone(repository);
+        let done = tokio::task::spawn_blocking(move || work(&repository)).await;
+        done.map_err(|error| ConnectError::Pool(error.into()))?.map(Some)
     }
 
     /// The workers kept there.

@@ -8,13 +8,24 @@ use workers_domain::ports::RepositoryError;
 /// Why a database cannot be used as it was named.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The file of a SQLite database cannot be made.
-    #[error("failed to create the database file {}", path.display())]
-    CreateFile {
+    /// The file of a SQLite database cannot be made or closed to others.
+    #[error("the database file {} cannot be used", path.display())]
+    File {
         /// Which file, or which directory above it.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
+    },
+    /// A SQLite database's log is there, and its file is not.
+    #[error(
+        "the database file {} is missing, but its log {} is there, which has what was written last: put the file back, or move the log away \
+         if you want a new database", path.display(), log.display()
+    )]
+    LogWithoutFile {
+        /// Which file.
+        path: PathBuf,
+        /// Its log.
+        log: PathBuf,
     },
     /// The root certificates cannot be read.
     #[error("failed to read the root certificates that Postgres is checked against from {from}")]

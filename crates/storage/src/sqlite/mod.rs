@@ -1,6 +1,7 @@
 //! Workers on SQLite.
 
 mod error;
+mod file;
 mod migrations;
 mod pool;
 mod repository;

@@ -7,9 +7,6 @@
 //! the middle of a transaction. `diesel_async::SyncConnectionWrapper` blocks the asynchronous thread in that case, which a
 //! single-threaded runtime answers with a panic; hence this pool.
 
-use std::fs::DirBuilder;
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,17 +15,11 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
 use tokio::sync::Semaphore;
 use workers_domain::ports::RepositoryError;
-use workers_private_files::{close_file, open_file};
 
 use super::error::{TaskError, repository_error};
+use super::file::{DatabaseFile, Displaced};
 use crate::database::StorageOptions;
 use crate::error::{ConnectError, unavailable};
-
-/// The mode of a directory that is made for the file. One that is there may be for others, too.
-const DIRECTORY_MODE: u32 = 0o700;
-
-/// What SQLite adds to the file's name for its companions.
-const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Set on every connection, in this order: the change to a write-ahead log is the first thing that may have to wait.
 ///
@@ -53,13 +44,14 @@ const READ_ONLY: &str = "PRAGMA query_only = ON;";
 
 /// Connections to one file.
 pub(super) struct SqlitePool {
+    file: Arc<DatabaseFile>,
     readers: Lane,
     writer: Lane,
 }
 
 /// Connections of one kind, at most a fixed number of them, opened when first needed.
 struct Lane {
-    path: Arc<str>,
+    file: Arc<DatabaseFile>,
     pragmas: &'static [&'static str],
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
@@ -67,20 +59,19 @@ struct Lane {
 }
 
 impl SqlitePool {
-    /// Creates the file, and the directory it is in, if there is none.
-    pub(super) fn open(path: &Path, options: &StorageOptions) -> Result<Self, ConnectError> {
-        let failed = |source| ConnectError::CreateFile { path: path.to_owned(), source };
-        // Absolute, so that SQLite cannot take a name like `file:x` for a URI.
-        let path = std::path::absolute(path).map_err(failed)?;
-        create_file(&path).map_err(failed)?;
-        let Some(path) = path.to_str() else {
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path must be valid UTF-8")));
-        };
-        let path: Arc<str> = path.into();
+    /// Opens nothing yet.
+    pub(super) fn new(path: &Path, options: &StorageOptions) -> Result<Self, ConnectError> {
+        let file = Arc::new(DatabaseFile::new(path)?);
         Ok(Self {
-            readers: Lane::new(&path, &[PRAGMAS, READ_ONLY], options.max_connections.max(1), options.acquire_timeout),
-            writer: Lane::new(&path, &[PRAGMAS], 1, options.acquire_timeout),
+            readers: Lane::new(&file, &[PRAGMAS, READ_ONLY], options.max_connections.max(1), options.acquire_timeout),
+            writer: Lane::new(&file, &[PRAGMAS], 1, options.acquire_timeout),
+            file,
         })
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> &DatabaseFile {
+        &self.file
     }
 
     /// Runs a task that reads.
@@ -114,13 +105,13 @@ impl SqlitePool {
 
 impl Lane {
     fn new(
-        path: &Arc<str>,
+        file: &Arc<DatabaseFile>,
         pragmas: &'static [&'static str],
         max_connections: usize,
         acquire_timeout: Duration,
     ) -> Self {
         Self {
-            path: Arc::clone(path),
+            file: Arc::clone(file),
             pragmas,
             permits: Arc::new(Semaphore::new(max_connections)),
             acquire_timeout,
@@ -137,27 +128,34 @@ impl Lane {
             return Err(unavailable(format!("no connection became free within {:?}", self.acquire_timeout)));
         };
         let permit = permit.map_err(unavailable)?;
-        let (path, pragmas, idle) = (Arc::clone(&self.path), self.pragmas, Arc::clone(&self.idle));
+        let (file, pragmas, idle) = (Arc::clone(&self.file), self.pragmas, Arc::clone(&self.idle));
         let span = tracing::Span::current();
         let work = tokio::task::spawn_blocking(move || {
             let _entered = span.entered();
             // Bound to a name so that it is let go last, after the connection is back.
             let _permit = permit;
+            file.check()?;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut connection = match taken {
-                Some(connection) => connection,
-                None => connect(&path, pragmas)?,
+            let was_open = taken.is_some();
+            let mut connection = match taken.map_or_else(|| connect(file.uri(), pragmas), Ok) {
+                Ok(connection) => connection,
+                Err(error) => return Ok(Err(error.into())),
             };
             let result = task(&mut connection);
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            result
+            // What was written to a file that went meanwhile must not be acknowledged.
+            let checked = file.check();
+            // One that was opened meanwhile may be to another file.
+            if was_open || checked.is_ok() {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            }
+            checked.map(|()| result)
         });
-        work.await.map_err(unavailable)
+        work.await.map_err(unavailable)?.map_err(|displaced: Displaced| unavailable(displaced))
     }
 }
 
-fn connect(path: &str, pragmas: &[&str]) -> ConnectionResult<SqliteConnection> {
-    let mut connection = SqliteConnection::establish(path)?;
+fn connect(uri: &str, pragmas: &[&str]) -> ConnectionResult<SqliteConnection> {
+    let mut connection = SqliteConnection::establish(uri)?;
     for pragma in pragmas {
         execute_patiently(&mut connection, pragma).map_err(ConnectionError::CouldntSetupConfiguration)?;
     }
@@ -178,18 +176,4 @@ fn execute_patiently(connection: &mut SqliteConnection, sql: &str) -> diesel::Qu
             result => return result,
         }
     }
-}
-
-/// Creates the file before SQLite does, so that no other user can read it at any moment: it has the source of every worker. Its
-/// companions get the same mode from SQLite; those that are there already may be older than that.
-fn create_file(path: &Path) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
-    }
-    open_file(path)?;
-    COMPANIONS.iter().try_for_each(|companion| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(companion);
-        close_file(Path::new(&name))
-    })
 }

@@ -24,7 +24,17 @@ pub(crate) struct SqliteWorkerRepository {
 
 impl SqliteWorkerRepository {
     pub(crate) fn open(path: &Path, options: &StorageOptions) -> Result<Self, ConnectError> {
-        Ok(Self { pool: SqlitePool::open(path, options)? })
+        Ok(Self { pool: SqlitePool::new(path, options)? })
+    }
+
+    /// Whether there is a file.
+    pub(crate) fn is_there(&self) -> Result<bool, ConnectError> {
+        self.pool.file().is_there()
+    }
+
+    /// Makes the file where there is none.
+    pub(crate) fn create_if_none(&self) -> Result<(), ConnectError> {
+        self.pool.file().create_if_none()
     }
 
     #[instrument(name = "storage.schema.migrate", level = "debug", skip_all)]

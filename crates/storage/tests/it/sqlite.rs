@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use workers_domain::Worker;
 use workers_domain::ports::RepositoryError;
 use workers_storage::{ConnectError, Database, DatabaseUrl, StorageOptions};
 
@@ -41,9 +42,103 @@ async fn a_file_that_cannot_be_created_is_named() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file"), "").unwrap();
     let url = DatabaseUrl::sqlite_file(directory.path().join("file/workers.sqlite3"));
-    let error = Database::connect(&url, &StorageOptions::default()).await.err().unwrap();
-    assert!(matches!(error, ConnectError::CreateFile { .. }));
+    let database = Database::connect(&url, &StorageOptions::default()).await;
+    let error = match database {
+        Ok(database) => database.create_if_none().await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(matches!(error, ConnectError::File { .. }));
     assert!(chain(&error).contains("file/workers.sqlite3"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn nothing_but_a_wish_for_a_database_makes_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a/workers.sqlite3");
+    let database = Database::connect(&DatabaseUrl::sqlite_file(&path), &StorageOptions::default()).await.unwrap();
+    assert!(!database.is_there().await.unwrap());
+    let repository = database.worker_repository();
+    for said in [
+        unavailable(repository.check().await),
+        unavailable(repository.list().await),
+        unavailable(repository.set_up().await),
+        unavailable(database.apply_migrations().await),
+    ] {
+        assert!(said.contains("a/workers.sqlite3 is missing"), "{said}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    database.create_if_none().await.unwrap();
+    assert_eq!(database.apply_migrations().await.unwrap().len(), 1);
+}
+
+/// A file with one worker, and the worker.
+async fn with_worker(directory: &Path) -> (Fixture, Worker) {
+    let repository = connect(&url_in(directory)).await.worker_repository();
+    repository.set_up().await.unwrap();
+    let worker = worker();
+    repository.insert(&worker, "source").await.unwrap();
+    (Fixture { repository, directory: None }, worker)
+}
+
+#[tokio::test]
+async fn a_file_that_goes_is_missed_and_nothing_is_lost_when_it_comes_back() {
+    for whole_directory in [false, true] {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("data");
+        let (fixture, kept) = with_worker(&directory).await;
+        let name = if whole_directory { "data" } else { "data/workers.sqlite3" };
+        let (here, away) = (parent.path().join(name), parent.path().join("away"));
+        std::fs::rename(&here, &away).unwrap();
+        let late = worker();
+        for said in [
+            unavailable(fixture.list().await),
+            unavailable(fixture.insert(&late, "").await),
+            unavailable(fixture.set_up().await),
+            unavailable(fixture.check().await),
+        ] {
+            assert!(said.contains("is missing"), "{said}");
+        }
+        let other = Database::connect(&url_in(&directory).parse().unwrap(), &StorageOptions::default()).await.unwrap();
+        if !whole_directory {
+            let error = other.create_if_none().await.unwrap_err();
+            assert!(matches!(error, ConnectError::LogWithoutFile { .. }), "{error}");
+        }
+        assert!(!here.exists());
+        std::fs::rename(&away, &here).unwrap();
+        assert_eq!(fixture.list().await.unwrap(), [kept.clone()]);
+        fixture.insert(&late, "").await.unwrap();
+        let restarted = connect(&url_in(&directory)).await.worker_repository();
+        assert_eq!(restarted.list().await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn another_file_in_the_place_of_the_one_that_was_opened_is_neither_read_nor_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let (fixture, kept) = with_worker(directory.path()).await;
+    let file = directory.path().join("workers.sqlite3");
+    let aside = |name: &str| directory.path().join(format!("aside{name}"));
+    for name in ["", "-wal", "-shm"] {
+        std::fs::rename(directory.path().join(format!("workers.sqlite3{name}")), aside(name)).unwrap();
+    }
+    let other = tempfile::tempdir().unwrap();
+    let (_of_other, _) = with_worker(other.path()).await;
+    execute(&other.path().join("workers.sqlite3"), "PRAGMA wal_checkpoint(TRUNCATE)");
+    std::fs::copy(other.path().join("workers.sqlite3"), &file).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    for said in [
+        unavailable(fixture.list().await),
+        unavailable(fixture.insert(&worker(), "").await),
+        unavailable(fixture.set_up().await),
+        unavailable(fixture.check().await),
+    ] {
+        assert!(said.contains("another one"), "{said}");
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    for name in ["", "-wal", "-shm"] {
+        std::fs::rename(aside(name), directory.path().join(format!("workers.sqlite3{name}"))).unwrap();
+    }
+    assert_eq!(fixture.list().await.unwrap(), [kept]);
 }
 
 #[tokio::test]

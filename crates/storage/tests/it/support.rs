@@ -30,7 +30,9 @@ pub(crate) async fn connect(url: &str) -> Database {
 
 pub(crate) async fn connect_with(url: &str, options: &StorageOptions) -> Database {
     let url: DatabaseUrl = url.parse().unwrap();
-    Database::connect(&url, options).await.unwrap()
+    let database = Database::connect(&url, options).await.unwrap();
+    database.create_if_none().await.unwrap();
+    database
 }
 
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
