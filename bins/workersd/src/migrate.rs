@@ -30,7 +30,8 @@ pub(crate) async fn create(settings: &DatabaseSettings) -> anyhow::Result<Databa
     Ok(database)
 }
 
-/// Opens the database that is there. The data directory, where its file is, is made on the way, and closed to other users.
+/// Opens the database that is there. The data directory, where its file is, is made on the way, and closed to other
+/// users.
 pub(crate) async fn connect(settings: &DatabaseSettings) -> anyhow::Result<Database> {
     workers_private_files::make_data_directory(&settings.data_dir).context("cannot use the data directory")?;
     Database::connect(&settings.url, &settings.storage).await.context("cannot use the database")

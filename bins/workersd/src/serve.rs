@@ -21,13 +21,13 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     let mut settings = Settings::new(*options)?;
     let plan = Plan::make(&settings).await?;
     plan.apply(&mut settings);
-    let database = match settings.migrate {
-        true => migrate::create(&settings.database).await?,
-        false => migrate::connect(&settings.database).await?,
-    };
-    if settings.migrate {
+    let database = if settings.migrate {
+        let database = migrate::create(&settings.database).await?;
         database.apply_migrations().await.context("failed to bring the database up to date")?;
-    }
+        database
+    } else {
+        migrate::connect(&settings.database).await?
+    };
     let repository = database.worker_repository();
     repository.check().await.context("the database is not ready")?;
     let metrics = Metrics::new();

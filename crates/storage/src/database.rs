@@ -69,17 +69,17 @@ impl Database {
     ///
     /// When the file cannot be looked at, or what was written last to one that has gone is still there.
     pub async fn is_there(&self) -> Result<bool, ConnectError> {
-        self.with_file(|repository| repository.is_there()).await.map(|is_there| is_there.unwrap_or(true))
+        self.with_file(SqliteWorkerRepository::is_there).await.map(|is_there| is_there.unwrap_or(true))
     }
 
-    /// Makes an empty database where there is none: SQLite's file, and the directory it is in. A database of Postgres is its
-    /// administrator's to make.
+    /// Makes an empty database where there is none: SQLite's file, and the directory it is in. A database of Postgres
+    /// is its administrator's to make.
     ///
     /// # Errors
     ///
     /// When the file cannot be made, or what was written last to one that has gone is still there.
     pub async fn create_if_none(&self) -> Result<(), ConnectError> {
-        self.with_file(|repository| repository.create_if_none()).await.map(|_| ())
+        self.with_file(SqliteWorkerRepository::create_if_none).await.map(drop)
     }
 
     /// Does something with SQLite's file on a thread that may block; nothing where there is none.

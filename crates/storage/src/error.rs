@@ -18,8 +18,8 @@ pub enum ConnectError {
     },
     /// A SQLite database's log is there, and its file is not.
     #[error(
-        "the database file {} is missing, but its log {} is there, which has what was written last: put the file back, or move the log away \
-         if you want a new database", path.display(), log.display()
+        "the database file {} is missing, but its log {} is there, which has what was written last: put the file back, \
+         or move the log away if you want a new database", path.display(), log.display()
     )]
     LogWithoutFile {
         /// Which file.

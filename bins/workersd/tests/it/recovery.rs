@@ -36,6 +36,35 @@ async fn a_killed_server_leaves_no_process_mount_or_cgroup_and_its_workers_work(
 }
 
 #[tokio::test]
+async fn a_database_that_is_moved_away_for_a_while_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = TestServer::start_in(directory.path(), &[]);
+    let id = server.deploy(CODE).await;
+    let (file, away) = (directory.path().join("workers.sqlite3"), directory.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
+    for request in [server.get("/api/workers"), server.get("/readyz"), server.post("/api/setup")] {
+        assert_eq!(request.send().await.unwrap().status(), 503);
+    }
+    let new = json!({"name": "new", "code": CODE});
+    let refused = server.post("/api/workers").json(&new).send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.json::<serde_json::Value>().await.unwrap()["code"], "database_unavailable");
+    let doctor = std::process::Command::new(env!("CARGO_BIN_EXE_workersd"))
+        .args(["doctor", "--data-dir", directory.path().to_str().unwrap()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&doctor.stdout);
+    assert!(said.contains("workers.sqlite3 is missing, but its log"), "{said}");
+    assert!(!doctor.status.success() && !file.exists());
+    std::fs::rename(&away, &file).unwrap();
+    assert_eq!(server.get("/readyz").send().await.unwrap().status(), 200);
+    assert_eq!(server.call(&id, "ok", &json!({})).await.0, 200);
+    drop(server);
+    let server = TestServer::start_in(directory.path(), &[]);
+    assert_eq!(server.call(&id, "ok", &json!({})).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_killed_server_takes_a_compilation_along_that_has_just_begun() {
     let mut server = TestServer::start(&[]);
     let line = "{ function _(a: number, b?: { c: string }) { return a + (b?.c.length ?? 0) * [1, 2, 3].length } }\n";

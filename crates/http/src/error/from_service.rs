@@ -43,7 +43,7 @@ impl From<RepositoryError> for ApiError {
                     .because(error)
             }
             RepositoryError::SchemaMissing => {
-                Self::new(ErrorCode::SchemaMissing, "the database has no schema yet; POST /api/setup creates it")
+                Self::new(ErrorCode::SchemaMissing, "the database has no schema; `workersd migrate` makes it")
                     .because(error)
             }
             RepositoryError::Full { .. } => {

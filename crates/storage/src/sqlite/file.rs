@@ -1,7 +1,8 @@
 //! The database's file: made on purpose only, and missed when it goes or another one takes its place.
 //!
-//! A path is a name, and what it names may change under a running server: a directory is moved, a disk is mounted over it, a copy is
-//! restored. SQLite would go on with the file that it has open, or make a new one, and both would lose what was acknowledged.
+//! A path is a name, and what it names may change under a running server: a directory is moved, a disk is mounted over
+//! it, a copy is restored. SQLite would go on with the file that it has open, or make a new one, and both would lose
+//! what was acknowledged.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -43,8 +44,8 @@ pub(super) enum Displaced {
     Missing(PathBuf),
     /// There is another one.
     #[error(
-        "the database file {} is another one than the server has opened; put that one back, or start the server anew to use \
-         what is there now", .0.display()
+        "the database file {} is another one than the server has opened; put that one back, or start the server anew \
+         to use what is there now", .0.display()
     )]
     Replaced(PathBuf),
     /// It cannot be looked at.
@@ -86,8 +87,8 @@ impl DatabaseFile {
         }
     }
 
-    /// Makes the file, and the directory it is in, where there is none. Before SQLite does, so that no other user can read it at any
-    /// moment: it has the source of every worker.
+    /// Makes the file, and the directory it is in, where there is none. Before SQLite does, so that no other user can
+    /// read it at any moment: it has the source of every worker.
     ///
     /// # Errors
     ///

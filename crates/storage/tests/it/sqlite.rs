@@ -105,7 +105,7 @@ async fn a_file_that_goes_is_missed_and_nothing_is_lost_when_it_comes_back() {
         }
         assert!(!here.exists());
         std::fs::rename(&away, &here).unwrap();
-        assert_eq!(fixture.list().await.unwrap(), [kept.clone()]);
+        assert_eq!(fixture.list().await.unwrap(), std::slice::from_ref(&kept));
         fixture.insert(&late, "").await.unwrap();
         let restarted = connect(&url_in(&directory)).await.worker_repository();
         assert_eq!(restarted.list().await.unwrap().len(), 2);

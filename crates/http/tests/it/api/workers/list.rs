@@ -64,5 +64,5 @@ async fn without_a_schema_the_answer_says_what_to_do() {
     let app = TestApp::builder().repository(FakeWorkerRepository::without_schema()).start();
     let (status, body) = status_and_json(app.get("/api/workers").await).await;
     assert_eq!((status, &body["code"]), (503, &json!("schema_missing")));
-    assert!(body["error"].as_str().unwrap().contains("/api/setup"));
+    assert!(body["error"].as_str().unwrap().contains("workersd migrate"));
 }
