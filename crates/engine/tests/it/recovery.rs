@@ -35,7 +35,7 @@ pub(crate) fn launcher_of(directory: &Path) -> rustix::process::Pid {
 }
 
 /// Cgroups of sandboxes, by the plan that the engine wrote down.
-fn cgroups_left(directory: &Path) -> usize {
+pub(crate) fn cgroups_left(directory: &Path) -> usize {
     let plan = fs::read_to_string(directory.join("cgroups.json")).unwrap_or_default();
     let bases = plan.split('"').filter(|text| text.starts_with('/'));
     let subdirectories = |base: &str| {

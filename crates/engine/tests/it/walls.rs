@@ -11,8 +11,8 @@ use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::{Confinement, Engine, EngineOptions, Wall};
 use workers_testing::skip_unless_root;
 
-use crate::recovery::launcher_of;
-use crate::support::{TestEngine, options, start, unique};
+use crate::recovery::{cgroups_left, launcher_of};
+use crate::support::{TestEngine, host_processes_with, options, start, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_without_one_of_its_walls_runs_nothing() {
@@ -209,6 +209,12 @@ async fn sandboxes_that_do_not_die_are_set_aside_and_others_go_on() {
     let ended = tokio::time::timeout(Duration::from_secs(15), engine.engine.shutdown()).await;
     ended.expect("the engine ends although sandboxes do not");
     frozen.thaw();
+    // What it had to leave the next one clears away.
+    let TestEngine { engine: first, directory } = engine;
+    drop((first, bystander, witness));
+    let next = Engine::start(options(directory.path(), Confinement::Full)).await.unwrap();
+    assert_eq!((host_processes_with(&marker), cgroups_left(directory.path())), (0, 0));
+    next.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
