@@ -12,8 +12,7 @@ use crate::telemetry;
 pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
     let settings = DatabaseSettings::new(options)?;
-    let database = create(&settings).await?;
-    let applied = database.apply_migrations().await.context("failed to bring the database up to date")?;
+    let (_, applied) = bring_up_to_date(&settings).await?;
     if applied.is_empty() {
         println!("the database is up to date");
     }
@@ -23,11 +22,13 @@ pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the database, which is made if there is none, and so is the data directory, where its file is.
-pub(crate) async fn create(settings: &DatabaseSettings) -> anyhow::Result<Database> {
+/// Opens the database and applies the migrations that it lacks; answers with their names, too. Makes the database where
+/// there is none, and the data directory, where its file is.
+pub(crate) async fn bring_up_to_date(settings: &DatabaseSettings) -> anyhow::Result<(Database, Vec<String>)> {
     let database = connect(settings).await?;
     database.create_if_none().await.context("cannot use the database")?;
-    Ok(database)
+    let applied = database.apply_migrations().await.context("failed to bring the database up to date")?;
+    Ok((database, applied))
 }
 
 /// Opens the database that is there. The data directory, where its file is, is made on the way, and closed to other

@@ -22,9 +22,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     let plan = Plan::make(&settings).await?;
     plan.apply(&mut settings);
     let database = if settings.migrate {
-        let database = migrate::create(&settings.database).await?;
-        database.apply_migrations().await.context("failed to bring the database up to date")?;
-        database
+        migrate::bring_up_to_date(&settings.database).await?.0
     } else {
         migrate::connect(&settings.database).await?
     };

@@ -57,8 +57,11 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
 /// Leaves processors undivided where they would be divided in a hierarchy of their own and we may make nothing there.
 /// Everything else is needed.
 fn without_what_is_not_ours(mut below: CgroupPlan) -> CgroupPlan {
-    if let CgroupPlan::V1 { cpuacct, cpu, .. } = &mut below {
-        *cpu = cpu.take().filter(|cpu| cpuacct.as_ref() == Some(cpu) || fs::create_dir_all(cpu).is_ok());
+    let is_refused = below.later_base().is_some_and(|directory| fs::create_dir_all(directory).is_err());
+    if let CgroupPlan::V1 { cpu, .. } = &mut below
+        && is_refused
+    {
+        *cpu = None;
     }
     below
 }

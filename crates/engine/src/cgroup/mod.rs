@@ -93,7 +93,7 @@ impl CgroupPlan {
     }
 
     /// The directory below which some sandboxes have a group later on, for processor time alone.
-    fn later_base(&self) -> Option<&Path> {
+    pub(crate) fn later_base(&self) -> Option<&Path> {
         match self {
             Self::V1 { cpu, .. } => cpu.as_deref().filter(|cpu| !self.bases().contains(cpu)),
             Self::V2 { .. } => None,
@@ -145,13 +145,7 @@ impl Group {
     }
 
     fn make_directories(&self) -> io::Result<()> {
-        for directory in self.plan.bases() {
-            match fs::create_dir(directory) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(directory, &error)),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.plan.bases().into_iter().try_for_each(make_directory)
     }
 
     /// The files through which a process joins: it is written the process's id, or `0` by the process itself.
@@ -183,8 +177,8 @@ impl Group {
         }
     }
 
-    /// Changes its share of the processors, where the machine shares out processor time by group. Processes that are being
-    /// made meanwhile may keep the share that they have.
+    /// Changes its share of the processors, where the machine shares out processor time by group. Processes that are
+    /// being made meanwhile may keep the share that they have.
     ///
     /// # Errors
     ///
@@ -228,6 +222,14 @@ impl Group {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory, &error)),
             _ => Ok(()),
         })
+    }
+}
+
+/// Makes the directory of a group, if it is not there.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(directory, &error)),
+        _ => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 use workers_engine_sys::notify_on_memory_exhaustion;
 
-use super::{GroupLimits, Share, at, keyed_number, number, write};
+use super::{GroupLimits, Share, at, keyed_number, make_directory, number, write};
 use crate::message::Figures;
 
 /// What the kernel holds for sockets is counted apart from other memory, and only where it is limited.
@@ -84,13 +84,10 @@ pub(super) fn take_share(cpu: &Path, share: Share) -> io::Result<()> {
 /// How often the processes of a group are gone through before those that are made meanwhile are left where they are.
 const MOST_PASSES: usize = 8;
 
-/// Makes a group for processor time with a share, and moves the processes of `pids` there. Whoever removes a
-/// sandbox's groups removes that of `pids` first: then this finds it gone, and leaves nothing behind.
+/// Makes a group for processor time with a share, and moves the processes of `pids` there. The
+/// launcher removes the group in `pids` before this one: if it is gone, this removes what it has made.
 pub(super) fn join_with_share(cpu: &Path, pids: &Path, share: Share) -> io::Result<()> {
-    match fs::create_dir(cpu) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(cpu, &error)),
-        _ => {}
-    }
+    make_directory(cpu)?;
     take_share(cpu, share).and_then(|()| move_processes(pids, cpu)).inspect_err(|_| {
         // It has processes unless the sandbox has gone. The first error is the one to tell.
         let _ = fs::remove_dir(cpu);

@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Dev, FileType, Mode, mknodat, stat, symlinkat};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use rustix::mount::fsconfig_set_string;
 use rustix::process::umask;
 use workers_engine_sys::{MountAttributes, mount_attributes};
 
-use super::root::{attach, bind, open_path};
+use super::root::{attach, bind, make_file_system, open_path};
 use crate::message::Walls;
 
 /// What programs look for beside devices, and where it leads.
@@ -19,6 +19,9 @@ pub(crate) const LINKS: [(&str, &str); 4] = [
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
 ];
+
+/// What devices may be used for.
+const OF_DEVICES: MountAttributes = MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC);
 
 /// Where a sandbox's devices come from.
 pub(super) enum DeviceSource {
@@ -65,7 +68,7 @@ impl DeviceSource {
 /// Makes a device appear below `dev`, in the current directory.
 fn bind_device(device: &OwnedFd, name: &str) -> io::Result<()> {
     let device = bind(device, Some(&format!("dev/{name}")))?;
-    mount_attributes(device.as_fd(), MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC))
+    mount_attributes(device.as_fd(), OF_DEVICES)
 }
 
 /// Names and numbers of devices.
@@ -81,16 +84,12 @@ impl Devices {
     /// A file system with them, read-only and not attached to anything. Only the host's root can make one: in a user
     /// namespace the kernel makes no devices.
     pub(super) fn make(&self) -> io::Result<OwnedFd> {
-        let system = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        fsconfig_set_string(system.as_fd(), "mode", "0755")?;
-        fsconfig_create(system.as_fd())?;
-        let plain = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-        let tree = fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, plain)?;
+        let tree = make_file_system("tmpfs", |system| fsconfig_set_string(system, "mode", "0755"))?;
         let before = umask(Mode::empty());
         let made = self.make_files(&tree);
         umask(before);
         made?;
-        mount_attributes(tree.as_fd(), MountAttributes::READ_ONLY)?;
+        mount_attributes(tree.as_fd(), OF_DEVICES.and(MountAttributes::READ_ONLY))?;
         Ok(tree)
     }
 

@@ -10,14 +10,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, mount, mount_change, open_tree};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, map_owners};
 
 use super::confine::take_machine_root;
 use super::create::IdRange;
 use super::probe::in_user_namespace;
-use super::root::{attach, open_path};
+use super::root::{attach, clone_tree, open_path};
 use crate::machine::{FIRST_ID, IDS, MOST_MACHINES};
 use crate::message::MachineSetup;
 
@@ -168,9 +168,7 @@ fn is_answer(error: &io::Error) -> bool {
 
 /// A directory as a mount that is not attached to anything.
 fn tree(path: &str, owners: Option<&OwnedFd>) -> io::Result<OwnedFd> {
-    let directory = open_path(path)?;
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-    let tree = open_tree(&directory, "", flags)?;
+    let tree = clone_tree(&open_path(path)?)?;
     if let Some(owners) = owners {
         map_owners(tree.as_fd(), owners.as_fd())?;
     }

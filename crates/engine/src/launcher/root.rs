@@ -83,20 +83,18 @@ impl System {
     /// A read-only mount with them that is not attached to anything: an overlay, if there are overlays, for its files
     /// are the sandbox's own, and no other can lock or watch them.
     fn mount(&self, overlay: bool) -> io::Result<OwnedFd> {
-        if !overlay {
-            let tree = clone_tree(&self.root)?;
-            mount_attributes(tree.as_fd(), READ_ONLY)?;
-            return Ok(tree);
-        }
-        let system = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        let tree = if overlay { self.lay_over()? } else { clone_tree(&self.root)? };
+        mount_attributes(tree.as_fd(), READ_ONLY)?;
+        Ok(tree)
+    }
+
+    fn lay_over(&self) -> io::Result<OwnedFd> {
         // The lowest layer last: of it the kernel reads no attributes.
         let layers = [&self.nothing, &self.root].map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()));
-        fsconfig_set_string(system.as_fd(), "lowerdir", layers.join(":"))?;
-        fsconfig_set_flag(system.as_fd(), "userxattr")?;
-        fsconfig_create(system.as_fd())?;
-        let read_only =
-            MountAttrFlags::MOUNT_ATTR_RDONLY | MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-        Ok(fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, read_only)?)
+        make_file_system("overlay", |overlay| {
+            fsconfig_set_string(overlay, "lowerdir", layers.join(":"))?;
+            fsconfig_set_flag(overlay, "userxattr")
+        })
     }
 
     /// Opens the node program, by way of an empty directory below the current one.
@@ -180,6 +178,17 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
     Ok(())
 }
 
+/// A new file system as a mount that is not attached to anything, with these options.
+pub(super) fn make_file_system(
+    kind: &str,
+    set_options: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<()>,
+) -> io::Result<OwnedFd> {
+    let system = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    set_options(system.as_fd())?;
+    fsconfig_create(system.as_fd())?;
+    Ok(fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
+}
+
 /// A file system in memory of limited size.
 pub(super) fn mount_memory(target: &str, flags: MountFlags, bytes: u64, mode: &str) -> io::Result<()> {
     // A page of inodes for every page of files is more than any file tree needs.
@@ -204,7 +213,7 @@ pub(super) fn bind_at(source: &OwnedFd, target: &OwnedFd) -> io::Result<OwnedFd>
 }
 
 /// What is open as a mount that is not attached to anything.
-fn clone_tree(source: &OwnedFd) -> io::Result<OwnedFd> {
+pub(super) fn clone_tree(source: &OwnedFd) -> io::Result<OwnedFd> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     Ok(open_tree(source, "", clone)?)
 }

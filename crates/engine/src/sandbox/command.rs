@@ -1,5 +1,6 @@
 //! A command: its two outputs, and how it ends.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -141,26 +142,25 @@ pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
     SandboxError { kind, message: format!("`{program}` cannot be started: {error}"), source: Some(error.into()) }
 }
 
+/// Gives a sandbox a smaller share of the processors when its command runs for long. Does not return.
+async fn make_way_when_long(running: &Running) -> Infallible {
+    tokio::time::sleep(BRIEF).await;
+    running.take_share(Share::Eighth);
+    std::future::pending().await
+}
+
 /// Waits for the end of a command, its deadline, or the end of its sandbox.
 async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Result<CommandExit, SandboxError> {
     let _kept_elsewhere = running.io().kill_after(wall_clock + LAST_GRACE);
-    let (deadline, brief) = (tokio::time::sleep(wall_clock), tokio::time::sleep(BRIEF));
-    tokio::pin!(deadline, brief);
-    let mut is_long = false;
-    let end = loop {
-        tokio::select! {
-            // In this order: an end that is known is not turned into a timeout.
-            biased;
-            end = news.end() => break end,
-            () = &mut deadline => {
-                running.kill(KillReason::Timeout);
-                break None;
-            }
-            () = &mut brief, if !is_long => {
-                is_long = true;
-                running.take_share(Share::Eighth);
-            }
+    let end = tokio::select! {
+        // In this order: an end that is known is not turned into a timeout.
+        biased;
+        end = news.end() => end,
+        () = tokio::time::sleep(wall_clock) => {
+            running.kill(KillReason::Timeout);
+            None
         }
+        never = make_way_when_long(running) => match never {},
     };
     if let Some((exited, figures)) = end {
         return Ok(exit_by_itself(running, exited, figures).await);

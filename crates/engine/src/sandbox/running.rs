@@ -249,7 +249,7 @@ impl Running {
         Ok(changes.map(|directory| SandboxFd::new(&self.io, directory)))
     }
 
-    /// Whether a command that somebody waits for has not ended.
+    /// Whether a command is still to end, and its route was not closed.
     pub(crate) fn has_route(&self, command: u32) -> bool {
         lock(&self.routes.commands).contains_key(&command)
     }

@@ -49,8 +49,8 @@ pub(super) enum Displaced {
     )]
     Replaced(PathBuf),
     /// It cannot be looked at.
-    #[error("the database file {} cannot be looked at: {}", .0.display(), .1)]
-    Unknown(PathBuf, io::Error),
+    #[error("the database file {} cannot be looked at", .0.display())]
+    Unknown(PathBuf, #[source] io::Error),
 }
 
 impl DatabaseFile {
