@@ -39,11 +39,13 @@ migrate *args: build
 doctor *args: build
     @exec '{{ target }}/release/workersd' doctor "$@"
 
-# Builds the server as it is released.
+# Builds the server as it is released, or in another of Cargo's profiles.
 [group('run')]
-build: setup
-    cargo build --release {{ locked }} --package workers-engine-template
-    WORKERS_TEMPLATE_LIBRARY='{{ target }}/release/libworkers_engine_template.so' cargo build --release {{ locked }} --package workersd
+build profile="release": setup
+    # With `workersd` selected, both builds choose the same features; or each would undo what the other has built.
+    cargo build --profile {{ profile }} {{ locked }} --package workers-engine-template --package workersd --lib
+    WORKERS_TEMPLATE_LIBRARY='{{ target / if profile == "dev" { "debug" } else { profile } }}/libworkers_engine_template.so' \
+        cargo build --profile {{ profile }} {{ locked }} --package workersd
 
 # Measures the server beside its peers, all in one run (`./just bench --help` for the options).
 [group('check')]
@@ -51,6 +53,12 @@ bench *args: build setup-bench
     cargo build --release {{ locked }} --package workers-bench
     @'{{ target }}/release/workers-bench' --workersd '{{ target }}/release/workersd' \
         --peers-dir '{{ justfile_directory() }}/.tools/peers' "$@"
+
+# Breaks one thing after the other under a server that works, for ten minutes (WORKERS_SOAK_SECONDS, WORKERS_SOAK_SEED).
+[group('check')]
+soak: setup setup-test
+    cargo nextest run {{ locked }} --package workersd --run-ignored only --no-capture \
+        faults::soak::nothing_acknowledged_is_lost
 
 # Measures what a user of the server has beside each attack of the attack suite, and prints the table of docs/security.md.
 [group('check')]
@@ -131,6 +139,11 @@ check-web: setup-lint
     cd crates/console/web && node node_modules/typescript/bin/tsc --noEmit
     cd crates/console/web && biome check .
 
+# Whether a second build compiles nothing.
+[group('check')]
+build-twice: setup
+    @sh scripts/build-twice.sh '{{ just_executable() }}'
+
 # Licences, bans and sources of the dependencies (deny.toml).
 [group('check')]
 deny: setup-lint
@@ -162,7 +175,7 @@ fmt: setup-lint
 setup:
     @sh scripts/setup.sh run
 
-# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer, Chromium, packages of the console and of Vercel's clients.
+# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer, Chromium, curl, jq, packages of the console and of Vercel's clients, proxies.
 [group('setup')]
 setup-test:
     @sh scripts/setup.sh test

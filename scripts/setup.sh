@@ -5,7 +5,8 @@
 #
 # Usage: setup.sh run|test|lint|bench...
 #   run     to build and run the server: Rust, a C compiler, Node.js, npm; sudo for machines, if root
-#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, the clients of the Vercel Sandbox API
+#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, curl, jq, the clients of the Vercel Sandbox API; nginx,
+#           haproxy and Caddy where they can be had
 #   lint    to check it: cargo-deny, cargo-shear, Biome and the TypeScript compiler
 #   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
 set -eu
@@ -17,6 +18,7 @@ missing=0
 packages=
 clients=
 console=
+proxies=
 
 say() { echo "setup: $*" >&2; }
 lacks() { say "$*"; missing=$((missing + 1)); }
@@ -109,8 +111,12 @@ for purpose in "$@"; do
             wants pgbouncer has pgbouncer
             wants chromium has_chromium
             wants python3-pip python3 -m pip --version
+            # Examples of the pages use them.
+            wants curl has curl
+            wants jq has jq
             clients=yes
             console=yes
+            proxies=yes
             ;;
         lint)
             for tool in cargo-deny cargo-shear; do
@@ -137,4 +143,5 @@ done
 # With what a package may just have brought.
 [ -z "$console" ] || sh scripts/install-console-packages.sh || missing=$((missing + 1))
 [ -z "$clients" ] || sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
+[ -z "$proxies" ] || sh scripts/install-proxies.sh
 [ "$missing" = 0 ] || exit 1

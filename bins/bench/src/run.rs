@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use crate::load::{self, Round};
 use crate::measure::spin::{Spin, Spins};
-use crate::measure::{cold, delays, leak, memory};
+use crate::measure::{cold, delays, first, leak, memory};
 use crate::options::Options;
 use crate::peers::{self, Peer, Programs, Running};
 use crate::platform::{Server, Setup, warm_up};
-use crate::report::{self, Delays, Goal, Measured, Summary};
+use crate::report::{self, Delays, Firsts, Goal, Measured, Summary};
 use crate::stats::as_f64;
 use crate::target::{Target, WORK};
 
@@ -29,7 +29,8 @@ struct Subject {
     idle: u64,
     delays: Vec<Vec<Duration>>,
     spins: Spins,
-    /// Of the two before.
+    firsts: Vec<Duration>,
+    /// Of the three before.
     failures: Vec<String>,
 }
 
@@ -59,8 +60,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         let name = &subject.server.name;
         let line_delays = (!subject.delays.is_empty()).then(|| Delays::new(&subject.delays));
         let spins = (!subject.spins.ours.is_empty()).then_some(&subject.spins);
+        let firsts = Firsts::new(&subject.firsts);
         println!("{}", line_delays.as_ref().map_or_else(String::new, |delays| report::delays(name, delays)));
         println!("{}", spins.map_or_else(String::new, |spins| report::spins(name, spins)));
+        println!("{}", firsts.as_ref().map_or_else(String::new, |firsts| report::firsts(name, firsts)));
         for failure in &subject.failures {
             println!("{name} failed at {failure}\n");
         }
@@ -71,6 +74,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             sandboxes: sandboxes.get(index).and_then(|(_, sandboxes)| sandboxes.as_ref().ok()),
             delays: line_delays.as_ref(),
             spins,
+            firsts,
             other_failures: subject.failures.len(),
         }));
     }
@@ -103,7 +107,17 @@ async fn prepare(setup: &Setup, programs: &Programs) -> anyhow::Result<Subject> 
     let idle = crate::proc::memory(server.helpers()).pss;
     let clock = delays::prepare(&server).await?;
     let spin = Spin::prepare(&server, programs).await?;
-    Ok(Subject { server, worker, clock, spin, idle, delays: Vec::new(), spins: Spins::default(), failures: Vec::new() })
+    Ok(Subject {
+        server,
+        worker,
+        clock,
+        spin,
+        idle,
+        delays: Vec::new(),
+        spins: Spins::default(),
+        firsts: Vec::new(),
+        failures: Vec::new(),
+    })
 }
 
 /// All rounds over all targets.
@@ -135,6 +149,10 @@ async fn rounds(options: &Options, subjects: &mut [Subject], peers: &[Running]) 
             match delays::measure(&subject.server, &subject.clock).await {
                 Ok(delays) => subject.delays.push(delays),
                 Err(error) => subject.failures.push(format!("log lines: {error:#}")),
+            }
+            match first::measure(&subject.server, round).await {
+                Ok(times) => subject.firsts.extend(times),
+                Err(error) => subject.failures.push(format!("first invocations: {error:#}")),
             }
             if let Err(error) = subject.spin.measure(&subject.server, &mut subject.spins).await {
                 subject.failures.push(format!("loops: {error:#}"));

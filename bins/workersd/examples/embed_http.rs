@@ -1,6 +1,7 @@
 //! Our routes inside another actix application, under a prefix and behind that application's own authentication.
 //!
-//! `cargo run --package workersd --example embed_http`, then `curl -H 'x-user: ada' http://127.0.0.1:8080/functions/api/workers`.
+//! `cargo run --package workersd --example embed_http`, then `curl -H 'x-user: ada' http://127.0.0.1:8080/functions/api/workers`. The
+//! console is at `/functions/`, for browsers that are let in.
 //! With `--self-test` it asks itself and ends.
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use actix_web::{App, Error, HttpServer, web};
 use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_domain::ports::SystemClock;
 use workers_engine::{Engine, EngineOptions};
-use workers_http::{Access, Api, HttpOptions, Metrics};
+use workers_http::{Access, Api, Branding, HttpOptions, Metrics};
 use workers_service::{Platform, ServiceOptions};
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 
@@ -44,7 +45,8 @@ async fn run() -> anyhow::Result<()> {
         Arc::new(metrics.clone()),
         ServiceOptions::default(),
     );
-    let options = HttpOptions { access: Access::Embedded, ..HttpOptions::default() };
+    let console = Some(Branding::new("Acme Functions")?);
+    let options = HttpOptions { access: Access::Embedded, console, ..HttpOptions::default() };
     let api = Api::new(platform.clone(), options, metrics);
 
     let self_test = std::env::args().any(|argument| argument == "--self-test");
@@ -62,9 +64,12 @@ async fn run() -> anyhow::Result<()> {
     let handle = server.handle();
     let task = tokio::spawn(server);
     if self_test {
-        for path in ["/", "/functions/api/workers"] {
+        for path in ["/", "/functions/api/workers", "/functions"] {
             let request = workers_testing::http_client().get(format!("http://{address}{path}")).header("x-user", "ada");
-            println!("GET {path} -> {}", request.send().await?.text().await?);
+            let response = request.send().await?;
+            let place = response.url().path().to_owned();
+            println!("GET {path} -> {}", response.text().await?);
+            println!("from {place}");
         }
         handle.stop(true).await;
     }

@@ -1,12 +1,16 @@
 //! The Workers Platform server: reads the configuration, chooses the adapters, wires them, serves, and drains.
 //!
-//! `workersd serve` runs it, `workersd migrate` brings its database up to date, `workersd doctor` says what the machine has and lacks.
+//! `workersd serve` runs it, `workersd migrate` brings its database up to date, `workersd backup` copies it, and
+//! `workersd doctor` says what the machine has and lacks.
 
+mod backup;
 mod capacity;
 mod config;
 mod doctor;
 mod engine;
+mod listening;
 mod migrate;
+mod output;
 mod sandboxes;
 mod serve;
 mod signals;
@@ -15,7 +19,6 @@ mod vercel_api;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use rustix::fs::Mode;
 use rustix::process::Resource;
 
@@ -29,14 +32,14 @@ fn main() -> ExitCode {
     // All files of ours have their modes in words; this is for those that libraries make.
     rustix::process::umask(Mode::from_raw_mode(0o077));
     raise_open_files_limit();
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => {
-            report(&error);
-            ExitCode::FAILURE
-        }
-    }
+    let cli = Cli::read();
+    let code = run(cli).unwrap_or_else(|error| {
+        // Errors that end the program are for the person who started it, not for the log.
+        telemetry::say(&format!("workersd: {error:#}"));
+        ExitCode::FAILURE
+    });
+    telemetry::flush();
+    code
 }
 
 /// Every sandbox and every client takes some descriptors. The usual soft limit is for programs that use `select`; sandboxes have their own.
@@ -51,13 +54,8 @@ fn raise_open_files_limit() {
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Subcommand::Serve(options) => serve::run(options).await,
-        Subcommand::Migrate(options) => migrate::run(options).await,
-        Subcommand::Doctor(options) => doctor::run(options).await,
+        Subcommand::Migrate(options) => migrate::run(options).await.map(output::checked),
+        Subcommand::Backup(options) => backup::run(options).await.map(output::checked),
+        Subcommand::Doctor(options) => doctor::run(options).await.map(output::checked),
     }
-}
-
-/// Errors that end the program are for the person who started it, not for the log.
-#[expect(clippy::print_stderr, reason = "the program ends with this sentence")]
-fn report(error: &anyhow::Error) {
-    eprintln!("workersd: {error:#}");
 }

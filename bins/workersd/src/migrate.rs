@@ -1,23 +1,29 @@
 //! `workersd migrate`: brings the database up to date.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use workers_storage::Database;
 
 use crate::config::{DatabaseOptions, DatabaseSettings, LogFormat};
-use crate::telemetry;
+use crate::{output, telemetry};
 
-#[expect(clippy::print_stdout, reason = "what it did is the command's output")]
+/// How long a start waits for a look at the whole of SQLite's file: a gigabyte takes a second or two from a solid-state
+/// disk.
+pub(crate) const VERIFY_LIMIT: Duration = Duration::from_secs(10);
+
 pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
     let settings = DatabaseSettings::new(options)?;
-    let (_, applied) = bring_up_to_date(&settings).await?;
+    let (database, applied) = bring_up_to_date(&settings).await?;
+    // What was made once and has gone since is not made again: it may be elsewhere, with what was in it.
+    database.worker_repository().check().await.context("the database is not ready")?;
     if applied.is_empty() {
-        println!("the database is up to date");
+        output::print("the database is up to date");
     }
     for name in applied {
-        println!("applied {name}");
+        output::print(format_args!("applied {name}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -27,8 +33,17 @@ pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
 pub(crate) async fn bring_up_to_date(settings: &DatabaseSettings) -> anyhow::Result<(Database, Vec<String>)> {
     let database = connect(settings).await?;
     database.create_if_none().await.context("cannot use the database")?;
+    verify(&database).await?;
     let applied = database.apply_migrations().await.context("failed to bring the database up to date")?;
     Ok((database, applied))
+}
+
+/// Refuses a database that is broken, before anything is written to it or promised of it.
+pub(crate) async fn verify(database: &Database) -> anyhow::Result<()> {
+    if database.is_there().await.context("cannot use the database")? {
+        database.verify(VERIFY_LIMIT).await.context("cannot use the database")?;
+    }
+    Ok(())
 }
 
 /// Opens the database that is there. The data directory, where its file is, is made on the way, and closed to other

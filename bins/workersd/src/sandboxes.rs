@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use uuid::Uuid;
-use workers_domain::SnapshotId;
 use workers_domain::ports::{
     NetworkObserver, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
 };
+use workers_domain::{Part, ResourceLimits, SnapshotId, Trouble};
 use workers_engine::{Engine, MachineEngine};
 use workers_private_files::{make_data_directory, read_file, replace_file};
 use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
@@ -88,6 +88,10 @@ impl SandboxProvider for BesideMachines {
         self.sandboxes.create(spec).await
     }
 
+    fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
+        self.sandboxes.expect(snapshot, limits);
+    }
+
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
         self.sandboxes.find_snapshot(id).await
     }
@@ -99,6 +103,13 @@ impl SandboxProvider for BesideMachines {
     async fn check(&self) -> Result<(), SandboxError> {
         let (sandboxes, machines) = tokio::join!(self.sandboxes.check(), self.machines.check());
         sandboxes.and(machines)
+    }
+
+    async fn troubles(&self) -> Vec<Trouble> {
+        let (mut sandboxes, machines) = tokio::join!(self.sandboxes.troubles(), self.machines.check());
+        let of_machines = |error: SandboxError| Trouble::fatal(Part::Sandboxes, format!("of the Vercel API: {error}"));
+        sandboxes.extend(machines.err().map(of_machines));
+        sandboxes
     }
 }
 
@@ -125,13 +136,13 @@ async fn sweep_orphans(provider: VercelProvider) {
 pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvider> {
     // Now, and not at each invocation.
     NetworkRules::try_from(&settings.service.network)
-        .context("Vercel Sandboxes cannot keep to what WORKERS_NETWORK (--network) says")?;
+        .with_context(|| format!("Vercel Sandboxes cannot keep to what {} says", settings.said.name("network")))?;
     let credentials = Credentials::from_variables(|name| std::env::var(name).ok())?;
     let mut client = Client::builder(credentials);
     if let Some(base_url) = &settings.vercel.base_url {
         client = client.base_url(base_url);
     }
-    let client = client.build().context("VERCEL_API_BASE_URL (--vercel-base-url) is not usable")?;
+    let client = client.build().with_context(|| format!("{} is not usable", settings.said.name("vercel-base-url")))?;
     let options = VercelOptions {
         region: settings.vercel.region.clone(),
         vcpus: settings.vercel.vcpus,

@@ -1,5 +1,7 @@
 //! `workersd serve`: adapters, use cases, HTTP, background loops, and an orderly end.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +14,10 @@ use workers_service::{Platform, WorkerService};
 
 use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
+use crate::listening::Listening;
 use crate::sandboxes::{BesideMachines, Sandboxes};
 use crate::vercel_api::VercelApi;
-use crate::{migrate, signals, telemetry};
+use crate::{migrate, output, signals, telemetry};
 
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(options.log_format)?;
@@ -24,11 +27,13 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     let database = if settings.migrate {
         migrate::bring_up_to_date(&settings.database).await?.0
     } else {
-        migrate::connect(&settings.database).await?
+        let database = migrate::connect(&settings.database).await?;
+        migrate::verify(&database).await?;
+        database
     };
     let repository = database.worker_repository();
     repository.check().await.context("the database is not ready")?;
-    let metrics = Metrics::new();
+    let metrics = Metrics::new().with_lost_log_lines(telemetry::lost_lines());
     let observer = Arc::new(metrics.clone());
     let sandboxes = Sandboxes::start(&settings, Arc::<Metrics>::clone(&observer), observer).await?;
     let mut http = settings.http.clone();
@@ -41,7 +46,6 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     served.map(|()| ExitCode::SUCCESS)
 }
 
-#[expect(clippy::print_stdout, reason = "scripts read the address from standard output")]
 async fn serve(
     settings: &Settings,
     mut http: HttpOptions,
@@ -78,14 +82,16 @@ async fn serve(
         vercel_api.as_ref().map(|api| api.application.stop_handle()),
         time,
     )?;
-    println!("listening on http://{}", application.local_addr());
+    let listening = say_where(settings.database.data_dir.clone(), application.local_addr()).await;
+    output::print(format_args!("listening on http://{}", application.local_addr()));
     let served = match vercel_api {
         Some(vercel_api) => {
-            println!("vercel api on http://{}/api", vercel_api.application.local_addr());
+            output::print(format_args!("vercel api on http://{}/api", vercel_api.application.local_addr()));
             serve_both(application, vercel_api).await
         }
         None => application.run().await.context("the HTTP server failed"),
     };
+    drop(listening);
     sweeper.abort();
     // Whoever was cut off by the end of the HTTP server has no time left.
     platform.invocations().drain(Duration::ZERO).await;
@@ -113,6 +119,19 @@ async fn bind(
     Ok((platform, Application::bind(settings.listen, api)?))
 }
 
+/// Says in the data directory where the server listens. It serves all the same where that cannot be written.
+async fn say_where(data_dir: PathBuf, address: SocketAddr) -> Option<Listening> {
+    let said = tokio::task::spawn_blocking(move || Listening::say(&data_dir, address)).await;
+    match said.unwrap_or_else(|error| Err(error.into())) {
+        Ok(listening) => Some(listening),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "`workersd doctor` does not find this server without --listen");
+            None
+        }
+    }
+}
+
 /// Serves both until both have stopped; when one fails or stops, the other is asked to.
 async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::Result<()> {
     let (stop, stop_vercel) = (application.stop_handle(), vercel_api.application.stop_handle());
@@ -130,20 +149,37 @@ async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::
     served.and(offered)
 }
 
-/// Expires workers now and then. A database that is away for a while is no reason to stop trying.
+/// How often deploys are looked for whose control plane died.
+const SETTLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Expires workers now and then, and ends deploys whose server has stopped. A database that is away for a while is no
+/// reason to stop trying.
 async fn sweep(workers: WorkerService, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let every = |interval: Duration| {
+        let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks
+    };
+    let (mut sweeps, mut settles) = (every(interval), every(interval.min(SETTLE_INTERVAL)));
     loop {
-        ticks.tick().await;
-        match workers.sweep().await {
-            Ok(report) if report.expired + report.failed > 0 => {
-                tracing::info!(expired = report.expired, failed = report.failed, "swept workers");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for expired workers");
-            }
+        tokio::select! {
+            _ = sweeps.tick() => match workers.sweep().await {
+                Ok(report) if report.expired + report.failed > 0 => {
+                    tracing::info!(expired = report.expired, failed = report.failed, "swept workers");
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for expired workers");
+                }
+            },
+            _ = settles.tick() => match workers.settle_stuck().await {
+                Ok(0) => {}
+                Ok(failed) => tracing::info!(failed, "ended deploys whose server had stopped"),
+                // The other look tells that.
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "failed to look for stuck deploys");
+                }
+            },
         }
     }
 }

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 use workers_http::StopHandle;
 
 /// How long the end of the server may take beyond the time for running invocations.
 const LAST_TIME: Duration = Duration::from_secs(9);
 
-/// Stops the server when the process is asked to end. The first signal lets running invocations finish within `time`, the second one does not.
+/// For so long after the first signal others are the same one: `timeout` signals the whole group of processes and then
+/// this one, a terminal and a wrapper both pass one on.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+/// Stops the server when the process is asked to end. The first signal lets running invocations finish within `time`. One
+/// that comes a second later or more ends them.
 ///
 /// It waits on a thread of its own, with a runtime of its own: what keeps the server's threads from going on does not keep it from ending.
 /// A process that has not ended in time exits; its launchers see that, and clear away.
@@ -26,11 +32,11 @@ pub(crate) fn stop_on_signals(
     // The terminal was closed.
     let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let wait = async move {
-        let mut deadline = None;
+        let mut first: Option<Instant> = None;
         loop {
             let is_late = async {
-                match deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                match first {
+                    Some(first) => tokio::time::sleep_until(first + time + LAST_TIME).await,
                     None => std::future::pending().await,
                 }
             };
@@ -40,16 +46,21 @@ pub(crate) fn stop_on_signals(
                 _ = hangup.recv() => {}
                 () = is_late => {
                     tracing::error!("the server did not end in time and exits; the next start clears away what is left");
+                    crate::telemetry::flush();
                     std::process::exit(1);
                 }
             }
-            deadline.get_or_insert_with(|| tokio::time::Instant::now() + time + LAST_TIME);
-            if stop.is_stopping() {
-                stop.stop_now();
-            } else {
-                stop.stop();
+            match first {
+                Some(first) if first.elapsed() < SAME_SIGNAL => {
+                    tracing::info!("a second signal within a second of the first counts as the same one");
+                }
+                Some(_) => stop.stop_now(),
+                None => {
+                    first = Some(Instant::now());
+                    stop.stop();
+                    vercel_api.iter().for_each(workers_vercel_server::StopHandle::stop);
+                }
             }
-            vercel_api.iter().for_each(workers_vercel_server::StopHandle::stop);
         }
     };
     let waits = std::thread::Builder::new().name("signals".to_owned());

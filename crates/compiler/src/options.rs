@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a compilation may take. Ten mebibytes of ordinary code take two seconds on one busy core; the rest is for slow machines.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// How much processor time a compilation may use. Ten mebibytes of ordinary code take two seconds; the rest is for slow
+/// machines.
+const PROCESSOR_TIME: Duration = Duration::from_secs(10);
+/// How long a compilation may last. Twice its processor time, for a machine whose processors have other work too.
+const DEADLINE: Duration = Duration::from_secs(20);
 /// How much memory a compilation may use. Ten mebibytes of the densest code need about half of it.
 const MEMORY_BYTES: u64 = 2 << 30;
 
@@ -15,7 +18,10 @@ pub struct CompilerOptions {
     pub program: CompilerProgram,
     /// Compilations at one time, each in a process of its own. A compilation keeps a core busy.
     pub processes: usize,
-    /// How long a compilation may take; then it is killed, and its author told.
+    /// How much processor time a compilation may use; what uses more is killed, and its author told.
+    pub processor_time: Duration,
+    /// How long a compilation may last, with all processes that try; then it has failed, which is not its author's
+    /// doing.
     pub deadline: Duration,
     /// How much memory a compilation may use, in bytes; what uses more is ended, and its author told.
     pub memory_bytes: u64,
@@ -38,10 +44,11 @@ impl Default for CompilerOptions {
         Self {
             program: CompilerProgram::CurrentExe,
             processes: std::thread::available_parallelism().map_or(1, usize::from),
+            processor_time: PROCESSOR_TIME,
             deadline: DEADLINE,
             memory_bytes: MEMORY_BYTES,
-            // Whoever is in front is done or killed by then.
-            queue_timeout: DEADLINE,
+            // On a machine that is not starved, what is in front is done or killed by then.
+            queue_timeout: PROCESSOR_TIME,
         }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) enum Verdict {
     Diagnostics(Vec<WireDiagnostic>),
     /// It took too much memory.
     TooLarge,
+    /// The process could not have a thread or the address space for its stack, and says what it lacked.
+    OutOfResources(String),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,6 +69,7 @@ enum DiagnosticKindShape {
     UnsupportedImport,
     UnsupportedSyntax,
     TooDeep,
+    OutOfResources,
     Internal,
 }
 

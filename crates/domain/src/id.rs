@@ -28,6 +28,14 @@ macro_rules! uuid_id {
                 Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos())))
             }
 
+            /// When it was made, as far as it says so itself: the beginning of 1970 for one that is no UUID v7.
+            #[must_use]
+            pub fn made_at(self) -> DateTime<Utc> {
+                let made = self.0.get_timestamp().map(|timestamp| timestamp.to_unix());
+                let at = |(seconds, nanos)| DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos);
+                made.and_then(at).unwrap_or(DateTime::UNIX_EPOCH)
+            }
+
             /// The id as a bare UUID, for rows and messages.
             #[must_use]
             pub const fn as_uuid(self) -> Uuid {

@@ -21,12 +21,14 @@ pub enum InvocationEvent {
 pub struct LogEntry {
     /// Where it was printed.
     pub stream: LogStream,
-    /// The line without its line feed.
+    /// The line without its end (line feed, or carriage return and line feed).
     pub message: String,
     /// When its first character was printed, by the sandbox's clock.
     pub timestamp: DateTime<Utc>,
     /// Set on the one entry that is not user code's: what the caps have cut from this invocation's output.
     pub dropped: Option<DroppedOutput>,
+    /// Whether the line is longer than the caps allow, and only its beginning is here.
+    pub is_cut: bool,
 }
 
 /// Output that the caps have cut.
@@ -149,11 +151,19 @@ pub enum FailureCode {
     ResultTooLarge,
     /// The sandbox, not the user's code, failed.
     SandboxFailed,
+    /// The machine has run out of descriptors, processes or memory.
+    Busy,
+    /// The worker's files had to be made again, and there is no room for them.
+    StorageFull,
+    /// The worker's files had to be made again, and where they are kept takes no writes now.
+    StorageReadOnly,
+    /// The worker's files had to be made again, and the database that they are made from cannot be reached.
+    DatabaseUnavailable,
 }
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Thrown,
         Self::Timeout,
         Self::OutOfMemory,
@@ -163,6 +173,10 @@ impl FailureCode {
         Self::LoadFailed,
         Self::ResultTooLarge,
         Self::SandboxFailed,
+        Self::Busy,
+        Self::StorageFull,
+        Self::StorageReadOnly,
+        Self::DatabaseUnavailable,
     ];
 
     /// The code as it travels.
@@ -178,6 +192,10 @@ impl FailureCode {
             Self::LoadFailed => "load_failed",
             Self::ResultTooLarge => "result_too_large",
             Self::SandboxFailed => "sandbox_failed",
+            Self::Busy => "busy",
+            Self::StorageFull => "storage_full",
+            Self::StorageReadOnly => "storage_read_only",
+            Self::DatabaseUnavailable => "database_unavailable",
         }
     }
 }

@@ -8,7 +8,10 @@
 //! over a command's standard output (that is `workers-service`).
 
 mod capacity;
+mod error_chain;
+mod health;
 mod id;
+mod in_words;
 mod invocation;
 mod limits;
 mod name;
@@ -17,7 +20,10 @@ pub mod ports;
 mod worker;
 
 pub use capacity::{Budget, Permit, Refusal, Resource, Resources, Sharing};
+pub use error_chain::error_chain;
+pub use health::{Part, Trouble};
 pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, WorkerId};
+pub use in_words::in_words;
 pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,
     LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
@@ -25,8 +31,8 @@ pub use invocation::{
 pub use limits::ResourceLimits;
 pub use name::{FunctionName, InvalidNameError, WorkerName};
 pub use network::{
-    AddressRange, Authority, Destination, DomainName, Host, InvalidAuthorityError, InvalidDomainNameError,
-    InvalidOriginError, InvalidPolicyError, InvalidRangeError, InvalidRuleError, NamePattern, NetworkDenial,
-    NetworkPolicy, NetworkRule, Origin, Ports, destination, is_public,
+    AddressRange, AllowedOrigin, Authority, Destination, DomainName, Host, InvalidAllowedOriginError,
+    InvalidAuthorityError, InvalidDomainNameError, InvalidOriginError, InvalidPolicyError, InvalidRangeError,
+    InvalidRuleError, NamePattern, NetworkDenial, NetworkPolicy, NetworkRule, Origin, Ports, destination, is_public,
 };
 pub use worker::{InvalidTransitionError, Worker, WorkerState, WorkerStatus};

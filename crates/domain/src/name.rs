@@ -73,6 +73,13 @@ name! {
     /// What a customer calls a worker: 1 to 255 characters, none of them a control character. Need not be unique.
     WorkerName
 }
+
+impl WorkerName {
+    /// What a worker is called whose own name cannot be read.
+    pub(crate) fn unreadable() -> Self {
+        Self("(unreadable)".to_owned())
+    }
+}
 name! {
     /// The name under which a worker exports a function: 1 to 255 characters, none of them a control character.
     FunctionName

@@ -47,7 +47,18 @@ pub enum WorkerState {
         /// When it expired.
         expired_at: DateTime<Utc>,
     },
+    /// What is stored of it makes no sense. It is listed, with what could be read, and can be deleted; nothing else.
+    Unreadable {
+        /// What is wrong, for the log: it names the column.
+        problem: String,
+        /// The snapshot that its row names, which goes with it.
+        snapshot_id: Option<SnapshotId>,
+    },
 }
+
+/// What its owner sees of a worker that cannot be read.
+const UNREADABLE: &str = "What is stored of this worker cannot be read. It can be deleted; or the operator can mend its row in the \
+                          database: the log says what is wrong with it.";
 
 /// [`WorkerState`] without its data, as it is stored and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,7 +67,7 @@ pub enum WorkerStatus {
     Creating,
     /// See [`WorkerState::Ready`].
     Ready,
-    /// See [`WorkerState::Error`].
+    /// See [`WorkerState::Error`]; that of [`WorkerState::Unreadable`], too.
     Error,
     /// See [`WorkerState::Expired`].
     Expired,
@@ -97,6 +108,34 @@ impl Worker {
         Self { id, name, functions, created_at, last_invoked_at, state }
     }
 
+    /// A worker of whose row only so much could be read. Without a time of creation it has that of its id.
+    #[must_use]
+    pub fn unreadable(
+        id: WorkerId,
+        name: Option<WorkerName>,
+        created_at: Option<DateTime<Utc>>,
+        snapshot_id: Option<SnapshotId>,
+        problem: String,
+    ) -> Self {
+        Self {
+            id,
+            name: name.unwrap_or_else(WorkerName::unreadable),
+            functions: Vec::new(),
+            created_at: created_at.unwrap_or_else(|| id.made_at()),
+            last_invoked_at: None,
+            state: WorkerState::Unreadable { problem, snapshot_id },
+        }
+    }
+
+    /// What is wrong with what is stored of it, for the log; `None` for a worker that could be read.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        match &self.state {
+            WorkerState::Unreadable { problem, .. } => Some(problem),
+            _ => None,
+        }
+    }
+
     /// The state it is in.
     #[must_use]
     pub const fn state(&self) -> &WorkerState {
@@ -109,7 +148,7 @@ impl Worker {
         match self.state {
             WorkerState::Creating => WorkerStatus::Creating,
             WorkerState::Ready { .. } => WorkerStatus::Ready,
-            WorkerState::Error { .. } => WorkerStatus::Error,
+            WorkerState::Error { .. } | WorkerState::Unreadable { .. } => WorkerStatus::Error,
             WorkerState::Expired { .. } => WorkerStatus::Expired,
         }
     }
@@ -119,6 +158,7 @@ impl Worker {
     pub const fn snapshot_id(&self) -> Option<&SnapshotId> {
         match &self.state {
             WorkerState::Ready { snapshot_id, .. } | WorkerState::Expired { snapshot_id, .. } => Some(snapshot_id),
+            WorkerState::Unreadable { snapshot_id, .. } => snapshot_id.as_ref(),
             WorkerState::Creating | WorkerState::Error { .. } => None,
         }
     }
@@ -129,15 +169,16 @@ impl Worker {
         match self.state {
             WorkerState::Ready { expires_at, .. } => Some(expires_at),
             WorkerState::Expired { expired_at, .. } => Some(expired_at),
-            WorkerState::Creating | WorkerState::Error { .. } => None,
+            WorkerState::Creating | WorkerState::Error { .. } | WorkerState::Unreadable { .. } => None,
         }
     }
 
-    /// Why it is in state [`WorkerState::Error`].
+    /// Why its status is [`WorkerStatus::Error`], in a sentence for its owner.
     #[must_use]
     pub fn error_message(&self) -> Option<&str> {
         match &self.state {
             WorkerState::Error { message } => Some(message),
+            WorkerState::Unreadable { .. } => Some(UNREADABLE),
             _ => None,
         }
     }
@@ -172,7 +213,9 @@ impl Worker {
                 self.state = WorkerState::Ready { snapshot_id, expires_at };
                 Ok(())
             }
-            WorkerState::Error { .. } | WorkerState::Expired { .. } => Err(self.refuse(WorkerStatus::Ready)),
+            WorkerState::Error { .. } | WorkerState::Expired { .. } | WorkerState::Unreadable { .. } => {
+                Err(self.refuse(WorkerStatus::Ready))
+            }
         }
     }
 
@@ -180,7 +223,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When it is still being created.
+    /// When it is still being created, or cannot be read.
     pub fn redeploy(
         &mut self,
         snapshot_id: SnapshotId,
@@ -191,7 +234,7 @@ impl Worker {
                 self.state = WorkerState::Ready { snapshot_id, expires_at };
                 Ok(())
             }
-            WorkerState::Creating => Err(self.refuse(WorkerStatus::Ready)),
+            WorkerState::Creating | WorkerState::Unreadable { .. } => Err(self.refuse(WorkerStatus::Ready)),
         }
     }
 
@@ -352,6 +395,18 @@ mod tests {
     fn a_worker_that_is_being_created_cannot_be_redeployed() {
         let refused = creating().redeploy(SnapshotId::new("snap_1"), at(60));
         assert_eq!(refused, Err(InvalidTransitionError { from: WorkerStatus::Creating, to: WorkerStatus::Ready }));
+    }
+
+    #[test]
+    fn a_worker_that_cannot_be_read_shows_what_is_known_of_it_and_moves_nowhere() {
+        let id = WorkerId::generate(at(0));
+        let mut worker = Worker::unreadable(id, None, None, Some(SnapshotId::new("snap_1")), "column `status`".into());
+        assert_eq!((worker.name.as_str(), worker.created_at), ("(unreadable)", at(0)));
+        assert_eq!((worker.status(), worker.snapshot_id()), (WorkerStatus::Error, Some(&SnapshotId::new("snap_1"))));
+        assert!(worker.error_message().is_some_and(|message| !message.contains("column")));
+        assert_eq!(worker.problem(), Some("column `status`"));
+        assert!(worker.make_ready(SnapshotId::new("s"), at(60)).is_err() && worker.fail("late").is_err());
+        assert!(worker.redeploy(SnapshotId::new("s"), at(60)).is_err() && !worker.expire_if_due(at(60)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rustix::fs::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::fault;
 use crate::snapshot::manifest::{Digest256, Entry, Kind, Manifest};
 
 /// Directories in directories.
@@ -50,7 +51,9 @@ pub(crate) fn file_mode(executable: bool) -> Mode {
 /// When there is no room, or the tree is too deep or too large, or a name is not UTF-8.
 pub(crate) fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, owner: Option<u32>) -> io::Result<Manifest> {
     let mut copy = Copy { owner, entries: Vec::new() };
-    copy.directory(from, to, "", 0)?;
+    // What was opened as a path only cannot be listed.
+    let from = open(from, ".", FILE_FLAGS | OFlags::DIRECTORY)?;
+    copy.directory(from.as_fd(), to, "", 0)?;
     Ok(Manifest::new(copy.entries))
 }
 
@@ -75,7 +78,7 @@ impl Copy {
             }
             let text = name.to_str().map_err(|_| io::Error::other("a file name that is not UTF-8"))?;
             let path = format!("{prefix}{text}");
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+            let named = |error: io::Error| fault::named(&path, error);
             let kind = match FileType::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
                 FileType::Directory => {
                     let source = open(from, text, FILE_FLAGS | OFlags::DIRECTORY).map_err(named)?;
@@ -158,6 +161,16 @@ mod tests {
         assert_eq!(manifest.unwrap().size_bytes(), 4);
         assert_eq!(fs::read(to.path().join("directory/file")).unwrap(), b"text");
         assert_eq!(fs::read_link(to.path().join("link")).unwrap().to_str(), Some("/etc/passwd"));
+    }
+
+    #[test]
+    fn a_directory_that_was_opened_as_a_path_only_is_copied_too() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(from.path().join("file"), "text").unwrap();
+        let [source, target] = [from.path(), to.path()]
+            .map(|path| rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap());
+        copy_tree(source.as_fd(), target.as_fd(), None).unwrap();
+        assert_eq!(fs::read(to.path().join("file")).unwrap(), b"text");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What this machine has and lacks: the lines of `workersd doctor`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{
@@ -10,6 +10,7 @@ use workers_domain::ports::{
 };
 
 use crate::engine::Engine;
+use crate::health;
 use crate::machine::{MachineEngine, MachineOptions};
 use crate::options::{Confinement, EngineOptions, Templates};
 
@@ -64,11 +65,84 @@ pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
             "use the local sandbox, on a machine that has the pieces above",
         ));
     }
+    let of_data = options.clone();
+    findings.extend(tokio::task::spawn_blocking(move || data_directory(&of_data)).await);
     match missing_node(&options.node) {
         Some(finding) => findings.push(finding),
         None => findings.extend(trial(options).await),
     }
     findings
+}
+
+/// Whether the data directory can be used, and whether a server that runs on it has lost something of it. Changes
+/// nothing.
+fn data_directory(options: &EngineOptions) -> Finding {
+    let (name, path) = ("data directory", options.data_dir.as_path());
+    if !path.exists() {
+        return Finding::ok(name, format!("{} is not there yet; `serve` makes it", path.display()));
+    }
+    if let Some(owner) = other_owner(path) {
+        let own = rustix::process::geteuid().as_raw();
+        let detail = format!(
+            "{} belongs to user {owner}, and this is user {own}: a server of this user does not start",
+            path.display()
+        );
+        let remedy =
+            "ask as the user whose server it is, or give the directory and all in it to this user with chown -R";
+        return Finding::lack(name, FindingStatus::Missing, detail, remedy);
+    }
+    if let Some(trouble) = health::storage(path) {
+        return Finding::lack(name, FindingStatus::Missing, trouble.message, trouble.part.advice());
+    }
+    if !is_in_use(path) {
+        return Finding::ok(name, path.display().to_string());
+    }
+    let mut needed = vec!["snapshots", "sandboxes"];
+    if options.confinement == Confinement::Full {
+        needed.extend(["runtime/root/usr/bin/node", "runtime/nothing"]);
+    }
+    if options.copy_node {
+        needed.push("node/node");
+    }
+    let is_missing = |below: &&str| !path.join(below).exists();
+    let missing: Vec<_> = needed.into_iter().filter(is_missing).map(|below| path.join(below)).collect();
+    if missing.is_empty() {
+        return Finding::ok(name, format!("{}, with a server that runs on it", path.display()));
+    }
+    let listed = missing.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let detail = format!("the server that runs on it lacks {listed}");
+    Finding::lack(
+        name,
+        FindingStatus::Missing,
+        detail,
+        "the server makes them again within seconds; if not, see its log",
+    )
+}
+
+/// Whether a server's engine runs on a data directory. Changes nothing.
+#[must_use]
+pub fn is_in_use(path: &Path) -> bool {
+    let Ok(lock) = fs::File::open(path.join("engine.lock")) else { return false };
+    // Given back as soon as the file is closed.
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
+}
+
+/// Whose a directory is, if it is not ours.
+fn other_owner(path: &Path) -> Option<u32> {
+    let owner = fs::metadata(path).ok()?.uid();
+    (owner != rustix::process::geteuid().as_raw()).then_some(owner)
+}
+
+/// A directory for a trial: below the data directory, or beside where that will be. It must be removed.
+fn trial_directory(data_dir: &Path) -> PathBuf {
+    let name = format!("doctor-{}", std::process::id());
+    let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let there = absolute.ancestors().find(|directory| directory.is_dir()).unwrap_or(Path::new("/"));
+    if other_owner(there).is_some() {
+        // Nothing of ours must be left in it, whatever happens.
+        return std::env::temp_dir().join(format!("workers-{name}"));
+    }
+    there.join(if there == absolute { name } else { format!(".workers-{name}") })
 }
 
 /// Without a node program there is nothing to try.
@@ -170,7 +244,7 @@ fn cgroups(parent: Option<&Path>) -> Finding {
 
 /// Makes a machine of an engine in a temporary directory below the data directory, and runs programs in it.
 pub async fn diagnose_machines(options: &MachineOptions) -> Vec<Finding> {
-    let data_dir = options.data_dir.join(format!("doctor-{}", std::process::id()));
+    let data_dir = trial_directory(&options.data_dir);
     let options = MachineOptions { data_dir: data_dir.clone(), ..options.clone() };
     let findings = match MachineEngine::start(options).await {
         Ok(engine) => {
@@ -255,7 +329,7 @@ fn templates(wanted: bool, there: bool) -> Option<Finding> {
 /// Everything at once, for real.
 async fn trial(options: &EngineOptions) -> Vec<Finding> {
     let name = "sandbox";
-    let data_dir = options.data_dir.join(format!("doctor-{}", std::process::id()));
+    let data_dir = trial_directory(&options.data_dir);
     let confined = options.confinement == Confinement::Full && options.templates != Templates::None;
     let options = EngineOptions { data_dir: data_dir.clone(), ..options.clone() };
     let started = Engine::start(options).await;

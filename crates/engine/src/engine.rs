@@ -1,8 +1,9 @@
 //! The engine: what is shared by all sandboxes, and how it starts.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,27 +14,37 @@ use workers_domain::ports::{
     CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource,
     SandboxSpec, Snapshot,
 };
-use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
+use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId, Trouble};
 
 use crate::cgroup::CgroupPlan;
-use crate::message::{Configuration, TemplateSetup, Walls};
+use crate::health;
+use crate::home::Home;
+use crate::message::{Configuration, Walls};
 use crate::network;
 use crate::options::{Confinement, EngineOptions, Templates};
-use crate::sandbox::{LocalSandbox, ReadySandboxes};
+use crate::sandbox::{Expectations, LocalSandbox, ReadySandboxes};
+use crate::server::blueprint::Blueprint;
 use crate::server::data_dir::DataDir;
+use crate::server::ground::{Found, Ground};
+use crate::server::ids::Ranges;
 use crate::server::launcher::Launcher;
-use crate::server::{blocking, node, runtime, template, unavailable};
-use crate::snapshot::SnapshotStore;
+use crate::server::{blocking, unavailable};
+use crate::snapshot::{Lease, SnapshotStore};
 
 /// Behind the ranges that systems hand out for containers.
 const FIRST_UID: u32 = 0x7000_0000;
 
-/// How many sandboxes of one engine have user ids of their own, and how many engines do.
+/// How many sandboxes of one engine have user ids of their own.
 pub(crate) const UIDS_PER_ENGINE: u32 = 0x1_0000;
-const UID_RANGES: u32 = 0x100;
+
+/// The user ids of engines on this host.
+const ID_RANGES: Ranges = Ranges { kind: "sandboxes", count: 0x100 };
 
 /// How often snapshots that have expired are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
+/// How often it is looked whether what sandboxes stand on is still there, which takes a tenth of a millisecond.
+pub(crate) const GROUND_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long the runtime and the launcher may take to give a sign of life.
 const PULSE_PATIENCE: Duration = Duration::from_millis(1800);
@@ -61,6 +72,10 @@ pub(crate) struct Core {
     pub(crate) launcher: Arc<Launcher>,
     pub(crate) snapshots: Arc<SnapshotStore>,
     pub(crate) ready: ReadySandboxes,
+    pub(crate) expectations: Expectations,
+    pub(crate) ground: Arc<Ground>,
+    /// When a sandbox was made last to see whether that works.
+    pub(crate) last_trial: tokio::sync::Mutex<Option<Instant>>,
     data_dir: DataDir,
     clock: Arc<dyn Clock>,
     /// The runtime that the engine was started on.
@@ -89,6 +104,47 @@ impl Core {
         SandboxId::new(format!("sbx_{}", Uuid::new_v4()))
     }
 
+    /// The content of a snapshot, for as long as it is used; `None` if there is no such snapshot.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read now.
+    pub(crate) async fn lease(&self, snapshot: &SnapshotId) -> Result<Option<Lease>, SandboxError> {
+        let (store, snapshot, now) = (Arc::clone(&self.snapshots), snapshot.clone(), self.now());
+        let leased = blocking("a snapshot cannot be read", move || store.lease(&snapshot, now)).await?;
+        Ok(leased.map(|(_, lease)| lease))
+    }
+
+    /// The data directory.
+    pub(crate) fn home(&self) -> &Home {
+        self.data_dir.home()
+    }
+
+    /// The runtime that the engine was started on.
+    pub(crate) const fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Makes again what sandboxes stand on where it is broken.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ground::mend`].
+    pub(crate) async fn mend(&self) -> Result<(), SandboxError> {
+        if self.ground.mend().await? != Found::Whole {
+            // What was made of the old files is not used any more.
+            self.ready.clear();
+            // Templates that could not be booted meanwhile are tried now; by itself the launcher would wait a while.
+            self.launcher.renew_templates().await;
+        }
+        Ok(())
+    }
+
+    /// Makes the directory that sandboxes' files are staged in, if it is not there.
+    pub(crate) fn make_sandboxes(&self) -> io::Result<()> {
+        self.data_dir.home().make(&self.data_dir.sandboxes())
+    }
+
     /// Where a sandbox's files are staged.
     pub(crate) fn directory_of(&self, id: &SandboxId) -> PathBuf {
         self.data_dir.sandboxes().join(id.as_str())
@@ -104,45 +160,33 @@ impl Engine {
     /// [`SandboxErrorKind::Unavailable`] with the missing piece named; or when another engine works on the data directory.
     #[tracing::instrument(name = "engine.start", skip_all)]
     pub async fn start(options: EngineOptions) -> Result<Self, SandboxError> {
-        let node_path = options.node.clone();
-        let node = blocking("node cannot be used", move || {
-            node_path
-                .canonicalize()
-                .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", node_path.display())))
-        })
-        .await
-        .map_err(|error| unavailable(error.message))?;
         let now = options.clock.now();
-        let (data_dir, launcher_lock, snapshots) = DataDir::open_in_time(options.data_dir.clone(), move |data_dir| {
-            SnapshotStore::open(&data_dir.snapshots(), now)
-        })
-        .await?;
+        let open_store = move |data_dir: &DataDir| SnapshotStore::open(data_dir.home(), &data_dir.snapshots(), now);
+        let (data_dir, launcher_lock, snapshots) =
+            DataDir::open_in_time(options.data_dir.clone(), ID_RANGES, open_store).await?;
 
-        let node = if options.copy_node { own_node(node, &data_dir).await } else { node };
-        let walls = match options.confinement {
-            Confinement::Full => Some(walls(&options, &data_dir, node.clone()).await?),
-            Confinement::Unconfined => {
-                tracing::warn!("sandboxes are NOT isolated: a worker can do whatever the user of this server can");
-                None
-            }
-        };
-        let node = node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
-        let configuration = Configuration { walls, node, least: None };
+        let given = options.node.clone();
+        let (data_dir, configuration, ground) = prepare(&options, data_dir).await?;
+        let is_walled = configuration.walls.is_some();
         let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
         let snapshots = Arc::new(snapshots);
         let network = network::Shared::of(options.network)?;
         let make = |launcher, data_dir| {
-            let ready = ReadySandboxes::new(options.templates != Templates::None);
-            Arc::new(Core { launcher, snapshots, ready, data_dir, clock: options.clock, runtime: Handle::current() })
+            // Without walls there is nothing to make ahead.
+            let ready = ReadySandboxes::new(is_walled && options.templates != Templates::None);
+            let (clock, runtime, last_trial) = (options.clock, Handle::current(), tokio::sync::Mutex::default());
+            let expectations = Expectations::default();
+            Arc::new(Core { launcher, snapshots, ready, expectations, ground, last_trial, data_dir, clock, runtime })
         };
         let start = Launcher::start(options.launcher, configuration, launcher_lock, network, options.observer);
-        Self::start_with(start, cgroups, data_dir, make).await
+        Self::start_with(start, cgroups, data_dir, &given, make).await
     }
 
     async fn start_with(
         launcher: impl Future<Output = Result<Arc<Launcher>, SandboxError>>,
         cgroups: Option<CgroupPlan>,
         data_dir: DataDir,
+        node: &Path,
         make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
     ) -> Result<Self, SandboxError> {
         let launcher = match launcher.await {
@@ -159,10 +203,12 @@ impl Engine {
             Ok(version) => engine.node_version = version,
             Err(error) => {
                 engine.shutdown().await;
-                return Err(error);
+                let message = format!("the node program {}: {}", node.display(), error.message);
+                return Err(SandboxError { message, ..error });
             }
         }
         tokio::spawn(sweep_snapshots(Arc::downgrade(&engine.core)));
+        tokio::spawn(keep_ground(Arc::downgrade(&engine.core)));
         tracing::info!(node.version = %engine.node_version, own_uids = engine.core.launcher.own_uids(), "the sandbox engine is ready");
         Ok(engine)
     }
@@ -180,7 +226,7 @@ impl Engine {
                 CommandEvent::Exited(exit) if exit.status == ExitStatus::Code(0) => {}
                 CommandEvent::Exited(exit) => {
                     let printed = String::from_utf8_lossy(&printed).trim().to_owned();
-                    return Err(unavailable(format!("node does not run in a sandbox: {:?}: {printed}", exit.status)));
+                    return Err(unavailable(format!("it does not run in a sandbox: {:?}: {printed}", exit.status)));
                 }
             }
         }
@@ -190,9 +236,7 @@ impl Engine {
         let (version, connected) = (words.next().unwrap_or_default().to_owned(), words.next());
         let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
         if major.is_none_or(|major| major < OLDEST_NODE) {
-            return Err(unavailable(format!(
-                "the node program is of version `{version}`; {OLDEST_NODE} or later is needed"
-            )));
+            return Err(unavailable(format!("it is of version `{version}`; {OLDEST_NODE} or later is needed")));
         }
         let walled = self.core.launcher.configuration().walls.is_some();
         if let Some(error) = connected.filter(|error| walled && *error != NOBODY_LISTENS) {
@@ -240,43 +284,37 @@ impl Engine {
     }
 }
 
-/// The program to run: our own copy, or where there is no room for one, the given one.
-async fn own_node(node: PathBuf, data_dir: &DataDir) -> PathBuf {
-    let (given, directory) = (node.clone(), data_dir.node());
-    match blocking("node cannot be copied", move || node::copy(&given, &directory)).await {
-        Ok(copy) => copy,
-        Err(error) => {
-            tracing::warn!(error = %error, "node runs from where it is, which takes a little longer");
-            node
-        }
-    }
-}
-
-async fn walls(options: &EngineOptions, data_dir: &DataDir, node: PathBuf) -> Result<Walls, SandboxError> {
-    let root = data_dir.runtime();
-    let cgroups = data_dir.plan_cgroups(options.cgroup_parent.clone()).await?;
-    let runtime = blocking("the root of sandboxes cannot be made", move || runtime::make(&root, &node)).await?;
-    let templates = templates(options, data_dir).await;
-    let first_uid = FIRST_UID + data_dir.number() % UID_RANGES * UIDS_PER_ENGINE;
-    let (may_share_uids, omitted) = (options.allow_shared_user_id, options.omitted_wall);
-    Ok(Walls { cgroups, runtime, first_uid, may_share_uids, omitted, templates, machines: None })
-}
-
-/// What templates are made of. Without them commands start their own node.
-async fn templates(options: &EngineOptions, data_dir: &DataDir) -> Option<TemplateSetup> {
-    let most = match options.templates {
-        Templates::None => return None,
-        Templates::PerContent { most } => Some(most),
-        Templates::Shared => None,
-    };
-    let (directory, options) = (data_dir.template(), options.clone());
-    match blocking("templates", move || template::make(&directory, &options, most)).await {
-        Ok(setup) => Some(setup),
-        Err(error) => {
-            tracing::warn!(error = %error, "there are no templates: every command starts its own node, which takes longer");
+/// Makes what all sandboxes are made of.
+async fn prepare(
+    options: &EngineOptions,
+    data_dir: DataDir,
+) -> Result<(DataDir, Configuration, Arc<Ground>), SandboxError> {
+    let cgroups = match options.confinement {
+        Confinement::Full => Some(data_dir.plan_cgroups(options.cgroup_parent.clone()).await?),
+        Confinement::Unconfined => {
+            tracing::warn!("sandboxes are NOT isolated: a worker can do whatever the user of this server can");
             None
         }
-    }
+    };
+    let (made_of, on) = (options.clone(), cgroups.clone());
+    let made = blocking("what sandboxes are made of cannot be made", move || {
+        let (blueprint, made) = Blueprint::make_first(made_of, &data_dir)?;
+        let (home, trees) = (data_dir.home().clone(), blueprint.trees());
+        let ground = Ground::new(home, &trees, Box::new(move |tree: &Path| blueprint.make_again(tree)), on)?;
+        Ok((data_dir, made, ground))
+    });
+    let (data_dir, made, ground) = made.await.map_err(|error| unavailable(error.message))?;
+    let node = made.node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
+    let walls = cgroups.zip(made.runtime).map(|(cgroups, runtime)| Walls {
+        cgroups,
+        runtime,
+        first_uid: FIRST_UID + data_dir.id_range() * UIDS_PER_ENGINE,
+        may_share_uids: options.allow_shared_user_id,
+        omitted: options.omitted_wall,
+        templates: made.templates,
+        machines: None,
+    });
+    Ok((data_dir, Configuration { walls, node, least: None }, Arc::new(ground)))
 }
 
 async fn sweep_snapshots(core: std::sync::Weak<Core>) {
@@ -287,6 +325,24 @@ async fn sweep_snapshots(core: std::sync::Weak<Core>) {
         if let Err(error) = blocking("expired snapshots", move || store.sweep(now)).await {
             tracing::warn!(error = %error, "expired snapshots could not be removed");
         }
+    }
+}
+
+/// Sees to what all sandboxes stand on. Files that go missing under another name, as when a file system is mounted over
+/// them, tell of it by no event.
+async fn keep_ground(core: std::sync::Weak<Core>) {
+    let mut last_error = None;
+    loop {
+        tokio::time::sleep(GROUND_INTERVAL).await;
+        let Some(core) = core.upgrade() else { return };
+        let error = core.mend().await.err().map(|error| error.message);
+        match (&last_error, &error) {
+            (None, Some(error)) => tracing::error!(error, "no sandbox can be made"),
+            (Some(_), None) => tracing::info!("sandboxes can be made again"),
+            _ => {}
+        }
+        last_error = error;
+        core.launcher.watch().await;
     }
 }
 
@@ -308,20 +364,18 @@ impl SandboxProvider for Engine {
 
     #[tracing::instrument(name = "engine.sandbox.create", skip_all)]
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let id = Core::new_sandbox_id();
-        let core = Arc::clone(&self.core);
-        let sandbox = match spec.source {
-            SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
-            SandboxSource::Snapshot(snapshot) => {
-                let (store, now, wanted) = (Arc::clone(&self.core.snapshots), self.core.now(), snapshot.clone());
-                let found = blocking("a snapshot cannot be read", move || store.lease(&wanted, now)).await?;
-                let (_, lease) = found.ok_or_else(|| {
-                    SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
-                })?;
-                LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease).await?
-            }
+        let mended = self.core.ground.times_mended();
+        let error = match self.try_create(spec.clone()).await {
+            Err(error) if is_about_the_ground(error.kind) => error,
+            other => return other,
         };
-        Ok(Box::new(sandbox))
+        // Something that it is made of may be broken. Mended by this or by another call, it is tried once more.
+        self.core.mend().await?;
+        if self.core.ground.times_mended() == mended { Err(error) } else { self.try_create(spec).await }
+    }
+
+    fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
+        Expectations::add(&self.core, snapshot.clone(), limits);
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
@@ -330,13 +384,45 @@ impl SandboxProvider for Engine {
     }
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
-        // They hold on to what they were made from.
-        self.core.ready.clear();
         let (store, id) = (Arc::clone(&self.core.snapshots), id.clone());
-        blocking("a snapshot cannot be removed", move || store.delete(&id)).await
+        let removed = blocking("a snapshot cannot be removed", move || store.delete(&id)).await;
+        // Those that were made ahead hold on to the files that they were made from.
+        match &removed {
+            Ok(Some(content)) => self.core.ready.forget_content(content),
+            Ok(None) | Err(_) => self.core.ready.clear(),
+        }
+        removed.map(drop)
     }
 
     async fn check(&self) -> Result<(), SandboxError> {
         pulse(&self.core.runtime, &self.core.launcher).await
+    }
+
+    async fn troubles(&self) -> Vec<Trouble> {
+        health::troubles(&self.core).await
+    }
+}
+
+/// Whether a failure may come from what all sandboxes stand on.
+pub(crate) const fn is_about_the_ground(kind: SandboxErrorKind) -> bool {
+    matches!(kind, SandboxErrorKind::Unavailable | SandboxErrorKind::Failed)
+}
+
+impl Engine {
+    async fn try_create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let id = Core::new_sandbox_id();
+        let core = Arc::clone(&self.core);
+        let sandbox = match spec.source {
+            SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
+            SandboxSource::Snapshot(snapshot) => {
+                let lease = core.lease(&snapshot).await?.ok_or_else(|| {
+                    // Those that were made ahead may have files that are not there any more.
+                    self.core.ready.clear();
+                    SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
+                })?;
+                LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease).await?
+            }
+        };
+        Ok(Box::new(sandbox))
     }
 }

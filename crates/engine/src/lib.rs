@@ -43,6 +43,9 @@ mod copy;
 mod diagnose;
 mod engine;
 mod environment;
+mod fault;
+mod health;
+mod home;
 mod host;
 mod launcher;
 mod machine;
@@ -50,13 +53,15 @@ mod message;
 mod network;
 mod options;
 mod policy;
+mod pressure;
 mod sandbox;
 mod sandbox_io;
 mod server;
 mod snapshot;
+mod stamp;
 mod wire;
 
-pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines};
+pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines, is_in_use};
 pub use engine::Engine;
 pub use host::{SANDBOX_DESCRIPTORS, host_capacity};
 #[doc(hidden)]

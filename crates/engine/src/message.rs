@@ -14,10 +14,14 @@
 //! server <--FromInit---- init         ready, started, exited, written; sockets
 //! ```
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
+use workers_domain::ports::{SandboxError, SandboxErrorKind};
 use workers_engine_sys::Ended;
 
 use crate::cgroup::CgroupPlan;
+use crate::fault::{kind_of_number, number_of};
 use crate::launcher::check::{Namespaces, Wall};
 use crate::launcher::root::Runtime;
 
@@ -99,6 +103,11 @@ pub(crate) enum ToLauncher {
         /// Which sandbox.
         name: String,
     },
+    /// What templates are made of was made again: use those that there are no more, and try again where that has failed
+    /// before.
+    RenewTemplates,
+    /// Another launcher makes the sandboxes that follow: leave it the directory of cgroups.
+    Replaced,
     /// Answer with the same number.
     Ping(u64),
 }
@@ -119,6 +128,8 @@ pub(crate) struct Fork {
     pub(crate) name: CommandName,
     /// Whose template it is a copy of: the content that the sandbox was made from.
     pub(crate) content: String,
+    /// Whether it waits for a template that boots. Otherwise it is made of one that is booted, or not at all.
+    pub(crate) waits: bool,
 }
 
 /// From a copy of a booted node to the server.
@@ -183,7 +194,7 @@ pub(crate) enum FromLauncher {
         /// Which sandbox.
         name: String,
         /// Why.
-        message: String,
+        failure: Failure,
     },
     /// What does not die of a sandbox that the server waits for no longer.
     StillThere {
@@ -276,6 +287,31 @@ pub(crate) struct NodeProgram {
     pub(crate) seed: u32,
 }
 
+/// Why something could not be done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// Which step, and why, for the log.
+    pub(crate) message: String,
+    /// The operating system's number of it, if it gave one.
+    pub(crate) errno: Option<i32>,
+}
+
+impl Failure {
+    /// Of this error.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        Self { message: error.to_string(), errno: number_of(error) }
+    }
+
+    /// As the caller of a sandbox gets it. What has no meaning of its own says that there are no sandboxes now.
+    pub(crate) fn into_error(self, what: &str) -> SandboxError {
+        let kind = match self.errno.map(kind_of_number) {
+            None | Some(SandboxErrorKind::Failed) => SandboxErrorKind::Unavailable,
+            Some(kind) => kind,
+        };
+        SandboxError::new(kind, format!("{what}: {}", self.message))
+    }
+}
+
 /// What a sandbox used, by its cgroups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Figures {
@@ -283,8 +319,11 @@ pub(crate) struct Figures {
     pub(crate) cpu_micros: Option<u64>,
     /// The most memory at one time.
     pub(crate) max_memory_bytes: Option<u64>,
-    /// Whether memory ran out.
+    /// Whether its own limit of memory was reached, and something of it was killed for that.
     pub(crate) out_of_memory: bool,
+    /// Whether it was refused a process or lost one for want of memory though its own limits were not reached: the
+    /// machine, or a group around all sandboxes, had too little.
+    pub(crate) starved: bool,
 }
 
 /// From the server to a sandbox's init.
@@ -376,10 +415,7 @@ pub(crate) enum FromInit {
     /// The walls stand. The working directory travels along.
     Ready,
     /// A step of setting up failed.
-    SetupFailed {
-        /// Which step, and why.
-        message: String,
-    },
+    SetupFailed(Failure),
     /// The command runs.
     Started {
         /// Which command.

@@ -6,6 +6,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Seek, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketFlags, SocketType,
@@ -27,8 +28,17 @@ const IN_MEMORY_FILE: u8 = 1;
 pub(crate) struct Received<M> {
     /// What was said.
     pub(crate) message: M,
-    /// What came with it.
+    /// What came with it. Those for which this process has no room are missing.
     pub(crate) descriptors: Vec<OwnedFd>,
+}
+
+/// The first descriptor that came with a message which never goes without.
+///
+/// # Errors
+///
+/// When this process was out of descriptors as the message came.
+pub(crate) fn first(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {
+    descriptors.into_iter().next().ok_or_else(|| Errno::MFILE.into())
 }
 
 /// Two ends of a channel.

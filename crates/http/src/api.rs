@@ -6,19 +6,18 @@ use std::sync::Arc;
 use actix_cors::Cors;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
 use actix_web::middleware::{Compat, Compress, Condition, Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Error, guard};
+use actix_web::{Error, Route, guard};
 use futures_util::future::LocalBoxFuture;
-use workers_domain::Origin;
+use workers_domain::AllowedOrigin;
 use workers_service::Platform;
 
 use crate::lifecycle::StopHandle;
 use crate::middleware::{admit, receive, track};
-use crate::request::RequestId;
 use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
-use crate::unmatched::{method_not_allowed, not_found};
+use crate::unmatched::{HEALTH_METHODS, method_not_allowed, not_found};
 use crate::{HttpOptions, Metrics, console, invoke, workers};
 
 /// How long a browser may remember what we answered to a preflight, in seconds.
@@ -80,20 +79,20 @@ impl Api {
                 )
                 .service(
                     web::resource("/healthz")
-                        .route(web::route().guard(get_or_head()).to(healthz::handle))
-                        .default_service(method_not_allowed("GET, HEAD"))
+                        .route(probe().to(healthz::handle))
+                        .default_service(method_not_allowed(HEALTH_METHODS))
                         .wrap(from_fn(api.tracking())),
                 )
                 .service(
                     web::resource("/readyz")
-                        .route(web::route().guard(get_or_head()).to(readyz::handle))
-                        .default_service(method_not_allowed("GET, HEAD"))
+                        .route(probe().to(readyz::handle))
+                        .default_service(method_not_allowed(HEALTH_METHODS))
                         .wrap(from_fn(api.tracking())),
                 )
                 .service(
                     web::resource("/metrics")
-                        .get(metrics::handle)
-                        .default_service(method_not_allowed("GET"))
+                        .route(get().to(metrics::handle))
+                        .default_service(method_not_allowed("GET, HEAD"))
                         .wrap(from_fn(api.admitting()))
                         .wrap(compress())
                         .wrap(from_fn(api.tracking())),
@@ -124,25 +123,31 @@ impl Api {
 
     fn cors(&self) -> Cors {
         let cors = Cors::default()
-            .allowed_methods([Method::GET, Method::POST, Method::DELETE])
-            .allowed_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, RequestId::HEADER])
-            .expose_headers(["x-request-id", "x-invocation-id", "server-timing", "retry-after", "location"])
+            .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+            // Tracing libraries add their own. What a header does is decided where it is read, not by its name.
+            .allow_any_header()
+            .expose_headers(["x-request-id", "x-invocation-id", "server-timing", "retry-after", "location", "link"])
             .max_age(PREFLIGHT_SECONDS);
-        if self.options.cors_origins.iter().any(|origin| origin == "*") {
+        let origins = self.options.cors_origins.clone();
+        if origins.contains(&AllowedOrigin::Any) {
             return cors.allow_any_origin();
         }
-        self.options.cors_origins.iter().fold(cors, |cors, origin| match origin.parse::<Origin>() {
-            // As browsers write it.
-            Ok(origin) => cors.allowed_origin(&origin.to_string()),
-            Err(_) => cors.allowed_origin(origin),
+        cors.allowed_origin_fn(move |origin, _| {
+            origin.to_str().is_ok_and(|page| origins.iter().any(|allowed| allowed.permits(page)))
         })
     }
 }
 
 type Answering = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
 
-pub(crate) fn get_or_head() -> impl guard::Guard {
-    guard::Any(guard::Get()).or(guard::Head())
+/// What GET answers, HEAD answers without the body.
+pub(crate) fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// Of what may be asked for health: haproxy asks with OPTIONS unless it is configured otherwise.
+fn probe() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()).or(guard::Options()))
 }
 
 /// The route table, below `/api`.
@@ -150,24 +155,26 @@ fn api_routes(config: &mut ServiceConfig) {
     config
         .service(
             web::resource("/workers")
-                .get(workers::list::handle)
+                .route(get().to(workers::list::handle))
                 .post(workers::deploy::handle)
-                .default_service(method_not_allowed("GET, POST")),
+                .default_service(method_not_allowed("GET, HEAD, POST")),
         )
         // Before the route of one worker, which would take the word for an id.
         .service(
-            web::resource("/workers/events").get(workers::events::handle).default_service(method_not_allowed("GET")),
+            web::resource("/workers/events")
+                .route(get().to(workers::events::handle))
+                .default_service(method_not_allowed("GET, HEAD")),
         )
         .service(
             web::resource("/workers/{id}")
-                .get(workers::get::handle)
+                .route(get().to(workers::get::handle))
                 .delete(workers::delete::handle)
-                .default_service(method_not_allowed("GET, DELETE")),
+                .default_service(method_not_allowed("GET, HEAD, DELETE")),
         )
         .service(
             web::resource("/workers/{id}/source")
-                .get(workers::source::handle)
-                .default_service(method_not_allowed("GET")),
+                .route(get().to(workers::source::handle))
+                .default_service(method_not_allowed("GET, HEAD")),
         )
         .service(
             web::resource("/workers/{id}/redeploy")
@@ -185,6 +192,12 @@ fn api_routes(config: &mut ServiceConfig) {
                 .default_service(method_not_allowed("POST")),
         )
         .service(web::resource("/setup").post(setup::handle).default_service(method_not_allowed("POST")))
-        .service(web::resource("/limits").get(limits::handle).default_service(method_not_allowed("GET")))
-        .service(web::resource("/openapi.json").get(openapi::handle).default_service(method_not_allowed("GET")));
+        .service(
+            web::resource("/limits").route(get().to(limits::handle)).default_service(method_not_allowed("GET, HEAD")),
+        )
+        .service(
+            web::resource("/openapi.json")
+                .route(get().to(openapi::handle))
+                .default_service(method_not_allowed("GET, HEAD")),
+        );
 }

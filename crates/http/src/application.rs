@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 use tokio::time::{sleep, timeout};
 
 use crate::lifecycle::{Phase, StopHandle};
-use crate::unmatched::not_found;
+use crate::unmatched::{no_path, root_options};
 use crate::{Access, Api};
 
 /// Connections that wait to be accepted.
@@ -97,9 +97,10 @@ impl Application {
         let server = HttpServer::new(move || {
             let extra = extra.clone();
             App::new()
+                .configure(root_options)
                 .configure(app_api.routes())
                 .configure(move |config| extra.iter().for_each(|mount| mount(config)))
-                .default_service(web::to(not_found))
+                .default_service(web::to(no_path))
                 .wrap(Compat::new(from_fn(app_api.tracking())))
         })
         .workers(options.threads.max(1))

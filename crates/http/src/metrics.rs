@@ -1,13 +1,17 @@
 //! What is counted and measured, in Prometheus terms.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use workers_domain::ports::{NetworkObserver, SandboxObserver};
-use workers_domain::{FailureCode, InvocationReport, NetworkDenial, Outcome};
+use workers_domain::{FailureCode, InvocationReport, NetworkDenial, Outcome, Part};
 use workers_service::{InvocationObserver, Load};
 
 /// The outcome of an invocation whose caller went away.
@@ -36,6 +40,7 @@ struct Inner {
     lookups: IntCounterVec,
     set_aside: IntGauge,
     set_aside_total: IntCounter,
+    parts: IntGaugeVec,
 }
 
 /// From a millisecond, which a forked sandbox takes, to the half minute that is the default limit of a run.
@@ -98,8 +103,17 @@ impl Metrics {
                 "workers_sandboxes_set_aside_total",
                 "Sandboxes that did not end in time when they were killed",
             ),
+            parts: gauges(
+                &registry,
+                "workers_part_up",
+                "Whether a part of the platform works, as it was when it was last looked at: 1 or 0",
+                &["part"],
+            ),
             registry,
         };
+        for part in Part::ALL {
+            inner.parts.with_label_values(&[part.as_str()]).set(1);
+        }
         // Series that exist from the start can be alerted on from the start.
         for outcome in FailureCode::ALL.map(FailureCode::as_str).into_iter().chain([RETURNED, CANCELLED]) {
             inner.invocations.with_label_values(&[outcome]);
@@ -111,6 +125,18 @@ impl Metrics {
             inner.lookups.with_label_values(&[verdict]);
         }
         Self(Arc::new(inner))
+    }
+
+    /// With the lines of the server's own log that were lost. Something else counts them: here they are only shown.
+    ///
+    /// # Panics
+    ///
+    /// When it is called twice.
+    #[must_use]
+    pub fn with_lost_log_lines(self, count: Arc<AtomicU64>) -> Self {
+        let lines = LostLogLines { none: lost_log_lines(), count };
+        self.0.registry.register(Box::new(lines)).expect("it is registered once");
+        self
     }
 
     /// Where they are registered; the place for further collectors, as the process's own.
@@ -157,6 +183,10 @@ impl InvocationObserver for Metrics {
         self.0.dropped_lines.inc_by(lines);
         self.0.dropped_bytes.inc_by(bytes);
     }
+
+    fn part(&self, part: Part, works: bool) {
+        self.0.parts.with_label_values(&[part.as_str()]).set(works.into());
+    }
 }
 
 impl NetworkObserver for Metrics {
@@ -182,6 +212,30 @@ impl SandboxObserver for Metrics {
     }
 }
 
+/// Lines of the server's own log that were lost, which the log counts.
+struct LostLogLines {
+    /// Says what is counted; it is never raised.
+    none: IntCounter,
+    count: Arc<AtomicU64>,
+}
+
+impl Collector for LostLogLines {
+    fn desc(&self) -> Vec<&Desc> {
+        self.none.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let lines = lost_log_lines();
+        lines.inc_by(self.count.load(Ordering::Relaxed));
+        lines.collect()
+    }
+}
+
+fn lost_log_lines() -> IntCounter {
+    let help = "Lines of the server's own log that were lost, because standard error was not read in time";
+    IntCounter::new("workers_log_lines_lost_total", help).expect("the name is valid")
+}
+
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
     let counters = IntCounterVec::new(Opts::new(name, help), labels).expect("the name and labels are valid");
     registry.register(Box::new(counters.clone())).expect("no two of our names are equal");
@@ -193,6 +247,12 @@ fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> H
     let histograms = HistogramVec::new(options, labels).expect("the name and labels are valid");
     registry.register(Box::new(histograms.clone())).expect("no two of our names are equal");
     histograms
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    let gauges = IntGaugeVec::new(Opts::new(name, help), labels).expect("the name and labels are valid");
+    registry.register(Box::new(gauges.clone())).expect("no two of our names are equal");
+    gauges
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
@@ -277,5 +337,16 @@ mod tests {
         metrics.log_dropped(3, 4096);
         assert!(text(&metrics).contains("workers_log_dropped_bytes_total 4096"));
         assert!(text(&metrics).contains("workers_log_dropped_lines_total 3"));
+    }
+
+    #[test]
+    fn lost_lines_of_the_servers_own_log_are_shown_as_the_log_counts_them() {
+        let count = Arc::new(AtomicU64::new(2));
+        let metrics = Metrics::new().with_lost_log_lines(Arc::clone(&count));
+        assert!(text(&metrics).contains("workers_log_lines_lost_total 2"));
+        count.store(7, Ordering::Relaxed);
+        for _ in 0..2 {
+            assert!(text(&metrics).contains("workers_log_lines_lost_total 7"));
+        }
     }
 }

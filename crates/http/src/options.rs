@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
+use workers_domain::AllowedOrigin;
 
 use crate::Branding;
 
@@ -12,9 +13,8 @@ use crate::Branding;
 pub struct HttpOptions {
     /// Who may use the API.
     pub access: Access,
-    /// Origins of web pages that may use the API from a browser, as `https://console.example.com`; `*` means every origin.
-    /// Empty: cross-origin requests are not answered with permission.
-    pub cors_origins: Vec<String>,
+    /// Whose web pages may use the API from a browser. Empty: cross-origin requests are not answered with permission.
+    pub cors_origins: Vec<AllowedOrigin>,
     /// The web console, under this brand. `None`, as it is unless said otherwise: no console.
     pub console: Option<Branding>,
     /// Threads that serve requests. None of our handlers blocks, so a few are enough.

@@ -9,7 +9,7 @@ use rustix::fs::{OFlags, fstat};
 use rustix::process::geteuid;
 
 use crate::DIRECTORY_MODE;
-use crate::owner::{at, close, open, refused};
+use crate::owner::{at, check_owner, close, open, refused};
 
 /// Set on directories that belong to everybody, such as `/tmp`.
 const STICKY: u32 = 0o1000;
@@ -28,7 +28,9 @@ pub fn make_data_directory(path: &Path) -> io::Result<PathBuf> {
         return Err(refused(path, &format!("is a link of user {}: remove it", status.uid())));
     }
     make(path)?;
-    let path = path.canonicalize().map_err(|error| at(path, &error))?;
+    let path = path.canonicalize().map_err(|error| at(path, error))?;
+    // Another user's may not let itself be opened, which would say nothing of what to do.
+    check_owner(&rustix::fs::stat(&path)?, &path)?;
     let opened = open(&path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
     // Closing these would take the machine from its users.
     if path.parent().is_none() || fstat(&opened)?.st_mode & STICKY != 0 {
@@ -61,7 +63,7 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
 }
 
 fn make(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| at(path, &error))
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| at(path, error))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub fn close_file(path: &Path) -> io::Result<()> {
 /// When it is not there, or is no ordinary file of ours under one name.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    take(path, OFlags::RDONLY)?.read_to_end(&mut bytes).map_err(|error| at(path, &error))?;
+    take(path, OFlags::RDONLY)?.read_to_end(&mut bytes).map_err(|error| at(path, error))?;
     Ok(bytes)
 }
 
@@ -52,7 +52,7 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = PathBuf::from(new);
     // One that was not finished.
     match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new, error)),
         _ => {}
     }
     let written = take(&new, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL).and_then(|mut file| {
@@ -61,7 +61,7 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::rename(&new, path)?;
         path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     });
-    written.map_err(|error| at(path, &error))
+    written.map_err(|error| at(path, error))
 }
 
 fn take(path: &Path, flags: OFlags) -> io::Result<File> {

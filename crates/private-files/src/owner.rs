@@ -7,6 +7,8 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, Stat, fchmod, fstat};
 use rustix::process::geteuid;
 
+use crate::named;
+
 /// What a link answers to who opens what it is not to be.
 const IS_LINK: [rustix::io::Errno; 2] = [rustix::io::Errno::LOOP, rustix::io::Errno::MLINK];
 
@@ -20,7 +22,7 @@ pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()>
     if permissions(&status) == mode {
         return Ok(());
     }
-    fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| at(path, &error.into()))?;
+    fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| at(path, error.into()))?;
     // There are file systems that take any mode, and keep theirs.
     let of_others = permissions(&fstat(&opened)?) & OF_OTHERS;
     if of_others == 0 {
@@ -45,7 +47,7 @@ pub(crate) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<std::os:
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|error| match error {
         error if IS_LINK.contains(&error) => refused(path, "is a link, which could lead anywhere: remove it"),
-        error => at(path, &error.into()),
+        error => at(path, error.into()),
     })
 }
 
@@ -53,8 +55,8 @@ pub(crate) fn refused(path: &Path, why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, format!("{} {why}", path.display()))
 }
 
-pub(crate) fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+pub(crate) fn at(path: &Path, error: io::Error) -> io::Error {
+    named(path.display(), error)
 }
 
 fn permissions(status: &Stat) -> u32 {

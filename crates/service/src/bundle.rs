@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use workers_domain::ports::{
-    Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec,
-    Snapshot,
+    Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{FunctionName, NetworkPolicy, ResourceLimits};
+use workers_domain::{FunctionName, NetworkPolicy};
 use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
 
+use crate::health::Health;
+use crate::platform::Shared;
 use crate::{CompileFailure, Compiler, DeployError, TooExpensive};
 
 /// The worker script's name in a snapshot.
@@ -30,6 +31,9 @@ pub(crate) enum BundleError {
     /// Nobody is, but there is no time for it now.
     #[error("every compiler is busy")]
     Busy { retry_after: Duration },
+    /// The platform is: it has no compiler that works now.
+    #[error("nothing can be compiled now: {0}")]
+    Unavailable(String),
     /// The compiler is at fault.
     #[error("the compiler failed: {0}")]
     Internal(String),
@@ -53,9 +57,14 @@ impl Bundler {
                 Err(BundleError::Internal("no script and no diagnostic".to_owned()))
             }
             TranspileOutput { diagnostics, .. } => {
-                match diagnostics.iter().find(|found| found.kind == DiagnosticKind::Internal) {
-                    Some(internal) => Err(BundleError::Internal(internal.message.clone())),
-                    None => Err(BundleError::Rejected(diagnostics)),
+                let message =
+                    |kind| diagnostics.iter().find(|found| found.kind == kind).map(|found| found.message.clone());
+                if let Some(internal) = message(DiagnosticKind::Internal) {
+                    Err(BundleError::Internal(internal))
+                } else if let Some(lacking) = message(DiagnosticKind::OutOfResources) {
+                    Err(BundleError::Unavailable(lacking))
+                } else {
+                    Err(BundleError::Rejected(diagnostics))
                 }
             }
         }
@@ -69,6 +78,7 @@ impl From<CompileFailure> for BundleError {
             CompileFailure::TooExpensive(too_expensive) => {
                 Self::Rejected(vec![too_expensive_diagnostic(too_expensive)])
             }
+            CompileFailure::Unavailable(cause) => Self::Unavailable(cause),
             CompileFailure::Failed(message) => Self::Internal(message),
         }
     }
@@ -91,6 +101,7 @@ impl From<BundleError> for DeployError {
         match error {
             BundleError::Rejected(diagnostics) => Self::Rejected(diagnostics),
             BundleError::Busy { retry_after } => Self::Busy { retry_after },
+            BundleError::Unavailable(cause) => Self::CompilerUnavailable(cause),
             BundleError::Internal(message) => Self::Transpiler(message),
         }
     }
@@ -108,30 +119,29 @@ impl TryFrom<WorkerScript> for Bundle {
 
 /// Freezes a script.
 pub(crate) async fn make_snapshot(
-    sandboxes: &dyn SandboxProvider,
-    limits: ResourceLimits,
+    shared: &Shared,
     script: String,
     expires_at: DateTime<Utc>,
 ) -> Result<Snapshot, SandboxError> {
     let path = SandboxPath::parse(SCRIPT_FILE)
         .map_err(|error| SandboxError::new(SandboxErrorKind::Failed, error.to_string()))?;
     // Nothing runs in it.
-    let network = NetworkPolicy::DenyAll;
-    let sandbox = sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
+    let (limits, network) = (shared.options.sandbox, NetworkPolicy::DenyAll);
+    let sandbox = shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
     let frozen = async {
         sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await?;
         sandbox.snapshot(Some(expires_at)).await
     };
     let frozen = frozen.await;
     if frozen.is_err() {
-        stop(&*sandbox).await;
+        stop(&*sandbox, &shared.health).await;
     }
     frozen
 }
 
 /// Stops a sandbox. A failure is logged and no more: what was asked of the sandbox is decided by then.
-pub(crate) async fn stop(sandbox: &dyn Sandbox) {
+pub(crate) async fn stop(sandbox: &dyn Sandbox, health: &Health) {
     if let Err(error) = sandbox.stop().await {
-        tracing::warn!(sandbox.id = %sandbox.id(), error = &error as &dyn std::error::Error, "failed to stop a sandbox");
+        health.warn("stop_sandbox", &error, format_args!("failed to stop the sandbox {}", sandbox.id()));
     }
 }

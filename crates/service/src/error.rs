@@ -33,6 +33,9 @@ pub enum DeployError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// No compiler works now, which is not the user's doing; another attempt may succeed. Nothing was left behind.
+    #[error("nothing can be compiled now: {0}")]
+    CompilerUnavailable(String),
     /// The transpiler failed in a way that is not the user's doing.
     #[error("failed to transpile the code: {0}")]
     Transpiler(String),
@@ -75,8 +78,25 @@ pub enum WorkerError {
     /// There is no such worker.
     #[error("there is no worker {0}")]
     NotFound(WorkerId),
+    /// A page was asked for that is behind no other.
+    #[error("there is no such place in the list of workers")]
+    UnknownPlace,
     /// The database failed.
     #[error("failed to reach the stored workers")]
+    Repository(#[from] RepositoryError),
+}
+
+/// Why the database was not set up; nothing was removed.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// There are workers, and their removal was not asked for.
+    #[error("the database has {workers} workers")]
+    NotEmpty {
+        /// How many.
+        workers: u64,
+    },
+    /// The database failed.
+    #[error("failed to set up the database")]
     Repository(#[from] RepositoryError),
 }
 

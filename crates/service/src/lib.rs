@@ -29,6 +29,8 @@
 mod bundle;
 mod compiler;
 mod error;
+mod fault_log;
+mod health;
 mod invocations;
 mod observer;
 mod options;
@@ -36,7 +38,8 @@ mod platform;
 mod workers;
 
 pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
-pub use error::{DeployError, InvokeError, RedeployError, WorkerError};
+pub use error::{DeployError, InvokeError, RedeployError, SetupError, WorkerError};
+pub use fault_log::{FaultLog, Telling};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};

@@ -1,6 +1,6 @@
 //! Who wants to know of every invocation, for metrics.
 
-use workers_domain::InvocationReport;
+use workers_domain::{InvocationReport, Part};
 
 /// Is told of every invocation that ended. Called on the path of the invocation: must not block.
 pub trait InvocationObserver: Send + Sync {
@@ -12,6 +12,11 @@ pub trait InvocationObserver: Send + Sync {
 
     /// Output was dropped by the log caps.
     fn log_dropped(&self, lines: u64, bytes: u64);
+
+    /// It was looked at a part of the platform, and it works or does not.
+    fn part(&self, part: Part, works: bool) {
+        let _ = (part, works);
+    }
 }
 
 /// Does not want to know.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use workers_domain::ports::{Clock, RepositoryError, SandboxError, SandboxProvider, SystemClock, WorkerRepository};
+use workers_domain::Trouble;
+use workers_domain::ports::{Clock, SandboxProvider, SystemClock, WorkerRepository};
 
 use crate::bundle::Bundler;
+use crate::health::Health;
 use crate::invocations::{InvocationService, LastInvoked};
-use crate::workers::{ChangeFeed, Turns, WorkerService};
-use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions};
+use crate::workers::{ChangeFeed, Settler, Turns, WorkerService};
+use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling};
 
 /// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio runtime,
 /// on which its background work runs.
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) options: ServiceOptions,
     pub(crate) bundler: Bundler,
     pub(crate) changes: ChangeFeed,
+    pub(crate) settler: Settler,
+    pub(crate) health: Arc<Health>,
     pub(crate) turns: Turns,
     /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
     pub(crate) runtime: Handle,
@@ -66,7 +70,18 @@ impl Platform {
         observer: Arc<dyn InvocationObserver>,
         options: ServiceOptions,
     ) -> Self {
+        let health = Health::start(
+            Arc::clone(&repository),
+            Arc::clone(&sandboxes),
+            Arc::clone(&compiler),
+            Arc::clone(&observer),
+        );
         let (bundler, runtime) = (Bundler::new(compiler), Handle::current());
+        let changes = ChangeFeed::new();
+        let settler = {
+            let (repository, sandboxes) = (Arc::clone(&repository), Arc::clone(&sandboxes));
+            Settler::start(repository, sandboxes, changes.clone(), Arc::clone(&health))
+        };
         let shared = Arc::new(Shared {
             repository,
             sandboxes,
@@ -74,11 +89,16 @@ impl Platform {
             observer,
             options,
             bundler,
-            changes: ChangeFeed::new(),
+            changes,
+            settler,
+            health,
             turns: Turns::default(),
             runtime,
         });
-        let last_invoked = LastInvoked::start(Arc::clone(&shared.repository), shared.changes.clone());
+        let last_invoked = {
+            let (repository, changes) = (Arc::clone(&shared.repository), shared.changes.clone());
+            LastInvoked::start(repository, changes, Arc::clone(&shared.health))
+        };
         Self {
             workers: WorkerService::new(Arc::clone(&shared)),
             invocations: InvocationService::new(Arc::clone(&shared), last_invoked),
@@ -110,21 +130,23 @@ impl Platform {
         &*self.shared.clock
     }
 
-    /// Answers if the database does.
-    ///
-    /// # Errors
-    ///
-    /// With what the database said.
-    pub async fn check_repository(&self) -> Result<(), RepositoryError> {
-        self.shared.repository.check().await
+    /// What is wrong with what deploys and invocations need, at most one trouble a part; told within three seconds.
+    /// Those who ask at one time get one answer.
+    pub async fn troubles(&self) -> Vec<Trouble> {
+        self.shared.health.troubles().await
     }
 
-    /// Answers if sandboxes can be made.
-    ///
-    /// # Errors
-    ///
-    /// With what is missing.
-    pub async fn check_sandboxes(&self) -> Result<(), SandboxError> {
-        self.shared.sandboxes.check().await
+    /// A request has failed, and that is not its sender's doing; what is to be logged of it. `kind` tells failures
+    /// apart.
+    #[must_use]
+    pub fn failed(&self, kind: &str) -> Telling {
+        self.shared.failed(kind)
+    }
+}
+
+impl Shared {
+    /// A failure of ours; what is to be logged of it. Whether it lasts is found out.
+    pub(crate) fn failed(&self, kind: &str) -> Telling {
+        self.health.failed(kind)
     }
 }

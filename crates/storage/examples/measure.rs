@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "prints its figures")]
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta};
@@ -17,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let database = Database::connect(&url, &StorageOptions::default()).await?;
     database.create_if_none().await?;
     let repository = database.worker_repository();
-    repository.set_up().await?;
+    repository.set_up(workers_domain::ports::ExistingWorkers::Keep).await?;
 
     let source = "export async function greet(name: string) { return `hello ${name}`; }\n".repeat(50);
     let functions = vec![FunctionName::parse("greet")?];
@@ -49,7 +50,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{ROUNDS} finds at once: {:?}", started.elapsed());
     let started = Instant::now();
-    repository.list().await?;
+    let limit = u32::try_from(ROUNDS).ok().and_then(NonZeroU32::new).ok_or("no rounds")?;
+    repository.list_page(None, limit).await?;
     println!("list of {ROUNDS}: {:?}", started.elapsed());
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! Chooses the backend that a URL names.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
 use workers_domain::ports::{RepositoryError, WorkerRepository};
 
-use crate::error::ConnectError;
+use crate::error::{BackupError, ConnectError};
 use crate::postgres::PgWorkerRepository;
-use crate::sqlite::SqliteWorkerRepository;
+use crate::sqlite::{Access, SqliteWorkerRepository};
 use crate::url::{DatabaseUrl, Kind};
 
 /// Connections to Postgres at most, unless told otherwise. A query takes about a millisecond, so ten carry thousands a second,
@@ -18,6 +19,9 @@ const DEFAULT_MAX_CONNECTIONS: usize = 10;
 /// How long a query waits for a connection: more than the making of one takes, less than the client of a request waits.
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long Postgres may take for a statement. The slowest of ours stores 10 MiB of source.
+const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How to use a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageOptions {
@@ -25,12 +29,31 @@ pub struct StorageOptions {
     pub max_connections: usize,
     /// How long a query waits for a connection before it fails as [`RepositoryError::Unavailable`].
     pub acquire_timeout: Duration,
+    /// How long a statement may take in Postgres, for example because its table is locked, before it is cancelled and
+    /// fails as [`RepositoryError::Unavailable`]. It is counted here, so that no session has a setting, whatever pooler
+    /// stands in between. Migrations take what time they need. SQLite has another bound: 10 s for another process that
+    /// writes.
+    pub statement_timeout: Duration,
 }
 
 impl Default for StorageOptions {
     fn default() -> Self {
-        Self { max_connections: DEFAULT_MAX_CONNECTIONS, acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT }
+        Self {
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
+            statement_timeout: DEFAULT_STATEMENT_TIMEOUT,
+        }
     }
+}
+
+/// How many connections to Postgres there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// In this pool.
+    pub pool: usize,
+    /// Of this user to this database, all servers and other programs together, without those that are reserved for
+    /// administrators.
+    pub allowed: usize,
 }
 
 /// A database with its pool of connections. Clones share the pool.
@@ -56,18 +79,47 @@ impl Database {
     /// When SQLite's file cannot be closed to other users, or when the root certificates for Postgres cannot be read.
     #[expect(clippy::unused_async, reason = "makes it plain that a runtime is needed, which the pool takes hold of")]
     pub async fn connect(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
+        Self::open(url, Access::Use, options)
+    }
+
+    /// The same for one who only looks: nothing is changed, neither SQLite's files nor their modes, and what would
+    /// change something fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    #[expect(clippy::unused_async, reason = "as above")]
+    pub async fn look(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
+        Self::open(url, Access::Look, options)
+    }
+
+    fn open(url: &DatabaseUrl, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {
         let backend = match url.kind() {
             Kind::Postgres(url) => Backend::Postgres(Arc::new(PgWorkerRepository::connect(url, options)?)),
-            Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteWorkerRepository::open(path, options)?)),
+            Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteWorkerRepository::open(path, access, options)?)),
         };
         Ok(Self { backend })
+    }
+
+    /// Reads all of SQLite's file, which must be there, and sees that it is sound. Waits no longer than `limit` for
+    /// that; beyond it the look goes on, and what it finds is in the log and in every [`WorkerRepository::check`].
+    /// Postgres looks after its own.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Damaged`], with the path; or when the file cannot be read.
+    pub async fn verify(&self, limit: Duration) -> Result<(), RepositoryError> {
+        match &self.backend {
+            Backend::Postgres(_) => Ok(()),
+            Backend::Sqlite(repository) => repository.verify(limit).await,
+        }
     }
 
     /// Whether there is a database: SQLite's file. Of Postgres' it is not known before it was asked.
     ///
     /// # Errors
     ///
-    /// When the file cannot be looked at, or what was written last to one that has gone is still there.
+    /// When the file cannot be looked at, or what was written last to another one that was there is still beside it.
     pub async fn is_there(&self) -> Result<bool, ConnectError> {
         self.with_file(SqliteWorkerRepository::is_there).await.map(|is_there| is_there.unwrap_or(true))
     }
@@ -91,6 +143,32 @@ impl Database {
         let repository = Arc::clone(repository);
         let done = tokio::task::spawn_blocking(move || work(&repository)).await;
         done.map_err(|error| ConnectError::Pool(error.into()))?.map(Some)
+    }
+
+    /// Writes a copy of SQLite's file, as it is at one moment, to a path where there is nothing yet. Others may read
+    /// and write meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`]; nothing is left of the copy then.
+    pub async fn back_up(&self, to: &Path) -> Result<(), BackupError> {
+        let Backend::Sqlite(repository) = &self.backend else { return Err(BackupError::Postgres) };
+        if !self.is_there().await? {
+            return Err(BackupError::NoDatabase);
+        }
+        repository.back_up(to).await
+    }
+
+    /// How many connections there may be; `None` for SQLite, which does not limit them.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached.
+    pub async fn connection_limits(&self) -> Result<Option<ConnectionLimits>, RepositoryError> {
+        match &self.backend {
+            Backend::Postgres(repository) => repository.connection_limits().await.map(Some),
+            Backend::Sqlite(_) => Ok(None),
+        }
     }
 
     /// The workers kept there.

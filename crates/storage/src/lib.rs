@@ -10,7 +10,7 @@
 //! let url: DatabaseUrl = "sqlite:///var/lib/workers/workers.sqlite3".parse()?;
 //! let database = Database::connect(&url, &StorageOptions::default()).await?;
 //! let applied = database.apply_migrations().await?;
-//! let workers = database.worker_repository().list().await?;
+//! let newest = database.worker_repository().list_page(None, std::num::NonZeroU32::MIN).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -30,7 +30,7 @@ mod record;
 mod sqlite;
 mod url;
 
-pub use database::{Database, StorageOptions};
-pub use error::ConnectError;
+pub use database::{ConnectionLimits, Database, StorageOptions};
+pub use error::{BackupError, ConnectError};
 pub use postgres::InvalidPostgresUrlError;
 pub use url::{DatabaseUrl, InvalidDatabaseUrlError};

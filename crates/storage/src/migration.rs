@@ -7,7 +7,8 @@ use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use workers_domain::ports::RepositoryError;
 
-const OPERATION: &str = "migration of the schema";
+/// What is being done, in words for an error.
+pub(crate) const OPERATION: &str = "migration of the schema";
 
 diesel::table! {
     /// Diesel's own list of what has been applied.

@@ -2,11 +2,16 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
-use workers_domain::ports::{InvocationMark, RepositoryError, SetupOutcome, WorkerRepository};
+use uuid::Uuid;
+use workers_domain::ports::{
+    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, WorkerPage,
+    WorkerRepository,
+};
 use workers_domain::{Worker, WorkerId, WorkerState, WorkerStatus};
 
 /// Keeps workers in memory, and behaves as a database does: it passes the same suite. It starts set up, without workers.
@@ -20,6 +25,11 @@ struct State {
     /// `None` while there is no schema.
     workers: Option<BTreeMap<WorkerId, Stored>>,
     outage: Option<&'static str>,
+    /// How many calls succeed before the outage; `None` for any number.
+    calls_left: Option<usize>,
+    /// Why calls do their work and answer that the database cannot be reached.
+    lost_answers: Option<&'static str>,
+    is_read_only: bool,
 }
 
 #[derive(Debug)]
@@ -32,7 +42,7 @@ impl FakeWorkerRepository {
     /// A repository that has been set up.
     #[must_use]
     pub fn new() -> Self {
-        Self { state: Mutex::new(State { workers: Some(BTreeMap::new()), outage: None }) }
+        Self { state: Mutex::new(State { workers: Some(BTreeMap::new()), ..State::default() }) }
     }
 
     /// A repository without a schema.
@@ -46,9 +56,30 @@ impl FakeWorkerRepository {
         self.lock().outage = Some(reason);
     }
 
-    /// Ends what [`fail`](Self::fail) began.
+    /// The same after `calls` more calls.
+    pub fn fail_after(&self, calls: usize, reason: &'static str) {
+        let mut state = self.lock();
+        state.outage = Some(reason);
+        state.calls_left = Some(calls);
+    }
+
+    /// From now on every call does its work, and its answer is lost, until [`recover`](Self::recover).
+    pub fn lose_answers(&self, reason: &'static str) {
+        self.lock().lost_answers = Some(reason);
+    }
+
+    /// From now on nothing can be written, until [`recover`](Self::recover).
+    pub fn refuse_writes(&self) {
+        self.lock().is_read_only = true;
+    }
+
+    /// Ends what [`fail`](Self::fail) and the others began.
     pub fn recover(&self) {
-        self.lock().outage = None;
+        let mut state = self.lock();
+        state.outage = None;
+        state.calls_left = None;
+        state.lost_answers = None;
+        state.is_read_only = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -58,7 +89,21 @@ impl FakeWorkerRepository {
     fn with<R>(&self, task: impl FnOnce(&mut BTreeMap<WorkerId, Stored>) -> R) -> Result<R, RepositoryError> {
         let mut state = self.lock();
         state.check_reachable()?;
-        state.workers.as_mut().map(task).ok_or(RepositoryError::SchemaMissing)
+        let lost = state.lost_answers;
+        let answer = state.workers.as_mut().map(task).ok_or(RepositoryError::SchemaMissing);
+        lost.map_or(answer, |reason| Err(RepositoryError::Unavailable(reason.into())))
+    }
+
+    fn write<R>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut BTreeMap<WorkerId, Stored>) -> R,
+    ) -> Result<R, RepositoryError> {
+        let is_read_only = self.lock().is_read_only;
+        if is_read_only {
+            return Err(RepositoryError::ReadOnly { operation, source: "the test asked for this failure".into() });
+        }
+        self.with(task)
     }
 
     fn collect(&self, is_wanted: impl Fn(&Worker) -> bool) -> Result<Vec<Worker>, RepositoryError> {
@@ -75,7 +120,11 @@ impl Default for FakeWorkerRepository {
 }
 
 impl State {
-    fn check_reachable(&self) -> Result<(), RepositoryError> {
+    fn check_reachable(&mut self) -> Result<(), RepositoryError> {
+        if let Some(left) = self.calls_left.as_mut().filter(|left| **left > 0) {
+            *left -= 1;
+            return Ok(());
+        }
         match self.outage {
             Some(reason) => Err(RepositoryError::Unavailable(reason.into())),
             None => Ok(()),
@@ -91,7 +140,7 @@ impl WorkerRepository for FakeWorkerRepository {
         if source.contains('\0') {
             return Err(refused("its source has the character U+0000"));
         }
-        self.with(|workers| {
+        self.write("insert of a worker", |workers| {
             if workers.contains_key(&worker.id) {
                 return Err(refused("there is a worker with this id"));
             }
@@ -101,22 +150,30 @@ impl WorkerRepository for FakeWorkerRepository {
     }
 
     async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        self.with(|workers| workers.get(&id).map(|stored| stored.worker.clone()))
+        let found = self.with(|workers| workers.get(&id).map(|stored| stored.worker.clone()))?;
+        match found.as_ref().and_then(Worker::problem) {
+            Some(problem) => Err(RepositoryError::Inconsistent { id, column: "status", problem: problem.to_owned() }),
+            None => Ok(found),
+        }
     }
 
     async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError> {
         self.with(|workers| workers.get(&id).map(|stored| stored.source.clone()))
     }
 
-    async fn list(&self) -> Result<Vec<Worker>, RepositoryError> {
-        let mut all = self.collect(|_| true)?;
-        all.sort_by_key(|worker| Reverse((worker.created_at, worker.id)));
-        Ok(all)
+    async fn list_page(&self, after: Option<&ListPlace>, limit: NonZeroU32) -> Result<WorkerPage, RepositoryError> {
+        let after = after.map(|place| read_place(place).ok_or(RepositoryError::UnknownPlace)).transpose()?;
+        let mut workers = self.collect(|worker| after.is_none_or(|after| place_key(worker) < after))?;
+        workers.sort_by_key(|worker| Reverse(place_key(worker)));
+        let length = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+        let next = (workers.len() > length).then(|| place_of(&workers[length - 1]));
+        workers.truncate(length);
+        Ok(WorkerPage { workers, next })
     }
 
     async fn update_state(&self, worker: &Worker) -> Result<bool, RepositoryError> {
         let changed = as_stored(worker);
-        self.with(|workers| match workers.get_mut(&worker.id) {
+        self.write("change of a worker", |workers| match workers.get_mut(&worker.id) {
             Some(stored) => {
                 stored.worker = with_state(&stored.worker, changed.state().clone(), stored.worker.last_invoked_at);
                 true
@@ -126,7 +183,7 @@ impl WorkerRepository for FakeWorkerRepository {
     }
 
     async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
-        self.with(|workers| {
+        self.write("record of invocations", |workers| {
             for mark in marks {
                 if let Some(stored) = workers.get_mut(&mark.worker_id) {
                     let at = mark.at.trunc_subsecs(6);
@@ -154,21 +211,48 @@ impl WorkerRepository for FakeWorkerRepository {
     }
 
     async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        self.with(|workers| workers.remove(&id).map(|stored| stored.worker))
+        self.write("removal of a worker", |workers| workers.remove(&id).map(|stored| stored.worker))
     }
 
-    async fn set_up(&self) -> Result<SetupOutcome, RepositoryError> {
+    async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
         let mut state = self.lock();
         state.check_reachable()?;
-        match state.workers.replace(BTreeMap::new()) {
-            None => Ok(SetupOutcome::Created),
-            Some(workers) => Ok(SetupOutcome::Emptied(workers.into_values().map(|stored| stored.worker).collect())),
-        }
+        let Some(workers) = &mut state.workers else {
+            state.workers = Some(BTreeMap::new());
+            return Ok(SetupOutcome::Created);
+        };
+        Ok(match existing {
+            ExistingWorkers::Keep => SetupOutcome::Kept(workers.len() as u64),
+            ExistingWorkers::Remove => {
+                let removed = |Stored { worker, .. }: Stored| RemovedWorker {
+                    id: worker.id,
+                    snapshot_id: worker.snapshot_id().cloned(),
+                };
+                SetupOutcome::Emptied(std::mem::take(workers).into_values().map(removed).collect())
+            }
+        })
     }
 
     async fn check(&self) -> Result<(), RepositoryError> {
         self.with(|_| ())
     }
+}
+
+/// What the list is sorted by.
+fn place_key(worker: &Worker) -> (i64, WorkerId) {
+    (worker.created_at.timestamp_micros(), worker.id)
+}
+
+/// The places of this repository are its own, as those of every other are.
+fn place_of(worker: &Worker) -> ListPlace {
+    let (created_at, id) = place_key(worker);
+    ListPlace::from_bytes([&b"F"[..], &created_at.to_be_bytes(), id.as_uuid().as_bytes()].concat())
+}
+
+fn read_place(place: &ListPlace) -> Option<(i64, WorkerId)> {
+    let (created_at, id) = place.as_bytes().strip_prefix(b"F")?.split_first_chunk()?;
+    let id: [u8; 16] = id.try_into().ok()?;
+    Some((i64::from_be_bytes(*created_at), Uuid::from_bytes(id).into()))
 }
 
 /// The worker as a database gives it back: microseconds, and no U+0000.
@@ -181,7 +265,7 @@ fn as_stored(worker: &Worker) -> Worker {
             WorkerState::Expired { snapshot_id, expired_at: expired_at.trunc_subsecs(6) }
         }
         WorkerState::Error { message } => WorkerState::Error { message: message.replace('\0', "\u{FFFD}") },
-        WorkerState::Creating => WorkerState::Creating,
+        state @ (WorkerState::Creating | WorkerState::Unreadable { .. }) => state,
     };
     with_state(worker, state, worker.last_invoked_at.map(|at| at.trunc_subsecs(6)))
 }
@@ -194,6 +278,7 @@ fn with_state(worker: &Worker, state: WorkerState, last_invoked_at: Option<DateT
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AllWorkers as _;
 
     async fn repository() -> Box<dyn WorkerRepository> {
         Box::new(FakeWorkerRepository::without_schema())

@@ -3,6 +3,7 @@
 //!
 //! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
 
+mod all_workers;
 mod clock;
 mod fake_machine_provider;
 mod fake_worker_repository;
@@ -13,10 +14,11 @@ pub mod sandbox_provider;
 mod scripted_sandbox_provider;
 pub mod worker_repository;
 
+pub use all_workers::AllWorkers;
 pub use clock::TestClock;
 pub use fake_machine_provider::{FakeMachineProvider, MachineStep};
 pub use fake_worker_repository::FakeWorkerRepository;
 pub use http_client::http_client;
-pub use postgres::ThrowAwayPostgres;
+pub use postgres::{OpenTransaction, ThrowAwayPostgres};
 pub use root::skip_unless_root;
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};

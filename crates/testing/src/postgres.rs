@@ -75,6 +75,11 @@ pub struct ThrowAwayPostgres {
     place: Place,
 }
 
+/// A transaction that is open until this is dropped.
+pub struct OpenTransaction {
+    _client: tokio_postgres::Client,
+}
+
 enum Place {
     /// The one that [`URL_VARIABLE`] names.
     Elsewhere {
@@ -196,6 +201,24 @@ impl ThrowAwayPostgres {
         };
         if let Err(error) = run.await {
             panic!("Postgres refused `{sql}`: {error:?}");
+        }
+    }
+
+    /// Runs SQL in a transaction that stays open until what is returned is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses.
+    pub async fn hold(&self, url: &str, sql: &str) -> OpenTransaction {
+        let begun = async {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+            tokio::spawn(connection);
+            client.batch_execute(&format!("BEGIN; {sql}")).await?;
+            Ok::<_, tokio_postgres::Error>(client)
+        };
+        match begun.await {
+            Ok(client) => OpenTransaction { _client: client },
+            Err(error) => panic!("Postgres refused `{sql}`: {error:?}"),
         }
     }
 

@@ -240,7 +240,8 @@ pub async fn a_snapshot_keeps_what_was_written_and_what_commands_wrote(provider:
         fs.writeFileSync('made/here/file', 'by a command'); fs.symlinkSync('written', 'link')";
     run(&*first, text).await;
     let snapshot = first.snapshot(None).await.expect("it is frozen");
-    assert_eq!(snapshot.size_bytes, 17);
+    // The length of the files at least; a provider may count what they take up on its disk.
+    assert!(snapshot.size_bytes >= 17, "{}", snapshot.size_bytes);
     let found = provider.find_snapshot(&snapshot.id).await.expect("it can be told");
     assert_eq!(found.as_ref(), Some(&snapshot));
     let source = SandboxSource::Snapshot(snapshot.id.clone());

@@ -12,7 +12,7 @@ use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Sandbox, SandboxError, SandboxErrorKind,
     SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{LogStream, ResourceUsage, SandboxId, SnapshotId};
+use workers_domain::{LogStream, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
 
 /// How long a function that returns takes.
 const RETURNED_AFTER: Duration = Duration::from_micros(1500 + 2250);
@@ -71,7 +71,9 @@ struct State {
 struct Inner {
     snapshots: HashMap<SnapshotId, HashMap<String, Vec<u8>>>,
     made: u64,
+    expected: Vec<SnapshotId>,
     failure: Option<SandboxErrorKind>,
+    hangs: bool,
 }
 
 impl ScriptedSandboxProvider {
@@ -86,6 +88,11 @@ impl ScriptedSandboxProvider {
         self.state.lock().failure = kind;
     }
 
+    /// From now on making a sandbox never comes to its end.
+    pub fn hang(&self) {
+        self.state.lock().hangs = true;
+    }
+
     /// Loses every snapshot, as a provider does whose cache was emptied.
     pub fn lose_snapshots(&self) {
         self.state.lock().snapshots.clear();
@@ -95,6 +102,12 @@ impl ScriptedSandboxProvider {
     #[must_use]
     pub fn snapshot_count(&self) -> usize {
         self.state.lock().snapshots.len()
+    }
+
+    /// The snapshots of which it was said that a sandbox will be made from them.
+    #[must_use]
+    pub fn expected(&self) -> Vec<SnapshotId> {
+        self.state.lock().expected.clone()
     }
 
     /// How many sandboxes were ever made.
@@ -123,6 +136,10 @@ impl SandboxProvider for ScriptedSandboxProvider {
     }
 
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let hangs = self.state.lock().hangs;
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let mut inner = self.state.lock();
         if let Some(kind) = inner.failure {
             return Err(SandboxError::new(kind, "the test asked for this failure"));
@@ -144,6 +161,10 @@ impl SandboxProvider for ScriptedSandboxProvider {
             stopped: Arc::default(),
             state: Arc::clone(&self.state),
         }))
+    }
+
+    fn expect(&self, snapshot: &SnapshotId, _limits: ResourceLimits) {
+        self.state.lock().expected.push(snapshot.clone());
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {

@@ -5,10 +5,17 @@
 //!
 //! [`repository_conformance!`]: crate::repository_conformance
 
+use std::num::NonZeroU32;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
-use workers_domain::ports::{InvocationMark, RepositoryError, SetupOutcome, WorkerRepository};
+use workers_domain::ports::{
+    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, WorkerPage,
+    WorkerRepository,
+};
 use workers_domain::{FunctionName, SnapshotId, Worker, WorkerId, WorkerName, WorkerState};
+
+use crate::AllWorkers as _;
 
 /// Makes a module of tests, one an expectation.
 ///
@@ -30,6 +37,9 @@ macro_rules! repository_conformance {
             text_that_looks_like_sql_is_only_text,
             workers_are_listed_newest_first,
             workers_of_the_same_time_are_listed_by_id,
+            pages_lead_through_the_whole_list,
+            pages_hold_what_was_there_throughout_once_whatever_comes_and_goes,
+            a_place_that_is_of_no_page_is_refused,
             every_state_survives,
             a_state_replaces_all_of_the_one_before,
             a_change_of_state_touches_nothing_else,
@@ -46,7 +56,7 @@ macro_rules! repository_conformance {
             fifty_inserts_at_once_all_arrive,
             concurrent_readers_and_writers_do_not_disturb_each_other,
             a_future_that_is_dropped_leaves_the_repository_usable,
-            set_up_creates_then_empties,
+            set_up_creates_keeps_and_removes_only_if_asked,
             without_a_schema_every_call_says_so,
         }
     };
@@ -106,7 +116,7 @@ fn good<R>(result: Result<R, RepositoryError>) -> R {
 }
 
 async fn insert(repository: &dyn WorkerRepository, workers: &[&Worker]) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     for worker in workers {
         good(repository.insert(worker, "export async function checkout() {}").await);
     }
@@ -141,7 +151,7 @@ pub async fn a_second_worker_with_the_same_id_is_refused(repository: &dyn Worker
 
 /// See its name.
 pub async fn a_source_is_found_byte_for_byte(repository: &dyn WorkerRepository) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     for source in ["", "\r\n\t'\"\\`${x}", "\u{feff}naïve 日本語 🦀 \u{200d}\u{1}\u{7f}", "\\x00 \\u0000 \\000 %00"]
     {
         let worker = worker(at(0));
@@ -152,7 +162,7 @@ pub async fn a_source_is_found_byte_for_byte(repository: &dyn WorkerRepository) 
 
 /// See its name.
 pub async fn a_source_of_ten_mebibytes_is_kept(repository: &dyn WorkerRepository) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     let worker = worker(at(0));
     let line = "// a comment that does not compress to nothing: äöü\n";
     let source = line.repeat(10 * 1024 * 1024 / line.len() + 1);
@@ -163,7 +173,7 @@ pub async fn a_source_of_ten_mebibytes_is_kept(repository: &dyn WorkerRepository
 
 /// Postgres cannot hold it, so no repository does.
 pub async fn a_source_with_a_nul_is_refused(repository: &dyn WorkerRepository) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     let worker = worker(at(0));
     let refused = repository.insert(&worker, "const nul = '\0';").await;
     assert!(matches!(refused, Err(RepositoryError::Refused { operation: "insert of a worker", .. })));
@@ -172,7 +182,7 @@ pub async fn a_source_with_a_nul_is_refused(repository: &dyn WorkerRepository) {
 
 /// See its name.
 pub async fn names_are_kept_whatever_their_characters(repository: &dyn WorkerRepository) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     let longest = "🦀".repeat(255);
     for text in ["a", "naïve 日本語 e\u{301}", r#"'"\{},NULL"#, "null", r"\x00", "{}", "[]", longest.as_str()] {
         let mut worker = worker(at(0));
@@ -227,6 +237,73 @@ pub async fn workers_of_the_same_time_are_listed_by_id(repository: &dyn WorkerRe
     assert_eq!(ids(&good(repository.list().await)), ids(&same));
 }
 
+fn limit(workers: u32) -> NonZeroU32 {
+    NonZeroU32::new(workers).unwrap_or_else(|| panic!("a page holds something"))
+}
+
+/// See its name.
+pub async fn pages_lead_through_the_whole_list(repository: &dyn WorkerRepository) {
+    good(repository.set_up(ExistingWorkers::Keep).await);
+    let empty = WorkerPage { workers: Vec::new(), next: None };
+    assert_eq!(good(repository.list_page(None, limit(1)).await), empty);
+    // Some of one time, on both sides of every end of a page.
+    let workers: Vec<Worker> = [0, 1, 1, 1, 1, 2, 3, 3, 3, 4, 4, 5].map(|seconds| worker(at(seconds))).into();
+    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    let all = good(repository.list().await);
+    assert_eq!(all.len(), workers.len());
+    for count in 1..=13 {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = good(repository.list_page(after.as_ref(), limit(count)).await);
+            assert!(!page.workers.is_empty(), "{count}: nothing is behind the end");
+            found.extend(page.workers);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+            assert_eq!(found.len() % count as usize, 0, "{count}: a page is full unless it is the last");
+        }
+        assert_eq!(ids(&found), ids(&all), "{count}");
+    }
+}
+
+/// See its name.
+pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(repository: &dyn WorkerRepository) {
+    let workers: Vec<Worker> = (0..9).map(|index| worker(at(index / 2))).collect();
+    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    let all = ids(&good(repository.list().await));
+    let first = good(repository.list_page(None, limit(3)).await);
+    // The end of the page goes, and so do its neighbours; others come, before it and of the same time.
+    for gone in &all[1..5] {
+        good(repository.delete(*gone).await);
+    }
+    let newer = worker(at(60));
+    good(repository.insert(&newer, "").await);
+    let second = good(repository.list_page(first.next.as_ref(), limit(3)).await);
+    assert_eq!((ids(&first.workers), ids(&second.workers)), (all[..3].to_vec(), all[5..8].to_vec()));
+    // A place may be gone to again, and leads on from there.
+    assert_eq!(good(repository.list_page(first.next.as_ref(), limit(3)).await), second);
+    good(repository.set_up(ExistingWorkers::Remove).await);
+    let end = WorkerPage { workers: Vec::new(), next: None };
+    assert_eq!(good(repository.list_page(second.next.as_ref(), limit(3)).await), end);
+}
+
+/// See its name.
+pub async fn a_place_that_is_of_no_page_is_refused(repository: &dyn WorkerRepository) {
+    insert(repository, &[&worker(at(0)), &worker(at(1))]).await;
+    let place = good(repository.list_page(None, limit(1)).await).next.unwrap_or_else(|| panic!("there is more"));
+    let real = place.as_bytes();
+    let mut longer = real.to_vec();
+    longer.push(0);
+    let mut other = real.to_vec();
+    other[0] ^= 1;
+    for bytes in [&[][..], b"nonsense", &real[..1], &real[..real.len() - 1], &longer, &other, &[0xff; 4096]] {
+        let refused = repository.list_page(Some(&ListPlace::from_bytes(bytes.to_vec())), limit(1)).await;
+        assert!(matches!(refused, Err(RepositoryError::UnknownPlace)), "{bytes:?}: {refused:?}");
+    }
+}
+
 fn every_state() -> Vec<WorkerState> {
     let snapshot_id = SnapshotId::new("snap_".to_owned() + &"x".repeat(250));
     vec![
@@ -240,7 +317,7 @@ fn every_state() -> Vec<WorkerState> {
 
 /// See its name.
 pub async fn every_state_survives(repository: &dyn WorkerRepository) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     for state in every_state() {
         let worker = in_state(state);
         good(repository.insert(&worker, "").await);
@@ -395,7 +472,7 @@ pub async fn times_are_kept_to_the_microsecond(repository: &dyn WorkerRepository
 
 /// See its name.
 pub async fn fifty_inserts_at_once_all_arrive(repository: &dyn WorkerRepository) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     let workers: Vec<Worker> = (0..50).map(|index| worker(at(index))).collect();
     for result in join_all(workers.iter().map(|worker| repository.insert(worker, "source"))).await {
         good(result);
@@ -430,7 +507,7 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(repository
 
 /// The client of a request may hang up at any moment.
 pub async fn a_future_that_is_dropped_leaves_the_repository_usable(repository: &dyn WorkerRepository) {
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     for polls in 0..40_u32 {
         let worker = worker(at(0));
         let mut insertion = std::pin::pin!(repository.insert(&worker, "source"));
@@ -449,19 +526,28 @@ pub async fn a_future_that_is_dropped_leaves_the_repository_usable(repository: &
 }
 
 /// See its name.
-pub async fn set_up_creates_then_empties(repository: &dyn WorkerRepository) {
-    assert_eq!(good(repository.set_up().await), SetupOutcome::Created);
+pub async fn set_up_creates_keeps_and_removes_only_if_asked(repository: &dyn WorkerRepository) {
+    assert_eq!(good(repository.set_up(ExistingWorkers::Keep).await), SetupOutcome::Created);
     good(repository.check().await);
-    assert_eq!(good(repository.set_up().await), SetupOutcome::Emptied(vec![]));
+    assert_eq!(good(repository.set_up(ExistingWorkers::Keep).await), SetupOutcome::Kept(0));
+    assert_eq!(good(repository.set_up(ExistingWorkers::Remove).await), SetupOutcome::Emptied(vec![]));
 
     let mut workers: Vec<Worker> = every_state().into_iter().map(in_state).collect();
     for worker in &workers {
         good(repository.insert(worker, "source").await);
     }
-    let SetupOutcome::Emptied(mut removed) = good(repository.set_up().await) else { panic!("there was a schema") };
+    let kept = SetupOutcome::Kept(workers.len() as u64);
+    assert_eq!(good(repository.set_up(ExistingWorkers::Keep).await), kept);
+    assert_eq!(good(repository.list().await).len(), workers.len());
+    let removed = good(repository.set_up(ExistingWorkers::Remove).await);
+    let SetupOutcome::Emptied(mut removed) = removed else { panic!("there was a schema") };
     workers.sort_by_key(|worker| worker.id);
     removed.sort_by_key(|worker| worker.id);
-    assert_eq!(removed, workers);
+    let expected: Vec<_> = workers
+        .iter()
+        .map(|worker| RemovedWorker { id: worker.id, snapshot_id: worker.snapshot_id().cloned() })
+        .collect();
+    assert_eq!(removed, expected);
     assert_eq!(good(repository.list().await), []);
     assert_eq!(good(repository.find_source(workers[0].id).await), None);
 }
@@ -482,6 +568,6 @@ pub async fn without_a_schema_every_call_says_so(repository: &dyn WorkerReposito
     assert_missing(repository.list_due_to_expire(at(0), 1).await);
     assert_missing(repository.list_stuck_in_creating(at(0), 1).await);
     assert_missing(repository.delete(worker.id).await);
-    good(repository.set_up().await);
+    good(repository.set_up(ExistingWorkers::Keep).await);
     good(repository.check().await);
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use actix_web::http::KeepAlive;
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpServer, web};
 use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 use crate::VercelServer;
+use crate::routes::outside;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -94,7 +95,7 @@ impl VercelApplication {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
         let serving = HttpServer::new(move || {
             let routes = routes.clone();
-            App::new().configure(move |config| routes.configure(config))
+            App::new().configure(move |config| routes.configure(config)).default_service(web::to(outside))
         })
         .workers(threads)
         .max_connections((server.max_connections() / threads).max(1))

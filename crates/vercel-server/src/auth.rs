@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use workers_domain::Authority;
 
 use crate::AccessToken;
@@ -50,6 +50,18 @@ fn admit(request: &HttpRequest) -> Result<Caller, ApiError> {
     };
     if team.len() > 128 {
         return Err(ApiError::bad_request("`teamId` must have at most 128 bytes."));
+    }
+    if let Some(registry) = registry {
+        let standing = registry.count_request(&team);
+        // The answer tells it.
+        request.extensions_mut().insert(standing);
+        if let Some(seconds) = standing.retry_after {
+            let message = format!(
+                "The team has made {} requests within ten seconds, which is as many as it may.",
+                standing.limit
+            );
+            return Err(ApiError::new(ErrorCode::TooManyRequests, message).retry_after(seconds));
+        }
     }
     Ok(Caller { team })
 }

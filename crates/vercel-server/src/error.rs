@@ -9,6 +9,9 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
+use workers_domain::{error_chain, in_words};
+
+use crate::store::Fault;
 
 macro_rules! error_codes {
     ($($(#[$docs:meta])* $variant:ident $name:literal $status:ident,)*) => {
@@ -48,8 +51,14 @@ error_codes! {
     CommandFailed "command_failed" BAD_REQUEST,
     /// There is no snapshot: the session goes on if there was no room, and has ended otherwise.
     SnapshotFailed "snapshot_failed" BAD_REQUEST,
-    /// There is no room for what is to be kept; nothing was done.
-    StorageFull "storage_full" BAD_REQUEST,
+    /// There is no room for what is to be kept.
+    StorageFull "storage_full" INSUFFICIENT_STORAGE,
+    /// What is to be kept cannot be written: the file system can only be read.
+    StorageReadOnly "storage_read_only" SERVICE_UNAVAILABLE,
+    /// What is to be kept cannot be written for another reason.
+    StorageUnavailable "storage_unavailable" SERVICE_UNAVAILABLE,
+    /// The files of a snapshot cannot be had now; it is not deleted.
+    SnapshotUnavailable "snapshot_unavailable" SERVICE_UNAVAILABLE,
     /// There is nothing to start from.
     NothingToResume "snapshot_not_found" BAD_REQUEST,
     /// What it would start from is gone.
@@ -76,6 +85,8 @@ error_codes! {
     TooManySandboxes "too_many_sandboxes" BAD_REQUEST,
     /// As many commands run as may.
     TooManyCommands "too_many_commands" TOO_MANY_REQUESTS,
+    /// The team has asked as often as it may.
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS,
     /// As many files are moved and logs are read as may.
     TooManyTransfers "too_many_transfers" TOO_MANY_REQUESTS,
     /// Not now; nothing was done.
@@ -83,6 +94,9 @@ error_codes! {
     /// Our fault; nothing was done.
     Internal "internal_server_error" INTERNAL_SERVER_ERROR,
 }
+
+/// When to try again what failed because something of ours is away, in seconds.
+const RETRY_SECONDS: u32 = 5;
 
 /// The sentence of a session that is over.
 pub(crate) const STOPPED: &str = "Sandbox has stopped execution and is no longer available";
@@ -125,7 +139,7 @@ impl ApiError {
 
     /// Something that is not the client's doing; the cause goes to the log only.
     pub(crate) fn internal(cause: &(dyn StdError + 'static)) -> Self {
-        tracing::error!(error = chain(cause), "a request failed");
+        tracing::error!(error = error_chain(cause), "a request failed");
         Self::new(ErrorCode::Internal, "Internal error.")
     }
 
@@ -135,19 +149,32 @@ impl ApiError {
         self
     }
 
+    /// A failure whose sentence is the machine's, which has it for the client.
+    pub(crate) fn told_by(code: ErrorCode, error: &SandboxError) -> Self {
+        Self::new(code, in_words(&error.message))
+    }
+
     /// A failure of a machine, for which its kind has no better name at this place.
     pub(crate) fn from_machine(error: &SandboxError) -> Self {
         match error.kind {
             SandboxErrorKind::Stopped => Self::stopped(),
-            SandboxErrorKind::FileRefused => Self::new(ErrorCode::FileError, error.message.clone()),
+            SandboxErrorKind::FileRefused => Self::told_by(ErrorCode::FileError, error),
             SandboxErrorKind::FileNotFound => Self::new(ErrorCode::NotFound, "File not found."),
             SandboxErrorKind::SnapshotNotFound => snapshot_gone(),
             SandboxErrorKind::StorageFull => {
-                tracing::error!(error = chain(error), "there is no room for what is to be kept");
+                tracing::error!(error = error_chain(error), "there is no room for what is to be kept");
                 storage_full()
             }
-            SandboxErrorKind::Unavailable => {
-                tracing::warn!(error = chain(error), "machines are not available");
+            SandboxErrorKind::StorageReadOnly => {
+                tracing::warn!(error = error_chain(error), "the storage of machines takes no writes");
+                Fault::ReadOnly.into()
+            }
+            SandboxErrorKind::StorageUnavailable => {
+                tracing::warn!(error = error_chain(error), "the storage of machines is away");
+                Fault::Unavailable.into()
+            }
+            SandboxErrorKind::Unavailable | SandboxErrorKind::Exhausted => {
+                tracing::warn!(error = error_chain(error), "machines are not available");
                 Self::new(ErrorCode::Unavailable, "Sandboxes cannot be made at the moment.")
             }
             SandboxErrorKind::CommandNotFound | SandboxErrorKind::Failed => Self::internal(error),
@@ -171,21 +198,30 @@ pub(crate) fn snapshot_gone() -> ApiError {
     ApiError::new(ErrorCode::SnapshotGone, "The snapshot has been deleted or has expired.")
 }
 
-/// There is no room for what is to be kept. Not a 5xx: clients would ask again at once.
-pub(crate) fn storage_full() -> ApiError {
-    ApiError::new(ErrorCode::StorageFull, "The server's storage is full or cannot be written; nothing was done.")
+/// The files of a snapshot that is not deleted are not there now.
+pub(crate) fn snapshot_unavailable() -> ApiError {
+    let message = "The files of the snapshot cannot be read at the moment. It has not been deleted.";
+    ApiError::new(ErrorCode::SnapshotUnavailable, message).retry_after(RETRY_SECONDS)
 }
 
-/// An error with what caused it, as one line for the log.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Full => storage_full(),
+            Fault::ReadOnly => {
+                Self::new(ErrorCode::StorageReadOnly, "The server's storage can only be read at the moment.")
+                    .retry_after(RETRY_SECONDS)
+            }
+            Fault::Unavailable => {
+                Self::new(ErrorCode::StorageUnavailable, "The server's storage cannot be used at the moment.")
+                    .retry_after(RETRY_SECONDS)
+            }
+        }
     }
-    text
+}
+
+fn storage_full() -> ApiError {
+    ApiError::new(ErrorCode::StorageFull, "The server's storage is full.").retry_after(RETRY_SECONDS)
 }
 
 impl fmt::Display for ApiError {
@@ -212,6 +248,8 @@ impl ResponseError for ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
@@ -219,6 +257,29 @@ mod tests {
         let error = ApiError::new(ErrorCode::NotFound, "File not found.");
         let text = String::from_utf8(error.to_json()).unwrap();
         assert_eq!(text, r#"{"error":{"code":"not_found","message":"File not found."}}"#);
+    }
+
+    #[test]
+    fn no_failure_of_a_machine_has_a_number_of_the_operating_system() {
+        use SandboxErrorKind as Kind;
+        for kind in [
+            Kind::SnapshotNotFound,
+            Kind::Unavailable,
+            Kind::Exhausted,
+            Kind::Stopped,
+            Kind::Failed,
+            Kind::CommandNotFound,
+            Kind::FileNotFound,
+            Kind::FileRefused,
+            Kind::StorageFull,
+            Kind::StorageReadOnly,
+            Kind::StorageUnavailable,
+        ] {
+            let error = SandboxError::new(kind, format!("`/vercel/a`: {}", io::Error::from_raw_os_error(17)));
+            let told = String::from_utf8(ApiError::from_machine(&error).to_json()).unwrap();
+            assert!(!told.contains("os error"), "{told}");
+            assert_eq!(kind == Kind::FileRefused, told.contains("`/vercel/a`: File exists"), "{told}");
+        }
     }
 
     #[test]

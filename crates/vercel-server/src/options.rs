@@ -39,6 +39,8 @@ pub struct VercelServerOptions {
     pub team_share_percent: u32,
     /// How large machines are.
     pub sizes: MachineSizes,
+    /// Requests of one team within ten seconds; teams that no token is bound to count as one. Meant for programs that run wild.
+    pub max_requests: u32,
     /// Connections of clients at one time; further ones wait to be accepted.
     pub max_connections: usize,
     /// Size of an archive of files to write, as it is sent, in bytes.
@@ -53,6 +55,8 @@ pub struct VercelServerOptions {
     pub snapshot_expiration: Duration,
     /// How long a sandbox is kept that has nothing to start from any more, and a snapshot's record after its files.
     pub retention: Duration,
+    /// How long lists show a snapshot that was deleted or has expired. No longer than its record is kept.
+    pub deleted_shown: Duration,
     /// Ended sessions that are remembered of each sandbox.
     pub session_history: usize,
     /// How often what has expired is looked for.
@@ -84,6 +88,7 @@ impl VercelServerOptions {
             capacity: Resources::UNLIMITED,
             team_share_percent: 50,
             sizes: MachineSizes::default(),
+            max_requests: 20_000,
             max_connections: 10_000,
             max_upload_bytes: 512 << 20,
             max_log_bytes: 64 << 20,
@@ -91,6 +96,7 @@ impl VercelServerOptions {
             max_total_log_bytes: 8 << 30,
             snapshot_expiration: 30 * DAY,
             retention: 14 * DAY,
+            deleted_shown: DAY,
             session_history: 50,
             sweep_interval: Duration::from_mins(1),
             snapshot_timeout: Duration::from_mins(2),

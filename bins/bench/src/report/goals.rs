@@ -1,7 +1,7 @@
 //! What the platform is meant to reach, and whether it does.
 
 use super::parts::mean;
-use super::{Delays, Summary, table};
+use super::{Delays, Firsts, Summary, table};
 use crate::measure::memory::Sandboxes;
 use crate::measure::spin::Spins;
 use crate::platform::{batch_name, deploy_name, stream_name};
@@ -30,6 +30,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) sandboxes: Option<&'a Sandboxes>,
     pub(crate) delays: Option<&'a Delays>,
     pub(crate) spins: Option<&'a Spins>,
+    pub(crate) firsts: Option<Firsts>,
     /// Failures beside those of requests under load.
     pub(crate) other_failures: usize,
 }
@@ -67,6 +68,8 @@ impl Goal {
         let failures = ours.map(|row| row.failures).sum::<usize>() + measured.other_failures;
         let failures = as_f64(u64::try_from(failures).unwrap_or(u64::MAX));
         goals.push(of("deploy: p50 at 1 client, ms", deploy, Bound::AtMost(10.0)));
+        let first = measured.firsts.map(|firsts| milliseconds(firsts.p50));
+        goals.push(of("first invocation, 100 ms after the deploy: p50, ms", first, Bound::AtMost(8.0)));
         goals.push(of("log line to client: p50, ms", line, Bound::AtMost(1.0)));
         goals.push(of("PSS a running sandbox (mean), MB", pss, Bound::AtMost(4.0)));
         goals.push(of("loops: times the speed of Node 24", measured.spins.map(Spins::ratio), Bound::AtLeast(0.9)));
@@ -109,8 +112,9 @@ mod tests {
     }
 
     fn met(requests: &[Summary], what: &str) -> Option<bool> {
-        let (sandboxes, delays, spins, other_failures) = (None, None, None, 0);
-        let measured = Measured { server: "us", requests, yardstick: "them", sandboxes, delays, spins, other_failures };
+        let (sandboxes, delays, spins, firsts, other_failures) = (None, None, None, None, 0);
+        let measured =
+            Measured { server: "us", requests, yardstick: "them", sandboxes, delays, spins, firsts, other_failures };
         Goal::all(&measured).iter().find(|goal| goal.what == what).unwrap().is_met()
     }
 

@@ -6,7 +6,7 @@ mod requests;
 mod vercel;
 
 pub(crate) use self::goals::{Goal, Measured, goals};
-pub(crate) use self::parts::{Delays, cold, delays, leak, memory, spins};
+pub(crate) use self::parts::{Delays, Firsts, cold, delays, firsts, leak, memory, spins};
 pub(crate) use self::requests::{Summary, failures, generator, requests};
 pub(crate) use self::vercel::{PlatformRow, WayRow, platforms, ways};
 

@@ -30,6 +30,22 @@ impl Delays {
     }
 }
 
+/// First invocations of workers that were deployed a moment before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Firsts {
+    pub(crate) p50: Duration,
+    longest: Duration,
+    workers: usize,
+}
+
+impl Firsts {
+    /// Of the times of all; `None` when there are none.
+    pub(crate) fn new(times: &[Duration]) -> Option<Self> {
+        let longest = times.iter().copied().max()?;
+        Some(Self { p50: median(times.iter().copied()), longest, workers: times.len() })
+    }
+}
+
 /// A row a sandbox.
 pub(crate) fn memory(number: usize, rows: &[(String, anyhow::Result<Sandboxes>)]) -> String {
     let running = format!("{number} running");
@@ -69,6 +85,16 @@ pub(crate) fn delays(name: &str, delays: &Delays) -> String {
         milliseconds(delays.p99),
         milliseconds(delays.longest),
         delays.lines,
+    )
+}
+
+/// From the sending of a first invocation to its answer.
+pub(crate) fn firsts(name: &str, firsts: &Firsts) -> String {
+    format!(
+        "A worker's first invocation, 100 ms after its deploy, {name}: p50 {:.2} ms, longest {:.2} ms ({} workers).\n",
+        milliseconds(firsts.p50),
+        milliseconds(firsts.longest),
+        firsts.workers,
     )
 }
 

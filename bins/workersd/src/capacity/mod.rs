@@ -171,7 +171,11 @@ fn too_many(settings: &Settings, number: usize, demand: Resources, granted: Reso
         Resource::Pids => " (--processes)",
         Resource::Sandboxes | Resource::Processors | Resource::Descriptors => "",
     };
-    let said = if settings.capacity.concurrency_is_said { "--concurrency" } else { "the usual number of invocations" };
+    let said = if settings.capacity.concurrency_is_said {
+        settings.said.name("concurrency")
+    } else {
+        "the usual number of invocations".to_owned()
+    };
     format!(
         "{said} is more than this machine has: {number} at one time take {} of {}, {} each{flag}, and there are {} beside what is \
          reserved (--reserve).",

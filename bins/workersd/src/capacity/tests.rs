@@ -1,7 +1,4 @@
 //! Hosts of several sizes, divided.
-
-use clap::Parser as _;
-
 use super::*;
 use crate::config::{Cli, Subcommand};
 
@@ -12,7 +9,7 @@ const HOST: Resources =
 fn settings(arguments: &[&str]) -> Settings {
     let directory = tempfile::tempdir().unwrap();
     let fixed = ["workersd", "serve", "--node", "/bin/sh", "--data-dir", directory.path().to_str().unwrap()];
-    let cli = Cli::try_parse_from(fixed.iter().chain(arguments)).unwrap();
+    let cli = Cli::try_read(fixed.iter().chain(arguments)).unwrap();
     let Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };
     let mut settings = Settings::new(*options).unwrap();
     if !settings.capacity.concurrency_is_said {

@@ -9,6 +9,8 @@ use clap::Args;
 use serde::Deserialize;
 use workers_http::{Branding, Logo};
 
+use super::said::Said;
+
 /// More of a logo than will do is not read.
 const READ_AT_MOST: u64 = 1024 * 1024;
 
@@ -42,22 +44,22 @@ impl BrandingOptions {
     }
 
     /// The brand, with the logo read.
-    pub(super) fn read(&self) -> anyhow::Result<Branding> {
+    pub(super) fn read(&self, said: &Said) -> anyhow::Result<Branding> {
         let mut branding = match &self.name {
-            Some(name) => Branding::new(name)
-                .context("the name of [branding] (--branding-name, WORKERS_BRANDING_NAME) is not usable")?,
+            Some(name) => {
+                Branding::new(name).with_context(|| format!("{} is not usable", said.name("branding-name")))?
+            }
             None => Branding::default(),
         };
         if let Some(path) = &self.logo {
-            let source =
-                || format!("the logo {} of [branding] (--branding-logo, WORKERS_BRANDING_LOGO)", path.display());
-            let bytes = read(path).with_context(|| format!("cannot read {}", source()))?;
+            let source = || format!("{}, which is {},", said.name("branding-logo"), path.display());
+            let bytes = read(path).with_context(|| format!("{} cannot be read", source()))?;
             branding = branding.with_logo(Logo::new(bytes).with_context(|| format!("{} is not usable", source()))?);
         }
         if let Some(accent) = &self.accent {
             branding = branding
                 .with_accent(accent)
-                .context("the accent of [branding] (--branding-accent, WORKERS_BRANDING_ACCENT) is not usable")?;
+                .with_context(|| format!("{} is not usable", said.name("branding-accent")))?;
         }
         Ok(branding)
     }

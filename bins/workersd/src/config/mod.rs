@@ -3,12 +3,14 @@
 mod branding;
 mod capacity;
 mod options;
+mod said;
 mod settings;
 mod units;
 mod vercel;
 
 pub(crate) use options::{
-    Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand, TemplateKind, Weaker,
+    BackupOptions, Cli, DatabaseOptions, LogFormat, SandboxKind, ServeOptions, Subcommand, TemplateKind, Weaker,
 };
+
 pub(crate) use settings::{DatabaseSettings, Settings};
 pub(crate) use vercel::VercelApiSettings;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::branding::BrandingOptions;
 use super::capacity::{Factor, Reserve, Share};
-use super::units::{Network, Range, Size, Span};
+use super::said::Said;
+use super::units::{Network, Range, Size, Span, Switch};
 
 /// Self-hosted serverless functions: deploy TypeScript, invoke it in a fresh sandbox, watch the logs arrive.
 #[derive(Debug, Parser)]
@@ -24,6 +25,8 @@ pub(crate) enum Subcommand {
     Serve(Box<ServeOptions>),
     /// Bring the database up to date, and exit.
     Migrate(DatabaseOptions),
+    /// Write a copy of a SQLite database to a new file, while a server runs or not.
+    Backup(BackupOptions),
     /// Say what this machine has and lacks, and what to do about it.
     Doctor(Box<ServeOptions>),
 }
@@ -38,6 +41,32 @@ pub(crate) struct DatabaseOptions {
     /// `postgres://…` or `sqlite:…`; by default a SQLite file in the data directory
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
+
+    /// How each option of the command was said.
+    #[arg(skip)]
+    pub(crate) said: Said,
+}
+
+impl Subcommand {
+    /// Where workers are kept, which every command has to know.
+    pub(super) fn database_mut(&mut self) -> &mut DatabaseOptions {
+        match self {
+            Self::Serve(options) | Self::Doctor(options) => &mut options.database,
+            Self::Migrate(options) => options,
+            Self::Backup(options) => &mut options.database,
+        }
+    }
+}
+
+/// What to copy, and where to.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct BackupOptions {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+
+    /// The copy; there must be no such file yet
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// Everything a server can be told.
@@ -50,8 +79,8 @@ pub(crate) struct ServeOptions {
     pub(crate) tunable: TunableOptions,
 
     /// Do not bring the database up to date at start
-    #[arg(long, env = "WORKERS_NO_MIGRATE")]
-    pub(crate) no_migrate: bool,
+    #[arg(long, env = "WORKERS_NO_MIGRATE", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) no_migrate: Option<Switch>,
 
     /// How the log is written
     #[arg(long, env = "WORKERS_LOG_FORMAT", value_enum, default_value_t)]
@@ -165,7 +194,7 @@ tunable_options! {
     /// Secret that opens the offered Vercel API, as `TOKEN` or, for one team only, as `TEAM=TOKEN`; may be given several times. Without one
     /// it is served to this machine only, to everybody
     #[arg(long = "vercel-api-token", env = "WORKERS_VERCEL_API_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
-    #[serde(rename = "vercel-api-tokens")]
+    #[serde(rename = "vercel-api-token", alias = "vercel-api-tokens")]
     vercel_api_tokens: Vec<String>,
 
     /// Sandboxes that the offered Vercel API runs at one time; further ones get 429 [default: 256]
@@ -186,12 +215,12 @@ tunable_options! {
 
     /// Web origin that may use the API from a browser, or `*`; may be given several times
     #[arg(long = "cors-origin", env = "WORKERS_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
-    #[serde(rename = "cors-origins")]
+    #[serde(rename = "cors-origin", alias = "cors-origins")]
     cors_origins: Vec<String>,
 
     /// Serve the web console beside the API [default: true]
     #[arg(long, env = "WORKERS_CONSOLE", value_name = "BOOL")]
-    console: bool,
+    console: Switch,
 
     /// Longest code of a worker [default: 10MiB]
     #[arg(long, env = "WORKERS_MAX_CODE", value_name = "SIZE")]
@@ -279,6 +308,11 @@ tunable_options! {
     /// Connections to a Postgres database [default: 10]
     #[arg(long, env = "WORKERS_DATABASE_CONNECTIONS", value_name = "N")]
     database_connections: u32,
+
+    /// How long a statement may take in a Postgres database, for example because its table is locked, before it is
+    /// cancelled and the request fails [default: 10s]
+    #[arg(long, env = "WORKERS_DATABASE_TIMEOUT", value_name = "TIME")]
+    database_timeout: Span,
 }
 
 #[cfg(test)]
@@ -290,6 +324,54 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Variables that are not called as their flags: the world's own, and those that hold several.
+    const OTHER_VARIABLES: [(&str, &str); 4] = [
+        ("database-url", "DATABASE_URL"),
+        ("vercel-base-url", "VERCEL_API_BASE_URL"),
+        ("vercel-api-token", "WORKERS_VERCEL_API_TOKENS"),
+        ("cors-origin", "WORKERS_CORS_ORIGINS"),
+    ];
+
+    /// What is known before the file is, or is for one start.
+    const NOT_IN_FILE: [&str; 4] = ["data-dir", "database-url", "no-migrate", "log-format"];
+
+    #[test]
+    fn every_option_has_one_name_on_the_command_line_in_the_environment_in_the_file_and_in_the_docs() {
+        let page = include_str!("../../../../docs/operations.md");
+        let command = Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        let options: Vec<_> = serve.get_arguments().filter(|argument| argument.get_env().is_some()).collect();
+        assert!(options.len() > 40);
+        for argument in options {
+            let flag = argument.get_long().unwrap();
+            let usual = format!("WORKERS_{}", flag.replace('-', "_").to_uppercase());
+            let other = OTHER_VARIABLES.iter().find(|(other, _)| *other == flag).map(|(_, variable)| *variable);
+            let variable = other.unwrap_or(&usual);
+            assert_eq!(argument.get_env().unwrap(), variable, "--{flag}");
+            let key = flag.strip_prefix("branding-").map_or(flag.to_owned(), |key| format!("branding.{key}"));
+            // No option is a time of day, so the value is refused in any case, and the key only if it is none.
+            let refused = toml::from_str::<TunableOptions>(&format!("{key} = 07:32:00")).unwrap_err().to_string();
+            let is_in_file = !NOT_IN_FILE.contains(&flag);
+            assert_eq!(!refused.contains("unknown field"), is_in_file, "{refused}");
+            let key = if is_in_file { format!("`{key}`") } else { "–".to_owned() };
+            let row = format!("| `--{flag}` | `{variable}` | {key} |");
+            assert!(page.contains(&row), "docs/operations.md lacks the row {row}");
+        }
+    }
+
+    #[test]
+    fn keys_of_files_that_were_written_before_are_read() {
+        let file: TunableOptions =
+            toml::from_str("cors-origins = ['https://a.example']\nvercel-api-tokens = ['team=secret']").unwrap();
+        assert_eq!(file.cors_origins.unwrap(), ["https://a.example"]);
+        assert_eq!(file.vercel_api_tokens.unwrap(), ["team=secret"]);
+        let file: TunableOptions = toml::from_str("cors-origin = ['https://b.example']\nconsole = 'off'").unwrap();
+        assert_eq!(
+            (file.cors_origins.unwrap(), file.console),
+            (vec!["https://b.example".to_owned()], Some(Switch(false)))
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use workers_domain::{AddressRange, ResourceLimits};
+use workers_domain::{AddressRange, InvalidAllowedOriginError, ResourceLimits};
 use workers_http::{Access, AdminToken, HttpOptions};
 use workers_private_files::close_data_directory;
 use workers_service::{LogLimits, ServiceOptions};
@@ -16,15 +16,18 @@ use workers_storage::{DatabaseUrl, StorageOptions};
 
 use super::capacity::{Factor, Reserve};
 use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions, Weaker};
+use super::said::Said;
 use super::units::Size;
 use super::vercel::{VercelApiSettings, VercelSettings};
 
 /// The file in the data directory that can hold options.
-const FILE_NAME: &str = "workers.toml";
+pub(super) const FILE_NAME: &str = "workers.toml";
 
 /// The configuration in force.
 pub(crate) struct Settings {
     pub(crate) database: DatabaseSettings,
+    /// How options were said, for messages.
+    pub(crate) said: Said,
     pub(crate) migrate: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) sandbox: SandboxKind,
@@ -66,7 +69,7 @@ impl DatabaseSettings {
         let data_dir = std::path::absolute(&options.data_dir)
             .with_context(|| format!("cannot make {} an absolute path", options.data_dir.display()))?;
         let url = match options.database_url.filter(|url| !url.is_empty()) {
-            Some(url) => url.parse().context("DATABASE_URL (--database-url) is not usable")?,
+            Some(url) => url.parse().with_context(|| format!("{} is not usable", options.said.name("database-url")))?,
             None => DatabaseUrl::sqlite_file(data_dir.join("workers.sqlite3")),
         };
         Ok(Self { data_dir, url, storage: StorageOptions::default() })
@@ -74,22 +77,36 @@ impl DatabaseSettings {
 }
 
 impl Settings {
-    /// Fills the gaps of flags and environment from the file, then with the defaults.
+    /// Fills the gaps of flags and environment from the file, then with the defaults. Closes the data directory to
+    /// other users.
     pub(crate) fn new(options: ServeOptions) -> anyhow::Result<Self> {
-        let mut database = DatabaseSettings::new(options.database)?;
+        let database = DatabaseSettings::new(options.database.clone())?;
         // Before anything in it is believed.
         close_data_directory(&database.data_dir).context("cannot use the data directory")?;
+        Self::look(options)
+    }
+
+    /// The same for one who only looks, and changes nothing.
+    pub(crate) fn look(options: ServeOptions) -> anyhow::Result<Self> {
+        let said = options.database.said.clone();
+        let mut database = DatabaseSettings::new(options.database)?;
         let tunable = options.tunable.or(read_file(&database.data_dir.join(FILE_NAME))?);
         if let Some(connections) = tunable.database_connections {
             database.storage.max_connections = connections as usize;
         }
+        if let Some(span) = tunable.database_timeout {
+            if span.0.is_zero() {
+                bail!("{} must be more than nothing", said.name("database-timeout"));
+            }
+            database.storage.statement_timeout = span.0;
+        }
         let listen = tunable.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)));
         let sandbox = tunable.sandbox.unwrap_or(SandboxKind::Local);
-        let http = http_options(&tunable)?;
-        check_bind(listen, sandbox, &http.access)?;
+        let http = http_options(&tunable, &said)?;
+        check_bind(listen, sandbox, &http.access, &said)?;
         Ok(Self {
             database,
-            migrate: !options.no_migrate,
+            migrate: !options.no_migrate.is_some_and(|switch| switch.0),
             listen,
             sandbox,
             allow_weaker: tunable.allow_weaker.clone().unwrap_or_default(),
@@ -97,7 +114,7 @@ impl Settings {
             node: find_node(tunable.node.clone()),
             network_open: tunable.network_open.iter().flatten().map(|range| range.0).collect(),
             http,
-            service: service_options(&tunable)?,
+            service: service_options(&tunable, &said)?,
             capacity: CapacitySettings {
                 reserve: tunable.reserve.unwrap_or_default(),
                 overcommit_memory: tunable.overcommit_memory.unwrap_or_default(),
@@ -105,7 +122,8 @@ impl Settings {
                 concurrency_is_said: tunable.concurrency.is_some(),
             },
             vercel: VercelSettings::new(&tunable),
-            vercel_api: VercelApiSettings::new(&tunable)?,
+            vercel_api: VercelApiSettings::new(&tunable, &said)?,
+            said,
             sweep_interval: tunable.sweep_interval.map_or(Duration::from_mins(1), |span| span.0),
         })
     }
@@ -137,37 +155,40 @@ fn read_owned(path: &Path) -> io::Result<String> {
     file.read_to_string(&mut text).map(|_| text)
 }
 
-fn http_options(tunable: &TunableOptions) -> anyhow::Result<HttpOptions> {
+fn http_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<HttpOptions> {
     let mut http = HttpOptions::default();
     if let Some(token) = &tunable.admin_token {
-        http.access =
-            Access::Token(AdminToken::new(token.clone()).context("WORKERS_ADMIN_TOKEN (--admin-token) is not usable")?);
+        let token = AdminToken::new(token.clone());
+        http.access = Access::Token(token.with_context(|| format!("{} is not usable", said.name("admin-token")))?);
     }
     if let Some(origins) = &tunable.cors_origins {
-        http.cors_origins.clone_from(origins);
+        let origins = origins.iter().filter(|origin| !origin.trim().is_empty()).map(|origin| origin.parse());
+        let origins: Result<_, InvalidAllowedOriginError> = origins.collect();
+        http.cors_origins = origins.context("WORKERS_CORS_ORIGINS (--cors-origin) is not usable")?;
     }
     // A bad brand is refused where nobody would see it, too: it is a mistake all the same.
-    let branding = tunable.branding.read()?;
-    http.console = tunable.console.unwrap_or(true).then_some(branding);
+    let branding = tunable.branding.read(said)?;
+    http.console = tunable.console.is_none_or(|switch| switch.0).then_some(branding);
     if let Some(span) = tunable.drain_timeout {
         http.drain_timeout = span.0;
     }
     Ok(http)
 }
 
-fn service_options(tunable: &TunableOptions) -> anyhow::Result<ServiceOptions> {
+fn service_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<ServiceOptions> {
     let defaults = ServiceOptions::default();
-    let bytes = |size: Option<Size>, default: usize| match size {
-        Some(size) => usize::try_from(size.bytes()).context("a size is larger than this machine can address"),
+    let bytes = |option: &str, size: Option<Size>, default: usize| match size {
+        Some(size) => usize::try_from(size.bytes())
+            .with_context(|| format!("{} is larger than this machine can address", said.name(option))),
         None => Ok(default),
     };
     let options = ServiceOptions {
-        max_code_bytes: bytes(tunable.max_code, defaults.max_code_bytes)?,
-        max_payload_bytes: bytes(tunable.max_payload, defaults.max_payload_bytes)?,
-        max_result_bytes: bytes(tunable.max_result, defaults.max_result_bytes)?,
+        max_code_bytes: bytes("max-code", tunable.max_code, defaults.max_code_bytes)?,
+        max_payload_bytes: bytes("max-payload", tunable.max_payload, defaults.max_payload_bytes)?,
+        max_result_bytes: bytes("max-result", tunable.max_result, defaults.max_result_bytes)?,
         log: LogLimits {
-            line_bytes: bytes(tunable.max_log_line, defaults.log.line_bytes)?,
-            total_bytes: bytes(tunable.max_log, defaults.log.total_bytes)?,
+            line_bytes: bytes("max-log-line", tunable.max_log_line, defaults.log.line_bytes)?,
+            total_bytes: bytes("max-log", tunable.max_log, defaults.log.total_bytes)?,
         },
         sandbox: ResourceLimits {
             memory_bytes: tunable.memory.map_or(defaults.sandbox.memory_bytes, Size::bytes),
@@ -182,30 +203,37 @@ fn service_options(tunable: &TunableOptions) -> anyhow::Result<ServiceOptions> {
         worker_lifetime: tunable.lifetime.map_or(defaults.worker_lifetime, |span| span.0),
     };
     if options.max_concurrent_invocations == 0 {
-        bail!("--concurrency must be at least 1");
+        bail!("{} must be at least 1", said.name("concurrency"));
     }
     if options.sandbox.memory_bytes < 64 * 1024 * 1024 {
-        bail!("--memory must be at least 64MiB: Node.js does not start with less");
+        bail!("{} must be at least 64MiB: Node.js does not start with less", said.name("memory"));
     }
     if options.sandbox.wall_clock.is_zero() {
-        bail!("--timeout must be more than nothing");
+        bail!("{} must be more than nothing", said.name("timeout"));
     }
     if options.sandbox.processes < 16 {
-        bail!("--processes must be at least 16: Node.js has about a dozen threads of its own");
+        bail!("{} must be at least 16: Node.js has about a dozen threads of its own", said.name("processes"));
     }
     Ok(options)
 }
 
 /// Whoever reaches the API owns the platform, so who reaches it must be decided by somebody.
-fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access) -> anyhow::Result<()> {
+fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access, said: &Said) -> anyhow::Result<()> {
     if listen.ip().to_canonical().is_loopback() {
         return Ok(());
     }
     if sandbox == SandboxKind::LocalUnconfined {
-        bail!("--sandbox local-unconfined runs user code without isolation, so --listen must be a loopback address");
+        bail!(
+            "{}, which is local-unconfined, runs user code without isolation, so {} must be a loopback address",
+            said.name("sandbox"),
+            said.name("listen")
+        );
     }
     if matches!(access, Access::Loopback) {
-        bail!("--listen {listen} is reachable from other machines: set WORKERS_ADMIN_TOKEN, or listen on 127.0.0.1");
+        bail!(
+            "{}, which is {listen}, is reachable from other machines: set WORKERS_ADMIN_TOKEN, or listen on 127.0.0.1",
+            said.name("listen")
+        );
     }
     Ok(())
 }
@@ -230,10 +258,9 @@ mod tests {
     use super::*;
 
     fn serve(arguments: &[&str]) -> anyhow::Result<Settings> {
-        use clap::Parser as _;
         let directory = tempfile::tempdir().unwrap();
         let fixed = ["workersd", "serve", "--node", "/bin/sh", "--data-dir", directory.path().to_str().unwrap()];
-        let cli = super::super::Cli::try_parse_from(fixed.iter().chain(arguments))?;
+        let cli = super::super::Cli::try_read(fixed.iter().chain(arguments))?;
         let super::super::Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };
         Settings::new(*options)
     }
@@ -265,10 +292,38 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_that_could_never_match_is_refused_and_one_with_a_slash_is_read_as_it_is_meant() {
+        let origins = |arguments: &[&str]| serve(arguments).map(|settings| settings.http.cors_origins);
+        let read =
+            origins(&["--cors-origin", "https://app.example/, http://localhost:5173,", "--cors-origin", ""]).unwrap();
+        let read: Vec<String> = read.iter().map(ToString::to_string).collect();
+        assert_eq!(read, ["https://app.example", "http://localhost:5173"]);
+        for entry in ["app.example", "https://app.example/console", "https://*.example", "https://app.example:x"] {
+            let refused = format!("{:#}", origins(&["--cors-origin", entry]).unwrap_err());
+            assert!(refused.contains("--cors-origin") && refused.contains(&format!("`{entry}`")), "{refused}");
+        }
+    }
+
+    #[test]
     fn a_limit_that_nothing_could_run_within_is_refused() {
-        for arguments in [["--memory", "1MiB"], ["--timeout", "0s"], ["--processes", "1"], ["--concurrency", "0"]] {
+        for arguments in [
+            ["--memory", "1MiB"],
+            ["--timeout", "0s"],
+            ["--processes", "1"],
+            ["--concurrency", "0"],
+            ["--database-timeout", "0s"],
+        ] {
             assert!(serve(&arguments).is_err(), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn a_statement_has_ten_seconds_in_the_database_unless_told_otherwise() {
+        let limit = |arguments: &[&str]| serve(arguments).unwrap().database.storage.statement_timeout;
+        assert_eq!(limit(&[]), Duration::from_secs(10));
+        assert_eq!(limit(&["--database-timeout", "2s"]), Duration::from_secs(2));
+        let file: TunableOptions = toml::from_str("database-timeout = '3s'").unwrap();
+        assert_eq!(file.database_timeout.unwrap().0, Duration::from_secs(3));
     }
 
     #[test]
@@ -294,6 +349,9 @@ mod tests {
         assert!(serve(&[]).unwrap().http.console.is_some());
         assert!(serve(&["--console", "false"]).unwrap().http.console.is_none());
         assert!(serve(&["--console", "maybe"]).is_err());
+        assert!(serve(&["--console", "no"]).unwrap().http.console.is_none());
+        assert!(serve(&["--no-migrate"]).is_ok_and(|settings| !settings.migrate));
+        assert!(serve(&["--no-migrate=off"]).is_ok_and(|settings| settings.migrate));
     }
 
     #[test]
@@ -316,14 +374,14 @@ mod tests {
         let path = directory.path().join(FILE_NAME);
         std::fs::write(&path, "console = true\n[branding]\nname = 'Acme'\nlogo = 'logo.svg'\naccent = '#12ab34'\n")
             .unwrap();
-        let missing = format!("{:#}", read_file(&path).unwrap().branding.read().unwrap_err());
+        let missing = format!("{:#}", read_file(&path).unwrap().branding.read(&Said::default()).unwrap_err());
         assert!(missing.contains(directory.path().join("logo.svg").to_str().unwrap()), "{missing}");
         std::fs::write(directory.path().join("logo.svg"), "<svg/>").unwrap();
-        assert!(read_file(&path).unwrap().branding.read().is_ok());
+        assert!(read_file(&path).unwrap().branding.read(&Said::default()).is_ok());
         let flags = ["workersd", "serve", "--branding-accent", "red"];
         let cli: super::super::Cli = clap::Parser::parse_from(flags);
         let super::super::Subcommand::Serve(flags) = cli.command else { unreachable!("`serve` was given") };
-        let merged = flags.tunable.or(read_file(&path).unwrap()).branding.read().unwrap_err();
+        let merged = flags.tunable.or(read_file(&path).unwrap()).branding.read(&Said::default()).unwrap_err();
         assert!(format!("{merged:#}").contains("red"));
         std::fs::write(&path, "[branding]\ncolour = 'red'\n").unwrap();
         assert!(format!("{:#}", read_file(&path).unwrap_err()).contains("colour"));

@@ -13,6 +13,10 @@ use super::capacity::{Factor, Reserve, Share};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Size(ByteSize);
 
+/// Yes or no, as `true`, `yes`, `on` or `1`, and `false`, `no`, `off` or `0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Switch(pub(crate) bool);
+
 /// A time, as `30s` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -40,6 +44,36 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, String> {
         ByteSize::from_str(text).map(Self)
+    }
+}
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(Self(true)),
+            "false" | "no" | "off" | "0" => Ok(Self(false)),
+            _ => Err("it must be true, yes, on or 1, or false, no, off or 0".to_owned()),
+        }
+    }
+}
+
+/// In the file it may be one of the file's own words and numbers, too.
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "it must be true, yes, on or 1, or false, no, off or 0")]
+        enum Written {
+            Word(bool),
+            Number(i64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Word(switch) => Ok(Self(switch)),
+            Written::Number(number) => number.to_string().parse().map_err(serde::de::Error::custom),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
     }
 }
 
@@ -91,6 +125,30 @@ mod tests {
         assert_eq!("256MiB".parse::<Size>().unwrap().bytes(), 256 * 1024 * 1024);
         assert_eq!("1000".parse::<Size>().unwrap().bytes(), 1000);
         assert!("many".parse::<Size>().is_err());
+    }
+
+    #[test]
+    fn a_switch_is_read_as_people_write_it_also_in_the_file() {
+        #[derive(Deserialize)]
+        struct File {
+            console: Switch,
+        }
+        let in_file = |value: &str| toml::from_str::<File>(&format!("console = {value}")).map(|file| file.console.0);
+        for (words, expected) in
+            [(["true", "yes", "on", "1", "YES", "On"], true), (["false", "no", "off", "0", "No", "FALSE"], false)]
+        {
+            for word in words {
+                assert_eq!(word.parse::<Switch>(), Ok(Switch(expected)), "{word}");
+                assert_eq!(in_file(&format!("'{word}'")).unwrap(), expected, "{word}");
+            }
+        }
+        assert!(
+            in_file("true").unwrap() && in_file("1").unwrap() && !in_file("false").unwrap() && !in_file("0").unwrap()
+        );
+        for word in ["", "maybe", "2", "tru", " true"] {
+            assert!(word.parse::<Switch>().is_err() && in_file(&format!("'{word}'")).is_err(), "{word}");
+        }
+        assert!(in_file("2").is_err() && in_file("1.0").is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use workers_vercel_server::AccessToken;
 
 use super::options::TunableOptions;
+use super::said::Said;
 
 /// Whom to ask for sandboxes.
 pub(crate) struct VercelSettings {
@@ -37,14 +38,15 @@ impl VercelSettings {
 
 impl VercelApiSettings {
     /// `None` when nothing is to be offered.
-    pub(super) fn new(tunable: &TunableOptions) -> anyhow::Result<Option<Self>> {
+    pub(super) fn new(tunable: &TunableOptions, said: &Said) -> anyhow::Result<Option<Self>> {
         let Some(listen) = tunable.vercel_api else { return Ok(None) };
         let tokens: anyhow::Result<Vec<_>> =
             tunable.vercel_api_tokens.iter().flatten().map(|text| token(text)).collect();
-        let tokens = tokens.context("WORKERS_VERCEL_API_TOKENS (--vercel-api-token) is not usable")?;
+        let tokens = tokens.with_context(|| format!("{} is not usable", said.name("vercel-api-token")))?;
         if tokens.is_empty() && !listen.ip().to_canonical().is_loopback() {
             bail!(
-                "--vercel-api {listen} is reachable from other machines: set WORKERS_VERCEL_API_TOKENS, or listen on 127.0.0.1"
+                "{}, which is {listen}, is reachable from other machines: set WORKERS_VERCEL_API_TOKENS, or listen on 127.0.0.1",
+                said.name("vercel-api")
             );
         }
         let system = tunable.vercel_api_system.clone().unwrap_or_else(|| "/".into());

@@ -5,6 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn run(file: &str) {
+    run_with(file, &[]);
+}
+
+/// The same, with further variables.
+pub(crate) fn run_with(file: &str, variables: &[(&str, &str)]) {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/console/web");
     assert!(
         web.join("node_modules/playwright-core").exists(),
@@ -22,7 +27,7 @@ fn run(file: &str) {
             command.env_remove(name);
         }
     }
-    let output = command.output().unwrap();
+    let output = command.envs(variables.iter().copied()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
@@ -30,6 +35,11 @@ fn run(file: &str) {
 #[test]
 fn workers_are_listed_deployed_and_deleted() {
     run("workers.test.ts");
+}
+
+#[test]
+fn many_workers_are_listed() {
+    run("many.test.ts");
 }
 
 #[test]

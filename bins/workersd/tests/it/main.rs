@@ -6,6 +6,7 @@ mod bad_input;
 mod conformance;
 mod console;
 mod examples;
+mod faults;
 /// The paths of a worker, over our own engine.
 #[path = "."]
 mod local {
@@ -15,9 +16,13 @@ mod local {
     mod paths;
 }
 mod network;
+mod options;
+mod output;
 mod own_limits;
 mod postgres;
+mod proxies;
 mod recovery;
+mod signals;
 mod support;
 /// The same, over Vercel's API; a server of ours stands for the cloud.
 #[expect(clippy::duplicate_mod, reason = "the same suite over another kind of sandbox")]

@@ -42,7 +42,11 @@ async fn a_database_that_is_moved_away_for_a_while_loses_nothing() {
     let id = server.deploy(CODE).await;
     let (file, away) = (directory.path().join("workers.sqlite3"), directory.path().join("away"));
     std::fs::rename(&file, &away).unwrap();
-    for request in [server.get("/api/workers"), server.get("/readyz"), server.post("/api/setup")] {
+    for request in [
+        server.get("/api/workers"),
+        server.get("/readyz"),
+        server.post("/api/setup").json(&json!({"confirm": "remove all workers"})),
+    ] {
         assert_eq!(request.send().await.unwrap().status(), 503);
     }
     let new = json!({"name": "new", "code": CODE});

@@ -1,12 +1,13 @@
 //! Starts a server with an empty data directory, and talks to it.
 
 pub(crate) mod cloud;
+pub(crate) mod document;
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use reqwest::header::ACCEPT;
@@ -30,6 +31,15 @@ pub(crate) mod vercel {
 
     /// A server whose sandboxes are those of another, which stands for the cloud.
     pub(crate) type TestServer = super::Server<true>;
+}
+
+/// Removes a directory in which a server may be making files at the same time.
+pub(crate) fn remove_tree(directory: &Path) {
+    let began = Instant::now();
+    while let Err(error) = std::fs::remove_dir_all(directory) {
+        let is_in_use = error.kind() == std::io::ErrorKind::DirectoryNotEmpty;
+        assert!(is_in_use && began.elapsed() < Duration::from_secs(5), "{}: {error}", directory.display());
+    }
 }
 
 /// A server of its own process, stopped when it is dropped.
@@ -66,8 +76,27 @@ impl<const CLOUD: bool> Server<CLOUD> {
 
     /// A server with this data directory.
     pub(crate) fn start_in(data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_workersd")), data_dir, arguments)
+    }
+
+    /// A server with this data directory, or what it says that does not start.
+    pub(crate) fn try_start_in(data_dir: &Path, arguments: &[&str]) -> Result<Self, String> {
+        let mut trial = command();
+        trial.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
+        let mut process = trial.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        end(&mut process);
+        if line.is_empty() {
+            return Err(std::io::read_to_string(process.stderr.take().unwrap()).unwrap());
+        }
+        Ok(Self::start_in(data_dir, arguments))
+    }
+
+    /// A server of this program.
+    pub(crate) fn start_program(program: &Path, data_dir: &Path, arguments: &[&str]) -> Self {
         let cloud = CLOUD.then(|| Box::new(Cloud::start_in(&data_dir.join("cloud"))));
-        let mut command = command();
+        let mut command = command_of(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
         if let Some(cloud) = &cloud {
             command.args(["--sandbox", "vercel", "--vercel-base-url", &cloud.api]).envs(CREDENTIALS);
@@ -82,7 +111,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
     pub(crate) async fn lose_snapshots(&self) {
         match &self.cloud {
             Some(cloud) => cloud.lose_snapshots(&self.http).await,
-            None => std::fs::remove_dir_all(self.data_dir.join("snapshots")).unwrap(),
+            None => remove_tree(&self.data_dir.join("snapshots")),
         }
     }
 
@@ -213,7 +242,11 @@ pub(crate) async fn answer(response: Response) -> (u16, Value) {
 
 /// The server's program, with nothing of this process's configuration.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_workersd"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_workersd")))
+}
+
+fn command_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars() {
         let is_ours = ["WORKERS_", "VERCEL_"].iter().any(|start| name.starts_with(start)) && name != "WORKERS_NODE";
         if is_ours || name == "DATABASE_URL" {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Pid;
-use workers_service::{TranspileOutput, compile_worker};
+use workers_service::{DiagnosticKind, TranspileOutput, compile_worker};
 
 use self::memory::Memory;
 use crate::wire::{self, Answer, Hello, Verdict, WireDiagnostic};
@@ -49,17 +49,16 @@ pub(crate) fn run() -> io::Result<()> {
 fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io::Stdout) -> io::Result<()> {
     for number in 1.. {
         let Some(source) = wire::receive_source(&mut input)? else { break };
-        let compiled = compile(orders, memory, source)?;
-        let stays = compiled.is_some() && number < STAYING_SOURCES && memory.resident_bytes()? < STAYING_BYTES;
-        let (verdict, script) = match compiled {
-            Some(TranspileOutput { script: Some(script), .. }) => {
-                (Verdict::Script { functions: script.functions }, script.code)
+        let (verdict, script) = match compile(orders, memory, source)? {
+            Compiled::Output(output) => into_verdict(output),
+            Compiled::TooLarge => (Verdict::TooLarge, String::new()),
+            Compiled::NoThread(error) => {
+                (Verdict::OutOfResources(format!("no thread to compile on: {error}")), String::new())
             }
-            Some(TranspileOutput { diagnostics, .. }) => {
-                (Verdict::Diagnostics(diagnostics.into_iter().map(WireDiagnostic).collect()), String::new())
-            }
-            None => (Verdict::TooLarge, String::new()),
         };
+        // What took too much memory still goes on.
+        let ended = !matches!(verdict, Verdict::TooLarge);
+        let stays = ended && number < STAYING_SOURCES && memory.resident_bytes()? < STAYING_BYTES;
         send(output, &Answer { verdict, stays, panic: panic::take_message() }, script.as_bytes())?;
         if !stays {
             break;
@@ -68,20 +67,44 @@ fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io
     Ok(())
 }
 
-/// Compiles beside this thread, which watches. `None` when it takes too much memory; it then still goes on, so the process must end.
-fn compile(orders: &Orders, memory: &Memory, source: String) -> io::Result<Option<TranspileOutput>> {
+/// What became of a source.
+enum Compiled {
+    Output(TranspileOutput),
+    /// It takes too much memory. It still goes on, so the process must end.
+    TooLarge,
+    /// It was not begun.
+    NoThread(io::Error),
+}
+
+fn into_verdict(TranspileOutput { script, diagnostics }: TranspileOutput) -> (Verdict, String) {
+    if let Some(script) = script {
+        return (Verdict::Script { functions: script.functions }, script.code);
+    }
+    if let Some(lacking) = diagnostics.iter().find(|found| found.kind == DiagnosticKind::OutOfResources) {
+        return (Verdict::OutOfResources(lacking.message.clone()), String::new());
+    }
+    (Verdict::Diagnostics(diagnostics.into_iter().map(WireDiagnostic).collect()), String::new())
+}
+
+/// Compiles beside this thread, which watches.
+fn compile(orders: &Orders, memory: &Memory, source: String) -> io::Result<Compiled> {
     let (done, outcome) = mpsc::sync_channel(1);
-    thread::Builder::new().spawn(move || {
-        // Nobody waits any more if the source has taken too much.
+    let begun = thread::Builder::new().spawn(move || {
+        // Nothing waits any more if the source has taken too much.
         let _ = done.send(compile_worker(&source));
-    })?;
+    });
+    if let Err(error) = begun {
+        return Ok(Compiled::NoThread(error));
+    }
     loop {
         match outcome.recv_timeout(WATCH_INTERVAL) {
-            Ok(output) => return Ok(Some(output)),
+            Ok(output) => return Ok(Compiled::Output(output)),
             Err(RecvTimeoutError::Timeout) if rustix::process::getppid() != Some(orders.server) => {
                 return Err(io::Error::other("the server is gone"));
             }
-            Err(RecvTimeoutError::Timeout) if memory.resident_bytes()? > orders.memory_bytes => return Ok(None),
+            Err(RecvTimeoutError::Timeout) if memory.resident_bytes()? > orders.memory_bytes => {
+                return Ok(Compiled::TooLarge);
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the compiler's thread ended early")),
         }

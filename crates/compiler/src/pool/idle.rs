@@ -39,6 +39,19 @@ impl IdleProcesses {
         self.lock().processes.pop().map(|(_, process)| process)
     }
 
+    /// Takes out those that can be given no source, and says why not.
+    pub(super) fn take_defective(&self) -> Vec<(CompilerProcess, &'static str)> {
+        let mut waiting = self.lock();
+        let mut defective = Vec::new();
+        for (since, mut process) in std::mem::take(&mut waiting.processes) {
+            match process.defect() {
+                None => waiting.processes.push((since, process)),
+                Some(defect) => defective.push((process, defect)),
+            }
+        }
+        defective
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lock().processes.is_empty()
     }

@@ -3,10 +3,15 @@
 //! A process is either idle or belongs to a [`Seat`](seat::Seat), which holds one of the pool's places. There are as many processes
 //! as places at most, and one is left when nothing has been compiled for a while.
 
+mod attempts;
+mod death;
 mod idle;
 mod nursery;
 mod process;
 mod seat;
+mod trouble;
+mod vitals;
+mod watch;
 
 use std::io;
 use std::sync::Arc;
@@ -15,20 +20,28 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
-use workers_service::{CompileFailure, Compiler, CompilerPlaces, TooExpensive, TranspileOutput, WorkerScript};
+use workers_service::{CompileFailure, Compiler, CompilerPlaces, TranspileOutput};
 
 use self::idle::IdleProcesses;
 use self::nursery::Nursery;
 use self::process::CompilerProcess;
 use self::seat::Seat;
+use self::trouble::Trouble;
+use self::watch::{Bounds, Watched, watch};
 use crate::hook::hook_was_called;
-use crate::wire::{Answer, Verdict};
 use crate::{CompilerOptions, CompilerProgram};
 
 /// How long a process may take from its start to its first word, on a machine that is busy.
 const START_PATIENCE: Duration = Duration::from_secs(10);
-/// Processes that may die of one source before it is to blame: one can be killed by somebody, or by the kernel for another's memory.
-const ATTEMPTS: usize = 2;
+/// A process that uses no processor time for so long, though it has something to do, stands still. Some hundredths of a
+/// second are left to a process even where others take nearly all.
+const STILLNESS: Duration = Duration::from_secs(2);
+/// What a check has compiled.
+const CHECK_SOURCE: &str = "export const f = () => 1";
+/// How long a check may take, and two processes that stand still fit in.
+const CHECK_PATIENCE: Duration = Duration::from_millis(1_500);
+/// As [`STILLNESS`], for a check.
+const CHECK_STILLNESS: Duration = Duration::from_millis(600);
 
 /// Compiles in processes of its own. Cheap to clone; the processes end with the last clone. See the crate's page for an example.
 #[derive(Clone)]
@@ -55,6 +68,7 @@ struct Pool {
     places: CompilerPlaces,
     idle: IdleProcesses,
     nursery: Nursery,
+    trouble: Trouble,
     /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
     runtime: Handle,
 }
@@ -71,9 +85,9 @@ impl ProcessCompiler {
         }
         let places = CompilerPlaces::new(options.processes, options.queue_timeout);
         let nursery = Nursery::open(&options).map_err(StartError::Process)?;
-        let pool =
-            Arc::new(Pool { options, places, idle: IdleProcesses::default(), nursery, runtime: Handle::current() });
-        let first = pool.start_process().await.map_err(StartError::Process)?;
+        let (idle, trouble) = (IdleProcesses::default(), Trouble::default());
+        let pool = Arc::new(Pool { options, places, idle, nursery, trouble, runtime: Handle::current() });
+        let first = pool.start_process(Instant::now() + START_PATIENCE).await.map_err(StartError::Process)?;
         pool.put_by(first);
         Ok(Self { pool })
     }
@@ -85,57 +99,42 @@ impl Compiler for ProcessCompiler {
         let place = self.pool.places.enter().await?;
         // Dropped with this future, wherever that is.
         let mut seat = Seat::new(Arc::clone(&self.pool), place);
-        let deadline = Instant::now() + self.pool.options.deadline;
-        for _ in 0..ATTEMPTS {
-            let process = seat.occupy().await.map_err(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "a compiler process cannot be started");
-                CompileFailure::Failed(format!("a compiler process cannot be started: {error}"))
-            })?;
-            match timeout_at(deadline, process.compile(source)).await {
-                Ok(Ok((answer, script))) => {
-                    if answer.stays {
-                        seat.vacate();
-                    }
-                    return understand(answer, script);
-                }
-                Ok(Err(error)) => seat.bury_dead(error),
-                Err(_elapsed) => {
-                    tracing::warn!(source.bytes = source.len(), "a compilation took too long and was killed");
-                    return Err(CompileFailure::TooExpensive(TooExpensive::Time));
-                }
-            }
-        }
-        Err(CompileFailure::TooExpensive(TooExpensive::Crash))
+        let CompilerOptions { processor_time, deadline, .. } = self.pool.options;
+        let bounds = Bounds { processor_time, stillness: STILLNESS, until: Instant::now() + deadline };
+        attempts::compile(&mut seat, source, bounds).await
     }
-}
 
-fn understand(answer: Answer, script: Vec<u8>) -> Result<TranspileOutput, CompileFailure> {
-    if let Some(panic) = answer.panic {
-        tracing::error!(panic, "the compiler panicked; this is a bug");
-    }
-    match answer.verdict {
-        Verdict::Script { functions } => {
-            let code = String::from_utf8(script).map_err(|error| CompileFailure::Failed(error.to_string()))?;
-            Ok(WorkerScript { code, functions }.into())
+    async fn check(&self) -> Result<(), CompileFailure> {
+        for (process, defect) in self.pool.idle.take_defective() {
+            process.discard(defect);
         }
-        Verdict::Diagnostics(diagnostics) => {
-            Ok(diagnostics.into_iter().map(|diagnostic| diagnostic.0).collect::<Vec<_>>().into())
-        }
-        Verdict::TooLarge => {
-            tracing::warn!("a compilation took too much memory and was ended");
-            Err(CompileFailure::TooExpensive(TooExpensive::Memory))
-        }
+        let Some(place) = self.pool.places.try_enter() else {
+            // All processes are at work; the last one that ended says how that goes.
+            return self.pool.trouble.last_failure().map_or(Ok(()), |cause| Err(CompileFailure::Unavailable(cause)));
+        };
+        let mut seat = Seat::new(Arc::clone(&self.pool), place);
+        let bounds = Bounds {
+            processor_time: self.pool.options.processor_time,
+            stillness: CHECK_STILLNESS,
+            until: Instant::now() + CHECK_PATIENCE,
+        };
+        attempts::compile(&mut seat, CHECK_SOURCE, bounds).await.map(drop)
     }
 }
 
 impl Pool {
     /// Starts a process and hears its first word.
-    async fn start_process(&self) -> io::Result<CompilerProcess> {
-        let child = self.nursery.start().await?;
+    async fn start_process(&self, until: Instant) -> io::Result<CompilerProcess> {
+        let late = |problem: String| io::Error::new(io::ErrorKind::TimedOut, problem);
+        let child = timeout_at(until, self.nursery.start()).await;
+        let child = child.map_err(|_elapsed| late("it was not started in time".to_owned()))??;
         let mut process = CompilerProcess::new(child, self.nursery.clone(), &self.runtime)?;
-        match tokio::time::timeout(START_PATIENCE, process.hello()).await {
-            Ok(ready) => ready.map(|()| process),
-            Err(_elapsed) => Err(io::Error::new(io::ErrorKind::TimedOut, "it says nothing")),
+        let bounds = Bounds { processor_time: START_PATIENCE, stillness: STILLNESS, until };
+        let vitals = process.vitals().clone();
+        match watch(&vitals, bounds, process.hello()).await {
+            Watched::Done(ready) => ready.map(|()| process),
+            Watched::Expensive | Watched::Late => Err(late("it says nothing".to_owned())),
+            Watched::Still(how) => Err(late(how)),
         }
     }
 

@@ -6,12 +6,13 @@
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::death::{self, Cause};
 use crate::hook::HOOK_ARGUMENT;
 use crate::{CompilerOptions, CompilerProgram};
 
@@ -37,8 +38,8 @@ enum Order {
 pub(super) enum Death {
     /// We want it to.
     Wanted,
-    /// Only it knows.
-    Surprising(io::Error),
+    /// It ended by itself, or spoke nonsense, which is the error. What it died of is to be told.
+    Surprising(io::Error, oneshot::Sender<Cause>),
 }
 
 impl Nursery {
@@ -93,34 +94,36 @@ fn work(orders: &mpsc::Receiver<Order>, program: &Path, memory_bytes: u64) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 for (mut child, death) in dying {
-                    report(child.id(), child.wait(), death);
+                    let status = child.wait();
+                    report(&mut child, status, death, memory_bytes);
                 }
                 return;
             }
         }
-        dying = dying.into_iter().filter_map(reap).collect();
+        dying = dying.into_iter().filter_map(|dying| reap(dying, memory_bytes)).collect();
     }
 }
 
 /// Gives back what is not dead yet.
-fn reap((mut child, death): (Child, Death)) -> Option<(Child, Death)> {
-    match child.try_wait() {
-        Ok(None) => Some((child, death)),
-        Ok(Some(status)) => {
-            report(child.id(), Ok(status), death);
-            None
-        }
-        Err(error) => {
-            report(child.id(), Err(error), death);
-            None
-        }
-    }
+fn reap((mut child, death): (Child, Death), memory_bytes: u64) -> Option<(Child, Death)> {
+    let status = match child.try_wait() {
+        Ok(None) => return Some((child, death)),
+        Ok(Some(status)) => Ok(status),
+        Err(error) => Err(error),
+    };
+    report(&mut child, status, death, memory_bytes);
+    None
 }
 
-fn report(id: u32, status: io::Result<std::process::ExitStatus>, death: Death) {
-    if let Death::Surprising(error) = death {
+fn report(child: &mut Child, status: io::Result<ExitStatus>, death: Death, memory_bytes: u64) {
+    if let Death::Surprising(error, asked) = death {
+        let cause = status
+            .as_ref()
+            .map_or(Cause::Unknown, |status| death::cause(*status, &death::last_words(child), memory_bytes));
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        tracing::warn!(process.id = id, status, error = %error, "a compiler process died of what it was given");
+        tracing::warn!(process.id = child.id(), status, error = %error, ?cause, "a compiler process died while it compiled");
+        // The source's owner may have gone.
+        let _ = asked.send(cause);
     }
 }
 
@@ -133,8 +136,9 @@ fn start(program: &Path, memory_bytes: u64) -> io::Result<Child> {
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // What there is to say comes with the answers. A stranger's text has no business in the server's log.
-        .stderr(Stdio::null())
+        // What there is to say comes with the answers. What its runtime says before it aborts is evidence, and read by
+        // this program only: a stranger's text has no business in the server's log.
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(named)
 }

@@ -6,8 +6,11 @@ use std::process::Child;
 
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
+use super::death::Cause;
 use super::nursery::{Death, Nursery};
+use super::vitals::{Reading, Vitals};
 use crate::wire::{self, Answer, Hello};
 
 /// A compiler process. Killed when it is dropped.
@@ -17,6 +20,7 @@ pub(super) struct CompilerProcess {
     id: u32,
     sources: pipe::Sender,
     answers: pipe::Receiver,
+    vitals: Vitals,
     nursery: Nursery,
 }
 
@@ -24,8 +28,10 @@ impl CompilerProcess {
     /// Takes a child in, whose pipes are then served by `runtime`.
     pub(super) fn new(mut child: Child, nursery: Nursery, runtime: &Handle) -> io::Result<Self> {
         let _served_by = runtime.enter();
-        match open_pipes(&mut child) {
-            Ok((sources, answers)) => Ok(Self { id: child.id(), child: Some(child), sources, answers, nursery }),
+        match open(&mut child) {
+            Ok((sources, answers, vitals)) => {
+                Ok(Self { id: child.id(), child: Some(child), sources, answers, vitals, nursery })
+            }
             Err(error) => {
                 nursery.bury(child, Death::Wanted);
                 Err(error)
@@ -37,9 +43,17 @@ impl CompilerProcess {
         self.id
     }
 
-    /// Whether it has not ended by itself.
-    pub(super) fn is_alive(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    /// What the kernel says about it.
+    pub(super) const fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
+    /// Why it can be given no source, if that shows from outside: it has ended, or was stopped.
+    pub(super) fn defect(&mut self) -> Option<&'static str> {
+        if !self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None))) {
+            return Some("it has ended");
+        }
+        self.vitals.read().is_some_and(Reading::is_stopped).then_some("a signal has stopped it")
     }
 
     /// Waits until it is ready for sources.
@@ -56,19 +70,26 @@ impl CompilerProcess {
         wire::receive_frame(&mut self.answers).await
     }
 
-    /// It has ended by itself, or speaks nonsense. How it ended is logged as soon as it is known.
-    pub(super) fn bury_dead(mut self, error: io::Error) {
+    /// Ends it because of a defect that was found before it was given a source.
+    pub(super) fn discard(self, defect: &str) {
+        tracing::warn!(process.id = self.id, cause = defect, "an idle compiler process is of no use and is replaced");
+    }
+
+    /// It has ended by itself, or speaks nonsense. Answers with what it died of, and logs it, as soon as that is known.
+    pub(super) fn bury_dead(mut self, error: io::Error) -> oneshot::Receiver<Cause> {
+        let (tell, told) = oneshot::channel();
         if let Some(child) = self.child.take() {
-            self.nursery.bury(child, Death::Surprising(error));
+            self.nursery.bury(child, Death::Surprising(error, tell));
         }
+        told
     }
 }
 
-fn open_pipes(child: &mut Child) -> io::Result<(pipe::Sender, pipe::Receiver)> {
+fn open(child: &mut Child) -> io::Result<(pipe::Sender, pipe::Receiver, Vitals)> {
     let lost = || io::Error::other("it has no pipes");
     let sources = OwnedFd::from(child.stdin.take().ok_or_else(lost)?);
     let answers = OwnedFd::from(child.stdout.take().ok_or_else(lost)?);
-    Ok((pipe::Sender::from_owned_fd(sources)?, pipe::Receiver::from_owned_fd(answers)?))
+    Ok((pipe::Sender::from_owned_fd(sources)?, pipe::Receiver::from_owned_fd(answers)?, Vitals::open(child.id())?))
 }
 
 impl Drop for CompilerProcess {

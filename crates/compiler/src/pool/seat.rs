@@ -3,13 +3,16 @@
 use std::io;
 use std::sync::{Arc, Weak};
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
 
 use super::Pool;
+use super::death::Cause;
 use super::process::CompilerProcess;
+use super::trouble::Trouble;
 
-/// A place in the pool. A process that still sits there when the seat is dropped has not finished what it was given, or wants to
-/// leave: it is killed, and the place becomes free.
+/// A place in the pool. A process that still sits there when the seat is dropped has not finished what it was given: it
+/// is killed, and the place becomes free.
 pub(super) struct Seat {
     pool: Arc<Pool>,
     process: Option<CompilerProcess>,
@@ -21,23 +24,27 @@ impl Seat {
         Self { pool, process: None, place: Some(place) }
     }
 
-    /// Puts a process on the seat: one that waits, or a new one.
-    pub(super) async fn occupy(&mut self) -> io::Result<&mut CompilerProcess> {
+    /// Puts a process on the seat: one that waits, or a new one, which must be ready in time.
+    pub(super) async fn occupy(&mut self, until: Instant) -> io::Result<&mut CompilerProcess> {
         let mut found = None;
         while found.is_none()
             && let Some(mut idle) = self.pool.idle.pop()
         {
-            if idle.is_alive() {
-                found = Some(idle);
-            } else {
-                tracing::warn!(process.id = idle.id(), "an idle compiler process has died");
+            match idle.defect() {
+                None => found = Some(idle),
+                Some(defect) => idle.discard(defect),
             }
         }
         let process = match found {
             Some(process) => process,
-            None => self.pool.start_process().await?,
+            None => self.pool.start_process(until).await?,
         };
         Ok(self.process.insert(process))
+    }
+
+    /// What is known about failures that are ours.
+    pub(super) fn trouble(&self) -> &Trouble {
+        &self.pool.trouble
     }
 
     /// The process is done and waits for the next source.
@@ -47,17 +54,20 @@ impl Seat {
         }
     }
 
-    /// The process has died of what it was given.
-    pub(super) fn bury_dead(&mut self, error: io::Error) {
-        if let Some(process) = self.process.take() {
-            process.bury_dead(error);
-        }
+    /// The process is of no further use: it is killed if it lives.
+    pub(super) fn dismiss(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// The process has died. Its cause of death is answered as soon as it is known; `None` if there is no process.
+    pub(super) fn bury_dead(&mut self, error: io::Error) -> Option<oneshot::Receiver<Cause>> {
+        self.process.take().map(|process| process.bury_dead(error))
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        drop(self.process.take());
+        self.dismiss();
         if self.pool.idle.is_empty() {
             // One ahead, so that the next source finds a process. It keeps the place until then: there are never more than places.
             let (pool, place) = (Arc::downgrade(&self.pool), self.place.take());
@@ -66,13 +76,12 @@ impl Drop for Seat {
     }
 }
 
+/// A process that cannot be started now is started by the next source, which says so if it cannot be started then.
 async fn replace(pool: Weak<Pool>, place: Option<OwnedSemaphorePermit>) {
     if let Some(pool) = pool.upgrade() {
-        match pool.start_process().await {
+        match pool.start_process(Instant::now() + super::START_PATIENCE).await {
             Ok(process) => pool.put_by(process),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a compiler process cannot be started");
-            }
+            Err(error) => pool.trouble.process_failed(&format!("a compiler process cannot be started: {error}")),
         }
     }
     drop(place);

@@ -37,8 +37,8 @@ async fn a_process_has_no_rights_descriptors_or_environment() {
     open.sort();
     let targets: Vec<_> = open.iter().map(|path| fs::read_link(path).unwrap().display().to_string()).collect();
     assert_eq!(targets.len(), 4, "{targets:?}");
-    assert!(targets[0].starts_with("pipe:") && targets[1].starts_with("pipe:"), "{targets:?}");
-    assert_eq!(targets[2], "/dev/null");
+    // The third one is read by the server only, after the process has died.
+    assert!(targets[..3].iter().all(|target| target.starts_with("pipe:")), "{targets:?}");
     assert!(targets[3].ends_with("/statm"), "{targets:?}");
     drop(test);
 }

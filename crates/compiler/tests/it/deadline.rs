@@ -7,10 +7,10 @@ use workers_service::{CompileFailure, Compiler as _, TooExpensive};
 use crate::support::{TestCompiler, heavy, processes, wait_for};
 
 #[tokio::test]
-async fn a_compilation_over_its_deadline_is_killed_and_the_next_one_works() {
+async fn a_compilation_over_its_processor_time_is_killed_and_the_next_one_works() {
     let test = TestCompiler::start(|options| {
         options.processes = 1;
-        options.deadline = Duration::from_millis(500);
+        options.processor_time = Duration::from_millis(500);
     })
     .await;
     let before = processes();
@@ -18,6 +18,18 @@ async fn a_compilation_over_its_deadline_is_killed_and_the_next_one_works() {
     assert_eq!(failed, Err(CompileFailure::TooExpensive(TooExpensive::Time)));
     test.compiles().await;
     assert!(processes().iter().all(|process| !before.contains(process)), "it was replaced");
+}
+
+#[tokio::test]
+async fn a_compilation_over_its_deadline_that_had_processor_time_left_has_failed_and_is_not_to_blame() {
+    let test = TestCompiler::start(|options| {
+        options.processes = 1;
+        options.deadline = Duration::from_millis(500);
+    })
+    .await;
+    let failed = test.compiler.compile(&heavy()).await;
+    assert!(matches!(failed, Err(CompileFailure::Unavailable(_))), "{failed:?}");
+    test.compiles().await;
 }
 
 #[tokio::test]

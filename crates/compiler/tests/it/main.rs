@@ -4,5 +4,6 @@
 mod confinement;
 mod conformance;
 mod deadline;
+mod faults;
 mod processes;
 mod support;

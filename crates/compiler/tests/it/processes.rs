@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use workers_compiler::{CompilerOptions, CompilerProgram, ProcessCompiler, StartError};
-use workers_service::{CompileFailure, Compiler as _, TooExpensive};
+use workers_service::Compiler as _;
 
 use crate::support::{TestCompiler, busy_processes, heavy, kill, options, processes, wait_for};
 
@@ -41,23 +41,6 @@ async fn an_idle_process_that_is_killed_is_replaced() {
         test.compiles().await;
         wait_for("another one", || processes().len() == 1).await;
     }
-}
-
-#[tokio::test]
-async fn a_source_whose_process_is_killed_once_is_tried_again_and_then_given_up() {
-    let test = TestCompiler::start(|options| options.processes = 1).await;
-    let heavy = heavy();
-    let killer = async {
-        for _ in 0..2 {
-            wait_for("a process that compiles", || !busy_processes().is_empty()).await;
-            let victims = busy_processes();
-            victims.iter().copied().for_each(kill);
-            wait_for("its end", || processes().iter().all(|process| !victims.contains(process))).await;
-        }
-    };
-    let (failed, ()) = tokio::join!(test.compiler.compile(&heavy), killer);
-    assert_eq!(failed, Err(CompileFailure::TooExpensive(TooExpensive::Crash)));
-    test.compiles().await;
 }
 
 #[tokio::test]

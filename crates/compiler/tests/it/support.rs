@@ -38,8 +38,13 @@ impl TestCompiler {
 pub(crate) fn options(change: impl FnOnce(&mut CompilerOptions)) -> CompilerOptions {
     let program = CompilerProgram::Path(env!("CARGO_BIN_EXE_workers-compiler").into());
     let patience = Duration::from_mins(1);
-    let mut options =
-        CompilerOptions { program, deadline: patience, queue_timeout: patience, ..CompilerOptions::default() };
+    let mut options = CompilerOptions {
+        program,
+        processor_time: patience,
+        deadline: patience,
+        queue_timeout: patience,
+        ..CompilerOptions::default()
+    };
     change(&mut options);
     options
 }
@@ -75,7 +80,17 @@ fn is_compiler(process: u32) -> bool {
 }
 
 pub(crate) fn kill(process: u32) {
-    assert!(std::process::Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success());
+    send("KILL", process);
+}
+
+/// Stops a process as Ctrl-Z does.
+pub(crate) fn stop(process: u32) {
+    send("STOP", process);
+}
+
+fn send(signal: &str, process: u32) {
+    let sent = std::process::Command::new("kill").args(["-s", signal, &process.to_string()]).status();
+    assert!(sent.unwrap().success());
 }
 
 /// Looks again and again.

@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import type { TestContext } from "node:test";
 
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
@@ -76,6 +77,30 @@ export async function deploy(url: string, name: string, code: string): Promise<s
     throw new Error(JSON.stringify(body));
   }
   return body.id;
+}
+
+/** Stores `worker 0`, `worker 1` and so on, each a second newer than the one before, and answers with their ids. */
+export async function fill(server: Server, count: number): Promise<string[]> {
+  await server.stop();
+  const database = new DatabaseSync(join(server.dataDir, "workers.sqlite3"));
+  const insert = database.prepare(
+    "INSERT INTO workers (id, name, snapshot_id, functions, status, source_code, created_at, snapshot_expires_at) VALUES (?, ?, 'snap', '[\"greet\"]', 'ready', '', ?, ?)",
+  );
+  const column = (time: number) => new Date(time).toISOString().replace("T", " ").replace("Z", "");
+  const newest = Date.now() - 60_000;
+  const ids = Array.from({ length: count }, (_, index) => {
+    const made = newest - (count - 1 - index) * 1000;
+    const digits = made.toString(16).padStart(12, "0");
+    return { made, id: `${digits.slice(0, 8)}-${digits.slice(8)}-7000-8000-${index.toString(16).padStart(12, "0")}` };
+  });
+  database.exec("BEGIN");
+  for (const [index, { made, id }] of ids.entries()) {
+    insert.run(id, `worker ${index}`, column(made), column(newest + 86_400_000));
+  }
+  database.exec("COMMIT");
+  database.close();
+  await server.restart();
+  return ids.map(({ id }) => id);
 }
 
 let browser: Promise<Browser> | undefined;

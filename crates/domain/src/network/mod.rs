@@ -5,6 +5,7 @@
 //!
 //! Names, hosts, ports and origins are parsed once, into [`DomainName`], [`Authority`] and [`Origin`], and compared by these: never as text.
 
+mod allowed_origin;
 mod authority;
 mod denial;
 mod name;
@@ -15,6 +16,7 @@ mod public;
 mod range;
 mod rule;
 
+pub use allowed_origin::{AllowedOrigin, InvalidAllowedOriginError};
 pub use authority::{Authority, Host, InvalidAuthorityError};
 pub use denial::NetworkDenial;
 pub use name::{DomainName, InvalidDomainNameError};

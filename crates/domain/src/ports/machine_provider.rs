@@ -5,6 +5,7 @@
 //! invocations use.
 
 use std::io;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -112,6 +113,9 @@ pub trait Machine: Send + Sync {
     /// Changes whom it may talk to, from the next connection on.
     fn set_network(&self, policy: NetworkPolicy);
 
+    /// What it has used so far, or in all once it has ended: by a stop, by a snapshot, or by itself.
+    async fn usage(&self) -> MachineUsage;
+
     /// Ends every process, freezes all files and removes the machine.
     ///
     /// # Errors
@@ -129,6 +133,24 @@ pub trait Machine: Send + Sync {
 
     /// Returns when its processes have ended, for whatever reason.
     async fn ended(&self);
+}
+
+/// What a machine has used. What is not known is `None`, and nothing is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MachineUsage {
+    /// Processor time of all its processes together.
+    pub cpu: Option<Duration>,
+    /// What it has exchanged with the outside.
+    pub network: Option<NetworkTransfer>,
+}
+
+/// What was sent over connections to the outside and received from them, in bytes, without the headers of packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NetworkTransfer {
+    /// Sent.
+    pub sent: u64,
+    /// Received.
+    pub received: u64,
 }
 
 /// A command to run in a machine.

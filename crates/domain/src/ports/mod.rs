@@ -11,11 +11,17 @@ mod sandbox_provider;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
-pub use machine_provider::{ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec};
+pub use machine_provider::{
+    ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage,
+    NetworkTransfer,
+};
 pub use network_observer::{NetworkObserver, NoNetworkObserver};
 pub use sandbox_observer::{NoSandboxObserver, SandboxObserver};
 pub use sandbox_provider::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Remains, Sandbox,
     SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
-pub use worker_repository::{InvocationMark, RepositoryError, SetupOutcome, WorkerRepository};
+pub use worker_repository::{
+    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, WorkerPage,
+    WorkerRepository,
+};

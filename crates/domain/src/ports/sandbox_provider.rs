@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{LogStream, NetworkPolicy, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
+use crate::{LogStream, NetworkPolicy, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId, Trouble};
 
 /// Makes sandboxes and keeps snapshots.
 #[async_trait]
@@ -23,6 +23,10 @@ pub trait SandboxProvider: Send + Sync {
     /// [`SandboxErrorKind::SnapshotNotFound`] when the snapshot to start from is gone; [`SandboxErrorKind::Unavailable`] when
     /// the provider cannot make sandboxes now.
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
+
+    /// Says that a sandbox with these limits will likely be made from this snapshot soon. Returns at once: what a
+    /// provider can do ahead, it does in the background. What cannot be done ahead is done by [`create`](Self::create).
+    fn expect(&self, _snapshot: &SnapshotId, _limits: ResourceLimits) {}
 
     /// The snapshot with this id, if the provider still has it.
     ///
@@ -44,6 +48,13 @@ pub trait SandboxProvider: Send + Sync {
     ///
     /// With what is missing.
     async fn check(&self) -> Result<(), SandboxError>;
+
+    /// What is wrong with the parts that making sandboxes needs, told within two seconds. May make a sandbox to find
+    /// out.
+    async fn troubles(&self) -> Vec<Trouble> {
+        let failed = |error: SandboxError| Trouble::fatal(Part::Sandboxes, error.to_string());
+        self.check().await.err().map(failed).into_iter().collect()
+    }
 }
 
 /// An isolated environment. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is stopped in
@@ -74,6 +85,14 @@ pub trait Sandbox: Send + Sync {
     ///
     /// When it has been stopped, or there is no room.
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError>;
+
+    /// Looks for a fault of the provider's own that may be why a command in it failed: files that it was made of have
+    /// changed, its snapshot is torn, the machine had too little for it though it kept to its own limits. Asked of a
+    /// sandbox that has not been stopped. A snapshot that is torn is told as [`SandboxErrorKind::SnapshotNotFound`]: it
+    /// can be made again.
+    async fn find_fault(&self) -> Option<SandboxError> {
+        None
+    }
 
     /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it runs.
     ///
@@ -255,7 +274,7 @@ pub enum KillReason {
 pub struct Snapshot {
     /// Its id.
     pub id: SnapshotId,
-    /// Its files' size in bytes.
+    /// Its size in bytes, as its provider counts it.
     pub size_bytes: u64,
     /// When the provider will remove it by itself.
     pub expires_at: Option<DateTime<Utc>>,
@@ -289,6 +308,12 @@ pub enum SandboxErrorKind {
     FileRefused,
     /// There is no room for what is to be kept, and nothing was changed.
     StorageFull,
+    /// Where things are kept takes no writes now, and nothing was changed.
+    StorageReadOnly,
+    /// Where things are kept is away, or another place has its name. What is kept there is not gone.
+    StorageUnavailable,
+    /// The machine has run out of descriptors, of processes or of memory for it. What was asked for has not begun.
+    Exhausted,
     /// The provider cannot make sandboxes now, for example because the machine lacks a piece of the isolation.
     Unavailable,
     /// Everything else.

@@ -35,23 +35,32 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
         v1 @ CgroupPlan::V1 { .. } => v1,
     };
     let below = without_what_is_not_ours(plan.below(name));
+    make_bases(&below)?;
+    Ok(below)
+}
+
+/// Makes the directories of a plan, and sees that groups can be made in them.
+///
+/// # Errors
+///
+/// A sentence that names what is missing.
+pub(crate) fn make_bases(below: &CgroupPlan) -> Result<(), String> {
     for directory in below.bases() {
         fs::create_dir_all(directory).map_err(|error| {
             format!("no cgroup can be made: {}: {error} (run as root, or with a delegated cgroup)", directory.display())
         })?;
     }
-    if let CgroupPlan::V2 { base } = &below {
+    if let CgroupPlan::V2 { base } = below {
         enable(base).map_err(|error| format!("controllers cannot be enabled: {error}"))?;
     }
-    if let CgroupPlan::V1 { memory, .. } = &below {
+    if let CgroupPlan::V1 { memory, .. } = below {
         v1::limit_all_sockets(memory).map_err(|error| format!("the memory of sockets cannot be limited: {error}"))?;
     }
     let trial: Group = below.group("trial");
     trial
         .make(GroupLimits { memory_bytes: 64 << 20, processes: 8, dies_as_one: true })
         .and_then(|()| trial.remove())
-        .map_err(|error| format!("a cgroup cannot be limited: {error}"))?;
-    Ok(below)
+        .map_err(|error| format!("a cgroup cannot be limited: {error}"))
 }
 
 /// Leaves processors undivided where they would be divided in a hierarchy of their own and we may make nothing there.
@@ -174,7 +183,7 @@ fn has_controllers(listed: &str) -> Result<(), String> {
 
 fn move_to_leaf(own: &Path) -> io::Result<()> {
     let leaf = own.join("server");
-    fs::create_dir_all(&leaf).map_err(|error| at(&leaf, &error))?;
+    fs::create_dir_all(&leaf).map_err(|error| at(&leaf, error))?;
     write(&leaf.join("cgroup.procs"), &std::process::id().to_string())
 }
 

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::named;
 use crate::message::Figures;
 
 /// Where the groups of sandboxes are made.
@@ -156,7 +157,7 @@ impl Group {
     pub(crate) fn members(&self) -> io::Result<Vec<OwnedFd>> {
         let open = |directory: &Path| {
             let file = directory.join("cgroup.procs");
-            fs::OpenOptions::new().write(true).open(&file).map(OwnedFd::from).map_err(|error| at(&file, &error))
+            fs::OpenOptions::new().write(true).open(&file).map(OwnedFd::from).map_err(|error| at(&file, error))
         };
         self.plan.bases().into_iter().map(open).collect()
     }
@@ -172,7 +173,7 @@ impl Group {
     /// What its processes have used.
     pub(crate) fn figures(&self) -> Figures {
         match &self.plan {
-            CgroupPlan::V1 { memory, cpuacct, .. } => v1::figures(memory, cpuacct.as_deref()),
+            CgroupPlan::V1 { memory, pids, cpuacct, .. } => v1::figures(memory, pids, cpuacct.as_deref()),
             CgroupPlan::V2 { base } => v2::figures(base),
         }
     }
@@ -193,6 +194,15 @@ impl Group {
             CgroupPlan::V2 { base } => v2::take_share(base, share),
         };
         taken.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    }
+
+    /// Whether its own limit of memory was reached. A kernel of version 1 tells all groups below when one above them is
+    /// full.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        match &self.plan {
+            CgroupPlan::V1 { memory, .. } => v1::has_reached_memory(memory),
+            CgroupPlan::V2 { base } => v2::has_reached_memory(base),
+        }
     }
 
     /// Kills all that is in it, by the lists that the kernel keeps.
@@ -219,7 +229,7 @@ impl Group {
         // In this order: see `v1::join_with_share`.
         let directories = self.plan.bases().into_iter().chain(self.plan.later_base());
         directories.into_iter().try_for_each(|directory| match fs::remove_dir(directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory, error)),
             _ => Ok(()),
         })
     }
@@ -228,7 +238,7 @@ impl Group {
 /// Makes the directory of a group, if it is not there.
 fn make_directory(directory: &Path) -> io::Result<()> {
     match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(directory, &error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(directory, error)),
         _ => Ok(()),
     }
 }
@@ -239,7 +249,7 @@ fn write(file: &Path, value: &str) -> io::Result<()> {
         use io::Write;
         opened.write_all(value.as_bytes())
     });
-    written.map_err(|error| at(file, &error))
+    written.map_err(|error| at(file, error))
 }
 
 /// A number from a control file.
@@ -253,7 +263,15 @@ fn keyed_number(file: &Path, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
+/// Whether a group was refused processes though it never had as many as it may: one above it had none left.
+fn lacked_processes(pids: &Path) -> bool {
+    let is_refused = keyed_number(&pids.join("pids.events"), "max").is_some_and(|times| times > 0);
+    // Older kernels do not keep the peak, and then it may have been its own limit.
+    let peak = || number(&pids.join("pids.peak"));
+    is_refused && peak().zip(number(&pids.join("pids.max"))).is_some_and(|(peak, limit)| peak < limit)
+}
+
 /// An error that says which file it is about.
-fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+fn at(path: &Path, error: io::Error) -> io::Error {
+    named(path.display(), error)
 }

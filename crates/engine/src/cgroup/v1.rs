@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 use workers_engine_sys::notify_on_memory_exhaustion;
 
-use super::{GroupLimits, Share, at, keyed_number, make_directory, number, write};
+use super::{GroupLimits, Share, at, keyed_number, lacked_processes, make_directory, number, write};
 use crate::message::Figures;
 
 /// What the kernel holds for sockets is counted apart from other memory, and only where it is limited.
@@ -98,10 +98,10 @@ pub(super) fn join_with_share(cpu: &Path, pids: &Path, share: Share) -> io::Resu
 fn move_processes(from: &Path, to: &Path) -> io::Result<()> {
     let members = |group: &Path| {
         let file = group.join("cgroup.procs");
-        fs::read_to_string(&file).map_err(|error| at(&file, &error))
+        fs::read_to_string(&file).map_err(|error| at(&file, error))
     };
     let file = to.join("cgroup.procs");
-    let joined = File::options().write(true).open(&file).map_err(|error| at(&file, &error))?;
+    let joined = File::options().write(true).open(&file).map_err(|error| at(&file, error))?;
     for _ in 0..MOST_PASSES {
         let (all, moved) = (members(from)?, members(to)?);
         let moved: HashSet<&str> = moved.lines().collect();
@@ -113,7 +113,7 @@ fn move_processes(from: &Path, to: &Path) -> io::Result<()> {
             match rustix::io::write(&joined, pid.as_bytes()) {
                 // It has ended.
                 Ok(_) | Err(Errno::SRCH) => {}
-                Err(error) => return Err(at(&file, &error.into())),
+                Err(error) => return Err(at(&file, error.into())),
             }
         }
     }
@@ -127,12 +127,25 @@ pub(super) fn watch(memory: &Path) -> io::Result<OwnedFd> {
     notify_on_memory_exhaustion(&control, &registrar)
 }
 
+/// The kernel reserves memory in pieces of up to so many bytes, so a group ends that near to its limit.
+const PIECE: u64 = 256 << 10;
+
+/// Whether a group's own limit of memory was reached. Newer kernels do not count how often.
+pub(super) fn has_reached_memory(memory: &Path) -> bool {
+    let peak = number(&memory.join("memory.max_usage_in_bytes"));
+    let limit = number(&memory.join("memory.limit_in_bytes"));
+    peak.zip(limit).is_some_and(|(peak, limit)| peak.saturating_add(PIECE) >= limit)
+}
+
 /// What a group's processes have used.
-pub(super) fn figures(memory: &Path, cpuacct: Option<&Path>) -> Figures {
+pub(super) fn figures(memory: &Path, pids: &Path, cpuacct: Option<&Path>) -> Figures {
+    let is_killed = keyed_number(&memory.join("memory.oom_control"), "oom_kill").is_some_and(|kills| kills > 0);
+    let is_own = is_killed && has_reached_memory(memory);
     Figures {
         cpu_micros: cpuacct.and_then(|base| number(&base.join("cpuacct.usage"))).map(|nanos| nanos / 1000),
         max_memory_bytes: number(&memory.join("memory.max_usage_in_bytes")),
-        out_of_memory: keyed_number(&memory.join("memory.oom_control"), "oom_kill").is_some_and(|kills| kills > 0),
+        out_of_memory: is_own,
+        starved: (is_killed && !is_own) || lacked_processes(pids),
     }
 }
 

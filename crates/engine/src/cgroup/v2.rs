@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{GroupLimits, Share, keyed_number, number, write};
+use super::{GroupLimits, Share, keyed_number, lacked_processes, number, write};
 use crate::message::Figures;
 
 /// Sets the limits of a group.
@@ -24,13 +24,24 @@ pub(super) fn take_share(group: &Path, share: Share) -> io::Result<()> {
     write(&group.join("cpu.weight"), &share.of(100).to_string())
 }
 
+/// Whether a group's own limit of memory was reached.
+pub(super) fn has_reached_memory(group: &Path) -> bool {
+    // Kernels before 5.2 keep no events of the group alone; it has no groups below, so the others are its own, too.
+    let local = group.join("memory.events.local");
+    let events = if local.exists() { local } else { group.join("memory.events") };
+    keyed_number(&events, "oom").is_some_and(|times| times > 0)
+}
+
 /// What a group's processes have used.
 pub(super) fn figures(group: &Path) -> Figures {
+    let is_killed = keyed_number(&group.join("memory.events"), "oom_kill").is_some_and(|kills| kills > 0);
+    let is_own = is_killed && has_reached_memory(group);
     Figures {
         cpu_micros: keyed_number(&group.join("cpu.stat"), "usage_usec"),
         // Kernels before 5.19 do not keep the peak.
         max_memory_bytes: number(&group.join("memory.peak")),
-        out_of_memory: keyed_number(&group.join("memory.events"), "oom_kill").is_some_and(|kills| kills > 0),
+        out_of_memory: is_own,
+        starved: (is_killed && !is_own) || lacked_processes(group),
     }
 }
 
@@ -75,7 +86,26 @@ mod tests {
             ("memory.peak", "4096\n"),
             ("memory.events", "low 0\nmax 3\noom 1\noom_kill 2\noom_group_kill 1\n"),
         ]);
-        let expected = Figures { cpu_micros: Some(1500), max_memory_bytes: Some(4096), out_of_memory: true };
+        let expected =
+            Figures { cpu_micros: Some(1500), max_memory_bytes: Some(4096), out_of_memory: true, starved: false };
         assert_eq!(figures(tree.path()), expected);
+    }
+
+    #[test]
+    fn a_kill_for_memory_that_a_group_above_lacked_is_not_the_groups_own() {
+        let events = ("memory.events", "oom 1\noom_kill 1\n");
+        let tree = tree(&[events, ("memory.events.local", "oom 0\noom_kill 1\n")]);
+        let found = figures(tree.path());
+        assert!(found.starved && !found.out_of_memory, "{found:?}");
+    }
+
+    #[test]
+    fn a_group_lacked_processes_when_it_was_refused_some_below_its_own_limit() {
+        for (peak, expected) in [("5\n", true), ("100\n", false)] {
+            let tree = tree(&[("pids.events", "max 3\n"), ("pids.peak", peak), ("pids.max", "100\n")]);
+            assert_eq!(figures(tree.path()).starved, expected);
+        }
+        let tree = tree(&[("pids.events", "max 0\n"), ("pids.peak", "5\n"), ("pids.max", "100\n")]);
+        assert!(!figures(tree.path()).starved);
     }
 }

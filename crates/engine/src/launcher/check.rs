@@ -33,6 +33,8 @@ pub enum Wall {
     Capabilities,
     /// What the filter of system calls adds in a sandbox.
     Filter,
+    /// Overlays. Copies of files stand in for them, as on a host that has none.
+    Overlays,
 }
 
 /// The kinds of namespaces, as `/proc/<pid>/ns` names them.

@@ -15,8 +15,9 @@ use super::enter::{Entrance, Prepared, enter};
 use super::serve::{Launcher, Running};
 use crate::cgroup::{Group, GroupLimits};
 use crate::copy::CONTENT_OWNER;
+use crate::fault::named;
 use crate::machine;
-use crate::message::{CreateSandbox, FromInit};
+use crate::message::{CreateSandbox, Failure, FromInit};
 use crate::wire;
 
 /// Who a sandbox's processes are inside of it.
@@ -142,7 +143,7 @@ fn clone_into(
                 Err(error) => {
                     let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
                     rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
-                    let message = FromInit::SetupFailed { message: io::Error::to_string(&error) };
+                    let message = FromInit::SetupFailed(Failure::of(&error));
                     let _ = wire::send(&channel, &message, &[]);
                     Err(error)
                 }
@@ -210,7 +211,7 @@ impl IdRange {
 
 fn write_map(pid: Pid, name: &str, text: String) -> io::Result<()> {
     fs::write(format!("/proc/{}/{name}", pid.as_raw_nonzero()), text)
-        .map_err(|error| io::Error::new(error.kind(), format!("mapping ids ({name}): {error}")))
+        .map_err(|error| named(format_args!("mapping ids ({name})"), error))
 }
 
 /// Maps a user and a group into the user namespace of a child; beside them, when they are not the launcher's own, the owner of

@@ -1,6 +1,5 @@
 //! Making a sandbox, the child's side. The order of the steps is the design.
 
-use std::fmt::Display;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -19,7 +18,8 @@ use super::limits::{Watches, limit_namespace, set_limits};
 use super::machine::{self, Parts};
 use super::root::{Sources, build_root};
 use super::serve::Setup;
-use crate::message::{CreateSandbox, FromInit, Walls};
+use crate::fault::named;
+use crate::message::{CreateSandbox, Failure, FromInit, Walls};
 use crate::wire;
 
 /// What the child of the clone has.
@@ -88,7 +88,7 @@ pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
         Ok(init) => init.run(),
         Err(error) => {
             // If the server is gone there is nobody to tell.
-            let _ = wire::send(&channel, &FromInit::SetupFailed { message: error.to_string() }, &[]);
+            let _ = wire::send(&channel, &FromInit::SetupFailed(Failure::of(&error)), &[]);
             1
         }
     }
@@ -234,8 +234,8 @@ pub(super) fn null_device() -> io::Result<OwnedFd> {
 }
 
 /// Names the step that failed.
-pub(super) fn step<T, E: Display>(name: &str, result: Result<T, E>) -> io::Result<T> {
-    result.map_err(|error| io::Error::other(format!("{name}: {error}")))
+pub(super) fn step<T, E: Into<io::Error>>(name: &str, result: Result<T, E>) -> io::Result<T> {
+    result.map_err(|error| named(name, error.into()))
 }
 
 /// The working directory as the init keeps it.

@@ -7,6 +7,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 
+use crate::fault::named;
+
 /// Where the limits of the user namespace of a process are.
 const OF_NAMESPACE: &str = "/proc/sys/user";
 
@@ -53,7 +55,7 @@ fn write_limit(directory: &OwnedFd, name: &str, limit: u32) -> io::Result<()> {
         Err(error) => Err(error),
         Ok(file) => rustix::io::write(file, limit.to_string().as_bytes()),
     };
-    written.map(drop).map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("{name}: {error}")))
+    written.map(drop).map_err(|error| named(name, error.into()))
 }
 
 /// Lets the sandboxes that this process makes have [`CORE`] where the server's own limit is 0. Only root may raise that.

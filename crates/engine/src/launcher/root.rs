@@ -18,6 +18,7 @@ use workers_engine_sys::{MountAttributes, mount_attributes};
 use super::devices::DeviceSource;
 use super::enter::step;
 use crate::copy;
+use crate::fault::named;
 use crate::message::{CreateSandbox, Walls};
 
 /// What the files of node may be used for.
@@ -232,7 +233,7 @@ fn move_to(tree: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {
 
 pub(super) fn open_path(path: &str) -> io::Result<OwnedFd> {
     rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|error| io::Error::new(io::Error::from(error).kind(), format!("{path}: {error}")))
+        .map_err(|error| named(path, error.into()))
 }
 
 pub(super) fn c_string(text: String) -> io::Result<CString> {

@@ -21,7 +21,9 @@ use super::networks::Networks;
 use super::probe::probe;
 use super::templates::{Answer, Templates};
 use crate::cgroup::Group;
-use crate::message::{CommandName, CreateSandbox, Figures, Fork, Found, FromLauncher, Surroundings, ToLauncher};
+use crate::message::{
+    CommandName, CreateSandbox, Failure, Figures, Fork, Found, FromLauncher, Surroundings, ToLauncher,
+};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -89,6 +91,8 @@ pub(super) struct Launcher {
     next_look: Option<(Instant, Duration)>,
     /// When sandboxes that were set aside are killed again.
     next_kill: Option<Instant>,
+    /// Whether another launcher of the same server makes the sandboxes that follow.
+    is_replaced: bool,
 }
 
 /// A sandbox that runs.
@@ -177,6 +181,7 @@ impl Launcher {
                     busy,
                     next_look,
                     next_kill,
+                    is_replaced: false,
                 };
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
@@ -299,28 +304,35 @@ impl Launcher {
             ToLauncher::Fork(fork) => self.take_fork(fork, &descriptors)?,
             ToLauncher::KillFork(name) => self.forks.kill(&name),
             ToLauncher::SetAside { name } => self.set_aside(name)?,
+            ToLauncher::Replaced => self.is_replaced = true,
+            ToLauncher::RenewTemplates => self.templates.renew(),
             ToLauncher::Ping(number) => wire::send(&self.server, &FromLauncher::Pong(number), &[])?,
         }
         Ok(true)
     }
 
     fn take_create(&mut self, order: &CreateSandbox, descriptors: Vec<OwnedFd>) -> io::Result<()> {
-        let Some(channel) = descriptors.into_iter().next() else {
-            return Err(io::Error::other("a sandbox without a channel"));
-        };
         let name = order.name.clone();
-        match self.create_and_watch(order, channel) {
-            Ok(pidfd) => wire::send(&self.server, &FromLauncher::Created { name }, &[pidfd.as_fd()]),
+        match wire::first(descriptors).and_then(|channel| self.create_and_watch(order, channel)) {
+            Ok(slot) => {
+                // Passed without a copy, which would need room for another descriptor.
+                let init = self.sandboxes.get(&slot).map(|running| running.pidfd.as_fd());
+                wire::send(&self.server, &FromLauncher::Created { name }, init.as_slice())
+            }
             Err(error) => {
-                wire::send(&self.server, &FromLauncher::CreateFailed { name, message: error.to_string() }, &[])
+                wire::send(&self.server, &FromLauncher::CreateFailed { name, failure: Failure::of(&error) }, &[])
             }
         }
     }
 
     fn take_fork(&mut self, fork: Fork, channel: &[OwnedFd]) -> io::Result<()> {
         let name = fork.name.clone();
+        if fork.waits && self.templates.hasten(&fork.content) {
+            self.keep_templates()?;
+        }
         let sandbox = self.sandboxes.values().find(|running| running.name == name.sandbox);
-        let is_asked = sandbox.is_some_and(|sandbox| {
+        // Without the channel no copy can be heard.
+        let is_asked = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
             let passed = [&sandbox.pidfd].into_iter().chain(channel).chain(&sandbox.members);
             self.templates.fork(fork, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
         });
@@ -379,17 +391,17 @@ impl Launcher {
         Ok(())
     }
 
-    fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<OwnedFd> {
+    /// Makes a sandbox; its slot.
+    fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<u32> {
         let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
         let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
         let running = create(self, order, slot, channel)?;
-        let copy = running.pidfd.try_clone()?;
         epoll::add(&self.events, &running.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
         if let Some(watch) = &running.memory_watch {
             epoll::add(&self.events, watch, EventData::new_u64(tag_of(slot) | 1), EventFlags::IN)?;
         }
         self.sandboxes.insert(slot, running);
-        Ok(copy)
+        Ok(slot)
     }
 
     /// The kernel is about to kill one of its processes; all go.
@@ -397,7 +409,10 @@ impl Launcher {
         if let Some(running) = self.sandboxes.get_mut(&slot) {
             let mut count = [0; 8];
             // An event also comes when the group is removed; then the count is of no interest, for it is gone from the table.
-            if rustix::io::read(running.memory_watch.as_ref().unwrap_or(&running.pidfd), &mut count).is_ok() {
+            let is_read = rustix::io::read(running.memory_watch.as_ref().unwrap_or(&running.pidfd), &mut count).is_ok();
+            // The kernel says the same to all groups when one above them is full, and kills by itself what it chooses
+            // then.
+            if is_read && running.group.as_ref().is_none_or(Group::is_out_of_memory) {
                 running.out_of_memory = true;
                 let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
             }
@@ -471,7 +486,8 @@ impl Launcher {
             }
             std::thread::sleep(REMOVE_INTERVAL);
         }
-        if let Some(walls) = walls {
+        // The other one makes its sandboxes' cgroups there.
+        if let Some(walls) = walls.filter(|_| !self.is_replaced) {
             // Fails when something of an earlier run is still in it, which the next start removes.
             let _ = walls.cgroups.group("").remove();
         }

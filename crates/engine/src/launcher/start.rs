@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use workers_engine_sys::{SingleThread, ignore_requests_to_end, install_as, keep_only};
 
 use super::enter::null_device;
@@ -13,6 +14,9 @@ use super::serve::Launcher;
 
 /// The first argument that turns a host program into the launcher.
 pub(crate) const HOOK_ARGUMENT: &str = "__workers-sandbox-launcher";
+
+/// The most that is written to a pipe in one piece.
+const PIPE_BUF: usize = 4096;
 
 static HOOK_CALLED: AtomicBool = AtomicBool::new(false);
 
@@ -37,10 +41,22 @@ pub fn launcher_main() -> ExitCode {
     match try_main() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Its standard error is the server's; there is no log here.
-            let _ = rustix::io::write(io::stderr().as_fd(), format!("workers-sandbox-launcher: {error}\n").as_bytes());
+            say(&format!("workers-sandbox-launcher: {error}\n"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Writes to standard error, which is the server's; there is no log here. If its reader has stopped, the words are lost:
+/// waiting for it would keep the launcher from leaving.
+fn say(words: &str) {
+    let stderr = io::stderr();
+    let mut waiting = [PollFd::new(&stderr, PollFlags::OUT)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if matches!(poll(&mut waiting, Some(&at_once)), Ok(1)) {
+        // As much as a pipe takes as a whole when it takes anything.
+        let words = words.as_bytes();
+        let _ = rustix::io::write(stderr.as_fd(), words.get(..PIPE_BUF).unwrap_or(words));
     }
 }
 

@@ -33,10 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between the starts of two templates: booting one costs more than it saves to a program that runs once, so that where every program is
 /// another one, most of them start their own node.
-const BOOT_INTERVAL: Duration = Duration::from_millis(250);
+const BOOT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often a template may fail to boot before there are none any more.
+/// How often a template may fail to boot before it counts that there are none. It is tried again after a while that
+/// grows.
 const MOST_FAILURES: u32 = 3;
+const LONG_PAUSE: Duration = Duration::from_secs(4);
+
+/// After so many failures it is not expected any more, and tried seldom.
+const FAILURES_FOR_GOOD: u32 = 64;
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// All templates of a launcher.
 pub(super) struct Templates {
@@ -60,6 +66,12 @@ pub(super) enum Answer {
     NotForked(CommandName),
     /// The template died before it could tell.
     Unknown(CommandName),
+}
+
+/// What a template says.
+enum Heard {
+    Booted,
+    Answer(Answer),
 }
 
 struct Template {
@@ -99,14 +111,14 @@ impl Templates {
     pub(super) fn keep(&mut self, setup: &Setup) -> Option<(u64, &OwnedFd)> {
         if let Some(files) = &self.setup
             && self.wants_spare()
-            && self.last_boot.is_none_or(|last| last.elapsed() >= BOOT_INTERVAL)
+            && self.last_boot.is_none_or(|last| last.elapsed() >= self.pause())
         {
             let number = self.next_number;
             self.next_number += 1;
             self.last_boot = Some(Instant::now());
             match boot(setup.thread, files, &setup.surroundings, number) {
                 Ok(template) => self.spare = Some(template),
-                Err(_) => self.failures += 1,
+                Err(_) => self.failures = self.failures.saturating_add(1),
             }
         }
         let new = self.spare.as_mut().filter(|spare| !spare.is_watched)?;
@@ -114,13 +126,44 @@ impl Templates {
         Some((new.number, &new.socket))
     }
 
+    /// Sees that a spare one boots at once if one is wanted for this content, unless booting fails.
+    pub(super) fn hasten(&mut self, content: &str) -> bool {
+        let is_wanted = self.wants_spare() && self.failures == 0 && self.assigned_to(content).is_none();
+        if is_wanted {
+            self.last_boot = None;
+        }
+        is_wanted
+    }
+
+    /// Which template serves a content.
+    fn assigned_to(&self, content: &str) -> Option<usize> {
+        let serves_all = self.setup.as_ref().is_some_and(|setup| setup.most.is_none());
+        self.assigned.iter().position(|template| serves_all || template.content == content)
+    }
+
     fn wants_spare(&self) -> bool {
-        self.setup.is_some() && self.spare.is_none() && self.failures < MOST_FAILURES
+        self.setup.is_some() && self.spare.is_none()
+    }
+
+    /// How long after the last boot the next one begins. What keeps a template from booting may be over soon (no
+    /// processes or no memory are left, its files are away), or never (another Node.js).
+    fn pause(&self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(16);
+        let longest = if self.failures > FAILURES_FOR_GOOD { LONGEST_PAUSE } else { LONG_PAUSE };
+        BOOT_INTERVAL.saturating_mul(1 << doublings).min(longest)
+    }
+
+    /// Uses those that there are no more, and boots others at once.
+    pub(super) fn renew(&mut self) {
+        (self.failures, self.last_boot) = (0, None);
+        for template in self.assigned.drain(..).chain(self.spare.take()).collect::<Vec<_>>() {
+            self.retire(template);
+        }
     }
 
     /// How long it may take until something has to be done without anybody asking for it.
     pub(super) fn rest(&self) -> Option<Duration> {
-        let boot = self.last_boot.filter(|_| self.wants_spare()).map(|last| last + BOOT_INTERVAL);
+        let boot = self.last_boot.filter(|_| self.wants_spare()).map(|last| last + self.pause());
         let asked = self.all().filter(|template| !template.asked.is_empty()).map(|template| template.since + PATIENCE);
         asked.chain(boot).min().map(|next| next.saturating_duration_since(Instant::now()))
     }
@@ -157,23 +200,31 @@ impl Templates {
                 self.failures = 0;
             } else if let Some(spare) = self.spare.take() {
                 // One that was booted shows that it can be done.
-                self.failures += u32::from(!spare.is_ready);
+                self.failures = self.failures.saturating_add(u32::from(!spare.is_ready));
                 spare.end();
             }
             return Vec::new();
         }
         for list in [&mut self.assigned, &mut self.retired] {
             let Some(index) = list.iter().position(|template| template.number == number) else { continue };
-            let answer = list.get_mut(index).and_then(Template::answer);
-            let is_done = list.get(index).is_some_and(|template| template.is_worn && template.asked.is_empty());
-            return match answer {
-                Some(answer) if is_done => {
-                    list.remove(index).end();
-                    vec![answer]
+            let Some(template) = list.get_mut(index) else { continue };
+            let heard = template.hear();
+            let is_done = template.is_worn && template.asked.is_empty();
+            let answers = match heard {
+                Some(Heard::Booted) => {
+                    self.failures = 0;
+                    Vec::new()
                 }
-                Some(answer) => vec![answer],
-                None => list.remove(index).end(),
+                Some(Heard::Answer(answer)) => vec![answer],
+                None => {
+                    self.failures = self.failures.saturating_add(u32::from(!template.is_ready));
+                    return list.remove(index).end();
+                }
             };
+            if is_done {
+                list.remove(index).end();
+            }
+            return answers;
         }
         Vec::new()
     }
@@ -197,11 +248,10 @@ impl Templates {
     /// Orders a fork; whether somebody could be asked.
     pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
         let Some((most, forks)) = self.setup.as_ref().map(|setup| (setup.most, setup.forks)) else { return false };
-        let Fork { name, content } = fork;
-        let serves = |template: &Template| most.is_none() || template.content == content;
-        let found = match self.assigned.iter().position(serves) {
+        let Fork { name, content, waits } = fork;
+        let found = match self.assigned_to(&content) {
             Some(index) => Some(self.assigned.remove(index)),
-            None => self.spare.take_if(|spare| spare.is_ready),
+            None => self.spare.take_if(|spare| spare.is_ready || waits),
         };
         let Some(mut template) = found else { return false };
         // A template that cannot be asked any more is heard of by its end.
@@ -245,7 +295,8 @@ impl Template {
 
     /// Whether it has piled something up, by a look at every so many forks.
     fn has_grown(&mut self) -> bool {
-        if self.forks % FORKS_BETWEEN_LOOKS != 1 {
+        // While it boots it has not its size yet.
+        if !self.is_ready || self.forks % FORKS_BETWEEN_LOOKS != 1 {
             return false;
         }
         let described =
@@ -255,20 +306,25 @@ impl Template {
         size > *self.size.get_or_insert(size) + MOST_GROWTH
     }
 
-    /// What it says of the oldest order; `None` when it is dead or mad.
-    fn answer(&mut self) -> Option<Answer> {
+    /// What it says: that it is booted, or what became of the oldest order. `None` when it is dead or mad.
+    fn hear(&mut self) -> Option<Heard> {
         let Ok(Some(Received { message, descriptors })) = wire::receive(&self.socket) else { return None };
-        let pid = match message {
-            FromTemplate::Forked { pid } => Some(Pid::from_raw(pid)?),
+        let copy = match message {
+            // Without a descriptor the end of a copy cannot be watched; it is handled as if it had not been announced.
+            FromTemplate::Forked { pid } => Some((Pid::from_raw(pid)?, wire::first(descriptors).ok()?)),
             FromTemplate::NotForked { .. } => None,
-            FromTemplate::Ready => return None,
+            FromTemplate::Ready if self.is_ready => return None,
+            FromTemplate::Ready => {
+                self.is_ready = true;
+                return Some(Heard::Booted);
+            }
         };
         let name = self.asked.pop_front()?;
         self.since = Instant::now();
-        Some(match pid {
-            Some(pid) => Answer::Forked { name, pid, pidfd: descriptors.into_iter().next()? },
+        Some(Heard::Answer(match copy {
+            Some((pid, pidfd)) => Answer::Forked { name, pid, pidfd },
             None => Answer::NotForked(name),
-        })
+        }))
     }
 
     /// Kills it. The first thing it was asked may be done.

@@ -12,6 +12,9 @@ use flate2::read::MultiGzDecoder;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use tar::{Archive, Entry, EntryType};
 
+use workers_domain::in_words;
+
+use crate::machine::{HOME, USER};
 use crate::message::Tool;
 
 /// Does it; returns the exit code.
@@ -25,7 +28,7 @@ pub(super) fn run(tool: &Tool) -> i32 {
         Ok(()) => 0,
         Err(error) => {
             // Nobody may listen any more.
-            let _ = writeln!(io::stderr(), "{error}");
+            let _ = writeln!(io::stderr(), "{}", in_words(&error));
             if error.kind() == io::ErrorKind::NotFound { Tool::NOT_FOUND } else { 1 }
         }
     }
@@ -40,7 +43,7 @@ fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
             continue;
         }
         let path = directory.join(inner_path(&entry)?);
-        write(&path, &mut entry).map_err(|error| at(&path, &error))?;
+        write(&path, &mut entry).map_err(|error| Deed::Write.failed(&path, &error))?;
     }
     Ok(())
 }
@@ -78,7 +81,7 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
     options.write(true).create(true).truncate(true).mode(mode).custom_flags(NONBLOCK);
     let mut file = options.open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not an ordinary file"));
+        return Err(not_ordinary());
     }
     io::copy(entry, &mut file)?;
     file.set_permissions(fs::Permissions::from_mode(mode))
@@ -89,12 +92,12 @@ fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
     // This process is none of the machine's programs: what the kernel tells of it, and its own program, are nobody's business.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(io::Error::from);
-    let file = File::from(opened.map_err(|error| at(path, &error))?);
+    let file = File::from(opened.map_err(|error| Deed::Read.failed(path, &error))?);
     let is_of_kernel = rustix::fs::fstatfs(&file)?.f_type == rustix::fs::PROC_SUPER_MAGIC;
     if is_of_kernel || !file.metadata()?.is_file() {
-        return Err(refused(format!("{}: not an ordinary file", path.display())));
+        return Err(Deed::Read.failed(path, &not_ordinary()));
     }
-    copy(file, to)
+    copy(file, to).map_err(|error| Deed::Read.failed(path, &error))
 }
 
 fn copy(mut file: File, to: &mut impl Write) -> io::Result<()> {
@@ -105,13 +108,45 @@ fn copy(mut file: File, to: &mut impl Write) -> io::Result<()> {
 fn make_directory(path: &Path, recursive: bool) -> io::Result<()> {
     let made = DirBuilder::new().recursive(recursive).mode(0o755).create(path);
     // Not told as a file that is missing: what is missing is its parent.
-    made.map_err(|error| refused(format!("{}: {error}", path.display())))
+    made.map_err(|error| refused(Deed::Make.failed(path, &error).to_string()))
 }
 
 const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
-fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+/// What is done with a path.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Write,
+    Read,
+    Make,
+}
+
+impl Deed {
+    /// An error as a sentence for whoever asked: what cannot be done, why, and what to do about it. Of the same kind.
+    fn failed(self, path: &Path, error: &io::Error) -> io::Error {
+        let (done, otherwise) = match self {
+            Self::Write => {
+                ("written", format!("Write the file below {HOME}, and move it with a command that runs with sudo."))
+            }
+            Self::Read => ("read", "Read it with a command that runs with sudo.".to_owned()),
+            Self::Make => ("made", "Make it with a command that runs with sudo.".to_owned()),
+        };
+        let why = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                format!("permission denied for the user {USER}, as whom files are read and written. {otherwise}")
+            }
+            io::ErrorKind::AlreadyExists => "it is there already.".to_owned(),
+            io::ErrorKind::NotFound if !matches!(self, Self::Read) => "the directory for it is not there.".to_owned(),
+            io::ErrorKind::NotADirectory => "a part of the path is no directory.".to_owned(),
+            io::ErrorKind::IsADirectory => "it is a directory.".to_owned(),
+            _ => format!("{}.", in_words(error)),
+        };
+        io::Error::new(error.kind(), format!("`{}` cannot be {done}: {why}", path.display()))
+    }
+}
+
+fn not_ordinary() -> io::Error {
+    refused("it is not an ordinary file".to_owned())
 }
 
 fn refused(message: String) -> io::Error {
@@ -119,13 +154,14 @@ fn refused(message: String) -> io::Error {
 }
 
 fn malformed(error: &io::Error) -> io::Error {
-    refused(format!("the archive is malformed: {error}"))
+    refused(format!("the archive is malformed: {}", in_words(error)))
 }
 
 #[cfg(test)]
 mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
+    use rustix::io::Errno;
     use tar::{Builder, Header};
 
     use super::*;
@@ -173,6 +209,34 @@ mod tests {
             assert_eq!(result.unwrap_err().kind(), io::ErrorKind::InvalidInput, "{path}");
             assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "{path}");
         }
+    }
+
+    #[test]
+    fn a_failure_says_what_cannot_be_done_why_and_what_to_do() {
+        let path = Path::new("/usr/local/bin/x");
+        let said = |deed: Deed, errno: Errno| deed.failed(path, &errno.into()).to_string();
+        assert_eq!(
+            said(Deed::Write, Errno::ACCESS),
+            "`/usr/local/bin/x` cannot be written: permission denied for the user ubuntu, as whom files are read and \
+             written. Write the file below /vercel, and move it with a command that runs with sudo."
+        );
+        assert_eq!(said(Deed::Make, Errno::EXIST), "`/usr/local/bin/x` cannot be made: it is there already.");
+        assert_eq!(
+            said(Deed::Make, Errno::NOENT),
+            "`/usr/local/bin/x` cannot be made: the directory for it is not there."
+        );
+        assert_eq!(Deed::Read.failed(path, &Errno::NOENT.into()).kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn no_failure_has_a_number_of_the_operating_system() {
+        for errno in (1..134).map(Errno::from_raw_os_error) {
+            for deed in [Deed::Write, Deed::Read, Deed::Make] {
+                let said = deed.failed(Path::new("/a"), &errno.into()).to_string();
+                assert!(!said.contains("os error") && said.ends_with('.'), "{said}");
+            }
+        }
+        assert_eq!(malformed(&Errno::IO.into()).to_string(), "the archive is malformed: Input/output error");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat2, unlinkat};
 use rustix::io::Errno;
 
+use crate::fault::named;
+
 /// How paths are walked: never out of the working directory, never over a link.
 fn strictly() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
@@ -17,7 +19,7 @@ pub(super) fn write_files(work: BorrowedFd<'_>, files: &[(String, u64)], content
     let mut content = File::from(content);
     content.rewind()?;
     for (path, length) in files {
-        let mut file = create(work, path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+        let mut file = create(work, path).map_err(|error| named(path, error))?;
         let copied = io::copy(&mut (&mut content).take(*length), &mut file)?;
         if copied != *length {
             return Err(io::Error::other(format!("{path}: its content is cut")));

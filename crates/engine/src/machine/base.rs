@@ -7,6 +7,8 @@ use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{FIRST_ID, HOME, NODE, OPAQUE};
+use crate::fault::named;
+use crate::home::remove;
 use crate::launcher::user::ORDINARY;
 use crate::message::MachineSetup;
 
@@ -114,6 +116,9 @@ const LOCAL: [&str; 7] = ["", "bin", "etc", "include", "lib", "sbin", "share"];
 /// Links at the top of a system whose programs all lie below `/usr`.
 const MERGED: [&str; 5] = ["bin", "lib", "lib32", "lib64", "sbin"];
 
+/// The directories that machines are made of.
+pub(crate) const PARTS: [&str; 3] = ["base", "places", "stage"];
+
 /// Makes the directories that machines are made of.
 ///
 /// # Errors
@@ -121,9 +126,12 @@ const MERGED: [&str; 5] = ["bin", "lib", "lib32", "lib64", "sbin"];
 /// When the system is not one whose programs lie below `/usr`, or a file cannot be made.
 pub(crate) fn make(directory: &Path, system: &Path, images: &Path) -> io::Result<MachineSetup> {
     let part = |name: &str| directory.join(name);
-    for name in ["base", "places", "stage"] {
-        match fs::remove_dir_all(part(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+    // Machines that run are made of the old ones, and have mounted on the stage: it stays if it can be used.
+    for name in PARTS.iter().filter(|name| **name != "stage" || !part(name).is_dir()) {
+        let old = part(&format!("{name}.old"));
+        remove(&old)?;
+        match fs::rename(part(name), &old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(old.display(), error)),
             _ => {}
         }
     }

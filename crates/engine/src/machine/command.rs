@@ -15,6 +15,7 @@ use workers_domain::ports::{
 use workers_domain::{LogStream, ResourceUsage};
 
 use crate::cgroup::Share;
+use crate::fault::refused;
 use crate::message::{Exited, InMachine, RunCommand, ToInit, Tool};
 use crate::sandbox::command::{BRIEF, not_started};
 use crate::sandbox::output::{Output, output};
@@ -55,7 +56,7 @@ pub(super) async fn start(
     number: u32,
     start: Start,
 ) -> Result<LocalMachineCommand, SandboxError> {
-    let failed = |error: io::Error| SandboxError::failed("a command's outputs", error);
+    let failed = |error: io::Error| refused("a command's outputs", &error);
     let (stdout, stdout_end) = output(running.io(), LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(running.io(), LogStream::Stderr).map_err(failed)?;
     let Start { spec, tool, input } = start;

@@ -4,7 +4,7 @@
 //! followed, nothing outside of the tree is opened, holes stay holes, and its depth and number of entries are limited. Layers are as
 //! overlays keep them: a removed file is a device of number 0, and a directory that hides the one below it says so in an attribute.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io;
@@ -68,8 +68,8 @@ impl Owners {
     }
 }
 
-/// Writes the layer that is both `changes` and what of `below` they do not hide into `target`, an empty directory. Answers with the size
-/// of its files.
+/// Writes the layer that is both `changes` and what of `below` they do not hide into `target`, an empty directory. Answers with the bytes
+/// that the layer takes up there; those of files that `below` has too count, for they stay when that goes.
 ///
 /// # Errors
 ///
@@ -81,7 +81,8 @@ pub(super) fn freeze(
     owners: Owners,
 ) -> io::Result<u64> {
     let (here, links) = (PathBuf::new(), HashMap::new());
-    let mut freeze = Freeze { root: target, owners, here, size_bytes: 0, entries: 0, links };
+    let shared = HashSet::new();
+    let mut freeze = Freeze { root: target, owners, here, size_bytes: 0, entries: 0, links, shared };
     freeze.directory(Some(changes), below, target, 0)?;
     Ok(freeze.size_bytes)
 }
@@ -96,6 +97,8 @@ struct Freeze<'a> {
     entries: usize,
     /// Files with more than one name, by their number, and where each was written.
     links: HashMap<(u64, u64), PathBuf>,
+    /// Files of the layer below that were counted.
+    shared: HashSet<u64>,
 }
 
 impl Freeze<'_> {
@@ -125,7 +128,21 @@ impl Freeze<'_> {
         }
         // Last, for what is made in a directory changes its time.
         let own = changes.map(|changes| (changes, self.owners)).or(below.map(|below| (below, Owners::Same)));
-        own.map_or(Ok(()), |(own, owners)| own_directory(target, &rustix::fs::fstat(own)?, owners))
+        own.map_or(Ok(()), |(own, owners)| own_directory(target, &rustix::fs::fstat(own)?, owners))?;
+        self.take_up(&rustix::fs::fstat(target)?);
+        Ok(())
+    }
+
+    /// Counts what a file or directory takes up.
+    fn take_up(&mut self, status: &Stat) {
+        self.size_bytes = self.size_bytes.saturating_add(taken_up(status));
+    }
+
+    /// The same of one that was made under this name, if it was: sockets and devices are not.
+    fn take_up_named(&mut self, target: BorrowedFd<'_>, name: &CStr) {
+        if let Ok(status) = statat(target, name, AtFlags::SYMLINK_NOFOLLOW) {
+            self.take_up(&status);
+        }
     }
 
     fn inner(
@@ -169,7 +186,11 @@ impl Freeze<'_> {
                 self.inner(Some(inner.as_fd()), hidden.as_ref().map(AsFd::as_fd), target, name, depth)
             }
             FileType::RegularFile => self.copied(changes, target, name, &status, self.owners),
-            _ => special(changes, target, name, &status, self.owners),
+            _ => {
+                special(changes, target, name, &status, self.owners)?;
+                self.take_up_named(target, name);
+                Ok(())
+            }
         }
     }
 
@@ -194,10 +215,16 @@ impl Freeze<'_> {
                     Err(Errno::MLINK) => return self.copied(below, target, name, &status, Owners::Same),
                     other => other?,
                 }
-                self.size_bytes = self.size_bytes.saturating_add(u64::try_from(status.st_size).unwrap_or_default());
+                if self.shared.insert(status.st_ino) {
+                    self.take_up(&status);
+                }
                 Ok(())
             }
-            _ => special(below, target, name, &status, Owners::Same),
+            _ => {
+                special(below, target, name, &status, Owners::Same)?;
+                self.take_up_named(target, name);
+                Ok(())
+            }
         }
     }
 
@@ -215,7 +242,8 @@ impl Freeze<'_> {
         let source = File::from(open(from, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK)?);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let copy = openat2(target, name, flags, Mode::RUSR, ResolveFlags::BENEATH)?;
-        self.size_bytes = self.size_bytes.saturating_add(copy_data(&source, copy.as_fd(), status)?);
+        copy_data(&source, copy.as_fd(), status)?;
+        self.take_up(&rustix::fs::fstat(&copy)?);
         own(target, name, status, owners)?;
         if status.st_nlink > 1 {
             self.links.insert((status.st_dev, status.st_ino), self.here.join(OsStr::from_bytes(name.to_bytes())));
@@ -239,8 +267,15 @@ fn for_each_name(directory: BorrowedFd<'_>, mut work: impl FnMut(&CStr) -> io::R
     Ok(())
 }
 
-/// Copies what is data of a file; what is none stays none. Answers with the file's size.
-fn copy_data(source: &File, copy: BorrowedFd<'_>, status: &Stat) -> io::Result<u64> {
+/// What a file or directory takes up, in bytes.
+fn taken_up(status: &Stat) -> u64 {
+    /// The unit that the kernel counts in, whatever the file system's blocks are.
+    const BLOCK: u64 = 512;
+    u64::try_from(status.st_blocks).unwrap_or_default().saturating_mul(BLOCK)
+}
+
+/// Copies what is data of a file; what is none stays none.
+fn copy_data(source: &File, copy: BorrowedFd<'_>, status: &Stat) -> io::Result<()> {
     let size = u64::try_from(status.st_size).unwrap_or_default();
     let (mut position, mut buffer) = (0, vec![0; CHUNK.min(usize::try_from(size).unwrap_or(CHUNK)).max(1)]);
     while position < size {
@@ -264,8 +299,7 @@ fn copy_data(source: &File, copy: BorrowedFd<'_>, status: &Stat) -> io::Result<u
         }
         position = position.max(end);
     }
-    rustix::fs::ftruncate(copy, size)?;
-    Ok(size)
+    Ok(rustix::fs::ftruncate(copy, size)?)
 }
 
 fn write_at(to: BorrowedFd<'_>, mut bytes: &[u8], mut position: u64) -> io::Result<()> {
@@ -361,6 +395,13 @@ mod tests {
         (target, size)
     }
 
+    /// What the files and directories of a tree take up, each counted once.
+    fn disk_usage(root: &Path) -> u64 {
+        let ran = std::process::Command::new("du").args(["--block-size=1", "--summarize"]).arg(root).output().unwrap();
+        let said = String::from_utf8(ran.stdout).unwrap();
+        said.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     fn remove_mark(directory: &Path, name: &str) {
         mknodat(CWD, directory.join(name), FileType::CharacterDevice, Mode::empty(), 0).unwrap();
     }
@@ -375,7 +416,7 @@ mod tests {
         symlink("/etc/passwd", from.path().join("link")).unwrap();
         let (to, size) = frozen(from.path(), None);
         let status = |name: &str| fs::symlink_metadata(to.path().join(name)).unwrap();
-        assert_eq!((size, status("file").mode() & 0o7777), (4, 0o4751));
+        assert_eq!((size, status("file").mode() & 0o7777), (disk_usage(to.path()), 0o4751));
         assert_eq!(status("file").ino(), status("directory/same").ino());
         assert_eq!(fs::read_link(to.path().join("link")).unwrap().to_str(), Some("/etc/passwd"));
     }
@@ -388,7 +429,7 @@ mod tests {
         file.write_all_at(b"end", (1 << 40) - 3).unwrap();
         let (to, size) = frozen(from.path(), None);
         let status = fs::metadata(to.path().join("file")).unwrap();
-        assert_eq!((size, status.len()), (1 << 40, 1 << 40));
+        assert_eq!((size, status.len()), (disk_usage(to.path()), 1 << 40));
         assert!(status.blocks() < 1024);
         let mut end = [0; 3];
         File::open(to.path().join("file")).unwrap().read_exact_at(&mut end, (1 << 40) - 3).unwrap();
@@ -406,7 +447,7 @@ mod tests {
         remove_mark(changes.path(), "removed");
         let (to, size) = frozen(changes.path(), Some(below.path()));
         let status = |root: &Path, name: &str| fs::symlink_metadata(root.join(name)).unwrap();
-        assert_eq!(size, 7);
+        assert_eq!(size, disk_usage(to.path()));
         assert_eq!(status(below.path(), "kept/inner/file").ino(), status(to.path(), "kept/inner/file").ino());
         assert_eq!(fs::read(to.path().join("replaced")).unwrap(), b"new!");
         // Still marked: a layer further down may have it.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +13,9 @@ use uuid::Uuid;
 use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
 use workers_private_files::{make_directory, replace_file};
+
+use crate::fault::named;
+use crate::home::{Home, remove};
 
 /// What is written down of a snapshot. Written last: one without it is not whole.
 const RECORD: &str = "image.json";
@@ -25,6 +29,7 @@ const RESERVE: u64 = 64 << 20;
 /// The snapshots of machines, each a directory.
 #[derive(Debug)]
 pub(super) struct Images {
+    home: Home,
     directory: PathBuf,
     /// How many machines run from which, and whether it was removed meanwhile.
     uses: Mutex<HashMap<String, Use>>,
@@ -50,15 +55,30 @@ pub(super) struct Lease {
 
 impl Images {
     /// Opens the store, and clears away what was being written or removed when an earlier server ended.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made or read, with its path. What cannot be read now is kept.
     pub(super) fn open(directory: PathBuf) -> io::Result<Arc<Self>> {
         make_directory(&directory)?;
-        for item in fs::read_dir(&directory)? {
-            let path = item?.path();
-            if !path.join(RECORD).is_file() {
-                fs::remove_dir_all(path)?;
+        let at = |error| named(directory.display(), error);
+        for item in fs::read_dir(&directory).map_err(at)? {
+            let item = item.map_err(at)?;
+            let name = item.file_name().to_string_lossy().into_owned();
+            // Other names are not ours. One that lost its record was being removed.
+            let is_left = name.ends_with(UNFINISHED) || (is_name(&name) && is_gone(&item.path().join(RECORD)));
+            if is_left && let Err(error) = remove(&item.path()) {
+                tracing::warn!(error = %error, "what an earlier server left of a snapshot could not be removed");
             }
         }
-        Ok(Arc::new(Self { directory, uses: Mutex::default() }))
+        let home = Home::of(&directory)?;
+        Ok(Arc::new(Self { home, directory, uses: Mutex::default() }))
+    }
+
+    /// Whether the directory is still the one that was opened: snapshots of another one are not those that clients
+    /// know, and in one that is away nothing is gone.
+    fn check(&self) -> io::Result<()> {
+        self.home.check()
     }
 
     /// Whether there is room for the changes that a file system in memory holds, and for others besides.
@@ -76,6 +96,7 @@ impl Images {
 
     /// An empty directory for a snapshot that is being taken.
     pub(super) fn begin(&self) -> io::Result<PathBuf> {
+        self.check()?;
         let path = self.directory.join(format!("{}{UNFINISHED}", Uuid::new_v4()));
         make_directory(&path)?;
         Ok(path)
@@ -86,6 +107,8 @@ impl Images {
         let name = format!("snap_{}", Uuid::now_v7());
         replace_file(&written.join(RECORD), &serde_json::to_vec(&Record { size_bytes })?)?;
         fs::rename(written, self.directory.join(&name))?;
+        // What was written to a directory that went meanwhile is not promised.
+        self.check()?;
         Ok(Snapshot { id: SnapshotId::new(name), size_bytes, expires_at: None })
     }
 
@@ -94,23 +117,29 @@ impl Images {
         let Some(path) = self.path_of(id.as_str()) else { return Ok(None) };
         match fs::read(path.join(RECORD)) {
             Ok(bytes) => {
-                let Record { size_bytes } = serde_json::from_slice(&bytes)?;
+                let Record { mut size_bytes } = serde_json::from_slice(&bytes)?;
+                if size_bytes == 0 {
+                    // Earlier servers counted what is in files only, and it has none that is not empty.
+                    size_bytes = taken_up(&path);
+                }
                 Ok(Some(Snapshot { id: id.clone(), size_bytes, expires_at: None }))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.check().map(|()| None),
+            Err(error) => Err(named(path.display(), error)),
         }
     }
 
     /// All snapshots.
     pub(super) fn all(&self) -> io::Result<Vec<SnapshotId>> {
+        self.check()?;
         let uses = self.lock();
         let mut all = Vec::new();
         for item in fs::read_dir(&self.directory)? {
             let item = item?;
             let Ok(name) = item.file_name().into_string() else { continue };
             let is_removed = uses.get(&name).is_some_and(|entry| entry.is_removed);
-            if !is_removed && item.path().join(RECORD).is_file() {
+            // One whose record cannot be read now is there all the same.
+            if !is_removed && is_name(&name) && !is_gone(&item.path().join(RECORD)) {
                 all.push(SnapshotId::new(name));
             }
         }
@@ -133,7 +162,7 @@ impl Images {
         let Some(path) = self.path_of(id.as_str()) else { return Ok(()) };
         // From here on it is not found, after a restart neither.
         match fs::remove_file(path.join(RECORD)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.check(),
             other => other?,
         }
         let mut uses = self.lock();
@@ -166,14 +195,31 @@ impl Images {
 
     /// Where a snapshot is; `None` when the id is none of ours.
     fn path_of(&self, id: &str) -> Option<PathBuf> {
-        let is_ours = id.strip_prefix("snap_").is_some_and(|rest| Uuid::parse_str(rest).is_ok());
-        is_ours.then(|| self.directory.join(id))
+        is_name(id).then(|| self.directory.join(id))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Use>> {
         // The table is right after every statement, so a panic elsewhere has not torn it.
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a tree takes up on disk, in bytes, as far as it can be looked at.
+fn taken_up(path: &Path) -> u64 {
+    let Ok(found) = path.symlink_metadata() else { return 0 };
+    let inner = if found.is_dir() { fs::read_dir(path).ok() } else { None };
+    let inner = inner.into_iter().flatten().flatten().map(|item| taken_up(&item.path()));
+    inner.fold(found.blocks().saturating_mul(512), u64::saturating_add)
+}
+
+/// Whether something has the name of a snapshot.
+fn is_name(name: &str) -> bool {
+    name.strip_prefix("snap_").is_some_and(|rest| Uuid::parse_str(rest).is_ok())
+}
+
+/// Whether there is nothing at a path, for sure.
+fn is_gone(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 impl Lease {
@@ -223,6 +269,15 @@ mod tests {
         images.delete(&id).unwrap();
         images.delete(&id).unwrap();
         assert_eq!((images.find(&id).unwrap(), images.all().unwrap()), (None, Vec::new()));
+    }
+
+    #[test]
+    fn the_size_of_a_snapshot_that_was_written_down_as_nothing_is_looked_up() {
+        let (_directory, images) = images();
+        let written = images.begin().unwrap();
+        fs::write(written.join("file"), vec![7; 100_000]).unwrap();
+        let id = images.keep(&written, 0).unwrap().id;
+        assert!(images.find(&id).unwrap().unwrap().size_bytes >= 100_000);
     }
 
     #[test]

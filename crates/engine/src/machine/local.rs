@@ -5,10 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use workers_domain::ports::{
-    ByteSource, KillReason, Machine, MachineCommand, MachineCommandSpec, SandboxError, SandboxErrorKind, Snapshot,
+    ByteSource, KillReason, Machine, MachineCommand, MachineCommandSpec, MachineUsage, NetworkTransfer, SandboxError,
+    SandboxErrorKind, Snapshot,
 };
 use workers_domain::{NetworkPolicy, SandboxId};
 
@@ -17,8 +19,10 @@ use super::command::{self, LocalMachineCommand, Start};
 use super::files::{self, Reading};
 use super::freeze::{Owners, freeze};
 use super::images::{Images, Lease};
+use crate::fault::refused;
 use crate::message::{ToInit, Tool};
 use crate::sandbox::running::{Running, stopped};
+use crate::server::ground::Ground;
 
 /// A machine of this machine.
 #[derive(Debug)]
@@ -29,11 +33,21 @@ pub(super) struct LocalMachine {
     images: Arc<Images>,
     /// What it was made from; `None` for the bare system. Let go of when it has ended.
     lease: Mutex<Option<Lease>>,
+    ground: Arc<Ground>,
+    made_at: Instant,
 }
 
 impl LocalMachine {
-    pub(super) fn new(id: SandboxId, running: Arc<Running>, images: Arc<Images>, lease: Option<Lease>) -> Self {
-        Self { id, running, next_command: AtomicU32::new(0), images, lease: Mutex::new(lease) }
+    /// One whose making began at this time.
+    pub(super) fn new(
+        id: SandboxId,
+        running: Arc<Running>,
+        images: Arc<Images>,
+        lease: Option<Lease>,
+        ground: Arc<Ground>,
+        made_at: Instant,
+    ) -> Self {
+        Self { id, running, next_command: AtomicU32::new(0), images, lease: Mutex::new(lease), ground, made_at }
     }
 
     async fn start(&self, start: Start) -> Result<LocalMachineCommand, SandboxError> {
@@ -41,7 +55,17 @@ impl LocalMachine {
             return Err(stopped());
         }
         let number = self.next_command.fetch_add(1, Ordering::Relaxed);
-        command::start(Arc::clone(&self.running), number, start).await
+        match command::start(Arc::clone(&self.running), number, start).await {
+            // What it misses may be missing from the files that the machine was made of.
+            Err(error)
+                if matches!(error.kind, SandboxErrorKind::CommandNotFound | SandboxErrorKind::FileNotFound)
+                    && self.ground.was_broken_since(self.made_at).await =>
+            {
+                let message = format!("files that the machine was made of were missing or have changed: {error}");
+                Err(SandboxError::new(SandboxErrorKind::StorageUnavailable, message))
+            }
+            started => started,
+        }
     }
 
     async fn tool(&self, tool: Tool, input: Option<OwnedFd>) -> Result<LocalMachineCommand, SandboxError> {
@@ -86,7 +110,7 @@ impl Machine for LocalMachine {
 
     async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError> {
         let (theirs, ours) =
-            command::input(self.running.io()).map_err(|error| SandboxError::failed("a pipe into a machine", error))?;
+            command::input(self.running.io()).map_err(|error| refused("a pipe into a machine", &error))?;
         let tool = self.tool(Tool::Unpack { directory: directory.to_owned() }, Some(theirs)).await?;
         files::feed(tool, ours, archive).await
     }
@@ -103,6 +127,13 @@ impl Machine for LocalMachine {
 
     fn set_network(&self, policy: NetworkPolicy) {
         self.running.change_network(policy);
+    }
+
+    async fn usage(&self) -> MachineUsage {
+        let (figures, carried) = tokio::join!(self.running.figures(), self.running.carried());
+        let cpu = figures.and_then(|figures| figures.cpu_micros).map(Duration::from_micros);
+        let network = carried.map(|carried| NetworkTransfer { sent: carried.sent, received: carried.received });
+        MachineUsage { cpu, network }
     }
 
     async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
@@ -125,7 +156,7 @@ impl Machine for LocalMachine {
                     }
                     kept
                 });
-                written.await.flatten().map_err(|error| SandboxError::failed("a snapshot cannot be written", error))
+                written.await.flatten().map_err(|error| refused("a snapshot cannot be written", &error))
             }
             Err(error) => Err(error),
         };
@@ -145,9 +176,10 @@ impl Machine for LocalMachine {
     }
 }
 
-/// Writes both layers of a snapshot; answers with the size of their files.
+/// Writes both layers of a snapshot; answers with the bytes that it takes up on disk.
 fn write(changes: [BorrowedFd<'_>; 2], below: Option<&Path>, target: &Path) -> std::io::Result<u64> {
-    let mut size = 0;
+    // Its record takes one block.
+    let mut size = rustix::fs::statvfs(target)?.f_frsize;
     for (changes, name) in changes.into_iter().zip(["root", "usr"]) {
         let layer = target.join(name);
         fs::create_dir(&layer)?;

@@ -15,6 +15,8 @@
 
 use std::ffi::CStr;
 
+use crate::server::ids::Ranges;
+
 mod base;
 mod command;
 mod files;
@@ -51,12 +53,12 @@ pub(crate) const MOST_MACHINES: u32 = 0x100;
 /// one has left behind.
 pub(crate) const LAUNCHERS: u32 = 4;
 
-/// How many engines have such ids of their own. The last of all ids is none.
-const ENGINES: u32 = 0x1F;
+/// The ranges of ids of engines on this host. The last of all ids is none.
+pub(crate) const ID_RANGES: Ranges = Ranges { kind: "machines", count: 0x1F };
 
-/// The first host user id of the machines of an engine.
-fn first_of_engine(number: u32) -> u32 {
-    FIRST_OF_RUNNING + number % ENGINES * LAUNCHERS * MOST_MACHINES * IDS
+/// The first host user id of the machines of an engine with this range.
+fn first_of_engine(range: u32) -> u32 {
+    FIRST_OF_RUNNING + range * LAUNCHERS * MOST_MACHINES * IDS
 }
 
 #[cfg(test)]
@@ -69,9 +71,8 @@ mod tests {
             first.checked_add(LAUNCHERS * MOST_MACHINES * IDS - 1).filter(|last| *last != u32::MAX).unwrap()
         };
         let ranges: Vec<_> =
-            (0..ENGINES).map(|number| (first_of_engine(number), last(first_of_engine(number)))).collect();
+            (0..ID_RANGES.count).map(|number| (first_of_engine(number), last(first_of_engine(number)))).collect();
         assert!(ranges.is_sorted_by(|one, next| one.1 < next.0));
         assert!(FIRST_ID + IDS <= ranges[0].0 && ranges.iter().all(|(first, _)| first % IDS == 0));
-        assert_eq!(first_of_engine(ENGINES), first_of_engine(0));
     }
 }

@@ -1,27 +1,31 @@
 //! The engine of machines.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use workers_domain::SnapshotId;
 use workers_domain::ports::{
     Machine, MachineProvider, MachineSpec, NoSandboxObserver, SandboxError, SandboxErrorKind, SandboxObserver,
     SandboxSource, Snapshot,
 };
-use workers_domain::{SandboxId, SnapshotId};
 
 use super::images::Images;
 use super::local::LocalMachine;
-use super::{base, first_of_engine};
+use super::{ID_RANGES, base, first_of_engine};
 use crate::cgroup::Share;
-use crate::engine::pulse;
+use crate::engine::{GROUND_INTERVAL, is_about_the_ground, pulse};
+use crate::fault::named;
 use crate::message::{Configuration, CreateSandbox, MachineSetup, Walls};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
 use crate::sandbox::running::Running;
 use crate::server::data_dir::DataDir;
+use crate::server::ground::{Found, Ground};
 use crate::server::launcher::Launcher;
 use crate::server::{blocking, runtime, unavailable};
 
@@ -90,9 +94,31 @@ pub struct MachineEngine {
 struct Core {
     launcher: Arc<Launcher>,
     images: Arc<Images>,
+    ground: Arc<Ground>,
     /// The runtime that the engine was started on.
     runtime: Handle,
     _data_dir: DataDir,
+}
+
+impl Core {
+    /// Makes again what machines stand on where it is broken. Those that run go on.
+    async fn mend(&self) -> Result<(), SandboxError> {
+        if self.ground.mend().await? == Found::Mended {
+            self.launcher.replace().await;
+        }
+        Ok(())
+    }
+}
+
+/// Sees to what all machines stand on, as the engine of sandboxes does.
+async fn keep_ground(core: Weak<Core>) {
+    loop {
+        tokio::time::sleep(GROUND_INTERVAL).await;
+        let Some(core) = core.upgrade() else { return };
+        // The next request for a machine gets the error.
+        let _ = core.mend().await;
+        core.launcher.watch().await;
+    }
 }
 
 impl MachineEngine {
@@ -117,33 +143,50 @@ impl MachineEngine {
             observer,
         } = options;
         let (data_dir, lock, images) =
-            DataDir::open_in_time(path, |data_dir| Images::open(data_dir.snapshots())).await?;
+            DataDir::open_in_time(path, ID_RANGES, |data_dir| Images::open(data_dir.snapshots())).await?;
         let cgroups = data_dir.plan_cgroups(cgroup_parent).await?;
         let (root, directory, snapshots) = (data_dir.runtime(), data_dir.machines(), data_dir.snapshots());
+        let (home, cache, on) = (data_dir.home().clone(), data_dir.home().clone(), cgroups.clone());
         let made = blocking("the system of machines cannot be made", move || {
-            let node = node.canonicalize()?;
-            Ok((runtime::make(&root, &node)?, base::make(&directory, &system, &snapshots)?))
+            let node = node.canonicalize().map_err(|error| named(node.display(), error))?;
+            let make_system = move || {
+                cache.make(&directory)?;
+                let made = base::make(&directory, &system, &snapshots)?;
+                Ok::<_, io::Error>((made, base::PARTS.map(|name| directory.join(name)).to_vec()))
+            };
+            let runtime = runtime::make(&root, &node)?;
+            runtime::remove_old(&root)?;
+            let (made, system_trees) = make_system()?;
+            let trees = [vec![root.clone()], system_trees].concat();
+            let again = move |tree: &Path| {
+                if tree == root {
+                    return runtime::make(&root, &node).map(|_| vec![root.clone()]);
+                }
+                make_system().map(|(_, trees)| trees)
+            };
+            Ok(((runtime, made), Ground::new(home, &trees, Box::new(again), Some(on))?))
         });
-        let (runtime, machines) = made.await.map_err(|error| unavailable(error.message))?;
+        let ((runtime, machines), ground) = made.await.map_err(|error| unavailable(error.message))?;
         let node = runtime.node.to_string_lossy().into_owned();
         let walls = Walls {
             cgroups,
             runtime,
-            first_uid: first_of_engine(data_dir.number()),
+            first_uid: first_of_engine(data_dir.id_range()),
             may_share_uids: false,
             omitted: None,
             templates: None,
             machines: Some(MachineSetup { allow_shared_ids, ..machines }),
         };
         let configuration = Configuration { walls: Some(walls), node, least: None };
-        let network = network::Shared::of(network)?;
+        let network = network::Shared::with_meter(network)?;
         let launcher = Launcher::start(launcher, configuration, lock, network, observer).await?;
-        let engine =
-            Self { core: Arc::new(Core { launcher, images, runtime: Handle::current(), _data_dir: data_dir }) };
+        let (ground, runtime) = (Arc::new(ground), Handle::current());
+        let engine = Self { core: Arc::new(Core { launcher, images, ground, runtime, _data_dir: data_dir }) };
         if let Err(error) = engine.try_machine().await {
             engine.shutdown().await;
             return Err(error);
         }
+        tokio::spawn(keep_ground(Arc::downgrade(&engine.core)));
         if !engine.has_own_user_ids() {
             tracing::warn!(
                 "machines share one range of user ids: one of them can use up what the kernel counts by user"
@@ -158,6 +201,7 @@ impl MachineEngine {
     ///
     /// When one of them does not answer within two seconds.
     pub async fn check(&self) -> Result<(), SandboxError> {
+        self.core.mend().await?;
         pulse(&self.core.runtime, &self.core.launcher).await
     }
 
@@ -210,11 +254,23 @@ impl MachineProvider for MachineEngine {
             processes: spec.processes,
             disk_bytes: spec.disk_bytes,
         };
-        let running = Arc::new(Running::launch(&self.core.launcher, order).await?);
+        let (mended, made_at) = (self.core.ground.times_mended(), Instant::now());
+        let running = match Running::launch(&self.core.launcher, order.clone()).await {
+            Err(error) if is_about_the_ground(error.kind) => {
+                self.core.mend().await?;
+                if self.core.ground.times_mended() == mended {
+                    return Err(error);
+                }
+                Running::launch(&self.core.launcher, order).await?
+            }
+            launched => launched?,
+        };
+        let running = Arc::new(running);
         // Workers go before machines.
         running.take_share(Share::Quarter);
         running.serve_network(&spec.network, self.core.launcher.network());
-        Ok(Box::new(LocalMachine::new(SandboxId::clone(&id), running, images, lease)))
+        let ground = Arc::clone(&self.core.ground);
+        Ok(Box::new(LocalMachine::new(id, running, images, lease, ground, made_at)))
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {

@@ -11,10 +11,12 @@ use workers_domain::{NetworkDenial, NetworkPolicy};
 use workers_engine_sys::syscall_number;
 
 use super::asked::{Address, Asked, Kind};
+use super::diag::Carried;
 use super::dns::{self, NameService, NameSockets};
 use super::hearing::Question;
 use super::judge::Judge;
 use super::line::Line;
+use super::meter::Account;
 use super::open::Connections;
 use super::outside::{self, Since, errno_of};
 use super::{Shared, inside, linger};
@@ -37,6 +39,8 @@ pub(crate) struct Broker {
     judge: Arc<Judge>,
     shared: Arc<Shared>,
     sandbox: String,
+    /// What its connections carry, where that is counted.
+    account: Option<Arc<Account>>,
 }
 
 impl Broker {
@@ -50,9 +54,16 @@ impl Broker {
     ) -> Self {
         let judge = Arc::new(Judge::new(policy, Arc::clone(shared)));
         let names = NameService::new(sockets);
-        let line = Line::new(Desk { judge: Arc::clone(&judge), io, names, connections: Connections::default() });
+        let account = shared.meter.as_ref().map(|_| Arc::default());
+        let (connections, booked) = (Connections::default(), account.clone());
+        let line = Line::new(Desk { judge: Arc::clone(&judge), io, names, connections, account: booked });
         shared.open_line(sandbox.clone(), line);
-        Self { judge, shared: Arc::clone(shared), sandbox }
+        Self { judge, shared: Arc::clone(shared), sandbox, account }
+    }
+
+    /// What the sandbox's connections to the outside have carried so far; `None` if that is not known.
+    pub(crate) async fn carried(&self) -> Option<Carried> {
+        self.account.as_ref()?.carried().await
     }
 
     /// Answers by another policy from now on. Connections that were made stay.
@@ -64,6 +75,9 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         self.shared.close_line(&self.sandbox);
+        if let (Some(meter), Some(account)) = (&self.shared.meter, &self.account) {
+            meter.close(account);
+        }
     }
 }
 
@@ -74,6 +88,8 @@ pub(super) struct Desk {
     names: NameService,
     /// The sockets of the host's network that were put into the sandbox.
     connections: Connections,
+    /// What these carry, where that is counted.
+    account: Option<Arc<Account>>,
 }
 
 /// What becomes of a question.
@@ -162,6 +178,9 @@ impl Desk {
         let (socket, begun) = outside::begin(asked.socket.get(on), family, address, on)?;
         let socket = SandboxFd::new(&self.io, socket);
         self.connections.add(place, socket.get(on), family, address);
+        if let (Some(meter), Some(account)) = (&self.judge.shared().meter, &self.account) {
+            meter.count(account, socket.get(on), family, address);
+        }
         if begun.is_err() && asked.is_blocking {
             return Ok(Step::Wait(Wait::Outside(asked, socket)));
         }

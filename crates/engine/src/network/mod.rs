@@ -11,10 +11,11 @@
 //!
 //! No call is ever handed back to the kernel to "continue": by then another thread may have put another address into the memory and
 //! another socket under the number. A socket of the host's network that a sandbox holds can do nothing but speak with its one peer; how
-//! that is made sure is told in [`outside`]. Names are looked up through [`dns`], which answers in the sandbox's own network.
+//! that is made sure is told in [`outside`]. What these carry is counted by the [`meter`]. Names are looked up through [`dns`], which answers in the sandbox's own network.
 
 mod asked;
 mod broker;
+mod diag;
 mod disguise;
 mod dns;
 mod hearing;
@@ -22,6 +23,7 @@ mod inside;
 mod judge;
 mod line;
 mod linger;
+mod meter;
 mod names;
 mod open;
 mod outside;
@@ -30,6 +32,7 @@ mod route;
 mod shared;
 
 pub(crate) use broker::Broker;
+pub(crate) use diag::Carried;
 pub(crate) use dns::NameSockets;
 pub(crate) use hearing::Hearing;
 pub(crate) use shared::Shared;

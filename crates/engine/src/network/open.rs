@@ -5,15 +5,15 @@
 //! when there is no room for another one.
 
 use std::fs;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
-use rustix::net::netlink::{self, SocketAddrNetlink};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, getsockname, recv, sendto, sockopt};
+use rustix::net::AddressFamily;
+
+use super::diag::Socket;
 
 /// Connections of one sandbox at one time.
 const MOST_OF_ONE: usize = 256;
@@ -100,74 +100,12 @@ impl Connections {
     }
 }
 
-const SOCK_DIAG: u16 = 20; // SOCK_DIAG_BY_FAMILY
-const IS_REQUEST: u16 = 1; // NLM_F_REQUEST
-const TCP: u8 = 6;
-const ALL_STATES: u32 = u32::MAX;
-const HEADER: usize = 16;
-/// `struct inet_diag_req_v2`.
-const REQUEST: usize = 56;
-
-/// What the kernel knows a TCP socket by; as it is asked for it.
-#[derive(Debug, Default)]
-struct Socket(Vec<u8>);
-
-impl Socket {
-    fn describe(socket: BorrowedFd<'_>, family: AddressFamily, peer: SocketAddr) -> io::Result<Self> {
-        let local = SocketAddr::try_from(getsockname(socket)?)?;
-        let cookie = sockopt::socket_cookie(socket)?;
-        let address = |address: IpAddr| {
-            let mut bytes = match (family, address) {
-                (AddressFamily::INET6, IpAddr::V4(address)) => address.to_ipv6_mapped().octets().to_vec(),
-                (_, IpAddr::V4(address)) => address.octets().to_vec(),
-                (_, IpAddr::V6(address)) => address.octets().to_vec(),
-            };
-            bytes.resize(16, 0);
-            bytes
-        };
-        let length = u32::try_from(HEADER + REQUEST).map_err(io::Error::other)?;
-        let mut text = Vec::with_capacity(HEADER + REQUEST);
-        text.extend(length.to_ne_bytes());
-        text.extend([SOCK_DIAG, IS_REQUEST].map(u16::to_ne_bytes).concat());
-        text.extend([0; 8]); // sequence, sender
-        text.extend([family.as_raw().to_ne_bytes()[0], TCP, 0, 0]);
-        text.extend(ALL_STATES.to_ne_bytes());
-        text.extend([local.port(), peer.port()].map(u16::to_be_bytes).concat());
-        text.extend(address(local.ip()));
-        text.extend(address(peer.ip()));
-        text.extend([0; 4]); // any interface
-        text.extend(cookie.to_ne_bytes());
-        Ok(Self(text))
-    }
-
-    /// Whether the kernel still has it. One that is being closed counts, since its buffers are still there.
-    fn exists(&self) -> bool {
-        !matches!(self.ask(), Ok(false))
-    }
-
-    fn ask(&self) -> io::Result<bool> {
-        if self.0.is_empty() {
-            return Ok(true);
-        }
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let family = AddressFamily::NETLINK;
-        let socket = rustix::net::socket_with(family, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?;
-        sendto(&socket, &self.0, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-        let mut space = [0_u8; 1024];
-        // The kernel has answered by the time it has taken the question.
-        let (length, _) = recv(&socket, &mut space[..], RecvFlags::empty())?;
-        let answer = space.get(..length).unwrap_or_default();
-        let kind = answer.get(4..6).and_then(|kind| kind.try_into().ok()).map(u16::from_ne_bytes);
-        let code = answer.get(HEADER..HEADER + 4).and_then(|code| code.try_into().ok()).map(i32::from_ne_bytes);
-        // A message about the socket, or an error.
-        Ok(kind == Some(SOCK_DIAG) || code != Some(-Errno::NOENT.raw_os_error()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsFd as _;
+
+    use rustix::net::sockopt;
 
     use super::*;
 

@@ -12,6 +12,7 @@ use workers_domain::ports::{NetworkObserver, SandboxError};
 use workers_engine_sys::network_namespace_of;
 
 use super::line::Line;
+use super::meter::Meter;
 use super::open::AllConnections;
 use crate::options::NetworkOptions;
 use crate::server::unavailable;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(super) observer: Arc<dyn NetworkObserver>,
     /// The connections of all sandboxes.
     pub(super) connections: AllConnections,
+    /// Counts what connections carry, for those who want to know it.
+    pub(super) meter: Option<Meter>,
     /// The network namespace of this process, to tell its sockets from those of sandboxes.
     pub(super) namespace: u64,
     /// Where questions are handed on to, by the name of the sandbox, which is that of its cgroups.
@@ -45,7 +48,7 @@ impl Shared {
     ) -> io::Result<Self> {
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
         let (connections, namespace) = (AllConnections::new(), network_namespace_of(socket)?);
-        Ok(Self { open, resolvers, observer, connections, namespace, lines: Mutex::default() })
+        Ok(Self { open, resolvers, observer, connections, meter: None, namespace, lines: Mutex::default() })
     }
 
     /// The same, for an engine that starts.
@@ -53,6 +56,18 @@ impl Shared {
         let NetworkOptions { open, resolvers, observer } = options;
         let made = Self::new(open, resolvers, observer).map(Arc::new);
         made.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))
+    }
+
+    /// The same, which counts what connections carry where the kernel tells it. Must be called within the runtime.
+    pub(crate) fn with_meter(options: NetworkOptions) -> Result<Arc<Self>, SandboxError> {
+        let NetworkOptions { open, resolvers, observer } = options;
+        let made = Self::new(open, resolvers, observer);
+        let made = made.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))?;
+        let meter = Meter::start();
+        if let Err(error) = &meter {
+            tracing::warn!(error = %error, "what machines send and receive is not counted: the kernel does not tell it");
+        }
+        Ok(Arc::new(Self { meter: meter.ok(), ..made }))
     }
 
     /// Opens the line of a sandbox.

@@ -18,6 +18,7 @@ use super::output::{Output, output, read_all};
 use super::running::{CommandNews, Running, stopped};
 use super::seat::Seat;
 use crate::cgroup::{Group, Share};
+use crate::fault::refused;
 use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToInit};
 use crate::server::launcher::{ForkNews, Launcher};
 
@@ -28,6 +29,9 @@ pub(crate) const BRIEF: Duration = Duration::from_millis(200);
 
 /// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done so.
 const LAST_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the launcher has to say that a sandbox has ended whose command took too long.
+const END_GRACE: Duration = Duration::from_secs(1);
 
 /// A command of a local sandbox. Dropped before its end, it is killed.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ enum Exit {
 
 /// Starts a command.
 pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) -> Result<LocalCommand, SandboxError> {
-    let failed = |error: io::Error| SandboxError::failed("a command's outputs", error);
+    let failed = |error: io::Error| refused("a command's outputs", &error);
     let Scene { running, launcher, seat, wall_clock } = scene;
     let (stdout, stdout_end) = output(running.io(), LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(running.io(), LogStream::Stderr).map_err(failed)?;
@@ -158,22 +162,33 @@ async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Resul
         end = news.end() => end,
         () = tokio::time::sleep(wall_clock) => {
             running.kill(KillReason::Timeout);
-            None
+            return exit_by_sandbox(running, figures_soon(running).await);
         }
         never = make_way_when_long(running) => match never {},
     };
     if let Some((exited, figures)) = end {
-        return Ok(exit_by_itself(running, exited, figures).await);
+        // A command that the end of its sandbox has killed has not ended by itself.
+        if exited.status != Err(SIGKILL) || exited.asked || !running.has_died() {
+            return Ok(exit_by_itself(running, exited, figures).await);
+        }
     }
     let figures = running.wait().await.figures;
     exit_by_sandbox(running, figures)
+}
+
+/// What a sandbox that was killed had used. A launcher that says nothing keeps no outcome back.
+async fn figures_soon(running: &Running) -> Option<Figures> {
+    match tokio::time::timeout(END_GRACE, running.wait()).await {
+        Ok(end) => end.figures,
+        Err(_) => running.figures().await,
+    }
 }
 
 /// The process ended and its sandbox goes on.
 async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figures>) -> CommandExit {
     let figures = match (figures, running.group().cloned()) {
         (Some(figures), _) => figures,
-        (None, Some(group)) => running.io().run(move |_| group.figures()).await.unwrap_or_default(),
+        (None, Some(group)) => running.io().run_long(move |_| group.figures()).await.unwrap_or_default(),
         (None, None) => Figures::default(),
     };
     let killed = if figures.out_of_memory {
@@ -253,7 +268,8 @@ impl Command for LocalCommand {
         // First, so that what is read is what was printed until now.
         let (output, figures) = self.take_all().await?;
         if matches!(self.exit, Exit::Awaited(_)) {
-            self.kill().await?;
+            // It is not waited for: a launcher that does not answer keeps no outcome back.
+            self.try_kill();
         }
         self.exit = Exit::Told;
         Ok(Remains { output, usage: usage(figures) })
@@ -278,16 +294,25 @@ impl LocalCommand {
             let all = all.filter(|(_, bytes)| !bytes.is_empty()).collect();
             (all, group.as_ref().map(Group::figures).unwrap_or_default())
         });
-        taken.await.map_err(|error| SandboxError::failed("reading a command's output", error))
+        taken.await.map_err(|error| refused("reading a command's output", &error))
+    }
+}
+
+impl LocalCommand {
+    /// Kills it, unless those who would have to do it are drowned in messages; then its sandbox's end does.
+    fn try_kill(&self) {
+        if self.is_forked {
+            self.launcher.try_kill_fork(self.name.clone());
+        } else {
+            self.running.try_tell(&ToInit::Kill { command: self.name.command });
+        }
     }
 }
 
 impl Drop for LocalCommand {
     fn drop(&mut self) {
-        match self.exit {
-            Exit::Awaited(_) if self.is_forked => self.launcher.try_kill_fork(self.name.clone()),
-            Exit::Awaited(_) => self.running.try_tell(&ToInit::Kill { command: self.name.command }),
-            Exit::Known(_) | Exit::Told => {}
+        if matches!(self.exit, Exit::Awaited(_)) {
+            self.try_kill();
         }
     }
 }

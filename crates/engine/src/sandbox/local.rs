@@ -5,13 +5,15 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
-use workers_domain::ports::{Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxFile, Snapshot};
+use workers_domain::ports::{
+    Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, Snapshot,
+};
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
 use workers_private_files::make_directory;
 
@@ -21,10 +23,16 @@ use super::running::{Running, stopped};
 use super::seat::Seat;
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::engine::Core;
+use crate::fault::refused;
+use crate::home::remove;
 use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
-use crate::server::blocking;
+use crate::pressure::MemoryWatch;
+use crate::server::{blocking, unavailable};
 use crate::snapshot::{Lease, Staging};
 use crate::wire::memory_file;
+
+/// How long the snapshot of a trial lives, should it not be removed.
+const TRIAL_SNAPSHOT: TimeDelta = TimeDelta::minutes(1);
 
 /// How long a sandbox waits to be used.
 const READY_FOR: Duration = Duration::from_mins(1);
@@ -38,8 +46,22 @@ pub(crate) struct LocalSandbox {
     /// Whom what runs in it may talk to; said when it is used, which may be after it was made.
     network: NetworkPolicy,
     directory: PathBuf,
+    made_at: Instant,
+    /// Of the program that was started last.
+    memory: MemoryWatch,
     /// Asynchronous, for starting the first command must not meet another operation.
     state: Mutex<State>,
+}
+
+/// Whether a booted node is to wait in a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seating {
+    /// One of the content's template, if there is one that is booted.
+    Booted,
+    /// One of the content's template, which is booted for it if there is none.
+    Awaited,
+    /// None.
+    None,
 }
 
 #[derive(Debug)]
@@ -53,6 +75,11 @@ enum State {
 }
 
 impl LocalSandbox {
+    fn new(core: Arc<Core>, id: SandboxId, limits: ResourceLimits, network: NetworkPolicy, state: State) -> Self {
+        let (directory, state) = (core.directory_of(&id), Mutex::new(state));
+        Self { id, core, limits, network, directory, made_at: Instant::now(), memory: MemoryWatch::default(), state }
+    }
+
     /// One without files, which needs no process yet.
     pub(crate) async fn empty(
         core: Arc<Core>,
@@ -60,14 +87,13 @@ impl LocalSandbox {
         limits: ResourceLimits,
         network: NetworkPolicy,
     ) -> Result<Self, SandboxError> {
-        let directory = core.directory_of(&id);
-        let (staged, owner) = (directory.clone(), core.content_owner());
+        let (staged, owner, shared) = (core.directory_of(&id), core.content_owner(), Arc::clone(&core));
         let staging = blocking("a sandbox's directory cannot be made", move || {
+            shared.make_sandboxes()?;
             make_directory(&staged)?;
             Staging::new(staged.join("files"), limits.disk_bytes, owner)
         });
-        let state = Mutex::new(State::Staged(Some(staging.await?)));
-        Ok(Self { id, core, limits, network, directory, state })
+        Ok(Self::new(core, id, limits, network, State::Staged(Some(staging.await?))))
     }
 
     /// One with the files of a snapshot.
@@ -78,15 +104,34 @@ impl LocalSandbox {
         network: NetworkPolicy,
         lease: Lease,
     ) -> Result<Self, SandboxError> {
-        let mut sandbox = match core.ready.take(&lease.content(), limits) {
+        let mut sandbox = match core.ready.take(&lease.content(), limits).await {
             Some(sandbox) => sandbox,
-            None => Self::launched(Arc::clone(&core), id, limits, lease.clone()).await?,
+            None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), Seating::Booted).await?,
         };
         sandbox.network = network;
-        if core.launcher.configuration().walls.is_some() && core.ready.is_wanted(&lease.content(), limits) {
-            tokio::spawn(make_ready(Arc::downgrade(&core), limits, lease));
-        }
+        make_ready(&core, limits, lease, Seating::Booted);
         Ok(sandbox)
+    }
+
+    /// Does once what a deploy and an invocation do, apart from running anything.
+    ///
+    /// # Errors
+    ///
+    /// When one of the steps fails.
+    pub(crate) async fn try_all(core: &Arc<Core>, limits: ResourceLimits) -> Result<(), SandboxError> {
+        let path = SandboxPath::parse("trial").map_err(|error| SandboxError::failed("a trial", error))?;
+        let empty = Self::empty(Arc::clone(core), Core::new_sandbox_id(), limits, NetworkPolicy::DenyAll).await?;
+        empty.write_files(vec![SandboxFile { path, contents: b"trial".to_vec() }]).await?;
+        let snapshot = empty.snapshot(Some(core.now() + TRIAL_SNAPSHOT)).await?;
+        let tried = async {
+            let lost = || SandboxError::new(SandboxErrorKind::Failed, "a snapshot is gone as soon as it was made");
+            let lease = core.lease(&snapshot.id).await?.ok_or_else(lost)?;
+            let id = Core::new_sandbox_id();
+            Self::launched(Arc::clone(core), id, limits, lease, Seating::None).await?.stop().await
+        };
+        let tried = tried.await;
+        let (store, id) = (Arc::clone(&core.snapshots), snapshot.id);
+        tried.and(blocking("a snapshot cannot be removed", move || store.delete(&id)).await.map(drop))
     }
 
     async fn launched(
@@ -94,13 +139,16 @@ impl LocalSandbox {
         id: SandboxId,
         limits: ResourceLimits,
         lease: Lease,
+        seating: Seating,
     ) -> Result<Self, SandboxError> {
-        let directory = core.directory_of(&id);
-        let (network, state) = (NetworkPolicy::DenyAll, Mutex::new(State::Stopped));
-        let sandbox = Self { id, core, limits, network, directory, state };
+        let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, State::Stopped);
         let running = sandbox.launch(lease.files(), true).await?;
-        let content = sandbox.template_for(Some(&lease));
-        let seat = sandbox.take_seat(sandbox.command_name(0), content).await?;
+        let content = match seating {
+            Seating::Booted | Seating::Awaited => sandbox.template_for(Some(&lease)),
+            Seating::None => None,
+        };
+        let waits = seating == Seating::Awaited;
+        let seat = sandbox.take_seat(sandbox.command_name(0), content, waits).await?;
         *sandbox.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
         Ok(sandbox)
     }
@@ -110,10 +158,11 @@ impl LocalSandbox {
         let walled = self.core.launcher.configuration().walls.is_some();
         let mut work = files.clone();
         if are_shared && !walled {
-            let (from, directory) = (files.clone(), self.directory.clone());
-            work = directory.join("files");
+            let (from, core) = (files.clone(), Arc::clone(&self.core));
+            work = self.directory.join("files");
             let to = work.clone();
             blocking("a snapshot's files cannot be copied", move || {
+                core.make_sandboxes()?;
                 make_directory(&to)?;
                 copy_tree(fs::File::open(from)?.as_fd(), fs::File::open(to)?.as_fd(), None).map(drop)
             })
@@ -147,7 +196,7 @@ impl LocalSandbox {
             let name = self.command_name(*next_command);
             *next_command += 1;
             let content = content.filter(|_| program.is_some());
-            (name.clone(), self.take_seat(name, content).await?)
+            (name.clone(), self.take_seat(name, content, false).await?)
         };
         let scene = Scene {
             running: Arc::clone(running),
@@ -163,9 +212,14 @@ impl LocalSandbox {
     }
 
     /// A booted node in the sandbox, if there is a template for it.
-    async fn take_seat(&self, name: CommandName, content: Option<String>) -> Result<Option<Seat>, SandboxError> {
+    async fn take_seat(
+        &self,
+        name: CommandName,
+        content: Option<String>,
+        waits: bool,
+    ) -> Result<Option<Seat>, SandboxError> {
         match content {
-            Some(content) => Seat::take(&self.core.launcher, name, content).await,
+            Some(content) => Seat::take(&self.core.launcher, name, content, waits).await,
             None => Ok(None),
         }
     }
@@ -218,7 +272,15 @@ impl LocalSandbox {
             }
             kept
         });
-        written.await.flatten().map_err(|error| SandboxError::failed("a snapshot cannot be written", error))
+        written.await.flatten().map_err(|error| refused("a snapshot cannot be written", &error))
+    }
+
+    /// Whether the snapshot that it was made from is torn.
+    async fn is_torn(&self, lease: Lease) -> bool {
+        let store = Arc::clone(&self.core.snapshots);
+        let intact = blocking("a snapshot cannot be read", move || store.is_intact(&lease)).await;
+        // What cannot be read now says nothing.
+        intact.is_ok_and(|intact| !intact)
     }
 
     async fn remove_directory(&self) -> Result<(), SandboxError> {
@@ -227,24 +289,25 @@ impl LocalSandbox {
     }
 }
 
-/// Makes a sandbox for whoever asks for the same next.
-async fn make_ready(core: Weak<Core>, limits: ResourceLimits, lease: Lease) {
-    let Some(core) = core.upgrade() else { return };
-    let (content, id) = (lease.content(), Core::new_sandbox_id());
-    let made = LocalSandbox::launched(Arc::clone(&core), id.clone(), limits, lease).await;
-    core.ready.put(&content, limits, made.ok());
-    let core = Arc::downgrade(&core);
-    tokio::time::sleep(READY_FOR).await;
-    if let Some(core) = core.upgrade() {
-        core.ready.forget(&id);
+/// Makes a sandbox in the background for the next call that asks for the same, unless as many wait as may.
+pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, seating: Seating) {
+    let content = lease.content();
+    if !core.ready.is_wanted(&content, limits) {
+        return;
     }
-}
-
-fn remove(directory: &std::path::Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    let core = Arc::downgrade(core);
+    tokio::spawn(async move {
+        let Some(alive) = core.upgrade() else { return };
+        let id = Core::new_sandbox_id();
+        let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, seating).await;
+        alive.ready.put(&content, limits, made.ok());
+        // An engine that is given up is not kept for the sake of what waits.
+        drop(alive);
+        tokio::time::sleep(READY_FOR).await;
+        if let Some(core) = core.upgrade() {
+            core.ready.forget(&id);
+        }
+    });
 }
 
 #[async_trait]
@@ -264,7 +327,7 @@ impl Sandbox for LocalSandbox {
                 })
                 .await?;
                 *slot = Some(staging);
-                written.map_err(|error| SandboxError::failed("files cannot be written", error))
+                written.map_err(|error| refused("files cannot be written", &error))
             }
             State::Running { running, .. } => Self::write_inside(running, files).await,
             State::Stopped => Err(stopped()),
@@ -273,6 +336,7 @@ impl Sandbox for LocalSandbox {
 
     async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
         let (scene, name) = self.scene(&mut *self.state.lock().await, &spec).await?;
+        self.memory.begin();
         Ok(Box::new(command::start(scene, name, spec).await?))
     }
 
@@ -296,6 +360,32 @@ impl Sandbox for LocalSandbox {
         };
         self.remove_directory().await?;
         snapshot
+    }
+
+    async fn find_fault(&self) -> Option<SandboxError> {
+        let (running, lease) = match &*self.state.lock().await {
+            State::Running { running, lease, .. } => (Arc::clone(running), lease.clone()),
+            State::Staged(_) | State::Stopped => return None,
+        };
+        let figures = running.figures().await;
+        if figures
+            .is_some_and(|figures| figures.starved || self.memory.has_lacked_memory(figures, self.limits.memory_bytes))
+        {
+            let message = "the machine had too few processes or too little memory for a sandbox within its limits";
+            return Some(SandboxError::new(SandboxErrorKind::Exhausted, message));
+        }
+        if running.has_died() {
+            return Some(unavailable("the sandbox died"));
+        }
+        if let Some(lease) = lease
+            && self.is_torn(lease).await
+        {
+            self.core.ready.clear();
+            let message = "the snapshot's files are missing or torn";
+            return Some(SandboxError::new(SandboxErrorKind::SnapshotNotFound, message));
+        }
+        let is_broken = self.core.ground.was_broken_since(self.made_at).await;
+        is_broken.then(|| unavailable("files that the sandbox was made of were missing or have changed"))
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 use workers_domain::LogStream;
 use workers_domain::ports::{CommandEvent, SandboxError};
 
+use crate::fault::refused;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched, pipe_size};
 
 /// What is read at once.
@@ -65,7 +66,7 @@ impl Output {
             if reading.is_none() {
                 let descriptor = pipe.descriptor().clone();
                 let piece = pipe.descriptor().io().begin(move |thread| Ok(read_all(&descriptor, thread)));
-                *reading = Some(Reading { piece: piece.map_err(failed)?, is_last: true });
+                *reading = Some(Reading { piece: piece.map_err(|error| failed(&error))?, is_last: true });
             }
             let is_last = reading.as_ref().is_some_and(|reading| reading.is_last);
             let (stream, piece) = (*stream, finish(reading).await?);
@@ -113,12 +114,12 @@ impl Output {
     /// The next bytes, `None` at the end.
     async fn read(&mut self) -> Result<Option<Vec<u8>>, SandboxError> {
         while let Self { pipe: Some(pipe), reading, .. } = self {
-            let ready = pipe.readable().await.map_err(failed)?;
+            let ready = pipe.readable().await.map_err(|error| failed(&error))?;
             let is_new = reading.is_none();
             if is_new {
                 let descriptor = pipe.descriptor().clone();
                 let piece = pipe.descriptor().io().begin(move |thread| read_once(&descriptor, thread));
-                *reading = Some(Reading { piece: piece.map_err(failed)?, is_last: false });
+                *reading = Some(Reading { piece: piece.map_err(|error| failed(&error))?, is_last: false });
             }
             let piece = finish(reading).await?;
             if piece.is_end {
@@ -148,10 +149,10 @@ async fn finish(reading: &mut Option<Reading>) -> Result<Piece, SandboxError> {
     let Some(Reading { piece, .. }) = reading else { return Ok(Piece::default()) };
     let read = piece.await;
     *reading = None;
-    match read.map_err(|_| failed(io::Error::other("it broke off")))? {
+    match read.map_err(|_| failed(&io::Error::other("it broke off")))? {
         Ok(piece) => Ok(piece),
         Err(Errno::AGAIN | Errno::INTR) => Ok(Piece::default()),
-        Err(error) => Err(failed(error.into())),
+        Err(error) => Err(failed(&error.into())),
     }
 }
 
@@ -174,8 +175,8 @@ pub(crate) fn read_all(pipe: &SandboxFd, thread: &OnSandboxThread) -> Piece {
     all
 }
 
-fn failed(error: io::Error) -> SandboxError {
-    SandboxError::failed("reading a command's output", error)
+fn failed(error: &io::Error) -> SandboxError {
+    refused("reading a command's output", error)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Sandboxes that are made before they are asked for. Each is used once, like any other; what is saved is the time to make it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::oneshot;
 use workers_domain::ports::Sandbox as _;
 use workers_domain::{ResourceLimits, SandboxId};
 
@@ -10,6 +12,9 @@ use super::LocalSandbox;
 /// How many wait for one content, and how many for all.
 const MOST_EACH: usize = 2;
 const MOST: usize = 16;
+
+/// How long a call waits for one that is being made. It was begun earlier than one that the call would make itself.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Sandboxes that wait to be used, the oldest first.
 #[derive(Debug)]
@@ -30,11 +35,18 @@ struct Place {
     limits: ResourceLimits,
     /// `None` while it is being made.
     sandbox: Option<LocalSandbox>,
+    /// The call that waits for it while it is being made.
+    claim: Option<oneshot::Sender<LocalSandbox>>,
 }
 
 impl Place {
     fn is_for(&self, content: &str, limits: ResourceLimits) -> bool {
         self.content == content && self.limits == limits
+    }
+
+    /// Whether a call waits for it.
+    fn is_claimed(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| !claim.is_closed())
     }
 }
 
@@ -44,17 +56,36 @@ impl ReadySandboxes {
         Self { waiting: Mutex::new(Waiting { places: Vec::new(), is_closed: !wanted }) }
     }
 
-    /// A sandbox with this content and these limits, if one waits.
-    pub(crate) fn take(&self, content: &str, limits: ResourceLimits) -> Option<LocalSandbox> {
+    /// A sandbox with this content and these limits: one that waits, or one that is being made and is soon there.
+    pub(crate) async fn take(&self, content: &str, limits: ResourceLimits) -> Option<LocalSandbox> {
+        let soon = self.claim(content, limits)?;
+        tokio::time::timeout(PATIENCE, soon).await.ok()?.ok()
+    }
+
+    fn claim(&self, content: &str, limits: ResourceLimits) -> Option<oneshot::Receiver<LocalSandbox>> {
+        let (claim, soon) = oneshot::channel();
         let mut waiting = self.lock();
-        let index = waiting.places.iter().position(|place| place.is_for(content, limits) && place.sandbox.is_some())?;
-        waiting.places.remove(index).sandbox
+        let made = waiting.places.iter().position(|place| place.is_for(content, limits) && place.sandbox.is_some());
+        if let Some(index) = made {
+            // The receiver is there to take it.
+            let _ = claim.send(waiting.places.remove(index).sandbox?);
+        } else {
+            let is_open = |place: &&mut Place| place.is_for(content, limits) && !place.is_claimed();
+            waiting.places.iter_mut().find(is_open)?.claim = Some(claim);
+        }
+        Some(soon)
+    }
+
+    /// Whether any are made.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.lock().is_closed
     }
 
     /// Whether another one is to be made; then a place is taken for it, and [`put`](Self::put) must follow.
     pub(crate) fn is_wanted(&self, content: &str, limits: ResourceLimits) -> bool {
         let mut waiting = self.lock();
-        let same = waiting.places.iter().filter(|place| place.is_for(content, limits)).count();
+        // One that a call waits for is as good as taken.
+        let same = waiting.places.iter().filter(|place| place.is_for(content, limits) && !place.is_claimed()).count();
         if waiting.is_closed || same >= MOST_EACH {
             return false;
         }
@@ -62,25 +93,37 @@ impl ReadySandboxes {
             let Some(oldest) = waiting.places.iter().position(|place| place.sandbox.is_some()) else { return false };
             waiting.places.remove(oldest);
         }
-        waiting.places.push(Place { content: content.to_owned(), limits, sandbox: None });
+        waiting.places.push(Place { content: content.to_owned(), limits, sandbox: None, claim: None });
         true
     }
 
-    /// Gives a sandbox its place, or the place up.
+    /// Gives a sandbox to the call that waits for it, or its place, or the place up.
     pub(crate) fn put(&self, content: &str, limits: ResourceLimits, made: Option<LocalSandbox>) {
         let mut waiting = self.lock();
-        let free = waiting.places.iter().position(|place| place.is_for(content, limits) && place.sandbox.is_none());
+        let is_free = |place: &Place| place.is_for(content, limits) && place.sandbox.is_none();
+        let claimed = waiting.places.iter().position(|place| is_free(place) && place.is_claimed());
         // Without a place, all was cleared meanwhile; the sandbox goes when it is dropped.
-        match (free.and_then(|index| waiting.places.get_mut(index)), made) {
-            (Some(place), Some(sandbox)) => place.sandbox = Some(sandbox),
-            (Some(_), None) => drop(free.map(|index| waiting.places.remove(index))),
-            (None, late) => drop(late),
+        let Some(index) = claimed.or_else(|| waiting.places.iter().position(is_free)) else { return };
+        let mut place = waiting.places.remove(index);
+        let Some(sandbox) = made else { return };
+        let left = match place.claim.take() {
+            Some(claim) => claim.send(sandbox).err(),
+            None => Some(sandbox),
+        };
+        // A call that has stopped to wait meanwhile leaves it to the next one.
+        if left.is_some() {
+            waiting.places.push(Place { sandbox: left, ..place });
         }
     }
 
-    /// Lets a sandbox go that nobody has asked for.
+    /// Lets a sandbox go that was not asked for.
     pub(crate) fn forget(&self, id: &SandboxId) {
         self.lock().places.retain(|place| place.sandbox.as_ref().is_none_or(|sandbox| sandbox.id() != id));
+    }
+
+    /// Lets those go that were made from the content with this digest, whichever of its files they have.
+    pub(crate) fn forget_content(&self, digest: &str) {
+        self.lock().places.retain(|place| !place.content.starts_with(digest));
     }
 
     /// Lets all go.

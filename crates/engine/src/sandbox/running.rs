@@ -1,8 +1,9 @@
 //! The processes of a sandbox.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -13,8 +14,9 @@ use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
 use crate::cgroup::{Group, Share};
+use crate::fault::refused;
 use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
-use crate::network::{Broker, NameSockets, Shared};
+use crate::network::{Broker, Carried, NameSockets, Shared};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
 use crate::server::channel::Channel;
 use crate::server::launcher::{Launcher, Made};
@@ -87,7 +89,7 @@ struct Routes {
 impl Running {
     /// Makes a sandbox; returns when its walls stand.
     pub(crate) async fn launch(launcher: &Arc<Launcher>, order: CreateSandbox) -> Result<Self, SandboxError> {
-        let failed = |error: io::Error| SandboxError::failed("a sandbox's channel", error);
+        let failed = |error: io::Error| refused("a sandbox's channel", &error);
         let walls = launcher.configuration().walls.as_ref();
         let group = walls.map(|walls| walls.cgroups.group(&order.name));
         let walled = walls.is_some();
@@ -111,9 +113,11 @@ impl Running {
         }));
         let first = first.map_err(|_| unavailable("a sandbox does not come to stand behind its walls"))?;
         let work = match first {
-            Ok(Some(Received { message: FromInit::Ready, descriptors })) => descriptors.into_iter().next(),
-            Ok(Some(Received { message: FromInit::SetupFailed { message }, .. })) => {
-                return Err(unavailable(format!("a sandbox cannot be walled in: {message}")));
+            Ok(Some(Received { message: FromInit::Ready, descriptors })) => {
+                Some(wire::first(descriptors).map_err(failed)?)
+            }
+            Ok(Some(Received { message: FromInit::SetupFailed(failure), .. })) => {
+                return Err(failure.into_error("a sandbox cannot be walled in"));
             }
             Ok(_) => None,
             Err(error) => return Err(failed(error)),
@@ -154,16 +158,37 @@ impl Running {
         }
     }
 
+    /// What its connections to the outside have carried so far, or in all; `None` where that is not known.
+    pub(crate) async fn carried(&self) -> Option<Carried> {
+        self.broker.get()?.carried().await
+    }
+
     /// Its cgroup.
     pub(crate) fn group(&self) -> Option<&Group> {
         self.group.as_ref()
+    }
+
+    /// What it has used so far, or in all; `None` where that is not known.
+    pub(crate) async fn figures(&self) -> Option<Figures> {
+        if let Some(End { figures }) = *self.ended.borrow() {
+            return figures;
+        }
+        let group = self.group.clone()?;
+        self.io.run_long(move |_| group.figures()).await.ok()
+    }
+
+    /// Whether its first process has ended or is about to, and takes all others along, without having been killed by
+    /// us.
+    pub(crate) fn has_died(&self) -> bool {
+        self.reason().is_none() && is_ending(&self.pidfd)
     }
 
     /// Soon changes its share of the processors.
     pub(crate) fn take_share(&self, share: Share) {
         let Some(group) = self.group.clone() else { return };
         let name = self.name.clone();
-        let begun = self.io.begin(move |_| {
+        // The kernel moves one process after the other, each when it has the time.
+        let begun = self.io.begin_long(move |_| {
             if let Err(error) = group.take_share(share) {
                 tracing::warn!(sandbox.id = name, error = %error, "the share of a sandbox cannot be changed");
             }
@@ -288,6 +313,21 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.kill(KillReason::Asked);
     }
+}
+
+/// Whether a process has ended or is about to.
+fn is_ending(pidfd: &OwnedFd) -> bool {
+    /// The kernel's flag of a process that is on its way out, and the place of flags behind a process's name.
+    const EXITING: u64 = 0x4;
+    const FLAGS: usize = 6;
+    let Ok(described) = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())) else { return false };
+    let pid = described.lines().find_map(|line| line.strip_prefix("Pid:")).map_or("", str::trim);
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let mut fields = fields.split_whitespace();
+    let is_dead = matches!(fields.next(), Some("Z" | "X"));
+    let flags = fields.nth(FLAGS - 1).and_then(|flags| flags.parse::<u64>().ok()).unwrap_or_default();
+    is_dead || flags & EXITING != 0
 }
 
 fn kill(channel: &Channel, pidfd: &OwnedFd, walled: bool) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use workers_domain::ports::SandboxError;
 
+use crate::fault::refused;
 use crate::message::{CommandName, Fork, FromCopy, NodeProgram};
 use crate::server::channel::Channel;
 use crate::server::launcher::{ForkNews, Launcher};
@@ -25,16 +26,18 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Puts a copy of the content's template into a sandbox; `None` when there is none to be had.
+    /// Puts a copy of the content's template into a sandbox; `None` when there is none to be had. A template that boots is waited for
+    /// if `waits`.
     pub(super) async fn take(
         launcher: &Arc<Launcher>,
         name: CommandName,
         content: String,
+        waits: bool,
     ) -> Result<Option<Self>, SandboxError> {
-        let failed = |error: io::Error| SandboxError::failed("a copy's channel", error);
+        let failed = |error: io::Error| refused("a copy's channel", &error);
         let (ours, theirs) = wire::channel().map_err(failed)?;
         let channel = Channel::new(ours).map_err(failed)?;
-        let mut news = launcher.fork(Fork { name: name.clone(), content }, theirs).await?;
+        let mut news = launcher.fork(Fork { name: name.clone(), content, waits }, theirs).await?;
         let said = tokio::select! {
             // The copy is heard when it has failed, too; its end says less.
             biased;

@@ -118,9 +118,22 @@ impl SandboxIo {
         &self,
         work: impl FnOnce(&OnSandboxThread) -> T + Send + 'static,
     ) -> io::Result<T> {
+        Self::outcome(self.begin_long(work)).await
+    }
+
+    /// Begins work that may take long, or that only the kernel can hold up: nothing of it waits for the sandbox. It is done even if its
+    /// outcome is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub(crate) fn begin_long<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&OnSandboxThread) -> T + Send + 'static,
+    ) -> io::Result<oneshot::Receiver<T>> {
         let (sender, receiver) = oneshot::channel();
         self.0.push(Work::Long(Box::new(move |thread| drop(sender.send(work(thread))))))?;
-        Self::outcome(Ok(receiver)).await
+        Ok(receiver)
     }
 
     /// Begins something that should take no longer than a moment. It is done even if its outcome is not waited for.
@@ -290,4 +303,34 @@ impl Pool {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every change is one statement, so a panic elsewhere has torn nothing.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+    use super::*;
+
+    /// Longer than the watchdog lets a call of a sandbox take.
+    const TOO_LONG: Duration = Duration::from_millis(3500);
+
+    #[tokio::test]
+    async fn only_a_call_that_a_sandbox_could_hold_up_costs_it_its_life_when_it_takes_too_long() {
+        for (is_long, lives) in [(true, true), (false, false)] {
+            let mut child = Command::new("sleep").arg("1000").stdin(Stdio::null()).spawn().unwrap();
+            let io = SandboxIo::new("test");
+            let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+            io.set_init(pidfd_open(pid, PidfdFlags::empty()).unwrap());
+            let work = |_: &OnSandboxThread| std::thread::sleep(TOO_LONG);
+            if is_long { io.run_long(work).await } else { io.run(work).await }.unwrap();
+            if lives {
+                assert_eq!(child.try_wait().unwrap(), None);
+                child.kill().unwrap();
+            }
+            assert_eq!(child.wait().unwrap().signal(), Some(9));
+        }
+    }
 }

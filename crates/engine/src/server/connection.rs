@@ -13,12 +13,13 @@ use workers_domain::ports::SandboxError;
 use super::channel::Channel;
 use super::launcher::{ForkNews, Launcher};
 use super::unavailable;
+use crate::fault::refused;
 use crate::message::{CommandName, Figures, FromLauncher, ToLauncher};
 use crate::network::Hearing;
-use crate::wire::Received;
+use crate::wire::{self, Received};
 
 /// A launcher that says nothing for so long while something is asked of it is ended.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long a sandbox may take to end when it was killed. After that it is set aside.
 const GRACE: Duration = Duration::from_secs(3);
@@ -27,7 +28,9 @@ const GRACE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Connection {
     channel: Channel,
-    created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, String>>>>,
+    /// The launcher's process.
+    process: Option<u32>,
+    created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, SandboxError>>>>,
     /// Its sandboxes, and what tells of their ends.
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
     forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
@@ -39,6 +42,8 @@ pub(crate) struct Connection {
     aside: Mutex<HashSet<String>>,
     /// Whether another launcher makes the sandboxes that follow.
     is_retired: AtomicBool,
+    /// Whether it says nothing any more.
+    is_silent: AtomicBool,
     templates: Arc<watch::Sender<Option<bool>>>,
     /// Whether there are to be templates.
     wants_templates: bool,
@@ -49,12 +54,14 @@ pub(crate) struct Connection {
 impl Connection {
     pub(super) fn new(
         channel: Channel,
+        process: Option<u32>,
         templates: Arc<watch::Sender<Option<bool>>>,
         wants_templates: bool,
         hearing: Option<Hearing>,
     ) -> Self {
         Self {
             channel,
+            process,
             created: Mutex::default(),
             gone: Mutex::default(),
             forks: Mutex::default(),
@@ -63,10 +70,16 @@ impl Connection {
             heard: Mutex::new(Instant::now()),
             aside: Mutex::default(),
             is_retired: AtomicBool::new(false),
+            is_silent: AtomicBool::new(false),
             templates,
             wants_templates,
             _hearing: hearing,
         }
+    }
+
+    /// The launcher's process, while it runs.
+    pub(super) const fn process(&self) -> Option<u32> {
+        self.process
     }
 
     /// Sends a message.
@@ -78,7 +91,7 @@ impl Connection {
         let sent = self.channel.send(message, passed).await;
         sent.map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => unavailable("the sandbox launcher died"),
-            _ => SandboxError::failed("the sandbox launcher cannot be reached", error),
+            _ => refused("the sandbox launcher cannot be reached", &error),
         })
     }
 
@@ -98,11 +111,20 @@ impl Connection {
             }
             let heard = *lock(&self.heard);
             if heard.max(began).elapsed() >= SILENCE {
-                tracing::error!("the sandbox launcher says nothing any more; it is ended");
+                if !self.is_silent.swap(true, Ordering::AcqRel) {
+                    tracing::error!(
+                        "the sandbox launcher says nothing any more; it is killed, and another one is started"
+                    );
+                }
                 self.close();
                 return Err(unavailable("the sandbox launcher does not answer"));
             }
         }
+    }
+
+    /// Whether it was found to say nothing any more: it will not leave by itself.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent.load(Ordering::Acquire)
     }
 
     /// Resolves when the launcher answers.
@@ -209,11 +231,12 @@ impl Connection {
         match message {
             FromLauncher::Created { name } => {
                 let waiting = lock(&self.created).remove(&name);
-                let pidfd = descriptors.into_iter().next().ok_or_else(|| "no pidfd came".to_owned());
+                let pidfd = wire::first(descriptors).map_err(|error| refused("a sandbox cannot be made", &error));
                 let _ = waiting.map(|waiting| waiting.send(pidfd));
             }
-            FromLauncher::CreateFailed { name, message } => {
-                let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(Err(message)));
+            FromLauncher::CreateFailed { name, failure } => {
+                let failed = Err(failure.into_error("a sandbox cannot be made"));
+                let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(failed));
             }
             FromLauncher::NotForked(name) => self.tell(&name, ForkNews::NotForked),
             FromLauncher::ForkEnded { sandbox, exited, figures } => {
@@ -265,7 +288,7 @@ impl Connection {
 #[derive(Debug)]
 pub(super) struct Expected {
     /// Its init, or why there is none.
-    pub(super) created: oneshot::Receiver<Result<OwnedFd, String>>,
+    pub(super) created: oneshot::Receiver<Result<OwnedFd, SandboxError>>,
     /// Its end.
     pub(super) gone: oneshot::Receiver<Figures>,
 }

@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use workers_domain::ports::SandboxError;
-use workers_private_files::{make_data_directory, make_directory, read_file, replace_file};
+use workers_private_files::{make_data_directory, read_file, replace_file};
 
+use super::ids::{Ranges, Reserved};
 use super::locks::{lock_engine, lock_launcher};
 use super::{blocking, unavailable};
 use crate::cgroup::CgroupPlan;
 use crate::cgroup::discover::discover;
+use crate::fault::{named, refused};
+use crate::home::{Home, remove};
+use crate::snapshot::manifest::Digest256;
 
 /// How long the launcher of an engine that was killed may take to clear away.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
@@ -27,14 +31,15 @@ const CGROUPS: &str = "cgroups.json";
 /// The data directory, locked.
 #[derive(Debug)]
 pub(crate) struct DataDir {
-    path: PathBuf,
+    home: Home,
+    ids: Reserved,
     _lock: File,
 }
 
 impl DataDir {
     /// Makes the directory if need be, closes it to others, and locks it. Waits for the launcher of an engine that was killed, for it may be clearing
     /// away still; what it has not cleared, this does. Returns the lock for the new launcher, too.
-    pub(crate) fn open(path: &Path) -> io::Result<(Self, File)> {
+    fn open(path: &Path, ids: Ranges) -> io::Result<(Self, File)> {
         // First of all, so that nobody else can put anything in the way of what follows.
         let path = make_data_directory(path)?;
         if path.to_str().is_none() {
@@ -42,11 +47,14 @@ impl DataDir {
         }
         let lock = lock_engine(&path)?;
         let launcher_lock = lock_launcher(&path)?;
-        let data_dir = Self { path, _lock: lock };
-        clear(&data_dir.sandboxes())?;
+        let ids = ids.reserve(preferred_range(&path))?;
+        let data_dir = Self { home: Home::of(&path)?, ids, _lock: lock };
+        if remove(&data_dir.sandboxes()).is_err() {
+            clear(&data_dir.sandboxes())?;
+        }
         // What is below is not for other users of the machine, whatever the modes of single files are.
         for directory in [data_dir.sandboxes(), data_dir.snapshots(), data_dir.machines()] {
-            make_directory(&directory)?;
+            data_dir.home.make(&directory)?;
         }
         data_dir.clear_recorded_cgroups()?;
         Ok((data_dir, launcher_lock))
@@ -55,10 +63,11 @@ impl DataDir {
     /// The same off the asynchronous threads, with what else is opened in it, and no longer than an earlier launcher may take to clear away.
     pub(crate) async fn open_in_time<T: Send + 'static>(
         path: PathBuf,
+        ids: Ranges,
         also: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
     ) -> Result<(Self, File, T), SandboxError> {
         let opened = blocking("the data directory cannot be used", move || {
-            let (data_dir, launcher_lock) = Self::open(&path)?;
+            let (data_dir, launcher_lock) = Self::open(&path, ids)?;
             let opened = also(&data_dir)?;
             Ok((data_dir, launcher_lock, opened))
         });
@@ -73,62 +82,63 @@ impl DataDir {
         let found = blocking("cgroups", move || Ok(discover(parent.as_deref(), &name))).await?;
         let plan =
             found.map_err(|missing| unavailable(format!("memory and processes cannot be limited: {missing}")))?;
-        self.record_cgroups(&plan)
-            .map_err(|error| SandboxError::failed("the data directory cannot be written", error))?;
+        self.record_cgroups(&plan).map_err(|error| refused("the data directory cannot be written", &error))?;
         Ok(plan)
+    }
+
+    /// The directory itself.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Where sandboxes' files are staged.
     pub(crate) fn sandboxes(&self) -> PathBuf {
-        self.path.join("sandboxes")
+        self.home.path().join("sandboxes")
     }
 
     /// Where snapshots are.
     pub(crate) fn snapshots(&self) -> PathBuf {
-        self.path.join("snapshots")
+        self.home.path().join("snapshots")
     }
 
     /// Where the root that sandboxes get is made.
     pub(crate) fn runtime(&self) -> PathBuf {
-        self.path.join("runtime")
+        self.home.path().join("runtime")
     }
 
     /// Where what machines are made of is.
     pub(crate) fn machines(&self) -> PathBuf {
-        self.path.join("system")
+        self.home.path().join("system")
     }
 
     /// Where what templates run is written to.
     pub(crate) fn template(&self) -> PathBuf {
-        self.path.join("template")
+        self.home.path().join("template")
     }
 
     /// Where our own copy of node is kept.
     pub(crate) fn node(&self) -> PathBuf {
-        self.path.join("node")
+        self.home.path().join("node")
     }
 
     /// The name of this directory's cgroup: engines of other directories have other groups.
     pub(crate) fn group_name(&self) -> String {
-        let digest = crate::snapshot::manifest::Digest256::of(self.path.as_os_str().as_encoded_bytes());
-        format!("workers-{}", digest.as_str().get(..16).unwrap_or_default())
+        format!("workers-{}", digits_of(self.home.path()))
     }
 
-    /// A number that few other directories have, for ranges of ids.
-    pub(crate) fn number(&self) -> u32 {
-        let name = self.group_name();
-        let digits = name.rsplit('-').next().and_then(|digest| digest.get(..4));
-        digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    /// The number of the range of host user ids that this engine has for itself while the directory is open.
+    pub(crate) fn id_range(&self) -> u32 {
+        self.ids.number
     }
 
     /// Writes down where cgroups are made, for the next start may happen in another group.
     fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
-        replace_file(&self.path.join(CGROUPS), &serde_json::to_vec(plan)?)
+        replace_file(&self.home.path().join(CGROUPS), &serde_json::to_vec(plan)?)
     }
 
     /// Kills and removes what is left in the cgroups that were written down. Not what somebody else wrote down.
     fn clear_recorded_cgroups(&self) -> io::Result<()> {
-        let recorded = match read_file(&self.path.join(CGROUPS)) {
+        let recorded = match read_file(&self.home.path().join(CGROUPS)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
@@ -141,11 +151,27 @@ impl DataDir {
     }
 }
 
+/// What stands for a path where a short name is needed.
+fn digits_of(path: &Path) -> String {
+    let digest = Digest256::of(path.as_os_str().as_encoded_bytes());
+    digest.as_str().get(..16).unwrap_or_default().to_owned()
+}
+
+/// The range of ids that a directory has at each start, if it is free: one that few others have.
+fn preferred_range(path: &Path) -> u32 {
+    digits_of(path).get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or_default()
+}
+
+/// Removes what is in a directory that itself cannot be removed, as one on which a file system is mounted.
 fn clear(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    let listed = fs::read_dir(directory).map_err(|error| named(directory.display(), error))?;
+    for item in listed {
+        let path = item?.path();
+        if let Err(error) = remove(&path) {
+            tracing::warn!(error = %error, "what an earlier server left could not be removed");
+        }
     }
+    Ok(())
 }
 
 /// Kills all that is in the groups below a plan's directories and removes them: those of these names, or all. What does not die within

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -17,6 +18,7 @@ use super::channel::Channel;
 use super::connection::{Connection, Expected, Gone};
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
+use crate::fault::{named, refused};
 use crate::launcher::serve::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
 use crate::machine;
@@ -54,6 +56,9 @@ const MOST_RETIRED: usize = 4;
 
 /// Launchers of one server take turns at the user ids, so that a new one does not use those of processes that an earlier one left behind.
 const GENERATIONS: u32 = 16;
+
+/// This program, also after its file was replaced by another version.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// The launcher, seen from the server.
 pub(crate) struct Launcher {
@@ -174,6 +179,11 @@ impl Launcher {
         wanted && known.is_ok_and(|known| known.is_ok_and(|known| *known == Some(true)))
     }
 
+    /// Whether there are to be templates, and none can be booted.
+    pub(crate) fn has_lost_templates(&self) -> bool {
+        self.wants_templates() && *self.templates.borrow() == Some(false)
+    }
+
     fn wants_templates(&self) -> bool {
         self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some())
     }
@@ -199,6 +209,27 @@ impl Launcher {
         Ok(())
     }
 
+    /// The process that makes sandboxes now.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.current.borrow().as_ref().and_then(|connection| connection.process())
+    }
+
+    /// Sees that it answers, and that another one takes its place if it does not.
+    pub(crate) async fn watch(&self) {
+        for connection in self.connections() {
+            // One that has died is started again by the task that follows it.
+            let _ = connection.unless_silent(connection.ping()).await;
+        }
+    }
+
+    /// What templates are made of was made again.
+    pub(crate) async fn renew_templates(&self) {
+        for connection in self.connections() {
+            // One that has died has no templates.
+            let _ = connection.send(&ToLauncher::RenewTemplates, &[]).await;
+        }
+    }
+
     /// What it was told.
     pub(crate) fn configuration(&self) -> &Configuration {
         &self.configuration
@@ -215,9 +246,9 @@ impl Launcher {
                 let gone = Gone::new(gone, name, Arc::downgrade(self), Arc::downgrade(&connection));
                 Ok(Made { pidfd, gone })
             }
-            Err(message) => {
+            Err(error) => {
                 connection.forget(&name);
-                Err(unavailable(format!("a sandbox cannot be made: {message}")))
+                Err(error)
             }
         }
     }
@@ -281,6 +312,7 @@ impl Launcher {
         self.observer.set_aside();
         let many = connection.put_aside(name).await;
         if many >= MOST_SET_ASIDE && !self.leaving.load(Ordering::Acquire) {
+            tracing::error!("too many sandboxes do not end; another launcher makes those that follow");
             self.take_over(connection).await;
         }
     }
@@ -290,15 +322,26 @@ impl Launcher {
         self.observer.ended_after_all();
     }
 
+    /// Has another launcher make sandboxes from now on, for what they are made of was made again.
+    pub(crate) async fn replace(self: &Arc<Self>) {
+        let current = self.current.borrow().clone();
+        if let Some(current) = current {
+            tracing::warn!("what sandboxes are made of was made again; another launcher makes those that follow");
+            self.take_over(&current).await;
+        }
+    }
+
     /// Has another launcher make sandboxes in place of this one, which goes on until its own have ended.
     async fn take_over(self: &Arc<Self>, old: &Arc<Connection>) {
         let is_current = self.current.borrow().as_ref().is_some_and(|current| Arc::ptr_eq(current, old));
         if !is_current || *self.running.borrow() > MOST_RETIRED || !old.retire() {
             return;
         }
-        tracing::error!("too many sandboxes do not end; another launcher makes those that follow");
         match self.connect().await {
-            Ok((connection, child)) => self.begin(connection, child),
+            Ok((connection, child)) => {
+                old.try_send(&ToLauncher::Replaced);
+                self.begin(connection, child);
+            }
             Err(error) => {
                 old.unretire();
                 tracing::error!(error = %error, "no other launcher can be started");
@@ -356,22 +399,22 @@ impl Launcher {
     /// Starts a launcher, and tells it what it is to do.
     async fn connect(&self) -> Result<(Arc<Connection>, Child), SandboxError> {
         let (mut child, channel) = self.spawn()?;
-        let greeted = tokio::time::timeout(START_PATIENCE, self.greet(channel)).await;
+        let greeted = tokio::time::timeout(START_PATIENCE, self.greet(channel, child.id())).await;
         let greeted = greeted.unwrap_or_else(|_| Err(unavailable("the sandbox launcher does not answer")));
         match greeted {
             Ok(connection) => Ok((connection, child)),
             Err(error) => {
-                end(&mut child).await;
+                end(&mut child, true).await;
                 Err(error)
             }
         }
     }
 
     fn spawn(&self) -> Result<(Child, Channel), SandboxError> {
-        let failed = |error: io::Error| SandboxError::failed("the sandbox launcher cannot be started", error);
+        let failed = |error: io::Error| refused("the sandbox launcher cannot be started", &error);
         let (ours, theirs) = wire::channel().map_err(failed)?;
         let program = match &self.program {
-            LauncherProgram::CurrentExe => std::env::current_exe().map_err(failed)?,
+            LauncherProgram::CurrentExe => PathBuf::from(OWN_PROGRAM),
             LauncherProgram::Path(path) => path.clone(),
         };
         let lock = self.lock.try_clone().map_err(failed)?;
@@ -385,12 +428,12 @@ impl Launcher {
             .stdout(Stdio::from(lock))
             .stderr(Stdio::inherit())
             .spawn()
-            .map_err(|error| failed(io::Error::new(error.kind(), format!("{}: {error}", program.display()))))?;
+            .map_err(|error| failed(named(program.display(), error)))?;
         Ok((child, Channel::new(ours).map_err(failed)?))
     }
 
-    async fn greet(&self, channel: Channel) -> Result<Arc<Connection>, SandboxError> {
-        let failed = |error: io::Error| SandboxError::failed("the sandbox launcher cannot be started", error);
+    async fn greet(&self, channel: Channel, process: Option<u32>) -> Result<Arc<Connection>, SandboxError> {
+        let failed = |error: io::Error| refused("the sandbox launcher cannot be started", &error);
         let hello = ToLauncher::Configure(Box::new(self.configuration_now()));
         channel.send(&hello, &[]).await.map_err(failed)?;
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
@@ -401,7 +444,8 @@ impl Launcher {
                 }
                 let hearing = self.hear(descriptors)?;
                 let templates = Arc::clone(&self.templates);
-                let connection = Arc::new(Connection::new(channel, templates, self.wants_templates(), hearing));
+                let wanted = self.wants_templates();
+                let connection = Arc::new(Connection::new(channel, process, templates, wanted, hearing));
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 known.retain(|other| other.strong_count() > 0);
                 known.push(Arc::downgrade(&connection));
@@ -449,7 +493,7 @@ impl Launcher {
             is_this
         });
         let left = connection.let_go();
-        end(&mut child).await;
+        end(&mut child, connection.is_silent()).await;
         if was_current && !self.leaving.load(Ordering::Acquire) {
             tracing::error!(reason = %ended, "the sandbox launcher died; its sandboxes are lost and it is started again");
         }
@@ -483,10 +527,14 @@ impl Launcher {
     }
 }
 
-/// Waits for the end of a launcher whose socket is closed; one that takes too long is killed.
-async fn end(child: &mut Child) {
-    if tokio::time::timeout(LEAVE_PATIENCE, child.wait()).await.is_err() {
-        tracing::error!("the sandbox launcher does not leave; it is killed");
+/// Waits for the end of a launcher whose socket is closed; one that takes too long is killed, and one that is of no use
+/// at once.
+async fn end(child: &mut Child, at_once: bool) {
+    let patience = if at_once { Duration::ZERO } else { LEAVE_PATIENCE };
+    if tokio::time::timeout(patience, child.wait()).await.is_err() {
+        if !at_once {
+            tracing::error!("the sandbox launcher does not leave; it is killed");
+        }
         // It may have left meanwhile.
         let _ = child.start_kill();
         let _ = tokio::time::timeout(LEAVE_PATIENCE, child.wait()).await;

@@ -1,8 +1,11 @@
 //! The server's side of the engine, apart from sandboxes: the data directory, the root that sandboxes get, and the launcher.
 
+pub(crate) mod blueprint;
 pub(crate) mod channel;
 pub(crate) mod connection;
 pub(crate) mod data_dir;
+pub(crate) mod ground;
+pub(crate) mod ids;
 pub(crate) mod launcher;
 mod locks;
 pub(crate) mod node;
@@ -10,6 +13,8 @@ pub(crate) mod runtime;
 pub(crate) mod template;
 
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
+
+use crate::fault::refused;
 
 /// An error that names the piece of isolation that is missing.
 pub(crate) fn unavailable(message: impl Into<String>) -> SandboxError {
@@ -23,7 +28,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, SandboxError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(SandboxError::new(SandboxErrorKind::Failed, format!("{what}: {error}"))),
+        Ok(Err(error)) => Err(refused(what, &error)),
         Err(error) => Err(SandboxError::failed(what, error)),
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use workers_private_files::{make_directory, open_file};
 
 use super::runtime::libraries;
+use crate::home::{is_for_want, remove, set_aside};
 
 /// The size of a large page.
 const PIECE: u64 = 2 << 20;
@@ -22,9 +23,13 @@ const PIECE: u64 = 2 << 20;
 /// When the program cannot be read or the copy not be written; then there is none.
 pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
     let copy = directory.join("node");
-    match fs::remove_file(&copy) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => make_directory(directory)?,
+    remove(&copy)?;
+    match make_directory(directory) {
+        Err(error) if !is_for_want(&error) => {
+            set_aside(directory)?;
+            make_directory(directory)?;
+        }
+        made => made?,
     }
     let made = write(node, &copy).and_then(|()| {
         if libraries(node)? == libraries(&copy).unwrap_or_default() {

@@ -8,6 +8,8 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::fault::named;
+use crate::home::remove;
 use crate::launcher::devices::LINKS;
 use crate::launcher::root::Runtime;
 
@@ -42,19 +44,54 @@ const DIRECTORIES: [&str; 10] =
 const CERTIFICATES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// Makes the root.
+/// What the root that was there before is called.
+const OLD: &str = ".old";
+
+/// Makes the root. An earlier one is moved aside.
 ///
 /// # Errors
 ///
 /// When node's libraries cannot be found or copied.
 pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    // Made beside, so that what is made of it meanwhile gets the old one or the new one as a whole.
+    let (new, old) = (with_suffix(directory, ".new"), with_suffix(directory, OLD));
+    remove(&new)?;
+    let has_node = make_files(&new, node)?;
+    remove(&old)?;
+    match fs::rename(directory, &old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(directory.display(), error)),
+        _ => fs::rename(&new, directory).map_err(|error| named(directory.display(), error))?,
     }
     let mounts: Mounts = serde_json::from_str(MOUNTS)?;
+    Ok(Runtime {
+        root: directory.join("root"),
+        nothing: directory.join("nothing"),
+        node: node.to_path_buf(),
+        has_node,
+        masked_files: mounts.masked_proc_files.names,
+        masked_directories: mounts.masked_proc_directories.names,
+        devices: mounts.devices,
+    })
+}
+
+/// Removes what was there before. While sandboxes run from it, it stays.
+pub(crate) fn remove_old(directory: &Path) -> io::Result<()> {
+    remove(&with_suffix(directory, OLD))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes the files; whether node is among them.
+fn make_files(directory: &Path, node: &Path) -> io::Result<bool> {
+    let mounts: Mounts = serde_json::from_str(MOUNTS)?;
     let nothing = directory.join("nothing");
-    fs::create_dir_all(&nothing)?;
+    fs::create_dir(directory)
+        .and_then(|()| fs::create_dir(&nothing))
+        .map_err(|error| named(nothing.display(), error))?;
     let directory = &directory.join("root");
     for name in DIRECTORIES {
         fs::create_dir_all(directory.join(name))?;
@@ -71,7 +108,8 @@ pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
     }
     let place = directory.join("usr/bin/node");
     // On another file system there can be no second name for it, and it is mounted there.
-    let has_node = fs::hard_link(node.canonicalize()?, &place).is_ok();
+    let node_file = node.canonicalize().map_err(|error| named(node.display(), error))?;
+    let has_node = fs::hard_link(node_file, &place).is_ok();
     if !has_node {
         write(&place, b"")?;
     }
@@ -83,20 +121,12 @@ pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::copy(&library, &target)?;
+        fs::copy(&library, &target).map_err(|error| named(library.display(), error))?;
         fs::set_permissions(&target, Permissions::from_mode(0o555))?;
     }
     open_directories(directory)?;
     open_directories(&nothing)?;
-    Ok(Runtime {
-        root: directory.clone(),
-        nothing,
-        node: node.to_path_buf(),
-        has_node,
-        masked_files: mounts.masked_proc_files.names,
-        masked_directories: mounts.masked_proc_directories.names,
-        devices: mounts.devices,
-    })
+    Ok(has_node)
 }
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -119,7 +149,8 @@ fn open_directories(directory: &Path) -> io::Result<()> {
 /// The libraries that a program loads and its loader, as the loader itself tells them. A static program has none.
 pub(super) fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
     // With this variable the loader lists what it would load and leaves.
-    let output = Command::new(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output()?;
+    let output = Command::new(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output();
+    let output = output.map_err(|error| named(program.display(), error))?;
     if !output.status.success() {
         return Ok(Vec::new());
     }

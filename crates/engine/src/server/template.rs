@@ -1,11 +1,14 @@
 //! The files that templates are made of.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use workers_private_files::{make_directory, replace_file};
 
+use crate::fault::named;
+use crate::home::remove;
 use crate::message::TemplateSetup;
 use crate::options::{EngineOptions, TemplateLibrary};
 
@@ -18,27 +21,37 @@ const WARM_MODULE: &str = include_str!("../../js/warm.mjs");
 /// The library's name, as cargo gives it.
 const LIBRARY: &str = "libworkers_engine_template.so";
 
+/// The library's bytes.
+///
+/// # Errors
+///
+/// When it is not there.
+pub(crate) fn library(options: &EngineOptions) -> io::Result<Cow<'static, [u8]>> {
+    match options.template_library {
+        TemplateLibrary::Beside => {
+            let path = find_library()?;
+            fs::read(&path).map(Cow::Owned).map_err(|error| named(path.display(), error))
+        }
+        TemplateLibrary::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
 /// Writes them, the library too, so that replacing it on the disk does not change what runs.
 ///
 /// # Errors
 ///
-/// When the library is not there, or the directory cannot be written.
-pub(crate) fn make(directory: &Path, options: &EngineOptions, most: Option<u32>) -> io::Result<TemplateSetup> {
-    let library = match options.template_library {
-        TemplateLibrary::Beside => {
-            let path = find_library()?;
-            fs::read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?
-        }
-        TemplateLibrary::Bytes(bytes) => bytes.to_vec(),
-    };
+/// When the directory cannot be written.
+pub(crate) fn make(
+    directory: &Path,
+    library: &[u8],
+    options: &EngineOptions,
+    most: Option<u32>,
+) -> io::Result<TemplateSetup> {
     let (module, forks) = (options.template_module.as_deref(), options.template_forks);
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove(directory)?;
     make_directory(directory)?;
     let (copy, script) = (directory.join("template.so"), directory.join("template.cjs"));
-    replace_file(&copy, &library)?;
+    replace_file(&copy, library)?;
     replace_file(&script, SCRIPT.as_bytes())?;
     replace_file(&directory.join("warm.mjs"), WARM_MODULE.as_bytes())?;
     let ahead = module.map(|_| directory.join("prepare.cjs"));

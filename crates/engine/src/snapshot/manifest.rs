@@ -38,7 +38,12 @@ impl Digest256 {
 
     /// Whether it is 64 digits, as it must be to be used as a file name.
     pub(crate) fn is_well_formed(&self) -> bool {
-        self.0.len() == 64 && self.0.bytes().all(|byte| byte.is_ascii_hexdigit())
+        Self::is_one(&self.0)
+    }
+
+    /// Whether a text is 64 digits.
+    pub(crate) fn is_one(text: &str) -> bool {
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 }
 
@@ -116,32 +121,48 @@ impl Manifest {
         (Digest256::of(bytes) == *address).then(|| serde_json::from_slice(bytes).ok()).flatten()
     }
 
+    /// The paths of its ordinary files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        let is_file = |entry: &&Entry| matches!(entry.kind, Kind::File { .. });
+        self.entries.iter().filter(is_file).map(|entry| entry.path.as_str())
+    }
+
     /// Whether the tree below `files` has all it says.
-    pub(crate) fn matches(&self, files: BorrowedFd<'_>) -> bool {
-        self.entries.iter().all(|entry| match &entry.kind {
-            Kind::Directory => copy::open(files, &entry.path, OFlags::PATH | OFlags::DIRECTORY).is_ok(),
-            Kind::Link { target } => rustix::fs::readlinkat(files, &entry.path, Vec::new())
-                .is_ok_and(|found| found.to_bytes() == target.as_bytes()),
-            Kind::File { size, digest, .. } => {
-                copy::open(files, &entry.path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC)
-                    .is_ok_and(|file| has_digest(File::from(file), *size, digest))
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be read, or is not there.
+    pub(crate) fn matches(&self, files: BorrowedFd<'_>) -> io::Result<bool> {
+        for entry in &self.entries {
+            let is_right = match &entry.kind {
+                Kind::Directory => copy::open(files, &entry.path, OFlags::PATH | OFlags::DIRECTORY).map(|_| true)?,
+                Kind::Link { target } => {
+                    rustix::fs::readlinkat(files, &entry.path, Vec::new())?.to_bytes() == target.as_bytes()
+                }
+                Kind::File { size, digest, .. } => {
+                    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                    has_digest(File::from(copy::open(files, &entry.path, flags)?), *size, digest)?
+                }
+            };
+            if !is_right {
+                return Ok(false);
             }
-        })
+        }
+        Ok(true)
     }
 }
 
-fn has_digest(mut file: File, size: u64, digest: &Digest256) -> bool {
-    if file.metadata().map_or(true, |metadata| metadata.len() != size) {
-        return false;
+fn has_digest(mut file: File, size: u64, digest: &Digest256) -> io::Result<bool> {
+    if file.metadata()?.len() != size {
+        return Ok(false);
     }
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
     loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Digest256::finish(hasher) == *digest,
-            Ok(length) => hasher.update(buffer.get(..length).unwrap_or_default()),
-            Err(_) => return false,
-        }
+        let length = file.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
+        hasher.update(bytes);
     }
+    Ok(Digest256::finish(hasher) == *digest)
 }
 
 #[cfg(test)]

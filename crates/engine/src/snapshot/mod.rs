@@ -7,10 +7,12 @@
 //! snapshots/incoming/                          what is being written or removed; cleared at start
 //! ```
 //!
-//! Several snapshots may share a content; it goes with the last of them, and not before the last sandbox that runs from it. A
-//! snapshot is a cache of what the database has, so nothing is forced to the disk: instead a content is checked against its
-//! manifest when it is first used after a start, and one that a loss of power has torn counts as gone.
+//! Several snapshots may share a content; it goes with the last of them, and not before the last sandbox that runs from
+//! it. A snapshot is a cache of what the database has, so nothing is forced to the disk: instead a content is checked
+//! against its manifest when it is first used after a start, and again when one of its files is not the one that was
+//! checked. One that a loss of power or a person has torn counts as gone. What lies here and is not ours is left alone.
 
+mod files;
 pub(crate) mod manifest;
 mod reference;
 mod staging;

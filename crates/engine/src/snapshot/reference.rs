@@ -58,6 +58,11 @@ impl Reference {
     }
 }
 
+/// Whether a file of this name is one that this module writes.
+pub(super) fn is_name(name: &str) -> bool {
+    path_of(Path::new(""), &SnapshotId::new(name)).is_some_and(|path| path.as_os_str() == name)
+}
+
 /// The file name of a snapshot's reference; `None` for an id that is none of ours, which could lead anywhere.
 pub(super) fn path_of(directory: &Path, id: &SnapshotId) -> Option<PathBuf> {
     let uuid: uuid::Uuid = id.as_str().strip_prefix("snap_")?.parse().ok()?;

@@ -10,6 +10,7 @@ use workers_domain::ports::SandboxFile;
 
 use super::manifest::{Digest256, Entry, Kind, Manifest};
 use crate::copy::{DIRECTORY_MODE, file_mode, give_away};
+use crate::fault::named;
 
 /// The files of a sandbox in which nothing has run yet.
 #[derive(Debug)]
@@ -36,8 +37,7 @@ impl Staging {
     pub(crate) fn write(&mut self, files: &[SandboxFile]) -> io::Result<()> {
         for file in files {
             let path = file.path.as_str();
-            let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
-            self.write_one(path, &file.contents).map_err(named)?;
+            self.write_one(path, &file.contents).map_err(|error| named(path, error))?;
         }
         Ok(())
     }
@@ -47,7 +47,10 @@ impl Staging {
         let others = self.files.iter().filter(|(known, _)| *known != path);
         let used: u64 = others.map(|(_, kind)| if let Kind::File { size, .. } = kind { *size } else { 0 }).sum();
         if used.saturating_add(length) > self.limit {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, format!("more than {} bytes of files", self.limit)));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("more than {} bytes of files", self.limit),
+            ));
         }
         for (position, _) in path.match_indices('/') {
             let parent = path.get(..position).unwrap_or_default();

@@ -31,4 +31,10 @@ async fn forked_engine() -> Tested<true> {
 
 sandbox_conformance!(forked, forked_engine);
 sandbox_conformance!(unconfined, unconfined_engine);
+
+async fn copying_engine() -> TestEngine {
+    TestEngine::copying().await
+}
+
+sandbox_conformance!(copying, copying_engine);
 sandbox_memory_conformance!(confined_memory, confined_engine);

@@ -1,6 +1,6 @@
 //! Machines: sandboxes with a whole system in them.
 
-mod counted;
+pub(crate) mod counted;
 mod fallbacks;
 mod files;
 mod hostile;

@@ -6,7 +6,7 @@ use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxProvider, SandboxSource, SandboxSpec,
 };
 use workers_domain::{LogStream, NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram, Templates};
+use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram, Templates, Wall};
 
 /// An engine in a directory of its own.
 pub(crate) struct Tested<const FORKED: bool> {
@@ -65,8 +65,25 @@ pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptio
 impl<const FORKED: bool> Tested<FORKED> {
     pub(crate) async fn start(confinement: Confinement) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let options = options(directory.path(), confinement);
+        Self::start_with(directory, options).await
+    }
+
+    /// One on a host that has no overlays.
+    pub(crate) async fn copying() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let options =
+            EngineOptions { omitted_wall: Some(Wall::Overlays), ..options(directory.path(), Confinement::Full) };
+        let tested = Self::start_with(directory, options).await;
+        // Programs that are built for release leave nothing out.
+        assert_eq!(tested.engine.has_overlays(), !cfg!(debug_assertions));
+        tested
+    }
+
+    async fn start_with(directory: tempfile::TempDir, options: EngineOptions) -> Self {
+        let confinement = options.confinement;
         let templates = if FORKED { Templates::Shared } else { Templates::None };
-        let options = EngineOptions { templates, ..options(directory.path(), confinement) };
+        let options = EngineOptions { templates, ..options };
         let engine = Engine::start(options).await.unwrap();
         assert_eq!(engine.has_templates().await, FORKED && confinement == Confinement::Full);
         Self { engine, directory }

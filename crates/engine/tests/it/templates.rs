@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use workers_domain::ports::{
@@ -10,7 +11,7 @@ use workers_domain::ports::{
     SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
-use workers_engine::{Confinement, Engine, EngineOptions, TemplateLibrary, Templates};
+use workers_engine::{Confinement, Engine, EngineOptions, TemplateLibrary, Templates, Wall};
 
 use crate::support::{Ran, finish, options};
 
@@ -66,14 +67,23 @@ impl Templated {
 
     /// The processes that run the template's script, be it only until they have a program of their own.
     fn templates(&self) -> BTreeSet<i32> {
+        self.booted().filter(|pid| is_child_of_launcher(*pid)).collect()
+    }
+
+    /// Their copies that wait in a sandbox.
+    fn copies(&self) -> BTreeSet<i32> {
+        self.booted().filter(|pid| !is_child_of_launcher(*pid)).collect()
+    }
+
+    fn booted(&self) -> impl Iterator<Item = i32> {
         let script = self.directory.path().join("template");
-        let runs_script = |pid: &i32| {
+        let runs_script = move |pid: &i32| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(script.to_str().unwrap())
         };
         let entries = fs::read_dir("/proc").unwrap();
         let processes = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        processes.filter(runs_script).filter(|pid| is_child_of_launcher(*pid)).collect()
+        processes.filter(runs_script)
     }
 }
 
@@ -92,6 +102,67 @@ fn kill_all(processes: &BTreeSet<i32>, signal: Signal) {
         // It may be gone.
         let _ = kill_process(Pid::from_raw(*pid).unwrap(), signal);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_a_booted_node_run_on_a_host_without_overlays_and_each_finds_the_files_as_new() {
+    let engine = Templated::start(|options| options.omitted_wall = Some(Wall::Overlays)).await;
+    // It says whose copy it is, and fails where an earlier one has left its mark.
+    let snapshot = engine.snapshot(&format!("require('fs').mkdirSync('mark');{PARENT}")).await;
+    engine.run_forked(&snapshot).await;
+    for _ in 0..3 {
+        assert_eq!(engine.run(&snapshot).await.exit.status, ExitStatus::Code(0));
+    }
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_expected_has_a_sandbox_with_a_booted_node_before_it_is_asked_for() {
+    let engine = Templated::start(|_| ()).await;
+    assert!(engine.engine.has_templates().await);
+    let (snapshot, other) = (engine.snapshot(PARENT).await, engine.snapshot("another one").await);
+    engine.engine.expect(&snapshot, ResourceLimits::default());
+    let began = Instant::now();
+    while engine.copies().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(5), "nothing was made");
+        tokio::task::yield_now().await;
+    }
+    let waiting = engine.copies();
+    engine.engine.delete_snapshot(&other).await.unwrap();
+    assert_eq!(engine.copies(), waiting, "the end of another snapshot is no matter");
+    // A copy is seen a moment before its sandbox can be had.
+    while !engine.copies().is_disjoint(&waiting) {
+        assert!(began.elapsed() < Duration::from_secs(5), "others are used");
+        assert_eq!(engine.run(&snapshot).await.output, FORKED);
+    }
+    // What is not there is not made.
+    engine.engine.expect(&other, ResourceLimits::default());
+    engine.engine.delete_snapshot(&snapshot).await.unwrap();
+    engine.engine.shutdown().await;
+    assert!(engine.copies().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_snapshots_that_are_expected_at_once_have_booted_nodes_though_each_needs_a_template_of_its_own() {
+    let engine = Templated::start(|_| ()).await;
+    assert!(engine.engine.has_templates().await);
+    let programs = ["", ";", ";;"].map(|end| format!("{PARENT}{end}"));
+    let mut snapshots = Vec::new();
+    for program in &programs {
+        snapshots.push(engine.snapshot(program).await);
+    }
+    for snapshot in &snapshots {
+        engine.engine.expect(snapshot, ResourceLimits::default());
+    }
+    let began = Instant::now();
+    while engine.copies().len() < snapshots.len() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", engine.copies());
+        tokio::task::yield_now().await;
+    }
+    for snapshot in &snapshots {
+        assert_eq!(engine.run(snapshot).await.output, FORKED);
+    }
+    engine.engine.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

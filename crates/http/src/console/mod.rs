@@ -14,8 +14,9 @@ use actix_web::{HttpRequest, HttpResponse};
 
 pub use self::branding::{Branding, InvalidBrandingError, Logo};
 use crate::Api;
-use crate::api::get_or_head;
-use crate::unmatched::method_not_allowed;
+use crate::api::get;
+use crate::error::ApiError;
+use crate::unmatched::{method_not_allowed, no_route};
 
 /// Mounts the console.
 pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig) {
@@ -25,7 +26,6 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
             .wrap(from_fn(api.receiving()))
             .wrap(from_fn(api.tracking()))
     };
-    let get = || web::route().guard(get_or_head());
     config
         .app_data(web::Data::new(branding.clone()))
         .service(resource("/").route(get().to(page::handle)))
@@ -40,10 +40,14 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
 }
 
 /// Sends a browser from `…/platform` to `…/platform/`, which its relative URLs start from.
-async fn to_folder(request: HttpRequest) -> HttpResponse {
+async fn to_folder(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    // A request may name a host where a path belongs.
+    if !request.path().starts_with('/') {
+        return Err(no_route(&request));
+    }
     let last = request.path().rsplit('/').next().unwrap_or_default();
-    HttpResponse::PermanentRedirect()
+    Ok(HttpResponse::PermanentRedirect()
         .insert_header((LOCATION, format!("./{last}/")))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .finish()
+        .finish())
 }

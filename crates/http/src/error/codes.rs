@@ -56,6 +56,14 @@ error_codes! {
     UnsupportedSyntax, "unsupported_syntax", BAD_REQUEST;
     /// The code is nested too deeply.
     TooDeep, "too_deep", BAD_REQUEST;
+    /// What was asked for destroys workers, and has to be confirmed.
+    ConfirmationRequired, "confirmation_required", BAD_REQUEST;
+    /// What was given as a confirmation is none.
+    InvalidConfirmation, "invalid_confirmation", BAD_REQUEST;
+    /// The length of a page is none, or too great.
+    InvalidLimit, "invalid_limit", BAD_REQUEST;
+    /// The cursor is of no page.
+    InvalidCursor, "invalid_cursor", BAD_REQUEST;
     /// The worker is being created, or could not be.
     WorkerNotReady, "worker_not_ready", BAD_REQUEST;
     /// There is no token, or not the right one.
@@ -92,12 +100,22 @@ error_codes! {
     Busy, "busy", TOO_MANY_REQUESTS;
     /// Something of ours failed; it is in the log under the request's id.
     Internal, "internal", INTERNAL_SERVER_ERROR;
+    /// What the database holds of the worker makes no sense.
+    WorkerUnreadable, "worker_unreadable", INTERNAL_SERVER_ERROR;
     /// The sandbox provider failed.
     SandboxFailed, "sandbox_failed", BAD_GATEWAY;
+    /// No compiler works now.
+    CompilerUnavailable, "compiler_unavailable", SERVICE_UNAVAILABLE;
     /// The database cannot be reached.
     DatabaseUnavailable, "database_unavailable", SERVICE_UNAVAILABLE;
-    /// The database has no schema yet.
+    /// The database lacks its schema, or a part of it.
     SchemaMissing, "schema_missing", SERVICE_UNAVAILABLE;
+    /// The database does not permit the server what it needs.
+    DatabaseDenied, "database_denied", SERVICE_UNAVAILABLE;
+    /// What the database keeps is broken.
+    DatabaseDamaged, "database_damaged", SERVICE_UNAVAILABLE;
+    /// What is to be kept cannot be written now.
+    StorageReadOnly, "storage_read_only", SERVICE_UNAVAILABLE;
     /// The database has no room left.
     StorageFull, "storage_full", INSUFFICIENT_STORAGE;
     /// The server is shutting down.

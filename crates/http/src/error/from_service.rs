@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
-use workers_domain::ports::RepositoryError;
+use workers_domain::ports::{RepositoryError, SandboxErrorKind};
 use workers_domain::{InvalidNameError, WorkerId, WorkerStatus};
-use workers_service::{DeployError, Diagnostic, DiagnosticKind, InvokeError, RedeployError, WorkerError};
+use workers_service::{DeployError, Diagnostic, DiagnosticKind, InvokeError, RedeployError, SetupError, WorkerError};
 
 use super::{ApiError, ErrorCode};
 
@@ -14,6 +14,9 @@ use super::{ApiError, ErrorCode};
 const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
 /// The longest piece of a client's own text that is quoted back, in characters.
 const QUOTED_CHARS: usize = 100;
+
+/// What asks for the removal of all workers by name.
+pub(crate) const CONFIRMATION: &str = "remove all workers";
 
 /// The answer to an id that no worker has.
 pub(crate) fn worker_not_found(id: &str) -> ApiError {
@@ -29,6 +32,13 @@ fn printable(text: &str) -> String {
     quoted
 }
 
+/// The answer to a cursor that no page has.
+pub(crate) fn invalid_cursor() -> ApiError {
+    let message =
+        "`cursor` must be one that the `Link` header of an earlier page holds; without it the list begins anew";
+    ApiError::new(ErrorCode::InvalidCursor, message)
+}
+
 /// The answer while the server goes down.
 pub(crate) fn shutting_down() -> ApiError {
     ApiError::new(ErrorCode::ShuttingDown, "the server is shutting down").retry_after(RETRY_WHEN_AWAY)
@@ -36,21 +46,37 @@ pub(crate) fn shutting_down() -> ApiError {
 
 impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
-        match error {
-            RepositoryError::Unavailable(_) => {
-                Self::new(ErrorCode::DatabaseUnavailable, "the database cannot be reached")
-                    .retry_after(RETRY_WHEN_AWAY)
-                    .because(error)
+        let (code, message) = match error {
+            RepositoryError::Unavailable(_) => (ErrorCode::DatabaseUnavailable, "the database cannot be reached"),
+            RepositoryError::SchemaMissing => (
+                ErrorCode::SchemaMissing,
+                "the database has no schema, or only a part of it; `workersd migrate` makes it, or says what is missing",
+            ),
+            RepositoryError::SchemaIncomplete(_) => (
+                ErrorCode::SchemaMissing,
+                "the database lacks a part of its schema; the operator has to put it back, or restore a backup",
+            ),
+            RepositoryError::Full { .. } => (ErrorCode::StorageFull, "the platform's storage is full"),
+            RepositoryError::ReadOnly { .. } => {
+                (ErrorCode::StorageReadOnly, "the platform's storage cannot be written now; the operator has to look")
             }
-            RepositoryError::SchemaMissing => {
-                Self::new(ErrorCode::SchemaMissing, "the database has no schema; `workersd migrate` makes it")
-                    .because(error)
+            RepositoryError::Denied { .. } => (
+                ErrorCode::DatabaseDenied,
+                "the database does not permit the server what it needs; the operator has to grant it",
+            ),
+            RepositoryError::Damaged(_) => {
+                (ErrorCode::DatabaseDamaged, "the database is damaged; the operator has to restore a backup")
             }
-            RepositoryError::Full { .. } => {
-                Self::new(ErrorCode::StorageFull, "the platform's storage is full").because(error)
-            }
-            RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. } => Self::internal(error),
-        }
+            RepositoryError::Inconsistent { .. } => (
+                ErrorCode::WorkerUnreadable,
+                "what is stored of the worker cannot be read; the operator can mend it, or the worker can be deleted",
+            ),
+            RepositoryError::UnknownPlace => return invalid_cursor(),
+            RepositoryError::Refused { .. } => return Self::internal(error),
+        };
+        let passes = matches!(code, ErrorCode::DatabaseUnavailable | ErrorCode::StorageReadOnly);
+        let answer = Self::new(code, message).because(error);
+        if passes { answer.retry_after(RETRY_WHEN_AWAY) } else { answer }
     }
 }
 
@@ -58,7 +84,25 @@ impl From<WorkerError> for ApiError {
     fn from(error: WorkerError) -> Self {
         match error {
             WorkerError::NotFound(id) => unknown(id),
+            WorkerError::UnknownPlace => invalid_cursor(),
             WorkerError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<SetupError> for ApiError {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::NotEmpty { workers } => {
+                let (is, noun, object) = if workers == 1 { ("is", "worker", "it") } else { ("are", "workers", "them") };
+                let message = format!(
+                    "there {is} {workers} {noun}, and nothing was changed; to remove {object} for good, send {{\"confirm\":\"{CONFIRMATION}\"}}"
+                );
+                Self::new(ErrorCode::ConfirmationRequired, message)
+                    .with("workers", workers)
+                    .with("confirm", CONFIRMATION)
+            }
+            SetupError::Repository(error) => error.into(),
         }
     }
 }
@@ -76,14 +120,47 @@ impl From<DeployError> for ApiError {
             }
             DeployError::Rejected(diagnostics) => rejected(&diagnostics),
             DeployError::Busy { retry_after } => busy(retry_after),
+            DeployError::CompilerUnavailable(_) => Self::new(
+                ErrorCode::CompilerUnavailable,
+                "the platform cannot compile code at the moment; try again later",
+            )
+            .retry_after(RETRY_WHEN_AWAY)
+            .because(error),
             DeployError::Transpiler(_) => Self::internal(error),
-            DeployError::Sandbox { worker_id, .. } => {
-                Self::new(ErrorCode::SandboxFailed, "the sandbox provider failed to make the worker's snapshot")
-                    .with("workerId", worker_id.to_string())
-                    .because(error)
+            DeployError::Sandbox { ref source, .. } if source.kind == SandboxErrorKind::StorageFull => {
+                Self::new(ErrorCode::StorageFull, "the platform's storage is full").because(error)
             }
+            DeployError::Sandbox { worker_id, ref source } => match of_machine(source.kind) {
+                Some((code, message)) => {
+                    let answer = Self::new(code, message).because(error);
+                    if code == ErrorCode::StorageFull { answer } else { answer.retry_after(RETRY_WHEN_AWAY) }
+                }
+                None => {
+                    Self::new(ErrorCode::SandboxFailed, "the sandbox provider failed to make the worker's snapshot")
+                        .with("workerId", worker_id.to_string())
+                        .because(error)
+                }
+            },
             DeployError::Repository(error) => error.into(),
         }
+    }
+}
+
+/// The answer to a failure of the machine that sandboxes are made on, for which there is a better name than that of the
+/// sandbox. Nothing of the deploy is left.
+const fn of_machine(kind: SandboxErrorKind) -> Option<(ErrorCode, &'static str)> {
+    match kind {
+        SandboxErrorKind::StorageFull => Some((ErrorCode::StorageFull, "the platform's storage is full")),
+        SandboxErrorKind::StorageReadOnly => {
+            Some((ErrorCode::StorageReadOnly, "the platform's storage cannot be written now; the operator has to look"))
+        }
+        SandboxErrorKind::StorageUnavailable => {
+            Some((ErrorCode::SandboxFailed, "the platform's storage is away; the operator has to put it back"))
+        }
+        SandboxErrorKind::Exhausted => {
+            Some((ErrorCode::Busy, "the platform has too few descriptors, processes or memory left; try again later"))
+        }
+        _ => None,
     }
 }
 
@@ -157,7 +234,8 @@ fn rejected(diagnostics: &[Diagnostic]) -> ApiError {
         DiagnosticKind::UnsupportedImport => ErrorCode::UnsupportedImport,
         DiagnosticKind::UnsupportedSyntax => ErrorCode::UnsupportedSyntax,
         DiagnosticKind::TooDeep => ErrorCode::TooDeep,
-        DiagnosticKind::Internal => {
+        // No rejection comes with these.
+        DiagnosticKind::Internal | DiagnosticKind::OutOfResources => {
             return ApiError::internal(format!("the transpiler failed: {}", first.message));
         }
     };
@@ -184,7 +262,7 @@ fn diagnostic_body(diagnostic: &Diagnostic) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use workers_domain::ports::{SandboxError, SandboxErrorKind};
+    use workers_domain::ports::SandboxError;
 
     use super::*;
 
@@ -196,11 +274,43 @@ mod tests {
     }
 
     #[test]
+    fn a_compiler_that_is_away_is_worth_another_try_and_its_cause_stays_with_us() {
+        let error = ApiError::from(DeployError::CompilerUnavailable("process 7 stands still".to_owned()));
+        let response = error.to_response(None);
+        assert_eq!((response.status().as_u16(), error.code().as_str()), (503, "compiler_unavailable"));
+        assert_eq!(response.headers().get("retry-after").unwrap(), "5");
+        assert!(!error.to_string().contains('7') && error.cause_chain().unwrap().contains("process 7"));
+    }
+
+    #[test]
     fn what_the_database_said_stays_with_us() {
         let error =
             ApiError::from(RepositoryError::Refused { operation: "insert of a worker", source: "secret".into() });
         assert_eq!((error.code(), error.to_string().as_str()), (ErrorCode::Internal, "internal error"));
         assert_eq!(error.cause_chain().as_deref(), Some("the database refused the insert of a worker: secret"));
+    }
+
+    #[test]
+    fn a_database_that_needs_its_operator_is_told_by_its_own_code_and_without_internals() {
+        let secret = || "/var/lib/w.sqlite3".into();
+        for (error, code, retry_after) in [
+            (RepositoryError::ReadOnly { operation: "o", source: secret() }, ErrorCode::StorageReadOnly, Some("5")),
+            (RepositoryError::Denied { operation: "o", source: secret() }, ErrorCode::DatabaseDenied, None),
+            (RepositoryError::Damaged(secret()), ErrorCode::DatabaseDamaged, None),
+            (RepositoryError::SchemaIncomplete(secret()), ErrorCode::SchemaMissing, None),
+            (RepositoryError::Full { operation: "o", source: secret() }, ErrorCode::StorageFull, None),
+        ] {
+            let error = ApiError::from(error);
+            let answer = error.to_response(None);
+            assert_eq!(error.code(), code);
+            assert_eq!(
+                answer.headers().get("retry-after").map(|value| value.to_str().unwrap()),
+                retry_after,
+                "{error}"
+            );
+            assert!(!error.to_string().contains("sqlite3"), "{error}");
+            assert!(error.cause_chain().unwrap().contains("sqlite3"), "{error}");
+        }
     }
 
     #[test]
@@ -210,6 +320,14 @@ mod tests {
         let error = ApiError::from(DeployError::Sandbox { worker_id, source });
         assert_eq!(error.code(), ErrorCode::SandboxFailed);
         assert!(!error.to_string().contains("mount"));
+    }
+
+    #[test]
+    fn a_deploy_for_which_there_was_no_room_is_told_as_that_and_names_no_worker() {
+        let source = SandboxError::new(SandboxErrorKind::StorageFull, "no space left on /var");
+        let error = ApiError::from(DeployError::Sandbox { worker_id: WorkerId::from(uuid::Uuid::nil()), source });
+        assert_eq!(error.code(), ErrorCode::StorageFull);
+        assert!(error.details.is_empty() && !error.to_string().contains("/var"));
     }
 
     #[test]

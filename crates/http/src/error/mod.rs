@@ -16,7 +16,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 pub use codes::ErrorCode;
-pub(crate) use from_service::{missing_code, missing_name, shutting_down, worker_not_found};
+pub(crate) use from_service::{
+    CONFIRMATION, invalid_cursor, missing_code, missing_name, shutting_down, worker_not_found,
+};
 
 /// A request that was refused or failed.
 #[derive(Debug)]

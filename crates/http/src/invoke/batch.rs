@@ -67,6 +67,10 @@ pub(crate) struct BatchLog {
     /// What the caps have cut; only on the one line that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<Dropped>,
+    /// True where the line was longer than the limits allow, and only its beginning is here; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    cut: bool,
 }
 
 impl From<LogEntry> for BatchLog {
@@ -78,6 +82,7 @@ impl From<LogEntry> for BatchLog {
             },
             timestamp: entry.timestamp.timestamp_millis(),
             dropped: entry.dropped.map(Dropped::from),
+            cut: entry.is_cut,
             message: entry.message,
         }
     }
@@ -100,7 +105,7 @@ impl From<LogEntry> for BatchLog {
         (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
         (status = 500, description = "It threw, or ended in another way than by returning", body = BatchFailure),
         (status = 502, description = "`sandbox_failed`", body = BatchFailure),
-        (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `shutting_down`", body = ErrorBody),
         (status = 504, description = "`timeout`", body = BatchFailure),
     ),
 )]
@@ -157,6 +162,9 @@ const fn status_of(code: FailureCode) -> StatusCode {
     match code {
         FailureCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
         FailureCode::SandboxFailed => StatusCode::BAD_GATEWAY,
+        FailureCode::Busy => StatusCode::TOO_MANY_REQUESTS,
+        FailureCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        FailureCode::StorageReadOnly | FailureCode::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         FailureCode::Thrown
         | FailureCode::OutOfMemory
         | FailureCode::ProcessExit

@@ -26,6 +26,10 @@ pub(crate) struct LogData {
     /// What the caps have cut; only on the one event that says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     dropped: Option<Dropped>,
+    /// True where the line was longer than the limits allow, and only its beginning is here; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    cut: bool,
 }
 
 /// Output that the caps have cut.
@@ -88,7 +92,7 @@ pub(crate) fn log(entry: LogEntry) -> EventData {
     };
     let timestamp = entry.timestamp.timestamp_millis();
     let dropped = entry.dropped.map(Dropped::from);
-    named("log", &LogData { stream, message: entry.message, timestamp, dropped })
+    named("log", &LogData { stream, message: entry.message, timestamp, dropped, cut: entry.is_cut })
 }
 
 /// The end of an invocation.

@@ -15,14 +15,18 @@ use super::batch::{self, BatchFailure};
 use super::{INVOCATION_ID, begin, sse};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
-use crate::event_stream;
-use crate::request::prefers_event_stream;
+use crate::event_stream::{self, Reconnect};
+use crate::request::{prefers_event_stream, watched_before};
 
 /// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then exactly one
 /// `result` or `error` event; without, this is the same as `/functions/{function}`. A client that goes away cancels it.
 #[utoipa::path(
     post, path = "/api/workers/{id}/invoke/{function}", tag = "invocations", operation_id = "watchFunction",
-    params(("id" = String, Path, description = "The worker's id"), ("function" = String, Path, description = "A function it exports")),
+    params(
+        ("id" = String, Path, description = "The worker's id"),
+        ("function" = String, Path, description = "A function it exports"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of an event that was watched before: nothing is run"),
+    ),
     request_body(content = serde_json::Value, description = "The function's one argument, any JSON value; `{}` if it is missing or not JSON"),
     responses(
         (status = 200, description = "Events, each with the id `<invocation>:<sequence>` and one line of JSON as its data: `log` \
@@ -31,6 +35,9 @@ use crate::request::prefers_event_stream;
             (String = "text/event-stream", example = "id: 019ab0f0-5e80-7000-8000-000000000000:1\nevent: log\ndata: {\"stream\":\"stdout\",\"message\":\"hi\",\"timestamp\":1763890000000}\n\n"),
             (batch::BatchSuccess = "application/json"),
         ), headers(("X-Invocation-Id" = String, description = "Which invocation"))),
+        (status = 204, description = "`Last-Event-ID` names an invocation that was watched before: it is not run again", headers(
+            ("X-Invocation-Id" = String, description = "That invocation"),
+        )),
         (status = 400, description = "`worker_not_ready`, with `status`", body = ErrorBody),
         (status = 404, description = "`worker_not_found`; `function_not_found`, with `available`", body = ErrorBody),
         (status = 410, description = "`worker_expired`, with `expiredAt`", body = ErrorBody),
@@ -38,7 +45,7 @@ use crate::request::prefers_event_stream;
         (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
         (status = 500, description = "Batch answer only: it threw, or ended in another way than by returning", body = BatchFailure),
         (status = 502, description = "Batch answer only: `sandbox_failed`", body = BatchFailure),
-        (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `shutting_down`", body = ErrorBody),
         (status = 504, description = "Batch answer only: `timeout`", body = BatchFailure),
     ),
 )]
@@ -49,13 +56,17 @@ pub(crate) async fn handle(
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
+    // A client that lost the stream connects again by itself. The invocation has ended, and must not be run anew.
+    if let Some(watched) = watched_before(request.headers()) {
+        return Ok(HttpResponse::NoContent().insert_header((INVOCATION_ID, watched.to_string())).finish());
+    }
     let (id, function) = path.into_inner();
     let invocation = begin(&api, &request, &id, &function, payload).await?;
     if !prefers_event_stream(request.headers()) {
         return batch::answer(&api, function, invocation).await;
     }
     let invocation_id = invocation.id().to_string();
-    let mut response = event_stream::respond(&api, &request, events(&api, invocation));
+    let mut response = event_stream::respond(&api, &request, Reconnect::NotInvited, events(&api, invocation));
     let invocation_id = HeaderValue::try_from(invocation_id).expect("a UUID is a header value");
     response.headers_mut().insert(INVOCATION_ID, invocation_id);
     Ok(response)

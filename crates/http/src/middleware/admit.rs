@@ -6,7 +6,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
-use workers_domain::{Authority, Origin};
+use workers_domain::{AllowedOrigin, Authority, Origin};
 
 use crate::error::{ApiError, ErrorCode};
 use crate::{Access, AdminToken, Api};
@@ -66,14 +66,14 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 /// Without a token the only protection is that nobody else is on this machine. Web pages are: a page of another site may send
 /// requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name as `Host`).
-fn check_loopback(headers: &HeaderMap, uri: &Uri, allowed_origins: &[String]) -> Result<(), ApiError> {
+fn check_loopback(headers: &HeaderMap, uri: &Uri, allowed_origins: &[AllowedOrigin]) -> Result<(), ApiError> {
     let host = check_host(headers, uri)?;
     let mut origins = headers.get_all(header::ORIGIN).peekable();
     if origins.peek().is_some() {
         let is_welcome = |origin: &HeaderValue| {
             let Ok(text) = origin.to_str() else { return false };
             let is_ours = text.parse::<Origin>().is_ok_and(|origin| origin.is_of(&host));
-            is_ours || allowed_origins.iter().any(|allowed| permits(allowed, text))
+            is_ours || allowed_origins.iter().any(|allowed| allowed.permits(text))
         };
         return if origins.all(is_welcome) { Ok(()) } else { Err(foreign()) };
     }
@@ -89,22 +89,16 @@ fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<Authority, ApiError> {
     let in_target = uri.authority().map(|authority| authority.as_str().as_bytes());
     Authority::agreed(in_headers.chain(in_target)).filter(|authority| authority.host.is_loopback()).ok_or_else(|| {
         let named = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let message = format!("without an admin token only this machine's own names are served, not `{named}`");
+        let message =
+            format!("without an admin token (`--admin-token`) only this machine's own names are served, not `{named}`");
         ApiError::new(ErrorCode::HostNotAllowed, message)
     })
 }
 
-/// Whether an origin is the one that the configuration names. What is no origin of the web, such as a browser's extension, has one form.
-fn permits(allowed: &str, origin: &str) -> bool {
-    match (allowed, allowed.parse::<Origin>()) {
-        ("*", _) => true,
-        (_, Ok(allowed)) => origin.parse() == Ok(allowed),
-        (_, Err(_)) => origin == allowed,
-    }
-}
-
 fn foreign() -> ApiError {
-    ApiError::new(ErrorCode::OriginNotAllowed, "web pages of other origins must be allowed by the configuration")
+    let message = "this request is of a web page of another origin than the server: if a proxy stands in between, have it pass the \
+                   `Host` header on; if the page is elsewhere, allow its origin with `--cors-origin`";
+    ApiError::new(ErrorCode::OriginNotAllowed, message)
 }
 
 #[cfg(test)]
@@ -120,7 +114,7 @@ mod tests {
     }
 
     fn loopback(pairs: &[(&'static str, &'static str)], allowed: &[&str]) -> Result<(), ErrorCode> {
-        let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let allowed: Vec<AllowedOrigin> = allowed.iter().map(|text| text.parse().unwrap()).collect();
         check_loopback(&headers(pairs), &Uri::from_static("/api/workers"), &allowed).map_err(|error| error.code())
     }
 
@@ -214,7 +208,7 @@ mod tests {
         for allowed in ["*", "http://LOCALHOST:5173", "http://localhost.:5173"] {
             assert_eq!(loopback(&page, &[allowed]), Ok(()), "{allowed}");
         }
-        for allowed in ["http://localhost", "http://localhost:51730", "https://localhost:5173", "null", ""] {
+        for allowed in ["http://localhost", "http://localhost:51730", "https://localhost:5173", "null"] {
             assert_eq!(loopback(&page, &[allowed]), Err(ErrorCode::OriginNotAllowed), "{allowed}");
         }
         let extension = [("host", "localhost:3000"), ("origin", "chrome-extension://abc")];

@@ -1,6 +1,7 @@
 //! What happens around every handler.
 
 mod admit;
+mod fit;
 mod track;
 
 pub(crate) use admit::{admit, receive};

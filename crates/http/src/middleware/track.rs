@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
+use workers_service::Telling;
 
+use super::fit::fit;
 use crate::Api;
 use crate::error::{self, ApiError};
 use crate::request::RequestId;
@@ -27,7 +29,7 @@ pub(crate) async fn track(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let outer = request.extensions().get::<RequestId>().cloned();
     if let Some(id) = outer {
-        return Ok(word_error(next.call(request).await?.map_into_boxed_body(), &id));
+        return Ok(word_error(&api, next.call(request).await?.map_into_boxed_body(), &id));
     }
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
@@ -40,11 +42,11 @@ pub(crate) async fn track(
         Ok(answered) => answered?.map_into_boxed_body(),
         Err(_panic) => {
             let error = ApiError::internal("a handler panicked");
-            log_failure(&error);
+            log_failure(&api, &error);
             return Err(error.into());
         }
     };
-    let mut response = word_error(response, &id);
+    let mut response = fit(word_error(&api, response, &id));
     // It kept the event stream from being compressed; on the wire `identity` has no place in this header.
     if response.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
         response.headers_mut().remove(header::CONTENT_ENCODING);
@@ -78,10 +80,10 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 /// Puts our error body, with the request's id, in the place of whatever body an error has.
-fn word_error(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+fn word_error(api: &Api, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
     let ours = response.response().error().and_then(|error| error.as_error::<ApiError>());
     if let Some(error) = ours {
-        log_failure(error);
+        log_failure(api, error);
         let worded = error.to_response(Some(id.as_str()));
         return response.into_response(worded);
     }
@@ -92,18 +94,35 @@ fn word_error(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResp
         return response;
     }
     let error = error::from_status(status);
-    log_failure(&error);
+    log_failure(api, &error);
     response.into_response(error.to_response(Some(id.as_str())))
 }
 
-/// Here, and only here, a failure of ours is logged.
-fn log_failure(error: &ApiError) {
+/// Here, and only here, a failure of ours is logged: in full when failures of its kind begin, by count while they go
+/// on.
+fn log_failure(api: &Api, error: &ApiError) {
     let status = error.code().status();
     let cause = error.cause_chain();
     let (code, cause) = (error.code().as_str(), cause.as_deref());
-    match status.as_u16() {
-        500 => tracing::error!(error.code = code, error.cause = cause, "request failed: {error}"),
-        501.. => tracing::warn!(error.code = code, error.cause = cause, "request failed: {error}"),
-        _ => tracing::debug!(error.code = code, "request refused: {error}"),
+    if !status.is_server_error() {
+        tracing::debug!(error.code = code, "request refused: {error}");
+        return;
+    }
+    // What is unexpected has many causes, and the log has each.
+    let kind = if status == StatusCode::INTERNAL_SERVER_ERROR { cause.unwrap_or(code) } else { code };
+    match api.platform.failed(kind) {
+        Telling::First if status == StatusCode::INTERNAL_SERVER_ERROR => {
+            tracing::error!(error.code = code, error.cause = cause, "request failed: {error}");
+        }
+        Telling::First => tracing::warn!(error.code = code, error.cause = cause, "request failed: {error}"),
+        Telling::Count(failures) => {
+            tracing::warn!(
+                failures,
+                error.code = code,
+                error.cause = cause,
+                "requests failed; the last of them: {error}"
+            );
+        }
+        Telling::Nothing => {}
     }
 }

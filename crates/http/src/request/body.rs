@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 
@@ -34,9 +34,7 @@ pub(crate) async fn read_body(
     timeout: Duration,
 ) -> Result<Bytes, ApiError> {
     let headers = request.headers();
-    if let Some(coding) =
-        headers.get(CONTENT_ENCODING).filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
+    if let Some(coding) = headers.get_all(CONTENT_ENCODING).find(|coding| !is_plain(coding)) {
         let message = format!("the body must not be compressed, but its content coding is {coding:?}");
         return Err(ApiError::new(ErrorCode::UnsupportedEncoding, message));
     }
@@ -51,6 +49,12 @@ pub(crate) async fn read_body(
             format!("the body did not arrive within {} s", timeout.as_secs_f32()),
         )),
     }
+}
+
+/// Whether a list of content codings has none, or only the one that changes nothing.
+fn is_plain(codings: &HeaderValue) -> bool {
+    let mut codings = codings.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
 }
 
 async fn collect(mut payload: Payload, limit: Limit, announced: usize) -> Result<Bytes, ApiError> {

@@ -1,11 +1,15 @@
-//! What is read off a request: its body, the JSON in it, which answer it accepts, and its id.
+//! What is read off a request: its body, the JSON in it, which page of a list it wants, which answer it accepts, what it saw before, and its id.
 
 mod accept;
 mod body;
 mod id;
 mod json;
+mod last_event;
+mod page;
 
 pub(crate) use accept::prefers_event_stream;
 pub(crate) use body::{Limit, read_body};
 pub(crate) use id::RequestId;
 pub(crate) use json::{Field, parse_json};
+pub(crate) use last_event::watched_before;
+pub(crate) use page::{Page, read_page};

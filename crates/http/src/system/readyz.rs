@@ -1,20 +1,12 @@
 //! `GET /readyz`
 
-use std::error::Error;
-use std::time::Duration;
-
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use futures_util::future::join;
 use serde::Serialize;
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
 use utoipa::ToSchema;
+use workers_domain::{Part, Trouble};
 
 use crate::Api;
-
-/// How long a check may take; probes commonly give up after a few seconds.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whether requests can be served. What is wrong in detail is in the log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,10 +21,36 @@ pub(crate) struct ReadinessResponse {
     /// `ok` or `failed`.
     #[schema(example = "ok")]
     sandboxes: &'static str,
+    /// What is wrong, a member a part. Not there when nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    problems: Vec<ProblemBody>,
     /// Pieces of the isolation that this machine lacks, by the operator's leave (`--allow-weaker`). Not there when nothing is missing.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(example = json!(["shared-user-id"]), required = false)]
     weaker_isolation: Vec<&'static str>,
+}
+
+/// Something that is wrong with a part of the platform.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProblemBody {
+    /// Which part: `database`, `storage`, `files`, `launcher`, `templates`, `sandboxes`, `compiler`, `descriptors` or
+    /// `processes`.
+    #[schema(example = "storage")]
+    part: &'static str,
+    /// `failed`, or `slow` where requests are served all the same.
+    #[schema(example = "failed")]
+    state: &'static str,
+    /// What an operator does about it.
+    advice: &'static str,
+}
+
+impl From<&Trouble> for ProblemBody {
+    fn from(trouble: &Trouble) -> Self {
+        let state = if trouble.is_fatal { "failed" } else { "slow" };
+        Self { part: trouble.part.as_str(), state, advice: trouble.part.advice() }
+    }
 }
 
 /// Answers whether requests can be served: the database and the sandbox provider do, and nobody has asked to stop.
@@ -44,31 +62,22 @@ pub(crate) struct ReadinessResponse {
     ),
 )]
 pub(crate) async fn handle(api: Data<Api>) -> HttpResponse {
-    let (database, sandboxes) = join(
-        timeout(CHECK_TIMEOUT, api.platform.check_repository()),
-        timeout(CHECK_TIMEOUT, api.platform.check_sandboxes()),
-    )
-    .await;
-    let database = passed("database", &database);
-    let sandboxes = passed("sandboxes", &sandboxes);
-    let status = match (database && sandboxes, api.stop.is_stopping()) {
+    let troubles = api.platform.troubles().await;
+    let is_ready =
+        |is_asked: fn(Part) -> bool| !troubles.iter().any(|trouble| trouble.is_fatal && is_asked(trouble.part));
+    let word = |works| if works { "ok" } else { "failed" };
+    let status = match (is_ready(|_| true), api.stop.is_stopping()) {
         (_, true) => "shutting_down",
         (true, false) => "ready",
         (false, false) => "not_ready",
     };
-    let word = |passed| if passed { "ok" } else { "failed" };
-    let weaker_isolation = api.options.weaker_isolation.clone();
-    let body = ReadinessResponse { status, database: word(database), sandboxes: word(sandboxes), weaker_isolation };
+    let body = ReadinessResponse {
+        status,
+        database: word(is_ready(|part| part == Part::Database)),
+        sandboxes: word(is_ready(|part| !matches!(part, Part::Database | Part::Compiler))),
+        problems: troubles.iter().map(ProblemBody::from).collect(),
+        weaker_isolation: api.options.weaker_isolation.clone(),
+    };
     let mut response = if status == "ready" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.insert_header(("cache-control", "no-store")).json(body)
-}
-
-fn passed<E: Error>(what: &'static str, check: &Result<Result<(), E>, Elapsed>) -> bool {
-    let (error, cause) = match check {
-        Ok(Ok(())) => return true,
-        Ok(Err(error)) => (error.to_string(), error.source().map(ToString::to_string)),
-        Err(elapsed) => (elapsed.to_string(), None),
-    };
-    tracing::warn!(check = what, error.cause = cause, "not ready: {error}");
-    false
 }

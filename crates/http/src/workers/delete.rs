@@ -23,7 +23,7 @@ pub(crate) struct DeleteResponse {
     responses(
         (status = 200, description = "It is gone", body = DeleteResponse),
         (status = 404, description = "`worker_not_found`", body = ErrorBody),
-        (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `storage_read_only`", body = ErrorBody),
     ),
 )]
 #[tracing::instrument(name = "http.workers.delete", skip_all, fields(worker.id = %id))]

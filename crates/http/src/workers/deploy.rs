@@ -42,7 +42,8 @@ pub(crate) struct DeployWorkerRequest {
         (status = 413, description = "`body_too_large`, `code_too_large`, with `limit` in bytes", body = ErrorBody),
         (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
         (status = 502, description = "`sandbox_failed`", body = ErrorBody),
-        (status = 503, description = "`database_unavailable`, `schema_missing`, `shutting_down`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `storage_read_only`, `shutting_down`", body = ErrorBody),
+        (status = 507, description = "`storage_full`", body = ErrorBody),
     ),
 )]
 #[tracing::instrument(name = "http.workers.deploy", skip_all)]

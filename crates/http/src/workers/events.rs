@@ -16,7 +16,7 @@ use super::WorkerResponse;
 use super::response::rfc3339;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
-use crate::event_stream::{named, respond};
+use crate::event_stream::{Reconnect, named, respond};
 use crate::lifecycle::Phase;
 
 /// The data of an `invoked` event: a function of a worker was invoked.
@@ -62,7 +62,7 @@ pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpR
     }
     // Before the head is sent: whoever reads the list after that misses nothing.
     let changes = api.platform.workers().changes();
-    Ok(respond(&api, &request, events(&api, changes)))
+    Ok(respond(&api, &request, Reconnect::Invited, events(&api, changes)))
 }
 
 /// Ends as soon as the server begins to shut down: nobody waits for what may go on for ever.

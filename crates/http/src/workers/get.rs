@@ -13,7 +13,8 @@ use crate::error::{ApiError, ErrorBody};
     responses(
         (status = 200, description = "The worker", body = WorkerResponse),
         (status = 404, description = "`worker_not_found`", body = ErrorBody),
-        (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
+        (status = 500, description = "`worker_unreadable`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`", body = ErrorBody),
     ),
 )]
 #[tracing::instrument(name = "http.workers.get", skip_all, fields(worker.id = %id))]

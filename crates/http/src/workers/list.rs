@@ -1,22 +1,43 @@
 //! `GET /api/workers`
 
-use actix_web::web::{Data, Json};
+use std::num::NonZeroU32;
+
+use actix_web::http::header::LINK;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
+use crate::request::{Page, read_page};
 
-/// All workers, newest first.
+/// Workers of a page, unless the client asks for fewer; and how many it may ask for.
+const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
+
+/// Workers, newest first, a page at a time.
 #[utoipa::path(
     get, path = "/api/workers", tag = "workers", operation_id = "listWorkers",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "The most workers that the answer may have; 1,000 unless it says so"),
+        ("cursor" = Option<String>, Query, description = "Where the list goes on, from the `Link` of the page before; without it, the newest"),
+    ),
     responses(
-        (status = 200, description = "All workers, newest first", body = Vec<WorkerResponse>),
-        (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
+        (status = 200, description = "Workers, newest first", body = Vec<WorkerResponse>, headers(
+            ("Link" = String, description = "Where there are more: `<?...>; rel=\"next\"`, relative to the URL of this request"),
+        )),
+        (status = 400, description = "`invalid_limit`, with `minimum` and `maximum`; `invalid_cursor`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`", body = ErrorBody),
     ),
 )]
 #[tracing::instrument(name = "http.workers.list", skip_all)]
-pub(crate) async fn handle(api: Data<Api>) -> Result<Json<Vec<WorkerResponse>>, ApiError> {
-    let workers = api.platform.workers().list().await?;
+pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let Page { limit, after } = read_page(&request, MAX_WORKERS)?;
+    let page = api.platform.workers().list_page(after.as_ref(), limit.unwrap_or(MAX_WORKERS)).await?;
     let now = api.platform.clock().now();
-    Ok(Json(workers.iter().map(|worker| WorkerResponse::new(worker, now)).collect()))
+    let workers: Vec<_> = page.workers.iter().map(|worker| WorkerResponse::new(worker, now)).collect();
+    let mut response = HttpResponse::Ok();
+    if let Some(next) = page.next {
+        response.insert_header((LINK, Page { limit, after: Some(next) }.to_link()));
+    }
+    Ok(response.json(workers))
 }

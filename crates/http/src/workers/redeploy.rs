@@ -16,8 +16,10 @@ use crate::error::{ApiError, ErrorBody};
             deploy, should it not compile any more", body = ErrorBody),
         (status = 404, description = "`worker_not_found`", body = ErrorBody),
         (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
+        (status = 500, description = "`worker_unreadable`", body = ErrorBody),
         (status = 502, description = "`sandbox_failed`, with `workerId`; its status is what it was", body = ErrorBody),
-        (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `storage_read_only`", body = ErrorBody),
+        (status = 507, description = "`storage_full`", body = ErrorBody),
     ),
 )]
 #[tracing::instrument(name = "http.workers.redeploy", skip_all, fields(worker.id = %id))]

@@ -15,7 +15,7 @@ use crate::error::{ApiError, ErrorBody};
     responses(
         (status = 200, description = "The source, as it was deployed", body = String, content_type = "text/plain; charset=utf-8"),
         (status = 404, description = "`worker_not_found`", body = ErrorBody),
-        (status = 503, description = "`database_unavailable`, `schema_missing`", body = ErrorBody),
+        (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`", body = ErrorBody),
     ),
 )]
 #[tracing::instrument(name = "http.workers.source", skip_all, fields(worker.id = %id))]

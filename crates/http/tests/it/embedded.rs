@@ -12,6 +12,10 @@ use workers_service::{Platform, ServiceOptions};
 use workers_testing::{FakeWorkerRepository, ScriptedSandboxProvider};
 
 fn api() -> Api {
+    api_with(Some(Branding::default()))
+}
+
+fn api_with(console: Option<Branding>) -> Api {
     let metrics = Metrics::new();
     let platform = Platform::with_observer(
         Arc::new(FakeWorkerRepository::new()),
@@ -20,8 +24,7 @@ fn api() -> Api {
         Arc::new(metrics.clone()),
         ServiceOptions::default(),
     );
-    let options =
-        HttpOptions { access: Access::Embedded, console: Some(Branding::default()), ..HttpOptions::default() };
+    let options = HttpOptions { access: Access::Embedded, console, ..HttpOptions::default() };
     Api::new(platform, options, metrics)
 }
 
@@ -82,4 +85,16 @@ async fn without_its_last_slash_the_path_leads_to_the_console_by_a_relative_redi
     let response = call_service(&app, TestRequest::get().uri("/tenants/acme").to_request()).await;
     assert_eq!(response.status(), 308);
     assert_eq!(response.headers().get("location").unwrap(), "./acme/");
+}
+
+#[actix_web::test]
+async fn without_the_option_there_is_the_api_and_no_console() {
+    assert!(HttpOptions::default().console.is_none());
+    let api = api_with(None);
+    let app = init_service(App::new().configure(routes(&api))).await;
+    let get = async |path: &str| call_service(&app, TestRequest::get().uri(path).to_request()).await;
+    for path in ["/tenants/acme", "/tenants/acme/", "/tenants/acme/branding/logo"] {
+        assert_eq!(get(path).await.status(), 404, "{path}");
+    }
+    assert_eq!(get("/tenants/acme/api/workers").await.status(), 200);
 }

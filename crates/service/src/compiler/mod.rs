@@ -22,8 +22,18 @@ pub trait Compiler: Send + Sync {
     /// # Errors
     ///
     /// [`CompileFailure::Busy`] before anything was done, [`CompileFailure::TooExpensive`] when the source is to blame,
-    /// [`CompileFailure::Failed`] when we are.
+    /// [`CompileFailure::Unavailable`] and [`CompileFailure::Failed`] when we are.
     async fn compile(&self, source: &str) -> Result<TranspileOutput, CompileFailure>;
+
+    /// Whether a bundle could be compiled now, told within about 1.5 s: by compiling one of a line, where nothing else
+    /// is compiled.
+    ///
+    /// # Errors
+    ///
+    /// As [`compile`](Self::compile), but never because all places are taken.
+    async fn check(&self) -> Result<(), CompileFailure> {
+        Ok(())
+    }
 }
 
 /// Why a compiler has nothing to say about a source.
@@ -38,6 +48,10 @@ pub enum CompileFailure {
     /// The source takes more time or memory than a compilation may, or it crashes the compiler.
     #[error("the code costs too much to compile: {0}")]
     TooExpensive(TooExpensive),
+    /// No compiler could do it, for reasons of ours: none can be started, or those that were tried stood still or were
+    /// killed. Another attempt may succeed.
+    #[error("nothing can be compiled now: {0}")]
+    Unavailable(String),
     /// The compiler failed, whatever the source.
     #[error("failed to compile the code: {0}")]
     Failed(String),
@@ -46,7 +60,7 @@ pub enum CompileFailure {
 /// What a source takes too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TooExpensive {
-    /// The compilation had not ended when its time was over.
+    /// The compilation had not ended when it had used its processor time.
     #[error("it takes too long")]
     Time,
     /// The compilation grew too large.

@@ -51,12 +51,18 @@ impl CompilerPlaces {
     /// [`CompileFailure::Busy`].
     pub async fn enter(&self) -> Result<OwnedSemaphorePermit, CompileFailure> {
         const BUSY: CompileFailure = CompileFailure::Busy { retry_after: RETRY_AFTER };
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+        if let Some(place) = self.try_enter() {
             return Ok(place);
         }
         let _seat = self.seats.try_acquire().map_err(|_| BUSY)?;
         let place = tokio::time::timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
         place.ok().and_then(Result::ok).ok_or(BUSY)
+    }
+
+    /// A place that is free now; `None` when all are taken.
+    #[must_use]
+    pub fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 }
 

@@ -30,9 +30,9 @@ impl InvocationService {
             return Err(InvokeError::PayloadTooLarge { bytes: payload.len(), limit });
         }
         let mut worker = shared.repository.find_by_id(id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
-        shared.expire_if_due(&mut worker).await?;
+        shared.expire_when_read(&mut worker).await?;
         check(&worker, function)?;
-        let payload = json_or_empty(payload);
+        let payload = Some(json_or_empty(payload));
         let arrived = Instant::now();
         let place = self.inner.admission.enter(id).await?;
         let now = shared.clock.now();

@@ -10,6 +10,7 @@ use workers_domain::WorkerId;
 use workers_domain::ports::{InvocationMark, WorkerRepository};
 
 use crate::WorkerChange;
+use crate::health::Health;
 use crate::workers::ChangeFeed;
 
 /// Marks that wait to be stored; further ones are dropped, for a later one says more.
@@ -30,9 +31,9 @@ pub(crate) struct LastInvoked {
 
 impl LastInvoked {
     /// Starts the background task, which ends when the last sender is gone.
-    pub(crate) fn start(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed) -> Self {
+    pub(crate) fn start(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed, health: Arc<Health>) -> Self {
         let (messages, inbox) = mpsc::channel(BACKLOG);
-        tokio::spawn(store_marks(repository, changes, inbox));
+        tokio::spawn(store_marks(repository, changes, health, inbox));
         Self { messages }
     }
 
@@ -51,7 +52,12 @@ impl LastInvoked {
     }
 }
 
-async fn store_marks(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed, mut inbox: mpsc::Receiver<Message>) {
+async fn store_marks(
+    repository: Arc<dyn WorkerRepository>,
+    changes: ChangeFeed,
+    health: Arc<Health>,
+    mut inbox: mpsc::Receiver<Message>,
+) {
     let mut batch = Vec::new();
     while inbox.recv_many(&mut batch, BACKLOG).await > 0 {
         let mut latest = HashMap::new();
@@ -67,7 +73,7 @@ async fn store_marks(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed,
         }
         let marks: Vec<_> = latest.into_iter().map(|(worker_id, at)| InvocationMark { worker_id, at }).collect();
         if !marks.is_empty() {
-            store(&*repository, &changes, &marks).await;
+            store(&*repository, &changes, &health, &marks).await;
         }
         if flushed.is_empty() {
             tokio::time::sleep(PAUSE).await;
@@ -78,17 +84,13 @@ async fn store_marks(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed,
     }
 }
 
-async fn store(repository: &dyn WorkerRepository, changes: &ChangeFeed, marks: &[InvocationMark]) {
+async fn store(repository: &dyn WorkerRepository, changes: &ChangeFeed, health: &Health, marks: &[InvocationMark]) {
     match repository.record_invocations(marks).await {
         Ok(()) => {
             for mark in marks {
                 changes.publish(WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
             }
         }
-        Err(error) => tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            workers = marks.len(),
-            "failed to store when workers were last invoked"
-        ),
+        Err(error) => health.warn("last_invoked", &error, "failed to store when workers were last invoked"),
     }
 }

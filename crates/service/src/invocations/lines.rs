@@ -43,6 +43,8 @@ pub(super) struct LineAssembler {
     /// Bytes of lines kept so far, unfinished ones included.
     kept: usize,
     dropped: DroppedOutput,
+    /// Lines whose beginning was given; they are among those in `dropped`.
+    cut: u64,
 }
 
 #[derive(Default)]
@@ -50,6 +52,8 @@ struct Line {
     bytes: Vec<u8>,
     started: Option<DateTime<Utc>>,
     cut: bool,
+    /// Carriage returns that came last. They are the line's end, unless something else follows.
+    held: usize,
 }
 
 impl LineAssembler {
@@ -61,6 +65,7 @@ impl LineAssembler {
             raw_stderr: Line::default(),
             kept: 0,
             dropped: DroppedOutput::default(),
+            cut: 0,
         }
     }
 
@@ -89,9 +94,8 @@ impl LineAssembler {
         }
         let dropped = self.dropped;
         if dropped != DroppedOutput::default() {
-            let DroppedOutput { lines, bytes } = dropped;
-            let message = format!("[log limit reached: {bytes} bytes of {lines} lines were dropped]");
-            emit(LogEntry { stream: LogStream::Stderr, message, timestamp: at, dropped: Some(dropped) });
+            let message = note(self.cut, dropped);
+            emit(LogEntry { stream: LogStream::Stderr, message, timestamp: at, dropped: Some(dropped), is_cut: false });
         }
         dropped
     }
@@ -105,10 +109,28 @@ impl LineAssembler {
     }
 
     fn extend(&mut self, source: Source, bytes: &[u8], at: DateTime<Utc>) {
+        let returns = bytes.iter().rev().take_while(|byte| **byte == b'\r').count();
+        let text = &bytes[..bytes.len() - returns];
+        let line = self.line(source);
+        line.started.get_or_insert(at);
+        if text.is_empty() {
+            line.held += returns;
+            return;
+        }
+        let mut held = std::mem::replace(&mut line.held, returns);
+        while held > 0 {
+            let piece = &[b'\r'; 64][..held.min(64)];
+            self.take(source, piece);
+            held -= piece.len();
+        }
+        self.take(source, text);
+    }
+
+    /// Keeps of a line what the caps allow.
+    fn take(&mut self, source: Source, bytes: &[u8]) {
         let left = self.limits.total_bytes.saturating_sub(self.kept);
         let room = self.limits.line_bytes.saturating_sub(self.line(source).bytes.len()).min(left);
         let line = self.line(source);
-        line.started.get_or_insert(at);
         // What follows a cut is dropped even if another line's end has made room: a line has no holes.
         let taken = if line.cut { 0 } else { bytes.len().min(room) };
         line.bytes.extend_from_slice(&bytes[..taken]);
@@ -128,9 +150,27 @@ impl LineAssembler {
         if exhausted && line.bytes.is_empty() {
             return None;
         }
+        self.cut += u64::from(line.cut);
         let timestamp = line.started.unwrap_or_default();
-        Some(LogEntry { stream: source.stream(), message: into_text(line.bytes, line.cut), timestamp, dropped: None })
+        let message = into_text(line.bytes, line.cut);
+        Some(LogEntry { stream: source.stream(), message, timestamp, dropped: None, is_cut: line.cut })
     }
+}
+
+/// What the caps have taken, in a sentence: lines of which the beginning is there were cut, not dropped.
+fn note(cut: u64, dropped: DroppedOutput) -> String {
+    let count = |number: u64, one: &str, many: &str| match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {many}"),
+    };
+    let lines = |number: u64, how: &str| count(number, &format!("line was {how}"), &format!("lines were {how}"));
+    let bytes = count(dropped.bytes, "byte", "bytes");
+    let what = match (cut, dropped.lines.saturating_sub(cut)) {
+        (0, gone) => lines(gone, "dropped"),
+        (cut, 0) => lines(cut, "cut"),
+        (cut, gone) => format!("{}, {}", lines(cut, "cut"), lines(gone, "dropped")),
+    };
+    format!("[log limit reached: {what}, {bytes} in all]")
 }
 
 /// Bytes as text; what is not UTF-8 becomes U+FFFD, but a character that the cap has cut in two is left away.
@@ -203,6 +243,64 @@ mod tests {
     #[test]
     fn a_line_over_the_cap_is_cut_and_counted_once() {
         assert_eq!(assemble(LIMITS, &[(Stdout, b"12345"), (Stdout, b"67890\nb\n")]), ["o:12345678", "o:b", "-1/2"]);
+    }
+
+    /// The last message, which tells of what was cut and dropped.
+    fn note_of(limits: LogLimits, output: &[u8]) -> String {
+        let mut assembler = LineAssembler::new(limits);
+        let mut last = None;
+        assembler.push(Stdout, output, at(0), |_| {});
+        assembler.finish(at(0), |entry| last = Some(entry));
+        last.filter(|entry| !entry.is_cut && entry.dropped.is_some()).unwrap().message
+    }
+
+    #[test]
+    fn a_line_that_was_cut_says_so_itself() {
+        let mut marks = Vec::new();
+        let mut assembler = LineAssembler::new(LIMITS);
+        let mut emit = |entry: LogEntry| marks.push((entry.message, entry.is_cut));
+        assembler.push(Stdout, b"12345678\n123456789\nb\n12345678\r\n", at(0), &mut emit);
+        let cut = "12345678".to_owned();
+        assert_eq!(
+            marks,
+            [(cut.clone(), false), (cut.clone(), true), ("b".to_owned(), false), ("1234".to_owned(), true)]
+        );
+    }
+
+    #[test]
+    fn what_was_cut_is_not_called_dropped_and_one_line_is_not_called_lines() {
+        let note = |output: &[u8]| note_of(LIMITS, output);
+        assert_eq!(note(b"1234567890\n"), "[log limit reached: 1 line was cut, 2 bytes in all]");
+        assert_eq!(note(b"123456789\n123456789\n"), "[log limit reached: 2 lines were cut, 2 bytes in all]");
+        let full = b"1234567\n1234567\n1234567\n";
+        let after = |rest: &[u8]| note(&[&full[..], rest].concat());
+        assert_eq!(after(b"x\n"), "[log limit reached: 1 line was dropped, 1 byte in all]");
+        assert_eq!(after(b"lost\nlost\n"), "[log limit reached: 2 lines were dropped, 8 bytes in all]");
+        let mixed = note(b"123456789\n1234567\n1234567\nlost\n");
+        assert_eq!(mixed, "[log limit reached: 1 line was cut, 1 line was dropped, 5 bytes in all]");
+    }
+
+    #[test]
+    fn a_line_that_ends_as_on_windows_has_no_carriage_return_at_its_end() {
+        let chunks: [&[(Source, &[u8])]; 4] = [
+            &[(Stdout, b"a\r\nb\r\n")],
+            &[(Stdout, b"a\r"), (Stdout, b"\nb"), (Stdout, b"\r\n")],
+            &[(Stdout, b"a\r\nb\r")],
+            &[(Stdout, b"a\r\r\nb\r\r"), (Stdout, b"\r\n")],
+        ];
+        for chunks in chunks {
+            assert_eq!(assemble(LIMITS, chunks), ["o:a", "o:b"], "{chunks:?}");
+        }
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"12345678\r\n\r\n")]), ["o:12345678", "o:"]);
+    }
+
+    #[test]
+    fn carriage_returns_within_a_line_stay_and_count() {
+        assert_eq!(assemble(LIMITS, &[(Stdout, b"1%\r"), (Stdout, b"2%\r\n")]), ["o:1%\r2%"]);
+        let flood = [&[b'\r'; 100][..], b"x\n"].concat();
+        assert_eq!(assemble(LIMITS, &[(Stdout, &flood)]), ["o:\r\r\r\r\r\r\r\r", "-1/93"]);
+        let chunks: [(Source, &[u8]); 2] = [(Stdout, &[b'\r'; 100]), (Stdout, b"x\n")];
+        assert_eq!(assemble(LIMITS, &chunks), ["o:\r\r\r\r\r\r\r\r", "-1/93"]);
     }
 
     #[test]

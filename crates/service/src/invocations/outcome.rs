@@ -61,6 +61,28 @@ struct ErrorRecord {
     value: Option<Box<RawValue>>,
 }
 
+/// Whether a command ended in a way that a function is blamed for: then it is looked for a fault of ours first. A limit
+/// that the sandbox itself counts is evidence enough.
+pub(super) fn blames_the_function(frame: Option<&OutcomeFrame>, exit: &CommandExit, observed: &Observed) -> bool {
+    if let Some(frame) = frame {
+        return frame.meta.code == "load_failed";
+    }
+    let is_heap = exit.status == ExitStatus::Signal(SIGABRT) && observed.heap_full;
+    !is_heap && !matches!(exit.killed, Some(KillReason::OutOfMemory | KillReason::Asked))
+}
+
+/// Whether a command ended before any of the function's code ran, and not because of what the code is.
+pub(super) fn never_began(exit: &CommandExit, observed: &Observed, wall_clock: Duration) -> bool {
+    let is_early = match (exit.killed, exit.status) {
+        // Reading the code may take long, but then it takes processor time.
+        (Some(KillReason::Timeout), _) => exit.usage.cpu.is_some_and(|cpu| cpu < wall_clock / 2),
+        (None, ExitStatus::Signal(_)) => !observed.heap_full,
+        // Node.js exits with a code when it cannot read the user's code.
+        (Some(KillReason::OutOfMemory | KillReason::Asked), _) | (None, ExitStatus::Code(_)) => false,
+    };
+    is_early && !observed.started
+}
+
 /// The outcome of an invocation whose command ended.
 pub(super) fn decide(
     frame: Option<OutcomeFrame>,
@@ -247,6 +269,20 @@ mod tests {
         let killed = |reason| exit(Some(reason), ExitStatus::Signal(9));
         assert_eq!(code_of(&killed(KillReason::Timeout), &STARTED), FailureCode::Timeout);
         assert_eq!(code_of(&killed(KillReason::OutOfMemory), &STARTED), FailureCode::OutOfMemory);
+    }
+
+    #[test]
+    fn what_ended_before_the_harness_ran_is_not_the_functions_doing_unless_its_limits_say_so() {
+        let wall_clock = Duration::from_secs(30);
+        let early = |exit: &CommandExit| never_began(exit, &Observed::default(), wall_clock);
+        let slow = |cpu| CommandExit {
+            usage: ResourceUsage { cpu: Some(Duration::from_secs(cpu)), ..ResourceUsage::default() },
+            ..exit(Some(KillReason::Timeout), ExitStatus::Signal(9))
+        };
+        assert!(early(&exit(None, ExitStatus::Signal(11))) && early(&slow(1)));
+        assert!(!early(&slow(29)) && !early(&exit(Some(KillReason::OutOfMemory), ExitStatus::Signal(9))));
+        assert!(!early(&exit(None, ExitStatus::Code(1))));
+        assert!(!never_began(&exit(None, ExitStatus::Signal(11)), &STARTED, wall_clock));
     }
 
     #[test]

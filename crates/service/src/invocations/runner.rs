@@ -21,8 +21,10 @@ use super::decoder::{Decoder, OutcomeFrame, Piece};
 use super::fair_queue::Place;
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed};
+use crate::Telling;
 use crate::bundle::{SCRIPT_FILE, stop};
 use crate::platform::Shared;
+use crate::workers::RebuildError;
 
 /// Longer payloads travel in a file: an argument must be shorter than 128 KiB, and providers bound all of them together.
 const MAX_ARGUMENT_PAYLOAD: usize = 64 * 1024;
@@ -36,6 +38,9 @@ const HIGH_WATER: usize = 256;
 /// How long after the wall clock ran out the provider may take to end the command, before the runner does.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How often what has never begun is tried again, and after which pauses. The caller learns soon of a fault that lasts.
+const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+
 /// Which share of a sandbox's memory V8's old generation may take: the rest is for its other spaces, buffers, stacks and Node itself.
 const HEAP_SHARE: (u64, u64) = (3, 4);
 
@@ -44,8 +49,8 @@ pub(super) struct Call {
     pub(super) id: InvocationId,
     pub(super) worker: Worker,
     pub(super) function: String,
-    /// JSON.
-    pub(super) payload: String,
+    /// JSON; `None` once it was handed to a sandbox as a whole.
+    pub(super) payload: Option<String>,
     /// How long it waited for its place.
     pub(super) queue: Duration,
 }
@@ -62,14 +67,25 @@ pub(super) struct Runner {
     timings: Timings,
 }
 
-/// Where events go: to the reader as soon as it takes them.
+/// Where events go: to the reader as soon as it takes them, once the user's code is about to run.
 struct Outlet {
     sender: mpsc::Sender<InvocationEvent>,
     waiting: VecDeque<InvocationEvent>,
+    /// What came before that: lines of a process that may be replaced by another one, unseen. The caps on output bound
+    /// them.
+    held: Option<Vec<InvocationEvent>>,
 }
 
 /// The caller went away, or the platform ends.
 struct Cancelled;
+
+/// Why an invocation could not be run, which is not the function's doing.
+struct Broken {
+    code: FailureCode,
+    error: Box<dyn std::error::Error + Send + Sync>,
+    /// Whether any of the user's code may have run. What has never begun can be tried again.
+    begun: bool,
+}
 
 /// What came of a command.
 struct Ended {
@@ -85,7 +101,7 @@ impl Runner {
         place: Place<WorkerId>,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
-        let outlet = Outlet { sender, waiting: VecDeque::new() };
+        let outlet = Outlet { sender, waiting: VecDeque::new(), held: Some(Vec::new()) };
         let began_at = inner.shared.clock.now();
         Self { inner, call, outlet, place, sandbox: None, began: Instant::now(), began_at, timings }
     }
@@ -100,6 +116,7 @@ impl Runner {
             () = abort.cancelled() => Ok(failed(FailureCode::SandboxFailed, "The server is shutting down.")),
         };
         let Self { inner, call, mut outlet, place, sandbox, timings, .. } = self;
+        outlet.release();
         let Ok(Ended { outcome, usage }) = ended else {
             // The sandbox is dropped, which stops it in the background.
             inner.shared.observer.cancelled();
@@ -111,7 +128,7 @@ impl Runner {
         // The caller does not wait for the sandbox to be gone; whoever is next does.
         let cleared = async {
             if let Some(sandbox) = &sandbox {
-                stop(&**sandbox).await;
+                stop(&**sandbox, &inner.shared.health).await;
             }
             drop(place);
         };
@@ -119,21 +136,45 @@ impl Runner {
     }
 
     async fn execute(&mut self) -> Ended {
-        match self.try_execute().await {
-            Ok(ended) => ended,
-            Err(error) => {
-                tracing::error!(
-                    invocation.id = %self.call.id,
-                    worker.id = %self.call.worker.id,
-                    error = &error as &dyn std::error::Error,
-                    "failed to run an invocation in a sandbox"
-                );
-                failed(FailureCode::SandboxFailed, "The sandbox failed. This is not the function's doing; try again.")
-            }
+        let mut pauses = RETRIES.into_iter();
+        loop {
+            let Broken { code, error, begun } = match self.try_execute().await {
+                Ok(ended) => return ended,
+                Err(broken) => broken,
+            };
+            // A payload that was handed to a sandbox is not there any more.
+            let again = pauses.next().filter(|_| !begun && self.call.payload.is_some());
+            let Some(pause) = again else {
+                self.outlet.release();
+                self.tell(code, &*error);
+                return failed(code, message_of(code));
+            };
+            tracing::debug!(invocation.id = %self.call.id, error = &*error as &dyn std::error::Error, "trying again");
+            // What was printed came from a process that ran none of the user's code.
+            self.outlet.held.as_mut().map(Vec::clear);
+            // Dropped, it stops in the background.
+            self.sandbox = None;
+            tokio::time::sleep(pause).await;
         }
     }
 
-    async fn try_execute(&mut self) -> Result<Ended, SandboxError> {
+    /// Logs why it cannot be run: in full when such failures begin, by count while they go on.
+    fn tell(&self, code: FailureCode, error: &(dyn std::error::Error + 'static)) {
+        match self.inner.shared.failed(code.as_str()) {
+            Telling::First => tracing::error!(
+                invocation.id = %self.call.id,
+                worker.id = %self.call.worker.id,
+                error,
+                "failed to run an invocation in a sandbox"
+            ),
+            Telling::Count(failures) => {
+                tracing::error!(failures, error, "failed to run invocations in sandboxes; this is the last of them");
+            }
+            Telling::Nothing => {}
+        }
+    }
+
+    async fn try_execute(&mut self) -> Result<Ended, Broken> {
         let shared = Arc::clone(&self.inner.shared);
         let sandbox = self.make_sandbox(&shared).await?;
         let ended = self.execute_in(&*sandbox, &shared).await;
@@ -141,9 +182,9 @@ impl Runner {
         ended
     }
 
-    async fn make_sandbox(&self, shared: &Shared) -> Result<Box<dyn Sandbox>, SandboxError> {
+    async fn make_sandbox(&self, shared: &Shared) -> Result<Box<dyn Sandbox>, Broken> {
         let missing = || SandboxError::new(SandboxErrorKind::SnapshotNotFound, "the worker has no snapshot");
-        let snapshot = self.call.worker.snapshot_id().ok_or_else(missing)?;
+        let snapshot = self.call.worker.snapshot_id().ok_or_else(missing).map_err(Broken::before)?;
         let spec = |id| SandboxSpec {
             source: SandboxSource::Snapshot(id),
             limits: shared.options.sandbox,
@@ -151,23 +192,29 @@ impl Runner {
         };
         match shared.sandboxes.create(spec(snapshot.clone())).await {
             Err(error) if error.kind == SandboxErrorKind::SnapshotNotFound => {
-                let rebuilt = shared.rebuild(&self.call.worker).await;
-                let id =
-                    rebuilt.map_err(|error| SandboxError::failed("failed to make a lost snapshot again", error))?;
-                shared.sandboxes.create(spec(id)).await
+                let id = shared.rebuild(&self.call.worker).await?;
+                shared.sandboxes.create(spec(id)).await.map_err(Broken::before)
             }
-            made => made,
+            made => made.map_err(Broken::before),
         }
     }
 
-    async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, SandboxError> {
+    async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, Broken> {
         let token = Uuid::new_v4().simple().to_string();
         let started = tokio::time::Instant::now();
-        let mut command = self.start(sandbox, shared, &token).await?;
+        let mut command = self.start(sandbox, shared, &token).await.map_err(Broken::before)?;
         let mut reader = Reader::new(shared, &token, self.began_at);
-        let exit = self.follow(&mut *command, &mut reader, shared).await?;
+        let exit = self.follow(&mut *command, &mut reader, shared).await;
+        let begun = reader.observed.started;
+        let exit = exit.map_err(|error| Broken { begun, ..Broken::before(error) })?;
         let measured = started.elapsed();
         reader.finish(shared, &mut self.outlet);
+        if outcome::blames_the_function(reader.outcome.as_ref(), &exit, &reader.observed)
+            && let Some(fault) = find_fault(sandbox, &exit, &reader.observed, shared).await
+        {
+            return Err(Broken { begun, ..Broken::before(fault) });
+        }
+        self.outlet.release();
         if reader.observed.started {
             self.timings.sandbox = reader.sandbox_time(self.began);
         }
@@ -203,14 +250,14 @@ impl Runner {
         shared: &Shared,
         token: &str,
     ) -> Result<Box<dyn Command>, SandboxError> {
-        let payload = std::mem::take(&mut self.call.payload);
-        let payload = if payload.len() <= MAX_ARGUMENT_PAYLOAD {
-            payload
-        } else {
-            let path = SandboxPath::parse(PAYLOAD_FILE)
-                .map_err(|error| SandboxError::failed("failed to name the payload's file", error))?;
-            sandbox.write_files(vec![SandboxFile { path, contents: payload.into_bytes() }]).await?;
-            format!("@{PAYLOAD_FILE}")
+        let payload = match self.call.payload.take_if(|payload| payload.len() > MAX_ARGUMENT_PAYLOAD) {
+            Some(payload) => {
+                let path = SandboxPath::parse(PAYLOAD_FILE)
+                    .map_err(|error| SandboxError::failed("failed to name the payload's file", error))?;
+                sandbox.write_files(vec![SandboxFile { path, contents: payload.into_bytes() }]).await?;
+                format!("@{PAYLOAD_FILE}")
+            }
+            None => self.call.payload.clone().unwrap_or_default(),
         };
         // V8 cannot see the sandbox's limit; told of it, it collects garbage in time instead of being killed.
         let heap = shared.options.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
@@ -306,12 +353,16 @@ impl Reader {
             LogStream::Stdout => decoder.push(bytes, |piece| match piece {
                 Piece::Started => {
                     observed.started = true;
+                    outlet.release();
                     started.get_or_insert_with(Instant::now);
                 }
                 Piece::Raw(bytes) => lines.push(Source::Stdout, &bytes, shared.clock.now(), |entry| {
                     outlet.push(InvocationEvent::Log(entry));
                 }),
                 Piece::Chunk { stream, at, text } => {
+                    // The harness has written it, so the user's code may run.
+                    observed.started = true;
+                    outlet.release();
                     let at = at.within(*began_at, shared.clock.now());
                     lines.push(Source::framed(stream), text.as_bytes(), at, |entry| {
                         outlet.push(InvocationEvent::Log(entry));
@@ -345,7 +396,18 @@ impl Reader {
 }
 
 impl Outlet {
+    /// Hands on what was held, and all that follows.
+    fn release(&mut self) {
+        for event in self.held.take().into_iter().flatten() {
+            self.push(event);
+        }
+    }
+
     fn push(&mut self, event: InvocationEvent) {
+        if let Some(held) = &mut self.held {
+            held.push(event);
+            return;
+        }
         if self.waiting.is_empty() {
             match self.sender.try_send(event) {
                 // A reader that went away is noticed elsewhere.
@@ -372,6 +434,64 @@ impl Outlet {
         while !self.waiting.is_empty() {
             self.hand_on().await;
         }
+    }
+}
+
+impl Broken {
+    /// A failure before any of the user's code ran.
+    fn before(error: SandboxError) -> Self {
+        let code = match error.kind {
+            SandboxErrorKind::Exhausted => FailureCode::Busy,
+            SandboxErrorKind::StorageFull => FailureCode::StorageFull,
+            SandboxErrorKind::StorageReadOnly => FailureCode::StorageReadOnly,
+            _ => FailureCode::SandboxFailed,
+        };
+        Self { code, error: error.into(), begun: false }
+    }
+}
+
+impl From<RebuildError> for Broken {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Sandbox(error) => Self::before(error),
+            RebuildError::Repository(_) => {
+                Self { code: FailureCode::DatabaseUnavailable, error: error.into(), begun: false }
+            }
+            RebuildError::Gone | RebuildError::Source(_) => {
+                Self { code: FailureCode::SandboxFailed, error: error.into(), begun: false }
+            }
+        }
+    }
+}
+
+/// Looks for a fault of ours behind an end that a function would be blamed for.
+async fn find_fault(
+    sandbox: &dyn Sandbox,
+    exit: &CommandExit,
+    observed: &outcome::Observed,
+    shared: &Shared,
+) -> Option<SandboxError> {
+    if let Some(fault) = sandbox.find_fault().await {
+        return Some(fault);
+    }
+    outcome::never_began(exit, observed, shared.options.sandbox.wall_clock).then(|| {
+        let message = format!("the process ended before it ran any of the function's code: {exit:?}");
+        SandboxError::new(SandboxErrorKind::Failed, message)
+    })
+}
+
+/// What a person reads of a failure that is ours.
+const fn message_of(code: FailureCode) -> &'static str {
+    match code {
+        FailureCode::Busy => "The platform has too little left to run this now. Try again later.",
+        FailureCode::StorageFull => "The platform's storage is full. This is not the function's doing.",
+        FailureCode::StorageReadOnly => {
+            "The platform's storage takes no writes now. This is not the function's doing; try again later."
+        }
+        FailureCode::DatabaseUnavailable => {
+            "The platform's database cannot be reached. This is not the function's doing; try again later."
+        }
+        _ => "The sandbox failed. This is not the function's doing; try again.",
     }
 }
 

@@ -1,15 +1,25 @@
 //! Deploy: from a name and source to a worker that is ready.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use workers_domain::ports::Snapshot;
+use tokio::time::Instant;
+use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot};
 use workers_domain::{Worker, WorkerId, WorkerName};
 
 use super::WorkerService;
+use super::settle::{End, leaves_nothing, may_be_done};
 use crate::DeployError;
 use crate::bundle::{Bundle, make_snapshot};
 use crate::platform::Shared;
+
+/// How long the snapshot of a worker may take; the slowest provider needs seconds.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How long after a worker was made its deploy has ended. A worker that is in state creating for longer has lost its
+/// control plane: see [`CREATING_TIMEOUT`](super::expire::CREATING_TIMEOUT).
+const END_TIMEOUT: Duration = Duration::from_secs(35);
 
 impl WorkerService {
     /// Deploys a bundle. A caller that goes away ends its compilation. What comes after that goes on to its end, so that no worker is
@@ -17,8 +27,10 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`] and [`DeployError::Rejected`] are the
-    /// caller's doing and leave nothing behind, as does [`DeployError::Busy`]. With [`DeployError::Sandbox`] the worker is kept in state error.
+    /// [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`] and
+    /// [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
+    /// [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
+    /// no room for it.
     pub async fn deploy(&self, name: String, code: String) -> Result<Worker, DeployError> {
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
         let limit = self.shared.options.max_code_bytes;
@@ -35,22 +47,27 @@ impl WorkerService {
     }
 }
 
-/// Stores the worker while its snapshot is being made: neither needs the other.
+/// Stores the worker while its snapshot is being made: neither needs the other. What came of it is decided within
+/// [`END_TIMEOUT`].
 async fn store(shared: &Shared, name: WorkerName, code: String, bundle: Bundle) -> Result<Worker, DeployError> {
+    let deadline = Instant::now() + END_TIMEOUT;
     let now = shared.clock.now();
     let mut worker = Worker::creating(WorkerId::generate(now), name, bundle.functions, now);
     let expires_at = expiry(shared, now);
-    let snapshot = make_snapshot(&*shared.sandboxes, shared.options.sandbox, bundle.script, expires_at);
+    let snapshot = make_snapshot_in_time(shared, bundle.script, expires_at);
     let (inserted, snapshot) = tokio::join!(shared.repository.insert(&worker, &code), snapshot);
     match (inserted, snapshot) {
-        (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, expires_at).await,
+        (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, expires_at, deadline).await,
         (Ok(()), Err(source)) => {
-            // The sentence that the owner sees later names no internals; the log gets the cause where the error is answered.
-            if worker.fail("The sandbox provider could not make a snapshot of the code.").is_ok()
-                && shared.repository.update_state(&worker).await?
-            {
-                shared.changes.publish_state(&worker);
-            }
+            let end = if leaves_nothing(source.kind) {
+                End::Nothing(worker.id)
+            } else {
+                // The sentence that the owner sees later names no internals; the log gets the cause where the error is
+                // answered. A worker in state creating always may fail.
+                let _ = worker.fail("The sandbox provider could not make a snapshot of the code.");
+                End::State(worker.clone())
+            };
+            end_failed(shared, end).await;
             Err(DeployError::Sandbox { worker_id: worker.id, source })
         }
         (Err(error), snapshot) => {
@@ -59,8 +76,39 @@ async fn store(shared: &Shared, name: WorkerName, code: String, bundle: Bundle) 
             {
                 shared.forget_snapshot(&worker).await;
             }
+            if may_be_done(&error) {
+                shared.settler.settle(End::Nothing(worker.id));
+            }
             Err(error.into())
         }
+    }
+}
+
+/// Makes a snapshot, or fails when that takes longer than [`SNAPSHOT_TIMEOUT`].
+pub(super) async fn make_snapshot_in_time(
+    shared: &Shared,
+    script: String,
+    expires_at: DateTime<Utc>,
+) -> Result<Snapshot, SandboxError> {
+    let making = make_snapshot(shared, script, expires_at);
+    tokio::time::timeout(SNAPSHOT_TIMEOUT, making).await.unwrap_or_else(|_| {
+        let message = format!("the snapshot was not made within {} s", SNAPSHOT_TIMEOUT.as_secs());
+        Err(SandboxError::new(SandboxErrorKind::Unavailable, message))
+    })
+}
+
+/// Stores how a deploy failed. What cannot be stored now is stored later.
+async fn end_failed(shared: &Shared, end: End) {
+    let stored = match &end {
+        End::State(worker) => shared.repository.update_state(worker).await.map(|was_there| {
+            if was_there {
+                shared.changes.publish_state(worker);
+            }
+        }),
+        End::Nothing(id) => shared.repository.delete(*id).await.map(drop),
+    };
+    if stored.is_err() {
+        shared.settler.settle(end);
     }
 }
 
@@ -69,12 +117,15 @@ async fn become_ready(
     mut worker: Worker,
     snapshot: Snapshot,
     expires_at: DateTime<Utc>,
+    deadline: Instant,
 ) -> Result<Worker, DeployError> {
     // A worker in state creating always may become ready.
     let _ = worker.make_ready(snapshot.id, expires_at);
-    match shared.repository.update_state(&worker).await {
+    let stored = tokio::time::timeout_at(deadline, shared.repository.update_state(&worker)).await;
+    match stored.unwrap_or_else(|elapsed| Err(RepositoryError::Unavailable(elapsed.into()))) {
         Ok(true) => {
             shared.changes.publish_state(&worker);
+            shared.expect_invocation(&worker);
             Ok(worker)
         }
         // Deleted meanwhile, by somebody who found it in the list.
@@ -84,6 +135,8 @@ async fn become_ready(
         }
         Err(error) => {
             shared.forget_snapshot(&worker).await;
+            // Its caller hears that it failed, so it must not stay, whether that was stored or not.
+            shared.settler.settle(End::Nothing(worker.id));
             Err(error.into())
         }
     }

@@ -8,6 +8,7 @@ mod read;
 mod rebuild;
 mod redeploy;
 mod set_up;
+mod settle;
 mod turns;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use workers_domain::{SnapshotId, Worker, WorkerId};
 
 pub(crate) use self::changes::ChangeFeed;
 pub use self::changes::{WorkerChange, WorkerChanges};
+pub(crate) use self::rebuild::RebuildError;
+pub(crate) use self::settle::Settler;
 pub(crate) use self::turns::Turns;
 pub use self::{expire::SweepReport, set_up::SetupReport};
 use crate::platform::Shared;
@@ -54,6 +57,25 @@ impl Shared {
         Ok(())
     }
 
+    /// The same for one who only wants to know. What cannot be stored now is answered all the same; the sweeper stores
+    /// it later.
+    pub(crate) async fn expire_when_read(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
+        match self.expire_if_due(worker).await {
+            Err(RepositoryError::ReadOnly { .. } | RepositoryError::Full { .. }) => {
+                worker.expire_if_due(self.clock.now());
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Lets the provider prepare for the invocation that mostly follows a deploy.
+    pub(crate) fn expect_invocation(&self, worker: &Worker) {
+        if let Some(snapshot_id) = worker.snapshot_id() {
+            self.sandboxes.expect(snapshot_id, self.options.sandbox);
+        }
+    }
+
     /// Deletes a worker's snapshot. A failure is logged and no more: the provider drops expired snapshots by itself.
     pub(crate) async fn forget_snapshot(&self, worker: &Worker) {
         if let Some(snapshot_id) = worker.snapshot_id() {
@@ -64,12 +86,10 @@ impl Shared {
     /// Deletes a snapshot that was made for a worker, as [`forget_snapshot`](Self::forget_snapshot) does.
     async fn forget_snapshot_id(&self, worker_id: WorkerId, snapshot_id: &SnapshotId) {
         if let Err(error) = self.sandboxes.delete_snapshot(snapshot_id).await {
-            tracing::warn!(
-                worker.id = %worker_id,
-                snapshot.id = %snapshot_id,
-                error = &error as &dyn std::error::Error,
-                "failed to delete the snapshot of a worker; it stays until it expires"
+            let what = format_args!(
+                "failed to delete the snapshot {snapshot_id} of the worker {worker_id}; it stays until it expires"
             );
+            self.health.warn("delete_snapshot", &error, what);
         }
     }
 }

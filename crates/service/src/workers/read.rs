@@ -1,23 +1,42 @@
 //! List and read workers.
 
+use std::num::NonZeroU32;
+
+use workers_domain::ports::{ListPlace, RepositoryError, WorkerPage};
 use workers_domain::{Worker, WorkerId};
 
 use super::WorkerService;
 use crate::WorkerError;
 
+/// What is wrong with a row.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; mend the row, or delete the worker")]
+struct UnreadableRowError(String);
+
 impl WorkerService {
-    /// All workers, newest first. One whose time has passed is shown as expired; the sweeper stores that.
+    /// Up to `limit` workers, newest first: the newest, or those behind the end of an earlier page. Pages read one
+    /// after the other hold no worker twice and miss none that was there throughout. One whose time has passed is shown as
+    /// expired; the sweeper stores that. One that cannot be read is among them, in state
+    /// [`Unreadable`](workers_domain::WorkerState::Unreadable).
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached.
-    pub async fn list(&self) -> Result<Vec<Worker>, WorkerError> {
-        let mut workers = self.shared.repository.list().await?;
+    /// [`WorkerError::UnknownPlace`], or when the database cannot be reached.
+    pub async fn list_page(&self, after: Option<&ListPlace>, limit: NonZeroU32) -> Result<WorkerPage, WorkerError> {
+        let listed = self.shared.repository.list_page(after, limit).await;
+        let mut page = listed.map_err(|error| match error {
+            RepositoryError::UnknownPlace => WorkerError::UnknownPlace,
+            error => error.into(),
+        })?;
         let now = self.shared.clock.now();
-        for worker in &mut workers {
+        for worker in &mut page.workers {
             worker.expire_if_due(now);
+            if let Some(problem) = worker.problem() {
+                let error = UnreadableRowError(problem.to_owned());
+                self.shared.health.warn(&format!("read_row {}", worker.id), &error, "a worker cannot be read");
+            }
         }
-        Ok(workers)
+        Ok(page)
     }
 
     /// One worker, turned to expired if its time has passed.
@@ -27,7 +46,7 @@ impl WorkerService {
     /// [`WorkerError::NotFound`], or when the database cannot be reached.
     pub async fn get(&self, id: WorkerId) -> Result<Worker, WorkerError> {
         let mut worker = self.shared.repository.find_by_id(id).await?.ok_or(WorkerError::NotFound(id))?;
-        self.shared.expire_if_due(&mut worker).await?;
+        self.shared.expire_when_read(&mut worker).await?;
         Ok(worker)
     }
 

@@ -37,10 +37,15 @@ impl Shared {
         tracing::info!(worker.id = %worker.id, "the provider has lost the snapshot of a worker; making it again");
         let source = self.repository.find_source(worker.id).await?.ok_or(RebuildError::Gone)?;
         let bundle = self.bundler.compile(&source).await?;
-        let snapshot = make_snapshot(&*self.sandboxes, self.options.sandbox, bundle.script, expires_at).await?;
+        let snapshot = make_snapshot(self, bundle.script, expires_at).await?;
         let id = snapshot.id.clone();
-        let stored =
-            current.make_ready(snapshot.id, expires_at).is_ok() && self.repository.update_state(&current).await?;
+        let is_known = current.snapshot_id() == Some(&id);
+        let stored = current.make_ready(snapshot.id, expires_at).is_ok()
+            && match self.repository.update_state(&current).await {
+                // It is stored already: a provider may call the same content by the same id.
+                Err(RepositoryError::ReadOnly { .. } | RepositoryError::Full { .. }) if is_known => true,
+                stored => stored?,
+            };
         if !stored {
             self.forget_snapshot(&current).await;
             return Err(RebuildError::Gone);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use workers_domain::{Worker, WorkerId, WorkerStatus};
 
 use super::WorkerService;
-use super::deploy::expiry;
-use crate::bundle::{Bundle, make_snapshot};
+use super::deploy::{expiry, make_snapshot_in_time};
+use crate::bundle::Bundle;
 use crate::platform::Shared;
 use crate::{DeployError, RedeployError};
 
@@ -38,7 +38,7 @@ fn check(worker: &Worker) -> Result<(), RedeployError> {
 async fn renew(shared: &Shared, found: &Worker, bundle: Bundle) -> Result<Worker, RedeployError> {
     let id = found.id;
     let expires_at = expiry(shared, shared.clock.now());
-    let made = make_snapshot(&*shared.sandboxes, shared.options.sandbox, bundle.script, expires_at).await;
+    let made = make_snapshot_in_time(shared, bundle.script, expires_at).await;
     let snapshot = made.map_err(|source| DeployError::Sandbox { worker_id: id, source })?.id;
     let _turn = shared.turns.take(id).await;
     let stored = async {
@@ -55,6 +55,7 @@ async fn renew(shared: &Shared, found: &Worker, bundle: Bundle) -> Result<Worker
     match stored.await {
         Ok((old, worker)) => {
             shared.changes.publish_state(&worker);
+            shared.expect_invocation(&worker);
             // Not before the new one is stored. A provider may call the same content by the same id.
             if old.snapshot_id() != worker.snapshot_id() {
                 shared.forget_snapshot(&old).await;

@@ -1,9 +1,9 @@
-//! Create the schema, or empty it.
+//! Create the schema, or empty it if that is asked for.
 
-use workers_domain::ports::SetupOutcome;
+use workers_domain::ports::{ExistingWorkers, RemovedWorker, SetupOutcome};
 
 use super::WorkerService;
-use crate::{WorkerChange, WorkerError};
+use crate::{SetupError, WorkerChange};
 
 /// What [`WorkerService::set_up`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,19 +15,26 @@ pub struct SetupReport {
 }
 
 impl WorkerService {
-    /// Creates the schema, or removes all workers and their snapshots if there is one. Who may ask for that is the caller's to check.
+    /// Creates the schema where there is none, and leaves it without workers. Those that are there, with their
+    /// snapshots, are removed only if that is asked for. Who may ask for that is the caller's to check.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached.
-    pub async fn set_up(&self) -> Result<SetupReport, WorkerError> {
-        let outcome = self.shared.repository.set_up().await?;
-        self.shared.changes.publish(WorkerChange::Reset);
-        match outcome {
-            SetupOutcome::Created => Ok(SetupReport { created: true, removed_workers: 0 }),
+    /// [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the database cannot be reached.
+    pub async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
+        match self.shared.repository.set_up(existing).await? {
+            SetupOutcome::Created => {
+                self.shared.changes.publish(WorkerChange::Reset);
+                Ok(SetupReport { created: true, removed_workers: 0 })
+            }
+            SetupOutcome::Kept(0) => Ok(SetupReport { created: false, removed_workers: 0 }),
+            SetupOutcome::Kept(workers) => Err(SetupError::NotEmpty { workers }),
             SetupOutcome::Emptied(workers) => {
-                for worker in &workers {
-                    self.shared.forget_snapshot(worker).await;
+                self.shared.changes.publish(WorkerChange::Reset);
+                for RemovedWorker { id, snapshot_id } in &workers {
+                    if let Some(snapshot_id) = snapshot_id {
+                        self.shared.forget_snapshot_id(*id, snapshot_id).await;
+                    }
                 }
                 Ok(SetupReport { created: false, removed_workers: workers.len() })
             }

@@ -45,7 +45,7 @@ async fn a_worker_in_state_error_says_why() {
     let test = TestPlatform::new(|_| Vec::new());
     test.sandboxes.fail_with(Some(workers_domain::ports::SandboxErrorKind::Failed));
     test.platform.workers().deploy("w".into(), crate::support::BUNDLE.into()).await.unwrap_err();
-    let worker = test.platform.workers().list().await.unwrap().remove(0);
+    let worker = test.list().await.remove(0);
     let refused = test.platform.invocations().invoke(worker.id, "greet", b"").await;
     let status = WorkerStatus::Error;
     assert!(matches!(refused, Err(InvokeError::NotReady { status: s, message: Some(_) }) if s == status));
@@ -172,7 +172,7 @@ async fn the_time_of_an_invocation_is_stored() {
     let test = TestPlatform::new(|_| vec![Step::Return("1".into())]);
     let (_, _) = test.run(b"").await;
     test.platform.invocations().drain(Duration::from_secs(1)).await;
-    assert!(test.platform.workers().list().await.unwrap()[0].last_invoked_at.is_some());
+    assert!(test.list().await[0].last_invoked_at.is_some());
 }
 
 #[tokio::test]

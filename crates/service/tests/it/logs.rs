@@ -72,6 +72,8 @@ async fn what_the_caps_cut_is_told_in_one_entry() {
     let (entries, _) = test.run(b"").await;
     assert_eq!(lines(&entries)[..3], ["o:1234", "o:12", "o:1234"]);
     assert_eq!(entries[3].dropped, Some(DroppedOutput { lines: 2, bytes: 5 }));
+    assert_eq!(entries[3].message, "[log limit reached: 2 lines were cut, 5 bytes in all]");
+    assert_eq!(entries.iter().map(|entry| entry.is_cut).collect::<Vec<_>>(), [true, false, true, false]);
     assert_eq!(entries.len(), 4);
 }
 

@@ -1,5 +1,8 @@
 //! Every invocation has exactly one outcome.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use workers_domain::LogStream::{Stderr, Stdout};
 use workers_domain::ports::{ExitStatus, KillReason, SandboxErrorKind};
 use workers_domain::{Outcome, Timings};
@@ -126,6 +129,55 @@ async fn a_provider_that_makes_no_sandbox_is_a_failure_of_the_sandbox() {
     test.sandboxes.fail_with(Some(SandboxErrorKind::Unavailable));
     let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
     assert_eq!(failed(&follow(invocation).await.1), "sandbox_failed");
+}
+
+#[tokio::test]
+async fn what_died_before_any_code_of_the_user_ran_is_tried_again_unseen() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let test = TestPlatform::new(move |call| match counted.fetch_add(1, Ordering::Relaxed) {
+        0 => vec![Step::Raw(Stderr, b"node: no threads\n".to_vec()), Step::Exit(ExitStatus::Signal(6), None)],
+        1 => vec![Step::Lose],
+        _ => vec![Step::Frame("S".into()), Step::Return(call.payload.clone())],
+    });
+    let (entries, report) = test.run(b"[1]").await;
+    assert_eq!((returned(&report), lines(&entries).len()), ("[1]", 0));
+    assert_eq!(tries.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn what_keeps_dying_before_any_code_of_the_user_ran_is_the_sandbox_s_failure_with_its_last_words() {
+    let last_words = || vec![Step::Raw(Stderr, b"no\n".to_vec()), Step::Exit(ExitStatus::Signal(11), None)];
+    let (entries, report) = TestPlatform::new(move |_| last_words()).run(b"").await;
+    assert_eq!((failed(&report), lines(&entries)), ("sandbox_failed", vec!["e:no".to_owned()]));
+}
+
+#[tokio::test]
+async fn what_had_begun_is_not_tried_again() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&tries);
+    let test = TestPlatform::new(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        vec![Step::Frame("S".into()), Step::Lose]
+    });
+    assert_eq!(failed(&test.run(b"").await.1), "sandbox_failed");
+    assert_eq!(tries.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn each_failure_of_the_machine_has_its_own_code() {
+    for (kind, code) in [
+        (SandboxErrorKind::StorageFull, "storage_full"),
+        (SandboxErrorKind::StorageReadOnly, "storage_read_only"),
+        (SandboxErrorKind::Exhausted, "busy"),
+        (SandboxErrorKind::Failed, "sandbox_failed"),
+    ] {
+        let test = TestPlatform::new(|_| Vec::new());
+        let worker = test.deploy().await;
+        test.sandboxes.fail_with(Some(kind));
+        let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+        assert_eq!(failed(&follow(invocation).await.1), code);
+    }
 }
 
 #[tokio::test]

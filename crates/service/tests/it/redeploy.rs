@@ -17,6 +17,7 @@ async fn a_ready_worker_is_renewed_and_its_old_snapshot_goes() {
     assert_ne!(new.snapshot_id(), old.snapshot_id());
     assert_eq!(new.expires_at(), old.expires_at().map(|at| at + TimeDelta::days(3)));
     assert_eq!(test.sandboxes.snapshot_count(), 1);
+    assert_eq!(test.sandboxes.expected().last(), new.snapshot_id());
     assert_eq!(test.repository.find_by_id(old.id).await.unwrap(), Some(new));
 }
 

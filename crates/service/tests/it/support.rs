@@ -1,5 +1,6 @@
 //! A platform over fakes, and what tests do with it.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use workers_domain::ports::WorkerRepository;
@@ -44,6 +45,11 @@ impl TestPlatform {
 
     pub(crate) async fn deploy(&self) -> Worker {
         self.platform.workers().deploy("w".to_owned(), BUNDLE.to_owned()).await.unwrap()
+    }
+
+    /// All workers.
+    pub(crate) async fn list(&self) -> Vec<Worker> {
+        self.platform.workers().list_page(None, NonZeroU32::MAX).await.unwrap().workers
     }
 
     /// Deploys, invokes `greet`, and follows it to its end.

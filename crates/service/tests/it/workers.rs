@@ -1,9 +1,9 @@
 //! List, read, delete, expire.
 
 use chrono::TimeDelta;
-use workers_domain::ports::WorkerRepository as _;
+use workers_domain::ports::{ExistingWorkers, WorkerRepository as _};
 use workers_domain::{WorkerId, WorkerStatus};
-use workers_service::{SweepReport, WorkerError};
+use workers_service::{InvokeError, SetupError, SweepReport, WorkerError};
 
 use crate::support::TestPlatform;
 
@@ -13,7 +13,7 @@ async fn workers_are_listed_newest_first() {
     let older = test.deploy().await;
     test.clock.advance(TimeDelta::seconds(1));
     let newer = test.deploy().await;
-    let listed: Vec<_> = test.platform.workers().list().await.unwrap().into_iter().map(|worker| worker.id).collect();
+    let listed: Vec<_> = test.list().await.into_iter().map(|worker| worker.id).collect();
     assert_eq!(listed, [newer.id, older.id]);
 }
 
@@ -39,11 +39,23 @@ async fn reading_an_expired_worker_stores_that_and_deletes_its_snapshot() {
 }
 
 #[tokio::test]
+async fn an_expired_worker_is_read_as_expired_while_that_cannot_be_stored() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let worker = test.deploy().await;
+    test.clock.advance(TimeDelta::days(7));
+    test.repository.refuse_writes();
+    assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Expired);
+    let refused = test.platform.invocations().invoke(worker.id, "greet", b"{}").await;
+    assert!(matches!(refused, Err(InvokeError::Expired { .. })));
+    assert_eq!(test.sandboxes.snapshot_count(), 1);
+}
+
+#[tokio::test]
 async fn an_expired_worker_is_listed_as_expired_before_the_sweeper_came() {
     let test = TestPlatform::new(|_| Vec::new());
     test.deploy().await;
     test.clock.advance(TimeDelta::days(7));
-    assert_eq!(test.platform.workers().list().await.unwrap()[0].status(), WorkerStatus::Expired);
+    assert_eq!(test.list().await[0].status(), WorkerStatus::Expired);
 }
 
 #[tokio::test]
@@ -71,7 +83,10 @@ async fn the_sweeper_settles_a_deploy_whose_server_died() {
         made.created_at,
     );
     test.repository.insert(&stuck, "source").await.unwrap();
-    test.clock.advance(TimeDelta::minutes(16));
+    // As long as a deploy of another server may be at work, it is left alone.
+    test.clock.advance(TimeDelta::seconds(40));
+    assert_eq!(test.platform.workers().settle_stuck().await.unwrap(), 0);
+    test.clock.advance(TimeDelta::seconds(10));
     assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport { expired: 0, failed: 1 });
     assert_eq!(test.platform.workers().get(stuck.id).await.unwrap().status(), WorkerStatus::Error);
 }
@@ -87,12 +102,18 @@ async fn a_deleted_worker_is_gone_with_its_snapshot() {
 }
 
 #[tokio::test]
-async fn setting_up_again_removes_every_worker_and_snapshot() {
+async fn setting_up_again_removes_every_worker_and_snapshot_only_if_asked() {
     let test = TestPlatform::new(|_| Vec::new());
     test.deploy().await;
     test.deploy().await;
-    let report = test.platform.workers().set_up().await.unwrap();
+    let workers = test.platform.workers();
+    let refused = workers.set_up(ExistingWorkers::Keep).await;
+    assert!(matches!(refused, Err(SetupError::NotEmpty { workers: 2 })), "{refused:?}");
+    assert_eq!((test.list().await.len(), test.sandboxes.snapshot_count()), (2, 2));
+    let report = workers.set_up(ExistingWorkers::Remove).await.unwrap();
     assert_eq!((report.created, report.removed_workers), (false, 2));
-    assert!(test.platform.workers().list().await.unwrap().is_empty());
+    assert!(test.list().await.is_empty());
     assert_eq!(test.sandboxes.snapshot_count(), 0);
+    let report = workers.set_up(ExistingWorkers::Keep).await.unwrap();
+    assert_eq!((report.created, report.removed_workers), (false, 0));
 }

@@ -1,23 +1,26 @@
 //! The schema: made, brought up to date, emptied, checked.
 
+use std::time::Duration;
+
 use diesel::connection::{Connection, SimpleConnection};
+use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
-use diesel_async::pooled_connection::deadpool::Object;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use tracing::warn;
-use workers_domain::Worker;
-use workers_domain::ports::{RepositoryError, SetupOutcome};
+use workers_domain::ports::{ExistingWorkers, RemovedWorker, RepositoryError, SetupOutcome};
 
 use super::connection::UnnamedPgConnection;
 use super::error::repository_error;
-use super::pool::bounded;
+use super::pool::PgPool;
 use super::rows::WorkerRow;
 use super::schema::workers;
+use super::session::{PgSession, sorted};
 use crate::error::unavailable;
 use crate::migration::{Applied, MigrateError, apply_pending, check_applied};
+use crate::record::{ANY_THOUSAND, WorkerRecord};
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -26,44 +29,106 @@ pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 /// keeps all others from the table meanwhile.
 const LOCK: &str = "SET LOCAL lock_timeout = '1min'; SELECT pg_advisory_xact_lock(8606223218517373805)";
 
+const CHECK: &str = "check of the database";
+
+/// How long a check may take: less than those wait who ask whether the server is ready.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Names every column; of the long one, only whether it is there.
+const LOOK: &str = "\
+    SELECT id, name, snapshot_id, functions, status, error_message, source_code IS NULL, created_at, snapshot_expires_at, \
+        last_invoked_at FROM workers ORDER BY created_at DESC, id DESC LIMIT 1";
+
+/// What this session may do.
+const SESSION: &str = "\
+    SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, \
+        has_table_privilege('workers', 'INSERT') AND has_table_privilege('workers', 'UPDATE') \
+        AND has_table_privilege('workers', 'DELETE') AS may_write";
+
+#[derive(QueryableByName)]
+struct Session {
+    #[diesel(sql_type = Bool)]
+    is_read_only: bool,
+    #[diesel(sql_type = Bool)]
+    may_write: bool,
+}
+
 /// A connection on a thread that may block, as Diesel's migrations want one.
 type BlockingConnection = AsyncConnectionWrapper<UnnamedPgConnection>;
 
 /// Applies the migrations that have not been applied.
-pub(super) async fn apply(connection: Object<UnnamedPgConnection>) -> Result<Vec<String>, RepositoryError> {
-    in_transaction(connection, |connection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names)).await
+pub(super) async fn apply(pool: &PgPool) -> Result<Vec<String>, RepositoryError> {
+    in_transaction(pool, |connection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names)).await
 }
 
-/// Brings the schema up to date and removes all workers.
-pub(super) async fn set_up(connection: Object<UnnamedPgConnection>) -> Result<SetupOutcome, RepositoryError> {
-    in_transaction(connection, |connection| {
+/// Brings the schema up to date, and removes all workers if that is asked for.
+pub(super) async fn set_up(pool: &PgPool, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
+    in_transaction(pool, move |connection| {
         let Applied { had_schema, .. } = apply_pending(connection, &MIGRATIONS)?;
         if !had_schema {
             return Ok(SetupOutcome::Created);
         }
-        let delete = diesel::delete(workers::table).returning(WorkerRow::as_returning());
-        let removed: Vec<WorkerRow> = diesel::RunQueryDsl::load(delete, connection)?;
-        Ok(SetupOutcome::Emptied(removed.into_iter().filter_map(sound_worker).collect()))
+        if existing == ExistingWorkers::Keep {
+            let count: i64 = diesel::RunQueryDsl::get_result(workers::table.count(), connection)?;
+            return Ok(SetupOutcome::Kept(count.unsigned_abs()));
+        }
+        remove_all(connection).map(SetupOutcome::Emptied)
     })
     .await
 }
 
-/// Answers if the schema is there and this binary's.
-pub(super) async fn check(connection: &mut UnnamedPgConnection) -> Result<(), RepositoryError> {
+/// Answers if the schema is there and this binary's, and if its table can be read and written by this user.
+pub(super) async fn check(pool: &PgPool) -> Result<(), RepositoryError> {
+    let generation = pool.generation();
+    let check = async {
+        match check_session(pool).await {
+            // Sessions that are begun now may be others.
+            Err(RepositoryError::ReadOnly { .. }) if pool.renew(generation) => check_session(pool).await,
+            checked => checked,
+        }
+    };
+    let Ok(checked) = tokio::time::timeout(CHECK_TIMEOUT, check).await else {
+        return Err(unavailable(format!(
+            "no answer within {CHECK_TIMEOUT:?}: the server does not answer, all connections are taken, or the table is locked"
+        )));
+    };
+    checked
+}
+
+async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
     use crate::migration::__diesel_schema_migrations::dsl::{__diesel_schema_migrations as migrations, version};
-    let applied = bounded("check of the schema", migrations.select(version).load(connection)).await?;
-    check_applied::<Pg>(&MIGRATIONS, applied)
+    let session = &mut PgSession::new(pool);
+    let applied = sorted(CHECK, migrations.select(version).load(session).await)?;
+    check_applied::<Pg>(&MIGRATIONS, applied)?;
+    let look = sorted(CHECK, diesel::sql_query(LOOK).execute(session).await);
+    look.map_err(|error| match error {
+        RepositoryError::SchemaMissing => RepositoryError::SchemaIncomplete(
+            "the table `workers`, or a column of it, is not there under its name, although the migrations were applied"
+                .into(),
+        ),
+        other => other,
+    })?;
+    let found: Session = sorted(CHECK, diesel::sql_query(SESSION).get_result(session).await)?;
+    if found.is_read_only {
+        let source = "the server is a replica, or transactions are read-only by default".into();
+        return Err(RepositoryError::ReadOnly { operation: CHECK, source });
+    }
+    if !found.may_write {
+        let source = "the user lacks INSERT, UPDATE or DELETE on the table `workers`".into();
+        return Err(RepositoryError::Denied { operation: CHECK, source });
+    }
+    Ok(())
 }
 
 /// Runs `task` in a transaction under the lock. It runs to its end even if nobody waits for it any more, so no connection comes
 /// back to the pool in the middle of a transaction.
 async fn in_transaction<R: Send + 'static>(
-    connection: Object<UnnamedPgConnection>,
+    pool: &PgPool,
     task: impl FnOnce(&mut BlockingConnection) -> Result<R, MigrateError> + Send + 'static,
 ) -> Result<R, RepositoryError> {
-    let connection = Object::take(connection);
+    let connection = pool.acquire().await?.detach().ok_or_else(|| unavailable("there is no connection"))?;
     let work = tokio::task::spawn_blocking(move || {
-        BlockingConnection::from(connection).transaction(|connection| {
+        BlockingConnection::from(UnnamedPgConnection::new(connection)).transaction(|connection| {
             connection.batch_execute(LOCK)?;
             task(connection)
         })
@@ -74,7 +139,15 @@ async fn in_transaction<R: Send + 'static>(
     }
 }
 
-/// The worker in a row that is being removed. One that makes no sense is removed all the same.
-fn sound_worker(row: WorkerRow) -> Option<Worker> {
-    Worker::try_from(row).inspect_err(|error| warn!(%error, "removed a worker that made no sense")).ok()
+/// Removes all workers, a batch at a time: there may be more than should be in memory at once.
+fn remove_all(connection: &mut BlockingConnection) -> Result<Vec<RemovedWorker>, MigrateError> {
+    let mut removed = Vec::new();
+    loop {
+        let delete = diesel::delete(workers::table.filter(sql::<Bool>(ANY_THOUSAND)));
+        let rows: Vec<WorkerRow> = diesel::RunQueryDsl::load(delete.returning(WorkerRow::as_returning()), connection)?;
+        if rows.is_empty() {
+            return Ok(removed);
+        }
+        removed.extend(rows.into_iter().map(|row| WorkerRecord::from(row).into_removed()));
+    }
 }

@@ -1,14 +1,18 @@
 //! Workers on Postgres.
 
 mod channel;
+mod client;
+mod connect;
 mod connection;
 mod error;
 mod migrations;
+mod place;
 mod pool;
 mod repository;
 mod row;
 mod rows;
 mod schema;
+mod session;
 mod tls;
 mod url;
 

@@ -1,25 +1,31 @@
 //! The port, on Postgres. Each method is one statement, and so atomic by itself.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Timestamp, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Integer, Timestamp, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use tracing::instrument;
-use workers_domain::ports::{InvocationMark, RepositoryError, SetupOutcome, WorkerRepository};
+use workers_domain::ports::{
+    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, WorkerPage, WorkerRepository,
+};
 use workers_domain::{Worker, WorkerId, WorkerStatus};
 
 use super::migrations;
-use super::pool::{PgPool, bounded};
+use super::place::{Key, ListedRow};
+use super::pool::PgPool;
 use super::rows::{NewWorkerRow, StateChange, WorkerRow};
 use super::schema::workers;
+use super::session::{PgSession, sorted};
 use super::url::PostgresUrl;
-use crate::database::StorageOptions;
+use crate::database::{ConnectionLimits, StorageOptions};
 use crate::error::ConnectError;
-use crate::record::{check_source, column_time};
+use crate::record::{Pages, WorkerRecord, check_source, column_time};
 
 /// Rows are locked in the order of their ids, so that two processes cannot wait for each other.
 const RECORD_INVOCATIONS: &str = "\
@@ -29,6 +35,24 @@ const RECORD_INVOCATIONS: &str = "\
         WHERE worker.last_invoked_at IS NULL OR worker.last_invoked_at < mark.at \
         ORDER BY worker.id FOR UPDATE OF worker \
     ) AS newer WHERE workers.id = newer.id";
+
+/// The least of what the server, the database and the user allow; a limit below 0 is none. `reserved_connections` came
+/// with version 16.
+const ALLOWED: &str = "\
+    SELECT LEAST( \
+        CASE WHEN role.rolsuper THEN server.connections ELSE server.connections \
+            - current_setting('superuser_reserved_connections')::int4 \
+            - COALESCE(current_setting('reserved_connections', true), '0')::int4 END, \
+        NULLIF(GREATEST(role.rolconnlimit, -1), -1), NULLIF(GREATEST(db.datconnlimit, -1), -1) \
+    ) AS connections \
+    FROM (SELECT current_setting('max_connections')::int4 AS connections) AS server, pg_roles AS role, pg_database AS db \
+    WHERE role.rolname = current_user AND db.datname = current_database()";
+
+#[derive(QueryableByName)]
+struct Allowed {
+    #[diesel(sql_type = Integer)]
+    connections: i32,
+}
 
 /// Workers on Postgres.
 pub(crate) struct PgWorkerRepository {
@@ -40,9 +64,18 @@ impl PgWorkerRepository {
         Ok(Self { pool: PgPool::new(url, options)? })
     }
 
+    /// How many connections this pool may have, and how many the server allows its user.
+    pub(crate) async fn connection_limits(&self) -> Result<ConnectionLimits, RepositoryError> {
+        let session = &mut PgSession::new(&self.pool);
+        let operation = "question for the number of connections";
+        let allowed: Allowed = sorted(operation, diesel::sql_query(ALLOWED).get_result(session).await)?;
+        let allowed = usize::try_from(allowed.connections).unwrap_or(0);
+        Ok(ConnectionLimits { pool: self.pool.max_connections(), allowed })
+    }
+
     #[instrument(name = "storage.schema.migrate", level = "debug", skip_all)]
     pub(crate) async fn apply_migrations(&self) -> Result<Vec<String>, RepositoryError> {
-        migrations::apply(self.pool.acquire().await?).await
+        migrations::apply(&self.pool).await
     }
 }
 
@@ -51,39 +84,53 @@ impl WorkerRepository for PgWorkerRepository {
     #[instrument(name = "storage.worker.insert", level = "debug", skip_all, fields(worker.id = %worker.id))]
     async fn insert(&self, worker: &Worker, source: &str) -> Result<(), RepositoryError> {
         check_source(source)?;
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let insert = diesel::insert_into(workers::table).values(NewWorkerRow::new(worker, source));
-        bounded("insert of a worker", insert.execute(&mut connection)).await.map(drop)
+        sorted("insert of a worker", insert.execute(&mut session).await).map(drop)
     }
 
     #[instrument(name = "storage.worker.find", level = "debug", skip_all, fields(worker.id = %id))]
     async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let query = workers::table.find(id.as_uuid()).select(WorkerRow::as_select());
-        let row = bounded("search for a worker", query.first(&mut connection).map(QueryResult::optional)).await?;
-        row.map(Worker::try_from).transpose()
+        let row = sorted("search for a worker", query.first(&mut session).map(QueryResult::optional).await)?;
+        row.map(|row: WorkerRow| WorkerRecord::from(row).into_worker()).transpose()
     }
 
     #[instrument(name = "storage.worker.find_source", level = "debug", skip_all, fields(worker.id = %id))]
     async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let query = workers::table.find(id.as_uuid()).select(workers::source_code);
-        bounded("search for a source", query.first(&mut connection).map(QueryResult::optional)).await
+        sorted("search for a source", query.first(&mut session).map(QueryResult::optional).await)
     }
 
     #[instrument(name = "storage.worker.list", level = "debug", skip_all)]
-    async fn list(&self) -> Result<Vec<Worker>, RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
-        let query =
-            workers::table.order((workers::created_at.desc(), workers::id.desc())).select(WorkerRow::as_select());
-        into_workers(bounded("list of workers", query.load(&mut connection)).await?)
+    async fn list_page(&self, after: Option<&ListPlace>, limit: NonZeroU32) -> Result<WorkerPage, RepositoryError> {
+        let mut session = PgSession::new(&self.pool);
+        let mut query = workers::table
+            .order((workers::created_at.desc(), workers::id.desc()))
+            // One more says whether there is more.
+            .limit(i64::from(limit.get()) + 1)
+            .select(ListedRow::as_select())
+            .into_boxed();
+        if let Some(Key { created_at, id }) = after.map(Key::read).transpose()? {
+            // As a pair, so that the index over both columns finds the first row.
+            let is_behind = sql::<Bool>("(created_at, id) < (").bind::<Timestamp, _>(created_at);
+            query = query.filter(is_behind.sql(", ").bind::<SqlUuid, _>(id).sql(")"));
+        }
+        let mut rows: Vec<ListedRow> = sorted("list of workers", query.load(&mut session).await)?;
+        let length = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+        let next = (rows.len() > length).then(|| rows[length - 1].place());
+        rows.truncate(length);
+        let workers = rows.into_iter().map(|row| WorkerRecord::from(row.worker).into_listed()).collect();
+        Ok(WorkerPage { workers, next })
     }
 
     #[instrument(name = "storage.worker.update_state", level = "debug", skip_all, fields(worker.id = %worker.id))]
     async fn update_state(&self, worker: &Worker) -> Result<bool, RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let update = diesel::update(workers::table.find(worker.id.as_uuid())).set(StateChange::of(worker));
-        let changed = bounded("change of a worker", update.execute(&mut connection)).await?;
+        let changed = sorted("change of a worker", update.execute(&mut session).await)?;
         Ok(changed > 0)
     }
 
@@ -100,56 +147,65 @@ impl WorkerRepository for PgWorkerRepository {
             return Ok(());
         }
         let (ids, times): (Vec<_>, Vec<_>) = latest.into_iter().unzip();
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let update =
             diesel::sql_query(RECORD_INVOCATIONS).bind::<Array<SqlUuid>, _>(ids).bind::<Array<Timestamp>, _>(times);
-        bounded("record of invocations", update.execute(&mut connection)).await.map(drop)
+        sorted("record of invocations", update.execute(&mut session).await).map(drop)
     }
 
     #[instrument(name = "storage.worker.list_due_to_expire", level = "debug", skip_all)]
     async fn list_due_to_expire(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let query = workers::table
             .filter(workers::status.eq(WorkerStatus::Ready.as_str()))
             .filter(workers::snapshot_expires_at.le(column_time(now)))
             .order((workers::snapshot_expires_at, workers::id))
-            .limit(limit.into())
             .select(WorkerRow::as_select());
-        into_workers(bounded("search for expired workers", query.load(&mut connection)).await?)
+        let mut pages = Pages::new(limit);
+        while let Some((count, after)) = pages.next() {
+            let page = query.limit(count).offset(after);
+            let rows: Vec<WorkerRow> = sorted("search for expired workers", page.load(&mut session).await)?;
+            if !pages.take(rows, count) {
+                break;
+            }
+        }
+        Ok(pages.into_found())
     }
 
     #[instrument(name = "storage.worker.list_stuck_in_creating", level = "debug", skip_all)]
     async fn list_stuck_in_creating(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let query = workers::table
             .filter(workers::status.eq(WorkerStatus::Creating.as_str()))
             .filter(workers::created_at.le(column_time(before)))
             .order((workers::created_at, workers::id))
-            .limit(limit.into())
             .select(WorkerRow::as_select());
-        into_workers(bounded("search for stuck workers", query.load(&mut connection)).await?)
+        let mut pages = Pages::new(limit);
+        while let Some((count, after)) = pages.next() {
+            let page = query.limit(count).offset(after);
+            let rows: Vec<WorkerRow> = sorted("search for stuck workers", page.load(&mut session).await)?;
+            if !pages.take(rows, count) {
+                break;
+            }
+        }
+        Ok(pages.into_found())
     }
 
     #[instrument(name = "storage.worker.delete", level = "debug", skip_all, fields(worker.id = %id))]
     async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut session = PgSession::new(&self.pool);
         let delete = diesel::delete(workers::table.find(id.as_uuid())).returning(WorkerRow::as_returning());
-        let mut removed: Vec<WorkerRow> = bounded("removal of a worker", delete.load(&mut connection)).await?;
-        removed.pop().map(Worker::try_from).transpose()
+        let mut removed: Vec<WorkerRow> = sorted("removal of a worker", delete.load(&mut session).await)?;
+        Ok(removed.pop().map(|row| WorkerRecord::from(row).into_listed()))
     }
 
     #[instrument(name = "storage.schema.set_up", level = "debug", skip_all)]
-    async fn set_up(&self) -> Result<SetupOutcome, RepositoryError> {
-        migrations::set_up(self.pool.acquire().await?).await
+    async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
+        migrations::set_up(&self.pool, existing).await
     }
 
     #[instrument(name = "storage.schema.check", level = "debug", skip_all)]
     async fn check(&self) -> Result<(), RepositoryError> {
-        let mut connection = self.pool.acquire().await?;
-        migrations::check(&mut connection).await
+        migrations::check(&self.pool).await
     }
-}
-
-fn into_workers(rows: Vec<WorkerRow>) -> Result<Vec<Worker>, RepositoryError> {
-    rows.into_iter().map(Worker::try_from).collect()
 }

@@ -4,24 +4,23 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use uuid::Uuid;
 use workers_domain::Worker;
-use workers_domain::ports::RepositoryError;
 
 use super::schema::workers;
-use crate::record::{StateColumns, WorkerRecord, column_time};
+use crate::record::{Cell, StateColumns, WorkerRecord, column_time};
 
 /// A worker without its source.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = workers, check_for_backend(diesel::pg::Pg))]
 pub(super) struct WorkerRow {
     id: Uuid,
-    name: String,
-    snapshot_id: String,
-    functions: Vec<String>,
-    status: String,
-    error_message: Option<String>,
-    created_at: NaiveDateTime,
-    snapshot_expires_at: Option<NaiveDateTime>,
-    last_invoked_at: Option<NaiveDateTime>,
+    name: Cell<String>,
+    snapshot_id: Cell<String>,
+    functions: Cell<Vec<String>>,
+    status: Cell<String>,
+    error_message: Cell<Option<String>>,
+    created_at: Cell<NaiveDateTime>,
+    snapshot_expires_at: Cell<Option<NaiveDateTime>>,
+    last_invoked_at: Cell<Option<NaiveDateTime>>,
 }
 
 /// A worker to be stored.
@@ -75,12 +74,11 @@ impl<'a> StateChange<'a> {
     }
 }
 
-impl TryFrom<WorkerRow> for Worker {
-    type Error = RepositoryError;
-
-    fn try_from(row: WorkerRow) -> Result<Self, RepositoryError> {
-        Self::try_from(WorkerRecord {
+impl From<WorkerRow> for WorkerRecord {
+    fn from(row: WorkerRow) -> Self {
+        Self {
             id: row.id,
+            id_problem: None,
             name: row.name,
             snapshot_id: row.snapshot_id,
             functions: row.functions,
@@ -89,6 +87,6 @@ impl TryFrom<WorkerRow> for Worker {
             created_at: row.created_at,
             snapshot_expires_at: row.snapshot_expires_at,
             last_invoked_at: row.last_invoked_at,
-        })
+        }
     }
 }

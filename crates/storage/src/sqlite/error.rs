@@ -4,56 +4,83 @@ use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use workers_domain::ports::RepositoryError;
 
+use super::file::DatabaseFile;
+use super::room::Obstacle;
 use crate::error::unavailable;
 
-/// Why a task on a connection failed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TaskError {
-    /// There is no connection to be had.
-    #[error(transparent)]
-    Connect(#[from] ConnectionError),
-    /// A query failed.
-    #[error(transparent)]
-    Query(#[from] DieselError),
-}
-
-/// Says what a failed task means to the port.
-pub(super) fn repository_error(operation: &'static str, error: TaskError) -> RepositoryError {
+/// Says what it means to the port that no connection can be made.
+pub(super) fn connect_error(operation: &'static str, error: ConnectionError, file: &DatabaseFile) -> RepositoryError {
     match error {
-        TaskError::Connect(error) => unavailable(error),
-        TaskError::Query(error) => query_error(operation, error),
+        ConnectionError::CouldntSetupConfiguration(error) => query_error(operation, error, file),
+        other => blame_directory(operation, file).unwrap_or_else(|| unavailable(other)),
     }
 }
 
-/// Says what a failed query means to the port. SQLite tells by words alone, which have not changed in twenty years.
-pub(super) fn query_error(operation: &'static str, error: DieselError) -> RepositoryError {
+/// Says what a failed query means to the port. SQLite tells by words alone, which have not changed in twenty years;
+/// where they leave the cause open, the directory of the file is asked.
+pub(super) fn query_error(operation: &'static str, error: DieselError, file: &DatabaseFile) -> RepositoryError {
     let DieselError::DatabaseError(kind, information) = &error else {
         return RepositoryError::Refused { operation, source: error.into() };
     };
-    let message = information.message();
-    if message.starts_with("no such table") || message.starts_with("no such column") {
+    let says = |words: &str| information.message().contains(words);
+    if lacks_schema(&error) {
         RepositoryError::SchemaMissing
-    } else if matches!(kind, DatabaseErrorKind::ClosedConnection)
-        || message.contains("database is locked")
-        || message.contains("unable to open database file")
-    {
+    } else if matches!(kind, DatabaseErrorKind::ClosedConnection) || is_busy(&error) {
         unavailable(error)
-    } else if message.contains("disk is full") {
+    } else if says("readonly database") {
+        RepositoryError::ReadOnly { operation, source: error.into() }
+    } else if says("malformed") || says("not a database") {
+        RepositoryError::Damaged(error.into())
+    } else if says("disk is full") {
         RepositoryError::Full { operation, source: error.into() }
+    } else if says("unable to open database file") || says("disk I/O error") || says("locking protocol") {
+        blame_directory(operation, file).unwrap_or_else(|| unavailable(error))
     } else {
         RepositoryError::Refused { operation, source: error.into() }
     }
 }
 
+/// Whether a query failed because a table or column is not there, or is something else: ours are the same at all times.
+pub(super) fn lacks_schema(error: &DieselError) -> bool {
+    const SAID: [&str; 4] = ["no such table", "no such column", "has no column named", "cannot modify"];
+    matches!(error, DieselError::DatabaseError(_, information)
+        if SAID.iter().any(|words| information.message().contains(words)))
+}
+
+/// Whether a query failed because another connection has the file.
+pub(super) fn is_busy(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(_, information) if information.message().contains("is locked"))
+}
+
+fn blame_directory(operation: &'static str, file: &DatabaseFile) -> Option<RepositoryError> {
+    Some(match file.obstacle()? {
+        obstacle @ Obstacle::ReadOnly(_) => RepositoryError::ReadOnly { operation, source: obstacle.into() },
+        obstacle @ Obstacle::Full(..) => RepositoryError::Full { operation, source: obstacle.into() },
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::file::Access;
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_apart_from_a_refusal() {
+    fn what_sqlite_says_is_sorted_by_what_can_be_done_about_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = DatabaseFile::new(&directory.path().join("workers.sqlite3"), Access::Use).unwrap();
         let said = |message: &str| DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
-        let sorted = |message| query_error("insert of a worker", said(message));
+        let sorted = |message| query_error("insert of a worker", said(message), &file);
         assert!(matches!(sorted("database or disk is full"), RepositoryError::Full { .. }));
         assert!(matches!(sorted("CHECK constraint failed"), RepositoryError::Refused { .. }));
+        assert!(matches!(sorted("attempt to write a readonly database"), RepositoryError::ReadOnly { .. }));
+        for damaged in ["database disk image is malformed", "file is not a database", "malformed database schema (w)"] {
+            assert!(matches!(sorted(damaged), RepositoryError::Damaged(_)), "{damaged}");
+        }
+        for lacking in ["no such table: workers", "table workers has no column named name", "no such column: name"] {
+            assert!(matches!(sorted(lacking), RepositoryError::SchemaMissing), "{lacking}");
+        }
+        for passing in ["database is locked", "disk I/O error", "unable to open database file", "locking protocol"] {
+            assert!(matches!(sorted(passing), RepositoryError::Unavailable(_)), "{passing}");
+        }
     }
 }

@@ -1,51 +1,102 @@
 //! The schema: made, brought up to date, emptied, checked.
 
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use tracing::warn;
-use workers_domain::Worker;
-use workers_domain::ports::{RepositoryError, SetupOutcome};
+use workers_domain::ports::{ExistingWorkers, RemovedWorker, RepositoryError, SetupOutcome};
 
-use super::error::query_error;
+use super::error::{is_busy, lacks_schema, query_error};
+use super::file::{Access, DatabaseFile};
 use super::pool::SqlitePool;
+use super::room::Obstacle;
 use super::rows::WorkerRow;
 use super::schema::workers;
-use crate::error::unavailable;
-use crate::migration::{Applied, MigrateError, apply_pending, check_applied};
+use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied};
+use crate::record::{ANY_THOUSAND, WorkerRecord};
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
-/// Why a task in a transaction failed, before or inside it.
-enum TransactionError {
-    Connect(ConnectionError),
-    Migrate(MigrateError),
-}
+const CHECK: &str = "check of the database";
+
+/// Touches the table and each of its indexes, and names every column. The cache is emptied first: what is on the disk
+/// is asked for.
+const LOOK: &str = "\
+    PRAGMA shrink_memory; \
+    SELECT id, name, snapshot_id, functions, status, error_message, typeof(source_code), created_at, snapshot_expires_at, \
+        last_invoked_at FROM workers ORDER BY created_at DESC, id DESC LIMIT 1; \
+    SELECT id FROM workers WHERE id = ''; \
+    SELECT id FROM workers WHERE status = 'creating' ORDER BY snapshot_expires_at, id LIMIT 1;";
 
 /// Applies the migrations that have not been applied.
 pub(super) async fn apply(pool: &SqlitePool) -> Result<Vec<String>, RepositoryError> {
     in_transaction(pool, |connection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names)).await
 }
 
-/// Brings the schema up to date and removes all workers.
-pub(super) async fn set_up(pool: &SqlitePool) -> Result<SetupOutcome, RepositoryError> {
-    in_transaction(pool, |connection| {
+/// Brings the schema up to date, and removes all workers if that is asked for.
+pub(super) async fn set_up(pool: &SqlitePool, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
+    in_transaction(pool, move |connection| {
         let Applied { had_schema, .. } = apply_pending(connection, &MIGRATIONS)?;
         if !had_schema {
             return Ok(SetupOutcome::Created);
         }
-        let removed: Vec<WorkerRow> =
-            diesel::delete(workers::table).returning(WorkerRow::as_returning()).load(connection)?;
-        Ok(SetupOutcome::Emptied(removed.into_iter().filter_map(sound_worker).collect()))
+        if existing == ExistingWorkers::Keep {
+            let count: i64 = workers::table.count().get_result(connection)?;
+            return Ok(SetupOutcome::Kept(count.unsigned_abs()));
+        }
+        remove_all(connection).map(SetupOutcome::Emptied)
     })
     .await
 }
 
-/// Answers if the schema is there and this binary's.
+/// Answers if the schema is there and this binary's, and if its tables can be read and written. It takes less than a
+/// millisecond.
 pub(super) async fn check(pool: &SqlitePool) -> Result<(), RepositoryError> {
+    let is_busy = pool.probe(CHECK, |connection, file| {
+        if let Some(damage) = file.damage() {
+            return Err(RepositoryError::Damaged(damage.to_owned().into()));
+        }
+        check_schema(connection, file)?;
+        let is_busy = check_writable(connection, file)?;
+        match file.obstacle() {
+            None => Ok(is_busy),
+            Some(obstacle @ Obstacle::ReadOnly(_)) => {
+                Err(RepositoryError::ReadOnly { operation: CHECK, source: obstacle.into() })
+            }
+            Some(obstacle @ Obstacle::Full(..)) => {
+                Err(RepositoryError::Full { operation: CHECK, source: obstacle.into() })
+            }
+        }
+    });
+    pool.note_busy(is_busy.await?)
+}
+
+fn check_schema(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<(), RepositoryError> {
     use crate::migration::__diesel_schema_migrations::dsl::{__diesel_schema_migrations as migrations, version};
-    let applied = pool.read("check of the schema", |connection| migrations.select(version).load(connection)).await?;
-    check_applied::<Sqlite>(&MIGRATIONS, applied)
+    let applied = migrations.select(version).load(connection).map_err(|error| query_error(CHECK, error, file))?;
+    check_applied::<Sqlite>(&MIGRATIONS, applied)?;
+    connection.batch_execute(LOOK).map_err(|error| {
+        if lacks_schema(&error) {
+            RepositoryError::SchemaIncomplete(error.into())
+        } else {
+            query_error(CHECK, error, file)
+        }
+    })
+}
+
+/// Takes the right to write and gives it back. Whether another one has it, which does not say that this one could not.
+fn check_writable(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<bool, RepositoryError> {
+    if file.access() == Access::Look {
+        let may = file.may_be_written();
+        return may.map(|()| false).map_err(|error| RepositoryError::Denied { operation: CHECK, source: error.into() });
+    }
+    match connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK") {
+        Ok(()) => Ok(false),
+        Err(error) if is_busy(&error) => Ok(true),
+        Err(error) => Err(query_error(CHECK, error, file)),
+    }
 }
 
 /// Runs `task` in a transaction that has locked the file from its start, so that a second process waits before it looks.
@@ -53,22 +104,22 @@ async fn in_transaction<R: Send + 'static>(
     pool: &SqlitePool,
     task: impl FnOnce(&mut SqliteConnection) -> Result<R, MigrateError> + Send + 'static,
 ) -> Result<R, RepositoryError> {
-    let work =
-        |connection: &mut SqliteConnection| connection.immediate_transaction(task).map_err(TransactionError::Migrate);
-    match pool.write_raw(work).await? {
-        Ok(result) => Ok(result),
-        Err(TransactionError::Connect(error)) => Err(unavailable(error)),
-        Err(TransactionError::Migrate(error)) => Err(error.into_repository_error(query_error)),
-    }
+    pool.write_at_length(OPERATION, |connection, file| {
+        let done = connection.immediate_transaction(task);
+        done.map_err(|error| error.into_repository_error(|operation, error| query_error(operation, error, file)))
+    })
+    .await
 }
 
-/// The worker in a row that is being removed. One that makes no sense is removed all the same.
-fn sound_worker(row: WorkerRow) -> Option<Worker> {
-    Worker::try_from(row).inspect_err(|error| warn!(%error, "removed a worker that made no sense")).ok()
-}
-
-impl From<ConnectionError> for TransactionError {
-    fn from(error: ConnectionError) -> Self {
-        Self::Connect(error)
+/// Removes all workers, a batch at a time: there may be more than should be in memory at once.
+fn remove_all(connection: &mut SqliteConnection) -> Result<Vec<RemovedWorker>, MigrateError> {
+    let mut removed = Vec::new();
+    loop {
+        let delete = diesel::delete(workers::table.filter(sql::<Bool>(ANY_THOUSAND)));
+        let rows: Vec<WorkerRow> = delete.returning(WorkerRow::as_returning()).load(connection)?;
+        if rows.is_empty() {
+            return Ok(removed);
+        }
+        removed.extend(rows.into_iter().map(|row| WorkerRecord::from(row).into_removed()));
     }
 }

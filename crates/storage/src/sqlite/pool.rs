@@ -8,16 +8,19 @@
 //! single-threaded runtime answers with a panic; hence this pool.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, ConnectionError, ConnectionResult, SqliteConnection};
+use diesel::{Connection, ConnectionError, SqliteConnection};
 use tokio::sync::Semaphore;
 use workers_domain::ports::RepositoryError;
 
-use super::error::{TaskError, repository_error};
-use super::file::{DatabaseFile, Displaced};
+use super::checkpoint::{checkpoint_if_due, checkpoint_now};
+use super::error::{connect_error, query_error};
+use super::file::{Access, DatabaseFile, Displaced};
+use super::reserve;
 use crate::database::StorageOptions;
 use crate::error::{ConnectError, unavailable};
 
@@ -27,11 +30,13 @@ use crate::error::{ConnectError, unavailable};
 ///   less than the default of [`StorageOptions::acquire_timeout`].
 /// * `synchronous = FULL`: what we acknowledged is on the disk. `NORMAL` would lose the last commits with the power, for inserts
 ///   of 36 µs in place of 180 µs at the median; few are made.
+/// * `wal_autocheckpoint`: a checkpoint is made on purpose only; see `checkpoint.rs`.
 /// * `foreign_keys`: off by default, for compatibility with the year 2009.
 const PRAGMAS: &str = "\
     PRAGMA busy_timeout = 10000; \
     PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL; \
+    PRAGMA wal_autocheckpoint = 0; \
     PRAGMA foreign_keys = ON;";
 
 /// How long a connection may take to be set up beside others that set up the same new file, and the pause between two attempts. Each
@@ -42,35 +47,67 @@ const SET_UP_PAUSE: Duration = Duration::from_millis(2);
 /// A connection that reads has no business writing.
 const READ_ONLY: &str = "PRAGMA query_only = ON;";
 
+/// A connection that changes nothing waits, too, and no more: the log's index may be locked for a moment.
+const LOOK: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
+
+/// A connection that only looks whether it could write does not wait until it can.
+const IMPATIENT: &str = "PRAGMA busy_timeout = 0;";
+
+/// How long a task may take: longer than SQLite waits for another process, and no longer than a request can bear. On a
+/// disk that does not answer it goes on for as long as that takes, and keeps its connection.
+const TASK_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long another process may write at a stretch before the database counts as one that takes no writes.
+const BUSY_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Connections to one file.
 pub(super) struct SqlitePool {
-    file: Arc<DatabaseFile>,
     readers: Lane,
     writer: Lane,
+    /// One that looks whether the others could do their work.
+    prober: Lane,
+    writes: AtomicU64,
+    busy_since: Mutex<Option<Busy>>,
+    file: Arc<DatabaseFile>,
+}
+
+/// When the file was first found busy, and how much had been written through this pool by then.
+#[derive(Clone, Copy)]
+struct Busy {
+    since: Instant,
+    writes: u64,
 }
 
 /// Connections of one kind, at most a fixed number of them, opened when first needed.
 struct Lane {
-    file: Arc<DatabaseFile>,
     pragmas: &'static [&'static str],
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
     idle: Arc<Mutex<Vec<SqliteConnection>>>,
+    /// Closed after the connections to it.
+    file: Arc<DatabaseFile>,
 }
 
 impl SqlitePool {
     /// Opens nothing yet.
-    pub(super) fn new(path: &Path, options: &StorageOptions) -> Result<Self, ConnectError> {
-        let file = Arc::new(DatabaseFile::new(path)?);
+    pub(super) fn new(path: &Path, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {
+        let file = Arc::new(DatabaseFile::new(path, access)?);
+        let lane = |pragmas: &'static [&'static str], max_connections| {
+            let pragmas = if access == Access::Look { &[LOOK][..] } else { pragmas };
+            Lane::new(&file, pragmas, max_connections, options.acquire_timeout)
+        };
         Ok(Self {
-            readers: Lane::new(&file, &[PRAGMAS, READ_ONLY], options.max_connections.max(1), options.acquire_timeout),
-            writer: Lane::new(&file, &[PRAGMAS], 1, options.acquire_timeout),
+            readers: lane(&[PRAGMAS, READ_ONLY], options.max_connections.max(1)),
+            writer: lane(&[PRAGMAS], 1),
+            prober: lane(&[PRAGMAS, IMPATIENT], 1),
             file,
+            writes: AtomicU64::new(0),
+            busy_since: Mutex::new(None),
         })
     }
 
     /// The file.
-    pub(super) fn file(&self) -> &DatabaseFile {
+    pub(super) fn file(&self) -> &Arc<DatabaseFile> {
         &self.file
     }
 
@@ -80,8 +117,10 @@ impl SqlitePool {
         operation: &'static str,
         task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
     ) -> Result<R, RepositoryError> {
-        let result = self.readers.run(|connection| task(connection).map_err(TaskError::from)).await?;
-        result.map_err(|error| repository_error(operation, error))
+        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
+            task(connection).map_err(|error| query_error(operation, error, file))
+        };
+        self.readers.run(operation, Some(TASK_PATIENCE), task).await
     }
 
     /// Runs a task that writes.
@@ -90,16 +129,90 @@ impl SqlitePool {
         operation: &'static str,
         task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
     ) -> Result<R, RepositoryError> {
-        let result = self.write_raw(|connection| task(connection).map_err(TaskError::from)).await?;
-        result.map_err(|error| repository_error(operation, error))
+        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
+            checkpoint_if_due(connection, file);
+            task(connection).map_err(|error| query_error(operation, error, file))
+        };
+        let written = self.writer.run(operation, Some(TASK_PATIENCE), task).await?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(written)
     }
 
-    /// Runs a task that writes and has errors of its own.
-    pub(super) async fn write_raw<R: Send + 'static, E: From<ConnectionError> + Send + 'static>(
+    /// Runs a task that writes so that there is more room than before. On a full disk it has the room that is kept for
+    /// that, and is tried again.
+    pub(super) async fn write_to_make_room<R: Send + 'static>(
         &self,
-        task: impl FnOnce(&mut SqliteConnection) -> Result<R, E> + Send + 'static,
-    ) -> Result<Result<R, E>, RepositoryError> {
-        self.writer.run(task).await
+        operation: &'static str,
+        task: impl Fn(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
+            checkpoint_if_due(connection, file);
+            let attempt = |connection: &mut SqliteConnection| {
+                task(connection).map_err(|error| query_error(operation, error, file))
+            };
+            match attempt(connection) {
+                Err(RepositoryError::Full { .. }) if reserve::release(file.path()) => {
+                    checkpoint_now(connection, file);
+                    let done = attempt(connection);
+                    // The log gives back what it has taken, for the next one.
+                    checkpoint_now(connection, file);
+                    reserve::keep(file.path());
+                    done
+                }
+                done => done,
+            }
+        };
+        let written = self.writer.run(operation, Some(TASK_PATIENCE), task).await?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    /// Runs a task that writes, takes the time that it needs, and sorts its errors itself.
+    pub(super) async fn write_at_length<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
+            checkpoint_if_due(connection, file);
+            task(connection, file)
+        };
+        self.writer.run(operation, None, task).await
+    }
+
+    /// Runs a task that reads the database, writes elsewhere, and takes the time that it needs.
+    pub(super) async fn read_at_length<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        self.writer.run(operation, None, task).await
+    }
+
+    /// Runs a task that looks whether the others could do their work. It does not wait for another one that writes.
+    pub(super) async fn probe<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        self.prober.run(operation, Some(TASK_PATIENCE), task).await
+    }
+
+    /// Notes whether the file was found busy. That is a fault once it has lasted while nothing was written through this
+    /// pool.
+    pub(super) fn note_busy(&self, is_busy: bool) -> Result<(), RepositoryError> {
+        let mut noted = self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_busy {
+            *noted = None;
+            return Ok(());
+        }
+        let now = Busy { since: Instant::now(), writes: self.writes.load(Ordering::Relaxed) };
+        let first = noted.filter(|first| first.writes == now.writes).unwrap_or(now);
+        *noted = Some(first);
+        if first.since.elapsed() < BUSY_PATIENCE {
+            return Ok(());
+        }
+        Err(unavailable(format!("another process has kept the database locked for {:?}", first.since.elapsed())))
     }
 }
 
@@ -119,10 +232,12 @@ impl Lane {
         }
     }
 
-    async fn run<R: Send + 'static, E: From<ConnectionError> + Send + 'static>(
+    async fn run<R: Send + 'static>(
         &self,
-        task: impl FnOnce(&mut SqliteConnection) -> Result<R, E> + Send + 'static,
-    ) -> Result<Result<R, E>, RepositoryError> {
+        operation: &'static str,
+        patience: Option<Duration>,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
         let acquiring = Arc::clone(&self.permits).acquire_owned();
         let Ok(permit) = tokio::time::timeout(self.acquire_timeout, acquiring).await else {
             return Err(unavailable(format!("no connection became free within {:?}", self.acquire_timeout)));
@@ -134,30 +249,75 @@ impl Lane {
             let _entered = span.entered();
             // Bound to a name so that it is let go last, after the connection is back.
             let _permit = permit;
-            file.check()?;
+            file.check().map_err(displaced)?;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let was_open = taken.is_some();
-            let mut connection = match taken.map_or_else(|| connect(file.uri(), pragmas), Ok) {
-                Ok(connection) => connection,
-                Err(error) => return Ok(Err(error.into())),
+            let mut connection = match taken {
+                Some(connection) => connection,
+                None => connect(operation, &file, pragmas)?,
             };
-            let result = task(&mut connection);
+            let result = task(&mut connection, &file);
             // What was written to a file that went meanwhile must not be acknowledged.
             let checked = file.check();
-            // One that was opened meanwhile may be to another file.
-            if was_open || checked.is_ok() {
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            if !was_open && checked.is_ok() {
+                // There is a log by now.
+                file.note_log();
             }
-            checked.map(|()| result)
+            match (&checked, was_open) {
+                // One that was opened meanwhile may be to another file.
+                (Err(_), false) => leave_open(connection),
+                (Ok(()), _) if is_spoiled(&result) => drop(connection),
+                _ => idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection),
+            }
+            checked.map_err(displaced)?;
+            result
         });
-        work.await.map_err(unavailable)?.map_err(|displaced: Displaced| unavailable(displaced))
+        let Some(patience) = patience else { return work.await.map_err(unavailable)? };
+        let Ok(done) = tokio::time::timeout(patience, work).await else {
+            return Err(unavailable(format!(
+                "the {operation} was not done within {patience:?}: the disk does not answer"
+            )));
+        };
+        done.map_err(unavailable)?
     }
 }
 
-fn connect(uri: &str, pragmas: &[&str]) -> ConnectionResult<SqliteConnection> {
-    let mut connection = SqliteConnection::establish(uri)?;
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        if !idle.is_empty() && self.file.check().is_err() {
+            idle.into_iter().for_each(leave_open);
+        }
+    }
+}
+
+/// Leaves a connection to the end of the process. The last one that is closed puts the log into the file, and removes
+/// the log: they must belong together.
+fn leave_open(connection: SqliteConnection) {
+    std::mem::forget(connection);
+}
+
+fn displaced(displaced: Displaced) -> RepositoryError {
+    unavailable(displaced)
+}
+
+/// Whether a connection is of no more use: one that was opened while nothing could be written stays so, and one that
+/// has read damage may keep it in its cache.
+fn is_spoiled<R>(result: &Result<R, RepositoryError>) -> bool {
+    matches!(result, Err(RepositoryError::ReadOnly { .. } | RepositoryError::Damaged(_)))
+}
+
+fn connect(
+    operation: &'static str,
+    file: &DatabaseFile,
+    pragmas: &[&str],
+) -> Result<SqliteConnection, RepositoryError> {
+    let failed = |error| connect_error(operation, error, file);
+    let uri = file.uri().map_err(displaced)?;
+    let mut connection = SqliteConnection::establish(&uri).map_err(failed)?;
     for pragma in pragmas {
-        execute_patiently(&mut connection, pragma).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        execute_patiently(&mut connection, pragma)
+            .map_err(|error| failed(ConnectionError::CouldntSetupConfiguration(error)))?;
     }
     Ok(connection)
 }

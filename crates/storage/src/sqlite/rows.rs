@@ -6,19 +6,28 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::Text;
+use diesel::sql_types::{Binary, Text};
 use diesel::sqlite::Sqlite;
-use uuid::Uuid;
-use workers_domain::ports::RepositoryError;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 use workers_domain::{FunctionName, Worker, WorkerId};
 
 use super::schema::workers;
-use crate::record::{StateColumns, WorkerRecord, column_time};
+use crate::record::{Cell, StateColumns, WorkerRecord, column_time};
 
 /// An id in its hyphenated form. Text costs twenty bytes more a row than a blob, and an operator can read it.
-#[derive(Debug, Clone, Copy, FromSqlRow, AsExpression)]
+#[derive(Debug, Clone, Copy, AsExpression)]
 #[diesel(sql_type = Text)]
 pub(super) struct TextUuid(Uuid);
+
+/// An id as it was found. SQLite keeps whatever is written, so it may be none: then a stand-in is made from it, by which
+/// the row is listed and deleted.
+#[derive(Debug, Clone, FromSqlRow)]
+pub(super) struct StoredId {
+    pub(super) id: Uuid,
+    /// What is wrong with what is stored.
+    pub(super) problem: Option<String>,
+}
 
 /// Names as a JSON array.
 #[derive(Debug, Clone, FromSqlRow, AsExpression)]
@@ -29,15 +38,15 @@ pub(super) struct JsonNames(Vec<String>);
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = workers, check_for_backend(Sqlite))]
 pub(super) struct WorkerRow {
-    id: TextUuid,
-    name: String,
-    snapshot_id: String,
-    functions: JsonNames,
-    status: String,
-    error_message: Option<String>,
-    created_at: NaiveDateTime,
-    snapshot_expires_at: Option<NaiveDateTime>,
-    last_invoked_at: Option<NaiveDateTime>,
+    id: StoredId,
+    name: Cell<String>,
+    snapshot_id: Cell<String>,
+    functions: Cell<JsonNames>,
+    status: Cell<String>,
+    error_message: Cell<Option<String>>,
+    created_at: Cell<NaiveDateTime>,
+    snapshot_expires_at: Cell<Option<NaiveDateTime>>,
+    last_invoked_at: Cell<Option<NaiveDateTime>>,
 }
 
 /// A worker to be stored. It owns its values, since it moves to another thread.
@@ -91,21 +100,20 @@ impl StateChange {
     }
 }
 
-impl TryFrom<WorkerRow> for Worker {
-    type Error = RepositoryError;
-
-    fn try_from(row: WorkerRow) -> Result<Self, RepositoryError> {
-        Self::try_from(WorkerRecord {
-            id: row.id.0,
+impl From<WorkerRow> for WorkerRecord {
+    fn from(row: WorkerRow) -> Self {
+        Self {
+            id: row.id.id,
+            id_problem: row.id.problem,
             name: row.name,
             snapshot_id: row.snapshot_id,
-            functions: row.functions.0,
+            functions: row.functions.map(|names| names.0),
             status: row.status,
             error_message: row.error_message,
             created_at: row.created_at,
             snapshot_expires_at: row.snapshot_expires_at,
             last_invoked_at: row.last_invoked_at,
-        })
+        }
     }
 }
 
@@ -122,16 +130,38 @@ impl ToSql<Text, Sqlite> for TextUuid {
     }
 }
 
-impl FromSql<Text, Sqlite> for TextUuid {
+impl FromSql<Text, Sqlite> for StoredId {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-        let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
+        let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
+        Ok(Self::read(&bytes))
+    }
+}
+
+impl StoredId {
+    fn read(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
         match Uuid::parse_str(&text) {
-            Ok(id) => Ok(Self(id)),
-            Err(_) => {
-                Err(format!("column `id` of table workers holds `{}`, which is no UUID", text.escape_debug()).into())
-            }
+            // In another form, such as in capitals, no search would find it.
+            Ok(id) if id.to_string() == text => Self { id, problem: None },
+            _ => Self {
+                id: stand_in(bytes),
+                problem: Some(format!("`{}`, which is no UUID in hyphenated form and lower case", text.escape_debug())),
+            },
         }
     }
+}
+
+/// The id that a row is listed under whose own is none: the same one each time, of a version that we give no worker.
+fn stand_in(stored: &[u8]) -> Uuid {
+    let digest = Sha256::digest(stored);
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(byte, of_digest)| *byte = of_digest);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Whether an id may be a stand-in.
+pub(super) fn may_stand_in(id: WorkerId) -> bool {
+    id.as_uuid().get_version_num() == 8
 }
 
 impl ToSql<Text, Sqlite> for JsonNames {
@@ -146,7 +176,7 @@ impl FromSql<Text, Sqlite> for JsonNames {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
         match serde_json::from_str(&text) {
             Ok(names) => Ok(Self(names)),
-            Err(error) => Err(format!("column `functions` of table workers holds no list of names: {error}").into()),
+            Err(error) => Err(format!("no list of names: {error}").into()),
         }
     }
 }

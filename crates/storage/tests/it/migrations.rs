@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use workers_domain::ports::RepositoryError;
+use workers_domain::ports::{ExistingWorkers, RepositoryError};
 use workers_storage::Database;
-use workers_testing::ThrowAwayPostgres;
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
 use crate::sqlite::execute;
 use crate::support::{chain, connect, worker};
@@ -200,7 +200,7 @@ async fn assert_too_new(database: &Database) {
     let errors = [
         database.apply_migrations().await.unwrap_err(),
         repository.check().await.unwrap_err(),
-        repository.set_up().await.unwrap_err(),
+        repository.set_up(ExistingWorkers::Keep).await.unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(error, RepositoryError::Refused { .. }));

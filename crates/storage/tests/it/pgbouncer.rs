@@ -9,8 +9,8 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use workers_domain::ports::{InvocationMark, WorkerRepository};
-use workers_testing::ThrowAwayPostgres;
+use workers_domain::ports::{ExistingWorkers, InvocationMark, WorkerRepository};
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
 use crate::support::{Fixture, at, connect_with, of, worker};
 
@@ -162,8 +162,8 @@ async fn no_server_connection_keeps_a_prepared_statement_or_a_setting() {
     let direct = server.create_database().await;
     let pooler = PgBouncer::start(&server);
     let repository = connect_with(&pooler.url(&direct), &of(5)).await.worker_repository();
-    repository.set_up().await.unwrap();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     for result in futures_util::future::join_all((0..50).map(|_| repository.list())).await {
         result.unwrap();
     }

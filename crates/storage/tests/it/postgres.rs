@@ -1,8 +1,9 @@
 //! Postgres: the suite, and what only a server can do wrong.
 
-use workers_domain::ports::RepositoryError;
-use workers_testing::ThrowAwayPostgres;
+use workers_domain::ports::{ExistingWorkers, RepositoryError};
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
+use crate::broken_rows::{BREAK_OLDEST, check_pages, check_passed, check_spoilt, due_workers, three};
 use crate::support::{Fixture, chain, connect, unavailable, worker};
 
 async fn repository() -> Fixture {
@@ -17,12 +18,64 @@ async fn a_row_that_makes_no_sense_is_named() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let repository = connect(&url).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
     repository.insert(&worker, "").await.unwrap();
     server.execute(&url, "UPDATE workers SET status = 'ready'").await;
-    let error = repository.list().await.unwrap_err();
+    let error = repository.find_by_id(worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "snapshot_id", id, .. } if id == worker.id));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_column_it_is() {
+    let server = ThrowAwayPostgres::shared();
+    for (column, change) in [
+        ("status", "status = 'weird'"),
+        ("name", "name = ''"),
+        ("snapshot_id", "status = 'ready'"),
+        ("functions", "functions = '{NULL}'"),
+        ("functions", "functions = '{{a,b},{c,d}}'"),
+        ("functions", "functions = '{\"\"}'"),
+        ("error_message", "status = 'error'"),
+        ("created_at", "created_at = 'infinity'"),
+        ("created_at", "created_at = '-infinity'"),
+        ("created_at", "created_at = '294276-12-31'"),
+        ("snapshot_expires_at", "snapshot_expires_at = 'infinity', snapshot_id = 's', status = 'ready'"),
+        ("last_invoked_at", "last_invoked_at = 'infinity'"),
+    ] {
+        let url = server.create_database().await;
+        let repository = connect(&url).await.worker_repository();
+        repository.set_up(ExistingWorkers::Keep).await.unwrap();
+        let [sound, broken, other] = three(&*repository).await;
+        server.execute(&url, &format!("UPDATE workers SET {change} WHERE id = '{}'", broken.id)).await;
+        check_spoilt(&*repository, column, &[sound, other], &broken).await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
+    let server = ThrowAwayPostgres::shared();
+    for change in
+        ["status = 'asleep'", "created_at = 'infinity'", "created_at = '-infinity'", "created_at = '0044-03-15 BC'"]
+    {
+        let url = server.create_database().await;
+        let repository = connect(&url).await.worker_repository();
+        repository.set_up(ExistingWorkers::Keep).await.unwrap();
+        let [_, broken, _] = three(&*repository).await;
+        let change = format!("UPDATE workers SET {change}, name = '' WHERE id = '{}'", broken.id);
+        server.execute(&url, &change).await;
+        check_pages(&*repository, &change).await;
+    }
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_do_not_keep_the_sweeper_from_those_behind_them() {
+    let server = ThrowAwayPostgres::shared();
+    let url = server.create_database().await;
+    let repository = connect(&url).await.worker_repository();
+    let kept = due_workers(&*repository).await;
+    server.execute(&url, BREAK_OLDEST).await;
+    check_passed(&*repository, &kept).await;
 }
 
 #[tokio::test]
@@ -30,7 +83,7 @@ async fn what_the_server_refuses_is_said_without_quoting_rows() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let repository = connect(&url).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     server.execute(&url, "ALTER TABLE workers ADD CONSTRAINT none CHECK (source_code = '')").await;
     let error = repository.insert(&worker(), "a secret of the customer").await.unwrap_err();
     let text = format!("{} {error:?}", chain(&error));

@@ -1,7 +1,8 @@
 //! The database goes away and comes back.
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use workers_testing::ThrowAwayPostgres;
+use workers_domain::ports::ExistingWorkers;
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
 use crate::support::{connect, connect_with, impatient, of, unavailable, worker};
 
@@ -11,7 +12,7 @@ async fn the_pool_recovers_when_the_server_has_restarted() {
     let url = server.create_database().await;
     // Several connections, so that each of them has to be replaced.
     let repository = connect_with(&url, &of(4)).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
     repository.insert(&worker, "source").await.unwrap();
     for result in futures_util::future::join_all((0..8).map(|_| repository.list())).await {
@@ -46,7 +47,7 @@ async fn a_connection_that_the_server_ends_is_replaced() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let repository = connect_with(&url, &of(1)).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     server.execute(&url, end).await;
@@ -62,7 +63,7 @@ async fn more_callers_than_connections_take_turns() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let repository = connect_with(&url, &of(2)).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     for result in futures_util::future::join_all((0..100).map(|_| repository.list())).await {
         assert_eq!(result.unwrap(), []);
     }
@@ -73,7 +74,7 @@ async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let repository = connect_with(&url, &impatient()).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     repository.check().await.unwrap();
     let mut other = AsyncPgConnection::establish(&url).await.unwrap();
     other.batch_execute("BEGIN; LOCK TABLE workers").await.unwrap();

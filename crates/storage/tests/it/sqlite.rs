@@ -1,12 +1,15 @@
 //! SQLite: the suite, and what only a file can do wrong.
 
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use workers_domain::Worker;
-use workers_domain::ports::RepositoryError;
+use workers_domain::ports::{ExistingWorkers, RepositoryError};
 use workers_storage::{ConnectError, Database, DatabaseUrl, StorageOptions};
+use workers_testing::AllWorkers as _;
 
+use crate::broken_rows::{BREAK_OLDEST, check_pages, check_passed, check_spoilt, due_workers, three};
 use crate::support::{Fixture, at, chain, connect, connect_with, impatient, unavailable, worker};
 
 async fn repository() -> Fixture {
@@ -15,7 +18,7 @@ async fn repository() -> Fixture {
     Fixture { repository: database.worker_repository(), directory: Some(directory) }
 }
 
-fn url_in(directory: &Path) -> String {
+pub(crate) fn url_in(directory: &Path) -> String {
     format!("sqlite://{}", directory.join("workers.sqlite3").display())
 }
 
@@ -61,7 +64,7 @@ async fn nothing_but_a_wish_for_a_database_makes_one() {
     for said in [
         unavailable(repository.check().await),
         unavailable(repository.list().await),
-        unavailable(repository.set_up().await),
+        unavailable(repository.set_up(ExistingWorkers::Keep).await),
         unavailable(database.apply_migrations().await),
     ] {
         assert!(said.contains("a/workers.sqlite3 is missing"), "{said}");
@@ -72,9 +75,9 @@ async fn nothing_but_a_wish_for_a_database_makes_one() {
 }
 
 /// A file with one worker, and the worker.
-async fn with_worker(directory: &Path) -> (Fixture, Worker) {
+pub(crate) async fn with_worker(directory: &Path) -> (Fixture, Worker) {
     let repository = connect(&url_in(directory)).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
     repository.insert(&worker, "source").await.unwrap();
     (Fixture { repository, directory: None }, worker)
@@ -93,7 +96,7 @@ async fn a_file_that_goes_is_missed_and_nothing_is_lost_when_it_comes_back() {
         for said in [
             unavailable(fixture.list().await),
             unavailable(fixture.insert(&late, "").await),
-            unavailable(fixture.set_up().await),
+            unavailable(fixture.set_up(ExistingWorkers::Keep).await),
             unavailable(fixture.check().await),
         ] {
             assert!(said.contains("is missing"), "{said}");
@@ -129,7 +132,7 @@ async fn another_file_in_the_place_of_the_one_that_was_opened_is_neither_read_no
     for said in [
         unavailable(fixture.list().await),
         unavailable(fixture.insert(&worker(), "").await),
-        unavailable(fixture.set_up().await),
+        unavailable(fixture.set_up(ExistingWorkers::Keep).await),
         unavailable(fixture.check().await),
     ] {
         assert!(said.contains("another one"), "{said}");
@@ -164,22 +167,118 @@ async fn a_file_that_is_no_database_is_refused_and_kept() {
 #[tokio::test]
 async fn a_row_that_makes_no_sense_is_named() {
     let fixture = repository().await;
-    fixture.set_up().await.unwrap();
+    fixture.set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
     fixture.insert(&worker, "").await.unwrap();
     let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
     execute(&file, "UPDATE workers SET status = 'asleep'");
-    let error = fixture.list().await.unwrap_err();
+    let error = fixture.find_by_id(worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "status", id, .. } if id == worker.id));
     execute(&file, "UPDATE workers SET status = 'creating', functions = '{}'");
     let error = fixture.find_by_id(worker.id).await.unwrap_err();
-    assert!(chain(&error).contains("`functions` of table workers"), "{}", chain(&error));
+    assert!(matches!(error, RepositoryError::Inconsistent { column: "functions", id, .. } if id == worker.id));
+    assert!(chain(&error).contains("no list of names"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_column_it_is() {
+    for (column, change) in [
+        ("status", "status = 'weird'"),
+        ("status", "status = x'ff00'"),
+        ("name", "name = ''"),
+        ("name", "name = x'ff'"),
+        ("snapshot_id", "status = 'ready'"),
+        ("snapshot_id", "snapshot_id = x'ff', status = 'ready'"),
+        ("functions", "functions = '{}'"),
+        ("functions", "functions = 'greet'"),
+        ("functions", "functions = '[1]'"),
+        ("functions", "functions = '[\"\"]'"),
+        ("functions", "functions = x'ff'"),
+        ("error_message", "status = 'error'"),
+        ("error_message", "status = 'error', error_message = x'ff'"),
+        ("created_at", "created_at = 'yesterday'"),
+        ("created_at", "created_at = ''"),
+        ("created_at", "created_at = x'ff'"),
+        ("created_at", "created_at = 9e300"),
+        ("snapshot_expires_at", "snapshot_expires_at = 'never', snapshot_id = 's', status = 'ready'"),
+        ("snapshot_expires_at", "snapshot_expires_at = 'infinity', snapshot_id = 's', status = 'expired'"),
+        ("last_invoked_at", "last_invoked_at = '2026-13-01 00:00:00'"),
+        ("id", "id = 'seven'"),
+        ("id", "id = ''"),
+        ("id", "id = x'ff00'"),
+        ("id", "id = upper(id)"),
+    ] {
+        let fixture = repository().await;
+        fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+        let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
+        let [sound, broken, other] = three(&*fixture).await;
+        execute(&file, &format!("UPDATE workers SET {change} WHERE id = '{}'", broken.id));
+        check_spoilt(&*fixture, column, &[sound, other], &broken).await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
+    for change in [
+        "status = 'asleep'",
+        "created_at = 'yesterday'",
+        "created_at = ''",
+        "created_at = 'it''s'",
+        "created_at = 7",
+        "created_at = -0.1",
+        "created_at = 9e999",
+        "created_at = x'00ff'",
+        "created_at = CAST(x'32ff' AS TEXT)",
+        "created_at = '2025-11-23 09:26:40' || char(0)",
+        "created_at = hex(zeroblob(100000))",
+        "id = 'seven'",
+        "id = ''",
+        "id = x'ff00'",
+        "id = CAST(x'30ff' AS TEXT)",
+        "id = hex(zeroblob(100000))",
+        "id = hex(zeroblob(100000)), created_at = hex(zeroblob(100000))",
+    ] {
+        let fixture = repository().await;
+        fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+        let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
+        let [_, broken, _] = three(&*fixture).await;
+        execute(&file, &format!("UPDATE workers SET {change}, name = '' WHERE id = '{}'", broken.id));
+        check_pages(&*fixture, change).await;
+    }
+}
+
+#[tokio::test]
+async fn rows_that_no_page_can_end_with_make_it_longer_and_not_endless() {
+    let fixture = repository().await;
+    fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+    let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
+    for _ in 0..4 {
+        three(&*fixture).await;
+    }
+    execute(
+        &file,
+        "UPDATE workers SET created_at = created_at || hex(zeroblob(100000)) WHERE created_at >= '2025-11-23 09:26:41'",
+    );
+    let page = fixture.list_page(None, NonZeroU32::MIN).await.unwrap();
+    assert_eq!(page.workers.len(), 9, "eight that it cannot end with, and one that it can");
+    assert!(page.next.as_ref().unwrap().as_bytes().len() < 600);
+    let rest = fixture.list_page(page.next.as_ref(), NonZeroU32::MAX).await.unwrap();
+    assert_eq!((rest.workers.len(), rest.next), (3, None));
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_do_not_keep_the_sweeper_from_those_behind_them() {
+    let fixture = repository().await;
+    let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
+    let kept = due_workers(&*fixture).await;
+    execute(&file, BREAK_OLDEST);
+    check_passed(&*fixture, &kept).await;
 }
 
 #[tokio::test]
 async fn another_process_that_writes_is_waited_for() {
     let fixture = repository().await;
-    fixture.set_up().await.unwrap();
+    fixture.set_up(ExistingWorkers::Keep).await.unwrap();
     let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
     let mut other = open(&file);
     batch(&mut other, "BEGIN IMMEDIATE; DELETE FROM workers");
@@ -200,7 +299,7 @@ async fn another_process_that_writes_is_waited_for() {
 async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let repository = connect_with(&url_in(directory.path()), &impatient()).await.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     let mut other = open(&directory.path().join("workers.sqlite3"));
     batch(&mut other, "BEGIN IMMEDIATE");
 
@@ -217,11 +316,11 @@ async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     assert_eq!(repository.list().await.unwrap(), [first]);
 }
 
-fn open(file: &Path) -> diesel::SqliteConnection {
+pub(crate) fn open(file: &Path) -> diesel::SqliteConnection {
     diesel::Connection::establish(file.to_str().unwrap()).unwrap()
 }
 
-fn batch(connection: &mut diesel::SqliteConnection, sql: &str) {
+pub(crate) fn batch(connection: &mut diesel::SqliteConnection, sql: &str) {
     diesel::connection::SimpleConnection::batch_execute(connection, sql).unwrap();
 }
 

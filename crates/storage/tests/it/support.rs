@@ -1,14 +1,17 @@
 //! What several of the tests need.
 
 use std::ops::Deref;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use workers_domain::ports::{RepositoryError, WorkerRepository};
 use workers_domain::{FunctionName, Worker, WorkerId, WorkerName};
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
+use workers_testing::skip_unless_root;
 
 /// A repository, and the directory it is in.
 pub(crate) struct Fixture {
@@ -51,7 +54,67 @@ pub(crate) fn of(max_connections: usize) -> StorageOptions {
 
 /// A pool of one connection, for which nobody waits.
 pub(crate) fn impatient() -> StorageOptions {
-    StorageOptions { max_connections: 1, acquire_timeout: Duration::from_millis(200) }
+    StorageOptions { acquire_timeout: Duration::from_millis(200), ..of(1) }
+}
+
+/// A small file system of its own, which only root can have.
+pub(crate) struct SmallDisk {
+    directory: TempDir,
+    /// What a file system on a disk is kept in.
+    _image: Option<NamedTempFile>,
+}
+
+impl SmallDisk {
+    /// One in memory, with options as `mount` takes them, such as `size=2m`.
+    pub(crate) fn mount(options: &str) -> Self {
+        skip_unless_root("a file system of its own");
+        let directory = tempfile::tempdir().unwrap();
+        run("mount", &["-t", "tmpfs", "-o", options, "tmpfs", directory.path().to_str().unwrap()]);
+        Self { directory, _image: None }
+    }
+
+    /// One on a disk of 16 MiB that turns read-only by an error, as a broken disk does; `None` where there are no loop
+    /// devices.
+    pub(crate) fn that_can_fail() -> Option<Self> {
+        skip_unless_root("a file system of its own");
+        let directory = tempfile::tempdir().unwrap();
+        let image = NamedTempFile::new().unwrap();
+        image.as_file().set_len(16 << 20).unwrap();
+        run("mkfs.ext4", &["-q", image.path().to_str().unwrap()]);
+        let (image_path, target) = (image.path().to_str().unwrap(), directory.path().to_str().unwrap());
+        let mounted =
+            Command::new("mount").args(["-o", "loop,errors=remount-ro", image_path, target]).status().unwrap();
+        mounted.success().then_some(Self { directory, _image: Some(image) })
+    }
+
+    /// Turns it read-only by an error, whatever is open.
+    pub(crate) fn fail(&self) {
+        let device = std::fs::read_to_string("/proc/mounts").unwrap();
+        let is_ours = |line: &&str| line.split(' ').nth(1) == self.path().to_str();
+        let name =
+            device.lines().find(is_ours).unwrap().split(' ').next().unwrap().trim_start_matches("/dev/").to_owned();
+        std::fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "1").unwrap();
+    }
+
+    /// `ro` or `rw`.
+    pub(crate) fn remount(&self, how: &str) {
+        run("mount", &["-o", &format!("remount,{how}"), self.path().to_str().unwrap()]);
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // What is still open goes when it is closed.
+        run("umount", &["--lazy", self.path().to_str().unwrap()]);
+    }
+}
+
+pub(crate) fn run(program: &str, arguments: &[&str]) {
+    assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program} {arguments:?}");
 }
 
 /// An error and all that caused it.

@@ -2,7 +2,8 @@
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
-use workers_testing::ThrowAwayPostgres;
+use workers_domain::ports::ExistingWorkers;
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
 use crate::support::{connect, unavailable};
 
@@ -51,7 +52,7 @@ async fn refusal(url: &str) -> String {
 async fn assert_believed(url: &str) {
     let database = connect(url).await;
     let repository = database.worker_repository();
-    repository.set_up().await.unwrap();
+    repository.set_up(ExistingWorkers::Keep).await.unwrap();
     repository.check().await.unwrap();
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::watch;
 use workers_domain::ports::{
-    ByteSource, Machine, MachineCommand, MachineCommandSpec, SandboxError, SandboxErrorKind, Snapshot,
+    ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineUsage, SandboxError, SandboxErrorKind, Snapshot,
 };
 use workers_domain::{NetworkPolicy, SandboxId, SnapshotId};
 
@@ -115,6 +115,10 @@ impl Machine for FakeMachine {
         self.state.lock().networks.push(policy);
     }
 
+    async fn usage(&self) -> MachineUsage {
+        self.state.lock().usage
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
         self.state.unheld().await;
         self.state.unhung(&self.id).await;
@@ -127,6 +131,8 @@ impl Machine for FakeMachine {
                 return Err(error);
             }
             Err(error)
+        } else if inner.snapshots_are_away {
+            Err(SandboxError::new(SandboxErrorKind::Failed, "the place of snapshots is away"))
         } else {
             inner.taken += 1;
             let id = SnapshotId::new(format!("frozen-{}", inner.taken));

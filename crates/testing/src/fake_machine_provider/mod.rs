@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 use workers_domain::ports::{
-    ExitStatus, Machine, MachineCommandSpec, MachineProvider, MachineSpec, SandboxError, SandboxErrorKind,
-    SandboxSource, Snapshot,
+    ExitStatus, Machine, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage, SandboxError,
+    SandboxErrorKind, SandboxSource, Snapshot,
 };
 use workers_domain::{LogStream, NetworkPolicy, SandboxId, SnapshotId};
 
@@ -58,7 +58,15 @@ struct Inner {
     taken: u64,
     failure: Option<SandboxErrorKind>,
     snapshots_fail: Option<SandboxErrorKind>,
+    snapshots_are_away: bool,
     hanging: HashSet<SandboxId>,
+    usage: MachineUsage,
+}
+
+impl Inner {
+    fn snapshot(&self, id: &SnapshotId) -> Option<&Files> {
+        self.snapshots.get(id).filter(|_| !self.snapshots_are_away)
+    }
 }
 
 impl FakeMachineProvider {
@@ -82,6 +90,17 @@ impl FakeMachineProvider {
     /// From now on taking a snapshot fails like this; `None` ends it. Where there is no room the machine goes on, as the port says.
     pub fn fail_snapshots_with(&self, kind: Option<SandboxErrorKind>) {
         self.state.lock().snapshots_fail = kind;
+    }
+
+    /// What every machine says from now on that it has used.
+    pub fn say_used(&self, usage: MachineUsage) {
+        self.state.lock().usage = usage;
+    }
+
+    /// Whether the place of snapshots is away, with all that there are: none is found, they cannot be listed, and none
+    /// can be taken.
+    pub fn move_snapshots_away(&self, away: bool) {
+        self.state.lock().snapshots_are_away = away;
     }
 
     /// The machine that was made as this one, counted from 1, is neither frozen nor stopped when it is asked to be: only dropping it ends it.
@@ -173,7 +192,7 @@ impl MachineProvider for FakeMachineProvider {
         }
         let files = match &spec.source {
             SandboxSource::Empty => Files::fresh(),
-            SandboxSource::Snapshot(id) => inner.snapshots.get(id).cloned().ok_or_else(|| {
+            SandboxSource::Snapshot(id) => inner.snapshot(id).cloned().ok_or_else(|| {
                 SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {id}"))
             })?,
         };
@@ -186,16 +205,23 @@ impl MachineProvider for FakeMachineProvider {
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
         let inner = self.state.lock();
-        let found = inner.snapshots.get(id);
+        let found = inner.snapshot(id);
         Ok(found.map(|files| Snapshot { id: id.clone(), size_bytes: files.size(), expires_at: None }))
     }
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
-        self.state.lock().snapshots.remove(id);
+        let mut inner = self.state.lock();
+        if !inner.snapshots_are_away {
+            inner.snapshots.remove(id);
+        }
         Ok(())
     }
 
     async fn snapshots(&self) -> Result<Vec<SnapshotId>, SandboxError> {
-        Ok(self.state.lock().snapshots.keys().cloned().collect())
+        let inner = self.state.lock();
+        if inner.snapshots_are_away {
+            return Err(SandboxError::new(SandboxErrorKind::Failed, "the place of snapshots is away"));
+        }
+        Ok(inner.snapshots.keys().cloned().collect())
     }
 }

@@ -50,21 +50,18 @@ pub(crate) fn on_large_stack(source: &SourceFile<'_>, options: &TranspileOptions
     match outcome {
         Ok(Ok(output)) => output,
         Ok(Err(_panic)) => {
-            vec![internal("the compiler failed on this bundle; this is a bug in Workers Platform")].into()
+            let message = "the compiler failed on this bundle; this is a bug in Workers Platform";
+            vec![failure(DiagnosticKind::Internal, message.to_owned())].into()
         }
-        Err(error) => vec![internal(&format!("no memory to compile this bundle: {error}"))].into(),
+        Err(error) => {
+            let message = format!("no thread with a stack of {stack} bytes to compile this bundle on: {error}");
+            vec![failure(DiagnosticKind::OutOfResources, message)].into()
+        }
     }
 }
 
-fn internal(message: &str) -> Diagnostic {
-    Diagnostic {
-        kind: DiagnosticKind::Internal,
-        message: message.to_owned(),
-        line: 1,
-        column: 1,
-        code_frame: String::new(),
-        help: None,
-    }
+fn failure(kind: DiagnosticKind, message: String) -> Diagnostic {
+    Diagnostic { kind, message, line: 1, column: 1, code_frame: String::new(), help: None }
 }
 
 /// How many levels of nesting the text could open at most, whatever it turns out to mean: the number of characters and words
@@ -256,6 +253,6 @@ mod tests {
 
     #[test]
     fn a_panic_in_the_compiler_would_be_an_internal_diagnostic() {
-        assert_eq!(internal("m").kind.code(), "internal");
+        assert_eq!(failure(DiagnosticKind::Internal, "m".to_owned()).kind.code(), "internal");
     }
 }

@@ -22,6 +22,8 @@ pub enum DiagnosticKind {
     UnsupportedSyntax,
     /// Nested more deeply than a compiler or Node.js can follow.
     TooDeep,
+    /// The machine had no thread or address space for the compiler: not the code's doing.
+    OutOfResources,
     /// The compiler itself failed: a bug of ours.
     Internal,
 }
@@ -37,6 +39,7 @@ impl DiagnosticKind {
             Self::UnsupportedImport => "unsupported_import",
             Self::UnsupportedSyntax => "unsupported_syntax",
             Self::TooDeep => "too_deep",
+            Self::OutOfResources => "out_of_resources",
             Self::Internal => "internal",
         }
     }

@@ -22,8 +22,7 @@ pub(crate) struct SandboxView {
     failover_regions: Vec<String>,
     vcpus: u32,
     memory: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
+    image: String,
     runtime: &'static str,
     architecture: &'static str,
     timeout: u64,
@@ -39,12 +38,21 @@ pub(crate) struct SandboxView {
     #[serde(skip_serializing_if = "Option::is_none")]
     keep_last_snapshots: Option<KeepLastSnapshots>,
     total_duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_active_cpu_duration_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_ingress_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_egress_bytes: Option<u64>,
     created_at: Millis,
     updated_at: Millis,
 }
 
 /// The one runtime there is.
 pub(crate) const RUNTIME: &str = "node24";
+
+/// The image of a sandbox that was asked for without one.
+const IMAGE: &str = "vercel/sandbox/universal";
 
 /// What programs are made for, as the hosted service spells it.
 pub(crate) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
@@ -69,13 +77,16 @@ impl SandboxView {
             region: sandbox.region,
             failover_regions: sandbox.failover_regions,
             vcpus: sandbox.vcpus,
-            image: sandbox.image,
+            image: sandbox.image.unwrap_or_else(|| IMAGE.to_owned()),
             timeout: sandbox.timeout,
             tags: sandbox.tags,
             network_policy: sandbox.network,
             snapshot_expiration: sandbox.snapshot_expiration,
             keep_last_snapshots: sandbox.keep_last,
             total_duration_ms: sandbox.total_duration,
+            total_active_cpu_duration_ms: sandbox.total_used.cpu,
+            total_ingress_bytes: sandbox.total_used.ingress,
+            total_egress_bytes: sandbox.total_used.egress,
             created_at: sandbox.created_at,
             updated_at: sandbox.updated_at,
         }

@@ -90,7 +90,7 @@ impl SandboxRequest {
             name: self.name,
             snapshot,
             persistent: self.persistent,
-            vcpus: self.resources.and_then(|resources| resources.vcpus),
+            vcpus: self.resources.and_then(|resources| resources.cores(options)),
             timeout: self.timeout,
             image: self.image,
             region: self.region,
@@ -109,7 +109,7 @@ impl SandboxRequest {
         let network = self.check(options)?;
         Ok(SandboxChange {
             persistent: self.persistent,
-            vcpus: self.resources.and_then(|resources| resources.vcpus),
+            vcpus: self.resources.and_then(|resources| resources.cores(options)),
             timeout: self.timeout,
             region: self.region,
             failover_regions: self.failover_regions,
@@ -204,19 +204,36 @@ impl Source {
 }
 
 impl Resources {
+    /// The cores that are asked for: by their number, or by the memory that comes with them.
+    fn cores(&self, options: &VercelServerOptions) -> Option<u32> {
+        self.vcpus.or_else(|| {
+            let memory = self.memory?;
+            let largest = options.sizes.max_vcpus;
+            (1..=largest).filter(|vcpus| is_offered(*vcpus)).find(|vcpus| fits(memory, *vcpus, options))
+        })
+    }
+
     fn check(&self, options: &VercelServerOptions) -> Result<(), ApiError> {
-        let Some(vcpus) = self.vcpus else { return Ok(()) };
         let largest = options.sizes.max_vcpus;
-        if !is_offered(vcpus) || vcpus > largest {
+        if self.vcpus.is_some_and(|vcpus| !is_offered(vcpus) || vcpus > largest) {
             let message = format!("`resources.vcpus` must be 1 or an even number, at most {largest}.");
             return Err(ApiError::bad_request(message));
         }
-        let fits = |per_vcpu: u64| self.memory.is_none_or(|memory| memory == per_vcpu.saturating_mul(u64::from(vcpus)));
-        if !fits(CLIENTS_MEMORY) && !fits(options.sizes.memory_mib_per_vcpu) {
-            return Err(ApiError::bad_request("`resources.memory` must be 2048 for each vCPU."));
+        let Some(memory) = self.memory else { return Ok(()) };
+        if self.cores(options).is_some_and(|vcpus| fits(memory, vcpus, options)) {
+            Ok(())
+        } else {
+            let message =
+                format!("`resources.memory` must be 2048 for each vCPU, of which there are at most {largest}.");
+            Err(ApiError::bad_request(message))
         }
-        Ok(())
     }
+}
+
+/// Whether this is the memory that comes with so many cores, as clients or this server count it.
+fn fits(memory: u64, vcpus: u32, options: &VercelServerOptions) -> bool {
+    let of = |per_vcpu: u64| per_vcpu.saturating_mul(u64::from(vcpus));
+    memory == of(CLIENTS_MEMORY) || memory == of(options.sizes.memory_mib_per_vcpu)
 }
 
 fn is_ours(image: &str) -> bool {

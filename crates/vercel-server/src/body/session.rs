@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::sandbox::{ARCHITECTURE, RUNTIME};
-use crate::model::{Millis, NetworkSetting, SessionRecord, SessionStatus};
+use crate::model::{Millis, NetworkSetting, SessionRecord, SessionStatus, Used};
 
 /// Where the hosted service's shells listen; a client fails without it.
 const INTERACTIVE_PORT: u16 = 26661;
@@ -40,8 +40,25 @@ pub(crate) struct SessionView {
     interactive_port: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     network_policy: Option<NetworkSetting>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_cpu_duration_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_transfer: Option<NetworkTransferView>,
     source_sandbox_name: String,
     project_id: String,
+}
+
+/// What a session has exchanged with the outside, in bytes.
+#[derive(Debug, Serialize)]
+struct NetworkTransferView {
+    ingress: u64,
+    egress: u64,
+}
+
+impl NetworkTransferView {
+    fn new(used: Used) -> Option<Self> {
+        Some(Self { ingress: used.ingress?, egress: used.egress? })
+    }
 }
 
 impl From<SessionRecord> for SessionView {
@@ -68,6 +85,8 @@ impl From<SessionRecord> for SessionView {
             source_snapshot_id: session.source_snapshot,
             interactive_port: INTERACTIVE_PORT,
             network_policy: session.network,
+            active_cpu_duration_ms: session.used.cpu,
+            network_transfer: NetworkTransferView::new(session.used),
             source_sandbox_name: session.sandbox.name,
             project_id: session.sandbox.project,
         }

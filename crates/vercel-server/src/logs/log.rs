@@ -133,13 +133,27 @@ pub(crate) struct LogWriter {
     /// What it may still grow by.
     room: u64,
     limit: u64,
+    /// What the file has.
+    stored: u64,
     dropped: u64,
+    /// Whether what was dropped is so because it could not be stored.
+    failed: bool,
 }
 
 impl LogWriter {
     /// Writes this log, up to a size.
     pub(crate) fn new(log: Arc<CommandLog>, limit: u64) -> Self {
-        Self { log, file: None, stdout: Decoder::default(), stderr: Decoder::default(), room: limit, limit, dropped: 0 }
+        Self {
+            log,
+            file: None,
+            stdout: Decoder::default(),
+            stderr: Decoder::default(),
+            room: limit,
+            limit,
+            stored: 0,
+            dropped: 0,
+            failed: false,
+        }
     }
 
     /// Writes what was printed next.
@@ -174,8 +188,17 @@ impl LogWriter {
             }
         }
         if self.dropped > 0 {
-            let text =
-                format!("\n[{} bytes of output were dropped: the log is full at {} bytes]\n", self.dropped, self.limit);
+            let why = if self.failed {
+                "they could not be stored".to_owned()
+            } else {
+                format!("the log is full at {} bytes", self.limit)
+            };
+            let bytes = if self.dropped == 1 {
+                "1 byte of output was".to_owned()
+            } else {
+                format!("{} bytes of output were", self.dropped)
+            };
+            let text = format!("\n[{bytes} dropped: {why}]\n");
             self.append(&line(LogStream::Stderr, &text)).await;
         }
         self.log.close();
@@ -183,8 +206,15 @@ impl LogWriter {
 
     async fn append(&mut self, line: &[u8]) {
         if let Err(error) = self.try_append(line).await {
-            tracing::error!(error = crate::error::chain(&error), "the output of a command cannot be stored");
+            if !self.failed {
+                tracing::warn!(error = workers_domain::error_chain(&error), "the output of a command cannot be stored");
+            }
+            self.failed = true;
             self.dropped += line.len() as u64;
+            // A part of the line may have been written.
+            if let Some(file) = &self.file {
+                let _ = file.set_len(self.stored).await;
+            }
         }
     }
 
@@ -195,6 +225,7 @@ impl LogWriter {
         };
         file.write_all(line).await?;
         file.flush().await?;
+        self.stored += line.len() as u64;
         self.log.advance(line.len() as u64);
         Ok(())
     }

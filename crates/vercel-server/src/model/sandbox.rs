@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, NetworkSetting};
+use super::{Millis, NetworkSetting, Used};
 
 /// Where a name counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub(crate) struct SandboxRecord {
     pub(crate) current_snapshot: Option<String>,
     /// The sum of its ended sessions' durations in milliseconds.
     pub(crate) total_duration: u64,
+    /// What its ended sessions have used. Not known where that of one of them is not.
+    #[serde(default)]
+    pub(crate) total_used: Used,
     /// When it was made.
     pub(crate) created_at: Millis,
     /// When anything of it changed.

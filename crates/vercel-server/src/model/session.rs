@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, NetworkSetting, SandboxKey, period};
+use super::{Millis, NetworkSetting, SandboxKey, Used, period};
 
 /// A session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub(crate) struct SessionRecord {
     pub(crate) aborted_at: Option<Millis>,
     /// When its files were frozen.
     pub(crate) snapshotted_at: Option<Millis>,
+    /// What it has used, once it is over.
+    #[serde(default)]
+    pub(crate) used: Used,
     /// When anything of it changed.
     pub(crate) updated_at: Millis,
 }

@@ -21,8 +21,11 @@ pub(crate) struct SnapshotRecord {
     pub(crate) parent: Option<String>,
     /// Whether it is there.
     pub(crate) status: SnapshotStatus,
-    /// Its files' size.
+    /// What it takes up, in bytes.
     pub(crate) size_bytes: u64,
+    /// The image of its sandbox, as it was asked for.
+    #[serde(default)]
+    pub(crate) image: Option<String>,
     /// The region of its session.
     pub(crate) region: String,
     /// Who asked for it.
@@ -66,6 +69,11 @@ impl SnapshotRecord {
     /// Whether a session can start from it.
     pub(crate) fn is_usable(&self, now: Millis) -> bool {
         self.status == SnapshotStatus::Created && self.expires_at().is_none_or(|expires_at| expires_at > now)
+    }
+
+    /// When it was deleted, if it was. Nothing of it changes afterwards.
+    pub(crate) fn deleted_at(&self) -> Option<Millis> {
+        (self.status == SnapshotStatus::Deleted).then_some(self.updated_at)
     }
 
     /// Notes that a session started from it, which makes it live longer.

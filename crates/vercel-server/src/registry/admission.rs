@@ -16,7 +16,16 @@ use crate::sizes::MachineSizes;
 const BUSY: u32 = 10;
 
 /// The account of all teams that no token is bound to: whoever has a token for every team can invent names of teams.
-const OTHER_TEAMS: &str = "";
+pub(super) const OTHER_TEAMS: &str = "";
+
+/// The accounts that teams have: one for each that a token is bound to, and that of all others where there can be any.
+pub(super) fn accounts(options: &VercelServerOptions) -> BTreeSet<&str> {
+    let mut accounts: BTreeSet<&str> = options.tokens.iter().map(|token| token.team().unwrap_or(OTHER_TEAMS)).collect();
+    if accounts.is_empty() {
+        accounts.insert(OTHER_TEAMS);
+    }
+    accounts
+}
 
 /// Room for machines.
 pub(super) struct Admission {
@@ -43,18 +52,13 @@ impl Place {
 impl Admission {
     /// All room there is. Lowers the largest machine that may be asked for to one that fits.
     pub(super) fn new(options: &mut VercelServerOptions) -> Result<Self, StartError> {
-        let mut accounts: BTreeSet<&str> =
-            options.tokens.iter().map(|token| token.team().unwrap_or(OTHER_TEAMS)).collect();
-        if accounts.is_empty() {
-            accounts.insert(OTHER_TEAMS);
-        }
         let sandboxes = u64::try_from(options.max_sessions).unwrap_or(u64::MAX);
         let total = options.capacity.min(Resources { sandboxes, ..Resources::UNLIMITED });
         let smallest = options.sizes.demand(1);
         if let Some(resource) = smallest.shortage(total) {
             return Err(StartError::NoRoom(resource));
         }
-        let accounts = accounts.into_iter().map(str::to_owned).collect();
+        let accounts = accounts(options).into_iter().map(str::to_owned).collect();
         let most_percent = u64::from(options.team_share_percent);
         let budget = Budget::new(total, Sharing { accounts, most_percent, smallest });
         options.sizes.max_vcpus = options.sizes.largest(budget.most());

@@ -7,9 +7,9 @@ use tokio::sync::Mutex;
 
 use super::Registry;
 use super::tables::{SandboxEntry, View};
-use crate::error::{ApiError, ErrorCode, snapshot_gone, storage_full};
+use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::id;
-use crate::model::{KeepLastSnapshots, NetworkSetting, Route, SandboxKey, SandboxRecord};
+use crate::model::{KeepLastSnapshots, NetworkSetting, Route, SandboxKey, SandboxRecord, Used};
 use crate::store::Kind;
 
 /// A sandbox to be made. What is not given has its default, or in a fork what the other one has.
@@ -62,7 +62,7 @@ impl Registry {
             persistent: new.persistent.unwrap_or(true),
             vcpus: new.vcpus.unwrap_or_else(|| 2.min(self.options.sizes.max_vcpus)),
             timeout: new.timeout.unwrap_or_else(|| millis(self.options.default_timeout)),
-            image: new.image,
+            image: new.image.or_else(|| self.image_of(&key.team, new.snapshot.as_deref()?)),
             region: new.region.unwrap_or_else(|| self.options.region.clone()),
             failover_regions: new.failover_regions.unwrap_or_default(),
             env: new.env.unwrap_or_default(),
@@ -74,6 +74,7 @@ impl Registry {
             current_session: String::new(),
             current_snapshot: new.snapshot,
             total_duration: 0,
+            total_used: Used::NOTHING,
             created_at: now,
             updated_at: now,
             status_updated_at: now,
@@ -97,12 +98,18 @@ impl Registry {
         drop(excluded);
         drop(reserved);
         let (file, session) = (&view.sandbox.file, &view.session.id);
-        if !self.store.is_saved(Kind::Sandbox, file).await || !self.store.is_saved(Kind::Session, session).await {
-            self.delete(&view.sandbox.key, false).await?;
-            return Err(storage_full());
+        if let Err(fault) = self.store.confirm(&[(Kind::Sandbox, file), (Kind::Session, session)]).await {
+            // In memory it is gone, whether or not that can be written down.
+            let _ = self.remove(&view.sandbox.key, false).await;
+            return Err(fault.into());
         }
         tracing::info!(sandbox.name = view.sandbox.key.name, session.id = view.session.id, "a sandbox was created");
         Ok(view)
+    }
+
+    /// The image of the sandbox that a snapshot was taken of.
+    fn image_of(&self, team: &str, snapshot: &str) -> Option<String> {
+        self.tables().snapshots.get(snapshot).filter(|record| record.sandbox.team == team)?.image.clone()
     }
 
     /// Makes a sandbox with another one's files and settings.

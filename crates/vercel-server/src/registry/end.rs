@@ -2,19 +2,32 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
+use workers_domain::error_chain;
 use workers_domain::ports::{SandboxErrorKind, Snapshot};
 
 use super::Registry;
 use super::tables::{Live, View};
-use crate::error::{ApiError, ErrorCode, chain};
+use crate::error::{ApiError, ErrorCode};
 use crate::id;
 use crate::model::{
     CreationMethod, Millis, SandboxKey, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus,
+    Used,
 };
-use crate::store::Kind;
+use crate::store::{Fault, Kind};
+
+/// How long the provider may take to say whether it has a place for snapshots.
+const LISTING_PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is asked by a session that must end, while it has none.
+const LISTING_PAUSE: Duration = Duration::from_millis(500);
+/// How long such a session waits for it. Then its files are lost.
+const LATE_PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long the provider may take to say what a machine has used that has ended.
+const USAGE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +55,8 @@ pub(super) enum Outcome {
     NotKept,
     /// It goes on: there is no room for the snapshot.
     GoesOn,
+    /// It goes on: snapshots cannot be kept now.
+    Postponed,
 }
 
 /// Why there is no snapshot.
@@ -49,6 +64,8 @@ pub(super) enum Outcome {
 enum Unfrozen {
     /// There is no room for it, and the machine goes on.
     NoRoom,
+    /// The place where snapshots are kept is away, and the machine goes on.
+    Away,
     /// Whatever else; nothing is to be had of the machine any more.
     Failed,
 }
@@ -68,9 +85,10 @@ impl Registry {
     /// Stops a session. One that is over stays so.
     pub(crate) async fn stop(self: &Arc<Self>, team: &str, id: &str) -> Result<Ended, ApiError> {
         self.find_session(team, id)?;
+        self.check_store().await?;
         let snapshot = kept(self.end(id, End::Stop).await)?;
-        self.store.flushed().await;
         let session = self.find_session(team, id)?;
+        self.confirm_end(&session, snapshot.as_ref()).await?;
         let view = self.tables().view(&session.sandbox).filter(|view| view.sandbox.file == session.sandbox_file);
         Ok(Ended { session, view, snapshot })
     }
@@ -83,16 +101,31 @@ impl Registry {
         expiration: Option<u64>,
     ) -> Result<Ended, ApiError> {
         self.live(team, id)?;
+        self.check_store().await?;
         let snapshot = kept(self.end(id, End::Snapshot(expiration)).await)?;
-        self.store.flushed().await;
         let session = self.find_session(team, id)?;
+        self.confirm_end(&session, snapshot.as_ref()).await?;
         // Without one, somebody else ended it first.
         let snapshot = snapshot.ok_or_else(ApiError::stopped)?;
         Ok(Ended { session, view: None, snapshot: Some(snapshot) })
     }
 
+    /// Waits until the end of a session is written down.
+    async fn confirm_end(&self, session: &SessionRecord, snapshot: Option<&SnapshotRecord>) -> Result<(), ApiError> {
+        let mut records = vec![(Kind::Session, session.id.as_str()), (Kind::Sandbox, session.sandbox_file.as_str())];
+        records.extend(snapshot.map(|snapshot| (Kind::Snapshot, snapshot.id.as_str())));
+        Ok(self.store.confirm(&records).await?)
+    }
+
     /// Removes a sandbox, and with it its session; its snapshots only if they are asked for and nobody else needs them.
     pub(crate) async fn delete(self: &Arc<Self>, key: &SandboxKey, snapshots: bool) -> Result<View, ApiError> {
+        self.find(key)?;
+        self.check_store().await?;
+        self.remove(key, snapshots).await
+    }
+
+    /// As [`delete`](Self::delete), whether or not it can be written down.
+    pub(super) async fn remove(self: &Arc<Self>, key: &SandboxKey, snapshots: bool) -> Result<View, ApiError> {
         let (file, transition) = {
             let tables = self.tables();
             let entry = tables.sandboxes.get(key).ok_or_else(|| super::read::not_found(key))?;
@@ -118,7 +151,7 @@ impl Registry {
         }
         let view = self.find(key)?;
         let now = self.now();
-        let gone = {
+        let (own, gone) = {
             let mut tables = self.tables();
             tables.sandboxes.remove(key);
             tables.store.remove(Kind::Sandbox, &file);
@@ -143,10 +176,13 @@ impl Registry {
                 );
                 own.retain(|id| !tables.is_needed_elsewhere(id, &file));
             }
-            tables.delete_snapshots(&own, now)
+            (own.clone(), tables.delete_snapshots(&own, now))
         };
+        let mut records = vec![(Kind::Sandbox, file.as_str())];
+        records.extend(own.iter().map(|id| (Kind::Snapshot, id.as_str())));
+        // As for a single snapshot: records first.
+        self.store.confirm(&records).await?;
         self.remove_from_provider(gone);
-        self.store.flushed().await;
         tracing::info!(sandbox.name = key.name, "a sandbox was deleted");
         Ok(view)
     }
@@ -178,6 +214,9 @@ impl Registry {
             let sandbox = tables.sandbox_of(&session).cloned();
             (session, sandbox)
         };
+        if how == End::Late && sandbox.as_ref().is_some_and(|sandbox| sandbox.persistent) {
+            self.await_snapshots(live).await;
+        }
         let frozen = match (how, &sandbox) {
             (End::Stop | End::Late, Some(sandbox)) if sandbox.persistent => {
                 Some(self.freeze(live, &session, sandbox, CreationMethod::Automatic, None).await)
@@ -187,13 +226,20 @@ impl Registry {
             }
             _ => None,
         };
-        if frozen.as_ref().is_some_and(|frozen| matches!(frozen, Err(Unfrozen::NoRoom))) && how != End::Late {
+        let postponed = match &frozen {
+            Some(Err(Unfrozen::NoRoom)) => Some(Outcome::GoesOn),
+            Some(Err(Unfrozen::Away)) => Some(Outcome::Postponed),
+            _ => None,
+        };
+        if let Some(postponed) = postponed
+            && how != End::Late
+        {
             // Its owner can make room and ask again; commands did not notice anything.
             self.tables().change_session(id, self.now(), |session| {
                 session.requested_stop_at = None;
                 session.status = SessionStatus::Running;
             });
-            return Outcome::GoesOn;
+            return postponed;
         }
         live.session.close();
         let (status, is_gone, outcome) = match frozen {
@@ -214,11 +260,15 @@ impl Registry {
             }
         };
         let snapshot = if let Outcome::Ended(snapshot) = &outcome { snapshot.as_deref() } else { None };
+        let mut used = Used::default();
         if is_gone {
             // First, so that who sees the end finds the room free.
             live.session.vacate();
+            // One that may still run may use more.
+            let usage = timeout(USAGE_PATIENCE, live.session.machine().usage()).await;
+            used = usage.map(Used::from).unwrap_or_default();
         }
-        self.note_end(live, &session, status, snapshot);
+        self.note_end(live, &session, status, used, snapshot);
         outcome
     }
 
@@ -241,8 +291,38 @@ impl Registry {
         record
     }
 
+    /// Whether snapshots can be kept now: a machine that is asked for one that cannot is lost with its files.
+    pub(super) async fn keeps_snapshots(&self) -> bool {
+        match timeout(LISTING_PATIENCE, self.options.machines.snapshots()).await {
+            Ok(Ok(_)) => true,
+            // The caller says what that comes to.
+            Ok(Err(error)) => {
+                tracing::debug!(error = error_chain(&error), "snapshots cannot be kept now");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Waits a while for the place of snapshots to come back, for a session that must end now.
+    async fn await_snapshots(&self, live: &Live) {
+        let come_back = async {
+            while !self.keeps_snapshots().await {
+                tokio::time::sleep(LISTING_PAUSE).await;
+            }
+        };
+        tokio::select! {
+            _ = timeout(LATE_PATIENCE, come_back) => {}
+            () = live.session.abandoned() => {}
+        }
+    }
+
     /// Takes the snapshot, within the time for that.
     async fn freeze_machine(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
+        if !self.keeps_snapshots().await {
+            tracing::error!(session.id = session.id, "a snapshot cannot be taken: the place for snapshots is away");
+            return Err(Unfrozen::Away);
+        }
         let frozen = tokio::select! {
             frozen = timeout(self.options.snapshot_timeout, live.session.machine().snapshot()) => frozen,
             () = live.session.abandoned() => {
@@ -254,7 +334,7 @@ impl Registry {
         match frozen {
             Ok(Ok(frozen)) => Ok(frozen),
             Ok(Err(error)) => {
-                tracing::error!(error = chain(&error), session.id = session.id, "failed to take a snapshot");
+                tracing::error!(error = error_chain(&error), session.id = session.id, "failed to take a snapshot");
                 let is_full = error.kind == SandboxErrorKind::StorageFull;
                 Err(if is_full { Unfrozen::NoRoom } else { Unfrozen::Failed })
             }
@@ -287,6 +367,7 @@ impl Registry {
             parent: session.source_snapshot.clone(),
             status: SnapshotStatus::Created,
             size_bytes: frozen.size_bytes,
+            image: sandbox.image.clone(),
             region: session.region.clone(),
             creation_method: method,
             expiration: expiration.or(kept).unwrap_or_else(|| self.default_expiration(sandbox)),
@@ -306,7 +387,8 @@ impl Registry {
             // The same files, kept earlier, are being removed under this id.
             self.removing.wait_for(&record.provider_id).await;
             let is_there = self.options.machines.find_snapshot(&frozen.id).await;
-            if !matches!(is_there, Ok(Some(_))) {
+            // What cannot be told now is not gone.
+            if matches!(is_there, Ok(None)) {
                 tracing::error!(session.id = session.id, "a snapshot was removed while it was taken");
                 return Err(Unfrozen::Failed);
             }
@@ -323,7 +405,7 @@ impl Registry {
         match stopped {
             Ok(Ok(())) => SessionStatus::Stopped,
             Ok(Err(error)) => {
-                tracing::error!(error = chain(&error), session.id = id, "a machine was not wholly removed");
+                tracing::error!(error = error_chain(&error), session.id = id, "a machine was not wholly removed");
                 SessionStatus::Stopped
             }
             Err(_) => {
@@ -339,6 +421,7 @@ impl Registry {
         live: &Live,
         session: &SessionRecord,
         status: SessionStatus,
+        used: Used,
         snapshot: Option<&SnapshotRecord>,
     ) {
         let now = self.now();
@@ -349,6 +432,7 @@ impl Registry {
         }
         let ended = tables.change_session(&session.id, now, |session| {
             session.end(status, now);
+            session.used = used;
             if snapshot.is_some() {
                 session.snapshotted_at = Some(now);
             }
@@ -356,6 +440,7 @@ impl Registry {
         let duration = ended.as_ref().and_then(SessionRecord::duration).unwrap_or_default();
         if let Some(sandbox) = tables.sandbox_of(session) {
             sandbox.total_duration += duration;
+            sandbox.total_used = sandbox.total_used.plus(used);
             if let Some(snapshot) = snapshot {
                 sandbox.current_snapshot = Some(snapshot.id.clone());
             }
@@ -370,7 +455,7 @@ impl Registry {
         // Readers of logs have their files open.
         self.runtime.spawn(async move {
             if let Err(error) = tokio::fs::remove_dir_all(&directory).await {
-                tracing::warn!(error = chain(&error), "the output of a session cannot be removed");
+                tracing::warn!(error = error_chain(&error), "the output of a session cannot be removed");
             }
         });
         tracing::info!(session.id = session.id, status = status.as_str(), "a session ended");
@@ -390,7 +475,7 @@ impl Registry {
                 live.session.abandon();
                 let session = self.tables().sessions.get(live.session.id()).cloned();
                 if let Some(session) = session {
-                    self.note_end(live, &session, SessionStatus::Failed, None);
+                    self.note_end(live, &session, SessionStatus::Failed, Used::default(), None);
                 }
             }))
             .await;
@@ -404,6 +489,7 @@ fn kept(outcome: Outcome) -> Result<Option<SnapshotRecord>, ApiError> {
     let message = match outcome {
         Outcome::Ended(snapshot) => return Ok(snapshot.map(|snapshot| *snapshot)),
         Outcome::Over => return Ok(None),
+        Outcome::Postponed => return Err(Fault::Unavailable.into()),
         Outcome::GoesOn => {
             "There is no room for the snapshot: the session goes on. Delete files or snapshots and try again."
         }

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use workers_domain::ports::{Machine, MachineSpec, SandboxErrorKind, SandboxSource};
+use workers_domain::error_chain;
+use workers_domain::ports::{Machine, MachineSpec, SandboxError, SandboxErrorKind, SandboxSource};
 use workers_domain::{NetworkPolicy, SnapshotId};
 
 use super::Registry;
 use super::admission::Place;
 use super::end::End;
 use super::tables::Live;
-use crate::error::{ApiError, ErrorCode, snapshot_gone};
+use crate::error::{ApiError, ErrorCode, snapshot_gone, snapshot_unavailable};
 use crate::id;
 use crate::logs::LogBudget;
-use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus};
+use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, Used};
 use crate::session::{LiveSession, SessionLimits};
-use crate::store::blocking;
 
 /// A session whose machine is there, and which nobody knows of yet.
 pub(super) struct Launched {
@@ -33,6 +33,7 @@ impl Registry {
         snapshot: Option<&str>,
     ) -> Result<Launched, ApiError> {
         let requested_at = self.now();
+        self.check_store().await?;
         let place = self.admission.admit(&sandbox.key.team, sandbox.vcpus)?;
         if self.stopping.is_cancelled() {
             return Err(ApiError::new(ErrorCode::Unavailable, "The server is shutting down."));
@@ -50,19 +51,17 @@ impl Registry {
             disk_bytes: disk_bytes(memory << 20),
             network: policy(sandbox)?,
         };
-        let machine = self.options.machines.create(spec).await.map_err(|error| {
-            if let (SandboxErrorKind::SnapshotNotFound, Some(id)) = (error.kind, snapshot) {
-                self.tables().delete_snapshots(&[id.to_owned()], requested_at);
-            }
-            ApiError::from_machine(&error)
-        })?;
+        let machine = match self.options.machines.create(spec).await {
+            Ok(machine) => machine,
+            Err(error) => return Err(self.not_launched(&error, snapshot).await),
+        };
         let machine: Arc<dyn Machine> = Arc::from(machine);
         let id = id::session();
         let directory = self.options.directory.join("logs").join(&id);
         let made = directory.clone();
-        if let Err(error) = blocking(move || workers_private_files::make_directory(&made)).await {
+        if let Err(fault) = self.store.make_log_directory(made).await {
             self.give_up(machine, place).await;
-            return Err(ApiError::internal(&error));
+            return Err(fault.into());
         }
         let started_at = self.now();
         let record = SessionRecord {
@@ -83,6 +82,7 @@ impl Registry {
             stopped_at: None,
             aborted_at: None,
             snapshotted_at: None,
+            used: Used::default(),
             updated_at: started_at,
         };
         let logs = Arc::clone(&self.log_budget);
@@ -95,6 +95,34 @@ impl Registry {
         let time = Duration::from_millis(sandbox.timeout);
         let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, time, place);
         Ok(Launched { record, live })
+    }
+
+    /// Why there is no machine. A snapshot that the provider does not find is not gone: its files may be away for a
+    /// while. Only a deletion or its expiry ends it.
+    async fn not_launched(&self, error: &SandboxError, snapshot: Option<&str>) -> ApiError {
+        match (error.kind, snapshot) {
+            (SandboxErrorKind::SnapshotNotFound, Some(id)) => {
+                let now = self.now();
+                if !self.tables().snapshots.get(id).is_some_and(|record| record.is_usable(now)) {
+                    return snapshot_gone();
+                }
+                tracing::warn!(
+                    error = error_chain(error),
+                    snapshot.id = id,
+                    "the files of a snapshot are not there now"
+                );
+                snapshot_unavailable()
+            }
+            // What it lacks may be what the store lacks too.
+            (SandboxErrorKind::Failed, _) => match self.check_store().await {
+                Ok(()) => ApiError::from_machine(error),
+                Err(lacking) => {
+                    tracing::warn!(error = error_chain(error), "a machine cannot be made");
+                    lacking
+                }
+            },
+            _ => ApiError::from_machine(error),
+        }
     }
 
     /// Removes a machine that nothing knows of. Its room is free when nothing of it is left.

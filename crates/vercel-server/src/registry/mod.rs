@@ -9,6 +9,7 @@ mod create;
 mod end;
 mod launch;
 mod page;
+mod rate;
 mod read;
 mod removing;
 mod restore;
@@ -18,6 +19,7 @@ mod sweep;
 mod tables;
 mod update;
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +31,7 @@ use admission::Admission;
 pub(crate) use admission::Place;
 pub(crate) use create::NewSandbox;
 pub(crate) use page::{PageRequest, Rank};
+pub(crate) use rate::Standing;
 pub(crate) use read::{SandboxFilter, SortBy};
 pub use restore::StartError;
 pub(crate) use snapshots::TreeNode;
@@ -40,6 +43,7 @@ use crate::error::ApiError;
 use crate::logs::LogBudget;
 use crate::model::Millis;
 use crate::store::Store;
+use rate::Rate;
 use removing::Removing;
 use tables::Tables;
 
@@ -54,10 +58,14 @@ pub(crate) struct Registry {
     log_budget: Arc<LogBudget>,
     /// Room for machines.
     admission: Admission,
+    /// Requests of teams.
+    rate: Rate,
     /// The provider's snapshots that are being removed now.
     removing: Removing,
     /// Whether snapshots that no record knows stay: it may be their record that cannot be read.
     keeps_unknown: bool,
+    /// The provider's snapshots that stay though no record knows them.
+    kept: HashSet<String>,
     /// Whether the provider may have snapshots that no record knows.
     may_have_unknown: AtomicBool,
     /// Set once nothing may begin any more.
@@ -75,6 +83,11 @@ impl Registry {
         self.options.clock.now().timestamp_millis()
     }
 
+    /// Counts a request of a team, unless that has made as many as it may.
+    pub(crate) fn count_request(&self, team: &str) -> Standing {
+        self.rate.count(team, self.now())
+    }
+
     /// Runs what must not stop half way, whatever becomes of the connection.
     pub(crate) async fn to_completion<T, F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> Result<T, ApiError>
     where
@@ -85,6 +98,12 @@ impl Registry {
             Ok(done) => done,
             Err(panicked) => Err(ApiError::internal(&panicked)),
         }
+    }
+
+    /// Sees that what a request is about to change could be written down: nothing is acknowledged that a restart would
+    /// not find.
+    async fn check_store(&self) -> Result<(), ApiError> {
+        Ok(self.store.check().await?)
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use workers_domain::Resource;
+use workers_domain::{Resource, SnapshotId};
 
 use super::Registry;
 use super::admission::Admission;
+use super::rate::Rate;
 use super::removing::Removing;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
 use crate::logs::LogBudget;
-use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus};
+use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus, Used};
 use crate::store::{Kind, Store, blocking};
 
 /// Why the server could not be started.
@@ -33,7 +34,8 @@ impl Registry {
     pub(crate) async fn open(mut options: VercelServerOptions) -> Result<Arc<Self>, StartError> {
         let admission = Admission::new(&mut options)?;
         let logs = options.directory.join("logs");
-        let store = Store::open(options.directory.join("records")).await.map_err(StartError::Directory)?;
+        let store = Store::open(options.directory.clone()).await.map_err(StartError::Directory)?;
+        let kept = kept_snapshots(&options, &store).await.map_err(StartError::Directory)?;
         blocking(move || match std::fs::remove_dir_all(logs) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -43,18 +45,18 @@ impl Registry {
         let mut tables = Tables::new(store.clone());
         let is_whole = tables.restore(options.clock.now().timestamp_millis()).await.map_err(StartError::Directory)?;
         if !is_whole {
-            tracing::error!(
-                "not every record can be read: snapshots that no record knows are kept until the next start"
-            );
+            tracing::error!("not every record can be read: snapshots that no record knows are kept until all can be");
         }
         let registry = Arc::new(Self {
             runtime: Handle::current(),
             store,
             tables: Mutex::new(tables),
             admission,
+            rate: Rate::new(&options),
             log_budget: Arc::new(LogBudget::new(options.max_total_log_bytes)),
             removing: Removing::new(),
             keeps_unknown: !is_whole,
+            kept,
             may_have_unknown: std::sync::atomic::AtomicBool::new(false),
             stopping: CancellationToken::new(),
             options,
@@ -64,28 +66,75 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Snapshots that the provider has lost are gone, and those that nobody knows of are removed.
+    /// Removes snapshots that no record knows. Those that the provider has lost stay on record: what is not there now
+    /// may be put back.
     async fn compare_snapshots(self: &Arc<Self>) {
         match self.options.machines.snapshots().await {
             Ok(there) => {
                 let there: HashSet<_> = there.into_iter().map(|id| id.as_str().to_owned()).collect();
-                let now = self.now();
-                let mut tables = self.tables();
-                let lost: Vec<String> = tables
-                    .snapshots
-                    .values()
-                    .filter(|record| record.status == SnapshotStatus::Created && !there.contains(&record.provider_id))
-                    .map(|record| record.id.clone())
-                    .collect();
-                tables.delete_snapshots(&lost, now);
+                let tables = self.tables();
+                let known = tables.snapshots.values().filter(|record| record.status == SnapshotStatus::Created);
+                let lost: Vec<_> = known.filter(|record| !there.contains(&record.provider_id)).collect();
+                if let Some(first) = lost.first() {
+                    tracing::error!(
+                        snapshots = lost.len(),
+                        snapshot.id = first.provider_id,
+                        "files of snapshots are not where they were kept; their records stay until they expire or are deleted"
+                    );
+                }
             }
             Err(error) => {
-                tracing::error!(error = crate::error::chain(&error), "the provider's snapshots cannot be listed");
+                tracing::error!(
+                    error = workers_domain::error_chain(&error),
+                    "the provider's snapshots cannot be listed"
+                );
                 return;
             }
         }
         self.remove_unknown().await;
+        self.measure_snapshots().await;
     }
+
+    /// Asks for the size of snapshots of which an earlier server wrote down none.
+    async fn measure_snapshots(&self) {
+        let unmeasured: Vec<(String, SnapshotId)> = {
+            let tables = self.tables();
+            let known = tables.snapshots.values().filter(|record| record.status == SnapshotStatus::Created);
+            let without = known.filter(|record| record.size_bytes == 0);
+            without.map(|record| (record.id.clone(), SnapshotId::new(record.provider_id.clone()))).collect()
+        };
+        for (id, provider_id) in unmeasured {
+            // One that is not there now is measured by a later start.
+            let Ok(Some(found)) = self.options.machines.find_snapshot(&provider_id).await else { continue };
+            let mut tables = self.tables();
+            if let Some(record) = tables.snapshots.get_mut(&id).filter(|_| found.size_bytes > 0) {
+                record.size_bytes = found.size_bytes;
+                tables.save_snapshot(&id);
+            }
+        }
+    }
+}
+
+/// Snapshots of the provider that are kept though no record knows them. Where all records are gone, or were never
+/// there, these are all snapshots that there are: the records may be put back.
+async fn kept_snapshots(options: &VercelServerOptions, store: &Store) -> io::Result<HashSet<String>> {
+    let mut kept = store.kept_snapshots().await?;
+    if !store.is_new() {
+        return Ok(kept);
+    }
+    let there = options.machines.snapshots().await.map_err(io::Error::other)?;
+    if there.is_empty() {
+        return Ok(kept);
+    }
+    let snapshots = there.len();
+    kept.extend(there.into_iter().map(|id| id.as_str().to_owned()));
+    let path = store.keep_snapshots(&kept).await?;
+    tracing::error!(
+        snapshots,
+        path = %path.display(),
+        "there are snapshots, but no records: the snapshots named in this file are kept until the records are put back"
+    );
+    Ok(kept)
 }
 
 impl Tables {
@@ -100,6 +149,7 @@ impl Tables {
         for record in sandboxes.records {
             self.sandboxes.insert(record.key.clone(), SandboxEntry { record, transition: Arc::default() });
         }
+        let mut lost = Vec::new();
         for mut session in sessions.records {
             if self.sandbox_of(&session).is_none() {
                 // Perhaps it is only its sandbox that cannot be read.
@@ -115,12 +165,18 @@ impl Tables {
                 session.aborted_at = Some(now);
                 if let Some(sandbox) = self.sandbox_of(&session) {
                     sandbox.status_updated_at = now;
+                    // What it has used nobody knows any more.
+                    sandbox.total_used = Used::default();
+                    lost.push(session.sandbox.clone());
                 }
             }
             self.sessions.insert(id.clone(), session);
             if was_running {
                 self.save_session(&id);
             }
+        }
+        for sandbox in lost {
+            self.save_sandbox(&sandbox);
         }
         self.complete(now);
         Ok(snapshots.is_whole && sandboxes.is_whole && sessions.is_whole)
@@ -155,6 +211,7 @@ impl Tables {
                 stopped_at: Some(now),
                 aborted_at: Some(now),
                 snapshotted_at: None,
+                used: Used::default(),
                 updated_at: now,
             };
             self.sessions.insert(id.clone(), session);

@@ -6,6 +6,7 @@ use super::Registry;
 use super::tables::View;
 use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::model::{SandboxKey, SessionStatus};
+use crate::store::Kind;
 
 /// A sandbox whose session runs.
 #[derive(Debug)]
@@ -50,8 +51,9 @@ impl Registry {
             }
             tables.save_sandbox(key);
         }
-        self.store.flushed().await;
         let view = self.find(key)?;
+        let records = [(Kind::Sandbox, view.sandbox.file.as_str()), (Kind::Session, view.session.id.as_str())];
+        self.store.confirm(&records).await?;
         tracing::info!(sandbox.name = key.name, session.id = view.session.id, "a sandbox was resumed");
         Ok(Resumed { view, is_new: true })
     }

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::timeout;
 use workers_domain::SnapshotId;
+use workers_domain::error_chain;
 
 use super::Registry;
 use super::page::{Page, PageRequest, Rank, SortValue, page};
-use crate::error::{ApiError, ErrorCode, chain};
-use crate::model::{Millis, SandboxKey, SandboxRecord, SnapshotRecord, SnapshotStatus};
+use crate::error::{ApiError, ErrorCode};
+use crate::model::{Millis, SandboxKey, SandboxRecord, SnapshotRecord, SnapshotStatus, period};
+use crate::store::Kind;
 
 /// A snapshot among those that were taken beside it.
 #[derive(Debug)]
@@ -31,13 +33,15 @@ impl Registry {
     /// Removes a snapshot. One that is gone stays so.
     pub(crate) async fn delete_snapshot(self: &Arc<Self>, team: &str, id: &str) -> Result<SnapshotRecord, ApiError> {
         self.find_snapshot(team, id)?;
+        self.check_store().await?;
         let gone = self.tables().delete_snapshots(&[id.to_owned()], self.now());
+        // The record first: files without it are removed by the next start, a record without files would be a promise.
+        self.store.confirm(&[(Kind::Snapshot, id)]).await?;
         self.remove_from_provider(gone);
-        self.store.flushed().await;
         self.find_snapshot(team, id)
     }
 
-    /// Snapshots of a project, or of one sandbox.
+    /// Snapshots of a project, or of one sandbox, and those that were deleted a while ago.
     pub(crate) fn list_snapshots(
         self: &Arc<Self>,
         team: &str,
@@ -46,11 +50,13 @@ impl Registry {
         request: &PageRequest,
     ) -> Page<SnapshotRecord> {
         self.expire_snapshots();
+        let shown = period(u64::try_from(self.options.deleted_shown.as_millis()).unwrap_or(u64::MAX));
+        let since = self.now().saturating_sub(shown);
         let tables = self.tables();
         let ranked = tables
             .snapshots
             .values()
-            .filter(|snapshot| snapshot.status == SnapshotStatus::Created)
+            .filter(|snapshot| snapshot.deleted_at().is_none_or(|deleted_at| deleted_at > since))
             .filter(|snapshot| snapshot.sandbox.team == team && snapshot.sandbox.project == project)
             .filter(|snapshot| name.is_none_or(|name| snapshot.sandbox.name == name))
             .map(|snapshot| (rank(snapshot), snapshot))
@@ -166,11 +172,21 @@ impl Registry {
             return;
         }
         let registry = Arc::clone(self);
-        self.runtime.spawn(async move {
-            for id in provider_ids {
-                registry.remove_unless_known(&id).await;
+        self.runtime.spawn(async move { registry.remove_all_unless_known(provider_ids).await });
+    }
+
+    /// Removes these snapshots of the provider, unless a record has them. While their place is away they cannot be, and
+    /// it is tried again.
+    pub(super) async fn remove_all_unless_known(&self, provider_ids: Vec<String>) {
+        if !provider_ids.is_empty() && !self.keeps_snapshots().await {
+            for id in &provider_ids {
+                self.removing.failed(id);
             }
-        });
+            return;
+        }
+        for id in provider_ids {
+            self.remove_unless_known(&id).await;
+        }
     }
 
     /// Removes whatever the provider has and no record knows.
@@ -186,11 +202,11 @@ impl Registry {
                     return;
                 }
                 self.may_have_unknown.store(false, Ordering::Relaxed);
-                for id in ids {
+                for id in ids.iter().filter(|id| !self.kept.contains(id.as_str())) {
                     self.remove_unless_known(id.as_str()).await;
                 }
             }
-            Err(error) => tracing::error!(error = chain(&error), "the provider's snapshots cannot be listed"),
+            Err(error) => tracing::error!(error = error_chain(&error), "the provider's snapshots cannot be listed"),
         }
     }
 
@@ -210,8 +226,8 @@ impl Registry {
         let removed = self.options.machines.delete_snapshot(&id_of_provider);
         let error = match timeout(self.options.snapshot_timeout, removed).await {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => chain(&error),
-            Err(late) => chain(&late),
+            Ok(Err(error)) => error_chain(&error),
+            Err(late) => error_chain(&late),
         };
         self.removing.failed(id);
         tracing::error!(error, snapshot.id = id, "a snapshot cannot be removed; it is tried again");

@@ -25,9 +25,7 @@ impl Registry {
         let kept = period(u64::try_from(self.options.retention.as_millis()).unwrap_or(u64::MAX));
         self.forget_sandboxes(now.saturating_sub(kept));
         self.forget_old(now, now.saturating_sub(kept));
-        for id in self.removing.take_failed() {
-            self.remove_unless_known(&id).await;
-        }
+        self.remove_all_unless_known(self.removing.take_failed()).await;
         if self.may_have_unknown.load(Ordering::Relaxed) {
             self.remove_unknown().await;
         }
@@ -39,7 +37,7 @@ impl Registry {
         let old: Vec<String> = tables
             .snapshots
             .values()
-            .filter(|snapshot| snapshot.status == SnapshotStatus::Deleted && snapshot.updated_at < before)
+            .filter(|snapshot| snapshot.deleted_at().is_some_and(|deleted_at| deleted_at < before))
             .map(|snapshot| snapshot.id.clone())
             .collect();
         for id in old {
@@ -75,8 +73,10 @@ impl Registry {
                 session.is_none_or(|session| matches!(session.status, SessionStatus::Stopped | SessionStatus::Failed))
             })
             .filter(|entry| {
-                let snapshot = entry.record.current_snapshot.as_ref().and_then(|id| tables.snapshots.get(id));
-                snapshot.is_none_or(|snapshot| snapshot.status == SnapshotStatus::Deleted)
+                let Some(id) = &entry.record.current_snapshot else { return true };
+                // One that is not known may be one whose record cannot be read.
+                let snapshot = tables.snapshots.get(id);
+                snapshot.map_or(!self.keeps_unknown, |snapshot| snapshot.status == SnapshotStatus::Deleted)
             })
             // Whoever holds it is about to begin a session.
             .filter(|entry| entry.transition.try_lock().is_ok())

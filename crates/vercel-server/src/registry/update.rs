@@ -8,6 +8,7 @@ use super::create::routes;
 use super::tables::View;
 use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::model::{Change, KeepLastSnapshots, NetworkSetting, SandboxKey, SessionRecord};
+use crate::store::Kind;
 
 /// What changes of a sandbox, from its next session on.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +42,10 @@ pub(crate) struct SandboxChange {
 impl Registry {
     /// Changes a sandbox.
     pub(crate) async fn update(&self, key: &SandboxKey, change: SandboxChange) -> Result<View, ApiError> {
+        self.find(key)?;
+        self.check_store().await?;
         let now = self.now();
-        {
+        let file = {
             let mut tables = self.tables();
             if let Some(id) = &change.current_snapshot {
                 let snapshot = tables.snapshots.get(id).filter(|snapshot| snapshot.sandbox.team == key.team);
@@ -72,15 +75,18 @@ impl Registry {
                 record.routes = routes(&ports, &record.routes);
             }
             record.updated_at = now;
+            let file = record.file.clone();
             tables.save_sandbox(key);
-        }
-        self.store.flushed().await;
+            file
+        };
+        self.store.confirm(&[(Kind::Sandbox, &file)]).await?;
         self.find(key)
     }
 
     /// Gives a running session more time.
     pub(crate) async fn extend(&self, team: &str, id: &str, millis: u64) -> Result<SessionRecord, ApiError> {
         let live = self.live(team, id)?;
+        self.check_store().await?;
         let now = self.now();
         let max = u64::try_from(self.options.max_timeout.as_millis()).unwrap_or(u64::MAX);
         let extended = {
@@ -98,7 +104,7 @@ impl Registry {
             session
         };
         live.extend(Duration::from_millis(millis));
-        self.store.flushed().await;
+        self.store.confirm(&[(Kind::Session, id)]).await?;
         Ok(extended)
     }
 
@@ -111,6 +117,7 @@ impl Registry {
     ) -> Result<SessionRecord, ApiError> {
         let policy = setting.to_policy().map_err(ApiError::bad_request)?;
         let live = self.live(team, id)?;
+        self.check_store().await?;
         let now = self.now();
         let changed = {
             let mut tables = self.tables();
@@ -128,7 +135,7 @@ impl Registry {
             }
             session
         };
-        self.store.flushed().await;
+        self.store.confirm(&[(Kind::Session, id), (Kind::Sandbox, &changed.sandbox_file)]).await?;
         Ok(changed)
     }
 }

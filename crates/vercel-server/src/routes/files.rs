@@ -13,13 +13,14 @@ use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc;
+use workers_domain::error_chain;
 use workers_domain::ports::{ByteSource, SandboxError, SandboxErrorKind};
 
 use super::answer::json;
-use super::request::Json;
+use super::request::{Json, unread};
 use crate::auth::Caller;
 use crate::body::absolute;
-use crate::error::{ApiError, ErrorCode, chain};
+use crate::error::{ApiError, ErrorCode};
 use crate::registry::Registry;
 use crate::sizes::TRANSFER_DESCRIPTORS;
 
@@ -53,7 +54,7 @@ pub(super) async fn write(
         let mut archive = Upload { pieces: receiver, is_whole: false, broke_off: false };
         let unpacked = live.while_open(live.machine().write_archive(&directory, &mut archive)).await;
         drop(transfer);
-        unpacked.map_err(|error| write_error(error, archive.broke_off))
+        unpacked.map_err(|error| write_error(&error, archive.broke_off))
     };
     // A body that breaks off is an archive that breaks off, so whichever fails says why.
     let (unpacked, sent) = tokio::join!(registry.to_completion(|_| unpack), send(payload, sender, limit));
@@ -66,7 +67,7 @@ pub(super) async fn write(
 async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: u64) -> Result<(), ApiError> {
     let mut length: u64 = 0;
     while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|error| ApiError::bad_request(format!("The request body broke off: {error}.")))?;
+        let piece = piece.map_err(|error| unread(&error))?;
         length = length.saturating_add(piece.len() as u64);
         if length > limit {
             return Err(too_large(limit));
@@ -81,14 +82,14 @@ async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: 
 }
 
 /// Why something was not written. That a client went away is nobody's fault, and there is nobody to be told.
-fn write_error(error: SandboxError, broke_off: bool) -> ApiError {
+fn write_error(error: &SandboxError, broke_off: bool) -> ApiError {
     if broke_off {
-        tracing::debug!(error = chain(&error), "an archive was not sent to its end");
+        tracing::debug!(error = error_chain(error), "an archive was not sent to its end");
         return ApiError::bad_request("The request body broke off.");
     }
     match error.kind {
-        SandboxErrorKind::FileNotFound => ApiError::new(ErrorCode::FileError, error.message),
-        _ => ApiError::from_machine(&error),
+        SandboxErrorKind::FileNotFound => ApiError::told_by(ErrorCode::FileError, error),
+        _ => ApiError::from_machine(error),
     }
 }
 
@@ -184,7 +185,7 @@ pub(super) async fn make_directory(
     let make = async move {
         let made = live.while_open(live.machine().make_directory(&directory, body.0.recursive)).await;
         drop(transfer);
-        made.map_err(|error| write_error(error, false))
+        made.map_err(|error| write_error(&error, false))
     };
     registry.to_completion(|_| make).await?;
     json(&json!({}))
@@ -197,7 +198,7 @@ mod tests {
     #[test]
     fn an_upload_that_its_client_broke_off_is_no_failure_of_the_server() {
         let failed = || SandboxError::new(SandboxErrorKind::Failed, "the tool got no end");
-        assert_eq!(write_error(failed(), true).code(), ErrorCode::BadRequest);
-        assert_eq!(write_error(failed(), false).code(), ErrorCode::Internal);
+        assert_eq!(write_error(&failed(), true).code(), ErrorCode::BadRequest);
+        assert_eq!(write_error(&failed(), false).code(), ErrorCode::Internal);
     }
 }

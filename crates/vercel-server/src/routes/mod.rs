@@ -3,14 +3,18 @@
 mod answer;
 mod commands;
 mod files;
+mod fit;
 mod request;
 mod sandboxes;
 mod sessions;
 mod snapshots;
+mod standing;
 mod unsupported;
 
+use actix_web::http::{Method, header};
+use actix_web::middleware::{Compat, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, Resource, Route};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard};
 
 pub(crate) use request::Params;
 
@@ -22,7 +26,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     let scope = web::scope("/api")
         .app_data(web::PayloadConfig::new(MAX_JSON_BYTES))
         .service(resource("/v3/sandboxes", [web::post().to(sandboxes::create)]))
-        .service(resource("/v2/sandboxes", [web::post().to(sandboxes::create), web::get().to(sandboxes::list)]))
+        .service(resource("/v2/sandboxes", [web::post().to(sandboxes::create), get().to(sandboxes::list)]))
         // Before names, of which these are none.
         .configure(sessions)
         .configure(snapshots)
@@ -30,28 +34,44 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(resource("/v2/sandboxes/drives/{rest:.*}", [web::route().to(unsupported::drives)]))
         .service(resource(
             "/v2/sandboxes/{name}",
-            [web::get().to(sandboxes::get), web::patch().to(sandboxes::update), web::delete().to(sandboxes::delete)],
+            [get().to(sandboxes::get), web::patch().to(sandboxes::update), web::delete().to(sandboxes::delete)],
         ))
         .service(resource("/v2/sandboxes/{name}/fork", [web::post().to(sandboxes::fork)]))
-        .default_service(web::to(not_found));
+        .default_service(web::to(not_found))
+        .wrap(from_fn(standing::tell))
+        .wrap(Compat::new(from_fn(fit::fit)));
     config.service(scope);
+}
+
+/// What lies outside of the API where a server has nothing but it. Proxies ask with
+/// `OPTIONS /` or `OPTIONS *` whether the server is there.
+pub(crate) async fn outside(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    if request.method() == Method::OPTIONS && ["/", "*"].contains(&request.path()) {
+        return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, "OPTIONS")).finish());
+    }
+    not_found(request).await
+}
+
+/// What GET answers, HEAD answers without the body.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 fn sessions(config: &mut ServiceConfig) {
     const SESSION: &str = "/v2/sandboxes/sessions/{session}";
     let at = |rest: &str| format!("{SESSION}{rest}");
     config
-        .service(resource("/v2/sandboxes/sessions", [web::get().to(sessions::list)]))
-        .service(resource(SESSION, [web::get().to(sessions::get)]))
+        .service(resource("/v2/sandboxes/sessions", [get().to(sessions::list)]))
+        .service(resource(SESSION, [get().to(sessions::get)]))
         .service(resource(&at("/stop"), [web::post().to(sessions::stop)]))
         .service(resource(&at("/extend-timeout"), [web::post().to(sessions::extend)]))
         .service(resource(&at("/network-policy"), [web::post().to(sessions::set_network)]))
         .service(resource(&at("/snapshot"), [web::post().to(sessions::snapshot)]))
         .service(resource(&at("/interactive"), [web::route().to(unsupported::interactive)]))
-        .service(resource(&at("/cmd"), [web::post().to(commands::run), web::get().to(commands::list)]))
-        .service(resource(&at("/cmd/{command}"), [web::get().to(commands::get)]))
+        .service(resource(&at("/cmd"), [web::post().to(commands::run), get().to(commands::list)]))
+        .service(resource(&at("/cmd/{command}"), [get().to(commands::get)]))
         .service(resource(&at("/cmd/{command}/kill"), [web::post().to(commands::kill)]))
-        .service(resource(&at("/cmd/{command}/logs"), [web::get().to(commands::logs)]))
+        .service(resource(&at("/cmd/{command}/logs"), [get().to(commands::logs)]))
         .service(resource(&at("/cmd/{command}/stdin"), [web::route().to(unsupported::stdin)]))
         .service(resource(&at("/fs/write"), [web::post().to(files::write)]))
         .service(resource(&at("/fs/read"), [web::post().to(files::read)]))
@@ -60,11 +80,11 @@ fn sessions(config: &mut ServiceConfig) {
 
 fn snapshots(config: &mut ServiceConfig) {
     config
-        .service(resource("/v2/sandboxes/snapshots", [web::get().to(snapshots::list)]))
-        .service(resource("/v2/sandboxes/snapshots/tree", [web::get().to(snapshots::tree)]))
+        .service(resource("/v2/sandboxes/snapshots", [get().to(snapshots::list)]))
+        .service(resource("/v2/sandboxes/snapshots/tree", [get().to(snapshots::tree)]))
         .service(resource(
             "/v2/sandboxes/snapshots/{snapshot}",
-            [web::get().to(snapshots::get), web::delete().to(snapshots::delete)],
+            [get().to(snapshots::get), web::delete().to(snapshots::delete)],
         ));
 }
 
@@ -72,7 +92,7 @@ fn resource<const N: usize>(path: &str, routes: [Route; N]) -> Resource {
     routes.into_iter().fold(web::resource(path), Resource::route).default_service(web::to(method_not_allowed))
 }
 
-async fn not_found(request: HttpRequest) -> Result<&'static str, ApiError> {
+async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let path: String = request.path().chars().filter(|symbol| !symbol.is_control()).take(100).collect();
     Err(ApiError::new(ErrorCode::NotFound, format!("There is no route {path}.")))
 }

@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::web::{Bytes, Query};
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use workers_domain::error_chain;
 
 use crate::error::{ApiError, ErrorCode};
 use crate::registry::{PageRequest, Rank};
@@ -100,6 +102,21 @@ pub(crate) fn check_project(project: &str) -> Result<(), ApiError> {
     }
 }
 
+/// Why a body cannot be had. What the operating system said of its connection is for the log.
+pub(super) fn unread(error: &PayloadError) -> ApiError {
+    tracing::debug!(error = error_chain(error), "a request body was not read");
+    match error {
+        PayloadError::EncodingCorrupted => {
+            ApiError::bad_request("The request body is not encoded as its `Content-Encoding` says.")
+        }
+        _ => broke_off(),
+    }
+}
+
+fn broke_off() -> ApiError {
+    ApiError::bad_request("The request body broke off.")
+}
+
 /// A JSON body, whatever its `Content-Type` says; one that is absent is `{}`.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
@@ -118,7 +135,7 @@ impl<T: DeserializeOwned> FromRequest for Json<T> {
                         let message = format!("The request body is longer than {MAX_JSON_BYTES} bytes.");
                         ApiError::new(ErrorCode::TooLarge, message)
                     }
-                    _ => ApiError::bad_request(format!("The request body could not be read: {error}.")),
+                    _ => error.as_error().map_or_else(broke_off, unread),
                 }
             })?;
             let text = if body.trim_ascii().is_empty() { &b"{}"[..] } else { &body };

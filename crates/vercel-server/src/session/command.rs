@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use workers_domain::error_chain;
 use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommand};
 
 use super::{LiveSession, Transfer};
-use crate::error::chain;
 use crate::logs::{CommandLog, LogReader, LogWriter};
 use crate::model::Millis;
 
@@ -121,7 +121,7 @@ pub(super) async fn follow(
             () = sleep_until(deadline) => {
                 deadline = None;
                 if let Err(error) = session.while_open(session.machine().signal(command.number, KILL)).await {
-                    tracing::warn!(error = chain(&error), "a command that took too long cannot be killed");
+                    tracing::warn!(error = error_chain(&error), "a command that took too long cannot be killed");
                 }
                 continue;
             }
@@ -138,7 +138,12 @@ pub(super) async fn follow(
             }
             Ok(None) => break Outcome::Lost,
             Err(error) => {
-                tracing::debug!(error = chain(&error), "a command was lost");
+                tracing::warn!(
+                    error = error_chain(&error),
+                    session.id = session.id(),
+                    command.id = command.id,
+                    "a command was lost: nobody knows how it ended"
+                );
                 break Outcome::Lost;
             }
         }

@@ -211,10 +211,10 @@ impl LiveSession {
                 "[invalid_argument] the working directory `{}` does not exist",
                 request.cwd
             )),
-            SandboxErrorKind::FileRefused => ApiError::new(ErrorCode::CommandFailed, error.message),
+            SandboxErrorKind::FileRefused => ApiError::told_by(ErrorCode::CommandFailed, &error),
             // Asking again would run it again, if it did start.
             SandboxErrorKind::Failed | SandboxErrorKind::Unavailable => {
-                tracing::error!(error = crate::error::chain(&error), "a command did not start");
+                tracing::error!(error = workers_domain::error_chain(&error), "a command did not start");
                 ApiError::new(ErrorCode::CommandFailed, format!("`{}` could not be started.", request.program))
             }
             _ => ApiError::from_machine(&error),

@@ -7,7 +7,9 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use workers_private_files::read_file;
 
-use crate::error::chain;
+use workers_domain::error_chain;
+
+use super::home::named;
 
 /// Records that were read.
 #[derive(Debug)]
@@ -18,27 +20,56 @@ pub(crate) struct Loaded<T> {
     pub(crate) is_whole: bool,
 }
 
-/// Reads every record. What cannot be read is left alone, and logged.
+/// Ends the names of records that could not be read.
+const SET_ASIDE: &str = "set-aside";
+/// Ends the names of records that were being written when an earlier server died.
+const UNFINISHED: &str = "new";
+
+/// Reads every record. One that cannot be read is set aside: it keeps its name, with an ending, so that nothing is
+/// written over it.
 pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Loaded<T>> {
     let mut records = Vec::new();
     let mut is_whole = true;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            // Left over from a write that was cut short.
-            let _ = fs::remove_file(&path);
-            continue;
-        }
-        let record = read_file(&path).and_then(|text| serde_json::from_slice(&text).map_err(io::Error::from));
-        match record {
-            Ok(record) => records.push(record),
-            Err(error) => {
+    for entry in fs::read_dir(folder).map_err(|error| named(folder, &error))? {
+        let path = entry.map_err(|error| named(folder, &error))?.path();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("json") => match read_file(&path).and_then(|text| parse(&path, &text)) {
+                Ok(record) => records.push(record),
+                Err(error) => {
+                    is_whole = false;
+                    set_aside(&path, &error)?;
+                }
+            },
+            Some(UNFINISHED) => drop(fs::remove_file(&path)),
+            Some(SET_ASIDE) => {
                 is_whole = false;
-                tracing::error!(error = chain(&error), path = %path.display(), "a record cannot be read, and is skipped");
+                tracing::error!(path = %path.display(), "a record is set aside, as an earlier start could not read it");
             }
+            // None of ours, for example `lost+found`.
+            _ => {}
         }
     }
     Ok(Loaded { records, is_whole })
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> io::Result<T> {
+    serde_json::from_slice(text).map_err(|error| named(path, &error.into()))
+}
+
+/// Gives a record that cannot be read another name, unless it is only that this process can open nothing now.
+fn set_aside(path: &Path, error: &io::Error) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        File::open(folder).map_err(|lack| named(folder, &lack))?;
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{SET_ASIDE}"));
+    fs::rename(path, &aside).map_err(|error| named(path, &error))?;
+    tracing::error!(
+        error = error_chain(error),
+        path = %Path::new(&aside).display(),
+        "a record cannot be read and is set aside: mend it, or remove it, and give it its name back"
+    );
+    Ok(())
 }
 
 /// Removes a file. One that is not there is no error.
@@ -74,13 +105,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_skipped_and_what_was_never_finished_removed() {
+    fn what_is_no_record_is_set_aside_and_what_was_never_finished_removed() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("broken.json"), b"{").unwrap();
         fs::write(folder.path().join("cut.new"), b"{").unwrap();
         fs::write(folder.path().join("good.json"), b"7").unwrap();
         let loaded = load::<u32>(folder.path()).unwrap();
         assert!(loaded.records == [7] && !loaded.is_whole);
-        assert!(folder.path().join("broken.json").exists() && !folder.path().join("cut.new").exists());
+        assert!(!folder.path().join("cut.new").exists());
+        let aside = folder.path().join("broken.json.set-aside");
+        assert_eq!(fs::read(&aside).unwrap(), b"{");
+        // As long as it lies there something is missing.
+        assert!(!load::<u32>(folder.path()).unwrap().is_whole);
+        fs::write(&aside, b"8").unwrap();
+        fs::rename(&aside, folder.path().join("broken.json")).unwrap();
+        assert!(load::<u32>(folder.path()).unwrap().is_whole);
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("lost+found")).unwrap();
+        fs::write(folder.path().join("notes.txt"), b"mine").unwrap();
+        assert!(load::<u32>(folder.path()).unwrap().is_whole);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -1,29 +1,38 @@
 //! Records on disk: one JSON file each, replaced as a whole.
 //!
-//! What the server knows is in memory; this is the copy that survives it. [`Store::save`] takes a record's new form and returns at once,
-//! one task writes, and a form that is replaced before it was written is never written. Whoever must not answer before a record is safe
-//! awaits [`Store::flushed`].
+//! What the server knows is in memory; this is the copy that survives it. [`Store::save`] takes a record's new form and
+//! returns at once, one task writes, and a form that is replaced before it was written is never written. A request that
+//! must not be acknowledged before its record is safe asks with [`Store::check`] before it changes anything, and awaits
+//! [`Store::confirm`] afterwards.
 
 mod directory;
+mod home;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use workers_private_files::{make_directory, replace_file};
+use workers_domain::error_chain;
+use workers_private_files::{make_directory, read_file, replace_file};
 
-use crate::error::chain;
+use home::Home;
 
 pub(crate) use directory::Loaded;
+pub(crate) use home::Fault;
 
 /// How long after a failure records are written again, unless there are new ones.
-const RETRY: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_secs(1);
+/// What the provider's snapshots are called that are kept though no record knows them.
+const KEPT: &str = "kept-snapshots.json";
+
+/// The folder that records are in.
+const RECORDS: &str = "records";
 
 /// Kinds of records; each has a folder of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +64,11 @@ pub(crate) struct Store {
 }
 
 struct Shared {
+    /// Of the server; records are in one below it.
     directory: PathBuf,
+    home: Home,
+    /// Whether there was no place for snapshots' records before.
+    is_new: bool,
     waiting: Mutex<Waiting>,
     work: Arc<Notify>,
     written: watch::Sender<u64>,
@@ -68,32 +81,81 @@ struct Waiting {
     /// Counts changes.
     last: u64,
     /// What could not be written and is tried again.
-    failed: BTreeSet<PathBuf>,
+    failed: BTreeMap<PathBuf, Fault>,
+    /// Since when nothing can be written, if the log was told so.
+    told: Option<Instant>,
 }
 
 impl Store {
-    /// Opens the store in a directory, which is made if it is not there, and starts the task that writes.
+    /// Opens the store of a server's directory, which is made if it is not there, and starts the task that writes.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made.
+    /// When a directory cannot be made.
     pub(crate) async fn open(directory: PathBuf) -> io::Result<Self> {
-        let folders = directory.clone();
-        blocking(move || Kind::ALL.iter().try_for_each(|kind| make_directory(&folders.join(kind.folder())))).await?;
+        let root = directory.clone();
+        let (home, is_new) = blocking(move || {
+            let records = root.join(RECORDS);
+            let folders: Vec<_> = Kind::ALL.iter().map(|kind| records.join(kind.folder())).collect();
+            let snapshots = records.join(Kind::Snapshot.folder());
+            let is_new = !snapshots.try_exists().map_err(|error| home::named(&snapshots, &error))?;
+            Ok((Home::open([root, records].into_iter().chain(folders).collect())?, is_new))
+        })
+        .await?;
         let (written, _) = watch::channel(0);
         let work = Arc::new(Notify::new());
-        let shared = Arc::new(Shared { directory, waiting: Mutex::default(), work: Arc::clone(&work), written });
+        let waiting = Mutex::default();
+        let shared = Arc::new(Shared { directory, home, is_new, waiting, work: Arc::clone(&work), written });
         tokio::spawn(write_all(Arc::downgrade(&shared), work));
         Ok(Self { shared })
     }
 
-    /// Every record of a kind that can be read. What cannot is left alone, and logged.
+    /// Whether there were no records before, not even a place for them.
+    pub(crate) fn is_new(&self) -> bool {
+        self.shared.is_new
+    }
+
+    /// Sees that something could be written now.
+    pub(crate) async fn check(&self) -> Result<(), Fault> {
+        let shared = Arc::clone(&self.shared);
+        let checked = blocking(move || shared.home.check()).await;
+        checked.map_err(|error| self.shared.lock().tell(&error))
+    }
+
+    /// Makes a directory for what a session prints. Nothing above it is made.
+    pub(crate) async fn make_log_directory(&self, path: PathBuf) -> Result<(), Fault> {
+        let shared = Arc::clone(&self.shared);
+        let made = blocking(move || {
+            shared.home.check_place()?;
+            make_directory(&path)
+        });
+        made.await.map_err(|error| self.shared.lock().tell(&error))
+    }
+
+    /// The provider's snapshots that are kept though no record knows them.
+    pub(crate) async fn kept_snapshots(&self) -> io::Result<HashSet<String>> {
+        let path = self.shared.directory.join(KEPT);
+        blocking(move || match read_file(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| home::named(&path, &error.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HashSet::new()),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    /// Writes down which these are.
+    pub(crate) async fn keep_snapshots(&self, ids: &HashSet<String>) -> io::Result<PathBuf> {
+        let (path, text) = (self.shared.directory.join(KEPT), serde_json::to_vec(ids)?);
+        blocking(move || replace_file(&path, &text).map(|()| path)).await
+    }
+
+    /// Every record of a kind that can be read. What cannot is set aside, and logged.
     ///
     /// # Errors
     ///
     /// When the folder cannot be read.
     pub(crate) async fn load<T: DeserializeOwned + Send + 'static>(&self, kind: Kind) -> io::Result<Loaded<T>> {
-        let folder = self.shared.directory.join(kind.folder());
+        let folder = self.shared.directory.join(RECORDS).join(kind.folder());
         blocking(move || directory::load(&folder)).await
     }
 
@@ -101,7 +163,7 @@ impl Store {
     pub(crate) fn save<T: Serialize>(&self, kind: Kind, name: &str, record: &T) {
         match serde_json::to_vec(record) {
             Ok(text) => self.change(kind, name, Some(text)),
-            Err(error) => tracing::error!(error = chain(&error), "failed to write a record"),
+            Err(error) => tracing::error!(error = error_chain(&error), "failed to write a record"),
         }
     }
 
@@ -111,13 +173,16 @@ impl Store {
     }
 
     fn path(&self, kind: Kind, name: &str) -> PathBuf {
-        self.shared.directory.join(kind.folder()).join(format!("{name}.json"))
+        self.shared.directory.join(RECORDS).join(kind.folder()).join(format!("{name}.json"))
     }
 
-    /// Waits until a record was written; says whether it could be. If not, that is tried again as long as nothing replaces it.
-    pub(crate) async fn is_saved(&self, kind: Kind, name: &str) -> bool {
+    /// Waits until these records were written or removed. If one could not be, that is tried again as long as nothing
+    /// replaces it.
+    pub(crate) async fn confirm(&self, records: &[(Kind, &str)]) -> Result<(), Fault> {
         self.flushed().await;
-        !self.shared.lock().failed.contains(&self.path(kind, name))
+        let waiting = self.shared.lock();
+        let failed = records.iter().find_map(|(kind, name)| waiting.failed.get(&self.path(*kind, name)).copied());
+        failed.map_or(Ok(()), Err)
     }
 
     fn change(&self, kind: Kind, name: &str, text: Option<Vec<u8>>) {
@@ -162,9 +227,10 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
             work.notified().await;
             continue;
         }
+        let writer = Arc::clone(&shared);
         let result = blocking(move || {
             let written = changes.into_iter().map(|(path, text)| {
-                let result = apply(&path, text.as_deref());
+                let result = writer.home.check_place().and_then(|()| apply(&path, text.as_deref()));
                 (path, text, result)
             });
             Ok(written.collect::<Vec<_>>())
@@ -173,7 +239,7 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
         let has_failed = match result {
             Ok(changes) => shared.note(changes),
             Err(error) => {
-                tracing::error!(error = chain(&error), "failed to write records");
+                tracing::error!(error = error_chain(&error), "failed to write records");
                 false
             }
         };
@@ -202,18 +268,32 @@ impl Shared {
                     waiting.failed.remove(&path);
                 }
                 Err(error) => {
-                    if waiting.failed.insert(path.clone()) {
-                        tracing::error!(
-                            error = chain(&error),
-                            path = %path.display(),
-                            "failed to write a record; it is tried again"
-                        );
-                    }
+                    let fault = waiting.tell(&error);
+                    waiting.failed.insert(path.clone(), fault);
                     waiting.changes.entry(path).or_insert(text);
                 }
             }
         }
+        if waiting.failed.is_empty()
+            && let Some(since) = waiting.told.take()
+        {
+            tracing::info!(seconds = since.elapsed().as_secs(), "records of sandboxes can be written again");
+        }
         !waiting.failed.is_empty()
+    }
+}
+
+impl Waiting {
+    /// Logs what is in the way, once until something is written again. Says what it comes to.
+    fn tell(&mut self, error: &io::Error) -> Fault {
+        if self.told.is_none() {
+            self.told = Some(Instant::now());
+            tracing::error!(
+                error = error_chain(error),
+                "records of sandboxes cannot be written; that is tried again, and requests that change something are refused"
+            );
+        }
+        Fault::of(error)
     }
 }
 

@@ -191,7 +191,7 @@ async fn room_is_free_again_when_nothing_was_made() {
     let logs = server.directory.path().join("sandboxes/logs");
     std::fs::create_dir_all(logs.parent().unwrap()).unwrap();
     std::fs::write(&logs, "no folder").unwrap();
-    assert_eq!(create(&server, "failed").await.0, 500);
+    assert_eq!(create(&server, "failed").await.0, 503);
     server.machines.wait_for_live_machines(0).await;
     std::fs::remove_file(&logs).unwrap();
     assert_eq!(create(&server, "made").await.0, 200);

@@ -162,7 +162,7 @@ async fn a_sandbox_that_cannot_be_written_down_is_not_made_and_its_name_stays_fr
         std::fs::rename(&folder, &aside).unwrap();
         std::fs::write(&folder, "no folder").unwrap();
         let (status, answer) = server.post("/v3/sandboxes", json!({ "projectId": "prj_a", "name": "demo" })).await;
-        assert_eq!((status, code(&answer)), (400, "storage_full"), "{kind}");
+        assert_eq!((status, code(&answer)), (503, "storage_unavailable"), "{kind}");
         server.machines.wait_for_live_machines(0).await;
         std::fs::remove_file(&folder).unwrap();
         std::fs::rename(&aside, &folder).unwrap();

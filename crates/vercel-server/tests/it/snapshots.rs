@@ -114,6 +114,68 @@ async fn a_deleted_snapshot_is_shown_as_such_and_starts_nothing() {
     assert_eq!(server.get("/v2/sandboxes/snapshots/snap_0").await.0, 404);
 }
 
+/// Those that a list shows, by status.
+async fn listed(server: &TestServer, query: &str) -> Vec<(String, String)> {
+    let (status, answer) = server.get(&format!("/v2/sandboxes/snapshots?project=prj_a{query}")).await;
+    assert_eq!(status, 200, "{answer}");
+    let snapshots = answer["snapshots"].as_array().unwrap();
+    assert_eq!(answer["pagination"]["count"], snapshots.len());
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    snapshots.iter().map(|snapshot| (text(&snapshot["id"]), text(&snapshot["status"]))).collect()
+}
+
+fn count(listed: &[(String, String)], status: &str) -> usize {
+    listed.iter().filter(|(_, own)| own == status).count()
+}
+
+#[tokio::test]
+async fn lists_show_a_deleted_snapshot_for_a_day_also_after_a_restart() {
+    let server = TestServer::start().await;
+    let session = server.session("demo", true).await;
+    let deleted = snapshot_of(&server, &session, json!({})).await;
+    server.clock.advance(TimeDelta::seconds(1));
+    let session = session_path(&server.get("/v2/sandboxes/demo?resume=true").await.1);
+    let kept = snapshot_of(&server, &session, json!({ "expiration": 0 })).await;
+    assert_eq!(server.delete(&path(&deleted)).await.0, 200);
+    let id = |snapshot: &Value| snapshot["id"].as_str().unwrap().to_owned();
+    let both = [(id(&kept), "created".to_owned()), (id(&deleted), "deleted".to_owned())];
+    for query in ["", "&name=demo"] {
+        assert_eq!(listed(&server, query).await, both, "{query}");
+    }
+    assert_eq!(listed(&server, "&sortOrder=asc&limit=1").await, both[1..]);
+    let server = server.crash(|_| {}).await;
+    server.clock.advance(TimeDelta::hours(23));
+    assert_eq!(listed(&server, "").await, both);
+    server.clock.advance(TimeDelta::hours(1));
+    assert_eq!(listed(&server, "").await, both[..1]);
+    // It can be asked for by its id as long as its record is kept.
+    assert_eq!(server.get(&path(&deleted)).await.1["snapshot"]["status"], "deleted");
+}
+
+#[tokio::test]
+async fn lists_show_snapshots_that_expired_were_evicted_or_went_with_their_sandbox() {
+    let server = TestServer::start().await;
+    let session = server.session("expired", false).await;
+    snapshot_of(&server, &session, json!({ "expiration": DAY })).await;
+    server.clock.advance(TimeDelta::days(1));
+    assert_eq!(listed(&server, "&name=expired").await[0].1, "deleted");
+    let mut session =
+        session_path(&server.create(json!({ "name": "evicted", "keepLastSnapshots": { "count": 1 } })).await);
+    for _ in 0..2 {
+        server.clock.advance(TimeDelta::seconds(1));
+        server.post(&format!("{session}/stop"), json!({})).await;
+        session = session_path(&server.get("/v2/sandboxes/evicted?resume=true").await.1);
+    }
+    let statuses: Vec<_> = listed(&server, "&name=evicted").await.into_iter().map(|(_, status)| status).collect();
+    assert_eq!(statuses, ["created", "deleted"]);
+    let session = server.session("gone", true).await;
+    server.post(&format!("{session}/stop"), json!({})).await;
+    server.delete("/v2/sandboxes/gone?deleteOrphanSnapshots=true").await;
+    assert_eq!(listed(&server, "&name=gone").await[0].1, "deleted");
+    let all = listed(&server, "").await;
+    assert_eq!((count(&all, "created"), count(&all, "deleted")), (1, 3));
+}
+
 #[tokio::test]
 async fn no_more_snapshots_are_kept_than_asked_for() {
     let server = TestServer::start().await;
@@ -124,8 +186,8 @@ async fn no_more_snapshots_are_kept_than_asked_for() {
         server.post(&format!("{session}/stop"), json!({})).await;
         session = session_path(&server.get("/v2/sandboxes/demo?resume=true").await.1);
     }
-    let (_, answer) = server.get("/v2/sandboxes/snapshots?project=prj_a&name=demo").await;
-    assert_eq!(answer["pagination"]["count"], 2);
+    let listed = listed(&server, "&name=demo").await;
+    assert_eq!((count(&listed, "created"), count(&listed, "deleted")), (2, 2));
     wait_for_snapshots(&server, 2).await;
 }
 
@@ -138,8 +200,8 @@ async fn snapshots_outlive_their_sandbox_unless_asked_not_to() {
         server.delete(&format!("/v2/sandboxes/{name}{flag}")).await;
         wait_for_snapshots(&server, left).await;
     }
-    let (_, answer) = server.get("/v2/sandboxes/snapshots?project=prj_a").await;
-    assert_eq!(answer["pagination"]["count"], 1);
+    let listed = listed(&server, "").await;
+    assert_eq!((count(&listed, "created"), count(&listed, "deleted")), (1, 1));
 }
 
 #[tokio::test]

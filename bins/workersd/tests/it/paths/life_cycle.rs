@@ -79,7 +79,10 @@ async fn a_lost_snapshot_is_made_again_unseen() {
 async fn setting_up_again_empties_the_platform() {
     let server = TestServer::start(&[]);
     let id = server.deploy(CODE).await;
-    assert_eq!(server.post("/api/setup").send().await.unwrap().status(), 200);
+    assert_eq!(server.post("/api/setup").send().await.unwrap().status(), 400);
+    assert_eq!(server.call(&id, "greet", &json!({"name": "Ada"})).await.0, 200);
+    let confirmed = json!({"confirm": "remove all workers"});
+    assert_eq!(server.post("/api/setup").json(&confirmed).send().await.unwrap().status(), 200);
     assert_eq!(server.call(&id, "greet", &json!({})).await.0, 404);
     assert_eq!(server.call(&server.deploy(CODE).await, "greet", &json!({"name": "Ada"})).await.0, 200);
 }

@@ -72,6 +72,9 @@ async fn what_the_caps_cut_is_told() {
     let events = server.stream(&id, "f", &json!({})).await.all().await;
     let notices: Vec<_> = events.iter().filter(|event| !event.data["dropped"].is_null()).collect();
     assert_eq!(notices.len(), 1);
+    let said = notices[0].data["message"].as_str().unwrap();
+    assert!(said.contains("10 lines were cut, 90 lines were dropped"), "{said}");
+    assert_eq!(events.iter().filter(|event| event.data["cut"] == true).count(), 10);
     let kept: usize =
         messages(&events).iter().filter(|message| message.starts_with('x')).map(|message| message.len()).sum();
     assert_eq!(notices[0].data["dropped"]["bytes"].as_u64().unwrap() + kept as u64, 200_000);

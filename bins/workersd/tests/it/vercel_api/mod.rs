@@ -3,5 +3,5 @@
 mod command_line;
 mod python;
 mod sdk;
-mod support;
+pub(crate) mod support;
 mod wire;

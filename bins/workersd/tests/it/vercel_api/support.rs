@@ -10,22 +10,22 @@ use tempfile::TempDir;
 use crate::support::{command, end, spawn};
 
 /// A token that nobody signed, of the team `team_ours` and the project `prj_ours`, until the year 2100.
-pub(super) const OIDC_TOKEN: &str =
+pub(crate) const OIDC_TOKEN: &str =
     "eyJhbGciOiJub25lIn0.eyJvd25lcl9pZCI6InRlYW1fb3VycyIsInByb2plY3RfaWQiOiJwcmpfb3VycyIsImV4cCI6NDEwMjQ0NDgwMH0.none";
 
 /// A server that offers the API, stopped when it is dropped.
-pub(super) struct Offered {
+pub(crate) struct Offered {
     process: Child,
     /// Where the API is.
-    pub(super) api: String,
+    pub(crate) api: String,
     /// The server's data and the clients' home, removed after the server has stopped.
-    pub(super) directory: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 impl Offered {
     /// `None` where there can be no machines: they need root.
     #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
-    pub(super) fn start(arguments: &[&str]) -> Option<Self> {
+    pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
             eprintln!("skipped: machines need root");
             return None;
@@ -42,7 +42,7 @@ impl Offered {
     }
 
     /// A program that finds the clients and the server, and nothing of this process's environment.
-    pub(super) fn client(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(crate) fn client(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -59,12 +59,12 @@ impl Offered {
         command
     }
 
-    pub(super) fn node(&self) -> Command {
+    pub(crate) fn node(&self) -> Command {
         self.client(node())
     }
 
     /// Node.js with the preload that points every JavaScript client at the server.
-    pub(super) fn pointed_node(&self) -> Command {
+    pub(crate) fn pointed_node(&self) -> Command {
         let mut command = self.node();
         command.arg("--import").arg(ours("point.mjs"));
         command
@@ -78,26 +78,26 @@ impl Drop for Offered {
 }
 
 /// What a client prints that ends well.
-pub(super) fn succeed(mut command: Command) -> String {
+pub(crate) fn succeed(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", told(&command, &output));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// A command, how it ended and what it printed, for a person.
-pub(super) fn told(command: &Command, output: &Output) -> String {
+pub(crate) fn told(command: &Command, output: &Output) -> String {
     let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}: {}\n{}{}", arguments.join(" "), output.status, text(&output.stdout), text(&output.stderr))
 }
 
 /// One of our files beside the pins of the clients.
-pub(super) fn ours(name: &str) -> PathBuf {
+pub(crate) fn ours(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vercel").join(name)
 }
 
 /// The clients' folder.
-pub(super) fn clients() -> PathBuf {
+pub(crate) fn clients() -> PathBuf {
     let installed = in_tools("vercel");
     assert!(installed.exists(), "the clients are not installed: `./just setup-test` does it");
     installed

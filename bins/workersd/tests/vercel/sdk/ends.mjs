@@ -18,6 +18,24 @@ test("a stopped sandbox has stopped, however often it is told to", async (t) => 
   assert.equal((await Sandbox.get({ ...connection, name: sandbox.name })).status, "stopped");
 });
 
+test("a session that is over says what it has used, and its sandbox what all have", async (t) => {
+  const sandbox = await create(t, { persistent: true });
+  const used = () => [sandbox.activeCpuUsageMs, sandbox.networkTransfer];
+  assert.deepEqual(used(), [undefined, undefined]);
+  await output(sandbox, "node -e 'const end = process.cpuUsage().user + 300_000; while (process.cpuUsage().user < end);'");
+  await sandbox.stop();
+  const [first, transfer] = used();
+  assert.ok(first >= 300 && first < 60_000, `${first} ms`);
+  assert.deepEqual(transfer, { ingress: 0, egress: 0 });
+  assert.deepEqual([sandbox.totalActiveCpuDurationMs, sandbox.totalIngressBytes, sandbox.totalEgressBytes], [first, 0, 0]);
+  assert.equal(sandbox.image, "vercel/sandbox/universal");
+  // Resumes it.
+  await output(sandbox, "true");
+  await sandbox.stop();
+  const found = await Sandbox.get({ ...connection, name: sandbox.name });
+  assert.equal(found.totalActiveCpuDurationMs, first + sandbox.activeCpuUsageMs);
+});
+
 test("what was not to be kept cannot be resumed", async (t) => {
   const sandbox = await create(t);
   await sandbox.stop();

@@ -65,6 +65,52 @@ test("a directory does not read as a file", async (t) => {
   await assert.rejects(sandbox.readFileToBuffer({ path: "/tmp" }), (error) => refusal(error.response.status)(error) && error.response.status !== 404);
 });
 
+test("what only root may write is refused with a sentence that says what to do, and that works", async (t) => {
+  const sandbox = await create(t);
+  const tool = { path: "/usr/local/bin/tool", content: "#!/bin/sh\necho ran\n", mode: 0o755 };
+  const refused = [
+    () => sandbox.writeFiles([tool]),
+    () => sandbox.writeFiles([{ path: "/etc/passwd", content: "" }]),
+    () => sandbox.writeFiles([{ path: "/opt/made/on/the/way", content: "" }]),
+    () => sandbox.mkDir("/usr/local/made"),
+  ];
+  for (const refuse of refused) {
+    await assert.rejects(refuse, (error) => {
+      refusal(400, "file_error")(error);
+      assert.match(error.json.error.message, /^`\/[^`]+` cannot be (written|made): permission denied for the user ubuntu.* sudo\.$/);
+      return true;
+    });
+  }
+  await sandbox.writeFiles([{ ...tool, path: `${sandbox.cwd}/tool` }]);
+  await sandbox.runCommand({ cmd: "mv", args: [`${sandbox.cwd}/tool`, tool.path], sudo: true });
+  assert.equal(await output(sandbox, "tool"), "ran\n");
+});
+
+test("no refusal of a file has a number of the operating system", async (t) => {
+  const sandbox = await create(t);
+  await sandbox.writeFiles([{ path: "file", content: "" }]);
+  await sandbox.mkDir("directory");
+  const refused = [
+    () => sandbox.mkDir("directory"),
+    () => sandbox.mkDir("no/parent"),
+    () => sandbox.mkDir("file/below"),
+    () => sandbox.writeFiles([{ path: "file/below", content: "" }]),
+    () => sandbox.writeFiles([{ path: "directory", content: "" }]),
+    () => sandbox.writeFiles([{ path: "/proc/none", content: "" }]),
+    () => sandbox.readFileToBuffer({ path: "directory" }),
+    () => sandbox.readFileToBuffer({ path: "file/below" }),
+    () => sandbox.runCommand({ cmd: "true", cwd: "/vercel/none" }),
+    () => sandbox.runCommand({ cmd: "./directory" }),
+  ];
+  for (const refuse of refused) {
+    await assert.rejects(refuse, (error) => {
+      assert.ok(error.response.status >= 400 && error.response.status < 500, `${refuse}: ${error.message}`);
+      assert.doesNotMatch(error.json.error.message, /os error/);
+      return true;
+    });
+  }
+});
+
 test("mkDir makes one directory, once", async (t) => {
   const sandbox = await create(t);
   await sandbox.mkDir("made");

@@ -32,6 +32,12 @@ test("a snapshot may be kept for ever", async (t) => {
   assert.equal(snapshot.expiresAt, undefined);
 });
 
+test("the size of a snapshot is what it takes up, be it without files", async (t) => {
+  const [without, large] = [await frozen(t, []), await frozen(t, [{ path: "large", content: "x".repeat(1 << 20) }])];
+  assert.ok(without.snapshot.sizeBytes > 0);
+  assert.ok(large.snapshot.sizeBytes >= (1 << 20) + without.snapshot.sizeBytes);
+});
+
 test("a snapshot is found by its id and by its sandbox", async (t) => {
   const { sandbox, snapshot } = await frozen(t, []);
   const found = await Snapshot.get({ ...connection, snapshotId: snapshot.snapshotId });
@@ -88,6 +94,14 @@ test("a deleted snapshot starts nothing more, and what runs from it goes on", as
   const late = Sandbox.create({ ...connection, name: unique(), persistent: false, ...from(snapshot) });
   await assert.rejects(late, refusal(410, "snapshot_not_found"));
   assert.equal(await contentOf(running, "file"), "kept");
+});
+
+test("a deleted snapshot stays in lists for a while", async (t) => {
+  const { sandbox, snapshot } = await frozen(t, []);
+  await snapshot.delete();
+  const shown = (page) => page.snapshots.map((one) => [one.id, one.status]);
+  assert.deepEqual(shown(await Snapshot.list({ ...connection, name: sandbox.name })), [[snapshot.snapshotId, "deleted"]]);
+  assert.deepEqual(shown(await sandbox.listSnapshots()), [[snapshot.snapshotId, "deleted"]]);
 });
 
 test("a snapshot outlives its sandbox", async (t) => {

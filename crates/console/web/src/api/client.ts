@@ -29,7 +29,10 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
 }
 
 async function json<T>(path: string, init?: RequestInit): Promise<T> {
-  const response = await request(path, init);
+  return read<T>(await request(path, init));
+}
+
+async function read<T>(response: Response): Promise<T> {
   try {
     return (await response.json()) as T;
   } catch (error) {
@@ -37,10 +40,21 @@ async function json<T>(path: string, init?: RequestInit): Promise<T> {
   }
 }
 
+/** A list, page after page, each as soon as it is there. */
+async function* pages<T>(path: string, init?: RequestInit): AsyncGenerator<readonly T[]> {
+  for (let next: string | undefined = path; next; ) {
+    const response: Response = await request(next, init);
+    yield await read<readonly T[]>(response);
+    const link = /<([^>]*)>;\s*rel="next"/.exec(response.headers.get("Link") ?? "")?.[1];
+    // Relative to what was asked, which a proxy may have put below a path.
+    next = link && new URL(link, response.url).href;
+  }
+}
+
 export const workerPath = (id: string) => `api/workers/${encodeURIComponent(id)}`;
 
 export const api = {
-  list: (signal?: AbortSignal) => json<Worker[]>("api/workers", signal ? { signal } : {}),
+  list: (signal: AbortSignal) => pages<Worker>("api/workers", { signal }),
   get: (id: string) => json<Worker>(workerPath(id)),
   deploy: (name: string, code: string) =>
     json<Worker>("api/workers", {

@@ -31,6 +31,8 @@ export interface LogEvent {
   readonly message: string;
   /** Unix milliseconds. */
   readonly timestamp: number;
+  /** Only the beginning of the line is here. */
+  readonly cut?: boolean;
   readonly dropped?: { readonly lines: number; readonly bytes: number };
 }
 

@@ -25,7 +25,8 @@ export class LogBuffer {
   #read = createAnsiReader();
 
   append(event: LogEvent): void {
-    const { text, marks } = this.#read(event.message);
+    const { text: whole, marks } = this.#read(event.message);
+    const text = event.cut ? `${whole}… [cut]` : whole;
     const isDropped = event.dropped !== undefined;
     this.lines.push({ stream: event.stream, text, marks, timestamp: event.timestamp, isDropped });
   }

@@ -14,7 +14,7 @@ import { Expiry, StatusBadge } from "../components/status.tsx";
 import { Tabs, tabId } from "../components/tabs.tsx";
 import { navigate, paths, type Route, replace, type WorkerTab } from "../router.ts";
 import { now } from "../state/now.ts";
-import { findWorker, putWorker, workers } from "../state/workers.ts";
+import { findWorker, isComplete, putWorker } from "../state/workers.ts";
 import { ApiPanel } from "../worker/api-panel.tsx";
 import { InvokePanel } from "../worker/invoke-panel.tsx";
 import { isExpiringSoon, statusOf, whyNotInvoke } from "../worker/life.ts";
@@ -31,7 +31,7 @@ export function WorkerPage({ route }: { readonly route: WorkerRoute }) {
   const [error, setError] = useState<ApiError | null>(null);
   useEffect(() => {
     // The list may be long in coming, and this page needs one of it.
-    if (!worker && !workers.value) {
+    if (!worker && !isComplete.value) {
       api.get(route.id).then(putWorkerOnce, (cause) => setError(asApiError(cause)));
     }
   }, [route.id]);
@@ -41,7 +41,7 @@ export function WorkerPage({ route }: { readonly route: WorkerRoute }) {
   if (error && error.status !== 404) {
     return <ErrorNote what="The worker could not be read" error={error} />;
   }
-  return workers.value || error ? <MissingPage text="There is no such worker; it may have been deleted." /> : null;
+  return isComplete.value || error ? <MissingPage text="There is no such worker; it may have been deleted." /> : null;
 }
 
 function putWorkerOnce(worker: Worker): void {

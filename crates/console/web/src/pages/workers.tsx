@@ -16,7 +16,7 @@ import { commands } from "../curl.ts";
 import { count } from "../format.ts";
 import { paths } from "../router.ts";
 import { now } from "../state/now.ts";
-import { listError, workers } from "../state/workers.ts";
+import { isComplete, listError, workers } from "../state/workers.ts";
 import { isExpiringSoon, statusOf, whyNotInvoke } from "../worker/life.ts";
 import { GetStarted } from "./get-started.tsx";
 import { PageHead } from "./page.tsx";
@@ -37,7 +37,12 @@ export function WorkersPage() {
     <>
       <PageHead
         title="Workers"
-        aside={<span class="faint">{all?.length.toLocaleString("en")}</span>}
+        aside={
+          <span class="faint">
+            {all?.length.toLocaleString("en")}
+            {all && !isComplete.value && " so far"}
+          </span>
+        }
         actions={
           <LinkButton kind="primary" icon={Plus} href={paths.deploy()}>
             Deploy a worker
@@ -58,7 +63,7 @@ export function WorkersPage() {
             />
           </div>
           <span class="hint" role="status">
-            {query && `${count(matching.length, "worker")} found`}
+            {query && `${count(matching.length, "worker")} found${isComplete.value ? "" : " so far"}`}
           </span>
         </div>
         {listError.value && !all && <ErrorNote what="The workers could not be read" error={listError.value} />}
@@ -93,7 +98,7 @@ function List({ workers: matching, query, onDelete }: ListProps) {
   if (matching.length === 0) {
     return (
       <div class="card empty">
-        <p>No worker has “{query}” in its name.</p>
+        <p>{isComplete.value ? `No worker has “${query}” in its name.` : "The workers are still being read."}</p>
       </div>
     );
   }

@@ -73,8 +73,9 @@ async fn a_machine_makes_way_for_workers_and_one_that_runs_for_long_for_other_ma
     let machines = Machines::start().await;
     let machine = machines.machine().await;
     let marker = unique();
-    // Its command has ended, and what it left behind runs on.
-    let left = format!("perl -e 'sleep 1000 # {marker}' >/dev/null 2>&1 & true");
+    // Its command has ended, and what it left behind runs on. The shell waits until perl has taken its copy's place.
+    let perl = format!("open(my $up, \">\", \"up\"); print $up \"up\\n\"; close $up; sleep 1000 # {marker}");
+    let left = format!("mkfifo up; perl -e '{perl}' >/dev/null 2>&1 & read line < up");
     run(&*machine, shell(&left)).await;
     let [pid] = processes_with(&marker)[..] else { panic!("one process") };
     has_share(pid, ["256", "25"]).await;

@@ -49,6 +49,9 @@ async fn what_is_no_file_or_not_the_users_is_refused_with_a_sentence() {
     }
     let denied = machine.write_archive("/", &mut archive(&[("etc/passwd", b"", 0o644)])).await.unwrap_err();
     assert_eq!(denied.kind, SandboxErrorKind::FileRefused);
+    for said in ["`/etc/passwd` cannot be written: permission denied", "Write the file below /vercel", "sudo"] {
+        assert!(denied.message.contains(said), "{}", denied.message);
+    }
     let torn = machine.write_archive("/", &mut super::support::Pieces(vec![b"no gzip".to_vec()].into_iter())).await;
     assert_eq!(torn.unwrap_err().kind, SandboxErrorKind::FileRefused);
 }
@@ -61,6 +64,7 @@ async fn a_directory_is_made_once_or_with_all_on_the_way() {
     for path in ["/vercel/one", "/vercel/two/three"] {
         let error = machine.make_directory(path, false).await.unwrap_err();
         assert_eq!(error.kind, SandboxErrorKind::FileRefused, "{path}");
+        assert!(!error.message.contains("os error"), "{}", error.message);
     }
     machine.make_directory("/vercel/one", true).await.unwrap();
     machine.make_directory("/vercel/two/three", true).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod native;
 mod servers;
+mod transfer;
 mod world;
 
 use std::collections::HashMap;

@@ -18,19 +18,19 @@ async fn an_unknown_route_is_not_found_with_our_body() {
 async fn a_method_that_a_route_does_not_have_is_answered_with_those_it_has() {
     let app = TestApp::start();
     for (method, path, allow) in [
-        (Method::PUT, "/api/workers", "GET, POST"),
-        (Method::POST, "/api/workers/events", "GET"),
-        (Method::POST, "/api/workers/x", "GET, DELETE"),
-        (Method::PUT, "/api/workers/x/source", "GET"),
+        (Method::PUT, "/api/workers", "GET, HEAD, POST"),
+        (Method::POST, "/api/workers/events", "GET, HEAD"),
+        (Method::POST, "/api/workers/x", "GET, HEAD, DELETE"),
+        (Method::PUT, "/api/workers/x/source", "GET, HEAD"),
         (Method::GET, "/api/workers/x/redeploy", "POST"),
         (Method::GET, "/api/workers/x/invoke/f", "POST"),
         (Method::OPTIONS, "/api/workers/x/functions/f", "POST"),
         (Method::GET, "/api/setup", "POST"),
-        (Method::POST, "/api/limits", "GET"),
-        (Method::POST, "/api/openapi.json", "GET"),
-        (Method::POST, "/healthz", "GET, HEAD"),
-        (Method::POST, "/readyz", "GET, HEAD"),
-        (Method::DELETE, "/metrics", "GET"),
+        (Method::POST, "/api/limits", "GET, HEAD"),
+        (Method::POST, "/api/openapi.json", "GET, HEAD"),
+        (Method::POST, "/healthz", "GET, HEAD, OPTIONS"),
+        (Method::POST, "/readyz", "GET, HEAD, OPTIONS"),
+        (Method::DELETE, "/metrics", "GET, HEAD"),
     ] {
         let response = app.request(method.clone(), path).send().await.unwrap();
         assert_eq!(response.headers()["allow"], allow, "{method} {path}");

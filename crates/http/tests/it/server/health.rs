@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use workers_domain::Part;
 use workers_domain::ports::SandboxErrorKind;
 use workers_testing::FakeWorkerRepository;
 
@@ -33,7 +34,8 @@ async fn it_is_ready_when_the_database_and_the_sandboxes_are() {
 async fn it_is_not_ready_without_the_database_and_says_so_without_internals() {
     let app = TestApp::start();
     app.repository.fail("the cable is out");
-    let expected = json!({ "status": "not_ready", "database": "failed", "sandboxes": "ok" });
+    let problem = json!({ "part": "database", "state": "failed", "advice": Part::Database.advice() });
+    let expected = json!({ "status": "not_ready", "database": "failed", "sandboxes": "ok", "problems": [problem] });
     assert_eq!(status_and_json(app.get("/readyz").await).await, (503, expected));
     app.repository.recover();
     assert_eq!(app.get("/readyz").await.status(), 200);
@@ -49,7 +51,8 @@ async fn it_is_not_ready_without_a_schema() {
 async fn it_is_not_ready_without_sandboxes() {
     let app = TestApp::start();
     app.sandboxes.fail_with(Some(SandboxErrorKind::Unavailable));
-    let expected = json!({ "status": "not_ready", "database": "ok", "sandboxes": "failed" });
+    let problem = json!({ "part": "sandboxes", "state": "failed", "advice": Part::Sandboxes.advice() });
+    let expected = json!({ "status": "not_ready", "database": "ok", "sandboxes": "failed", "problems": [problem] });
     assert_eq!(status_and_json(app.get("/readyz").await).await, (503, expected));
 }
 

@@ -3,6 +3,8 @@
 mod answers;
 mod connections;
 mod health;
+mod methods;
 mod metrics;
 mod mounted;
 mod shutdown;
+mod wire;

@@ -36,9 +36,14 @@ impl RawClient {
 
     /// Reads until the server hangs up.
     pub(crate) async fn read_to_end(&mut self) -> String {
+        String::from_utf8(self.read_bytes_to_end().await).unwrap()
+    }
+
+    /// The same, whatever the bytes are.
+    pub(crate) async fn read_bytes_to_end(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         self.0.read_to_end(&mut all).await.unwrap();
-        String::from_utf8(all).unwrap()
+        all
     }
 
     /// Has the connection reset instead of closed in order, as a client does that crashes.

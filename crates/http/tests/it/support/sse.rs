@@ -17,6 +17,7 @@ pub(crate) struct SseEvent {
 pub(crate) struct SseReader {
     response: Response,
     text: String,
+    event: SseEvent,
     ready: VecDeque<SseEvent>,
     pub(crate) comments: usize,
     pub(crate) retry: Option<String>,
@@ -24,27 +25,28 @@ pub(crate) struct SseReader {
 
 impl SseReader {
     pub(crate) fn new(response: Response) -> Self {
-        Self { response, text: String::new(), ready: VecDeque::new(), comments: 0, retry: None }
+        let (text, ready) = (String::new(), VecDeque::new());
+        Self { response, text, event: SseEvent::empty(), ready, comments: 0, retry: None }
     }
 
     /// The next event; `None` when the stream has closed.
     pub(crate) async fn next(&mut self) -> Option<SseEvent> {
-        while self.ready.is_empty() && self.read_block().await {}
+        while self.ready.is_empty() && self.read_line().await {}
         self.ready.pop_front()
     }
 
     /// Waits for a comment.
     pub(crate) async fn comment(&mut self) {
         let before = self.comments;
-        while self.comments == before && self.read_block().await {}
+        while self.comments == before && self.read_line().await {}
     }
 
-    /// Reads up to the next empty line; false at the end.
-    async fn read_block(&mut self) -> bool {
+    /// Reads a line; false at the end.
+    async fn read_line(&mut self) -> bool {
         loop {
-            if let Some(end) = self.text.find("\n\n") {
-                let block: String = self.text.drain(..end + 2).collect();
-                self.take(&block);
+            if let Some(end) = self.text.find('\n') {
+                let line: String = self.text.drain(..=end).collect();
+                self.take(line.trim_end_matches('\n'));
                 return true;
             }
             match self.response.chunk().await.unwrap() {
@@ -54,25 +56,31 @@ impl SseReader {
         }
     }
 
-    fn take(&mut self, block: &str) {
-        let mut event = SseEvent { id: String::new(), event: String::new(), data: Value::Null };
-        for line in block.trim_end().lines() {
-            let (field, value) = line.split_once(": ").unwrap_or((line, ""));
-            match field {
-                "" | ":" => self.comments += 1,
-                "retry" => self.retry = Some(value.to_owned()),
-                "id" => value.clone_into(&mut event.id),
-                "event" => value.clone_into(&mut event.event),
-                "data" => {
-                    assert!(event.data.is_null(), "more than one line of data in {block}");
-                    event.data = serde_json::from_str(value).unwrap();
-                }
-                other => panic!("unknown field {other} in {block}"),
-            }
-        }
-        if !event.event.is_empty() {
+    fn take(&mut self, line: &str) {
+        if line.is_empty() {
+            let event = std::mem::replace(&mut self.event, SseEvent::empty());
+            assert!(!event.event.is_empty() && !event.data.is_null(), "an event without a name or data");
             self.ready.push_back(event);
+            return;
         }
+        let (field, value) = line.split_once(": ").unwrap_or((line, ""));
+        match field {
+            "" | ":" => self.comments += 1,
+            "retry" => self.retry = Some(value.to_owned()),
+            "id" => value.clone_into(&mut self.event.id),
+            "event" => value.clone_into(&mut self.event.event),
+            "data" => {
+                assert!(self.event.data.is_null(), "a second line of data: {line}");
+                self.event.data = serde_json::from_str(value).unwrap();
+            }
+            other => panic!("unknown field {other} in {line}"),
+        }
+    }
+}
+
+impl SseEvent {
+    fn empty() -> Self {
+        Self { id: String::new(), event: String::new(), data: Value::Null }
     }
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use workers_domain::LogStream;
-use workers_domain::ports::{ExitStatus, MachineCommandSpec};
+use workers_domain::ports::{Clock as _, ExitStatus, MachineCommandSpec};
 use workers_testing::{FakeMachineProvider, MachineStep, TestClock};
 use workers_vercel_server::{StopHandle, VercelApplication, VercelServer, VercelServerOptions};
 
@@ -37,10 +37,14 @@ impl TestServer {
 
     /// A server with other options.
     pub(crate) async fn with(change: impl FnOnce(&mut VercelServerOptions)) -> Self {
+        Self::within(Arc::new(TempDir::new().unwrap()), change).await
+    }
+
+    /// A server whose own directory, `sandboxes`, is in this one.
+    pub(crate) async fn within(directory: Arc<TempDir>, change: impl FnOnce(&mut VercelServerOptions)) -> Self {
         let gate = Arc::new(Notify::new());
         let waited_for = Arc::clone(&gate);
         let machines = FakeMachineProvider::new(move |command| script(command, &waited_for));
-        let directory = Arc::new(TempDir::new().unwrap());
         Self::over(machines, directory, Arc::default(), gate, change).await
     }
 
@@ -75,6 +79,11 @@ impl TestServer {
         self.running.abort();
         let _ = self.running.await;
         Self::over(self.machines, self.directory, self.clock, self.gate, change).await
+    }
+
+    /// Seconds of its clock since the epoch, up to the next whole one.
+    pub(crate) fn clock_seconds(&self) -> i64 {
+        (self.clock.now().timestamp_millis() + 999).div_euclid(1000)
     }
 
     /// A request in the team and project of the test.

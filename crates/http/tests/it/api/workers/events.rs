@@ -52,7 +52,7 @@ async fn an_invocation_a_deletion_and_a_reset_are_told() {
     assert_eq!(worker["lastInvokedAt"], told.1["lastInvokedAt"], "it is stored by then");
     app.request(Method::DELETE, &format!("/api/workers/{id}")).send().await.unwrap();
     assert_eq!(next(&mut events).await, ("deleted".to_owned(), json!({ "id": id })));
-    app.post_json("/api/setup", "").await;
+    app.post_json("/api/setup", r#"{"confirm":"remove all workers"}"#).await;
     assert_eq!(next(&mut events).await, ("reset".to_owned(), json!({})));
 }
 

@@ -14,7 +14,7 @@ async fn invoke(steps: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> (u16, 
 
 /// The status and code of a function that ends like this.
 async fn ending(status: ExitStatus, killed: Option<KillReason>) -> (u16, String) {
-    let (status, body) = invoke(move || vec![Step::Exit(status, killed)]).await;
+    let (status, body) = invoke(move || vec![Step::Frame("S".into()), Step::Exit(status, killed)]).await;
     assert_eq!(body["success"], false);
     (status, body["code"].as_str().unwrap().to_owned())
 }
@@ -111,6 +111,12 @@ async fn a_function_that_runs_out_of_memory_is_a_500() {
 #[tokio::test]
 async fn a_process_that_dies_is_a_500() {
     assert_eq!(ending(ExitStatus::Signal(11), None).await, (500, "crashed".into()));
+}
+
+#[tokio::test]
+async fn a_process_that_dies_before_it_has_run_any_code_of_the_user_is_a_502() {
+    let (status, body) = invoke(|| vec![Step::Exit(ExitStatus::Signal(11), None)]).await;
+    assert_eq!((status, &body["code"]), (502, &json!("sandbox_failed")));
 }
 
 #[tokio::test]

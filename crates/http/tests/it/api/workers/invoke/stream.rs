@@ -81,10 +81,52 @@ async fn nothing_on_the_way_may_keep_or_change_the_stream() {
 }
 
 #[tokio::test]
-async fn clients_are_told_when_to_come_back() {
+async fn clients_are_not_invited_to_come_back() {
     let mut reader = SseReader::new(watch_steps(|| vec![Step::Return("1".into())]).await);
     reader.next().await.unwrap();
-    assert_eq!(reader.retry.as_deref(), Some("1000"));
+    assert_eq!(reader.next().await, None);
+    assert_eq!(reader.retry, None);
+}
+
+#[tokio::test]
+async fn a_client_that_connects_again_after_the_end_does_not_run_the_function_again() {
+    let app = TestApp::start();
+    let path = app.deployed("invoke", "greet").await;
+    let last = events_of(watch(&app, &path).await).await.pop().unwrap();
+    let again = |id: &str| {
+        let request =
+            app.request(Method::POST, &path).header("accept", "text/event-stream").header("last-event-id", id);
+        request.body("{}").send()
+    };
+    let response = again(&last.id).await.unwrap();
+    assert_eq!(response.status(), 204);
+    assert_eq!(response.headers()["x-invocation-id"], last.data["invocationId"].as_str().unwrap());
+    assert!(response.text().await.unwrap().is_empty());
+    let invocations = app.get("/metrics").await.text().await.unwrap();
+    assert!(invocations.contains("workers_invocations_total{outcome=\"result\"} 1"), "{invocations}");
+    for other in ["", "7", "another:1"] {
+        assert_eq!(
+            events_of(again(other).await.unwrap()).await.len(),
+            2,
+            "`{other}` is no id of an invocation's event"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_empty_line_ends_an_event_that_has_data() {
+    let app = TestApp::builder()
+        .script(|_| vec![Step::Log(LogStream::Stdout, "one\n"), Step::Hang])
+        .http(|options| options.sse_keep_alive = Duration::from_millis(5))
+        .start();
+    // The reader fails at an empty line without an event in front of it.
+    let mut reader = SseReader::new(watch(&app, &app.deployed("invoke", "hang").await).await);
+    reader.comment().await;
+    reader.comment().await;
+    let mut workers = SseReader::new(app.get("/api/workers/events").await);
+    workers.comment().await;
+    workers.comment().await;
+    assert_eq!(workers.retry.as_deref(), Some("1000"));
 }
 
 #[tokio::test]
@@ -122,7 +164,7 @@ async fn a_silent_stream_is_kept_alive_by_comments() {
 async fn without_the_accept_header_the_answer_is_the_batch_answer() {
     let app = TestApp::start();
     let path = app.deployed("invoke", "greet").await;
-    for accept in ["*/*", "application/json", "text/event-stream;q=0"] {
+    for accept in ["*/*", "application/json", "text/event-stream;q=0", "text/event-stream;q=0.5, */*"] {
         let response = app.request(Method::POST, &path).header("accept", accept).body("7").send().await.unwrap();
         let (status, body) = status_and_json(response).await;
         assert_eq!((status, &body["result"], &body["function"]), (200, &json!(7), &json!("greet")), "{accept}");

@@ -1,5 +1,7 @@
 //! `workersd doctor`: what this machine has and lacks to run the server, a line each, and what to do about it.
 
+mod running;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,17 +9,19 @@ use workers_domain::ports::{
     NetworkObserver, NoNetworkObserver, NoSandboxObserver, RepositoryError, SandboxProvider as _,
 };
 use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
-use workers_storage::Database;
+use workers_storage::{ConnectionLimits, Database};
 
 use crate::capacity::Plan;
-use crate::config::{LogFormat, SandboxKind, ServeOptions, Settings};
-use crate::{engine, sandboxes, telemetry, vercel_api};
+use crate::config::{DatabaseSettings, LogFormat, SandboxKind, ServeOptions, Settings};
+use crate::migrate::VERIFY_LIMIT;
+use crate::{engine, output, sandboxes, telemetry, vercel_api};
 
 /// Fails if something that the server cannot do without is missing.
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
-    let settings = Settings::new(*options)?;
-    let mut complete = true;
+    let settings = Settings::look(*options)?;
+    // First: while the rest is tried, a server mends much by itself.
+    let mut complete = tell(running::look(&settings).await);
     let observer: Arc<dyn NetworkObserver> = Arc::new(NoNetworkObserver);
     if settings.sandbox == SandboxKind::Vercel {
         complete &= check_vercel(&settings).await;
@@ -82,31 +86,64 @@ async fn check_vercel(settings: &Settings) -> bool {
 }
 
 async fn check_database(settings: &Settings) -> bool {
-    let checked = async {
-        // Not `migrate::connect`: nothing is made here, not even a directory.
-        let database = Database::connect(&settings.database.url, &settings.database.storage).await?;
-        if !database.is_there().await? {
-            return Ok("none yet");
-        }
-        match database.worker_repository().check().await {
-            // `serve` and `migrate` make both.
-            Err(RepositoryError::SchemaMissing) => Ok("no schema yet"),
-            checked => checked.map(|()| "schema is current").map_err(anyhow::Error::from),
-        }
-    };
-    let checked = checked.await;
+    let checked = look_at_database(&settings.database).await;
     let usable = checked.is_ok();
     match checked {
-        Ok(schema) => print("ok", "database", &format!("{}, {schema}", settings.database.url), None),
-        Err(error) => print("MISSING", "database", &format!("{error:#}"), Some("check DATABASE_URL")),
+        Ok((schema, Some(limits))) if limits.pool > limits.allowed => {
+            let detail = format!(
+                "{}, {schema}; the server may have {} connections, but Postgres allows {}",
+                settings.database.url, limits.pool, limits.allowed
+            );
+            let remedy = "lower --database-connections, or raise max_connections of Postgres; until then requests wait";
+            print("degraded", "database", &detail, Some(remedy));
+        }
+        Ok((schema, _)) => print("ok", "database", &format!("{}, {schema}", settings.database.url), None),
+        Err(error) => print("MISSING", "database", &format!("{error:#}"), Some(remedy(&error))),
     }
     usable
 }
 
-#[expect(clippy::print_stdout, reason = "what it found is the command's output")]
+/// Changes nothing: no file, no directory, no schema.
+async fn look_at_database(settings: &DatabaseSettings) -> anyhow::Result<(&'static str, Option<ConnectionLimits>)> {
+    let database = Database::look(&settings.url, &settings.storage).await?;
+    if !database.is_there().await? {
+        return Ok(("none yet", None));
+    }
+    database.verify(VERIFY_LIMIT).await?;
+    let schema = match database.worker_repository().check().await {
+        // `serve` and `migrate` make both.
+        Err(RepositoryError::SchemaMissing) => "no schema yet",
+        checked => checked.map(|()| "schema is current, it can be read and written")?,
+    };
+    Ok((schema, database.connection_limits().await?))
+}
+
+/// What to do about it.
+fn remedy(error: &anyhow::Error) -> &'static str {
+    match error.downcast_ref() {
+        Some(RepositoryError::Damaged(_)) => {
+            "stop the server and restore a backup (docs/operations.md, Backup and restore); keep the broken file"
+        }
+        Some(RepositoryError::SchemaIncomplete(_)) => {
+            "give the table or column its name back, or restore a backup (docs/operations.md, Backup and restore)"
+        }
+        Some(RepositoryError::ReadOnly { .. }) => {
+            "make the file system writable, or let DATABASE_URL name a server that takes writes"
+        }
+        Some(RepositoryError::Full { .. }) => "make room where the database is",
+        Some(RepositoryError::Denied { .. }) => {
+            "grant the server's user SELECT, INSERT, UPDATE and DELETE on the tables, or write access to the file"
+        }
+        Some(RepositoryError::Unavailable(_)) => {
+            "see that the database runs and can be reached, and check DATABASE_URL"
+        }
+        _ => "see what it says, and docs/operations.md, Database; nothing was changed",
+    }
+}
+
 fn print(status: &str, name: &str, detail: &str, remedy: Option<&str>) {
-    println!("{status:<9} {name:<18} {detail}");
+    output::print(format_args!("{status:<9} {name:<18} {detail}"));
     if let Some(remedy) = remedy {
-        println!("{:28} -> {remedy}", "");
+        output::print(format_args!("{:28} -> {remedy}", ""));
     }
 }

@@ -25,4 +25,7 @@ fn embed_http_serves_our_routes_beside_its_own() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(printed.contains("GET / -> own page"), "{printed}");
     assert!(printed.contains("GET /functions/api/workers -> []"), "{printed}");
+    // The bare path leads to the console.
+    let (_, console) = printed.split_once("GET /functions -> ").unwrap();
+    assert!(console.contains("<title>Acme Functions</title>") && console.ends_with("from /functions/\n"), "{printed}");
 }

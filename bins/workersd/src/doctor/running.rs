@@ -1,0 +1,187 @@
+//! What a server that runs on the data directory says of itself: some faults only that server can know.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::ring::default_provider;
+use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
+use workers_domain::error_chain;
+use workers_engine::{Finding, FindingStatus, is_in_use};
+
+use crate::config::Settings;
+use crate::listening::address_of_server;
+
+const NAME: &str = "running server";
+
+/// How long the server may take. It asks its own parts for 2.2 s at most, and one request at a time.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// What is known of a server before it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It runs on the data directory, and has said where it listens.
+    Address,
+    /// It runs on the data directory.
+    Running,
+    /// Nothing: one may listen where this one would.
+    Nothing,
+}
+
+/// What `GET /readyz` answers.
+#[derive(Debug, Deserialize)]
+struct Readiness {
+    status: Status,
+    #[serde(default)]
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Ready,
+    NotReady,
+    ShuttingDown,
+}
+
+#[derive(Debug, Deserialize)]
+struct Problem {
+    part: String,
+    state: String,
+    advice: String,
+}
+
+/// Asks the server that runs on the data directory what is wrong with it. Nothing is found where no server runs.
+pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
+    let data_dir = settings.database.data_dir.clone();
+    let looked = tokio::task::spawn_blocking(move || (address_of_server(&data_dir), is_in_use(&data_dir)));
+    let (address, known) = match looked.await.unwrap_or_default() {
+        (Some(address), _) => (address, Known::Address),
+        (None, true) => (settings.listen, Known::Running),
+        (None, false) => (settings.listen, Known::Nothing),
+    };
+    let url = format!("http://{}", reachable(address));
+    match (ask(&url).await, known) {
+        (Ok(readiness), known) => {
+            let stranger = (known == Known::Nothing).then(|| stranger(&url, &settings.database.data_dir));
+            stranger.into_iter().chain(findings(&url, readiness)).collect()
+        }
+        (Err(error), Known::Address) => vec![Finding {
+            name: NAME,
+            status: FindingStatus::Missing,
+            detail: format!("it does not answer at {url}: {error}"),
+            remedy: Some("if it is being stopped, wait; otherwise see its log, end it and start it again".to_owned()),
+        }],
+        (Err(error), Known::Running) => vec![Finding {
+            name: NAME,
+            status: FindingStatus::Degraded,
+            detail: format!("a server holds the data directory, and does not answer at {url}: {error}"),
+            remedy: Some(
+                "if it was started just now, ask again; if it listens on another address, name it with --listen"
+                    .to_owned(),
+            ),
+        }],
+        (Err(_), Known::Nothing) => Vec::new(),
+    }
+}
+
+/// An address that means all addresses of this machine is asked for on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+async fn ask(url: &str) -> Result<Readiness, String> {
+    let client = client().map_err(|error| error_chain(&*error))?;
+    let asked = async { client.get(format!("{url}/readyz")).send().await?.json().await };
+    asked.await.map_err(|error: reqwest::Error| {
+        if error.is_timeout() {
+            format!("no answer within {} s", PATIENCE.as_secs())
+        } else if error.is_decode() {
+            "what answers there is no Workers server".to_owned()
+        } else {
+            error_chain(&error)
+        }
+    })
+}
+
+/// The server speaks HTTP without TLS, but reqwest is built with TLS and wants some.
+fn client() -> anyhow::Result<reqwest::Client> {
+    let tls =
+        ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions()?;
+    let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    // A proxy for the rest of the world does not lead to this machine.
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+    Ok(client.redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build()?)
+}
+
+/// A server answers that does not hold the data directory.
+fn stranger(url: &str, data_dir: &Path) -> Finding {
+    Finding {
+        name: NAME,
+        status: FindingStatus::Degraded,
+        detail: format!("the server at {url} does not run on what is at {} now", data_dir.display()),
+        remedy: Some(
+            "if the directory was moved or replaced under it, put it back; if it is another server, name its --data-dir, or another \
+             --listen"
+                .to_owned(),
+        ),
+    }
+}
+
+fn findings(url: &str, readiness: Readiness) -> Vec<Finding> {
+    let found = |status, what: &str, remedy| Finding { name: NAME, status, detail: format!("{url}: {what}"), remedy };
+    let problem = |Problem { part, state, advice }| {
+        let status = if state == "slow" { FindingStatus::Degraded } else { FindingStatus::Missing };
+        let advice = format!("{advice} (its log has the cause)");
+        found(status, &format!("{part}: {state}"), Some(advice))
+    };
+    let problems = readiness.problems.into_iter().map(problem);
+    let whole = match readiness.status {
+        Status::Ready if problems.len() == 0 => Some(found(FindingStatus::Ok, "ready", None)),
+        Status::ShuttingDown => Some(found(FindingStatus::Degraded, "it is being stopped", None)),
+        Status::Ready | Status::NotReady => None,
+    };
+    problems.chain(whole).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_means_all_of_this_machines_is_asked_for_on_this_machine() {
+        for (said, asked) in [
+            ("0.0.0.0:3000", "127.0.0.1:3000"),
+            ("[::]:3000", "[::1]:3000"),
+            ("127.0.0.2:3000", "127.0.0.2:3000"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            assert_eq!(reachable(said.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn what_makes_requests_fail_is_missing_and_what_makes_them_slow_is_not() {
+        let body = r#"{"status": "not_ready", "database": "ok", "problems": [
+            {"part": "templates", "state": "slow", "advice": "wait"},
+            {"part": "launcher", "state": "failed", "advice": "see the log"}]}"#;
+        let found = findings("http://127.0.0.1:3000", serde_json::from_str(body).unwrap());
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].status, found[1].status), (FindingStatus::Degraded, FindingStatus::Missing));
+        assert_eq!(found[1].detail, "http://127.0.0.1:3000: launcher: failed");
+        assert!(found[1].remedy.as_deref().unwrap().starts_with("see the log"));
+        for (body, status) in
+            [(r#"{"status": "ready"}"#, FindingStatus::Ok), (r#"{"status": "shutting_down"}"#, FindingStatus::Degraded)]
+        {
+            let found = findings("http://127.0.0.1:3000", serde_json::from_str(body).unwrap());
+            assert_eq!(found.iter().map(|finding| finding.status).collect::<Vec<_>>(), [status]);
+        }
+    }
+}

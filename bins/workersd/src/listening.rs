@@ -1,0 +1,86 @@
+//! Where the server of a data directory listens: it says so in a file, for `workersd doctor` beside it.
+//!
+//! The server holds a lock on the file as long as it runs. What an earlier server has left is not locked, and does not
+//! count.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+use workers_private_files::open_file;
+
+const NAME: &str = "listening.lock";
+/// It has this name until it is complete and locked.
+const NEW_NAME: &str = "listening.lock.new";
+
+/// More than an address takes.
+const MAX_BYTES: u64 = 128;
+
+/// Held by the server that listens. The lock ends with it.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    _lock: File,
+}
+
+impl Listening {
+    /// Says in the data directory that a server listens on this address.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub(crate) fn say(data_dir: &Path, address: SocketAddr) -> io::Result<Self> {
+        let (path, new) = (data_dir.join(NAME), data_dir.join(NEW_NAME));
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = open_file(&new)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        writeln!(file, "{address}")?;
+        fs::rename(&new, &path)?;
+        Ok(Self { _lock: file })
+    }
+}
+
+/// Where the server of a data directory listens, if one runs and has said so. Changes nothing.
+pub(crate) fn address_of_server(data_dir: &Path) -> Option<SocketAddr> {
+    let file = File::open(data_dir.join(NAME)).ok()?;
+    let is_held = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok().filter(|_| is_held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_counts_as_long_as_its_server_runs_and_the_next_one_takes_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let [first, second]: [SocketAddr; 2] = ["127.0.0.1:3000", "[::1]:4000"].map(|text| text.parse().unwrap());
+        assert_eq!(address_of_server(directory.path()), None);
+        let server = Listening::say(directory.path(), first).unwrap();
+        assert_eq!(address_of_server(directory.path()), Some(first));
+        drop(server);
+        assert_eq!(address_of_server(directory.path()), None);
+        // What a server that was killed had not finished is no obstacle.
+        fs::write(directory.path().join(NEW_NAME), "unfinished").unwrap();
+        let _server = Listening::say(directory.path(), second).unwrap();
+        assert_eq!(address_of_server(directory.path()), Some(second));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_address_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = File::create(directory.path().join(NAME)).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        for text in ["", "nowhere\n", "\u{0}"] {
+            fs::write(directory.path().join(NAME), text).unwrap();
+            assert_eq!(address_of_server(directory.path()), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Where structured logs go: to standard error, for standard output is for what scripts read.
+//!
+//! The program that reads standard error may stop reading, and a pipe that is full blocks its writers. So no thread of
+//! the server writes there itself: lines go through a queue, see [`queue`].
+
+mod note;
+mod queue;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use self::queue::LogQueue;
+use crate::config::LogFormat;
+
+/// How long the end of the process waits for what was logged last to be read.
+const LAST_TIME: Duration = Duration::from_secs(1);
+
+/// The way to standard error, once there is one.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
+/// Starts logging. `RUST_LOG` chooses what; by default everything from `info` up.
+pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
+        .from_env()
+        .context("RUST_LOG does not say what to log")?;
+    let queue = LogQueue::start(format).context("cannot start the thread that writes the log")?;
+    let queue = QUEUE.get_or_init(|| queue);
+    let registry = tracing_subscriber::registry().with(filter);
+    let writer = move || queue;
+    match format {
+        LogFormat::Text => {
+            let colours = std::io::stderr().is_terminal();
+            registry.with(tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours)).try_init()?;
+        }
+        LogFormat::Json => {
+            registry.with(tracing_subscriber::fmt::layer().json().with_writer(writer)).try_init()?;
+        }
+    }
+    log_panics();
+    Ok(())
+}
+
+/// Panics are logged as all else is: the usual hook writes to standard error itself, and would wait for its reader.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let current = std::thread::current();
+        let thread = current.name().unwrap_or("unnamed");
+        // Says nothing unless `RUST_BACKTRACE` asks for it.
+        let backtrace = std::backtrace::Backtrace::capture();
+        tracing::error!(thread, %backtrace, "{panic}");
+    }));
+}
+
+/// How many lines of the log were lost since the start, counted on.
+pub(crate) fn lost_lines() -> Arc<AtomicU64> {
+    QUEUE.get().map(LogQueue::lost_total).unwrap_or_default()
+}
+
+/// Writes a line for a person to standard error, behind what was logged.
+pub(crate) fn say(line: &str) {
+    match QUEUE.get() {
+        Some(queue) => queue.push(format!("{line}\n").as_bytes()),
+        // Before there is a log nothing is held up. Where nobody reads it there is no one to tell.
+        None => drop(writeln!(std::io::stderr(), "{line}")),
+    }
+}
+
+/// Waits until what was logged is written, for a moment: who does not read it does not keep the process from ending.
+pub(crate) fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(LAST_TIME);
+    }
+}

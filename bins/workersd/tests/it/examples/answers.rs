@@ -1,0 +1,134 @@
+//! What a page says that a command prints, beside what it printed.
+
+use serde_json::Value;
+
+use crate::support::document::Block;
+
+/// Members whose values differ from one time to the next.
+const VARYING: &[&str] = &[
+    "id",
+    "snapshotId",
+    "requestId",
+    "invocationId",
+    "createdAt",
+    "snapshotExpiresAt",
+    "lastInvokedAt",
+    "timestamp",
+    "duration",
+    "queue",
+    "sandbox",
+    "load",
+    "run",
+    "cpuMs",
+    "maxMemoryBytes",
+];
+/// Members that are absent where the sandbox cannot tell.
+const OPTIONAL: &[&str] = &["cpuMs", "maxMemoryBytes"];
+/// Fields of event streams and of heads whose values are compared.
+const COMPARED: &[&str] = &["event", "retry", "content-type", "location"];
+
+/// A part of what is printed.
+#[derive(Debug)]
+enum Part {
+    Json(Value),
+    /// `name: value` of a head or of an event; the value where it is compared.
+    Field(String, Option<String>),
+    Line(String),
+}
+
+/// Everything that a block shows was printed, in the block's order. A head has its fields in any order, and further ones.
+pub(super) fn assert_said(block: &Block, said: &str) {
+    let printed = parts(said);
+    let mut rest = printed.iter();
+    for shown in parts(&block.text) {
+        let is_of_head = block.language == "http" && matches!(shown, Part::Field(..));
+        let is_there = if is_of_head {
+            printed.iter().any(|part| shown.is_told_by(part))
+        } else {
+            rest.by_ref().any(|part| shown.is_told_by(part))
+        };
+        assert!(
+            is_there,
+            "{}: this was not printed, or not in this order: {shown:?}\nbut this:\n{said}",
+            block.place()
+        );
+    }
+}
+
+impl Part {
+    fn is_told_by(&self, said: &Self) -> bool {
+        match (self, said) {
+            (Self::Json(shown), Self::Json(said)) => agree(shown, said),
+            (Self::Field(shown, value), Self::Field(said, other)) => {
+                shown.eq_ignore_ascii_case(said) && (value.is_none() || value == other)
+            }
+            (Self::Line(shown), Self::Line(said)) => shown == said,
+            _ => false,
+        }
+    }
+}
+
+/// The same members everywhere, and the same values but for those that vary. `…` stands for any text.
+fn agree(shown: &Value, said: &Value) -> bool {
+    match (shown, said) {
+        (Value::Object(shown), Value::Object(said)) => {
+            let is_alike_at = |(name, value): (&String, &Value)| match said.get(name) {
+                Some(other) if VARYING.contains(&name.as_str()) && !value.is_object() => is_alike(value, other),
+                Some(other) => agree(value, other),
+                None => OPTIONAL.contains(&name.as_str()),
+            };
+            said.keys().all(|name| shown.contains_key(name)) && shown.iter().all(is_alike_at)
+        }
+        (Value::Array(shown), Value::Array(said)) => {
+            shown.len() == said.len() && shown.iter().zip(said).all(|(shown, said)| agree(shown, said))
+        }
+        (Value::String(shown), Value::String(said)) => match shown.split_once('…') {
+            Some((start, end)) => said.starts_with(start) && said.ends_with(end),
+            None => shown == said,
+        },
+        _ => shown == said,
+    }
+}
+
+/// Values of one kind.
+fn is_alike(shown: &Value, said: &Value) -> bool {
+    std::mem::discriminant(shown) == std::mem::discriminant(said)
+}
+
+/// Comments of event streams come when they come, so they are no part.
+fn parts(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let line = line.trim_end();
+        if line.is_empty() || line.starts_with(':') {
+            continue;
+        }
+        if let Some((name, value)) = line.split_once(':').filter(|(name, _)| name.bytes().all(is_of_name)) {
+            let value = value.trim_start();
+            parts.push(Part::Field(name.to_owned(), COMPARED.contains(&name).then(|| value.to_owned())));
+            if name == "data" {
+                parts.push(Part::Json(serde_json::from_str(value).unwrap_or_else(|error| panic!("{value}: {error}"))));
+            }
+            continue;
+        }
+        if !line.starts_with(['{', '[']) {
+            parts.push(Part::Line(line.to_owned()));
+            continue;
+        }
+        // JSON in one line, or in several; or the answers of several commands in one line.
+        let mut json = line.to_owned();
+        let values: Vec<Value> = loop {
+            match serde_json::Deserializer::from_str(&json).into_iter().collect() {
+                Ok(values) => break values,
+                Err(error) => json += lines.next().unwrap_or_else(|| panic!("{json}: {error}")),
+            }
+        };
+        parts.extend(values.into_iter().map(Part::Json));
+    }
+    parts
+}
+
+const fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
+}

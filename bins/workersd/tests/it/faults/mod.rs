@@ -1,0 +1,18 @@
+//! The ground breaks under a running server: what its clients and its operator see, and what is left when it holds
+//! again.
+
+mod compiler;
+mod database;
+mod descriptors;
+mod doctor;
+mod engine;
+mod groups;
+mod load;
+mod log_lines;
+mod logging;
+mod ownership;
+mod readonly;
+mod resources;
+mod soak;
+mod table;
+mod vercel_api;

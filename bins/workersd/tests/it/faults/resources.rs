@@ -1,0 +1,151 @@
+//! The machine has too little while clients work: of descriptors, of memory.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use workers_testing::skip_unless_root;
+
+use super::descriptors::{descriptor_limit, limit_descriptors, open_descriptors};
+use super::engine::{Mounted, await_whole, call, deploy, launcher_of, until_told};
+use super::groups::Group;
+use super::load::Load;
+use super::log_lines::Logged;
+use crate::support::local::TestServer;
+
+/// Which snapshots there are: their names, and what would be another one if they were made again.
+fn contents(data: &Path) -> BTreeSet<(String, u64, i64)> {
+    let listed = fs::read_dir(data.join("snapshots/contents")).unwrap().map(|content| content.unwrap());
+    let of = |content: fs::DirEntry| {
+        let found = content.path().join("files/worker.mjs").metadata().unwrap();
+        (content.file_name().into_string().unwrap(), found.ino(), found.ctime_nsec())
+    };
+    listed.map(of).collect()
+}
+
+/// Leaves a process so few descriptors while clients call, and gives them back.
+async fn without_descriptors(process_of: impl Fn(u32) -> u32) {
+    let logged = Logged::start(&[]).await;
+    let (server, id) = (&logged.server, &logged.id);
+    let before = contents(&server.data_dir);
+    let process = process_of(server.process_id());
+    let enough = descriptor_limit(process);
+    let load = Load::new().callers(4, server, id);
+    for left in [0, 2, 5, 12] {
+        limit_descriptors(process, open_descriptors(process) + left);
+        for _ in 0..10 {
+            call(server, id).await;
+        }
+        until_told(server, "descriptors").await;
+        limit_descriptors(process, enough);
+        await_whole(server, id).await;
+    }
+    load.stop().await;
+    assert_eq!(process, process_of(server.process_id()), "it was replaced by another one");
+    assert!(before.is_subset(&contents(&server.data_dir)), "a snapshot was made again");
+    let lines = logged.lines();
+    assert!(lines.len() <= 20, "{} lines: {lines:#?}", lines.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_descriptor_left_is_told_and_throws_no_snapshot_away() {
+    without_descriptors(|server| server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launcher_without_a_descriptor_left_is_told_and_loses_no_sandbox() {
+    without_descriptors(launcher_of).await;
+}
+
+/// How long memory is short.
+const FAULT: Duration = Duration::from_secs(2);
+
+/// A group whose memory is limited, for a server, and what fills it. Removed when it is dropped, after the server.
+struct Memory {
+    group: Group,
+    /// A file system in memory: a file in it counts as memory of the group that wrote it, and no process has to be
+    /// killed for it.
+    filler: PathBuf,
+    _mounted: Mounted,
+}
+
+impl Memory {
+    /// `None` where there is no such hierarchy of version 1.
+    fn new(directory: &Path, most: u64) -> Option<Self> {
+        let group = Group::new("memory", "filled")?;
+        let place = directory.join("filler");
+        fs::create_dir(&place).unwrap();
+        let made = Self { group, filler: place.join("file"), _mounted: Mounted::of(&place, "size=4g") };
+        made.group.set("memory.limit_in_bytes", most);
+        Some(made)
+    }
+
+    /// Fills the group but for so many MiB.
+    fn fill(&self, left: u64) {
+        // Writes until the kernel kills it.
+        let script = format!(
+            "echo 1000 > /proc/self/oom_score_adj; echo $$ > {}; exec dd if=/dev/zero of={} bs=1M \
+             oflag=append conv=notrunc",
+            self.group.file("cgroup.procs").display(),
+            self.filler.display()
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).stderr(Stdio::null()).status().unwrap();
+        let file = fs::File::options().write(true).open(&self.filler).unwrap();
+        let full = file.metadata().unwrap().len();
+        file.set_len(full.saturating_sub(left << 20)).unwrap();
+    }
+
+    fn empty(&self) {
+        fs::remove_file(&self.filler).unwrap();
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // What it holds would keep the group.
+        let _ = fs::remove_file(&self.filler);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_that_others_fill_up_is_no_functions_doing() {
+    skip_unless_root("a cgroup limits the memory");
+    let directory = tempfile::tempdir().unwrap();
+    let Some(memory) = Memory::new(directory.path(), 1 << 30) else { return };
+    let program = memory.group.program(directory.path());
+    let server = Arc::new(TestServer::start_program(
+        &program,
+        &directory.path().join("data"),
+        &["--memory", "128MiB", "--timeout", "8s"],
+    ));
+    // Well within its limit, and more than others leave.
+    let id = server.deploy("export const twice = ({ n }) => { Buffer.alloc(40 << 20, 1); return n * 2 }").await;
+    assert!(call(&server, &id).await);
+    let mut failed = 0;
+    for left in [0, 40] {
+        let deployer = Arc::clone(&server);
+        let load = Load::new().callers(3, &server, &id).clients(1, move || {
+            let server = Arc::clone(&deployer);
+            async move {
+                let (status, body) = deploy(&server).await;
+                assert!(status == 201 || status == 429 || status > 500, "{status} {body}");
+                status == 201
+            }
+        });
+        // Again and again, for what the kernel kills makes room.
+        let began = Instant::now();
+        while began.elapsed() < FAULT {
+            memory.fill(left);
+            call(&server, &id).await;
+        }
+        memory.empty();
+        await_whole(&server, &id).await;
+        failed += load.stop().await;
+    }
+    assert!(failed > 0, "memory was never short");
+}

@@ -1,0 +1,180 @@
+//! Starts a proxy with its configuration of docs/operations.md.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::document::only_block;
+
+/// The kinds of proxies that docs/operations.md has a configuration for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Nginx,
+    Haproxy,
+    Caddy,
+}
+
+/// Where the proxy serves the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Below `/workers/`, as the configuration is written.
+    BelowAPath,
+    /// At the root, changed as the page says.
+    OwnHost,
+}
+
+/// A proxy of its own process, killed when it is dropped.
+pub(super) struct Proxy {
+    process: Child,
+    /// Where it serves the platform, without a slash at the end.
+    pub(super) url: String,
+    /// Its files.
+    directory: TempDir,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Caddy => "caddy",
+        }
+    }
+
+    /// As it stands on the page.
+    pub(super) fn documented(self) -> String {
+        only_block("docs/operations.md", self.name())
+    }
+
+    /// Where it is installed: by its package, or by `./just setup-test`.
+    fn program(self) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin");
+        let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), tools]);
+        folders.map(|folder| folder.join(self.name())).find(|program| program.is_file())
+    }
+
+    /// The name, or the port, that the configuration is written for, and the same with the test's address.
+    fn front(self, host: &str, port: u16) -> [String; 2] {
+        match self {
+            Self::Nginx => ["listen 80;".to_owned(), format!("listen {host}:{port};")],
+            Self::Haproxy => ["bind :80\n".to_owned(), format!("bind {host}:{port}\n")],
+            // The name alone would have it listen everywhere.
+            Self::Caddy => ["workers.example.com {".to_owned(), format!("http://{host}:{port} {{\n    bind {host}")],
+        }
+    }
+
+    /// What Debian's packages have around a configuration, as far as it matters here.
+    fn surrounded(self, configuration: &str, directory: &Path) -> String {
+        let directory = directory.display();
+        match self {
+            Self::Nginx => {
+                let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                    .map(|kind| format!("{kind}_temp_path {directory}/{kind};\n"))
+                    .concat();
+                format!(
+                    "daemon off;\nmaster_process off;\npid {directory}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n\
+                     sendfile on;\ntcp_nopush on;\ngzip on;\naccess_log off;\n{temporary}{configuration}}}\n"
+                )
+            }
+            Self::Haproxy => format!(
+                "global\n    log stdout format raw local0\ndefaults\n    log global\n    mode http\n    option httplog\n    \
+                 option dontlognull\n    timeout connect 5000\n    timeout client 50000\n    timeout server 50000\n{configuration}"
+            ),
+            Self::Caddy => format!("{{\n    admin off\n}}\n{configuration}"),
+        }
+    }
+
+    fn arguments(self, directory: &Path) -> Vec<PathBuf> {
+        let file = directory.join("configuration");
+        match self {
+            Self::Nginx => vec!["-p".into(), directory.into(), "-e".into(), "stderr".into(), "-c".into(), file],
+            Self::Haproxy => vec!["-db".into(), "-f".into(), file],
+            Self::Caddy => vec!["run".into(), "--adapter".into(), "caddyfile".into(), "--config".into(), file],
+        }
+    }
+}
+
+impl Proxy {
+    /// In front of this server; `None` where the program is not installed.
+    pub(super) fn start(kind: Kind, place: Place, server: &str) -> Option<Self> {
+        Self::start_with(kind, place, server, &kind.documented())
+    }
+
+    /// The same, with another configuration.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
+    pub(super) fn start_with(kind: Kind, place: Place, server: &str, configuration: &str) -> Option<Self> {
+        let Some(program) = kind.program() else {
+            eprintln!("skipped: {} is not installed; `./just setup-test` does it where it can", kind.name());
+            return None;
+        };
+        // Each test is a process of its own, and gets an address of its own by that: no other program has that port there.
+        let [_, a, b, c] = std::process::id().to_be_bytes();
+        let (host, port) = (format!("127.{}.{b}.{c}", 64 + a % 64), 8080);
+        let mut configuration = configuration.to_owned();
+        let mut replace = |from: &str, to: &str| {
+            assert!(configuration.contains(from), "{from} is not in {configuration}");
+            configuration = configuration.replace(from, to);
+        };
+        let [from, to] = kind.front(&host, port);
+        replace(&from, &to);
+        replace("127.0.0.1:3000", server.strip_prefix("http://").unwrap());
+        if place == Place::OwnHost {
+            assert!(configuration.contains("# the redirect\n"), "{configuration}");
+            let kept = configuration.lines().filter(|line| !line.ends_with("# the redirect"));
+            configuration = kept.map(|line| line.replace("/workers/", "/") + "\n").collect();
+        }
+        let address = format!("{host}:{port}");
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("configuration"), kind.surrounded(&configuration, directory.path()))
+            .unwrap();
+        let log = directory.path().join("log");
+        let output = std::fs::File::create(&log).unwrap();
+        let mut process = Command::new(program)
+            .args(kind.arguments(directory.path()))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", directory.path())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(&address).is_err() {
+            let is_over = process.try_wait().unwrap().is_some() || Instant::now() > deadline;
+            assert!(!is_over, "{} does not listen: {}", kind.name(), std::fs::read_to_string(&log).unwrap());
+            std::thread::yield_now();
+        }
+        let path = if place == Place::BelowAPath { "/workers" } else { "" };
+        Some(Self { process, url: format!("http://{address}{path}"), directory })
+    }
+
+    /// Its origin, as a browser names it.
+    pub(super) fn origin(&self) -> &str {
+        self.url.trim_end_matches("/workers")
+    }
+
+    /// Waits for a line of its log with these words.
+    pub(super) async fn said(&self, words: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
+            if let Some(line) = log.lines().find(|line| line.contains(words)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "{words}: {log}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

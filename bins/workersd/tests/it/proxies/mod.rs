@@ -1,0 +1,186 @@
+//! Proxies in front of the server, with the configurations of docs/operations.md.
+
+mod front;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use reqwest::header::ORIGIN;
+use serde_json::json;
+
+use self::front::{Kind, Place, Proxy};
+use crate::console::run_with;
+use crate::support::answer;
+use crate::support::local::TestServer;
+
+/// What is tried of each kind of proxy.
+macro_rules! suite {
+    ($($module:ident: $kind:expr,)*) => { $(
+        mod $module {
+            use super::{Kind, Place};
+
+            #[tokio::test]
+            async fn heads_and_events_are_sent_at_once() {
+                super::heads_and_events_are_sent_at_once($kind).await;
+            }
+
+            #[tokio::test]
+            async fn an_invocation_ends_with_its_client() {
+                super::an_invocation_ends_with_its_client($kind).await;
+            }
+
+            #[tokio::test]
+            async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server() {
+                super::large_bodies_pass_and_too_large_ones_are_refused_by_the_server($kind).await;
+            }
+
+            #[test]
+            fn the_console_works_below_a_path() {
+                super::the_console_works($kind, Place::BelowAPath);
+            }
+
+            #[test]
+            fn the_console_works_at_the_root() {
+                super::the_console_works($kind, Place::OwnHost);
+            }
+        }
+    )* };
+}
+
+suite! {
+    nginx: Kind::Nginx,
+    haproxy: Kind::Haproxy,
+    caddy: Kind::Caddy,
+}
+
+const CODE: &str = "
+    export async function silent() { await new Promise((resolve) => setTimeout(resolve, 25_000)); }
+    export async function clock() {
+        for (let line = 0; line < 8; line++) {
+            console.log(Date.now());
+            await new Promise((resolve) => setTimeout(resolve, 130));
+        }
+    }";
+
+/// How soon what was sent must be there. haproxy holds it back for up to 200 ms if it may.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// A server that is reached through a proxy, the proxy, and where the server itself is; `None` where there is no such proxy.
+fn behind(kind: Kind) -> Option<(TestServer, Proxy, String)> {
+    let mut server = TestServer::start(&[]);
+    let proxy = Proxy::start(kind, Place::BelowAPath, &server.url)?;
+    let direct = std::mem::replace(&mut server.url, proxy.url.clone());
+    Some((server, proxy, direct))
+}
+
+/// A figure of the server's metrics that has no labels.
+async fn figure(server: &TestServer, direct: &str, name: &str) -> String {
+    let metrics = server.http.get(format!("{direct}/metrics")).send().await.unwrap().text().await.unwrap();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name}: {metrics}")).to_owned()
+}
+
+/// Waits until so many invocations run; answers with how long that took.
+async fn await_running(server: &TestServer, direct: &str, number: &str) -> Duration {
+    let began = Instant::now();
+    while figure(server, direct, "workers_invocations_running").await != number {
+        assert!(began.elapsed() < Duration::from_secs(20), "there are not {number} invocations");
+    }
+    began.elapsed()
+}
+
+async fn heads_and_events_are_sent_at_once(kind: Kind) {
+    let Some((server, _proxy, _)) = behind(kind) else { return };
+    let id = server.deploy(CODE).await;
+    let mut heads = Vec::new();
+    for _ in 0..5 {
+        let began = Instant::now();
+        // The head is there, and the function has printed nothing yet.
+        drop(server.stream(&id, "silent", &json!({})).await);
+        heads.push(began.elapsed());
+    }
+    assert!(heads.iter().min().unwrap() < &AT_ONCE, "{heads:?}");
+    let mut events = server.stream(&id, "clock", &json!({})).await;
+    let mut late = Vec::new();
+    while let Some(event) = events.next().await {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        if event.name == "log" {
+            let printed = event.data["message"].as_str().unwrap().parse().unwrap();
+            late.push(now.saturating_sub(Duration::from_millis(printed)));
+        }
+    }
+    late.sort();
+    assert_eq!(late.len(), 8);
+    // A busy machine may hold up one or another; a proxy that waits holds up half of them.
+    assert!(late[5] < AT_ONCE, "{late:?}");
+}
+
+async fn an_invocation_ends_with_its_client(kind: Kind) {
+    let Some((server, _proxy, direct)) = behind(kind) else { return };
+    let id = server.deploy(CODE).await;
+    let watched = server.stream(&id, "silent", &json!({})).await;
+    await_running(&server, &direct, "1").await;
+    drop(watched);
+    let after = await_running(&server, &direct, "0").await;
+    // Sooner than the next comment, and before the function ends by itself.
+    assert!(after < Duration::from_secs(5), "watched: {after:?}");
+    let request = server.post(&format!("/api/workers/{id}/functions/silent")).send();
+    let waiting = tokio::spawn(request);
+    await_running(&server, &direct, "1").await;
+    waiting.abort();
+    let after = await_running(&server, &direct, "0").await;
+    assert!(after < Duration::from_secs(5), "not watched: {after:?}");
+    assert_eq!(figure(&server, &direct, "workers_invocations_total{outcome=\"cancelled\"}").await, "2");
+}
+
+async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server(kind: Kind) {
+    let Some((server, proxy, _)) = behind(kind) else { return };
+    // White space around JSON counts as part of the body, and takes no compiler's time.
+    let deploy = async |code: &str, padding: usize| {
+        let worker = json!({"name": "large", "code": code}).to_string();
+        let request = server.post("/api/workers").header(ORIGIN, proxy.origin());
+        answer(request.body(worker + &" ".repeat(padding)).send().await.unwrap()).await
+    };
+    let (status, worker) = deploy("export function size(value) { return value.length }", 31_000_000).await;
+    assert_eq!(status, 201, "{worker}");
+    let (status, refusal) = deploy(&"x".repeat(10_500_000), 0).await;
+    assert_eq!((status, refusal["code"].as_str()), (413, Some("code_too_large")));
+    let payload = json!("x".repeat(6_000_000));
+    let (status, result) = server.call(worker["id"].as_str().unwrap(), "size", &payload).await;
+    assert_eq!((status, &result["result"]), (200, &json!(6_000_000)));
+}
+
+fn the_console_works(kind: Kind, place: Place) {
+    let server = TestServer::start(&[]);
+    let Some(proxy) = Proxy::start(kind, place, &server.url) else { return };
+    run_with("proxied.test.ts", &[("SERVER_URL", &server.url), ("PROXY_URL", &proxy.url)]);
+}
+
+#[tokio::test]
+async fn without_the_host_a_browser_is_refused_and_the_message_says_what_to_do() {
+    let server = TestServer::start(&[]);
+    let configuration = Kind::Nginx.documented().replace("proxy_set_header Host $http_host;", "");
+    let Some(proxy) = Proxy::start_with(Kind::Nginx, Place::BelowAPath, &server.url, &configuration) else { return };
+    let request = server.http.post(format!("{}/api/workers", proxy.url)).header(ORIGIN, proxy.origin());
+    let (status, refusal) = answer(request.body("{}").send().await.unwrap()).await;
+    assert_eq!((status, refusal["code"].as_str()), (403, Some("origin_not_allowed")));
+    let message = refusal["error"].as_str().unwrap();
+    assert!(message.contains("`Host`") && message.contains("`--cors-origin`"), "{message}");
+}
+
+#[tokio::test]
+async fn haproxys_checks_are_answered_whatever_they_ask_with() {
+    let server = TestServer::start(&[]);
+    let documented = Kind::Haproxy.documented();
+    for check in ["", " GET /healthz", " GET /readyz", " HEAD /readyz", " OPTIONS /healthz"] {
+        let configuration = documented.replace(
+            "option httpchk GET /healthz\n",
+            &format!("option httpchk{check}\n    option log-health-checks\n"),
+        );
+        assert_ne!(configuration, documented);
+        let Some(proxy) = Proxy::start_with(Kind::Haproxy, Place::BelowAPath, &server.url, &configuration) else {
+            return;
+        };
+        let line = proxy.said("Health check for server").await;
+        assert!(line.contains("succeeded, reason: Layer7 check passed"), "{check}: {line}");
+    }
+}

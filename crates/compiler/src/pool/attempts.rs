@@ -1,0 +1,140 @@
+//! Compiling one source, with as many processes as that takes.
+//!
+//! A source is refused on evidence only: processor time that it has used, memory that it has filled, processes that it
+//! has crashed. Any other failure is ours, and another process tries, as long as there is time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use workers_service::{CompileFailure, TooExpensive, TranspileOutput, WorkerScript};
+
+use super::death::Cause;
+use super::seat::Seat;
+use super::watch::{Bounds, Watched, watch};
+use crate::wire::{Answer, Verdict};
+
+/// Processes that one source may crash before it is to blame: memory that fails crashes one at times.
+const CRASHES: u32 = 2;
+/// Processes that may fail for reasons of ours.
+const FAILURES: u32 = 5;
+/// The pause after the first of them, doubled each time: threads and descriptors that ran out may come back.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How long a process that has closed its pipes may take to be dead.
+const DEATH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What came of one process.
+enum Outcome {
+    Compiled(TranspileOutput),
+    /// The source takes too much.
+    TooExpensive(TooExpensive),
+    /// The process died of what may be the source.
+    Crashed,
+    /// Nothing speaks against the source.
+    Failed(String),
+    /// A process answered what cannot be understood.
+    Nonsense(String),
+}
+
+/// Has a source compiled by the process on the seat, or another one.
+pub(super) async fn compile(seat: &mut Seat, source: &str, bounds: Bounds) -> Result<TranspileOutput, CompileFailure> {
+    let (mut crashes, mut failures, mut pause) = (0, 0, FIRST_PAUSE);
+    loop {
+        let outcome = attempt(seat, source, bounds).await;
+        let trouble = seat.trouble();
+        match outcome {
+            Outcome::Compiled(output) => {
+                trouble.works();
+                return Ok(output);
+            }
+            Outcome::TooExpensive(too_expensive) => {
+                trouble.works();
+                return Err(CompileFailure::TooExpensive(too_expensive));
+            }
+            Outcome::Nonsense(problem) => return Err(CompileFailure::Failed(problem)),
+            Outcome::Crashed => {
+                crashes += 1;
+                if crashes == CRASHES {
+                    return Err(CompileFailure::TooExpensive(TooExpensive::Crash));
+                }
+            }
+            Outcome::Failed(cause) => {
+                trouble.process_failed(&cause);
+                failures += 1;
+                if failures == FAILURES || Instant::now() + pause >= bounds.until {
+                    trouble.gave_up(&cause);
+                    return Err(CompileFailure::Unavailable(cause));
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+    }
+}
+
+async fn attempt(seat: &mut Seat, source: &str, bounds: Bounds) -> Outcome {
+    let process = match seat.occupy(bounds.until).await {
+        Ok(process) => process,
+        Err(error) => return Outcome::Failed(format!("a compiler process cannot be started: {error}")),
+    };
+    let (id, vitals) = (process.id(), process.vitals().clone());
+    match watch(&vitals, bounds, process.compile(source)).await {
+        Watched::Done(Ok((answer, script))) => {
+            if answer.stays {
+                seat.vacate();
+            } else {
+                seat.dismiss();
+            }
+            understand(answer, script)
+        }
+        Watched::Done(Err(error)) => died(seat, error).await,
+        Watched::Expensive => {
+            seat.dismiss();
+            tracing::warn!(source.bytes = source.len(), "a compilation took too long and was killed");
+            Outcome::TooExpensive(TooExpensive::Time)
+        }
+        Watched::Still(how) => {
+            seat.dismiss();
+            tracing::warn!(process.id = id, cause = how, "a compiler process stands still and is replaced");
+            Outcome::Failed(format!("a compiler process stands still: {how}"))
+        }
+        Watched::Late => {
+            seat.dismiss();
+            Outcome::Failed(
+                "a compiler process got too little processor time to be done before the deadline".to_owned(),
+            )
+        }
+    }
+}
+
+async fn died(seat: &mut Seat, error: std::io::Error) -> Outcome {
+    let cause = format!("a compiler process died: {error}");
+    let told = match seat.bury_dead(error) {
+        Some(told) => tokio::time::timeout(DEATH_PATIENCE, told).await,
+        None => return Outcome::Failed(cause),
+    };
+    match told {
+        Ok(Ok(Cause::Source)) => Outcome::Crashed,
+        Ok(Ok(Cause::Memory)) => Outcome::TooExpensive(TooExpensive::Memory),
+        Ok(Ok(Cause::Unknown) | Err(_)) | Err(_) => Outcome::Failed(cause),
+    }
+}
+
+fn understand(answer: Answer, script: Vec<u8>) -> Outcome {
+    if let Some(panic) = answer.panic {
+        tracing::error!(panic, "the compiler panicked; this is a bug");
+    }
+    match answer.verdict {
+        Verdict::Script { functions } => match String::from_utf8(script) {
+            Ok(code) => Outcome::Compiled(WorkerScript { code, functions }.into()),
+            Err(error) => Outcome::Nonsense(error.to_string()),
+        },
+        Verdict::Diagnostics(diagnostics) => {
+            Outcome::Compiled(diagnostics.into_iter().map(|diagnostic| diagnostic.0).collect::<Vec<_>>().into())
+        }
+        Verdict::TooLarge => {
+            tracing::warn!("a compilation took too much memory and was ended");
+            Outcome::TooExpensive(TooExpensive::Memory)
+        }
+        Verdict::OutOfResources(problem) => Outcome::Failed(problem),
+    }
+}

@@ -1,0 +1,79 @@
+//! What an error of the operating system means to the callers of a sandbox.
+
+use std::error::Error as StdError;
+use std::fmt::Display;
+use std::io;
+
+use rustix::io::Errno;
+use workers_domain::ports::{SandboxError, SandboxErrorKind};
+pub(crate) use workers_private_files::named;
+
+use crate::home::Away;
+
+/// The number that the operating system gave, however often the error was wrapped since.
+pub(crate) fn number_of(error: &io::Error) -> Option<i32> {
+    error.raw_os_error().or_else(|| find::<io::Error>(error).and_then(number_of))
+}
+
+/// The outermost error of a kind that an error was made of.
+fn find<T: StdError + 'static>(error: &io::Error) -> Option<&T> {
+    let mut cause = error.get_ref().map(|inner| inner as &(dyn StdError + 'static));
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        // What an error of the operating system holds is not its source.
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = held.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
+    }
+    None
+}
+
+/// What a number of the operating system means to the caller of a sandbox.
+pub(crate) fn kind_of_number(number: i32) -> SandboxErrorKind {
+    match Errno::from_raw_os_error(number) {
+        Errno::NOSPC | Errno::DQUOT => SandboxErrorKind::StorageFull,
+        Errno::ROFS => SandboxErrorKind::StorageReadOnly,
+        // Of descriptors, of processes and threads, of memory.
+        Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM => SandboxErrorKind::Exhausted,
+        _ => SandboxErrorKind::Failed,
+    }
+}
+
+/// What an error of the operating system means to the caller of a sandbox.
+pub(crate) fn kind_of(error: &io::Error) -> SandboxErrorKind {
+    match number_of(error) {
+        _ if find::<Away>(error).is_some() => SandboxErrorKind::StorageUnavailable,
+        Some(number) => kind_of_number(number),
+        None => SandboxErrorKind::Failed,
+    }
+}
+
+/// The error of something that the operating system refused.
+pub(crate) fn refused(what: impl Display, error: &io::Error) -> SandboxError {
+    // It says all that its causes say.
+    SandboxError::new(kind_of(error), format!("{what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_below_every_name() {
+        let error = named("outer", named("/some/path", io::Error::from(Errno::MFILE)));
+        assert_eq!(number_of(&error), Some(Errno::MFILE.raw_os_error()));
+        assert_eq!(kind_of(&error), SandboxErrorKind::Exhausted);
+        assert!(error.to_string().starts_with("outer: /some/path: "), "{error}");
+        assert_eq!(number_of(&io::Error::other("words")), None);
+    }
+
+    #[test]
+    fn what_is_full_what_takes_no_writes_and_what_ran_out_are_told_apart() {
+        let kind = |errno: Errno| kind_of(&io::Error::from(errno));
+        assert_eq!(kind(Errno::NOSPC), SandboxErrorKind::StorageFull);
+        assert_eq!(kind(Errno::ROFS), SandboxErrorKind::StorageReadOnly);
+        assert_eq!(kind(Errno::AGAIN), SandboxErrorKind::Exhausted);
+        assert_eq!(kind(Errno::PERM), SandboxErrorKind::Failed);
+    }
+}

@@ -1,0 +1,143 @@
+//! What is wrong with what sandboxes need, found out by looking and by making one.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::process::{Resource, getrlimit};
+use workers_domain::ports::{SandboxError, SandboxErrorKind};
+use workers_domain::{Part, ResourceLimits, Trouble};
+
+use crate::cgroup::discover::own_groups;
+use crate::engine::{Core, pulse};
+use crate::sandbox::LocalSandbox;
+use crate::server::blocking;
+
+/// With less room than this, a deploy may fail.
+const LEAST_ROOM: u64 = 1 << 20;
+
+/// A trial is good for so long.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// With fewer descriptors or processes than this, a sandbox may not be made.
+const LEAST_DESCRIPTORS: u64 = 32;
+const LEAST_PROCESSES: u64 = 16;
+
+/// Looks at everything; the causes first.
+pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
+    let (home, launcher) = (core.home().path().to_owned(), core.launcher.process());
+    let looked = blocking("looking", move || Ok(resources(&home, launcher))).await;
+    let mut troubles = looked.unwrap_or_else(|error| vec![Trouble::fatal(Part::Processes, error.message)]);
+    if let Err(error) = core.mend().await {
+        troubles.push(trouble_of(Part::Files, &error));
+    }
+    if let Err(error) = pulse(core.runtime(), &core.launcher).await {
+        troubles.push(trouble_of(Part::Launcher, &error));
+    }
+    if core.launcher.has_lost_templates() {
+        troubles.push(Trouble::slow(Part::Templates, "no booted Node.js is to be had; each command starts its own"));
+    }
+    // With one of these, a sandbox would say no more.
+    if !troubles.iter().any(|trouble| trouble.is_fatal)
+        && let Err(error) = trial(core).await
+    {
+        troubles.push(trouble_of(Part::Sandboxes, &error));
+    }
+    troubles
+}
+
+/// Which part an error is about.
+fn trouble_of(part: Part, error: &SandboxError) -> Trouble {
+    let part = match error.kind {
+        SandboxErrorKind::StorageFull | SandboxErrorKind::StorageReadOnly => Part::Storage,
+        SandboxErrorKind::Exhausted => Part::Processes,
+        _ => part,
+    };
+    Trouble::fatal(part, error.message.clone())
+}
+
+/// What the machine has too little of.
+fn resources(home: &Path, launcher: Option<u32>) -> Vec<Trouble> {
+    let descriptors = free_descriptors().into_iter().chain(launcher.and_then(free_descriptors_of));
+    let descriptors = descriptors.min().filter(|free| *free < LEAST_DESCRIPTORS);
+    let processes = free_processes().filter(|free| *free < LEAST_PROCESSES);
+    let descriptors =
+        descriptors.map(|free| Trouble::fatal(Part::Descriptors, format!("only {free} descriptors are left")));
+    let processes = processes.map(|free| Trouble::fatal(Part::Processes, format!("only {free} processes are left")));
+    storage(home).into_iter().chain(descriptors).chain(processes).collect()
+}
+
+/// What is wrong with the file system of the data directory.
+pub(crate) fn storage(home: &Path) -> Option<Trouble> {
+    // Looking at the files finds a directory that is away.
+    let found = statvfs(home).ok()?;
+    let path = home.display();
+    let problem = if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        format!("the file system of {path} takes no writes")
+    } else if found.f_bavail.saturating_mul(found.f_frsize) < LEAST_ROOM {
+        format!("the file system of {path} is full")
+    } else if found.f_files > 0 && found.f_favail == 0 {
+        format!("the file system of {path} has no room for another file")
+    } else {
+        return None;
+    };
+    Some(Trouble::fatal(Part::Storage, problem))
+}
+
+fn free_descriptors() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile).current?;
+    match fs::read_dir("/proc/self/fd") {
+        Ok(open) => Some(limit.saturating_sub(u64::try_from(open.count()).ok()?)),
+        Err(_) => Some(0),
+    }
+}
+
+/// The same of another process; `None` where that cannot be found out.
+fn free_descriptors_of(process: u32) -> Option<u64> {
+    let directory = Path::new("/proc").join(process.to_string());
+    let limits = fs::read_to_string(directory.join("limits")).ok()?;
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
+    let open = fs::read_dir(directory.join("fd")).ok()?.count();
+    Some(limit.saturating_sub(u64::try_from(open).ok()?))
+}
+
+/// Processes that the groups around this one leave room for.
+fn free_processes() -> Option<u64> {
+    let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let free = |group: &std::path::PathBuf| {
+        let most = number(&group.join("pids.max"))?;
+        Some(most.saturating_sub(number(&group.join("pids.current"))?))
+    };
+    own_groups("pids").ok()?.iter().filter_map(free).min()
+}
+
+/// Makes a snapshot and a sandbox from it, as a deploy and an invocation do, and removes both. What has succeeded is
+/// not tried again at once, for any client may ask.
+async fn trial(core: &Arc<Core>) -> Result<(), SandboxError> {
+    let mut last = core.last_trial.lock().await;
+    if last.is_some_and(|last| last.elapsed() < FRESH) {
+        return Ok(());
+    }
+    let limits =
+        ResourceLimits { memory_bytes: 64 << 20, processes: 16, disk_bytes: 1 << 20, ..ResourceLimits::default() };
+    *last = None;
+    LocalSandbox::try_all(core, limits).await?;
+    *last = Some(Instant::now());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_descriptors_processes_and_room_left() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(resources(root.path(), Some(std::process::id())), []);
+        assert!(free_descriptors().is_some_and(|free| free > 0));
+        assert_eq!(free_descriptors_of(std::process::id()), free_descriptors());
+    }
+}

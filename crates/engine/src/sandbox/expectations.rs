@@ -1,0 +1,100 @@
+//! A deploy is mostly followed by an invocation: its sandbox, with a booted node in it, is made behind the deploy.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use workers_domain::{ResourceLimits, SnapshotId};
+
+use super::local::{Seating, make_ready};
+use crate::engine::Core;
+
+/// How many wait. When many are deployed at once, the oldest are left out: their invocations do it themselves.
+const MOST: usize = 4;
+
+/// Between two of them, so that many deploys leave the processors to invocations, and each finds a booted node.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// What will likely be asked for soon.
+#[derive(Debug, Default)]
+pub(crate) struct Expectations {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<(SnapshotId, ResourceLimits)>,
+    /// Whether a task works on them.
+    is_at_work: bool,
+}
+
+impl State {
+    /// Whether a task has to begin to work on them.
+    fn push(&mut self, snapshot: SnapshotId, limits: ResourceLimits) -> bool {
+        if self.waiting.len() >= MOST {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back((snapshot, limits));
+        !std::mem::replace(&mut self.is_at_work, true)
+    }
+}
+
+impl Expectations {
+    /// Makes a sandbox soon, in the background.
+    pub(crate) fn add(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
+        if core.ready.is_open() && core.expectations.lock().push(snapshot, limits) {
+            let weak = Arc::downgrade(core);
+            core.runtime().spawn(async move {
+                while let Some(core) = weak.upgrade()
+                    && let Some((snapshot, limits)) = core.expectations.next()
+                {
+                    meet(&core, snapshot, limits).await;
+                    drop(core);
+                    tokio::time::sleep(INTERVAL).await;
+                }
+            });
+        }
+    }
+
+    /// The next one. The task ends where there is none.
+    fn next(&self) -> Option<(SnapshotId, ResourceLimits)> {
+        let mut state = self.lock();
+        let next = state.waiting.pop_front();
+        state.is_at_work = next.is_some();
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn meet(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
+    // Deleted meanwhile, or not to be read: an invocation that asks for it learns why.
+    if let Ok(Some(lease)) = core.lease(&snapshot).await {
+        make_ready(core, limits, lease, Seating::Awaited);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_at_once_the_newest_are_kept_and_one_task_works_on_them() {
+        let expectations = Expectations::default();
+        let push = |number: usize| {
+            let id = SnapshotId::new(format!("snap_{number}"));
+            expectations.lock().push(id, ResourceLimits::default())
+        };
+        assert!(push(0));
+        assert!(!(1..10).any(push));
+        let next = || expectations.next().map(|(id, _)| id.as_str().to_owned());
+        assert_eq!([next(), next()].map(Option::unwrap), ["snap_6", "snap_7"]);
+        assert!(!push(10), "the task goes on");
+        assert_eq!([next(), next(), next()].map(Option::unwrap), ["snap_8", "snap_9", "snap_10"]);
+        assert_eq!(next(), None);
+        assert!(push(11), "it has ended");
+    }
+}

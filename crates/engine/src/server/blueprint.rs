@@ -1,0 +1,140 @@
+//! How the files that all sandboxes are made of are made: at the start, and again when they are broken.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::data_dir::DataDir;
+use super::{node, runtime, template};
+use crate::fault::named;
+use crate::launcher::root::Runtime;
+use crate::message::TemplateSetup;
+use crate::options::{Confinement, EngineOptions, Templates};
+
+/// How the files that all sandboxes are made of are made. What they are made from is kept open or in memory, so that it
+/// is still the same when it was replaced on the disk.
+pub(crate) struct Blueprint {
+    directories: Directories,
+    options: EngineOptions,
+    /// The program that the operator has named.
+    given: File,
+    node: PathBuf,
+    is_copied: bool,
+    library: Option<Cow<'static, [u8]>>,
+}
+
+struct Directories {
+    node: PathBuf,
+    runtime: PathBuf,
+    template: PathBuf,
+}
+
+/// What was made.
+pub(crate) struct Made {
+    /// The program that sandboxes run.
+    pub(crate) node: PathBuf,
+    /// Their root, where they are walled in.
+    pub(crate) runtime: Option<Runtime>,
+    /// What templates are made of, where there are some.
+    pub(crate) templates: Option<TemplateSetup>,
+}
+
+impl Blueprint {
+    /// Looks for what is needed, and makes everything.
+    ///
+    /// # Errors
+    ///
+    /// When the node program cannot be used, or the root cannot be made. Without templates and without a copy of node
+    /// of our own it goes on, and logs that.
+    pub(crate) fn make_first(options: EngineOptions, data_dir: &DataDir) -> io::Result<(Self, Made)> {
+        let node = find_program(&options.node)?;
+        let given = File::open(&node).map_err(|error| named(node.display(), error))?;
+        let directories =
+            Directories { node: data_dir.node(), runtime: data_dir.runtime(), template: data_dir.template() };
+        let library = wants_templates(&options).then(|| template::library(&options)).and_then(|library| {
+            let lack = |error: &io::Error| {
+                tracing::warn!(error = %error, "there are no templates: every command starts its own node, which takes longer");
+            };
+            library.inspect_err(lack).ok()
+        });
+        let mut blueprint = Self { directories, options, given, node, is_copied: false, library };
+        if blueprint.options.copy_node {
+            match node::copy(&blueprint.node, &blueprint.directories.node) {
+                Ok(copy) => (blueprint.node, blueprint.is_copied) = (copy, true),
+                Err(error) => {
+                    tracing::warn!(error = %error, "node runs from where it is, which takes a little longer");
+                }
+            }
+        }
+        let (runtime, templates) = (blueprint.make_runtime()?, blueprint.make_templates()?);
+        runtime::remove_old(&blueprint.directories.runtime)?;
+        let made = Made { node: blueprint.node.clone(), runtime, templates };
+        Ok((blueprint, made))
+    }
+
+    /// Makes one of the trees again, and those that are made of it.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be made.
+    pub(crate) fn make_again(&self, tree: &Path) -> io::Result<Vec<PathBuf>> {
+        if tree == self.directories.template {
+            self.make_templates()?;
+            return Ok(vec![self.directories.template.clone()]);
+        }
+        let is_node = tree == self.node;
+        if is_node && self.is_copied {
+            // Under no name, for it may have another one by now.
+            let given = format!("/proc/self/fd/{}", self.given.as_raw_fd());
+            node::copy(Path::new(&given), &self.directories.node)?;
+        }
+        self.make_runtime()?;
+        let made = [is_node.then(|| self.node.clone()), self.is_walled().then(|| self.directories.runtime.clone())];
+        Ok(made.into_iter().flatten().collect())
+    }
+
+    /// What was made, and the program.
+    pub(crate) fn trees(&self) -> Vec<PathBuf> {
+        let mut trees = vec![self.node.clone()];
+        if self.is_walled() {
+            trees.push(self.directories.runtime.clone());
+            trees.extend(self.library.as_ref().map(|_| self.directories.template.clone()));
+        }
+        trees
+    }
+
+    fn is_walled(&self) -> bool {
+        self.options.confinement == Confinement::Full
+    }
+
+    fn make_runtime(&self) -> io::Result<Option<Runtime>> {
+        self.is_walled().then(|| runtime::make(&self.directories.runtime, &self.node)).transpose()
+    }
+
+    fn make_templates(&self) -> io::Result<Option<TemplateSetup>> {
+        let most = match self.options.templates {
+            Templates::PerContent { most } => Some(most),
+            Templates::None | Templates::Shared => None,
+        };
+        let make = |library| template::make(&self.directories.template, library, &self.options, most);
+        self.library.as_deref().filter(|_| self.is_walled()).map(make).transpose()
+    }
+}
+
+fn wants_templates(options: &EngineOptions) -> bool {
+    options.confinement == Confinement::Full && options.templates != Templates::None
+}
+
+/// The program without links in its path.
+fn find_program(path: &Path) -> io::Result<PathBuf> {
+    let at = |error| named(format_args!("the node program {}", path.display()), error);
+    let program = path.canonicalize().map_err(at)?;
+    let found = program.metadata().map_err(at)?;
+    if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
+        return Err(at(io::Error::other("it is no file that can be executed")));
+    }
+    Ok(program)
+}

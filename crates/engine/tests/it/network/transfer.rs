@@ -1,0 +1,58 @@
+//! What a machine exchanges with the outside is counted.
+
+use std::time::Duration;
+
+use workers_domain::NetworkPolicy;
+use workers_domain::ports::{MachineProvider as _, MachineSpec, NetworkTransfer, SandboxSource};
+use workers_engine::{MachineEngine, MachineOptions, NetworkOptions};
+
+use super::world::{PUBLIC, World};
+use crate::machines::counted::in_machine;
+use crate::machines::support::{options, spec};
+
+/// Bytes that a conversation with the database sends and receives beside those that are echoed.
+const GREETINGS: (u64, u64) = (8 + 8, 1 + 9);
+
+/// A conversation with the database in which so many bytes are echoed; the connection stays open.
+fn converse(bytes: u64) -> String {
+    format!(
+        "use IO::Socket::INET; my $n; my $s = IO::Socket::INET->new('{PUBLIC}:5432') or die 'no connection'; $s->autoflush(1);
+         print $s pack('NN', 8, 80877103); read($s, $n, 1); print $s pack('NN', 8, 0); read($s, $n, 9);
+         print $s 'x' x {bytes}; read($s, $n, {bytes}) == {bytes} or die; print \"done\\n\""
+    )
+}
+
+#[test]
+fn what_a_machine_exchanges_is_counted_while_it_runs_and_when_it_has_ended() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let _world = World::enter();
+    // Its threads are started from this one, and so on the host.
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let network = NetworkOptions { resolvers: vec![World::resolver()], ..NetworkOptions::default() };
+        let engine = MachineEngine::start(MachineOptions { network, ..options(directory.path()) }).await.unwrap();
+        let open = MachineSpec { network: NetworkPolicy::AllowAll, ..spec(SandboxSource::Empty) };
+        let (machine, other) = (engine.create(open.clone()).await.unwrap(), engine.create(open).await.unwrap());
+        let nothing = NetworkTransfer::default();
+        assert_eq!(machine.usage().await.network, Some(nothing));
+        let (_open, said) = in_machine(&*machine, &converse(50_000)).await;
+        assert_eq!(said, "done");
+        let one = NetworkTransfer { sent: GREETINGS.0 + 50_000, received: GREETINGS.1 + 50_000 };
+        assert_eq!(machine.usage().await.network, Some(one));
+        // One that is closed, and one that is open when the machine ends.
+        let (_closed, said) = in_machine(&*machine, &format!("{}; close $s", converse(7))).await;
+        assert_eq!(said, "done");
+        machine.stop().await.unwrap();
+        let used = machine.usage().await;
+        let all = used.network.unwrap();
+        assert_eq!(all.sent, one.sent + GREETINGS.0 + 7);
+        // The end of what a peer sends may count as one.
+        assert!((0..=2).contains(&(all.received - one.received - GREETINGS.1 - 7)), "{all:?}");
+        assert!(used.cpu.unwrap() > Duration::ZERO);
+        assert_eq!(machine.usage().await, used, "it uses no more");
+        assert_eq!(other.usage().await.network, Some(nothing), "what others exchange is not its own");
+        engine.shutdown().await;
+    });
+}

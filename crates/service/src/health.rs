@@ -1,0 +1,196 @@
+//! Whether what a deploy and an invocation need is there: asked for each probe, and again and again while it is not.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use workers_domain::ports::{SandboxProvider, WorkerRepository};
+use workers_domain::{Part, Trouble, error_chain};
+
+use crate::{Compiler, FaultLog, InvocationObserver, Telling};
+
+/// How long a part may take to answer. Probes commonly give up after a few seconds.
+const PATIENCE: Duration = Duration::from_millis(2200);
+
+/// How often it is asked again while something is wrong, and how often old failures are put away.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+const SETTLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often the log says that something is still wrong.
+const REMINDER: Duration = Duration::from_mins(1);
+
+/// What is asked.
+pub(crate) struct Health {
+    repository: Arc<dyn WorkerRepository>,
+    sandboxes: Arc<dyn SandboxProvider>,
+    compiler: Arc<dyn Compiler>,
+    observer: Arc<dyn InvocationObserver>,
+    failures: FaultLog,
+    /// One asks at a time; the others take its answer.
+    turn: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+    /// Wakes the task that asks again.
+    wrong: Arc<tokio::sync::Notify>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// When the parts were asked last.
+    began: Option<Instant>,
+    troubles: BTreeMap<Part, Lasting>,
+}
+
+/// A trouble that was told of.
+#[derive(Clone)]
+struct Lasting {
+    trouble: Trouble,
+    since: Instant,
+    told: Instant,
+}
+
+impl Health {
+    pub(crate) fn start(
+        repository: Arc<dyn WorkerRepository>,
+        sandboxes: Arc<dyn SandboxProvider>,
+        compiler: Arc<dyn Compiler>,
+        observer: Arc<dyn InvocationObserver>,
+    ) -> Arc<Self> {
+        let health = Arc::new(Self {
+            repository,
+            sandboxes,
+            compiler,
+            observer,
+            failures: FaultLog::default(),
+            turn: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+            wrong: Arc::default(),
+        });
+        tokio::spawn(watch(Arc::downgrade(&health), Arc::clone(&health.wrong)));
+        health
+    }
+
+    /// What is wrong now, at most one trouble a part.
+    pub(crate) async fn troubles(&self) -> Vec<Trouble> {
+        let came = Instant::now();
+        let _turn = self.turn.lock().await;
+        let known = {
+            let known = self.lock();
+            let is_fresh = known.began.is_some_and(|began| began >= came);
+            is_fresh.then(|| known.troubles.values().map(|lasting| lasting.trouble.clone()).collect())
+        };
+        match known {
+            Some(troubles) => troubles,
+            None => self.ask().await,
+        }
+    }
+
+    /// A failure of ours has happened; what is to be logged of it. Whether it lasts is found out.
+    pub(crate) fn failed(&self, kind: &str) -> Telling {
+        self.wrong.notify_one();
+        self.failures.failed(kind)
+    }
+
+    /// The same, and logs it: something was not done on which no answer depends.
+    pub(crate) fn warn(&self, kind: &str, error: &(dyn Error + 'static), what: impl Display) {
+        match self.failed(kind) {
+            Telling::First => tracing::warn!(error, "{what}"),
+            Telling::Count(failures) => tracing::warn!(failures, error, "{what}; this is the last of such failures"),
+            Telling::Nothing => {}
+        }
+    }
+
+    async fn ask(&self) -> Vec<Trouble> {
+        let began = Instant::now();
+        let (database, sandboxes, compiler) =
+            tokio::join!(self.ask_database(), self.ask_sandboxes(), self.ask_compiler());
+        let mut found = BTreeMap::new();
+        // The first of a part is the deepest.
+        for trouble in sandboxes.into_iter().chain(database).chain(compiler) {
+            found.entry(trouble.part).or_insert(trouble);
+        }
+        self.take(began, &found);
+        found.into_values().collect()
+    }
+
+    async fn ask_database(&self) -> Option<Trouble> {
+        let failed = |message: String| Trouble::fatal(Part::Database, message);
+        match tokio::time::timeout(PATIENCE, self.repository.check()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(failed(error_chain(&error))),
+            Err(_) => Some(failed("the database does not answer in time".to_owned())),
+        }
+    }
+
+    async fn ask_sandboxes(&self) -> Vec<Trouble> {
+        let asked = tokio::time::timeout(PATIENCE, self.sandboxes.troubles()).await;
+        asked.unwrap_or_else(|_| vec![Trouble::fatal(Part::Sandboxes, "no sandbox can be made in time")])
+    }
+
+    async fn ask_compiler(&self) -> Option<Trouble> {
+        let failed = |message: String| Trouble::fatal(Part::Compiler, message);
+        match tokio::time::timeout(PATIENCE, self.compiler.check()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(failed(error.to_string())),
+            Err(_) => Some(failed("no compiler answers in time".to_owned())),
+        }
+    }
+
+    /// Tells what has begun and what has ended.
+    fn take(&self, began: Instant, found: &BTreeMap<Part, Trouble>) {
+        let (mut known, now) = (self.lock(), Instant::now());
+        known.began = Some(began);
+        for part in Part::ALL {
+            self.observer.part(part, !found.contains_key(&part));
+        }
+        for (part, lasting) in known.troubles.extract_if(.., |part, _| !found.contains_key(part)) {
+            let seconds = lasting.since.elapsed().as_secs_f64();
+            tracing::info!(part = %part, seconds, "this part of the platform works again");
+        }
+        for (part, trouble) in found {
+            match known.troubles.get_mut(part) {
+                None => {
+                    let (message, advice) = (&trouble.message, part.advice());
+                    if trouble.is_fatal {
+                        tracing::error!(part = %part, error = message, advice, "a part of the platform fails");
+                    } else {
+                        tracing::warn!(part = %part, error = message, advice, "a part of the platform is slow");
+                    }
+                    let lasting = Lasting { trouble: trouble.clone(), since: now, told: now };
+                    known.troubles.insert(*part, lasting);
+                }
+                Some(lasting) => {
+                    if lasting.told.elapsed() >= REMINDER {
+                        lasting.told = now;
+                        let seconds = lasting.since.elapsed().as_secs();
+                        tracing::warn!(part = %part, error = trouble.message, seconds, "a part of the platform still fails");
+                    }
+                    lasting.trouble = trouble.clone();
+                }
+            }
+        }
+        if !known.troubles.is_empty() {
+            self.wrong.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Nothing in here panics half way.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks while something is wrong, so that the log has its end; otherwise waits.
+async fn watch(health: Weak<Health>, wrong: Arc<tokio::sync::Notify>) {
+    loop {
+        let is_wrong = tokio::time::timeout(SETTLE_INTERVAL, wrong.notified()).await.is_ok();
+        let Some(health) = health.upgrade() else { return };
+        health.failures.settle();
+        if is_wrong {
+            health.troubles().await;
+        }
+        drop(health);
+        tokio::time::sleep(WATCH_INTERVAL).await;
+    }
+}

@@ -1,0 +1,122 @@
+//! Settles deploys whose end could not be stored, as soon as the database answers again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, WorkerRepository};
+use workers_domain::{Worker, WorkerId};
+
+use super::ChangeFeed;
+use crate::WorkerChange;
+use crate::health::Health;
+
+/// Ends that wait to be stored; further ones are left to the sweeper.
+const BACKLOG: usize = 4096;
+
+/// The first pause after a failure, and the longest one: so soon after the database is back all is settled.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How a deploy ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Its caller was told that it failed, and nothing of it is to stay. Whether it was stored is not known.
+    Nothing(WorkerId),
+    /// The worker is in this state.
+    State(Worker),
+}
+
+/// Takes ends and stores them.
+pub(crate) struct Settler {
+    ends: mpsc::Sender<End>,
+    health: Arc<Health>,
+}
+
+impl Settler {
+    /// Starts the background task, which ends when this is dropped.
+    pub(crate) fn start(
+        repository: Arc<dyn WorkerRepository>,
+        sandboxes: Arc<dyn SandboxProvider>,
+        changes: ChangeFeed,
+        health: Arc<Health>,
+    ) -> Self {
+        let (ends, inbox) = mpsc::channel(BACKLOG);
+        tokio::spawn(settle(repository, sandboxes, changes, Arc::clone(&health), inbox));
+        Self { ends, health }
+    }
+
+    /// Stores an end as soon as that is possible.
+    pub(super) fn settle(&self, end: End) {
+        if let Err(error) = self.ends.try_send(end) {
+            let what = "too many deploys whose end cannot be stored; the sweeper will end this one";
+            self.health.warn("settle", &error, what);
+        }
+    }
+}
+
+/// Whether a deploy that failed like this leaves no worker behind, not even one in state error: there is nothing about
+/// it that its owner could look into, and it has to be repeated as it is.
+pub(super) const fn leaves_nothing(kind: SandboxErrorKind) -> bool {
+    matches!(
+        kind,
+        SandboxErrorKind::StorageFull
+            | SandboxErrorKind::StorageReadOnly
+            | SandboxErrorKind::StorageUnavailable
+            | SandboxErrorKind::Exhausted
+    )
+}
+
+/// Whether what was asked may have been done all the same: the answer was lost on its way.
+pub(super) const fn may_be_done(error: &RepositoryError) -> bool {
+    matches!(error, RepositoryError::Unavailable(_))
+}
+
+async fn settle(
+    repository: Arc<dyn WorkerRepository>,
+    sandboxes: Arc<dyn SandboxProvider>,
+    changes: ChangeFeed,
+    health: Arc<Health>,
+    mut inbox: mpsc::Receiver<End>,
+) {
+    while let Some(end) = inbox.recv().await {
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = store(&*repository, &*sandboxes, &changes, &end).await {
+            if matches!(error, RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. }) {
+                health.warn("settle", &error, format_args!("failed to store how a deploy ended: {end:?}"));
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+async fn store(
+    repository: &dyn WorkerRepository,
+    sandboxes: &dyn SandboxProvider,
+    changes: &ChangeFeed,
+    end: &End,
+) -> Result<(), RepositoryError> {
+    match end {
+        End::State(worker) => {
+            if repository.update_state(worker).await? {
+                changes.publish_state(worker);
+            }
+        }
+        End::Nothing(id) => {
+            if let Some(removed) = repository.delete(*id).await? {
+                changes.publish(WorkerChange::Deleted(*id));
+                if let Some(snapshot_id) = removed.snapshot_id()
+                    && let Err(error) = sandboxes.delete_snapshot(snapshot_id).await
+                {
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "failed to delete the snapshot of a failed deploy; it stays until it expires"
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}

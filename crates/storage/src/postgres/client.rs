@@ -1,0 +1,177 @@
+//! A connection to Postgres that leaves no trace in the session.
+//!
+//! Each query is *one unnamed statement*: parse, bind and execute go out together and end with one sync, so that they
+//! are one implicit transaction and one round trip. A pooler that hands out server connections per transaction
+//! (PgBouncer, and so the pooled endpoints of hosted Postgres) cannot tear them apart, and there is no prepared
+//! statement that another server connection would not know or would already have. `diesel_async::AsyncPgConnection`
+//! names and keeps its statements and sets the time zone of the session, which is why this type exists beside it.
+//!
+//! The price is that the server parses and plans each query anew. Measured on one machine, a search by id takes 58 µs
+//! at the median; with a named statement that is kept, 36 µs; with one that is prepared each time, 100 µs, and 160 µs
+//! in the transaction that would make it safe.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use diesel::QueryResult;
+use diesel::pg::{Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata};
+use diesel::query_builder::bind_collector::RawBytesBindCollector;
+use diesel::query_builder::{QueryBuilder, QueryFragment};
+use futures_util::TryStreamExt;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::{Client, NoTls};
+use tracing::debug;
+
+use super::channel::RustlsConnector;
+use super::error::{diesel_error, spoils_session};
+use super::row::PgRow;
+use crate::error::chain;
+
+/// A connection whose queries are unnamed statements.
+pub(super) struct PgClient {
+    client: Client,
+    tls: Option<RustlsConnector>,
+    /// Set while an answer is outstanding. Stays set if the query's future is dropped, and then the pool drops the
+    /// connection: what it was asked may still be running, perhaps in vain, on a network that is gone.
+    busy: AtomicBool,
+    /// Set once an answer has told that the session, or this one's part in it, is of no more use.
+    spoiled: AtomicBool,
+    /// Which of the pool's generations it belongs to.
+    generation: u64,
+}
+
+/// SQL with its parameters, as Postgres wants them.
+pub(super) struct Statement {
+    sql: String,
+    parameters: Vec<(Parameter, Type)>,
+}
+
+/// A parameter that Diesel has serialized.
+#[derive(Debug)]
+struct Parameter(Option<Vec<u8>>);
+
+/// We have no types of our own, so there is none to look up.
+struct BuiltInTypesOnly;
+
+impl PgClient {
+    pub(super) fn new(client: Client, tls: Option<RustlsConnector>, generation: u64) -> Self {
+        Self { client, tls, busy: AtomicBool::new(false), spoiled: AtomicBool::new(false), generation }
+    }
+
+    /// Which of the pool's generations it belongs to.
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whether it can be asked something.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.client.is_closed() && !self.busy.load(Ordering::Relaxed) && !self.spoiled.load(Ordering::Relaxed)
+    }
+
+    /// Asks the server to end what it is doing for this connection, which is not used again: the word may reach the
+    /// server when it is doing something else.
+    pub(super) async fn cancel(&self) {
+        self.spoiled.store(true, Ordering::Relaxed);
+        let token = self.client.cancel_token();
+        let cancelled = match self.tls.clone() {
+            Some(tls) => token.cancel_query(tls).await,
+            None => token.cancel_query(NoTls).await,
+        };
+        if let Err(error) = cancelled {
+            debug!(error = %chain(&error), "failed to cancel a statement");
+        }
+    }
+
+    /// The rows that a statement answers with, all of them at once: a stream that someone stops reading would leave the
+    /// connection busy.
+    pub(super) async fn rows(&self, statement: &Statement) -> QueryResult<Vec<PgRow>> {
+        let asking = async {
+            let parameters = statement.parameters.iter().map(|(value, of_type)| (value, of_type.clone()));
+            let answer = self.client.query_typed_raw(&statement.sql, parameters).await?;
+            answer.map_ok(PgRow).try_collect().await
+        };
+        self.track(asking).await
+    }
+
+    /// The number of rows that a statement has changed.
+    pub(super) async fn count(&self, statement: &Statement) -> QueryResult<usize> {
+        let parameters: Vec<(&(dyn ToSql + Sync), Type)> = statement
+            .parameters
+            .iter()
+            .map(|(parameter, of_type)| (parameter as &(dyn ToSql + Sync), of_type.clone()))
+            .collect();
+        let count = self.track(self.client.execute_typed(&statement.sql, &parameters)).await?;
+        usize::try_from(count).map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))
+    }
+
+    /// Asks several statements without parameters.
+    pub(super) async fn batch(&self, sql: &str) -> QueryResult<()> {
+        self.track(self.client.batch_execute(sql)).await
+    }
+
+    /// Notes that an answer is outstanding until `query` has come to its end, and what the answer says about the
+    /// session.
+    async fn track<R>(&self, query: impl Future<Output = Result<R, tokio_postgres::Error>>) -> QueryResult<R> {
+        self.busy.store(true, Ordering::Relaxed);
+        let result = query.await;
+        self.busy.store(false, Ordering::Relaxed);
+        result.map_err(|error| {
+            if spoils_session(&error) {
+                self.spoiled.store(true, Ordering::Relaxed);
+            }
+            diesel_error(&error)
+        })
+    }
+}
+
+impl Statement {
+    /// One without parameters.
+    pub(super) fn plain(sql: &str) -> Self {
+        Self { sql: sql.to_owned(), parameters: Vec::new() }
+    }
+
+    pub(super) fn of(query: &impl QueryFragment<Pg>) -> QueryResult<Self> {
+        let mut builder = PgQueryBuilder::default();
+        query.to_sql(&mut builder, &Pg)?;
+        let mut collector = RawBytesBindCollector::<Pg>::new();
+        query.collect_binds(&mut collector, &mut BuiltInTypesOnly, &Pg)?;
+        let parameters = collector
+            .binds
+            .into_iter()
+            .zip(&collector.metadata)
+            .map(|(bytes, metadata)| {
+                let oid = metadata.oid().map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
+                let of_type = Type::from_oid(oid).ok_or_else(|| {
+                    diesel::result::Error::SerializationError(format!("type {oid} is not built into Postgres").into())
+                })?;
+                Ok((Parameter(bytes), of_type))
+            })
+            .collect::<QueryResult<_>>()?;
+        Ok(Self { sql: builder.finish(), parameters })
+    }
+}
+
+impl ToSql for Parameter {
+    fn to_sql(&self, _type: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match &self.0 {
+            Some(bytes) => {
+                out.extend_from_slice(bytes);
+                Ok(IsNull::No)
+            }
+            None => Ok(IsNull::Yes),
+        }
+    }
+
+    fn accepts(_type: &Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+impl PgMetadataLookup for BuiltInTypesOnly {
+    fn lookup_type(&mut self, _type_name: &str, _schema: Option<&str>) -> PgTypeMetadata {
+        // No type has this number, so `Statement::of` will refuse it.
+        PgTypeMetadata::from_result(Ok((0, 0)))
+    }
+}

@@ -1,0 +1,55 @@
+//! Places in the list of workers: what a page ends with, and the next one goes on behind.
+//!
+//! A place is what the columns hold that the list is sorted by: Postgres knows times, such as `infinity`, that are none to us, and
+//! a row with one has its place like any other.
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use uuid::Uuid;
+use workers_domain::ports::{ListPlace, RepositoryError};
+
+use super::rows::WorkerRow;
+use super::schema::workers;
+
+/// The places of this backend begin with this byte.
+const OURS: u8 = b'P';
+
+/// A worker with its place.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = workers, check_for_backend(diesel::pg::Pg))]
+pub(super) struct ListedRow {
+    #[diesel(embed)]
+    pub(super) worker: WorkerRow,
+    #[diesel(embed)]
+    key: Key,
+}
+
+/// What the list is sorted by.
+#[derive(Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = workers, check_for_backend(diesel::pg::Pg))]
+pub(super) struct Key {
+    pub(super) created_at: PgTimestamp,
+    pub(super) id: Uuid,
+}
+
+impl ListedRow {
+    /// The place behind this row.
+    pub(super) fn place(&self) -> ListPlace {
+        let mut bytes = vec![OURS];
+        bytes.extend(self.key.created_at.0.to_be_bytes());
+        bytes.extend(self.key.id.as_bytes());
+        ListPlace::from_bytes(bytes)
+    }
+}
+
+impl Key {
+    pub(super) fn read(place: &ListPlace) -> Result<Self, RepositoryError> {
+        let read = || {
+            let (&OURS, bytes) = place.as_bytes().split_first()? else { return None };
+            let (&created_at, id) = bytes.split_first_chunk()?;
+            let id = Uuid::from_bytes(id.try_into().ok()?);
+            Some(Self { created_at: PgTimestamp(i64::from_be_bytes(created_at)), id })
+        };
+        read().ok_or(RepositoryError::UnknownPlace)
+    }
+}

@@ -1,0 +1,135 @@
+//! What queries are asked of: each takes a connection from the pool for its one statement, and has its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use tracing::Instrument;
+use workers_domain::ports::RepositoryError;
+
+use super::client::{PgClient, Statement};
+use super::error::{asks_for_another_session, carry, took_too_long};
+use super::pool::PgPool;
+use super::row::PgRow;
+use crate::error::unavailable;
+
+/// How long a server may take to hear that it need not go on with a statement, and to say so.
+const CANCEL_GRACE: Duration = Duration::from_secs(1);
+
+/// A pool, as Diesel asks it. Each statement stands alone; there is no transaction around several.
+pub(super) struct PgSession {
+    pool: PgPool,
+}
+
+/// Asks a statement of a connection.
+type Ask<R> = for<'a> fn(&'a PgClient, &'a Statement) -> BoxFuture<'a, QueryResult<R>>;
+
+impl PgSession {
+    pub(super) fn new(pool: &PgPool) -> Self {
+        Self { pool: pool.clone() }
+    }
+
+    /// Asks one statement of a connection, and once more of another one if it was the session that could not do it:
+    /// what was refused has done nothing.
+    async fn ask<R: Send + 'static>(pool: &PgPool, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
+        let statement = Arc::new(statement);
+        match Self::ask_once(pool, &statement, ask).await {
+            (Err(error), generation) if asks_for_another_session(&error) && pool.renew(generation) => {
+                Self::ask_once(pool, &statement, ask).await.0
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// The statement goes on to its end, or to the end of its time, even if its caller has gone: a connection that is
+    /// given up on the way would leave the server at work, for as long as a table is locked.
+    async fn ask_once<R: Send + 'static>(
+        pool: &PgPool,
+        statement: &Arc<Statement>,
+        ask: Ask<R>,
+    ) -> (QueryResult<R>, u64) {
+        let lent = match pool.acquire().await {
+            Ok(lent) => lent,
+            Err(error) => return (Err(carry(error)), 0),
+        };
+        let (statement, limit) = (Arc::clone(statement), pool.statement_timeout());
+        let asked = pool.runtime().spawn(
+            async move {
+                match lent.connection() {
+                    Some(connection) => (bounded(connection, &statement, ask, limit).await, connection.generation()),
+                    None => (Err(carry(unavailable("there is no connection"))), 0),
+                }
+            }
+            .in_current_span(),
+        );
+        asked.await.unwrap_or_else(|error| (Err(carry(unavailable(error))), 0))
+    }
+}
+
+/// Asks within the time for it. What takes longer is cancelled, and its connection kept until the server has heard
+/// that: PgBouncer 1.18 does not survive a client that leaves while its query is being cancelled.
+async fn bounded<R>(connection: &PgClient, statement: &Statement, ask: Ask<R>, limit: Duration) -> QueryResult<R> {
+    let mut asking = ask(connection, statement);
+    if let Ok(answer) = tokio::time::timeout(limit, &mut asking).await {
+        return answer;
+    }
+    let cancelled = tokio::time::timeout(CANCEL_GRACE, async { tokio::join!(connection.cancel(), asking).1 }).await;
+    match cancelled {
+        // It was done at the last moment.
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) | Err(_) => Err(took_too_long(limit)),
+    }
+}
+
+impl SimpleAsyncConnection for PgSession {
+    async fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
+        let statement = Statement::plain(query);
+        Self::ask(&self.pool, statement, |connection, statement| connection.count(statement).boxed()).await.map(drop)
+    }
+}
+
+impl AsyncConnectionCore for PgSession {
+    type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
+    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Self::Stream<'conn, 'query>>>;
+    type Stream<'conn, 'query> = BoxStream<'static, QueryResult<PgRow>>;
+    type Row<'conn, 'query> = PgRow;
+    type Backend = Pg;
+
+    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let statement = Statement::of(&source.as_query());
+        async move {
+            let statement = statement?;
+            let rows =
+                Self::ask(&self.pool, statement, |connection, statement| connection.rows(statement).boxed()).await?;
+            Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
+        }
+        .boxed()
+    }
+
+    fn execute_returning_count<'conn, 'query, T>(&'conn mut self, source: T) -> Self::ExecuteFuture<'conn, 'query>
+    where
+        T: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let statement = Statement::of(&source);
+        async move {
+            let statement = statement?;
+            Self::ask(&self.pool, statement, |connection, statement| connection.count(statement).boxed()).await
+        }
+        .boxed()
+    }
+}
+
+/// What a query that failed means to the port.
+pub(super) fn sorted<R>(operation: &'static str, result: QueryResult<R>) -> Result<R, RepositoryError> {
+    result.map_err(|error| super::error::repository_error(operation, error))
+}

@@ -1,0 +1,99 @@
+//! Puts what is in the log into the file, which gets a new id by that. SQLite does neither by itself here.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Integer;
+use tracing::debug;
+
+use super::file::DatabaseFile;
+use super::pair::{FileId, Note};
+use super::reserve;
+
+/// How long the log may get: as long as SQLite lets it by default.
+pub(super) const LOG_BYTES: u64 = 4 << 20;
+
+/// After how long one that could not be made is tried again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The log is emptied, so that what is written next is noted with the new id. Others that read an older state are
+/// waited for a moment only.
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+const IMPATIENT: &str = "PRAGMA busy_timeout = 200";
+const PATIENT: &str = "PRAGMA busy_timeout = 10000";
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    /// Whether another connection was in the way.
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CheckpointError {
+    #[error(transparent)]
+    Query(#[from] diesel::result::Error),
+    #[error("failed to read the id of the file or to note it")]
+    Note(#[from] io::Error),
+}
+
+/// Makes a checkpoint before the first write of this process and whenever the log has become long. One that cannot be
+/// made is tried again a little later.
+pub(super) fn checkpoint_if_due(connection: &mut SqliteConnection, file: &DatabaseFile) {
+    if file.is_checkpoint_due(LOG_BYTES) {
+        checkpoint_now(connection, file);
+        // Nothing that is read or written waits for room that is not needed yet.
+        reserve::keep(file.path());
+    }
+}
+
+/// Makes a checkpoint, if that is possible now.
+pub(super) fn checkpoint_now(connection: &mut SqliteConnection, file: &DatabaseFile) {
+    let made =
+        connection.batch_execute(IMPATIENT).map_err(CheckpointError::from).and_then(|()| checkpoint(connection, file));
+    let made = connection.batch_execute(PATIENT).map_err(CheckpointError::from).and(made).unwrap_or_else(|error| {
+        debug!(error = &error as &dyn std::error::Error, "failed to make a checkpoint of the database");
+        false
+    });
+    file.note_checkpoint(if made { None } else { Some(Instant::now() + PAUSE) });
+}
+
+/// Whether it was made to its end: readers of an older state may be in the way.
+fn checkpoint(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<bool, CheckpointError> {
+    let ids = connection.immediate_transaction(|connection| {
+        let found = file.id()?;
+        if let Some(Note { ids, .. }) = Note::read(file.path())
+            && ids.len() == 2
+            && ids.first() == Some(&found)
+        {
+            // The last attempt came this far. The second is in the log already, or will be.
+            return set_id(connection, ids);
+        }
+        let ids = vec![found, FileId::generate()];
+        Note::write(file.path(), &ids)?;
+        set_id(connection, ids)
+    })?;
+    file.accept(&ids);
+    let made: Checkpoint = diesel::sql_query(CHECKPOINT).get_result(connection)?;
+    if made.busy != 0 {
+        return Ok(false);
+    }
+    connection.immediate_transaction(|_| {
+        // Another process may have gone on from here.
+        if Note::read(file.path()).is_some_and(|note| note.ids == ids) {
+            Note::write(file.path(), &ids[1..])?;
+        }
+        Ok::<_, CheckpointError>(())
+    })?;
+    file.accept(&ids[1..]);
+    Ok(true)
+}
+
+fn set_id(connection: &mut SqliteConnection, ids: Vec<FileId>) -> Result<Vec<FileId>, CheckpointError> {
+    if let Some(id) = ids.last() {
+        connection.batch_execute(&format!("PRAGMA user_version = {}", id.as_number()))?;
+    }
+    Ok(ids)
+}

@@ -1,0 +1,188 @@
+//! Places in the list of workers: what a page ends with, and the next one goes on behind.
+//!
+//! A place is what the columns hold that the list is sorted by, and not what is made of it: SQLite keeps whatever is written, and a
+//! row that makes no sense has its place like any other.
+
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::prelude::*;
+use diesel::sqlite::{Sqlite, SqliteType};
+use workers_domain::ports::{ListPlace, RepositoryError};
+
+use super::rows::WorkerRow;
+use super::schema::workers;
+
+/// The places of this backend begin with this byte.
+const OURS: u8 = b'S';
+/// What is longer is of no row of ours, and would make a place too long for a URL.
+const LONGEST_VALUE: u16 = 256;
+
+/// A worker with its place.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = workers, check_for_backend(Sqlite))]
+pub(super) struct ListedRow {
+    #[diesel(embed)]
+    pub(super) worker: WorkerRow,
+    #[diesel(embed)]
+    key: Key,
+}
+
+/// What the list is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = workers, check_for_backend(Sqlite))]
+pub(super) struct Key {
+    pub(super) created_at: Stored,
+    pub(super) id: Stored,
+}
+
+/// A value as it is stored, of whatever type it is.
+#[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
+pub(super) struct Stored {
+    of_type: StoredType,
+    /// An integer's are its digits.
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StoredType {
+    Text,
+    Blob,
+    Integer,
+    /// A fraction, whose digits would not lead back to it for certain.
+    Real,
+}
+
+impl ListedRow {
+    /// The place behind this row; `None` for one whose columns hold what no place can.
+    pub(super) fn place(&self) -> Option<ListPlace> {
+        self.key.to_place()
+    }
+}
+
+impl Key {
+    fn to_place(&self) -> Option<ListPlace> {
+        let mut bytes = vec![OURS];
+        self.created_at.write(&mut bytes)?;
+        self.id.write(&mut bytes)?;
+        Some(ListPlace::from_bytes(bytes))
+    }
+
+    pub(super) fn read(place: &ListPlace) -> Result<Self, RepositoryError> {
+        let read = || {
+            let (&OURS, bytes) = place.as_bytes().split_first()? else { return None };
+            let (created_at, bytes) = Stored::read(bytes)?;
+            let (id, bytes) = Stored::read(bytes)?;
+            bytes.is_empty().then_some(Self { created_at, id })
+        };
+        read().ok_or(RepositoryError::UnknownPlace)
+    }
+}
+
+impl Stored {
+    /// What stands in SQL before the bytes, bound as a blob, and behind them. The sign takes the type's affinity away: with
+    /// it the index would be used for the first column only.
+    pub(super) const fn around(&self) -> (&'static str, &'static str) {
+        match self.of_type {
+            StoredType::Text => ("+CAST(", " AS TEXT)"),
+            StoredType::Integer | StoredType::Real => ("+CAST(CAST(", " AS TEXT) AS INTEGER)"),
+            StoredType::Blob => ("", ""),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Appends its type, its length and its bytes.
+    fn write(&self, to: &mut Vec<u8>) -> Option<()> {
+        let of_type = match self.of_type {
+            StoredType::Text => b't',
+            StoredType::Blob => b'b',
+            StoredType::Integer => b'i',
+            StoredType::Real => return None,
+        };
+        let length = u16::try_from(self.bytes.len()).ok().filter(|&length| length <= LONGEST_VALUE)?;
+        to.push(of_type);
+        to.extend(length.to_be_bytes());
+        to.extend(&self.bytes);
+        Some(())
+    }
+
+    /// Reads what [`write`](Self::write) wrote, and answers with what follows it, too.
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (&of_type, bytes) = bytes.split_first()?;
+        let (&length, bytes) = bytes.split_first_chunk()?;
+        let length = u16::from_be_bytes(length);
+        if length > LONGEST_VALUE {
+            return None;
+        }
+        let (value, rest) = bytes.split_at_checked(length.into())?;
+        let of_type = match of_type {
+            b't' => StoredType::Text,
+            b'b' => StoredType::Blob,
+            b'i' if str::from_utf8(value).is_ok_and(|digits| digits.parse::<i64>().is_ok()) => StoredType::Integer,
+            _ => return None,
+        };
+        Some((Self { of_type, bytes: value.to_vec() }, rest))
+    }
+}
+
+impl<ST> FromSql<ST, Sqlite> for Stored {
+    fn from_sql(mut value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let of_type = match value.value_type() {
+            Some(SqliteType::Text) => StoredType::Text,
+            Some(SqliteType::Binary) => StoredType::Blob,
+            Some(SqliteType::Long | SqliteType::Integer | SqliteType::SmallInt) => StoredType::Integer,
+            Some(SqliteType::Double | SqliteType::Float) => StoredType::Real,
+            None => return Err("null, which these columns cannot hold".into()),
+        };
+        let bytes = match of_type {
+            StoredType::Integer => value.read_long().to_string().into_bytes(),
+            _ => value.read_blob().to_vec(),
+        };
+        Ok(Self { of_type, bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(of_type: StoredType, bytes: &[u8]) -> Stored {
+        Stored { of_type, bytes: bytes.to_vec() }
+    }
+
+    #[test]
+    fn a_place_is_read_as_it_was_written_whatever_its_columns_hold() {
+        let values = [
+            stored(StoredType::Text, b"2026-11-23 15:00:00.000001"),
+            stored(StoredType::Text, b""),
+            stored(StoredType::Text, &[0xff]),
+            stored(StoredType::Blob, &[0xff, 0]),
+            stored(StoredType::Integer, b"-9223372036854775808"),
+        ];
+        for created_at in &values {
+            for id in &values {
+                let key = Key { created_at: created_at.clone(), id: id.clone() };
+                let place = key.to_place().unwrap();
+                assert_eq!(Key::read(&place).unwrap(), key);
+                let mut bytes = place.as_bytes().to_vec();
+                for length in 0..bytes.len() {
+                    assert!(Key::read(&ListPlace::from_bytes(bytes[..length].to_vec())).is_err(), "{length}");
+                }
+                bytes.push(0);
+                assert!(Key::read(&ListPlace::from_bytes(bytes)).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_place_can_hold_has_none() {
+        let id = stored(StoredType::Text, b"id");
+        let place = |created_at| Key { created_at, id: id.clone() }.to_place();
+        assert!(place(stored(StoredType::Text, &[b'x'; LONGEST_VALUE as usize])).is_some());
+        assert!(place(stored(StoredType::Text, &[b'x'; LONGEST_VALUE as usize + 1])).is_none());
+        assert!(place(stored(StoredType::Blob, &vec![0; 1 << 20])).is_none());
+        assert!(place(stored(StoredType::Real, b"0.1")).is_none());
+    }
+}

@@ -1,0 +1,80 @@
+//! Room that is kept for what makes room: the removal of a worker is written to the log first, which has to grow for it
+//! just when the disk is full.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+use tracing::debug;
+use workers_private_files::open_file;
+
+use super::checkpoint::LOG_BYTES;
+
+/// Some removals: each changes a few pages of four kilobytes.
+const REMOVALS: u64 = 256 * 1024;
+
+/// With the growth of the file when all of the log is put into it, after which the log begins anew; on a small disk, without.
+const SIZES: [u64; 2] = [LOG_BYTES + REMOVALS, REMOVALS];
+
+/// Takes the room, unless it is taken already. Where there is none, nothing is left behind.
+pub(super) fn keep(database: &Path) {
+    let path = path_of(database);
+    let kept = fs::metadata(&path).map_or(0, |found| found.len());
+    for bytes in SIZES.into_iter().filter(|bytes| *bytes > kept) {
+        match take(&path, bytes) {
+            Ok(()) => return,
+            Err(error) => debug!(error = &error as &dyn std::error::Error, bytes, "failed to keep room for removals"),
+        }
+        // A piece of it serves nobody.
+        if kept == 0 {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Gives the room up; whether there was any.
+pub(super) fn release(database: &Path) -> bool {
+    fs::remove_file(path_of(database)).is_ok()
+}
+
+fn take(path: &Path, bytes: u64) -> io::Result<()> {
+    let mut file = open_file(path)?;
+    match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+            // Not nothing: a file system may keep that without room.
+            let written = io::copy(&mut io::repeat(1).take(bytes), &mut file).and_then(|_| file.flush());
+            written.and_then(|()| file.sync_data())
+        }
+        done => Ok(done?),
+    }
+}
+
+fn path_of(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-room");
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_taken_once_and_given_up_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("workers.sqlite3");
+        assert!(!release(&database));
+        keep(&database);
+        keep(&database);
+        assert_eq!(fs::metadata(directory.path().join("workers.sqlite3-room")).unwrap().len(), SIZES[0]);
+        assert!(release(&database) && !release(&database));
+    }
+
+    #[test]
+    fn where_it_cannot_be_taken_nothing_is_left() {
+        keep(Path::new("/proc/workers.sqlite3"));
+        assert!(!release(Path::new("/proc/workers.sqlite3")));
+    }
+}

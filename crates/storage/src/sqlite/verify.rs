@@ -1,0 +1,76 @@
+//! Reads the whole file and sees that it is sound.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+use workers_domain::ports::RepositoryError;
+
+use super::error::{connect_error, query_error};
+use super::file::DatabaseFile;
+use crate::error::{chain, unavailable};
+
+const OPERATION: &str = "look at the whole database";
+
+/// One finding is enough to refuse the file.
+const LOOK: &str = "PRAGMA quick_check(1)";
+
+const SOUND: &str = "ok";
+
+#[derive(QueryableByName)]
+struct Finding {
+    #[diesel(sql_type = Text)]
+    quick_check: String,
+}
+
+/// Sees that the file is sound. Waits for that no longer than `limit`: a large file on a slow disk is read to its end
+/// beside the server, on a thread of its own, and what is found then is in the log and in every check.
+///
+/// # Errors
+///
+/// [`RepositoryError::Damaged`], or when the file cannot be read.
+pub(super) async fn verify(file: &Arc<DatabaseFile>, limit: Duration) -> Result<(), RepositoryError> {
+    let (sender, receiver) = oneshot::channel();
+    let verified = Arc::clone(file);
+    let work = move || {
+        let found = quick_check(&verified);
+        if let Err(RepositoryError::Damaged(damage)) = &found {
+            verified.note_damage(chain(&**damage));
+        }
+        if let Err(Err(late)) = sender.send(found) {
+            error!(error = %chain(&late), "the look at the whole database found a fault");
+        }
+    };
+    std::thread::Builder::new().name("verify".to_owned()).spawn(work).map_err(unavailable)?;
+    let Ok(found) = tokio::time::timeout(limit, receiver).await else {
+        warn!("the look at the whole database takes longer than {limit:?} and goes on beside the server");
+        return Ok(());
+    };
+    found.map_err(unavailable)?
+}
+
+fn quick_check(file: &DatabaseFile) -> Result<(), RepositoryError> {
+    file.check().map_err(unavailable)?;
+    let uri = file.uri().map_err(unavailable)?;
+    let mut connection = SqliteConnection::establish(&uri).map_err(|error| connect_error(OPERATION, error, file))?;
+    let failed = |error| match query_error(OPERATION, error, file) {
+        RepositoryError::Damaged(source) => damaged(file, &chain(&*source)),
+        other => other,
+    };
+    connection.batch_execute("PRAGMA busy_timeout = 10000").map_err(failed)?;
+    let found: Vec<Finding> = diesel::sql_query(LOOK).load(&mut connection).map_err(failed)?;
+    match found.first() {
+        Some(finding) if finding.quick_check != SOUND => Err(damaged(file, &finding.quick_check)),
+        _ => Ok(()),
+    }
+}
+
+fn damaged(file: &DatabaseFile, finding: &str) -> RepositoryError {
+    // A finding may have several lines.
+    let finding = finding.split_whitespace().collect::<Vec<_>>().join(" ");
+    RepositoryError::Damaged(format!("the file {} is broken: {finding}", file.path().display()).into())
+}

@@ -1,0 +1,25 @@
+//! The whole list, for tests: it is short there.
+
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use workers_domain::Worker;
+use workers_domain::ports::{RepositoryError, WorkerRepository};
+
+/// Reads all workers at once.
+#[async_trait]
+pub trait AllWorkers {
+    /// All workers, newest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`WorkerRepository::list_page`].
+    async fn list(&self) -> Result<Vec<Worker>, RepositoryError>;
+}
+
+#[async_trait]
+impl<R: WorkerRepository + ?Sized> AllWorkers for R {
+    async fn list(&self) -> Result<Vec<Worker>, RepositoryError> {
+        Ok(self.list_page(None, NonZeroU32::MAX).await?.workers)
+    }
+}

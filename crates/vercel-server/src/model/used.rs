@@ -1,0 +1,40 @@
+//! What sessions have used.
+
+use serde::{Deserialize, Serialize};
+use workers_domain::ports::MachineUsage;
+
+/// What a session, or all of a sandbox, has used. What is not known is `None`: what an earlier server did not count, or what was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Used {
+    /// Processor time in milliseconds.
+    pub(crate) cpu: Option<u64>,
+    /// Bytes that were received from outside.
+    pub(crate) ingress: Option<u64>,
+    /// Bytes that were sent to the outside.
+    pub(crate) egress: Option<u64>,
+}
+
+impl Used {
+    /// Of what has not begun yet.
+    pub(crate) const NOTHING: Self = Self { cpu: Some(0), ingress: Some(0), egress: Some(0) };
+
+    /// Both together, as far as both are known.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
+        Self {
+            cpu: sum(self.cpu, other.cpu),
+            ingress: sum(self.ingress, other.ingress),
+            egress: sum(self.egress, other.egress),
+        }
+    }
+}
+
+impl From<MachineUsage> for Used {
+    fn from(usage: MachineUsage) -> Self {
+        Self {
+            cpu: usage.cpu.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            ingress: usage.network.map(|network| network.received),
+            egress: usage.network.map(|network| network.sent),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! How often teams ask.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::admission::{OTHER_TEAMS, accounts};
+use crate::VercelServerOptions;
+use crate::model::Millis;
+
+/// How long requests count together, in milliseconds. Clients wait longer than this by themselves.
+const WINDOW: Millis = 10_000;
+
+/// Counts the requests of each team. Teams that no token is bound to count as one, as they do for room.
+pub(super) struct Rate {
+    limit: u32,
+    windows: Mutex<HashMap<String, Window>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Window {
+    began: Millis,
+    requests: u32,
+}
+
+/// How a team stands with its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Requests that it may make within the time.
+    pub(crate) limit: u32,
+    /// Those that are left.
+    pub(crate) remaining: u32,
+    /// When it may make all of them again, in seconds since the epoch.
+    pub(crate) reset: i64,
+    /// Seconds until then, if the request was one too many.
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl Rate {
+    pub(super) fn new(options: &VercelServerOptions) -> Self {
+        let windows = accounts(options).into_iter().map(|account| (account.to_owned(), Window::default()));
+        Self { limit: options.max_requests, windows: Mutex::new(windows.collect()) }
+    }
+
+    /// Counts a request of a team, unless that has made as many as it may.
+    pub(super) fn count(&self, team: &str, now: Millis) -> Standing {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = if windows.contains_key(team) { team } else { OTHER_TEAMS };
+        let window = windows.entry(account.to_owned()).or_default();
+        // A clock that was put back does not make anybody wait.
+        if !(window.began..window.began.saturating_add(WINDOW)).contains(&now) {
+            *window = Window { began: now, requests: 0 };
+        }
+        let is_over = window.requests >= self.limit;
+        window.requests += u32::from(!is_over);
+        let ends = window.began.saturating_add(WINDOW);
+        let seconds = |millis: Millis| millis.saturating_add(999).div_euclid(1000);
+        Standing {
+            limit: self.limit,
+            remaining: self.limit - window.requests,
+            reset: seconds(ends),
+            retry_after: is_over.then(|| u32::try_from(seconds(ends - now)).unwrap_or(1).max(1)),
+        }
+    }
+}

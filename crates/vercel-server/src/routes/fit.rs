@@ -1,0 +1,36 @@
+//! Fits an answer whose length is not known to its request.
+
+use std::convert::Infallible;
+
+use actix_web::Error;
+use actix_web::body::{BodySize, BodyStream, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{ConnectionType, Method, Version};
+use actix_web::middleware::Next;
+use bytes::Bytes;
+use futures_util::stream;
+
+/// Ends the body at once where only the head was asked for: a command's log goes on as long as the command. For a
+/// client of HTTP/1.0, which knows no chunks, has the connection end it.
+pub(super) async fn fit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (is_head, version) = (request.method() == Method::HEAD, request.version());
+    let response = next.call(request).await?.map_into_boxed_body();
+    if response.response().body().size() != BodySize::Stream {
+        return Ok(response);
+    }
+    let mut response = if is_head { response.map_body(|_, _| nothing()) } else { response };
+    if version < Version::HTTP_11 {
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
+}
+
+/// A body that is a stream still, so that the head is the same as for GET.
+fn nothing() -> BoxBody {
+    BoxBody::new(BodyStream::new(stream::empty::<Result<Bytes, Infallible>>()))
+}

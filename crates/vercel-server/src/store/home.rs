@@ -1,0 +1,146 @@
+//! Where records are, and whether that is still the same place, with room in it.
+//!
+//! A path is a name, and what it names may change under a running server: the data directory is moved, a disk is
+//! mounted over it, a copy is restored. What is written then is lost for the next start, so nothing is.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::StatVfsMountFlags;
+use workers_private_files::make_directory;
+
+/// Less than this is no room, in bytes: a few records.
+const LEAST_BYTES: u64 = 64 << 10;
+/// Less than this is no room, in files.
+const LEAST_FILES: u64 = 4;
+
+/// Why a request that changes something is refused while nothing can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// There is no room.
+    Full,
+    /// The file system can only be read.
+    ReadOnly,
+    /// The directory is away, is another one, or cannot be used.
+    Unavailable,
+}
+
+impl Fault {
+    /// What an error comes to.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+/// The directories that were there at the start.
+pub(super) struct Home {
+    directories: Vec<(PathBuf, Identity)>,
+}
+
+/// What the system knows a directory by, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    number: u64,
+}
+
+impl Home {
+    /// Makes those of these directories that are not there, and remembers which ones they are.
+    pub(super) fn open(directories: Vec<PathBuf>) -> io::Result<Self> {
+        let open = |path: PathBuf| {
+            make_directory(&path)?;
+            let identity = Identity::of(&path)?;
+            Ok((path, identity))
+        };
+        Ok(Self { directories: directories.into_iter().map(open).collect::<io::Result<_>>()? })
+    }
+
+    /// Sees that each directory is still there, and the same.
+    pub(super) fn check_place(&self) -> io::Result<()> {
+        self.directories.iter().try_for_each(|(path, identity)| {
+            if Identity::of(path)? == *identity {
+                return Ok(());
+            }
+            let message = format!(
+                "{} is another directory than the server was started with; put that one back, or start the server anew to \
+                 use what is there now",
+                path.display()
+            );
+            Err(io::Error::other(message))
+        })
+    }
+
+    /// Sees that something could be written there.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.check_place()?;
+        self.directories.iter().try_for_each(|(path, _)| check_room(path))
+    }
+}
+
+impl Identity {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = fs::metadata(path).map_err(|error| named(path, &error))?;
+        Ok(Self { device: found.dev(), number: found.ino() })
+    }
+}
+
+fn check_room(path: &Path) -> io::Result<()> {
+    let found = rustix::fs::statvfs(path).map_err(|error| named(path, &error.into()))?;
+    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(named(path, &io::ErrorKind::ReadOnlyFilesystem.into()));
+    }
+    // What a file system keeps for root, root may use.
+    let is_root = rustix::process::geteuid().is_root();
+    let (blocks, files) = if is_root { (found.f_bfree, found.f_ffree) } else { (found.f_bavail, found.f_favail) };
+    // Some file systems do not count files.
+    let has_files = found.f_files == 0 || files >= LEAST_FILES;
+    if blocks.saturating_mul(found.f_frsize) < LEAST_BYTES || !has_files {
+        return Err(named(path, &io::ErrorKind::StorageFull.into()));
+    }
+    Ok(())
+}
+
+/// An error with the path that it is about.
+pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_went_or_was_replaced_is_missed_and_one_that_is_put_back_is_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, away) = (root.path().join("records"), root.path().join("away"));
+        let home = Home::open(vec![path.clone()]).unwrap();
+        home.check().unwrap();
+        fs::rename(&path, &away).unwrap();
+        let missing = home.check().unwrap_err();
+        assert_eq!((Fault::of(&missing), missing.kind()), (Fault::Unavailable, io::ErrorKind::NotFound));
+        fs::create_dir(&path).unwrap();
+        let replaced = home.check().unwrap_err().to_string();
+        assert!(replaced.starts_with(path.to_str().unwrap()) && replaced.contains("another"), "{replaced}");
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&away, &path).unwrap();
+        home.check().unwrap();
+    }
+
+    #[test]
+    fn no_room_and_a_file_system_that_can_only_be_read_are_told_apart() {
+        for (kind, fault) in [
+            (io::ErrorKind::StorageFull, Fault::Full),
+            (io::ErrorKind::QuotaExceeded, Fault::Full),
+            (io::ErrorKind::ReadOnlyFilesystem, Fault::ReadOnly),
+            (io::ErrorKind::PermissionDenied, Fault::Unavailable),
+        ] {
+            assert_eq!(Fault::of(&named(Path::new("/a"), &kind.into())), fault);
+        }
+    }
+}
