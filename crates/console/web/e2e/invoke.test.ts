@@ -107,8 +107,8 @@ test("the end is followed until the reader scrolls up, and again when he comes b
   await page.locator(".log-editor").hover();
   await page.mouse.wheel(0, -150);
   await page.getByRole("button", { name: "Follow the log ↓" }).waitFor();
+  const before = await restingTop(page);
   const top = () => page.locator(".log-editor .cm-scroller").evaluate((scroller) => scroller.scrollTop);
-  const before = await top();
   const lines = await page.locator(".invocation-head").textContent();
   await page.waitForFunction((text) => document.querySelector(".invocation-head")?.textContent !== text, lines);
   assert.ok(Math.abs((await top()) - before) < 5, "what he reads stays where it is");
@@ -214,3 +214,23 @@ test("a lost connection ends an invocation clearly, and the list comes back by i
   await page.goto(`${server.url}/#/`);
   await page.locator(`[data-worker="${id}"]`).waitFor();
 });
+
+/** Where the log is scrolled to, once the browser has finished the smooth scroll that a turn of the wheel begins. */
+function restingTop(page: Page): Promise<number> {
+  return page.locator(".log-editor .cm-scroller").evaluate(
+    (scroller) =>
+      new Promise<number>((resolve) => {
+        let [last, frames] = [scroller.scrollTop, 0];
+        const look = () => {
+          frames = scroller.scrollTop === last ? frames + 1 : 0;
+          last = scroller.scrollTop;
+          if (frames === 30) {
+            resolve(last);
+          } else {
+            requestAnimationFrame(look);
+          }
+        };
+        requestAnimationFrame(look);
+      }),
+  );
+}

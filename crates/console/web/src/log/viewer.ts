@@ -115,7 +115,10 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       key: "log-end",
       read: () => view.scrollDOM.scrollHeight,
       write: (height) => {
-        view.scrollDOM.scrollTop = height;
+        // The reader may have scrolled up since this was asked for.
+        if (following && !held) {
+          view.scrollDOM.scrollTop = height;
+        }
       },
     });
   }
