@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
 use workers_http::{Api, Application, HttpOptions, Metrics};
-use workers_service::{Platform, WorkerService};
+use workers_service::{Platform, SweepReport, WorkerService};
 
 use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
@@ -164,8 +164,8 @@ async fn sweep(workers: WorkerService, interval: Duration) {
     loop {
         tokio::select! {
             _ = sweeps.tick() => match workers.sweep().await {
-                Ok(report) if report.expired + report.failed > 0 => {
-                    tracing::info!(expired = report.expired, failed = report.failed, "swept workers");
+                Ok(SweepReport { expired, failed, reclaimed }) if expired + failed + reclaimed > 0 => {
+                    tracing::info!(expired, failed, reclaimed, "swept workers");
                 }
                 Ok(_) => {}
                 Err(error) => {

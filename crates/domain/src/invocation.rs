@@ -159,11 +159,15 @@ pub enum FailureCode {
     StorageReadOnly,
     /// The worker's files had to be made again, and the database that they are made from cannot be reached.
     DatabaseUnavailable,
+    /// The worker was deleted between the call and its begin.
+    WorkerNotFound,
+    /// The worker expired between the call and its begin.
+    WorkerExpired,
 }
 
 impl FailureCode {
     /// Every code.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Thrown,
         Self::Timeout,
         Self::OutOfMemory,
@@ -177,6 +181,8 @@ impl FailureCode {
         Self::StorageFull,
         Self::StorageReadOnly,
         Self::DatabaseUnavailable,
+        Self::WorkerNotFound,
+        Self::WorkerExpired,
     ];
 
     /// The code as it travels.
@@ -196,6 +202,8 @@ impl FailureCode {
             Self::StorageFull => "storage_full",
             Self::StorageReadOnly => "storage_read_only",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::WorkerNotFound => "worker_not_found",
+            Self::WorkerExpired => "worker_expired",
         }
     }
 }

@@ -17,6 +17,7 @@ mod limits;
 mod name;
 mod network;
 pub mod ports;
+mod revision;
 mod worker;
 
 pub use capacity::{Budget, Permit, Refusal, Resource, Resources, Sharing};
@@ -35,4 +36,5 @@ pub use network::{
     InvalidAuthorityError, InvalidDomainNameError, InvalidOriginError, InvalidPolicyError, InvalidRangeError,
     InvalidRuleError, NamePattern, NetworkDenial, NetworkPolicy, NetworkRule, Origin, Ports, destination, is_public,
 };
-pub use worker::{InvalidTransitionError, Worker, WorkerState, WorkerStatus};
+pub use revision::Revision;
+pub use worker::{InvalidTransitionError, StoredWorker, Worker, WorkerState, WorkerStatus};

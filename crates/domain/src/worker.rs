@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{FunctionName, SnapshotId, WorkerId, WorkerName};
+use crate::{FunctionName, Revision, SnapshotId, WorkerId, WorkerName};
 
 /// A deployed bundle, without its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,28 @@ pub struct Worker {
     pub created_at: DateTime<Utc>,
     /// When a function of it was last invoked; recorded late, so it may lag by seconds.
     pub last_invoked_at: Option<DateTime<Utc>>,
+    /// Which revision of it this is: that of the row it was read from, or that it was stored as.
+    pub revision: Revision,
     state: WorkerState,
+}
+
+/// A worker as it was stored: all there is to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredWorker {
+    /// See [`Worker::id`].
+    pub id: WorkerId,
+    /// See [`Worker::name`].
+    pub name: WorkerName,
+    /// See [`Worker::functions`].
+    pub functions: Vec<FunctionName>,
+    /// See [`Worker::created_at`].
+    pub created_at: DateTime<Utc>,
+    /// See [`Worker::last_invoked_at`].
+    pub last_invoked_at: Option<DateTime<Utc>>,
+    /// See [`Worker::revision`].
+    pub revision: Revision,
+    /// See [`Worker::state`].
+    pub state: WorkerState,
 }
 
 /// Where a worker is in its life, with what belongs to that state.
@@ -92,20 +113,22 @@ impl Worker {
         functions: Vec<FunctionName>,
         created_at: DateTime<Utc>,
     ) -> Self {
-        Self { id, name, functions, created_at, last_invoked_at: None, state: WorkerState::Creating }
+        let (revision, state) = (Revision::FIRST, WorkerState::Creating);
+        Self { id, name, functions, created_at, last_invoked_at: None, revision, state }
     }
 
     /// A worker as it was stored.
     #[must_use]
-    pub fn restore(
-        id: WorkerId,
-        name: WorkerName,
-        functions: Vec<FunctionName>,
-        created_at: DateTime<Utc>,
-        last_invoked_at: Option<DateTime<Utc>>,
-        state: WorkerState,
-    ) -> Self {
-        Self { id, name, functions, created_at, last_invoked_at, state }
+    pub fn restore(stored: StoredWorker) -> Self {
+        let StoredWorker { id, name, functions, created_at, last_invoked_at, revision, state } = stored;
+        Self { id, name, functions, created_at, last_invoked_at, revision, state }
+    }
+
+    /// All there is to know of it.
+    #[must_use]
+    pub fn into_stored(self) -> StoredWorker {
+        let Self { id, name, functions, created_at, last_invoked_at, revision, state } = self;
+        StoredWorker { id, name, functions, created_at, last_invoked_at, revision, state }
     }
 
     /// A worker of whose row only so much could be read. Without a time of creation it has that of its id.
@@ -123,6 +146,7 @@ impl Worker {
             functions: Vec::new(),
             created_at: created_at.unwrap_or_else(|| id.made_at()),
             last_invoked_at: None,
+            revision: Revision::FIRST,
             state: WorkerState::Unreadable { problem, snapshot_id },
         }
     }

@@ -394,6 +394,11 @@ impl SandboxProvider for Engine {
         removed.map(drop)
     }
 
+    async fn own_snapshots(&self, before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
+        let store = Arc::clone(&self.core.snapshots);
+        blocking("the snapshots cannot be listed", move || store.older_than(before)).await
+    }
+
     async fn check(&self) -> Result<(), SandboxError> {
         pulse(&self.core.runtime, &self.core.launcher).await
     }

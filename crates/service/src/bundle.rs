@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use workers_domain::ports::{
     Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{FunctionName, NetworkPolicy};
+use workers_domain::{FunctionName, NetworkPolicy, SnapshotId};
 use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
 
 use crate::health::Health;
@@ -123,20 +123,38 @@ pub(crate) async fn make_snapshot(
     script: String,
     expires_at: DateTime<Utc>,
 ) -> Result<Snapshot, SandboxError> {
+    let sandbox = script_in_sandbox(shared, script).await?;
+    frozen(shared, &*sandbox, sandbox.snapshot(Some(expires_at)).await).await
+}
+
+/// Freezes a script as the snapshot with this id, if the provider can.
+pub(crate) async fn make_snapshot_as(
+    shared: &Shared,
+    id: &SnapshotId,
+    script: String,
+    expires_at: DateTime<Utc>,
+) -> Result<Snapshot, SandboxError> {
+    let sandbox = script_in_sandbox(shared, script).await?;
+    frozen(shared, &*sandbox, sandbox.snapshot_as(id, Some(expires_at)).await).await
+}
+
+/// A sandbox in which nothing runs, with a script.
+async fn script_in_sandbox(shared: &Shared, script: String) -> Result<Box<dyn Sandbox>, SandboxError> {
     let path = SandboxPath::parse(SCRIPT_FILE)
         .map_err(|error| SandboxError::new(SandboxErrorKind::Failed, error.to_string()))?;
-    // Nothing runs in it.
     let (limits, network) = (shared.options.sandbox, NetworkPolicy::DenyAll);
     let sandbox = shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
-    let frozen = async {
-        sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await?;
-        sandbox.snapshot(Some(expires_at)).await
-    };
-    let frozen = frozen.await;
-    if frozen.is_err() {
-        stop(&*sandbox, &shared.health).await;
+    let written = sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await;
+    frozen(shared, &*sandbox, written).await?;
+    Ok(sandbox)
+}
+
+/// What came of a step towards a snapshot. After a failure nothing is left of the sandbox.
+async fn frozen<T>(shared: &Shared, sandbox: &dyn Sandbox, step: Result<T, SandboxError>) -> Result<T, SandboxError> {
+    if step.is_err() {
+        stop(sandbox, &shared.health).await;
     }
-    frozen
+    step
 }
 
 /// Stops a sandbox. A failure is logged and no more: what was asked of the sandbox is decided by then.

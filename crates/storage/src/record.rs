@@ -1,12 +1,14 @@
 //! What both backends do alike between a row and a [`Worker`].
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use tracing::warn;
 use uuid::Uuid;
 use workers_domain::ports::{RemovedWorker, RepositoryError};
-use workers_domain::{FunctionName, SnapshotId, Worker, WorkerName, WorkerState, WorkerStatus};
+use workers_domain::{FunctionName, Revision, SnapshotId, StoredWorker, Worker, WorkerName, WorkerState, WorkerStatus};
 
 /// Postgres keeps microseconds, so we do everywhere.
 const SUBSECOND_DIGITS: u16 = 6;
@@ -33,6 +35,7 @@ pub(crate) struct WorkerRecord {
     pub(crate) created_at: Cell<NaiveDateTime>,
     pub(crate) snapshot_expires_at: Cell<Option<NaiveDateTime>>,
     pub(crate) last_invoked_at: Cell<Option<NaiveDateTime>>,
+    pub(crate) revision: Cell<i64>,
 }
 
 /// The columns that make up a worker's state.
@@ -118,7 +121,9 @@ impl WorkerRecord {
         let functions = self.value("functions", &self.functions)?.iter().map(parse).collect::<Result<_, _>>()?;
         let created_at = self.value("created_at", &self.created_at)?.and_utc();
         let last_invoked_at = self.value("last_invoked_at", &self.last_invoked_at)?.map(|time| time.and_utc());
-        Ok(Worker::restore(self.id.into(), name, functions, created_at, last_invoked_at, state))
+        let revision = Revision::new(*self.value("revision", &self.revision)?);
+        let id = self.id.into();
+        Ok(Worker::restore(StoredWorker { id, name, functions, created_at, last_invoked_at, revision, state }))
     }
 
     fn state(&self) -> Result<WorkerState, RepositoryError> {
@@ -201,6 +206,12 @@ pub(crate) fn column_time(time: DateTime<Utc>) -> NaiveDateTime {
     time.naive_utc().trunc_subsecs(SUBSECOND_DIGITS)
 }
 
+/// Those of `among` that are not among those in use.
+pub(crate) fn without(among: &[SnapshotId], used: Vec<String>) -> Vec<SnapshotId> {
+    let used: HashSet<_> = used.into_iter().collect();
+    among.iter().filter(|id| !used.contains(id.as_str())).cloned().collect()
+}
+
 /// Refuses a source that Postgres could not hold, on every backend alike.
 pub(crate) fn check_source(source: &str) -> Result<(), RepositoryError> {
     match source.find('\0') {
@@ -230,6 +241,7 @@ mod tests {
             created_at: Cell(Ok(time)),
             snapshot_expires_at: Cell(Ok(Some(time))),
             last_invoked_at: Cell(Ok(None)),
+            revision: Cell(Ok(0)),
         }
     }
 

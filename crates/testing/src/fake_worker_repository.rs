@@ -1,7 +1,7 @@
 //! Workers in memory.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, WorkerPage,
+    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, Update, WorkerPage,
     WorkerRepository,
 };
-use workers_domain::{Worker, WorkerId, WorkerState, WorkerStatus};
+use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
 /// Keeps workers in memory, and behaves as a database does: it passes the same suite. It starts set up, without workers.
 #[derive(Debug)]
@@ -171,15 +171,28 @@ impl WorkerRepository for FakeWorkerRepository {
         Ok(WorkerPage { workers, next })
     }
 
-    async fn update_state(&self, worker: &Worker) -> Result<bool, RepositoryError> {
+    async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
         let changed = as_stored(worker);
-        self.write("change of a worker", |workers| match workers.get_mut(&worker.id) {
-            Some(stored) => {
-                stored.worker = with_state(&stored.worker, changed.state().clone(), stored.worker.last_invoked_at);
-                true
+        let update = self.write("change of a worker", |workers| match workers.get_mut(&worker.id) {
+            Some(stored) if stored.worker.revision == changed.revision => {
+                let (state, revision) = (changed.state().clone(), changed.revision.next());
+                let before = stored.worker.clone().into_stored();
+                stored.worker = Worker::restore(StoredWorker { state, revision, ..before });
+                Update::Updated
             }
-            None => false,
-        })
+            Some(_) => Update::Conflict,
+            None => Update::Gone,
+        })?;
+        if update == Update::Updated {
+            worker.revision = worker.revision.next();
+        }
+        Ok(update)
+    }
+
+    async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
+        let live = self.collect(|worker| worker.status() != WorkerStatus::Expired)?;
+        let used: HashSet<_> = live.iter().filter_map(Worker::snapshot_id).collect();
+        Ok(among.iter().filter(|id| !used.contains(id)).cloned().collect())
     }
 
     async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
@@ -267,12 +280,9 @@ fn as_stored(worker: &Worker) -> Worker {
         WorkerState::Error { message } => WorkerState::Error { message: message.replace('\0', "\u{FFFD}") },
         state @ (WorkerState::Creating | WorkerState::Unreadable { .. }) => state,
     };
-    with_state(worker, state, worker.last_invoked_at.map(|at| at.trunc_subsecs(6)))
-}
-
-fn with_state(worker: &Worker, state: WorkerState, last_invoked_at: Option<DateTime<Utc>>) -> Worker {
     let created_at = worker.created_at.trunc_subsecs(6);
-    Worker::restore(worker.id, worker.name.clone(), worker.functions.clone(), created_at, last_invoked_at, state)
+    let last_invoked_at = worker.last_invoked_at.map(|at| at.trunc_subsecs(6));
+    Worker::restore(StoredWorker { created_at, last_invoked_at, state, ..worker.clone().into_stored() })
 }
 
 #[cfg(test)]

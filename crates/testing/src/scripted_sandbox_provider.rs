@@ -256,9 +256,12 @@ impl Sandbox for ScriptedSandbox {
     }
 
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+        self.snapshot_as(&SnapshotId::new(format!("snap_{}", self.id)), expires_at).await
+    }
+
+    async fn snapshot_as(&self, id: &SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
         self.check_alive()?;
-        let files = self.files().clone();
-        let id = SnapshotId::new(format!("snap_{}", self.id));
+        let (files, id) = (self.files().clone(), id.clone());
         let size_bytes = files.values().map(|contents| contents.len() as u64).sum();
         self.state.lock().snapshots.insert(id.clone(), files);
         self.end();

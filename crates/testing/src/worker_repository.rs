@@ -10,10 +10,10 @@ use std::num::NonZeroU32;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, WorkerPage,
+    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, Update, WorkerPage,
     WorkerRepository,
 };
-use workers_domain::{FunctionName, SnapshotId, Worker, WorkerId, WorkerName, WorkerState};
+use workers_domain::{FunctionName, SnapshotId, StoredWorker, Worker, WorkerId, WorkerName, WorkerState};
 
 use crate::AllWorkers as _;
 
@@ -44,6 +44,9 @@ macro_rules! repository_conformance {
             a_state_replaces_all_of_the_one_before,
             a_change_of_state_touches_nothing_else,
             a_nul_in_an_error_message_does_not_lose_it,
+            a_stale_update_is_refused,
+            two_writers_cannot_both_win,
+            snapshots_that_no_worker_needs_are_found,
             a_deleted_worker_stays_deleted,
             a_removed_worker_is_answered_once,
             invocations_only_move_forward,
@@ -94,8 +97,7 @@ fn worker(created_at: DateTime<Utc>) -> Worker {
 }
 
 fn in_state(state: WorkerState) -> Worker {
-    let Worker { id, name, functions, created_at, last_invoked_at, .. } = worker(at(0));
-    Worker::restore(id, name, functions, created_at, last_invoked_at, state)
+    with_state(&worker(at(0)), state)
 }
 
 fn ready_until(expires_at: DateTime<Utc>) -> Worker {
@@ -103,8 +105,13 @@ fn ready_until(expires_at: DateTime<Utc>) -> Worker {
 }
 
 fn with_state(worker: &Worker, state: WorkerState) -> Worker {
-    let Worker { id, name, functions, created_at, last_invoked_at, .. } = worker.clone();
-    Worker::restore(id, name, functions, created_at, last_invoked_at, state)
+    Worker::restore(StoredWorker { state, ..worker.clone().into_stored() })
+}
+
+/// Stores a worker in another state, over what was stored last.
+async fn change(repository: &dyn WorkerRepository, worker: &mut Worker, state: WorkerState) {
+    *worker = with_state(worker, state);
+    assert_eq!(good(repository.update_state(worker).await), Update::Updated);
 }
 
 fn ids(workers: &[Worker]) -> Vec<WorkerId> {
@@ -216,7 +223,7 @@ pub async fn text_that_looks_like_sql_is_only_text(repository: &dyn WorkerReposi
     worker.functions = functions([attack, "$1", "?"]);
     good(repository.insert(&worker, attack).await);
     let state = WorkerState::Ready { snapshot_id: SnapshotId::new(attack), expires_at: at(60) };
-    good(repository.update_state(&with_state(&worker, state)).await);
+    change(repository, &mut worker, state).await;
     assert_eq!(found(repository, worker.id).await.snapshot_id().map(SnapshotId::as_str), Some(attack));
     assert_eq!(good(repository.find_source(worker.id).await).as_deref(), Some(attack));
     assert_eq!(found(repository, bystander.id).await, bystander);
@@ -327,12 +334,12 @@ pub async fn every_state_survives(repository: &dyn WorkerRepository) {
 
 /// See its name.
 pub async fn a_state_replaces_all_of_the_one_before(repository: &dyn WorkerRepository) {
-    let worker = worker(at(0));
+    let mut worker = worker(at(0));
     insert(repository, &[&worker]).await;
     for before in every_state() {
         for after in every_state() {
-            assert!(good(repository.update_state(&with_state(&worker, before.clone())).await));
-            assert!(good(repository.update_state(&with_state(&worker, after.clone())).await));
+            change(repository, &mut worker, before.clone()).await;
+            change(repository, &mut worker, after.clone()).await;
             assert_eq!(found(repository, worker.id).await.state(), &after);
         }
     }
@@ -347,7 +354,7 @@ pub async fn a_change_of_state_touches_nothing_else(repository: &dyn WorkerRepos
     changed.name = name("renamed");
     changed.functions.clear();
     changed.created_at = at(5);
-    good(repository.update_state(&changed).await);
+    assert_eq!(good(repository.update_state(&mut changed).await), Update::Updated);
 
     let kept = found(repository, worker.id).await;
     assert_eq!(kept.state(), changed.state());
@@ -358,18 +365,70 @@ pub async fn a_change_of_state_touches_nothing_else(repository: &dyn WorkerRepos
 
 /// See its name.
 pub async fn a_nul_in_an_error_message_does_not_lose_it(repository: &dyn WorkerRepository) {
-    let worker = worker(at(0));
+    let mut worker = worker(at(0));
     insert(repository, &[&worker]).await;
-    good(repository.update_state(&with_state(&worker, WorkerState::Error { message: "a\0b".to_owned() })).await);
+    change(repository, &mut worker, WorkerState::Error { message: "a\0b".to_owned() }).await;
     assert_eq!(found(repository, worker.id).await.error_message(), Some("a\u{FFFD}b"));
 }
 
 /// See its name.
+pub async fn a_stale_update_is_refused(repository: &dyn WorkerRepository) {
+    let mut stale = ready_until(at(60));
+    insert(repository, &[&stale]).await;
+    let mut newer = found(repository, stale.id).await;
+    let renewed = WorkerState::Ready { snapshot_id: SnapshotId::new("snap_2"), expires_at: at(600) };
+    change(repository, &mut newer, renewed).await;
+    assert!(stale.expire_if_due(at(61)));
+    let before = stale.clone();
+    assert_eq!(good(repository.update_state(&mut stale).await), Update::Conflict);
+    assert_eq!(stale, before, "a refused update changes nothing of what was handed over");
+    assert_eq!(found(repository, stale.id).await, newer);
+    // A mark is no change: what was decided before it still holds.
+    good(repository.record_invocations(&[InvocationMark { worker_id: newer.id, at: at(9) }]).await);
+    change(repository, &mut newer, WorkerState::Error { message: "no".to_owned() }).await;
+    assert_eq!(found(repository, newer.id).await.revision, newer.revision);
+}
+
+/// See its name.
+pub async fn two_writers_cannot_both_win(repository: &dyn WorkerRepository) {
+    let worker = worker(at(0));
+    insert(repository, &[&worker]).await;
+    for round in 0..10 {
+        let read = found(repository, worker.id).await;
+        let write = |writer: u32| {
+            let message = format!("{round}: {writer}");
+            let mut worker = with_state(&read, WorkerState::Error { message });
+            async move { (good(repository.update_state(&mut worker).await), worker) }
+        };
+        let done = join_all((0..8).map(write)).await;
+        let mut winners = done.into_iter().filter(|(update, _)| *update == Update::Updated);
+        let winner = winners.next().unwrap_or_else(|| panic!("the first of them wins"));
+        assert_eq!(winners.next(), None);
+        assert_eq!(found(repository, worker.id).await, winner.1);
+    }
+}
+
+/// See its name.
+pub async fn snapshots_that_no_worker_needs_are_found(repository: &dyn WorkerRepository) {
+    let snapshot = |number: u32| SnapshotId::new(format!("snap_{number}"));
+    let state = |number| WorkerState::Ready { snapshot_id: snapshot(number), expires_at: at(60) };
+    let [needed, expired, redeployed] = [1, 2, 3].map(|number| in_state(state(number)));
+    insert(repository, &[&needed, &expired, &redeployed]).await;
+    let over = WorkerState::Expired { snapshot_id: snapshot(2), expired_at: at(60) };
+    change(repository, &mut expired.clone(), over).await;
+    change(repository, &mut redeployed.clone(), state(4)).await;
+    let among: Vec<_> = (1..=5).map(snapshot).chain([SnapshotId::new("'; --")]).collect();
+    let unused = good(repository.find_unused_snapshots(&among).await);
+    assert_eq!(unused, [snapshot(2), snapshot(3), snapshot(5), SnapshotId::new("'; --")]);
+    assert_eq!(good(repository.find_unused_snapshots(&[]).await), []);
+}
+
+/// See its name.
 pub async fn a_deleted_worker_stays_deleted(repository: &dyn WorkerRepository) {
-    let worker = ready_until(at(60));
+    let mut worker = ready_until(at(60));
     insert(repository, &[&worker]).await;
     good(repository.delete(worker.id).await);
-    assert!(!good(repository.update_state(&worker).await));
+    assert_eq!(good(repository.update_state(&mut worker).await), Update::Gone);
     good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(1) }]).await);
     assert_eq!(good(repository.find_by_id(worker.id).await), None);
     assert_eq!(good(repository.list().await), []);
@@ -486,7 +545,7 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(repository
     insert(repository, &workers.iter().collect::<Vec<_>>()).await;
     let work = workers.iter().map(|worker| async move {
         let ready = WorkerState::Ready { snapshot_id: SnapshotId::new("snap_1"), expires_at: at(60) };
-        assert!(good(repository.update_state(&with_state(worker, ready)).await));
+        change(repository, &mut worker.clone(), ready).await;
         good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(5) }]).await);
         assert_eq!(good(repository.list().await).len(), 20);
         assert!(found(repository, worker.id).await.snapshot_id().is_some());
@@ -557,13 +616,14 @@ pub async fn without_a_schema_every_call_says_so(repository: &dyn WorkerReposito
     fn assert_missing<R>(result: Result<R, RepositoryError>) {
         assert!(matches!(result, Err(RepositoryError::SchemaMissing)), "{:?}", result.err());
     }
-    let worker = worker(at(0));
+    let mut worker = worker(at(0));
     assert_missing(repository.check().await);
     assert_missing(repository.insert(&worker, "").await);
     assert_missing(repository.find_by_id(worker.id).await);
     assert_missing(repository.find_source(worker.id).await);
     assert_missing(repository.list().await);
-    assert_missing(repository.update_state(&worker).await);
+    assert_missing(repository.update_state(&mut worker).await);
+    assert_missing(repository.find_unused_snapshots(&[SnapshotId::new("snap_1")]).await);
     assert_missing(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(0) }]).await);
     assert_missing(repository.list_due_to_expire(at(0), 1).await);
     assert_missing(repository.list_stuck_in_creating(at(0), 1).await);

@@ -42,6 +42,16 @@ pub trait SandboxProvider: Send + Sync {
     /// When the provider cannot tell, or cannot remove it.
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError>;
 
+    /// The snapshots that this server keeps for itself, if they have been here since `before` or longer. Empty where
+    /// snapshots are kept for all servers together.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be listed.
+    async fn own_snapshots(&self, _before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
+        Ok(Vec::new())
+    }
+
     /// Answers if sandboxes can be made now.
     ///
     /// # Errors
@@ -85,6 +95,17 @@ pub trait Sandbox: Send + Sync {
     ///
     /// When it has been stopped, or there is no room.
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError>;
+
+    /// The same, and the snapshot gets this id, in place of one that has it: a snapshot that is a server's own cache is
+    /// made again under the name that every server knows it by. A provider that names its snapshots itself, or that
+    /// cannot give this name, gives another one; the answer says which.
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot).
+    async fn snapshot_as(&self, _id: &SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+        self.snapshot(expires_at).await
+    }
 
     /// Looks for a fault of the provider's own that may be why a command in it failed: files that it was made of have
     /// changed, its snapshot is torn, the machine had too little for it though it kept to its own limits. Asked of a

@@ -47,13 +47,20 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached, or [`RepositoryError::UnknownPlace`] when `after` is of no page.
     async fn list_page(&self, after: Option<&ListPlace>, limit: NonZeroU32) -> Result<WorkerPage, RepositoryError>;
 
-    /// Stores the worker's state (status, snapshot, expiry, message). Says whether there was such a worker; one that has been
-    /// deleted stays deleted.
+    /// Stores the worker's state (status, snapshot, expiry, message), if what is stored has the revision that this
+    /// worker has, which is the next one then. Else nothing is changed: another server was first, or has deleted it.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached or refuses.
-    async fn update_state(&self, worker: &Worker) -> Result<bool, RepositoryError>;
+    async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError>;
+
+    /// Those of some snapshots that no worker needs: none that can be invoked now or later names them.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached.
+    async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError>;
 
     /// Records when workers were last invoked. A mark older than the stored one changes nothing; an unknown worker is skipped.
     ///
@@ -100,6 +107,18 @@ pub trait WorkerRepository: Send + Sync {
     ///
     /// With the kind of what is wrong.
     async fn check(&self) -> Result<(), RepositoryError>;
+}
+
+/// What came of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Update {
+    /// It is stored.
+    Updated,
+    /// Nothing was changed: what is stored is newer than what was read. Read it again and decide again.
+    Conflict,
+    /// There is nothing to update any more.
+    Gone,
 }
 
 /// Workers that stand one behind the other in the list.

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use workers_domain::ports::{
     Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, Snapshot,
 };
-use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
+use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_private_files::make_directory;
 
 use super::command::{self, Scene};
@@ -28,7 +28,7 @@ use crate::home::remove;
 use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
 use crate::pressure::MemoryWatch;
 use crate::server::{blocking, unavailable};
-use crate::snapshot::{Lease, Staging};
+use crate::snapshot::{Lease, Naming, Staging};
 use crate::wire::memory_file;
 
 /// How long the snapshot of a trial lives, should it not be removed.
@@ -252,11 +252,11 @@ impl LocalSandbox {
     }
 
     /// Freezes what the running sandbox's working directory holds.
-    async fn freeze(&self, running: &Running, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+    async fn freeze(&self, running: &Running, naming: Naming) -> Result<Snapshot, SandboxError> {
         // Nothing may change while it is copied.
         running.ask(&ToInit::KillAll, &[]).await?;
         let work = running.work().clone();
-        let (store, now, owner) = (Arc::clone(&self.core.snapshots), self.core.now(), self.core.content_owner());
+        let (store, owner) = (Arc::clone(&self.core.snapshots), self.core.content_owner());
         let written = running.io().run_long(move |thread| {
             let incoming = store.incoming()?;
             let kept = (|| {
@@ -264,7 +264,7 @@ impl LocalSandbox {
                 target.set_permissions(fs::Permissions::from_mode(DIRECTORY_MODE.as_raw_mode()))?;
                 give_away(&target, owner)?;
                 let manifest = copy_tree(work.get(thread), target.as_fd(), owner)?;
-                store.keep(&incoming, &manifest, now, expires_at)
+                store.keep(&incoming, &manifest, &naming)
             })();
             if kept.is_err() {
                 // Cleared at the next start at the latest.
@@ -273,6 +273,27 @@ impl LocalSandbox {
             kept
         });
         written.await.flatten().map_err(|error| refused("a snapshot cannot be written", &error))
+    }
+
+    /// Makes its files a snapshot, and ends it.
+    async fn keep(&self, naming: Naming) -> Result<Snapshot, SandboxError> {
+        let mut state = self.state.lock().await;
+        let snapshot = match std::mem::replace(&mut *state, State::Stopped) {
+            State::Staged(Some(staging)) => {
+                let store = Arc::clone(&self.core.snapshots);
+                let keep = move || store.keep(staging.directory(), &staging.manifest(), &naming);
+                blocking("a snapshot cannot be written", keep).await
+            }
+            State::Running { running, lease: _lease, .. } => {
+                let frozen = self.freeze(&running, naming).await;
+                running.kill(KillReason::Asked);
+                running.wait().await;
+                frozen
+            }
+            State::Staged(None) | State::Stopped => return Err(stopped()),
+        };
+        self.remove_directory().await?;
+        snapshot
     }
 
     /// Whether the snapshot that it was made from is torn.
@@ -341,25 +362,11 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        let mut state = self.state.lock().await;
-        let snapshot = match std::mem::replace(&mut *state, State::Stopped) {
-            State::Staged(Some(staging)) => {
-                let (store, now) = (Arc::clone(&self.core.snapshots), self.core.now());
-                blocking("a snapshot cannot be written", move || {
-                    store.keep(staging.directory(), &staging.manifest(), now, expires_at)
-                })
-                .await
-            }
-            State::Running { running, lease: _lease, .. } => {
-                let frozen = self.freeze(&running, expires_at).await;
-                running.kill(KillReason::Asked);
-                running.wait().await;
-                frozen
-            }
-            State::Staged(None) | State::Stopped => return Err(stopped()),
-        };
-        self.remove_directory().await?;
-        snapshot
+        self.keep(Naming { id: None, now: self.core.now(), expires_at }).await
+    }
+
+    async fn snapshot_as(&self, id: &SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+        self.keep(Naming { id: Some(id.clone()), now: self.core.now(), expires_at }).await
     }
 
     async fn find_fault(&self) -> Option<SandboxError> {

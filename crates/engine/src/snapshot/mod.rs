@@ -18,5 +18,6 @@ mod reference;
 mod staging;
 mod store;
 
+pub(crate) use reference::Naming;
 pub(crate) use staging::Staging;
 pub(crate) use store::{Lease, SnapshotStore};

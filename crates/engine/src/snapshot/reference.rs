@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
 use workers_private_files::open_file;
@@ -21,6 +22,35 @@ pub(super) struct Reference {
     pub(super) size_bytes: u64,
     /// When it ends.
     pub(super) expires_at: Option<DateTime<Utc>>,
+}
+
+/// What a new snapshot is called, and until when it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Naming {
+    /// The id it is to have; one of its own where there is none, or none that could be ours.
+    pub(crate) id: Option<SnapshotId>,
+    /// When it is made.
+    pub(crate) now: DateTime<Utc>,
+    /// When it ends.
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+}
+
+impl Naming {
+    /// The id, and where the reference of that id is.
+    pub(super) fn place(&self, references: &Path) -> io::Result<(SnapshotId, PathBuf)> {
+        let wanted = self.id.clone().and_then(|id| path_of(references, &id).map(|path| (id, path)));
+        let own = || {
+            let id = SnapshotId::new(format!("snap_{}", new_uuid(self.now)));
+            path_of(references, &id).map(|path| (id, path))
+        };
+        wanted.or_else(own).ok_or_else(|| io::Error::other("a malformed id"))
+    }
+}
+
+/// A version 7 UUID: snapshots sort by when they were made.
+fn new_uuid(now: DateTime<Utc>) -> Uuid {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.timestamp_subsec_nanos()))
 }
 
 impl Reference {
@@ -65,6 +95,6 @@ pub(super) fn is_name(name: &str) -> bool {
 
 /// The file name of a snapshot's reference; `None` for an id that is none of ours, which could lead anywhere.
 pub(super) fn path_of(directory: &Path, id: &SnapshotId) -> Option<PathBuf> {
-    let uuid: uuid::Uuid = id.as_str().strip_prefix("snap_")?.parse().ok()?;
+    let uuid: Uuid = id.as_str().strip_prefix("snap_")?.parse().ok()?;
     Some(directory.join(format!("snap_{uuid}")))
 }

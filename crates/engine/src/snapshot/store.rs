@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use workers_private_files::{make_directory, open_file};
 
 use super::files::{UNFINISHED, move_tree, unless_gone};
 use super::manifest::{Digest256, Manifest};
-use super::reference::{Reference, is_name, path_of};
+use super::reference::{Naming, Reference, is_name, path_of};
 use crate::fault::named;
 use crate::home::{Home, remove, set_aside};
 use crate::stamp::Seen;
@@ -126,14 +127,9 @@ impl SnapshotStore {
             .try_for_each(|directory| self.home.make(directory))
     }
 
-    /// Makes the tree `files` a snapshot; it is moved away.
-    pub(crate) fn keep(
-        &self,
-        files: &Path,
-        manifest: &Manifest,
-        now: DateTime<Utc>,
-        expires_at: Option<DateTime<Utc>>,
-    ) -> io::Result<Snapshot> {
+    /// Makes the tree `files` a snapshot; it is moved away. A snapshot that has the name already makes way.
+    pub(crate) fn keep(&self, files: &Path, manifest: &Manifest, naming: &Naming) -> io::Result<Snapshot> {
+        let (id, path) = naming.place(&self.references)?;
         let (encoded, address) = manifest.encode()?;
         let incoming = self.incoming()?;
         let prepared = write_new(&incoming.join("manifest.json"), &encoded)
@@ -149,12 +145,18 @@ impl SnapshotStore {
                 entry.seen = Some(watch(&place.join("files"), manifest)?);
                 entry.generation += 1;
             }
+            let expires_at = naming.expires_at;
             let reference = Reference { content: address.clone(), size_bytes: manifest.size_bytes(), expires_at };
-            let id = SnapshotId::new(format!("snap_{}", new_uuid(now)));
-            let path = path_of(&self.references, &id).ok_or_else(|| io::Error::other("a malformed id"))?;
+            let replaced = Reference::read(&path)?;
             reference.write(&path, &self.incoming.join(id.as_str()))?;
             entry.references += 1;
-            Ok(reference.snapshot(id))
+            Ok((reference.snapshot(id), replaced))
+        });
+        let kept = kept.and_then(|(snapshot, replaced)| {
+            if let Some(replaced) = replaced {
+                self.release(&replaced.content, |entry| entry.references = entry.references.saturating_sub(1))?;
+            }
+            Ok(snapshot)
         });
         if incoming.exists() {
             // The same content was there, or keeping this one failed.
@@ -191,6 +193,19 @@ impl SnapshotStore {
         let (content, generation) = (reference.content.clone(), entry.generation);
         let lease = Lease { store: Arc::clone(self), content, generation };
         Ok(Some((reference.snapshot(id.clone()), lease)))
+    }
+
+    /// The snapshots that have been here since `before` or longer.
+    pub(crate) fn older_than(&self, before: DateTime<Utc>) -> io::Result<Vec<SnapshotId>> {
+        let before = SystemTime::from(before);
+        let is_old = |path: &Path| -> io::Result<bool> { Ok(path.metadata()?.modified()? <= before) };
+        let mut found = Vec::new();
+        for (path, name) in entries(&self.references)? {
+            if is_name(&name) && unless_gone(is_old(&path)).map_err(|error| named(path.display(), error))? {
+                found.push(SnapshotId::new(name));
+            }
+        }
+        Ok(found)
     }
 
     /// Reads a reference. While the data directory is away, nothing is known to be gone.
@@ -377,10 +392,4 @@ fn entries(directory: &Path) -> io::Result<Vec<(PathBuf, String)>> {
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     open_file(path)?.write_all(bytes)
-}
-
-/// A version 7 UUID: snapshots sort by when they were made.
-fn new_uuid(now: DateTime<Utc>) -> Uuid {
-    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.timestamp_subsec_nanos()))
 }

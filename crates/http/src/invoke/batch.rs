@@ -165,6 +165,8 @@ const fn status_of(code: FailureCode) -> StatusCode {
         FailureCode::Busy => StatusCode::TOO_MANY_REQUESTS,
         FailureCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         FailureCode::StorageReadOnly | FailureCode::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        FailureCode::WorkerNotFound => StatusCode::NOT_FOUND,
+        FailureCode::WorkerExpired => StatusCode::GONE,
         FailureCode::Thrown
         | FailureCode::OutOfMemory
         | FailureCode::ProcessExit

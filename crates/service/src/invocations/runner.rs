@@ -142,6 +142,11 @@ impl Runner {
                 Ok(ended) => return ended,
                 Err(broken) => broken,
             };
+            let is_gone = matches!(code, FailureCode::WorkerNotFound | FailureCode::WorkerExpired);
+            if is_gone {
+                self.outlet.release();
+                return failed(code, message_of(code));
+            }
             // A payload that was handed to a sandbox is not there any more.
             let again = pauses.next().filter(|_| !begun && self.call.payload.is_some());
             let Some(pause) = again else {
@@ -192,7 +197,7 @@ impl Runner {
         };
         match shared.sandboxes.create(spec(snapshot.clone())).await {
             Err(error) if error.kind == SandboxErrorKind::SnapshotNotFound => {
-                let id = shared.rebuild(&self.call.worker).await?;
+                let id = shared.rebuild(self.call.worker.id).await?;
                 shared.sandboxes.create(spec(id)).await.map_err(Broken::before)
             }
             made => made.map_err(Broken::before),
@@ -457,9 +462,9 @@ impl From<RebuildError> for Broken {
             RebuildError::Repository(_) => {
                 Self { code: FailureCode::DatabaseUnavailable, error: error.into(), begun: false }
             }
-            RebuildError::Gone | RebuildError::Source(_) => {
-                Self { code: FailureCode::SandboxFailed, error: error.into(), begun: false }
-            }
+            RebuildError::Deleted => Self { code: FailureCode::WorkerNotFound, error: error.into(), begun: false },
+            RebuildError::Expired => Self { code: FailureCode::WorkerExpired, error: error.into(), begun: false },
+            RebuildError::Source(_) => Self { code: FailureCode::SandboxFailed, error: error.into(), begun: false },
         }
     }
 }
@@ -488,6 +493,8 @@ const fn message_of(code: FailureCode) -> &'static str {
         FailureCode::StorageReadOnly => {
             "The platform's storage takes no writes now. This is not the function's doing; try again later."
         }
+        FailureCode::WorkerNotFound => "The worker was deleted before the function began.",
+        FailureCode::WorkerExpired => "The worker expired before the function began; deploy it again.",
         FailureCode::DatabaseUnavailable => {
             "The platform's database cannot be reached. This is not the function's doing; try again later."
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
-use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot};
-use workers_domain::{Worker, WorkerId, WorkerName};
+use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot, Update};
+use workers_domain::{Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
 use super::WorkerService;
 use super::settle::{End, leaves_nothing, may_be_done};
@@ -98,10 +98,10 @@ pub(super) async fn make_snapshot_in_time(
 }
 
 /// Stores how a deploy failed. What cannot be stored now is stored later.
-async fn end_failed(shared: &Shared, end: End) {
-    let stored = match &end {
-        End::State(worker) => shared.repository.update_state(worker).await.map(|was_there| {
-            if was_there {
+async fn end_failed(shared: &Shared, mut end: End) {
+    let stored = match &mut end {
+        End::State(worker) => shared.repository.update_state(worker).await.map(|update| {
+            if update == Update::Updated {
                 shared.changes.publish_state(worker);
             }
         }),
@@ -119,25 +119,46 @@ async fn become_ready(
     expires_at: DateTime<Utc>,
     deadline: Instant,
 ) -> Result<Worker, DeployError> {
+    let made = snapshot.id.clone();
     // A worker in state creating always may become ready.
     let _ = worker.make_ready(snapshot.id, expires_at);
-    let stored = tokio::time::timeout_at(deadline, shared.repository.update_state(&worker)).await;
+    let stored = tokio::time::timeout_at(deadline, store_ready(shared, &mut worker)).await;
     match stored.unwrap_or_else(|elapsed| Err(RepositoryError::Unavailable(elapsed.into()))) {
         Ok(true) => {
             shared.changes.publish_state(&worker);
             shared.expect_invocation(&worker);
             Ok(worker)
         }
-        // Deleted meanwhile, by somebody who found it in the list.
+        // Deleted or redeployed meanwhile by a client that found it in the list.
         Ok(false) => {
-            shared.forget_snapshot(&worker).await;
+            shared.forget_snapshot_id(worker.id, &made).await;
             Ok(worker)
         }
         Err(error) => {
-            shared.forget_snapshot(&worker).await;
+            shared.forget_snapshot_id(worker.id, &made).await;
             // Its caller hears that it failed, so it must not stay, whether that was stored or not.
             shared.settler.settle(End::Nothing(worker.id));
             Err(error.into())
+        }
+    }
+}
+
+/// Stores that a worker is ready, unless it was deleted or redeployed meanwhile; says whether it did, and makes `worker`
+/// what is stored.
+async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, RepositoryError> {
+    let WorkerState::Ready { snapshot_id, expires_at } = worker.state().clone() else { return Ok(false) };
+    loop {
+        match shared.repository.update_state(worker).await? {
+            Update::Updated => return Ok(true),
+            Update::Gone => return Ok(false),
+            Update::Conflict => {}
+        }
+        let Some(mut current) = shared.repository.find_by_id(worker.id).await? else { return Ok(false) };
+        // Another server took it for one whose server has died.
+        let may = current.status() == WorkerStatus::Error && current.redeploy(snapshot_id.clone(), expires_at).is_ok();
+        *worker = current;
+        if !may {
+            return Ok(false);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The sweeper: expires workers whose time has passed, and settles deploys whose control plane died.
 
 use chrono::TimeDelta;
-use workers_domain::ports::RepositoryError;
+use workers_domain::ports::{RepositoryError, Update};
 
 use super::WorkerService;
 use crate::WorkerError;
@@ -20,16 +20,20 @@ pub struct SweepReport {
     pub expired: usize,
     /// Workers that were stuck in state creating and are in state error now.
     pub failed: usize,
+    /// Snapshots of this server's own that no worker needed, and that are gone now.
+    pub reclaimed: usize,
 }
 
 impl WorkerService {
-    /// Expires what is due. Safe to run on several instances at once.
+    /// Expires what is due, and removes what this server keeps and no worker needs. Safe to run on several instances at
+    /// once.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached.
     pub async fn sweep(&self) -> Result<SweepReport, WorkerError> {
-        Ok(SweepReport { expired: self.expire_due().await?, failed: self.fail_stuck().await? })
+        let (expired, failed) = (self.expire_due().await?, self.fail_stuck().await?);
+        Ok(SweepReport { expired, failed, reclaimed: self.reclaim_snapshots().await? })
     }
 
     /// Ends the deploys whose control plane died, and answers with how many. Costs next to nothing where there is none,
@@ -64,18 +68,13 @@ impl WorkerService {
     async fn fail_stuck(&self) -> Result<usize, WorkerError> {
         let before = self.shared.clock.now() - CREATING_TIMEOUT;
         let mut failed = 0;
-        for stuck in self.shared.repository.list_stuck_in_creating(before, BATCH).await? {
-            let _turn = self.shared.turns.take(stuck.id).await;
-            // Another server may have settled it, and its owner may have redeployed it since.
-            let found = match self.shared.repository.find_by_id(stuck.id).await {
-                Err(RepositoryError::Inconsistent { .. }) => continue,
-                found => found?,
-            };
-            let Some(mut worker) = found else { continue };
-            if worker.fail("The server stopped while the worker was being deployed. Deploy it again.").is_ok() {
-                if self.shared.repository.update_state(&worker).await? {
-                    self.shared.changes.publish_state(&worker);
-                }
+        for mut stuck in self.shared.repository.list_stuck_in_creating(before, BATCH).await? {
+            if stuck.fail("The server stopped while the worker was being deployed. Deploy it again.").is_err() {
+                continue;
+            }
+            // In any other case another server has settled it, or it was deleted.
+            if self.shared.repository.update_state(&mut stuck).await? == Update::Updated {
+                self.shared.changes.publish_state(&stuck);
                 failed += 1;
             }
         }

@@ -6,6 +6,7 @@ mod deploy;
 mod expire;
 mod read;
 mod rebuild;
+mod reclaim;
 mod redeploy;
 mod set_up;
 mod settle;
@@ -13,7 +14,7 @@ mod turns;
 
 use std::sync::Arc;
 
-use workers_domain::ports::RepositoryError;
+use workers_domain::ports::{RepositoryError, Update};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
 pub(crate) use self::changes::ChangeFeed;
@@ -37,22 +38,21 @@ impl WorkerService {
 }
 
 impl Shared {
-    /// Turns a worker to expired if its time has passed, in the database and at the provider too. One that somebody has redeployed or
-    /// expired meanwhile is answered as it is now.
+    /// Turns a worker to expired if its time has passed, in the database and at the provider too. One that was changed
+    /// meanwhile is answered as it is now.
     pub(crate) async fn expire_if_due(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
-        let now = self.clock.now();
-        if !worker.is_due(now) {
-            return Ok(());
-        }
-        let _turn = self.turns.take(worker.id).await;
-        if let Some(current) = self.repository.find_by_id(worker.id).await? {
-            *worker = current;
-        }
-        if worker.expire_if_due(now) {
-            if self.repository.update_state(worker).await? {
-                self.changes.publish_state(worker);
+        while worker.expire_if_due(self.clock.now()) {
+            match self.repository.update_state(worker).await? {
+                Update::Updated => {
+                    self.changes.publish_state(worker);
+                    self.forget_snapshot(worker).await;
+                }
+                Update::Gone => self.forget_snapshot(worker).await,
+                Update::Conflict => match self.repository.find_by_id(worker.id).await? {
+                    Some(current) => *worker = current,
+                    None => self.forget_snapshot(worker).await,
+                },
             }
-            self.forget_snapshot(worker).await;
         }
         Ok(())
     }

@@ -1,10 +1,18 @@
-//! A snapshot is a cache of the stored source: one that the provider has lost is made again.
+//! A snapshot is a cache of the stored source: one that this server, or its provider, does not have is made again.
+//!
+//! The worker's row names the snapshot. Where each server keeps snapshots of its own, each makes one under that name when
+//! it is first needed there, and the row stays as it is. Where the provider names snapshots itself, the row gets the new
+//! name.
 
-use workers_domain::ports::{RepositoryError, SandboxError};
-use workers_domain::{SnapshotId, Worker};
+use chrono::{DateTime, Utc};
+use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Update};
+use workers_domain::{SnapshotId, Worker, WorkerId, WorkerState};
 
-use crate::bundle::{BundleError, make_snapshot};
+use crate::bundle::{BundleError, make_snapshot_as};
 use crate::platform::Shared;
+
+/// How often it is begun anew for a worker that others change meanwhile.
+const TRIES: usize = 5;
 
 /// Why a snapshot could not be made again.
 #[derive(Debug, thiserror::Error)]
@@ -13,43 +21,68 @@ pub(crate) enum RebuildError {
     Repository(#[from] RepositoryError),
     #[error("failed to make the snapshot")]
     Sandbox(#[from] SandboxError),
-    #[error("the worker was deleted or expired meanwhile")]
-    Gone,
+    #[error("the worker was deleted meanwhile")]
+    Deleted,
+    #[error("the worker expired meanwhile")]
+    Expired,
     #[error("the stored source does not compile any more")]
     Source(#[from] BundleError),
 }
 
 impl Shared {
-    /// Makes the snapshot of `worker` again, unless somebody else has in the meantime, and answers with the one to use. It is made once
-    /// for all who miss the same one at the same time.
-    pub(crate) async fn rebuild(&self, worker: &Worker) -> Result<SnapshotId, RebuildError> {
-        let _turn = self.turns.take(worker.id).await;
-        let mut current = self.repository.find_by_id(worker.id).await?.ok_or(RebuildError::Gone)?;
-        let expires_at = match (current.snapshot_id(), current.expires_at()) {
-            (Some(id), Some(expires_at)) if expires_at > self.clock.now() => {
-                if Some(id) != worker.snapshot_id() {
-                    return Ok(id.clone());
-                }
-                expires_at
+    /// Answers with the snapshot to use for a worker, and makes it if it is not there. It is made once for all who miss
+    /// the same one at the same time.
+    pub(crate) async fn rebuild(&self, id: WorkerId) -> Result<SnapshotId, RebuildError> {
+        let _turn = self.turns.take(id).await;
+        for _ in 0..TRIES {
+            let mut worker = self.repository.find_by_id(id).await?.ok_or(RebuildError::Deleted)?;
+            let (wanted, expires_at) = self.snapshot_of(&worker)?;
+            if self.sandboxes.find_snapshot(&wanted).await?.is_some() {
+                return Ok(wanted);
             }
-            _ => return Err(RebuildError::Gone),
-        };
-        tracing::info!(worker.id = %worker.id, "the provider has lost the snapshot of a worker; making it again");
-        let source = self.repository.find_source(worker.id).await?.ok_or(RebuildError::Gone)?;
-        let bundle = self.bundler.compile(&source).await?;
-        let snapshot = make_snapshot(self, bundle.script, expires_at).await?;
-        let id = snapshot.id.clone();
-        let is_known = current.snapshot_id() == Some(&id);
-        let stored = current.make_ready(snapshot.id, expires_at).is_ok()
-            && match self.repository.update_state(&current).await {
-                // It is stored already: a provider may call the same content by the same id.
-                Err(RepositoryError::ReadOnly { .. } | RepositoryError::Full { .. }) if is_known => true,
-                stored => stored?,
+            tracing::info!(worker.id = %id, snapshot.id = %wanted, "the snapshot of a worker is not here; making it");
+            let source = self.repository.find_source(id).await?.ok_or(RebuildError::Deleted)?;
+            let bundle = self.bundler.compile(&source).await?;
+            let made = make_snapshot_as(self, &wanted, bundle.script, expires_at).await?.id;
+            let is_in_use = if made == wanted {
+                self.is_still_of(&worker, &made).await
+            } else {
+                // The worker is ready, so it may become ready with another snapshot.
+                worker.make_ready(made.clone(), expires_at).is_ok() && self.store_rebuilt(&mut worker).await?
             };
-        if !stored {
-            self.forget_snapshot(&current).await;
-            return Err(RebuildError::Gone);
+            if is_in_use {
+                return Ok(made);
+            }
+            // Deleted, redeployed or expired while it was being made.
+            self.forget_snapshot_id(id, &made).await;
         }
-        Ok(id)
+        let message = "the worker was changed each time its snapshot was made";
+        Err(SandboxError::new(SandboxErrorKind::Unavailable, message).into())
+    }
+
+    /// The snapshot that a worker is to have, and until when.
+    fn snapshot_of(&self, worker: &Worker) -> Result<(SnapshotId, DateTime<Utc>), RebuildError> {
+        match worker.state() {
+            WorkerState::Ready { snapshot_id, expires_at } if *expires_at > self.clock.now() => {
+                Ok((snapshot_id.clone(), *expires_at))
+            }
+            WorkerState::Ready { .. } | WorkerState::Expired { .. } => Err(RebuildError::Expired),
+            _ => Err(RebuildError::Deleted),
+        }
+    }
+
+    /// Whether a worker still has this snapshot. While the database cannot tell, it has: that was so a moment ago.
+    async fn is_still_of(&self, worker: &Worker, snapshot: &SnapshotId) -> bool {
+        let found = self.repository.find_by_id(worker.id).await;
+        found.map_or(true, |found| found.is_some_and(|worker| worker.snapshot_id() == Some(snapshot)))
+    }
+
+    /// Stores a worker with the snapshot that its provider has named; says whether it has it now.
+    async fn store_rebuilt(&self, worker: &mut Worker) -> Result<bool, RepositoryError> {
+        let is_stored = self.repository.update_state(worker).await? == Update::Updated;
+        if is_stored {
+            self.changes.publish_state(worker);
+        }
+        Ok(is_stored)
     }
 }

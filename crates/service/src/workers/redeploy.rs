@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use workers_domain::{Worker, WorkerId, WorkerStatus};
+use chrono::{DateTime, Utc};
+use workers_domain::ports::Update;
+use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 
 use super::WorkerService;
 use super::deploy::{expiry, make_snapshot_in_time};
@@ -33,26 +35,13 @@ fn check(worker: &Worker) -> Result<(), RedeployError> {
     if worker.status() == WorkerStatus::Creating { Err(RedeployError::Creating(worker.id)) } else { Ok(()) }
 }
 
-/// The snapshot is made before the turn is taken, so that nobody who reads the worker waits for that. Of two at once the later one
-/// replaces what the earlier one has made.
+/// The snapshot is made first. Of two redeploys at once the later one replaces what the earlier one has made.
 async fn renew(shared: &Shared, found: &Worker, bundle: Bundle) -> Result<Worker, RedeployError> {
     let id = found.id;
     let expires_at = expiry(shared, shared.clock.now());
     let made = make_snapshot_in_time(shared, bundle.script, expires_at).await;
     let snapshot = made.map_err(|source| DeployError::Sandbox { worker_id: id, source })?.id;
-    let _turn = shared.turns.take(id).await;
-    let stored = async {
-        let old = shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
-        let mut worker = old.clone();
-        worker.redeploy(snapshot.clone(), expires_at).map_err(|_| RedeployError::Creating(id))?;
-        if shared.repository.update_state(&worker).await? {
-            Ok((old, worker))
-        } else {
-            // Deleted meanwhile, with the old snapshot.
-            Err(RedeployError::NotFound(id))
-        }
-    };
-    match stored.await {
+    match replace(shared, id, &snapshot, expires_at).await {
         Ok((old, worker)) => {
             shared.changes.publish_state(&worker);
             shared.expect_invocation(&worker);
@@ -67,6 +56,26 @@ async fn renew(shared: &Shared, found: &Worker, bundle: Bundle) -> Result<Worker
                 shared.forget_snapshot_id(id, &snapshot).await;
             }
             Err(error)
+        }
+    }
+}
+
+/// Stores a worker's new snapshot, whatever it is changed to meanwhile; answers with what it was and what it is.
+async fn replace(
+    shared: &Shared,
+    id: WorkerId,
+    snapshot: &SnapshotId,
+    expires_at: DateTime<Utc>,
+) -> Result<(Worker, Worker), RedeployError> {
+    loop {
+        let old = shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let mut worker = old.clone();
+        worker.redeploy(snapshot.clone(), expires_at).map_err(|_| RedeployError::Creating(id))?;
+        match shared.repository.update_state(&mut worker).await? {
+            Update::Updated => return Ok((old, worker)),
+            Update::Conflict => {}
+            // Deleted meanwhile, with the old snapshot.
+            Update::Gone => return Err(RedeployError::NotFound(id)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, WorkerRepository};
+use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, Update, WorkerRepository};
 use workers_domain::{Worker, WorkerId};
 
 use super::ChangeFeed;
@@ -79,9 +79,9 @@ async fn settle(
     health: Arc<Health>,
     mut inbox: mpsc::Receiver<End>,
 ) {
-    while let Some(end) = inbox.recv().await {
+    while let Some(mut end) = inbox.recv().await {
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = store(&*repository, &*sandboxes, &changes, &end).await {
+        while let Err(error) = store(&*repository, &*sandboxes, &changes, &mut end).await {
             if matches!(error, RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. }) {
                 health.warn("settle", &error, format_args!("failed to store how a deploy ended: {end:?}"));
                 break;
@@ -96,11 +96,12 @@ async fn store(
     repository: &dyn WorkerRepository,
     sandboxes: &dyn SandboxProvider,
     changes: &ChangeFeed,
-    end: &End,
+    end: &mut End,
 ) -> Result<(), RepositoryError> {
     match end {
         End::State(worker) => {
-            if repository.update_state(worker).await? {
+            // In any other case it was deleted, or stored before and changed since.
+            if repository.update_state(worker).await? == Update::Updated {
                 changes.publish_state(worker);
             }
         }

@@ -1,4 +1,4 @@
-//! One at a time: whoever reads a worker in order to change its state takes its turn first.
+//! Calls of one server that miss a worker's snapshot take turns: the first one makes it for all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

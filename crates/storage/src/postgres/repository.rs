@@ -12,9 +12,9 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use tracing::instrument;
 use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, WorkerPage, WorkerRepository,
+    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, Update, WorkerPage, WorkerRepository,
 };
-use workers_domain::{Worker, WorkerId, WorkerStatus};
+use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 
 use super::migrations;
 use super::place::{Key, ListedRow};
@@ -25,7 +25,7 @@ use super::session::{PgSession, sorted};
 use super::url::PostgresUrl;
 use crate::database::{ConnectionLimits, StorageOptions};
 use crate::error::ConnectError;
-use crate::record::{Pages, WorkerRecord, check_source, column_time};
+use crate::record::{Pages, WorkerRecord, check_source, column_time, without};
 
 /// Rows are locked in the order of their ids, so that two processes cannot wait for each other.
 const RECORD_INVOCATIONS: &str = "\
@@ -127,11 +127,30 @@ impl WorkerRepository for PgWorkerRepository {
     }
 
     #[instrument(name = "storage.worker.update_state", level = "debug", skip_all, fields(worker.id = %worker.id))]
-    async fn update_state(&self, worker: &Worker) -> Result<bool, RepositoryError> {
+    async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
+        let operation = "change of a worker";
         let mut session = PgSession::new(&self.pool);
-        let update = diesel::update(workers::table.find(worker.id.as_uuid())).set(StateChange::of(worker));
-        let changed = sorted("change of a worker", update.execute(&mut session).await)?;
-        Ok(changed > 0)
+        let row = workers::table.find(worker.id.as_uuid());
+        let expected = row.filter(workers::revision.eq(worker.revision.number()));
+        let update = diesel::update(expected).set(StateChange::of(worker));
+        if sorted(operation, update.execute(&mut session).await)? > 0 {
+            worker.revision = worker.revision.next();
+            return Ok(Update::Updated);
+        }
+        let is_there = diesel::select(diesel::dsl::exists(row)).get_result(&mut session).await;
+        Ok(if sorted(operation, is_there)? { Update::Conflict } else { Update::Gone })
+    }
+
+    #[instrument(name = "storage.worker.find_unused_snapshots", level = "debug", skip_all)]
+    async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
+        let mut session = PgSession::new(&self.pool);
+        let ids: Vec<_> = among.iter().map(SnapshotId::as_str).collect();
+        let query = workers::table
+            .filter(workers::snapshot_id.eq_any(ids))
+            .filter(workers::status.ne(WorkerStatus::Expired.as_str()))
+            .select(workers::snapshot_id);
+        let used = sorted("search for unused snapshots", query.load(&mut session).await)?;
+        Ok(without(among, used))
     }
 
     #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]

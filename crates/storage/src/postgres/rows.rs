@@ -21,6 +21,7 @@ pub(super) struct WorkerRow {
     created_at: Cell<NaiveDateTime>,
     snapshot_expires_at: Cell<Option<NaiveDateTime>>,
     last_invoked_at: Cell<Option<NaiveDateTime>>,
+    revision: Cell<i64>,
 }
 
 /// A worker to be stored.
@@ -37,6 +38,7 @@ pub(super) struct NewWorkerRow<'a> {
     created_at: NaiveDateTime,
     snapshot_expires_at: Option<NaiveDateTime>,
     last_invoked_at: Option<NaiveDateTime>,
+    revision: i64,
 }
 
 /// A worker's state, to be stored over the one it had.
@@ -47,6 +49,8 @@ pub(super) struct StateChange<'a> {
     status: &'static str,
     error_message: Option<String>,
     snapshot_expires_at: Option<NaiveDateTime>,
+    /// The one after that which was read.
+    revision: i64,
 }
 
 impl<'a> NewWorkerRow<'a> {
@@ -63,6 +67,7 @@ impl<'a> NewWorkerRow<'a> {
             created_at: column_time(worker.created_at),
             snapshot_expires_at: state.snapshot_expires_at,
             last_invoked_at: worker.last_invoked_at.map(column_time),
+            revision: worker.revision.number(),
         }
     }
 }
@@ -70,7 +75,8 @@ impl<'a> NewWorkerRow<'a> {
 impl<'a> StateChange<'a> {
     pub(super) fn of(worker: &'a Worker) -> Self {
         let StateColumns { snapshot_id, status, error_message, snapshot_expires_at } = StateColumns::of(worker);
-        Self { snapshot_id, status, error_message, snapshot_expires_at }
+        let revision = worker.revision.next().number();
+        Self { snapshot_id, status, error_message, snapshot_expires_at, revision }
     }
 }
 
@@ -87,6 +93,7 @@ impl From<WorkerRow> for WorkerRecord {
             created_at: row.created_at,
             snapshot_expires_at: row.snapshot_expires_at,
             last_invoked_at: row.last_invoked_at,
+            revision: row.revision,
         }
     }
 }

@@ -26,8 +26,8 @@ const CHECK: &str = "check of the database";
 const LOOK: &str = "\
     PRAGMA shrink_memory; \
     SELECT id, name, snapshot_id, functions, status, error_message, typeof(source_code), created_at, snapshot_expires_at, \
-        last_invoked_at FROM workers ORDER BY created_at DESC, id DESC LIMIT 1; \
-    SELECT id FROM workers WHERE id = ''; \
+        last_invoked_at, revision FROM workers ORDER BY created_at DESC, id DESC LIMIT 1; \
+    SELECT id FROM workers WHERE id = ''; SELECT id FROM workers WHERE snapshot_id = ' '; \
     SELECT id FROM workers WHERE status = 'creating' ORDER BY snapshot_expires_at, id LIMIT 1;";
 
 /// Applies the migrations that have not been applied.

@@ -11,9 +11,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 use tracing::instrument;
 use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, WorkerPage, WorkerRepository,
+    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, Update, WorkerPage, WorkerRepository,
 };
-use workers_domain::{Worker, WorkerId, WorkerStatus};
+use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 
 use super::backup::back_up;
 use super::file::Access;
@@ -25,7 +25,7 @@ use super::schema::workers;
 use super::verify::verify;
 use crate::database::StorageOptions;
 use crate::error::{BackupError, ConnectError};
-use crate::record::{Pages, WorkerRecord, check_source, column_time};
+use crate::record::{Pages, WorkerRecord, check_source, column_time, without};
 
 /// Workers on SQLite.
 pub(crate) struct SqliteWorkerRepository {
@@ -114,10 +114,35 @@ impl WorkerRepository for SqliteWorkerRepository {
     }
 
     #[instrument(name = "storage.worker.update_state", level = "debug", skip_all, fields(worker.id = %worker.id))]
-    async fn update_state(&self, worker: &Worker) -> Result<bool, RepositoryError> {
-        let update = diesel::update(workers::table.find(TextUuid::from(worker.id))).set(StateChange::of(worker));
-        let changed = self.pool.write("change of a worker", move |connection| update.execute(connection)).await?;
-        Ok(changed > 0)
+    async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
+        let row = workers::table.find(TextUuid::from(worker.id));
+        let expected = row.filter(workers::revision.eq(worker.revision.number()));
+        let update = diesel::update(expected).set(StateChange::of(worker));
+        let change = move |connection: &mut SqliteConnection| {
+            connection.immediate_transaction(|connection| {
+                if update.execute(connection)? > 0 {
+                    return Ok(Update::Updated);
+                }
+                let is_there = diesel::select(diesel::dsl::exists(row)).get_result(connection)?;
+                Ok(if is_there { Update::Conflict } else { Update::Gone })
+            })
+        };
+        let done = self.pool.write("change of a worker", change).await?;
+        if done == Update::Updated {
+            worker.revision = worker.revision.next();
+        }
+        Ok(done)
+    }
+
+    #[instrument(name = "storage.worker.find_unused_snapshots", level = "debug", skip_all)]
+    async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
+        let ids: Vec<_> = among.iter().map(|id| id.as_str().to_owned()).collect();
+        let query = workers::table
+            .filter(workers::snapshot_id.eq_any(ids))
+            .filter(workers::status.ne(WorkerStatus::Expired.as_str()))
+            .select(workers::snapshot_id);
+        let find = move |connection: &mut SqliteConnection| query.load(connection);
+        Ok(without(among, self.pool.read("search for unused snapshots", find).await?))
     }
 
     #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]

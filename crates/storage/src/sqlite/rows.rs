@@ -47,6 +47,7 @@ pub(super) struct WorkerRow {
     created_at: Cell<NaiveDateTime>,
     snapshot_expires_at: Cell<Option<NaiveDateTime>>,
     last_invoked_at: Cell<Option<NaiveDateTime>>,
+    revision: Cell<i64>,
 }
 
 /// A worker to be stored. It owns its values, since it moves to another thread.
@@ -63,6 +64,7 @@ pub(super) struct NewWorkerRow {
     created_at: NaiveDateTime,
     snapshot_expires_at: Option<NaiveDateTime>,
     last_invoked_at: Option<NaiveDateTime>,
+    revision: i64,
 }
 
 /// A worker's state, to be stored over the one it had.
@@ -73,6 +75,8 @@ pub(super) struct StateChange {
     status: &'static str,
     error_message: Option<String>,
     snapshot_expires_at: Option<NaiveDateTime>,
+    /// The one after that which was read.
+    revision: i64,
 }
 
 impl NewWorkerRow {
@@ -89,6 +93,7 @@ impl NewWorkerRow {
             created_at: column_time(worker.created_at),
             snapshot_expires_at: state.snapshot_expires_at,
             last_invoked_at: worker.last_invoked_at.map(column_time),
+            revision: worker.revision.number(),
         }
     }
 }
@@ -96,7 +101,8 @@ impl NewWorkerRow {
 impl StateChange {
     pub(super) fn of(worker: &Worker) -> Self {
         let StateColumns { snapshot_id, status, error_message, snapshot_expires_at } = StateColumns::of(worker);
-        Self { snapshot_id: snapshot_id.to_owned(), status, error_message, snapshot_expires_at }
+        let (snapshot_id, revision) = (snapshot_id.to_owned(), worker.revision.next().number());
+        Self { snapshot_id, status, error_message, snapshot_expires_at, revision }
     }
 }
 
@@ -113,6 +119,7 @@ impl From<WorkerRow> for WorkerRecord {
             created_at: row.created_at,
             snapshot_expires_at: row.snapshot_expires_at,
             last_invoked_at: row.last_invoked_at,
+            revision: row.revision,
         }
     }
 }

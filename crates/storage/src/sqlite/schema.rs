@@ -16,5 +16,6 @@ diesel::table! {
         created_at -> Timestamp,
         snapshot_expires_at -> Nullable<Timestamp>,
         last_invoked_at -> Nullable<Timestamp>,
+        revision -> BigInt,
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use chrono::TimeDelta;
 use workers_domain::ports::{ExistingWorkers, RepositoryError, SetupOutcome, WorkerRepository};
-use workers_domain::{SnapshotId, Worker, WorkerId, WorkerState, WorkerStatus};
+use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 use workers_testing::AllWorkers as _;
 
 use crate::support::{at, worker};
@@ -13,8 +13,8 @@ use crate::support::{at, worker};
 pub(crate) const BREAK_OLDEST: &str = "UPDATE workers SET name = '' WHERE created_at < '2025-11-23 09:26:43' OR snapshot_expires_at < '2025-11-23 09:26:43'";
 
 fn made_at(seconds: i64, state: WorkerState) -> Worker {
-    let Worker { name, functions, .. } = worker();
-    Worker::restore(WorkerId::generate(at(seconds)), name, functions, at(seconds), None, state)
+    let (id, created_at) = (WorkerId::generate(at(seconds)), at(seconds));
+    Worker::restore(StoredWorker { id, created_at, state, ..worker().into_stored() })
 }
 
 fn ids(workers: &[Worker]) -> Vec<WorkerId> {

@@ -9,7 +9,7 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use workers_domain::ports::{ExistingWorkers, InvocationMark, WorkerRepository};
+use workers_domain::ports::{ExistingWorkers, InvocationMark, Update, WorkerRepository};
 use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
 use crate::support::{Fixture, at, connect_with, of, worker};
@@ -133,7 +133,7 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
         pools.push(database);
     }
     let migrated = futures_util::future::join_all(pools.iter().map(workers_storage::Database::apply_migrations)).await;
-    assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 1);
+    assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 2);
 
     let repositories: Vec<_> = pools.iter().map(workers_storage::Database::worker_repository).collect();
     let work = (0..400).map(|index: usize| {
@@ -142,7 +142,7 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
             let mut worker = worker();
             repository.insert(&worker, "source").await.unwrap();
             worker.fail("no").unwrap();
-            assert!(repository.update_state(&worker).await.unwrap());
+            assert_eq!(repository.update_state(&mut worker).await.unwrap(), Update::Updated);
             let mark = InvocationMark { worker_id: worker.id, at: at(5) };
             repository.record_invocations(&[mark]).await.unwrap();
             let found = repository.find_by_id(worker.id).await.unwrap().unwrap();

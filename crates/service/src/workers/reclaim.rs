@@ -1,0 +1,41 @@
+//! Removes the snapshots of this server that no worker needs any more.
+//!
+//! A server removes its snapshot of a worker when it deletes or redeploys the worker itself, or hears that another server
+//! did. This finds what is left: of workers that went while this server was down, or while it made their snapshot again.
+
+use chrono::TimeDelta;
+
+use super::WorkerService;
+use crate::WorkerError;
+
+/// A snapshot that is younger may be one of a deploy that has not stored its worker yet. The longest deploy takes less.
+const YOUNG: TimeDelta = TimeDelta::minutes(2);
+
+/// Snapshots that are looked for in the database at one time.
+const BATCH: usize = 500;
+
+impl WorkerService {
+    /// Removes this server's own snapshots that no worker needs, and answers with how many.
+    pub(super) async fn reclaim_snapshots(&self) -> Result<usize, WorkerError> {
+        let before = self.shared.clock.now() - YOUNG;
+        let own = match self.shared.sandboxes.own_snapshots(before).await {
+            Ok(own) => own,
+            Err(error) => {
+                self.shared.health.warn("list_snapshots", &error, "failed to list the snapshots of this server");
+                return Ok(0);
+            }
+        };
+        let mut reclaimed = 0;
+        for batch in own.chunks(BATCH) {
+            for unused in self.shared.repository.find_unused_snapshots(batch).await? {
+                if let Err(error) = self.shared.sandboxes.delete_snapshot(&unused).await {
+                    let what = format_args!("failed to delete the unused snapshot {unused}; it stays until it expires");
+                    self.shared.health.warn("delete_snapshot", &error, what);
+                } else {
+                    reclaimed += 1;
+                }
+            }
+        }
+        Ok(reclaimed)
+    }
+}
