@@ -16,6 +16,12 @@ impl TestClock {
         Self(Mutex::new(now))
     }
 
+    /// The time that it will show after so long.
+    #[must_use]
+    pub fn at_in(&self, later: TimeDelta) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) + later
+    }
+
     /// Moves it.
     pub fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;

@@ -15,12 +15,11 @@ use workers_domain::ports::{
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
 /// Keeps workers in memory, and behaves as a database does: it passes the same suite. It starts set up, without workers.
-#[derive(Debug)]
 pub struct FakeWorkerRepository {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// `None` while there is no schema.
     workers: Option<BTreeMap<WorkerId, Stored>>,
@@ -30,7 +29,10 @@ struct State {
     /// Why calls do their work and answer that the database cannot be reached.
     lost_answers: Option<&'static str>,
     is_read_only: bool,
+    overtaking: Option<Overtaking>,
 }
+
+type Overtaking = Box<dyn FnOnce(&mut Worker) + Send>;
 
 #[derive(Debug)]
 struct Stored {
@@ -71,6 +73,16 @@ impl FakeWorkerRepository {
     /// From now on nothing can be written, until [`recover`](Self::recover).
     pub fn refuse_writes(&self) {
         self.lock().is_read_only = true;
+    }
+
+    /// Just before the next update another server changes the same worker like this.
+    pub fn overtake_next_update(&self, change: impl FnOnce(&mut Worker) + Send + 'static) {
+        self.lock().overtaking = Some(Box::new(change));
+    }
+
+    /// Removes a worker at once, as another server does; says whether it was there.
+    pub fn remove_now(&self, id: WorkerId) -> bool {
+        self.lock().workers.as_mut().is_some_and(|workers| workers.remove(&id).is_some())
     }
 
     /// Ends what [`fail`](Self::fail) and the others began.
@@ -173,15 +185,23 @@ impl WorkerRepository for FakeWorkerRepository {
 
     async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
         let changed = as_stored(worker);
-        let update = self.write("change of a worker", |workers| match workers.get_mut(&worker.id) {
-            Some(stored) if stored.worker.revision == changed.revision => {
-                let (state, revision) = (changed.state().clone(), changed.revision.next());
-                let before = stored.worker.clone().into_stored();
-                stored.worker = Worker::restore(StoredWorker { state, revision, ..before });
-                Update::Updated
+        let overtaking = self.lock().overtaking.take();
+        let update = self.write("change of a worker", |workers| {
+            let stored = workers.get_mut(&worker.id);
+            if let (Some(change), Some(stored)) = (overtaking, stored) {
+                change(&mut stored.worker);
+                stored.worker.revision = stored.worker.revision.next();
             }
-            Some(_) => Update::Conflict,
-            None => Update::Gone,
+            match workers.get_mut(&worker.id) {
+                Some(stored) if stored.worker.revision == changed.revision => {
+                    let (state, revision) = (changed.state().clone(), changed.revision.next());
+                    let before = stored.worker.clone().into_stored();
+                    stored.worker = Worker::restore(StoredWorker { state, revision, ..before });
+                    Update::Updated
+                }
+                Some(_) => Update::Conflict,
+                None => Update::Gone,
+            }
         })?;
         if update == Update::Updated {
             worker.revision = worker.revision.next();

@@ -1,6 +1,7 @@
 //! A sandbox provider without processes: its commands play a script that the test wrote.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ pub struct ScriptedCall {
     pub files: HashMap<String, Vec<u8>>,
 }
 
+/// Snapshots that all providers of this process have named.
+static SNAPSHOTS: AtomicU64 = AtomicU64::new(1);
+
 type Script = dyn Fn(&ScriptedCall) -> Vec<Step> + Send + Sync;
 
 /// A sandbox provider without processes. Cheap to clone; clones are the same provider.
@@ -74,6 +78,9 @@ struct Inner {
     expected: Vec<SnapshotId>,
     failure: Option<SandboxErrorKind>,
     hangs: bool,
+    names_snapshots_itself: bool,
+    snapshots_made: usize,
+    on_snapshot: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl ScriptedSandboxProvider {
@@ -91,6 +98,22 @@ impl ScriptedSandboxProvider {
     /// From now on making a sandbox never comes to its end.
     pub fn hang(&self) {
         self.state.lock().hangs = true;
+    }
+
+    /// From now on snapshots have the names that the provider gives them, as in a cloud that several servers share.
+    pub fn name_snapshots_itself(&self) {
+        self.state.lock().names_snapshots_itself = true;
+    }
+
+    /// This is done once, when the next snapshot has been made.
+    pub fn when_next_snapshot_is_made(&self, then: impl FnOnce() + Send + 'static) {
+        self.state.lock().on_snapshot = Some(Box::new(then));
+    }
+
+    /// How many snapshots were ever made.
+    #[must_use]
+    pub fn snapshots_made(&self) -> usize {
+        self.state.lock().snapshots_made
     }
 
     /// Loses every snapshot, as a provider does whose cache was emptied.
@@ -177,6 +200,11 @@ impl SandboxProvider for ScriptedSandboxProvider {
         Ok(())
     }
 
+    async fn own_snapshots(&self, _before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
+        let inner = self.state.lock();
+        Ok(if inner.names_snapshots_itself { Vec::new() } else { inner.snapshots.keys().cloned().collect() })
+    }
+
     async fn check(&self) -> Result<(), SandboxError> {
         match self.state.lock().failure {
             Some(kind) => Err(SandboxError::new(kind, "the test asked for this failure")),
@@ -212,6 +240,22 @@ impl ScriptedSandbox {
     fn check_alive(&self) -> Result<(), SandboxError> {
         let alive = self.life.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         if alive { Ok(()) } else { Err(SandboxError::new(SandboxErrorKind::Stopped, "the sandbox was stopped")) }
+    }
+
+    fn keep(&self, id: SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
+        self.check_alive()?;
+        let files = self.files().clone();
+        let size_bytes = files.values().map(|contents| contents.len() as u64).sum();
+        let mut inner = self.state.lock();
+        inner.snapshots_made += 1;
+        inner.snapshots.insert(id.clone(), files);
+        let on_snapshot = inner.on_snapshot.take();
+        drop(inner);
+        if let Some(on_snapshot) = on_snapshot {
+            on_snapshot();
+        }
+        self.end();
+        Ok(Snapshot { id, size_bytes, expires_at })
     }
 
     fn end(&self) {
@@ -256,16 +300,14 @@ impl Sandbox for ScriptedSandbox {
     }
 
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        self.snapshot_as(&SnapshotId::new(format!("snap_{}", self.id)), expires_at).await
+        // No other provider uses the same name.
+        let number = SNAPSHOTS.fetch_add(1, Ordering::Relaxed);
+        self.keep(SnapshotId::new(format!("snap_{number}")), expires_at)
     }
 
     async fn snapshot_as(&self, id: &SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        self.check_alive()?;
-        let (files, id) = (self.files().clone(), id.clone());
-        let size_bytes = files.values().map(|contents| contents.len() as u64).sum();
-        self.state.lock().snapshots.insert(id.clone(), files);
-        self.end();
-        Ok(Snapshot { id, size_bytes, expires_at })
+        let names_itself = self.state.lock().names_snapshots_itself;
+        if names_itself { self.snapshot(expires_at).await } else { self.keep(id.clone(), expires_at) }
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {

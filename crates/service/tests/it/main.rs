@@ -6,5 +6,6 @@ mod invoke;
 mod logs;
 mod outcomes;
 mod redeploy;
+mod several_servers;
 mod support;
 mod workers;

@@ -30,9 +30,22 @@ impl TestPlatform {
         options: ServiceOptions,
         script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
-        let repository = Arc::new(FakeWorkerRepository::default());
+        Self::over(Arc::default(), Arc::default(), options, script)
+    }
+
+    /// Another server over the same database, with sandboxes of its own.
+    pub(crate) fn beside(&self, script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        let options = self.platform.options().clone();
+        Self::over(Arc::clone(&self.repository), Arc::clone(&self.clock), options, script)
+    }
+
+    fn over(
+        repository: Arc<FakeWorkerRepository>,
+        clock: Arc<TestClock>,
+        options: ServiceOptions,
+        script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
         let sandboxes = ScriptedSandboxProvider::new(script);
-        let clock = Arc::new(TestClock::default());
         let platform = Platform::with_observer(
             Arc::clone(&repository) as Arc<dyn WorkerRepository>,
             Arc::new(sandboxes.clone()),

@@ -38,7 +38,7 @@ async fn a_pool_is_made_before_its_server_is_up() {
     unavailable(database.apply_migrations().await);
     unavailable(database.worker_repository().check().await);
     server.restart();
-    assert_eq!(database.apply_migrations().await.unwrap().len(), 1);
+    assert!(!database.apply_migrations().await.unwrap().is_empty());
     database.worker_repository().check().await.unwrap();
 }
 

@@ -71,7 +71,7 @@ async fn nothing_but_a_wish_for_a_database_makes_one() {
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     database.create_if_none().await.unwrap();
-    assert_eq!(database.apply_migrations().await.unwrap().len(), 1);
+    assert!(!database.apply_migrations().await.unwrap().is_empty());
 }
 
 /// A file with one worker, and the worker.
