@@ -394,6 +394,10 @@ impl SandboxProvider for Engine {
         removed.map(drop)
     }
 
+    fn keeps_own_snapshots(&self) -> bool {
+        true
+    }
+
     async fn own_snapshots(&self, before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
         let store = Arc::clone(&self.core.snapshots);
         blocking("the snapshots cannot be listed", move || store.older_than(before)).await

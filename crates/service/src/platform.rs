@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use workers_domain::Trouble;
 use workers_domain::ports::{Clock, SandboxProvider, SystemClock, WorkerRepository};
 
 use crate::bundle::Bundler;
 use crate::health::Health;
 use crate::invocations::{InvocationService, LastInvoked};
-use crate::workers::{ChangeFeed, Settler, Turns, WorkerService};
+use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
 use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling};
 
 /// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio runtime,
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) turns: Turns,
     /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
     pub(crate) runtime: Handle,
+    /// Ends the task that follows other servers, when this is dropped.
+    _following: DropGuard,
 }
 
 impl Platform {
@@ -77,7 +80,7 @@ impl Platform {
             Arc::clone(&observer),
         );
         let (bundler, runtime) = (Bundler::new(compiler), Handle::current());
-        let changes = ChangeFeed::new();
+        let (changes, following) = (ChangeFeed::new(), CancellationToken::new());
         let settler = {
             let (repository, sandboxes) = (Arc::clone(&repository), Arc::clone(&sandboxes));
             Settler::start(repository, sandboxes, changes.clone(), Arc::clone(&health))
@@ -94,7 +97,9 @@ impl Platform {
             health,
             turns: Turns::default(),
             runtime,
+            _following: following.clone().drop_guard(),
         });
+        follow(&shared, following);
         let last_invoked = {
             let (repository, changes) = (Arc::clone(&shared.repository), shared.changes.clone());
             LastInvoked::start(repository, changes, Arc::clone(&shared.health))

@@ -37,6 +37,7 @@ macro_rules! sandbox_conformance {
             a_snapshot_keeps_what_was_written_and_what_commands_wrote,
             a_sandbox_made_from_a_snapshot_may_change_its_files_and_no_other_sees_it,
             a_snapshot_of_the_same_files_outlives_its_twin,
+            a_snapshot_is_made_again_under_its_name_or_another_one,
             a_sandbox_goes_on_when_its_snapshot_is_deleted,
             an_unknown_snapshot_is_not_found,
             an_expired_snapshot_is_not_found,
@@ -288,6 +289,30 @@ pub async fn a_snapshot_of_the_same_files_outlives_its_twin(provider: &dyn Sandb
     survivor.stop().await.expect("it stops");
     provider.delete_snapshot(&second).await.expect("it is deleted");
     provider.delete_snapshot(&second).await.expect("deleting twice is no error");
+}
+
+/// A provider that keeps snapshots for itself gives the name that it is asked for; the answer says which name it is.
+pub async fn a_snapshot_is_made_again_under_its_name_or_another_one(provider: &dyn SandboxProvider) {
+    let id = snapshot_of(provider, "file", b"the first").await;
+    for (delete_first, contents) in [(true, "made again"), (false, "in place of the one that is there")] {
+        if delete_first {
+            provider.delete_snapshot(&id).await.expect("it is deleted");
+        }
+        let sandbox = sandbox(provider).await;
+        sandbox.write_files(vec![file("file", contents.as_bytes())]).await.expect("it is written");
+        let made = sandbox.snapshot_as(&id, None).await.expect("it is frozen");
+        assert_eq!(provider.find_snapshot(&made.id).await.expect("it can be told").as_ref(), Some(&made));
+        let source = SandboxSource::Snapshot(made.id.clone());
+        let user = sandbox_with(provider, source, ResourceLimits::default()).await;
+        let read = "process.stdout.write(require('fs').readFileSync('file', 'utf8'))";
+        assert_eq!(run(&*user, read).await.stdout, contents);
+        user.stop().await.expect("it stops");
+        if made.id != id {
+            provider.delete_snapshot(&made.id).await.expect("it is deleted");
+        }
+    }
+    provider.delete_snapshot(&id).await.expect("it is deleted");
+    assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
 }
 
 /// An expectation.

@@ -200,6 +200,10 @@ impl SandboxProvider for ScriptedSandboxProvider {
         Ok(())
     }
 
+    fn keeps_own_snapshots(&self) -> bool {
+        !self.state.lock().names_snapshots_itself
+    }
+
     async fn own_snapshots(&self, _before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
         let inner = self.state.lock();
         Ok(if inner.names_snapshots_itself { Vec::new() } else { inner.snapshots.keys().cloned().collect() })

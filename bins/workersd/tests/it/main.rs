@@ -22,6 +22,7 @@ mod own_limits;
 mod postgres;
 mod proxies;
 mod recovery;
+mod several_servers;
 mod signals;
 mod support;
 /// The same, over Vercel's API; a server of ours stands for the cloud.

@@ -22,6 +22,6 @@ pub use sandbox_provider::{
     SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 pub use worker_repository::{
-    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, Update, WorkerPage,
-    WorkerRepository,
+    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, StoredChange,
+    StoredChanges, Update, WorkerPage, WorkerRepository,
 };

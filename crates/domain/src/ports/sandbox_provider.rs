@@ -42,6 +42,11 @@ pub trait SandboxProvider: Send + Sync {
     /// When the provider cannot tell, or cannot remove it.
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError>;
 
+    /// Whether snapshots are a server's own: each that needs one makes one, and removes it itself.
+    fn keeps_own_snapshots(&self) -> bool {
+        false
+    }
+
     /// The snapshots that this server keeps for itself, if they have been here since `before` or longer. Empty where
     /// snapshots are kept for all servers together.
     ///

@@ -92,6 +92,12 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError>;
 
+    /// What is changed about workers from now on, by any server and by hand. `None` where the database cannot tell; such a
+    /// one has a single server.
+    fn listen(&self) -> Option<Box<dyn StoredChanges>> {
+        None
+    }
+
     /// Creates the schema if there is none, and brings it up to date. Removes all workers if that is asked for.
     ///
     /// # Errors
@@ -107,6 +113,36 @@ pub trait WorkerRepository: Send + Sync {
     ///
     /// With the kind of what is wrong.
     async fn check(&self) -> Result<(), RepositoryError>;
+}
+
+/// Changes, in the order in which they were stored. To drop it is to stop listening.
+#[async_trait]
+pub trait StoredChanges: Send {
+    /// The next change. May be dropped and called again without losing anything.
+    async fn next(&mut self) -> StoredChange;
+}
+
+/// Something was changed about workers in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredChange {
+    /// A worker is new, or another than it was.
+    Changed {
+        /// Which worker.
+        id: WorkerId,
+        /// The snapshot that it does not need any more.
+        unneeded: Option<SnapshotId>,
+    },
+    /// A worker was removed.
+    Removed {
+        /// Which worker.
+        id: WorkerId,
+        /// The snapshot that it had.
+        unneeded: Option<SnapshotId>,
+    },
+    /// Workers were invoked.
+    Invoked(Vec<InvocationMark>),
+    /// Changes may have been missed.
+    Missed,
 }
 
 /// What came of an update.

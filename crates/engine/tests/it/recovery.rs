@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command as HostCommand, Stdio};
 use std::time::{Duration, Instant};
 
+use chrono::{TimeDelta, Utc};
 use workers_domain::ports::{SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
 use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::{Confinement, Engine};
@@ -164,17 +165,40 @@ async fn reopen(directory: &Path) -> Engine {
     }
 }
 
+fn empty() -> SandboxSpec {
+    SandboxSpec { source: SandboxSource::Empty, limits: ResourceLimits::default(), network: NetworkPolicy::default() }
+}
+
 async fn deploy(engine: &Engine) -> workers_domain::SnapshotId {
-    let spec = SandboxSpec {
-        source: SandboxSource::Empty,
-        limits: ResourceLimits::default(),
-        network: NetworkPolicy::default(),
-    };
-    let sandbox = engine.create(spec).await.unwrap();
+    let sandbox = engine.create(empty()).await.unwrap();
     let path = SandboxPath::parse("worker.mjs").unwrap();
     let contents = b"console.log('deployed')".to_vec();
     sandbox.write_files(vec![SandboxFile { path, contents }]).await.unwrap();
     sandbox.snapshot(None).await.unwrap().id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_lists_the_snapshots_that_it_has_had_for_a_while() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::start(options(directory.path(), Confinement::Full)).await.unwrap();
+    let before = Utc::now() - TimeDelta::seconds(1);
+    let (first, second) = (deploy(&engine).await, deploy(&engine).await);
+    assert_eq!(engine.own_snapshots(before).await.unwrap(), []);
+    let mut listed = engine.own_snapshots(Utc::now() + TimeDelta::seconds(1)).await.unwrap();
+    listed.sort();
+    let mut both = [first, second];
+    both.sort();
+    assert_eq!(listed, both);
+    // What was made again under a name of long ago is young all the same.
+    let old = workers_domain::SnapshotId::new("snap_0193579b-0000-7000-8000-000000000000");
+    let sandbox = engine.create(empty()).await.unwrap();
+    assert_eq!(sandbox.snapshot_as(&old, None).await.unwrap().id, old);
+    assert_eq!(engine.own_snapshots(before).await.unwrap(), []);
+    // A name that is none of this engine's leads nowhere, and is not given.
+    let sandbox = engine.create(empty()).await.unwrap();
+    let foreign = workers_domain::SnapshotId::new("../../etc/passwd");
+    assert_ne!(sandbox.snapshot_as(&foreign, None).await.unwrap().id, foreign);
+    engine.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

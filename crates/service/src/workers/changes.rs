@@ -1,12 +1,13 @@
-//! What this server changes about workers, told to whoever listens.
+//! What is changed about workers, for those who listen.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::broadcast;
 use workers_domain::{Worker, WorkerId};
 
 use super::WorkerService;
+use super::published::Published;
 
 /// Changes that wait for a slow listener. More than the marks that are stored at one time, so that a burst of them loses nobody.
 const BACKLOG: usize = 2048;
@@ -36,10 +37,17 @@ pub struct WorkerChanges(broadcast::Receiver<WorkerChange>);
 
 /// Where changes are published. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct ChangeFeed(broadcast::Sender<WorkerChange>);
+pub(crate) struct ChangeFeed(Arc<Feed>);
+
+#[derive(Debug)]
+struct Feed {
+    sender: broadcast::Sender<WorkerChange>,
+    /// What was published lately, where the database tells every change to every server, and so each of ours to us.
+    published: OnceLock<Mutex<Published>>,
+}
 
 impl WorkerService {
-    /// What changes from now on. It is what this server did: others over the same database tell their own listeners.
+    /// What changes from now on: by this server, and by others over the same Postgres.
     #[must_use]
     pub fn changes(&self) -> WorkerChanges {
         self.shared.changes.listen()
@@ -63,24 +71,38 @@ impl WorkerChanges {
 
 impl ChangeFeed {
     pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+        Self(Arc::new(Feed { sender: broadcast::Sender::new(BACKLOG), published: OnceLock::new() }))
     }
 
-    /// Tells all who listen. Never waits.
+    /// From now on each change comes twice, and is told once.
+    pub(super) fn expect_echoes(&self) {
+        self.0.published.get_or_init(Mutex::default);
+    }
+
+    /// Tells all who listen, unless it was told before. Never waits.
     pub(crate) fn publish(&self, change: WorkerChange) {
-        // That nobody listens is no error.
-        let _ = self.0.send(change);
+        if let Some(published) = self.0.published.get()
+            && !published.lock().unwrap_or_else(PoisonError::into_inner).is_news(&change)
+        {
+            return;
+        }
+        // Having no listeners is fine.
+        let _ = self.0.sender.send(change);
     }
 
     /// Tells that a worker is in another state.
     pub(crate) fn publish_state(&self, worker: &Worker) {
-        if self.0.receiver_count() > 0 {
+        if self.has_listeners() {
             self.publish(WorkerChange::State(Arc::new(worker.clone())));
         }
     }
 
+    pub(super) fn has_listeners(&self) -> bool {
+        self.0.sender.receiver_count() > 0
+    }
+
     fn listen(&self) -> WorkerChanges {
-        WorkerChanges(self.0.subscribe())
+        WorkerChanges(self.0.sender.subscribe())
     }
 }
 

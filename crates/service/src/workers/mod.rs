@@ -4,6 +4,8 @@ mod changes;
 mod delete;
 mod deploy;
 mod expire;
+mod follow;
+mod published;
 mod read;
 mod rebuild;
 mod reclaim;
@@ -19,6 +21,7 @@ use workers_domain::{SnapshotId, Worker, WorkerId};
 
 pub(crate) use self::changes::ChangeFeed;
 pub use self::changes::{WorkerChange, WorkerChanges};
+pub(crate) use self::follow::follow;
 pub(crate) use self::rebuild::RebuildError;
 pub(crate) use self::settle::Settler;
 pub(crate) use self::turns::Turns;

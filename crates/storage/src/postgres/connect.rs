@@ -13,7 +13,7 @@ use crate::error::chain;
 
 /// How long the making of one connection may take, TLS and log-in included. A hosted database that has gone to sleep
 /// takes a few seconds to wake.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What PgBouncer says, under no code of its own, where Postgres has one.
 const TOO_MANY_FOR_PGBOUNCER: &str = "no more connections allowed";

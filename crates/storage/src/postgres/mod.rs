@@ -5,6 +5,7 @@ mod client;
 mod connect;
 mod connection;
 mod error;
+mod listen;
 mod migrations;
 mod place;
 mod pool;

@@ -17,6 +17,7 @@ use workers_domain::ports::RepositoryError;
 use super::channel::RustlsConnector;
 use super::client::PgClient;
 use super::connect::{ConnectFailure, connect};
+use super::listen::{PgChanges, listen};
 use super::tls;
 use super::url::PostgresUrl;
 use crate::database::StorageOptions;
@@ -103,6 +104,11 @@ impl PgPool {
     /// How long a statement may take.
     pub(super) fn statement_timeout(&self) -> Duration {
         self.shared.statement_timeout
+    }
+
+    /// Begins to listen for changes, on a connection that is not one of these.
+    pub(super) fn listen(&self) -> PgChanges {
+        listen(self.shared.config.clone(), self.shared.tls.clone(), &self.shared.runtime)
     }
 
     /// A connection for a while.

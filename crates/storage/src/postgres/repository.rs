@@ -12,7 +12,8 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use tracing::instrument;
 use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, Update, WorkerPage, WorkerRepository,
+    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, StoredChanges, Update, WorkerPage,
+    WorkerRepository,
 };
 use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 
@@ -27,14 +28,21 @@ use crate::database::{ConnectionLimits, StorageOptions};
 use crate::error::ConnectError;
 use crate::record::{Pages, WorkerRecord, check_source, column_time, without};
 
-/// Rows are locked in the order of their ids, so that two processes cannot wait for each other.
+/// Rows are locked in the order of their ids, so that two processes cannot wait for each other. A notification holds 8,000
+/// bytes: a hundred marks.
 const RECORD_INVOCATIONS: &str = "\
-    UPDATE workers SET last_invoked_at = newer.at FROM ( \
+    WITH newer AS ( \
         SELECT worker.id, mark.at \
         FROM workers AS worker JOIN unnest($1, $2) AS mark (id, at) ON mark.id = worker.id \
         WHERE worker.last_invoked_at IS NULL OR worker.last_invoked_at < mark.at \
         ORDER BY worker.id FOR UPDATE OF worker \
-    ) AS newer WHERE workers.id = newer.id";
+    ), stored AS ( \
+        UPDATE workers SET last_invoked_at = newer.at FROM newer WHERE workers.id = newer.id \
+        RETURNING workers.id, (extract(epoch FROM newer.at) * 1000000)::bigint || '@' || workers.id || ',' AS mark \
+    ), told AS ( \
+        SELECT string_agg(mark, '') AS marks \
+        FROM (SELECT mark, (row_number() OVER () - 1) / 100 AS part FROM stored) AS parts GROUP BY part \
+    ) SELECT pg_notify('workers_changes', 'i' || marks) FROM told";
 
 /// The least of what the server, the database and the user allow; a limit below 0 is none. `reserved_connections` came
 /// with version 16.
@@ -216,6 +224,10 @@ impl WorkerRepository for PgWorkerRepository {
         let delete = diesel::delete(workers::table.find(id.as_uuid())).returning(WorkerRow::as_returning());
         let mut removed: Vec<WorkerRow> = sorted("removal of a worker", delete.load(&mut session).await)?;
         Ok(removed.pop().map(|row| WorkerRecord::from(row).into_listed()))
+    }
+
+    fn listen(&self) -> Option<Box<dyn StoredChanges>> {
+        Some(Box::new(self.pool.listen()))
     }
 
     #[instrument(name = "storage.schema.set_up", level = "debug", skip_all)]

@@ -32,6 +32,7 @@ async fn every_member_of_the_contract_is_there() {
     app.deploy().await;
     let (_, mut list) = status_and_json(app.get("/api/workers").await).await;
     list[0]["id"] = json!("[id]");
+    list[0]["snapshotId"] = json!("[snapshot]");
     insta::assert_json_snapshot!(list, @r#"
     [
       {
@@ -46,7 +47,7 @@ async fn every_member_of_the_contract_is_there() {
         "lastInvokedAt": null,
         "name": "greeter",
         "snapshotExpiresAt": "2025-11-30T09:26:40.000Z",
-        "snapshotId": "snap_sbx_1",
+        "snapshotId": "[snapshot]",
         "status": "ready"
       }
     ]

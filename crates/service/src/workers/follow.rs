@@ -1,0 +1,77 @@
+//! Follows what other servers change: tells it to those who listen here, and removes what is not needed any more.
+
+use std::sync::{Arc, Weak};
+
+use tokio_util::sync::CancellationToken;
+use workers_domain::ports::{StoredChange, StoredChanges};
+use workers_domain::{SnapshotId, WorkerStatus};
+
+use super::WorkerService;
+use crate::WorkerChange;
+use crate::platform::Shared;
+
+/// Starts the background task, which ends with the platform, or when it is told to.
+pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {
+    if let Some(changes) = shared.repository.listen() {
+        shared.changes.expect_echoes();
+        tokio::spawn(take_all(changes, Arc::downgrade(shared), end));
+    }
+}
+
+async fn take_all(mut changes: Box<dyn StoredChanges>, shared: Weak<Shared>, end: CancellationToken) {
+    while let Some(change) = end.run_until_cancelled(changes.next()).await {
+        let Some(shared) = shared.upgrade() else { return };
+        shared.take(change).await;
+    }
+}
+
+impl Shared {
+    async fn take(self: &Arc<Self>, change: StoredChange) {
+        match change {
+            StoredChange::Changed { id, unneeded } => {
+                self.remove_own(unneeded).await;
+                if !self.changes.has_listeners() {
+                    return;
+                }
+                match self.repository.find_by_id(id).await {
+                    // A deploy is told of when it has ended.
+                    Ok(Some(worker)) if worker.status() == WorkerStatus::Creating => {}
+                    Ok(Some(worker)) => self.changes.publish_state(&worker),
+                    // Its removal follows.
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.health.warn("follow", &error, "failed to read a worker that another server has changed");
+                        self.changes.publish(WorkerChange::Reset);
+                    }
+                }
+            }
+            StoredChange::Removed { id, unneeded } => {
+                self.remove_own(unneeded).await;
+                self.changes.publish(WorkerChange::Deleted(id));
+            }
+            StoredChange::Invoked(marks) => {
+                for mark in marks {
+                    self.changes.publish(WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
+                }
+            }
+            StoredChange::Missed => {
+                self.changes.publish(WorkerChange::Reset);
+                if let Err(error) = WorkerService::new(Arc::clone(self)).reclaim_snapshots().await {
+                    self.health.warn("follow", &error, "failed to look for snapshots that no worker needs");
+                }
+            }
+        }
+    }
+
+    /// Removes a snapshot of this server's own, if it is here.
+    async fn remove_own(&self, snapshot: Option<SnapshotId>) {
+        let Some(snapshot) = snapshot.filter(|_| self.sandboxes.keeps_own_snapshots()) else { return };
+        if !matches!(self.sandboxes.find_snapshot(&snapshot).await, Ok(Some(_))) {
+            return;
+        }
+        if let Err(error) = self.sandboxes.delete_snapshot(&snapshot).await {
+            let what = format_args!("failed to delete the unused snapshot {snapshot}; the sweep will");
+            self.health.warn("delete_snapshot", &error, what);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What was published lately about workers, so that what comes twice is told once.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use workers_domain::{Worker, WorkerId};
+
+use super::WorkerChange;
+
+/// Workers that are remembered. A change comes for the second time within milliseconds.
+const MOST: usize = 2048;
+
+/// What was published last about some workers.
+#[derive(Debug, Default)]
+pub(super) struct Published {
+    workers: HashMap<WorkerId, Last>,
+    /// Their ids, the one that was first remembered first.
+    order: VecDeque<WorkerId>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    state: Option<Arc<Worker>>,
+    invoked_at: Option<DateTime<Utc>>,
+    is_deleted: bool,
+}
+
+impl Published {
+    /// Whether a change was not published yet; from then on it was.
+    pub(super) fn is_news(&mut self, change: &WorkerChange) -> bool {
+        match change {
+            WorkerChange::State(worker) => {
+                let last = self.of(worker.id);
+                let is_news = !last.is_deleted && !last.state.as_ref().is_some_and(|state| is_same(state, worker));
+                last.state = Some(Arc::clone(worker));
+                is_news
+            }
+            WorkerChange::Invoked { id, at } => {
+                let last = self.of(*id);
+                let is_news = last.invoked_at.is_none_or(|known| known < *at);
+                last.invoked_at = last.invoked_at.max(Some(*at));
+                is_news
+            }
+            WorkerChange::Deleted(id) => !std::mem::replace(&mut self.of(*id).is_deleted, true),
+            WorkerChange::Reset => {
+                self.workers.clear();
+                self.order.clear();
+                true
+            }
+        }
+    }
+
+    fn of(&mut self, id: WorkerId) -> &mut Last {
+        if !self.workers.contains_key(&id) {
+            if self.order.len() == MOST
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.workers.remove(&oldest);
+            }
+            self.order.push_back(id);
+        }
+        self.workers.entry(id).or_default()
+    }
+}
+
+/// Whether two are the same but for when they were last invoked, which is told apart.
+fn is_same(one: &Worker, other: &Worker) -> bool {
+    let microseconds = |worker: &Worker| worker.expires_at().map(|at| at.timestamp_micros());
+    (one.revision, one.status(), one.snapshot_id(), &one.name)
+        == (other.revision, other.status(), other.snapshot_id(), &other.name)
+        && microseconds(one) == microseconds(other)
+        && one.error_message() == other.error_message()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use workers_domain::{SnapshotId, WorkerName};
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn ready() -> Worker {
+        let name = WorkerName::parse("w").unwrap();
+        let mut worker = Worker::creating(WorkerId::generate(at(0)), name, Vec::new(), at(0));
+        worker.make_ready(SnapshotId::new("snap_1"), at(60)).unwrap();
+        worker
+    }
+
+    fn state(worker: &Worker) -> WorkerChange {
+        WorkerChange::State(Arc::new(worker.clone()))
+    }
+
+    #[test]
+    fn what_comes_twice_is_news_once() {
+        let (mut published, worker) = (Published::default(), ready());
+        let id = worker.id;
+        for change in [state(&worker), WorkerChange::Invoked { id, at: at(9) }, WorkerChange::Deleted(id)] {
+            assert!(published.is_news(&change), "{change:?}");
+            assert!(!published.is_news(&change), "{change:?}");
+        }
+        assert!(!published.is_news(&WorkerChange::Invoked { id, at: at(8) }), "a later one was told");
+        assert!(published.is_news(&WorkerChange::Reset));
+        assert!(published.is_news(&WorkerChange::Reset));
+    }
+
+    #[test]
+    fn a_change_by_hand_which_counts_no_revision_is_news() {
+        let (mut published, mut worker) = (Published::default(), ready());
+        assert!(published.is_news(&state(&worker)));
+        worker.make_ready(SnapshotId::new("snap_1"), at(600)).unwrap();
+        assert!(published.is_news(&state(&worker)));
+        worker.last_invoked_at = Some(at(9));
+        assert!(!published.is_news(&state(&worker)));
+    }
+
+    #[test]
+    fn a_worker_that_was_deleted_does_not_come_back() {
+        let (mut published, worker) = (Published::default(), ready());
+        assert!(published.is_news(&WorkerChange::Deleted(worker.id)));
+        assert!(!published.is_news(&state(&worker)));
+    }
+
+    #[test]
+    fn a_flood_of_workers_takes_no_more_room_than_there_is() {
+        let mut published = Published::default();
+        for _ in 0..2 * MOST {
+            assert!(published.is_news(&WorkerChange::Deleted(WorkerId::generate(at(0)))));
+        }
+        assert_eq!((published.workers.len(), published.order.len()), (MOST, MOST));
+    }
+}

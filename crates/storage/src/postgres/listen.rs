@@ -1,0 +1,256 @@
+//! Hears what is changed about workers, by any server and by hand: `LISTEN` on a connection of its own.
+//!
+//! A trigger tells changes of state (see `migrations/postgres`), and the record of invocations tells those. Between the
+//! end of a connection and the next one, changes are missed; the listener says so. A pooler that lends connections by
+//! the transaction passes no notifications on: that is found out by one to ourselves, and then the listener says every
+//! now and then that changes may have been missed.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use futures_util::future::{Either, select};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+use workers_domain::SnapshotId;
+use workers_domain::ports::{InvocationMark, StoredChange, StoredChanges};
+
+use super::channel::RustlsConnector;
+use super::connect::CONNECT_TIMEOUT;
+use crate::error::chain;
+
+/// Changes that wait to be taken. When there are more, the connection is not read, and Postgres keeps them.
+const BACKLOG: usize = 1024;
+
+/// Pauses between attempts to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often the way from a notification to us is tried, and how long it may take.
+const TRIAL_INTERVAL: Duration = Duration::from_secs(30);
+const TRIAL_LIMIT: Duration = Duration::from_secs(10);
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Changes as they are told. Dropped, it ends its connection.
+pub(super) struct PgChanges {
+    changes: mpsc::Receiver<StoredChange>,
+    task: AbortHandle,
+}
+
+/// Begins to listen.
+pub(super) fn listen(config: Config, tls: Option<RustlsConnector>, runtime: &Handle) -> PgChanges {
+    let (sender, changes) = mpsc::channel(BACKLOG);
+    let task = runtime.spawn(keep_listening(config, tls, sender)).abort_handle();
+    PgChanges { changes, task }
+}
+
+impl Drop for PgChanges {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[async_trait]
+impl StoredChanges for PgChanges {
+    async fn next(&mut self) -> StoredChange {
+        match self.changes.recv().await {
+            Some(change) => change,
+            // The runtime ends.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn keep_listening(config: Config, tls: Option<RustlsConnector>, changes: mpsc::Sender<StoredChange>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let began = tokio::time::Instant::now();
+        let ended = match tls.clone() {
+            Some(tls) => listen_once(&config, tls, &changes).await,
+            None => listen_once(&config, NoTls, &changes).await,
+        };
+        let Err(error) = ended else { return };
+        debug!(error = %chain(&*error), "not listening for changes by other servers; connecting again");
+        pause = if began.elapsed() > TRIAL_INTERVAL { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Listens until the connection ends, which is an error, or until there is no more need.
+async fn listen_once<T>(config: &Config, tls: T, changes: &mpsc::Sender<StoredChange>) -> Result<(), Failure>
+where
+    T: MakeTlsConnect<Socket>,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls)).await??;
+    let (told, mut inbox) = mpsc::channel(BACKLOG);
+    let reading = pin!(read(connection, told));
+    let taking = pin!(take(client, &mut inbox, changes));
+    match select(reading, taking).await {
+        Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
+    }
+}
+
+/// Hands on what the server tells without being asked, and drives what is asked meanwhile.
+async fn read<S, T>(mut connection: Connection<S, T>, told: mpsc::Sender<String>) -> Result<(), Failure>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(notification) = message?
+            && told.send(notification.payload().to_owned()).await.is_err()
+        {
+            return Ok(());
+        }
+    }
+    Err("the server has ended the connection".into())
+}
+
+async fn take(
+    client: Client,
+    inbox: &mut mpsc::Receiver<String>,
+    changes: &mpsc::Sender<StoredChange>,
+) -> Result<(), Failure> {
+    client.batch_execute("LISTEN workers_changes").await?;
+    // What happened before is not known.
+    if changes.send(StoredChange::Missed).await.is_err() {
+        return Ok(());
+    }
+    let mut trials = tokio::time::interval(TRIAL_INTERVAL);
+    trials.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut trial = Trial::default();
+    loop {
+        tokio::select! {
+            payload = inbox.recv() => {
+                let Some(payload) = payload else { return Ok(()) };
+                if trial.is_passed_by(&payload) {
+                    continue;
+                }
+                if changes.send(read_payload(&payload)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            _ = trials.tick() => {
+                if trial.has_failed() {
+                    trial.tell();
+                    if changes.send(StoredChange::Missed).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                let statement = trial.begin();
+                tokio::time::timeout(TRIAL_LIMIT, client.batch_execute(&statement)).await??;
+            }
+        }
+    }
+}
+
+/// A notification to ourselves, which shows that notifications arrive.
+#[derive(Default)]
+struct Trial {
+    awaited: Option<String>,
+    was_told: bool,
+}
+
+impl Trial {
+    /// Begins another one; answers with the statement for it.
+    fn begin(&mut self) -> String {
+        let payload = format!("t{}", Uuid::new_v4());
+        let statement = format!("SELECT pg_notify('workers_changes', '{payload}')");
+        self.awaited = Some(payload);
+        statement
+    }
+
+    /// Whether this is the notification, or that of another server.
+    fn is_passed_by(&mut self, payload: &str) -> bool {
+        if self.awaited.as_deref() == Some(payload) {
+            self.awaited = None;
+        }
+        payload.starts_with('t')
+    }
+
+    /// Whether the notification has not arrived.
+    fn has_failed(&self) -> bool {
+        self.awaited.is_some()
+    }
+
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.was_told, true) {
+            info!(
+                "the database's notifications do not arrive, as through a pooler that lends connections by the \
+                 transaction; what other servers change is looked for every {} s",
+                TRIAL_INTERVAL.as_secs()
+            );
+        }
+    }
+}
+
+/// Length of an id in its hyphenated form.
+const ID: usize = uuid::fmt::Hyphenated::LENGTH;
+
+/// What a notification says: `c`, or `d` for a worker that was removed, its id, and the snapshot that is not needed any
+/// more, if any; or `i` and pairs of microseconds since 1970 and ids, as `1763890000000000@<id>,`.
+fn read_payload(payload: &str) -> StoredChange {
+    let read = || match payload.split_at_checked(1)? {
+        ("i", marks) => marks.split_terminator(',').map(read_mark).collect::<Option<_>>().map(StoredChange::Invoked),
+        (kind @ ("c" | "d"), rest) => {
+            let (id, snapshot) = rest.split_at_checked(ID)?;
+            let id = id.parse().ok()?;
+            let unneeded = (!snapshot.is_empty()).then(|| SnapshotId::new(snapshot));
+            Some(if kind == "c" {
+                StoredChange::Changed { id, unneeded }
+            } else {
+                StoredChange::Removed { id, unneeded }
+            })
+        }
+        _ => None,
+    };
+    let change = read();
+    if change.is_none() {
+        warn!(payload, "a notification of the database cannot be read; it is taken for a change that was missed");
+    }
+    change.unwrap_or(StoredChange::Missed)
+}
+
+fn read_mark(text: &str) -> Option<InvocationMark> {
+    let (at, id) = text.split_once('@')?;
+    Some(InvocationMark { worker_id: id.parse().ok()?, at: DateTime::from_timestamp_micros(at.parse().ok()?)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_notification_is_read() {
+        let text = "0193579b-0000-7000-8000-000000000001";
+        let id = text.parse().unwrap();
+        let unneeded = Some(SnapshotId::new("snap_1"));
+        let at = DateTime::from_timestamp_micros(1_763_890_000_000_001).unwrap();
+        let mark = InvocationMark { worker_id: id, at };
+        for (payload, expected) in [
+            (format!("c{text}"), StoredChange::Changed { id, unneeded: None }),
+            (format!("c{text}snap_1"), StoredChange::Changed { id, unneeded: unneeded.clone() }),
+            (format!("d{text}snap_1"), StoredChange::Removed { id, unneeded }),
+            (format!("i1763890000000001@{text},"), StoredChange::Invoked(vec![mark])),
+            (format!("i1763890000000001@{text},1763890000000001@{text},"), StoredChange::Invoked(vec![mark; 2])),
+        ] {
+            assert_eq!(read_payload(&payload), expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_missed() {
+        for payload in ["", "c", "cé", "x", "c0193579b", "i1@x,", "izwei@0193579b-0000-7000-8000-000000000001,"] {
+            assert_eq!(read_payload(payload), StoredChange::Missed, "{payload}");
+        }
+    }
+}
