@@ -42,18 +42,11 @@ pub(super) fn lower<'a>(
         helper_loader: HelperLoaderOptions { module_name: Cow::Borrowed(HELPERS), mode: HelperLoaderMode::Runtime },
         ..TransformOptions::default()
     };
-    let mut diagnostics =
+    let diagnostics =
         Transformer::new(allocator, Path::new(name), &options).build_with_scoping(scoping, program).diagnostics;
-    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.message.starts_with(NAMESPACE_VARIABLES)) {
-        diagnostic.message = Cow::Owned(format!("{NAMESPACE_VARIABLES} are not supported."));
-        diagnostic.help = Some(Cow::Borrowed("Export a `const` or a function instead."));
-    }
     newer_expressions(allocator, program);
     diagnostics
 }
-
-/// How the transformer's complaint about `namespace N { export let x }` begins.
-const NAMESPACE_VARIABLES: &str = "Namespaces exporting non-const";
 
 /// Reports syntax that the lowering would pass on although no Node.js runs it.
 pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {

@@ -10,6 +10,7 @@ use oxc::{
     span::SourceType,
 };
 
+use super::empty_parameters;
 use crate::{SourceFile, diagnostic::first_span};
 
 /// Parses the bundle as what its name says; if that fails, as the same language with JSX turned the other way, because
@@ -21,11 +22,16 @@ pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Re
         Ok(program) => return Ok(program),
         Err(diagnostics) => diagnostics,
     };
-    let second = match parse_as(allocator, source.code, named.with_jsx(!named.is_jsx())) {
+    let other = named.with_jsx(!named.is_jsx());
+    let second = match parse_as(allocator, source.code, other) {
         Ok(program) => return Ok(program),
         Err(diagnostics) => diagnostics,
     };
-    Err(if furthest(&second) > furthest(&first) { second } else { first })
+    let (language, diagnostics) = if furthest(&second) > furthest(&first) { (other, second) } else { (named, first) };
+    if !language.is_typescript() {
+        return Err(diagnostics);
+    }
+    empty_parameters::parse(allocator, source.code, diagnostics, |code| parse_as(allocator, code, language), furthest)
 }
 
 fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType) -> Result<Program<'a>, Diagnostics> {
