@@ -3,15 +3,18 @@
 //! In `a ? (b) : x => (): T => x` the parser first tries `(b): x => …` as an arrow function. Inside of that try it takes `(): T`
 //! for something else, and remembers this when it comes by again, although `()` before a colon is always an arrow function.
 //! So where a bundle does not parse, and such a place is near, the place is written as `(   ) => x`, which leaves no doubt, and
-//! the bundle is parsed again. The type says nothing at run time, and no position moves.
+//! the bundle is parsed again. The type says nothing at run time, and no position moves. Behind `async` the parser may also get
+//! to the end with the wrong meaning, which the tree shows.
+
+use std::collections::HashSet;
 
 use oxc::{
     allocator::Allocator,
-    ast::ast::{ArrowFunctionExpression, Program, Statement},
+    ast::ast::{ArrowFunctionExpression, CallExpression, ConditionalExpression, Expression, Program, Statement},
     ast_visit::{VisitJs, walk_js},
     diagnostics::Diagnostics,
     parser::Parser,
-    span::SourceType,
+    span::{GetSpan, SourceType},
 };
 
 use super::stack::string_length;
@@ -27,17 +30,23 @@ const LONGEST: usize = 2_000;
 /// The most arrows that may stand in a return type.
 const ARROWS: usize = 4;
 
-/// Parses what could not be parsed: `parse` gave `diagnostics`, the first of which is at `offset`.
-pub(super) fn parse<'a>(
+/// Looks at what `parse` made of `code`, and parses it again as long as that gets it further.
+pub(super) fn settle<'a>(
     allocator: &'a Allocator,
     code: &str,
-    first: Diagnostics,
+    first: Result<Program<'a>, Diagnostics>,
     parse: impl Fn(&'a str) -> Result<Program<'a>, Diagnostics>,
     furthest: impl Fn(&Diagnostics) -> u32,
 ) -> Result<Program<'a>, Diagnostics> {
+    let doubtful = |parsed: &Result<Program<'a>, Diagnostics>| match parsed {
+        Ok(program) => misread(program),
+        Err(diagnostics) => Some(furthest(diagnostics)),
+    };
+    let Some(mut offset) = doubtful(&first) else {
+        return first;
+    };
     let mut text = code.to_owned();
     let mut mended = Vec::new();
-    let mut offset = furthest(&first);
     let tries = (BUDGET / code.len().max(1)).clamp(*TRIES.start(), *TRIES.end());
     for _ in 0..tries {
         let Some((open, next)) = mend(&text, offset as usize) else {
@@ -45,13 +54,50 @@ pub(super) fn parse<'a>(
         };
         text = next;
         mended.push(u32::try_from(open).unwrap_or(u32::MAX));
-        match parse(allocator.alloc_str(&text)) {
-            Ok(program) => return if are_arrows(&program, mended) { Ok(program) } else { Err(first) },
-            Err(diagnostics) if furthest(&diagnostics) > offset => offset = furthest(&diagnostics),
-            Err(_) => break,
+        let parsed = parse(allocator.alloc_str(&text));
+        match (doubtful(&parsed), &parsed) {
+            (None, Ok(program)) => return if are_arrows(program, mended) { parsed } else { first },
+            (Some(next), Ok(_)) => offset = next,
+            (Some(next), Err(_)) if next > offset || first.is_ok() => offset = next,
+            _ => break,
         }
     }
-    Err(first)
+    first
+}
+
+/// Where `a ? (b): x => async () : any => c` was read, which is `a ? (b) : x => async (): any => c`.
+fn misread(program: &Program<'_>) -> Option<u32> {
+    if !program.source_text.contains("async") {
+        return None;
+    }
+    let mut conditionals = Conditionals::default();
+    conditionals.visit_program(program);
+    conditionals.misread
+}
+
+#[derive(Default)]
+struct Conditionals {
+    /// Where calls `async()` end.
+    calls: HashSet<u32>,
+    misread: Option<u32>,
+}
+
+impl<'a> VisitJs<'a> for Conditionals {
+    fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
+        walk_js::walk_call_expression(self, it);
+        if it.callee.is_specific_id("async") && it.arguments.is_empty() {
+            self.calls.insert(it.span.end);
+        }
+    }
+
+    fn visit_conditional_expression(&mut self, it: &ConditionalExpression<'a>) {
+        walk_js::walk_conditional_expression(self, it);
+        let are_arrows =
+            [&it.consequent, &it.alternate].map(|side| matches!(side, Expression::ArrowFunctionExpression(_)));
+        if are_arrows == [true, true] && self.calls.contains(&it.consequent.span().end) {
+            self.misread = Some(it.alternate.span().start);
+        }
+    }
 }
 
 /// Mends the last place before `offset`. Says where its parenthesis is, and what the text becomes.

@@ -18,20 +18,19 @@ use crate::{SourceFile, diagnostic::first_span};
 pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Result<Program<'a>, Diagnostics> {
     let named = SourceType::from_path(Path::new(source.name)).unwrap_or_else(|_| SourceType::ts());
     let named = named.with_typescript_definition_off().with_module(true);
-    let first = match parse_as(allocator, source.code, named) {
-        Ok(program) => return Ok(program),
-        Err(diagnostics) => diagnostics,
-    };
     let other = named.with_jsx(!named.is_jsx());
-    let second = match parse_as(allocator, source.code, other) {
-        Ok(program) => return Ok(program),
-        Err(diagnostics) => diagnostics,
+    let (language, parsed) = match parse_as(allocator, source.code, named) {
+        Ok(program) => (named, Ok(program)),
+        Err(first) => match parse_as(allocator, source.code, other) {
+            Ok(program) => (other, Ok(program)),
+            Err(second) if furthest(&second) > furthest(&first) => (other, Err(second)),
+            Err(_) => (named, Err(first)),
+        },
     };
-    let (language, diagnostics) = if furthest(&second) > furthest(&first) { (other, second) } else { (named, first) };
     if !language.is_typescript() {
-        return Err(diagnostics);
+        return parsed;
     }
-    empty_parameters::parse(allocator, source.code, diagnostics, |code| parse_as(allocator, code, language), furthest)
+    empty_parameters::settle(allocator, source.code, parsed, |code| parse_as(allocator, code, language), furthest)
 }
 
 fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType) -> Result<Program<'a>, Diagnostics> {

@@ -1,12 +1,12 @@
 //! Computes the members of enums whose values can be told without a run, as TypeScript does.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
 use oxc::{
     ast::ast::{BinaryOperator, Expression, Program, TSEnumBody, UnaryOperator, VariableDeclaration},
     ast_visit::{VisitJs, walk_js},
     semantic::SymbolId,
-    syntax::scope::ScopeId,
+    syntax::scope::{ScopeFlags, ScopeId},
 };
 
 use super::{
@@ -51,7 +51,7 @@ struct Evaluator<'c, 's, 'a> {
 }
 
 impl<'a> VisitJs<'a> for Evaluator<'_, '_, 'a> {
-    fn enter_scope(&mut self, _flags: oxc::syntax::scope::ScopeFlags, scope_id: &std::cell::Cell<Option<ScopeId>>) {
+    fn enter_scope(&mut self, _flags: ScopeFlags, scope_id: &Cell<Option<ScopeId>>) {
         self.scopes.extend(scope_id.get());
     }
 
@@ -139,7 +139,9 @@ impl<'a> Evaluator<'_, '_, 'a> {
                     (Some(Constant::Number(left)), Some(Constant::Number(right))) => {
                         arithmetic(binary.operator, left, right).map(Constant::Number)
                     }
-                    (left, right) if binary.operator == BinaryOperator::Addition => concatenation(left, right),
+                    (left, right) if binary.operator == BinaryOperator::Addition => {
+                        concatenation(left.as_ref(), right.as_ref())
+                    }
                     _ => None,
                 }
             }
@@ -199,12 +201,12 @@ impl<'a> Evaluator<'_, '_, 'a> {
 }
 
 /// `left + right`, if one of them is text.
-fn concatenation(left: Option<Constant>, right: Option<Constant>) -> Option<Constant> {
-    let is_text = |side: &Option<Constant>| matches!(side, Some(Constant::Text(_) | Constant::SomeText));
-    if !is_text(&left) && !is_text(&right) {
+fn concatenation(left: Option<&Constant>, right: Option<&Constant>) -> Option<Constant> {
+    let is_text = |side: Option<&Constant>| matches!(side, Some(Constant::Text(_) | Constant::SomeText));
+    if !is_text(left) && !is_text(right) {
         return None;
     }
-    match (left.as_ref().and_then(text), right.as_ref().and_then(text)) {
+    match (left.and_then(text), right.and_then(text)) {
         (Some(left), Some(right)) => Some(Constant::Text(left + &right)),
         _ => Some(Constant::SomeText),
     }
@@ -242,7 +244,9 @@ fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> Option<f64> {
         BinaryOperator::Division => left / right,
         BinaryOperator::Remainder => left % right,
         // JavaScript has no number for what mathematics leaves open.
-        BinaryOperator::Exponential if right.is_nan() || (left.abs() == 1.0 && right.is_infinite()) => f64::NAN,
+        BinaryOperator::Exponential if right.is_nan() || (right.is_infinite() && [1.0, -1.0].contains(&left)) => {
+            f64::NAN
+        }
         BinaryOperator::Exponential => left.powf(right),
         BinaryOperator::BitwiseOR => f64::from(to_int32(left) | to_int32(right)),
         BinaryOperator::BitwiseAnd => f64::from(to_int32(left) & to_int32(right)),

@@ -324,7 +324,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
     /// `import a = N.b` becomes `var a = N.b`, or `home.a = N.b`, or nothing if only types need it.
     fn alias(&mut self, alias: &TSImportEqualsDeclaration<'a>, exported: bool, list: &mut List<'a>) {
         let needed = self.aliases.needs(alias.id.symbol_id.get()) && alias.import_kind.is_value();
-        let Some(mut value) = path_of(alias).filter(|_| needed).map(|path| self.entity(path)) else {
+        let Some(mut value) = path_of(alias).filter(|_| needed).map(|path| self.entity(&path)) else {
             return;
         };
         self.visit_expression(&mut value);
@@ -348,7 +348,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
     }
 
     /// `N.b` as an expression, its first name with the reference that it has.
-    fn entity(&self, path: Path<'_, 'a>) -> Expression<'a> {
+    fn entity(&self, path: &Path<'_, 'a>) -> Expression<'a> {
         let build = self.build();
         let first = IdentifierReference::boxed(path.root.span, path.root.name, &build.ast);
         first.reference_id.set(path.root.reference_id.get());
