@@ -51,6 +51,12 @@ pub fn template_module() -> String {
     script::prepare_module()
 }
 
+/// The version of Node.js whose modules' exports are known here: an import of a name that is not among them is a diagnostic.
+#[must_use]
+pub fn node_version() -> &'static str {
+    compile::node_version()
+}
+
 /// Compiles one bundle.
 ///
 /// Either `script` is set, or there is at least one diagnostic. The work is done on a thread of its own, whose stack is as

@@ -8,7 +8,13 @@ use oxc::{
     span::{GetSpan, SPAN, Span},
 };
 
-use super::{namespaces::Namespaces, rewrite::Interface, top_level::TopLevel, value_kind::ValueKind};
+use super::{
+    namespaces::Namespaces,
+    rewrite::Interface,
+    servers::INSTEAD,
+    top_level::TopLevel,
+    value_kind::{HANDLER, ValueKind},
+};
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
 /// An export, as the source has it.
@@ -162,6 +168,7 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
             ValueKind::Function | ValueKind::Unknown => None,
         });
         let help = match rejected {
+            Some((export, HANDLER)) => format!("`{}` is {HANDLER}. {INSTEAD}", export.name),
             Some((export, what)) => format!("`{}` is {what}; export an async function.", export.name),
             None if interface.is_commonjs => {
                 "This looks like a CommonJS module; a worker is an ES module: write `export async function main(payload) { … }`.".to_owned()

@@ -5,6 +5,8 @@
 //! [`rewrite`] takes the module syntax out. What is left is printed, [`verify`] reads it over,
 //! and it is handed to [`crate::script`].
 
+mod assertions;
+mod builtin_exports;
 mod builtins;
 mod depth;
 mod empty_parameters;
@@ -16,6 +18,7 @@ mod namespaces;
 mod parse;
 mod pipeline;
 mod rewrite;
+mod servers;
 mod speculation;
 mod stack;
 mod super_calls;
@@ -25,6 +28,7 @@ mod verify;
 
 use oxc::diagnostics::{OxcDiagnostic, Severity};
 
+pub(crate) use builtin_exports::version as node_version;
 pub(crate) use exports::ExportedFunction;
 pub(crate) use lower::{HELPERS, JSX};
 pub(crate) use rewrite::{Binding, Import, Imported};

@@ -10,7 +10,7 @@ use oxc::{
     span::SourceType,
 };
 
-use super::empty_parameters;
+use super::{assertions, empty_parameters};
 use crate::{SourceFile, diagnostic::first_span};
 
 /// Parses the bundle as what its name says; if that fails, as the same language with JSX turned the other way, because
@@ -30,7 +30,12 @@ pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Re
     if !language.is_typescript() {
         return parsed;
     }
-    empty_parameters::settle(allocator, source.code, parsed, |code| parse_as(allocator, code, language), furthest)
+    let parse = |code| parse_as(allocator, code, language);
+    let settled = empty_parameters::settle(allocator, source.code, parsed, parse, furthest);
+    settled.map_err(|diagnostics| match assertions::mistake(source.code, language) {
+        Some(mistake) => Diagnostics::from(vec![mistake]),
+        None => diagnostics,
+    })
 }
 
 fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType) -> Result<Program<'a>, Diagnostics> {

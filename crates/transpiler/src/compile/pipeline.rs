@@ -8,7 +8,9 @@ use oxc::{
     semantic::SemanticBuilder,
 };
 
-use super::{depth, exports, imports, lower, names, namespaces::Namespaces, parse, rewrite, super_calls, verify};
+use super::{
+    depth, exports, imports, lower, names, namespaces::Namespaces, parse, rewrite, servers, super_calls, verify,
+};
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
     diagnostic::Reporter,
@@ -42,6 +44,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let name = names::reserve(source.code, &scoping);
     let is_commonjs =
         ["module", "exports"].into_iter().any(|name| scoping.root_unresolved_references().contains_key(name));
+    servers::check(&program, &scoping, &mut reporter);
     lower::check(&program, &mut reporter);
     if !reporter.is_empty() {
         return reporter.finish().into();
@@ -58,7 +61,8 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     lower::check_lowered(&program, &mut reporter);
     let mut interface = rewrite::rewrite(&allocator, &mut program, &name);
     interface.is_commonjs = is_commonjs;
-    imports::check(&interface.imports, &mut reporter);
+    let names = if options.newer_node { imports::Names::Any } else { imports::Names::Listed };
+    imports::check(&interface.imports, names, &mut reporter);
     let functions = exports::select(&exports, &interface, &mut reporter);
     if !reporter.is_empty() {
         return reporter.finish().into();
