@@ -1,6 +1,7 @@
 //! What the modules of Node.js export, of the version that the platform brings along.
 //!
-//! The list is written by `scripts/builtin-exports.mjs`; a test compares it with the Node.js that runs the tests.
+//! The list is written by `scripts/builtin-exports.mjs`; a test compares it with the Node.js that runs the tests. It leaves out
+//! `process`, whose exports depend on the command line.
 
 /// A line for the version, and one for every module: its name and its exports, in order.
 const LIST: &str = include_str!("builtin_exports.txt");
@@ -12,6 +13,19 @@ const OLD: &[&str] = &["constants", "punycode", "sys"];
 /// The version of Node.js that the list is of, such as `24.21.0`.
 pub(crate) fn version() -> &'static str {
     LIST.lines().next().and_then(|line| line.strip_prefix("node ")).unwrap_or_default()
+}
+
+/// Whether a version of Node.js, such as `24.1.0`, is newer, or none that can be read.
+pub(crate) fn is_newer(other: &str) -> bool {
+    match (numbers(other), numbers(version())) {
+        (Some(other), Some(ours)) => other > ours,
+        _ => true,
+    }
+}
+
+fn numbers(version: &str) -> Option<[u32; 3]> {
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
 /// What the list says of a name that is imported from a module.
@@ -91,6 +105,12 @@ mod tests {
             Export::Known => vec![],
             Export::Missing { near, .. } => near,
         }
+    }
+
+    #[test]
+    fn versions_are_compared_number_by_number() {
+        assert!(is_newer("24.100.0") && is_newer("25.0.0") && is_newer("26.0.0-nightly"));
+        assert!(!is_newer(version()) && !is_newer("24.3.9") && !is_newer("9.99.99"));
     }
 
     #[test]

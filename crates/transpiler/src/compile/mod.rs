@@ -28,7 +28,7 @@ mod verify;
 
 use oxc::diagnostics::{OxcDiagnostic, Severity};
 
-pub(crate) use builtin_exports::version as node_version;
+pub(crate) use builtin_exports::is_newer as is_newer_node;
 pub(crate) use exports::ExportedFunction;
 pub(crate) use lower::{HELPERS, JSX};
 pub(crate) use rewrite::{Binding, Import, Imported};

@@ -9,10 +9,10 @@ fn the_list_of_exports_is_what_node_js_says() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/builtin-exports.mjs");
     let output = Command::new(node()).arg("--no-warnings").arg(script).output().expect("Node.js runs");
     let actual = String::from_utf8(output.stdout).expect("it is text");
-    let version = workers_transpiler::node_version();
-    if actual.starts_with(&format!("node {version}\n")) {
-        let listed = include_str!("../../src/compile/builtin_exports.txt");
-        assert_eq!(actual, listed, "write it anew, as scripts/builtin-exports.mjs says");
+    let listed = include_str!("../../src/compile/builtin_exports.txt");
+    // Another version than the pinned one has other exports.
+    if actual.lines().next() == listed.lines().next() {
+        assert!(actual == listed, "write it anew, as scripts/builtin-exports.mjs says");
     }
 }
 

@@ -80,3 +80,37 @@ fn parameter_properties_are_set_after_super_wherever_it_stands() {
         json!([["yes", 1], ["no", 2], [1, 1], [2, 2], [3, 1], [4, 1], [1], [2], [3], [4], [5], ["q", 0], "inner"]);
     assert_eq!(worker.result("nested"), nested);
 }
+
+#[test]
+fn elements_of_a_namespace_are_found_in_its_other_blocks() {
+    let worker = Worker::new(
+        "namespace Ui { export const Row = () => 'row'; export let kind: any = Row; export namespace Deep { export const Cell = () => 'cell'; } }\n\
+         namespace Ui { export const all = [<Row/>, <kind.x/>, <Deep.Cell>1</Deep.Cell>, <Ui.Row/>, <Row {...{ a: kind }}>{kind}</Row>]; }\n\
+         export const main = () => Ui.all.map((element) => element.type?.() ?? null);",
+    );
+    assert_eq!(worker.result("main"), json!(["row", null, "cell", "row", "row"]));
+}
+
+#[test]
+fn decorators_and_decorated_classes_of_a_namespace_are_found_in_its_other_blocks() {
+    let worker = Worker::new(
+        "namespace D { export let seen: string[] = []; export const mark = (x: any, k?: any) => { seen.push(k ?? x.name); }; }\n\
+         namespace D { @mark export class K { @mark m() { return seen; } } export namespace K { export const size = seen.length; } }\n\
+         namespace D { export const made = [...new K().m(), K.size]; }\n\
+         export const main = () => D.made;",
+    );
+    assert_eq!(worker.result("main"), json!(["m", "K", 2]));
+}
+
+#[test]
+fn aliases_and_texts_that_grow_without_end_do_not_take_the_compiler_along() {
+    let circle =
+        "namespace N { export import a = N.a.a.a.a.a.a; export import b = N.a.b.a.b.a.b; export const f = () => 1; }\n";
+    let chain: String = (1..2_000).map(|n| format!("import a{n} = a{}.f;\n", n - 1)).collect();
+    let texts: String = (1..60).map(|n| format!("const t{n} = t{} + t{};\n", n - 1, n - 1)).collect();
+    let code = format!(
+        "{circle}import a0 = N.f;\n{chain}const t0 = 'text';\n{texts}enum E {{ A = t59, B = `${{t58}}${{t59}}` }}\n\
+         export const main = () => a1999;"
+    );
+    assert!(transpile(&SourceFile { name: "worker.ts", code: &code }, &TranspileOptions::default()).script.is_some());
+}

@@ -1,7 +1,7 @@
 //! Lists the namespaces, enums and aliases of a program.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     collections::{HashMap, HashSet},
 };
 
@@ -41,6 +41,7 @@ pub(super) fn collect<'s, 'a>(program: &Program<'a>, scoping: &'s Scoping) -> Op
         of_symbol: HashMap::new(),
         aliases: HashMap::new(),
         exported_aliases: HashSet::new(),
+        followed: RefCell::default(),
     };
     let mut collector = Collector {
         found: Collected { spaces, roots: HashMap::new() },
@@ -51,6 +52,10 @@ pub(super) fn collect<'s, 'a>(program: &Program<'a>, scoping: &'s Scoping) -> Op
     };
     collector.visit_program(program);
     let found = collector.found;
+    // In source order, so that few aliases are followed at once, and each program always gives the same.
+    let mut aliases: Vec<SymbolId> = found.spaces.aliases.keys().copied().collect();
+    aliases.sort_unstable();
+    aliases.into_iter().for_each(|alias| drop(found.spaces.of_alias(alias)));
     (!found.spaces.blocks.is_empty() || !found.spaces.aliases.is_empty()).then_some(found)
 }
 

@@ -23,6 +23,9 @@ pub(super) enum Constant {
     SomeText,
 }
 
+/// How much text all values may have together, in bytes; a few short ones could grow beyond measure.
+const MAX_TEXT: usize = 4 << 20;
+
 /// The values, as far as they are known.
 #[derive(Default)]
 pub(super) struct Constants {
@@ -33,7 +36,8 @@ pub(super) struct Constants {
 impl Constants {
     /// Goes through the enums in source order.
     pub(super) fn evaluate<'a>(program: &Program<'a>, spaces: &Spaces<'_, 'a>) -> Self {
-        let mut evaluator = Evaluator { spaces, scopes: Vec::new(), constants: Self::default() };
+        let room = Cell::new(MAX_TEXT);
+        let mut evaluator = Evaluator { spaces, scopes: Vec::new(), constants: Self::default(), room };
         evaluator.visit_program(program);
         evaluator.constants
     }
@@ -48,6 +52,8 @@ struct Evaluator<'c, 's, 'a> {
     spaces: &'c Spaces<'s, 'a>,
     scopes: Vec<ScopeId>,
     constants: Constants,
+    /// How much text there may still be.
+    room: Cell<usize>,
 }
 
 impl<'a> VisitJs<'a> for Evaluator<'_, '_, 'a> {
@@ -99,7 +105,19 @@ impl<'a> VisitJs<'a> for Evaluator<'_, '_, 'a> {
 }
 
 impl<'a> Evaluator<'_, '_, 'a> {
+    /// What an expression gives.
     fn of(&self, expression: &Expression<'a>) -> Option<Constant> {
+        let constant = self.compute(expression)?;
+        if let Constant::Text(text) = &constant {
+            let Some(room) = self.room.get().checked_sub(text.len()) else {
+                return Some(Constant::SomeText);
+            };
+            self.room.set(room);
+        }
+        Some(constant)
+    }
+
+    fn compute(&self, expression: &Expression<'a>) -> Option<Constant> {
         match expression {
             Expression::ParenthesizedExpression(inner) => self.of(&inner.expression),
             Expression::NumericLiteral(number) => Some(Constant::Number(number.value)),

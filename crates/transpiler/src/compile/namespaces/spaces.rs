@@ -1,6 +1,9 @@
 //! What a name means at a place, with every block of every namespace in view.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 
 use oxc::{
     semantic::{Scoping, SymbolFlags, SymbolId},
@@ -10,8 +13,8 @@ use oxc::{
 
 use crate::compile::value_kind::ValueKind;
 
-/// How many aliases of aliases are followed.
-const MAX_ALIASES: u8 = 16;
+/// How many aliases of aliases are followed, if the later ones come first.
+const MAX_ALIASES: u8 = 64;
 
 /// A namespace or an enum, with all its blocks; its index in [`Spaces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,6 +98,8 @@ pub(super) struct Spaces<'s, 'a> {
     pub(super) aliases: HashMap<SymbolId, Alias<'a>>,
     /// Those that stand behind `export`.
     pub(super) exported_aliases: HashSet<SymbolId>,
+    /// What aliases stand for, as far as they have been followed. Each is followed once, for they may go round in circles.
+    pub(super) followed: RefCell<HashMap<SymbolId, Thing>>,
 }
 
 impl<'a> Spaces<'_, 'a> {
@@ -211,10 +216,11 @@ impl<'a> Spaces<'_, 'a> {
             }
             _ => {}
         }
-        match self.aliases.get(&symbol) {
-            Some(alias) if aliases < MAX_ALIASES => return self.follow(alias.scope, &alias.path, aliases + 1),
-            _ if !flags.is_value() => return Thing::Type,
-            _ => {}
+        if let Some(alias) = self.aliases.get(&symbol) {
+            return self.follow_alias(symbol, alias, aliases);
+        }
+        if !flags.is_value() {
+            return Thing::Type;
         }
         let kind = match () {
             () if flags.contains(SymbolFlags::Function) => ValueKind::Function,
@@ -222,6 +228,19 @@ impl<'a> Spaces<'_, 'a> {
             () => ValueKind::Unknown,
         };
         Thing::Value(Value { kind, symbol: Some(symbol) })
+    }
+
+    fn follow_alias(&self, symbol: SymbolId, alias: &Alias<'a>, aliases: u8) -> Thing {
+        if let Some(&thing) = self.followed.borrow().get(&symbol) {
+            return thing;
+        }
+        if aliases >= MAX_ALIASES {
+            return Thing::Value(Value::UNKNOWN);
+        }
+        self.followed.borrow_mut().insert(symbol, Thing::Value(Value::UNKNOWN));
+        let thing = self.follow(alias.scope, &alias.path, aliases + 1);
+        self.followed.borrow_mut().insert(symbol, thing);
+        thing
     }
 
     /// Whether an alias stands for something that exists at run time, as far as is known.
