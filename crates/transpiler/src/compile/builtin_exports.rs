@@ -1,7 +1,7 @@
 //! What the modules of Node.js export, of the version that the platform brings along.
 //!
-//! The list is written by `scripts/builtin-exports.mjs`; a test compares it with the Node.js that runs the tests. It leaves out
-//! `process`, whose exports depend on the command line.
+//! The list is written by `scripts/builtin-exports.mjs`; a test compares it with the Node.js that runs the tests. It
+//! leaves out `process`, whose exports depend on the command line.
 
 /// A line for the version, and one for every module: its name and its exports, in order.
 const LIST: &str = include_str!("builtin_exports.txt");

@@ -1,10 +1,10 @@
 //! Mends what the parser makes of `(): T => x` in a conditional expression.
 //!
-//! In `a ? (b) : x => (): T => x` the parser first tries `(b): x => …` as an arrow function. Inside of that try it takes `(): T`
-//! for something else, and remembers this when it comes by again, although `()` before a colon is always an arrow function.
-//! So where a bundle does not parse, and such a place is near, the place is written as `(   ) => x`, which leaves no doubt, and
-//! the bundle is parsed again. The type says nothing at run time, and no position moves. Behind `async` the parser may also get
-//! to the end with the wrong meaning, which the tree shows.
+//! In `a ? (b) : x => (): T => x` the parser first tries `(b): x => …` as an arrow function. Inside of that try it
+//! takes `(): T` for something else, and remembers this when it comes by again, although `()` before a colon is always
+//! an arrow function. So where a bundle does not parse, and such a place is near, the place is written as `(   ) => x`,
+//! which leaves no doubt, and the bundle is parsed again. The type says nothing at run time, and no position moves.
+//! Behind `async` the parser may also get to the end with the wrong meaning, which the tree shows.
 
 use std::collections::HashSet;
 

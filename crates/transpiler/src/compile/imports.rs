@@ -33,7 +33,8 @@ fn is_value(flags: SymbolFlags) -> bool {
     flags.intersects(SymbolFlags::Value) && !flags.intersects(SymbolFlags::Ambient | SymbolFlags::Import)
 }
 
-/// Reports every import that names anything but a module of Node.js and what it exports. Imports of types are gone by now.
+/// Reports every import that names anything but a module of Node.js and what it exports. Imports of types are gone by
+/// now.
 pub(super) fn check(imports: &[Import], names: Names, reporter: &mut Reporter<'_>) {
     for import in imports.iter().filter(|import| !import.is_generated()) {
         if import.imported == Imported::Unsupported {

@@ -1,8 +1,9 @@
 //! Sets parameter properties right after `super()`, where that is no statement of the constructor itself.
 //!
-//! `constructor(public id: string) { try { super() } catch … }` sets `this.id` once `super()` has returned. The lowering knows
-//! only a `super()` that is a statement of its own directly in the constructor, and would otherwise set the properties first,
-//! when there is no `this` yet. So such a call becomes `(super(), this.id = id, this)`, and the parameters plain ones.
+//! `constructor(public id: string) { try { super() } catch … }` sets `this.id` once `super()` has returned. The
+//! lowering knows only a `super()` that is a statement of its own directly in the constructor, and would otherwise set
+//! the properties first, when there is no `this` yet. So such a call becomes `(super(), this.id = id, this)`, and the
+//! parameters plain ones.
 
 use std::collections::HashSet;
 
@@ -114,7 +115,8 @@ fn names_of_fields<'a>(class: &Class<'a>) -> HashSet<&'a str> {
     fields.collect()
 }
 
-/// Whether something in the body has the name of one of the parameters, so that the name may not mean the parameter at a call.
+/// Whether something in the body has the name of one of the parameters, so that the name may not mean the parameter at
+/// a call.
 fn hides<'a>(body: &mut FunctionBody<'a>, properties: &[(Ident<'a>, Span)]) -> bool {
     let mut bindings = Bindings { properties, found: false };
     bindings.visit_function_body(body);

@@ -12,7 +12,8 @@ pub(super) struct Aliases {
 }
 
 impl Aliases {
-    /// Begins with the aliases that expressions name, and goes on with those that the paths of needed aliases begin with.
+    /// Begins with the aliases that expressions name, and goes on with those that the paths of needed aliases begin
+    /// with.
     pub(super) fn find(collected: &Collected<'_, '_>) -> Self {
         let Collected { spaces, roots } = collected;
         let scoping = spaces.scoping;

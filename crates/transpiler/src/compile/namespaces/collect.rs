@@ -263,7 +263,8 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// What the declaration of a name belongs to: all declarations of one name in the exports of a namespace are one thing.
+    /// What the declaration of a name belongs to: all declarations of one name in the exports of a namespace are one
+    /// thing.
     fn space_of(&mut self, id: &BindingIdentifier<'a>, symbol: SymbolId, home: Option<Home>) -> SpaceId {
         let all = &mut self.found.spaces.all;
         let mut add = || {

@@ -1,10 +1,10 @@
 //! Namespaces, enums and `import a = N.b` to plain JavaScript, as `tsc` writes them.
 //!
-//! The blocks of one namespace share their exports: a later block sees what an earlier one exports, and an exported variable
-//! lives on the namespace object alone. So every reference has to be resolved with all blocks in view. [`collect`] lists the
-//! blocks and their exports, [`spaces`] answers what a name means at a place, [`constants`] computes the members of enums,
-//! [`aliases`] finds the aliases that a value needs, and [`lower`] rewrites the tree. [`references`] rewrites single names,
-//! [`build`] makes the new nodes.
+//! The blocks of one namespace share their exports: a later block sees what an earlier one exports, and an exported
+//! variable lives on the namespace object alone. So every reference has to be resolved with all blocks in view.
+//! [`collect`] lists the blocks and their exports, [`spaces`] answers what a name means at a place, [`constants`]
+//! computes the members of enums, [`aliases`] finds the aliases that a value needs, and [`lower`] rewrites the tree.
+//! [`references`] rewrites single names, [`build`] makes the new nodes.
 
 mod aliases;
 mod build;

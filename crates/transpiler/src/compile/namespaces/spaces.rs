@@ -98,7 +98,8 @@ pub(super) struct Spaces<'s, 'a> {
     pub(super) aliases: HashMap<SymbolId, Alias<'a>>,
     /// Those that stand behind `export`.
     pub(super) exported_aliases: HashSet<SymbolId>,
-    /// What aliases stand for, as far as they have been followed. Each is followed once, for they may go round in circles.
+    /// What aliases stand for, as far as they have been followed. Each is followed once, for they may go round in
+    /// circles.
     pub(super) followed: RefCell<HashMap<SymbolId, Thing>>,
 }
 
