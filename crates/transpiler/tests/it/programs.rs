@@ -3,7 +3,7 @@
 //! `tests/programs/*.txt` hold many small ones: a line `# title`, TypeScript that exports `main`, and a line `> result`, which
 //! `tests/programs/expect.mjs` fills in by TypeScript itself.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path, thread};
 
 use serde_json::{Value, json};
 use workers_transpiler::{SourceFile, TranspileOptions, transpile};
@@ -32,25 +32,30 @@ fn programs(text: &str) -> Vec<Program<'_>> {
     programs
 }
 
-/// Runs the programs of a file, and fails with all that went wrong.
+/// Runs the programs of a file, some at one time, and fails with all that went wrong.
 fn run(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(file);
     let text = fs::read_to_string(path).expect("it is there");
-    let mut wrong = String::new();
-    for program in programs(&text) {
-        let source = SourceFile { name: "worker.ts", code: &program.code };
-        let output = transpile(&source, &TranspileOptions::default());
-        if output.script.is_none() {
-            writeln!(wrong, "{}: {:#?}", program.title, output.diagnostics).expect("there is memory");
-            continue;
-        }
-        let run = Worker::new(&program.code).framed("main", "{}");
-        if run.code() != "ok" || run.value() != program.expected {
-            writeln!(wrong, "{}: {} instead of {}", program.title, run.json, program.expected)
-                .expect("there is memory");
-        }
+    let programs = programs(&text);
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let parts = programs
+            .chunks(programs.len().div_ceil(4))
+            .map(|part| scope.spawn(|| part.iter().filter_map(mistake_of).collect::<Vec<_>>()));
+        let parts: Vec<_> = parts.collect();
+        parts.into_iter().flat_map(|part| part.join().expect("it runs")).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with what a program gives.
+fn mistake_of(program: &Program<'_>) -> Option<String> {
+    let output = transpile(&SourceFile { name: "worker.ts", code: &program.code }, &TranspileOptions::default());
+    if output.script.is_none() {
+        return Some(format!("{}: {:#?}", program.title, output.diagnostics));
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    let run = Worker::new(&program.code).framed("main", "{}");
+    let is_right = run.code() == "ok" && run.value() == program.expected;
+    (!is_right).then(|| format!("{}: {} instead of {}", program.title, run.json, program.expected))
 }
 
 #[test]
@@ -106,8 +111,10 @@ fn decorators_and_decorated_classes_of_a_namespace_are_found_in_its_other_blocks
 fn aliases_and_texts_that_grow_without_end_do_not_take_the_compiler_along() {
     let circle =
         "namespace N { export import a = N.a.a.a.a.a.a; export import b = N.a.b.a.b.a.b; export const f = () => 1; }\n";
-    let chain: String = (1..2_000).map(|n| format!("import a{n} = a{}.f;\n", n - 1)).collect();
-    let texts: String = (1..60).map(|n| format!("const t{n} = t{} + t{};\n", n - 1, n - 1)).collect();
+    let chain: Vec<String> = (1..2_000).map(|n| format!("import a{n} = a{}.f;\n", n - 1)).collect();
+    let chain = chain.concat();
+    let texts: Vec<String> = (1..60).map(|n| format!("const t{n} = t{} + t{};\n", n - 1, n - 1)).collect();
+    let texts = texts.concat();
     let code = format!(
         "{circle}import a0 = N.f;\n{chain}const t0 = 'text';\n{texts}enum E {{ A = t59, B = `${{t58}}${{t59}}` }}\n\
          export const main = () => a1999;"

@@ -55,7 +55,9 @@ pub(super) fn collect<'s, 'a>(program: &Program<'a>, scoping: &'s Scoping) -> Op
     // In source order, so that few aliases are followed at once, and each program always gives the same.
     let mut aliases: Vec<SymbolId> = found.spaces.aliases.keys().copied().collect();
     aliases.sort_unstable();
-    aliases.into_iter().for_each(|alias| drop(found.spaces.of_alias(alias)));
+    for alias in aliases {
+        found.spaces.of_alias(alias);
+    }
     (!found.spaces.blocks.is_empty() || !found.spaces.aliases.is_empty()).then_some(found)
 }
 
