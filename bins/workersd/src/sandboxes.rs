@@ -55,6 +55,14 @@ impl Sandboxes {
         }
     }
 
+    /// Whether their Node.js may be newer than the compiler knows. Of the cloud's it is not known which one a sandbox gets.
+    pub(crate) fn may_have_newer_node(&self) -> bool {
+        match self {
+            Self::Local(engine) => workers_service::is_newer_node(engine.node_version()),
+            Self::Vercel(_) => true,
+        }
+    }
+
     /// What of the isolation is missing here, by the operator's leave.
     pub(crate) fn weaker(&self) -> Vec<&'static str> {
         match self {

@@ -41,7 +41,8 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     if !http.weaker_isolation.is_empty() {
         tracing::warn!(missing = ?http.weaker_isolation, "sandboxes lack a piece of the isolation, as --allow-weaker permits");
     }
-    let served = serve(&settings, http, &plan, repository, sandboxes.provider(), metrics).await;
+    let compiler = CompilerOptions { newer_node: sandboxes.may_have_newer_node(), ..CompilerOptions::default() };
+    let served = serve(&settings, http, &plan, repository, sandboxes.provider(), compiler, metrics).await;
     sandboxes.shut_down().await;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -52,6 +53,7 @@ async fn serve(
     plan: &Plan,
     repository: Arc<dyn WorkerRepository>,
     sandboxes: Arc<dyn SandboxProvider>,
+    compiler: CompilerOptions,
     metrics: Metrics,
 ) -> anyhow::Result<()> {
     let observer = Arc::new(metrics.clone());
@@ -66,7 +68,7 @@ async fn serve(
         None => sandboxes,
     };
     http.weaker_isolation.extend(vercel_api.as_ref().and_then(VercelApi::weaker));
-    let bound = bind(settings, http, repository, sandboxes, metrics).await;
+    let bound = bind(settings, http, repository, sandboxes, compiler, metrics).await;
     let (platform, application) = match (bound, &vercel_api) {
         (Ok(bound), _) => bound,
         (Err(error), None) => return Err(error),
@@ -104,9 +106,10 @@ async fn bind(
     http: HttpOptions,
     repository: Arc<dyn WorkerRepository>,
     sandboxes: Arc<dyn SandboxProvider>,
+    compiler: CompilerOptions,
     metrics: Metrics,
 ) -> anyhow::Result<(Platform, Application)> {
-    let compiler = ProcessCompiler::start(CompilerOptions::default()).await.context("cannot start the compiler")?;
+    let compiler = ProcessCompiler::start(compiler).await.context("cannot start the compiler")?;
     let platform = Platform::with_compiler(
         repository,
         sandboxes,

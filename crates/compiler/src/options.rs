@@ -27,6 +27,8 @@ pub struct CompilerOptions {
     pub memory_bytes: u64,
     /// How long a source waits for a free process before it is turned away.
     pub queue_timeout: Duration,
+    /// Workers run on a Node.js that may export more than the compiler knows: imports of unknown names are left to the run.
+    pub newer_node: bool,
 }
 
 /// Which program compiles.
@@ -49,6 +51,7 @@ impl Default for CompilerOptions {
             memory_bytes: MEMORY_BYTES,
             // On a machine that is not starved, what is in front is done or killed by then.
             queue_timeout: PROCESSOR_TIME,
+            newer_node: false,
         }
     }
 }

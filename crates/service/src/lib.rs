@@ -45,6 +45,6 @@ pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::Platform;
 pub use workers::{SetupReport, SweepReport, WorkerChange, WorkerChanges, WorkerService};
-pub use workers_transpiler::template_module;
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
+pub use workers_transpiler::{is_newer_node, template_module};

@@ -20,9 +20,16 @@
 //!   pragma `@jsxRuntime classic @jsx h` calls a factory of the bundle's own instead.
 //! * Decorators are TypeScript's `experimentalDecorators`; those of the ECMAScript proposal, and `accessor` fields, are not supported.
 //! * Class fields are defined, not assigned, as TypeScript does by default since ES2022.
-//! * Imports of Node.js's modules are taken when the bundle loads. All other static imports are refused with a diagnostic; a dynamic
-//!   import of something else fails where it runs.
-//! * `namespace N { export let x }` is refused, as are `export =`, `import … = require(…)` and `export *`.
+//! * Imports of Node.js's modules are taken when the bundle loads. All other static imports are refused with a
+//!   diagnostic; a dynamic import of something else fails where it runs. A name that a module does not export in the
+//!   version of Node.js that the platform brings along is refused too, unless [`TranspileOptions::newer_node`] says that
+//!   scripts run on a newer one.
+//! * Namespaces and enums are what `tsc` makes of them: the blocks of one namespace share their exports, and an exported
+//!   variable is a property of the namespace, wherever it is read or assigned. Constant enums are written out as other
+//!   enums are. `export import main = N.f` exports a function. One thing differs: an exported array pattern takes any
+//!   iterable, as it does outside of namespaces, where `tsc` reads indexes.
+//! * `super()` may stand anywhere in a constructor with parameter properties, which are set right after it.
+//! * `export =`, `import … = require(…)` and `export *` are refused.
 //!
 //! Left out on purpose: resolving and bundling other modules (a worker is one file), type checking, minification, any I/O.
 //!
@@ -49,6 +56,13 @@ pub use source::{SourceFile, TranspileOptions};
 #[must_use]
 pub fn template_module() -> String {
     script::prepare_module()
+}
+
+/// Whether a version of Node.js, such as `24.1.0`, is newer than the one whose modules' exports are known here, or no
+/// version at all. See [`TranspileOptions::newer_node`].
+#[must_use]
+pub fn is_newer_node(version: &str) -> bool {
+    compile::is_newer_node(version)
 }
 
 /// Compiles one bundle.

@@ -16,10 +16,13 @@ pub struct TranspileOptions {
     /// Carry the position of every token, so that stack traces name the user's own file, line and column. It makes the script
     /// about as large again as the bundle, but costs no time until a stack trace is looked at.
     pub source_positions: bool,
+    /// The scripts run on a Node.js that [`is_newer_node`](crate::is_newer_node). Its modules may export names that the
+    /// compiler does not know, so an import of an unknown name is left to the run.
+    pub newer_node: bool,
 }
 
 impl Default for TranspileOptions {
     fn default() -> Self {
-        Self { source_positions: true }
+        Self { source_positions: true, newer_node: false }
     }
 }

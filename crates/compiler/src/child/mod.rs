@@ -27,6 +27,7 @@ const STAYING_SOURCES: u32 = 1_000;
 struct Orders {
     server: Pid,
     memory_bytes: u64,
+    newer_node: bool,
 }
 
 /// The life of the process.
@@ -89,9 +90,10 @@ fn into_verdict(TranspileOutput { script, diagnostics }: TranspileOutput) -> (Ve
 /// Compiles beside this thread, which watches.
 fn compile(orders: &Orders, memory: &Memory, source: String) -> io::Result<Compiled> {
     let (done, outcome) = mpsc::sync_channel(1);
+    let newer_node = orders.newer_node;
     let begun = thread::Builder::new().spawn(move || {
         // Nothing waits any more if the source has taken too much.
-        let _ = done.send(compile_worker(&source));
+        let _ = done.send(compile_worker(&source, newer_node));
     });
     if let Err(error) = begun {
         return Ok(Compiled::NoThread(error));
@@ -134,8 +136,10 @@ impl Orders {
         let mut arguments = std::env::args().skip(2);
         let mut number = || arguments.next()?.parse::<u64>().ok();
         let server = number().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        match (server, number()) {
-            (Some(server), Some(memory_bytes)) => Ok(Self { server, memory_bytes }),
+        match (server, number(), number()) {
+            (Some(server), Some(memory_bytes), Some(newer_node)) => {
+                Ok(Self { server, memory_bytes, newer_node: newer_node != 0 })
+            }
             _ => Err(io::Error::other("this program is started by the server, not by hand")),
         }
     }

@@ -50,10 +50,10 @@ impl Nursery {
             CompilerProgram::CurrentExe => PathBuf::from(OWN_PROGRAM),
             CompilerProgram::Path(path) => path.clone(),
         };
-        let memory_bytes = options.memory_bytes;
+        let CompilerOptions { memory_bytes, newer_node, .. } = *options;
         std::thread::Builder::new()
             .name("compilers".to_owned())
-            .spawn(move || work(&received, &program, memory_bytes))?;
+            .spawn(move || work(&received, || start(&program, memory_bytes, newer_node), memory_bytes))?;
         Ok(Self { orders })
     }
 
@@ -74,7 +74,7 @@ impl Nursery {
     }
 }
 
-fn work(orders: &mpsc::Receiver<Order>, program: &Path, memory_bytes: u64) {
+fn work(orders: &mpsc::Receiver<Order>, start: impl Fn() -> io::Result<Child>, memory_bytes: u64) {
     let mut dying: Vec<(Child, Death)> = Vec::new();
     loop {
         let order = if dying.is_empty() {
@@ -84,7 +84,7 @@ fn work(orders: &mpsc::Receiver<Order>, program: &Path, memory_bytes: u64) {
         };
         match order {
             Ok(Order::Start(sender)) => {
-                if let Err(Ok(mut unwanted)) = sender.send(start(program, memory_bytes)) {
+                if let Err(Ok(mut unwanted)) = sender.send(start()) {
                     // Whoever asked has gone.
                     let _ = unwanted.kill();
                     dying.push((unwanted, Death::Wanted));
@@ -127,11 +127,12 @@ fn report(child: &mut Child, status: io::Result<ExitStatus>, death: Death, memor
     }
 }
 
-fn start(program: &Path, memory_bytes: u64) -> io::Result<Child> {
+fn start(program: &Path, memory_bytes: u64, newer_node: bool) -> io::Result<Child> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", program.display()));
     Command::new(program)
         .arg0(PROCESS_NAME)
-        .args([HOOK_ARGUMENT, &std::process::id().to_string(), &memory_bytes.to_string()])
+        .args([HOOK_ARGUMENT.to_owned(), std::process::id().to_string(), memory_bytes.to_string()])
+        .arg(u8::from(newer_node).to_string())
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())

@@ -25,6 +25,15 @@ async fn both_say_the_same() {
     }
 }
 
+#[tokio::test]
+async fn names_that_only_a_newer_node_js_exports_are_left_to_the_run() {
+    let source = "import { fromTheFuture } from 'node:fs'; export const f = () => fromTheFuture";
+    for newer_node in [false, true] {
+        let test = TestCompiler::start(|options| options.newer_node = newer_node).await;
+        assert_eq!(test.compiler.compile(source).await.unwrap().script.is_some(), newer_node);
+    }
+}
+
 async fn conforms(compiler: &dyn Compiler) {
     returns_the_script(compiler).await;
     returns_the_diagnostics(compiler).await;

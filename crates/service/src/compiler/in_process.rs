@@ -27,7 +27,7 @@ impl Compiler for InProcessCompiler {
         let source = source.to_owned();
         let compiled = tokio::task::spawn_blocking(move || {
             let _place = place;
-            compile_worker(&source)
+            compile_worker(&source, false)
         });
         compiled.await.map_err(|error| CompileFailure::Failed(error.to_string()))
     }

@@ -72,7 +72,9 @@ pub enum TooExpensive {
 }
 
 /// What every compiler does once it is where it works: the platform's way to compile a worker. Blocks until it is done.
+/// `newer_node` says that workers run on a Node.js that may export more than the compiler knows.
 #[must_use]
-pub fn compile_worker(source: &str) -> TranspileOutput {
-    workers_transpiler::transpile(&SourceFile { name: SOURCE_NAME, code: source }, &TranspileOptions::default())
+pub fn compile_worker(source: &str, newer_node: bool) -> TranspileOutput {
+    let options = TranspileOptions { newer_node, ..TranspileOptions::default() };
+    workers_transpiler::transpile(&SourceFile { name: SOURCE_NAME, code: source }, &options)
 }

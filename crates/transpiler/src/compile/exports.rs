@@ -8,7 +8,13 @@ use oxc::{
     span::{GetSpan, SPAN, Span},
 };
 
-use super::{rewrite::Interface, top_level::TopLevel, value_kind::ValueKind};
+use super::{
+    namespaces::Namespaces,
+    rewrite::Interface,
+    servers::INSTEAD,
+    top_level::TopLevel,
+    value_kind::{HANDLER, ValueKind},
+};
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
 /// An export, as the source has it.
@@ -30,8 +36,13 @@ pub(crate) struct ExportedFunction {
 }
 
 /// Lists the exports that exist at run time, in source order.
-pub(super) fn find(program: &Program<'_>, scoping: &Scoping, reporter: &mut Reporter<'_>) -> Vec<Export> {
-    let values = TopLevel::collect(program, scoping);
+pub(super) fn find<'a>(
+    program: &Program<'a>,
+    scoping: &Scoping,
+    namespaces: Option<&Namespaces<'_, 'a>>,
+    reporter: &mut Reporter<'_>,
+) -> Vec<Export> {
+    let values = TopLevel::collect(program, scoping, namespaces);
     let mut exports = Vec::new();
     for statement in &program.body {
         match statement {
@@ -157,6 +168,7 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
             ValueKind::Function | ValueKind::Unknown => None,
         });
         let help = match rejected {
+            Some((export, HANDLER)) => format!("`{}` is {HANDLER}. {INSTEAD}", export.name),
             Some((export, what)) => format!("`{}` is {what}; export an async function.", export.name),
             None if interface.is_commonjs => {
                 "This looks like a CommonJS module; a worker is an ES module: write `export async function main(payload) { … }`.".to_owned()
@@ -196,6 +208,7 @@ fn add_declared(values: &TopLevel<'_, '_>, declaration: &Declaration<'_>, export
         }
         Declaration::TSEnumDeclaration(item) if !item.declare => push(&item.id.name, item.id.span),
         Declaration::TSNamespaceDeclaration(item) if !item.declare => push(&item.id.name, item.id.span),
+        Declaration::TSImportEqualsDeclaration(alias) => push(&alias.id.name, alias.id.span),
         _ => {}
     }
 }

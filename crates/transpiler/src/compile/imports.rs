@@ -6,8 +6,9 @@ use oxc::{
 };
 
 use super::{
+    builtin_exports::{Export, look_up, version},
     builtins::is_builtin,
-    rewrite::{Import, Imported},
+    rewrite::{Binding, Import, Imported},
 };
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
@@ -32,12 +33,15 @@ fn is_value(flags: SymbolFlags) -> bool {
     flags.intersects(SymbolFlags::Value) && !flags.intersects(SymbolFlags::Ambient | SymbolFlags::Import)
 }
 
-/// Reports every import that names anything but a module of Node.js. Imports of types are gone by now.
-pub(super) fn check(imports: &[Import], reporter: &mut Reporter<'_>) {
+/// Reports every import that names anything but a module of Node.js and what it exports. Imports of types are gone by
+/// now.
+pub(super) fn check(imports: &[Import], names: Names, reporter: &mut Reporter<'_>) {
     for import in imports.iter().filter(|import| !import.is_generated()) {
         if import.imported == Imported::Unsupported {
             let message = "Import attributes and import phases are not supported.";
-            reporter.add(DiagnosticKind::UnsupportedSyntax, import.span, message, None);
+            let help = "Leave `with { … }` out for a module of Node.js; write JSON into the bundle, `const data = { … }`, \
+                        or bundle it first, for example with `esbuild --bundle --format=esm --platform=node`.";
+            reporter.add(DiagnosticKind::UnsupportedSyntax, import.span, message, Some(help.to_owned()));
         } else if !is_builtin(&import.specifier) {
             let specifier = &import.specifier;
             let help = if specifier.starts_with('.') || specifier.starts_with('/') {
@@ -50,6 +54,37 @@ pub(super) fn check(imports: &[Import], reporter: &mut Reporter<'_>) {
             let message =
                 format!("Cannot import {specifier:?}: a worker can import the built-in modules of Node.js only.");
             reporter.add(DiagnosticKind::UnsupportedImport, import.span, message, Some(help.to_owned()));
+        } else if let (Imported::Names(bindings), Names::Listed) = (&import.imported, names) {
+            for binding in bindings {
+                check_export(&import.specifier, binding, reporter);
+            }
         }
     }
+}
+
+/// Which names a module of Node.js may be asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Names {
+    /// Those that it exports in the version that the platform brings along.
+    Listed,
+    /// Any; the run tells.
+    Any,
+}
+
+/// Reports a name that the module does not export.
+fn check_export(specifier: &str, binding: &Binding, reporter: &mut Reporter<'_>) {
+    let name = &binding.imported;
+    let Export::Missing { near, elsewhere } = look_up(specifier, name) else {
+        return;
+    };
+    let list = |names: Vec<String>| names.join(" or ");
+    let help = if !near.is_empty() {
+        format!("Did you mean {}?", list(near.iter().map(|name| format!("`{name}`")).collect()))
+    } else if !elsewhere.is_empty() {
+        format!("It is exported by {}.", list(elsewhere.iter().map(|module| format!("\"node:{module}\"")).collect()))
+    } else {
+        format!("`import * as module from {specifier:?}` gives all that there is.")
+    };
+    let message = format!("{specifier:?} has no export named `{name}` (Node.js {}).", version());
+    reporter.add(DiagnosticKind::UnsupportedImport, binding.span, message, Some(help));
 }

@@ -7,7 +7,8 @@ use oxc::{
     ast::{
         ast::{
             AccessorProperty, Argument, Decorator, Expression, ModuleDeclaration, Program, TSExportAssignment,
-            TSExternalModuleReference, TSModuleBlock,
+            TSExternalModuleDeclaration, TSExternalModuleReference, TSGlobalDeclaration, TSModuleBlock,
+            TSNamespaceDeclaration,
         },
         builder::AstBuilder,
     },
@@ -42,18 +43,11 @@ pub(super) fn lower<'a>(
         helper_loader: HelperLoaderOptions { module_name: Cow::Borrowed(HELPERS), mode: HelperLoaderMode::Runtime },
         ..TransformOptions::default()
     };
-    let mut diagnostics =
+    let diagnostics =
         Transformer::new(allocator, Path::new(name), &options).build_with_scoping(scoping, program).diagnostics;
-    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.message.starts_with(NAMESPACE_VARIABLES)) {
-        diagnostic.message = Cow::Owned(format!("{NAMESPACE_VARIABLES} are not supported."));
-        diagnostic.help = Some(Cow::Borrowed("Export a `const` or a function instead."));
-    }
     newer_expressions(allocator, program);
     diagnostics
 }
-
-/// How the transformer's complaint about `namespace N { export let x }` begins.
-const NAMESPACE_VARIABLES: &str = "Namespaces exporting non-const";
 
 /// Reports syntax that the lowering would pass on although no Node.js runs it.
 pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
@@ -137,11 +131,33 @@ impl<'a> Visit<'a> for Unsupported<'_, '_> {
     fn visit_ts_module_block(&mut self, it: &TSModuleBlock<'a>) {
         for statement in &it.body {
             match statement.as_module_declaration() {
-                Some(declaration) => walk::walk_module_declaration(self, declaration),
+                Some(declaration @ ModuleDeclaration::ExportDeclaration(_)) => {
+                    walk::walk_module_declaration(self, declaration);
+                }
+                Some(declaration) => {
+                    let message = "In a namespace, `export` stands in front of a declaration only.";
+                    self.reporter.add(DiagnosticKind::SyntaxError, declaration.span(), message, None);
+                }
                 None => self.visit_statement(statement),
             }
         }
     }
+
+    // What is only declared is not part of the program.
+
+    fn visit_ts_namespace_declaration(&mut self, it: &TSNamespaceDeclaration<'a>) {
+        if !it.declare {
+            walk::walk_ts_namespace_declaration(self, it);
+        }
+    }
+
+    fn visit_ts_external_module_declaration(&mut self, it: &TSExternalModuleDeclaration<'a>) {
+        if !it.declare {
+            walk::walk_ts_external_module_declaration(self, it);
+        }
+    }
+
+    fn visit_ts_global_declaration(&mut self, _it: &TSGlobalDeclaration<'a>) {}
 
     fn visit_module_declaration(&mut self, it: &ModuleDeclaration<'a>) {
         if !self.reporter.reports_at(it.span()) {

@@ -1,27 +1,34 @@
 //! The steps from source text to worker script, in the order in which they run.
 //!
 //! [`speculation`] refuses what would take for ever, [`stack`] decides on the stack, [`parse`] makes the tree, [`depth`] refuses what nests too deeply for the steps after it,
-//! [`exports`] and [`imports`] read the module's interface off the tree, [`lower`] turns TypeScript into JavaScript, and
+//! [`exports`] and [`imports`] read the module's interface off the tree, [`namespaces`] and then [`lower`] turn TypeScript into JavaScript, and
 //! [`rewrite`] takes the module syntax out. What is left is printed, [`verify`] reads it over,
 //! and it is handed to [`crate::script`].
 
+mod assertions;
+mod builtin_exports;
 mod builtins;
 mod depth;
+mod empty_parameters;
 mod exports;
 mod imports;
 mod lower;
 mod names;
+mod namespaces;
 mod parse;
 mod pipeline;
 mod rewrite;
+mod servers;
 mod speculation;
 mod stack;
+mod super_calls;
 mod top_level;
 mod value_kind;
 mod verify;
 
 use oxc::diagnostics::{OxcDiagnostic, Severity};
 
+pub(crate) use builtin_exports::is_newer as is_newer_node;
 pub(crate) use exports::ExportedFunction;
 pub(crate) use lower::{HELPERS, JSX};
 pub(crate) use rewrite::{Binding, Import, Imported};

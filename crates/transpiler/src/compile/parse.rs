@@ -10,6 +10,7 @@ use oxc::{
     span::SourceType,
 };
 
+use super::{assertions, empty_parameters};
 use crate::{SourceFile, diagnostic::first_span};
 
 /// Parses the bundle as what its name says; if that fails, as the same language with JSX turned the other way, because
@@ -17,15 +18,24 @@ use crate::{SourceFile, diagnostic::first_span};
 pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Result<Program<'a>, Diagnostics> {
     let named = SourceType::from_path(Path::new(source.name)).unwrap_or_else(|_| SourceType::ts());
     let named = named.with_typescript_definition_off().with_module(true);
-    let first = match parse_as(allocator, source.code, named) {
-        Ok(program) => return Ok(program),
-        Err(diagnostics) => diagnostics,
+    let other = named.with_jsx(!named.is_jsx());
+    let (language, parsed) = match parse_as(allocator, source.code, named) {
+        Ok(program) => (named, Ok(program)),
+        Err(first) => match parse_as(allocator, source.code, other) {
+            Ok(program) => (other, Ok(program)),
+            Err(second) if furthest(&second) > furthest(&first) => (other, Err(second)),
+            Err(_) => (named, Err(first)),
+        },
     };
-    let second = match parse_as(allocator, source.code, named.with_jsx(!named.is_jsx())) {
-        Ok(program) => return Ok(program),
-        Err(diagnostics) => diagnostics,
-    };
-    Err(if furthest(&second) > furthest(&first) { second } else { first })
+    if !language.is_typescript() {
+        return parsed;
+    }
+    let parse = |code| parse_as(allocator, code, language);
+    let settled = empty_parameters::settle(allocator, source.code, parsed, parse, furthest);
+    settled.map_err(|diagnostics| match assertions::mistake(source.code, language) {
+        Some(mistake) => Diagnostics::from(vec![mistake]),
+        None => diagnostics,
+    })
 }
 
 fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType) -> Result<Program<'a>, Diagnostics> {

@@ -8,7 +8,9 @@ use oxc::{
     semantic::SemanticBuilder,
 };
 
-use super::{depth, exports, imports, lower, names, parse, rewrite, verify};
+use super::{
+    depth, exports, imports, lower, names, namespaces::Namespaces, parse, rewrite, servers, super_calls, verify,
+};
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
     diagnostic::Reporter,
@@ -32,24 +34,35 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         return reporter.finish().into();
     }
 
+    super_calls::place(&allocator, &mut program);
     let analysed = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0).build(&program);
     reporter.add_all(DiagnosticKind::SyntaxError, analysed.diagnostics.into_iter().filter(super::is_error).collect());
     let scoping = analysed.semantic.into_scoping();
     imports::check_names(&scoping, &mut reporter);
-    let exports = exports::find(&program, &scoping, &mut reporter);
+    let namespaces = Namespaces::collect(&program, &scoping);
+    let exports = exports::find(&program, &scoping, namespaces.as_ref(), &mut reporter);
     let name = names::reserve(source.code, &scoping);
     let is_commonjs =
         ["module", "exports"].into_iter().any(|name| scoping.root_unresolved_references().contains_key(name));
+    servers::check(&program, &scoping, &mut reporter);
     lower::check(&program, &mut reporter);
     if !reporter.is_empty() {
         return reporter.finish().into();
     }
 
+    let scoping = match namespaces {
+        Some(namespaces) => {
+            namespaces.lower(&allocator, &mut program);
+            SemanticBuilder::new_compiler().with_excess_capacity(1.0).build(&program).semantic.into_scoping()
+        }
+        None => scoping,
+    };
     reporter.add_all(DiagnosticKind::UnsupportedSyntax, lower::lower(&allocator, source.name, scoping, &mut program));
     lower::check_lowered(&program, &mut reporter);
     let mut interface = rewrite::rewrite(&allocator, &mut program, &name);
     interface.is_commonjs = is_commonjs;
-    imports::check(&interface.imports, &mut reporter);
+    let names = if options.newer_node { imports::Names::Any } else { imports::Names::Listed };
+    imports::check(&interface.imports, names, &mut reporter);
     let functions = exports::select(&exports, &interface, &mut reporter);
     if !reporter.is_empty() {
         return reporter.finish().into();

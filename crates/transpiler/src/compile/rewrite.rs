@@ -14,7 +14,7 @@ use oxc::{
         },
         builder::AstBuilder,
     },
-    span::{SPAN, Span},
+    span::{GetSpan, SPAN, Span},
 };
 
 use super::lower::{HELPERS, JSX};
@@ -79,6 +79,8 @@ pub(crate) struct Binding {
     pub(crate) imported: String,
     /// The variable.
     pub(crate) local: String,
+    /// Where the module's name for it stands.
+    pub(crate) span: Span,
 }
 
 /// Rewrites `program` in place. `name` is free to be used, with any ending.
@@ -117,7 +119,8 @@ impl<'a> Rewriter<'a, '_> {
                 let mut bindings = Vec::new();
                 for specifier in &export.specifiers {
                     let local = format!("{}_{}", self.name, self.interface.exports.len());
-                    bindings.push(Binding { imported: text(&specifier.local), local: local.clone() });
+                    let imported = text(&specifier.local);
+                    bindings.push(Binding { imported, local: local.clone(), span: specifier.local.span() });
                     self.interface.exports.push((text(&specifier.exported), local));
                 }
                 let imported = supported(Imported::Names(bindings), export.with_clause.as_deref());
@@ -149,10 +152,12 @@ impl<'a> Rewriter<'a, '_> {
         for specifier in import.specifiers.iter().flatten() {
             match specifier {
                 ImportDeclarationSpecifier::ImportSpecifier(item) => {
-                    bindings.push(Binding { imported: text(&item.imported), local: item.local.name.to_string() });
+                    let (imported, local) = (text(&item.imported), item.local.name.to_string());
+                    bindings.push(Binding { imported, local, span: item.imported.span() });
                 }
                 ImportDeclarationSpecifier::ImportDefaultSpecifier(item) => {
-                    bindings.push(Binding { imported: "default".to_owned(), local: item.local.name.to_string() });
+                    let (imported, local) = ("default".to_owned(), item.local.name.to_string());
+                    bindings.push(Binding { imported, local, span: item.span });
                 }
                 ImportDeclarationSpecifier::ImportNamespaceSpecifier(item) => {
                     namespace = Some(item.local.name.to_string());

@@ -1,22 +1,26 @@
 //! What the top level of a module declares, as far as it tells functions from other values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use oxc::{
     ast::ast::{
         Class, Declaration, ExportDefaultDeclarationKind, Expression, Function, ImportDeclarationSpecifier, Program,
-        Statement, VariableDeclaration,
+        Statement, TSImportEqualsDeclaration, VariableDeclaration,
     },
     semantic::{Scoping, SymbolFlags},
     str::Ident,
 };
 
+use super::namespaces::Namespaces;
 use super::value_kind::{ValueKind, of_expression};
 
 /// The values that the top level of a module declares.
 pub(super) struct TopLevel<'p, 'a> {
     scoping: &'p Scoping,
+    namespaces: Option<&'p Namespaces<'p, 'a>>,
     declared: HashMap<&'a str, Declared<'p, 'a>>,
+    /// Aliases of types.
+    types: HashSet<&'a str>,
 }
 
 #[derive(Clone, Copy)]
@@ -27,8 +31,12 @@ enum Declared<'p, 'a> {
 
 impl<'p, 'a> TopLevel<'p, 'a> {
     /// Reads the declarations off the tree.
-    pub(super) fn collect(program: &'p Program<'a>, scoping: &'p Scoping) -> Self {
-        let mut values = Self { scoping, declared: HashMap::new() };
+    pub(super) fn collect(
+        program: &'p Program<'a>,
+        scoping: &'p Scoping,
+        namespaces: Option<&'p Namespaces<'p, 'a>>,
+    ) -> Self {
+        let mut values = Self { scoping, namespaces, declared: HashMap::new(), types: HashSet::new() };
         for statement in &program.body {
             match statement {
                 Statement::ImportDeclaration(import) => {
@@ -67,7 +75,22 @@ impl<'p, 'a> TopLevel<'p, 'a> {
                 // A namespace may add to a function of the same name.
                 self.declared.entry(item.id.name.as_str()).or_insert(Declared::Known(ValueKind::Other("a namespace")));
             }
+            Declaration::TSImportEqualsDeclaration(alias) => self.declare_alias(alias),
             _ => {}
+        }
+    }
+
+    fn declare_alias(&mut self, alias: &TSImportEqualsDeclaration<'a>) {
+        let Some(namespaces) = self.namespaces else {
+            return;
+        };
+        match namespaces.of_alias(alias) {
+            Some(kind) => {
+                self.declared.insert(alias.id.name.as_str(), Declared::Known(kind));
+            }
+            None => {
+                self.types.insert(alias.id.name.as_str());
+            }
         }
     }
 
@@ -102,7 +125,7 @@ impl<'p, 'a> TopLevel<'p, 'a> {
         let symbol = self.scoping.get_root_binding(Ident::from(name))?;
         let flags = self.scoping.symbol_flags(symbol);
         let is_value = flags.intersects(SymbolFlags::Value | SymbolFlags::Import);
-        (is_value && !flags.contains(SymbolFlags::Ambient)).then(|| self.of_name(name, 0))
+        (is_value && !flags.contains(SymbolFlags::Ambient) && !self.types.contains(name)).then(|| self.of_name(name, 0))
     }
 
     /// What an expression at the top level gives.

@@ -2,6 +2,11 @@
 
 use oxc::ast::ast::{AssignmentExpression, Expression, LogicalOperator};
 
+use super::servers::is_handler;
+
+/// What a handler of requests is.
+pub(super) const HANDLER: &str = "an object with `fetch`";
+
 /// Whether a value can be invoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueKind {
@@ -21,6 +26,7 @@ pub(super) fn of_expression(expression: &Expression<'_>, resolve: &dyn Fn(&str) 
         Expression::FunctionExpression(function) if function.generator => ValueKind::Generator,
         Expression::ArrowFunctionExpression(_) | Expression::FunctionExpression(_) => ValueKind::Function,
         Expression::ClassExpression(_) => ValueKind::Other("a class"),
+        Expression::ObjectExpression(_) if is_handler(expression) => ValueKind::Other(HANDLER),
         Expression::ObjectExpression(_) => ValueKind::Other("an object"),
         Expression::ArrayExpression(_) => ValueKind::Other("an array"),
         Expression::NewExpression(new) => match new.callee.get_inner_expression() {

@@ -39,6 +39,8 @@ fn pattern(bindings: &[Binding]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use oxc::span::SPAN;
+
     use super::*;
 
     fn import(specifier: &str, imported: Imported) -> Import {
@@ -47,7 +49,7 @@ mod tests {
 
     #[test]
     fn imported_names_are_destructured() {
-        let binding = Binding { imported: "readFile".to_owned(), local: "read".to_owned() };
+        let binding = Binding { imported: "readFile".to_owned(), local: "read".to_owned(), span: SPAN };
         let written = write("$w", &[import("fs", Imported::Names(vec![binding]))]).unwrap();
         assert_eq!(written, r#"const {"readFile":read}=$w.load("fs",["readFile"]);"#);
     }

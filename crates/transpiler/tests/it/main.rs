@@ -1,10 +1,12 @@
 //! The crate from outside: what it makes of bundles, and what Node.js makes of the scripts.
 
+mod builtin_exports;
 mod depth;
 mod fixtures;
 mod modules;
 mod mutations;
 mod outcomes;
+mod programs;
 mod streams;
 mod support;
 mod values;

@@ -1,0 +1,139 @@
+//! What the modules of Node.js export, of the version that the platform brings along.
+//!
+//! The list is written by `scripts/builtin-exports.mjs`; a test compares it with the Node.js that runs the tests. It
+//! leaves out `process`, whose exports depend on the command line.
+
+/// A line for the version, and one for every module: its name and its exports, in order.
+const LIST: &str = include_str!("builtin_exports.txt");
+/// How many names are suggested.
+const MOST: usize = 3;
+/// Modules that only old programs name.
+const OLD: &[&str] = &["constants", "punycode", "sys"];
+
+/// The version of Node.js that the list is of, such as `24.21.0`.
+pub(crate) fn version() -> &'static str {
+    LIST.lines().next().and_then(|line| line.strip_prefix("node ")).unwrap_or_default()
+}
+
+/// Whether a version of Node.js, such as `24.1.0`, is newer, or none that can be read.
+pub(crate) fn is_newer(other: &str) -> bool {
+    match (numbers(other), numbers(version())) {
+        (Some(other), Some(ours)) => other > ours,
+        _ => true,
+    }
+}
+
+fn numbers(version: &str) -> Option<[u32; 3]> {
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next()??, parts.next()??])
+}
+
+/// What the list says of a name that is imported from a module.
+pub(super) enum Export {
+    /// It is there, or the list does not have the module.
+    Known,
+    /// It is not there.
+    Missing {
+        /// Names of the module that are nearly the same.
+        near: Vec<&'static str>,
+        /// Modules that do export it.
+        elsewhere: Vec<&'static str>,
+    },
+}
+
+/// Looks up `name` in the module that `specifier` names.
+pub(super) fn look_up(specifier: &str, name: &str) -> Export {
+    let module = specifier.strip_prefix("node:").unwrap_or(specifier);
+    let Some((_, mut exports)) = modules().find(|(name, _)| *name == module) else {
+        return Export::Known;
+    };
+    if name == "default" || exports.clone().any(|export| export == name) {
+        return Export::Known;
+    }
+    let mut near: Vec<(usize, &str)> = Vec::new();
+    near.extend(exports.by_ref().filter_map(|export| Some((distance(name, export)?, export))));
+    near.sort_unstable();
+    let best = near.first().map(|&(distance, _)| distance);
+    near.retain(|&(distance, _)| Some(distance) == best);
+    let has = |exports: &mut std::str::SplitAsciiWhitespace<'static>| exports.any(|export| export == name);
+    let current = modules().filter(|(module, _)| !OLD.contains(module));
+    let elsewhere = current.filter_map(|(module, mut exports)| has(&mut exports).then_some(module));
+    Export::Missing {
+        near: near.into_iter().map(|(_, export)| export).take(MOST).collect(),
+        elsewhere: elsewhere.take(MOST).collect(),
+    }
+}
+
+fn modules() -> impl Iterator<Item = (&'static str, std::str::SplitAsciiWhitespace<'static>)> {
+    LIST.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        Some((words.next()?, words))
+    })
+}
+
+/// How many characters would have to change, if that is few for the length of the name. Case counts for nothing.
+fn distance(name: &str, export: &str) -> Option<usize> {
+    let (name, export) = (name.to_ascii_lowercase(), export.to_ascii_lowercase());
+    let most = (name.len().min(export.len()) / 3).clamp(1, 3);
+    if name.len().abs_diff(export.len()) > most {
+        return None;
+    }
+    let (from, to) = (name.as_bytes(), export.as_bytes());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
+    for i in 1..=from.len() {
+        let mut row = vec![i];
+        for j in 1..=to.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
+            let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            // Two characters the wrong way round are one change.
+            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows.last().and_then(|row| row.last()).copied().filter(|&distance| distance <= most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(specifier: &str, name: &str) -> Vec<&'static str> {
+        match look_up(specifier, name) {
+            Export::Known => vec![],
+            Export::Missing { near, .. } => near,
+        }
+    }
+
+    #[test]
+    fn versions_are_compared_number_by_number() {
+        assert!(is_newer("24.100.0") && is_newer("25.0.0") && is_newer("26.0.0-nightly"));
+        assert!(!is_newer(version()) && !is_newer("24.3.9") && !is_newer("9.99.99"));
+    }
+
+    #[test]
+    fn exports_are_known_by_both_names_of_a_module() {
+        for (specifier, name) in [("fs", "readFile"), ("node:fs", "readFileSync"), ("node:path", "default")] {
+            assert!(matches!(look_up(specifier, name), Export::Known), "{specifier} {name}");
+        }
+    }
+
+    #[test]
+    fn only_the_nearest_names_are_suggested() {
+        assert_eq!(near("node:fs", "readFil")[0], "readFile");
+        assert_eq!(near("node:fs", "readfilesync")[0], "readFileSync");
+        assert_eq!(near("node:crypto", "randomUuid"), ["randomUUID"]);
+        assert_eq!(near("node:path", "jion"), ["join"]);
+        assert_eq!(near("node:fs", "foo"), [""; 0]);
+    }
+
+    #[test]
+    fn modules_that_export_a_name_are_named() {
+        let Export::Missing { elsewhere, .. } = look_up("node:fs", "promisify") else {
+            panic!("it is no export of fs");
+        };
+        assert_eq!(elsewhere, ["util"]);
+    }
+}

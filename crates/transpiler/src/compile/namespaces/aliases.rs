@@ -1,0 +1,44 @@
+//! Which aliases are written out.
+
+use std::collections::HashSet;
+
+use oxc::{semantic::SymbolId, syntax::reference::ReferenceId};
+
+use super::collect::Collected;
+
+/// The aliases that a value needs. The others may stand for types, and reading them could fail.
+pub(super) struct Aliases {
+    needed: HashSet<SymbolId>,
+}
+
+impl Aliases {
+    /// Begins with the aliases that expressions name, and goes on with those that the paths of needed aliases begin
+    /// with.
+    pub(super) fn find(collected: &Collected<'_, '_>) -> Self {
+        let Collected { spaces, roots } = collected;
+        let scoping = spaces.scoping;
+        let is_root: HashSet<ReferenceId> = roots.values().copied().collect();
+        let used = |symbol: &SymbolId| {
+            let references = scoping.get_resolved_reference_ids(*symbol).iter();
+            references.filter(|reference| !is_root.contains(reference)).any(|&id| scoping.get_reference(id).is_value())
+        };
+        let mut open: Vec<SymbolId> = spaces
+            .aliases
+            .keys()
+            .copied()
+            .filter(|symbol| spaces.exported_aliases.contains(symbol) || used(symbol))
+            .collect();
+        let mut needed = HashSet::new();
+        while let Some(symbol) = open.pop() {
+            if spaces.alias_is_value(symbol) && needed.insert(symbol) {
+                let root = roots.get(&symbol).and_then(|&root| scoping.get_reference(root).symbol_id());
+                open.extend(root.filter(|root| spaces.aliases.contains_key(root)));
+            }
+        }
+        Self { needed }
+    }
+
+    pub(super) fn needs(&self, symbol: Option<SymbolId>) -> bool {
+        symbol.is_some_and(|symbol| self.needed.contains(&symbol))
+    }
+}

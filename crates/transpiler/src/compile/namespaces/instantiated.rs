@@ -1,0 +1,30 @@
+//! Whether a namespace exists at run time.
+
+use oxc::ast::ast::{Declaration, Statement, TSNamespaceDeclaration, TSNamespaceDeclarationBody};
+
+/// Whether a namespace holds anything but types. Constant enums count, since they are written out as other enums are.
+pub(super) fn is_instantiated(namespace: &TSNamespaceDeclaration<'_>) -> bool {
+    match &namespace.body {
+        TSNamespaceDeclarationBody::TSNamespaceDeclaration(inner) => is_instantiated(inner),
+        TSNamespaceDeclarationBody::TSModuleBlock(block) => block.body.iter().any(statement),
+    }
+}
+
+fn statement(statement: &Statement<'_>) -> bool {
+    match statement {
+        Statement::ExportDeclaration(export) => match &export.declaration {
+            Declaration::TSImportEqualsDeclaration(alias) => alias.import_kind.is_value(),
+            declared => declaration(declared),
+        },
+        Statement::ImportDeclaration(_) | Statement::TSImportEqualsDeclaration(_) => false,
+        statement => statement.as_declaration().is_none_or(declaration),
+    }
+}
+
+fn declaration(declaration: &Declaration<'_>) -> bool {
+    match declaration {
+        Declaration::TSInterfaceDeclaration(_) | Declaration::TSTypeAliasDeclaration(_) => false,
+        Declaration::TSNamespaceDeclaration(inner) => is_instantiated(inner),
+        _ => true,
+    }
+}
