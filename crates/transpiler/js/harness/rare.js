@@ -5,7 +5,7 @@ const rare = () => {
 		Error, Map, append, apply, base64, byteLength, bytesOf, classOf, codeAt, create, dateToJson, defineProperty,
 		getPrototypeOf, guarded, hasOwn, instanceOf, isAnyArrayBuffer, isArray, isDate, isFinite, isMap,
 		isNativeError, isPromise, isProxy, isSet, isUtf8, isView, isoOf, join, keys, list, mapDelete, mapEntries,
-		mapGet, mapSet, nextInMap, nextInSet, objectPrototype, setPrototypeOf, setValues, slice, stringify, timeOf,
+		mapGet, mapSet, nextInMap, nextInSet, objectPrototype, parseJson, setPrototypeOf, setValues, slice, stringify, timeOf,
 		toWellFormed, tooLarge,
 	});
 	return evaluated;

@@ -1,5 +1,6 @@
 //! The crate from outside: what it makes of bundles, and what Node.js makes of the scripts.
 
+mod budgets;
 mod depth;
 mod fixtures;
 mod modules;
@@ -7,5 +8,6 @@ mod mutations;
 mod outcomes;
 mod streams;
 mod support;
+mod thrown;
 mod values;
 mod vandals;

@@ -83,6 +83,14 @@ impl Worker {
         Framed::decode(&output)
     }
 
+    /// Runs a function as the platform does, with an option of Node.js and a limit for the result.
+    pub(crate) fn limited(&self, option: &str, limit: usize, arguments: &[&str]) -> Framed {
+        let mut command = Command::new(node());
+        command.arg(option).arg(self.path()).args(arguments).env_remove("NODE_OPTIONS");
+        command.env("WORKERS_FRAME", TOKEN).env("WORKERS_RESULT_LIMIT", limit.to_string());
+        Framed::decode(&command.output().expect("Node.js runs"))
+    }
+
     /// What a function returns.
     pub(crate) fn result(&self, function: &str) -> Value {
         let run = self.framed(function, "{}");

@@ -11,7 +11,7 @@ let asking = 0;
 const textOf = (value) => {
 	if (typeof value === "string") return value;
 	if (typeof value === "symbol") return value.description ?? "Symbol()";
-	if (typeof value === "function") return `a function: ${guarded(() => `${value.name}`, "")}`;
+	if (typeof value === "function") return `a function ${guarded(() => `${value.name}`, "")}`;
 	if (typeof value !== "object" || value === null) return `${value}`;
 	// An error may be its own message.
 	if (asking > 2) return classNameOf(value);
@@ -19,7 +19,9 @@ const textOf = (value) => {
 	const writer = newWriter(MAX_STRING, list(), true);
 	const json = guarded(() => (writeAt(writer, { value }, "value", ROOT), textIn(writer)), "{}");
 	asking--;
-	return json === "{}" || json === "null" ? `an object: ${classNameOf(value)}` : json;
+	if (json[0] === '"') return parseJson(json);
+	const isMute = json === "null" || (json === "{}" && !guarded(() => isBare(value), false));
+	return isMute ? `an object of the class ${classNameOf(value)}` : json;
 };
 
 /** A text property of an error, or nothing. */
@@ -28,7 +30,8 @@ const textAt = (error, name) => {
 	return value === undefined ? undefined : guarded(() => textOf(value), undefined);
 };
 
-const isPromiseLost = (thrown) => typeof thrown === "object" && isPromise(thrown);
+/** Whether somebody threw a promise, or what is awaited like one, instead of what it stands for. */
+const isPromiseLost = (thrown) => typeof thrown === "object" && thrown !== null && (isPromise(thrown) || guarded(() => typeof thrown.then === "function", false));
 const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
 
 /** The message of an error. */
@@ -62,7 +65,8 @@ const detailsOf = (writer, error) => {
 	if (typeof code === "string") details.errorCode = clip(code, MAX_MESSAGE);
 	else if (typeof code === "number") details.errorCode = code;
 	const cause = guarded(() => error.cause, undefined);
-	if (typeof cause !== "function" && (cause !== undefined || guarded(() => hasOwn(error, "cause"), false))) details.cause = cause;
+	// Of some classes it is a method.
+	if (guarded(() => hasOwn(error, "cause"), false) || typeof cause !== "function") details.cause = cause;
 	const errors = guarded(() => error.errors, undefined);
 	const isList = guarded(() => isArray(errors), false);
 	if (isList) details.errors = errors;
@@ -124,7 +128,7 @@ const thrownJson = (code, thrown, warnings) => {
 		if (isError(thrown)) mapSet(writer.places, thrown, place);
 	}
 	writer.text = `{"__error":true,"code":"${code}","name":${shortJson(name, MAX_MESSAGE)},"message":${shortJson(message, MAX_TEXT)},"stack":${shortJson(stack, MAX_TEXT)}`;
-	writeDetails(writer, isError(thrown) ? detailsOf(writer, thrown) : isPromiseLost(thrown) ? {} : { __proto__: null, value: thrown }, ROOT);
+	writeDetails(writer, isError(thrown) ? detailsOf(writer, thrown) : { __proto__: null, value: thrown }, ROOT);
 	put(writer, "}");
 	return textIn(writer);
 };

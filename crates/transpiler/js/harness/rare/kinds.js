@@ -139,10 +139,10 @@ const kindOf = (value) => {
 
 /** What a person calls the class of an object. */
 const classNameOf = (value) => {
-	const kind = guarded(() => kindOf(value), "Object");
-	if (kind !== "Object") return kind;
+	if (isProxy(value)) return "Proxy";
 	const name = guarded(() => value.constructor.name, undefined);
-	return typeof name === "string" && name !== "" ? clip(name, MAX_KEY) : kind;
+	if (typeof name === "string" && name !== "" && name !== "Object") return clip(name, MAX_KEY);
+	return clip(guarded(() => kindOf(value), "Object"), MAX_KEY);
 };
 
 /** Whether an object is nothing but its properties, in whichever realm. */
@@ -186,8 +186,9 @@ const writeBody = (writer, value, path) => {
 	return true;
 };
 
-/** A Response as the whole result: its body is read, as text if it is UTF-8. */
+/** A Response as the whole result: its body is read, as text if it is UTF-8. One that was read before is like one inside a value. */
 const readResponse = async (response) => {
+	if (response.bodyUsed) return response;
 	const bytes = bytesOf(await response.arrayBuffer());
 	const body = isUtf8(bytes) ? base64(bytes, "utf8") : { __proto__: null, $bytes: base64(bytes, "base64") };
 	return { __proto__: null, status: response.status, headers: headersOf(response.headers), body };

@@ -1,7 +1,7 @@
 // JSON, written piece by piece within a budget: writing ends where the budget ends, however many ways lead through a value.
 const MAX_DEPTH = 1000;
 /** The same in what is cut instead of given up, and of errors in each other. */
-const MAX_CUT_DEPTH = 100;
+const MAX_CUT_DEPTH = 50;
 const MAX_WARNINGS = 20;
 /** The longest texts of a warning, of a path that stands for a value, and of a key in a path, in UTF-16 units. */
 const MAX_MESSAGE = 500;
