@@ -76,7 +76,8 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// A place in a returned value, or in what an error carried, that JSON cannot hold as it was; or what went wrong besides.
+/// A place in a returned value, or in what an error carried, that JSON cannot hold as it was; or what went wrong
+/// besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueWarning {
     /// Where, as `$.a[0].b`.

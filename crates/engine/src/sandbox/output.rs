@@ -23,8 +23,8 @@ const CHUNK: usize = 32 * 1024;
 /// What a pipe holds unless the command has changed it.
 const PIPE_CAPACITY: usize = 64 * 1024;
 
-/// Who may open the pipe: the sandbox's user is another than ours, and programs write to `/dev/stdout` and `/dev/stderr`. Reading stays with
-/// us. Only processes that have the pipe open can name it.
+/// Who may open the pipe: the sandbox's user is another than ours, and programs write to `/dev/stdout` and
+/// `/dev/stderr`. Reading stays with us. Only where a process has the pipe open is there a name for it.
 const PIPE_MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::WGRP).union(Mode::WOTH);
 
 /// One of the two outputs of a command.

@@ -77,7 +77,8 @@ async fn a_payload_that_is_no_json_arrives_as_an_empty_object_with_a_warning() {
 
 #[tokio::test]
 async fn an_outcome_in_many_frames_is_one_and_a_frame_that_was_cut_off_is_no_output() {
-    let parts = ["r{\"code\":\"ok\"}\u{1f}__RES", "rULT__[1,", "R2]__END_RESULT__"].map(|part| Step::Frame(part.into()));
+    let parts =
+        ["r{\"code\":\"ok\"}\u{1f}__RES", "rULT__[1,", "R2]__END_RESULT__"].map(|part| Step::Frame(part.into()));
     let parts = std::sync::Mutex::new(Some(parts));
     let test = TestPlatform::new(move |_| {
         let [first, second, last] = parts.lock().unwrap().take().unwrap();

@@ -19,12 +19,14 @@ fn thrown(kind: &str) -> Value {
 }
 
 fn message(kind: &str) -> String {
-    thrown(kind)["message"].as_str().unwrap().to_owned()
+    thrown(kind)["message"].as_str().expect("every error has a message").to_owned()
 }
 
 fn warnings(run: &Framed) -> Vec<(&str, &str)> {
     let list = run.meta["warnings"].as_array().map_or(&[][..], Vec::as_slice);
-    list.iter().map(|one| (one["path"].as_str().unwrap(), one["message"].as_str().unwrap())).collect()
+    list.iter()
+        .map(|one| (one["path"].as_str().unwrap_or_default(), one["message"].as_str().unwrap_or_default()))
+        .collect()
 }
 
 #[test]
