@@ -76,7 +76,8 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// A place in a returned value that JSON cannot hold as it was.
+/// A place in a returned value, or in what an error carried, that JSON cannot hold as it was; or what went wrong
+/// besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueWarning {
     /// Where, as `$.a[0].b`.
@@ -100,6 +101,8 @@ pub struct Failure {
     pub exit_code: Option<i32>,
     /// What else was thrown along.
     pub details: ErrorDetails,
+    /// What was cut or changed in it, and what went wrong besides.
+    pub warnings: Vec<ValueWarning>,
 }
 
 /// What a thrown value carried besides name, message and stack.
@@ -111,6 +114,8 @@ pub struct ErrorDetails {
     pub cause: Option<JsonText>,
     /// The errors of an `AggregateError`.
     pub errors: Option<JsonText>,
+    /// The error's own fields, as `status` or `details`.
+    pub properties: Option<JsonText>,
     /// What was thrown, if that was no error.
     pub value: Option<JsonText>,
 }
@@ -126,6 +131,7 @@ impl Failure {
             stack: None,
             exit_code: None,
             details: ErrorDetails::default(),
+            warnings: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::sync::{Semaphore, oneshot};
@@ -21,6 +22,10 @@ const CHUNK: usize = 32 * 1024;
 
 /// What a pipe holds unless the command has changed it.
 const PIPE_CAPACITY: usize = 64 * 1024;
+
+/// Who may open the pipe: the sandbox's user is another than ours, and programs write to `/dev/stdout` and
+/// `/dev/stderr`. Reading stays with us. Only where a process has the pipe open is there a name for it.
+const PIPE_MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::WGRP).union(Mode::WOTH);
 
 /// One of the two outputs of a command.
 #[derive(Debug)]
@@ -44,6 +49,7 @@ struct Reading {
 /// An output, and the command's end of it.
 pub(crate) fn output(io: &SandboxIo, stream: LogStream) -> io::Result<(Output, OwnedFd)> {
     let (ours, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::fs::fchmod(&theirs, PIPE_MODE)?;
     // Ours only: the command's own end waits when the pipe is full.
     rustix::io::ioctl_fionbio(&ours, true)?;
     let pipe = Watched::new(SandboxFd::new(io, ours), Interest::READABLE)?;

@@ -30,6 +30,7 @@ mod forked {
 
 mod modes;
 mod network;
+mod outputs;
 mod programs;
 mod recovery;
 mod support;

@@ -29,7 +29,7 @@ pub(crate) struct BatchSuccess {
     duration: u64,
     /// What it printed, in order.
     logs: Vec<BatchLog>,
-    /// Places where the returned value was not JSON's own; absent if none.
+    /// Places where the returned value was not JSON's own, and what went wrong besides; absent if none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     warnings: Vec<Warning>,
@@ -92,7 +92,7 @@ impl From<LogEntry> for BatchLog {
 #[utoipa::path(
     post, path = "/api/workers/{id}/functions/{function}", tag = "invocations", operation_id = "invokeFunction",
     params(("id" = String, Path, description = "The worker's id"), ("function" = String, Path, description = "A function it exports")),
-    request_body(content = serde_json::Value, description = "The function's one argument, any JSON value; `{}` if it is missing or not JSON"),
+    request_body(content = serde_json::Value, description = "The function's one argument, any JSON value; `{}` if it is missing, or with a warning if it is not JSON"),
     responses(
         (status = 200, description = "It returned", body = BatchSuccess, headers(
             ("X-Invocation-Id" = String, description = "Which invocation"),

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use workers_domain::{Failure, JsonText};
 
-use super::passed_through;
+use super::{Warning, passed_through};
 
 /// Why an invocation has no result.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,15 +38,23 @@ pub(crate) struct FailureBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
     errors: Option<Box<RawValue>>,
+    /// The error's own fields, as `status` or `details`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Value>)]
+    properties: Option<Box<RawValue>>,
     /// What was thrown, if that was no error.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
     value: Option<Box<RawValue>>,
+    /// What was cut or changed in all this, and what went wrong besides; absent if nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<Warning>,
 }
 
 impl From<Failure> for FailureBody {
     fn from(failure: Failure) -> Self {
-        let Failure { code, message, name, stack, exit_code, details } = failure;
+        let Failure { code, message, name, stack, exit_code, details, warnings } = failure;
         let json = |text: Option<JsonText>| text.and_then(|text| passed_through(text).ok());
         Self {
             error: message,
@@ -57,7 +65,9 @@ impl From<Failure> for FailureBody {
             error_code: json(details.error_code),
             cause: json(details.cause),
             errors: json(details.errors),
+            properties: json(details.properties),
             value: json(details.value),
+            warnings: Warning::all(&warnings),
         }
     }
 }

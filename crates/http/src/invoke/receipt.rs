@@ -40,7 +40,7 @@ pub(crate) struct TimingsBody {
     run: f64,
 }
 
-/// A place in a result where the returned value was not JSON's own.
+/// A place in a result, or in what an error carried, that was not JSON's own or was cut; or what went wrong besides.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Warning {
     /// Where, as `$.a[0].b`.

@@ -51,7 +51,7 @@ pub(crate) struct ResultData {
     result: Box<RawValue>,
     /// How long it ran, in milliseconds.
     duration: u64,
-    /// Places where the returned value was not JSON's own; absent if none.
+    /// Places where the returned value was not JSON's own, and what went wrong besides; absent if none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     warnings: Vec<Warning>,

@@ -27,7 +27,7 @@ use crate::request::{prefers_event_stream, watched_before};
         ("function" = String, Path, description = "A function it exports"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of an event that was watched before: nothing is run"),
     ),
-    request_body(content = serde_json::Value, description = "The function's one argument, any JSON value; `{}` if it is missing or not JSON"),
+    request_body(content = serde_json::Value, description = "The function's one argument, any JSON value; `{}` if it is missing, or with a warning if it is not JSON"),
     responses(
         (status = 200, description = "Events, each with the id `<invocation>:<sequence>` and one line of JSON as its data: `log` \
             (LogData), then one `result` (ResultData) or `error` (ErrorData). Comments keep the stream alive. With another `Accept` \

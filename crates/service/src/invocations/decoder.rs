@@ -11,10 +11,14 @@ const SEPARATOR: u8 = 0x1e;
 /// Stands between the two parts of a frame of kind `R`.
 const UNIT: char = '\u{1f}';
 
-/// The longest frame with console output: 32 Ki UTF-16 units, each at most six bytes as `\uXXXX`, and the time.
+/// The longest frame with console output. The harness of today writes at most 4 KiB; those of before, which are in snapshots, 32 Ki UTF-16
+/// units, each at most six bytes as `\uXXXX`, and the time.
 const MAX_CHUNK_FRAME: usize = 32 * 1024 * 6 + 64;
 
-/// What a frame with an outcome has besides the result: warnings, or an error's message and stack.
+/// The code of an outcome that cannot be read.
+const UNREADABLE: &str = "unreadable";
+
+/// What an outcome has besides the result: warnings, or all that is said of an error.
 const MAX_OUTCOME_OVERHEAD: usize = 1024 * 1024;
 
 /// What standard output holds.
@@ -28,9 +32,11 @@ pub(super) enum Piece {
     Chunk { stream: LogStream, at: ClaimedMoment, text: String },
     /// The outcome.
     Outcome(OutcomeFrame),
+    /// An outcome that is none, or is longer than any that a harness writes.
+    Unreadable,
 }
 
-/// The last frame.
+/// What the last frames hold.
 #[derive(Debug, PartialEq)]
 pub(super) struct OutcomeFrame {
     pub(super) meta: Meta,
@@ -60,26 +66,56 @@ pub(super) struct MetaWarning {
     pub(super) message: String,
 }
 
-/// Takes standard output apart. Holds at most one frame.
+/// Takes standard output apart. Holds at most one frame, and the outcome. What begins as a frame with the right token is never raw: it is
+/// nothing that the function has printed.
 pub(super) struct Decoder {
     /// What every frame begins with: the separator and the token.
     prefix: Vec<u8>,
     /// A frame, or what may become one; empty outside frames.
     frame: Vec<u8>,
-    max_outcome_frame: usize,
+    /// Whether the rest of the line is of a frame that is too long.
+    is_skipping: bool,
+    /// The first parts of an outcome.
+    outcome: Vec<u8>,
+    /// Whether parts of the outcome were left away.
+    is_outcome_cut: bool,
+    max_outcome: usize,
+}
+
+impl OutcomeFrame {
+    /// Stands for an outcome that cannot be read. No harness writes one.
+    pub(super) fn unreadable() -> Self {
+        let (load_ms, run_ms) = Default::default();
+        let meta = Meta { code: UNREADABLE.to_owned(), load_ms, run_ms, exit_code: None, warnings: Vec::new() };
+        Self { meta, json: String::new() }
+    }
+
+    /// Whether it stands for one.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.meta.code == UNREADABLE
+    }
 }
 
 impl Decoder {
     pub(super) fn new(token: &str, max_result_bytes: usize) -> Self {
         let mut prefix = vec![SEPARATOR];
         prefix.extend_from_slice(token.as_bytes());
-        Self { prefix, frame: Vec::new(), max_outcome_frame: max_result_bytes.saturating_add(MAX_OUTCOME_OVERHEAD) }
+        Self {
+            prefix,
+            frame: Vec::new(),
+            is_skipping: false,
+            outcome: Vec::new(),
+            is_outcome_cut: false,
+            max_outcome: max_result_bytes.saturating_add(MAX_OUTCOME_OVERHEAD),
+        }
     }
 
     /// Takes bytes as they arrived.
     pub(super) fn push(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Piece)) {
         while !bytes.is_empty() {
-            bytes = if self.frame.is_empty() {
+            bytes = if self.is_skipping {
+                self.skip_line(bytes, &mut emit)
+            } else if self.frame.is_empty() {
                 self.skip_raw(bytes, &mut emit)
             } else if self.frame.len() <= self.prefix.len() {
                 self.match_prefix(bytes, &mut emit)
@@ -89,9 +125,12 @@ impl Decoder {
         }
     }
 
-    /// Gives what was held back as a possible frame.
+    /// Gives a separator that was held back as the beginning of a frame. Of a frame that was cut off nothing is given.
     pub(super) fn finish(&mut self, mut emit: impl FnMut(Piece)) {
-        self.give_up(&mut emit);
+        if self.frame.len() == 1 {
+            self.give_up(&mut emit);
+        }
+        self.frame.clear();
     }
 
     fn skip_raw<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
@@ -110,36 +149,50 @@ impl Decoder {
     /// Takes one byte of the prefix, or the kind behind it.
     fn match_prefix<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
         let expected = self.prefix.get(self.frame.len());
-        let fits = expected.map_or_else(|| b"SOER".contains(&bytes[0]), |expected| *expected == bytes[0]);
-        if !fits {
+        if expected.is_some_and(|expected| *expected != bytes[0]) {
             // The byte itself may begin a frame; it is looked at again.
             self.give_up(emit);
             return bytes;
         }
         self.frame.push(bytes[0]);
+        if bytes[0] == b'\n' {
+            self.frame.clear();
+        }
         &bytes[1..]
     }
 
     fn fill_frame<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
         let kind = self.frame[self.prefix.len()];
-        let limit = if kind == b'R' { self.max_outcome_frame } else { MAX_CHUNK_FRAME };
+        let limit = if is_outcome(kind) { self.max_outcome } else { MAX_CHUNK_FRAME };
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let (body, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
         if self.frame.len() + body.len() > limit {
-            self.give_up(emit);
+            self.is_skipping = true;
+            self.frame.truncate(self.prefix.len() + 1);
             return bytes;
         }
         self.frame.extend_from_slice(body);
         if end.is_none() {
             return rest;
         }
-        let Some(piece) = parse(kind, &self.frame[self.prefix.len() + 1..]) else {
-            self.give_up(emit);
-            return rest;
-        };
-        self.frame.clear();
-        emit(piece);
+        let frame = std::mem::take(&mut self.frame);
+        if let Some(piece) = self.parse(kind, &frame[self.prefix.len() + 1..]) {
+            emit(piece);
+        }
         &rest[1..]
+    }
+
+    /// Leaves away the rest of a frame that is too long.
+    fn skip_line<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return &[] };
+        self.is_skipping = false;
+        let frame = std::mem::take(&mut self.frame);
+        match frame.last() {
+            Some(b'R') => emit(Piece::Unreadable),
+            Some(b'r') => self.is_outcome_cut = true,
+            _ => {}
+        }
+        &bytes[end + 1..]
     }
 
     fn give_up(&mut self, emit: &mut impl FnMut(Piece)) {
@@ -147,17 +200,34 @@ impl Decoder {
             emit(Piece::Raw(std::mem::take(&mut self.frame)));
         }
     }
+
+    /// A whole frame. What makes no sense is left away, unless it is the outcome.
+    fn parse(&mut self, kind: u8, body: &[u8]) -> Option<Piece> {
+        if is_outcome(kind) {
+            self.is_outcome_cut |= self.outcome.len() + body.len() > self.max_outcome;
+            if !self.is_outcome_cut {
+                self.outcome.extend_from_slice(body);
+            }
+            if kind == b'r' {
+                return None;
+            }
+            let whole = std::mem::take(&mut self.outcome);
+            let is_cut = std::mem::take(&mut self.is_outcome_cut);
+            return Some((!is_cut).then(|| parse_outcome(&whole)).flatten().unwrap_or(Piece::Unreadable));
+        }
+        let body = std::str::from_utf8(body).ok()?;
+        match kind {
+            b'S' if body.is_empty() => Some(Piece::Started),
+            b'O' => parse_chunk(LogStream::Stdout, body),
+            b'E' => parse_chunk(LogStream::Stderr, body),
+            _ => None,
+        }
+    }
 }
 
-fn parse(kind: u8, body: &[u8]) -> Option<Piece> {
-    let body = std::str::from_utf8(body).ok()?;
-    match kind {
-        b'S' if body.is_empty() => Some(Piece::Started),
-        b'O' => parse_chunk(LogStream::Stdout, body),
-        b'E' => parse_chunk(LogStream::Stderr, body),
-        b'R' => parse_outcome(body),
-        _ => None,
-    }
+/// Whether frames of this kind hold parts of the outcome.
+const fn is_outcome(kind: u8) -> bool {
+    matches!(kind, b'r' | b'R')
 }
 
 fn parse_chunk(stream: LogStream, body: &str) -> Option<Piece> {
@@ -166,8 +236,8 @@ fn parse_chunk(stream: LogStream, body: &str) -> Option<Piece> {
     Some(Piece::Chunk { stream, at, text: serde_json::from_str(text).ok()? })
 }
 
-fn parse_outcome(body: &str) -> Option<Piece> {
-    let (meta, record) = body.split_once(UNIT)?;
+fn parse_outcome(body: &[u8]) -> Option<Piece> {
+    let (meta, record) = std::str::from_utf8(body).ok()?.split_once(UNIT)?;
     let json = record.strip_prefix("__RESULT__")?.strip_suffix("__END_RESULT__")?;
     let meta = serde_json::from_str(meta).ok()?;
     Some(Piece::Outcome(OutcomeFrame { meta, json: json.to_owned() }))
@@ -248,17 +318,48 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_cut_off_is_raw() {
-        let bytes = frame(r#"O5:"a""#);
-        let cut = &bytes[..bytes.len() - 2];
-        assert_eq!(decode(cut), [raw(cut)]);
+    fn a_frame_that_is_cut_off_is_no_output() {
+        for body in [r#"O5:"a""#, "S", "R{\"code\":\"ok\"}", "r{"] {
+            let bytes = frame(body);
+            for length in 2..bytes.len() {
+                assert_eq!(decode(&[b"abc", &bytes[..length]].concat()), [raw(b"abc")], "{body} {length}");
+            }
+        }
+        assert_eq!(decode(&[SEPARATOR]), [raw(&[SEPARATOR])]);
     }
 
     #[test]
-    fn a_frame_that_makes_no_sense_is_raw_with_its_line_end() {
-        for body in ["X", "S1", "O5", "Oa:\"b\"", "O5:{}", "R{}", "R{\"code\":\"ok\"}\u{1f}1"] {
-            assert_eq!(decode(&frame(body)), [raw(&frame(body))], "{body}");
+    fn a_frame_that_makes_no_sense_is_left_away_with_its_line_end() {
+        for body in ["", "X", "S1", "O5", "Oa:\"b\"", "O5:{}"] {
+            assert_eq!(decode(&[frame(body), b"abc".to_vec()].concat()), [raw(b"abc")], "{body}");
         }
+    }
+
+    #[test]
+    fn an_outcome_that_makes_no_sense_is_unreadable() {
+        for body in ["R", "R{}", "R{\"code\":\"ok\"}\u{1f}1"] {
+            assert_eq!(decode(&frame(body)), [Piece::Unreadable], "{body}");
+        }
+        assert_eq!(decode(&[b"\x1e", TOKEN.as_bytes(), b"R\xff\n"].concat()), [Piece::Unreadable]);
+    }
+
+    #[test]
+    fn an_outcome_in_parts_is_put_together_whatever_comes_between() {
+        let whole = "{\"code\":\"ok\"}\u{1f}__RESULT__\"é\"__END_RESULT__";
+        let expected = decode(&frame(&format!("R{whole}")));
+        assert!(matches!(&expected[..], [Piece::Outcome(outcome)] if outcome.json == "\"é\""));
+        for cut in 0..=whole.len() {
+            let (head, tail) = whole.as_bytes().split_at(cut);
+            let part = |kind: &[u8], body: &[u8]| [b"\x1e", TOKEN.as_bytes(), kind, body, b"\n"].concat();
+            let bytes = [part(b"r", head), b"of a child\n".to_vec(), part(b"R", tail)].concat();
+            assert_eq!(&decode(&bytes)[..1], [raw(b"of a child\n")]);
+            assert_eq!(&decode(&bytes)[1..], expected, "{cut}");
+        }
+    }
+
+    #[test]
+    fn parts_without_a_last_one_are_no_output() {
+        assert_eq!(decode(&[frame("r{\"code\":"), b"abc".to_vec()].concat()), [raw(b"abc")]);
     }
 
     #[test]
@@ -266,30 +367,42 @@ mod tests {
         for number in ["NaN", "Infinity", "1e999", "\"5\"", "null", "[]", "0x10"] {
             for name in ["loadMs", "runMs", "exitCode"] {
                 let body = format!("R{{\"code\":\"ok\",\"{name}\":{number}}}\u{1f}__RESULT__1__END_RESULT__");
-                let expected = if (name, number) == ("exitCode", "null") { None } else { Some(raw(&frame(&body))) };
                 let decoded = decode(&frame(&body));
-                assert!(expected.is_none_or(|expected| decoded == [expected]), "{body}");
+                assert!((name, number) == ("exitCode", "null") || decoded == [Piece::Unreadable], "{body}");
             }
         }
         for at in ["NaN", "1e5", "\"5\"", "", "99999999999999999999", "9223372036854775807"] {
             let body = format!("O{at}:\"a\"");
-            assert_eq!(decode(&frame(&body)), [raw(&frame(&body))], "{body}");
+            assert_eq!(decode(&frame(&body)), [], "{body}");
         }
     }
 
     #[test]
     fn a_frame_without_end_does_not_fill_the_memory() {
-        let mut decoder = Decoder::new(TOKEN, 64);
-        let mut raw_bytes = 0;
         let endless = [format!("\u{1e}{TOKEN}O5:\"").into_bytes(), vec![b'a'; 4 * MAX_CHUNK_FRAME]].concat();
+        let mut decoder = Decoder::new(TOKEN, 64);
         for chunk in endless.chunks(1000) {
-            decoder.push(chunk, |piece| match piece {
-                Piece::Raw(bytes) => raw_bytes += bytes.len(),
-                other => panic!("{other:?}"),
-            });
+            decoder.push(chunk, |piece| panic!("{piece:?}"));
             assert!(decoder.frame.len() <= MAX_CHUNK_FRAME);
         }
-        assert_eq!(raw_bytes, endless.len());
+        let mut pieces = Vec::new();
+        decoder.push(&[b"\n", &frame("S")[..]].concat(), |piece| pieces.push(piece));
+        assert_eq!(pieces, [Piece::Started]);
+    }
+
+    #[test]
+    fn an_outcome_beyond_the_limit_is_unreadable_and_does_not_fill_the_memory() {
+        let part = frame(&format!("r{}", "a".repeat(4000)));
+        let mut decoder = Decoder::new(TOKEN, 64);
+        for _ in 0..2 * MAX_OUTCOME_OVERHEAD / 4000 {
+            decoder.push(&part, |piece| panic!("{piece:?}"));
+            assert!(decoder.outcome.len() <= MAX_OUTCOME_OVERHEAD + 64);
+        }
+        let mut pieces = Vec::new();
+        decoder.push(&frame("R"), |piece| pieces.push(piece));
+        let long = frame(&format!("R{}", "a".repeat(2 * MAX_OUTCOME_OVERHEAD)));
+        decoder.push(&long, |piece| pieces.push(piece));
+        assert_eq!(pieces, [Piece::Unreadable, Piece::Unreadable]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
-use workers_domain::{InvocationId, Worker, WorkerId, WorkerStatus};
+use workers_domain::{InvocationId, ValueWarning, Worker, WorkerId, WorkerStatus};
 
 use super::runner::{Call, Runner};
 use super::{Invocation, InvocationService};
@@ -32,14 +32,15 @@ impl InvocationService {
         let mut worker = shared.repository.find_by_id(id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
         shared.expire_when_read(&mut worker).await?;
         check(&worker, function)?;
-        let payload = Some(json_or_empty(payload));
+        let (payload, warning) = json_or_empty(payload);
+        let payload = Some(payload);
         let arrived = Instant::now();
         let place = self.inner.admission.enter(id).await?;
         let now = shared.clock.now();
         self.inner.last_invoked.mark(id, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
         let id = InvocationId::generate(now);
-        let call = Call { id, worker, function: function.to_owned(), payload, queue: arrived.elapsed() };
+        let call = Call { id, worker, function: function.to_owned(), payload, warning, queue: arrived.elapsed() };
         let runner = Runner::new(Arc::clone(&self.inner), call, sender, place);
         self.inner.running.spawn_on(runner.run(), &shared.runtime);
         Ok(Invocation { id, events })
@@ -62,11 +63,20 @@ fn check(worker: &Worker, function: &str) -> Result<(), InvokeError> {
     Err(InvokeError::FunctionNotFound { name: function.to_owned(), available: worker.functions.clone() })
 }
 
-fn json_or_empty(payload: &[u8]) -> String {
-    let text = std::str::from_utf8(payload).unwrap_or_default().trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+/// The payload for the function, and a warning if there is another one that it does not get.
+fn json_or_empty(payload: &[u8]) -> (String, Option<ValueWarning>) {
+    let unread = |why: String| {
+        let message = format!("the payload cannot be read, {NO_PAYLOAD} was passed in its place: {why}");
+        (NO_PAYLOAD.to_owned(), Some(ValueWarning { path: "$".to_owned(), message }))
+    };
+    let text = match std::str::from_utf8(payload) {
+        Ok(text) => text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']),
+        Err(error) => return unread(error.to_string()),
+    };
     match serde_json::from_str::<&serde_json::value::RawValue>(text) {
-        Ok(_) => text.to_owned(),
-        Err(_) => NO_PAYLOAD.to_owned(),
+        Ok(_) => (text.to_owned(), None),
+        Err(_) if text.is_empty() => (NO_PAYLOAD.to_owned(), None),
+        Err(error) => unread(error.to_string()),
     }
 }
 
@@ -77,20 +87,28 @@ mod tests {
     #[test]
     fn any_json_value_is_a_payload() {
         for json in ["{\"a\":1}", "[1]", "1", "\"text\"", "null", "true"] {
-            assert_eq!(json_or_empty(json.as_bytes()), json);
+            assert_eq!(json_or_empty(json.as_bytes()), (json.to_owned(), None));
         }
     }
 
     #[test]
-    fn what_is_not_json_counts_as_an_empty_object() {
-        for other in [&b""[..], b"{", b"undefined", b"{} {}", b"\xff", b"{\"a\":\"\xff\"}", b"\0"] {
-            assert_eq!(json_or_empty(other), "{}");
+    fn what_is_not_json_counts_as_an_empty_object_with_a_warning() {
+        for other in [&b"{"[..], b"undefined", b"{} {}", b"\xff", b"{\"a\":\"\xff\"}", b"\0"] {
+            let (payload, warning) = json_or_empty(other);
+            assert_eq!(
+                (payload.as_str(), warning.is_some_and(|warning| warning.path == "$")),
+                ("{}", true),
+                "{other:?}"
+            );
+        }
+        for nothing in [&b""[..], b" \n"] {
+            assert_eq!(json_or_empty(nothing), ("{}".to_owned(), None));
         }
     }
 
     #[test]
     fn deep_nesting_is_checked_without_recursion() {
         let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-        assert_eq!(json_or_empty(deep.as_bytes()), deep);
+        assert_eq!(json_or_empty(deep.as_bytes()).0, deep);
     }
 }

@@ -58,6 +58,8 @@ struct ErrorRecord {
     #[serde(default)]
     errors: Option<Box<RawValue>>,
     #[serde(default)]
+    properties: Option<Box<RawValue>>,
+    #[serde(default)]
     value: Option<Box<RawValue>>,
 }
 
@@ -98,7 +100,12 @@ pub(super) fn decide(
 }
 
 fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
+    if frame.is_unreadable() {
+        return Outcome::Failed(Failure::new(FailureCode::Crashed, "The outcome cannot be read."));
+    }
     let OutcomeFrame { meta, json } = frame;
+    let warnings = meta.warnings.into_iter().take(MAX_WARNINGS);
+    let warnings = warnings.map(|warning| ValueWarning { path: warning.path, message: warning.message }).collect();
     if meta.code == "ok" {
         if json.len() > max_result_bytes {
             return Outcome::Failed(too_large(max_result_bytes));
@@ -107,12 +114,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         if serde_json::from_str::<&RawValue>(&json).is_err() {
             return Outcome::Failed(Failure::new(FailureCode::Crashed, "The result is not JSON."));
         }
-        let warnings = meta
-            .warnings
-            .into_iter()
-            .map(|warning| ValueWarning { path: warning.path, message: warning.message })
-            .take(MAX_WARNINGS);
-        return Outcome::Returned { result: JsonText::trusted(json), warnings: warnings.collect() };
+        return Outcome::Returned { result: JsonText::trusted(json), warnings };
     }
     let code = match meta.code.as_str() {
         "load_failed" => FailureCode::LoadFailed,
@@ -134,9 +136,18 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
             error_code: text(record.error_code),
             cause: text(record.cause),
             errors: text(record.errors),
+            properties: text(record.properties),
             value: text(record.value),
         },
+        warnings,
     })
+}
+
+/// The outcome with a warning before its own.
+pub(super) fn warned(mut outcome: Outcome, warning: Option<ValueWarning>) -> Outcome {
+    let (Outcome::Returned { warnings, .. } | Outcome::Failed(Failure { warnings, .. })) = &mut outcome;
+    warnings.splice(..0, warning);
+    outcome
 }
 
 fn too_large(limit: usize) -> Failure {
@@ -239,6 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn an_outcome_that_cannot_be_read_is_a_crash() {
+        let ended = exit(None, ExitStatus::Code(0));
+        let outcome = decide(Some(OutcomeFrame::unreadable()), &ended, &STARTED, &ServiceOptions::default());
+        assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::Crashed, .. })));
+    }
+
+    #[test]
+    fn warnings_of_a_failure_are_kept_and_one_of_the_payload_comes_first() {
+        let warning = |message: &str| ValueWarning { path: "$".into(), message: message.into() };
+        for (code, json) in [("thrown", "{\"message\":\"m\"}"), ("ok", "1")] {
+            let mut frame = frame(code, json);
+            frame.meta.warnings = vec![MetaWarning { path: "$".into(), message: "second".into() }];
+            let ended = exit(None, ExitStatus::Code(1));
+            let outcome = decide(Some(frame), &ended, &STARTED, &ServiceOptions::default());
+            let (Outcome::Returned { warnings, .. } | Outcome::Failed(Failure { warnings, .. })) =
+                warned(outcome, Some(warning("first")));
+            assert_eq!(warnings, [warning("first"), warning("second")], "{code}");
+        }
+    }
+
+    #[test]
     fn a_result_over_the_limit_is_refused_even_if_the_harness_let_it_pass() {
         let options = ServiceOptions { max_result_bytes: 3, ..ServiceOptions::default() };
         let outcome = decide(Some(frame("ok", "12345")), &exit(None, ExitStatus::Code(0)), &STARTED, &options);
@@ -315,7 +347,8 @@ mod tests {
 
     #[test]
     fn an_error_record_keeps_what_was_thrown_along() {
-        let json = r#"{"__error":true,"message":"m","errorCode":"ENOENT","cause":{"message":"c"},"errors":[1]}"#;
+        let json = r#"{"__error":true,"message":"m","errorCode":"ENOENT","cause":{"message":"c"},"errors":[1],
+            "properties":{"status":4}}"#;
         let ended = exit(None, ExitStatus::Code(1));
         let outcome = decide(Some(frame("thrown", json)), &ended, &STARTED, &ServiceOptions::default());
         let Outcome::Failed(Failure { details, .. }) = outcome else { panic!("{outcome:?}") };
@@ -323,6 +356,7 @@ mod tests {
         assert_eq!(text(details.error_code).as_deref(), Some("\"ENOENT\""));
         assert_eq!(text(details.cause).as_deref(), Some("{\"message\":\"c\"}"));
         assert_eq!(text(details.errors).as_deref(), Some("[1]"));
+        assert_eq!(text(details.properties).as_deref(), Some("{\"status\":4}"));
         assert_eq!(text(details.value), None);
     }
 }

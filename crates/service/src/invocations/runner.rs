@@ -13,7 +13,7 @@ use workers_domain::ports::{
 };
 use workers_domain::{
     Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
-    Worker, WorkerId,
+    ValueWarning, Worker, WorkerId,
 };
 
 use super::Inner;
@@ -51,6 +51,8 @@ pub(super) struct Call {
     pub(super) function: String,
     /// JSON; `None` once it was handed to a sandbox as a whole.
     pub(super) payload: Option<String>,
+    /// That the caller's payload is another one, which cannot be read.
+    pub(super) warning: Option<ValueWarning>,
     /// How long it waited for its place.
     pub(super) queue: Duration,
 }
@@ -122,6 +124,7 @@ impl Runner {
             inner.shared.observer.cancelled();
             return;
         };
+        let outcome = outcome::warned(outcome, call.warning);
         let report = InvocationReport { invocation_id: call.id, outcome, timings, usage };
         inner.shared.observer.finished(&report);
         outlet.push(InvocationEvent::Finished(Box::new(report)));
@@ -376,6 +379,9 @@ impl Reader {
                 // The first one counts: the harness writes no second.
                 Piece::Outcome(frame) => {
                     outcome.get_or_insert(frame);
+                }
+                Piece::Unreadable => {
+                    outcome.get_or_insert_with(OutcomeFrame::unreadable);
                 }
             }),
         }

@@ -47,7 +47,7 @@ async fn times_that_user_code_forged_stay_within_what_was_measured() {
 }
 
 #[tokio::test]
-async fn times_that_user_code_leaves_out_are_none_and_what_is_no_number_is_no_outcome() {
+async fn times_that_user_code_leaves_out_are_none_and_what_is_no_number_makes_the_outcome_unreadable() {
     let ended = |meta: &str| {
         let outcome = format!("R{meta}\u{1f}__RESULT__1__END_RESULT__");
         TestPlatform::new(move |_| vec![Step::Frame("S".into()), Step::Frame(outcome.clone())])
@@ -56,14 +56,43 @@ async fn times_that_user_code_leaves_out_are_none_and_what_is_no_number_is_no_ou
     assert_eq!((report.timings.load, report.timings.run), Default::default());
     for number in ["NaN", "1e999", "\"1\"", "null"] {
         let (_, report) = ended(&format!("{{\"code\":\"ok\",\"loadMs\":{number}}}")).run(b"").await;
-        assert_eq!(failed(&report), "process_exit", "{number}");
+        assert_eq!(failed(&report), "crashed", "{number}");
     }
 }
 
 #[tokio::test]
-async fn a_payload_that_is_no_json_arrives_as_an_empty_object() {
+async fn a_payload_that_is_no_json_arrives_as_an_empty_object_with_a_warning() {
     let test = TestPlatform::new(|call| vec![Step::Return(call.payload.clone())]);
-    assert_eq!(returned(&test.run(b"no json").await.1), "{}");
+    let (_, report) = test.run(b"no json").await;
+    assert_eq!(returned(&report), "{}");
+    let Outcome::Returned { warnings, .. } = &report.outcome else { panic!("{report:?}") };
+    assert_eq!(
+        warnings[0].message,
+        "the payload cannot be read, {} was passed in its place: expected ident at line 1 column 2"
+    );
+    let test = TestPlatform::new(|_| vec![Step::Throw("boom")]);
+    let Outcome::Failed(failure) = test.run(b"no json").await.1.outcome else { panic!("it was thrown") };
+    assert_eq!((failure.message.as_str(), failure.warnings.len()), ("boom", 1));
+}
+
+#[tokio::test]
+async fn an_outcome_in_many_frames_is_one_and_a_frame_that_was_cut_off_is_no_output() {
+    let parts =
+        ["r{\"code\":\"ok\"}\u{1f}__RES", "rULT__[1,", "R2]__END_RESULT__"].map(|part| Step::Frame(part.into()));
+    let parts = std::sync::Mutex::new(Some(parts));
+    let test = TestPlatform::new(move |_| {
+        let [first, second, last] = parts.lock().unwrap().take().unwrap();
+        vec![Step::Frame("S".into()), first, Step::Raw(Stdout, b"of a child\n".to_vec()), second, last]
+    });
+    let (entries, report) = test.run(b"").await;
+    assert_eq!((returned(&report), lines(&entries)), ("[1,2]", vec!["o:of a child".to_owned()]));
+
+    let test = TestPlatform::new(|_| {
+        let cut = Step::Frame("r{\"code\":\"thrown\"}\u{1f}__RESULT__{\"mess".into());
+        vec![Step::Frame("S".into()), Step::Log(Stdout, "one\n"), cut, Step::Exit(ExitStatus::Code(1), None)]
+    });
+    let (entries, report) = test.run(b"").await;
+    assert_eq!((failed(&report), lines(&entries)), ("process_exit", vec!["o:one".to_owned()]));
 }
 
 #[tokio::test]

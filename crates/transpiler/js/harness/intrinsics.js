@@ -4,12 +4,15 @@
 // `for…of`, spread or destructuring of arrays, no regular expressions, no methods called as methods. What becomes JSON has no
 // prototype, so that it has no `toJSON` of the user's either.
 const process = globalThis.process;
+const ready = globalThis[Symbol.for("workers.harness")];
 // Where it may have come from is none of the user's business.
 delete globalThis[Symbol.for("workers.harness")];
+const evaluate = globalThis.eval;
 const { builtin } = config;
 const fs = builtin("fs");
 const { writeSync, readFileSync } = fs;
-const { isProxy } = builtin("util").types;
+const { isProxy, isNativeError, isMap, isSet, isDate, isPromise, isAnyArrayBuffer } = builtin("util").types;
+const { isUtf8 } = builtin("buffer");
 const { parse: parseJson, stringify } = JSON;
 const now = Date.now;
 const { hrtime, nextTick, listenerCount, hasUncaughtExceptionCaptureCallback, _tickCallback: runTicks } = process;
@@ -21,8 +24,8 @@ const { isFinite } = Number;
 const { apply } = Reflect;
 const { isView } = ArrayBuffer;
 const { wait } = Atomics;
-const { Error, TypeError, SyntaxError, Int32Array, SharedArrayBuffer } = globalThis;
-const { toStringTag } = Symbol;
+const { Error, TypeError, SyntaxError, Int32Array, Uint8Array, SharedArrayBuffer, Map } = globalThis;
+const { toStringTag, hasInstance } = Symbol;
 const realExit = process.reallyExit;
 const softExit = process.exit;
 const emit = process.emit;
@@ -41,8 +44,16 @@ const then = uncurry(Promise.prototype.then);
 const base64 = uncurry(Buffer.prototype.toString);
 const timeOf = uncurry(Date.prototype.getTime);
 const isoOf = uncurry(Date.prototype.toISOString);
-const forEachInMap = uncurry(Map.prototype.forEach);
-const forEachInSet = uncurry(Set.prototype.forEach);
+const instanceOf = uncurry(Function.prototype[hasInstance]);
+const mapGet = uncurry(Map.prototype.get);
+const mapSet = uncurry(Map.prototype.set);
+const mapDelete = uncurry(Map.prototype.delete);
+const mapEntries = uncurry(Map.prototype.entries);
+const nextInMap = uncurry(getPrototypeOf(new Map().entries()).next);
+const setValues = uncurry(Set.prototype.values);
+const nextInSet = uncurry(getPrototypeOf(new Set().values()).next);
+const copyBytes = uncurry(Uint8Array.prototype.set);
+const partOf = uncurry(Uint8Array.prototype.subarray);
 const encodeUtf8 = uncurry(TextEncoder.prototype.encode);
 const encoder = new TextEncoder();
 

@@ -2,10 +2,15 @@
 const [, , functionName, payloadText] = process.argv;
 process.argv.length = 2;
 
-/** The payload; what cannot be read is `{}`. */
+/** The payload; what cannot be read is `{}`, with a warning. */
 const readPayload = () => {
-	if (payloadText === undefined) return {};
-	return guarded(() => parseJson(payloadText[0] === "@" ? readFileSync(slice(payloadText, 1), "utf8") : payloadText), {});
+	if (payloadText === undefined || payloadText === "") return {};
+	try {
+		return parseJson(payloadText[0] === "@" ? readFileSync(slice(payloadText, 1), "utf8") : payloadText);
+	} catch (error) {
+		rare().notice(notices, `the payload cannot be read, {} was passed in its place: ${error.message}`);
+		return {};
+	}
 };
 
 const fail = (thrown) => {
@@ -36,7 +41,7 @@ const call = async (functions) => {
 		const run = functionIn(functions);
 		if (run) {
 			let value = await run(payload);
-			if (typeof value === "object" && value !== null && guarded(() => classOf(value) === "[object Response]" && typeof value.arrayBuffer === "function", false)) value = await readResponse(value);
+			if (typeof value === "object" && value !== null && guarded(() => classOf(value) === "[object Response]" && typeof value.arrayBuffer === "function", false)) value = await rare().readResponse(value);
 			settleValue(value);
 		}
 	} catch (thrown) {

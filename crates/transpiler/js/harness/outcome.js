@@ -30,22 +30,33 @@ const settle = (code, json, more) => {
 	outcome = { meta, json };
 };
 
-/** Decides on an error. */
-const settleError = (code, record, more) => settle(code, wellFormed(stringify({ __proto__: null, __error: true, code, ...record })), more);
+/** What is to be warned of whatever the outcome. */
+const notices = list();
+/** A list of warnings that begins with what is to be said in any case. */
+const newWarnings = () => {
+	const warnings = list();
+	for (let index = 0; index < notices.length; index++) append(warnings, notices[index]);
+	return warnings;
+};
+
+/** Decides on an error of which name, message and stack are known. */
+const settleError = (code, record, more) =>
+	settle(code, wellFormed(stringify({ __proto__: null, __error: true, code, ...record })), { warnings: newWarnings(), ...more });
 
 const settleThrown = (thrown) => {
-	const record = guarded(() => describeThrown(thrown), { name: "Error", message: "something was thrown that cannot be described" });
-	settleError(phase === "load" ? "load_failed" : "thrown", record);
+	if (outcome) return;
+	const code = phase === "load" ? "load_failed" : "thrown";
+	const warnings = newWarnings();
+	const json = guarded(() => rare().thrownJson(code, thrown, warnings), undefined);
+	if (json === undefined) settleError(code, { name: "Error", message: "something was thrown that cannot be described" });
+	else settle(code, json, { warnings });
 };
 
 /** Decides on a value. */
 const settleValue = (value) => {
-	const warnings = list();
-	let json;
-	if (guarded(() => isPlain(value, 0), false)) json = guarded(() => stringify(value), undefined);
-	// What fails then is too long for a string.
-	json ??= guarded(() => stringify(encode(value, warnings)) ?? "null", tooLarge);
-	const size = json === tooLarge ? `more than ${MAX_LENGTH}` : byteLength((json = wellFormed(json)));
+	const warnings = newWarnings();
+	const json = guarded(() => toJsonText(value, warnings), tooLarge);
+	const size = json === tooLarge ? `more than ${MAX_LENGTH}` : byteLength(json);
 	if (json === tooLarge || size > resultLimit) {
 		const message = `The result is ${size} bytes of JSON, the limit is ${resultLimit} bytes.`;
 		settleError("result_too_large", { name: "ResultTooLarge", message, stack: message });
@@ -56,11 +67,11 @@ const settleValue = (value) => {
 
 /** Tells of an error that came after the outcome was decided, which stays as it is. */
 const tellStray = (what, thrown) => {
-	const record = guarded(() => describeThrown(thrown), undefined);
+	const record = guarded(() => rare().describe(thrown), undefined);
 	if (!record) return;
 	print(2, `${what} after the outcome was decided: ${record.stack}\n`);
-	const { warnings } = outcome.meta;
-	if (warnings) warn(warnings, ROOT, slice(`${what} after the function returned: ${record.name}: ${record.message}`, 0, 1000));
+	const { code, warnings } = outcome.meta;
+	rare().notice(warnings, `${what} after the ${code === "ok" ? "function returned" : "outcome was decided"}: ${record.name}: ${record.message}`);
 };
 
 let written = false;
@@ -71,9 +82,9 @@ const writeOutcome = () => {
 	flushStream(1);
 	flushStream(2);
 	const { meta, json } = outcome;
-	if (meta.warnings?.length === 0) delete meta.warnings;
+	if (meta.warnings.length === 0) delete meta.warnings;
 	const record = `__RESULT__${json}__END_RESULT__`;
-	if (framed) frame("R", `${stringify(meta)}\x1f${record}`);
+	if (framed) frames(`${stringify(meta)}\x1f${record}`);
 	else writeAll(1, `${midLine ? "\n" : ""}${record}\n`);
 };
 

@@ -18,11 +18,15 @@ let channel = framed ? guarded(openPrivately, 1) : 1;
 let sleeper;
 /** Nobody can read what is printed. */
 let gone = false;
-/** Writes all of `text`. A full pipe is waited for; a reader that went away is nobody's mistake. */
+/** Writes all of `text`. */
 const writeAll = (fd, text) => {
-	if (gone) return;
 	const bytes = encodeUtf8(encoder, text);
-	const length = byteLength(bytes);
+	writeBytesOf(fd, bytes, byteLength(bytes));
+};
+
+/** Writes the first `length` of `bytes`. A full pipe is waited for; a reader that went away is nobody's mistake. */
+const writeBytesOf = (fd, bytes, length) => {
+	if (gone) return;
 	let done = 0;
 	while (done < length) {
 		try {
@@ -41,10 +45,36 @@ const writeAll = (fd, text) => {
 	}
 };
 
-/** One frame of PROTOCOL.md. */
+/** The longest frame: what a pipe takes in one piece (PIPE_BUF), whoever else writes to it, such as a child process. */
+const FRAME = 4096;
+
+/** One short frame of PROTOCOL.md. */
 const frame = (kind, body) => writeAll(channel, `\x1e${token}${kind}${body}\n`);
 
-const CHUNK = 32768;
+/** A long body in as many frames as it takes: `r`, and `R` the last. */
+const frames = (body) => {
+	const bytes = encodeUtf8(encoder, body);
+	const length = byteLength(bytes);
+	const buffer = new Uint8Array(FRAME);
+	const start = token.length + 2;
+	const room = FRAME - start - 1;
+	copyBytes(buffer, encodeUtf8(encoder, `\x1e${token}r`));
+	let size;
+	for (let at = 0; at < length; at += size) {
+		size = length - at > room ? room : length - at;
+		// A character is not split.
+		while (at + size < length && (bytes[at + size] & 0xc0) === 0x80) size--;
+		if (at + size === length) buffer[start - 1] = 82;
+		copyBytes(buffer, partOf(bytes, at, at + size), start);
+		buffer[start + size] = 10;
+		writeBytesOf(channel, buffer, start + size + 1);
+	}
+};
+
+/** What a frame has besides the text of a chunk: separator, token, kind, time, colon, quotes, line end, and some room. */
+const FRAME_HEAD = 96;
+/** So many UTF-16 units fit into a frame whatever they are: one makes six bytes at most. */
+const SURE = (FRAME - FRAME_HEAD) / 6 | 0;
 let midLine = false;
 /** Prints text as standard output (1) or standard error (2). */
 const print = (fd, text) => {
@@ -56,12 +86,18 @@ const print = (fd, text) => {
 	}
 	const kind = fd === 1 ? "O" : "E";
 	const time = now();
+	let size = text.length <= SURE ? SURE : FRAME - FRAME_HEAD;
 	for (let start = 0; start < text.length; ) {
-		let end = start + CHUNK;
+		let end = start + size;
 		// A character beyond U+FFFF is two units and stays whole.
 		if (end < text.length && (codeAt(text, end - 1) & 0xfc00) === 0xd800) end--;
 		const piece = start === 0 && end >= text.length ? text : slice(text, start, end);
-		frame(kind, `${time}:${stringify(toWellFormed(piece))}`);
+		const json = stringify(toWellFormed(piece));
+		if (size > SURE && byteLength(json) > FRAME - FRAME_HEAD) {
+			size = size > 2 * SURE ? size >> 1 : SURE;
+			continue;
+		}
+		frame(kind, `${time}:${json}`);
 		start = end;
 	}
 };

@@ -53,6 +53,8 @@ const makeStream = (fd) => {
 		},
 	});
 	stream.fd = fd;
+	// Programs reach for it to make the stream block, which it does; and closing it changes nothing.
+	stream._handle = { fd, setBlocking: () => 0, close() {}, ref() {}, unref() {}, hasRef: () => false };
 	stream._type = "pipe";
 	stream._isStdio = true;
 	stream.destroySoon = stream.destroy;

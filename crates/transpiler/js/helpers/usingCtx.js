@@ -8,14 +8,14 @@
 		typeof SuppressedError === "function"
 			? SuppressedError
 			: class SuppressedError extends Error {
-					constructor(error, suppressed) {
-						super("An error was suppressed during disposal.");
+					constructor(error, suppressed, message) {
+						super(message);
 						this.error = error;
 						this.suppressed = suppressed;
 					}
 				};
 	const failed = (error) => {
-		failure = failure === none ? error : new Suppressed(error, failure);
+		failure = failure === none ? error : new Suppressed(error, failure, "An error was suppressed during disposal.");
 	};
 	const add = (value, isAsync) => {
 		if (value === null || value === undefined) {

@@ -5,12 +5,18 @@
 // A module of two functions: `warm()`, and `prepare(environment)`, which a fork calls before it loads its program.
 const { Script } = require("node:vm");
 
-// Both are put in when this file is made.
+// All are put in when this file is made.
 const HARNESS = "$HARNESS$";
+const RARE = "$RARE$";
 const ID = "$ID$";
+const RARE_ID = "$RARE_ID$";
 
 const KEY = Symbol.for("workers.harness");
 const script = new Script(HARNESS);
+const rare = new Script(RARE);
+
+/** Leaves something where the harness looks for it; it takes it away. */
+const leave = (ready) => Object.defineProperty(globalThis, KEY, { value: { __proto__: null, ...ready }, configurable: true });
 
 /** Functions of all kinds that a worker may have. */
 const samples = [
@@ -35,6 +41,7 @@ const own = (value) => ({ value, writable: true, enumerable: true, configurable:
 const start = (shadow, config) => {
 	const real = Object.getOwnPropertyDescriptor(globalThis, "process");
 	Object.defineProperty(globalThis, "process", own(shadow));
+	leave({ [RARE_ID]: rare.runInThisContext() });
 	try {
 		return script.runInThisContext()(config);
 	} finally {
@@ -76,5 +83,5 @@ exports.warm = async () => {
 
 /** Leaves the harness where a script looks for it; it takes it away before the user's code runs. */
 exports.prepare = ({ WORKERS_FRAME }) => {
-	if (WORKERS_FRAME) Object.defineProperty(globalThis, KEY, { value: { __proto__: null, [ID]: script.runInThisContext() }, configurable: true });
+	if (WORKERS_FRAME) leave({ [ID]: script.runInThisContext(), [RARE_ID]: rare.runInThisContext() });
 };

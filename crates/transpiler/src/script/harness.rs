@@ -18,12 +18,19 @@ const PARTS: &[&str] = &[
     include_str!("../../js/harness/output.js"),
     include_str!("../../js/harness/streams.js"),
     include_str!("../../js/harness/stack.js"),
-    include_str!("../../js/harness/errors.js"),
     include_str!("../../js/harness/values.js"),
-    include_str!("../../js/harness/kinds.js"),
+    include_str!("../../js/harness/rare.js"),
     include_str!("../../js/harness/outcome.js"),
     include_str!("../../js/harness/modules.js"),
     include_str!("../../js/harness/main.js"),
+];
+
+/// The same for what is seldom needed, which is not parsed before it is.
+const RARE_PARTS: &[&str] = &[
+    include_str!("../../js/harness/rare/scope.js"),
+    include_str!("../../js/harness/rare/writer.js"),
+    include_str!("../../js/harness/rare/errors.js"),
+    include_str!("../../js/harness/rare/kinds.js"),
 ];
 
 /// The name under which stack traces know the harness.
@@ -36,9 +43,21 @@ const PREPARE: &str = include_str!("../../js/template/prepare.cjs");
 pub(super) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
-        let function = one_line(&format!("((config) => {{\n{}\n}})", PARTS.concat()));
-        ascii(&format!("\"use strict\";{function}//# sourceURL={SOURCE_NAME}"))
+        let body = PARTS.concat().replace("\"$RARE$\"", &string(rare_text())).replace("$RARE_ID$", &id(rare_text()));
+        program("config", &body)
     })
+}
+
+/// What is seldom needed as such a program. The harness has it as a string.
+fn rare_text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| program("scope", &RARE_PARTS.concat()))
+}
+
+/// A program whose value is a function of one parameter.
+fn program(parameter: &str, body: &str) -> String {
+    let function = one_line(&format!("(({parameter}) => {{\n{body}\n}})"));
+    ascii(&format!("\"use strict\";{function}//# sourceURL={SOURCE_NAME}"))
 }
 
 /// Escapes what is not ASCII, all of which stands in strings. One character beyond Latin-1 would make V8 read the whole script as
@@ -53,11 +72,11 @@ fn ascii(program: &str) -> String {
     program.encode_utf16().map(|unit| escape(&unit)).collect()
 }
 
-/// What tells this harness from those of other versions. Should the standard library hash otherwise one day, scripts of before only
+/// What tells a program from those of other versions. Should the standard library hash otherwise one day, scripts of before only
 /// evaluate their own text.
-fn id() -> String {
+fn id(program: &str) -> String {
     let mut hasher = DefaultHasher::new();
-    text().hash(&mut hasher);
+    program.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
@@ -66,13 +85,17 @@ fn id() -> String {
 pub(super) fn expression() -> &'static str {
     static EXPRESSION: OnceLock<String> = OnceLock::new();
     EXPRESSION.get_or_init(|| {
-        format!(r#"globalThis[Symbol.for("workers.harness")]?.["{}"]??(0,eval)({})"#, id(), string(text()))
+        format!(r#"globalThis[Symbol.for("workers.harness")]?.["{}"]??(0,eval)({})"#, id(text()), string(text()))
     })
 }
 
 /// What a booted Node.js can do ahead of scripts, as a `CommonJS` module: `warm()`, and in each of its forks `prepare(environment)`.
 pub(crate) fn prepare_module() -> String {
-    PREPARE.replace("\"$HARNESS$\"", &string(text())).replace("$ID$", &id())
+    PREPARE
+        .replace("\"$HARNESS$\"", &string(text()))
+        .replace("\"$RARE$\"", &string(rare_text()))
+        .replace("$ID$", &id(text()))
+        .replace("$RARE_ID$", &id(rare_text()))
 }
 
 /// Prints an expression of ours without line ends and comments.
@@ -97,6 +120,7 @@ mod tests {
 
     #[test]
     fn the_harness_stays_small() {
-        assert!(text().len() < 24_000, "{} bytes are parsed before every invocation", text().len());
+        let parsed = text().len() - string(rare_text()).len();
+        assert!(parsed < 24_000, "{parsed} bytes are parsed before every invocation");
     }
 }

@@ -1,6 +1,7 @@
 //! The crate from outside: what it makes of bundles, and what Node.js makes of the scripts.
 
 mod builtin_exports;
+mod budgets;
 mod depth;
 mod fixtures;
 mod modules;
@@ -9,5 +10,6 @@ mod outcomes;
 mod programs;
 mod streams;
 mod support;
+mod thrown;
 mod values;
 mod vandals;

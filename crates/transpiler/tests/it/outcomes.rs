@@ -21,7 +21,12 @@ fn any_json_value_is_a_payload_and_what_is_none_becomes_an_empty_object() {
     for (payload, seen) in
         [("3", "3"), ("null", "null"), ("\"x\"", "\"x\""), ("", "{}"), ("{nope", "{}"), ("@/nope", "{}")]
     {
-        assert_eq!(WORKER.framed("echo", payload).json, format!(r#"{{"payload":{seen},"arguments":1}}"#));
+        let run = WORKER.framed("echo", payload);
+        assert_eq!(run.json, format!(r#"{{"payload":{seen},"arguments":1}}"#));
+        let is_warned_of = run.meta["warnings"][0]["message"]
+            .as_str()
+            .is_some_and(|message| message.starts_with("the payload cannot be read, {} was passed in its place: "));
+        assert_eq!(is_warned_of, ["{nope", "@/nope"].contains(&payload), "{payload}");
     }
 }
 

@@ -133,3 +133,52 @@ fn the_environment_and_the_arguments_look_like_any_program_s() {
     let run = WORKER.framed("surroundings", "{}");
     assert_eq!(run.value(), serde_json::json!({ "arguments": 2, "script": "worker.mjs", "own": [] }));
 }
+
+#[test]
+fn outputs_can_be_written_by_name() {
+    let run = WORKER.framed("writesByName", "{}");
+    assert_eq!(run.code(), "ok", "{}", run.json);
+    let raw: String = run.printed.iter().filter(|(kind, _)| kind == "raw").map(|(_, text)| text.as_str()).collect();
+    let names = ["/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"];
+    let expected = names.map(|name| format!("written to {name}\nappended to {name}\n")).concat();
+    assert_eq!(raw, format!("{expected}appended later\nstreamed\n"));
+    assert_eq!(run.stdout(), "framed\n");
+}
+
+#[test]
+fn whatever_becomes_of_descriptors_1_and_2_the_outcome_and_the_log_arrive() {
+    let ways = WORKER.result("ways");
+    for way in ways.as_array().unwrap() {
+        let run = WORKER.framed("loses", &serde_json::json!({ "way": way }).to_string());
+        assert_eq!((run.code(), &run.value()), ("ok", way));
+        assert_eq!(run.printed, [("E".to_owned(), "after\n".to_owned())], "{way}");
+        let big = WORKER.framed("loses", &serde_json::json!({ "way": way, "big": true }).to_string());
+        assert_eq!((big.code(), big.json.len()), ("ok", 100_002), "{way}");
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_descriptor_1_gets_nothing_of_the_harness() {
+    let run = WORKER.framed("seesFile", "{}");
+    assert_eq!(run.value(), serde_json::json!({ "file": 1, "isDevice": true, "empty": "" }));
+    assert_eq!(run.stdout(), "printed\n");
+}
+
+#[test]
+fn what_children_write_meanwhile_tears_no_frame() {
+    let run = WORKER.framed("children", "{}");
+    assert_eq!((run.code(), run.json.len()), ("ok", 200_002));
+    let text = |wanted: &str| -> String {
+        run.printed.iter().filter(|(kind, _)| kind == wanted).map(|(_, text)| text.as_str()).collect()
+    };
+    assert_eq!(text("O"), format!("{}\n", "é".repeat(20_000)).repeat(100));
+    let lines: Vec<_> = (0..300).map(|line| format!("{line:01000}\n")).collect();
+    assert_eq!(text("raw"), lines.concat());
+}
+
+#[test]
+fn text_of_which_every_character_is_escaped_fits_into_frames() {
+    let run = WORKER.framed("controls", "{}");
+    let expected = format!("{}{}{}\n", "\u{1}".repeat(10_000), "x".repeat(10_000), "\u{1f600}".repeat(10_000));
+    assert_eq!(run.stdout(), expected);
+}

@@ -83,6 +83,14 @@ impl Worker {
         Framed::decode(&output)
     }
 
+    /// Runs a function as the platform does, with an option of Node.js and a limit for the result.
+    pub(crate) fn limited(&self, option: &str, limit: usize, arguments: &[&str]) -> Framed {
+        let mut command = Command::new(node());
+        command.arg(option).arg(self.path()).args(arguments).env_remove("NODE_OPTIONS");
+        command.env("WORKERS_FRAME", TOKEN).env("WORKERS_RESULT_LIMIT", limit.to_string());
+        Framed::decode(&command.output().expect("Node.js runs"))
+    }
+
     /// What a function returns.
     pub(crate) fn result(&self, function: &str) -> Value {
         let run = self.framed(function, "{}");
@@ -121,13 +129,14 @@ impl Framed {
     fn decode(output: &Output) -> Self {
         let text = String::from_utf8(output.stdout.clone()).expect("it is text");
         let mark = format!("\u{1e}{TOKEN}");
-        let (mut printed, mut outcome) = (Vec::new(), None);
+        let (mut printed, mut outcome, mut parts) = (Vec::new(), None, String::new());
         let mut pieces = text.split(mark.as_str());
         let raw = pieces.next().unwrap_or_default();
         assert_eq!(raw, "", "the first frame says that the harness runs");
         for (index, piece) in pieces.enumerate() {
             assert!(outcome.is_none(), "the outcome is the last frame");
             let (frame, after) = piece.split_once('\n').expect("a frame is a line");
+            assert!(mark.len() + frame.len() < 4096, "a frame is written in one piece");
             let (kind, body) = frame.split_at(1);
             assert_eq!(kind == "S", index == 0);
             match kind {
@@ -137,8 +146,10 @@ impl Framed {
                     assert!(time.parse::<u64>().expect("milliseconds") > 1_700_000_000_000);
                     printed.push((kind.to_owned(), serde_json::from_str(text).expect("a JSON string")));
                 }
+                "r" => parts.push_str(body),
                 "R" => {
-                    let (meta, record) = body.split_once('\u{1f}').expect("meta and record");
+                    parts.push_str(body);
+                    let (meta, record) = parts.split_once('\u{1f}').expect("meta and record");
                     let json = record
                         .strip_prefix("__RESULT__")
                         .expect("a record")

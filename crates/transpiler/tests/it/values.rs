@@ -158,3 +158,61 @@ fn user_code_that_replaces_globals_cannot_break_the_record() {
     let run = run("vandal");
     assert_eq!(run.json, r#"{"fine":"1"}"#);
 }
+
+#[test]
+fn iterators_become_arrays_or_are_warned_of() {
+    let run = run("iterators");
+    let expected = json!({
+        "keys": ["a"], "values": [1], "entries": [["a", 1]], "set": [1], "array": [[0, 1]], "text": ["a", "b"], "matches": [["a"], ["a"]],
+        "query": [["a", "1"]], "headers": [["x", "y"]], "segments": [{ "segment": "a", "index": 0, "input": "a" }],
+        "helper": null, "wrapped": null, "asynchronous": null,
+    });
+    assert_eq!((run.value(), warnings(&run).len()), (expected, 13));
+}
+
+#[test]
+fn nothing_becomes_an_empty_object_without_a_word() {
+    let names = WORKER.result("muteNames");
+    for name in names.as_array().unwrap() {
+        let run = WORKER.framed("muteAlone", &json!({ "name": name }).to_string());
+        assert_eq!(run.code(), "ok", "{name}");
+        assert!(warnings(&run).iter().any(|(path, _)| *path == "$.it"), "{name}: {} {}", run.json, run.meta);
+    }
+}
+
+#[test]
+fn collections_are_known_by_what_they_are_in_any_realm() {
+    let run = run("seen");
+    let expected = json!({
+        "headers": { "set-cookie": ["a=1", "b=2", "c=3"], "x-a": "1, 2" }, "form": [["a", "1"], ["a", "2"]],
+        "request": { "method": "POST", "url": "https://example.com/", "headers": { "a": "b", "content-type": "text/plain;charset=UTF-8" }, "body": null },
+        "named": [[1, 2]], "foreignMap": [[1, [2]]], "foreignObject": { "a": "1" }, "foreignEmpty": {}, "bare": {}, "empty": {},
+        "shared": { "$bytes": "AA==" }, "proxyOfArray": [1, "2"], "server": "function",
+    });
+    assert_eq!(run.value(), expected);
+    let paths: Vec<_> = warnings(&run).into_iter().map(|(path, _)| path).collect();
+    let expected = [
+        "$.request",
+        "$.named",
+        "$.foreignMap",
+        "$.foreignMap[0][1]",
+        "$.foreignObject.a",
+        "$.shared",
+        "$.proxyOfArray[1]",
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[test]
+fn a_response_keeps_all_of_its_cookies() {
+    let headers = json!({ "content-type": "text/plain;charset=UTF-8", "set-cookie": ["a=1; Path=/", "b=2; Path=/"] });
+    assert_eq!(run("cookies").value(), json!({ "status": 200, "headers": headers, "body": "x" }));
+    assert_eq!(run("binaryResponse").value()["body"], json!({ "$bytes": "/wA=" }));
+}
+
+#[test]
+fn a_response_that_was_read_already_keeps_its_status() {
+    let run = run("usedResponse");
+    assert_eq!((&run.value()["status"], &run.value()["body"]), (&json!(200), &Value::Null));
+    assert_eq!(warnings(&run).len(), 1);
+}

@@ -53,9 +53,15 @@ export interface Receipt {
   readonly duration?: number;
 }
 
+/** A place where a value was not JSON's own, or was cut. */
+export interface ValueWarning {
+  readonly path: string;
+  readonly message: string;
+}
+
 export interface ResultEvent extends Receipt {
   readonly success: true;
-  readonly warnings?: readonly { readonly path: string; readonly message: string }[];
+  readonly warnings?: readonly ValueWarning[];
 }
 
 export interface ErrorEvent extends Receipt {
@@ -67,7 +73,9 @@ export interface ErrorEvent extends Receipt {
   readonly errorCode?: string;
   readonly cause?: unknown;
   readonly errors?: unknown;
+  readonly properties?: unknown;
   readonly value?: unknown;
+  readonly warnings?: readonly ValueWarning[];
 }
 
 /** The limits in force. */

@@ -1,6 +1,6 @@
 /// How an invocation ended: the result, or what went wrong, and what it took.
 
-import type { ErrorEvent } from "../api/types.ts";
+import type { ErrorEvent, ValueWarning } from "../api/types.ts";
 import { CopyButton } from "../components/copy.tsx";
 import { ErrorNote, Note } from "../components/notes.tsx";
 import { JsonView } from "../editor/component.tsx";
@@ -26,11 +26,7 @@ export function OutcomeView({ invocation }: { readonly invocation: Invocation })
             <CopyButton what="the result" text={() => outcome.json} />
           </div>
           <JsonView text={outcome.json} label="Result, JSON" />
-          {outcome.warnings?.map(({ path, message }) => (
-            <Note key={path + message} kind="warn">
-              <code>{path}</code> {message}
-            </Note>
-          ))}
+          <Warnings warnings={outcome.warnings} />
           <ReceiptView receipt={outcome.receipt} />
         </section>
       );
@@ -80,9 +76,21 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   shutting_down: "The server is shutting down.",
 };
 
+function Warnings({ warnings = [] }: { readonly warnings?: readonly ValueWarning[] | undefined }) {
+  return (
+    <>
+      {warnings.map(({ path, message }) => (
+        <Note key={path + message} kind="warn">
+          <code>{path}</code> {message}
+        </Note>
+      ))}
+    </>
+  );
+}
+
 function Failure({ error, workerId }: { readonly error: ErrorEvent; readonly workerId: string }) {
-  const { name, stack, code, errorCode, exitCode, cause, errors, value } = error;
-  const details = Object.entries({ cause, errors, value }).filter(([, detail]) => detail !== undefined);
+  const { name, stack, code, errorCode, exitCode, cause, errors, properties, value } = error;
+  const details = Object.entries({ cause, errors, properties, value }).filter(([, detail]) => detail !== undefined);
   return (
     <>
       <div class="outcome-head">
@@ -106,6 +114,7 @@ function Failure({ error, workerId }: { readonly error: ErrorEvent; readonly wor
           </pre>
         </div>
       ))}
+      <Warnings warnings={error.warnings} />
     </>
   );
 }

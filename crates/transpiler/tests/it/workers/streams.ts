@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { Console } from "node:console";
-import { writeSync } from "node:fs";
+import { appendFileSync, closeSync, createWriteStream, fstatSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { stdout as imported } from "node:process";
 import { Readable, Writable } from "node:stream";
@@ -88,3 +89,53 @@ export function surroundings() {
   const own = Object.keys(process.env).filter((name) => name.startsWith("WORKERS_"));
   return { arguments: process.argv.length, script: process.argv[1].split("/").pop(), own };
 }
+export async function writesByName() {
+  for (const path of ["/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"]) {
+    writeFileSync(path, `written to ${path}\n`);
+    appendFileSync(path, `appended to ${path}\n`);
+  }
+  await appendFile("/dev/stdout", "appended later\n");
+  const stream = createWriteStream("/dev/stdout", { flags: "a" });
+  await new Promise((resolve) => stream.end("streamed\n", resolve));
+  writeFileSync("/dev/stderr", "to the other\n");
+  console.log("framed");
+  return 1;
+}
+const WAYS: Record<string, () => unknown> = {
+  closed: () => closeSync(1),
+  bothClosed: () => { closeSync(1); closeSync(2) },
+  file: () => { closeSync(1); return openSync("/dev/null", "w") },
+  read: () => { closeSync(1); return openSync("/dev/null", "r") },
+  both: () => { closeSync(1); closeSync(2); openSync("/dev/null", "w"); return openSync("/dev/null", "w") },
+  socket: () => new Socket({ fd: 1, readable: false, writable: true }).destroy(),
+  endedSocket: () => new Promise((resolve) => new Socket({ fd: 1, readable: false, writable: true }).end("", () => resolve(1))),
+  fileStream: () => new Promise((resolve) => createWriteStream("", { fd: 1 }).end(() => resolve(1))),
+  ended: () => new Promise((resolve) => process.stdout.end(() => resolve(1))),
+  destroyed: () => { process.stdout.destroy(); process.stderr.destroy() },
+  handle: () => { (process.stdout as any)._handle.setBlocking(true); (process.stdout as any)._handle.close(); (process.stderr as any)._handle.close() },
+  child: () => spawnSync("sh", ["-c", "exec 1>&- 2>&-"], { stdio: "inherit" }),
+  replaced: () => { Object.defineProperty(process, "stdout", { value: process.stderr }) },
+};
+export async function loses({ way, big }: { way: string; big?: boolean }) {
+  await WAYS[way]();
+  console.error("after");
+  return big ? "é".repeat(50_000) : way;
+}
+export const ways = () => Object.keys(WAYS);
+export function seesFile() {
+  closeSync(1);
+  const file = openSync("/dev/null", "w");
+  console.log("printed");
+  return { file, isDevice: fstatSync(1).isCharacterDevice(), empty: readFileSync("/dev/null", "utf8") };
+}
+export async function children() {
+  const child = spawn("sh", ["-c", `i=0; while [ $i -lt 300 ]; do printf '%01000d\\n' $i; i=$((i+1)); done`], { stdio: ["ignore", "inherit", "inherit"] });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  for (let index = 0; index < 100; index++) {
+    console.log("é".repeat(20_000));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await ended;
+  return "é".repeat(100_000);
+}
+export const controls = () => console.log("\u0001".repeat(10_000) + "x".repeat(10_000) + "\u{1f600}".repeat(10_000));

@@ -1,4 +1,8 @@
-import { Readable } from "node:stream";
+import { createHash, createSecretKey } from "node:crypto";
+import { createServer, Socket } from "node:net";
+import { Readable, Writable } from "node:stream";
+import { runInNewContext } from "node:vm";
+import { MessageChannel } from "node:worker_threads";
 
 export const plain = () => ({
   a: [1, -0.5, "é\u2028", "😀", true, null, [], {}],
@@ -83,3 +87,53 @@ export const vandal = () => {
   }
   return { fine: 1n };
 };
+export const iterators = () => {
+  const map = new Map([["a", 1]]);
+  const headers = new Headers({ x: "y" });
+  return {
+    keys: map.keys(), values: map.values(), entries: map.entries(), set: new Set([1]).values(), array: [1].entries(), text: "ab"[Symbol.iterator](),
+    matches: "aba".matchAll(/a/g), query: new URLSearchParams("a=1").entries(), headers: headers.entries(),
+    segments: new Intl.Segmenter().segment("a")[Symbol.iterator](),
+    helper: [1].values().map((one) => one), wrapped: Iterator.from({ next: () => ({ done: false, value: 1 }) }), asynchronous: (async function* () {})(),
+  };
+};
+class Hidden { #x = 1 }
+export const mute = (): Record<string, unknown> => ({
+  hidden: new Hidden(), controller: new AbortController(), signal: AbortSignal.abort(), event: new Event("e"), custom: new CustomEvent("c", { detail: 1 }),
+  blob: new Blob(["b"]), file: new File(["f"], "n"), readable: new ReadableStream(), writable: new WritableStream(), transform: new TransformStream(),
+  nodeWritable: new Writable(), socket: new Socket(), port: new MessageChannel().port1, key: createSecretKey(Buffer.from("k")),
+  numbers: new Intl.NumberFormat("en"), collator: new Intl.Collator(), segmenter: new Intl.Segmenter().segment("a"), pattern: new URLPattern({ pathname: "/a" }),
+  module: new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])), memory: new WebAssembly.Memory({ initial: 1 }),
+  weakMap: new WeakMap(), weakSet: new WeakSet(), weakRef: new WeakRef({}), registry: new FinalizationRegistry(() => {}),
+  decoder: new TextDecoder(), crypto: globalThis.crypto, proxyOfMap: new Proxy(new Map([[1, 2]]), {}), proxyOfDate: new Proxy(new Date(), {}),
+  silentProxy: new Proxy({}, { get: () => 1 }), promise: Promise.resolve(1), generator: (function* () {})(), symbol: Object(Symbol("s")),
+  request: new Request("https://example.com/a"), response: new Response("r"), invalid: new Date(NaN), foreignInvalid: runInNewContext("new Date(NaN)"),
+  math: Math, json: JSON, disposables: new DisposableStack(),
+});
+export const muteAlone = ({ name }: { name: string }) => ({ it: mute()[name] });
+export const muteNames = () => Object.keys(mute());
+export const seen = () => {
+  const headers = new Headers([["set-cookie", "a=1"], ["set-cookie", "b=2"], ["set-cookie", "c=3"], ["x-a", "1"], ["x-a", "2"]]);
+  const form = new FormData();
+  form.append("a", "1");
+  form.append("a", "2");
+  class Named extends Map { get [Symbol.toStringTag]() { return "Other" } }
+  return {
+    headers, form, request: new Request("https://example.com/", { method: "POST", body: "b", headers: { a: "b" } }),
+    named: new Named([[1, 2]]), foreignMap: runInNewContext("new Map([[1, new Set([2])]])"), foreignObject: runInNewContext("({ a: 1n })"), foreignEmpty: runInNewContext("({})"),
+    bare: Object.create(null), empty: {}, shared: new SharedArrayBuffer(1), proxyOfArray: new Proxy([1, 2n], {}), server: typeof createServer,
+  };
+};
+export const cookies = () => {
+  const response = new Response("x");
+  response.headers.append("set-cookie", "a=1; Path=/");
+  response.headers.append("set-cookie", "b=2; Path=/");
+  return response;
+};
+export const binaryResponse = () => new Response(new Uint8Array([255, 0]));
+export const usedResponse = async () => {
+  const response = new Response("x");
+  await response.text();
+  return response;
+};
+export const hash = () => ({ hash: createHash("md5") });
