@@ -16,13 +16,15 @@ const { hrtime, nextTick, listenerCount, hasUncaughtExceptionCaptureCallback, _t
 const Buffer = globalThis.Buffer;
 const { from: bytesOf, byteLength, isEncoding } = Buffer;
 const { isArray } = Array;
-const { keys, getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor, defineProperty, create, hasOwn, prototype: objectPrototype } = Object;
+const { keys, getOwnPropertyNames, getOwnPropertySymbols, getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor, defineProperty, create, hasOwn, prototype: objectPrototype } = Object;
 const { isFinite } = Number;
 const { apply } = Reflect;
 const { isView } = ArrayBuffer;
 const { wait } = Atomics;
 const { Error, TypeError, SyntaxError, Int32Array, SharedArrayBuffer } = globalThis;
 const { toStringTag } = Symbol;
+const { captureStackTrace } = Error;
+const { prototype: arrayPrototype } = Array;
 const realExit = process.reallyExit;
 const softExit = process.exit;
 const emit = process.emit;
@@ -43,9 +45,13 @@ const timeOf = uncurry(Date.prototype.getTime);
 const isoOf = uncurry(Date.prototype.toISOString);
 const forEachInMap = uncurry(Map.prototype.forEach);
 const forEachInSet = uncurry(Set.prototype.forEach);
+const weakGet = uncurry(WeakMap.prototype.get);
+const weakSet = uncurry(WeakMap.prototype.set);
 const encodeUtf8 = uncurry(TextEncoder.prototype.encode);
 const encoder = new TextEncoder();
 
+/** Whether it has properties and is no function. */
+const isObject = (value) => typeof value === "object" && value !== null;
 const includes = (text, part) => indexOf(text, part) >= 0;
 /** An array that no prototype can meddle with. */
 const list = () => setPrototypeOf([], null);

@@ -34,6 +34,7 @@ const settle = (code, json, more) => {
 const settleError = (code, record, more) => settle(code, wellFormed(stringify({ __proto__: null, __error: true, code, ...record })), more);
 
 const settleThrown = (thrown) => {
+	addHint(thrown);
 	const record = guarded(() => describeThrown(thrown), { name: "Error", message: "something was thrown that cannot be described" });
 	settleError(phase === "load" ? "load_failed" : "thrown", record);
 };
@@ -160,6 +161,7 @@ process.emit = function (name, thrown) {
 	if (this !== process || !(uncaught || name === "unhandledRejection" || name === "exit")) return apply(emit, this, arguments);
 	if (name === "uncaughtException" && !isHandled(name)) return end("An uncaught error", thrown);
 	if (name === "unhandledRejection" && !isHandled(name)) return end("An unhandled rejection", thrown);
+	if (name !== "exit") watchLoading();
 	let answer;
 	try {
 		answer = apply(emit, this, arguments);

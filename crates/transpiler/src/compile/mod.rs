@@ -13,6 +13,7 @@ mod lower;
 mod names;
 mod parse;
 mod pipeline;
+mod require;
 mod rewrite;
 mod speculation;
 mod stack;

@@ -8,7 +8,7 @@ use oxc::{
     semantic::SemanticBuilder,
 };
 
-use super::{depth, exports, imports, lower, names, parse, rewrite, verify};
+use super::{depth, exports, imports, lower, names, parse, require, rewrite, verify};
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
     diagnostic::Reporter,
@@ -40,6 +40,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let name = names::reserve(source.code, &scoping);
     let is_commonjs =
         ["module", "exports"].into_iter().any(|name| scoping.root_unresolved_references().contains_key(name));
+    let needs_require = require::is_needed(&program, &scoping);
     lower::check(&program, &mut reporter);
     if !reporter.is_empty() {
         return reporter.finish().into();
@@ -77,9 +78,11 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let body = Body {
         code,
         prelude: &interface.imports,
+        exports: &interface.exports,
         functions: &functions,
         positions,
         default_name: interface.default_name,
+        needs_require,
     };
     match script::assemble(source.name, &name, &body) {
         Ok(code) => {

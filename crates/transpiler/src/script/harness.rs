@@ -15,14 +15,19 @@ use super::literal::string;
 /// The parts of the harness, one subject a file; together they are the body of one function.
 const PARTS: &[&str] = &[
     include_str!("../../js/harness/intrinsics.js"),
+    include_str!("../../js/harness/launch.js"),
+    include_str!("../../js/harness/children.js"),
+    include_str!("../../js/harness/stack.js"),
+    include_str!("../../js/harness/sites.js"),
+    include_str!("../../js/harness/modules.js"),
+    include_str!("../../js/harness/module.js"),
     include_str!("../../js/harness/output.js"),
     include_str!("../../js/harness/streams.js"),
-    include_str!("../../js/harness/stack.js"),
     include_str!("../../js/harness/errors.js"),
+    include_str!("../../js/harness/hints.js"),
     include_str!("../../js/harness/values.js"),
     include_str!("../../js/harness/kinds.js"),
     include_str!("../../js/harness/outcome.js"),
-    include_str!("../../js/harness/modules.js"),
     include_str!("../../js/harness/main.js"),
 ];
 
