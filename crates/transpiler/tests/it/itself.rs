@@ -74,7 +74,7 @@ fn an_import_of_itself_gives_the_same_bindings() {
 #[test]
 fn imported_by_another_program_it_only_loads() {
     let path = WORKER.path();
-    let import = format!("import({:?}).then((m) => console.log(m.increase(), m.counter, process.argv.length))", path);
+    let import = format!("import({path:?}).then((m) => console.log(m.increase(), m.counter, process.argv.length))");
     let output = std::process::Command::new(node()).args(["-e", &import, "x", "increase", "{}"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1 1 4\n");
     assert_eq!(output.status.code(), Some(0));
