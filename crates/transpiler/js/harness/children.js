@@ -1,23 +1,31 @@
-// Child processes: those that run this script again have to know that nobody invoked them, and a shell that is not there has to be
-// told about.
+// Child processes: one that runs this script again has to know that it was not invoked, and the error of a missing
+// shell has to say what to do.
 //
-// Both are done where Node.js hands a process to the system, because what the user passes as environment is not to be touched. The
-// arguments of `spawn` there are one object, or the file, the arguments, the directory and the environment.
+// Both are done where Node.js hands a process to the system, because the environment that the user passes is not to be
+// changed. What is handed over is one object, or the file, the arguments, the directory and the environment.
 /** The name of the script's file. */
 const scriptName = guarded(() => decodeURIComponent(slice(config.url, config.url.lastIndexOf("/") + 1)), "");
 const NOT_FOUND = -2;
 const SHELL_HINT =
-	": a worker runs where there may be no shell; start the program itself, with spawn, execFile or execFileSync and without the option `shell`, as in execFile(process.execPath, [file])";
+	": a worker runs where there may be no shell; start the program itself, with spawn, execFile or execFileSync and " +
+	"without the option `shell`, as in execFile(process.execPath, [file])";
 
-const put = (array, item) => defineProperty(array, array.length, { __proto__: null, value: item, writable: true, enumerable: true, configurable: true });
+/** A property like one that was assigned. */
+const plain = (value) => ({ __proto__: null, value, writable: true, enumerable: true, configurable: true });
+/** Appends to an array whatever its prototype has become. */
+const put = (array, item) => defineProperty(array, array.length, plain(item));
 /** Marks the environment of a process that is started with the script's name among its arguments. */
 const markChild = (args, pairs) => {
 	if (!isArray(args) || !isArray(pairs) || scriptName === "") return;
-	for (let index = 0; index < args.length; index++) if (includes(`${args[index]}`, scriptName)) return put(pairs, `${MARK}=1`);
+	for (let index = 0; index < args.length; index++) {
+		if (includes(`${args[index]}`, scriptName)) return put(pairs, `${MARK}=1`);
+	}
 };
 /** Appends the hint to the message of the error that Node.js makes of a missing shell. */
 const explain = (error) => {
-	if (isObject(error) && error.code === "ENOENT") defineProperty(error, "message", { __proto__: null, value: `${error.message}${SHELL_HINT}`, writable: true, configurable: true });
+	if (!isObject(error) || error.code !== "ENOENT") return;
+	const value = `${error.message}${SHELL_HINT}`;
+	defineProperty(error, "message", { __proto__: null, value, writable: true, configurable: true });
 };
 const isShell = (file) => file === "/bin/sh";
 
@@ -30,7 +38,6 @@ const explainLater = (handle) => {
 		defineProperty(child, "emit", {
 			__proto__: null,
 			configurable: true,
-			writable: true,
 			value(name, error) {
 				delete child.emit;
 				if (name === "error") guarded(() => explain(error));

@@ -1,5 +1,5 @@
-// What Node.js adds to the message when a name is missing that only modules of the older kind have. It does so itself while a module
-// loads; the same name is missing when a function runs.
+// What Node.js adds to the message when a name is missing that only modules of the older kind have. It does so itself
+// while a module loads; the same name is missing when a function runs.
 const OLD_NAMES = ["require", "module", "exports", "__filename", "__dirname"];
 const addHint = (thrown) =>
 	guarded(() => {

@@ -19,10 +19,11 @@ const ask = (site, name) => {
 	const raw = weakGet(behind, site) ?? site;
 	return apply(getPrototypeOf(raw)[name], raw, []);
 };
-/** Where the user wrote it, if it is in the user's module. */
-const placeIn = (site) => (ask(site, "getScriptNameOrSourceURL") === config.url ? placeOf(ask(site, "getLineNumber"), ask(site, "getColumnNumber")) : undefined);
-const enclosingPlaceIn = (site) =>
-	ask(site, "getScriptNameOrSourceURL") === config.url ? placeOf(ask(site, "getEnclosingLineNumber"), ask(site, "getEnclosingColumnNumber")) : undefined;
+/** Where the user wrote what stands at a place of the script that two methods tell; nothing for other files. */
+const placeBy = (site, line, column) =>
+	ask(site, "getScriptNameOrSourceURL") === config.url ? placeOf(ask(site, line), ask(site, column)) : undefined;
+const placeIn = (site) => placeBy(site, "getLineNumber", "getColumnNumber");
+const enclosingPlaceIn = (site) => placeBy(site, "getEnclosingLineNumber", "getEnclosingColumnNumber");
 /** The methods that answer otherwise than V8's. */
 const siteMethods = {
 	__proto__: null,
@@ -89,8 +90,8 @@ let prepare = ErrorPrepareStackTrace;
 let probing = false;
 let isAsked = false;
 /**
- * Whether a stack is being written just now, which is when Node.js looks for the function: V8 asks for none then, whatever else has
- * a stack. At any other time it is the user who looks.
+ * Whether a stack is being written just now. Then it is Node.js that looks for the function, and V8 writes every other
+ * stack without asking for one. At any other time it is the user who looks.
  */
 const isWriting = () => {
 	probing = true;

@@ -26,15 +26,25 @@ fn a_bundle_that_looks_whether_there_is_a_require_gets_one() {
 }
 
 #[test]
-fn code_that_uses_a_require_if_there_is_one_gets_one() {
-    let code = "export const main = () => typeof require === 'function' && require('path').join('a', 'b');";
-    assert_eq!(Worker::new(code).result("main"), json!("a/b"));
+fn whoever_hands_on_a_require_that_it_has_tested_for_gets_one() {
+    for shim in [
+        "var __require = typeof require !== 'undefined' ? require : (x) => { throw Error(x) };",
+        "var __require = typeof require === 'function' && require;",
+        "var __require = (x) => typeof require === 'undefined' ? null : require.apply(this, [x]);",
+        "var __require=(e=>typeof require<'u'?require:e)(function(e){throw Error(e)});",
+    ] {
+        let code = format!("{shim}\nexport const main = () => __require('path').join('a', 'b');");
+        assert_eq!(Worker::new(&code).result("main"), json!("a/b"), "{shim}");
+    }
 }
 
 #[test]
-fn code_that_only_looks_or_takes_it_for_granted_does_not() {
+fn code_for_both_kinds_of_modules_finds_itself_in_an_es_module() {
     let looks = "export const main = () => [typeof require, typeof module, typeof exports, typeof __filename];";
     assert_eq!(Worker::new(looks).result("main"), json!(["undefined", "undefined", "undefined", "undefined"]));
+    let both = "if (typeof require !== 'undefined' && require.main === module) throw new Error('never');\n\
+        export const main = () => typeof require === 'function' ? [require('fs'), __dirname] : typeof import.meta.dirname;";
+    assert_eq!(Worker::new(both).result("main"), json!("string"));
     let uses = "export const main = () => { try { return require('fs') } catch (error) { return error.name } };";
     assert_eq!(Worker::new(uses).result("main"), json!("ReferenceError"));
 }
