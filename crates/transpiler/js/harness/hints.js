@@ -3,7 +3,7 @@
 const OLD_NAMES = ["require", "module", "exports", "__filename", "__dirname"];
 const addHint = (thrown) =>
 	guarded(() => {
-		if (!isError(thrown)) return;
+		if (!isObject(thrown) || thrown.name !== "ReferenceError") return;
 		const { message } = thrown;
 		for (let index = 0; index < OLD_NAMES.length; index++) {
 			if (message !== `${OLD_NAMES[index]} is not defined`) continue;
