@@ -1,12 +1,12 @@
 //! Turns a TypeScript bundle into a worker script: one self-contained Node.js program, and the list of the functions it exports.
 //!
-//! The one design decision to know: the user's module becomes the body of an async arrow function inside the generated script,
-//! not a module of its own. The harness, which stands on the first line of the script, is therefore running before the first
-//! line of user code is, and whatever happens afterwards (a throw at load, `process.exit`, a hung promise) ends in one record
-//! that it writes. A module's semantics survive the move: the syntax tree decides what is an export, static imports become
-//! bindings at the top of the body, early errors are found here, and `this`, strict mode, hoisting and top-level `await` are as
-//! in any module. See `js/PROTOCOL.md` for what the script says to whoever runs it, and `js/VALUES.md` for how values that JSON
-//! does not know are written.
+//! The one design decision to know: the user's module is not a module of its own, but stands in the generated script, below the
+//! harness. The harness, which is the first line of the script, is therefore running before the first line of user code is, and
+//! whatever happens afterwards (a throw at load, `process.exit`, a hung promise) ends in one record that it writes. The script has the
+//! exports of the user's module, and where it was not invoked (in a thread, in a child process, imported) it is that module and no
+//! more. A module's semantics survive the move: the syntax tree decides what is an export, static imports become constants
+//! at the top, early errors are found here, and `this`, strict mode, hoisting and top-level `await` are as in any module. See
+//! `js/PROTOCOL.md` for what the script says to whoever runs it, and `js/VALUES.md` for how values that JSON does not know are written.
 //!
 //! Start with [`transpile`], [`SourceFile`] and [`TranspileOutput`]. A mistake in user code is data, a [`Diagnostic`], and never
 //! an `Err` or a panic; that holds for hostile input too, however deeply it nests.
@@ -24,6 +24,9 @@
 //!   diagnostic; a dynamic import of something else fails where it runs. A name that a module does not export in the
 //!   version of Node.js that the platform brings along is refused too, unless [`TranspileOptions::newer_node`] says that
 //!   scripts run on a newer one.
+//! * There is no `require`, as in any ES module, and it fails with the words of Node.js. Code that tests for one
+//!   (`typeof require`) and hands it on, as bundlers write it around `CommonJS` modules, gets one, which finds the modules
+//!   of Node.js.
 //! * Namespaces and enums are what `tsc` makes of them: the blocks of one namespace share their exports, and an exported
 //!   variable is a property of the namespace, wherever it is read or assigned. Constant enums are written out as other
 //!   enums are. `export import main = N.f` exports a function. One thing differs: an exported array pattern takes any

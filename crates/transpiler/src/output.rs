@@ -11,7 +11,7 @@ pub struct TranspileOutput {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// A program that runs as `node worker.mjs <function> <payload>` on Node 20 and later.
+/// A program that runs as `node worker.mjs <function> <payload>` on Node.js 20.16, 22.3 and later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerScript {
     /// The text of the program, an ES module.

@@ -3,6 +3,9 @@
 
 mod attack;
 mod bad_input;
+/// The same bundles that the transpiler's tests run without a sandbox.
+#[path = "../../../../crates/transpiler/tests/packages/bundle.rs"]
+mod bundle;
 mod conformance;
 mod console;
 mod examples;
@@ -19,6 +22,7 @@ mod network;
 mod options;
 mod output;
 mod own_limits;
+mod packages;
 mod postgres;
 mod proxies;
 mod recovery;

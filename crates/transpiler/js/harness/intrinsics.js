@@ -19,13 +19,15 @@ const { hrtime, nextTick, listenerCount, hasUncaughtExceptionCaptureCallback, _t
 const Buffer = globalThis.Buffer;
 const { from: bytesOf, byteLength, isEncoding } = Buffer;
 const { isArray } = Array;
-const { keys, getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor, defineProperty, create, hasOwn, prototype: objectPrototype } = Object;
+const { keys, getOwnPropertyNames, getOwnPropertySymbols, getPrototypeOf, setPrototypeOf, getOwnPropertyDescriptor, defineProperty, create, hasOwn, prototype: objectPrototype } = Object;
 const { isFinite } = Number;
 const { apply } = Reflect;
 const { isView } = ArrayBuffer;
 const { wait } = Atomics;
 const { Error, TypeError, SyntaxError, Int32Array, Uint8Array, SharedArrayBuffer, Map } = globalThis;
 const { toStringTag, hasInstance } = Symbol;
+const { captureStackTrace } = Error;
+const { prototype: arrayPrototype } = Array;
 const realExit = process.reallyExit;
 const softExit = process.exit;
 const emit = process.emit;
@@ -54,9 +56,13 @@ const setValues = uncurry(Set.prototype.values);
 const nextInSet = uncurry(getPrototypeOf(new Set().values()).next);
 const copyBytes = uncurry(Uint8Array.prototype.set);
 const partOf = uncurry(Uint8Array.prototype.subarray);
+const weakGet = uncurry(WeakMap.prototype.get);
+const weakSet = uncurry(WeakMap.prototype.set);
 const encodeUtf8 = uncurry(TextEncoder.prototype.encode);
 const encoder = new TextEncoder();
 
+/** Whether it has properties and is no function. */
+const isObject = (value) => typeof value === "object" && value !== null;
 const includes = (text, part) => indexOf(text, part) >= 0;
 /** An array that no prototype can meddle with. */
 const list = () => setPrototypeOf([], null);

@@ -33,6 +33,8 @@ const functionIn = (functions) => {
 
 /** Calls the function and decides on what it returns. This never rejects, and nobody waits for it. */
 const call = async (functions) => {
+	// So that the module is done with loading.
+	await undefined;
 	try {
 		loadMs = millisSince(started);
 		phase = "run";
@@ -52,20 +54,15 @@ const call = async (functions) => {
 
 if (framed) frame("S", "");
 
-return {
-	load,
-	/** An anonymous default export is called `default`. */
-	rename: (target) => defineProperty(target, "name", { value: "default", configurable: true }),
-	/** Goes on once the user's module has loaded, which `loading` promises: the functions, in an array because one may be called `then`. */
-	run: (loading) => {
-		// Without this, `then` would ask Promise.prototype which class of promise to make.
-		defineProperty(loading, "constructor", { __proto__: null, value: undefined });
-		then(
-			loading,
-			(loaded) => {
-				call(loaded[0]);
-			},
-			fail,
-		);
-	},
+let isWatching = false;
+/** Learns whether the module itself failed to load, where the user's code listens for errors that nobody caught. */
+const watchLoading = () => {
+	if (isWatching || phase !== "load") return;
+	isWatching = true;
+	const loading = config.self();
+	// Without this, `then` would ask Promise.prototype which class of promise to make.
+	defineProperty(loading, "constructor", { __proto__: null, value: undefined });
+	then(loading, () => {}, fail);
 };
+
+return { load, require: makeRequire, rename, run: call };

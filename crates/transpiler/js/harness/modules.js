@@ -21,3 +21,9 @@ const load = (specifier, names) => {
 	}
 	return bindings;
 };
+
+/** The `require` of a bundle that has its modules of the older kind ask for one. */
+const makeRequire = () => builtin("module").createRequire(config.url);
+
+/** An anonymous default export is called `default`. */
+const rename = (target) => defineProperty(target, "name", { value: "default", configurable: true });

@@ -45,6 +45,7 @@ const settleError = (code, record, more) =>
 
 const settleThrown = (thrown) => {
 	if (outcome) return;
+	addHint(thrown);
 	const code = phase === "load" ? "load_failed" : "thrown";
 	const warnings = newWarnings();
 	const json = guarded(() => rare().thrownJson(code, thrown, warnings), undefined);
@@ -171,6 +172,7 @@ process.emit = function (name, thrown) {
 	if (this !== process || !(uncaught || name === "unhandledRejection" || name === "exit")) return apply(emit, this, arguments);
 	if (name === "uncaughtException" && !isHandled(name)) return end("An uncaught error", thrown);
 	if (name === "unhandledRejection" && !isHandled(name)) return end("An unhandled rejection", thrown);
+	if (name !== "exit") watchLoading();
 	let answer;
 	try {
 		answer = apply(emit, this, arguments);

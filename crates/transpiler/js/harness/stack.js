@@ -41,10 +41,10 @@ const decodePositions = () => {
 };
 
 /** Where the user wrote what stands at a line and column (from 1) of the script; nothing for what the user did not write. */
-const originOf = (line, column) => {
+const placeOf = (line, column) => {
 	if (!lines) decodePositions();
 	if (line < 2) return undefined;
-	if (lines.length === 1 && lines[0].length === 0) return `${config.url}:${line}:${column}`;
+	if (lines.length === 1 && lines[0].length === 0) return { file: config.url, line, column };
 	const segments = lines[line - 2];
 	if (!segments) return undefined;
 	let low = 0;
@@ -54,7 +54,7 @@ const originOf = (line, column) => {
 		if (segments[middle * 3] < column) low = middle + 1;
 		else high = middle;
 	}
-	return low ? `${config.file}:${segments[low * 3 - 2] + 1}:${segments[low * 3 - 1] + 1}` : undefined;
+	return low ? { file: config.file, line: segments[low * 3 - 2] + 1, column: segments[low * 3 - 1] + 1 } : undefined;
 };
 
 /** The end of the decimal number that begins at an index of a text; the index itself if there is none. */
@@ -63,11 +63,21 @@ const endOfNumber = (text, index) => {
 	return index;
 };
 
+/** A text in which an anonymous default export has the name that it has in a module. */
+const nameFor = (text) => {
+	const generated = `${config.name}_default`;
+	const at = typeof text === "string" ? indexOf(text, generated) : -1;
+	return at < 0 ? text : `${slice(text, 0, at)}default${slice(text, at + generated.length)}`;
+};
+
+/** Whether something is Node.js's own way of running programs, which is not the user's business. */
+const isInternal = (text) => includes(text, "node:internal/modules/") || includes(text, "node:internal/process/");
+
 /** One frame of a trace with its places mapped; nothing if the frame is not the user's business. */
 const mapFrame = (text) => {
 	const { url } = config;
 	let at = indexOf(text, url);
-	if (at < 0) return includes(text, "workers:harness") || includes(text, "node:internal/modules/") || includes(text, "node:internal/process/") ? undefined : text;
+	if (at < 0) return includes(text, "workers:harness") || isInternal(text) ? undefined : text;
 	let mapped = "";
 	let copied = 0;
 	for (; at >= 0; at = indexOf(text, url, at + 1)) {
@@ -76,22 +86,11 @@ const mapFrame = (text) => {
 		const lineEnd = endOfNumber(text, line);
 		const end = endOfNumber(text, lineEnd + 1);
 		if (text[line - 1] !== ":" || lineEnd === line || text[lineEnd] !== ":" || end === lineEnd + 1) continue;
-		const origin = originOf(+slice(text, line, lineEnd), +slice(text, lineEnd + 1, end));
-		if (!origin) return undefined;
-		mapped += slice(text, copied, at) + origin;
+		const place = placeOf(+slice(text, line, lineEnd), +slice(text, lineEnd + 1, end));
+		if (!place) return undefined;
+		mapped += `${slice(text, copied, at)}${place.file}:${place.line}:${place.column}`;
 		copied = end;
 	}
 	mapped += slice(text, copied);
-	const generated = `${config.name}_default`;
-	at = indexOf(mapped, generated);
-	return at < 0 ? mapped : `${slice(mapped, 0, at)}default${slice(mapped, at + generated.length)}`;
-};
-
-Error.prepareStackTrace = (error, frames) => {
-	let text = guarded(() => errorToString(error), "Error");
-	for (let index = 0; index < frames.length; index++) {
-		const mapped = guarded(() => mapFrame(`${frames[index]}`), undefined);
-		if (mapped) text += `\n    at ${mapped}`;
-	}
-	return text;
+	return nameFor(mapped);
 };

@@ -17,6 +17,7 @@ mod names;
 mod namespaces;
 mod parse;
 mod pipeline;
+mod require;
 mod rewrite;
 mod servers;
 mod speculation;

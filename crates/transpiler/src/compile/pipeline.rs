@@ -9,7 +9,7 @@ use oxc::{
 };
 
 use super::{
-    depth, exports, imports, lower, names, namespaces::Namespaces, parse, rewrite, servers, super_calls, verify,
+    depth, exports, imports, lower, names, namespaces::Namespaces, parse, require, rewrite, servers, super_calls, verify,
 };
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
@@ -45,6 +45,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let is_commonjs =
         ["module", "exports"].into_iter().any(|name| scoping.root_unresolved_references().contains_key(name));
     servers::check(&program, &scoping, &mut reporter);
+    let needs_require = require::is_needed(&program, &scoping);
     lower::check(&program, &mut reporter);
     if !reporter.is_empty() {
         return reporter.finish().into();
@@ -90,9 +91,11 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let body = Body {
         code,
         prelude: &interface.imports,
+        exports: &interface.exports,
         functions: &functions,
         positions,
         default_name: interface.default_name,
+        needs_require,
     };
     match script::assemble(source.name, &name, &body) {
         Ok(code) => {

@@ -1,8 +1,10 @@
-//! Takes the module syntax out of a lowered program, so that it can be the body of a function.
+//! Takes the module syntax out of a lowered program.
 //!
 //! Input: a program of plain JavaScript with `import` and `export`. Output: the same program without them, and its [`Interface`].
 //! `export` in front of a declaration goes away; `export default <expression>` becomes a constant, written so that an anonymous
 //! function is still named `default`; imports become a list that [`crate::script`] turns into bindings.
+
+use std::collections::HashSet;
 
 use oxc::{
     allocator::{Allocator, ArenaVec, TakeIn},
@@ -28,7 +30,8 @@ pub(super) struct Interface {
     pub(super) is_commonjs: bool,
     /// The generated name of an anonymous default export.
     pub(super) default_name: Option<String>,
-    exports: Vec<(String, String)>,
+    /// What it exports, each name once: the name and the variable.
+    pub(super) exports: Vec<(String, String)>,
 }
 
 impl Interface {
@@ -94,6 +97,8 @@ pub(super) fn rewrite<'a>(allocator: &'a Allocator, program: &mut Program<'a>, n
             program.body.push(statement);
         }
     }
+    let mut seen = HashSet::new();
+    rewriter.interface.exports.retain(|(exported, _)| seen.insert(exported.clone()));
     rewriter.interface
 }
 
@@ -111,7 +116,15 @@ impl<'a> Rewriter<'a, '_> {
                 None
             }
             Statement::ExportAllDeclaration(export) => {
-                let imported = supported(Imported::Names(Vec::new()), export.with_clause.as_deref());
+                let imported = export.exported.as_ref().map_or_else(
+                    || Imported::Names(Vec::new()),
+                    |exported| {
+                        let local = format!("{}_{}", self.name, self.interface.exports.len());
+                        self.interface.exports.push((text(exported), local.clone()));
+                        Imported::Namespace { local, default: None }
+                    },
+                );
+                let imported = supported(imported, export.with_clause.as_deref());
                 self.add_import(export.source.value.as_str(), imported, export.span);
                 None
             }

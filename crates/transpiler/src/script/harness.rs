@@ -15,13 +15,18 @@ use super::literal::string;
 /// The parts of the harness, one subject a file; together they are the body of one function.
 const PARTS: &[&str] = &[
     include_str!("../../js/harness/intrinsics.js"),
+    include_str!("../../js/harness/launch.js"),
+    include_str!("../../js/harness/children.js"),
+    include_str!("../../js/harness/stack.js"),
+    include_str!("../../js/harness/sites.js"),
+    include_str!("../../js/harness/modules.js"),
+    include_str!("../../js/harness/module.js"),
     include_str!("../../js/harness/output.js"),
     include_str!("../../js/harness/streams.js"),
-    include_str!("../../js/harness/stack.js"),
+    include_str!("../../js/harness/hints.js"),
     include_str!("../../js/harness/values.js"),
     include_str!("../../js/harness/rare.js"),
     include_str!("../../js/harness/outcome.js"),
-    include_str!("../../js/harness/modules.js"),
     include_str!("../../js/harness/main.js"),
 ];
 
@@ -121,6 +126,6 @@ mod tests {
     #[test]
     fn the_harness_stays_small() {
         let parsed = text().len() - string(rare_text()).len();
-        assert!(parsed < 24_000, "{parsed} bytes are parsed before every invocation");
+        assert!(parsed < 32_000, "{parsed} bytes are parsed before every invocation");
     }
 }

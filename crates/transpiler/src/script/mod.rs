@@ -1,14 +1,16 @@
 //! Puts a worker script together: the harness, what the user's module needs around it, the module, its positions.
 //!
 //! ```text
-//! const $w=(<harness>)({…});$w.run((async()=>{<imports and helpers>      line 1, always one line
-//! <the user's module, without import and export>                         from line 2
-//! return[{__proto__:null,["main"]:()=>main}]})());                       how the harness reaches the functions
-//! function $w_positions(){/*<where everything came from>*/}              read only when a stack trace is looked at
+//! const $w=(<harness>)({…});<imports and helpers>                line 1, always one line
+//! <the user's module, without import and export>                 from line 2
+//! export{main as "main",…};                                      what the module exports, functions or not
+//! $w.run({__proto__:null,["main"]:()=>main});                    how the harness reaches the functions
+//! function $w_positions(){/*<where everything came from>*/}      read only when a stack trace is looked at
 //! ```
 //!
-//! The arrow function is called where it stands, because V8 then compiles it at once: passed to the harness uncalled, it would be
-//! parsed twice, which costs 38 ms for a megabyte.
+//! The user's code stands at the top level, so whatever looks at it from outside sees a module with its exports: a thread or a child
+//! process that runs the same file, an import of it, and V8 where it names functions in stack traces. Whether the script was invoked
+//! is the harness's to decide; where it was not, it loads the module and does no more.
 //!
 //! The harness is a text that is evaluated, unless a booted Node.js has it compiled already ([`prepare_module`]).
 
@@ -29,16 +31,17 @@ pub(crate) struct Body<'a> {
     pub(crate) code: String,
     /// What they import.
     pub(crate) prelude: &'a [Import],
+    /// What it exports: names, and the variables behind them.
+    pub(crate) exports: &'a [(String, String)],
     /// What can be invoked.
     pub(crate) functions: &'a [ExportedFunction],
     /// Where they came from.
     pub(crate) positions: Option<Positions>,
     /// The variable of a default export that has no name of its own.
     pub(crate) default_name: Option<String>,
+    /// Whether the code is to have a `require`.
+    pub(crate) needs_require: bool,
 }
-
-/// How the harness gets at modules of Node.js. The property came with 20.16; asking the module loader costs 3 ms.
-const BUILTIN: &str = r#"process.getBuiltinModule??(await import("node:module")).createRequire(import.meta.url)"#;
 
 /// Writes the script. `name` is the one name that the user's code does not use.
 pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String, String> {
@@ -46,22 +49,26 @@ pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String
     let positions = body.positions.as_ref().map(Positions::as_str).unwrap_or_default();
     let harness = harness::expression();
     let config = format!(
-        "{{url:import.meta.url,file:{},name:{},positions:{name}_positions,builtin:{BUILTIN}}}",
+        "{{url:import.meta.url,main:import.meta.main,self:()=>import(import.meta.url),file:{},name:{},positions:{name}_positions,builtin:process.getBuiltinModule}}",
         string(file),
         string(name)
     );
     let rename = body.default_name.as_ref().map(|default| format!("{name}.rename({default});"));
+    let require = body.needs_require.then(|| format!("const require={name}.require();"));
     let functions: Vec<String> =
         body.functions.iter().map(|function| format!(",[{}]:()=>{}", string(&function.name), function.local)).collect();
     let functions = functions.concat();
+    let exports: Vec<String> =
+        body.exports.iter().map(|(exported, local)| format!("{local} as {}", string(exported))).collect();
     Ok([
-        &format!("const {name}=({harness})({config});{name}.run((async()=>{{{prelude}"),
+        &format!("const {name}=({harness})({config});"),
+        require.as_deref().unwrap_or_default(),
+        &prelude,
         rename.as_deref().unwrap_or_default(),
         "\n",
         &body.code,
-        &format!("\nreturn[{{__proto__:null{functions}}}]}})());\nfunction {name}_positions(){{/*"),
-        positions,
-        "*/}\n",
+        &format!("\nexport{{{}}};\n{name}.run({{__proto__:null{functions}}});", exports.join(",")),
+        &format!("\nfunction {name}_positions(){{/*{positions}*/}}\n"),
     ]
     .concat())
 }

@@ -29,7 +29,11 @@ fn every_fixture_compiles_to_its_snapshot() {
 
 /// A script without the harness and the positions.
 fn users_part(script: &str) -> String {
-    let (_, from_prelude) = script.split_once("(async()=>{").expect("every script has the user's part");
-    let (part, _) = from_prelude.rsplit_once("})());\nfunction ").expect("every script ends with the positions");
-    part.replace('\r', "\\r")
+    let (first, rest) = script.split_once('\n').expect("every script has a first line");
+    let (_, prelude) = first.rsplit_once(BEFORE_PRELUDE).expect("the harness comes first");
+    let (part, _) = rest.rsplit_once("\nfunction ").expect("every script ends with the positions");
+    format!("{prelude}\n{part}").replace('\r', "\\r")
 }
+
+/// How the call of the harness ends.
+const BEFORE_PRELUDE: &str = "builtin:process.getBuiltinModule});";

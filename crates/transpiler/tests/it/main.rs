@@ -1,13 +1,19 @@
 //! The crate from outside: what it makes of bundles, and what Node.js makes of the scripts.
 
-mod builtin_exports;
 mod budgets;
+mod builtin_exports;
+#[path = "../packages/bundle.rs"]
+mod bundle;
 mod depth;
 mod fixtures;
+mod frames;
+mod itself;
 mod modules;
 mod mutations;
 mod outcomes;
+mod packages;
 mod programs;
+mod require;
 mod streams;
 mod support;
 mod thrown;

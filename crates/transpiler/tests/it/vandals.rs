@@ -131,3 +131,17 @@ fn destroying_standard_output_changes_nothing_as_in_node() {
     let run = run("destroysStdout");
     assert_eq!((run.code(), run.stdout().as_str(), run.value()), ("ok", "q\n", Value::Bool(false)));
 }
+
+#[test]
+fn an_error_is_told_whatever_becomes_of_stack_traces() {
+    for function in ["stacksThatThrow", "stacksThatLie", "stacksWithoutEnd", "stacksTakenAway", "stacksRedefined"] {
+        let run = run(function);
+        assert_eq!((run.code(), &run.value()["message"]), ("thrown", &json!("the reason")), "{function}");
+        assert_eq!(run.value()["name"], "TypeError", "{function}");
+    }
+}
+
+#[test]
+fn starting_a_process_needs_no_method_of_the_users() {
+    assert_eq!(run("startsNothing").json, "1");
+}

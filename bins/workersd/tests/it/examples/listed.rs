@@ -23,6 +23,7 @@ const LISTED: &[Listed] = &[
     ),
     not_run("docs/architecture.md", "user code --> worker script", "a drawing"),
     not_run("docs/architecture.md", "bins --> http", "a drawing"),
+    not_run("docs/nodejs.md", "esbuild worker.ts", "done by the transpiler's tests of packages"),
     not_run("docs/operations.md", "server {", "run by `proxies::nginx`"),
     not_run("docs/operations.md", "listen workers", "run by `proxies::haproxy`"),
     not_run("docs/operations.md", "workers.example.com {", "run by `proxies::caddy`"),

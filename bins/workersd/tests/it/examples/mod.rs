@@ -30,6 +30,7 @@ pages! {
     all_examples_of_api_md_run_in_their_order: "docs/api.md",
     all_examples_of_architecture_md_are_known: "docs/architecture.md",
     all_examples_of_console_md_are_accepted: "docs/console.md",
+    all_examples_of_nodejs_md_are_known: "docs/nodejs.md",
     all_examples_of_operations_md_are_accepted: "docs/operations.md",
     all_examples_of_performance_md_are_known: "docs/performance.md",
     all_examples_of_security_md_are_known: "docs/security.md",

@@ -154,3 +154,35 @@ export async function destroysStdout() {
   await new Promise((resolve) => process.stdout.once("close", resolve).destroy());
   return process.stdout.destroyed;
 }
+
+export function stacksThatThrow() {
+  (Error as any).prepareStackTrace = broken;
+  throw new TypeError("the reason");
+}
+export function stacksThatLie() {
+  (Error as any).prepareStackTrace = (error: unknown, sites: any[]) => ({ toString: broken, error, sites });
+  vandalise(WeakMap.prototype);
+  throw new TypeError("the reason");
+}
+export function stacksWithoutEnd() {
+  (Error as any).prepareStackTrace = () => new Error("another").stack;
+  (Error as any).stackTraceLimit = Infinity;
+  throw new TypeError("the reason");
+}
+export function stacksTakenAway() {
+  delete (Error as any).prepareStackTrace;
+  (Error as any).stackTraceLimit = "none";
+  throw new TypeError("the reason");
+}
+export function stacksRedefined() {
+  Object.defineProperty(Error, "prepareStackTrace", { get: broken, set: broken });
+  throw new TypeError("the reason");
+}
+export async function startsNothing() {
+  (Array.prototype as any).push = broken;
+  Object.defineProperty(Array.prototype, "1", { set: broken, configurable: true });
+  (process as any).binding = broken;
+  const { spawnSync } = process.getBuiltinModule("child_process");
+  try { spawnSync("/bin/none", []) } catch {}
+  return 1;
+}

@@ -1,0 +1,2 @@
+// Not invoked, so the module only loads: nothing of the process is changed.
+if (!isInvoked) return { load, require: makeRequire, rename, run() {} };

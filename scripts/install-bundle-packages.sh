@@ -1,0 +1,34 @@
+#!/bin/sh
+# Installs the packages that tests bundle as a user would, and esbuild, into .tools/packages/, unless they are there already: with npm,
+# as crates/transpiler/tests/packages/package-lock.json pins them. Install scripts do not run. Needs no root.
+set -eu
+
+cd "$(dirname "$(readlink -f "$0")")/.."
+PATH=$PWD/.tools/node/bin:$PATH
+
+source=crates/transpiler/tests/packages
+destination=.tools/packages
+
+say() { echo "setup: $*" >&2; }
+
+# It takes its place by a rename, so it is complete where it is.
+if cmp -s $source/package-lock.json $destination/package-lock.json; then exit 0; fi
+
+command -v npm >/dev/null 2>&1 || {
+    say "npm is not on PATH; install it (Debian: apt-get install npm) and try again"
+    exit 1
+}
+say "installing the packages that tests bundle into $destination/ (with npm)"
+mkdir -p .tools
+work=$(mktemp -d "$PWD/.tools/tmp.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir "$work/packages"
+cp $source/package.json $source/package-lock.json "$work/packages"
+(cd "$work/packages" && npm ci --silent --ignore-scripts --no-audit --no-fund --cache "$work/cache") || {
+    say "npm could not install the packages that $source/package.json names"
+    exit 1
+}
+rm -rf $destination
+mv "$work/packages" $destination
