@@ -16,10 +16,13 @@ pub struct TranspileOptions {
     /// Carry the position of every token, so that stack traces name the user's own file, line and column. It makes the script
     /// about as large again as the bundle, but costs no time until a stack trace is looked at.
     pub source_positions: bool,
+    /// Whether decorators are those of TypeScript's `experimentalDecorators`, or the standard ones of ECMAScript. Left open, they
+    /// are the standard ones, unless a parameter has a decorator: only the others have that.
+    pub experimental_decorators: Option<bool>,
 }
 
 impl Default for TranspileOptions {
     fn default() -> Self {
-        Self { source_positions: true }
+        Self { source_positions: true, experimental_decorators: None }
     }
 }

@@ -8,7 +8,7 @@ use oxc::{
     semantic::SemanticBuilder,
 };
 
-use super::{depth, exports, imports, lower, names, parse, rewrite, verify};
+use super::{decorators, depth, exports, imports, lower, names, parse, rewrite, verify};
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
     diagnostic::Reporter,
@@ -32,9 +32,16 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         return reporter.finish().into();
     }
 
-    let analysed = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0).build(&program);
-    reporter.add_all(DiagnosticKind::SyntaxError, analysed.diagnostics.into_iter().filter(super::is_error).collect());
-    let scoping = analysed.semantic.into_scoping();
+    let decorators = decorators::Plan::of(&program, options);
+    decorators.check(&mut reporter);
+    let analyse = |program: &_| {
+        let builder = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0);
+        let analysed = builder.build(program);
+        (analysed.semantic.into_scoping(), analysed.diagnostics)
+    };
+    let (mut scoping, mistakes) = analyse(&program);
+    let is_mistake = |mistake: &_| super::is_error(mistake) && !decorators.excuses(mistake);
+    reporter.add_all(DiagnosticKind::SyntaxError, mistakes.into_iter().filter(is_mistake).collect());
     imports::check_names(&scoping, &mut reporter);
     let exports = exports::find(&program, &scoping, &mut reporter);
     let name = names::reserve(source.code, &scoping);
@@ -45,8 +52,11 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         return reporter.finish().into();
     }
 
+    if decorators.is_needed() {
+        decorators.lower(&allocator, &mut program, &scoping, &name);
+        scoping = analyse(&program).0;
+    }
     reporter.add_all(DiagnosticKind::UnsupportedSyntax, lower::lower(&allocator, source.name, scoping, &mut program));
-    lower::check_lowered(&program, &mut reporter);
     let mut interface = rewrite::rewrite(&allocator, &mut program, &name);
     interface.is_commonjs = is_commonjs;
     imports::check(&interface.imports, &mut reporter);
