@@ -9,8 +9,8 @@
 		result = Reflect.decorate(decorators, target, key, descriptor);
 	} else {
 		for (let index = decorators.length - 1; index >= 0; index--) {
-			const decorator = decorators[index];
-			if (decorator) result = (isMember ? decorator(target, key, result) : decorator(result)) || result;
+			const d = decorators[index];
+			if (d) result = (isMember ? d(target, key, result) : d(result)) || result;
 		}
 	}
 	if (isMember && result) Object.defineProperty(target, key, result);

@@ -43,7 +43,7 @@
 
 		// Calls one decorator after the other, the last one first.
 		const decorate = (decorators, context, access, extra, valueOf, accept) => {
-			for (let index = decorators.length - 1; index >= 0; index--) {
+			for (let i = decorators.length - 1; i >= 0; i--) {
 				let isDone = false;
 				const own = { ...context };
 				if (access) own.access = { ...access };
@@ -53,8 +53,7 @@
 					if (typeof initializer !== "function") throw new TypeError("Function expected");
 					extra[extra.length] = initializer;
 				};
-				const decorator = decorators[index];
-				const result = decorator(valueOf(), own);
+				const result = (0, decorators[i])(valueOf(), own);
 				isDone = true;
 				accept(result);
 			}
