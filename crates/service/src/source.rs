@@ -46,7 +46,8 @@ impl Source {
 
     /// Reads a stored text.
     pub(crate) fn decode(stored: &str) -> Self {
-        let found = stored.rsplit_once(MARK).and_then(|(code, options)| Some((code, CompilerOptions::decode(options)?)));
+        let found =
+            stored.rsplit_once(MARK).and_then(|(code, options)| Some((code, CompilerOptions::decode(options)?)));
         found.map_or_else(|| stored.into(), |(code, compiler_options)| Self { code: code.to_owned(), compiler_options })
     }
 }

@@ -112,7 +112,10 @@ mod tests {
             (r#"{"experimentalDecorators":"true"}"#, "experimentalDecorators` must be a boolean, but is a string"),
             (r#"{"experimentalDecorators":[1]}"#, "experimentalDecorators` must be a boolean, but is an array"),
             (r#"{"emitDecoratorMetadata":true}"#, "emitDecoratorMetadata` is not supported: types are not looked at"),
-            (r#"{"target":"es5"}"#, "target` is not supported; the one option that the platform knows is `experimental"),
+            (
+                r#"{"target":"es5"}"#,
+                "target` is not supported; the one option that the platform knows is `experimental",
+            ),
         ] {
             let error = read(options).unwrap_err();
             assert_eq!(error.code(), ErrorCode::InvalidCompilerOptions, "{options}");

@@ -155,7 +155,10 @@
 			n: (self) => run(instanceExtra, self),
 			d: (index, value) =>
 				Object.defineProperty(replaced, elements[index].key, { value, configurable: true, enumerable: true, writable: true }),
-			v: (code) => apply(code, replaced, []),
+			v(code) {
+				rename(code, "<static_initializer>");
+				return apply(code, replaced, []);
+			},
 			s: (object) => (object === replaced ? defined : object),
 			t: (self) => (self === defined ? replaced : self),
 		};

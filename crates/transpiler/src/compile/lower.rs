@@ -16,9 +16,7 @@ use oxc::{
     semantic::Scoping,
     span::{GetSpan, SPAN},
     str::Str,
-    transformer::{
-        EnvOptions, HelperLoaderMode, HelperLoaderOptions, JsxOptions, TransformOptions, Transformer,
-    },
+    transformer::{EnvOptions, HelperLoaderMode, HelperLoaderOptions, JsxOptions, TransformOptions, Transformer},
 };
 
 use crate::{DiagnosticKind, diagnostic::Reporter};

@@ -1,5 +1,6 @@
 //! The crate from outside: what it makes of bundles, and what Node.js makes of the scripts.
 
+mod decorators;
 mod depth;
 mod fixtures;
 mod modules;

@@ -111,7 +111,9 @@ fn without_positions_a_script_is_smaller_and_still_runs() {
     use workers_transpiler::{SourceFile, TranspileOptions, transpile};
     let source = SourceFile { name: "worker.ts", code: "export const f = () => { throw new Error('x') }" };
     let with = transpile(&source, &TranspileOptions::default()).script.unwrap();
-    let without = transpile(&source, &TranspileOptions { source_positions: false, ..TranspileOptions::default() }).script.unwrap();
+    let without = transpile(&source, &TranspileOptions { source_positions: false, ..TranspileOptions::default() })
+        .script
+        .unwrap();
     assert!(without.code.len() < with.code.len());
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("worker.mjs");

@@ -4,11 +4,12 @@ use oxc::{
     allocator::{Allocator, ArenaBox, ArenaVec},
     ast::{
         ast::{
-            Argument, ArrowFunctionBody, AssignmentTarget, BindingIdentifier, BindingPattern, ClassElement, Declaration, Expression,
-            FormalParameter, FormalParameterKind, FormalParameters, Function, FunctionBody, FunctionType,
-            IdentifierName, ImportDeclarationSpecifier, ImportOrExportKind, MethodDefinitionKind, MethodDefinitionType,
-            NumberBase, ObjectPropertyKind, PrivateIdentifier, PropertyDefinitionType, PropertyKey, PropertyKind,
-            Statement, StringLiteral, UnaryOperator, VariableDeclarationKind, VariableDeclarator,
+            Argument, ArrowFunctionBody, AssignmentTarget, BindingIdentifier, BindingPattern, ClassElement,
+            Declaration, Expression, FormalParameter, FormalParameterKind, FormalParameters, Function, FunctionBody,
+            FunctionType, IdentifierName, ImportDeclarationSpecifier, ImportOrExportKind, MethodDefinitionKind,
+            MethodDefinitionType, NumberBase, ObjectPropertyKind, PrivateIdentifier, PropertyDefinitionType,
+            PropertyKey, PropertyKind, Statement, StringLiteral, UnaryOperator, VariableDeclarationKind,
+            VariableDeclarator,
         },
         builder::AstBuilder,
     },
@@ -93,6 +94,10 @@ impl<'a> Build<'a> {
         PropertyKey::new_private_identifier(SPAN, self.text(name), self.ast)
     }
 
+    pub(super) fn static_key(&self, name: &str) -> PropertyKey<'a> {
+        PropertyKey::new_static_identifier(SPAN, self.text(name), self.ast)
+    }
+
     pub(super) fn call(&self, callee: Expression<'a>, arguments: Vec<Expression<'a>>) -> Expression<'a> {
         let arguments: ArenaVec<'a, Argument<'a>> = self.vec(arguments.into_iter().map(Into::into));
         Expression::new_call_expression(SPAN, callee, None, arguments, false, self.ast)
@@ -101,7 +106,12 @@ impl<'a> Build<'a> {
     /// Gives a call the place in the source that stack traces name.
     pub(super) fn at(&self, span: Span, mut call: Expression<'a>) -> Expression<'a> {
         if let Expression::CallExpression(call) = &mut call {
-            call.span = span;
+            // Node.js says that a call is where the name of what is called is.
+            match &mut call.callee {
+                Expression::Identifier(name) => name.span = span,
+                Expression::StaticMemberExpression(member) => member.property.span = span,
+                _ => {}
+            }
         }
         call
     }

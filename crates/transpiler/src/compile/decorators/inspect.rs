@@ -71,7 +71,8 @@ pub(super) fn is_decorated(class: &Class<'_>) -> bool {
 
 /// Whether a class or one of its members has decorators.
 pub(super) fn has_decorators(class: &Class<'_>) -> bool {
-    !class.decorators.is_empty() || class.body.body.iter().any(|element| exists(element) && !decorators_of(element).is_empty())
+    !class.decorators.is_empty()
+        || class.body.body.iter().any(|element| exists(element) && !decorators_of(element).is_empty())
 }
 
 /// Whether a method, getter or setter of the instances has decorators.
@@ -84,7 +85,8 @@ pub(super) fn has_instance_methods(class: &Class<'_>) -> bool {
 
 /// Whether a class has private static members.
 pub(super) fn has_private_statics(class: &Class<'_>) -> bool {
-    let private = |element: &ClassElement<'_>| matches!(element.property_key(), Some(PropertyKey::PrivateIdentifier(_)));
+    let private =
+        |element: &ClassElement<'_>| matches!(element.property_key(), Some(PropertyKey::PrivateIdentifier(_)));
     class.body.body.iter().any(|element| element.r#static() && private(element))
 }
 
@@ -109,9 +111,7 @@ pub(super) fn exists(element: &ClassElement<'_>) -> bool {
         ClassElement::MethodDefinition(it) => {
             it.r#type == MethodDefinitionType::MethodDefinition && it.value.body.is_some()
         }
-        ClassElement::PropertyDefinition(it) => {
-            it.r#type == PropertyDefinitionType::PropertyDefinition && !it.declare
-        }
+        ClassElement::PropertyDefinition(it) => it.r#type == PropertyDefinitionType::PropertyDefinition && !it.declare,
         ClassElement::AccessorProperty(it) => !it.r#type.is_abstract(),
         ClassElement::StaticBlock(_) => true,
         ClassElement::TSIndexSignature(_) => false,

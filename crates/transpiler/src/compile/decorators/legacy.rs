@@ -172,7 +172,8 @@ impl<'a> Lowering<'a, '_> {
             let span = decorators.first().map_or(element.span(), GetSpan::span);
             let is_accessor = is_accessor(element);
             if is_accessor {
-                let is_second = accessors_with(&class.body.body, index).any(|other| other < index && taken[other].is_decorated);
+                let is_second =
+                    accessors_with(&class.body.body, index).any(|other| other < index && taken[other].is_decorated);
                 if decorators.is_empty() || is_second {
                     if let (Some(parameters), false) = (parameters, is_second) {
                         taken[index].parameters = parameters;
@@ -194,11 +195,7 @@ impl<'a> Lowering<'a, '_> {
         decorations
     }
 
-    fn legacy_parameter(
-        &mut self,
-        position: usize,
-        decorators: ArenaVec<'a, Decorator<'a>>,
-    ) -> Vec<Expression<'a>> {
+    fn legacy_parameter(&mut self, position: usize, decorators: ArenaVec<'a, Decorator<'a>>) -> Vec<Expression<'a>> {
         let build = self.build;
         let param = self.helper("decorateParam");
         let call = |decorator| build.call(build.name(&param), vec![build.number(position), decorator]);
@@ -218,9 +215,7 @@ struct Taken<'a> {
 impl<'a> Taken<'a> {
     fn off(build: &Build<'a>, element: &mut ClassElement<'a>) -> Self {
         let (own, parameters) = match element {
-            ClassElement::MethodDefinition(it) => {
-                (it.decorators.take_in(build.ast), parameters(build, &mut it.value))
-            }
+            ClassElement::MethodDefinition(it) => (it.decorators.take_in(build.ast), parameters(build, &mut it.value)),
             ClassElement::PropertyDefinition(it) => (it.decorators.take_in(build.ast), Vec::new()),
             ClassElement::AccessorProperty(it) => (it.decorators.take_in(build.ast), Vec::new()),
             ClassElement::StaticBlock(_) | ClassElement::TSIndexSignature(_) => (build.vec([]), Vec::new()),

@@ -167,15 +167,12 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         };
         let kind = flags & 7;
         let has = build.arrow(&["object"], build.private_in(name, object()));
-        let get = if kind == SETTER {
-            build.null()
-        } else {
-            build.arrow(&["object"], build.private_member(object(), name))
-        };
+        let get =
+            if kind == SETTER { build.null() } else { build.arrow(&["object"], build.private_member(object(), name)) };
         let mut access = vec![has, get];
         if kind >= SETTER {
             let set = build.assign_private(object(), name, build.name("value"));
-            access.push(build.arrow(&["object", "value"], set));
+            access.push(build.arrow_block(&["object", "value"], vec![build.statement(set)]));
         }
         access
     }
@@ -194,8 +191,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
     /// A private getter or setter, which does what the decorators made of it.
     fn delegate(&mut self, kind: MethodDefinitionKind, name: &str, is_static: bool, index: usize) {
         let build = self.build;
-        let this =
-            if is_static && self.is_replaceable { self.call("t", vec![build.this()]) } else { build.this() };
+        let this = if is_static && self.is_replaceable { self.call("t", vec![build.this()]) } else { build.this() };
         let index = build.number(index);
         let (kind, parameters, statement): (_, &[&str], _) = match kind {
             MethodDefinitionKind::Set => {
@@ -261,7 +257,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         if let Some(decorated) = decorated {
             let told = if let Some(name) = &private {
                 let access = self.access(name, flags);
-                let (key, told) = self.tell(flags | PRIVATE, Some(decorated), build.string(&format!("#{name}")), access);
+                let (key, told) =
+                    self.tell(flags | PRIVATE, Some(decorated), build.string(&format!("#{name}")), access);
                 self.placeholder(key);
                 told
             } else {
@@ -400,10 +397,10 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         } else {
             let name = self.lowering.name_of_key(&mut accessor.key);
             let first = match names::literal(&accessor.key) {
-                Some(_) => name.expression(&build).into(),
+                Some(_) => name.key(&build),
                 None => accessor.key.take_in(build.ast),
             };
-            [first, name.expression(&build).into()]
+            [first, name.key(&build)]
         };
         let storage = self.lowering.fresh();
         let value = self.first_value(index, is_static, value, accessor.span);

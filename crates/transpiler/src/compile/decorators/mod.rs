@@ -82,7 +82,13 @@ impl Plan {
     }
 
     /// Lowers all decorators and `accessor` fields. `prefix` is how generated names begin; `scoping` is out of date afterwards.
-    pub(super) fn lower<'a>(&self, allocator: &'a Allocator, program: &mut Program<'a>, scoping: &Scoping, prefix: &str) {
+    pub(super) fn lower<'a>(
+        &self,
+        allocator: &'a Allocator,
+        program: &mut Program<'a>,
+        scoping: &Scoping,
+        prefix: &str,
+    ) {
         let build = Build::new(allocator);
         let mut lowering = Lowering::new(build, self.kind, scoping, prefix);
         lowering.visit_program(program);

@@ -3,6 +3,7 @@
 use oxc::{
     allocator::TakeIn,
     ast::ast::{Expression, PropertyKey},
+    syntax::identifier::is_identifier_name,
 };
 
 use super::{build::Build, lowering::Lowering};
@@ -24,6 +25,14 @@ impl Name {
             Self::Text(text) => build.string(text),
             Self::Number(number) => build.float(*number),
             Self::Variable(variable) => build.name(variable),
+        }
+    }
+
+    /// The key of a member that is called so.
+    pub(super) fn key<'a>(&self, build: &Build<'a>) -> PropertyKey<'a> {
+        match self {
+            Self::Text(text) if is_identifier_name(text) => build.static_key(text),
+            _ => self.expression(build).into(),
         }
     }
 

@@ -82,7 +82,8 @@ impl<'a> Lowering<'a, '_> {
 
     fn standard_class(&mut self, class: &mut Class<'a>, name: Option<&Name>) -> Lowered<'a> {
         let build = self.build;
-        let span = class.decorators.first().map_or(class.span, GetSpan::span);
+        let members = class.body.body.iter().flat_map(inspect::decorators_of);
+        let span = class.decorators.iter().chain(members).next().map_or(class.span, GetSpan::span);
         let variable = inspect::has_decorators(class).then(|| self.temporary());
         let standard = self.helper("standard");
         self.decorators(&mut class.decorators);
