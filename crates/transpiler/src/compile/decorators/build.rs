@@ -30,141 +30,119 @@ impl<'a> Build<'a> {
     }
 
     /// A text that lives as long as the tree.
-    pub(super) fn text(&self, text: &str) -> &'a str {
+    pub(super) fn text(self, text: &str) -> &'a str {
         Str::from_str_in(text, self.ast).as_str()
     }
 
-    pub(super) fn vec<T>(&self, items: impl IntoIterator<Item = T>) -> ArenaVec<'a, T> {
+    pub(super) fn vec<T>(self, items: impl IntoIterator<Item = T>) -> ArenaVec<'a, T> {
         ArenaVec::from_iter_in(items, self.ast)
     }
 
-    pub(super) fn name(&self, name: &str) -> Expression<'a> {
+    pub(super) fn name(self, name: &str) -> Expression<'a> {
         Expression::new_identifier(SPAN, self.text(name), self.ast)
     }
 
-    pub(super) fn this(&self) -> Expression<'a> {
+    pub(super) fn this(self) -> Expression<'a> {
         Expression::new_this_expression(SPAN, self.ast)
     }
 
-    pub(super) fn string(&self, text: &str) -> Expression<'a> {
+    pub(super) fn string(self, text: &str) -> Expression<'a> {
         Expression::new_string_literal(SPAN, self.text(text), None, self.ast)
     }
 
-    pub(super) fn number(&self, number: usize) -> Expression<'a> {
+    pub(super) fn number(self, number: usize) -> Expression<'a> {
         self.float(u32::try_from(number).map_or(f64::NAN, f64::from))
     }
 
-    pub(super) fn float(&self, number: f64) -> Expression<'a> {
+    pub(super) fn float(self, number: f64) -> Expression<'a> {
         Expression::new_numeric_literal(SPAN, number, None, NumberBase::Decimal, self.ast)
     }
 
-    pub(super) fn null(&self) -> Expression<'a> {
+    pub(super) fn null(self) -> Expression<'a> {
         Expression::new_null_literal(SPAN, self.ast)
     }
 
-    pub(super) fn undefined(&self) -> Expression<'a> {
+    pub(super) fn undefined(self) -> Expression<'a> {
         Expression::new_unary_expression(SPAN, UnaryOperator::Void, self.float(0.0), self.ast)
     }
 
-    pub(super) fn array(&self, items: Vec<Expression<'a>>) -> Expression<'a> {
+    pub(super) fn array(self, items: Vec<Expression<'a>>) -> Expression<'a> {
         Expression::new_array_expression(SPAN, self.vec(items.into_iter().map(Into::into)), self.ast)
     }
 
     /// `object.property`.
-    pub(super) fn member(&self, object: Expression<'a>, property: &str) -> Expression<'a> {
+    pub(super) fn member(self, object: Expression<'a>, property: &str) -> Expression<'a> {
         let property = IdentifierName::new(SPAN, self.text(property), self.ast);
         Expression::new_static_member_expression(SPAN, object, property, false, self.ast)
     }
 
     /// `object.#name`; the name comes without its `#`.
-    pub(super) fn private_member(&self, object: Expression<'a>, name: &str) -> Expression<'a> {
+    pub(super) fn private_member(self, object: Expression<'a>, name: &str) -> Expression<'a> {
         Expression::new_private_field_expression(SPAN, object, self.private(name), false, self.ast)
     }
 
     /// `#name in object`.
-    pub(super) fn private_in(&self, name: &str, object: Expression<'a>) -> Expression<'a> {
+    pub(super) fn private_in(self, name: &str, object: Expression<'a>) -> Expression<'a> {
         Expression::new_private_in_expression(SPAN, self.private(name), object, self.ast)
     }
 
-    pub(super) fn private(&self, name: &str) -> PrivateIdentifier<'a> {
+    pub(super) fn private(self, name: &str) -> PrivateIdentifier<'a> {
         PrivateIdentifier::new(SPAN, self.text(name), self.ast)
     }
 
-    pub(super) fn private_key(&self, name: &str) -> PropertyKey<'a> {
+    pub(super) fn private_key(self, name: &str) -> PropertyKey<'a> {
         PropertyKey::new_private_identifier(SPAN, self.text(name), self.ast)
     }
 
-    pub(super) fn static_key(&self, name: &str) -> PropertyKey<'a> {
+    pub(super) fn static_key(self, name: &str) -> PropertyKey<'a> {
         PropertyKey::new_static_identifier(SPAN, self.text(name), self.ast)
     }
 
-    pub(super) fn call(&self, callee: Expression<'a>, arguments: Vec<Expression<'a>>) -> Expression<'a> {
+    pub(super) fn call(self, callee: Expression<'a>, arguments: Vec<Expression<'a>>) -> Expression<'a> {
         let arguments: ArenaVec<'a, Argument<'a>> = self.vec(arguments.into_iter().map(Into::into));
         Expression::new_call_expression(SPAN, callee, None, arguments, false, self.ast)
     }
 
-    /// Gives a call the place in the source that stack traces name.
-    pub(super) fn at(&self, span: Span, mut call: Expression<'a>) -> Expression<'a> {
-        if let Expression::CallExpression(call) = &mut call {
-            // Node.js says that a call is where the name of what is called is.
-            match &mut call.callee {
-                Expression::Identifier(name) => name.span = span,
-                Expression::StaticMemberExpression(member) => member.property.span = span,
-                _ => {}
-            }
-        }
-        call
-    }
-
     /// `object.method(…)`, of a variable.
-    pub(super) fn call_on(&self, object: &str, method: &str, arguments: Vec<Expression<'a>>) -> Expression<'a> {
+    pub(super) fn call_on(self, object: &str, method: &str, arguments: Vec<Expression<'a>>) -> Expression<'a> {
         self.call(self.member(self.name(object), method), arguments)
     }
 
     /// `name = value`.
-    pub(super) fn assign(&self, name: &str, value: Expression<'a>) -> Expression<'a> {
+    pub(super) fn assign(self, name: &str, value: Expression<'a>) -> Expression<'a> {
         let target = AssignmentTarget::new_assignment_target_identifier(SPAN, self.text(name), self.ast);
         Expression::new_assignment_expression(SPAN, AssignmentOperator::Assign, target, value, self.ast)
     }
 
     /// `object.#name = value`.
-    pub(super) fn assign_private(&self, object: Expression<'a>, name: &str, value: Expression<'a>) -> Expression<'a> {
+    pub(super) fn assign_private(self, object: Expression<'a>, name: &str, value: Expression<'a>) -> Expression<'a> {
         let field = self.private(name);
         let target = AssignmentTarget::new_private_field_expression(SPAN, object, field, false, self.ast);
         Expression::new_assignment_expression(SPAN, AssignmentOperator::Assign, target, value, self.ast)
     }
 
     /// `(a, b, c)`; one expression stays alone.
-    pub(super) fn sequence(&self, mut expressions: Vec<Expression<'a>>) -> Expression<'a> {
+    pub(super) fn sequence(self, mut expressions: Vec<Expression<'a>>) -> Expression<'a> {
         match expressions.len() {
             1 => expressions.remove(0),
             _ => Expression::new_sequence_expression(SPAN, self.vec(expressions), self.ast),
         }
     }
 
-    /// `{ [key]: value }`, in which an anonymous function or class is named.
-    pub(super) fn naming(&self, key: Expression<'a>, value: Expression<'a>) -> Expression<'a> {
-        let property = ObjectPropertyKind::new_object_property(
-            SPAN,
-            PropertyKind::Init,
-            key.into(),
-            value,
-            false,
-            false,
-            true,
-            self.ast,
-        );
+    /// `{ key: value }`.
+    pub(super) fn object(self, key: Expression<'a>, computed: bool, value: Expression<'a>) -> Expression<'a> {
+        let (kind, key) = (PropertyKind::Init, key.into());
+        let property =
+            ObjectPropertyKind::new_object_property(SPAN, kind, key, value, false, false, computed, self.ast);
         Expression::new_object_expression(SPAN, self.vec([property]), self.ast)
     }
 
-    /// `{ [key]: value }[key]`.
-    pub(super) fn named(&self, key: [Expression<'a>; 2], value: Expression<'a>) -> Expression<'a> {
-        let [first, second] = key;
-        let object = self.naming(first, value);
-        Expression::new_computed_member_expression(SPAN, object, second, false, self.ast)
+    /// `object[key]`.
+    pub(super) fn computed_member(self, object: Expression<'a>, key: Expression<'a>) -> Expression<'a> {
+        Expression::new_computed_member_expression(SPAN, object, key, false, self.ast)
     }
 
-    pub(super) fn parameters(&self, names: &[&str], kind: FormalParameterKind) -> ArenaBox<'a, FormalParameters<'a>> {
+    pub(super) fn parameters(self, names: &[&str], kind: FormalParameterKind) -> ArenaBox<'a, FormalParameters<'a>> {
         let items = self.vec(names.iter().map(|name| {
             let pattern = BindingPattern::new_binding_identifier(SPAN, self.text(name), self.ast);
             FormalParameter::new(SPAN, self.vec([]), pattern, None, None, false, None, false, false, self.ast)
@@ -173,31 +151,31 @@ impl<'a> Build<'a> {
     }
 
     /// `(…) => value`.
-    pub(super) fn arrow(&self, parameters: &[&str], value: Expression<'a>) -> Expression<'a> {
+    pub(super) fn arrow(self, parameters: &[&str], value: Expression<'a>) -> Expression<'a> {
         self.arrow_with(parameters, value.into())
     }
 
     /// `(…) => { … }`.
-    pub(super) fn arrow_block(&self, parameters: &[&str], statements: Vec<Statement<'a>>) -> Expression<'a> {
+    pub(super) fn arrow_block(self, parameters: &[&str], statements: Vec<Statement<'a>>) -> Expression<'a> {
         let body = ArrowFunctionBody::new_function_body(SPAN, self.vec([]), self.vec(statements), self.ast);
         self.arrow_with(parameters, body)
     }
 
-    fn arrow_with(&self, parameters: &[&str], body: ArrowFunctionBody<'a>) -> Expression<'a> {
+    fn arrow_with(self, parameters: &[&str], body: ArrowFunctionBody<'a>) -> Expression<'a> {
         let parameters = self.parameters(parameters, FormalParameterKind::ArrowFormalParameters);
         Expression::new_arrow_function_expression(SPAN, false, None, parameters, None, body, self.ast)
     }
 
-    pub(super) fn statement(&self, expression: Expression<'a>) -> Statement<'a> {
+    pub(super) fn statement(self, expression: Expression<'a>) -> Statement<'a> {
         Statement::new_expression_statement(SPAN, expression, self.ast)
     }
 
-    pub(super) fn return_(&self, value: Expression<'a>) -> Statement<'a> {
+    pub(super) fn return_(self, value: Expression<'a>) -> Statement<'a> {
         Statement::new_return_statement(SPAN, Some(value), self.ast)
     }
 
     /// `let a, b;`
-    pub(super) fn variables(&self, names: &[String]) -> Statement<'a> {
+    pub(super) fn variables(self, names: &[String]) -> Statement<'a> {
         let declarators = self.vec(names.iter().map(|name| {
             let id = BindingPattern::new_binding_identifier(SPAN, self.text(name), self.ast);
             VariableDeclarator::new(SPAN, id, None, None, false, self.ast)
@@ -206,7 +184,7 @@ impl<'a> Build<'a> {
     }
 
     /// `const name = value`, as a declaration.
-    pub(super) fn constant(&self, name: &str, value: Expression<'a>) -> Declaration<'a> {
+    pub(super) fn constant(self, name: &str, value: Expression<'a>) -> Declaration<'a> {
         let id = BindingPattern::new_binding_identifier(SPAN, self.text(name), self.ast);
         let declarator = VariableDeclarator::new(SPAN, id, None, Some(value), false, self.ast);
         let declarators = self.vec([declarator]);
@@ -214,13 +192,13 @@ impl<'a> Build<'a> {
     }
 
     /// `static { … }`.
-    pub(super) fn static_block(&self, statements: impl IntoIterator<Item = Statement<'a>>) -> ClassElement<'a> {
+    pub(super) fn static_block(self, statements: impl IntoIterator<Item = Statement<'a>>) -> ClassElement<'a> {
         ClassElement::new_static_block(SPAN, self.vec(statements), self.ast)
     }
 
     /// A method, getter or setter with these statements.
     pub(super) fn method(
-        &self,
+        self,
         kind: MethodDefinitionKind,
         key: PropertyKey<'a>,
         is_static: bool,
@@ -261,7 +239,7 @@ impl<'a> Build<'a> {
     }
 
     /// A private field.
-    pub(super) fn private_field(&self, name: &str, value: Option<Expression<'a>>, is_static: bool) -> ClassElement<'a> {
+    pub(super) fn private_field(self, name: &str, value: Option<Expression<'a>>, is_static: bool) -> ClassElement<'a> {
         ClassElement::new_property_definition(
             SPAN,
             PropertyDefinitionType::PropertyDefinition,
@@ -282,11 +260,24 @@ impl<'a> Build<'a> {
     }
 
     /// `import name from "module";`
-    pub(super) fn import_default(&self, name: &str, module: &str) -> Statement<'a> {
+    pub(super) fn import_default(self, name: &str, module: &str) -> Statement<'a> {
         let local = BindingIdentifier::new(SPAN, self.text(name), self.ast);
         let specifier = ImportDeclarationSpecifier::new_import_default_specifier(SPAN, local, self.ast);
         let source = StringLiteral::new(SPAN, self.text(module), None, self.ast);
         let specifiers = Some(self.vec([specifier]));
         Statement::new_import_declaration(SPAN, specifiers, source, None, None, ImportOrExportKind::Value, self.ast)
     }
+}
+
+/// Gives a call the place in the source that stack traces name.
+pub(super) fn at(span: Span, mut call: Expression<'_>) -> Expression<'_> {
+    if let Expression::CallExpression(call) = &mut call {
+        // Node.js says that a call is where the name of what is called is.
+        match &mut call.callee {
+            Expression::Identifier(name) => name.span = span,
+            Expression::StaticMemberExpression(member) => member.property.span = span,
+            _ => {}
+        }
+    }
+    call
 }

@@ -8,7 +8,7 @@ use oxc::{
 };
 
 use super::{
-    build::Build,
+    build::{Build, at},
     inspect::{is_constructor, uses_private_names},
     lowering::{Alias, Lowering},
     members::Members,
@@ -64,7 +64,7 @@ impl<'a> Lowering<'a, '_> {
         class.r#abstract = false;
         let value = Expression::ClassExpression(class);
         let value = match name {
-            Some(name) => build.named(name.pair(&build), value),
+            Some(name) => name.give(build, value),
             None => value,
         };
         let mut expressions = vec![build.assign(&variable, value)];
@@ -120,12 +120,12 @@ impl<'a> Lowering<'a, '_> {
             let target = build.name(class);
             let target = if decoration.is_static { target } else { build.member(target, "prototype") };
             let descriptor = if decoration.is_field { build.undefined() } else { build.null() };
-            let arguments = vec![build.array(decoration.list), target, name.expression(&build), descriptor];
-            calls.push(build.at(decoration.span, build.call(build.name(&decorate), arguments)));
+            let arguments = vec![build.array(decoration.list), target, name.expression(build), descriptor];
+            calls.push(at(decoration.span, build.call(build.name(&decorate), arguments)));
         }
         if !lowered.class.is_empty() {
             let arguments = vec![build.array(lowered.class), build.name(class)];
-            let mut value = build.at(lowered.span, build.call(build.name(&decorate), arguments));
+            let mut value = at(lowered.span, build.call(build.name(&decorate), arguments));
             if let Some(alias) = lowered.alias.filter(|alias| alias != class) {
                 value = build.assign(&alias, value);
             }
@@ -159,7 +159,7 @@ impl<'a> Lowering<'a, '_> {
     /// Takes the decorators off the members; those of a constructor's parameters are the class's.
     fn legacy_members(&mut self, class: &mut Class<'a>, own: &mut Vec<Expression<'a>>) -> Vec<Decoration<'a>> {
         let mut taken: Vec<Taken<'a>> =
-            class.body.body.iter_mut().map(|element| Taken::off(&self.build, element)).collect();
+            class.body.body.iter_mut().map(|element| Taken::off(self.build, element)).collect();
         let mut decorations = Vec::new();
         for index in 0..taken.len() {
             let element = &class.body.body[index];
@@ -213,7 +213,7 @@ struct Taken<'a> {
 }
 
 impl<'a> Taken<'a> {
-    fn off(build: &Build<'a>, element: &mut ClassElement<'a>) -> Self {
+    fn off(build: Build<'a>, element: &mut ClassElement<'a>) -> Self {
         let (own, parameters) = match element {
             ClassElement::MethodDefinition(it) => (it.decorators.take_in(build.ast), parameters(build, &mut it.value)),
             ClassElement::PropertyDefinition(it) => (it.decorators.take_in(build.ast), Vec::new()),
@@ -225,7 +225,7 @@ impl<'a> Taken<'a> {
 }
 
 /// Takes the decorators off the parameters of a function; an overload has none that count.
-fn parameters<'a>(build: &Build<'a>, function: &mut Function<'a>) -> Vec<(usize, ArenaVec<'a, Decorator<'a>>)> {
+fn parameters<'a>(build: Build<'a>, function: &mut Function<'a>) -> Vec<(usize, ArenaVec<'a, Decorator<'a>>)> {
     let params = &mut *function.params;
     let rest = params.rest.iter_mut().map(|rest| &mut rest.decorators);
     let items = params.items.iter_mut().map(|item| &mut item.decorators);

@@ -518,16 +518,31 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
         let JSXElementName::IdentifierReference(name) = it else {
             return walk_mut::walk_jsx_element_name(self, it);
         };
+        let ast = self.build.ast;
+        match self.alias(name) {
+            Some((variable, true)) => {
+                let object = JSXMemberExpressionObject::new_identifier_reference(SPAN, self.build.text(&variable), ast);
+                *it = JSXElementName::new_member_expression(SPAN, object, JSXIdentifier::new(SPAN, "c", ast), ast);
+            }
+            Some((variable, false)) => {
+                *it = JSXElementName::new_identifier_reference(SPAN, self.build.text(&variable), ast);
+            }
+            None => {}
+        }
+    }
+
+    fn visit_jsx_member_expression_object(&mut self, it: &mut JSXMemberExpressionObject<'a>) {
+        let JSXMemberExpressionObject::IdentifierReference(name) = it else {
+            return walk_mut::walk_jsx_member_expression_object(self, it);
+        };
+        let ast = self.build.ast;
         if let Some((variable, is_property)) = self.alias(name) {
-            let variable = self.build.text(&variable);
-            let ast = self.build.ast;
-            *it = if is_property {
-                let object = JSXMemberExpressionObject::new_identifier_reference(SPAN, variable, ast);
+            *it = JSXMemberExpressionObject::new_identifier_reference(SPAN, self.build.text(&variable), ast);
+            if is_property {
+                let object = it.take_in(ast);
                 let property = JSXIdentifier::new(SPAN, "c", ast);
-                JSXElementName::new_member_expression(SPAN, object, property, ast)
-            } else {
-                JSXElementName::new_identifier_reference(SPAN, variable, ast)
-            };
+                *it = JSXMemberExpressionObject::new_member_expression(SPAN, object, property, ast);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use oxc::{
 };
 
 use super::{
-    build::Build,
+    build::{Build, at},
     inspect::{block_uses_this, exists, has_instance_methods, is_anonymous, is_constructor, uses_this},
     lowering::Lowering,
     names,
@@ -77,7 +77,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         };
         if let Some(variable) = variable {
             let derived = if is_derived { build.number(1) } else { build.number(0) };
-            let apply = build.at(span, build.call_on(variable, "a", vec![build.this(), derived]));
+            let apply = at(span, build.call_on(variable, "a", vec![build.this(), derived]));
             members.list.push(build.static_block([build.statement(apply)]));
             if has_methods {
                 members.pending.push(build.call_on(variable, "n", vec![build.this()]));
@@ -98,7 +98,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
             self.list.push(build.private_field(&name, Some(pending), false));
         }
         if let (Some(variable), true) = (self.variable, self.is_replaceable) {
-            let end = build.at(span, build.call_on(variable, "z", Vec::new()));
+            let end = at(span, build.call_on(variable, "z", Vec::new()));
             self.list.push(build.static_block([build.statement(end)]));
         }
         if let Some(class) = &self.class {
@@ -155,7 +155,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         let mut arguments = vec![build.number(flags), list, key];
         arguments.extend(access);
         self.count += 1;
-        (build.at(span, build.call(build.member(object, "e"), arguments)), self.count - 1)
+        (at(span, build.call(build.member(object, "e"), arguments)), self.count - 1)
     }
 
     /// How to reach a private member: functions that say whether an object has it, read it and write it.
@@ -216,21 +216,14 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
             _ => 0,
         } | if is_static { STATIC } else { 0 };
         let private = private_name(&method.key);
-        let index = match &private {
-            Some(name) => {
-                let access = self.access(name, flags);
-                let key = build.string(&format!("#{name}"));
-                let (key, index) = self.tell(flags | PRIVATE, Some(decorated), key, access);
-                method.key = key.into();
-                index
-            }
-            None => {
-                let key = argument(&build, method.key.take_in(build.ast));
-                let (key, index) = self.tell(flags, Some(decorated), key, Vec::new());
-                method.key = key.into();
-                index
-            }
+        let key = method.key.take_in(build.ast);
+        let (key, index) = if let Some(name) = &private {
+            let access = self.access(name, flags);
+            self.tell(flags | PRIVATE, Some(decorated), build.string(&format!("#{name}")), access)
+        } else {
+            self.tell(flags, Some(decorated), argument(build, key), Vec::new())
         };
+        method.key = key.into();
         method.computed = true;
         self.list.push(ClassElement::MethodDefinition(method));
         if let Some(name) = private {
@@ -262,7 +255,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
                 self.placeholder(key);
                 told
             } else {
-                let key = argument(&build, field.key.take_in(build.ast));
+                let key = argument(build, field.key.take_in(build.ast));
                 let (key, told) = self.tell(flags, Some(decorated), key, Vec::new());
                 field.key = key.into();
                 field.computed = true;
@@ -288,7 +281,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
             return Some(value);
         }
         let name = self.lowering.name_of_key(key);
-        Some(self.build.named(name.pair(&self.build), value))
+        Some(name.give(self.build, value))
     }
 
     /// The first value of a field with all that belongs before it.
@@ -307,7 +300,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         if let Some(index) = index {
             let this = if is_static { self.seen() } else { build.this() };
             let arguments = vec![build.number(index), this, value.unwrap_or_else(|| build.undefined())];
-            value = Some(build.at(span, self.call("i", arguments)));
+            value = Some(at(span, self.call("i", arguments)));
         }
         if !is_static && !self.pending.is_empty() {
             let mut pending = std::mem::take(&mut self.pending);
@@ -349,13 +342,13 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         let build = self.build;
         let value = field.value.take();
         let value = self.named_value(&mut field.key, value);
-        let key = argument(&build, field.key.take_in(build.ast));
+        let key = argument(build, field.key.take_in(build.ast));
         let is_decorated = decorated.is_some();
         let (key, index) = self.tell(FIELD | STATIC | DETACHED, decorated, key, Vec::new());
         self.placeholder(key);
         let value = self.first_value(is_decorated.then_some(index), true, value, field.span);
         let value = value.unwrap_or_else(|| build.undefined());
-        let define = build.at(field.span, self.call("d", vec![build.number(index), value]));
+        let define = at(field.span, self.call("d", vec![build.number(index), value]));
         self.static_statement(define);
         self.added(is_decorated.then_some(index), true);
     }
@@ -369,7 +362,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         let body = block.body.take_in(build.ast);
         self.list.push(build.method(MethodDefinitionKind::Method, build.private_key(&name), true, &[], body));
         let run = self.call("v", vec![build.private_member(build.this(), &name)]);
-        self.static_statement(build.at(block.span, run));
+        self.static_statement(at(block.span, run));
     }
 
     /// `accessor x = 1`: a private field, a getter and a setter.
@@ -387,7 +380,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
                 let access = self.access(name, flags);
                 self.tell(flags | PRIVATE, Some(decorated), build.string(&format!("#{name}")), access)
             } else {
-                let key = argument(&build, accessor.key.take_in(build.ast));
+                let key = argument(build, accessor.key.take_in(build.ast));
                 self.tell(flags, Some(decorated), key, Vec::new())
             };
             index = Some(told);
@@ -397,10 +390,10 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         } else {
             let name = self.lowering.name_of_key(&mut accessor.key);
             let first = match names::literal(&accessor.key) {
-                Some(_) => name.key(&build),
+                Some(_) => name.key(build),
                 None => accessor.key.take_in(build.ast),
             };
-            [first, name.key(&build)]
+            [first, name.key(build)]
         };
         let storage = self.lowering.fresh();
         let value = self.first_value(index, is_static, value, accessor.span);
@@ -440,6 +433,6 @@ fn private_name(key: &PropertyKey<'_>) -> Option<String> {
 }
 
 /// A key as an argument of a call.
-fn argument<'a>(build: &Build<'a>, key: PropertyKey<'a>) -> Expression<'a> {
+fn argument<'a>(build: Build<'a>, key: PropertyKey<'a>) -> Expression<'a> {
     names::literal(&key).map_or_else(|| key.into_expression(), |name| name.expression(build))
 }

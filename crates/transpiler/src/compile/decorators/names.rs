@@ -20,7 +20,7 @@ pub(super) enum Name {
 }
 
 impl Name {
-    pub(super) fn expression<'a>(&self, build: &Build<'a>) -> Expression<'a> {
+    pub(super) fn expression<'a>(&self, build: Build<'a>) -> Expression<'a> {
         match self {
             Self::Text(text) => build.string(text),
             Self::Number(number) => build.float(*number),
@@ -29,16 +29,27 @@ impl Name {
     }
 
     /// The key of a member that is called so.
-    pub(super) fn key<'a>(&self, build: &Build<'a>) -> PropertyKey<'a> {
+    pub(super) fn key<'a>(&self, build: Build<'a>) -> PropertyKey<'a> {
         match self {
             Self::Text(text) if is_identifier_name(text) => build.static_key(text),
             _ => self.expression(build).into(),
         }
     }
 
-    /// The expression twice, for where a key is written and read.
-    pub(super) fn pair<'a>(&self, build: &Build<'a>) -> [Expression<'a>; 2] {
-        [self.expression(build), self.expression(build)]
+    /// `{ name: value }`, in which an anonymous function or class is named.
+    pub(super) fn object<'a>(&self, build: Build<'a>, value: Expression<'a>) -> Expression<'a> {
+        // Written as `"__proto__"`, that name would mean the prototype. With a computed key, V8 overrides a static method `name`.
+        let computed = match self {
+            Self::Text(text) => text == "__proto__",
+            Self::Number(_) => false,
+            Self::Variable(_) => true,
+        };
+        build.object(self.expression(build), computed, value)
+    }
+
+    /// `{ name: value }[name]`, which is the value with a name.
+    pub(super) fn give<'a>(&self, build: Build<'a>, value: Expression<'a>) -> Expression<'a> {
+        build.computed_member(self.object(build, value), self.expression(build))
     }
 }
 

@@ -26,6 +26,7 @@ use oxc::{
 };
 
 use super::{
+    build::at,
     inspect,
     lowering::{Alias, Lowering},
     members::{Decorated, Members},
@@ -68,13 +69,13 @@ impl<'a> Lowering<'a, '_> {
         match (lowered.begin, lowered.variable) {
             (Some(begin), Some(variable)) => {
                 let value = match name {
-                    Some(name) => build.naming(name.expression(&build), value),
+                    Some(name) => name.object(build, value),
                     None => value,
                 };
                 build.sequence(vec![begin, value, build.member(build.name(&variable), "c")])
             }
             _ => match name {
-                Some(name) => build.named(name.pair(&build), value),
+                Some(name) => name.give(build, value),
                 None => value,
             },
         }
@@ -92,11 +93,11 @@ impl<'a> Lowering<'a, '_> {
         if let (Some(variable), false) = (&variable, decorators.is_empty()) {
             let name = match (&class.id, name) {
                 (Some(id), _) => build.string(&id.name),
-                (None, Some(name)) => name.expression(&build),
+                (None, Some(name)) => name.expression(build),
                 (None, None) => build.string(""),
             };
             let list = self.decorator_list(decorators);
-            let call = build.at(span, build.call(build.name(&standard), vec![name, list]));
+            let call = at(span, build.call(build.name(&standard), vec![name, list]));
             begin = Some(build.assign(variable, call));
         }
         let replaced = variable.clone().filter(|_| begin.is_some());
