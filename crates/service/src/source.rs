@@ -1,7 +1,7 @@
 //! What is deployed: code, and how it is to be compiled.
 //!
-//! Both are stored as one text, because a worker is compiled again later, by a process that knows nothing but this text. The options
-//! are its last line, a comment; code without options is stored as it is.
+//! Both are stored as one text, because a worker is compiled again later, by a process that knows nothing but this
+//! text. The options are its last line, a comment; code without options is stored as it is.
 
 /// How the options begin in a stored text.
 const MARK: &str = "\n//# workers compilerOptions ";
@@ -18,8 +18,8 @@ pub struct Source {
 /// What a user may say about the compilation of a bundle. The names are those of TypeScript.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CompilerOptions {
-    /// Whether decorators are those of TypeScript's `experimentalDecorators`, or the standard ones. Left open, the code decides: see
-    /// [`workers_transpiler::TranspileOptions::experimental_decorators`].
+    /// Whether decorators are those of TypeScript's `experimentalDecorators`, or the standard ones. Left open, the
+    /// code decides: see [`workers_transpiler::TranspileOptions::experimental_decorators`].
     pub experimental_decorators: Option<bool>,
 }
 

@@ -41,7 +41,8 @@ pub(crate) struct DeployWorkerRequest {
 #[schema(as = CompilerOptions)]
 #[expect(dead_code, reason = "it describes what is read by hand")]
 pub(crate) struct CompilerOptionsSchema {
-    /// Whether decorators are TypeScript's older ones. Without it they are the standard ones, unless a parameter has a decorator.
+    /// Whether decorators are TypeScript's older ones. Without it they are the standard ones, unless a parameter has a
+    /// decorator.
     #[schema(rename = "experimentalDecorators")]
     experimental_decorators: Option<bool>,
 }

@@ -1,5 +1,5 @@
-// TypeScript's `experimentalDecorators`: applies the decorators of a class, or of one of its members, the last one first. A library
-// such as `reflect-metadata` may bring a `Reflect.decorate` that does it instead.
+// TypeScript's `experimentalDecorators`: applies the decorators of a class, or of one of its members, the last one
+// first. A library such as `reflect-metadata` may bring a `Reflect.decorate` that does it instead.
 (decorators, target, ...member) => {
 	const [key, given] = member;
 	const isMember = member.length > 0;

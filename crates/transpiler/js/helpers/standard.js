@@ -1,8 +1,8 @@
-// Decorators of the ECMAScript proposal (2023-11): what the code that `compile/decorators/standard.rs` writes calls, with what
-// TypeScript 5.9 hands to decorators. One call per evaluation of a class, `standard(name, decorators)`, gives an object with these
-// methods; an element is known by its index.
+// Decorators of the ECMAScript proposal (2023-11): what the code that `compile/decorators/standard.rs` writes calls,
+// with what TypeScript 5.9 hands to decorators. One call per evaluation of a class, `standard(name, decorators)`,
+// gives an object with these methods; an element is known by its index.
 //
-//   e  an element: flags, decorators, key, and how to reach a private one; gives the key under which the class defines it
+//   e  an element: flags, decorators, key, how to reach a private one; gives the key under which the class defines it
 //   a  applies all decorators, in the first static block      z  the initialisers of the class, in the last
 //   c  the class as its body sees it                          f  the class as it was defined
 //   k  the key of an element                                  m  a private method, decorated
@@ -18,7 +18,10 @@
 	const DETACHED = 32;
 	const { apply, defineProperty, getOwnPropertyDescriptor, ownKeys, deleteProperty } = Reflect;
 	const keyOf = (key) => ownKeys({ __proto__: null, [key]: 0 })[0];
-	const nameOf = (key) => (typeof key === "symbol" ? (key.description === undefined ? "" : `[${key.description}]`) : key);
+	const nameOf = (key) => {
+		if (typeof key !== "symbol") return key;
+		return key.description === undefined ? "" : `[${key.description}]`;
+	};
 	const run = (functions, self) => {
 		for (let index = 0; index < functions.length; index++) apply(functions[index], self, []);
 	};
@@ -27,9 +30,16 @@
 		return value;
 	};
 	const rename = (value, name) => defineProperty(value, "name", { value: name, configurable: true });
-	const set = (object, key, value) => {
-		object[key] = value;
-	};
+	const define = (object, key, value) =>
+		defineProperty(object, key, { value, configurable: true, enumerable: true, writable: true });
+
+	const publicly = (key) => ({
+		has: (object) => key in object,
+		get: (object) => object[key],
+		set: (object, value) => {
+			object[key] = value;
+		},
+	});
 
 	const standard = (name, classDecorators) => {
 		const elements = [];
@@ -70,9 +80,10 @@
 				if (kind === "getter" || kind === "accessor") rename(descriptor.get, `get ${key}`);
 				if (kind === "setter" || kind === "accessor") rename(descriptor.set, `set ${key}`);
 			}
-			const access = isPrivate ? { has: element.has } : { has: (object) => key in object };
-			if (kind !== "setter") access.get = isPrivate ? element.get : (object) => object[key];
-			if (kind !== "getter" && kind !== "method") access.set = isPrivate ? element.set : (object, value) => set(object, key, value);
+			const reach = isPrivate ? element : publicly(key);
+			const access = { has: reach.has };
+			if (kind !== "setter") access.get = reach.get;
+			if (kind !== "getter" && kind !== "method") access.set = reach.set;
 			const part = { method: "value", getter: "get", setter: "set" }[kind];
 			const valueOf = () => (isField ? undefined : part ? descriptor[part] : { get: descriptor.get, set: descriptor.set });
 			const accept = (result) => {
@@ -126,9 +137,7 @@
 					};
 					decorate(classDecorators, { kind: "class", name: nameOf(name) }, undefined, classExtra, () => current, accept);
 				}
-				if (metadata) {
-					defineProperty(current, Symbol.metadata, { value: metadata, configurable: true, enumerable: true, writable: true });
-				}
+				if (metadata) define(current, Symbol.metadata, metadata);
 				replaced = current;
 				isReady = true;
 				run(staticExtra, replaced);
@@ -153,8 +162,10 @@
 			},
 			x: (index, self) => run(elements[index].extra, self),
 			n: (self) => run(instanceExtra, self),
-			d: (index, value) =>
-				Object.defineProperty(replaced, elements[index].key, { value, configurable: true, enumerable: true, writable: true }),
+			d(index, value) {
+				const { key } = elements[index];
+				if (!define(replaced, key, value)) throw new TypeError(`Cannot redefine property: ${nameOf(key)}`);
+			},
 			v(code) {
 				rename(code, "<static_initializer>");
 				return apply(code, replaced, []);
@@ -164,7 +175,8 @@
 		};
 	};
 	// A decorator that is a property of an object is called on that object.
-	standard.bind = (object, decorator) => (typeof decorator === "function" ? (value, context) => apply(decorator, object, [value, context]) : decorator);
+	standard.bind = (object, decorator) =>
+		typeof decorator === "function" ? (value, context) => apply(decorator, object, [value, context]) : decorator;
 	standard.key = keyOf;
 	return standard;
 })()

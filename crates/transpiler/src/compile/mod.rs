@@ -1,10 +1,10 @@
 //! The steps from source text to worker script, in the order in which they run.
 //!
-//! [`speculation`] refuses what would take for ever, [`stack`] decides on the stack, [`parse`] makes the tree, [`depth`] refuses what nests too deeply for the steps after it,
-//! [`exports`] and [`imports`] read the module's interface off the tree, [`decorators`] lowers those, [`lower`] turns TypeScript into
-//! JavaScript, and
-//! [`rewrite`] takes the module syntax out. What is left is printed, [`verify`] reads it over,
-//! and it is handed to [`crate::script`].
+//! [`speculation`] refuses what would take for ever, [`stack`] decides on the stack, [`parse`] makes the tree,
+//! [`depth`] refuses what nests too deeply for the steps after it, [`exports`] and [`imports`] read the module's
+//! interface off the tree, [`decorators`] lowers decorators, [`lower`] turns TypeScript into JavaScript, and [`rewrite`]
+//! takes the module syntax out. What is left is printed, [`verify`] reads it over, and it is handed to
+//! [`crate::script`].
 
 mod builtins;
 mod decorators;

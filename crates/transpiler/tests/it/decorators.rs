@@ -1,5 +1,5 @@
-//! Programs with decorators: one a file in `tests/decorators`, whose last line is what its `main` returns. `tsc` 5.9 with the target
-//! ES2022 and Node.js 24 returned it, unless the program's first line says in what `tsc` differs.
+//! Programs with decorators: one a file in `tests/decorators`, whose last line is what its `main` returns. `tsc` 5.9
+//! with the target ES2022 and Node.js 24 returned it, unless the program's first line says in what `tsc` differs.
 
 use std::{fs, path::Path};
 
@@ -14,7 +14,8 @@ const EXPECTED: &str = "\n// returns ";
 /// Runs all programs of a directory, and says of each that returns something else what that is.
 fn run_all(directory: &str, experimental_decorators: Option<bool>) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/decorators").join(directory);
-    let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(directory).expect("it is there").map(|entry| entry.expect("it can be listed").path()).collect();
     paths.sort();
     let options = TranspileOptions { experimental_decorators, ..TranspileOptions::default() };
     let problems: Vec<String> = paths.iter().filter_map(|path| problem(path, &options)).collect();
@@ -23,10 +24,10 @@ fn run_all(directory: &str, experimental_decorators: Option<bool>) {
 }
 
 fn problem(path: &Path, options: &TranspileOptions) -> Option<String> {
-    let name = path.file_name().unwrap().to_str().unwrap();
-    let text = fs::read_to_string(path).unwrap();
-    let (code, expected) = text.rsplit_once(EXPECTED).unwrap();
-    let expected: Value = serde_json::from_str(expected).unwrap();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let text = fs::read_to_string(path).expect("it is text");
+    let (code, expected) = text.rsplit_once(EXPECTED).expect("it says what it returns");
+    let expected: Value = serde_json::from_str(expected).expect("that is JSON");
     let output = transpile(&SourceFile { name: "worker.ts", code }, options);
     let Some(script) = output.script else {
         return Some(format!("{name} does not compile: {:?}", output.diagnostics));
@@ -52,7 +53,7 @@ fn places(code: &str, experimental_decorators: Option<bool>) -> Vec<String> {
     let output = transpile(&SourceFile { name: "worker.ts", code }, &options);
     let script = output.script.unwrap_or_else(|| panic!("it does not compile: {:#?}", output.diagnostics));
     let value = Worker::of_script(&script).framed("main", "{}").value();
-    let stacks: Vec<String> = serde_json::from_value(value).unwrap();
+    let stacks: Vec<String> = serde_json::from_value(value).expect("they are texts");
     stacks.iter().map(|stack| stack.lines().nth(2).unwrap_or(stack).trim().to_owned()).collect()
 }
 

@@ -1,5 +1,5 @@
-//! TypeScript's `experimentalDecorators`, as `tsc` lowers them for ES2022: calls after the class, for the members of the instance,
-//! then for the static ones, then for the class.
+//! TypeScript's `experimentalDecorators`, as `tsc` lowers them for ES2022: calls after the class, for the members of
+//! the instance, then for the static ones, then for the class.
 
 use oxc::{
     allocator::{ArenaBox, ArenaVec, TakeIn},
@@ -239,7 +239,8 @@ fn is_accessor(element: &ClassElement<'_>) -> bool {
         if matches!(it.kind, MethodDefinitionKind::Get | MethodDefinitionKind::Set))
 }
 
-/// The members that define the same property as a getter or setter does, itself among them. Any other member is on its own.
+/// The members that define the same property as a getter or setter does, itself among them. Any other member is on
+/// its own.
 fn accessors_with<'e>(elements: &'e [ClassElement<'_>], index: usize) -> impl Iterator<Item = usize> + 'e {
     let name = |element: &ClassElement<'_>| element.property_key().and_then(names::literal);
     let own = name(&elements[index]).filter(|_| is_accessor(&elements[index]));

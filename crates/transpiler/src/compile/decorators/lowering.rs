@@ -1,4 +1,5 @@
-//! The walk through a program: it finds decorated classes, innermost first, and makes room for the variables that they need.
+//! The walk through a program: it finds decorated classes, innermost first, and makes room for the variables that
+//! they need.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -49,7 +50,8 @@ pub(super) struct Alias {
 /// The private names that a class declares.
 struct PrivateNames {
     all: HashSet<String>,
-    /// Those of static members, if a decorator may replace the class that has them, and the variable that knows about it.
+    /// Those of static members, if a decorator may replace the class that has them, and the variable that knows about
+    /// it.
     statics: Option<(HashSet<String>, String)>,
 }
 
@@ -133,7 +135,8 @@ impl<'a, 's> Lowering<'a, 's> {
         self.beside.pop().unwrap_or_default()
     }
 
-    /// Visits an expression that runs where no variable can be declared: those it needs are declared in a function around it.
+    /// Visits an expression that runs where no variable can be declared: those it needs are declared in a function
+    /// around it.
     fn isolated(&mut self, it: &mut Expression<'a>) {
         let beside = self.collect(|this| this.visit_expression(it));
         if !beside.variables.is_empty() {
@@ -175,7 +178,8 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// Visits what is inside a class. `statics` knows which class has the private static members, should a decorator replace it.
+    /// Visits what is inside a class. `statics` knows which class has the private static members, should a decorator
+    /// replace it.
     pub(super) fn class_parts(&mut self, class: &mut Class<'a>, statics: Option<&str>) {
         if let Some(heritage) = &mut class.heritage {
             self.visit_expression(&mut heritage.expression);

@@ -1,4 +1,5 @@
-//! Writes the members of a class anew, with calls of `js/helpers/standard.js` in the place of decorators and `accessor`.
+//! Writes the members of a class anew, with calls of `js/helpers/standard.js` in the place of decorators and
+//! `accessor`.
 
 use oxc::{
     allocator::{ArenaBox, TakeIn},
@@ -410,7 +411,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         }
     }
 
-    /// What has the private field of an accessor. A subclass has the static accessors of its parent, but not its private fields.
+    /// What has the private field of an accessor. A subclass has the static accessors of its parent, but not its
+    /// private fields.
     fn holder(&mut self, is_static: bool) -> Expression<'a> {
         match self.variable {
             _ if !is_static => self.build.this(),

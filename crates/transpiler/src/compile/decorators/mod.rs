@@ -1,7 +1,7 @@
 //! Decorators and `accessor`, lowered before the transformer sees them.
 //!
-//! [`inspect`] finds them, [`lowering`] walks the program, [`standard`] and [`legacy`] lower a class of one kind or the other,
-//! [`members`] writes its members, and [`build`] and [`names`] are what these have in common.
+//! [`inspect`] finds them, [`lowering`] walks the program, [`standard`] and [`legacy`] lower a class of one kind or
+//! the other, [`members`] writes its members, and [`build`] and [`names`] are what these have in common.
 
 mod build;
 mod inspect;
@@ -58,7 +58,8 @@ impl Plan {
         self.found.any
     }
 
-    /// Whether a complaint of the compiler is none: decorators of parameters run outside of the function whose parameters they are.
+    /// Whether a complaint of the compiler is none: decorators of parameters run outside of the function whose
+    /// parameters they are.
     pub(super) fn excuses(&self, mistake: &OxcDiagnostic) -> bool {
         excuses(&self.found.parameters, mistake)
     }
@@ -72,7 +73,7 @@ impl Plan {
             ),
             Decorators::Legacy => (
                 &self.found.private,
-                "With `experimentalDecorators`, which decorators of parameters turn on as well, private members have none.",
+                "Private members have no decorators with `experimentalDecorators`, which decorators of parameters turn on.",
             ),
         };
         for span in spans {
@@ -81,7 +82,8 @@ impl Plan {
         }
     }
 
-    /// Lowers all decorators and `accessor` fields. `prefix` is how generated names begin; `scoping` is out of date afterwards.
+    /// Lowers all decorators and `accessor` fields. `prefix` is how generated names begin; `scoping` is out of date
+    /// afterwards.
     pub(super) fn lower<'a>(
         &self,
         allocator: &'a Allocator,

@@ -38,7 +38,8 @@ impl Name {
 
     /// `{ name: value }`, in which an anonymous function or class is named.
     pub(super) fn object<'a>(&self, build: Build<'a>, value: Expression<'a>) -> Expression<'a> {
-        // Written as `"__proto__"`, that name would mean the prototype. With a computed key, V8 overrides a static method `name`.
+        // Written as `"__proto__"`, that name would mean the prototype. With a computed key, V8 overrides a static
+        // method `name`.
         let computed = match self {
             Self::Text(text) => text == "__proto__",
             Self::Number(_) => false,
@@ -65,7 +66,8 @@ pub(super) fn literal(key: &PropertyKey<'_>) -> Option<Name> {
 }
 
 impl<'a> Lowering<'a, '_> {
-    /// The name of a member whose key has been visited. A computed key is kept in a variable, and is a property key from then on.
+    /// The name of a member whose key has been visited. A computed key is kept in a variable, and is a property key
+    /// from then on.
     pub(super) fn name_of_key(&mut self, key: &mut PropertyKey<'a>) -> Name {
         if let Some(name) = literal(key) {
             return name;

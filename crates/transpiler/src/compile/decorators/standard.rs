@@ -1,7 +1,7 @@
 //! Standard decorators, those of the ECMAScript proposal (2023-11), and `accessor`.
 //!
-//! What runs in the middle of a class's definition is written into the computed keys of its members, because that is where
-//! `this`, `await`, `yield`, private names and the name of the class mean what they mean in a decorator:
+//! What runs in the middle of a class's definition is written into the computed keys of its members, because that is
+//! where `this`, `await`, `yield`, private names and the name of the class mean what they mean in a decorator:
 //!
 //! ```text
 //! @d class C { @d m() {} }
@@ -16,8 +16,9 @@
 //! C = $w_d1.c;
 //! ```
 //!
-//! A private member cannot have a computed key. A private method is therefore defined under a symbol for as long as the class is
-//! being defined, and so is an empty method in place of a private field. `js/helpers/standard.js` lists the calls.
+//! A private member cannot have a computed key. A private method is therefore defined under a symbol for as long as
+//! the class is being defined, and so is an empty method in place of a private field. `js/helpers/standard.js` lists
+//! the calls.
 
 use oxc::{
     allocator::{ArenaBox, ArenaVec, TakeIn},
