@@ -37,7 +37,7 @@ async fn run() -> anyhow::Result<()> {
     // Code of strangers is for a compiler in a process of its own: see `embed_http.rs`.
     let platform = Platform::new(database.worker_repository(), Arc::new(engine.clone()), ServiceOptions::default());
 
-    let worker = platform.workers().deploy("greeter".to_owned(), CODE.to_owned()).await?;
+    let worker = platform.workers().deploy("greeter".to_owned(), CODE.into()).await?;
     println!("deployed {} with {}", worker.name, worker.functions.first().context("it exports a function")?);
 
     let mut invocation = platform.invocations().invoke(worker.id, "greet", br#"{"name":"Ada"}"#).await?;

@@ -35,6 +35,7 @@ mod invocations;
 mod observer;
 mod options;
 mod platform;
+mod source;
 mod workers;
 
 pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
@@ -44,6 +45,7 @@ pub use invocations::{Invocation, InvocationService, Load};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::Platform;
+pub use source::{CompilerOptions, Source};
 pub use workers::{SetupReport, SweepReport, WorkerChange, WorkerChanges, WorkerService};
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};

@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run -p workers-transpiler --example transpile -- worker.ts > worker.mjs && node worker.mjs main '{"name":"Ada"}'
 //! ```
+//!
+//! The environment variable `EXPERIMENTAL_DECORATORS` is that option, `true` or `false`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
 
 use std::{fs, io, process::ExitCode};
@@ -16,7 +18,9 @@ fn main() -> io::Result<ExitCode> {
         None => io::read_to_string(io::stdin())?,
     };
     let source = SourceFile { name: path.as_deref().unwrap_or("worker.ts"), code: &code };
-    let output = transpile(&source, &TranspileOptions::default());
+    let experimental_decorators = std::env::var("EXPERIMENTAL_DECORATORS").ok().map(|value| value == "true");
+    let options = TranspileOptions { experimental_decorators, ..TranspileOptions::default() };
+    let output = transpile(&source, &options);
     for diagnostic in &output.diagnostics {
         eprintln!(
             "{}:{}:{}: {}\n{}",

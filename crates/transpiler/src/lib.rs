@@ -18,7 +18,9 @@
 //! What needs a word of explanation:
 //! * JSX is compiled to plain objects `{ type, props, key }`, fragments have the type `Symbol.for("workers.fragment")`; the
 //!   pragma `@jsxRuntime classic @jsx h` calls a factory of the bundle's own instead.
-//! * Decorators are TypeScript's `experimentalDecorators`; those of the ECMAScript proposal, and `accessor` fields, are not supported.
+//! * Decorators are the standard ones (the ECMAScript proposal of November 2023), as in TypeScript 5; they are those of
+//!   `experimentalDecorators` if [`TranspileOptions::experimental_decorators`] says so, or if a parameter has a decorator.
+//!   `accessor` fields work with both and without either. `emitDecoratorMetadata` is not supported.
 //! * Class fields are defined, not assigned, as TypeScript does by default since ES2022.
 //! * Imports of Node.js's modules are taken when the bundle loads. All other static imports are refused with a
 //!   diagnostic; a dynamic import of something else fails where it runs. A name that a module does not export in the

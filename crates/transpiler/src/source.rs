@@ -19,10 +19,13 @@ pub struct TranspileOptions {
     /// The scripts run on a Node.js that [`is_newer_node`](crate::is_newer_node). Its modules may export names that the
     /// compiler does not know, so an import of an unknown name is left to the run.
     pub newer_node: bool,
+    /// Whether decorators are those of TypeScript's `experimentalDecorators`, or the standard ones of ECMAScript. Left open, they
+    /// are the standard ones, unless a parameter has a decorator: only the others have that.
+    pub experimental_decorators: Option<bool>,
 }
 
 impl Default for TranspileOptions {
     fn default() -> Self {
-        Self { source_positions: true, newer_node: false }
+        Self { source_positions: true, newer_node: false, experimental_decorators: None }
     }
 }

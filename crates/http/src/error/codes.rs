@@ -44,6 +44,8 @@ error_codes! {
     MissingCode, "missing_code", BAD_REQUEST;
     /// The code has a character that no database keeps.
     InvalidCode, "invalid_code", BAD_REQUEST;
+    /// The code is to be compiled in a way that the platform does not know.
+    InvalidCompilerOptions, "invalid_compiler_options", BAD_REQUEST;
     /// The code is not a module.
     SyntaxError, "syntax_error", BAD_REQUEST;
     /// The code exports no function.

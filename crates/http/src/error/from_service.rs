@@ -24,7 +24,7 @@ pub(crate) fn worker_not_found(id: &str) -> ApiError {
 }
 
 /// A client's own text, cut to a printable length.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut quoted: String = text.chars().filter(|symbol| !symbol.is_control()).take(QUOTED_CHARS).collect();
     if text.chars().count() > QUOTED_CHARS {
         quoted.push('…');

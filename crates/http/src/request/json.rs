@@ -38,17 +38,30 @@ pub(crate) enum Field {
     Missing,
     /// It is a string.
     Text(String),
+    /// It is a boolean.
+    Boolean(bool),
     /// It is something else.
     Other(&'static str),
 }
 
 impl Field {
+    /// What it is, in words.
+    pub(crate) fn what(&self) -> &'static str {
+        match self {
+            Self::Missing => "null",
+            Self::Text(_) => "a string",
+            Self::Boolean(_) => "a boolean",
+            Self::Other(found) => found,
+        }
+    }
+
     /// The string, or an error that names the member.
     pub(crate) fn into_text(self, name: &str, missing: impl FnOnce() -> ApiError) -> Result<String, ApiError> {
         match self {
             Self::Text(text) => Ok(text),
             Self::Missing => Err(missing()),
-            Self::Other(found) => {
+            other => {
+                let found = other.what();
                 let message = format!("`{name}` must be a string, but is {found}");
                 Err(ApiError::new(ErrorCode::InvalidBody, message).with("field", name))
             }
@@ -83,8 +96,8 @@ impl<'de> Visitor<'de> for FieldVisitor {
         Ok(Field::Text(text))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Other("a boolean"))
+    fn visit_bool<E>(self, value: bool) -> Result<Field, E> {
+        Ok(Field::Boolean(value))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Field, E> {
@@ -140,7 +153,6 @@ mod tests {
     #[test]
     fn anything_else_is_named() {
         for (value, found) in [
-            ("true", "a boolean"),
             ("1", "a number"),
             ("-1", "a number"),
             ("1.5", "a number"),
@@ -150,6 +162,13 @@ mod tests {
             let body: Body = parse_json(format!("{{\"name\":{value}}}").as_bytes()).unwrap();
             assert_eq!(body.name, Field::Other(found));
         }
+    }
+
+    #[test]
+    fn a_boolean_is_taken_as_it_is() {
+        assert_eq!(parse_json::<Body>(b"{\"name\":true}").unwrap().name, Field::Boolean(true));
+        let error = Field::Boolean(true).into_text("name", || unreachable!()).unwrap_err();
+        assert_eq!(error.to_string(), "`name` must be a string, but is a boolean");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod accept;
 mod body;
+mod compiler_options;
 mod id;
 mod json;
 mod last_event;
@@ -9,6 +10,7 @@ mod page;
 
 pub(crate) use accept::prefers_event_stream;
 pub(crate) use body::{Limit, read_body};
+pub(crate) use compiler_options::CompilerOptionsField;
 pub(crate) use id::RequestId;
 pub(crate) use json::{Field, parse_json};
 pub(crate) use last_event::watched_before;

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, ErrorCode, missing_code, missing_name};
-use crate::request::{Field, Limit, parse_json, read_body};
+use crate::request::{CompilerOptionsField, Field, Limit, parse_json, read_body};
+use workers_service::Source;
 
 /// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it is
 /// written as `\u` escapes; who escapes more than that sends less code.
@@ -19,6 +20,7 @@ const REST_OF_BODY: usize = 64 * 1024;
 
 /// What to deploy. Further members are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct DeployWorkerRequest {
     /// What to call it: 1 to 255 characters, none of them a control character.
     #[serde(default)]
@@ -28,6 +30,21 @@ pub(crate) struct DeployWorkerRequest {
     #[serde(default)]
     #[schema(value_type = String, required = true, example = "export async function greet({ name }) { return `hello ${name}`; }")]
     code: Field,
+    /// How to compile it. What is not listed is refused.
+    #[serde(default)]
+    #[schema(value_type = Option<CompilerOptionsSchema>)]
+    compiler_options: CompilerOptionsField,
+}
+
+/// How to compile a bundle; the names are those of TypeScript. It is kept with the code.
+#[derive(Debug, ToSchema)]
+#[schema(as = CompilerOptions)]
+#[expect(dead_code, reason = "it describes what is read by hand")]
+pub(crate) struct CompilerOptionsSchema {
+    /// Whether decorators are TypeScript's older ones. Without it they are the standard ones, unless a parameter has a
+    /// decorator.
+    #[schema(rename = "experimentalDecorators")]
+    experimental_decorators: Option<bool>,
 }
 
 /// Deploys a worker; it is ready when this answers.
@@ -36,7 +53,7 @@ pub(crate) struct DeployWorkerRequest {
     request_body = DeployWorkerRequest,
     responses(
         (status = 201, description = "It is ready", body = WorkerResponse, headers(("Location" = String, description = "Its path"))),
-        (status = 400, description = "`invalid_json`, `invalid_body`, `missing_name`, `invalid_name`, `missing_code`, `invalid_code`, or, with `line`, \
+        (status = 400, description = "`invalid_json`, `invalid_body`, `missing_name`, `invalid_name`, `missing_code`, `invalid_code`, `invalid_compiler_options`, or, with `line`, \
             `column`, `codeFrame` and `diagnostics`, `syntax_error`, `no_exported_function`, `invalid_function_name`, \
             `unsupported_import`, `unsupported_syntax`, `too_deep`", body = ErrorBody),
         (status = 413, description = "`body_too_large`, `code_too_large`, with `limit` in bytes", body = ErrorBody),
@@ -51,7 +68,7 @@ pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payloa
     let bytes = api.platform.options().max_code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
     let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
-    let DeployWorkerRequest { name, code } = parse_json(&body)?;
+    let DeployWorkerRequest { name, code, compiler_options } = parse_json(&body)?;
     drop(body);
     let name = name.into_text("name", missing_name)?;
     let code = code.into_text("code", missing_code)?;
@@ -59,7 +76,8 @@ pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payloa
         // No database keeps it, and no editor shows it.
         return Err(ApiError::new(ErrorCode::InvalidCode, "`code` must not contain the character U+0000"));
     }
-    let worker = api.platform.workers().deploy(name, code).await?;
+    let compiler_options = compiler_options.into_options()?;
+    let worker = api.platform.workers().deploy(name, Source { code, compiler_options }).await?;
     let location = format!("{}/{}", request.path().trim_end_matches('/'), worker.id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))

@@ -25,5 +25,5 @@ pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<HttpRespo
         .insert_header(ContentType::plaintext())
         // It may hold what no cache on the way should keep.
         .insert_header((CACHE_CONTROL, "no-store"))
-        .body(source))
+        .body(source.code))
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use workers_transpiler::{SourceFile, TranspileOptions, TranspileOutput};
 
+use crate::Source;
+
 pub use self::{in_process::InProcessCompiler, places::CompilerPlaces};
 
 /// What the user's file is called in stack traces.
@@ -17,7 +19,7 @@ const SOURCE_NAME: &str = "worker.ts";
 /// cost, and whom.
 #[async_trait]
 pub trait Compiler: Send + Sync {
-    /// Compiles a bundle. A mistake of the user's is a diagnostic in the output. Dropping the future abandons the compilation.
+    /// Compiles a bundle, given as it is stored. A mistake of the user's is a diagnostic in the output. Dropping the future abandons the compilation.
     ///
     /// # Errors
     ///
@@ -71,10 +73,12 @@ pub enum TooExpensive {
     Crash,
 }
 
-/// What every compiler does once it is where it works: the platform's way to compile a worker. Blocks until it is done.
-/// `newer_node` says that workers run on a Node.js that may export more than the compiler knows.
+/// What every compiler does once it is where it works: the platform's way to compile a worker, given as it is stored. Blocks
+/// until it is done. `newer_node` says that workers run on a Node.js that may export more than the compiler knows.
 #[must_use]
 pub fn compile_worker(source: &str, newer_node: bool) -> TranspileOutput {
-    let options = TranspileOptions { newer_node, ..TranspileOptions::default() };
-    workers_transpiler::transpile(&SourceFile { name: SOURCE_NAME, code: source }, &options)
+    let Source { code, compiler_options } = Source::decode(source);
+    let experimental_decorators = compiler_options.experimental_decorators;
+    let options = TranspileOptions { experimental_decorators, newer_node, ..TranspileOptions::default() };
+    workers_transpiler::transpile(&SourceFile { name: SOURCE_NAME, code: &code }, &options)
 }

@@ -10,9 +10,9 @@ use workers_domain::{Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
 use super::WorkerService;
 use super::settle::{End, leaves_nothing, may_be_done};
-use crate::DeployError;
 use crate::bundle::{Bundle, make_snapshot};
 use crate::platform::Shared;
+use crate::{DeployError, Source};
 
 /// How long the snapshot of a worker may take; the slowest provider needs seconds.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(25);
@@ -22,7 +22,7 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(25);
 const END_TIMEOUT: Duration = Duration::from_secs(35);
 
 impl WorkerService {
-    /// Deploys a bundle. A caller that goes away ends its compilation. What comes after that goes on to its end, so that no worker is
+    /// Deploys a bundle. Its compiler options are kept with its code. A caller that goes away ends its compilation. What comes after that goes on to its end, so that no worker is
     /// left half made.
     ///
     /// # Errors
@@ -31,31 +31,33 @@ impl WorkerService {
     /// [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
     /// [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
     /// no room for it.
-    pub async fn deploy(&self, name: String, code: String) -> Result<Worker, DeployError> {
+    pub async fn deploy(&self, name: String, source: Source) -> Result<Worker, DeployError> {
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
         let limit = self.shared.options.max_code_bytes;
+        let code = &source.code;
         if code.trim().is_empty() {
             return Err(DeployError::EmptyCode);
         }
         if code.len() > limit {
             return Err(DeployError::CodeTooLarge { bytes: code.len(), limit });
         }
-        let bundle = self.shared.bundler.compile(&code).await?;
+        let stored = source.encode();
+        let bundle = self.shared.bundler.compile(&stored).await?;
         let shared = Arc::clone(&self.shared);
-        let stored = self.shared.runtime.spawn(async move { store(&shared, name, code, bundle).await });
-        stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string())))
+        let storing = self.shared.runtime.spawn(async move { store(&shared, name, stored, bundle).await });
+        storing.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string())))
     }
 }
 
 /// Stores the worker while its snapshot is being made: neither needs the other. What came of it is decided within
 /// [`END_TIMEOUT`].
-async fn store(shared: &Shared, name: WorkerName, code: String, bundle: Bundle) -> Result<Worker, DeployError> {
+async fn store(shared: &Shared, name: WorkerName, source: String, bundle: Bundle) -> Result<Worker, DeployError> {
     let deadline = Instant::now() + END_TIMEOUT;
     let now = shared.clock.now();
     let mut worker = Worker::creating(WorkerId::generate(now), name, bundle.functions, now);
     let expires_at = expiry(shared, now);
     let snapshot = make_snapshot_in_time(shared, bundle.script, expires_at);
-    let (inserted, snapshot) = tokio::join!(shared.repository.insert(&worker, &code), snapshot);
+    let (inserted, snapshot) = tokio::join!(shared.repository.insert(&worker, &source), snapshot);
     match (inserted, snapshot) {
         (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, expires_at, deadline).await,
         (Ok(()), Err(source)) => {

@@ -6,7 +6,7 @@ use workers_domain::ports::{ListPlace, RepositoryError, WorkerPage};
 use workers_domain::{Worker, WorkerId};
 
 use super::WorkerService;
-use crate::WorkerError;
+use crate::{Source, WorkerError};
 
 /// What is wrong with a row.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,8 @@ impl WorkerService {
     /// # Errors
     ///
     /// [`WorkerError::NotFound`], or when the database cannot be reached.
-    pub async fn source(&self, id: WorkerId) -> Result<String, WorkerError> {
-        self.shared.repository.find_source(id).await?.ok_or(WorkerError::NotFound(id))
+    pub async fn source(&self, id: WorkerId) -> Result<Source, WorkerError> {
+        let stored = self.shared.repository.find_source(id).await?.ok_or(WorkerError::NotFound(id))?;
+        Ok(Source::decode(&stored))
     }
 }

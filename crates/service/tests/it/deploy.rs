@@ -30,7 +30,7 @@ async fn a_deploy_lets_the_provider_prepare_for_an_invocation() {
 async fn the_source_is_kept_as_it_was_deployed() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
-    assert_eq!(test.platform.workers().source(worker.id).await.unwrap(), BUNDLE);
+    assert_eq!(test.platform.workers().source(worker.id).await.unwrap(), BUNDLE.into());
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_bundle_that_does_not_parse_leaves_nothing_behind() {
 async fn a_blank_name_blank_code_and_too_much_code_are_told_apart() {
     let options = ServiceOptions { max_code_bytes: 100, ..ServiceOptions::default() };
     let test = TestPlatform::with_options(options, |_| Vec::new());
-    let deploy = |name: &str, code: &str| test.platform.workers().deploy(name.to_owned(), code.to_owned());
+    let deploy = |name: &str, code: &str| test.platform.workers().deploy(name.to_owned(), code.into());
     assert!(matches!(deploy(" ", BUNDLE).await, Err(DeployError::InvalidName(_))));
     assert!(matches!(deploy("w", "\n").await, Err(DeployError::EmptyCode)));
     assert!(matches!(deploy("w", &" ;".repeat(51)).await, Err(DeployError::CodeTooLarge { bytes: 102, limit: 100 })));

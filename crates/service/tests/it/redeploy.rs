@@ -1,9 +1,9 @@
 //! A worker is deployed again from its source.
 
 use chrono::TimeDelta;
-use workers_domain::WorkerStatus;
-use workers_domain::ports::WorkerRepository as _;
-use workers_service::{RedeployError, SweepReport};
+use workers_domain::ports::{Clock as _, WorkerRepository as _};
+use workers_domain::{Worker, WorkerId, WorkerStatus};
+use workers_service::{CompilerOptions, RedeployError, Source, SweepReport};
 
 use crate::support::TestPlatform;
 
@@ -62,4 +62,26 @@ async fn a_worker_that_is_deleted_meanwhile_leaves_no_snapshot() {
     deleted.unwrap();
     assert!(matches!(redeployed, Ok(_) | Err(RedeployError::NotFound(_))), "{redeployed:?}");
     assert_eq!(test.sandboxes.snapshot_count(), 0);
+}
+
+#[tokio::test]
+async fn a_redeploy_compiles_with_the_options_of_the_deploy() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let code = "const d = () => {}; class C { m(@d a) {} } export function f() {}".to_owned();
+    let compiler_options = CompilerOptions { experimental_decorators: Some(true) };
+    let source = Source { code, compiler_options };
+    let worker = test.platform.workers().deploy("w".to_owned(), source.clone()).await.unwrap();
+    test.platform.workers().redeploy(worker.id).await.unwrap();
+    assert_eq!(test.platform.workers().source(worker.id).await.unwrap(), source);
+    // The older kind has no private members with decorators, so this code tells which kind it was compiled for.
+    let code = "const d = () => {}; class C { @d #m() {} } export function f() {}";
+    for (mark, compiles) in [("", true), ("\n//# workers compilerOptions experimentalDecorators=true", false)] {
+        let now = test.clock.now();
+        let worker = Worker::creating(WorkerId::generate(now), worker.name.clone(), Vec::new(), now);
+        test.repository.insert(&worker, &format!("{code}{mark}")).await.unwrap();
+        let mut failed = worker.clone();
+        failed.fail("no snapshot").unwrap();
+        test.repository.update_state(&failed).await.unwrap();
+        assert_eq!(test.platform.workers().redeploy(worker.id).await.is_ok(), compiles, "{mark}");
+    }
 }

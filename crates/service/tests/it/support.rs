@@ -57,7 +57,7 @@ impl TestPlatform {
     }
 
     pub(crate) async fn deploy(&self) -> Worker {
-        self.platform.workers().deploy("w".to_owned(), BUNDLE.to_owned()).await.unwrap()
+        self.platform.workers().deploy("w".to_owned(), BUNDLE.into()).await.unwrap()
     }
 
     /// All workers.

@@ -1,10 +1,17 @@
-// TypeScript's `experimentalDecorators`: applies the decorators of a class or of one of its members, the last one first.
-(decorators, target, key, descriptor) => {
-	const isMember = key !== undefined;
-	let result = !isMember ? target : descriptor === null ? Object.getOwnPropertyDescriptor(target, key) : descriptor;
-	for (let index = decorators.length - 1; index >= 0; index--) {
-		const decorator = decorators[index];
-		if (decorator) result = (isMember ? (result === undefined ? decorator(target, key) : decorator(target, key, result)) : decorator(result)) ?? result;
+// TypeScript's `experimentalDecorators`: applies the decorators of a class, or of one of its members, the last one
+// first. A library such as `reflect-metadata` may bring a `Reflect.decorate` that does it instead.
+(decorators, target, ...member) => {
+	const [key, given] = member;
+	const isMember = member.length > 0;
+	const descriptor = isMember && given === null ? Object.getOwnPropertyDescriptor(target, key) : given;
+	let result = isMember ? descriptor : target;
+	if (typeof Reflect === "object" && typeof Reflect.decorate === "function") {
+		result = Reflect.decorate(decorators, target, key, descriptor);
+	} else {
+		for (let index = decorators.length - 1; index >= 0; index--) {
+			const d = decorators[index];
+			if (d) result = (isMember ? d(target, key, result) : d(result)) || result;
+		}
 	}
 	if (isMember && result) Object.defineProperty(target, key, result);
 	return result;

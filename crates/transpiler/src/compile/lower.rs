@@ -1,4 +1,4 @@
-//! TypeScript, JSX, decorators and `using` to JavaScript that Node.js 20 runs.
+//! TypeScript, JSX and `using` to JavaScript that Node.js 20 runs.
 
 use std::{borrow::Cow, path::Path};
 
@@ -6,9 +6,8 @@ use oxc::{
     allocator::{Allocator, ArenaVec},
     ast::{
         ast::{
-            AccessorProperty, Argument, Decorator, Expression, ModuleDeclaration, Program, TSExportAssignment,
-            TSExternalModuleDeclaration, TSExternalModuleReference, TSGlobalDeclaration, TSModuleBlock,
-            TSNamespaceDeclaration,
+            Argument, Expression, ModuleDeclaration, Program, TSExportAssignment, TSExternalModuleDeclaration,
+            TSExternalModuleReference, TSGlobalDeclaration, TSModuleBlock, TSNamespaceDeclaration,
         },
         builder::AstBuilder,
     },
@@ -17,9 +16,7 @@ use oxc::{
     semantic::Scoping,
     span::{GetSpan, SPAN},
     str::Str,
-    transformer::{
-        DecoratorOptions, EnvOptions, HelperLoaderMode, HelperLoaderOptions, JsxOptions, TransformOptions, Transformer,
-    },
+    transformer::{EnvOptions, HelperLoaderMode, HelperLoaderOptions, JsxOptions, TransformOptions, Transformer},
 };
 
 use crate::{DiagnosticKind, diagnostic::Reporter};
@@ -37,7 +34,6 @@ pub(super) fn lower<'a>(
     program: &mut Program<'a>,
 ) -> Diagnostics {
     let options = TransformOptions {
-        decorator: DecoratorOptions { legacy: true, ..DecoratorOptions::default() },
         jsx: JsxOptions { import_source: Some(JSX.to_owned()), throw_if_namespace: false, ..JsxOptions::enable() },
         env: EnvOptions::from_target("node20").unwrap_or_default(),
         helper_loader: HelperLoaderOptions { module_name: Cow::Borrowed(HELPERS), mode: HelperLoaderMode::Runtime },
@@ -92,25 +88,6 @@ fn is_newer(pattern: &str) -> bool {
         names += usize::from(rest.starts_with('<') && !rest.starts_with("<=") && !rest.starts_with("<!"));
         names > 1 || rest.starts_with(['i', 'm', 's', '-'])
     })
-}
-
-/// Reports what the lowering left behind although no Node.js runs it.
-pub(super) fn check_lowered(program: &Program<'_>, reporter: &mut Reporter<'_>) {
-    if program.source_text.contains('@') {
-        LeftBehind { reporter }.visit_program(program);
-    }
-}
-
-struct LeftBehind<'r, 's> {
-    reporter: &'r mut Reporter<'s>,
-}
-
-impl<'a> Visit<'a> for LeftBehind<'_, '_> {
-    fn visit_decorator(&mut self, it: &Decorator<'a>) {
-        let help = "Decorate a class declaration, and not beside a `using` of the same block.".to_owned();
-        let message = "A decorator cannot stand here.";
-        self.reporter.add(DiagnosticKind::UnsupportedSyntax, it.span, message, Some(help));
-    }
 }
 
 struct Unsupported<'r, 's> {
@@ -180,16 +157,5 @@ impl<'a> Visit<'a> for Unsupported<'_, '_> {
         let help = format!("Write `import * as name from {:?}`.", it.expression.value.as_str());
         let message = "`import … = require(…)` is not part of ES modules.";
         self.reporter.add(DiagnosticKind::UnsupportedSyntax, it.span, message, Some(help));
-    }
-
-    fn visit_accessor_property(&mut self, it: &AccessorProperty<'a>) {
-        let help = "Write a getter and a setter over a private field.".to_owned();
-        self.reporter.add(
-            DiagnosticKind::UnsupportedSyntax,
-            it.span,
-            "`accessor` fields are not supported.",
-            Some(help),
-        );
-        walk::walk_accessor_property(self, it);
     }
 }

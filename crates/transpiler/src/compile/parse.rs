@@ -10,7 +10,7 @@ use oxc::{
     span::SourceType,
 };
 
-use super::{assertions, empty_parameters};
+use super::{assertions, decorators::without_excused, empty_parameters};
 use crate::{SourceFile, diagnostic::first_span};
 
 /// Parses the bundle as what its name says; if that fails, as the same language with JSX turned the other way, because
@@ -41,7 +41,12 @@ pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Re
 fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType) -> Result<Program<'a>, Diagnostics> {
     let options = ParseOptions { parse_regular_expression: true, ..ParseOptions::default() };
     let parsed = Parser::new(allocator, code, source_type).with_options(options).parse();
-    if parsed.diagnostics.has_errors() || parsed.panicked { Err(parsed.diagnostics) } else { Ok(parsed.program) }
+    let mistakes = if parsed.panicked || !parsed.diagnostics.has_errors() {
+        parsed.diagnostics
+    } else {
+        without_excused(&parsed.program, parsed.diagnostics)
+    };
+    if mistakes.has_errors() || parsed.panicked { Err(mistakes) } else { Ok(parsed.program) }
 }
 
 /// How far the parser got before its first complaint.

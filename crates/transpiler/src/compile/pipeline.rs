@@ -9,7 +9,8 @@ use oxc::{
 };
 
 use super::{
-    depth, exports, imports, lower, names, namespaces::Namespaces, parse, require, rewrite, servers, super_calls, verify,
+    decorators, depth, exports, imports, lower, names, namespaces::Namespaces, parse, require, rewrite, servers,
+    super_calls, verify,
 };
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
@@ -35,9 +36,16 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     }
 
     super_calls::place(&allocator, &mut program);
-    let analysed = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0).build(&program);
-    reporter.add_all(DiagnosticKind::SyntaxError, analysed.diagnostics.into_iter().filter(super::is_error).collect());
-    let scoping = analysed.semantic.into_scoping();
+    let decorators = decorators::Plan::of(&program, options);
+    decorators.check(&mut reporter);
+    let analyse = |program: &_| {
+        let builder = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0);
+        let analysed = builder.build(program);
+        (analysed.semantic.into_scoping(), analysed.diagnostics)
+    };
+    let (mut scoping, mistakes) = analyse(&program);
+    let is_mistake = |mistake: &_| super::is_error(mistake) && !decorators.excuses(mistake);
+    reporter.add_all(DiagnosticKind::SyntaxError, mistakes.into_iter().filter(is_mistake).collect());
     imports::check_names(&scoping, &mut reporter);
     let namespaces = Namespaces::collect(&program, &scoping);
     let exports = exports::find(&program, &scoping, namespaces.as_ref(), &mut reporter);
@@ -51,15 +59,15 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         return reporter.finish().into();
     }
 
-    let scoping = match namespaces {
-        Some(namespaces) => {
-            namespaces.lower(&allocator, &mut program);
-            SemanticBuilder::new_compiler().with_excess_capacity(1.0).build(&program).semantic.into_scoping()
-        }
-        None => scoping,
-    };
+    if let Some(namespaces) = namespaces {
+        namespaces.lower(&allocator, &mut program);
+        scoping = analyse(&program).0;
+    }
+    if decorators.is_needed() {
+        decorators.lower(&allocator, &mut program, &scoping, &name);
+        scoping = analyse(&program).0;
+    }
     reporter.add_all(DiagnosticKind::UnsupportedSyntax, lower::lower(&allocator, source.name, scoping, &mut program));
-    lower::check_lowered(&program, &mut reporter);
     let mut interface = rewrite::rewrite(&allocator, &mut program, &name);
     interface.is_commonjs = is_commonjs;
     let names = if options.newer_node { imports::Names::Any } else { imports::Names::Listed };

@@ -14,8 +14,8 @@ pub(super) fn value_of(specifier: &str) -> Option<Cow<'static, str>> {
     let source = match specifier.strip_prefix(HELPERS)?.strip_prefix("/helpers/")? {
         "decorate" => include_str!("../../js/helpers/decorate.js"),
         "decorateParam" => include_str!("../../js/helpers/decorateParam.js"),
-        "decorateMetadata" => include_str!("../../js/helpers/decorateMetadata.js"),
         "defineProperty" => include_str!("../../js/helpers/defineProperty.js"),
+        "standard" => include_str!("../../js/helpers/standard.js"),
         "usingCtx" => include_str!("../../js/helpers/usingCtx.js"),
         _ => return None,
     };

@@ -49,7 +49,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(code: &str) -> Self {
-        let script = script(code).code;
+        Self::of_script(&script(code))
+    }
+
+    pub(crate) fn of_script(script: &WorkerScript) -> Self {
+        let script = &script.code;
         let mut hasher = DefaultHasher::new();
         script.hash(&mut hasher);
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("worker-{:016x}", hasher.finish()));

@@ -110,6 +110,48 @@ async fn a_member_of_the_wrong_type_is_named() {
 }
 
 #[tokio::test]
+async fn compiler_options_say_which_decorators_there_are_and_no_source_shows_them() {
+    let of_a_private_member = "const d = () => {}; class C { @d #m() {} } export function f() {}";
+    let of_a_parameter = "const d = () => {}; class C { m(@d a) {} } export function f() {}";
+    for (code, options, expected) in [
+        (of_a_private_member, json!(null), 201),
+        (of_a_private_member, json!({}), 201),
+        (of_a_private_member, json!({ "experimentalDecorators": false, "emitDecoratorMetadata": false }), 201),
+        (of_a_private_member, json!({ "experimentalDecorators": true }), 400),
+        (of_a_parameter, json!(null), 201),
+        (of_a_parameter, json!({ "experimentalDecorators": true }), 201),
+        (of_a_parameter, json!({ "experimentalDecorators": false }), 400),
+    ] {
+        let app = TestApp::start();
+        let body = json!({ "name": "n", "code": code, "compilerOptions": options }).to_string();
+        let (status, answer) = app.post_json(PATH, body).await;
+        assert_eq!(status, expected, "{options}: {answer}");
+        if expected == 201 {
+            let path = format!("{PATH}/{}", answer["id"].as_str().unwrap());
+            assert_eq!(app.get(&format!("{path}/source")).await.text().await.unwrap(), code);
+            assert_eq!(app.post_json(&format!("{path}/redeploy"), "").await.0, 200);
+        } else {
+            assert_eq!(answer["code"], "unsupported_syntax");
+        }
+    }
+}
+
+#[tokio::test]
+async fn compiler_options_that_are_not_known_are_refused() {
+    for (options, field) in [
+        (json!({ "target": "es5" }), "compilerOptions.target"),
+        (json!({ "experimentalDecorators": 1 }), "compilerOptions.experimentalDecorators"),
+        (json!({ "emitDecoratorMetadata": true }), "compilerOptions.emitDecoratorMetadata"),
+    ] {
+        let answer = refused(json!({ "name": "n", "code": CODE, "compilerOptions": options }).to_string()).await;
+        assert_eq!(code_of(&answer), (400, "invalid_compiler_options"));
+        assert_eq!(answer.1["field"], field);
+    }
+    let answer = refused(json!({ "name": "n", "code": CODE, "compilerOptions": "strict" }).to_string()).await;
+    assert_eq!(code_of(&answer), (400, "invalid_body"));
+}
+
+#[tokio::test]
 async fn malformed_json_is_told_with_its_place() {
     let answer = refused("{\"name\": \"n\",\n oops}").await;
     assert_eq!(code_of(&answer), (400, "invalid_json"));

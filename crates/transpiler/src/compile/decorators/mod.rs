@@ -1,0 +1,114 @@
+//! Decorators and `accessor`, lowered before the transformer sees them.
+//!
+//! [`inspect`] finds them, [`lowering`] walks the program, [`standard`] and [`legacy`] lower a class of one kind or
+//! the other, [`members`] writes its members, and [`build`] and [`names`] are what these have in common.
+
+mod build;
+mod inspect;
+mod legacy;
+mod lowering;
+mod members;
+mod names;
+mod standard;
+
+use oxc::{
+    allocator::Allocator,
+    ast::ast::Program,
+    ast_visit::VisitMut,
+    diagnostics::{Diagnostics, OxcDiagnostic},
+    semantic::Scoping,
+    span::Span,
+};
+
+use super::lower::HELPERS;
+use crate::{
+    DiagnosticKind, TranspileOptions,
+    diagnostic::{Reporter, first_span},
+};
+use build::Build;
+use inspect::Found;
+use lowering::Lowering;
+
+/// How decorators are lowered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decorators {
+    /// As the ECMAScript proposal has them, which is how TypeScript has them by default.
+    Standard,
+    /// As TypeScript's `experimentalDecorators` are.
+    Legacy,
+}
+
+/// The decorators of one program.
+pub(super) struct Plan {
+    kind: Decorators,
+    found: Found,
+}
+
+impl Plan {
+    /// Looks for decorators, and decides which they are.
+    pub(super) fn of(program: &Program<'_>, options: &TranspileOptions) -> Self {
+        let found = inspect::find(program);
+        // Only the older kind has decorators of parameters.
+        let is_legacy = options.experimental_decorators.unwrap_or(!found.parameters.is_empty());
+        Self { kind: if is_legacy { Decorators::Legacy } else { Decorators::Standard }, found }
+    }
+
+    /// Whether there is anything to lower.
+    pub(super) fn is_needed(&self) -> bool {
+        self.found.any
+    }
+
+    /// Whether a complaint of the compiler is none: decorators of parameters run outside of the function whose
+    /// parameters they are.
+    pub(super) fn excuses(&self, mistake: &OxcDiagnostic) -> bool {
+        excuses(&self.found.parameters, mistake)
+    }
+
+    /// Reports decorators that stand where their kind cannot.
+    pub(super) fn check(&self, reporter: &mut Reporter<'_>) {
+        let (spans, help) = match self.kind {
+            Decorators::Standard => (
+                &self.found.parameters,
+                "Parameters have decorators with `experimentalDecorators` only, and that is set to false.",
+            ),
+            Decorators::Legacy => (
+                &self.found.private,
+                "Private members have no decorators with `experimentalDecorators`, which decorators of parameters turn on.",
+            ),
+        };
+        for span in spans {
+            let message = "Decorators are not valid here.";
+            reporter.add(DiagnosticKind::UnsupportedSyntax, *span, message, Some(help.to_owned()));
+        }
+    }
+
+    /// Lowers all decorators and `accessor` fields. `prefix` is how generated names begin; `scoping` is out of date
+    /// afterwards.
+    pub(super) fn lower<'a>(
+        &self,
+        allocator: &'a Allocator,
+        program: &mut Program<'a>,
+        scoping: &Scoping,
+        prefix: &str,
+    ) {
+        let build = Build::new(allocator);
+        let mut lowering = Lowering::new(build, self.kind, scoping, prefix);
+        lowering.visit_program(program);
+        for helper in lowering.helpers {
+            let module = format!("{HELPERS}/helpers/{helper}");
+            program.body.insert(0, build.import_default(&format!("{prefix}_{helper}"), &module));
+        }
+    }
+}
+
+/// Takes away the parser's complaints about `await` and `yield` in decorators of parameters.
+pub(super) fn without_excused(program: &Program<'_>, mistakes: Diagnostics) -> Diagnostics {
+    let parameters = inspect::find(program).parameters;
+    mistakes.into_iter().filter(|mistake| !excuses(&parameters, mistake)).collect()
+}
+
+fn excuses(parameters: &[Span], mistake: &OxcDiagnostic) -> bool {
+    let message = &*mistake.message;
+    (message.contains("await") || message.contains("yield"))
+        && first_span(mistake).is_some_and(|span| parameters.iter().any(|outer| outer.contains_inclusive(span)))
+}

@@ -1,0 +1,82 @@
+//! The names of members, as values.
+
+use oxc::{
+    allocator::TakeIn,
+    ast::ast::{Expression, PropertyKey},
+    syntax::identifier::is_identifier_name,
+};
+
+use super::{build::Build, lowering::Lowering};
+
+/// What a member, or an anonymous class, is called.
+#[derive(Clone, PartialEq)]
+pub(super) enum Name {
+    /// A name that the source has.
+    Text(String),
+    /// A key that is a number.
+    Number(f64),
+    /// A key that is computed; this variable has it.
+    Variable(String),
+}
+
+impl Name {
+    pub(super) fn expression<'a>(&self, build: Build<'a>) -> Expression<'a> {
+        match self {
+            Self::Text(text) => build.string(text),
+            Self::Number(number) => build.float(*number),
+            Self::Variable(variable) => build.name(variable),
+        }
+    }
+
+    /// The key of a member that is called so.
+    pub(super) fn key<'a>(&self, build: Build<'a>) -> PropertyKey<'a> {
+        match self {
+            Self::Text(text) if is_identifier_name(text) => build.static_key(text),
+            _ => self.expression(build).into(),
+        }
+    }
+
+    /// `{ name: value }`, in which an anonymous function or class is named.
+    pub(super) fn object<'a>(&self, build: Build<'a>, value: Expression<'a>) -> Expression<'a> {
+        // Written as `"__proto__"`, that name would mean the prototype. With a computed key, V8 overrides a static
+        // method `name`.
+        let computed = match self {
+            Self::Text(text) => text == "__proto__",
+            Self::Number(_) => false,
+            Self::Variable(_) => true,
+        };
+        build.object(self.expression(build), computed, value)
+    }
+
+    /// `{ name: value }[name]`, which is the value with a name.
+    pub(super) fn give<'a>(&self, build: Build<'a>, value: Expression<'a>) -> Expression<'a> {
+        build.computed_member(self.object(build, value), self.expression(build))
+    }
+}
+
+/// The name that a key has before the program runs. A private one begins with `#`.
+pub(super) fn literal(key: &PropertyKey<'_>) -> Option<Name> {
+    match key {
+        PropertyKey::StaticIdentifier(name) => Some(Name::Text(name.name.to_string())),
+        PropertyKey::PrivateIdentifier(name) => Some(Name::Text(format!("#{}", name.name))),
+        PropertyKey::StringLiteral(text) if !text.lone_surrogates => Some(Name::Text(text.value.to_string())),
+        PropertyKey::NumericLiteral(number) => Some(Name::Number(number.value)),
+        _ => None,
+    }
+}
+
+impl<'a> Lowering<'a, '_> {
+    /// The name of a member whose key has been visited. A computed key is kept in a variable, and is a property key
+    /// from then on.
+    pub(super) fn name_of_key(&mut self, key: &mut PropertyKey<'a>) -> Name {
+        if let Some(name) = literal(key) {
+            return name;
+        }
+        let variable = self.temporary();
+        let computed = key.take_in(self.build.ast).into_expression();
+        let standard = self.helper("standard");
+        let kept = self.build.assign(&variable, self.build.call_on(&standard, "key", vec![computed]));
+        *key = kept.into();
+        Name::Variable(variable)
+    }
+}

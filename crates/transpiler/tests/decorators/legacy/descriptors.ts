@@ -1,0 +1,4 @@
+const out: any = {}; const d = (t: any, k: any, desc?: any) => { out[k] = desc && { ...desc, value: typeof desc.value, get: typeof desc.get, set: typeof desc.set } };
+class C { @d m() {} @d get g() { return 1 } set g(v) {} @d static sm() {} @d f = 1; @d accessor a = 1 }
+export function main() { return out; }
+// returns {"m":{"value":"function","writable":true,"enumerable":false,"configurable":true,"get":"undefined","set":"undefined"},"g":{"get":"function","set":"function","enumerable":false,"configurable":true,"value":"undefined"},"a":{"get":"function","set":"function","enumerable":false,"configurable":true,"value":"undefined"},"sm":{"value":"function","writable":true,"enumerable":false,"configurable":true,"get":"undefined","set":"undefined"}}

@@ -1,0 +1,3 @@
+const t = (f: () => any) => { try { f(); return "none" } catch (e: any) { return e.name + ": " + e.message } };
+export function main() { return [t(() => { @(1 as any) class A {} }), t(() => { class A { @((() => 5) as any) m() {} } }), t(() => { class A { @(() => { throw new RangeError("mine") }) m() {} } })] }
+// returns ["TypeError: d is not a function","TypeError: Property description must be an object: 5","RangeError: mine"]

@@ -1,0 +1,4 @@
+const out: any[] = []; function d(this: any, ...a: any[]) { out.push([a.length, typeof a[0], a[1] === undefined ? null : a[1], a[2] === undefined ? "undefined" : typeof a[2], this === undefined]); }
+@d class C { @d f = 1; @d static s: any; @d m() {} @d get g() { return 1 } @d set w(v: any) {} p(@d a: any) {} static q(@d a: any) {} constructor(@d a?: any) {} @d accessor z = 1; }
+export function main() { return out; }
+// returns [[3,"object","f","undefined",true],[3,"object","m","object",true],[3,"object","g","object",true],[3,"object","w","object",true],[3,"object","p","number",true],[3,"object","z","object",true],[3,"function","s","undefined",true],[3,"function","q","number",true],[3,"function",null,"number",true],[1,"function",null,"undefined",true]]

@@ -1,0 +1,4 @@
+const out: string[] = []; const d = (n: string): any => { out.push("eval " + n); return (...a: any[]) => { out.push("call " + n) } }; const k = (n: string) => { out.push("key " + n); return n };
+@d("c1") @d("c2") class C { @d("s") static [k("s")] = out.push("value s"); @d("f") [k("f")] = 1; @d("m1") @d("m2") [k("m")](@d("p0") a: any, @d("p1a") @d("p1b") b: any) {} constructor(@d("cp") x?: any) {} static { out.push("block") } }
+export function main() { return out; }
+// returns ["key s","key f","key m","value s","block","eval f","call f","eval m1","eval m2","eval p0","eval p1a","eval p1b","call p1b","call p1a","call p0","call m2","call m1","eval s","call s","eval c1","eval c2","eval cp","call cp","call c2","call c1"]

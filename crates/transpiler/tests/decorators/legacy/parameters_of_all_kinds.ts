@@ -1,0 +1,5 @@
+// tsc forgets to declare a variable.
+const got: any[] = []; const mark = (v: any): any => (t: any, k: any, i: number) => { got.push([v, typeof t, k === undefined ? null : k, i]); };
+class C { constructor(@mark("c0") private a: any, @mark("c1") readonly b = 2, @mark("c2") ...rest: any[]) {} m(this: C, @mark("m0") { x }: any, @mark("m1") [y]: any = [1], @mark("m2") z?: any) { return [x, y, this.b] } static s(@mark("s0") a = "d") { return a } *g(@mark("g0") a: any) { yield a } async h(@mark("h0") a: any) { return a } ["comp" + 1](@mark("k0") a: any) {} get(@mark("get") a: any) {} }
+export async function main() { const c = new C(1); return [c.m({ x: 5 }, undefined), C.s(), [...c.g(1)], await c.h(2), Object.keys(c), got] }
+// returns [[5,1,2],"d",[1],2,["a","b"],[["m2","object","m",2],["m1","object","m",1],["m0","object","m",0],["g0","object","g",0],["h0","object","h",0],["k0","object","comp1",0],["get","object","get",0],["s0","function","s",0],["c2","function",null,2],["c1","function",null,1],["c0","function",null,0]]]

@@ -1,0 +1,5 @@
+// tsc names functions after the field behind the accessor.
+class C { accessor x = 1; static accessor s = "st"; accessor #p = 2; static accessor #sp = 3; accessor ["k" + 1] = 4; accessor 5 = 6; accessor "q r" = 7; accessor none: any; accessor fn = () => 1; accessor kl = class {}; all() { this.#p++; C.#sp *= 2; return [this.x, C.s, this.#p, C.#sp, (this as any).k1, this[5], this["q r"], this.none === undefined]; } }
+class D extends C { accessor x = 10; }
+export function main() { const d = new D(); D.s = "changed"; d.x++; return [d.all(), C.s, D.s, Object.keys(d), "x" in C.prototype, Object.getOwnPropertyDescriptor(C.prototype, "x")!.enumerable, d.fn.name, d.kl.name, Object.getOwnPropertyDescriptor(C.prototype, "x")!.get!.name]; }
+// returns [[11,"changed",3,6,4,6,7,true],"changed","changed",[],true,false,"fn","kl","get x"]
