@@ -5,8 +5,8 @@
 #
 # Usage: setup.sh run|test|lint|bench...
 #   run     to build and run the server: Rust, a C compiler, Node.js, npm; sudo for machines, if root
-#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, curl, jq, the clients of the Vercel Sandbox API; nginx,
-#           haproxy and Caddy where they can be had
+#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, curl, jq, the clients of the Vercel Sandbox API, the
+#           TypeScript compiler; nginx, haproxy and Caddy where they can be had
 #   lint    to check it: cargo-deny, cargo-shear, Biome and the TypeScript compiler
 #   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
 set -eu
@@ -18,6 +18,7 @@ missing=0
 packages=
 clients=
 console=
+tsc=
 proxies=
 
 say() { echo "setup: $*" >&2; }
@@ -116,6 +117,7 @@ for purpose in "$@"; do
             wants jq has jq
             clients=yes
             console=yes
+            tsc=yes
             proxies=yes
             ;;
         lint)
@@ -143,5 +145,6 @@ done
 # With what a package may just have brought.
 [ -z "$console" ] || sh scripts/install-console-packages.sh || missing=$((missing + 1))
 [ -z "$clients" ] || sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
+[ -z "$tsc" ] || sh scripts/install-tsc.sh || missing=$((missing + 1))
 [ -z "$proxies" ] || sh scripts/install-proxies.sh
 [ "$missing" = 0 ] || exit 1

@@ -5,6 +5,7 @@ mod fixtures;
 mod modules;
 mod mutations;
 mod outcomes;
+mod programs;
 mod streams;
 mod support;
 mod values;
