@@ -6,12 +6,16 @@ const STARTUP = /node:internal\/(modules|process)\//;
 const FRAME = /^\s+at /;
 
 /** Rewrites the frames in a text with `mapFrame`, which gives nothing for a frame that is to go. */
-const mapFrames = (text, mapFrame) =>
-  text
-    .split("\n")
-    .map((line) => (FRAME.test(line) ? mapFrame(line) : line))
-    .filter((line) => line !== undefined)
-    .join("\n");
+const mapFrames = (text, mapFrame) => {
+  const lines = [];
+  for (const line of text.split("\n")) {
+    const mapped = FRAME.test(line) ? mapFrame(line) : line.replace(/^\(node:\d+\)/, "(node:PROCESS)");
+    if (mapped !== undefined) lines.push(mapped);
+    // What util.inspect adds stands behind the last frame.
+    else if (line.endsWith(" {")) lines.push(`${lines.pop()} {`);
+  }
+  return lines.join("\n");
+};
 
 /** Our side names the user's own lines already; columns depend on how exact a compiler's positions are. */
 export const ourText = (text, file) =>
