@@ -17,6 +17,7 @@ mod rewrite;
 mod speculation;
 mod stack;
 mod top_level;
+mod using_in_for;
 mod value_kind;
 mod verify;
 

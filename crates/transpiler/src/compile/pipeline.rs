@@ -8,7 +8,7 @@ use oxc::{
     semantic::SemanticBuilder,
 };
 
-use super::{depth, exports, imports, lower, names, parse, rewrite, verify};
+use super::{depth, exports, imports, lower, names, parse, rewrite, using_in_for, verify};
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
     diagnostic::Reporter,
@@ -32,6 +32,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         return reporter.finish().into();
     }
 
+    using_in_for::rewrite(&allocator, &mut program);
     let analysed = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0).build(&program);
     reporter.add_all(DiagnosticKind::SyntaxError, analysed.diagnostics.into_iter().filter(super::is_error).collect());
     let scoping = analysed.semantic.into_scoping();

@@ -40,14 +40,14 @@ class B extends A {
 }
 export const main = () => new B("x", 1);
 
-// ---- parameter properties with directives and defaults
+// ---- parameter properties with defaults and beside a directive
 class D {
 	constructor(public a = 1, public b = a + 1, { c } = { c: 3 }, public readonly rest: number[] = [c]) {
-		"use strict";
 		this.a += 10;
 	}
 }
-export const main = () => [new D(), new D(5, undefined, { c: 9 }), D.length];
+class E { constructor(public a: number, b: number, private c?: string) { "use strict"; this.a += b } }
+export const main = () => [new D(), new D(5, undefined, { c: 9 }), D.length, new E(1, 2), E.length];
 
 // ---- super inside a nested arrow of the constructor
 class A { constructor(public v: number) {} }

@@ -273,7 +273,7 @@ type Inner<T> = T extends (infer U extends number)[] ? U : T extends { a: infer 
 type Minus<T> = { -readonly [K in keyof T]-?: T[K] };
 type Recursive = [Recursive?, ...rest: number[]];
 type Ctor = abstract new (...args: any[]) => object;
-type Key = typeof import.meta extends never ? 1 : unique symbol;
+type Key<T> = T extends `a${infer R}` ? R : keyof typeof globalThis extends never ? 1 : symbol;
 export function main() {
 	const getters: Getters<{ name: string }> = { getName: () => "n" };
 	return getters.getName!() satisfies Inner<string>;

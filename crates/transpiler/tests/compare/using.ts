@@ -106,3 +106,25 @@ export function main() {
 const log: string[] = [];
 function* g() { using r = { [Symbol.dispose]() { log.push("closed") } }; yield 1; yield 2 }
 export function main() { for (const x of g()) { log.push(`${x}`); break } return log }
+
+// ---- for with using and ways out of it
+const log: string[] = [];
+const make = (name: string, n = 0) => ({ n, [Symbol.dispose]() { log.push(`dispose ${name}`) } });
+export function main() {
+	again: for (using a = make("a"), b = make("b"); a.n < 3; a.n++) {
+		for (using c = make("c"); ; c.n++) { if (c.n === 1) break; if (a.n === 2) break again; log.push(`${a.n} ${c.n}`) }
+	}
+	if (log.length) for (using d = make("d"); ;) break;
+	(() => { for (using e = make("e"); ;) return })();
+	return log;
+}
+
+// ---- await using in the head of for and closures over it
+const log: string[] = [];
+export async function main() {
+	const reads: (() => number)[] = [];
+	for (await using x = { n: 0, async [Symbol.asyncDispose]() { await null; log.push("disposed") } }; x.n < 2; x.n++) reads.push(() => x.n);
+	try { for (using y = { [Symbol.dispose]() { throw new Error("d") } }; ;) throw new Error("b") } catch (error: any) { log.push(error.name) }
+	for (using z = null; ;) { log.push(String(z)); break }
+	return [log, reads.map((f) => f())];
+}

@@ -1,5 +1,5 @@
-// The reference's side of a run: `node driver.mjs <module> <function> <payload>` imports a module, calls one of its functions, and
-// writes how that ended to file descriptor 3. What is not JSON is avoided by the programs, so there is little to convert.
+// The reference's side of a run: `node driver.mjs <module> <function> <payload>` imports a module, calls one of its
+// functions, and writes how that ended to file descriptor 3. The programs return JSON, so there is little to convert.
 import fs from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -26,12 +26,15 @@ const text = (value) => {
 const describe = (thrown) => {
   if (!(thrown instanceof Error) && Object.prototype.toString.call(thrown) !== "[object Error]") {
     const isObject = typeof thrown === "object" && thrown !== null;
-    const message = isObject ? (thrown.message ?? JSON.stringify(thrown)) : text(typeof thrown === "symbol" ? thrown.description : thrown);
+    const message = isObject
+      ? (thrown.message ?? JSON.stringify(thrown))
+      : text(typeof thrown === "symbol" ? thrown.description : thrown);
     return { name: (isObject && thrown.name) || "NonError", message, stack: "" };
   }
   const { name, message, stack, code } = thrown;
   const record = { name, message, stack, errorCode: code };
-  if (Object.hasOwn(thrown, "cause")) record.cause = thrown.cause instanceof Error ? describe(thrown.cause) : thrown.cause;
+  if (Object.hasOwn(thrown, "cause"))
+    record.cause = thrown.cause instanceof Error ? describe(thrown.cause) : thrown.cause;
   if (Array.isArray(thrown.errors)) record.errors = thrown.errors.map(describe);
   return record;
 };

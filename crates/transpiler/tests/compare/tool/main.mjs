@@ -5,8 +5,8 @@
 //   node main.mjs record DIRECTORY [FILTER]       the same, and writes that down as expected
 //   node main.mjs expected DIRECTORY [FILTER]     compares with what is written down
 //
-// Between the first step and the others our compiler turns each DIRECTORY/<number>/worker.ts into ours/worker.mjs beside it, or says
-// in ours/refused.txt why it does not.
+// Between the first step and the others our compiler turns each DIRECTORY/<number>/worker.ts into ours/worker.mjs beside
+// it, or says in ours/refused.txt why it does not.
 import fs from "node:fs";
 import path from "node:path";
 import { every, readAll, root, writeJson } from "./programs.mjs";
@@ -17,7 +17,10 @@ import { pool, runOurs, runReference } from "./run.mjs";
 const [, , mode, directory, filter = ""] = process.argv;
 const folders = readAll();
 const idOf = ({ area, program }) => `${area.name}/${program.name}`;
-const cases = [...every(folders)].map((item, index) => ({ ...item, directory: path.join(directory, String(index).padStart(4, "0")) }));
+const cases = [...every(folders)].map((item, index) => ({
+  ...item,
+  directory: path.join(directory, String(index).padStart(4, "0")),
+}));
 const selected = cases.filter((item) => `${item.folder.name}/${idOf(item)}`.includes(filter));
 
 function writeSources() {
@@ -41,13 +44,19 @@ function judge(item, theirs, ours) {
   const explained = item.folder.explained[id];
   const isSame = theirs !== undefined && same(ours, theirs);
   const shown = () => difference(theirs, ours, [mode === "expected" ? "expected" : "tsc     ", "ours    "]);
-  if (id in item.folder.pending) return isSame ? { kind: "different", text: "it is the same, take it off pending.json" } : { kind: "pending", text: item.folder.pending[id] };
+  if (id in item.folder.pending)
+    return isSame
+      ? { kind: "different", text: "it is the same, take it off pending.json" }
+      : { kind: "pending", text: item.folder.pending[id] };
   if (explained) {
     if (isSame) return { kind: "different", text: "it is the same, take it off explained.json" };
     const lacking = unfounded(explained);
     if (lacking) return { kind: "different", text: `the explanation does not hold: ${lacking}` };
     if (equal(ours, explained.ours)) return { kind: "explained" };
-    return { kind: "different", text: `not as explained\n${difference(explained.ours, ours, ["explained", "ours     "])}` };
+    return {
+      kind: "different",
+      text: `not as explained\n${difference(explained.ours, ours, ["explained", "ours     "])}`,
+    };
   }
   return isSame ? { kind: "same" } : { kind: "different", text: `\n${shown()}` };
 }
@@ -55,7 +64,9 @@ function judge(item, theirs, ours) {
 /** The entries of the lists that belong to no program. */
 function strays() {
   const known = new Set(cases.map((item) => `${item.folder.name}: ${idOf(item)}`));
-  return folders.flatMap((folder) => [folder.explained, folder.pending].flatMap(Object.keys).map((id) => `${folder.name}: ${id}`)).filter((id) => !known.has(id));
+  return folders
+    .flatMap((folder) => [folder.explained, folder.pending].flatMap(Object.keys).map((id) => `${folder.name}: ${id}`))
+    .filter((id) => !known.has(id));
 }
 
 async function compare() {
@@ -73,7 +84,8 @@ async function compare() {
   });
   if (mode === "record") record();
   const bad = verdicts.filter(({ kind }) => kind === "different");
-  for (const { area, id, kind, text } of verdicts) if (text) console.log(`${kind}: ${area.split("/")[0]}: ${id}: ${text}`);
+  for (const { area, id, kind, text } of verdicts)
+    if (text) console.log(`${kind}: ${area.split("/")[0]}: ${id}: ${text}`);
   const lost = strays();
   for (const id of lost) console.log(`no such program: ${id}`);
   if (verdicts.length > 0) console.log(`\n${table(verdicts)}`);
@@ -85,7 +97,9 @@ function record() {
   for (const folder of folders) {
     if (Object.keys(folder.explained).length > 0) writeJson(folder.explainedFile, folder.explained);
     for (const area of folder.areas) {
-      const kept = area.programs.filter(({ name }) => area.expected[name]).map(({ name }) => [name, area.expected[name]]);
+      const kept = area.programs
+        .filter(({ name }) => area.expected[name])
+        .map(({ name }) => [name, area.expected[name]]);
       writeJson(area.expectedFile, Object.fromEntries(kept));
     }
   }

@@ -64,5 +64,6 @@ export function readAll() {
 
 /** All programs of all folders, each with its folder and area, in an order that does not change. */
 export function* every(folders) {
-  for (const folder of folders) for (const area of folder.areas) for (const program of area.programs) yield { folder, area, program };
+  for (const folder of folders)
+    for (const area of folder.areas) for (const program of area.programs) yield { folder, area, program };
 }

@@ -19,7 +19,9 @@ const mapFrames = (text, mapFrame) => {
 
 /** Our side names the user's own lines already; columns depend on how exact a compiler's positions are. */
 export const ourText = (text, file) =>
-  mapFrames(text, (line) => (STARTUP.test(line) ? undefined : line.replaceAll(new RegExp(`(${file.replace(".", "\\.")}:\\d+):\\d+`, "g"), "$1")));
+  mapFrames(text, (line) =>
+    STARTUP.test(line) ? undefined : line.replaceAll(new RegExp(`(${file.replace(".", "\\.")}:\\d+):\\d+`, "g"), "$1"),
+  );
 
 /** The reference side: places in the compiled file become lines of the source. */
 export const referenceText = (url, file, map) => {
@@ -29,7 +31,10 @@ export const referenceText = (url, file, map) => {
     const found = positions.findEntry(line - 1, column - 1);
     return `${file}:${found.originalLine + 1}`;
   };
-  return (text) => mapFrames(text, (line) => (STARTUP.test(line) || line.includes("tool/driver.mjs") ? undefined : line.replaceAll(place, mapPlace)));
+  return (text) =>
+    mapFrames(text, (line) =>
+      STARTUP.test(line) || line.includes("tool/driver.mjs") ? undefined : line.replaceAll(place, mapPlace),
+    );
 };
 
 /** Applies `change` to every string in a JSON value. */
@@ -44,14 +49,23 @@ const changeStrings = (value, change) => {
 const errorOf = (error) => {
   const frames = (error.stack ?? "").split("\n").filter((line) => FRAME.test(line));
   const { name, message, errorCode, cause, errors } = error;
-  const record = { name, message, errorCode, cause: cause?.stack ? errorOf(cause) : cause, errors: errors?.map(errorOf) };
+  const record = {
+    name,
+    message,
+    errorCode,
+    cause: cause?.stack ? errorOf(cause) : cause,
+    errors: errors?.map(errorOf),
+  };
   record.frames = frames.map((line) => line.trim());
   return record;
 };
 
+/** Whether an error at load came from the engine's own reading of the module, and not from a line of it. */
+const isRefusal = ({ name, frames }) => name === "SyntaxError" && !frames.some((frame) => frame.includes("worker."));
+
 /**
- * Makes the record of a finished run. `code` is how it ended, `value` the result or the error, `change` rewrites the places in
- * texts. A module that an engine refuses to run at all is `refused`, whether the compiler or the engine said so.
+ * Makes the record of a finished run. `code` is how it ended, `value` the result or the error, `change` rewrites the
+ * places in texts. A module that an engine refuses to run is `refused`, whether the compiler or the engine said so.
  */
 export const recordOf = ({ code, value, stdout, stderr, exitCode }, change) => {
   let record = { outcome: code };
@@ -59,9 +73,7 @@ export const recordOf = ({ code, value, stdout, stderr, exitCode }, change) => {
   if (code === "ok") record.result = changed;
   else if (code === "process_exit") record.exitCode = exitCode;
   else if (code === "thrown" || code === "load_failed") record.error = errorOf(changed);
-  if (code === "load_failed" && record.error.name === "SyntaxError" && !record.error.frames.some((frame) => frame.includes("worker."))) {
-    record = refused(record.error.message);
-  }
+  if (code === "load_failed" && isRefusal(record.error)) record = refused(record.error.message);
   if (stdout) record.stdout = change(stdout);
   if (stderr) record.stderr = change(stderr);
   // Without the fields that are undefined.
@@ -74,16 +86,19 @@ export const refused = (message) => ({ outcome: "refused", message });
 const sorted = (value) => {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key])]),
+  );
 };
 const exactly = (one, other) => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
 
 /** Whether both sides did the same. Two compilers that refuse a program may say so in different words. */
-export const same = (one, other) => (one.outcome === "refused" && other?.outcome === "refused") || JSON.stringify(one) === JSON.stringify(other) || orderless(one, other);
-
-/** The order of the fields of our records is not the program's; that of its result is. */
-const orderless = (one, other) => {
+export const same = (one, other) => {
   if (!one || !other) return false;
+  if (one.outcome === "refused" && other.outcome === "refused") return true;
+  // The order of the fields of a record is ours, but that in a result is the program's.
   const { result, ...rest } = one;
   const { result: otherResult, ...otherRest } = other;
   return exactly(rest, otherRest) && JSON.stringify(result) === JSON.stringify(otherResult);

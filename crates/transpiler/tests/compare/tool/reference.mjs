@@ -4,8 +4,8 @@ import path from "node:path";
 import { root } from "./programs.mjs";
 
 /**
- * Mistakes that need no types and keep a module from loading, though only tsc's checker looks for them: a line end before an arrow,
- * and a name that is exported twice. Its other findings are about types, or about code that runs all the same.
+ * Mistakes that need no types and keep a module from loading, though only tsc's checker looks for them: a line end
+ * before an arrow, and a name that is exported twice. The rest that it finds is about types, or runs all the same.
  */
 const CHECKED = new Set([1200, 2323, 2484]);
 
@@ -37,7 +37,9 @@ export function compiler() {
     const checking = { ...options, checkJs: true, isolatedModules: true, noLib: true, noResolve: true };
     const program = ts.createProgram([fileName], checking, host);
     const checked = program.getSemanticDiagnostics(file).filter(({ code }) => CHECKED.has(code));
-    return [...program.getSyntacticDiagnostics(file), ...checked].find(({ category }) => category === ts.DiagnosticCategory.Error);
+    return [...program.getSyntacticDiagnostics(file), ...checked].find(
+      ({ category }) => category === ts.DiagnosticCategory.Error,
+    );
   };
 
   return ({ area, name, code, extension, options }) => {

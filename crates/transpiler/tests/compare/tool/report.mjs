@@ -28,5 +28,11 @@ export function table(verdicts) {
   const cells = [["area", "programs", ...KINDS]];
   for (const [area, row] of [...rows, ["all", all]]) cells.push([area, ...Object.values(row).map(String)]);
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
-  return cells.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  ")).join("\n");
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+        .join("  "),
+    )
+    .join("\n");
 }

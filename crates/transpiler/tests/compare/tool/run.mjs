@@ -16,14 +16,22 @@ const ENVIRONMENT = { PATH: process.env.PATH, HOME: "/tmp", TZ: "UTC", LANG: "en
 const node = (args, cwd, env, descriptors) =>
   new Promise((resolve, reject) => {
     const stdio = ["ignore", ...Array(descriptors).fill("pipe")];
-    const child = spawn(process.execPath, args, { cwd, env: { ...ENVIRONMENT, ...env }, stdio, timeout: DEADLINE_MS, killSignal: "SIGKILL" });
+    const child = spawn(process.execPath, args, {
+      cwd,
+      env: { ...ENVIRONMENT, ...env },
+      stdio,
+      timeout: DEADLINE_MS,
+      killSignal: "SIGKILL",
+    });
     const chunks = child.stdio.map(() => []);
     child.stdio.forEach((stream, fd) => stream?.on("data", (chunk) => chunks[fd].push(chunk)));
     child.on("error", reject);
-    child.on("close", (exitCode) => resolve({ written: chunks.map((list) => Buffer.concat(list).toString()), exitCode }));
+    child.on("close", (exitCode) =>
+      resolve({ written: chunks.map((list) => Buffer.concat(list).toString()), exitCode }),
+    );
   });
 
-/** Calls `work` for every item, as many at a time as there are processors, four at most; the answers in order. */
+/** Calls `work` for every item, two at a time; the answers in order. */
 export async function pool(items, work) {
   const answers = [];
   let next = 0;
@@ -33,8 +41,7 @@ export async function pool(items, work) {
       answers[index] = await work(items[index]);
     }
   };
-  const { availableParallelism } = await import("node:os");
-  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, worker));
+  await Promise.all([worker(), worker()]);
   return answers;
 }
 
@@ -65,7 +72,9 @@ export async function runOurs(program, directory) {
   if (!fs.existsSync(script)) return refused(fs.readFileSync(path.join(directory, "ours", "refused.txt"), "utf8"));
   const { written } = await node([script, program.function, program.payload], directory, { WORKERS_FRAME: TOKEN }, 2);
   const decoded = decode(written[1]);
-  return recordOf({ ...decoded, stderr: decoded.stderr + written[2] }, (text) => ourText(text, `worker${program.extension}`));
+  return recordOf({ ...decoded, stderr: decoded.stderr + written[2] }, (text) =>
+    ourText(text, `worker${program.extension}`),
+  );
 }
 
 /** Runs what tsc made of a program: `{code, map}`, or `{refused}`. */

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use workers_transpiler::{SourceFile, TranspileOptions, transpile};
 
-/// For each `<number>/worker.<extension>` writes `<number>/ours/worker.mjs`, or why there is none to `<number>/ours/refused.txt`.
+/// Beside each `<number>/worker.<extension>` writes `ours/worker.mjs`, or to `ours/refused.txt` why there is none.
 pub(crate) fn compile(directory: &Path) -> io::Result<()> {
     for program in fs::read_dir(directory)? {
         for file in fs::read_dir(program?.path())? {

@@ -3,12 +3,12 @@
 // ---- the order of microtasks ticks and timers
 export async function main() {
 	const log: string[] = [];
-	setTimeout(() => log.push("timeout")); setImmediate(() => log.push("immediate"));
+	setTimeout(() => log.push("timeout"), 10); setImmediate(() => log.push("immediate"));
 	process.nextTick(() => log.push("tick")); queueMicrotask(() => log.push("micro"));
 	Promise.resolve().then(() => { log.push("then"); process.nextTick(() => log.push("tick in then")); queueMicrotask(() => log.push("micro in then")) });
 	(async () => { log.push("sync part"); await null; log.push("after await") })();
 	log.push("sync");
-	await new Promise((resolve) => setTimeout(resolve, 20));
+	await new Promise((resolve) => setTimeout(resolve, 30));
 	return log;
 }
 
@@ -88,7 +88,7 @@ export async function main() {
 }
 
 // ---- a timeout signal
-export async function main() { const s = AbortSignal.timeout(1); await new Promise((r) => (s.onabort = r)); return [s.reason.name, s.reason.code, s.reason.message] }
+export async function main() { const s = AbortSignal.timeout(1); const alive = setTimeout(() => {}, 5000); await new Promise((r) => (s.onabort = r)); clearTimeout(alive); return [s.reason.name, s.reason.code, s.reason.message] }
 
 // ---- AsyncLocalStorage
 import { AsyncLocalStorage } from "node:async_hooks";
