@@ -6,7 +6,7 @@
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
 
-#[path = "../tests/it/programs/each.rs"]
+#[path = "../tests/it/compare/each.rs"]
 mod each;
 
 use std::{fs, io, path::Path, process::ExitCode};

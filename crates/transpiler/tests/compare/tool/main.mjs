@@ -1,12 +1,12 @@
 // Compares our compiler and harness with tsc and plain Node.js. README.md beside this folder says how.
 //
-//   node main.mjs sources DIRECTORY [FILTER]      writes every program as DIRECTORY/<number>/worker.ts
+//   node main.mjs sources DIRECTORY [FILTER]      writes every program as DIRECTORY/<number>/worker.ts, and options.json
 //   node main.mjs reference DIRECTORY [FILTER]    compares with what tsc and Node.js do
 //   node main.mjs record DIRECTORY [FILTER]       the same, and writes that down as expected
 //   node main.mjs expected DIRECTORY [FILTER]     compares with what is written down
 //
-// Between the first step and the others our compiler turns each DIRECTORY/<number>/worker.ts into ours/worker.mjs beside
-// it, or says in ours/refused.txt why it does not.
+// Between the first step and the others our compiler turns each DIRECTORY/<number>/worker.ts into ours/worker.mjs
+// beside it, or says in ours/refused.txt why it does not.
 import fs from "node:fs";
 import path from "node:path";
 import { every, readAll, root, writeJson } from "./programs.mjs";
@@ -21,12 +21,16 @@ const cases = [...every(folders)].map((item, index) => ({
   ...item,
   directory: path.join(directory, String(index).padStart(4, "0")),
 }));
-const selected = cases.filter((item) => `${item.folder.name}/${idOf(item)}`.includes(filter));
+const selected = cases.filter((item) => {
+  const isWanted = `${item.folder.name}/${idOf(item)}`.includes(filter);
+  return isWanted && (mode !== "expected" || item.area.recorded);
+});
 
 function writeSources() {
   for (const { program, directory } of selected) {
     fs.mkdirSync(directory, { recursive: true });
     fs.writeFileSync(path.join(directory, `worker${program.extension}`), program.code);
+    if (Object.keys(program.options).length > 0) writeJson(path.join(directory, "options.json"), program.options);
   }
 }
 
@@ -96,7 +100,7 @@ async function compare() {
 function record() {
   for (const folder of folders) {
     if (Object.keys(folder.explained).length > 0) writeJson(folder.explainedFile, folder.explained);
-    for (const area of folder.areas) {
+    for (const area of folder.areas.filter(({ recorded }) => recorded)) {
       const kept = area.programs
         .filter(({ name }) => area.expected[name])
         .map(({ name }) => [name, area.expected[name]]);

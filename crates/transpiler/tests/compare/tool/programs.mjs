@@ -23,7 +23,7 @@ export function parse(text, area, extension) {
     const program = programs.at(-1);
     if (header) {
       if (programs.some((other) => other.name === header[1])) throw new Error(`${area}: two programs "${header[1]}"`);
-      programs.push({ area, name: header[1], extension, options, function: "main", payload: "{}", lines: [] });
+      programs.push({ name: header[1], function: "main", payload: "{}", options, lines: [] });
     } else if (program) {
       const call = program.lines.length === 0 && CALL.exec(line);
       if (call) [program.function, program.payload] = [call[1], call[2] ?? "{}"];
@@ -32,7 +32,30 @@ export function parse(text, area, extension) {
       options = JSON.parse(OPTIONS.exec(line)[1]);
     }
   }
-  return programs.map(({ lines, ...program }) => ({ ...program, code: lines.join("\n") }));
+  return programs.map(({ lines, ...program }) => ({ ...program, area, extension, code: lines.join("\n") }));
+}
+
+/** The programs of a text in which each begins with `# its name` and ends with `> its result`. */
+export function parseTitled(text, area) {
+  const programs = text.split(/^# /m).slice(1);
+  return programs.map((program) => {
+    const [name, ...lines] = program.split("\n");
+    const code = lines.filter((line) => !line.startsWith("> ")).join("\n");
+    return { area, name, extension: ".ts", options: {}, function: "main", payload: "{}", code };
+  });
+}
+
+/** The programs of a folder, one a file. Those in a folder `legacy` have the decorators of before the standard. */
+function parseFolder(folder, area) {
+  const options = area === "legacy" ? { experimentalDecorators: true } : {};
+  return fs
+    .readdirSync(folder)
+    .sort()
+    .map((file) => {
+      const { name, ext: extension } = path.parse(file);
+      const code = fs.readFileSync(path.join(folder, file), "utf8");
+      return { area, name, extension, options, function: "main", payload: "{}", code };
+    });
 }
 
 const readJson = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, "utf8")) : {});
@@ -42,17 +65,25 @@ export function writeJson(file, value) {
   fs.writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** One area: a file of programs, or a folder of them. What is not recorded has results of its own, which other tests check. */
+function readArea(folder, entry) {
+  const file = path.join(folder, entry.name);
+  const { name, ext } = path.parse(entry.name);
+  if (entry.isDirectory()) return { name, recorded: false, expected: {}, programs: parseFolder(file, name) };
+  const text = fs.readFileSync(file, "utf8");
+  if (ext === ".txt") return { name, recorded: false, expected: {}, programs: parseTitled(text, name) };
+  const expectedFile = path.join(folder, `${name}.expected.json`);
+  return { name, recorded: true, expectedFile, expected: readJson(expectedFile), programs: parse(text, name, ext) };
+}
+
 /** One folder: its areas with their programs, expected records, and the lists of differences. */
 function readFolder(name) {
   const folder = path.join(tests, name);
-  const files = fs.readdirSync(folder).filter((file) => /\.(ts|tsx|js|jsx)$/.test(file));
-  const areas = files.sort().map((file) => {
-    const extension = path.extname(file);
-    const area = path.basename(file, extension);
-    const expectedFile = path.join(folder, `${area}.expected.json`);
-    const programs = parse(fs.readFileSync(path.join(folder, file), "utf8"), area, extension);
-    return { name: area, expectedFile, expected: readJson(expectedFile), programs };
-  });
+  const entries = fs.readdirSync(folder, { withFileTypes: true });
+  const areas = entries
+    .filter((entry) => (entry.isDirectory() ? entry.name !== "tool" : /\.(ts|tsx|js|jsx|txt)$/.test(entry.name)))
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .map((entry) => readArea(folder, entry));
   const [explainedFile, pendingFile] = ["explained.json", "pending.json"].map((file) => path.join(folder, file));
   return { name, areas, explainedFile, explained: readJson(explainedFile), pending: readJson(pendingFile) };
 }

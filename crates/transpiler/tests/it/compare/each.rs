@@ -9,7 +9,7 @@ pub(crate) fn compile(directory: &Path) -> io::Result<()> {
     for program in fs::read_dir(directory)? {
         for file in fs::read_dir(program?.path())? {
             let path = file?.path();
-            if path.is_file() {
+            if path.file_stem().is_some_and(|stem| stem == "worker") {
                 compile_one(&path)?;
             }
         }
@@ -23,11 +23,9 @@ fn compile_one(path: &Path) -> io::Result<()> {
     let output = transpile(&SourceFile { name, code: &code }, &TranspileOptions::default());
     let ours = path.with_file_name("ours");
     fs::create_dir_all(&ours)?;
-    match output.script {
-        Some(script) => fs::write(ours.join("worker.mjs"), script.code),
-        None => {
-            let messages: Vec<&str> = output.diagnostics.iter().map(|found| found.message.as_str()).collect();
-            fs::write(ours.join("refused.txt"), messages.join("\n"))
-        }
+    if let Some(script) = output.script {
+        return fs::write(ours.join("worker.mjs"), script.code);
     }
+    let messages: Vec<&str> = output.diagnostics.iter().map(|found| found.message.as_str()).collect();
+    fs::write(ours.join("refused.txt"), messages.join("\n"))
 }
