@@ -53,7 +53,7 @@ export const main = () => [new D(), new D(5, undefined, { c: 9 }), D.length, new
 class A { constructor(public v: number) {} }
 class B extends A {
 	f = 1;
-	constructor(public w = 2) {
+	constructor(w = 2) {
 		const go = (n: number) => super(n);
 		if (w > 0) go(w * 2);
 		else go(0);

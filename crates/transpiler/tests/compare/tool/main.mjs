@@ -1,6 +1,6 @@
 // Compares our compiler and harness with tsc and plain Node.js. README.md beside this folder says how.
 //
-//   node main.mjs sources DIRECTORY [FILTER]      writes every program as DIRECTORY/<number>/worker.ts, and options.json
+//   node main.mjs sources DIRECTORY [FILTER]      writes every program as DIRECTORY/<number>/worker.ts
 //   node main.mjs reference DIRECTORY [FILTER]    compares with what tsc and Node.js do
 //   node main.mjs record DIRECTORY [FILTER]       the same, and writes that down as expected
 //   node main.mjs expected DIRECTORY [FILTER]     compares with what is written down

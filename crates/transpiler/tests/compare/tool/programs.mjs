@@ -65,7 +65,7 @@ export function writeJson(file, value) {
   fs.writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** One area: a file of programs, or a folder of them. What is not recorded has results of its own, which other tests check. */
+/** One area: a file or a folder of programs. Those that are not recorded name their results; other tests check them. */
 function readArea(folder, entry) {
   const file = path.join(folder, entry.name);
   const { name, ext } = path.parse(entry.name);
