@@ -42,27 +42,24 @@ function unfounded({ doc, says }) {
   return words(fs.readFileSync(file, "utf8")).includes(words(says)) ? undefined : `${doc} does not say "${says}"`;
 }
 
+const wrong = (text) => ({ kind: "different", text });
+
 /** What a program's records mean: one of the columns of the table, and what to print. */
 function judge(item, theirs, ours) {
   const id = idOf(item);
-  const explained = item.folder.explained[id];
-  const isSame = theirs !== undefined && same(ours, theirs);
-  const shown = () => difference(theirs, ours, [mode === "expected" ? "expected" : "tsc     ", "ours    "]);
-  if (id in item.folder.pending)
-    return isSame
-      ? { kind: "different", text: "it is the same, take it off pending.json" }
-      : { kind: "pending", text: item.folder.pending[id] };
-  if (explained) {
-    if (isSame) return { kind: "different", text: "it is the same, take it off explained.json" };
-    const lacking = unfounded(explained);
-    if (lacking) return { kind: "different", text: `the explanation does not hold: ${lacking}` };
-    if (equal(ours, explained.ours)) return { kind: "explained" };
-    return {
-      kind: "different",
-      text: `not as explained\n${difference(explained.ours, ours, ["explained", "ours     "])}`,
-    };
+  const { explained, pending } = item.folder;
+  const explanation = explained[id] ?? item.program.explained;
+  if (theirs !== undefined && same(ours, theirs)) {
+    return explanation || id in pending ? wrong("it is the same, and said to differ") : { kind: "same" };
   }
-  return isSame ? { kind: "same" } : { kind: "different", text: `\n${shown()}` };
+  if (id in pending) return { kind: "pending", text: pending[id] };
+  if (!explanation) {
+    return wrong(`\n${difference(theirs, ours, [mode === "expected" ? "expected" : "tsc     ", "ours    "])}`);
+  }
+  const lacking = id in explained ? unfounded(explanation) : undefined;
+  if (lacking) return wrong(`the explanation does not hold: ${lacking}`);
+  if (equal(ours, explanation.ours)) return { kind: "explained" };
+  return wrong(`not as explained\n${difference(explanation.ours, ours, ["explained", "ours     "])}`);
 }
 
 /** The entries of the lists that belong to no program. */

@@ -45,17 +45,28 @@ export function parseTitled(text, area) {
   });
 }
 
-/** The programs of a folder, one a file. Those in a folder `legacy` have the decorators of before the standard. */
-function parseFolder(folder, area) {
+/**
+ * A program that is a file. If it begins with `// tsc …`, it says in what tsc is wrong, and has to return what its last
+ * line says.
+ */
+export function parseOne(code, name, area, extension) {
+  // Those of a folder `legacy` have the decorators of before the standard.
   const options = area === "legacy" ? { experimentalDecorators: true } : {};
-  return fs
-    .readdirSync(folder)
-    .sort()
-    .map((file) => {
-      const { name, ext: extension } = path.parse(file);
-      const code = fs.readFileSync(path.join(folder, file), "utf8");
-      return { area, name, extension, options, function: "main", payload: "{}", code };
-    });
+  const program = { area, name, extension, options, function: "main", payload: "{}", code };
+  const reason = /^\/\/ (tsc .+)/.exec(code)?.[1];
+  if (!reason) return program;
+  const returns = /\n\/\/ returns (.+)\s*$/.exec(code)?.[1];
+  if (!returns) throw new Error(`${area}/${name} says that tsc differs, but not what it returns`);
+  return { ...program, explained: { reason, ours: { outcome: "ok", result: JSON.parse(returns) } } };
+}
+
+/** The programs of a folder, one a file. */
+function parseFolder(folder, area) {
+  const files = fs.readdirSync(folder).sort();
+  return files.map((file) => {
+    const { name, ext } = path.parse(file);
+    return parseOne(fs.readFileSync(path.join(folder, file), "utf8"), name, area, ext);
+  });
 }
 
 const readJson = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, "utf8")) : {});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { parse } from "./programs.mjs";
+import { parse, parseOne, parseTitled } from "./programs.mjs";
 import { equal, ourText, recordOf, same } from "./records.mjs";
 import { difference, table } from "./report.mjs";
 
@@ -14,6 +14,16 @@ test("a file has several programs whose lines count from their headers", () => {
 
 test("two programs of one name are a mistake", () => {
   assert.throws(() => parse("// ---- a\n// ---- a\n", "area", ".ts"), /two programs "a"/);
+});
+
+test("programs of other forms are read without their results", () => {
+  const [one, two] = parseTitled("# one\na\n> 1\n\n# two\nb\n> 2\n", "area");
+  assert.deepEqual([one.name, one.code.trim(), two.name, two.code.trim()], ["one", "a", "two", "b"]);
+  assert.equal(parseOne("let a;\n// returns 1", "p", "standard", ".ts").explained, undefined);
+  const other = parseOne("// tsc drops it.\nlet a;\n// returns [1]\n", "p", "legacy", ".ts");
+  assert.deepEqual(other.options, { experimentalDecorators: true });
+  assert.deepEqual(other.explained, { reason: "tsc drops it.", ours: { outcome: "ok", result: [1] } });
+  assert.throws(() => parseOne("// tsc drops it.\nlet a;", "p", "legacy", ".ts"), /not what it returns/);
 });
 
 test("frames lose their columns, and what starts a program goes", () => {
