@@ -114,18 +114,18 @@ test-js: setup
         echo "no JavaScript tests"
     fi
 
-# Compares our TypeScript with tsc and plain Node.js, program by program (`record` writes down what those do; `reference NAME` runs a few).
+# Compares our TypeScript with tsc and plain Node.js, program by program, or only those whose names contain a text (`--record` writes down what tsc and Node.js do).
 [group('check')]
-compare mode="reference" filter="": setup
+compare *args: setup
     #!/bin/sh
     set -eu
     sh scripts/install-tsc.sh
     tool=crates/transpiler/tests/compare/tool/main.mjs
     directory=$(mktemp -d)
     trap 'rm -rf "$directory"' EXIT
-    "$WORKERS_NODE" $tool sources "$directory" '{{ filter }}'
+    "$WORKERS_NODE" $tool sources "$directory" "$@"
     cargo run --quiet {{ locked }} --package workers-transpiler --example transpile -- --each "$directory"
-    "$WORKERS_NODE" $tool '{{ mode }}' "$directory" '{{ filter }}'
+    "$WORKERS_NODE" $tool reference "$directory" "$@"
 
 # Everything that needs no test: format, clippy, documentation, dependencies, the console's TypeScript.
 [group('check')]

@@ -2,7 +2,7 @@
 //
 //   node main.mjs sources DIRECTORY [FILTER]      writes every program as DIRECTORY/<number>/worker.ts
 //   node main.mjs reference DIRECTORY [FILTER]    compares with what tsc and Node.js do
-//   node main.mjs record DIRECTORY [FILTER]       the same, and writes that down as expected
+//      with --record                              and writes that down as expected
 //   node main.mjs expected DIRECTORY [FILTER]     compares with what is written down
 //
 // Between the first step and the others our compiler turns each DIRECTORY/<number>/worker.ts into ours/worker.mjs
@@ -14,7 +14,9 @@ import { equal, same } from "./records.mjs";
 import { difference, table } from "./report.mjs";
 import { pool, runOurs, runReference } from "./run.mjs";
 
-const [, , mode, directory, filter = ""] = process.argv;
+const [mode, directory, ...rest] = process.argv.slice(2);
+const recording = rest.includes("--record");
+const filter = rest.find((argument) => argument !== "--record") ?? "";
 const folders = readAll();
 const idOf = ({ area, program }) => `${area.name}/${program.name}`;
 const cases = [...every(folders)].map((item, index) => ({
@@ -76,14 +78,14 @@ async function compare() {
     const { area, program, directory } = item;
     const ours = await runOurs(program, directory);
     const theirs = compile ? await runReference(program, directory, compile(program)) : area.expected[program.name];
-    if (mode === "record") {
+    if (recording) {
       area.expected[program.name] = theirs;
       const explained = item.folder.explained[idOf(item)];
       if (explained) explained.ours ??= ours;
     }
     return { area: `${item.folder.name}/${area.name}`, id: idOf(item), ...judge(item, theirs, ours) };
   });
-  if (mode === "record") record();
+  if (recording) record();
   const bad = verdicts.filter(({ kind }) => kind === "different");
   for (const { area, id, kind, text } of verdicts)
     if (text) console.log(`${kind}: ${area.split("/")[0]}: ${id}: ${text}`);
