@@ -42,7 +42,7 @@ macro_rules! areas {
 
 areas! {
     compare: builtins classes enums errors functions inheritance iteration javascript jsx language modules namespaces
-        node printing promises refused syntax types using;
+        node parentheses printing promises refused syntax types using;
 }
 
 #[test]
