@@ -114,6 +114,19 @@ test-js: setup
         echo "no JavaScript tests"
     fi
 
+# Compares our TypeScript with tsc and plain Node.js, program by program, or only those whose names contain a text (`--record` writes down what tsc and Node.js do).
+[group('check')]
+compare *args: setup
+    #!/bin/sh
+    set -eu
+    sh scripts/install-tsc.sh
+    tool=crates/transpiler/tests/compare/tool/main.mjs
+    directory=$(mktemp -d)
+    trap 'rm -rf "$directory"' EXIT
+    "$WORKERS_NODE" $tool sources "$directory" "$@"
+    cargo run --quiet {{ locked }} --package workers-transpiler --example transpile -- --each "$directory"
+    "$WORKERS_NODE" $tool reference "$directory" "$@"
+
 # Everything that needs no test: format, clippy, documentation, dependencies, the console's TypeScript.
 [group('check')]
 lint: fmt-check clippy doc deny check-web
@@ -175,7 +188,7 @@ fmt: setup-lint
 setup:
     @sh scripts/setup.sh run
 
-# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer, Chromium, curl, jq, packages of the console and of Vercel's clients, proxies.
+# Installs what is missing for the tests: cargo-nextest, Postgres, PgBouncer, Chromium, curl, jq, packages of the console and of Vercel's clients, tsc, proxies.
 [group('setup')]
 setup-test:
     @sh scripts/setup.sh test

@@ -6,7 +6,7 @@
 # Usage: setup.sh run|test|lint|bench...
 #   run     to build and run the server: Rust, a C compiler, Node.js, npm; sudo for machines, if root
 #   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, curl, jq, the clients of the Vercel Sandbox API, the packages
-#           that tests bundle; nginx, haproxy and Caddy where they can be had
+#           that tests bundle, the TypeScript compiler; nginx, haproxy and Caddy where they can be had
 #   lint    to check it: cargo-deny, cargo-shear, Biome and the TypeScript compiler
 #   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
 set -eu
@@ -19,6 +19,7 @@ packages=
 clients=
 bundled=
 console=
+tsc=
 proxies=
 
 say() { echo "setup: $*" >&2; }
@@ -118,6 +119,7 @@ for purpose in "$@"; do
             clients=yes
             bundled=yes
             console=yes
+            tsc=yes
             proxies=yes
             ;;
         lint)
@@ -146,5 +148,6 @@ done
 [ -z "$console" ] || sh scripts/install-console-packages.sh || missing=$((missing + 1))
 [ -z "$clients" ] || sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
 [ -z "$bundled" ] || sh scripts/install-bundle-packages.sh || missing=$((missing + 1))
+[ -z "$tsc" ] || sh scripts/install-tsc.sh || missing=$((missing + 1))
 [ -z "$proxies" ] || sh scripts/install-proxies.sh
 [ "$missing" = 0 ] || exit 1

@@ -1,18 +1,26 @@
-//! Compiles a file, or standard input, to a worker script on standard output:
+//! Compiles bundles: one to standard output, or each of a directory for `./just compare`.
 //!
-//! ```text
+//! ```sh
 //! cargo run -p workers-transpiler --example transpile -- worker.ts > worker.mjs && node worker.mjs main '{"name":"Ada"}'
+//! cargo run -p workers-transpiler --example transpile -- --each DIRECTORY
 //! ```
 //!
 //! The environment variable `EXPERIMENTAL_DECORATORS` is that option, `true` or `false`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
 
-use std::{fs, io, process::ExitCode};
+#[path = "../tests/it/compare/each.rs"]
+mod each;
+
+use std::{fs, io, path::Path, process::ExitCode};
 
 use workers_transpiler::{SourceFile, TranspileOptions, transpile};
 
 fn main() -> io::Result<ExitCode> {
     let path = std::env::args().nth(1);
+    if let (Some("--each"), Some(directory)) = (path.as_deref(), std::env::args().nth(2)) {
+        each::compile(Path::new(&directory))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let code = match &path {
         Some(path) => fs::read_to_string(path)?,
         None => io::read_to_string(io::stdin())?,

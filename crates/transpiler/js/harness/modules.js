@@ -3,8 +3,11 @@
 /** What `import * as x` gives: every export as it is at the moment, and nothing can be added. */
 const namespaceOf = (module) => {
 	const namespace = create(null, { [toStringTag]: { value: "Module" } });
-	for (const key of keys(module)) if (key !== "default") defineProperty(namespace, key, { enumerable: true, get: () => module[key] });
-	defineProperty(namespace, "default", { enumerable: true, get: () => module });
+	const names = keys(module).filter((key) => key !== "default");
+	// A module namespace has its keys in this order.
+	for (const key of [...names, "default"].sort()) {
+		defineProperty(namespace, key, { enumerable: true, get: () => (key === "default" ? module : module[key]) });
+	}
 	return Object.preventExtensions(namespace);
 };
 

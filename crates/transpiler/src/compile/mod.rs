@@ -26,6 +26,7 @@ mod speculation;
 mod stack;
 mod super_calls;
 mod top_level;
+mod using_in_for;
 mod value_kind;
 mod verify;
 

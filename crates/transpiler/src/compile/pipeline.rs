@@ -10,7 +10,7 @@ use oxc::{
 
 use super::{
     decorators, depth, exports, imports, lower, names, namespaces::Namespaces, parse, require, rewrite, servers,
-    super_calls, verify,
+    super_calls, using_in_for, verify,
 };
 use crate::{
     DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
@@ -35,6 +35,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         return reporter.finish().into();
     }
 
+    using_in_for::rewrite(&allocator, &mut program);
     super_calls::place(&allocator, &mut program);
     let decorators = decorators::Plan::of(&program, options);
     decorators.check(&mut reporter);

@@ -37,6 +37,15 @@ fn using_disposes_in_reverse_order_also_when_something_throws() {
 }
 
 #[test]
+fn a_loop_with_using_in_its_head_keeps_its_labels() {
+    let worker = Worker::new(
+        "export function f() {\n  const log = [];\n  const resource = { n: 0, [Symbol.dispose]() { log.push('disposed') } };\n  \
+        one: two: for (using x = resource; x.n < 2; x.n++) for (;;) { log.push(x.n); continue two; }\n  return log;\n}",
+    );
+    assert_eq!(worker.result("f"), json!([0, 1, "disposed"]));
+}
+
+#[test]
 fn bindings_are_live_and_hoisted_as_in_a_module() {
     assert_eq!(
         WORKER.result("bindings"),

@@ -1,0 +1,31 @@
+//! Compiles every program that the tool in `tests/compare/tool` has laid out in a directory.
+
+use std::{fs, io, path::Path};
+
+use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+
+/// Beside each `<number>/worker.<extension>` writes `ours/worker.mjs`, or to `ours/refused.txt` why there is none.
+pub(crate) fn compile(directory: &Path) -> io::Result<()> {
+    for program in fs::read_dir(directory)? {
+        for file in fs::read_dir(program?.path())? {
+            let path = file?.path();
+            if path.file_stem().is_some_and(|stem| stem == "worker") {
+                compile_one(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn compile_one(path: &Path) -> io::Result<()> {
+    let code = fs::read_to_string(path)?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("worker.ts");
+    let output = transpile(&SourceFile { name, code: &code }, &TranspileOptions::default());
+    let ours = path.with_file_name("ours");
+    fs::create_dir_all(&ours)?;
+    if let Some(script) = output.script {
+        return fs::write(ours.join("worker.mjs"), script.code);
+    }
+    let messages: Vec<&str> = output.diagnostics.iter().map(|found| found.message.as_str()).collect();
+    fs::write(ours.join("refused.txt"), messages.join("\n"))
+}
