@@ -20,7 +20,9 @@ pub(crate) fn compile(directory: &Path) -> io::Result<()> {
 fn compile_one(path: &Path) -> io::Result<()> {
     let code = fs::read_to_string(path)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("worker.ts");
-    let output = transpile(&SourceFile { name, code: &code }, &TranspileOptions::default());
+    let experimental_decorators = experimental_decorators(path);
+    let options = TranspileOptions { experimental_decorators, ..TranspileOptions::default() };
+    let output = transpile(&SourceFile { name, code: &code }, &options);
     let ours = path.with_file_name("ours");
     fs::create_dir_all(&ours)?;
     if let Some(script) = output.script {
@@ -28,4 +30,11 @@ fn compile_one(path: &Path) -> io::Result<()> {
     }
     let messages: Vec<&str> = output.diagnostics.iter().map(|found| found.message.as_str()).collect();
     fs::write(ours.join("refused.txt"), messages.join("\n"))
+}
+
+/// What the program's `compilerOptions` say about decorators, which the tool writes beside it.
+fn experimental_decorators(path: &Path) -> Option<bool> {
+    let text = fs::read_to_string(path.with_file_name("options.json")).ok()?;
+    let options: serde_json::Value = serde_json::from_str(&text).ok()?;
+    options["experimentalDecorators"].as_bool()
 }
