@@ -41,6 +41,9 @@ const RARE_PARTS: &[&str] = &[
 /// The name under which stack traces know the harness.
 const SOURCE_NAME: &str = "workers:harness";
 
+/// What the harness and its configuration call the global object: the names of its properties may be the user's own.
+pub(super) const GLOBAL: &str = "g";
+
 /// What a booted Node.js does ahead of scripts.
 const PREPARE: &str = include_str!("../../js/template/prepare.cjs");
 
@@ -90,7 +93,11 @@ fn id(program: &str) -> String {
 pub(super) fn expression() -> &'static str {
     static EXPRESSION: OnceLock<String> = OnceLock::new();
     EXPRESSION.get_or_init(|| {
-        format!(r#"globalThis[Symbol.for("workers.harness")]?.["{}"]??(0,eval)({})"#, id(text()), string(text()))
+        format!(
+            r#"{GLOBAL}[{GLOBAL}.Symbol.for("workers.harness")]?.["{}"]??{GLOBAL}.eval({})"#,
+            id(text()),
+            string(text())
+        )
     })
 }
 

@@ -1,7 +1,7 @@
 //! Puts a worker script together: the harness, what the user's module needs around it, the module, its positions.
 //!
 //! ```text
-//! const $w=(<harness>)({…});<imports and helpers>                line 1, always one line
+//! const $w=(g=>(<harness>)({…}))(<global>);<imports and helpers> line 1, always one line
 //! <the user's module, without import and export>                 from line 2
 //! export{main as "main",…};                                      what the module exports, functions or not
 //! $w.run({__proto__:null,["main"]:()=>main});                    how the harness reaches the functions
@@ -21,9 +21,14 @@ mod positions;
 mod prelude;
 
 use crate::compile::{ExportedFunction, Import};
+use harness::GLOBAL;
 pub(crate) use harness::prepare_module;
 use literal::string;
 pub(crate) use positions::Positions;
+
+/// The global object, without the use of a name: the user's module may have a `process`, a `Symbol` or a `globalThis` of its
+/// own at its top level, which cannot be read before its line.
+const THE_GLOBAL: &str = "(()=>{}).constructor(\"return this\")()";
 
 /// The user's part of a script.
 pub(crate) struct Body<'a> {
@@ -49,7 +54,7 @@ pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String
     let positions = body.positions.as_ref().map(Positions::as_str).unwrap_or_default();
     let harness = harness::expression();
     let config = format!(
-        "{{url:import.meta.url,main:import.meta.main,self:()=>import(import.meta.url),file:{},name:{},positions:{name}_positions,builtin:process.getBuiltinModule}}",
+        "{{url:import.meta.url,main:import.meta.main,self:()=>import(import.meta.url),file:{},name:{},positions:{name}_positions,builtin:{GLOBAL}.process.getBuiltinModule}}",
         string(file),
         string(name)
     );
@@ -61,7 +66,7 @@ pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String
     let exports: Vec<String> =
         body.exports.iter().map(|(exported, local)| format!("{local} as {}", string(exported))).collect();
     Ok([
-        &format!("const {name}=({harness})({config});"),
+        &format!("const {name}=({GLOBAL}=>({harness})({config}))({THE_GLOBAL});"),
         require.as_deref().unwrap_or_default(),
         &prelude,
         rename.as_deref().unwrap_or_default(),

@@ -99,7 +99,7 @@ fn elements_of_a_namespace_are_found_in_its_other_blocks() {
 #[test]
 fn decorators_and_decorated_classes_of_a_namespace_are_found_in_its_other_blocks() {
     let worker = Worker::new(
-        "namespace D { export let seen: string[] = []; export const mark = (x: any, k?: any) => { seen.push(k ?? x.name); }; }\n\
+        "namespace D { export let seen: string[] = []; export const mark = (_: any, c: any) => { seen.push(c.name); }; }\n\
          namespace D { @mark export class K { @mark m() { return seen; } } export namespace K { export const size = seen.length; } }\n\
          namespace D { export const made = [...new K().m(), K.size]; }\n\
          export const main = () => D.made;",
