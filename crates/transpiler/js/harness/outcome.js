@@ -167,7 +167,19 @@ const end = (what, thrown) => {
 	return true;
 };
 
+/** Ends a module that waits for nothing, unless a listener may still add something: Node.js would print a warning. */
+const endLoading = (listened) => {
+	if (listened || phase !== "load" || outcome) return;
+	neverSettled();
+	finish();
+};
+
 process.emit = function (name, thrown) {
+	if (name === "beforeExit" && this === process) {
+		const listened = apply(emit, this, arguments);
+		endLoading(listened);
+		return listened;
+	}
 	const uncaught = name === "uncaughtException" || name === "uncaughtExceptionMonitor";
 	if (this !== process || !(uncaught || name === "unhandledRejection" || name === "exit")) return apply(emit, this, arguments);
 	if (name === "uncaughtException" && !isHandled(name)) return end("An uncaught error", thrown);

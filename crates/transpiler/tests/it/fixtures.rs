@@ -36,4 +36,4 @@ fn users_part(script: &str) -> String {
 }
 
 /// How the call of the harness ends.
-const BEFORE_PRELUDE: &str = "builtin:process.getBuiltinModule});";
+const BEFORE_PRELUDE: &str = "(()=>{}).constructor(\"return this\")());";
