@@ -1,3 +1,4 @@
+// tsc takes JSX in a .tsx file only.
 // JSX is plain objects here, so tsc was not asked.
 const d = (v: any, c: any) => class extends v { static tag = 1 } as any;
 @d class C { static el() { return <C a={1}><C.Inner/></C>; } static Inner = "inner" }
