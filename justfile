@@ -119,7 +119,7 @@ test-js: setup
 compare *args: setup
     #!/bin/sh
     set -eu
-    sh scripts/install-tsc.sh
+    sh scripts/install-locked-packages.sh crates/transpiler/tests/compare/tool tsc "the TypeScript compiler of the comparison"
     tool=crates/transpiler/tests/compare/tool/main.mjs
     directory=$(mktemp -d)
     trap 'rm -rf "$directory"' EXIT

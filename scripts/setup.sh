@@ -147,7 +147,8 @@ done
 # With what a package may just have brought.
 [ -z "$console" ] || sh scripts/install-console-packages.sh || missing=$((missing + 1))
 [ -z "$clients" ] || sh scripts/install-vercel-clients.sh || missing=$((missing + 1))
-[ -z "$bundled" ] || sh scripts/install-bundle-packages.sh || missing=$((missing + 1))
-[ -z "$tsc" ] || sh scripts/install-tsc.sh || missing=$((missing + 1))
+locked() { sh scripts/install-locked-packages.sh "$@" || missing=$((missing + 1)); }
+[ -z "$bundled" ] || locked crates/transpiler/tests/packages packages "the packages that tests bundle"
+[ -z "$tsc" ] || locked crates/transpiler/tests/compare/tool tsc "the TypeScript compiler of the comparison"
 [ -z "$proxies" ] || sh scripts/install-proxies.sh
 [ "$missing" = 0 ] || exit 1
