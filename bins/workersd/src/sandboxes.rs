@@ -18,7 +18,8 @@ use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelPro
 use crate::config::{SandboxKind, Settings};
 use crate::engine;
 
-/// How long the ends of sandboxes in the cloud may take once the server leaves. Those that nobody ends do so by themselves.
+/// How long the ends of sandboxes in the cloud may take once the server leaves. Those that nobody ends do so by
+/// themselves.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
 /// Between two looks for sandboxes that nobody ended; each is one request.
@@ -55,7 +56,8 @@ impl Sandboxes {
         }
     }
 
-    /// Whether their Node.js may be newer than the compiler knows. Of the cloud's it is not known which one a sandbox gets.
+    /// Whether their Node.js may be newer than the compiler knows. Of the cloud's it is not known which one a sandbox
+    /// gets.
     pub(crate) fn may_have_newer_node(&self) -> bool {
         match self {
             Self::Local(engine) => workers_service::is_newer_node(engine.node_version()),
@@ -129,7 +131,8 @@ async fn vercel(settings: &Settings) -> anyhow::Result<VercelProvider> {
     Ok(provider)
 }
 
-/// Ends what an earlier server of this data directory has left running, as soon as it is overdue: what it had just begun ends by itself.
+/// Ends what an earlier server of this data directory has left running, as soon as it is overdue: what it had just
+/// begun ends by itself.
 async fn sweep_orphans(provider: VercelProvider) {
     loop {
         if let Err(error) = provider.sweep_orphans().await {
@@ -159,7 +162,8 @@ pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvi
     Ok(VercelProvider::new(client, options))
 }
 
-/// By what this server knows its own sandboxes from those of others in one project: a name that it gives itself at its first start.
+/// By what this server knows its own sandboxes from those of others in one project: a name that it gives itself at its
+/// first start.
 fn installation(data_dir: &Path) -> anyhow::Result<String> {
     let path = data_dir.join("installation");
     make_data_directory(data_dir).context("cannot use the data directory")?;

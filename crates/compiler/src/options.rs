@@ -27,7 +27,8 @@ pub struct CompilerOptions {
     pub memory_bytes: u64,
     /// How long a source waits for a free process before it is turned away.
     pub queue_timeout: Duration,
-    /// Workers run on a Node.js that may export more than the compiler knows: imports of unknown names are left to the run.
+    /// Workers run on a Node.js that may export more than the compiler knows: imports of unknown names are left to the
+    /// run.
     pub newer_node: bool,
 }
 

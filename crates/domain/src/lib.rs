@@ -1,5 +1,6 @@
-//! The words of the Workers Platform as Rust types: workers and their life cycle, invocations and their outcomes, limits,
-//! network policies, and the *ports*, the traits through which the use cases reach a database, a sandbox provider and the clock.
+//! The words of the Workers Platform as Rust types: workers and their life cycle, invocations and their outcomes,
+//! limits, network policies, and the *ports*, the traits through which the use cases reach a database, a sandbox
+//! provider and the clock.
 //!
 //! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields) and
 //! [`ports`] (what an adapter implements).

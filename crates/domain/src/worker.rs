@@ -243,7 +243,8 @@ impl Worker {
         }
     }
 
-    /// Gives it a new snapshot, made from its source once more: the one way back for a worker that is in error or expired.
+    /// Gives it a new snapshot, made from its source once more: the one way back for a worker that is in error or
+    /// expired.
     ///
     /// # Errors
     ///

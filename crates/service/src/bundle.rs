@@ -84,7 +84,8 @@ impl From<CompileFailure> for BundleError {
     }
 }
 
-/// The same source would cost the same again, so its author is told. What takes a compiler that much nests, in one way or another.
+/// The same source would cost the same again, so its author is told. What takes a compiler that much nests, in one way
+/// or another.
 fn too_expensive_diagnostic(too_expensive: TooExpensive) -> Diagnostic {
     Diagnostic {
         kind: DiagnosticKind::TooDeep,

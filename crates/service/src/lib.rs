@@ -1,6 +1,6 @@
-//! The use cases of the Workers Platform: deploy a bundle, invoke a function and follow its log, list, read, delete and expire
-//! workers. Everything outside is reached through the ports of `workers-domain`, so the same code runs over SQLite or Postgres,
-//! over the local engine or a cloud.
+//! The use cases of the Workers Platform: deploy a bundle, invoke a function and follow its log, list, read, delete and
+//! expire workers. Everything outside is reached through the ports of `workers-domain`, so the same code runs over
+//! SQLite or Postgres, over the local engine or a cloud.
 //!
 //! Start with [`Platform`], which wires both groups of use cases: [`WorkerService`] and [`InvocationService`].
 //!

@@ -13,8 +13,8 @@ use crate::invocations::{InvocationService, LastInvoked};
 use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
 use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling};
 
-/// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio runtime,
-/// on which its background work runs.
+/// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio
+/// runtime, on which its background work runs.
 #[derive(Clone)]
 pub struct Platform {
     workers: WorkerService,
@@ -34,7 +34,8 @@ pub(crate) struct Shared {
     pub(crate) settler: Settler,
     pub(crate) health: Arc<Health>,
     pub(crate) turns: Turns,
-    /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
+    /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends
+    /// sooner.
     pub(crate) runtime: Handle,
     /// Ends the task that follows other servers, when this is dropped.
     _following: DropGuard,
@@ -63,7 +64,8 @@ impl Platform {
         Self::with_compiler(repository, sandboxes, Arc::new(InProcessCompiler::new()), clock, observer, options)
     }
 
-    /// A platform of which every part is the caller's choice. Code of strangers is for a compiler in a process of its own.
+    /// A platform of which every part is the caller's choice. Code of strangers is for a compiler in a process of its
+    /// own.
     #[must_use]
     pub fn with_compiler(
         repository: Arc<dyn WorkerRepository>,

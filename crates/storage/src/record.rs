@@ -13,8 +13,8 @@ use workers_domain::{FunctionName, Revision, SnapshotId, StoredWorker, Worker, W
 /// Postgres keeps microseconds, so we do everywhere.
 const SUBSECOND_DIGITS: u16 = 6;
 
-/// Finds the rows that one statement removes when all are removed: each is in memory until it is known what it was. Diesel knows
-/// no query within one over the same table.
+/// Finds the rows that one statement removes when all are removed: each is in memory until it is known what it was.
+/// Diesel knows no query within one over the same table.
 pub(crate) const ANY_THOUSAND: &str = "id IN (SELECT id FROM workers LIMIT 1000)";
 
 /// What a column holds, or why that cannot be read. A row of such columns is always read: one bad value would otherwise
@@ -98,7 +98,8 @@ impl WorkerRecord {
         })
     }
 
-    /// What is left to know of the worker of this row, which was removed. One that makes no sense is removed all the same.
+    /// What is left to know of the worker of this row, which was removed. One that makes no sense is removed all the
+    /// same.
     pub(crate) fn into_removed(self) -> RemovedWorker {
         let worker = self.into_listed();
         if let Some(problem) = worker.problem() {

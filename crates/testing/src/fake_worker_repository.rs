@@ -14,7 +14,8 @@ use workers_domain::ports::{
 };
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
-/// Keeps workers in memory, and behaves as a database does: it passes the same suite. It starts set up, without workers.
+/// Keeps workers in memory, and behaves as a database does: it passes the same suite. It starts set up, without
+/// workers.
 pub struct FakeWorkerRepository {
     state: Mutex<State>,
 }

@@ -1,8 +1,9 @@
 //! What every [`SandboxProvider`] must do, written once.
 //!
-//! Each expectation is a function that gets a provider. [`sandbox_conformance!`] makes a test of each; a new expectation is
-//! written here and added to the macro's list. The only program that is run is `node`, with `-e`. Expectations of providers that
-//! limit memory stand apart, in [`sandbox_memory_conformance!`], for not every provider can.
+//! Each expectation is a function that gets a provider. [`sandbox_conformance!`] makes a test of each; a new
+//! expectation is written here and added to the macro's list. The only program that is run is `node`, with `-e`.
+//! Expectations of providers that limit memory stand apart, in [`sandbox_memory_conformance!`], for not every provider
+//! can.
 //!
 //! [`sandbox_conformance!`]: crate::sandbox_conformance
 //! [`sandbox_memory_conformance!`]: crate::sandbox_memory_conformance
@@ -68,7 +69,8 @@ macro_rules! sandbox_conformance {
     };
 }
 
-/// Makes a module of tests for a provider that limits memory, as [`sandbox_conformance!`](crate::sandbox_conformance) does.
+/// Makes a module of tests for a provider that limits memory, as [`sandbox_conformance!`](crate::sandbox_conformance)
+/// does.
 #[macro_export]
 macro_rules! sandbox_memory_conformance {
     ($provider:ident, $make_provider:ident) => {

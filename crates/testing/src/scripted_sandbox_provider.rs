@@ -27,7 +27,8 @@ pub enum Step {
     Frame(String),
     /// Prints a frame with this console output, at a time long ago.
     Log(LogStream, &'static str),
-    /// Prints the outcome frame of a function that returned this JSON, after 1.5 ms of loading and 2.25 ms of running, which it takes.
+    /// Prints the outcome frame of a function that returned this JSON, after 1.5 ms of loading and 2.25 ms of running,
+    /// which it takes.
     Return(String),
     /// Prints the outcome frame of a function that threw an error with this message.
     Throw(&'static str),

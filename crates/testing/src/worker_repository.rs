@@ -1,7 +1,7 @@
 //! What every [`WorkerRepository`] must do, written once.
 //!
-//! Each expectation is a function that gets an empty repository without a schema. [`repository_conformance!`] makes a test of
-//! each; a new expectation is written here and added to the macro's list.
+//! Each expectation is a function that gets an empty repository without a schema. [`repository_conformance!`] makes a
+//! test of each; a new expectation is written here and added to the macro's list.
 //!
 //! [`repository_conformance!`]: crate::repository_conformance
 

@@ -1,8 +1,8 @@
 //! Compiles bundles: one to standard output, or each of a directory for `./just compare`.
 //!
 //! ```sh
-//! cargo run -p workers-transpiler --example transpile -- worker.ts > worker.mjs && node worker.mjs main '{"name":"Ada"}'
-//! cargo run -p workers-transpiler --example transpile -- --each DIRECTORY
+//! cargo run -p workers-transpiler --example transpile -- worker.ts > worker.mjs && node worker.mjs main
+//! '{"name":"Ada"}' cargo run -p workers-transpiler --example transpile -- --each DIRECTORY
 //! ```
 //!
 //! The environment variable `EXPERIMENTAL_DECORATORS` is that option, `true` or `false`.

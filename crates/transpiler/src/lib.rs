@@ -1,17 +1,20 @@
-//! Turns a TypeScript bundle into a worker script: one self-contained Node.js program, and the list of the functions it exports.
+//! Turns a TypeScript bundle into a worker script: one self-contained Node.js program, and the list of the functions it
+//! exports.
 //!
-//! The one design decision to know: the user's module is not a module of its own, but stands in the generated script, below the
-//! harness. The harness, which is the first line of the script, is therefore running before the first line of user code is, and
-//! whatever happens afterwards (a throw at load, `process.exit`, a hung promise) ends in one record that it writes. The script has the
-//! exports of the user's module, and where it was not invoked (in a thread, in a child process, imported) it is that module and no
-//! more. A module's semantics survive the move: the syntax tree decides what is an export, static imports become constants
-//! at the top, early errors are found here, and `this`, strict mode, hoisting and top-level `await` are as in any module. See
-//! `js/PROTOCOL.md` for what the script says to whoever runs it, and `js/VALUES.md` for how values that JSON does not know are written.
+//! The one design decision to know: the user's module is not a module of its own, but stands in the generated script,
+//! below the harness. The harness, which is the first line of the script, is therefore running before the first line of
+//! user code is, and whatever happens afterwards (a throw at load, `process.exit`, a hung promise) ends in one record
+//! that it writes. The script has the exports of the user's module, and where it was not invoked (in a thread, in a
+//! child process, imported) it is that module and no more. A module's semantics survive the move: the syntax tree
+//! decides what is an export, static imports become constants at the top, early errors are found here, and `this`,
+//! strict mode, hoisting and top-level `await` are as in any module. See
+//! `js/PROTOCOL.md` for what the script says to the process that runs it, and `js/VALUES.md` for how values that JSON does not know are written.
 //!
-//! Start with [`transpile`], [`SourceFile`] and [`TranspileOutput`]. A mistake in user code is data, a [`Diagnostic`], and never
-//! an `Err` or a panic; that holds for hostile input too, however deeply it nests.
+//! Start with [`transpile`], [`SourceFile`] and [`TranspileOutput`]. A mistake in user code is data, a [`Diagnostic`],
+//! and never an `Err` or a panic; that holds for hostile input too, however deeply it nests.
 //!
-//! What counts as a function: an exported function, and an exported value of which only a run can tell what it is, such as
+//! What counts as a function: an exported function, and an exported value of which only a run can tell what it is, such
+//! as
 //! `withRetry(async () => …)` or a re-export from `node:crypto`. Classes, objects, enums, literals, types and generators do not;
 //! an unknown value that turns out to be no function fails its invocation with a `TypeError`.
 //!
@@ -36,14 +39,15 @@
 //! * `super()` may stand anywhere in a constructor with parameter properties, which are set right after it.
 //! * `export =`, `import … = require(…)` and `export *` are refused.
 //!
-//! Left out on purpose: resolving and bundling other modules (a worker is one file), type checking, minification, any I/O.
+//! Left out on purpose: resolving and bundling other modules (a worker is one file), type checking, minification, any
+//! I/O.
 //!
 //! ```
 //! use workers_transpiler::{SourceFile, TranspileOptions, transpile};
 //!
-//! let source = SourceFile { name: "worker.ts", code: "export const greet = (who: { name: string }) => `Hi ${who.name}`" };
-//! let output = transpile(&source, &TranspileOptions::default());
-//! assert_eq!(output.script.expect("it parses").functions, ["greet"]);
+//! let source = SourceFile { name: "worker.ts", code: "export const greet = (who: { name: string }) => `Hi
+//! ${who.name}`" }; let output = transpile(&source, &TranspileOptions::default()); assert_eq!(output.script.expect("it
+//! parses").functions, ["greet"]);
 //! ```
 
 mod compile;
@@ -56,7 +60,8 @@ pub use diagnostic::{Diagnostic, DiagnosticKind};
 pub use output::{TranspileOutput, WorkerScript};
 pub use source::{SourceFile, TranspileOptions};
 
-/// What a booted Node.js that is forked for worker scripts can do ahead of them, as the text of a `CommonJS` module: `warm()`, once, and
+/// What a booted Node.js that is forked for worker scripts can do ahead of them, as the text of a `CommonJS` module:
+/// `warm()`, once, and
 /// `prepare(environment)`, in a fork before it loads its script. Scripts run without it just as well, only later.
 #[must_use]
 pub fn template_module() -> String {
@@ -72,8 +77,8 @@ pub fn is_newer_node(version: &str) -> bool {
 
 /// Compiles one bundle.
 ///
-/// Either `script` is set, or there is at least one diagnostic. The work is done on a thread of its own, whose stack is as
-/// large as the bundle can need; the call blocks until it is done (milliseconds for a megabyte).
+/// Either `script` is set, or there is at least one diagnostic. The work is done on a thread of its own, whose stack is
+/// as large as the bundle can need; the call blocks until it is done (milliseconds for a megabyte).
 #[must_use]
 pub fn transpile(source: &SourceFile<'_>, options: &TranspileOptions) -> TranspileOutput {
     compile::on_large_stack(source, options)

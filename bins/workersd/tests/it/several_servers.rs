@@ -124,7 +124,7 @@ async fn each_server_tells_its_listeners_what_the_other_one_does() {
             while !text.contains(&wanted) {
                 text.push_str(&String::from_utf8_lossy(&body.next().await.unwrap().unwrap()));
             }
-            assert_eq!(text.matches(&wanted).count(), 1, "each change is told once: {text}");
+            assert_eq!(text.matches(&wanted).count(), 1, "each change comes once: {text}");
             text.clear();
         })
         .await

@@ -17,8 +17,8 @@ use crate::wire::{self, Answer, Hello, Verdict, WireDiagnostic};
 
 /// How often a process that compiles looks at its memory, and whether there is still a server.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
-/// A process that has grown beyond this leaves, for what the allocator has once had it does not give back. Twice what small bundles
-/// need.
+/// A process that has grown beyond this leaves, for what the allocator has once had it does not give back. Twice what
+/// small bundles need.
 const STAYING_BYTES: u64 = 32 << 20;
 /// Sources after which a process leaves, so that nothing adds up.
 const STAYING_SOURCES: u32 = 1_000;

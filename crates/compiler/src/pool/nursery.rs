@@ -1,7 +1,8 @@
 //! The thread that starts compiler processes and reaps them.
 //!
-//! Both take time, which no async thread has. And the kernel kills a process whose parent *thread* ends, if it has asked to die with
-//! its parent: so the parent is a thread that lives as long as the pool, and with it end all processes that might still be there.
+//! Both take time, which no async thread has. And the kernel kills a process whose parent *thread* ends, if it has
+//! asked to die with its parent: so the parent is a thread that lives as long as the pool, and with it end all
+//! processes that might still be there.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -16,7 +17,8 @@ use super::death::{self, Cause};
 use crate::hook::HOOK_ARGUMENT;
 use crate::{CompilerOptions, CompilerProgram};
 
-/// How often the thread looks whether the dying are dead. They have been killed; what takes time is giving their memory back.
+/// How often the thread looks whether the dying are dead. They have been killed; what takes time is giving their memory
+/// back.
 const REAP_INTERVAL: Duration = Duration::from_millis(20);
 /// This program, even if its file was replaced by another version meanwhile.
 const OWN_PROGRAM: &str = "/proc/self/exe";

@@ -1,7 +1,7 @@
 //! The traits through which the use cases reach the outside, one file a port.
 //!
-//! An adapter implements a port in a crate of its own, and passes the port's conformance suite in `workers-testing`. Adapters
-//! never import each other; `bins` choose among them.
+//! An adapter implements a port in a crate of its own, and passes the port's conformance suite in `workers-testing`.
+//! Adapters never import each other; `bins` choose among them.
 
 mod clock;
 mod machine_provider;

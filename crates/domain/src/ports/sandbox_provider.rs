@@ -1,7 +1,7 @@
 //! Isolated environments in which commands run, and their frozen file systems.
 //!
-//! The traits mirror what the cloud offers, so that an adapter for it and our own engine are both honest. How an invocation is
-//! spoken over a command's output is not known here.
+//! The traits mirror what the cloud offers, so that an adapter for it and our own engine are both honest. How an
+//! invocation is spoken over a command's output is not known here.
 
 use std::fmt;
 
@@ -20,8 +20,8 @@ pub trait SandboxProvider: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::SnapshotNotFound`] when the snapshot to start from is gone; [`SandboxErrorKind::Unavailable`] when
-    /// the provider cannot make sandboxes now.
+    /// [`SandboxErrorKind::SnapshotNotFound`] when the snapshot to start from is gone;
+    /// [`SandboxErrorKind::Unavailable`] when the provider cannot make sandboxes now.
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
 
     /// Says that a sandbox with these limits will likely be made from this snapshot soon. Returns at once: what a
@@ -72,8 +72,8 @@ pub trait SandboxProvider: Send + Sync {
     }
 }
 
-/// An isolated environment. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is stopped in
-/// the background, so a caller that goes away leaves nothing running.
+/// An isolated environment. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is
+/// stopped in the background, so a caller that goes away leaves nothing running.
 #[async_trait]
 pub trait Sandbox: Send + Sync {
     /// Its id.
@@ -90,8 +90,8 @@ pub trait Sandbox: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::CommandNotFound`] when there is no such program; otherwise when it has been stopped or the process
-    /// cannot be started.
+    /// [`SandboxErrorKind::CommandNotFound`] when there is no such program; otherwise when it has been stopped or the
+    /// process cannot be started.
     async fn run(&self, command: CommandSpec) -> Result<Box<dyn Command>, SandboxError>;
 
     /// Freezes the files below the working directory, those that commands wrote included, and stops the sandbox.
@@ -120,7 +120,8 @@ pub trait Sandbox: Send + Sync {
         None
     }
 
-    /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it runs.
+    /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it
+    /// runs.
     ///
     /// # Errors
     ///
@@ -128,12 +129,13 @@ pub trait Sandbox: Send + Sync {
     async fn stop(&self) -> Result<(), SandboxError>;
 }
 
-/// A process in a sandbox, with what it starts itself: when it ends, what it started and left behind is killed. Dropping it kills it.
+/// A process in a sandbox, with what it starts itself: when it ends, what it started and left behind is killed.
+/// Dropping it kills it.
 #[async_trait]
 pub trait Command: Send {
-    /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`. All that was
-    /// printed before the end comes before it. A reader that is slow slows the command; nothing is collected meanwhile.
-    /// May be dropped and called again without losing anything.
+    /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`.
+    /// All that was printed before the end comes before it. A reader that is slow slows the command; nothing is
+    /// collected meanwhile. May be dropped and called again without losing anything.
     ///
     /// # Errors
     ///
@@ -147,8 +149,8 @@ pub trait Command: Send {
     /// When the provider cannot be reached.
     async fn kill(&self) -> Result<(), SandboxError>;
 
-    /// Ends it because all that matters of it is known: kills it, and answers with what it had printed by now. Unlike after
-    /// [`kill`](Self::kill), its end need not be waited for; there are no more events.
+    /// Ends it because all that matters of it is known: kills it, and answers with what it had printed by now. Unlike
+    /// after [`kill`](Self::kill), its end need not be waited for; there are no more events.
     ///
     /// # Errors
     ///
@@ -204,7 +206,8 @@ pub struct SandboxFile {
     pub contents: Vec<u8>,
 }
 
-/// A path below a sandbox's working directory: relative, with `/`, of ordinary names (no `..`, no `.`, no empty name, no NUL).
+/// A path below a sandbox's working directory: relative, with `/`, of ordinary names (no `..`, no `.`, no empty name,
+/// no NUL).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SandboxPath(String);
 
@@ -275,7 +278,8 @@ pub struct CommandExit {
     pub usage: ResourceUsage,
 }
 
-/// How a process ended. A provider that is told of signals as codes from 129 on, as a shell tells them, takes these codes for signals.
+/// How a process ended. A provider that is told of signals as codes from 129 on, as a shell tells them, takes these
+/// codes for signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
     /// It exited with this code.

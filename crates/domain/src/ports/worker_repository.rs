@@ -13,7 +13,8 @@ use crate::{SnapshotId, Worker, WorkerId};
 /// [`find_source`](Self::find_source), and part of no other answer.
 #[async_trait]
 pub trait WorkerRepository: Send + Sync {
-    /// Stores a new worker with its source, which must not contain U+0000: Postgres cannot keep it. Times are kept to the microsecond.
+    /// Stores a new worker with its source, which must not contain U+0000: Postgres cannot keep it. Times are kept to
+    /// the microsecond.
     ///
     /// # Errors
     ///
@@ -24,7 +25,8 @@ pub trait WorkerRepository: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached, or [`RepositoryError::Inconsistent`] when what is stored of it makes no sense.
+    /// When the database cannot be reached, or [`RepositoryError::Inconsistent`] when what is stored of it makes no
+    /// sense.
     async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError>;
 
     /// The source the worker was deployed with; `None` if there is no such worker.
@@ -34,9 +36,9 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError>;
 
-    /// Up to `limit` workers, newest first (by time of creation, then by id, both descending): the newest, or those behind
-    /// the end of an earlier page. Pages read one after the other hold no worker twice and miss none that was there
-    /// throughout, whatever is inserted and deleted meanwhile, the last worker of a page included.
+    /// Up to `limit` workers, newest first (by time of creation, then by id, both descending): the newest, or those
+    /// behind the end of an earlier page. Pages read one after the other hold no worker twice and miss none that was
+    /// there throughout, whatever is inserted and deleted meanwhile, the last worker of a page included.
     ///
     /// One whose row makes no sense hides no other: it is there, in its place, as
     /// [`WorkerState::Unreadable`](crate::WorkerState::Unreadable). Where what it is sorted by is such that no page can
@@ -62,7 +64,8 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError>;
 
-    /// Records when workers were last invoked. A mark older than the stored one changes nothing; an unknown worker is skipped.
+    /// Records when workers were last invoked. A mark older than the stored one changes nothing; an unknown worker is
+    /// skipped.
     ///
     /// # Errors
     ///
@@ -77,8 +80,8 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn list_due_to_expire(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError>;
 
-    /// Up to `limit` workers that have been in state creating since `before` or longer, oldest first: their control plane died on the
-    /// way. Those that cannot be read are left out, and count for nothing.
+    /// Up to `limit` workers that have been in state creating since `before` or longer, oldest first: their control
+    /// plane died on the way. Those that cannot be read are left out, and count for nothing.
     ///
     /// # Errors
     ///
@@ -92,8 +95,8 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError>;
 
-    /// What is changed about workers from now on, by any server and by hand. `None` where the database cannot tell; such a
-    /// one has a single server.
+    /// What is changed about workers from now on, by any server and by hand. `None` where the database cannot tell;
+    /// such a one has a single server.
     fn listen(&self) -> Option<Box<dyn StoredChanges>> {
         None
     }

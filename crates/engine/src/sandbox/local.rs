@@ -153,7 +153,8 @@ impl LocalSandbox {
         Ok(sandbox)
     }
 
-    /// Starts its first process. The files are its own to change, or are copied where no overlay keeps the changes apart.
+    /// Starts its first process. The files are its own to change, or are copied where no overlay keeps the changes
+    /// apart.
     async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<Running>, SandboxError> {
         let walled = self.core.launcher.configuration().walls.is_some();
         let mut work = files.clone();

@@ -1,7 +1,8 @@
 //! What a command prints, as it arrives.
 //!
-//! The pipe is shared with the sandbox, whose processes can hold its lock while they wait for something else (a write from memory that is
-//! slow to come, a `splice` from a socket without data). So every call on it is made on the sandbox's own threads.
+//! The pipe is shared with the sandbox, whose processes can hold its lock while they wait for something else (a write
+//! from memory that is slow to come, a `splice` from a socket without data). So every call on it is made on the
+//! sandbox's own threads.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -65,10 +66,12 @@ impl Output {
         }
     }
 
-    /// What the command has left in the pipe when it has ended; `None` when that was all. Loses nothing when it is dropped.
+    /// What the command has left in the pipe when it has ended; `None` when that was all. Loses nothing when it is
+    /// dropped.
     pub(crate) async fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
         while let Self { pipe: Some(pipe), reading, stream, has_rested: false } = self {
-            // The kernel is asked whatever the runtime knows: the news of the end travel elsewhere, and may well be here first.
+            // The kernel is asked whatever the runtime knows: the news of the end travel elsewhere, and may well be
+            // here first.
             if reading.is_none() {
                 let descriptor = pipe.descriptor().clone();
                 let piece = pipe.descriptor().io().begin(move |thread| Ok(read_all(&descriptor, thread)));
@@ -100,8 +103,8 @@ impl Output {
         Ok((piece.bytes, pipe.map(|pipe| pipe.descriptor().clone())))
     }
 
-    /// Reads on until nothing is left that prints, for what a command has left behind should not die of printing. Only so many outputs
-    /// of one sandbox are kept open.
+    /// Reads on until nothing is left that prints, for what a command has left behind should not die of printing. Only
+    /// so many outputs of one sandbox are kept open.
     pub(crate) fn drain(&mut self, kept: &Arc<Semaphore>) {
         let (pipe, reading) = (self.pipe.take(), self.reading.take());
         let mut rest = Self { stream: self.stream, pipe, reading, has_rested: false };

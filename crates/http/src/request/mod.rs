@@ -1,4 +1,5 @@
-//! What is read off a request: its body, the JSON in it, which page of a list it wants, which answer it accepts, what it saw before, and its id.
+//! What is read off a request: its body, the JSON in it, which page of a list it wants, which answer it accepts, what
+//! it saw before, and its id.
 
 mod accept;
 mod body;

@@ -12,8 +12,8 @@ use crate::error::{ApiError, ErrorBody, ErrorCode, missing_code, missing_name};
 use crate::request::{CompilerOptionsField, Field, Limit, parse_json, read_body};
 use workers_service::Source;
 
-/// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it is
-/// written as `\u` escapes; who escapes more than that sends less code.
+/// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it
+/// is written as `\u` escapes; who escapes more than that sends less code.
 const ESCAPING: usize = 3;
 /// Room for the name and the braces.
 const REST_OF_BODY: usize = 64 * 1024;

@@ -5,8 +5,9 @@ use workers_transpiler::TranspileOutput;
 
 use super::{CompileFailure, Compiler, CompilerPlaces, compile_worker};
 
-/// Compiles on blocking threads of this process. Quick and without parts, but a source that takes long holds its place until it is
-/// done, wanted or not, and one that takes the compiler down takes this process along: for code that is not hostile.
+/// Compiles on blocking threads of this process. Quick and without parts, but a source that takes long holds its place
+/// until it is done, wanted or not, and one that takes the compiler down takes this process along: for code that is not
+/// hostile.
 #[derive(Debug, Default)]
 pub struct InProcessCompiler {
     places: CompilerPlaces,

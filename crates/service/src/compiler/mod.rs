@@ -15,11 +15,12 @@ pub use self::{in_process::InProcessCompiler, places::CompilerPlaces};
 /// What the user's file is called in stack traces.
 const SOURCE_NAME: &str = "worker.ts";
 
-/// Compiles bundles. Compiling is running a parser over text that a stranger wrote: an implementation decides what such a text can
-/// cost, and whom.
+/// Compiles bundles. Compiling is running a parser over text that a stranger wrote: an implementation decides what such
+/// a text can cost, and whom.
 #[async_trait]
 pub trait Compiler: Send + Sync {
-    /// Compiles a bundle, given as it is stored. A mistake of the user's is a diagnostic in the output. Dropping the future abandons the compilation.
+    /// Compiles a bundle, given as it is stored. A mistake of the user's is a diagnostic in the output. Dropping the
+    /// future abandons the compilation.
     ///
     /// # Errors
     ///
@@ -73,8 +74,9 @@ pub enum TooExpensive {
     Crash,
 }
 
-/// What every compiler does once it is where it works: the platform's way to compile a worker, given as it is stored. Blocks
-/// until it is done. `newer_node` says that workers run on a Node.js that may export more than the compiler knows.
+/// What every compiler does once it is where it works: the platform's way to compile a worker, given as it is stored.
+/// Blocks until it is done. `newer_node` says that workers run on a Node.js that may export more than the compiler
+/// knows.
 #[must_use]
 pub fn compile_worker(source: &str, newer_node: bool) -> TranspileOutput {
     let Source { code, compiler_options } = Source::decode(source);

@@ -9,7 +9,8 @@ use workers_domain::{Worker, WorkerId};
 use super::WorkerService;
 use super::published::Published;
 
-/// Changes that wait for a slow listener. More than the marks that are stored at one time, so that a burst of them loses nobody.
+/// Changes that wait for a slow listener. More than the marks that are stored at one time, so that a burst of them
+/// loses nobody.
 const BACKLOG: usize = 2048;
 
 /// Something changed about workers.
@@ -26,8 +27,8 @@ pub enum WorkerChange {
     },
     /// It was deleted. What was published about it at the same moment may follow; its id never comes back.
     Deleted(WorkerId),
-    /// Whatever is known may be wrong: the listener fell behind, or the database was emptied. What follows is newer than a list
-    /// that is read from now on.
+    /// Whatever is known may be wrong: the listener fell behind, or the database was emptied. What follows is newer
+    /// than a list that is read from now on.
     Reset,
 }
 
@@ -74,7 +75,7 @@ impl ChangeFeed {
         Self(Arc::new(Feed { sender: broadcast::Sender::new(BACKLOG), published: OnceLock::new() }))
     }
 
-    /// From now on each change comes twice, and is told once.
+    /// From now on each change comes twice, and is passed on once.
     pub(super) fn expect_echoes(&self) {
         self.0.published.get_or_init(Mutex::default);
     }

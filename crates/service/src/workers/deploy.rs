@@ -22,8 +22,8 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(25);
 const END_TIMEOUT: Duration = Duration::from_secs(35);
 
 impl WorkerService {
-    /// Deploys a bundle. Its compiler options are kept with its code. A caller that goes away ends its compilation. What comes after that goes on to its end, so that no worker is
-    /// left half made.
+    /// Deploys a bundle. Its compiler options are kept with its code. A caller that goes away ends its compilation.
+    /// What comes after that goes on to its end, so that no worker is left half made.
     ///
     /// # Errors
     ///
@@ -145,8 +145,8 @@ async fn become_ready(
     }
 }
 
-/// Stores that a worker is ready, unless it was deleted or redeployed meanwhile; says whether it did, and makes `worker`
-/// what is stored.
+/// Stores that a worker is ready, unless it was deleted or redeployed meanwhile; says whether it did, and makes
+/// `worker` what is stored.
 async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, RepositoryError> {
     let WorkerState::Ready { snapshot_id, expires_at } = worker.state().clone() else { return Ok(false) };
     loop {

@@ -10,7 +10,7 @@ use super::WorkerService;
 use crate::WorkerChange;
 use crate::platform::Shared;
 
-/// Starts the background task, which ends with the platform, or when it is told to.
+/// Starts the background task, which ends with the platform, or when `end` is cancelled.
 pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {
     if let Some(changes) = shared.repository.listen() {
         shared.changes.expect_echoes();
@@ -34,7 +34,7 @@ impl Shared {
                     return;
                 }
                 match self.repository.find_by_id(id).await {
-                    // A deploy is told of when it has ended.
+                    // A deploy is passed on when it has ended.
                     Ok(Some(worker)) if worker.status() == WorkerStatus::Creating => {}
                     Ok(Some(worker)) => self.changes.publish_state(&worker),
                     // Its removal follows.

@@ -1,4 +1,4 @@
-//! What was published lately about workers, so that what comes twice is told once.
+//! What was published lately about workers, so that what comes twice is passed on once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Published {
     }
 }
 
-/// Whether two are the same but for when they were last invoked, which is told apart.
+/// Whether two are the same but for when they were last invoked: that comes as a change of its own.
 fn is_same(one: &Worker, other: &Worker) -> bool {
     let microseconds = |worker: &Worker| worker.expires_at().map(|at| at.timestamp_micros());
     (one.revision, one.status(), one.snapshot_id(), &one.name)

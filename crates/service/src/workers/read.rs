@@ -15,8 +15,8 @@ struct UnreadableRowError(String);
 
 impl WorkerService {
     /// Up to `limit` workers, newest first: the newest, or those behind the end of an earlier page. Pages read one
-    /// after the other hold no worker twice and miss none that was there throughout. One whose time has passed is shown as
-    /// expired; the sweeper stores that. One that cannot be read is among them, in state
+    /// after the other hold no worker twice and miss none that was there throughout. One whose time has passed is shown
+    /// as expired; the sweeper stores that. One that cannot be read is among them, in state
     /// [`Unreadable`](workers_domain::WorkerState::Unreadable).
     ///
     /// # Errors

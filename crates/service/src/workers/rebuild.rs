@@ -1,8 +1,8 @@
 //! A snapshot is a cache of the stored source: one that this server, or its provider, does not have is made again.
 //!
-//! The worker's row names the snapshot. Where each server keeps snapshots of its own, each makes one under that name when
-//! it is first needed there, and the row stays as it is. Where the provider names snapshots itself, the row gets the new
-//! name.
+//! The worker's row names the snapshot. Where each server keeps snapshots of its own, each makes one under that name
+//! when it is first needed there, and the row stays as it is. Where the provider names snapshots itself, the row gets
+//! the new name.
 
 use chrono::{DateTime, Utc};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Update};

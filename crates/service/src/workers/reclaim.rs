@@ -1,7 +1,8 @@
 //! Removes the snapshots of this server that no worker needs any more.
 //!
-//! A server removes its snapshot of a worker when it deletes or redeploys the worker itself, or hears that another server
-//! did. This finds what is left: of workers that went while this server was down, or while it made their snapshot again.
+//! A server removes its snapshot of a worker when it deletes or redeploys the worker itself, or hears that another
+//! server did. This finds what is left: of workers that went while this server was down, or while it made their
+//! snapshot again.
 
 use chrono::TimeDelta;
 

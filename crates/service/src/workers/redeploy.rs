@@ -13,13 +13,14 @@ use crate::platform::Shared;
 use crate::{DeployError, RedeployError};
 
 impl WorkerService {
-    /// Makes a worker ready again from the source it was deployed with, as if it had been deployed just now. It keeps its id and its
-    /// functions. A caller that goes away ends its compilation. What comes after that goes on to its end.
+    /// Makes a worker ready again from the source it was deployed with, as if it had been deployed just now. It keeps
+    /// its id and its functions. A caller that goes away ends its compilation. What comes after that goes on to its
+    /// end.
     ///
     /// # Errors
     ///
-    /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The worker's state is
-    /// then what it was.
+    /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The
+    /// worker's state is then what it was.
     pub async fn redeploy(&self, id: WorkerId) -> Result<Worker, RedeployError> {
         let worker = self.shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
         check(&worker)?;

@@ -31,8 +31,8 @@ const REFUSED_PAUSE_ALONE: Duration = Duration::from_millis(200);
 /// How often all connections are replaced at most, because one of them cannot write.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(1);
 
-/// Hands out connections, at most a fixed number at a time. One that was lost is replaced when it is next asked for, so the
-/// pool recovers by itself from a restart of the database. Cheap to clone.
+/// Hands out connections, at most a fixed number at a time. One that was lost is replaced when it is next asked for, so
+/// the pool recovers by itself from a restart of the database. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct PgPool {
     shared: Arc<Shared>,

@@ -28,8 +28,8 @@ use crate::database::{ConnectionLimits, StorageOptions};
 use crate::error::ConnectError;
 use crate::record::{Pages, WorkerRecord, check_source, column_time, without};
 
-/// Rows are locked in the order of their ids, so that two processes cannot wait for each other. A notification holds 8,000
-/// bytes: a hundred marks.
+/// Rows are locked in the order of their ids, so that two processes cannot wait for each other. A notification holds
+/// 8,000 bytes: a hundred marks.
 const RECORD_INVOCATIONS: &str = "\
     WITH newer AS ( \
         SELECT worker.id, mark.at \

@@ -99,7 +99,8 @@ fn check_writable(connection: &mut SqliteConnection, file: &DatabaseFile) -> Res
     }
 }
 
-/// Runs `task` in a transaction that has locked the file from its start, so that a second process waits before it looks.
+/// Runs `task` in a transaction that has locked the file from its start, so that a second process waits before it
+/// looks.
 async fn in_transaction<R: Send + 'static>(
     pool: &SqlitePool,
     task: impl FnOnce(&mut SqliteConnection) -> Result<R, MigrateError> + Send + 'static,

@@ -240,8 +240,8 @@ impl WorkerRepository for SqliteWorkerRepository {
     }
 }
 
-/// The rows of a page, and the place behind them if there are more. A page that cannot end behind its last row ends behind the next
-/// one that it can.
+/// The rows of a page, and the place behind them if there are more. A page that cannot end behind its last row ends
+/// behind the next one that it can.
 fn read_page(
     connection: &mut SqliteConnection,
     after: Option<&Key>,

@@ -20,8 +20,8 @@ use crate::record::{Cell, StateColumns, WorkerRecord, column_time};
 #[diesel(sql_type = Text)]
 pub(super) struct TextUuid(Uuid);
 
-/// An id as it was found. SQLite keeps whatever is written, so it may be none: then a stand-in is made from it, by which
-/// the row is listed and deleted.
+/// An id as it was found. SQLite keeps whatever is written, so it may be none: then a stand-in is made from it, by
+/// which the row is listed and deleted.
 #[derive(Debug, Clone, FromSqlRow)]
 pub(super) struct StoredId {
     pub(super) id: Uuid,

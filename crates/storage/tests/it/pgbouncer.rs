@@ -1,4 +1,5 @@
-//! Postgres behind a pooler that hands out server connections per transaction, as the pooled endpoints of hosted Postgres do.
+//! Postgres behind a pooler that hands out server connections per transaction, as the pooled endpoints of hosted
+//! Postgres do.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -17,8 +18,8 @@ use crate::support::{Fixture, at, connect_with, of, worker};
 /// Far longer than a start takes.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Server connections. More than one, so that two queries of a client rarely meet the same one; fewer than the clients, so that
-/// clients follow one another on each.
+/// Server connections. More than one, so that two queries of a client rarely meet the same one; fewer than the clients,
+/// so that clients follow one another on each.
 const SERVER_CONNECTIONS: usize = 3;
 
 /// A pooler in front of one server.

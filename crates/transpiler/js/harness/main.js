@@ -55,7 +55,7 @@ const call = async (functions) => {
 if (framed) frame("S", "");
 
 let isWatching = false;
-/** Learns whether the module itself failed to load, where the user's code listens for errors that nobody caught. */
+/** Learns whether the module itself failed to load, where the user's code listens for uncaught errors. */
 const watchLoading = () => {
 	if (isWatching || phase !== "load") return;
 	isWatching = true;

@@ -24,7 +24,7 @@ const writeAll = (fd, text) => {
 	writeBytesOf(fd, bytes, byteLength(bytes));
 };
 
-/** Writes the first `length` of `bytes`. A full pipe is waited for; a reader that went away is nobody's mistake. */
+/** Writes the first `length` of `bytes`. Waits while the pipe is full; a reader that went away is no mistake. */
 const writeBytesOf = (fd, bytes, length) => {
 	if (gone) return;
 	let done = 0;
@@ -45,7 +45,7 @@ const writeBytesOf = (fd, bytes, length) => {
 	}
 };
 
-/** The longest frame: what a pipe takes in one piece (PIPE_BUF), whoever else writes to it, such as a child process. */
+/** The longest frame: what a pipe takes in one piece (PIPE_BUF) even while a child process writes to it, too. */
 const FRAME = 4096;
 
 /** One short frame of PROTOCOL.md. */

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
-/// Reports every import whose name the module gives to a value of its own as well, which the compiler takes for a merge as it is
-/// allowed for types. No engine loads such a module.
+/// Reports every import whose name the module gives to a value of its own as well, which the compiler takes for a merge
+/// as it is allowed for types. No engine loads such a module.
 pub(super) fn check_names(scoping: &Scoping, reporter: &mut Reporter<'_>) {
     for symbol in scoping.iter_bindings_in(scoping.root_scope_id()) {
         let declarations = scoping.symbol_redeclarations(symbol);

@@ -50,8 +50,8 @@ pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
     Unsupported { reporter }.visit_program(program);
 }
 
-/// Writes regular expressions that only newer versions of Node.js know as `new RegExp(…)`. As literals they would keep an older
-/// version from loading the script at all, so that not even the harness could say what is wrong.
+/// Writes regular expressions that only newer versions of Node.js know as `new RegExp(…)`. As literals they would keep
+/// an older version from loading the script at all, so that not even the harness could say what is wrong.
 fn newer_expressions<'a>(allocator: &'a Allocator, program: &mut Program<'a>) {
     if is_newer(program.source_text) {
         NewerExpressions { ast: AstBuilder::new(allocator) }.visit_program(program);

@@ -2,9 +2,9 @@
 //!
 //! [`speculation`] refuses what would take for ever, [`stack`] decides on the stack, [`parse`] makes the tree,
 //! [`depth`] refuses what nests too deeply for the steps after it, [`exports`] and [`imports`] read the module's
-//! interface off the tree, [`namespaces`] and [`decorators`] lower what they are named after, [`lower`] turns the rest of
-//! TypeScript into JavaScript, and [`rewrite`] takes the module syntax out. What is left is printed, [`verify`] reads it
-//! over, and it is handed to [`crate::script`].
+//! interface off the tree, [`namespaces`] and [`decorators`] lower what they are named after, [`lower`] turns the rest
+//! of TypeScript into JavaScript, and [`rewrite`] takes the module syntax out. What is left is printed, [`verify`]
+//! reads it over, and it is handed to [`crate::script`].
 
 mod assertions;
 mod builtin_exports;

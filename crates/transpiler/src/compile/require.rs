@@ -1,7 +1,7 @@
 //! Whether a module is to have a `require`.
 //!
-//! ES modules have none, and what asks for one by `require("x")` fails as in Node.js. Bundlers, however, put modules of the
-//! older kind into ES modules, and have them ask for the modules of Node.js like this, as esbuild does:
+//! ES modules have none, and what asks for one by `require("x")` fails as in Node.js. Bundlers, however, put modules of
+//! the older kind into ES modules, and have them ask for the modules of Node.js like this, as esbuild does:
 //!
 //! ```js
 //! var __require = ((x) => typeof require !== "undefined" ? require : …)(function (x) {
@@ -10,9 +10,9 @@
 //! });
 //! ```
 //!
-//! So code that looks whether there is a `require`, and hands it on, is given one. All other code is treated as in Node.js: what
-//! is written for both kinds of modules calls a `require` that is there (and then expects `module` and `__dirname` as well), or
-//! looks at `require.main`.
+//! So code that looks whether there is a `require`, and hands it on, is given one. All other code is treated as in
+//! Node.js: what is written for both kinds of modules calls a `require` that is there (and then expects `module` and
+//! `__dirname` as well), or looks at `require.main`.
 
 use oxc::{
     ast::ast::{

@@ -68,8 +68,8 @@ fn program(parameter: &str, body: &str) -> String {
     ascii(&format!("\"use strict\";{function}//# sourceURL={SOURCE_NAME}"))
 }
 
-/// Escapes what is not ASCII, all of which stands in strings. One character beyond Latin-1 would make V8 read the whole script as
-/// UTF-16.
+/// Escapes what is not ASCII, all of which stands in strings. One character beyond Latin-1 would make V8 read the whole
+/// script as UTF-16.
 fn ascii(program: &str) -> String {
     let escape = |unit: &u16| {
         u8::try_from(*unit)
@@ -80,16 +80,16 @@ fn ascii(program: &str) -> String {
     program.encode_utf16().map(|unit| escape(&unit)).collect()
 }
 
-/// What tells a program from those of other versions. Should the standard library hash otherwise one day, scripts of before only
-/// evaluate their own text.
+/// What tells a program from those of other versions. Should the standard library hash otherwise one day, scripts of
+/// before only evaluate their own text.
 fn id(program: &str) -> String {
     let mut hasher = DefaultHasher::new();
     program.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// The harness as an expression: the one that a booted Node.js has compiled before if there is one, else from its text. A text is
-/// scanned ten times sooner than a function that nobody calls is parsed.
+/// The harness as an expression: the one that a booted Node.js has compiled before if there is one, else from its text.
+/// A text is scanned ten times sooner than a function that nobody calls is parsed.
 pub(super) fn expression() -> &'static str {
     static EXPRESSION: OnceLock<String> = OnceLock::new();
     EXPRESSION.get_or_init(|| {
@@ -101,7 +101,8 @@ pub(super) fn expression() -> &'static str {
     })
 }
 
-/// What a booted Node.js can do ahead of scripts, as a `CommonJS` module: `warm()`, and in each of its forks `prepare(environment)`.
+/// What a booted Node.js can do ahead of scripts, as a `CommonJS` module: `warm()`, and in each of its forks
+/// `prepare(environment)`.
 pub(crate) fn prepare_module() -> String {
     PREPARE
         .replace("\"$HARNESS$\"", &string(text()))

@@ -5,7 +5,8 @@ use std::{borrow::Cow, sync::OnceLock};
 use super::harness::one_line;
 use crate::compile::{HELPERS, JSX};
 
-/// The value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the factory's module.
+/// The value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the factory's
+/// module.
 pub(super) fn value_of(specifier: &str) -> Option<Cow<'static, str>> {
     static JSX_RUNTIME: OnceLock<String> = OnceLock::new();
     if specifier.starts_with(JSX) {

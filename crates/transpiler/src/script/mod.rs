@@ -8,9 +8,9 @@
 //! function $w_positions(){/*<where everything came from>*/}      read only when a stack trace is looked at
 //! ```
 //!
-//! The user's code stands at the top level, so whatever looks at it from outside sees a module with its exports: a thread or a child
-//! process that runs the same file, an import of it, and V8 where it names functions in stack traces. Whether the script was invoked
-//! is the harness's to decide; where it was not, it loads the module and does no more.
+//! The user's code stands at the top level, so whatever looks at it from outside sees a module with its exports: a
+//! thread or a child process that runs the same file, an import of it, and V8 where it names functions in stack traces.
+//! Whether the script was invoked is the harness's to decide; where it was not, it loads the module and does no more.
 //!
 //! The harness is a text that is evaluated, unless a booted Node.js has it compiled already ([`prepare_module`]).
 
@@ -26,8 +26,8 @@ pub(crate) use harness::prepare_module;
 use literal::string;
 pub(crate) use positions::Positions;
 
-/// The global object, without the use of a name: the user's module may have a `process`, a `Symbol` or a `globalThis` of its
-/// own at its top level, which cannot be read before its line.
+/// The global object, without the use of a name: the user's module may have a `process`, a `Symbol` or a `globalThis`
+/// of its own at its top level, which cannot be read before its line.
 const THE_GLOBAL: &str = "(()=>{}).constructor(\"return this\")()";
 
 /// The user's part of a script.

@@ -5,7 +5,8 @@ use crate::compile::{Binding, Import, Imported};
 
 /// Writes every import as a declaration on one line. `name` is what the harness is called.
 ///
-/// Modules of Node.js come from `process.getBuiltinModule`, which is 3 ms quicker than the module loader for the first import.
+/// Modules of Node.js come from `process.getBuiltinModule`, which is 3 ms quicker than the module loader for the first
+/// import.
 pub(super) fn write(name: &str, imports: &[Import]) -> Result<String, String> {
     imports.iter().map(|import| declaration(name, import)).collect()
 }

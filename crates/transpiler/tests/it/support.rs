@@ -42,7 +42,8 @@ pub(crate) fn node() -> OsString {
         .unwrap_or_else(|| "node".into())
 }
 
-/// A compiled bundle on disk, in a directory of the build: several tests share one, so none of them could remove it at its end.
+/// A compiled bundle on disk, in a directory of the build: several tests share one, so none of them could remove it at
+/// its end.
 pub(crate) struct Worker {
     path: PathBuf,
 }

@@ -30,7 +30,7 @@ const textAt = (error, name) => {
 	return value === undefined ? undefined : guarded(() => textOf(value), undefined);
 };
 
-/** Whether somebody threw a promise, or what is awaited like one, instead of what it stands for. */
+/** Whether a promise was thrown, or what is awaited like one, in place of what it stands for. */
 const isPromiseLost = (thrown) => typeof thrown === "object" && thrown !== null && (isPromise(thrown) || guarded(() => typeof thrown.then === "function", false));
 const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
 
