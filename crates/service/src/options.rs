@@ -21,7 +21,10 @@ pub struct ServiceOptions {
     pub network: NetworkPolicy,
     /// Invocations that run at one time.
     pub max_concurrent_invocations: usize,
-    /// Invocations that wait for a place at one time; further ones are turned away.
+    /// Invocations of one worker that run at one time, so that its long ones leave places for other workers; `None` is three quarters of
+    /// all, one at least. See [`ServiceOptions::concurrent_per_worker`].
+    pub max_concurrent_per_worker: Option<usize>,
+    /// Invocations that wait for a place at one time; further ones are turned away, or take the place in the queue of a worker with more.
     pub max_queued_invocations: usize,
     /// How long an invocation waits for a place before it is turned away.
     pub queue_timeout: Duration,
@@ -38,6 +41,16 @@ pub struct LogLimits {
     pub total_bytes: usize,
 }
 
+impl ServiceOptions {
+    /// Invocations of one worker that run at one time: what was said for it, or three quarters of all, rounded down; one at least, and no
+    /// more than all.
+    #[must_use]
+    pub fn concurrent_per_worker(&self) -> usize {
+        let all = self.max_concurrent_invocations.max(1);
+        self.max_concurrent_per_worker.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
+    }
+}
+
 impl Default for ServiceOptions {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
@@ -50,6 +63,7 @@ impl Default for ServiceOptions {
             sandbox: ResourceLimits::default(),
             network: NetworkPolicy::default(),
             max_concurrent_invocations: 4 * cores,
+            max_concurrent_per_worker: None,
             max_queued_invocations: 1_000,
             queue_timeout: Duration::from_secs(10),
             worker_lifetime: Duration::from_hours(7 * 24),
@@ -60,5 +74,28 @@ impl Default for ServiceOptions {
 impl Default for LogLimits {
     fn default() -> Self {
         Self { line_bytes: 16 * 1024, total_bytes: 1024 * 1024 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_worker_has_three_quarters_of_all_places_unless_it_was_said_otherwise() {
+        let share = |all, said| {
+            let options = ServiceOptions {
+                max_concurrent_invocations: all,
+                max_concurrent_per_worker: said,
+                ..ServiceOptions::default()
+            };
+            options.concurrent_per_worker()
+        };
+        for (all, expected) in [(0, 1), (1, 1), (2, 1), (3, 2), (4, 3), (5, 3), (8, 6), (16, 12)] {
+            assert_eq!(share(all, None), expected, "{all}");
+        }
+        for (said, expected) in [(0, 1), (1, 1), (8, 8), (9, 8)] {
+            assert_eq!(share(8, Some(said)), expected, "{said}");
+        }
     }
 }

@@ -46,8 +46,9 @@ pub(crate) struct Sandboxes {
 
 /// What sandboxes of a server of its own take.
 pub(crate) async fn of_platform(setup: &Setup, number: usize) -> anyhow::Result<Sandboxes> {
-    let concurrency = number.to_string();
-    let server = Server::start(setup, &["--concurrency", &concurrency, "--timeout", "120s"])?;
+    let number_of_places = number.to_string();
+    let places = ["--concurrency", &number_of_places, "--max-concurrent-per-worker", &number_of_places];
+    let server = Server::start(setup, &[&places[..], &["--timeout", "120s"]].concat())?;
     let worker = server.deploy(WAIT).await?;
     warm_up(&server, &worker).await?;
     let request = || server.invocation(&worker, "text/event-stream", PAYLOAD);

@@ -58,6 +58,7 @@ fn the_usual_number_of_invocations_is_lowered_with_a_reason() {
     let mut settings = settings(&[]);
     plan.apply(&mut settings);
     assert_eq!(settings.service.max_concurrent_invocations, 6);
+    assert_eq!(settings.service.concurrent_per_worker(), 4, "the share of one worker follows");
 }
 
 #[test]

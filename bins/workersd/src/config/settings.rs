@@ -198,12 +198,16 @@ fn service_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<Serv
         },
         network: tunable.network.clone().map_or(defaults.network, |network| network.0),
         max_concurrent_invocations: tunable.concurrency.unwrap_or(defaults.max_concurrent_invocations),
+        max_concurrent_per_worker: tunable.max_concurrent_per_worker,
         max_queued_invocations: tunable.queue.unwrap_or(defaults.max_queued_invocations),
         queue_timeout: tunable.queue_timeout.map_or(defaults.queue_timeout, |span| span.0),
         worker_lifetime: tunable.lifetime.map_or(defaults.worker_lifetime, |span| span.0),
     };
     if options.max_concurrent_invocations == 0 {
         bail!("{} must be at least 1", said.name("concurrency"));
+    }
+    if options.max_concurrent_per_worker == Some(0) {
+        bail!("{} must be at least 1", said.name("max-concurrent-per-worker"));
     }
     if options.sandbox.memory_bytes < 64 * 1024 * 1024 {
         bail!("{} must be at least 64MiB: Node.js does not start with less", said.name("memory"));
@@ -311,10 +315,21 @@ mod tests {
             ["--timeout", "0s"],
             ["--processes", "1"],
             ["--concurrency", "0"],
+            ["--max-concurrent-per-worker", "0"],
             ["--database-timeout", "0s"],
         ] {
             assert!(serve(&arguments).is_err(), "{arguments:?}");
         }
+    }
+
+    #[test]
+    fn one_worker_has_three_quarters_of_the_places_unless_told_otherwise() {
+        let share = |arguments: &[&str]| serve(arguments).unwrap().service.concurrent_per_worker();
+        assert_eq!(share(&["--concurrency", "8"]), 6);
+        assert_eq!(share(&["--concurrency", "8", "--max-concurrent-per-worker", "2"]), 2);
+        assert_eq!(share(&["--concurrency", "8", "--max-concurrent-per-worker", "100"]), 8);
+        let file: TunableOptions = toml::from_str("max-concurrent-per-worker = 3").unwrap();
+        assert_eq!(file.max_concurrent_per_worker, Some(3));
     }
 
     #[test]

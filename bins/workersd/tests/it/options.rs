@@ -21,6 +21,7 @@ fn a_message_names_what_was_written_the_flag_the_variable_or_the_key_of_the_file
         ("console", "WORKERS_CONSOLE", "maybe"),
         ("no-migrate", "WORKERS_NO_MIGRATE", "maybe"),
         ("concurrency", "WORKERS_CONCURRENCY", "0"),
+        ("max-concurrent-per-worker", "WORKERS_MAX_CONCURRENT_PER_WORKER", "0"),
         ("memory", "WORKERS_MEMORY", "1MiB"),
         ("timeout", "WORKERS_TIMEOUT", "0s"),
         ("processes", "WORKERS_PROCESSES", "1"),
@@ -41,6 +42,7 @@ fn a_message_names_what_was_written_the_flag_the_variable_or_the_key_of_the_file
     }
     for (line, key) in [
         ("concurrency = 0", "concurrency"),
+        ("max-concurrent-per-worker = 0", "max-concurrent-per-worker"),
         ("memory = '1MiB'", "memory"),
         ("branding.accent = 'red'", "branding.accent"),
         ("console = 'maybe'", "console"),

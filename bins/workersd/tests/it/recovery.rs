@@ -12,7 +12,8 @@ const CODE: &str = "export const wait = () => new Promise((r) => { console.log('
 #[tokio::test]
 async fn a_killed_server_leaves_no_process_mount_or_cgroup_and_its_workers_work() {
     let directory = tempfile::tempdir().unwrap();
-    let mut server = TestServer::start_in(directory.path(), &["--concurrency", "50"]);
+    let mut server =
+        TestServer::start_in(directory.path(), &["--concurrency", "50", "--max-concurrent-per-worker", "50"]);
     let id = server.deploy(CODE).await;
     let mut running = Vec::new();
     for _ in 0..50 {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use workers_domain::WorkerId;
 
 use super::Load;
-use super::fair_queue::{FairQueue, Place, Refusal};
+use super::fair_queue::{FairQueue, Limits, Place, Refusal};
 use crate::{InvokeError, ServiceOptions};
 
-/// What a turned-away caller is told to wait: about the time a place takes to become free.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// What a turned-away caller is told to wait, at least and at most. In between it is about the time until it would get a place.
+const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 
-/// A number of places, and a bounded queue in front of them that is fair between workers.
+/// A number of places, of which one worker holds no more than its share, and a bounded queue in front of them that is fair between workers.
 pub(super) struct Admission {
     queue: Arc<FairQueue<WorkerId>>,
     timeout: Duration,
@@ -20,8 +20,12 @@ pub(super) struct Admission {
 
 impl Admission {
     pub(super) fn new(options: &ServiceOptions) -> Self {
-        let queue = FairQueue::new(options.max_concurrent_invocations, options.max_queued_invocations);
-        Self { queue: Arc::new(queue), timeout: options.queue_timeout }
+        let limits = Limits {
+            places: options.max_concurrent_invocations,
+            places_per_key: options.concurrent_per_worker(),
+            seats: options.max_queued_invocations,
+        };
+        Self { queue: Arc::new(FairQueue::new(limits)), timeout: options.queue_timeout }
     }
 
     /// Waits for a place.
@@ -30,7 +34,8 @@ impl Admission {
         match entered {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(Refusal::Closed)) => Err(InvokeError::ShuttingDown),
-            Ok(Err(Refusal::Full)) | Err(_) => Err(InvokeError::Busy { retry_after: RETRY_AFTER }),
+            Ok(Err(Refusal::Full { wait })) => Err(busy(wait)),
+            Err(_) => Err(busy(self.queue.wait(worker))),
         }
     }
 
@@ -45,8 +50,15 @@ impl Admission {
     }
 }
 
+fn busy(wait: Duration) -> InvokeError {
+    let [least, most] = RETRY_AFTER;
+    InvokeError::Busy { retry_after: wait.clamp(least, most) }
+}
+
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn admission(places: usize, seats: usize) -> Admission {
@@ -84,5 +96,47 @@ mod tests {
         let _place = admission.enter(worker()).await.unwrap();
         let (waiting, ()) = tokio::join!(admission.enter(worker()), async { admission.close() });
         assert!(matches!(waiting, Err(InvokeError::ShuttingDown)));
+    }
+
+    /// How long a turned-away caller is told to wait.
+    fn retry_after(refused: Result<Place<WorkerId>, InvokeError>) -> Duration {
+        match refused {
+            Err(InvokeError::Busy { retry_after }) => retry_after,
+            other => panic!("{:?}", other.err()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turned_away_caller_is_told_about_how_long_it_takes() {
+        let admission = admission(1, 3);
+        let (crowd, other) = (worker(), worker());
+        let mut place = admission.enter(crowd).await.unwrap();
+        for _ in 0..20 {
+            tokio::time::advance(Duration::from_secs(4)).await;
+            drop(place);
+            place = admission.enter(crowd).await.unwrap();
+        }
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(admission.enter(crowd))).collect();
+        assert!(waiting.iter_mut().all(|caller| caller.now_or_never().is_none()));
+        assert_eq!(retry_after(admission.enter(crowd).await), Duration::from_secs(16), "three are ahead");
+        let mut newcomer = Box::pin(admission.enter(other));
+        assert!((&mut newcomer).now_or_never().is_none());
+        let displaced = waiting.pop().unwrap().now_or_never().unwrap();
+        assert_eq!(retry_after(displaced), Duration::from_secs(16), "two of its own and the newcomer are ahead");
+        drop((waiting, place));
+        assert!(newcomer.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_turned_away_caller_is_told_is_a_second_at_least_and_a_minute_at_most() {
+        let admission = admission(1, 1);
+        let (worker, other) = (worker(), worker());
+        let _place = admission.enter(worker).await.unwrap();
+        let mut waiting = Box::pin(admission.enter(worker));
+        assert!((&mut waiting).now_or_never().is_none());
+        assert_eq!(retry_after(admission.enter(other).await), Duration::from_secs(1));
+        assert_eq!(retry_after(waiting.await), Duration::from_secs(10), "no place became free for so long");
+        tokio::time::advance(Duration::from_hours(1)).await;
+        assert_eq!(retry_after(admission.enter(other).await), Duration::from_mins(1));
     }
 }

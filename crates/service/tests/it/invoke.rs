@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use workers_domain::ports::WorkerRepository as _;
 use workers_domain::{WorkerId, WorkerStatus};
@@ -115,6 +116,46 @@ async fn whoever_waited_is_served_when_the_place_is_free() {
     });
     go_on.notify_one();
     assert_eq!(returned(&follow(second.unwrap()).await.1), "1");
+}
+
+#[tokio::test]
+async fn a_worker_that_holds_its_share_leaves_places_for_another_worker() {
+    let options = ServiceOptions { max_concurrent_invocations: 8, ..ServiceOptions::default() };
+    let test = TestPlatform::with_options(options, |call| {
+        vec![if call.payload == "\"long\"" { Step::Hang } else { Step::Return("1".into()) }]
+    });
+    let (long, short) = (test.deploy().await, test.deploy().await);
+    let invocations = test.platform.invocations();
+    let mut running = Vec::new();
+    for _ in 0..6 {
+        running.push(invocations.invoke(long.id, "greet", b"\"long\"").await.unwrap());
+    }
+    let mut waiting: Vec<_> = (0..300).map(|_| Box::pin(invocations.invoke(long.id, "greet", b"\"long\""))).collect();
+    for caller in &mut waiting {
+        assert!(caller.now_or_never().is_none());
+    }
+    assert_eq!(invocations.load(), Load { running: 6, queued: 300 });
+    for _ in 0..20 {
+        assert_eq!(returned(&follow(invocations.invoke(short.id, "greet", b"").await.unwrap()).await.1), "1");
+    }
+    assert_eq!(invocations.load().queued, 300);
+}
+
+#[tokio::test]
+async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
+    let test = TestPlatform::with_options(one_at_a_time(3), |_| vec![Step::Hang]);
+    let (crowd, other) = (test.deploy().await, test.deploy().await);
+    let invocations = test.platform.invocations();
+    let _running = invocations.invoke(crowd.id, "greet", b"").await.unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(invocations.invoke(crowd.id, "greet", b""))).collect();
+    for caller in &mut waiting {
+        assert!(caller.now_or_never().is_none());
+    }
+    assert!(matches!(invocations.invoke(crowd.id, "greet", b"").await, Err(InvokeError::Busy { .. })));
+    let mut newcomer = Box::pin(invocations.invoke(other.id, "greet", b""));
+    assert!((&mut newcomer).now_or_never().is_none());
+    assert!(matches!(waiting.pop().unwrap().now_or_never(), Some(Err(InvokeError::Busy { .. }))));
+    assert_eq!(invocations.load(), Load { running: 1, queued: 3 });
 }
 
 #[tokio::test]

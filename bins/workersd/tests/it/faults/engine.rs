@@ -304,7 +304,8 @@ async fn a_launcher_that_is_stopped_is_told_and_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_beside_a_launcher_that_is_stopped_end_in_their_time_and_give_their_places_back() {
-    let server = Arc::new(TestServer::start(&["--timeout", "2s", "--concurrency", "2"]));
+    let places = ["--concurrency", "2", "--max-concurrent-per-worker", "2"];
+    let server = Arc::new(TestServer::start(&[&["--timeout", "2s"][..], &places].concat()));
     let code = "export const wait = () => { console.log('up'); return new Promise(() => setInterval(() => {}, 1000)) }";
     let (id, other) = (server.deploy(code).await, server.deploy(CODE).await);
     let began = Instant::now();

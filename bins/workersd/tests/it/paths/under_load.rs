@@ -1,8 +1,16 @@
 //! Many at once, callers that go away.
 
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{join_all, select_all};
 use serde_json::json;
 
-use super::super::support::TestServer;
+use super::super::support::{TestServer, messages};
+
+/// A function that runs for longer than any test.
+const LONG: &str = "export const f = () => new Promise((r) => { console.log('on'); setTimeout(r, 110000) })";
 
 #[tokio::test]
 async fn two_hundred_at_once_are_neither_lost_nor_mixed_up() {
@@ -16,7 +24,7 @@ async fn two_hundred_at_once_are_neither_lost_nor_mixed_up() {
             assert_eq!(body["logs"][0]["message"], format!("for {number}"));
         }
     });
-    futures_util::future::join_all(calls).await;
+    join_all(calls).await;
 }
 
 #[tokio::test]
@@ -33,6 +41,71 @@ async fn a_server_that_is_full_says_so_and_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn long_streams_of_one_worker_leave_another_worker_unharmed() {
+    let server = TestServer::start(&["--concurrency", "4", "--queue-timeout", "120s", "--timeout", "120s"]);
+    let (long, short) = (server.deploy(LONG).await, server.deploy("export const g = () => 1").await);
+    let mut running = Vec::new();
+    for _ in 0..3 {
+        let mut events = server.stream(&long, "f", &json!({})).await;
+        assert_eq!(messages(&[events.next().await.unwrap()]), ["on"]);
+        running.push(events);
+    }
+    // As many as one worker may hold run; all others of it wait, and another worker's calls do not.
+    let mut crowd: Vec<_> = (0..50).map(|_| Box::pin(server.stream(&long, "f", &json!({})))).collect();
+    let waiting = join_all(&mut crowd);
+    let calls = async {
+        until_queued(&server, 50).await;
+        let began = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(server.call(&short, "g", &json!({})).await.0, 200);
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+        until_queued(&server, 50).await;
+    };
+    tokio::select! {
+        () = calls => {}
+        _ = waiting => panic!("none of them gets a place meanwhile"),
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
+    let arguments = ["--concurrency", "1", "--queue", "3", "--queue-timeout", "120s", "--timeout", "120s"];
+    let server = TestServer::start(&arguments);
+    let (long, short) = (server.deploy(LONG).await, server.deploy("export const g = () => 1").await);
+    let mut running = server.stream(&long, "f", &json!({})).await;
+    running.next().await.unwrap();
+    let path = format!("/api/workers/{long}/functions/f");
+    let crowd = (0..3).map(|_| server.post(&path).send().boxed_local());
+    let displaced = select_all(crowd);
+    let call = async {
+        until_queued(&server, 3).await;
+        server.call(&short, "g", &json!({})).await
+    };
+    let mut call = pin!(call);
+    let (refused, _, others) = tokio::select! {
+        displaced = displaced => displaced,
+        _ = &mut call => panic!("the place is taken"),
+    };
+    let refused = refused.unwrap();
+    assert_eq!(refused.status(), 429);
+    let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    drop((running, others));
+    assert_eq!(call.await.0, 200);
+}
+
+/// Waits until so many invocations wait for a place.
+async fn until_queued(server: &TestServer, number: usize) {
+    let line = format!("workers_invocations_queued {number}\n");
+    let began = Instant::now();
+    while !server.get("/metrics").send().await.unwrap().text().await.unwrap().contains(&line) {
+        assert!(began.elapsed() < Duration::from_secs(20), "there are never {number}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_makes_room_within_a_second() {
     let server = TestServer::start(&["--concurrency", "1", "--queue-timeout", "1s"]);
     let code = "export const f = () => new Promise((r) => { console.log('on'); setTimeout(r, 20000) }); export const g = () => 1";
@@ -42,8 +115,7 @@ async fn a_caller_that_goes_away_makes_room_within_a_second() {
     drop(running);
     assert_eq!(server.call(&id, "g", &json!({})).await.0, 200);
     let path = format!("{}/api/workers/{id}/functions/f", server.url);
-    let impatient =
-        workers_testing::http_client().post(path).timeout(std::time::Duration::from_millis(500)).send().await;
+    let impatient = workers_testing::http_client().post(path).timeout(Duration::from_millis(500)).send().await;
     assert!(impatient.unwrap_err().is_timeout());
     assert_eq!(server.call(&id, "g", &json!({})).await.0, 200);
 }

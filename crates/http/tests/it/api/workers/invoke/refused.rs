@@ -1,9 +1,11 @@
 //! Invocations that do not begin: a status and JSON, also for a client that wants to watch.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::FutureExt as _;
+use futures_util::future::{join_all, select_all};
 use reqwest::{Method, Response};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -146,6 +148,45 @@ async fn a_busy_platform_says_when_to_try_again() {
     assert_eq!((status, &body["code"]), (429, &json!("busy")));
     gate.notify_one();
     assert_eq!(first.next().await.unwrap().event, "result");
+}
+
+#[tokio::test]
+async fn a_displaced_caller_is_told_when_to_come_back_in_the_header_and_in_the_body() {
+    let gate = Arc::new(Notify::new());
+    let held = Mutex::new(Some(Arc::clone(&gate)));
+    let app = TestApp::builder()
+        .script(move |_| {
+            // The first one holds the place.
+            let wait = held.lock().unwrap().take().map(Step::WaitFor);
+            wait.into_iter().chain([Step::Return("1".into())]).collect()
+        })
+        .service(|options| {
+            options.max_concurrent_invocations = 1;
+            options.max_queued_invocations = 2;
+            options.queue_timeout = Duration::from_mins(1);
+        })
+        .start();
+    let (crowd, other) = (app.deployed("functions", "greet").await, app.deployed("functions", "greet").await);
+    let call = |path: &str| app.request(Method::POST, path).body("{}").send();
+    let all = select_all((0..3).map(|_| call(&crowd).boxed()));
+    let newcomer = async {
+        while !app.get("/metrics").await.text().await.unwrap().contains("workers_invocations_queued 2\n") {
+            tokio::task::yield_now().await;
+        }
+        call(&other).await
+    };
+    let crowd = async {
+        let (displaced, _, others) = all.await;
+        gate.notify_one();
+        (displaced.unwrap(), join_all(others).await)
+    };
+    let (newcomer, (displaced, others)) = tokio::join!(newcomer, crowd);
+    let seconds: u64 = displaced.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    let message = "the platform is busy; try again later";
+    let body = json!({ "code": "busy", "error": message, "requestId": "test", "retryAfter": seconds });
+    assert_eq!(status_and_json(displaced).await, (429, body));
+    assert!(others.into_iter().chain([newcomer]).all(|answer| answer.unwrap().status() == 200));
 }
 
 #[tokio::test]

@@ -1,0 +1,253 @@
+//! Who gets a place, and when, without a clock; and many random steps after which nothing may be lost.
+
+mod random;
+
+use std::pin::{Pin, pin};
+
+use futures_util::FutureExt as _;
+
+use super::*;
+
+/// A queue in which one key may hold all places.
+fn queue(places: usize, seats: usize) -> Arc<FairQueue<char>> {
+    shared_queue(places, places, seats)
+}
+
+fn shared_queue(places: usize, places_per_key: usize, seats: usize) -> Arc<FairQueue<char>> {
+    Arc::new(FairQueue::new(Limits { places, places_per_key, seats }))
+}
+
+type Entering<'a> = Pin<Box<dyn Future<Output = Result<Place<char>, Refusal>> + 'a>>;
+
+/// A caller that waits.
+fn waiting(queue: &Arc<FairQueue<char>>, key: char) -> Entering<'_> {
+    let mut entering: Entering<'_> = Box::pin(queue.enter(key));
+    assert!((&mut entering).now_or_never().is_none(), "{key} waits");
+    entering
+}
+
+/// A caller that finds a place free.
+fn entered(queue: &Arc<FairQueue<char>>, key: char) -> Place<char> {
+    queue.enter(key).now_or_never().unwrap().ok().unwrap()
+}
+
+/// What a caller has got; `None` while it waits.
+fn polled(entering: &mut Entering<'_>) -> Option<Result<Place<char>, Refusal>> {
+    entering.now_or_never()
+}
+
+fn refused(answer: Option<Result<Place<char>, Refusal>>) -> bool {
+    matches!(answer, Some(Err(Refusal::Full { .. })))
+}
+
+#[tokio::test]
+async fn a_place_that_becomes_free_goes_to_who_waited() {
+    let queue = queue(1, 1);
+    let place = queue.enter('a').await.ok().unwrap();
+    let mut waiting = pin!(queue.enter('a'));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    assert_eq!(queue.occupied(), (1, 1));
+    drop(place);
+    assert!(waiting.now_or_never().unwrap().is_ok());
+    assert_eq!(queue.occupied(), (0, 0));
+}
+
+#[tokio::test]
+async fn a_key_with_many_who_wait_delays_another_key_by_one_place_at_most() {
+    let queue = queue(1, 1000);
+    let mut place = queue.enter('a').await.ok();
+    let mut crowd: Vec<_> = (0..900).map(|_| Box::pin(queue.enter('a'))).collect();
+    for one in &mut crowd {
+        assert!(one.now_or_never().is_none());
+    }
+    let mut other = Box::pin(queue.enter('b'));
+    assert!((&mut other).now_or_never().is_none());
+    drop(place.take());
+    let first = (&mut crowd[0]).now_or_never().unwrap();
+    assert!((&mut other).now_or_never().is_none());
+    drop(first);
+    assert!(other.now_or_never().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn within_a_key_it_is_first_come_first_served() {
+    let queue = queue(1, 10);
+    let place = queue.enter('a').await.ok();
+    let (mut first, mut second) = (Box::pin(queue.enter('a')), Box::pin(queue.enter('a')));
+    assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+    drop(place);
+    assert!((&mut second).now_or_never().is_none());
+    assert!(first.now_or_never().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn whoever_stops_waiting_gives_up_the_seat() {
+    let queue = queue(1, 1);
+    let _place = queue.enter('a').await.ok();
+    let mut waiting = Box::pin(queue.enter('a'));
+    assert!((&mut waiting).now_or_never().is_none());
+    drop(waiting);
+    assert_eq!(queue.occupied(), (1, 0));
+}
+
+#[tokio::test]
+async fn whoever_stops_waiting_when_called_hands_the_place_on() {
+    let queue = queue(1, 2);
+    let place = queue.enter('a').await.ok();
+    let (mut gone, mut waiting) = (Box::pin(queue.enter('a')), Box::pin(queue.enter('b')));
+    assert!((&mut gone).now_or_never().is_none() && (&mut waiting).now_or_never().is_none());
+    drop(place);
+    drop(gone);
+    assert!(waiting.now_or_never().unwrap().is_ok());
+    assert_eq!(queue.occupied(), (0, 0));
+}
+
+#[tokio::test]
+async fn nobody_enters_a_closed_queue_and_those_inside_stay() {
+    let queue = queue(1, 1);
+    let place = queue.enter('a').await.ok();
+    let mut waiting = Box::pin(queue.enter('a'));
+    assert!((&mut waiting).now_or_never().is_none());
+    queue.close();
+    assert_eq!(waiting.now_or_never().unwrap().err(), Some(Refusal::Closed));
+    assert_eq!(queue.enter('a').await.err(), Some(Refusal::Closed));
+    assert_eq!(queue.occupied(), (1, 0));
+    drop(place);
+    assert_eq!(queue.occupied(), (0, 0));
+}
+
+#[test]
+fn a_key_that_holds_its_share_leaves_the_rest_to_others() {
+    let queue = shared_queue(8, 6, 1000);
+    let held: Vec<_> = (0..6).map(|_| entered(&queue, 'a')).collect();
+    let crowd: Vec<_> = (0..300).map(|_| waiting(&queue, 'a')).collect();
+    assert_eq!(queue.occupied(), (6, 300));
+    for _ in 0..100 {
+        drop(entered(&queue, 'b'));
+    }
+    drop((crowd, held));
+    assert_eq!(queue.occupied(), (0, 0));
+}
+
+#[test]
+fn a_key_that_holds_its_share_goes_on_with_its_next_caller_when_it_gives_up_a_place() {
+    let queue = shared_queue(4, 1, 10);
+    let place = entered(&queue, 'a');
+    let (mut first, mut second) = (waiting(&queue, 'a'), waiting(&queue, 'a'));
+    drop(place);
+    let place = polled(&mut first).unwrap();
+    assert!(polled(&mut second).is_none());
+    drop(place);
+    assert!(polled(&mut second).unwrap().is_ok());
+}
+
+#[test]
+fn a_place_that_the_key_in_turn_may_not_have_goes_to_the_next_key() {
+    let queue = shared_queue(3, 2, 10);
+    let (first, _second) = (entered(&queue, 'a'), entered(&queue, 'a'));
+    let other = entered(&queue, 'b');
+    let (mut a, mut b) = (waiting(&queue, 'a'), waiting(&queue, 'b'));
+    drop(other);
+    assert!(polled(&mut a).is_none());
+    let _other = polled(&mut b).unwrap();
+    drop(first);
+    assert!(polled(&mut a).unwrap().is_ok());
+}
+
+#[test]
+fn a_share_is_at_least_one_place_and_at_most_all() {
+    for (share, all) in [(0, 1), (1, 1), (9, 3)] {
+        let queue = shared_queue(3, share, 10);
+        let held: Vec<_> = (0..all).map(|_| entered(&queue, 'a')).collect();
+        let _next = waiting(&queue, 'a');
+        drop(held);
+    }
+}
+
+#[test]
+fn a_newcomer_displaces_the_last_of_the_longest_line() {
+    let queue = queue(1, 4);
+    let place = entered(&queue, 'a');
+    let mut b = waiting(&queue, 'b');
+    let (mut first, mut second, mut third) = (waiting(&queue, 'a'), waiting(&queue, 'a'), waiting(&queue, 'a'));
+    let mut c = waiting(&queue, 'c');
+    assert!(refused(polled(&mut third)), "it is told at once");
+    assert_eq!(queue.occupied(), (1, 4));
+    drop(place);
+    for (name, caller) in [("b", &mut b), ("a", &mut first), ("c", &mut c), ("a", &mut second)] {
+        assert!(polled(caller).is_some_and(|answer| answer.is_ok()), "{name}");
+    }
+    assert_eq!(queue.occupied(), (0, 0));
+}
+
+#[test]
+fn a_newcomer_whose_own_line_would_be_as_long_is_refused_itself() {
+    let queue = queue(1, 4);
+    let _place = entered(&queue, 'a');
+    let mut all = [waiting(&queue, 'a'), waiting(&queue, 'a'), waiting(&queue, 'b'), waiting(&queue, 'b')];
+    for key in ['a', 'b'] {
+        assert!(refused(queue.enter(key).now_or_never()), "{key}");
+    }
+    let _c = waiting(&queue, 'c');
+    assert!(refused(polled(&mut all[3])), "of two equal lines, the one with the latest newcomer");
+    assert!(refused(queue.enter('c').now_or_never()), "two lines of one and one of two");
+    assert_eq!(all[..3].iter_mut().filter_map(polled).count(), 0);
+}
+
+#[test]
+fn a_queue_that_one_key_has_filled_is_shared_out_evenly_in_the_end() {
+    let queue = queue(1, 9);
+    let _place = entered(&queue, 'a');
+    let mut crowd: Vec<_> = (0..9).map(|_| waiting(&queue, 'a')).collect();
+    let others: Vec<_> = "bbbccc".chars().map(|key| waiting(&queue, key)).collect();
+    assert_eq!(crowd.iter_mut().map(polled).filter(Option::is_some).count(), 6);
+    for key in "abcd".chars() {
+        assert_eq!(refused(queue.enter(key).now_or_never()), key != 'd', "{key}");
+    }
+    drop(others);
+}
+
+#[test]
+fn a_caller_that_was_displaced_and_has_gone_gives_up_nothing_twice() {
+    let queue = queue(1, 2);
+    let place = entered(&queue, 'a');
+    let (_first, displaced) = (waiting(&queue, 'a'), waiting(&queue, 'a'));
+    let _b = waiting(&queue, 'b');
+    drop(displaced);
+    assert_eq!(queue.occupied(), (1, 2));
+    drop(place);
+    assert_eq!(queue.occupied(), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_is_the_time_between_places_for_as_many_as_are_ahead() {
+    let queue = queue(1, 100);
+    let second = Duration::from_secs(1);
+    let mut place = entered(&queue, 'a');
+    for _ in 0..5 {
+        tokio::time::advance(second).await;
+        drop(place);
+        place = entered(&queue, 'a');
+    }
+    let crowd: Vec<_> = (0..50).map(|_| waiting(&queue, 'a')).collect();
+    assert_eq!(queue.wait('a'), 51 * second);
+    assert_eq!(queue.wait('b'), 2 * second, "behind one of the other key, however many of them wait");
+    drop(crowd);
+    assert_eq!(queue.wait('a'), second);
+    drop(place);
+    assert_eq!(queue.wait('a'), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_holds_its_share_waits_for_its_own_places() {
+    let queue = shared_queue(4, 2, 100);
+    let held = (entered(&queue, 'a'), entered(&queue, 'a'));
+    let _next = waiting(&queue, 'a');
+    for _ in 0..50 {
+        tokio::time::advance(Duration::from_millis(200)).await;
+        drop((entered(&queue, 'b'), entered(&queue, 'b')));
+    }
+    assert_eq!(queue.wait('a'), Duration::from_secs(20), "ten seconds without one, and one ahead");
+    assert_eq!(queue.wait('b'), Duration::ZERO);
+    drop(held);
+}

@@ -1,0 +1,107 @@
+//! Random callers come, wait, are served, go away; after each step the queue agrees with a count by hand.
+
+use super::*;
+
+/// Pseudo-random numbers, the same ones in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: usize) -> usize {
+        // Xorshift: https://en.wikipedia.org/wiki/Xorshift
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+}
+
+/// What the callers of a queue have.
+struct Callers<'a> {
+    queue: &'a Arc<FairQueue<char>>,
+    limits: Limits,
+    inside: Vec<(char, Place<char>)>,
+    waiting: Vec<(char, Entering<'a>)>,
+    displaced: usize,
+}
+
+impl Callers<'_> {
+    fn step(&mut self, numbers: &mut Numbers) {
+        match numbers.below(5) {
+            0 | 1 => self.come(numbers),
+            2 if !self.inside.is_empty() => {
+                self.inside.swap_remove(numbers.below(self.inside.len()));
+            }
+            // It may have got a place or lost its seat by now, without having looked.
+            3 if !self.waiting.is_empty() => {
+                drop(self.waiting.remove(numbers.below(self.waiting.len())));
+            }
+            _ => self.look(),
+        }
+    }
+
+    fn come(&mut self, numbers: &mut Numbers) {
+        // The first keys come more often.
+        let key = ['a', 'b', 'c', 'd', 'e', 'f'][numbers.below(6).min(numbers.below(6))];
+        let mut entering: Entering<'_> = Box::pin(self.queue.enter(key));
+        match polled(&mut entering) {
+            None => self.waiting.push((key, entering)),
+            Some(Ok(place)) => self.inside.push((key, place)),
+            Some(Err(refusal)) => assert_ne!(refusal, Refusal::Closed),
+        }
+    }
+
+    /// All callers that wait look what became of them.
+    fn look(&mut self) {
+        for (key, mut entering) in std::mem::take(&mut self.waiting) {
+            match polled(&mut entering) {
+                None => self.waiting.push((key, entering)),
+                Some(Ok(place)) => self.inside.push((key, place)),
+                Some(Err(refusal)) => {
+                    assert_ne!(refusal, Refusal::Closed);
+                    self.displaced += 1;
+                }
+            }
+        }
+    }
+
+    /// Nothing is lost, nothing is given twice, and no place is free that one of those who wait may have.
+    fn check(&mut self) {
+        self.look();
+        assert_eq!(self.queue.occupied(), (self.inside.len(), self.waiting.len()));
+        assert!(self.inside.len() <= self.limits.places && self.waiting.len() <= self.limits.seats);
+        let held = |key: char| self.inside.iter().filter(|(other, _)| *other == key).count();
+        for (key, _) in &self.inside {
+            assert!(held(*key) <= self.limits.places_per_key, "{key} has more than its share");
+        }
+        if self.inside.len() < self.limits.places {
+            for (key, _) in &self.waiting {
+                assert_eq!(held(*key), self.limits.places_per_key, "{key} waits beside a free place");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_place_and_no_seat_is_lost_or_given_twice() {
+    let mut displaced = 0;
+    for (seed, (places, places_per_key, seats)) in
+        [(1, 1, 0), (1, 1, 3), (3, 2, 5), (4, 3, 12), (8, 6, 30), (8, 8, 30), (5, 1, 7)].into_iter().enumerate()
+    {
+        let limits = Limits { places, places_per_key, seats };
+        let queue = Arc::new(FairQueue::new(limits));
+        let mut numbers = Numbers(seed as u64 + 1);
+        let mut callers = Callers { queue: &queue, limits, inside: Vec::new(), waiting: Vec::new(), displaced: 0 };
+        for step in 0..20_000 {
+            callers.step(&mut numbers);
+            // Not after each step, so that there are callers that have been called and do not know it.
+            if step % 3 == 0 {
+                callers.check();
+            }
+        }
+        displaced += callers.displaced;
+        drop(callers);
+        assert_eq!(queue.occupied(), (0, 0), "{limits:?}");
+        assert!(queue.lock().is_empty(), "{limits:?}");
+    }
+    assert!(displaced > 1000, "{displaced}");
+}
