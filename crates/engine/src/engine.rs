@@ -28,6 +28,7 @@ use crate::server::data_dir::DataDir;
 use crate::server::ground::{Found, Ground};
 use crate::server::ids::Ranges;
 use crate::server::launcher::Launcher;
+use crate::server::shell;
 use crate::server::{blocking, unavailable};
 use crate::snapshot::{Lease, SnapshotStore};
 
@@ -270,6 +271,12 @@ impl Engine {
     #[must_use]
     pub fn has_overlays(&self) -> bool {
         self.core.launcher.overlays()
+    }
+
+    /// Whether there is a shell, `/bin/sh`, in sandboxes that are walled in.
+    #[must_use]
+    pub fn has_shell(&self) -> bool {
+        self.is_confined() && self.core.data_dir.runtime().join("root").join(shell::PLACE).exists()
     }
 
     /// Whether a command `node <script>` is forked from a booted node. Waits until that is known, a few seconds at most.
