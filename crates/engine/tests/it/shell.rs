@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use workers_domain::ports::SandboxProvider as _;
 use workers_engine::{Confinement, Engine, EngineOptions};
 
 use crate::support::{TestEngine, Tested, options};
@@ -59,6 +60,8 @@ async fn a_shell_that_was_removed_or_changed_is_made_again_as_it_was() {
         as [&dyn Fn() -> std::io::Result<()>; 2]
     {
         destroy().unwrap();
+        // The engine looks every few seconds, and when it is asked.
+        engine.engine.troubles().await;
         assert_eq!(engine.node(ASK).await.output, THERE);
     }
 }
