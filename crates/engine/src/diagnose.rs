@@ -337,10 +337,11 @@ async fn trial(options: &EngineOptions) -> Vec<Finding> {
         Ok(engine) => {
             let ids = if engine.has_own_user_ids() { "each has a user id of its own" } else { "all share one user id" };
             let files = if engine.has_overlays() { "changes in an overlay" } else { "files are copied" };
+            let shell = if engine.has_shell() { "with a shell" } else { "without a shell" };
             let version = engine.node_version().to_owned();
             let templates = templates(confined, engine.has_templates().await);
             engine.shutdown().await;
-            let detail = format!("node ran in one; {ids}; {files}");
+            let detail = format!("node ran in one, {shell}; {ids}; {files}");
             let sandbox = if engine.has_own_user_ids() || !engine.is_confined() {
                 Finding::ok(name, detail)
             } else {

@@ -21,6 +21,9 @@ pub struct EngineOptions {
     pub node: PathBuf,
     /// Whether a copy of node is kept in the data directory (110 MiB), which the kernel maps in fewer, larger pages.
     pub copy_node: bool,
+    /// The program that is `/bin/sh` in sandboxes that are walled in: the host's own. It is put there with its libraries. Where it
+    /// cannot be had, and with `None`, there is no shell.
+    pub shell: Option<PathBuf>,
     /// How sandboxes are walled in.
     pub confinement: Confinement,
     /// Which program makes the sandboxes.
@@ -146,6 +149,7 @@ impl EngineOptions {
             data_dir: data_dir.into(),
             node: node.into(),
             copy_node: true,
+            shell: Some("/bin/sh".into()),
             confinement: Confinement::Full,
             launcher: LauncherProgram::CurrentExe,
             cgroup_parent: None,
@@ -168,6 +172,7 @@ impl fmt::Debug for EngineOptions {
             .debug_struct("EngineOptions")
             .field("data_dir", &self.data_dir)
             .field("node", &self.node)
+            .field("shell", &self.shell)
             .field("confinement", &self.confinement)
             .field("launcher", &self.launcher)
             .field("cgroup_parent", &self.cgroup_parent)

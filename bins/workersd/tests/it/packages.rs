@@ -33,7 +33,7 @@ async fn pino_and_hono_do_what_they_are_for_in_a_sandbox() {
 }
 
 const ITSELF: &str = r#"
-import { exec, execSync, execFileSync, fork } from "node:child_process";
+import { exec, execSync, execFileSync, fork, spawnSync } from "node:child_process";
 import util from "node:util";
 import { Worker, isMainThread, parentPort } from "node:worker_threads";
 if (!isMainThread) parentPort!.on("message", (n) => { parentPort!.postMessage(n + 1); parentPort!.close() });
@@ -47,10 +47,9 @@ export async function main() {
   ];
 }
 export async function shell() {
-  const seen: string[] = [];
-  try { execSync("ls") } catch (error: any) { seen.push(error.message, error.code) }
-  await new Promise<void>((done) => exec("ls", (error: any) => { seen.push(error.message, error.code, error.syscall); done() }));
-  return seen;
+  const failed = await new Promise((done) => exec("ls", (error: any) => done([error.code, /ls: .*not found/.test(error.message)])));
+  const piped = execSync("echo one two | { read first second; echo $second $first; }", { encoding: "utf8" });
+  return [piped, spawnSync("exit 7", { shell: true }).status, failed];
 }
 "#;
 
@@ -63,11 +62,23 @@ async fn a_module_runs_itself_in_a_sandbox() {
 }
 
 #[tokio::test]
-async fn a_shell_that_is_not_there_is_told_with_what_to_do() {
+async fn a_shell_runs_in_a_sandbox_and_says_which_programs_are_not_there() {
     let server = Server::start(&[]);
-    let (seen, _) = call(&server, ITSELF, "shell").await;
-    let seen: Vec<&str> = seen.as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert!(seen[0].starts_with("spawnSync /bin/sh ENOENT: a worker runs where there may be no shell; "), "{seen:?}");
-    assert!(seen[2].starts_with("spawn /bin/sh ENOENT: a worker runs where there may be no shell; "), "{seen:?}");
-    assert_eq!((seen[1], seen[3], seen[4]), ("ENOENT", "ENOENT", "spawn /bin/sh"));
+    let (seen, logs) = call(&server, ITSELF, "shell").await;
+    assert_eq!(seen, json!(["two one\n", 7, [127, true]]));
+    assert_eq!(logs, Vec::<String>::new());
+}
+
+/// What a function leaves behind, and how it ends: as a process of node does.
+#[tokio::test]
+async fn a_shell_that_forks_without_end_ends_with_its_invocation() {
+    let server = Server::start(&["--timeout", "2s"]);
+    let code = r#"import { execSync } from "node:child_process";
+        export const bomb = () => { execSync("bomb() { bomb | bomb & }; bomb; kill -STOP $$") };
+        export const main = () => 1"#;
+    let id = server.deploy(code).await;
+    let events = server.stream(&id, "bomb", &json!({})).await.all().await;
+    let last = events.last().unwrap();
+    assert_eq!((last.name.as_str(), &last.data["code"]), ("error", &json!("timeout")), "{events:?}");
+    assert_eq!(call(&server, code, "main").await.0, json!(1));
 }

@@ -154,13 +154,14 @@ impl MachineEngine {
                 let made = base::make(&directory, &system, &snapshots)?;
                 Ok::<_, io::Error>((made, base::PARTS.map(|name| directory.join(name)).to_vec()))
             };
-            let runtime = runtime::make(&root, &node)?;
+            // The shell of machines is their system's.
+            let runtime = runtime::make(&root, &node, None)?;
             runtime::remove_old(&root)?;
             let (made, system_trees) = make_system()?;
             let trees = [vec![root.clone()], system_trees].concat();
             let again = move |tree: &Path| {
                 if tree == root {
-                    return runtime::make(&root, &node).map(|_| vec![root.clone()]);
+                    return runtime::make(&root, &node, None).map(|_| vec![root.clone()]);
                 }
                 make_system().map(|(_, trees)| trees)
             };

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::data_dir::DataDir;
+use super::shell::Shell;
 use super::{node, runtime, template};
 use crate::fault::named;
 use crate::launcher::root::Runtime;
@@ -24,6 +25,7 @@ pub(crate) struct Blueprint {
     node: PathBuf,
     is_copied: bool,
     library: Option<Cow<'static, [u8]>>,
+    shell: Option<Shell>,
 }
 
 struct Directories {
@@ -60,7 +62,8 @@ impl Blueprint {
             };
             library.inspect_err(lack).ok()
         });
-        let mut blueprint = Self { directories, options, given, node, is_copied: false, library };
+        let shell = find_shell(&options, &node);
+        let mut blueprint = Self { directories, options, given, node, is_copied: false, library, shell };
         if blueprint.options.copy_node {
             match node::copy(&blueprint.node, &blueprint.directories.node) {
                 Ok(copy) => (blueprint.node, blueprint.is_copied) = (copy, true),
@@ -111,7 +114,7 @@ impl Blueprint {
     }
 
     fn make_runtime(&self) -> io::Result<Option<Runtime>> {
-        self.is_walled().then(|| runtime::make(&self.directories.runtime, &self.node)).transpose()
+        self.is_walled().then(|| runtime::make(&self.directories.runtime, &self.node, self.shell.as_ref())).transpose()
     }
 
     fn make_templates(&self) -> io::Result<Option<TemplateSetup>> {
@@ -126,6 +129,13 @@ impl Blueprint {
 
 fn wants_templates(options: &EngineOptions) -> bool {
     options.confinement == Confinement::Full && options.templates != Templates::None
+}
+
+/// The shell that sandboxes get. Without one they run all the same, for few workers need it.
+fn find_shell(options: &EngineOptions, node: &Path) -> Option<Shell> {
+    let path = options.shell.as_deref().filter(|_| options.confinement == Confinement::Full)?;
+    let lack = |error: &io::Error| tracing::info!(error = %error, "there is no shell in sandboxes");
+    Shell::read(path, node).inspect_err(lack).ok()
 }
 
 /// The program without links in its path.

@@ -10,6 +10,7 @@ pub(crate) mod launcher;
 mod locks;
 pub(crate) mod node;
 pub(crate) mod runtime;
+pub(crate) mod shell;
 pub(crate) mod template;
 
 use workers_domain::ports::{SandboxError, SandboxErrorKind};

@@ -1,4 +1,5 @@
-//! The root that sandboxes get: a directory with node's libraries and five small files, made anew at every start.
+//! The root that sandboxes get: a directory with node's libraries, a shell where there is one, and five small files, made
+//! anew at every start.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -8,6 +9,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use super::shell::Shell;
 use crate::fault::named;
 use crate::home::remove;
 use crate::launcher::devices::LINKS;
@@ -40,6 +42,9 @@ const FILES: [(&str, &str); 5] = [
 const DIRECTORIES: [&str; 10] =
     ["dev", "etc/ssl/certs", "lib", "lib64", "proc", "tmp", "usr/bin", "usr/lib", "var/empty", "work"];
 
+/// The other name of the directory of programs, where programs look for a shell.
+const OTHER_BIN: (&str, &str) = ("bin", "usr/bin");
+
 /// Where systems keep the certificates of authorities, in one file.
 const CERTIFICATES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -52,11 +57,11 @@ const OLD: &str = ".old";
 /// # Errors
 ///
 /// When node's libraries cannot be found or copied.
-pub(crate) fn make(directory: &Path, node: &Path) -> io::Result<Runtime> {
+pub(crate) fn make(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Result<Runtime> {
     // Made beside, so that what is made of it meanwhile gets the old one or the new one as a whole.
     let (new, old) = (with_suffix(directory, ".new"), with_suffix(directory, OLD));
     remove(&new)?;
-    let has_node = make_files(&new, node)?;
+    let has_node = make_files(&new, node, shell)?;
     remove(&old)?;
     match fs::rename(directory, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(directory.display(), error)),
@@ -86,7 +91,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Makes the files; whether node is among them.
-fn make_files(directory: &Path, node: &Path) -> io::Result<bool> {
+fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Result<bool> {
     let mounts: Mounts = serde_json::from_str(MOUNTS)?;
     let nothing = directory.join("nothing");
     fs::create_dir(directory)
@@ -96,6 +101,7 @@ fn make_files(directory: &Path, node: &Path) -> io::Result<bool> {
     for name in DIRECTORIES {
         fs::create_dir_all(directory.join(name))?;
     }
+    symlink(OTHER_BIN.1, directory.join(OTHER_BIN.0))?;
     for (name, text) in FILES {
         write(&directory.join(name), text.as_bytes())?;
     }
@@ -117,12 +123,11 @@ fn make_files(directory: &Path, node: &Path) -> io::Result<bool> {
         symlink(target, directory.join("dev").join(name))?;
     }
     for library in libraries(node)? {
-        let target = directory.join(library.strip_prefix("/").unwrap_or(&library));
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::copy(&library, &target).map_err(|error| named(library.display(), error))?;
-        fs::set_permissions(&target, Permissions::from_mode(0o555))?;
+        let content = fs::read(&library).map_err(|error| named(library.display(), error))?;
+        write_program(&directory.join(library.strip_prefix("/").unwrap_or(&library)), &content)?;
+    }
+    for (path, content) in shell.into_iter().flat_map(Shell::files) {
+        write_program(&directory.join(path), content)?;
     }
     open_directories(directory)?;
     open_directories(&nothing)?;
@@ -132,6 +137,16 @@ fn make_files(directory: &Path, node: &Path) -> io::Result<bool> {
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::write(path, content)?;
     fs::set_permissions(path, Permissions::from_mode(0o444))
+}
+
+/// Writes a program or a library, and makes the directories that lead to it.
+fn write_program(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(path, content)
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o555)))
+        .map_err(|error| named(path.display(), error))
 }
 
 /// Gives every directory the mode that another user needs, whatever the umask was.
@@ -154,7 +169,7 @@ pub(super) fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
     if !output.status.success() {
         return Ok(Vec::new());
     }
-    parse_libraries(&String::from_utf8_lossy(&output.stdout))
+    parse_libraries(&String::from_utf8_lossy(&output.stdout)).map_err(|error| named(program.display(), error))
 }
 
 fn parse_libraries(listed: &str) -> io::Result<Vec<PathBuf>> {
@@ -162,7 +177,7 @@ fn parse_libraries(listed: &str) -> io::Result<Vec<PathBuf>> {
         let line = line.trim();
         let named = line.split_once(" => ").map_or(line, |(_, path)| path);
         if named.starts_with("not found") {
-            return Some(Err(io::Error::other(format!("node lacks a library: {line}"))));
+            return Some(Err(io::Error::other(format!("a library is missing: {line}"))));
         }
         let path = named.split(" (").next().filter(|path| path.starts_with('/'))?;
         Some(Ok(PathBuf::from(path)))

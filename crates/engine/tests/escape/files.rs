@@ -23,7 +23,7 @@ async fn the_hosts_files_are_not_there() {
     );
     assert_eq!(
         engine.node(&script).await.output,
-        "dev,etc,lib,lib64,proc,tmp,usr,var,work false false false false \
+        "bin,dev,etc,lib,lib64,proc,tmp,usr,var,work false false false false \
          fd,full,null,random,stderr,stdin,stdout,urandom,zero"
     );
 }

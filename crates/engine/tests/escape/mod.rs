@@ -7,3 +7,4 @@ mod kernel;
 mod limits;
 mod network;
 mod processes;
+mod shell;

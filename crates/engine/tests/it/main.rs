@@ -33,6 +33,7 @@ mod network;
 mod outputs;
 mod programs;
 mod recovery;
+mod shell;
 mod support;
 mod templates;
 mod unprivileged;

@@ -21,13 +21,17 @@ const markChild = (args, pairs) => {
 		if (includes(`${args[index]}`, scriptName)) return put(pairs, `${MARK}=1`);
 	}
 };
-/** Appends the hint to the message of the error that Node.js makes of a missing shell. */
+const SHELL = "/bin/sh";
+/**
+ * Appends the hint to the message of the error that Node.js makes of a missing shell. It makes the same one of a missing
+ * working directory.
+ */
 const explain = (error) => {
-	if (!isObject(error) || error.code !== "ENOENT") return;
+	if (!isObject(error) || error.code !== "ENOENT" || guarded(() => existsSync(SHELL), true)) return;
 	const value = `${error.message}${SHELL_HINT}`;
 	defineProperty(error, "message", { __proto__: null, value, writable: true, configurable: true });
 };
-const isShell = (file) => file === "/bin/sh";
+const isShell = (file) => file === SHELL;
 
 /** The error of a process that could not be started, which its ChildProcess emits once. */
 const explainLater = (handle) => {
@@ -55,7 +59,7 @@ const explainIn = (result) => {
 		enumerable: true,
 		get: () => error,
 		set: (value) => {
-			explain(value);
+			guarded(() => explain(value));
 			error = value;
 		},
 	});

@@ -10,7 +10,7 @@ delete globalThis[Symbol.for("workers.harness")];
 const evaluate = globalThis.eval;
 const { builtin } = config;
 const fs = builtin("fs");
-const { writeSync, readFileSync } = fs;
+const { writeSync, readFileSync, existsSync } = fs;
 const { isProxy, isNativeError, isMap, isSet, isDate, isPromise, isAnyArrayBuffer } = builtin("util").types;
 const { isUtf8 } = builtin("buffer");
 const { parse: parseJson, stringify } = JSON;

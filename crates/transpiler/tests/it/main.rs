@@ -4,6 +4,7 @@ mod budgets;
 mod builtin_exports;
 #[path = "../packages/bundle.rs"]
 mod bundle;
+mod children;
 mod compare;
 mod decorators;
 mod depth;
