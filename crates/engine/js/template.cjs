@@ -93,6 +93,12 @@ const pretended = () => ({
 	random() {},
 });
 
+/**
+ * What stays in a child, made so that it keeps to what a program cannot replace, and so that stack traces have it as a part
+ * of Node.js: a program is not to see where the server keeps its files.
+ */
+const own = (make) => vm.runInThisContext(`(${make})`, { filename: "node:internal/process/execution" })(Reflect.apply);
+
 /** Makes the process look like one that was started with this program. */
 const become = ({ options, script, environment, seed }, { process, clocks, leave, setFlag, random }) => {
 	const age = clocks.now.call(performance);
@@ -116,26 +122,26 @@ const become = ({ options, script, environment, seed }, { process, clocks, leave
 };
 
 /** A program that is done leaves without taking node apart first. */
-const leaveAtOnce = (process, leave) => {
+const leaveAtOnce = own((apply) => (process, leave) => {
 	process.reallyExit = leave;
 	const { emit } = process;
-	const value = function (name, ...values) {
+	const value = function (name) {
 		// With any other code an error may be waiting to be printed; and who has replaced this function may have more to do.
 		const isEnd = name === "exit" && this === process && process._exiting && !process.exitCode && process.emit === value;
-		const answer = Reflect.apply(emit, this, [name, ...values]);
+		const answer = apply(emit, this, arguments);
 		if (isEnd) leave(process.exitCode | 0);
 		return answer;
 	};
 	Object.defineProperty(value, "name", { value: "emit" });
 	Object.defineProperty(process, "emit", { value, writable: true, enumerable: false, configurable: true });
-};
+});
 
 /** The age of the process counts from the fork. */
-const shiftClocks = (age, clocks, process) => {
+const shiftClocks = own((apply) => (age, clocks, process) => {
 	const { now } = clocks;
 	const { get: timeOrigin } = Object.getOwnPropertyDescriptor(clocks, "timeOrigin");
 	const { uptime } = process;
-	const seconds = uptime.call(process);
+	const seconds = apply(uptime, process, []);
 	const replace = (target, name, key, replacement) => {
 		const descriptor = Object.getOwnPropertyDescriptor(target, name);
 		Object.defineProperty(replacement, "name", Object.getOwnPropertyDescriptor(descriptor[key], "name"));
@@ -143,19 +149,19 @@ const shiftClocks = (age, clocks, process) => {
 	};
 	const methods = {
 		now() {
-			return now.call(this) - age;
+			return apply(now, this, []) - age;
 		},
 		timeOrigin() {
-			return timeOrigin.call(this) + age;
+			return apply(timeOrigin, this, []) + age;
 		},
 		uptime() {
-			return uptime.call(process) - seconds;
+			return apply(uptime, process, []) - seconds;
 		},
 	};
 	replace(clocks, "now", "value", methods.now);
 	replace(clocks, "timeOrigin", "get", methods.timeOrigin);
 	replace(process, "uptime", "value", methods.uptime);
-};
+});
 
 // In stack traces the program is called from where node calls it.
 const start = vm.runInThisContext("(runMain, process) => () => runMain(process.argv[1])", { filename: "node:internal/main/run_main_module", lineOffset: 35, columnOffset: 15 })(Module.runMain, process);

@@ -26,6 +26,7 @@ mod packages;
 mod postgres;
 mod proxies;
 mod recovery;
+mod reports;
 mod several_servers;
 mod signals;
 mod support;

@@ -19,6 +19,9 @@ const EXIT_UNWRITTEN: i32 = 120;
 /// The warnings that a harness gives at most, the one that there are more included.
 const MAX_WARNINGS: usize = 21;
 
+/// How the JSON of an error's own code begins: it is a text or a number.
+const CODE_BEGINS: &[char] = &['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+
 /// SIGABRT: how V8 leaves when its heap is full, among other reasons.
 const SIGABRT: i32 = 6;
 
@@ -126,6 +129,10 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
     let record: ErrorRecord = serde_json::from_str(&json)
         .unwrap_or_else(|_| ErrorRecord { message: "The function failed.".to_owned(), ..ErrorRecord::default() });
     let text = |value: Option<Box<RawValue>>| value.map(|value| JsonText::trusted(value.get().to_owned()));
+    // Only what the API promises, whatever user code forges.
+    let beginning = |value: Option<Box<RawValue>>, first: &[char]| {
+        text(value.filter(|value| value.get().starts_with(first)))
+    };
     Outcome::Failed(Failure {
         code,
         message: record.message,
@@ -133,10 +140,11 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         stack: record.stack,
         exit_code: meta.exit_code.filter(|_| code == FailureCode::ProcessExit),
         details: ErrorDetails {
-            error_code: text(record.error_code),
+            error_code: beginning(record.error_code, CODE_BEGINS),
             cause: text(record.cause),
-            errors: text(record.errors),
-            properties: text(record.properties),
+            // A text where the list is a part of a circle.
+            errors: beginning(record.errors, &['[', '"']),
+            properties: beginning(record.properties, &['{']),
             value: text(record.value),
         },
         warnings,
@@ -332,6 +340,20 @@ mod tests {
         assert_eq!(code_of(&exit(None, ExitStatus::Code(0)), &STARTED), FailureCode::ProcessExit);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(120)), &STARTED), FailureCode::Crashed);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(1)), &Observed::default()), FailureCode::LoadFailed);
+    }
+
+    #[test]
+    fn forged_details_are_of_the_kinds_that_the_api_promises_or_left_away() {
+        let ended = exit(None, ExitStatus::Code(1));
+        let details = |json: &str| match decide(Some(frame("thrown", json)), &ended, &STARTED, &ServiceOptions::default()) {
+            Outcome::Failed(failure) => failure.details,
+            Outcome::Returned { .. } => panic!("it was thrown"),
+        };
+        let forged = r#"{"message":"m","errorCode":{"a":1},"errors":5,"properties":[1]}"#;
+        assert_eq!(details(forged), ErrorDetails::default());
+        let kept = details(r#"{"message":"m","errorCode": -5,"errors":[1],"properties": {"a":1}}"#);
+        let texts = [kept.error_code, kept.errors, kept.properties].map(|text| text.unwrap().as_str().to_owned());
+        assert_eq!(texts, ["-5", "[1]", r#"{"a":1}"#]);
     }
 
     #[test]

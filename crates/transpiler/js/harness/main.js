@@ -65,4 +65,4 @@ const watchLoading = () => {
 	then(loading, () => {}, fail);
 };
 
-return { load, require: makeRequire, rename, run: call };
+return { globals: globalThis, load, require: makeRequire, rename, run: call };

@@ -1,2 +1,2 @@
 // Not invoked, so the module only loads: nothing of the process is changed.
-if (!isInvoked) return { load, require: makeRequire, rename, run() {} };
+if (!isInvoked) return { globals: globalThis, load, require: makeRequire, rename, run() {} };

@@ -80,6 +80,7 @@ let written = false;
 const writeOutcome = () => {
 	if (written) return;
 	written = true;
+	checkChannel();
 	flushStream(1);
 	flushStream(2);
 	const { meta, json } = outcome;

@@ -9,15 +9,29 @@ for (const name of keys(env)) if (startsWith(name, "WORKERS_")) delete env[name]
  * Where frames go: the pipe of standard output through a descriptor of our own, because user code may close descriptor 1 or open a
  * file in its place. Where the system does not let us have one, descriptor 1 has to do.
  */
+const { readlinkSync } = fs;
+/** What a descriptor is open for, as the system names it. */
+const targetOf = (fd) => readlinkSync(`/proc/self/fd/${fd}`);
+let pipe;
 const openPrivately = () => {
-	const path = "/proc/self/fd/1";
-	return startsWith(fs.readlinkSync(path), "pipe:") ? fs.openSync(path, fs.constants.O_WRONLY) : 1;
+	const target = targetOf(1);
+	if (!startsWith(target, "pipe:")) return 1;
+	const fd = fs.openSync("/proc/self/fd/1", fs.constants.O_WRONLY);
+	pipe = target;
+	return fd;
 };
 let channel = framed ? guarded(openPrivately, 1) : 1;
 
 let sleeper;
 /** Nobody can read what is printed. */
 let gone = false;
+/** User code that closed every descriptor may have opened files in their place, which frames must not get into. */
+const checkChannel = () => {
+	const isOurs = (fd) => guarded(() => targetOf(fd) === pipe, false);
+	if (pipe === undefined || isOurs(channel)) return;
+	channel = 1;
+	gone = !isOurs(1);
+};
 /** Writes all of `text`. */
 const writeAll = (fd, text) => {
 	const bytes = encodeUtf8(encoder, text);
@@ -36,7 +50,9 @@ const writeBytesOf = (fd, bytes, length) => {
 				sleeper ??= new Int32Array(new SharedArrayBuffer(4));
 				wait(sleeper, 0, 0, 1);
 			} else if (error.code === "EBADF" && fd === channel && fd !== 1) {
-				fd = channel = 1;
+				checkChannel();
+				if (gone) return;
+				fd = channel;
 			} else if (error.code !== "EINTR") {
 				gone = true;
 				return;

@@ -1,16 +1,15 @@
 //! What lowered code calls.
 
-use std::{borrow::Cow, sync::OnceLock};
+use oxc::{allocator::Allocator, parser::Parser, semantic::SemanticBuilder, span::SourceType};
 
 use super::harness::one_line;
 use crate::compile::{HELPERS, JSX};
 
-/// The value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the factory's
-/// module.
-pub(super) fn value_of(specifier: &str) -> Option<Cow<'static, str>> {
-    static JSX_RUNTIME: OnceLock<String> = OnceLock::new();
+/// The value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the factory's module. `name` is
+/// what the harness is called.
+pub(super) fn value_of(name: &str, specifier: &str) -> Option<String> {
     if specifier.starts_with(JSX) {
-        return Some(Cow::Borrowed(JSX_RUNTIME.get_or_init(|| one_line(include_str!("../../js/helpers/jsx.js")))));
+        return Some(enclosed(name, include_str!("../../js/helpers/jsx.js")));
     }
     let source = match specifier.strip_prefix(HELPERS)?.strip_prefix("/helpers/")? {
         "decorate" => include_str!("../../js/helpers/decorate.js"),
@@ -20,7 +19,18 @@ pub(super) fn value_of(specifier: &str) -> Option<Cow<'static, str>> {
         "usingCtx" => include_str!("../../js/helpers/usingCtx.js"),
         _ => return None,
     };
-    Some(Cow::Owned(format!("{{default:{}}}", one_line(source))))
+    Some(format!("{{default:{}}}", enclosed(name, source)))
+}
+
+/// A helper on one line. The globals that it uses are parameters: the user's module may have a `Promise` or a `Reflect` of its own.
+fn enclosed(name: &str, source: &str) -> String {
+    let allocator = Allocator::default();
+    let program = Parser::new(&allocator, source, SourceType::mjs()).parse().program;
+    let scoping = SemanticBuilder::new().build(&program).semantic.into_scoping();
+    let mut globals: Vec<&str> = scoping.root_unresolved_references().keys().map(|global| global.as_str()).collect();
+    globals.sort_unstable();
+    let helper = one_line(source);
+    if globals.is_empty() { helper } else { format!("(({{{}}})=>{helper})({name}.globals)", globals.join(",")) }
 }
 
 #[cfg(test)]
@@ -29,12 +39,21 @@ mod tests {
 
     #[test]
     fn a_helper_is_an_expression_on_one_line() {
-        let value = value_of("workers:helpers/helpers/usingCtx").unwrap();
+        let value = value_of("$w", "workers:helpers/helpers/usingCtx").unwrap();
         assert!(value.starts_with("{default:") && !value.contains('\n'));
     }
 
     #[test]
+    fn a_helper_takes_its_globals_from_the_harness() {
+        let value = value_of("$w", "workers:helpers/helpers/decorate").unwrap();
+        assert!(value.starts_with("{default:(({Object,Reflect})=>(decorators,"), "{value}");
+        assert!(value.ends_with(")($w.globals)}"), "{value}");
+        let value = value_of("$w", "workers:helpers/helpers/decorateParam").unwrap();
+        assert!(value.starts_with("{default:(index,decorator)=>"), "{value}");
+    }
+
+    #[test]
     fn an_unknown_helper_is_not_made_up() {
-        assert_eq!(value_of("workers:helpers/helpers/nope"), None);
+        assert_eq!(value_of("$w", "workers:helpers/helpers/nope"), None);
     }
 }

@@ -70,7 +70,7 @@ export interface ErrorEvent extends Receipt {
   readonly name?: string;
   readonly stack?: string;
   readonly exitCode?: number;
-  readonly errorCode?: string;
+  readonly errorCode?: string | number;
   readonly cause?: unknown;
   readonly errors?: unknown;
   readonly properties?: unknown;

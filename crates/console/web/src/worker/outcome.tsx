@@ -79,8 +79,9 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 function Warnings({ warnings = [] }: { readonly warnings?: readonly ValueWarning[] | undefined }) {
   return (
     <>
-      {warnings.map(({ path, message }) => (
-        <Note key={path + message} kind="warn">
+      {warnings.map(({ path, message }, index) => (
+        // Two may say the same.
+        <Note key={index} kind="warn">
           <code>{path}</code> {message}
         </Note>
       ))}
@@ -96,7 +97,7 @@ function Failure({ error, workerId }: { readonly error: ErrorEvent; readonly wor
       <div class="outcome-head">
         <h2 class="failed">{EXPLANATIONS[code] ?? "The invocation failed."}</h2>
         <span class="chip">{code}</span>
-        {errorCode && <span class="chip">{errorCode}</span>}
+        {errorCode !== undefined && <span class="chip">{errorCode}</span>}
         {exitCode !== undefined && <span class="chip">exit {exitCode}</span>}
         <span class="spacer" />
         <CopyButton what="the error" text={() => stack ?? error.error} />

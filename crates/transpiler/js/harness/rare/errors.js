@@ -58,7 +58,7 @@ const describe = (thrown) => {
 /** The standard fields of errors, which are not among their `properties`. */
 const STANDARD = { __proto__: null, name: true, message: true, stack: true, cause: true };
 
-/** What an error carries besides its texts: `errorCode`, `cause`, `errors`, `properties`. */
+/** What an error carries besides its texts: `errorCode`, `cause`, `errors`, and of `properties` the names. */
 const detailsOf = (writer, error) => {
 	const details = { __proto__: null };
 	const code = guarded(() => error.code, undefined);
@@ -70,27 +70,26 @@ const detailsOf = (writer, error) => {
 	const errors = guarded(() => error.errors, undefined);
 	const isList = guarded(() => isArray(errors), false);
 	if (isList) details.errors = errors;
-	const properties = { __proto__: null };
-	const names = guarded(() => keys(error), list());
+	const names = list();
+	const own = guarded(() => keys(error), list());
 	// Those of a SuppressedError are not enumerable.
+	const hidden = { __proto__: null, error: true, suppressed: true };
+	for (let index = 0; index < own.length; index++) {
+		const key = own[index];
+		if (hidden[key]) hidden[key] = false;
+		if (!STANDARD[key] && !(isList && key === "errors")) append(names, key);
+	}
 	if (guarded(() => hasOwn(error, "suppressed") && hasOwn(error, "error"), false)) {
-		append(names, "error");
-		append(names, "suppressed");
+		if (hidden.error) append(names, "error");
+		if (hidden.suppressed) append(names, "suppressed");
 	}
-	writer.work -= names.length;
-	let count = 0;
-	for (let index = 0; index < names.length; index++) {
-		const key = names[index];
-		if (STANDARD[key] || (isList && key === "errors")) continue;
-		defineProperty(properties, key, { __proto__: null, enumerable: true, configurable: true, get: () => error[key] });
-		count++;
-	}
-	if (count > 0) details.properties = properties;
+	writer.work -= own.length;
+	if (names.length > 0) details.properties = names;
 	return details;
 };
 
-/** Writes `details`, each after a comma. */
-const writeDetails = (writer, details, path) => {
+/** Writes the `details` of an error or of what was thrown in its place, each after a comma. */
+const writeDetails = (writer, error, details, path) => {
 	const names = keys(details);
 	writer.errors++;
 	for (let index = 0; index < names.length; index++) {
@@ -99,7 +98,7 @@ const writeDetails = (writer, details, path) => {
 		const parts = writer.parts.length;
 		put(writer, `,"${key}":`);
 		const place = step(path, key);
-		if (key === "properties") writeProperties(writer, details.properties, place);
+		if (key === "properties") writeProperties(writer, error, place, details.properties);
 		else if (!writeAt(writer, details, key, place)) takeBack(writer, parts, text, left);
 	}
 	writer.errors--;
@@ -112,7 +111,7 @@ const writeError = (writer, error, path) => {
 	const length = writer.cuts ? MAX_STRING : MAX_TEXT;
 	const json = `{"name":${shortJson(name, MAX_MESSAGE)},"message":${shortJson(message, length)},"stack":${shortJson(stack, length)}`;
 	put(writer, json, byteLength(json));
-	writeDetails(writer, detailsOf(writer, error), path);
+	writeDetails(writer, error, detailsOf(writer, error), path);
 	put(writer, "}");
 	return true;
 };
@@ -128,7 +127,7 @@ const thrownJson = (code, thrown, warnings) => {
 		if (isError(thrown)) mapSet(writer.places, thrown, place);
 	}
 	writer.text = `{"__error":true,"code":"${code}","name":${shortJson(name, MAX_MESSAGE)},"message":${shortJson(message, MAX_TEXT)},"stack":${shortJson(stack, MAX_TEXT)}`;
-	writeDetails(writer, isError(thrown) ? detailsOf(writer, thrown) : { __proto__: null, value: thrown }, ROOT);
+	writeDetails(writer, thrown, isError(thrown) ? detailsOf(writer, thrown) : { __proto__: null, value: thrown }, ROOT);
 	put(writer, "}");
 	return textIn(writer);
 };

@@ -186,10 +186,15 @@ const writeBody = (writer, value, path) => {
 	return true;
 };
 
-/** A Response as the whole result: its body is read, as text if it is UTF-8. One that was read before is like one inside a value. */
+/**
+ * A Response as the whole result: its body is read, as text if it is UTF-8. One that was read before is like one inside a value, and so is
+ * what only calls itself a Response.
+ */
 const readResponse = async (response) => {
 	if (response.bodyUsed) return response;
-	const bytes = bytesOf(await response.arrayBuffer());
+	const read = await response.arrayBuffer();
+	if (!isAnyArrayBuffer(read) && !isView(read)) return response;
+	const bytes = bytesOf(read);
 	const body = isUtf8(bytes) ? base64(bytes, "utf8") : { __proto__: null, $bytes: base64(bytes, "base64") };
 	return { __proto__: null, status: response.status, headers: headersOf(response.headers), body };
 };

@@ -255,9 +255,8 @@ const writeSequence = (writer, path, next) => {
 	return true;
 };
 
-/** Writes the enumerable properties of an object's own; whether there were any. */
-const writeProperties = (writer, value, path) => {
-	const names = keys(value);
+/** Writes the enumerable properties of an object's own, or those of these names; whether there were any. */
+const writeProperties = (writer, value, path, names = keys(value)) => {
 	let wrote = false;
 	put(writer, "{");
 	for (let index = 0; index < names.length; index++) {
