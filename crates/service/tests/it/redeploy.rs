@@ -81,11 +81,7 @@ async fn a_redeploy_compiles_with_the_options_of_the_deploy() {
         test.repository.insert(&worker, &format!("{code}{mark}")).await.unwrap();
         let mut failed = worker.clone();
         failed.fail("no snapshot").unwrap();
-<<<<<<< HEAD
         assert_eq!(test.repository.update_state(&mut failed).await.unwrap(), Update::Updated);
-=======
-        test.repository.update_state(&mut failed).await.unwrap();
->>>>>>> side-e2e
         assert_eq!(test.platform.workers().redeploy(worker.id).await.is_ok(), compiles, "{mark}");
     }
 }
