@@ -1,5 +1,5 @@
-//! What a worker must not do by way of the shell. The layers that stop it are those that stop any program which a worker
-//! brings along: the shell is one more program behind them.
+//! What a worker must not do by way of the shell. The layers that stop it are those that stop any program which a
+//! worker brings along: the shell is one more program behind them.
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::KillReason;
@@ -17,7 +17,8 @@ async fn a_shell_has_no_more_rights_and_no_more_descriptors_than_node() {
         const copy = sh('while read -r line; do echo "$line"; done < /proc/self/status');
         const of = copy.split('\n').filter((line) => known.test(line));
         const plain = (lines) => lines.map((line) => line.trim().split(/\s+/).join(' ')).join();
-        console.log(own.length >= 10, plain(own) === plain(of), /NoNewPrivs: 1/.test(plain(of)), /Seccomp: 2/.test(plain(of)));
+        console.log(own.length >= 10, plain(own) === plain(of),
+            /NoNewPrivs: 1/.test(plain(of)), /Seccomp: 2/.test(plain(of)));
         console.log(sh('for file in /proc/self/fd/*; do [ ! -e $file ] || echo ${file##*/}; done').split('\n').join());
         console.log(sh('for name in mnt pid net user ipc uts cgroup; do ' +
             '[ /proc/self/ns/$name -ef /proc/$PPID/ns/$name ] || echo $name; done'))"#;
