@@ -1,5 +1,5 @@
-//! The root that sandboxes get: a directory with node's libraries, a shell where there is one, and five small files, made
-//! anew at every start.
+//! The root that sandboxes get: a directory with node's libraries, a shell where there is one, and five small files,
+//! made anew at every start.
 
 use std::fs::{self, Permissions};
 use std::io;

@@ -1,4 +1,5 @@
-//! The shell that sandboxes get, which is the host's: a program that runs commands by `/bin/sh` (`exec`, `execSync`) needs one.
+//! The shell that sandboxes get, which is the host's: programs that run commands by `/bin/sh` (`exec`, `execSync`) need
+//! one.
 
 use std::fs;
 use std::io;

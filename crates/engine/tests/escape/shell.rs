@@ -1,5 +1,5 @@
-//! What a worker must not do by way of the shell. The layers that stop it are those that stop any program which a worker brings along: the
-//! shell is one more program behind them.
+//! What a worker must not do by way of the shell. The layers that stop it are those that stop any program which a
+//! worker brings along: the shell is one more program behind them.
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::KillReason;
@@ -14,11 +14,14 @@ async fn a_shell_has_no_more_rights_and_no_more_descriptors_than_node() {
         const known = /^(Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp|Seccomp_filters):/;
         const own = fs.readFileSync('/proc/self/status', 'utf8').split('\n').filter((line) => known.test(line));
         const sh = (command) => execSync(command, { encoding: 'utf8' }).trim();
-        const of = sh('while read -r line; do echo "$line"; done < /proc/self/status').split('\n').filter((line) => known.test(line));
+        const copy = sh('while read -r line; do echo "$line"; done < /proc/self/status');
+        const of = copy.split('\n').filter((line) => known.test(line));
         const plain = (lines) => lines.map((line) => line.trim().split(/\s+/).join(' ')).join();
-        console.log(own.length >= 10, plain(own) === plain(of), /NoNewPrivs: 1/.test(plain(of)), /Seccomp: 2/.test(plain(of)));
+        console.log(own.length >= 10, plain(own) === plain(of),
+            /NoNewPrivs: 1/.test(plain(of)), /Seccomp: 2/.test(plain(of)));
         console.log(sh('for file in /proc/self/fd/*; do [ ! -e $file ] || echo ${file##*/}; done').split('\n').join());
-        console.log(sh('for name in mnt pid net user ipc uts cgroup; do [ /proc/self/ns/$name -ef /proc/$PPID/ns/$name ] || echo $name; done'))"#;
+        console.log(sh('for name in mnt pid net user ipc uts cgroup; do ' +
+            '[ /proc/self/ns/$name -ef /proc/$PPID/ns/$name ] || echo $name; done'))"#;
     assert_eq!(engine.node(script).await.output, "true true true true\n0,1,2");
 }
 
@@ -26,11 +29,13 @@ async fn a_shell_has_no_more_rights_and_no_more_descriptors_than_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_writes_and_kills_nothing_that_node_could_not() {
     let engine = TestEngine::confined().await;
-    let script = r#"const { spawnSync } = require('child_process');
-        const paths = '/x /bin/x /bin/sh /usr/bin/sh /usr/bin/node /etc/passwd /dev/x /proc/sysrq-trigger /proc/sys/kernel/core_pattern';
-        const tries = `for path in ${paths}; do (: > $path) && echo wrote $path; done; kill -9 1 && [ -d /proc/1 ] && echo init is there`;
+    let script = r"const { spawnSync } = require('child_process');
+        const paths = '/x /bin/x /bin/sh /usr/bin/sh /usr/bin/node /etc/passwd /dev/x /proc/sysrq-trigger ' +
+            '/proc/sys/kernel/core_pattern';
+        const tries = `for path in ${paths}; do (: > $path) && echo wrote $path; done
+            kill -9 1 && [ -d /proc/1 ] && echo init is there`;
         const { stdout, stderr } = spawnSync(tries, { shell: true, encoding: 'utf8' });
-        console.log(stdout.trim(), stderr.trim().split('\n').length)"#;
+        console.log(stdout.trim(), stderr.trim().split('\n').length)";
     assert_eq!(engine.node(script).await.output, "init is there 9");
 }
 

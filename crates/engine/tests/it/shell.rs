@@ -10,7 +10,8 @@ use crate::support::{TestEngine, Tested, options};
 
 /// What a shell answers, or which error there is in place of it.
 const ASK: &str = "const { execSync } = require('child_process'), { existsSync } = require('fs');
-    try { console.log(execSync('echo a shell', { encoding: 'utf8' }).trim()) } catch (error) { console.log(error.message) }
+    try { console.log(execSync('echo a shell', { encoding: 'utf8' }).trim()) }
+    catch (error) { console.log(error.message) }
     console.log(existsSync('/bin/sh'), existsSync('/usr/bin/sh'), existsSync('/bin/node'))";
 const THERE: &str = "a shell\ntrue true true";
 const NOT_THERE: &str = "spawnSync /bin/sh ENOENT\nfalse false true";
