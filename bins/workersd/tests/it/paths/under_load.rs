@@ -51,9 +51,8 @@ async fn long_streams_of_one_worker_leave_another_worker_unharmed() {
         running.push(events);
     }
     // As many as one worker may hold run; all others of it wait, and another worker's calls do not.
-    let nothing = json!({});
-    let mut crowd: Vec<_> = (0..50).map(|_| Box::pin(server.stream(&long, "f", &nothing))).collect();
-    let waiting = join_all(&mut crowd);
+    let payload = json!({});
+    let waiting = join_all((0..50).map(|_| server.stream(&long, "f", &payload)));
     let calls = async {
         until_queued(&server, 50).await;
         let began = Instant::now();
