@@ -152,7 +152,11 @@ impl<const CLOUD: bool> Server<CLOUD> {
         let path = format!("/api/workers/{id}/invoke/{function}");
         let response = self.post(&path).header(ACCEPT, "text/event-stream").json(payload).send().await.unwrap();
         assert_eq!(response.status(), 200);
-        Events { body: Box::pin(response.bytes_stream().map(|chunk| chunk.unwrap().to_vec())), text: String::new() }
+        Events {
+            body: Box::pin(response.bytes_stream().map(|chunk| chunk.unwrap().to_vec())),
+            text: String::new(),
+            cut: Vec::new(),
+        }
     }
 }
 
@@ -194,6 +198,8 @@ pub(crate) fn end(process: &mut Child) {
 pub(crate) struct Events {
     body: std::pin::Pin<Box<dyn futures_util::Stream<Item = Vec<u8>> + Send>>,
     text: String,
+    /// The beginning of a character that the last chunk was cut in.
+    cut: Vec<u8>,
 }
 
 impl Events {
@@ -208,7 +214,10 @@ impl Events {
                 }
                 continue;
             }
-            self.text.push_str(&String::from_utf8(self.body.next().await?).unwrap());
+            self.cut.extend(self.body.next().await?);
+            let whole = std::str::from_utf8(&self.cut).map_or_else(|error| error.valid_up_to(), str::len);
+            self.text.push_str(std::str::from_utf8(&self.cut[..whole]).unwrap());
+            self.cut.drain(..whole);
         }
     }
 

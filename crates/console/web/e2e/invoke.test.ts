@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import type { Page } from "playwright-core";
 
 import { closeBrowser, invokeButton, logLines, open, outcome, serve, streaming, typePayload, workerPage } from "./world.ts";
 

@@ -130,9 +130,8 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         .unwrap_or_else(|_| ErrorRecord { message: "The function failed.".to_owned(), ..ErrorRecord::default() });
     let text = |value: Option<Box<RawValue>>| value.map(|value| JsonText::trusted(value.get().to_owned()));
     // Only what the API promises, whatever user code forges.
-    let beginning = |value: Option<Box<RawValue>>, first: &[char]| {
-        text(value.filter(|value| value.get().starts_with(first)))
-    };
+    let beginning =
+        |value: Option<Box<RawValue>>, first: &[char]| text(value.filter(|value| value.get().starts_with(first)));
     Outcome::Failed(Failure {
         code,
         message: record.message,
@@ -345,10 +344,11 @@ mod tests {
     #[test]
     fn forged_details_are_of_the_kinds_that_the_api_promises_or_left_away() {
         let ended = exit(None, ExitStatus::Code(1));
-        let details = |json: &str| match decide(Some(frame("thrown", json)), &ended, &STARTED, &ServiceOptions::default()) {
-            Outcome::Failed(failure) => failure.details,
-            Outcome::Returned { .. } => panic!("it was thrown"),
-        };
+        let details =
+            |json: &str| match decide(Some(frame("thrown", json)), &ended, &STARTED, &ServiceOptions::default()) {
+                Outcome::Failed(failure) => failure.details,
+                Outcome::Returned { .. } => panic!("it was thrown"),
+            };
         let forged = r#"{"message":"m","errorCode":{"a":1},"errors":5,"properties":[1]}"#;
         assert_eq!(details(forged), ErrorDetails::default());
         let kept = details(r#"{"message":"m","errorCode": -5,"errors":[1],"properties": {"a":1}}"#);

@@ -15,7 +15,8 @@ fn declaration(name: &str, import: &Import) -> Result<String, String> {
     let specifier = string(&import.specifier);
     match &import.imported {
         Imported::Names(bindings) if import.is_generated() => {
-            let value = helpers::value_of(name, &import.specifier).ok_or_else(|| format!("no helper for {specifier}"))?;
+            let value =
+                helpers::value_of(name, &import.specifier).ok_or_else(|| format!("no helper for {specifier}"))?;
             Ok(format!("const {}={value};", pattern(bindings)))
         }
         Imported::Names(bindings) => {

@@ -3,6 +3,7 @@
 
 mod forged;
 
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -96,18 +97,22 @@ fn told(mut answer: Value) -> Value {
     answer
 }
 
+async fn run(server: &TestServer, program: Program) {
+    let id = program.deploy(server).await;
+    let (_, waited) = server.call(&id, "main", &program.payload).await;
+    let logs: Vec<&str> =
+        waited["logs"].as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap()).collect();
+    program.check(&waited, &logs);
+    let events = server.stream(&id, "main", &program.payload).await.all().await;
+    let last = &events.last().unwrap().data;
+    program.check(last, &messages(&events));
+    assert_eq!(told(last.clone()), told(waited.clone()), "{}", program.name);
+}
+
 #[tokio::test]
 async fn programs_of_every_reported_kind_do_what_was_expected_waited_for_and_followed() {
     let server = TestServer::start(&[]);
-    for program in serde_json::from_str::<Vec<Program>>(PROGRAMS).unwrap() {
-        let id = program.deploy(&server).await;
-        let (_, waited) = server.call(&id, "main", &program.payload).await;
-        let logs: Vec<&str> =
-            waited["logs"].as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap()).collect();
-        program.check(&waited, &logs);
-        let events = server.stream(&id, "main", &program.payload).await.all().await;
-        let last = &events.last().unwrap().data;
-        program.check(last, &messages(&events));
-        assert_eq!(told(last.clone()), told(waited.clone()), "{}", program.name);
-    }
+    let programs: Vec<Program> = serde_json::from_str(PROGRAMS).unwrap();
+    let runs = futures_util::stream::iter(programs).map(|program| run(&server, program));
+    runs.buffer_unordered(4).collect::<()>().await;
 }
