@@ -1,7 +1,7 @@
 //! A worker is deployed again from its source.
 
 use chrono::TimeDelta;
-use workers_domain::ports::{Clock as _, WorkerRepository as _};
+use workers_domain::ports::{Clock as _, Update, WorkerRepository as _};
 use workers_domain::{Worker, WorkerId, WorkerStatus};
 use workers_service::{CompilerOptions, RedeployError, Source, SweepReport};
 
@@ -81,7 +81,7 @@ async fn a_redeploy_compiles_with_the_options_of_the_deploy() {
         test.repository.insert(&worker, &format!("{code}{mark}")).await.unwrap();
         let mut failed = worker.clone();
         failed.fail("no snapshot").unwrap();
-        test.repository.update_state(&failed).await.unwrap();
+        assert_eq!(test.repository.update_state(&mut failed).await.unwrap(), Update::Updated);
         assert_eq!(test.platform.workers().redeploy(worker.id).await.is_ok(), compiles, "{mark}");
     }
 }
