@@ -54,11 +54,12 @@ bench *args: build setup-bench
     @'{{ target }}/release/workers-bench' --workersd '{{ target }}/release/workersd' \
         --peers-dir '{{ justfile_directory() }}/.tools/peers' "$@"
 
-# Breaks one thing after the other under a server that works, for ten minutes (WORKERS_SOAK_SECONDS, WORKERS_SOAK_SEED).
+# Breaks one thing after the other under a server that works, for ten minutes (WORKERS_SOAK_SECONDS, WORKERS_SOAK_SEED); then looks whether
+# 40,000 invocations leave memory behind.
 [group('check')]
 soak: setup setup-test
     cargo nextest run {{ locked }} --package workersd --run-ignored only --no-capture \
-        faults::soak::nothing_acknowledged_is_lost
+        faults::soak::nothing_acknowledged_is_lost memory::ten_thousand_invocations
 
 # Measures what a user of the server has beside each attack of the attack suite, and prints the table of docs/security.md.
 [group('check')]

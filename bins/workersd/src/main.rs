@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     // thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
+    workers_engine::give_memory_back();
     // All files of ours have their modes in words; this is for those that libraries make.
     rustix::process::umask(Mode::from_raw_mode(0o077));
     raise_open_files_limit();

@@ -76,6 +76,7 @@ impl VercelApi {
         options.sizes = room.sizes;
         options.max_connections = room.connections;
         options.team_share_percent = api.team_share_percent;
+        options.write_timeout = settings.http.write_timeout;
         options.shutdown_timeout = settings.http.drain_timeout;
         let server = VercelServer::start(options).await.context("cannot offer the Vercel API")?;
         Ok(VercelApplication::bind(api.listen, server)?)

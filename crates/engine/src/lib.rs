@@ -69,3 +69,5 @@ pub use launcher::check::Wall;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
 pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
+/// For the program that has an engine, which is the only one that sees `engine-sys`.
+pub use workers_engine_sys::give_memory_back;

@@ -15,7 +15,7 @@ use workers_domain::AllowedOrigin;
 use workers_service::Platform;
 
 use crate::lifecycle::StopHandle;
-use crate::middleware::{admit, receive, track};
+use crate::middleware::{admit, hold, receive, track};
 use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
 use crate::unmatched::{HEALTH_METHODS, method_not_allowed, not_found};
 use crate::{HttpOptions, Metrics, console, invoke, workers};
@@ -109,10 +109,13 @@ impl Api {
         move |request, next| Box::pin(track(api.clone(), request, next))
     }
 
-    /// The middleware that lets only those in who may use the API.
+    /// The middleware that lets only those in who may use the API, and counts what they do not read.
     fn admitting(&self) -> impl Fn(ServiceRequest, Next<BoxBody>) -> Answering + Clone + use<> {
         let api = self.clone();
-        move |request, next| Box::pin(admit(api.clone(), request, next))
+        move |request, next| {
+            let api = api.clone();
+            Box::pin(async move { Ok(hold(&api, admit(api.clone(), request, next).await?)) })
+        }
     }
 
     /// The middleware that keeps only those out who have no business to load the console's files.

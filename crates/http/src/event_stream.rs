@@ -1,19 +1,20 @@
 //! Server-sent events: how every stream of them is answered.
 
-use std::error::Error as StdError;
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::{CACHE_CONTROL, ContentEncoding, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, Responder as _};
-use actix_web_lab::sse::{Data, Event, Sse};
 use futures_util::Stream;
 use serde::Serialize;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::Api;
+use crate::pieces::{is_long, next_piece};
 
 /// Asks a client to wait for a second before it connects again.
 const RETRY: &str = "retry: 1000\n";
@@ -29,53 +30,93 @@ pub(crate) enum Reconnect {
     NotInvited,
 }
 
-/// An answer that sends these events as they come. Its head is sent at once.
-pub(crate) fn respond(
-    api: &Api,
-    request: &HttpRequest,
-    reconnect: Reconnect,
-    events: impl Stream<Item = Event> + 'static,
-) -> HttpResponse {
-    let mut keep_alive = interval(api.options.sse_keep_alive);
-    keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let retry = (reconnect == Reconnect::Invited).then_some(RETRY);
-    let mut response = Sse::from_infallible_stream(events)
-        .respond_to(request)
-        .map_body(|_, events| BoxBody::new(Lines { events, retry, keep_alive }));
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    response
+/// An event with one line of JSON as its data.
+#[derive(Debug)]
+pub(crate) struct Event {
+    id: Option<String>,
+    name: &'static str,
+    data: String,
 }
 
-/// An event with one line of JSON as its data.
-pub(crate) fn named(event: &'static str, data: &impl Serialize) -> Data {
-    let json = serde_json::to_string(data).expect("strings, numbers and checked JSON can always be written");
-    Data::new(json).event(event)
+impl Event {
+    /// An event without an id.
+    pub(crate) fn new(name: &'static str, data: &impl Serialize) -> Self {
+        let mut data = serde_json::to_string(data).expect("strings, numbers and checked JSON can always be written");
+        // It may wait for its reader.
+        data.shrink_to_fit();
+        Self { id: None, name, data }
+    }
+
+    /// The same event with an id, which is one line.
+    pub(crate) fn with_id(self, id: String) -> Self {
+        Self { id: Some(id), ..self }
+    }
+
+    /// As it travels: in one piece, unless that would copy data that is long.
+    fn into_lines(self) -> impl Iterator<Item = Bytes> {
+        let Self { id, name, data } = self;
+        let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
+        let head = format!("{id}event: {name}\ndata: ");
+        let lines = if is_long(data.len()) {
+            [head.into(), data.into(), Bytes::from_static(b"\n\n")]
+        } else {
+            [format!("{head}{data}\n\n").into(), Bytes::new(), Bytes::new()]
+        };
+        lines.into_iter().filter(|part| !part.is_empty())
+    }
+}
+
+/// An answer that sends these events as they come. Its head is sent at once. The stream is not asked for the next event, nor dropped,
+/// before the last one is sent.
+pub(crate) fn respond(api: &Api, reconnect: Reconnect, events: impl Stream<Item = Event> + 'static) -> HttpResponse {
+    let mut keep_alive = interval(api.options.sse_keep_alive);
+    keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rest = VecDeque::new();
+    if reconnect == Reconnect::Invited {
+        rest.push_back(Bytes::from_static(RETRY.as_bytes()));
+    }
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        // It is not compressed: that would keep events back.
+        .insert_header(ContentEncoding::Identity)
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform")))
+        .insert_header((HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")))
+        .body(Lines { events: Box::pin(events), rest, keep_alive })
 }
 
 /// Events, and between them lines that are none. An empty line stands behind events only: after any other line common
 /// clients, such as `@microsoft/fetch-event-source`, take it for an event without data.
-struct Lines {
-    events: BoxBody,
-    retry: Option<&'static str>,
+struct Lines<S> {
+    events: Pin<Box<S>>,
+    /// What is left of an event, or a line before the first.
+    rest: VecDeque<Bytes>,
     keep_alive: Interval,
 }
 
-impl MessageBody for Lines {
-    type Error = Box<dyn StdError>;
+impl<S: Stream<Item = Event>> MessageBody for Lines<S> {
+    type Error = Infallible;
 
     fn size(&self) -> BodySize {
         BodySize::Stream
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        if let Some(line) = self.retry.take() {
-            return Poll::Ready(Some(Ok(Bytes::from_static(line.as_bytes()))));
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if self.rest.is_empty() {
+            match self.events.as_mut().poll_next(context) {
+                Poll::Ready(Some(event)) => self.rest.extend(event.into_lines()),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    let line = Bytes::from_static(KEEP_ALIVE.as_bytes());
+                    return self.keep_alive.poll_tick(context).map(|_| Some(Ok(line)));
+                }
+            }
         }
-        if let Poll::Ready(event) = self.events.as_pin_mut().poll_next(context) {
-            return Poll::Ready(event);
+        while let Some(part) = self.rest.front_mut() {
+            if let Some(piece) = next_piece(part) {
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            self.rest.pop_front();
         }
-        self.keep_alive.poll_tick(context).map(|_| Some(Ok(Bytes::from_static(KEEP_ALIVE.as_bytes()))))
+        self.as_mut().poll_next(context)
     }
 }

@@ -40,6 +40,7 @@ mod lifecycle;
 mod metrics;
 mod middleware;
 mod options;
+mod pieces;
 mod request;
 mod system;
 mod unmatched;

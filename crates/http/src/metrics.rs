@@ -34,6 +34,7 @@ struct Inner {
     phase_seconds: HistogramVec,
     running: IntGauge,
     queued: IntGauge,
+    unread: IntGauge,
     dropped_lines: IntCounter,
     dropped_bytes: IntCounter,
     connections: IntCounterVec,
@@ -79,6 +80,7 @@ impl Metrics {
             ),
             running: gauge(&registry, "workers_invocations_running", "Invocations that run now"),
             queued: gauge(&registry, "workers_invocations_queued", "Invocations that wait for a place now"),
+            unread: gauge(&registry, "workers_unread_bytes", "Bytes of long answers that wait for their readers now"),
             dropped_lines: counter(&registry, "workers_log_dropped_lines_total", "Lines of log that the caps have cut"),
             dropped_bytes: counter(&registry, "workers_log_dropped_bytes_total", "Bytes of log that the caps have cut"),
             connections: counters(
@@ -150,10 +152,11 @@ impl Metrics {
         self.0.request_seconds.with_label_values(&[method, route]).observe(took.as_secs_f64());
     }
 
-    /// All of them in the text format, with the load as it is now.
-    pub(crate) fn render(&self, load: Load) -> Result<Vec<u8>, prometheus::Error> {
+    /// All of them in the text format, with the load and the bytes that are not read as they are now.
+    pub(crate) fn render(&self, load: Load, unread: u64) -> Result<Vec<u8>, prometheus::Error> {
         self.0.running.set(i64::try_from(load.running).unwrap_or(i64::MAX));
         self.0.queued.set(i64::try_from(load.queued).unwrap_or(i64::MAX));
+        self.0.unread.set(i64::try_from(unread).unwrap_or(i64::MAX));
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.0.registry.gather(), &mut text)?;
         Ok(text)
@@ -283,7 +286,7 @@ mod tests {
     }
 
     fn text(metrics: &Metrics) -> String {
-        String::from_utf8(metrics.render(Load { running: 2, queued: 3 }).unwrap()).unwrap()
+        String::from_utf8(metrics.render(Load { running: 2, queued: 3 }, 4096).unwrap()).unwrap()
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub struct HttpOptions {
     /// How long an unread rest of a body is read and thrown away after an early answer such as 413, so that the client can read
     /// the answer before the connection is closed.
     pub linger: Duration,
+    /// How long a client may take nothing of what is to be sent to it; then its connection is closed, and its invocation is cancelled.
+    /// While there is nothing to send no time is counted. Nothing: for ever.
+    pub write_timeout: Duration,
     /// How often a comment is sent on an event stream that is otherwise silent; proxies close what is silent for a minute.
     pub sse_keep_alive: Duration,
     /// Pieces of the isolation that the sandboxes lack, by the operator's leave; `/readyz` names them.
@@ -54,6 +57,7 @@ impl Default for HttpOptions {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_mins(1),
             linger: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
             sse_keep_alive: Duration::from_secs(15),
             weaker_isolation: Vec::new(),
             shutdown_delay: Duration::ZERO,

@@ -36,6 +36,7 @@ mod observer;
 mod options;
 mod platform;
 mod source;
+mod unread;
 mod workers;
 
 pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
@@ -46,6 +47,7 @@ pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::Platform;
 pub use source::{CompilerOptions, Source};
+pub use unread::{Unread, UnreadRoom};
 pub use workers::{SetupReport, SweepReport, WorkerChange, WorkerChanges, WorkerService};
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};

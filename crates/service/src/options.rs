@@ -28,6 +28,9 @@ pub struct ServiceOptions {
     pub max_queued_invocations: usize,
     /// How long an invocation waits for a place before it is turned away.
     pub queue_timeout: Duration,
+    /// Answers that wait for their readers, in bytes, all of them together. A result for which there is no room waits as long
+    /// as an invocation waits for a place, and then the invocation fails as busy.
+    pub max_unread_bytes: usize,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Duration,
 }
@@ -66,6 +69,7 @@ impl Default for ServiceOptions {
             max_concurrent_per_worker: None,
             max_queued_invocations: 1_000,
             queue_timeout: Duration::from_secs(10),
+            max_unread_bytes: 256 * MIB,
             worker_lifetime: Duration::from_hours(7 * 24),
         }
     }

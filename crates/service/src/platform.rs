@@ -11,7 +11,7 @@ use crate::bundle::Bundler;
 use crate::health::Health;
 use crate::invocations::{InvocationService, LastInvoked};
 use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
-use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling};
+use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread};
 
 /// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio
 /// runtime, on which its background work runs.
@@ -34,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) settler: Settler,
     pub(crate) health: Arc<Health>,
     pub(crate) turns: Turns,
+    pub(crate) unread: Unread,
     /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends
     /// sooner.
     pub(crate) runtime: Handle,
@@ -87,6 +88,7 @@ impl Platform {
             let (repository, sandboxes) = (Arc::clone(&repository), Arc::clone(&sandboxes));
             Settler::start(repository, sandboxes, changes.clone(), Arc::clone(&health))
         };
+        let unread = Unread::new(options.max_unread_bytes);
         let shared = Arc::new(Shared {
             repository,
             sandboxes,
@@ -98,6 +100,7 @@ impl Platform {
             settler,
             health,
             turns: Turns::default(),
+            unread,
             runtime,
             _following: following.clone().drop_guard(),
         });
@@ -123,6 +126,12 @@ impl Platform {
     #[must_use]
     pub const fn invocations(&self) -> &InvocationService {
         &self.invocations
+    }
+
+    /// The room for answers that wait for their readers.
+    #[must_use]
+    pub fn unread(&self) -> &Unread {
+        &self.shared.unread
     }
 
     /// The limits in force.

@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use actix_web::http::KeepAlive;
 use actix_web::{App, HttpServer, web};
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +69,8 @@ impl VercelApplication {
         if server.is_open() && !address.ip().to_canonical().is_loopback() {
             return Err(BindError::TokenRequired(address));
         }
-        let (listener, local_addr) = listen(address).map_err(|source| BindError::Listen { address, source })?;
+        let (listener, local_addr) =
+            listen(address, server.write_timeout()).map_err(|source| BindError::Listen { address, source })?;
         Ok(Self { listener, local_addr, server, stop: CancellationToken::new() })
     }
 
@@ -143,10 +145,12 @@ impl fmt::Debug for VercelApplication {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+fn listen(address: SocketAddr, write_timeout: Duration) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A restarted server gets its address back while connections of the old one fade.
     socket.set_reuseaddr(true)?;
+    // Connections inherit it. The system counts the time in which a client takes nothing of what waits for it, and closes the connection.
+    set_tcp_user_timeout(&socket, write_timeout.as_millis().try_into().unwrap_or(u32::MAX))?;
     socket.bind(address)?;
     let listener = socket.listen(BACKLOG)?.into_std()?;
     let local_addr = listener.local_addr()?;

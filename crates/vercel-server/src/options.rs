@@ -43,6 +43,8 @@ pub struct VercelServerOptions {
     pub max_requests: u32,
     /// Connections of clients at one time; further ones wait to be accepted.
     pub max_connections: usize,
+    /// How long a client may take nothing of what is to be sent to it before its connection is closed. Nothing: for ever.
+    pub write_timeout: Duration,
     /// Size of an archive of files to write, as it is sent, in bytes.
     pub max_upload_bytes: u64,
     /// Size of the stored output of one command, in bytes.
@@ -90,6 +92,7 @@ impl VercelServerOptions {
             sizes: MachineSizes::default(),
             max_requests: 20_000,
             max_connections: 10_000,
+            write_timeout: Duration::from_secs(30),
             max_upload_bytes: 512 << 20,
             max_log_bytes: 64 << 20,
             max_session_log_bytes: 1 << 30,

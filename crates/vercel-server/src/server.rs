@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use workers_private_files::make_data_directory;
@@ -39,6 +40,11 @@ impl VercelServer {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.registry.options().tokens.is_empty()
+    }
+
+    /// How long a client may take nothing of what is to be sent to it.
+    pub(crate) fn write_timeout(&self) -> Duration {
+        self.registry.options().write_timeout
     }
 
     /// Connections of clients at one time.

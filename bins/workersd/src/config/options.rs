@@ -297,6 +297,15 @@ tunable_options! {
     #[arg(long, env = "WORKERS_QUEUE_TIMEOUT", value_name = "TIME")]
     queue_timeout: Span,
 
+    /// How long a client may take nothing of what is to be sent to it before its connection is closed; 0s: for ever [default: 30s]
+    #[arg(long, env = "WORKERS_WRITE_TIMEOUT", value_name = "TIME")]
+    write_timeout: Span,
+
+    /// Results and other long answers that wait for clients to read them, all together; further results wait, and then get 429
+    /// [default: 256MiB]
+    #[arg(long, env = "WORKERS_MAX_UNREAD", value_name = "SIZE")]
+    max_unread: Size,
+
     /// How long a worker lives after its deploy [default: 7d]
     #[arg(long, env = "WORKERS_LIFETIME", value_name = "TIME")]
     lifetime: Span,

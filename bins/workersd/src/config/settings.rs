@@ -169,6 +169,9 @@ fn http_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<HttpOpt
     // A bad brand is refused where nobody would see it, too: it is a mistake all the same.
     let branding = tunable.branding.read(said)?;
     http.console = tunable.console.is_none_or(|switch| switch.0).then_some(branding);
+    if let Some(span) = tunable.write_timeout {
+        http.write_timeout = span.0;
+    }
     if let Some(span) = tunable.drain_timeout {
         http.drain_timeout = span.0;
     }
@@ -201,6 +204,7 @@ fn service_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<Serv
         max_concurrent_per_worker: tunable.max_concurrent_per_worker,
         max_queued_invocations: tunable.queue.unwrap_or(defaults.max_queued_invocations),
         queue_timeout: tunable.queue_timeout.map_or(defaults.queue_timeout, |span| span.0),
+        max_unread_bytes: bytes("max-unread", tunable.max_unread, defaults.max_unread_bytes)?,
         worker_lifetime: tunable.lifetime.map_or(defaults.worker_lifetime, |span| span.0),
     };
     if options.max_concurrent_invocations == 0 {

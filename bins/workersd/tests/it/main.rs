@@ -18,6 +18,7 @@ mod local {
     #[path = "paths/mod.rs"]
     mod paths;
 }
+mod memory;
 mod network;
 mod options;
 mod output;

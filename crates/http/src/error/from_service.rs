@@ -12,6 +12,8 @@ use super::{ApiError, ErrorCode};
 
 /// When to try again what failed because something of ours is away.
 const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
+/// When to try again what found no room: answers that are read need less, and the others are given up after a while.
+const RETRY_WHEN_UNREAD: Duration = Duration::from_secs(5);
 /// The longest piece of a client's own text that is quoted back, in characters.
 const QUOTED_CHARS: usize = 100;
 
@@ -206,6 +208,12 @@ impl From<InvokeError> for ApiError {
 /// The answer to whoever finds no place.
 fn busy(retry_after: Duration) -> ApiError {
     ApiError::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
+}
+
+/// The answer for which there is no room, because too many others wait for their readers.
+pub(crate) fn too_much_unread() -> ApiError {
+    let message = "too many answers wait for clients that do not read them; try again later";
+    ApiError::new(ErrorCode::Busy, message).retry_after(RETRY_WHEN_UNREAD)
 }
 
 /// The answer to a deploy without a name.

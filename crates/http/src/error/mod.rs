@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 
 pub use codes::ErrorCode;
 pub(crate) use from_service::{
-    CONFIRMATION, invalid_cursor, missing_code, missing_name, printable, shutting_down, worker_not_found,
+    CONFIRMATION, invalid_cursor, missing_code, missing_name, printable, shutting_down, too_much_unread,
+    worker_not_found,
 };
 
 /// A request that was refused or failed.

@@ -1,19 +1,21 @@
 //! `POST /api/workers/{id}/functions/{function}`
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use workers_domain::{FailureCode, InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome};
-use workers_service::Invocation;
+use workers_service::{Invocation, UnreadRoom};
 
 use super::failure::FailureBody;
 use super::{INVOCATION_ID, Receipt, Warning, begin, drain_or, passed_through, whole_millis};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
 use crate::invoke::sse::Dropped;
+use crate::pieces::Pieces;
 
 /// The function returned.
 #[derive(Debug, Serialize, ToSchema)]
@@ -127,13 +129,23 @@ pub(crate) async fn answer(api: &Api, function: String, mut invocation: Invocati
     loop {
         match drain_or(api, invocation.next()).await? {
             Some(InvocationEvent::Log(entry)) => logs.push(entry.into()),
-            Some(InvocationEvent::Finished(report)) => return render(function, *report, logs),
+            Some(InvocationEvent::Finished(report)) => {
+                let room = invocation.into_room();
+                // What has no room is not kept for the client either.
+                let logs = if room.is_some() { logs } else { Vec::new() };
+                return render(function, *report, logs, room.unwrap_or_default());
+            }
             None => return Err(ApiError::internal("an invocation ended without an outcome")),
         }
     }
 }
 
-fn render(function: String, report: InvocationReport, logs: Vec<BatchLog>) -> Result<HttpResponse, ApiError> {
+fn render(
+    function: String,
+    report: InvocationReport,
+    logs: Vec<BatchLog>,
+    room: UnreadRoom,
+) -> Result<HttpResponse, ApiError> {
     let receipt = Receipt::new(&report);
     let duration = whole_millis(report.timings.run);
     let status = match &report.outcome {
@@ -144,17 +156,21 @@ fn render(function: String, report: InvocationReport, logs: Vec<BatchLog>) -> Re
     response.insert_header((INVOCATION_ID, report.invocation_id.to_string()));
     response.insert_header(("server-timing", receipt.server_timing()));
     response.insert_header(("cache-control", "no-store"));
-    Ok(match report.outcome {
+    let mut json = match report.outcome {
         Outcome::Returned { result, warnings } => {
             let result = passed_through(result)?;
             let warnings = Warning::all(&warnings);
-            response.json(BatchSuccess { success: true, function, result, duration, logs, warnings, receipt })
+            serde_json::to_vec(&BatchSuccess { success: true, function, result, duration, logs, warnings, receipt })
         }
         Outcome::Failed(failure) => {
             let failure = failure.into();
-            response.json(BatchFailure { success: false, function, failure, duration, logs, receipt })
+            serde_json::to_vec(&BatchFailure { success: false, function, failure, duration, logs, receipt })
         }
-    })
+    }
+    .map_err(ApiError::internal)?;
+    // It may wait for its reader.
+    json.shrink_to_fit();
+    Ok(response.content_type(ContentType::json()).body(Pieces::new(json.into(), room)))
 }
 
 /// The status of each failure: 500 for what user code did, except for running out of time.

@@ -1,7 +1,5 @@
 //! An invocation's events as server-sent events.
 
-pub(crate) use actix_web_lab::sse::Data as EventData;
-use actix_web_lab::sse::Event;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -10,7 +8,7 @@ use workers_domain::{DroppedOutput, InvocationReport, LogEntry, LogStream, Outco
 use super::failure::FailureBody;
 use super::{Receipt, Warning, passed_through, whole_millis};
 use crate::error::ApiError;
-use crate::event_stream::named;
+use crate::event_stream::Event;
 
 /// The data of a `log` event: a line that the function printed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,41 +83,41 @@ impl From<DroppedOutput> for Dropped {
 }
 
 /// A line.
-pub(crate) fn log(entry: LogEntry) -> EventData {
+pub(crate) fn log(entry: LogEntry) -> Event {
     let stream = match entry.stream {
         LogStream::Stdout => "stdout",
         LogStream::Stderr => "stderr",
     };
     let timestamp = entry.timestamp.timestamp_millis();
     let dropped = entry.dropped.map(Dropped::from);
-    named("log", &LogData { stream, message: entry.message, timestamp, dropped, cut: entry.is_cut })
+    Event::new("log", &LogData { stream, message: entry.message, timestamp, dropped, cut: entry.is_cut })
 }
 
 /// The end of an invocation.
-pub(crate) fn finished(report: InvocationReport) -> EventData {
+pub(crate) fn finished(report: InvocationReport) -> Event {
     let receipt = Receipt::new(&report);
     let duration = whole_millis(report.timings.run);
     match report.outcome {
         Outcome::Returned { result, warnings } => match passed_through(result) {
             Ok(result) => {
                 let warnings = Warning::all(&warnings);
-                named("result", &ResultData { success: true, result, duration, warnings, receipt })
+                Event::new("result", &ResultData { success: true, result, duration, warnings, receipt })
             }
             Err(error) => cut_off(&error),
         },
-        Outcome::Failed(failure) => named("error", &ErrorData { failure: failure.into(), duration, receipt }),
+        Outcome::Failed(failure) => Event::new("error", &ErrorData { failure: failure.into(), duration, receipt }),
     }
 }
 
 /// An end that the invocation had no part in.
-pub(crate) fn cut_off(error: &ApiError) -> EventData {
+pub(crate) fn cut_off(error: &ApiError) -> Event {
     if let Some(cause) = error.cause_chain() {
         tracing::error!(error.code = error.code().as_str(), error.cause = cause, "event stream failed: {error}");
     }
-    named("error", &CutOff { error: error.to_string(), code: error.code().as_str() })
+    Event::new("error", &CutOff { error: error.to_string(), code: error.code().as_str() })
 }
 
 /// Numbers an event within its invocation, from 1.
-pub(crate) fn numbered(data: EventData, invocation_id: &str, sequence: u64) -> Event {
-    data.id(format!("{invocation_id}:{sequence}")).into()
+pub(crate) fn numbered(event: Event, invocation_id: &str, sequence: u64) -> Event {
+    event.with_id(format!("{invocation_id}:{sequence}"))
 }

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use actix_web_lab::sse::Event;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use workers_domain::InvocationEvent;
@@ -15,7 +14,7 @@ use super::batch::{self, BatchFailure};
 use super::{INVOCATION_ID, begin, sse};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
-use crate::event_stream::{self, Reconnect};
+use crate::event_stream::{self, Event, Reconnect};
 use crate::request::{prefers_event_stream, watched_before};
 
 /// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then exactly one
@@ -66,13 +65,14 @@ pub(crate) async fn handle(
         return batch::answer(&api, function, invocation).await;
     }
     let invocation_id = invocation.id().to_string();
-    let mut response = event_stream::respond(&api, &request, Reconnect::NotInvited, events(&api, invocation));
+    let mut response = event_stream::respond(&api, Reconnect::NotInvited, events(&api, invocation));
     let invocation_id = HeaderValue::try_from(invocation_id).expect("a UUID is a header value");
     response.headers_mut().insert(INVOCATION_ID, invocation_id);
     Ok(response)
 }
 
-/// Pulls events out of the invocation as fast as the client reads them. To drop the stream is to cancel the invocation.
+/// Pulls events out of the invocation as fast as the client reads them. To drop the stream is to cancel the invocation, and to say that
+/// its outcome was sent.
 fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<> {
     let watched = Watched {
         invocation_id: invocation.id().to_string(),
@@ -80,12 +80,14 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
         sequence: 0,
         cancelled: Box::pin(api.stop.cancelled()),
     };
-    unfold(Some(watched), |watched| async move {
-        let mut watched = watched?;
-        let (data, is_last) = watched.next().await;
+    unfold((watched, false), |(mut watched, is_over)| async move {
+        if is_over {
+            return None;
+        }
+        let (event, is_last) = watched.next().await;
         watched.sequence += 1;
-        let event = sse::numbered(data, &watched.invocation_id, watched.sequence);
-        Some((event, (!is_last).then_some(watched)))
+        let event = sse::numbered(event, &watched.invocation_id, watched.sequence);
+        Some((event, (watched, is_last)))
     })
 }
 
@@ -97,8 +99,8 @@ struct Watched {
 }
 
 impl Watched {
-    /// The next event's data, and whether it is the last.
-    async fn next(&mut self) -> (sse::EventData, bool) {
+    /// The next event, and whether it is the last.
+    async fn next(&mut self) -> (Event, bool) {
         tokio::select! {
             event = self.invocation.next() => match event {
                 Some(InvocationEvent::Log(entry)) => (sse::log(entry), false),

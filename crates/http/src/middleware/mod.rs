@@ -2,7 +2,9 @@
 
 mod admit;
 mod fit;
+mod hold;
 mod track;
 
 pub(crate) use admit::{admit, receive};
+pub(crate) use hold::hold;
 pub(crate) use track::track;

@@ -16,6 +16,7 @@ use crate::error::{ApiError, ErrorBody};
     ),
 )]
 pub(crate) async fn handle(api: Data<Api>) -> Result<HttpResponse, ApiError> {
-    let text = api.metrics.render(api.platform.invocations().load()).map_err(ApiError::internal)?;
+    let (load, unread) = (api.platform.invocations().load(), api.platform.unread().bytes());
+    let text = api.metrics.render(load, unread).map_err(ApiError::internal)?;
     Ok(HttpResponse::Ok().content_type(TEXT_FORMAT).body(text))
 }

@@ -2,9 +2,8 @@
 
 use std::pin::Pin;
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use actix_web_lab::sse::{self, Event};
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use futures_util::stream::unfold;
@@ -16,7 +15,7 @@ use super::WorkerResponse;
 use super::response::rfc3339;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
-use crate::event_stream::{Reconnect, named, respond};
+use crate::event_stream::{Event, Reconnect, respond};
 use crate::lifecycle::Phase;
 
 /// The data of an `invoked` event: a function of a worker was invoked.
@@ -56,13 +55,13 @@ pub(crate) struct ResetData {}
     ),
 )]
 #[tracing::instrument(name = "http.workers.events", skip_all)]
-pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn handle(api: Data<Api>) -> Result<HttpResponse, ApiError> {
     if api.stop.is_stopping() {
         return Err(shutting_down());
     }
     // Before the head is sent: whoever reads the list after that misses nothing.
     let changes = api.platform.workers().changes();
-    Ok(respond(&api, &request, Reconnect::Invited, events(&api, changes)))
+    Ok(respond(&api, Reconnect::Invited, events(&api, changes)))
 }
 
 /// Ends as soon as the server begins to shut down: nobody waits for what may go on for ever.
@@ -74,20 +73,20 @@ fn events(api: &Api, changes: WorkerChanges) -> impl Stream<Item = Event> + use<
             () = &mut stopping => return None,
             change = changes.next() => change?,
         };
-        let event = data_of(&change, api.platform.clock().now()).into();
+        let event = event_of(&change, api.platform.clock().now());
         Some((event, (api, changes, stopping)))
     })
 }
 
 type Stopping = Pin<Box<dyn Future<Output = ()>>>;
 
-fn data_of(change: &WorkerChange, now: DateTime<Utc>) -> sse::Data {
+fn event_of(change: &WorkerChange, now: DateTime<Utc>) -> Event {
     match change {
-        WorkerChange::State(worker) => named("worker", &WorkerResponse::new(worker, now)),
+        WorkerChange::State(worker) => Event::new("worker", &WorkerResponse::new(worker, now)),
         WorkerChange::Invoked { id, at } => {
-            named("invoked", &InvokedData { id: id.to_string(), last_invoked_at: rfc3339(*at) })
+            Event::new("invoked", &InvokedData { id: id.to_string(), last_invoked_at: rfc3339(*at) })
         }
-        WorkerChange::Deleted(id) => named("deleted", &DeletedData { id: id.to_string() }),
-        WorkerChange::Reset => named("reset", &ResetData {}),
+        WorkerChange::Deleted(id) => Event::new("deleted", &DeletedData { id: id.to_string() }),
+        WorkerChange::Reset => Event::new("reset", &ResetData {}),
     }
 }

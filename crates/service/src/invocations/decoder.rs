@@ -213,7 +213,7 @@ impl Decoder {
             }
             let whole = std::mem::take(&mut self.outcome);
             let is_cut = std::mem::take(&mut self.is_outcome_cut);
-            return Some((!is_cut).then(|| parse_outcome(&whole)).flatten().unwrap_or(Piece::Unreadable));
+            return Some((!is_cut).then(|| parse_outcome(whole)).flatten().unwrap_or(Piece::Unreadable));
         }
         let body = std::str::from_utf8(body).ok()?;
         match kind {
@@ -236,11 +236,17 @@ fn parse_chunk(stream: LogStream, body: &str) -> Option<Piece> {
     Some(Piece::Chunk { stream, at, text: serde_json::from_str(text).ok()? })
 }
 
-fn parse_outcome(body: &[u8]) -> Option<Piece> {
-    let (meta, record) = std::str::from_utf8(body).ok()?.split_once(UNIT)?;
+/// The result may be long: it stays where it is, and what stands around it is cut away.
+fn parse_outcome(body: Vec<u8>) -> Option<Piece> {
+    let mut body = String::from_utf8(body).ok()?;
+    let (meta, record) = body.split_once(UNIT)?;
     let json = record.strip_prefix("__RESULT__")?.strip_suffix("__END_RESULT__")?;
+    let (start, length) = (body.len() - record.len() + "__RESULT__".len(), json.len());
     let meta = serde_json::from_str(meta).ok()?;
-    Some(Piece::Outcome(OutcomeFrame { meta, json: json.to_owned() }))
+    body.truncate(start + length);
+    body.drain(..start);
+    body.shrink_to_fit();
+    Some(Piece::Outcome(OutcomeFrame { meta, json: body }))
 }
 
 #[cfg(test)]

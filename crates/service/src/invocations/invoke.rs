@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use workers_domain::{InvocationId, ValueWarning, Worker, WorkerId, WorkerStatus};
 
 use super::runner::{Call, Runner};
@@ -39,11 +39,12 @@ impl InvocationService {
         let now = shared.clock.now();
         self.inner.last_invoked.mark(id, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
+        let (granted, room) = oneshot::channel();
         let id = InvocationId::generate(now);
         let call = Call { id, worker, function: function.to_owned(), payload, warning, queue: arrived.elapsed() };
-        let runner = Runner::new(Arc::clone(&self.inner), call, sender, place);
+        let runner = Runner::new(Arc::clone(&self.inner), call, sender, granted, place);
         self.inner.running.spawn_on(runner.run(), &shared.runtime);
-        Ok(Invocation { id, events })
+        Ok(Invocation { id, events, room })
     }
 }
 

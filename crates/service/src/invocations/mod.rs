@@ -16,13 +16,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use workers_domain::{InvocationEvent, InvocationId};
 
 use self::admission::Admission;
 pub(crate) use self::last_invoked::LastInvoked;
+use crate::UnreadRoom;
 use crate::platform::Shared;
 
 /// Use cases about invocations. Cheap to clone.
@@ -51,11 +52,13 @@ pub struct Load {
 }
 
 /// An invocation that has begun: a stream of its events. The last one is [`InvocationEvent::Finished`]. Dropping it before then cancels
-/// the invocation: its sandbox is killed. A reader that is slow slows the function.
+/// the invocation: its sandbox is killed. A reader that is slow slows the function. As long as it is held, its outcome counts as not
+/// read.
 #[derive(Debug)]
 pub struct Invocation {
     id: InvocationId,
     events: mpsc::Receiver<InvocationEvent>,
+    room: oneshot::Receiver<UnreadRoom>,
 }
 
 impl InvocationService {
@@ -97,6 +100,13 @@ impl Invocation {
     /// What happened next; `None` after the end. May be dropped and called again without losing anything.
     pub async fn next(&mut self) -> Option<InvocationEvent> {
         self.events.recv().await
+    }
+
+    /// After the last event: the room that the outcome and the log take, for whoever hands them on as one answer. `None` where there was
+    /// no room for them; then only the failure that says so may be handed on.
+    #[must_use]
+    pub fn into_room(mut self) -> Option<UnreadRoom> {
+        self.room.try_recv().ok()
     }
 }
 

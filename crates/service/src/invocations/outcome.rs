@@ -150,6 +150,23 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
     })
 }
 
+/// About as many bytes as an outcome takes.
+pub(super) fn bytes_of(outcome: &Outcome) -> usize {
+    let of_warning = |warning: &ValueWarning| warning.path.len() + warning.message.len();
+    let of_json = |text: &Option<JsonText>| text.as_ref().map_or(0, |text| text.as_str().len());
+    let of_text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let (bytes, warnings) = match outcome {
+        Outcome::Returned { result, warnings } => (result.as_str().len(), warnings),
+        Outcome::Failed(Failure { message, name, stack, details, warnings, .. }) => {
+            let ErrorDetails { error_code, cause, errors, properties, value } = details;
+            let texts = message.len() + of_text(name) + of_text(stack);
+            let details: usize = [error_code, cause, errors, properties, value].into_iter().map(of_json).sum();
+            (texts + details, warnings)
+        }
+    };
+    bytes + warnings.iter().map(of_warning).sum::<usize>()
+}
+
 /// The outcome with a warning before its own.
 pub(super) fn warned(mut outcome: Outcome, warning: Option<ValueWarning>) -> Outcome {
     let (Outcome::Returned { warnings, .. } | Outcome::Failed(Failure { warnings, .. })) = &mut outcome;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxFile,
@@ -21,10 +21,10 @@ use super::decoder::{Decoder, OutcomeFrame, Piece};
 use super::fair_queue::Place;
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed};
-use crate::Telling;
 use crate::bundle::{SCRIPT_FILE, stop};
 use crate::platform::Shared;
 use crate::workers::RebuildError;
+use crate::{Telling, UnreadRoom};
 
 /// Longer payloads travel in a file: an argument must be shorter than 128 KiB, and providers bound all of them together.
 const MAX_ARGUMENT_PAYLOAD: usize = 64 * 1024;
@@ -44,6 +44,10 @@ const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_milli
 /// Which share of a sandbox's memory V8's old generation may take: the rest is for its other spaces, buffers, stacks and Node itself.
 const HEAP_SHARE: (u64, u64) = (3, 4);
 
+/// What is said of a result that finds no room.
+const UNREAD: &str = "The function has run, but its result had to be thrown away: too many results wait for clients that do not read \
+                      them. This is not the function's doing; try again later.";
+
 /// What to run.
 pub(super) struct Call {
     pub(super) id: InvocationId,
@@ -62,6 +66,8 @@ pub(super) struct Runner {
     inner: Arc<Inner>,
     call: Call,
     outlet: Outlet,
+    /// Where the room goes that the outcome takes until it is read.
+    room: oneshot::Sender<UnreadRoom>,
     place: Place<WorkerId>,
     sandbox: Option<Box<dyn Sandbox>>,
     began: Instant,
@@ -73,6 +79,8 @@ pub(super) struct Runner {
 struct Outlet {
     sender: mpsc::Sender<InvocationEvent>,
     waiting: VecDeque<InvocationEvent>,
+    /// All that was printed: a reader may keep it until the end.
+    log_bytes: usize,
     /// What came before that: lines of a process that may be replaced by another one, unseen. The caps on output bound
     /// them.
     held: Option<Vec<InvocationEvent>>,
@@ -100,12 +108,13 @@ impl Runner {
         inner: Arc<Inner>,
         call: Call,
         sender: mpsc::Sender<InvocationEvent>,
+        room: oneshot::Sender<UnreadRoom>,
         place: Place<WorkerId>,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
-        let outlet = Outlet { sender, waiting: VecDeque::new(), held: Some(Vec::new()) };
+        let outlet = Outlet { sender, waiting: VecDeque::new(), log_bytes: 0, held: Some(Vec::new()) };
         let began_at = inner.shared.clock.now();
-        Self { inner, call, outlet, place, sandbox: None, began: Instant::now(), began_at, timings }
+        Self { inner, call, outlet, room, place, sandbox: None, began: Instant::now(), began_at, timings }
     }
 
     /// Runs to the end, whatever happens.
@@ -113,13 +122,15 @@ impl Runner {
         let caller = self.outlet.sender.clone();
         let abort = self.inner.abort.clone();
         let ended = tokio::select! {
-            ended = self.execute() => Ok(ended),
+            ended = self.execute_and_find_room() => Ok(ended),
             () = caller.closed() => Err(Cancelled),
-            () = abort.cancelled() => Ok(failed(FailureCode::SandboxFailed, "The server is shutting down.")),
+            () = abort.cancelled() => {
+                Ok((failed(FailureCode::SandboxFailed, "The server is shutting down."), Some(UnreadRoom::default())))
+            }
         };
-        let Self { inner, call, mut outlet, place, sandbox, timings, .. } = self;
+        let Self { inner, call, mut outlet, room, place, sandbox, timings, .. } = self;
         outlet.release();
-        let Ok(Ended { outcome, usage }) = ended else {
+        let Ok((Ended { outcome, usage }, granted)) = ended else {
             // The sandbox is dropped, which stops it in the background.
             inner.shared.observer.cancelled();
             return;
@@ -127,6 +138,11 @@ impl Runner {
         let outcome = outcome::warned(outcome, call.warning);
         let report = InvocationReport { invocation_id: call.id, outcome, timings, usage };
         inner.shared.observer.finished(&report);
+        match granted {
+            // A reader that went away is noticed elsewhere.
+            Some(granted) => drop(room.send(granted)),
+            None => outlet.waiting.clear(),
+        }
         outlet.push(InvocationEvent::Finished(Box::new(report)));
         // The caller does not wait for the sandbox to be gone; whoever is next does.
         let cleared = async {
@@ -136,6 +152,19 @@ impl Runner {
             drop(place);
         };
         tokio::join!(cleared, outlet.drain());
+    }
+
+    /// Runs it, and takes the room that its outcome and its log need until they are read. Its place is kept meanwhile: no further
+    /// outcome comes to wait behind this one. Without room the function has no result.
+    async fn execute_and_find_room(&mut self) -> (Ended, Option<UnreadRoom>) {
+        let ended = self.execute().await;
+        let bytes = outcome::bytes_of(&ended.outcome) + self.outlet.log_bytes;
+        let shared = &self.inner.shared;
+        let room = shared.unread.take(bytes, shared.options.queue_timeout).await;
+        if room.is_some() {
+            return (ended, room);
+        }
+        (Ended { outcome: failed(FailureCode::Busy, UNREAD).outcome, ..ended }, None)
     }
 
     async fn execute(&mut self) -> Ended {
@@ -418,6 +447,9 @@ impl Outlet {
         if let Some(held) = &mut self.held {
             held.push(event);
             return;
+        }
+        if let InvocationEvent::Log(entry) = &event {
+            self.log_bytes += entry.message.len();
         }
         if self.waiting.is_empty() {
             match self.sender.try_send(event) {

@@ -8,4 +8,5 @@ mod outcomes;
 mod redeploy;
 mod several_servers;
 mod support;
+mod unread;
 mod workers;

@@ -6,5 +6,6 @@ mod health;
 mod methods;
 mod metrics;
 mod mounted;
+mod readers;
 mod shutdown;
 mod wire;

@@ -1,0 +1,70 @@
+//! The server's memory: what was needed for a while is given back.
+
+use std::net::SocketAddr;
+
+use futures_util::future::{join_all, try_join_all};
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::support::local::TestServer;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Bytes that are the process's own and no file's.
+fn anonymous(process: u32) -> u64 {
+    let figures = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
+    let line = figures.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Waits for a line of the metrics.
+async fn until(server: &TestServer, line: &str) {
+    let metrics = async || server.get("/metrics").send().await.unwrap().text().await.unwrap();
+    while !metrics().await.lines().any(|there| there == line) {}
+}
+
+#[tokio::test]
+async fn what_clients_do_not_read_is_given_back() {
+    const CLIENTS: usize = 20;
+    let server = TestServer::start(&["--write-timeout", "1s", "--queue-timeout", "120s"]);
+    let id = server.deploy("export function f(p) { return 'x'.repeat(p.n); }").await;
+    assert_eq!(server.call(&id, "f", &json!({ "n": 6_000_000 })).await.0, 200);
+    let before = anonymous(server.process_id());
+    let address: SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
+    let ask = async |number: usize| {
+        let how = ["application/json", "text/event-stream"][number % 2];
+        let request = format!(
+            "POST /api/workers/{id}/invoke/f HTTP/1.1\r\nHost: localhost\r\nAccept: {how}\r\nContent-Length: 13\r\n\r\n\
+             {{\"n\":6000000}}"
+        );
+        let mut client = TcpStream::connect(address).await?;
+        client.write_all(request.as_bytes()).await?;
+        std::io::Result::Ok(client)
+    };
+    let _deaf = try_join_all((0..CLIENTS).map(ask)).await.unwrap();
+    until(&server, &format!("workers_invocations_total{{outcome=\"result\"}} {}", CLIENTS + 1)).await;
+    until(&server, "workers_unread_bytes 0").await;
+    let after = anonymous(server.process_id());
+    assert!(after < before + 32 * MIB, "{before} bytes before, {after} after");
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn ten_thousand_invocations_leave_nothing_behind() {
+    let server = TestServer::start(&[]);
+    let id = server.deploy("export function f(p) { return p.n; }").await;
+    let mut figures = Vec::new();
+    for _ in 0..4 {
+        for _ in 0..2_500 {
+            let calls = (0..4).map(|n| {
+                let (server, id) = (&server, &id);
+                async move { server.call(id, "f", &json!({ "n": n })).await.0 }
+            });
+            assert_eq!(join_all(calls).await, [200; 4]);
+        }
+        figures.push(anonymous(server.process_id()));
+    }
+    // The first ones fill what is kept for the next.
+    assert!(figures[3] < figures[1] + MIB, "after each ten thousand: {figures:?}");
+}

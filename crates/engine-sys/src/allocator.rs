@@ -1,0 +1,52 @@
+//! The C library's allocator, which is the one of all our programs.
+
+/// Memory of at least this size is its own mapping, which goes back to the system as soon as it is freed.
+#[cfg(target_env = "gnu")]
+const MAPPED_ALONE: i32 = 128 * 1024;
+
+/// So much may be free at the end of a heap before it goes back to the system.
+#[cfg(target_env = "gnu")]
+const KEPT_AT_END: i32 = 1024 * 1024;
+
+/// Heaps that threads share. Each keeps what is free between what is in use.
+#[cfg(target_env = "gnu")]
+const HEAPS: i32 = 2;
+
+/// Has the allocator give long buffers back to the system when they are freed. By itself it raises the size from which it does, up to
+/// 32 MiB, with every longer buffer that is freed; then it keeps them in as many heaps as there are threads, for good. Call it before
+/// the second thread.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    for (parameter, value) in
+        [(libc::M_MMAP_THRESHOLD, MAPPED_ALONE), (libc::M_TRIM_THRESHOLD, KEPT_AT_END), (libc::M_ARENA_MAX, HEAPS)]
+    {
+        // SAFETY: the call takes numbers only, and locks what it changes.
+        let taken = unsafe { libc::mallopt(parameter, value) };
+        // What it does not take is done without.
+        debug_assert_eq!(taken, 1, "parameter {parameter}");
+    }
+}
+
+#[cfg(all(test, target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    /// Bytes in mappings of their own, and how many.
+    fn mapped() -> (usize, usize) {
+        // SAFETY: the call only counts.
+        let info = unsafe { libc::mallinfo2() };
+        (info.hblkhd, info.hblks)
+    }
+
+    #[test]
+    fn long_memory_is_its_own_mapping_also_after_longer_memory_was_freed() {
+        give_memory_back();
+        drop(std::hint::black_box(vec![1_u8; 16 * 1024 * 1024]));
+        let before = mapped();
+        let long = std::hint::black_box(vec![1_u8; 1024 * 1024]);
+        let with = mapped();
+        assert!(with.0 >= before.0 + 1024 * 1024 && with.1 > before.1);
+        drop(long);
+        assert_eq!(mapped(), before);
+    }
+}

@@ -1,0 +1,23 @@
+//! Counts the bytes of an answer until they are sent.
+
+use actix_web::body::{BoxBody, MessageBody as _};
+use actix_web::dev::ServiceResponse;
+
+use crate::Api;
+use crate::error::too_much_unread;
+use crate::pieces::Pieces;
+
+/// Takes room for a body that is there as a whole. Without room it is not sent: to read the same again does no harm. What has taken its
+/// room before, as the outcome of an invocation, is no such body.
+pub(crate) fn hold(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let bytes = match body.try_into_bytes() {
+        Ok(bytes) => bytes,
+        Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+    };
+    match api.platform.unread().try_take(bytes.len()) {
+        Some(room) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, room)))),
+        None => ServiceResponse::from_err(too_much_unread(), request),
+    }
+}

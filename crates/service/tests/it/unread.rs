@@ -1,0 +1,75 @@
+//! Outcomes that are not read keep no more memory than is meant for them.
+
+use std::time::Duration;
+
+use workers_domain::{InvocationEvent, LogStream};
+use workers_service::{Invocation, Load, ServiceOptions};
+use workers_testing::Step;
+
+use crate::support::{TestPlatform, failed, follow, returned};
+
+/// Room for one result and its log, and not for two.
+fn room_for_one(patience: Duration) -> ServiceOptions {
+    ServiceOptions { max_unread_bytes: 64 * 1024, queue_timeout: patience, ..ServiceOptions::default() }
+}
+
+/// A worker whose results are of 40,000 bytes.
+fn platform(options: ServiceOptions) -> TestPlatform {
+    TestPlatform::with_options(options, |_| {
+        vec![Step::Log(LogStream::Stdout, "hello\n"), Step::Return(format!("\"{}\"", "x".repeat(40_000 - 2)))]
+    })
+}
+
+/// Reads to the end, and does not let go.
+async fn read_and_hold(mut invocation: Invocation) -> Invocation {
+    while !matches!(invocation.next().await, Some(InvocationEvent::Finished(_)) | None) {}
+    invocation
+}
+
+#[tokio::test]
+async fn a_result_waits_until_there_is_room_and_is_whole() {
+    let test = platform(room_for_one(Duration::from_secs(60)));
+    let worker = test.deploy().await;
+    let invocations = test.platform.invocations();
+    let first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    let room = first.into_room().unwrap();
+    assert_eq!(test.platform.unread().bytes(), 40 * 1024);
+    let second = invocations.invoke(worker.id, "greet", b"").await.unwrap();
+    let (report, ()) = tokio::join!(follow(second), async { drop(room) });
+    assert_eq!(returned(&report.1).len(), 40_000);
+    while test.platform.unread().bytes() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_finds_no_room_in_time_is_told_and_its_place_is_free() {
+    let test = platform(room_for_one(Duration::from_millis(1)));
+    let worker = test.deploy().await;
+    let invocations = test.platform.invocations();
+    let first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    let second = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    assert!(second.into_room().is_none());
+    let (_, report) = follow(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    assert_eq!(failed(&report), "busy");
+    assert_eq!(test.platform.unread().bytes(), 40 * 1024);
+    test.sandboxes.wait_for_live_sandboxes(0).await;
+    drop(first);
+    let (_, report) = follow(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    assert_eq!(returned(&report).len(), 40_000);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_while_its_result_waits_for_room_frees_its_place() {
+    let test = platform(room_for_one(Duration::from_secs(60)));
+    let worker = test.deploy().await;
+    let invocations = test.platform.invocations();
+    let _first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    let mut second = invocations.invoke(worker.id, "greet", b"").await.unwrap();
+    assert!(matches!(second.next().await, Some(InvocationEvent::Log(_))));
+    drop(second);
+    while invocations.load() != (Load { running: 0, queued: 0 }) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(test.platform.unread().bytes(), 40 * 1024);
+}
