@@ -27,7 +27,7 @@ fn enclosed(name: &str, source: &str) -> String {
     let allocator = Allocator::default();
     let program = Parser::new(&allocator, source, SourceType::mjs()).parse().program;
     let scoping = SemanticBuilder::new().build(&program).semantic.into_scoping();
-    let mut globals: Vec<&str> = scoping.root_unresolved_references().keys().map(|global| global.as_str()).collect();
+    let mut globals: Vec<&str> = scoping.root_unresolved_references().keys().map(oxc::str::Ident::as_str).collect();
     globals.sort_unstable();
     let helper = one_line(source);
     if globals.is_empty() { helper } else { format!("(({{{}}})=>{helper})({name}.globals)", globals.join(",")) }
