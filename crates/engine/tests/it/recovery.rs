@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::{Command as HostCommand, Stdio};
 use std::time::{Duration, Instant};
 
-use chrono::{TimeDelta, Utc};
-use workers_domain::ports::{SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec};
+use chrono::TimeDelta;
+use workers_domain::ports::{
+    Clock, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, SystemClock,
+};
 use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::{Confinement, Engine};
 
@@ -181,10 +183,10 @@ async fn deploy(engine: &Engine) -> workers_domain::SnapshotId {
 async fn an_engine_lists_the_snapshots_that_it_has_had_for_a_while() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(options(directory.path(), Confinement::Full)).await.unwrap();
-    let before = Utc::now() - TimeDelta::seconds(1);
+    let before = SystemClock.now() - TimeDelta::seconds(1);
     let (first, second) = (deploy(&engine).await, deploy(&engine).await);
     assert_eq!(engine.own_snapshots(before).await.unwrap(), []);
-    let mut listed = engine.own_snapshots(Utc::now() + TimeDelta::seconds(1)).await.unwrap();
+    let mut listed = engine.own_snapshots(SystemClock.now() + TimeDelta::seconds(1)).await.unwrap();
     listed.sort();
     let mut both = [first, second];
     both.sort();
