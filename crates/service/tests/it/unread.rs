@@ -28,7 +28,7 @@ async fn read_and_hold(mut invocation: Invocation) -> Invocation {
 
 #[tokio::test]
 async fn a_result_waits_until_there_is_room_and_is_whole() {
-    let test = platform(room_for_one(Duration::from_secs(60)));
+    let test = platform(room_for_one(Duration::from_mins(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
     let first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
@@ -61,7 +61,7 @@ async fn a_result_that_finds_no_room_in_time_is_told_and_its_place_is_free() {
 
 #[tokio::test]
 async fn a_caller_that_goes_away_while_its_result_waits_for_room_frees_its_place() {
-    let test = platform(room_for_one(Duration::from_secs(60)));
+    let test = platform(room_for_one(Duration::from_mins(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
     let _first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
