@@ -21,10 +21,11 @@ pub struct ServiceOptions {
     pub network: NetworkPolicy,
     /// Invocations that run at one time.
     pub max_concurrent_invocations: usize,
-    /// Invocations of one worker that run at one time, so that its long ones leave places for other workers; `None` is three quarters of
-    /// all, one at least. See [`ServiceOptions::concurrent_per_worker`].
+    /// Invocations of one worker that run at one time, so that its long ones leave places for other workers; `None` is
+    /// three quarters of all, one at least. See [`ServiceOptions::concurrent_per_worker`].
     pub max_concurrent_per_worker: Option<usize>,
-    /// Invocations that wait for a place at one time; further ones are turned away, or take the place in the queue of a worker with more.
+    /// Invocations that wait for a place at one time; further ones are turned away, or take the place in the queue of a
+    /// worker with more.
     pub max_queued_invocations: usize,
     /// How long an invocation waits for a place before it is turned away.
     pub queue_timeout: Duration,
@@ -45,8 +46,8 @@ pub struct LogLimits {
 }
 
 impl ServiceOptions {
-    /// Invocations of one worker that run at one time: what was said for it, or three quarters of all, rounded down; one at least, and no
-    /// more than all.
+    /// Invocations of one worker that run at one time: what was said for it, or three quarters of all, rounded down;
+    /// one at least, and no more than all.
     #[must_use]
     pub fn concurrent_per_worker(&self) -> usize {
         let all = self.max_concurrent_invocations.max(1);

@@ -285,11 +285,13 @@ tunable_options! {
     #[arg(long, env = "WORKERS_CONCURRENCY", value_name = "N")]
     concurrency: usize,
 
-    /// Invocations of one worker at one time; the rest is always free for others [default: three quarters of --concurrency, 1 at least]
+    /// Invocations of one worker at one time; the rest is always free for others [default: three quarters of
+    /// --concurrency, 1 at least]
     #[arg(long, env = "WORKERS_MAX_CONCURRENT_PER_WORKER", value_name = "N")]
     max_concurrent_per_worker: usize,
 
-    /// Invocations that wait for a place; of further ones, those of the worker with most waiting get 429 [default: 1000]
+    /// Invocations that wait for a place; of further ones, those of the worker with most waiting get 429 [default:
+    /// 1000]
     #[arg(long, env = "WORKERS_QUEUE", value_name = "N")]
     queue: usize,
 

@@ -9,10 +9,12 @@ use super::Load;
 use super::fair_queue::{FairQueue, Limits, Place, Refusal};
 use crate::{InvokeError, ServiceOptions};
 
-/// What a turned-away caller is told to wait, at least and at most. In between it is about the time until it would get a place.
+/// What a turned-away caller is told to wait, at least and at most. In between it is about the time until it would get
+/// a place.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 
-/// A number of places, of which one worker holds no more than its share, and a bounded queue in front of them that is fair between workers.
+/// A number of places, of which one worker holds no more than its share, and a bounded queue in front of them that is
+/// fair between workers.
 pub(super) struct Admission {
     queue: Arc<FairQueue<WorkerId>>,
     timeout: Duration,

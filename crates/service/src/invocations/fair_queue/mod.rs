@@ -1,9 +1,10 @@
 //! A number of places with a bounded queue in front of them, fair between keys:
 //!
 //! * A key holds no more places than its share, so that the rest stays free for other keys.
-//! * Each key that waits and may have one more place gets every n-th free place, where n is the number of such keys, however many of its
-//!   callers wait. Within a key it is first come, first served.
-//! * If all seats of the queue are taken, a newcomer gets the seat of the last caller of the longest line, if its own line is shorter.
+//! * Each key that waits and may have one more place gets every n-th free place, where n is the number of such keys,
+//!   however many of its callers wait. Within a key it is first come, first served.
+//! * If all seats of the queue are taken, a newcomer gets the seat of the last caller of the longest line, if its own
+//!   line is shorter.
 //!
 //! A key is whatever is to be treated alike, a worker or a tenant.
 

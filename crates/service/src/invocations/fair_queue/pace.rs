@@ -7,7 +7,8 @@ use tokio::time::Instant;
 /// How many of the latest places count, about: a newer one has the weight of one in so many.
 const LATEST: u32 = 8;
 
-/// The mean time between two places that become free, measured only while all are taken. At any other time a caller does not wait.
+/// The mean time between two places that become free, measured only while all are taken. At any other time a caller
+/// does not wait.
 pub(super) struct Pace {
     mean: Option<Duration>,
     /// When all places were last taken, or one of them was last freed.

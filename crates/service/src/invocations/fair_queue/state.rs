@@ -27,7 +27,8 @@ pub(super) struct State<K> {
     next_ticket: u64,
     /// The keys that hold a place or wait, and no others.
     keys: HashMap<K, Share>,
-    /// The keys that wait and may have one more place, the one whose turn it is first. While there is one, no place is free.
+    /// The keys that wait and may have one more place, the one whose turn it is first. While there is one, no place is
+    /// free.
     turns: VecDeque<K>,
     /// Of all places.
     pace: Pace,
@@ -177,7 +178,8 @@ impl<K: Copy + Eq + Hash> State<K> {
         }
     }
 
-    /// Gives a free place to the first caller of the key whose turn it is; that key is last then. Says whether there was one.
+    /// Gives a free place to the first caller of the key whose turn it is; that key is last then. Says whether there
+    /// was one.
     fn call_next(&mut self, now: Instant) -> bool {
         let Some(key) = self.turns.pop_front() else { return false };
         let first = self.keys.get_mut(&key).and_then(|share| share.line.pop_front());
@@ -196,8 +198,8 @@ impl<K: Copy + Eq + Hash> State<K> {
         true
     }
 
-    /// Makes room for a caller of this key: the last caller of the longest line gives up its seat, and has to be told. `None` if the own
-    /// line, with the newcomer, would be as long as the longest one.
+    /// Makes room for a caller of this key: the last caller of the longest line gives up its seat, and has to be told.
+    /// `None` if the own line, with the newcomer, would be as long as the longest one.
     fn displace_for(&mut self, key: K) -> Option<(K, oneshot::Sender<Called>)> {
         let own = self.keys.get(&key).map_or(0, |share| share.line.len());
         let last = |(key, share): (&K, &Share)| Some((share.line.len(), share.line.back()?.ticket, *key));

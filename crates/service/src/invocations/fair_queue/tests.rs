@@ -36,8 +36,8 @@ fn polled(entering: &mut Entering<'_>) -> Option<Result<Place<char>, Refusal>> {
     entering.now_or_never()
 }
 
-fn refused(answer: Option<Result<Place<char>, Refusal>>) -> bool {
-    matches!(answer, Some(Err(Refusal::Full { .. })))
+fn refused(answer: impl Into<Option<Result<Place<char>, Refusal>>>) -> bool {
+    matches!(answer.into(), Some(Err(Refusal::Full { .. })))
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ fn a_queue_that_one_key_has_filled_is_shared_out_evenly_in_the_end() {
     let _place = entered(&queue, 'a');
     let mut crowd: Vec<_> = (0..9).map(|_| waiting(&queue, 'a')).collect();
     let others: Vec<_> = "bbbccc".chars().map(|key| waiting(&queue, key)).collect();
-    assert_eq!(crowd.iter_mut().map(polled).filter(Option::is_some).count(), 6);
+    assert_eq!(crowd.iter_mut().filter_map(polled).count(), 6);
     for key in "abcd".chars() {
         assert_eq!(refused(queue.enter(key).now_or_never()), key != 'd', "{key}");
     }
