@@ -140,17 +140,19 @@ const writeAt = (writer, holder, key, path) => {
 	const parts = writer.parts.length;
 	try {
 		look(writer);
-		return writeValue(writer, holder[key], path);
+		const value = holder[key];
+		// Not by way of `writeValue`: each call more takes room on the stack, which is to do for a thousand levels.
+		return typeof value === "object" && value !== null ? writeObject(writer, value, path) : writeValue(writer, value, path);
 	} catch (error) {
 		takeBack(writer, parts, text, left);
 		return writeThrow(writer, error, path);
 	}
 };
 
+/** Writes a value that is no object. */
 const writeValue = (writer, value, path) => {
 	switch (typeof value) {
 		case "object":
-			if (value !== null) return writeObject(writer, value, path);
 			put(writer, "null");
 			return true;
 		case "string":
