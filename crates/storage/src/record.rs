@@ -197,6 +197,20 @@ impl Pages {
         read == asked
     }
 
+    /// Reads page after page with `read`, which gets how many rows to read, and after how many.
+    pub(crate) fn collect<R: Into<WorkerRecord>, E>(
+        limit: u32,
+        mut read: impl FnMut(i64, i64) -> Result<Vec<R>, E>,
+    ) -> Result<Vec<Worker>, E> {
+        let mut pages = Self::new(limit);
+        while let Some((count, after)) = pages.next() {
+            if !pages.take(read(count, after)?, count) {
+                break;
+            }
+        }
+        Ok(pages.into_found())
+    }
+
     pub(crate) fn into_found(self) -> Vec<Worker> {
         self.found
     }

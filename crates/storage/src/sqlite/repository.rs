@@ -175,14 +175,7 @@ impl WorkerRepository for SqliteWorkerRepository {
             .order((workers::snapshot_expires_at, workers::id))
             .select(WorkerRow::as_select());
         let collect = move |connection: &mut SqliteConnection| {
-            let mut pages = Pages::new(limit);
-            while let Some((count, after)) = pages.next() {
-                let rows: Vec<WorkerRow> = query.limit(count).offset(after).load(connection)?;
-                if !pages.take(rows, count) {
-                    break;
-                }
-            }
-            Ok(pages.into_found())
+            Pages::collect(limit, |count, after| query.limit(count).offset(after).load::<WorkerRow>(connection))
         };
         self.pool.read("search for expired workers", collect).await
     }
@@ -195,14 +188,7 @@ impl WorkerRepository for SqliteWorkerRepository {
             .order((workers::created_at, workers::id))
             .select(WorkerRow::as_select());
         let collect = move |connection: &mut SqliteConnection| {
-            let mut pages = Pages::new(limit);
-            while let Some((count, after)) = pages.next() {
-                let rows: Vec<WorkerRow> = query.limit(count).offset(after).load(connection)?;
-                if !pages.take(rows, count) {
-                    break;
-                }
-            }
-            Ok(pages.into_found())
+            Pages::collect(limit, |count, after| query.limit(count).offset(after).load::<WorkerRow>(connection))
         };
         self.pool.read("search for stuck workers", collect).await
     }
