@@ -1,4 +1,4 @@
-//! What the commands do when nobody reads what they print, and when it cannot be written.
+//! What the commands do when no process reads what they print, and when it cannot be written.
 
 use std::fs::OpenOptions;
 use std::process::{Output, Stdio};

@@ -140,7 +140,7 @@ impl Account {
     }
 }
 
-/// Closes a descriptor that nobody shares.
+/// Closes a descriptor that no other process shares.
 #[derive(Debug)]
 struct AtOnce;
 
@@ -175,7 +175,7 @@ async fn read_ends(ends: AsyncFd<Arc<ClosedBy<AtOnce>>>, books: Arc<Books>) {
             Err(Errno::AGAIN) => ready.clear_ready(),
             Err(Errno::INTR) => {}
             Err(error) => {
-                // There were more than it keeps, and nobody knows which are missing.
+                // There were more than it keeps, and it is not known which are missing.
                 tracing::warn!(error = %error, "what connections of sandboxes carried is not known");
                 let all = std::mem::take(&mut *lock(&books));
                 for account in all.into_values() {

@@ -9,7 +9,7 @@ use super::Load;
 use super::fair_queue::{FairQueue, Limits, Place, Refusal};
 use crate::{InvokeError, ServiceOptions};
 
-/// What a turned-away caller is told to wait, at least and at most. In between it is about the time until it would get
+/// How long a turned-away caller should wait, at least and at most. In between it is about the time until it would get
 /// a place.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 
@@ -100,7 +100,7 @@ mod tests {
         assert!(matches!(waiting, Err(InvokeError::ShuttingDown)));
     }
 
-    /// How long a turned-away caller is told to wait.
+    /// How long a turned-away caller should wait.
     fn retry_after(refused: Result<Place<WorkerId>, InvokeError>) -> Duration {
         match refused {
             Err(InvokeError::Busy { retry_after }) => retry_after,

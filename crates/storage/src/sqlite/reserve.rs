@@ -27,7 +27,7 @@ pub(super) fn keep(database: &Path) {
             Ok(()) => return,
             Err(error) => debug!(error = &error as &dyn std::error::Error, bytes, "failed to keep room for removals"),
         }
-        // A piece of it serves nobody.
+        // A piece of it is of no use.
         if kept == 0 {
             let _ = fs::remove_file(&path);
         }

@@ -165,7 +165,7 @@ impl Tables {
                 session.aborted_at = Some(now);
                 if let Some(sandbox) = self.sandbox_of(&session) {
                     sandbox.status_updated_at = now;
-                    // What it has used nobody knows any more.
+                    // What it has used is not known any more.
                     sandbox.total_used = Used::default();
                     lost.push(session.sandbox.clone());
                 }

@@ -195,7 +195,7 @@ async fn requests_of_each_team_that_a_token_is_bound_to_are_counted_by_themselve
     assert_eq!(left("any", "x").await, number("19999"));
     assert_eq!(left("any", "y").await, number("19998"));
     assert_eq!(left("any", "a").await, number("19998"));
-    // Nobody's request is counted for a team that is not his.
+    // No request is counted for a team that is not its sender's.
     assert_eq!(left("wrong", "a").await, None);
     assert_eq!(left("of-b", "a").await, None);
     assert_eq!(left("of-a", "a").await, number("19997"));

@@ -57,7 +57,7 @@ async fn what_is_not_known_is_left_out_and_not_told_as_nothing() {
     let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!(of_session(&stopped), [&json!(1234), UNKNOWN]);
     assert_eq!(totals(&stopped), [&json!(1234), UNKNOWN, UNKNOWN]);
-    // What a session had used that was lost with its server, nobody knows.
+    // What a session had used that was lost with its server is not known.
     server.session("lost", true).await;
     let server = server.crash(|_| {}).await;
     let lost = server.get("/v2/sandboxes/lost").await.1;
