@@ -13,8 +13,8 @@ use crate::ServiceOptions;
 /// What Node exits with when a promise that it waits for can never settle.
 const EXIT_UNSETTLED: i32 = 13;
 
-/// What the harness exits with when it could not write the outcome.
-const EXIT_UNWRITTEN: i32 = 120;
+/// The signal by which the harness ends its process when it could not write the outcome (PROTOCOL.md).
+const SIGNAL_UNWRITTEN: i32 = 64;
 
 /// The warnings that a harness gives at most, the one that there are more included.
 const MAX_WARNINGS: usize = 21;
@@ -81,6 +81,8 @@ pub(super) fn never_began(exit: &CommandExit, observed: &Observed, wall_clock: D
     let is_early = match (exit.killed, exit.status) {
         // Reading the code may take long, but then it takes processor time.
         (Some(KillReason::Timeout), _) => exit.usage.cpu.is_some_and(|cpu| cpu < wall_clock / 2),
+        // The user's code closed every descriptor, the one by which it is known to have begun included.
+        (None, ExitStatus::Signal(SIGNAL_UNWRITTEN)) => false,
         (None, ExitStatus::Signal(_)) => !observed.heap_full,
         // Node.js exits with a code when it cannot read the user's code.
         (Some(KillReason::OutOfMemory | KillReason::Asked), _) | (None, ExitStatus::Code(_)) => false,
@@ -185,6 +187,10 @@ fn from_exit(exit: &CommandExit, observed: &Observed, options: &ServiceOptions) 
         (Some(KillReason::OutOfMemory), _) => out_of_memory(options),
         (_, ExitStatus::Signal(SIGABRT)) if observed.heap_full => out_of_memory(options),
         (Some(KillReason::Asked), _) => Failure::new(FailureCode::SandboxFailed, "The invocation was stopped."),
+        (None, ExitStatus::Signal(SIGNAL_UNWRITTEN)) => Failure::new(
+            FailureCode::Crashed,
+            "The outcome could not be written: the function closed its standard output.",
+        ),
         (None, ExitStatus::Signal(signal)) => {
             Failure::new(FailureCode::Crashed, format!("The process was ended by signal {signal}{}.", named(signal)))
         }
@@ -194,10 +200,6 @@ fn from_exit(exit: &CommandExit, observed: &Observed, options: &ServiceOptions) 
         (None, ExitStatus::Code(EXIT_UNSETTLED)) => Failure::new(
             FailureCode::NeverSettled,
             "The function's promise can never settle: nothing is left that it could wait for.",
-        ),
-        (None, ExitStatus::Code(EXIT_UNWRITTEN)) => Failure::new(
-            FailureCode::Crashed,
-            "The outcome could not be written: the function closed its standard output.",
         ),
         (None, ExitStatus::Code(code)) => Failure {
             exit_code: Some(code),
@@ -351,10 +353,18 @@ mod tests {
     }
 
     #[test]
+    fn a_process_without_descriptors_is_the_functions_own_doing() {
+        let unwritten = exit(None, ExitStatus::Signal(64));
+        for observed in [&STARTED, &Observed::default()] {
+            assert_eq!(code_of(&unwritten, observed), FailureCode::Crashed);
+            assert!(!never_began(&unwritten, observed, Duration::from_secs(30)));
+        }
+    }
+
+    #[test]
     fn an_exit_without_a_record_is_told_by_its_code() {
         assert_eq!(code_of(&exit(None, ExitStatus::Code(13)), &STARTED), FailureCode::NeverSettled);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(0)), &STARTED), FailureCode::ProcessExit);
-        assert_eq!(code_of(&exit(None, ExitStatus::Code(120)), &STARTED), FailureCode::Crashed);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(1)), &Observed::default()), FailureCode::LoadFailed);
     }
 

@@ -29,6 +29,7 @@ const { toStringTag, hasInstance } = Symbol;
 const { captureStackTrace } = Error;
 const { prototype: arrayPrototype } = Array;
 const realExit = process.reallyExit;
+const kill = process.kill;
 const softExit = process.exit;
 const emit = process.emit;
 /** `uncurry(f)(self, …)` is `self.f(…)`, whatever becomes of the prototype. */

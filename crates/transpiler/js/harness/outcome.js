@@ -101,15 +101,19 @@ const processExit = (code) => {
 	settleError("process_exit", { name: "ProcessExit", message, stack: message }, { exitCode: code });
 };
 
-/** The exit code that says that there was an outcome, but no way to write it. */
-const UNWRITTEN = 120;
+/**
+ * The signal that says that there was an outcome, but no way to write it. No exit code: user code that closed every descriptor closed
+ * those of Node.js, too, and then an exit may wait for its threads for ever.
+ */
+const UNWRITTEN = 64;
 const exitCode = () => (outcome.meta.code === "ok" ? 0 : 1);
 
 /** Leaves at once, with the record written. */
 const leave = (code) => {
 	if (!outcome) processExit(code);
 	writeOutcome();
-	apply(realExit, process, [framed && gone ? UNWRITTEN : code]);
+	if (framed && gone) guarded(() => apply(kill, process, [process.pid, UNWRITTEN]));
+	apply(realExit, process, [code]);
 };
 
 /** Leaves as `process.exit` does: what listens for "exit" still runs, and what it prints comes before the record. */

@@ -147,6 +147,11 @@ export function closesEveryWay() {
   for (let fd = 1; fd < 100; fd++) try { if (readlinkSync(`/proc/self/fd/${fd}`) === pipe) closeSync(fd) } catch {}
   return 1;
 }
+export function replacesEveryDescriptor() {
+  for (let fd = 0; fd < 100; fd++) try { closeSync(fd) } catch {}
+  for (let fd = 0; fd < 100; fd++) openSync("/dev/null", "w");
+  return 1;
+}
 export async function destroysStdout() {
   process.stdout.destroy();
   await null;
