@@ -20,5 +20,5 @@ pub use fake_machine_provider::{FakeMachineProvider, MachineStep};
 pub use fake_worker_repository::FakeWorkerRepository;
 pub use http_client::http_client;
 pub use postgres::{OpenTransaction, ThrowAwayPostgres};
-pub use root::skip_unless_root;
+pub use root::{is_root, skip_unless_root};
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};

@@ -6,9 +6,14 @@ use std::os::unix::fs::MetadataExt as _;
 /// `cargo nextest` gives them.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
 pub fn skip_unless_root(why: &str) {
-    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    if !is_root {
+    if !is_root() {
         eprintln!("skipped: {why}");
         std::process::exit(0);
     }
+}
+
+/// Whether root runs the test.
+#[must_use]
+pub fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
