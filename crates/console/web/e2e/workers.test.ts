@@ -35,6 +35,22 @@ test("the list is right without reloading: deployed, invoked and deleted elsewhe
   await row(first).waitFor({ state: "detached" });
 });
 
+test("code is deployed with decorators of before TypeScript 5, and a draft keeps the choice", async (t) => {
+  const server = await serve(t);
+  const page = await open(t, `${server.url}/#/deploy`);
+  const code =
+    "const own: any = (...of: unknown[]) => { seen = of.length };\nlet seen = 0;\nclass A { @own m() {} }\nexport const count = () => seen;";
+  await typeCode(page, code);
+  const choice = page.getByRole("checkbox", { name: "Decorators of before TypeScript 5" });
+  await choice.check();
+  await page.reload();
+  assert.ok(await choice.isChecked());
+  await page.getByRole("button", { name: "Deploy", exact: true }).click();
+  await invokeButton(page).click();
+  // A decorator of the standard gets two arguments.
+  await outcome(page, "result").filter({ hasText: "3" }).waitFor();
+});
+
 test("search finds by name", async (t) => {
   const server = await serve(t);
   const ids = await Promise.all(["alpha", "Beta one", "beta two"].map((name) => server.deploy(name, CODE)));

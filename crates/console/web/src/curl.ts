@@ -1,6 +1,6 @@
 /// The same by command line: what every click does, as a curl command that can be pasted into a POSIX shell.
 
-import { workerPath } from "./api/client.ts";
+import { type Deploy, deployBody, workerPath } from "./api/client.ts";
 import { token } from "./state/session.ts";
 
 /** Where the page is, without its fragment: the API's URLs are below it. */
@@ -35,7 +35,7 @@ export function curl(path: string, { method, headers = [], flags = "-sS", body }
 export const commands = {
   list: () => curl("api/workers"),
   get: (id: string) => curl(workerPath(id)),
-  deploy: (name: string, code: string) => curl("api/workers", { method: "POST", body: JSON.stringify({ name, code }) }),
+  deploy: (what: Deploy) => curl("api/workers", { method: "POST", body: deployBody(what) }),
   redeploy: (id: string) => curl(`${workerPath(id)}/redeploy`, { method: "POST" }),
   remove: (id: string) => curl(workerPath(id), { method: "DELETE" }),
   source: (id: string) => curl(`${workerPath(id)}/source`),

@@ -53,14 +53,25 @@ async function* pages<T>(path: string, init?: RequestInit): AsyncGenerator<reado
 
 export const workerPath = (id: string) => `api/workers/${encodeURIComponent(id)}`;
 
+/** What is deployed. */
+export interface Deploy {
+  readonly name: string;
+  readonly code: string;
+  /** Whether decorators are those of TypeScript's option `experimentalDecorators`; else the code decides. */
+  readonly experimentalDecorators?: boolean;
+}
+
+export const deployBody = ({ name, code, experimentalDecorators }: Deploy) =>
+  JSON.stringify({ name, code, ...(experimentalDecorators && { compilerOptions: { experimentalDecorators } }) });
+
 export const api = {
   list: (signal: AbortSignal) => pages<Worker>("api/workers", { signal }),
   get: (id: string) => json<Worker>(workerPath(id)),
-  deploy: (name: string, code: string) =>
+  deploy: (what: Deploy) =>
     json<Worker>("api/workers", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ name, code }),
+      body: deployBody(what),
     }),
   redeploy: (id: string) => json<Worker>(`${workerPath(id)}/redeploy`, { method: "POST" }),
   remove: (id: string) => json<unknown>(workerPath(id), { method: "DELETE" }),

@@ -3,7 +3,7 @@
 import { Rocket } from "lucide";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
-import { api } from "../api/client.ts";
+import { api, type Deploy } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/error.ts";
 import { Button } from "../components/button.tsx";
 import { Curl } from "../components/curl.tsx";
@@ -21,14 +21,10 @@ import { PageHead } from "./page.tsx";
 /** What is being written survives a look at another page. */
 const DRAFT = "draft";
 
-interface Draft {
-  readonly name: string;
-  readonly code: string;
-}
-
 export function DeployPage({ from }: { readonly from: string | null }) {
-  const [first] = useState<Draft>(firstDraft);
+  const [first] = useState(firstDraft);
   const [name, setName] = useState(first.name);
+  const [experimentalDecorators, setExperimentalDecorators] = useState(first.experimentalDecorators ?? false);
   const [names, setNames] = useState<readonly string[]>([]);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
@@ -36,14 +32,21 @@ export function DeployPage({ from }: { readonly from: string | null }) {
   const editor = useRef<CodeEditor | null>(null);
   const ids = { name: useId(), example: useId(), hint: useId() };
 
-  const replaceWith = (draft: Draft) => {
-    setName(draft.name);
+  const draft = { name, experimentalDecorators };
+  // The editor is made once and calls back with what it was made with.
+  const current = useRef(draft);
+  current.current = draft;
+  const save = (change: Partial<Deploy>) => tab.set(DRAFT, JSON.stringify({ ...current.current, code: code.current, ...change }));
+
+  const replaceWith = (other: Pick<Deploy, "name" | "code">) => {
+    setName(other.name);
+    setExperimentalDecorators(false);
     setError(null);
-    code.current = draft.code;
-    editor.current?.setText(draft.code);
+    code.current = other.code;
+    editor.current?.setText(other.code);
     editor.current?.mark([]);
+    save({ name: other.name, experimentalDecorators: false });
   };
-  const save = (draft: Draft) => tab.set(DRAFT, JSON.stringify(draft));
 
   useEffect(() => {
     if (from) {
@@ -62,7 +65,7 @@ export function DeployPage({ from }: { readonly from: string | null }) {
     setError(null);
     editor.current?.mark([]);
     try {
-      const worker = await api.deploy(name, code.current);
+      const worker = await api.deploy({ ...draft, code: code.current });
       putWorker(worker);
       tab.remove(DRAFT);
       const example = examples.find((candidate) => candidate.code === code.current);
@@ -104,7 +107,7 @@ export function DeployPage({ from }: { readonly from: string | null }) {
               aria-invalid={error?.details["field"] === "name"}
               onInput={(event) => {
                 setName(event.currentTarget.value);
-                save({ name: event.currentTarget.value, code: code.current });
+                save({ name: event.currentTarget.value });
               }}
             />
           </div>
@@ -141,10 +144,7 @@ export function DeployPage({ from }: { readonly from: string | null }) {
                 describedBy: ids.hint,
                 onChange: (text) => {
                   code.current = text;
-                  setName((current) => {
-                    save({ name: current, code: text });
-                    return current;
-                  });
+                  save({});
                 },
                 onExports: setNames,
               });
@@ -175,6 +175,19 @@ export function DeployPage({ from }: { readonly from: string | null }) {
             </span>
           </div>
         </div>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={experimentalDecorators}
+            onChange={(event) => {
+              setExperimentalDecorators(event.currentTarget.checked);
+              save({ experimentalDecorators: event.currentTarget.checked });
+            }}
+          />
+          <span>
+            Decorators of before TypeScript 5 <span class="hint">(experimentalDecorators)</span>
+          </span>
+        </label>
         {error && <ErrorNote what="The worker was not deployed" error={error} />}
         <div class="row deploy-actions">
           <Button type="submit" kind="primary" icon={Rocket} disabled={busy}>
@@ -184,21 +197,21 @@ export function DeployPage({ from }: { readonly from: string | null }) {
             <kbd>Ctrl</kbd> + <kbd>Enter</kbd> in the editor
           </span>
         </div>
-        <Curl what="Deploy" command={() => commands.deploy(name, code.current)} />
+        <Curl what="Deploy" command={() => commands.deploy({ ...draft, code: code.current })} />
       </form>
     </>
   );
 }
 
-function firstDraft(): Draft {
+function firstDraft(): Deploy {
   try {
-    const draft = JSON.parse(tab.get(DRAFT) ?? "null") as Draft | null;
+    const draft = JSON.parse(tab.get(DRAFT) ?? "null") as Deploy | null;
     if (draft && typeof draft.name === "string" && typeof draft.code === "string") {
-      return draft;
+      return { name: draft.name, code: draft.code, experimentalDecorators: draft.experimentalDecorators === true };
     }
   } catch {
     // Not a draft of ours.
   }
   const [example] = examples;
-  return { name: example?.name ?? "", code: example?.code ?? "" };
+  return { name: example?.name ?? "", code: example?.code ?? "", experimentalDecorators: false };
 }

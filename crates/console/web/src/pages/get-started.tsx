@@ -34,7 +34,7 @@ export function GetStarted({ isEmpty = false }: { readonly isEmpty?: boolean }) 
                 {isEmpty ? "Deploy your first worker" : "Deploy a worker"}
               </LinkButton>
             </div>
-            {FIRST && <Command label="curl command: Deploy" command={commands.deploy(FIRST.name, FIRST.code)} />}
+            {FIRST && <Command label="curl command: Deploy" command={commands.deploy(FIRST)} />}
           </li>
           <li class="card padded">
             <h2>Invoke a function, and watch</h2>
