@@ -118,7 +118,7 @@ impl SnapshotStore {
             }
             let expires_at = naming.expires_at;
             let reference = Reference { content: address.clone(), size_bytes: manifest.size_bytes(), expires_at };
-            let replaced = Reference::read(&path)?;
+            let replaced = self.read(&path)?;
             reference.write(&self.layout, &path, &id)?;
             entry.add_reference();
             (reference.snapshot(id), replaced)
