@@ -333,11 +333,16 @@ async fn sweep_snapshots(core: std::sync::Weak<Core>) {
         let Some(core) = core.upgrade() else { return };
         let (store, now) = (Arc::clone(&core.snapshots), core.now());
         drop(core);
-        let sweep = move || store.sweep(now, || std::thread::sleep(SWEEP_REST));
+        let sweep = move || store.sweep(now, rest);
         if let Err(error) = blocking("expired snapshots", sweep).await {
             tracing::warn!(error = %error, "expired snapshots could not be removed");
         }
     }
+}
+
+/// Gives way to other work, between two directories of references.
+fn rest() {
+    std::thread::sleep(SWEEP_REST);
 }
 
 /// Sees to what all sandboxes stand on. Files that go missing under another name, as when a file system is mounted over
@@ -418,7 +423,7 @@ impl SandboxProvider for Engine {
 
     async fn own_snapshots(&self, before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
         let store = Arc::clone(&self.core.snapshots);
-        blocking("the snapshots cannot be listed", move || store.older_than(before)).await
+        blocking("the snapshots cannot be listed", move || store.older_than(before, rest)).await
     }
 
     async fn check(&self) -> Result<(), SandboxError> {

@@ -161,8 +161,8 @@ impl SnapshotStore {
         Ok(Some((reference.snapshot(id.clone()), lease)))
     }
 
-    /// The snapshots that have been here since `before` or longer.
-    pub(crate) fn older_than(&self, before: DateTime<Utc>) -> io::Result<Vec<SnapshotId>> {
+    /// The snapshots that have been here since `before` or longer. Calls `rest` as [`sweep`](Self::sweep) does.
+    pub(crate) fn older_than(&self, before: DateTime<Utc>, mut rest: impl FnMut()) -> io::Result<Vec<SnapshotId>> {
         let before = SystemTime::from(before);
         let is_old = |path: &Path| -> io::Result<bool> { Ok(path.metadata()?.modified()? <= before) };
         let mut found = Vec::new();
@@ -172,6 +172,7 @@ impl SnapshotStore {
                     found.push(SnapshotId::new(name));
                 }
             }
+            rest();
         }
         Ok(found)
     }

@@ -120,7 +120,7 @@ fn no_directory_has_the_snapshots_of_all() {
         }
     });
     assert!(largest < 20, "{largest} entries in one directory");
-    assert_eq!(store.older_than(later()).unwrap().len(), 300);
+    assert_eq!(store.older_than(later(), || {}).unwrap().len(), 300);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn snapshots_of_earlier_versions_are_found_used_listed_and_removed() {
     let store = place.open();
     // Another one with a content that an earlier version has made.
     let new = place.keep(&store, "two", None);
-    let mut listed = store.older_than(later()).unwrap();
+    let mut listed = store.older_than(later(), || {}).unwrap();
     let mut expected = [old[0].clone(), old[1].clone(), new.id.clone()];
     listed.sort();
     expected.sort();
@@ -142,7 +142,7 @@ fn snapshots_of_earlier_versions_are_found_used_listed_and_removed() {
     for id in [&old[0], &new.id] {
         store.delete(id).unwrap().unwrap();
     }
-    assert_eq!(store.older_than(later()).unwrap(), []);
+    assert_eq!(store.older_than(later(), || {}).unwrap(), []);
     place.await_removal();
     assert_eq!(place.files(""), [""; 0]);
 }
@@ -226,7 +226,7 @@ fn the_sweep_takes_what_has_expired_or_lost_its_reference_and_leaves_what_is_use
     let mut rests = 0;
     store.sweep(end, || rests += 1).unwrap();
     assert!(rests > 0);
-    assert_eq!(store.older_than(later()).unwrap(), [kept.id]);
+    assert_eq!(store.older_than(later(), || {}).unwrap(), [kept.id]);
     assert_eq!(fs::read_to_string(lease.files().join("worker.mjs")).unwrap(), "used");
     assert_eq!(store.unreferenced([lease.content()]), [lease.content()]);
     assert_eq!(text_of(&store, &expired.id), None);
@@ -265,7 +265,7 @@ fn what_many_snapshots_cost() {
     let store = place.open();
     timed("opened", began);
     let began = Instant::now();
-    store.older_than(later()).unwrap();
+    store.older_than(later(), || {}).unwrap();
     timed("listed", began);
     let began = Instant::now();
     store.sweep(START, || {}).unwrap();
