@@ -133,10 +133,10 @@ impl Walk {
     fn new_file(&self, to: BorrowedFd<'_>, name: &str, executable: bool) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = file_mode(executable);
-        let made = openat2(to, name, flags, mode, ResolveFlags::BENEATH)?;
-        fchmod(&made, mode)?;
-        give_away(&made, self.owner)?;
-        Ok(File::from(made))
+        let created = openat2(to, name, flags, mode, ResolveFlags::BENEATH)?;
+        fchmod(&created, mode)?;
+        give_away(&created, self.owner)?;
+        Ok(File::from(created))
     }
 
     fn file(&self, from: BorrowedFd<'_>, to: Option<BorrowedFd<'_>>, name: &str) -> io::Result<Kind> {
