@@ -78,6 +78,7 @@ async fn serve(
         }
     };
     let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
+    let settler = tokio::spawn(settle(platform.workers().clone(), settings.sweep_interval.min(SETTLE_INTERVAL)));
     let time = settings.http.shutdown_delay + settings.http.drain_timeout;
     signals::stop_on_signals(
         application.stop_handle(),
@@ -95,6 +96,7 @@ async fn serve(
     };
     drop(listening);
     sweeper.abort();
+    settler.abort();
     // Whoever was cut off by the end of the HTTP server has no time left.
     platform.invocations().drain(Duration::ZERO).await;
     served
@@ -155,34 +157,41 @@ async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::
 /// How often deploys are looked for whose control plane died.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Expires workers now and then, and ends deploys whose server has stopped. A database that is away for a while is no
-/// reason to stop trying.
+/// Expires workers now and then. A database that is away for a while is no reason to stop trying.
 async fn sweep(workers: WorkerService, interval: Duration) {
-    let every = |interval: Duration| {
-        let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        ticks
-    };
-    let (mut sweeps, mut settles) = (every(interval), every(interval.min(SETTLE_INTERVAL)));
+    let mut sweeps = every(interval);
     loop {
-        tokio::select! {
-            _ = sweeps.tick() => match workers.sweep().await {
-                Ok(SweepReport { expired, failed, reclaimed }) if expired + failed + reclaimed > 0 => {
-                    tracing::info!(expired, failed, reclaimed, "swept workers");
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for expired workers");
-                }
-            },
-            _ = settles.tick() => match workers.settle_stuck().await {
-                Ok(0) => {}
-                Ok(failed) => tracing::info!(failed, "ended deploys whose server had stopped"),
-                // The other look tells that.
-                Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "failed to look for stuck deploys");
-                }
-            },
+        sweeps.tick().await;
+        match workers.sweep().await {
+            Ok(SweepReport { expired, failed, reclaimed }) if expired + failed + reclaimed > 0 => {
+                tracing::info!(expired, failed, reclaimed, "swept workers");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for expired workers");
+            }
         }
     }
+}
+
+/// Ends deploys whose server has stopped; a sweep of many workers, which takes a while, does not hold that up.
+async fn settle(workers: WorkerService, interval: Duration) {
+    let mut settles = every(interval);
+    loop {
+        settles.tick().await;
+        match workers.settle_stuck().await {
+            Ok(0) => {}
+            Ok(failed) => tracing::info!(failed, "ended deploys whose server had stopped"),
+            // The sweep tells that.
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "failed to look for stuck deploys");
+            }
+        }
+    }
+}
+
+fn every(interval: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
 }

@@ -1,4 +1,4 @@
-//! Copying a tree that may be hostile. No link is followed, nothing outside of the tree is opened, and nothing but directories,
+//! Copying and reading a tree that may be hostile. No link is followed, nothing outside of the tree is opened, and nothing but directories,
 //! ordinary files and links is taken.
 
 use std::fs::File;
@@ -50,20 +50,39 @@ pub(crate) fn file_mode(executable: bool) -> Mode {
 ///
 /// When there is no room, or the tree is too deep or too large, or a name is not UTF-8.
 pub(crate) fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, owner: Option<u32>) -> io::Result<Manifest> {
-    let mut copy = Copy { owner, entries: Vec::new() };
-    // What was opened as a path only cannot be listed.
-    let from = open(from, ".", FILE_FLAGS | OFlags::DIRECTORY)?;
-    copy.directory(from.as_fd(), to, "", 0)?;
-    Ok(Manifest::new(copy.entries))
+    Walk { owner, entries: Vec::new() }.all(from, Some(to))
 }
 
-struct Copy {
+/// What is in a directory.
+///
+/// # Errors
+///
+/// When something cannot be read, or the tree is too deep or too large, or a name is not UTF-8.
+pub(crate) fn survey_tree(tree: BorrowedFd<'_>) -> io::Result<Manifest> {
+    Walk { owner: None, entries: Vec::new() }.all(tree, None)
+}
+
+/// A walk through a tree that looks at everything, and copies it if there is a target.
+struct Walk {
     owner: Option<u32>,
     entries: Vec<Entry>,
 }
 
-impl Copy {
-    fn directory(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, prefix: &str, depth: usize) -> io::Result<()> {
+impl Walk {
+    fn all(mut self, from: BorrowedFd<'_>, to: Option<BorrowedFd<'_>>) -> io::Result<Manifest> {
+        // What was opened as a path only cannot be listed.
+        let from = open(from, ".", FILE_FLAGS | OFlags::DIRECTORY)?;
+        self.directory(from.as_fd(), to, "", 0)?;
+        Ok(Manifest::new(self.entries))
+    }
+
+    fn directory(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: Option<BorrowedFd<'_>>,
+        prefix: &str,
+        depth: usize,
+    ) -> io::Result<()> {
         if depth > MAX_DEPTH {
             return Err(io::Error::other(format!("more than {MAX_DEPTH} directories in each other")));
         }
@@ -82,18 +101,16 @@ impl Copy {
             let kind = match FileType::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
                 FileType::Directory => {
                     let source = open(from, text, FILE_FLAGS | OFlags::DIRECTORY).map_err(named)?;
-                    mkdirat(to, name, DIRECTORY_MODE)?;
-                    let target = open(to, text, FILE_FLAGS | OFlags::DIRECTORY)?;
-                    fchmod(&target, DIRECTORY_MODE)?;
-                    give_away(&target, self.owner)?;
+                    let target = to.map(|to| self.new_directory(to, text)).transpose()?;
                     self.entries.push(Entry { path: path.clone(), kind: Kind::Directory });
-                    self.directory(source.as_fd(), target.as_fd(), &format!("{path}/"), depth + 1)?;
+                    let to = target.as_ref().map(OwnedFd::as_fd);
+                    self.directory(source.as_fd(), to, &format!("{path}/"), depth + 1)?;
                     continue;
                 }
                 FileType::RegularFile => self.file(from, to, text).map_err(named)?,
                 FileType::Symlink => {
                     let target = readlinkat(from, name, Vec::new())?;
-                    rustix::fs::symlinkat(&target, to, name)?;
+                    to.map_or(Ok(()), |to| rustix::fs::symlinkat(&target, to, name))?;
                     let target = target.into_string().map_err(|_| io::Error::other("a link that is not UTF-8"))?;
                     Kind::Link { target }
                 }
@@ -105,7 +122,24 @@ impl Copy {
         Ok(())
     }
 
-    fn file(&self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &str) -> io::Result<Kind> {
+    fn new_directory(&self, to: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+        mkdirat(to, name, DIRECTORY_MODE)?;
+        let made = open(to, name, FILE_FLAGS | OFlags::DIRECTORY)?;
+        fchmod(&made, DIRECTORY_MODE)?;
+        give_away(&made, self.owner)?;
+        Ok(made)
+    }
+
+    fn new_file(&self, to: BorrowedFd<'_>, name: &str, executable: bool) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = file_mode(executable);
+        let created = openat2(to, name, flags, mode, ResolveFlags::BENEATH)?;
+        fchmod(&created, mode)?;
+        give_away(&created, self.owner)?;
+        Ok(File::from(created))
+    }
+
+    fn file(&self, from: BorrowedFd<'_>, to: Option<BorrowedFd<'_>>, name: &str) -> io::Result<Kind> {
         let source = open(from, name, FILE_FLAGS)?;
         // What is open is looked at, for the name may mean something else by now.
         let status = rustix::fs::fstat(&source)?;
@@ -113,18 +147,16 @@ impl Copy {
             return Err(io::Error::other("no longer an ordinary file"));
         }
         let executable = status.st_mode & 0o111 != 0;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = file_mode(executable);
-        let target = openat2(to, name, flags, mode, ResolveFlags::BENEATH)?;
-        fchmod(&target, mode)?;
-        give_away(&target, self.owner)?;
-        let (mut source, mut target) = (File::from(source), File::from(target));
+        let mut target = to.map(|to| self.new_file(to, name, executable)).transpose()?;
+        let mut source = File::from(source);
         let (mut hasher, mut size, mut buffer) = (Sha256::new(), 0_u64, vec![0; 64 * 1024]);
         loop {
             let length = source.read(&mut buffer)?;
             let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
             hasher.update(bytes);
-            target.write_all(bytes)?;
+            if let Some(target) = &mut target {
+                target.write_all(bytes)?;
+            }
             size += u64::try_from(length).unwrap_or_default();
         }
         Ok(Kind::File { executable, size, digest: Digest256::finish(hasher) })
@@ -158,7 +190,11 @@ mod tests {
         fs::write(from.path().join("directory/file"), "text").unwrap();
         symlink("/etc/passwd", from.path().join("link")).unwrap();
         let (manifest, to) = copied(from.path());
-        assert_eq!(manifest.unwrap().size_bytes(), 4);
+        let manifest = manifest.unwrap();
+        assert_eq!(manifest.size_bytes(), 4);
+        for tree in [from.path(), to.path()] {
+            assert_eq!(survey_tree(File::open(tree).unwrap().as_fd()).unwrap(), manifest);
+        }
         assert_eq!(fs::read(to.path().join("directory/file")).unwrap(), b"text");
         assert_eq!(fs::read_link(to.path().join("link")).unwrap().to_str(), Some("/etc/passwd"));
     }

@@ -44,6 +44,9 @@ const ID_RANGES: Ranges = Ranges { kind: "sandboxes", count: 0x100 };
 /// How often snapshots that have expired are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
+/// How long that rests after each directory, so that many snapshots take some seconds and hinder nothing else.
+const SWEEP_REST: Duration = Duration::from_millis(4);
+
 /// How often it is looked whether what sandboxes stand on is still there, which takes a tenth of a millisecond.
 pub(crate) const GROUND_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -329,10 +332,17 @@ async fn sweep_snapshots(core: std::sync::Weak<Core>) {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
         let (store, now) = (Arc::clone(&core.snapshots), core.now());
-        if let Err(error) = blocking("expired snapshots", move || store.sweep(now)).await {
+        drop(core);
+        let sweep = move || store.sweep(now, rest);
+        if let Err(error) = blocking("expired snapshots", sweep).await {
             tracing::warn!(error = %error, "expired snapshots could not be removed");
         }
     }
+}
+
+/// Gives way to other work, between two directories of references.
+fn rest() {
+    std::thread::sleep(SWEEP_REST);
 }
 
 /// Sees to what all sandboxes stand on. Files that go missing under another name, as when a file system is mounted over
@@ -392,11 +402,17 @@ impl SandboxProvider for Engine {
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
         let (store, id) = (Arc::clone(&self.core.snapshots), id.clone());
-        let removed = blocking("a snapshot cannot be removed", move || store.delete(&id)).await;
+        let ready = self.core.ready.contents();
+        let removed = blocking("a snapshot cannot be removed", move || {
+            let removed = store.delete(&id)?;
+            // One that was not there may have been removed by hand, or by the sweep.
+            Ok(removed.map_or_else(|| store.unreferenced(ready), |content| vec![content]))
+        });
+        let removed = removed.await;
         // Those that were made ahead hold on to the files that they were made from.
         match &removed {
-            Ok(Some(content)) => self.core.ready.forget_content(content),
-            Ok(None) | Err(_) => self.core.ready.clear(),
+            Ok(contents) => contents.iter().for_each(|content| self.core.ready.forget_content(content)),
+            Err(_) => self.core.ready.clear(),
         }
         removed.map(drop)
     }
@@ -407,7 +423,7 @@ impl SandboxProvider for Engine {
 
     async fn own_snapshots(&self, before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
         let store = Arc::clone(&self.core.snapshots);
-        blocking("the snapshots cannot be listed", move || store.older_than(before)).await
+        blocking("the snapshots cannot be listed", move || store.older_than(before, rest)).await
     }
 
     async fn check(&self) -> Result<(), SandboxError> {

@@ -11,6 +11,7 @@ use actix_web::middleware::{Compat, Compress, Condition, Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, Route, guard};
 use futures_util::future::LocalBoxFuture;
+use tokio::sync::Semaphore;
 use workers_domain::AllowedOrigin;
 use workers_service::Platform;
 
@@ -33,6 +34,8 @@ pub struct State {
     pub(crate) options: HttpOptions,
     pub(crate) metrics: Metrics,
     pub(crate) stop: StopHandle,
+    /// How many lists may still be put together.
+    pub(crate) lists: Semaphore,
 }
 
 impl Deref for Api {
@@ -48,7 +51,9 @@ impl Api {
     /// observer.
     #[must_use]
     pub fn new(platform: Platform, options: HttpOptions, metrics: Metrics) -> Self {
-        Self(Arc::new(State { platform, options, metrics, stop: StopHandle::new() }))
+        // The other half of the cores is left to invocations, however many clients list.
+        let lists = Semaphore::new((options.threads / 2).max(1));
+        Self(Arc::new(State { platform, options, metrics, stop: StopHandle::new(), lists }))
     }
 
     /// Asks the application that serves this API to stop.

@@ -25,7 +25,9 @@ const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How to use a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageOptions {
-    /// Connections at most; for SQLite, connections that read, to which one that writes is added. At least 1 is used.
+    /// Connections at most; for SQLite, connections that read, to which one that writes is added, and a quarter as many
+    /// that read lists. At least 1 is used. Lists have a quarter of those to Postgres at most, so that invocations do not
+    /// wait for them.
     pub max_connections: usize,
     /// How long a query waits for a connection before it fails as [`RepositoryError::Unavailable`].
     pub acquire_timeout: Duration,
@@ -34,6 +36,13 @@ pub struct StorageOptions {
     /// stands in between. Migrations take what time they need. SQLite has another bound: 10 s for another process that
     /// writes.
     pub statement_timeout: Duration,
+}
+
+impl StorageOptions {
+    /// How many lists are read at one time.
+    pub(crate) fn max_listing(&self) -> usize {
+        (self.max_connections / 4).max(1)
+    }
 }
 
 impl Default for StorageOptions {

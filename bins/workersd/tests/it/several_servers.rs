@@ -1,6 +1,5 @@
 //! Two servers over one Postgres, each with sandboxes and snapshots of its own.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -8,6 +7,7 @@ use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use workers_testing::ThrowAwayPostgres;
 
+use crate::support::in_levels;
 use crate::support::local::{TestServer, answer};
 
 const ECHO: &str = "export const f = (p) => p";
@@ -34,8 +34,7 @@ async fn pair(arguments: &[&str]) -> Pair {
 
 /// The snapshots that a server keeps.
 fn snapshots(server: &TestServer) -> usize {
-    let entries = |directory: &Path| std::fs::read_dir(directory).map_or(0, Iterator::count);
-    entries(&server.data_dir.join("snapshots/refs"))
+    in_levels(&server.data_dir.join("snapshots/refs")).len()
 }
 
 async fn delete(server: &TestServer, id: &str) -> u16 {

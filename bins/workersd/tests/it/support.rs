@@ -42,6 +42,15 @@ pub(crate) fn remove_tree(directory: &Path) {
     }
 }
 
+/// What lies in the levels of a directory of snapshots; nothing where it is not there.
+pub(crate) fn in_levels(directory: &Path) -> Vec<PathBuf> {
+    let paths = |directory: &Path| {
+        let listed = std::fs::read_dir(directory).into_iter().flatten();
+        listed.map(|item| item.unwrap().path()).collect::<Vec<_>>()
+    };
+    paths(directory).iter().flat_map(|level| paths(level)).collect()
+}
+
 /// A server of its own process, stopped when it is dropped.
 pub(crate) struct Server<const CLOUD: bool> {
     process: Child,

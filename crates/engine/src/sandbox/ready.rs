@@ -1,5 +1,6 @@
 //! Sandboxes that are made before they are asked for. Each is used once, like any other; what is saved is the time to make it.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -119,6 +120,11 @@ impl ReadySandboxes {
     /// Lets a sandbox go that was not asked for.
     pub(crate) fn forget(&self, id: &SandboxId) {
         self.lock().places.retain(|place| place.sandbox.as_ref().is_none_or(|sandbox| sandbox.id() != id));
+    }
+
+    /// The contents that any are made from, each once.
+    pub(crate) fn contents(&self) -> BTreeSet<String> {
+        self.lock().places.iter().map(|place| place.content.clone()).collect()
     }
 
     /// Lets those go that were made from the content with this digest, whichever of its files they have.

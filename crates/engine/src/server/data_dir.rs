@@ -60,20 +60,22 @@ impl DataDir {
         Ok((data_dir, launcher_lock))
     }
 
-    /// The same off the asynchronous threads, with what else is opened in it, and no longer than an earlier launcher may take to clear away.
+    /// The same off the asynchronous threads, no longer than an earlier launcher may take to clear away, and what else is
+    /// opened in it, for as long as that takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], and what opening the rest fails with.
     pub(crate) async fn open_in_time<T: Send + 'static>(
         path: PathBuf,
         ids: Ranges,
         also: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
     ) -> Result<(Self, File, T), SandboxError> {
-        let opened = blocking("the data directory cannot be used", move || {
-            let (data_dir, launcher_lock) = Self::open(&path, ids)?;
-            let opened = also(&data_dir)?;
-            Ok((data_dir, launcher_lock, opened))
-        });
-        tokio::time::timeout(LOCK_PATIENCE, opened)
-            .await
-            .map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))?
+        const WHAT: &str = "the data directory cannot be used";
+        let opened = tokio::time::timeout(LOCK_PATIENCE, blocking(WHAT, move || Self::open(&path, ids))).await;
+        let (data_dir, launcher_lock) =
+            opened.map_err(|_| unavailable("the launcher of an earlier server still holds the data directory"))??;
+        blocking(WHAT, move || also(&data_dir).map(|also| (data_dir, launcher_lock, also))).await
     }
 
     /// Finds out where cgroups can be made, and writes it down.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::copy::copy_tree;
+use crate::fault::named;
 use crate::home::remove;
 
 /// Turns errors that say that something is not there, or not as it was written, into "no". Those that say nothing about
@@ -38,6 +39,19 @@ pub(super) fn move_tree(from: &Path, to: &Path) -> io::Result<()> {
     }
     copied?;
     remove(from)
+}
+
+/// Path and name of what is in a directory; what has no name in UTF-8 is not ours.
+pub(super) fn entries(directory: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+    let listed = || -> io::Result<Vec<(PathBuf, String)>> {
+        let mut found = Vec::new();
+        for item in fs::read_dir(directory)? {
+            let item = item?;
+            found.extend(item.file_name().into_string().ok().map(|name| (item.path(), name)));
+        }
+        Ok(found)
+    };
+    listed().map_err(|error| named(directory.display(), error))
 }
 
 /// The name of a directory that is not there as a whole.

@@ -1,14 +1,9 @@
-//! What is in a content, and whether it still is.
+//! What is in a content, and its address.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::BorrowedFd;
+use std::io;
 
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::copy;
 
 /// A SHA-256 digest, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,25 +31,34 @@ impl Digest256 {
         &self.0
     }
 
+    /// The first two digits, which name the directory that it lies in.
+    pub(super) fn level(&self) -> &str {
+        self.0.get(..2).unwrap_or_default()
+    }
+
     /// Whether it is 64 digits, as it must be to be used as a file name.
     pub(crate) fn is_well_formed(&self) -> bool {
         Self::is_one(&self.0)
     }
 
-    /// Whether a text is 64 digits.
-    pub(crate) fn is_one(text: &str) -> bool {
+    /// A digest as text; `None` if it is none.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::is_one(text).then(|| Self(text.to_owned()))
+    }
+
+    fn is_one(text: &str) -> bool {
         text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 }
 
 /// Every entry of a tree, sorted by path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Manifest {
     entries: Vec<Entry>,
 }
 
 /// One entry of a tree.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Entry {
     /// Its path below the working directory.
     pub(crate) path: String,
@@ -63,7 +67,7 @@ pub(crate) struct Entry {
 }
 
 /// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) enum Kind {
     /// A directory.
     Directory,
@@ -109,16 +113,10 @@ impl Manifest {
         self.entries.iter().map(size).sum()
     }
 
-    /// As it is written, and the digest of that, which is the content's address.
-    pub(crate) fn encode(&self) -> io::Result<(Vec<u8>, Digest256)> {
-        let bytes = serde_json::to_vec(self)?;
-        let digest = Digest256::of(&bytes);
-        Ok((bytes, digest))
-    }
-
-    /// Reads one back; `None` unless it has this address.
-    pub(crate) fn decode(bytes: &[u8], address: &Digest256) -> Option<Self> {
-        (Digest256::of(bytes) == *address).then(|| serde_json::from_slice(bytes).ok()).flatten()
+    /// The content's address: the digest of all this. It must be the same from version to version, or what was kept by
+    /// an earlier one counts as torn, and is made again.
+    pub(crate) fn address(&self) -> io::Result<Digest256> {
+        Ok(Digest256::of(&serde_json::to_vec(self)?))
     }
 
     /// The paths of its ordinary files.
@@ -126,43 +124,6 @@ impl Manifest {
         let is_file = |entry: &&Entry| matches!(entry.kind, Kind::File { .. });
         self.entries.iter().filter(is_file).map(|entry| entry.path.as_str())
     }
-
-    /// Whether the tree below `files` has all it says.
-    ///
-    /// # Errors
-    ///
-    /// When something cannot be read, or is not there.
-    pub(crate) fn matches(&self, files: BorrowedFd<'_>) -> io::Result<bool> {
-        for entry in &self.entries {
-            let is_right = match &entry.kind {
-                Kind::Directory => copy::open(files, &entry.path, OFlags::PATH | OFlags::DIRECTORY).map(|_| true)?,
-                Kind::Link { target } => {
-                    rustix::fs::readlinkat(files, &entry.path, Vec::new())?.to_bytes() == target.as_bytes()
-                }
-                Kind::File { size, digest, .. } => {
-                    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-                    has_digest(File::from(copy::open(files, &entry.path, flags)?), *size, digest)?
-                }
-            };
-            if !is_right {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-}
-
-fn has_digest(mut file: File, size: u64, digest: &Digest256) -> io::Result<bool> {
-    if file.metadata()?.len() != size {
-        return Ok(false);
-    }
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
-    loop {
-        let length = file.read(&mut buffer)?;
-        let Some(bytes) = buffer.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
-        hasher.update(bytes);
-    }
-    Ok(Digest256::finish(hasher) == *digest)
 }
 
 #[cfg(test)]
@@ -175,7 +136,7 @@ mod tests {
             path: path.to_owned(),
             kind: Kind::File { executable: false, size: 1, digest: Digest256::of(content) },
         };
-        let address = |entries: Vec<Entry>| Manifest::new(entries).encode().unwrap().1;
+        let address = |entries: Vec<Entry>| Manifest::new(entries).address().unwrap();
         let both = address(vec![file("a", b"1"), file("b", b"2")]);
         assert_eq!(both, address(vec![file("b", b"2"), file("a", b"1")]));
         assert_ne!(both, address(vec![file("a", b"2"), file("b", b"1")]));
@@ -183,10 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_manifest_is_none() {
-        let (mut bytes, address) = Manifest::new(Vec::new()).encode().unwrap();
-        assert!(Manifest::decode(&bytes, &address).is_some());
-        bytes.pop();
-        assert!(Manifest::decode(&bytes, &address).is_none());
+    fn the_address_is_that_of_earlier_versions() {
+        let file = Kind::File { executable: true, size: 4, digest: Digest256::of(b"text") };
+        let kinds = [("d", Kind::Directory), ("d/f", file), ("l", Kind::Link { target: "d/f".to_owned() })];
+        let entries = kinds.map(|(path, kind)| Entry { path: path.to_owned(), kind });
+        let expected = "7e036c2b21dcc1d9f67e6020f01063b2c871b2c51d27b02209598e4ab09408d3";
+        assert_eq!(Manifest::new(entries.into()).address().unwrap().as_str(), expected);
     }
 }

@@ -11,6 +11,7 @@ use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
 use workers_private_files::open_file;
 
+use super::layout::Layout;
 use super::manifest::Digest256;
 
 /// Which content a snapshot has, and until when.
@@ -77,24 +78,32 @@ impl Reference {
     }
 
     /// Writes it, whole or not at all.
-    pub(super) fn write(&self, path: &Path, incoming: &Path) -> io::Result<()> {
-        let bytes = serde_json::to_vec(self)?;
-        let written =
-            open_file(incoming).and_then(|mut file| file.write_all(&bytes)).and_then(|()| fs::rename(incoming, path));
+    pub(super) fn write(&self, layout: &Layout, path: &Path, id: &SnapshotId) -> io::Result<()> {
+        let (bytes, incoming) = (serde_json::to_vec(self)?, layout.incoming.join(id.as_str()));
+        let written = open_file(&incoming)
+            .and_then(|mut file| file.write_all(&bytes))
+            .and_then(|()| layout.in_level(path, || fs::rename(&incoming, path)));
         written.inspect_err(|_| {
             // What is left of it is cleared at the next start at the latest.
-            let _ = fs::remove_file(incoming);
+            let _ = fs::remove_file(&incoming);
         })
     }
 }
 
 /// Whether a file of this name is one that this module writes.
 pub(super) fn is_name(name: &str) -> bool {
-    path_of(Path::new(""), &SnapshotId::new(name)).is_some_and(|path| path.as_os_str() == name)
+    name_of(&SnapshotId::new(name)).is_some_and(|ours| ours == name)
 }
 
-/// The file name of a snapshot's reference; `None` for an id that is none of ours, which could lead anywhere.
-pub(super) fn path_of(directory: &Path, id: &SnapshotId) -> Option<PathBuf> {
+/// Where a snapshot's reference is; `None` for an id that is none of ours, which could lead anywhere.
+pub(super) fn path_of(references: &Path, id: &SnapshotId) -> Option<PathBuf> {
+    let name = name_of(id)?;
+    // An id begins with the time; its end is random, and spreads.
+    let level = name.get(name.len().checked_sub(2)?..)?;
+    Some(references.join(level).join(&name))
+}
+
+fn name_of(id: &SnapshotId) -> Option<String> {
     let uuid: Uuid = id.as_str().strip_prefix("snap_")?.parse().ok()?;
-    Some(directory.join(format!("snap_{uuid}")))
+    Some(format!("snap_{uuid}"))
 }

@@ -2,45 +2,36 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
-use workers_private_files::{make_directory, open_file};
+use workers_private_files::make_directory;
 
-use super::files::{UNFINISHED, move_tree, unless_gone};
+use super::files::{UNFINISHED, entries, move_tree, unless_gone};
+use super::flat;
+use super::layout::{Layout, levels};
 use super::manifest::{Digest256, Manifest};
 use super::reference::{Naming, Reference, is_name, path_of};
+use super::trash::Trash;
+use super::uses::{Use, Uses};
+use crate::copy::survey_tree;
 use crate::fault::named;
-use crate::home::{Home, remove, set_aside};
+use crate::home::{Home, set_aside};
 use crate::stamp::Seen;
 
 /// Where snapshots are kept. Every method works on the disk and blocks.
 #[derive(Debug)]
 pub(crate) struct SnapshotStore {
-    home: Home,
-    root: PathBuf,
-    contents: PathBuf,
-    references: PathBuf,
-    incoming: PathBuf,
-    /// What is used, by whom; held for as long as it takes to add or remove a content, so that the two never meet.
-    uses: Mutex<HashMap<String, Use>>,
-}
-
-#[derive(Debug, Default)]
-struct Use {
-    references: usize,
-    leases: usize,
-    /// What it was when it was found to be whole.
-    seen: Option<Seen>,
-    /// How often its files were replaced by others: what was made of earlier ones must not be used any more.
-    generation: u32,
+    layout: Layout,
+    uses: Uses,
+    trash: Trash,
 }
 
 /// A content that stays as long as this does.
@@ -59,110 +50,85 @@ impl SnapshotStore {
     ///
     /// When the directories cannot be made or read. Each error names a path.
     pub(crate) fn open(home: &Home, root: &Path, now: DateTime<Utc>) -> io::Result<Self> {
-        let store = Self {
-            home: home.clone(),
-            root: root.to_owned(),
-            contents: root.join("contents"),
-            references: root.join("refs"),
-            incoming: root.join("incoming"),
-            uses: Mutex::default(),
-        };
-        if remove(&store.incoming).is_err() {
-            set_aside(&store.incoming)?;
+        let layout = Layout::new(home.clone(), root);
+        layout.make()?;
+        let trash = Trash::start(layout.trash.clone())?;
+        let store = Self { layout, uses: Uses::default(), trash };
+        store.trash.wake();
+        if store.trash.take(&store.layout.incoming).is_err() {
+            set_aside(&store.layout.incoming)?;
         }
-        store.make_directories()?;
-        let mut uses: HashMap<String, Use> = HashMap::new();
-        for (path, reference) in store.references()? {
-            match reference {
-                Some(reference) if !reference.has_expired(now) => {
-                    uses.entry(reference.content.as_str().to_owned()).or_default().references += 1;
+        store.layout.make()?;
+        flat::adopt(&store.layout, &store.trash)?;
+        for level in levels(&store.layout.references)? {
+            for (path, reference) in references_in(&level)? {
+                match reference {
+                    Some(reference) if !reference.has_expired(now) => {
+                        let mut part = store.uses.part_of(&reference.content);
+                        part.entry(reference.content.as_str().to_owned()).or_default().add_reference();
+                    }
+                    _ => store.trash.take(&path)?,
                 }
-                _ => remove(&path)?,
             }
         }
-        for (path, name) in entries(&store.contents)? {
-            let is_ours = name.ends_with(UNFINISHED) || Digest256::is_one(&name);
-            if is_ours
-                && !uses.contains_key(&name)
-                && let Err(error) = remove(&path)
-            {
-                tracing::warn!(error = %error, "a snapshot's files could not be removed; they take up room");
-            }
-        }
-        *store.lock() = uses;
+        store.discard_strays()?;
         Ok(store)
     }
 
-    /// Every reference that is there, and what it says unless it is torn. What cannot be read as one is set aside.
-    fn references(&self) -> io::Result<Vec<(PathBuf, Option<Reference>)>> {
-        let mut found = Vec::new();
-        for (path, name) in entries(&self.references)? {
-            if !is_name(&name) {
-                continue;
-            }
-            match Reference::read(&path) {
-                Ok(reference) => found.push((path, reference)),
-                Err(error) => {
-                    unless_gone(Err(error)).map_err(|error| named(path.display(), error))?;
-                    set_aside(&path)?;
-                }
+    /// Removes contents that no reference names, and those that are not there as a whole.
+    fn discard_strays(&self) -> io::Result<()> {
+        // The first one for what earlier versions made, and for what is on the way to a level.
+        let directories = std::iter::once(self.layout.contents.clone()).chain(levels(&self.layout.contents)?);
+        for (path, name) in directories.map(|directory| entries(&directory)).collect::<io::Result<Vec<_>>>()?.concat() {
+            let is_stray = match Digest256::parse(&name) {
+                Some(content) => !self.uses.part_of(&content).contains_key(content.as_str()),
+                None => name.ends_with(UNFINISHED),
+            };
+            if is_stray && let Err(error) = self.trash.take(&path) {
+                tracing::warn!(error = %error, "a snapshot's files could not be removed; they take up room");
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// A place for a tree that is to become a content. It is the caller's to hand to [`keep`](Self::keep) or to remove.
     pub(crate) fn incoming(&self) -> io::Result<PathBuf> {
         // It is a cache: when it was cleared by hand while the engine runs, it goes on as an empty one.
-        self.make_directories()?;
-        let directory = self.incoming.join(Uuid::new_v4().to_string());
+        self.layout.make()?;
+        let directory = self.layout.incoming.join(Uuid::new_v4().to_string());
         make_directory(&directory)?;
         Ok(directory)
     }
 
-    fn make_directories(&self) -> io::Result<()> {
-        // What is below is not for other users of the machine, whatever the modes of single files are.
-        [&self.root, &self.contents, &self.references, &self.incoming]
-            .into_iter()
-            .try_for_each(|directory| self.home.make(directory))
-    }
-
     /// Makes the tree `files` a snapshot; it is moved away. A snapshot that has the name already makes way.
     pub(crate) fn keep(&self, files: &Path, manifest: &Manifest, naming: &Naming) -> io::Result<Snapshot> {
-        let (id, path) = naming.place(&self.references)?;
-        let (encoded, address) = manifest.encode()?;
-        let incoming = self.incoming()?;
-        let prepared = write_new(&incoming.join("manifest.json"), &encoded)
-            .and_then(|()| move_tree(files, &incoming.join("files")));
-        let kept = prepared.and_then(|()| {
-            let mut uses = self.lock();
-            let entry = uses.entry(address.as_str().to_owned()).or_default();
-            if entry.references + entry.leases == 0 || !self.is_whole(&address, entry)? {
+        let (id, path) = naming.place(&self.layout.references)?;
+        let address = manifest.address()?;
+        self.layout.make()?;
+        let (snapshot, replaced) = {
+            let mut part = self.uses.part_of(&address);
+            let entry = part.entry(address.as_str().to_owned()).or_default();
+            if entry.is_unused() || !self.is_whole(&address, entry)? {
                 // What lies there is not used, or torn.
-                self.discard(&address)?;
-                let place = self.contents.join(address.as_str());
-                move_tree(&incoming, &place)?;
-                entry.seen = Some(watch(&place.join("files"), manifest)?);
+                let tree = self.layout.tree_of(&address);
+                self.trash.take(&tree)?;
+                self.layout.in_level(&tree, || move_tree(files, &tree))?;
+                entry.seen = Some(watch(&tree, manifest)?);
                 entry.generation += 1;
             }
             let expires_at = naming.expires_at;
             let reference = Reference { content: address.clone(), size_bytes: manifest.size_bytes(), expires_at };
-            let replaced = Reference::read(&path)?;
-            reference.write(&path, &self.incoming.join(id.as_str()))?;
-            entry.references += 1;
-            Ok((reference.snapshot(id), replaced))
-        });
-        let kept = kept.and_then(|(snapshot, replaced)| {
-            if let Some(replaced) = replaced {
-                self.release(&replaced.content, |entry| entry.references = entry.references.saturating_sub(1))?;
-            }
-            Ok(snapshot)
-        });
-        if incoming.exists() {
-            // The same content was there, or keeping this one failed.
-            let _ = fs::remove_dir_all(&incoming);
+            let replaced = self.read(&path)?;
+            reference.write(&self.layout, &path, &id)?;
+            entry.add_reference();
+            (reference.snapshot(id), replaced)
+        };
+        // It is still there if the same content was.
+        self.trash.take(files)?;
+        if let Some(replaced) = replaced {
+            self.release(&replaced.content, Use::remove_reference)?;
         }
-        kept
+        Ok(snapshot)
     }
 
     /// The snapshot of this id.
@@ -177,14 +143,14 @@ impl SnapshotStore {
         id: &SnapshotId,
         now: DateTime<Utc>,
     ) -> io::Result<Option<(Snapshot, Lease)>> {
-        let Some(path) = path_of(&self.references, id) else { return Ok(None) };
+        let Some(path) = path_of(&self.layout.references, id) else { return Ok(None) };
         let Some(reference) = self.read(&path)? else { return Ok(None) };
         if reference.has_expired(now) {
             self.delete(id)?;
             return Ok(None);
         }
-        let mut uses = self.lock();
-        let entry = uses.entry(reference.content.as_str().to_owned()).or_default();
+        let mut part = self.uses.part_of(&reference.content);
+        let entry = part.entry(reference.content.as_str().to_owned()).or_default();
         if !self.is_whole(&reference.content, entry)? {
             tracing::warn!(snapshot.id = %id, "a snapshot's files are missing or torn; it counts as gone");
             return Ok(None);
@@ -195,15 +161,18 @@ impl SnapshotStore {
         Ok(Some((reference.snapshot(id.clone()), lease)))
     }
 
-    /// The snapshots that have been here since `before` or longer.
-    pub(crate) fn older_than(&self, before: DateTime<Utc>) -> io::Result<Vec<SnapshotId>> {
+    /// The snapshots that have been here since `before` or longer. Calls `rest` as [`sweep`](Self::sweep) does.
+    pub(crate) fn older_than(&self, before: DateTime<Utc>, mut rest: impl FnMut()) -> io::Result<Vec<SnapshotId>> {
         let before = SystemTime::from(before);
         let is_old = |path: &Path| -> io::Result<bool> { Ok(path.metadata()?.modified()? <= before) };
         let mut found = Vec::new();
-        for (path, name) in entries(&self.references)? {
-            if is_name(&name) && unless_gone(is_old(&path)).map_err(|error| named(path.display(), error))? {
-                found.push(SnapshotId::new(name));
+        for level in levels(&self.layout.references)? {
+            for (path, name) in entries(&level)? {
+                if is_name(&name) && unless_gone(is_old(&path)).map_err(|error| named(path.display(), error))? {
+                    found.push(SnapshotId::new(name));
+                }
             }
+            rest();
         }
         Ok(found)
     }
@@ -216,7 +185,7 @@ impl SnapshotStore {
             read.is_some()
         });
         if !unless_gone(is_there).map_err(|error| named(path.display(), error))? {
-            self.home.check()?;
+            self.layout.home.check()?;
         }
         Ok(read)
     }
@@ -227,14 +196,14 @@ impl SnapshotStore {
     ///
     /// When that cannot be found out now.
     pub(crate) fn is_intact(&self, lease: &Lease) -> io::Result<bool> {
-        let mut uses = self.lock();
-        let entry = uses.entry(lease.content.as_str().to_owned()).or_default();
+        let mut part = self.uses.part_of(&lease.content);
+        let entry = part.entry(lease.content.as_str().to_owned()).or_default();
         Ok(entry.generation == lease.generation && self.is_whole(&lease.content, entry)?)
     }
 
     /// Removes a snapshot and returns its content's digest. One that is not there is no error.
     pub(crate) fn delete(&self, id: &SnapshotId) -> io::Result<Option<String>> {
-        let Some(path) = path_of(&self.references, id) else { return Ok(None) };
+        let Some(path) = path_of(&self.layout.references, id) else { return Ok(None) };
         let Some(reference) = self.read(&path)? else { return Ok(None) };
         // The reference first: a content without one is garbage, a reference without its content is a broken promise.
         match fs::remove_file(&path) {
@@ -242,45 +211,51 @@ impl SnapshotStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         }
-        self.release(&reference.content, |entry| entry.references = entry.references.saturating_sub(1))?;
+        self.release(&reference.content, Use::remove_reference)?;
         Ok(Some(reference.content.as_str().to_owned()))
     }
 
-    /// Removes every snapshot that has expired, and the files of those whose references were removed by hand.
-    pub(crate) fn sweep(&self, now: DateTime<Utc>) -> io::Result<()> {
-        self.make_directories()?;
-        for (path, reference) in self.references()? {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            if let (Some(name), Some(true)) = (name, reference.map(|reference| reference.has_expired(now))) {
-                self.delete(&SnapshotId::new(name))?;
-            }
-        }
-        self.recount()
-    }
-
-    /// Counts references anew.
-    fn recount(&self) -> io::Result<()> {
-        let mut uses = self.lock();
+    /// Removes every snapshot that has expired, and the files of those whose references were removed by hand. Between
+    /// directories of references it calls `rest`.
+    pub(crate) fn sweep(&self, now: DateTime<Utc>, mut rest: impl FnMut()) -> io::Result<()> {
+        self.layout.make()?;
+        self.uses.begin_count();
         let mut counted: HashMap<String, usize> = HashMap::new();
-        for reference in self.references()?.into_iter().filter_map(|(_, reference)| reference) {
-            *counted.entry(reference.content.as_str().to_owned()).or_default() += 1;
+        for level in levels(&self.layout.references)? {
+            for (path, reference) in references_in(&level)? {
+                let Some(reference) = reference else { continue };
+                if !reference.has_expired(now) {
+                    *counted.entry(reference.content.as_str().to_owned()).or_default() += 1;
+                } else if let Some(name) = path.file_name() {
+                    self.delete(&SnapshotId::new(name.to_string_lossy()))?;
+                }
+            }
+            rest();
         }
-        for (content, entry) in &mut *uses {
-            entry.references = counted.get(content).copied().unwrap_or_default();
-        }
-        let unused: Vec<_> = uses.extract_if(|_, entry| entry.references + entry.leases == 0).collect();
-        unused.iter().try_for_each(|(content, _)| self.discard_named(content))
+        // What could not be removed earlier.
+        self.trash.wake();
+        let discard = |content: &str| Digest256::parse(content).map_or(Ok(()), |content| self.discard(&content));
+        self.uses.end_count(&counted, discard)
     }
 
     fn release(&self, content: &Digest256, change: impl FnOnce(&mut Use)) -> io::Result<()> {
-        let mut uses = self.lock();
-        let entry = uses.entry(content.as_str().to_owned()).or_default();
+        let mut part = self.uses.part_of(content);
+        let entry = part.entry(content.as_str().to_owned()).or_default();
         change(entry);
-        if entry.references + entry.leases > 0 {
+        if !entry.is_unused() {
             return Ok(());
         }
-        uses.remove(content.as_str());
+        part.remove(content.as_str());
         self.discard(content)
+    }
+
+    /// Those of these contents, as a lease [names](Lease::content) them, that no snapshot has.
+    pub(crate) fn unreferenced(&self, contents: impl IntoIterator<Item = String>) -> Vec<String> {
+        let is_referenced = |content: &String| {
+            let digest = content.split('.').next().and_then(Digest256::parse);
+            digest.is_some_and(|digest| self.uses.part_of(&digest).get(digest.as_str()).is_some_and(Use::is_referenced))
+        };
+        contents.into_iter().filter(|content| !is_referenced(content)).collect()
     }
 
     /// Whether a content is there in full: whether its files are those that were checked last, and if not, whether they
@@ -290,22 +265,22 @@ impl SnapshotStore {
     ///
     /// When that cannot be found out now.
     fn is_whole(&self, content: &Digest256, entry: &mut Use) -> io::Result<bool> {
-        let directory = self.contents.join(content.as_str());
-        let at = |error| named(directory.display(), error);
+        let tree = self.layout.tree_of(content);
+        let at = |error| named(tree.display(), error);
         if let Some(seen) = &entry.seen
             && unless_gone(seen.changed().map(|changed| changed.is_none())).map_err(at)?
-            && unless_gone(directory.join("files").metadata().map(|found| found.is_dir())).map_err(at)?
+            && unless_gone(tree.metadata().map(|found| found.is_dir())).map_err(at)?
         {
             return Ok(true);
         }
         entry.seen = None;
-        let files = directory.join("files");
         let mut whole = None;
-        let checked = fs::read(directory.join("manifest.json")).and_then(|bytes| {
-            let Some(manifest) = Manifest::decode(&bytes, content) else { return Ok(false) };
-            // Before the digests, so that a change meanwhile is seen the next time.
-            let seen = watch(&files, &manifest)?;
-            let matches = manifest.matches(fs::File::open(&files)?.as_fd())?;
+        let checked = fs::File::open(&tree).and_then(|opened| {
+            let before = Seen::take_tree(&tree)?;
+            let manifest = survey_tree(opened.as_fd())?;
+            let seen = watch(&tree, &manifest)?;
+            // What changed meanwhile may have been read before that.
+            let matches = manifest.address()? == *content && before.changed()?.is_none();
             whole = matches.then_some(seen);
             Ok(matches)
         });
@@ -316,21 +291,7 @@ impl SnapshotStore {
 
     /// Removes a content: out of the way in one step, then file by file.
     fn discard(&self, content: &Digest256) -> io::Result<()> {
-        self.discard_named(content.as_str())
-    }
-
-    fn discard_named(&self, content: &str) -> io::Result<()> {
-        let (place, trash) = (self.contents.join(content), self.incoming.join(Uuid::new_v4().to_string()));
-        match fs::rename(&place, &trash) {
-            Ok(()) => remove(&trash),
-            // On another file system, or into a directory that is not there.
-            Err(_) => remove(&place),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Use>> {
-        // The table is right after every statement, so a panic elsewhere has not torn it.
-        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
+        self.trash.take(&self.layout.tree_of(content))
     }
 }
 
@@ -343,13 +304,15 @@ impl Lease {
 
     /// Where the content's files are.
     pub(crate) fn files(&self) -> PathBuf {
-        self.store.contents.join(self.content.as_str()).join("files")
+        self.store.layout.tree_of(&self.content)
     }
 }
 
 impl Clone for Lease {
     fn clone(&self) -> Self {
-        self.store.lock().entry(self.content.as_str().to_owned()).or_default().leases += 1;
+        let mut part = self.store.uses.part_of(&self.content);
+        part.entry(self.content.as_str().to_owned()).or_default().leases += 1;
+        drop(part);
         Self { store: Arc::clone(&self.store), content: self.content.clone(), generation: self.generation }
     }
 }
@@ -377,19 +340,20 @@ fn watch(files: &Path, manifest: &Manifest) -> io::Result<Seen> {
     Seen::take(manifest.files().take(MOST_WATCHED).map(|path| files.join(path)))
 }
 
-/// Path and name of what is in a directory; what has no name in UTF-8 is not ours.
-fn entries(directory: &Path) -> io::Result<Vec<(PathBuf, String)>> {
-    let listed = || -> io::Result<Vec<(PathBuf, String)>> {
-        let mut found = Vec::new();
-        for item in fs::read_dir(directory)? {
-            let item = item?;
-            found.extend(item.file_name().into_string().ok().map(|name| (item.path(), name)));
+/// Every reference in a level, and what it says unless it is torn. What cannot be read as one is set aside.
+fn references_in(level: &Path) -> io::Result<Vec<(PathBuf, Option<Reference>)>> {
+    let mut found = Vec::new();
+    for (path, name) in entries(level)? {
+        if !is_name(&name) {
+            continue;
         }
-        Ok(found)
-    };
-    listed().map_err(|error| named(directory.display(), error))
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    open_file(path)?.write_all(bytes)
+        match Reference::read(&path) {
+            Ok(reference) => found.push((path, reference)),
+            Err(error) => {
+                unless_gone(Err(error)).map_err(|error| named(path.display(), error))?;
+                set_aside(&path)?;
+            }
+        }
+    }
+    Ok(found)
 }

@@ -11,6 +11,7 @@ use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_testing::skip_unless_root;
 
 use super::super::support::{TestEngine, finish, start};
+use crate::support::content_of;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_files_are_not_there() {
@@ -136,7 +137,6 @@ async fn a_snapshots_files_on_the_host_stay_as_they_are() {
         fs.ftruncateSync(open, 4); fs.unlinkSync('worker.mjs'); fs.writeFileSync('worker.mjs', 'evil'); console.log('done')";
     assert_eq!(finish(&mut *start(&*second, script).await).await.output, "done");
     second.stop().await.unwrap();
-    let contents = engine.directory.path().join("snapshots/contents");
-    let content = fs::read_dir(contents).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(fs::read(content.join("files/worker.mjs")).unwrap(), b"original");
+    let content = content_of(engine.directory.path());
+    assert_eq!(fs::read(content.join("worker.mjs")).unwrap(), b"original");
 }

@@ -25,7 +25,8 @@ fn is_for_sandboxes(path: &Path) -> bool {
         ["runtime", ..]
         | ["node", "node"]
         | ["system", "base" | "places" | "stage", ..]
-        | ["snapshots", "contents", _, "files", ..]
+        | ["snapshots", "contents", _, _, ..]
+        | ["snapshots", "trash", _, ..]
         | ["sandboxes", _, "files", ..]
         | ["snapshots", _, "root" | "usr", ..] => true,
         _ => false,

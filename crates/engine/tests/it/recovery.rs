@@ -14,7 +14,7 @@ use workers_domain::ports::{
 use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::{Confinement, Engine};
 
-use crate::support::{TestEngine, finish, host_processes_with, options, start, unique};
+use crate::support::{TestEngine, content_of, finish, host_processes_with, options, start, unique};
 
 const FOREVER: &str = "console.log('up'); setInterval(() => {}, 1000)";
 
@@ -143,9 +143,8 @@ async fn a_torn_snapshot_counts_as_gone() {
     let mut engine = TestEngine::confined().await;
     let snapshot = deploy(&engine.engine).await;
     engine.engine.shutdown().await;
-    let contents = engine.directory.path().join("snapshots/contents");
-    let content = fs::read_dir(contents).unwrap().next().unwrap().unwrap().path();
-    fs::write(content.join("files/worker.mjs"), "console.lo").unwrap();
+    let content = content_of(engine.directory.path());
+    fs::write(content.join("worker.mjs"), "console.lo").unwrap();
     // The old engine's lock must go first.
     let directory = engine.directory;
     drop(engine.engine);

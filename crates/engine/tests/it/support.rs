@@ -41,6 +41,12 @@ pub(crate) mod forked {
     }
 }
 
+/// The files of the only snapshot that there is in a data directory.
+pub(crate) fn content_of(directory: &Path) -> PathBuf {
+    let level = std::fs::read_dir(directory.join("snapshots/contents")).unwrap().next().unwrap().unwrap().path();
+    std::fs::read_dir(level).unwrap().next().unwrap().unwrap().path()
+}
+
 /// Where node is.
 pub(crate) fn node() -> PathBuf {
     if let Some(path) = std::env::var_os("WORKERS_NODE") {

@@ -2,9 +2,12 @@
 
 use std::num::NonZeroU32;
 
-use actix_web::http::header::LINK;
-use actix_web::web::Data;
+use actix_web::http::header::{ContentType, LINK};
+use actix_web::web::{Data, block};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
+use workers_domain::Worker;
+use workers_domain::ports::WorkerPage;
 
 use super::WorkerResponse;
 use crate::Api;
@@ -32,12 +35,20 @@ const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 #[tracing::instrument(name = "http.workers.list", skip_all)]
 pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let Page { limit, after } = read_page(&request, MAX_WORKERS)?;
-    let page = api.platform.workers().list_page(after.as_ref(), limit.unwrap_or(MAX_WORKERS)).await?;
+    let place = api.lists.acquire().await.map_err(ApiError::internal)?;
+    let WorkerPage { workers, next } =
+        api.platform.workers().list_page(after.as_ref(), limit.unwrap_or(MAX_WORKERS)).await?;
     let now = api.platform.clock().now();
-    let workers: Vec<_> = page.workers.iter().map(|worker| WorkerResponse::new(worker, now)).collect();
+    // A thousand workers take milliseconds, in which this thread would answer no other request.
+    let json = block(move || to_json(&workers, now)).await.map_err(ApiError::internal)?;
+    drop(place);
     let mut response = HttpResponse::Ok();
-    if let Some(next) = page.next {
+    if let Some(next) = next {
         response.insert_header((LINK, Page { limit, after: Some(next) }.to_link()));
     }
-    Ok(response.json(workers))
+    Ok(response.content_type(ContentType::json()).body(json.map_err(ApiError::internal)?))
+}
+
+fn to_json(workers: &[Worker], now: DateTime<Utc>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&workers.iter().map(|worker| WorkerResponse::new(worker, now)).collect::<Vec<_>>())
 }

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use workers_domain::ports::{RepositoryError, Update};
 
 use super::WorkerService;
+use super::pace::Pace;
 use crate::WorkerError;
 
 /// Rows a sweep reads at one time.
@@ -25,8 +26,8 @@ pub struct SweepReport {
 }
 
 impl WorkerService {
-    /// Expires what is due, and removes what this server keeps and no worker needs. Safe to run on several instances at
-    /// once.
+    /// Expires what is due, and removes what this server keeps and no worker needs. Works in small steps with rests, so
+    /// that it hinders no invocation; much that is due takes its time. Safe to run on several instances at once.
     ///
     /// # Errors
     ///
@@ -48,11 +49,12 @@ impl WorkerService {
     }
 
     async fn expire_due(&self) -> Result<usize, WorkerError> {
-        let mut expired = 0;
+        let (mut expired, mut pace) = (0, Pace::default());
         loop {
-            let mut due = self.shared.repository.list_due_to_expire(self.shared.clock.now(), BATCH).await?;
+            let due = self.shared.repository.list_due_to_expire(self.shared.clock.now(), BATCH);
+            let mut due = pace.step(due).await?;
             for worker in &mut due {
-                match self.shared.expire_if_due(worker).await {
+                match pace.step(self.shared.expire_if_due(worker)).await {
                     // Its row was changed since it was found. It is no longer among those that are due.
                     Err(RepositoryError::Inconsistent { .. }) => {}
                     done => done?,

@@ -5,6 +5,7 @@ mod delete;
 mod deploy;
 mod expire;
 mod follow;
+mod pace;
 mod published;
 mod read;
 mod rebuild;
@@ -16,12 +17,13 @@ mod turns;
 
 use std::sync::Arc;
 
-use workers_domain::ports::{RepositoryError, Update};
+use workers_domain::ports::{RemovedWorker, RepositoryError, Update};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
 pub(crate) use self::changes::ChangeFeed;
 pub use self::changes::{WorkerChange, WorkerChanges};
 pub(crate) use self::follow::follow;
+use self::pace::Pace;
 pub(crate) use self::rebuild::RebuildError;
 pub(crate) use self::settle::Settler;
 pub(crate) use self::turns::Turns;
@@ -84,6 +86,20 @@ impl Shared {
         if let Some(snapshot_id) = worker.snapshot_id() {
             self.forget_snapshot_id(worker.id, snapshot_id).await;
         }
+    }
+
+    /// Deletes the snapshots of workers that are gone, in the background and in small steps. What is left when the server
+    /// stops is found by the sweep where it is this server's own, and elsewhere stays until it expires.
+    fn forget_all(self: &Arc<Self>, workers: Vec<RemovedWorker>) {
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let mut pace = Pace::default();
+            for RemovedWorker { id, snapshot_id } in workers {
+                if let Some(snapshot_id) = snapshot_id {
+                    pace.step(shared.forget_snapshot_id(id, &snapshot_id)).await;
+                }
+            }
+        });
     }
 
     /// Deletes a snapshot that was made for a worker, as [`forget_snapshot`](Self::forget_snapshot) does.

@@ -7,6 +7,7 @@
 use chrono::TimeDelta;
 
 use super::WorkerService;
+use super::pace::Pace;
 use crate::WorkerError;
 
 /// A snapshot that is younger may be one of a deploy that has not stored its worker yet. The longest deploy takes less.
@@ -26,10 +27,10 @@ impl WorkerService {
                 return Ok(0);
             }
         };
-        let mut reclaimed = 0;
+        let (mut reclaimed, mut pace) = (0, Pace::default());
         for batch in own.chunks(BATCH) {
-            for unused in self.shared.repository.find_unused_snapshots(batch).await? {
-                if let Err(error) = self.shared.sandboxes.delete_snapshot(&unused).await {
+            for unused in pace.step(self.shared.repository.find_unused_snapshots(batch)).await? {
+                if let Err(error) = pace.step(self.shared.sandboxes.delete_snapshot(&unused)).await {
                     let what = format_args!("failed to delete the unused snapshot {unused}; it stays until it expires");
                     self.shared.health.warn("delete_snapshot", &error, what);
                 } else {

@@ -1,6 +1,6 @@
 //! Create the schema, or empty it if that is asked for.
 
-use workers_domain::ports::{ExistingWorkers, RemovedWorker, SetupOutcome};
+use workers_domain::ports::{ExistingWorkers, SetupOutcome};
 
 use super::WorkerService;
 use crate::{SetupError, WorkerChange};
@@ -16,7 +16,8 @@ pub struct SetupReport {
 
 impl WorkerService {
     /// Creates the schema where there is none, and leaves it without workers. Those that are there, with their
-    /// snapshots, are removed only if that is asked for. Who may ask for that is the caller's to check.
+    /// snapshots, are removed only if that is asked for: the workers before this answers, their snapshots behind it. Who
+    /// may ask for that is the caller's to check.
     ///
     /// # Errors
     ///
@@ -31,12 +32,9 @@ impl WorkerService {
             SetupOutcome::Kept(workers) => Err(SetupError::NotEmpty { workers }),
             SetupOutcome::Emptied(workers) => {
                 self.shared.changes.publish(WorkerChange::Reset);
-                for RemovedWorker { id, snapshot_id } in &workers {
-                    if let Some(snapshot_id) = snapshot_id {
-                        self.shared.forget_snapshot_id(*id, snapshot_id).await;
-                    }
-                }
-                Ok(SetupReport { created: false, removed_workers: workers.len() })
+                let removed_workers = workers.len();
+                self.shared.forget_all(workers);
+                Ok(SetupReport { created: false, removed_workers })
             }
         }
     }

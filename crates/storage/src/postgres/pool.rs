@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tokio_postgres::Config;
 use tracing::Instrument;
@@ -42,6 +42,8 @@ struct Shared {
     config: Config,
     tls: Option<RustlsConnector>,
     max_connections: usize,
+    /// How many lists may still begin: they take long, and leave connections to the rest.
+    lists: Semaphore,
     acquire_timeout: Duration,
     statement_timeout: Duration,
     /// The threads of a web server have runtimes of their own, which come and go; connections outlive them.
@@ -83,6 +85,7 @@ impl PgPool {
             config: url.config.clone(),
             tls: tls::connector(url)?,
             max_connections: options.max_connections.max(1),
+            lists: Semaphore::new(options.max_listing()),
             acquire_timeout: options.acquire_timeout,
             statement_timeout: options.statement_timeout,
             runtime: Handle::current(),
@@ -109,6 +112,19 @@ impl PgPool {
     /// Begins to listen for changes, on a connection that is not one of these.
     pub(super) fn listen(&self) -> PgChanges {
         listen(self.shared.config.clone(), self.shared.tls.clone(), &self.shared.runtime)
+    }
+
+    /// The right to read a list, for as long as it is kept.
+    ///
+    /// # Errors
+    ///
+    /// When other lists did not end in time.
+    pub(super) async fn list_place(&self) -> Result<SemaphorePermit<'_>, RepositoryError> {
+        let patience = self.shared.acquire_timeout;
+        let Ok(place) = tokio::time::timeout(patience, self.shared.lists.acquire()).await else {
+            return Err(unavailable(format!("other lists were read for {patience:?}")));
+        };
+        place.map_err(unavailable)
     }
 
     /// A connection for a while.

@@ -126,6 +126,7 @@ impl WorkerRepository for PgWorkerRepository {
             let is_behind = sql::<Bool>("(created_at, id) < (").bind::<Timestamp, _>(created_at);
             query = query.filter(is_behind.sql(", ").bind::<SqlUuid, _>(id).sql(")"));
         }
+        let _place = self.pool.list_place().await?;
         let mut rows: Vec<ListedRow> = sorted("list of workers", query.load(&mut session).await)?;
         let length = usize::try_from(limit.get()).unwrap_or(usize::MAX);
         let next = (rows.len() > length).then(|| rows[length - 1].place());

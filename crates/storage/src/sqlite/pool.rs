@@ -63,6 +63,8 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(2);
 /// Connections to one file.
 pub(super) struct SqlitePool {
     readers: Lane,
+    /// Those that read lists, which take long: nothing else waits for them.
+    listers: Lane,
     writer: Lane,
     /// One that looks whether the others could do their work.
     prober: Lane,
@@ -98,6 +100,7 @@ impl SqlitePool {
         };
         Ok(Self {
             readers: lane(&[PRAGMAS, READ_ONLY], options.max_connections.max(1)),
+            listers: lane(&[PRAGMAS, READ_ONLY], options.max_listing()),
             writer: lane(&[PRAGMAS], 1),
             prober: lane(&[PRAGMAS, IMPATIENT], 1),
             file,
@@ -117,10 +120,16 @@ impl SqlitePool {
         operation: &'static str,
         task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
     ) -> Result<R, RepositoryError> {
-        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
-            task(connection).map_err(|error| query_error(operation, error, file))
-        };
-        self.readers.run(operation, Some(TASK_PATIENCE), task).await
+        self.readers.run(operation, Some(TASK_PATIENCE), reading(operation, task)).await
+    }
+
+    /// Runs a task that reads a list.
+    pub(super) async fn read_list<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        self.listers.run(operation, Some(TASK_PATIENCE), reading(operation, task)).await
     }
 
     /// Runs a task that writes.
@@ -214,6 +223,14 @@ impl SqlitePool {
         }
         Err(unavailable(format!("another process has kept the database locked for {:?}", first.since.elapsed())))
     }
+}
+
+/// A task whose errors are sorted.
+fn reading<R>(
+    operation: &'static str,
+    task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R>,
+) -> impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> {
+    move |connection, file| task(connection).map_err(|error| query_error(operation, error, file))
 }
 
 impl Lane {
@@ -335,5 +352,38 @@ fn execute_patiently(connection: &mut SqliteConnection, sql: &str) -> diesel::Qu
             }
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_reads_no_list_waits_for_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = StorageOptions { max_connections: 1, ..StorageOptions::default() };
+        let path = directory.path().join("workers.sqlite3");
+        let pool = Arc::new(SqlitePool::new(&path, Access::Use, &options).unwrap());
+        pool.file().create_if_none().unwrap();
+        let (end, ended) = channel::<()>();
+        let ended = Mutex::new(ended);
+        let (began, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+        let listing = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move {
+                let list = move |_: &mut SqliteConnection| {
+                    began.send(()).unwrap();
+                    Ok(ended.lock().unwrap().recv().is_ok())
+                };
+                pool.read_list("list", list).await
+            })
+        };
+        has_begun.recv().await.unwrap();
+        pool.read("search", |connection| connection.batch_execute("SELECT 1")).await.unwrap();
+        end.send(()).unwrap();
+        assert!(listing.await.unwrap().unwrap());
     }
 }

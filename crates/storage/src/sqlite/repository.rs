@@ -107,10 +107,12 @@ impl WorkerRepository for SqliteWorkerRepository {
     async fn list_page(&self, after: Option<&ListPlace>, limit: NonZeroU32) -> Result<WorkerPage, RepositoryError> {
         let after = after.map(Key::read).transpose()?;
         let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
-        let read = move |connection: &mut SqliteConnection| read_page(connection, after.as_ref(), limit);
-        let (rows, next) = self.pool.read("list of workers", read).await?;
-        let workers = rows.into_iter().map(|row| WorkerRecord::from(row.worker).into_listed()).collect();
-        Ok(WorkerPage { workers, next })
+        let read = move |connection: &mut SqliteConnection| {
+            let (rows, next) = read_page(connection, after.as_ref(), limit)?;
+            let workers = rows.into_iter().map(|row| WorkerRecord::from(row.worker).into_listed()).collect();
+            Ok(WorkerPage { workers, next })
+        };
+        self.pool.read_list("list of workers", read).await
     }
 
     #[instrument(name = "storage.worker.update_state", level = "debug", skip_all, fields(worker.id = %worker.id))]

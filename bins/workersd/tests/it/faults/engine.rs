@@ -15,7 +15,7 @@ use super::database::refused_start;
 use super::groups::{Group, remove_groups};
 use super::load::Load;
 use crate::support::local::{TestServer, answer};
-use crate::support::remove_tree;
+use crate::support::{in_levels, remove_tree};
 
 pub(super) const CODE: &str = "export const twice = ({ n }) => n * 2";
 
@@ -163,8 +163,8 @@ fn a_node_program_that_cannot_be_run_is_named_when_the_server_does_not_start() {
 
 /// Every file of a worker's snapshot.
 pub(super) fn snapshot_files(data_dir: &Path) -> Vec<PathBuf> {
-    let contents = fs::read_dir(data_dir.join("snapshots/contents")).unwrap();
-    contents.map(|content| content.unwrap().path().join("files/worker.mjs")).collect()
+    let contents = in_levels(&data_dir.join("snapshots/contents"));
+    contents.into_iter().map(|content| content.join("worker.mjs")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,14 +194,24 @@ async fn stray_files_in_the_cache_keep_no_server_from_starting_and_no_worker_fro
     let id = server.deploy(CODE).await;
     drop(server);
     let snapshots = directory.path().join("snapshots");
-    let harms: [&dyn Fn(); 6] = [
+    let harms: [&dyn Fn(); 7] = [
         &|| fs::write(snapshots.join("contents/stray"), "").unwrap(),
         &|| fs::create_dir(snapshots.join("refs/lost+found")).unwrap(),
         &|| {
-            for reference in fs::read_dir(snapshots.join("refs")).unwrap().map(|item| item.unwrap().path()) {
+            for reference in in_levels(&snapshots.join("refs")) {
                 if reference.is_file() {
                     fs::remove_file(&reference).unwrap();
                     fs::create_dir(&reference).unwrap();
+                }
+            }
+        },
+        &|| {
+            for level in ["contents", "refs"].map(|name| snapshots.join(name)) {
+                for level in fs::read_dir(level).unwrap().map(|item| item.unwrap().path()) {
+                    if level.is_dir() {
+                        remove_tree(&level);
+                        fs::write(&level, "").unwrap();
+                    }
                 }
             }
         },

@@ -15,16 +15,16 @@ use super::engine::{Mounted, await_whole, call, deploy, launcher_of, until_told}
 use super::groups::Group;
 use super::load::Load;
 use super::log_lines::Logged;
+use crate::support::in_levels;
 use crate::support::local::TestServer;
 
 /// Which snapshots there are: their names, and what would be another one if they were made again.
 fn contents(data: &Path) -> BTreeSet<(String, u64, i64)> {
-    let listed = fs::read_dir(data.join("snapshots/contents")).unwrap().map(|content| content.unwrap());
-    let of = |content: fs::DirEntry| {
-        let found = content.path().join("files/worker.mjs").metadata().unwrap();
-        (content.file_name().into_string().unwrap(), found.ino(), found.ctime_nsec())
+    let of = |content: PathBuf| {
+        let found = content.join("worker.mjs").metadata().unwrap();
+        (content.file_name().unwrap().to_str().unwrap().to_owned(), found.ino(), found.ctime_nsec())
     };
-    listed.map(of).collect()
+    in_levels(&data.join("snapshots/contents")).into_iter().map(of).collect()
 }
 
 /// Leaves a process so few descriptors while clients call, and gives them back.

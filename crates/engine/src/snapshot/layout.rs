@@ -1,0 +1,71 @@
+//! Which directory holds what.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files::entries;
+use super::manifest::Digest256;
+use crate::home::Home;
+
+/// The directories of a store, below the data directory.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) home: Home,
+    root: PathBuf,
+    /// Trees of files, in levels.
+    pub(super) contents: PathBuf,
+    /// Which snapshot has which content, in levels.
+    pub(super) references: PathBuf,
+    /// What is being written.
+    pub(super) incoming: PathBuf,
+    /// What is being removed.
+    pub(super) trash: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(home: Home, root: &Path) -> Self {
+        let [contents, references, incoming, trash] =
+            ["contents", "refs", "incoming", "trash"].map(|name| root.join(name));
+        Self { home, root: root.to_owned(), contents, references, incoming, trash }
+    }
+
+    /// Makes what is not there, but no levels.
+    pub(super) fn make(&self) -> io::Result<()> {
+        // What is below is not for other users of the machine, whatever the modes of single files are.
+        [&self.root, &self.contents, &self.references, &self.incoming, &self.trash]
+            .into_iter()
+            .try_for_each(|directory| self.home.make(directory))
+    }
+
+    /// Where the tree of a content is.
+    pub(super) fn tree_of(&self, content: &Digest256) -> PathBuf {
+        self.contents.join(content.level()).join(content.as_str())
+    }
+
+    /// Does what puts something at a path in a level, and makes the level if it is not there.
+    pub(super) fn in_level(&self, path: &Path, put: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        match (put(), path.parent()) {
+            (Err(error), Some(level)) if is_about_the_way(&error) => {
+                self.home.make(level)?;
+                put()
+            }
+            (done, _) => done,
+        }
+    }
+}
+
+/// The levels that are in a directory.
+pub(super) fn levels(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_level = |(path, name): &(PathBuf, String)| {
+        name.len() == 2
+            && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+    };
+    Ok(entries(directory)?.into_iter().filter(is_level).map(|(path, _)| path).collect())
+}
+
+/// Whether a directory on the way is not there, or is something else.
+fn is_about_the_way(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}

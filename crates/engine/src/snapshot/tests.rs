@@ -1,0 +1,283 @@
+//! The store on a disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use workers_domain::SnapshotId;
+use workers_domain::ports::{SandboxFile, SandboxPath, Snapshot};
+
+use super::manifest::Manifest;
+use super::{Naming, SnapshotStore, Staging};
+use crate::home::Home;
+
+const START: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+/// A store in a directory of its own.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.directory.path().join("snapshots").join(path)
+    }
+
+    fn open(&self) -> Arc<SnapshotStore> {
+        let home = Home::of(self.directory.path()).unwrap();
+        Arc::new(SnapshotStore::open(&home, &self.at(""), START).unwrap())
+    }
+
+    /// A tree that is to become a content, and what is in it.
+    fn stage(&self, text: &str) -> (PathBuf, Manifest) {
+        let mut staging = Staging::new(self.directory.path().join("staged"), 1 << 20, None).unwrap();
+        let path = SandboxPath::parse("worker.mjs").unwrap();
+        staging.write(&[SandboxFile { path, contents: text.as_bytes().to_vec() }]).unwrap();
+        (staging.directory().to_owned(), staging.manifest())
+    }
+
+    fn keep(&self, store: &SnapshotStore, text: &str, expires_at: Option<DateTime<Utc>>) -> Snapshot {
+        let (files, manifest) = self.stage(text);
+        store.keep(&files, &manifest, &Naming { id: None, now: START, expires_at }).unwrap()
+    }
+
+    /// Makes a snapshot as versions before the levels did.
+    fn keep_flat(&self, text: &str) -> SnapshotId {
+        let (files, manifest) = self.stage(text);
+        let (address, id) = (manifest.address().unwrap(), SnapshotId::new(format!("snap_{}", uuid::Uuid::new_v4())));
+        let content = self.at("contents").join(address.as_str());
+        fs::create_dir_all(&content).unwrap();
+        fs::create_dir_all(self.at("refs")).unwrap();
+        fs::write(content.join("manifest.json"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+        fs::rename(files, content.join("files")).unwrap();
+        let reference =
+            format!(r#"{{"content":"{}","size_bytes":{},"expires_at":null}}"#, address.as_str(), text.len());
+        fs::write(self.at("refs").join(id.as_str()), reference).unwrap();
+        id
+    }
+
+    /// The files below a directory, each with what it is below it.
+    fn files(&self, directory: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        list(&self.at(directory), &mut |path| {
+            if !path.is_dir() {
+                found.push(path.strip_prefix(self.at("")).unwrap().to_str().unwrap().to_owned());
+            }
+        });
+        found
+    }
+
+    fn await_removal(&self) {
+        while fs::read_dir(self.at("trash")).unwrap().next().is_some() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn list(directory: &Path, visit: &mut dyn FnMut(&Path)) {
+    for item in fs::read_dir(directory).unwrap() {
+        let path = item.unwrap().path();
+        visit(&path);
+        if path.is_dir() {
+            list(&path, visit);
+        }
+    }
+}
+
+fn text_of(store: &Arc<SnapshotStore>, id: &SnapshotId) -> Option<String> {
+    let (_, lease) = store.lease(id, START).unwrap()?;
+    Some(fs::read_to_string(lease.files().join("worker.mjs")).unwrap())
+}
+
+#[test]
+fn a_snapshot_of_one_file_is_the_file_its_directory_and_a_reference() {
+    let place = Place::new();
+    let store = place.open();
+    let snapshot = place.keep(&store, "text", None);
+    let mut entries = Vec::new();
+    list(&place.at(""), &mut |path| entries.push(path.to_owned()));
+    // Four directories and two levels are for all.
+    assert_eq!(entries.len(), 4 + 2 + 3, "{entries:?}");
+    assert_eq!(text_of(&store, &snapshot.id).as_deref(), Some("text"));
+}
+
+#[test]
+fn no_directory_has_the_snapshots_of_all() {
+    let place = Place::new();
+    let store = place.open();
+    for number in 0..300 {
+        place.keep(&store, &number.to_string(), None);
+    }
+    let mut largest = 0;
+    list(&place.at(""), &mut |path| {
+        if path.is_dir() && !["contents", "refs"].iter().any(|name| path.ends_with(name)) {
+            largest = largest.max(fs::read_dir(path).unwrap().count());
+        }
+    });
+    assert!(largest < 20, "{largest} entries in one directory");
+    assert_eq!(store.older_than(later(), || {}).unwrap().len(), 300);
+}
+
+#[test]
+fn snapshots_of_earlier_versions_are_found_used_listed_and_removed() {
+    let place = Place::new();
+    let old = [place.keep_flat("one"), place.keep_flat("two")];
+    let store = place.open();
+    // Another one with a content that an earlier version has made.
+    let new = place.keep(&store, "two", None);
+    let mut listed = store.older_than(later(), || {}).unwrap();
+    let mut expected = [old[0].clone(), old[1].clone(), new.id.clone()];
+    listed.sort();
+    expected.sort();
+    assert_eq!(listed, expected);
+    let texts = [&old[0], &old[1], &new.id].map(|id| text_of(&store, id));
+    assert_eq!(texts, ["one", "two", "two"].map(|text| Some(text.to_owned())));
+    store.delete(&old[1]).unwrap().unwrap();
+    assert_eq!(text_of(&store, &new.id).as_deref(), Some("two"));
+    for id in [&old[0], &new.id] {
+        store.delete(id).unwrap().unwrap();
+    }
+    assert_eq!(store.older_than(later(), || {}).unwrap(), []);
+    place.await_removal();
+    assert_eq!(place.files(""), [""; 0]);
+}
+
+#[test]
+fn a_move_from_the_earlier_layout_that_was_broken_off_is_gone_on_with() {
+    let place = Place::new();
+    let (moved, left) = (place.keep_flat("moved"), place.keep_flat("left"));
+    drop(place.open());
+    // As it was before the second step: the reference has not been moved yet, and the rest of the content lies there.
+    let reference = place.files("refs").into_iter().find(|path| path.ends_with(moved.as_str())).unwrap();
+    fs::rename(place.at(&reference), place.at("refs").join(moved.as_str())).unwrap();
+    let tree = place.files("contents").into_iter().find(|path| fs::read(place.at(path)).unwrap() == b"moved").unwrap();
+    let rest = place.at("contents").join(Path::new(&tree).parent().unwrap().file_name().unwrap());
+    fs::create_dir(&rest).unwrap();
+    fs::write(rest.join("manifest.json"), "{}").unwrap();
+    let store = place.open();
+    assert_eq!([&moved, &left].map(|id| text_of(&store, id)), ["moved", "left"].map(|text| Some(text.to_owned())));
+    assert!(!rest.exists());
+}
+
+#[test]
+fn what_a_killed_server_has_half_made_is_never_used_and_goes_with_the_next_start() {
+    let place = Place::new();
+    let store = place.open();
+    let kept = place.keep(&store, "kept", None);
+    let lost = place.keep(&store, "lost", None);
+    drop(store);
+    let reference = place.files("refs").into_iter().find(|path| path.ends_with(lost.id.as_str())).unwrap();
+    let level = place.at(&reference).parent().unwrap().to_owned();
+    // A content that got no reference, and one that was copied in part; a reference that was written in part.
+    fs::remove_file(place.at(&reference)).unwrap();
+    fs::create_dir_all(place.at("contents/ab/abcd.unfinished")).unwrap();
+    let torn = "snap_0193579b-0000-7000-8000-000000000000";
+    fs::write(level.join(torn), "{\"cont").unwrap();
+    fs::write(place.at("incoming").join(torn), "{").unwrap();
+    fs::create_dir(place.at("trash/half")).unwrap();
+    let store = place.open();
+    place.await_removal();
+    assert_eq!(text_of(&store, &kept.id).as_deref(), Some("kept"));
+    assert_eq!([&lost.id, &SnapshotId::new(torn)].map(|id| text_of(&store, id)), [None, None]);
+    let left = place.files("");
+    assert!(left.iter().all(|path| path.ends_with("worker.mjs") || path.ends_with(kept.id.as_str())), "{left:?}");
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn a_tree_that_is_not_what_its_name_says_counts_as_gone() {
+    let harms: [fn(&Path); 4] = [
+        |tree| fs::write(tree.join("worker.mjs"), "tex").unwrap(),
+        |tree| fs::write(tree.join("worker.mjs"), "test").unwrap(),
+        |tree| fs::write(tree.join("another"), "").unwrap(),
+        |tree| fs::remove_file(tree.join("worker.mjs")).unwrap(),
+    ];
+    for harm in harms {
+        let place = Place::new();
+        let store = place.open();
+        let snapshot = place.keep(&store, "text", None);
+        let tree = store.lease(&snapshot.id, START).unwrap().unwrap().1.files();
+        harm(&tree);
+        drop(store);
+        let store = place.open();
+        assert_eq!(text_of(&store, &snapshot.id), None);
+        let again = place.keep(&store, "text", None);
+        assert_eq!(text_of(&store, &again.id).as_deref(), Some("text"));
+    }
+}
+
+#[test]
+fn the_sweep_takes_what_has_expired_or_lost_its_reference_and_leaves_what_is_used() {
+    let place = Place::new();
+    let store = place.open();
+    let end = START + TimeDelta::hours(1);
+    let kept = place.keep(&store, "kept", None);
+    let expired = place.keep(&store, "expired", Some(end));
+    let used = place.keep(&store, "used", Some(end));
+    let lost = place.keep(&store, "lost", None);
+    let (_, lease) = store.lease(&used.id, START).unwrap().unwrap();
+    let reference = place.files("refs").into_iter().find(|path| path.ends_with(lost.id.as_str())).unwrap();
+    fs::remove_file(place.at(&reference)).unwrap();
+    let mut rests = 0;
+    store.sweep(end, || rests += 1).unwrap();
+    assert!(rests > 0);
+    assert_eq!(store.older_than(later(), || {}).unwrap(), [kept.id]);
+    assert_eq!(fs::read_to_string(lease.files().join("worker.mjs")).unwrap(), "used");
+    assert_eq!(store.unreferenced([lease.content()]), [lease.content()]);
+    assert_eq!(text_of(&store, &expired.id), None);
+    drop(lease);
+    place.await_removal();
+    assert_eq!(place.files("contents").len(), 1);
+}
+
+/// Later than any file of a test.
+fn later() -> DateTime<Utc> {
+    DateTime::from_timestamp(1 << 40, 0).unwrap()
+}
+
+/// Prints what many snapshots cost (`SNAPSHOTS`, 20,000 unless it is set).
+#[test]
+#[ignore = "takes a minute, and measures"]
+fn what_many_snapshots_cost() {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::time::Instant;
+
+    let count: usize = std::env::var("SNAPSHOTS").map_or(20_000, |count| count.parse().unwrap());
+    let place = Place::new();
+    let store = place.open();
+    let timed = |what: &str, began: Instant| println!("{what}: {:?}", began.elapsed());
+    let began = Instant::now();
+    let kept: Vec<_> = (0..count).map(|number| place.keep(&store, &format!("{number:1024}"), None).id).collect();
+    timed("kept", began);
+    let (mut entries, mut blocks) = (0_u64, 0);
+    list(&place.at(""), &mut |path| {
+        entries += 1;
+        blocks += path.symlink_metadata().unwrap().blocks();
+    });
+    println!("{count} snapshots of 1 KiB: {entries} entries, {} KiB", blocks / 2);
+    drop(store);
+    let began = Instant::now();
+    let store = place.open();
+    timed("opened", began);
+    let began = Instant::now();
+    store.older_than(later(), || {}).unwrap();
+    timed("listed", began);
+    let began = Instant::now();
+    store.sweep(START, || {}).unwrap();
+    timed("swept", began);
+    let began = Instant::now();
+    assert!(kept.iter().all(|id| store.lease(id, START).unwrap().is_some()));
+    timed("checked all", began);
+    let began = Instant::now();
+    for id in &kept {
+        store.delete(id).unwrap();
+    }
+    timed("removed", began);
+    place.await_removal();
+    timed("gone", began);
+}
