@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use workers_domain::ports::PageRequest;
 
 use super::WorkerResponse;
 use crate::Api;
@@ -32,9 +33,10 @@ const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 #[tracing::instrument(name = "http.workers.list", skip_all)]
 pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let Page { limit, after } = read_page(&request, MAX_WORKERS)?;
-    let page = api.platform.workers().list_page(after.as_ref(), limit.unwrap_or(MAX_WORKERS)).await?;
+    let page = PageRequest { after, limit: limit.unwrap_or(MAX_WORKERS) };
+    let page = api.platform.workers().list_page(&page).await?;
     let now = api.platform.clock().now();
-    let workers: Vec<_> = page.workers.iter().map(|worker| WorkerResponse::new(worker, now)).collect();
+    let workers: Vec<_> = page.items.iter().map(|worker| WorkerResponse::new(worker, now)).collect();
     let mut response = HttpResponse::Ok();
     if let Some(next) = page.next {
         response.insert_header((LINK, Page { limit, after: Some(next) }.to_link()));

@@ -50,7 +50,7 @@ impl WorkerService {
     async fn expire_due(&self) -> Result<usize, WorkerError> {
         let mut expired = 0;
         loop {
-            let mut due = self.shared.repository.list_due_to_expire(self.shared.clock.now(), BATCH).await?;
+            let mut due = self.shared.store.workers().list_due_to_expire(self.shared.clock.now(), BATCH).await?;
             for worker in &mut due {
                 match self.shared.expire_if_due(worker).await {
                     // Its row was changed since it was found. It is no longer among those that are due.
@@ -68,12 +68,12 @@ impl WorkerService {
     async fn fail_stuck(&self) -> Result<usize, WorkerError> {
         let before = self.shared.clock.now() - CREATING_TIMEOUT;
         let mut failed = 0;
-        for mut stuck in self.shared.repository.list_stuck_in_creating(before, BATCH).await? {
+        for mut stuck in self.shared.store.workers().list_stuck_in_creating(before, BATCH).await? {
             if stuck.fail("The server stopped while the worker was being deployed. Deploy it again.").is_err() {
                 continue;
             }
             // In any other case another server has settled it, or it was deleted.
-            if self.shared.repository.update_state(&mut stuck).await? == Update::Updated {
+            if self.shared.store.workers().update_state(&mut stuck).await? == Update::Updated {
                 self.shared.changes.publish_state(&stuck);
                 failed += 1;
             }

@@ -28,7 +28,7 @@ impl WorkerService {
         };
         let mut reclaimed = 0;
         for batch in own.chunks(BATCH) {
-            for unused in self.shared.repository.find_unused_snapshots(batch).await? {
+            for unused in self.shared.store.workers().find_unused_snapshots(batch).await? {
                 if let Err(error) = self.shared.sandboxes.delete_snapshot(&unused).await {
                     let what = format_args!("failed to delete the unused snapshot {unused}; it stays until it expires");
                     self.shared.health.warn("delete_snapshot", &error, what);
