@@ -33,12 +33,12 @@ async fn run() -> anyhow::Result<()> {
     let url = DatabaseUrl::sqlite_file(data.path().join("workers.sqlite3"));
     let database = Database::connect(&url, &StorageOptions::default()).await?;
     database.create_if_none().await?;
-    database.apply_migrations().await?;
+    database.store().schema().apply_migrations().await?;
     let engine = Engine::start(EngineOptions::new(data.path(), std::path::absolute(node)?)).await?;
 
     let metrics = Metrics::new();
     let platform = Platform::with_compiler(
-        database.worker_repository(),
+        database.store(),
         Arc::new(engine.clone()),
         Arc::new(ProcessCompiler::start(CompilerOptions::default()).await?),
         Arc::new(SystemClock),

@@ -32,10 +32,10 @@ async fn run() -> anyhow::Result<()> {
     let url = DatabaseUrl::sqlite_file(data.path().join("workers.sqlite3"));
     let database = Database::connect(&url, &StorageOptions::default()).await?;
     database.create_if_none().await?;
-    database.apply_migrations().await?;
+    database.store().schema().apply_migrations().await?;
     let engine = Engine::start(EngineOptions::new(data.path(), node)).await?;
     // Code of strangers is for a compiler in a process of its own: see `embed_http.rs`.
-    let platform = Platform::new(database.worker_repository(), Arc::new(engine.clone()), ServiceOptions::default());
+    let platform = Platform::new(database.store(), Arc::new(engine.clone()), ServiceOptions::default());
 
     let worker = platform.workers().deploy("greeter".to_owned(), CODE.into()).await?;
     println!("deployed {} with {}", worker.name, worker.functions.first().context("it exports a function")?);

@@ -18,7 +18,7 @@ pub(crate) async fn run(options: DatabaseOptions) -> anyhow::Result<ExitCode> {
     let settings = DatabaseSettings::new(options)?;
     let (database, applied) = bring_up_to_date(&settings).await?;
     // What was made once and has gone since is not made again: it may be elsewhere, with what was in it.
-    database.worker_repository().check().await.context("the database is not ready")?;
+    database.store().schema().check().await.context("the database is not ready")?;
     if applied.is_empty() {
         output::print("the database is up to date");
     }
@@ -34,7 +34,8 @@ pub(crate) async fn bring_up_to_date(settings: &DatabaseSettings) -> anyhow::Res
     let database = connect(settings).await?;
     database.create_if_none().await.context("cannot use the database")?;
     verify(&database).await?;
-    let applied = database.apply_migrations().await.context("failed to bring the database up to date")?;
+    let applied =
+        database.store().schema().apply_migrations().await.context("failed to bring the database up to date")?;
     Ok((database, applied))
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use workers_compiler::{CompilerOptions, ProcessCompiler};
-use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
+use workers_domain::ports::{SandboxProvider, Store, SystemClock};
 use workers_http::{Api, Application, HttpOptions, Metrics};
 use workers_service::{Platform, SweepReport, WorkerService};
 
@@ -31,8 +31,8 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
         migrate::verify(&database).await?;
         database
     };
-    let repository = database.worker_repository();
-    repository.check().await.context("the database is not ready")?;
+    let store = database.store();
+    store.schema().check().await.context("the database is not ready")?;
     let metrics = Metrics::new().with_lost_log_lines(telemetry::lost_lines());
     let observer = Arc::new(metrics.clone());
     let sandboxes = Sandboxes::start(&settings, Arc::<Metrics>::clone(&observer), observer).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
         tracing::warn!(missing = ?http.weaker_isolation, "sandboxes lack a piece of the isolation, as --allow-weaker permits");
     }
     let compiler = CompilerOptions { newer_node: sandboxes.may_have_newer_node(), ..CompilerOptions::default() };
-    let served = serve(&settings, http, &plan, repository, sandboxes.provider(), compiler, metrics).await;
+    let served = serve(&settings, http, &plan, store, sandboxes.provider(), compiler, metrics).await;
     sandboxes.shut_down().await;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -51,7 +51,7 @@ async fn serve(
     settings: &Settings,
     mut http: HttpOptions,
     plan: &Plan,
-    repository: Arc<dyn WorkerRepository>,
+    store: Arc<dyn Store>,
     sandboxes: Arc<dyn SandboxProvider>,
     compiler: CompilerOptions,
     metrics: Metrics,
@@ -68,7 +68,7 @@ async fn serve(
         None => sandboxes,
     };
     http.weaker_isolation.extend(vercel_api.as_ref().and_then(VercelApi::weaker));
-    let bound = bind(settings, http, repository, sandboxes, compiler, metrics).await;
+    let bound = bind(settings, http, store, sandboxes, compiler, metrics).await;
     let (platform, application) = match (bound, &vercel_api) {
         (Ok(bound), _) => bound,
         (Err(error), None) => return Err(error),
@@ -106,14 +106,14 @@ async fn serve(
 async fn bind(
     settings: &Settings,
     http: HttpOptions,
-    repository: Arc<dyn WorkerRepository>,
+    store: Arc<dyn Store>,
     sandboxes: Arc<dyn SandboxProvider>,
     compiler: CompilerOptions,
     metrics: Metrics,
 ) -> anyhow::Result<(Platform, Application)> {
     let compiler = ProcessCompiler::start(compiler).await.context("cannot start the compiler")?;
     let platform = Platform::with_compiler(
-        repository,
+        store,
         sandboxes,
         Arc::new(compiler),
         Arc::new(SystemClock),

@@ -38,4 +38,4 @@ pub use network::{
     InvalidRuleError, NamePattern, NetworkDenial, NetworkPolicy, NetworkRule, Origin, Ports, destination, is_public,
 };
 pub use revision::Revision;
-pub use worker::{InvalidTransitionError, StoredWorker, Worker, WorkerState, WorkerStatus};
+pub use worker::{InvalidTransitionError, StoredWorker, UnreadableWorker, Worker, WorkerState, WorkerStatus};

@@ -44,6 +44,21 @@ pub struct StoredWorker {
     pub state: WorkerState,
 }
 
+/// What could be read of a worker whose row makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableWorker {
+    /// Its id, or what stands for it.
+    pub id: WorkerId,
+    /// Its name.
+    pub name: Option<WorkerName>,
+    /// When it was deployed.
+    pub created_at: Option<DateTime<Utc>>,
+    /// The snapshot that its row names.
+    pub snapshot_id: Option<SnapshotId>,
+    /// What is wrong, for the log: it names the column.
+    pub problem: String,
+}
+
 /// Where a worker is in its life, with what belongs to that state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerState {
@@ -133,13 +148,8 @@ impl Worker {
 
     /// A worker of whose row only so much could be read. Without a time of creation it has that of its id.
     #[must_use]
-    pub fn unreadable(
-        id: WorkerId,
-        name: Option<WorkerName>,
-        created_at: Option<DateTime<Utc>>,
-        snapshot_id: Option<SnapshotId>,
-        problem: String,
-    ) -> Self {
+    pub fn unreadable(read: UnreadableWorker) -> Self {
+        let UnreadableWorker { id, name, created_at, snapshot_id, problem } = read;
         Self {
             id,
             name: name.unwrap_or_else(WorkerName::unreadable),
@@ -425,7 +435,13 @@ mod tests {
     #[test]
     fn a_worker_that_cannot_be_read_shows_what_is_known_of_it_and_moves_nowhere() {
         let id = WorkerId::generate(at(0));
-        let mut worker = Worker::unreadable(id, None, None, Some(SnapshotId::new("snap_1")), "column `status`".into());
+        let mut worker = Worker::unreadable(UnreadableWorker {
+            id,
+            name: None,
+            created_at: None,
+            snapshot_id: Some(SnapshotId::new("snap_1")),
+            problem: "column `status`".into(),
+        });
         assert_eq!((worker.name.as_str(), worker.created_at), ("(unreadable)", at(0)));
         assert_eq!((worker.status(), worker.snapshot_id()), (WorkerStatus::Error, Some(&SnapshotId::new("snap_1"))));
         assert!(worker.error_message().is_some_and(|message| !message.contains("column")));

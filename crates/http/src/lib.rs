@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! # async fn example(
-//! #     repository: std::sync::Arc<dyn workers_domain::ports::WorkerRepository>,
+//! #     store: std::sync::Arc<dyn workers_domain::ports::Store>,
 //! #     sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>,
 //! #     clock: std::sync::Arc<dyn workers_domain::ports::Clock>,
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
@@ -15,7 +15,7 @@
 //!
 //! let metrics = Metrics::new();
 //! let observer = Arc::new(metrics.clone());
-//! let platform = Platform::with_observer(repository, sandboxes, clock, observer, ServiceOptions::default());
+//! let platform = Platform::with_observer(store, sandboxes, clock, observer, ServiceOptions::default());
 //! let api = Api::new(platform, HttpOptions::default(), metrics);
 //! let application = Application::bind("127.0.0.1:3000".parse()?, api)?;
 //! println!("listening on http://{}", application.local_addr());

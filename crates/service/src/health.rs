@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use workers_domain::ports::{SandboxProvider, WorkerRepository};
+use workers_domain::ports::{SandboxProvider, Store};
 use workers_domain::{Part, Trouble, error_chain};
 
 use crate::{Compiler, FaultLog, InvocationObserver, Telling};
@@ -23,7 +23,7 @@ const REMINDER: Duration = Duration::from_mins(1);
 
 /// What is asked.
 pub(crate) struct Health {
-    repository: Arc<dyn WorkerRepository>,
+    store: Arc<dyn Store>,
     sandboxes: Arc<dyn SandboxProvider>,
     compiler: Arc<dyn Compiler>,
     observer: Arc<dyn InvocationObserver>,
@@ -52,13 +52,13 @@ struct Lasting {
 
 impl Health {
     pub(crate) fn start(
-        repository: Arc<dyn WorkerRepository>,
+        store: Arc<dyn Store>,
         sandboxes: Arc<dyn SandboxProvider>,
         compiler: Arc<dyn Compiler>,
         observer: Arc<dyn InvocationObserver>,
     ) -> Arc<Self> {
         let health = Arc::new(Self {
-            repository,
+            store,
             sandboxes,
             compiler,
             observer,
@@ -116,7 +116,7 @@ impl Health {
 
     async fn ask_database(&self) -> Option<Trouble> {
         let failed = |message: String| Trouble::fatal(Part::Database, message);
-        match tokio::time::timeout(PATIENCE, self.repository.check()).await {
+        match tokio::time::timeout(PATIENCE, self.store.schema().check()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(failed(error_chain(&error))),
             Err(_) => Some(failed("the database does not answer in time".to_owned())),

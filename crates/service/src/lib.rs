@@ -5,12 +5,12 @@
 //! Start with [`Platform`], which wires both groups of use cases: [`WorkerService`] and [`InvocationService`].
 //!
 //! ```no_run
-//! # async fn example(repository: std::sync::Arc<dyn workers_domain::ports::WorkerRepository>,
+//! # async fn example(store: std::sync::Arc<dyn workers_domain::ports::Store>,
 //! #                  sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>) -> Result<(), Box<dyn std::error::Error>> {
 //! use workers_domain::InvocationEvent;
 //! use workers_service::{Platform, ServiceOptions};
 //!
-//! let platform = Platform::new(repository, sandboxes, ServiceOptions::default());
+//! let platform = Platform::new(store, sandboxes, ServiceOptions::default());
 //! let code = "export async function greet({ name }) { console.log('hi'); return `hello ${name}`; }";
 //! let worker = platform.workers().deploy("greeter".into(), code.into()).await?;
 //! let mut invocation = platform.invocations().invoke(worker.id, "greet", br#"{"name":"Ada"}"#).await?;

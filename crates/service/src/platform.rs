@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use workers_domain::Trouble;
-use workers_domain::ports::{Clock, SandboxProvider, SystemClock, WorkerRepository};
+use workers_domain::ports::{Clock, SandboxProvider, Store, SystemClock};
 
 use crate::bundle::Bundler;
 use crate::health::Health;
@@ -13,7 +13,7 @@ use crate::invocations::{InvocationService, LastInvoked};
 use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
 use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread};
 
-/// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio
+/// Both groups of use cases over one store and one sandbox provider. Cheap to clone. Must be made within a tokio
 /// runtime, on which its background work runs.
 #[derive(Clone)]
 pub struct Platform {
@@ -24,7 +24,7 @@ pub struct Platform {
 
 /// What the use cases share.
 pub(crate) struct Shared {
-    pub(crate) repository: Arc<dyn WorkerRepository>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn InvocationObserver>,
@@ -45,52 +45,44 @@ pub(crate) struct Shared {
 impl Platform {
     /// A platform with the machine's clock, nobody to observe it, and the compiler in this process.
     #[must_use]
-    pub fn new(
-        repository: Arc<dyn WorkerRepository>,
-        sandboxes: Arc<dyn SandboxProvider>,
-        options: ServiceOptions,
-    ) -> Self {
-        Self::with_observer(repository, sandboxes, Arc::new(SystemClock), Arc::new(NoObserver), options)
+    pub fn new(store: Arc<dyn Store>, sandboxes: Arc<dyn SandboxProvider>, options: ServiceOptions) -> Self {
+        Self::with_observer(store, sandboxes, Arc::new(SystemClock), Arc::new(NoObserver), options)
     }
 
     /// A platform with a clock and an observer of the caller's, and the compiler in this process.
     #[must_use]
     pub fn with_observer(
-        repository: Arc<dyn WorkerRepository>,
+        store: Arc<dyn Store>,
         sandboxes: Arc<dyn SandboxProvider>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn InvocationObserver>,
         options: ServiceOptions,
     ) -> Self {
-        Self::with_compiler(repository, sandboxes, Arc::new(InProcessCompiler::new()), clock, observer, options)
+        Self::with_compiler(store, sandboxes, Arc::new(InProcessCompiler::new()), clock, observer, options)
     }
 
     /// A platform of which every part is the caller's choice. Code of strangers is for a compiler in a process of its
     /// own.
     #[must_use]
     pub fn with_compiler(
-        repository: Arc<dyn WorkerRepository>,
+        store: Arc<dyn Store>,
         sandboxes: Arc<dyn SandboxProvider>,
         compiler: Arc<dyn Compiler>,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn InvocationObserver>,
         options: ServiceOptions,
     ) -> Self {
-        let health = Health::start(
-            Arc::clone(&repository),
-            Arc::clone(&sandboxes),
-            Arc::clone(&compiler),
-            Arc::clone(&observer),
-        );
+        let health =
+            Health::start(Arc::clone(&store), Arc::clone(&sandboxes), Arc::clone(&compiler), Arc::clone(&observer));
         let (bundler, runtime) = (Bundler::new(compiler), Handle::current());
         let (changes, following) = (ChangeFeed::new(), CancellationToken::new());
         let settler = {
-            let (repository, sandboxes) = (Arc::clone(&repository), Arc::clone(&sandboxes));
-            Settler::start(repository, sandboxes, changes.clone(), Arc::clone(&health))
+            let (store, sandboxes) = (Arc::clone(&store), Arc::clone(&sandboxes));
+            Settler::start(store, sandboxes, changes.clone(), Arc::clone(&health))
         };
         let unread = Unread::new(options.max_unread_bytes);
         let shared = Arc::new(Shared {
-            repository,
+            store,
             sandboxes,
             clock,
             observer,
@@ -106,8 +98,8 @@ impl Platform {
         });
         follow(&shared, following);
         let last_invoked = {
-            let (repository, changes) = (Arc::clone(&shared.repository), shared.changes.clone());
-            LastInvoked::start(repository, changes, Arc::clone(&shared.health))
+            let (store, changes) = (Arc::clone(&shared.store), shared.changes.clone());
+            LastInvoked::start(store, changes, Arc::clone(&shared.health))
         };
         Self {
             workers: WorkerService::new(Arc::clone(&shared)),

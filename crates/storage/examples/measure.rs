@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta};
+use workers_domain::ports::PageRequest;
 use workers_domain::{FunctionName, Worker, WorkerId, WorkerName};
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 
@@ -17,8 +18,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url: DatabaseUrl = std::env::args().nth(1).ok_or("usage: measure DATABASE_URL")?.parse()?;
     let database = Database::connect(&url, &StorageOptions::default()).await?;
     database.create_if_none().await?;
-    let repository = database.worker_repository();
-    repository.set_up(workers_domain::ports::ExistingWorkers::Keep).await?;
+    let store = database.store();
+    store.schema().set_up(workers_domain::ports::ExistingWorkers::Keep).await?;
 
     let source = "export async function greet(name: string) { return `hello ${name}`; }\n".repeat(50);
     let functions = vec![FunctionName::parse("greet")?];
@@ -33,25 +34,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut inserts = Vec::new();
     for worker in &workers {
         let started = Instant::now();
-        repository.insert(worker, &source).await?;
+        store.workers().insert(worker, &source).await?;
         inserts.push(started.elapsed());
     }
     report("insert", inserts);
     let mut finds = Vec::new();
     for worker in &workers {
         let started = Instant::now();
-        repository.find_by_id(worker.id).await?;
+        store.workers().find_by_id(worker.id).await?;
         finds.push(started.elapsed());
     }
     report("find", finds);
     let started = Instant::now();
-    for result in futures_util::future::join_all(workers.iter().map(|worker| repository.find_by_id(worker.id))).await {
+    for result in
+        futures_util::future::join_all(workers.iter().map(|worker| store.workers().find_by_id(worker.id))).await
+    {
         result?;
     }
     println!("{ROUNDS} finds at once: {:?}", started.elapsed());
     let started = Instant::now();
     let limit = u32::try_from(ROUNDS).ok().and_then(NonZeroU32::new).ok_or("no rounds")?;
-    repository.list_page(None, limit).await?;
+    store.workers().list_page(&PageRequest::first(limit)).await?;
     println!("list of {ROUNDS}: {:?}", started.elapsed());
     Ok(())
 }

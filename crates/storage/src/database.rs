@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::info;
-use workers_domain::ports::{RepositoryError, WorkerRepository};
+use workers_domain::ports::{RepositoryError, Store};
 
 use crate::error::{BackupError, ConnectError};
-use crate::postgres::PgWorkerRepository;
-use crate::sqlite::{Access, SqliteWorkerRepository};
+use crate::postgres::PgStore;
+use crate::sqlite::{Access, SqliteStore};
 use crate::url::{DatabaseUrl, Kind};
 
 /// Connections to Postgres at most, unless told otherwise. A query takes about a millisecond, so ten carry thousands a second,
@@ -21,6 +20,10 @@ const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long Postgres may take for a statement. The slowest of ours stores 10 MiB of source.
 const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a transaction may be held: less than others wait for what it holds, which is a connection, rows, and on
+/// SQLite the right to write.
+const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How to use a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,9 @@ pub struct StorageOptions {
     /// stands in between. Migrations take what time they need. SQLite has another bound: 10 s for another process that
     /// writes.
     pub statement_timeout: Duration,
+    /// How long a transaction may be held before it is rolled back and what is asked of it fails as
+    /// [`RepositoryError::RolledBack`].
+    pub transaction_timeout: Duration,
 }
 
 impl StorageOptions {
@@ -51,6 +57,7 @@ impl Default for StorageOptions {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
             statement_timeout: DEFAULT_STATEMENT_TIMEOUT,
+            transaction_timeout: DEFAULT_TRANSACTION_TIMEOUT,
         }
     }
 }
@@ -73,13 +80,15 @@ pub struct Database {
 
 #[derive(Clone)]
 enum Backend {
-    Postgres(Arc<PgWorkerRepository>),
-    Sqlite(Arc<SqliteWorkerRepository>),
+    Postgres(Arc<PgStore>),
+    Sqlite(Arc<SqliteStore>),
 }
 
 impl Database {
     /// Readies a pool for the database. No connection is made before one is needed, so a server may start before its database;
-    /// use [`WorkerRepository::check`] to know. Makes no database: see [`create_if_none`](Self::create_if_none).
+    /// use [`check`] to know. Makes no database: see [`create_if_none`](Self::create_if_none).
+    ///
+    /// [`check`]: workers_domain::ports::SchemaAdmin::check
     ///
     /// Connections to Postgres live on the runtime that this was called on.
     ///
@@ -104,15 +113,17 @@ impl Database {
 
     fn open(url: &DatabaseUrl, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {
         let backend = match url.kind() {
-            Kind::Postgres(url) => Backend::Postgres(Arc::new(PgWorkerRepository::connect(url, options)?)),
-            Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteWorkerRepository::open(path, access, options)?)),
+            Kind::Postgres(url) => Backend::Postgres(Arc::new(PgStore::connect(url, options)?)),
+            Kind::Sqlite(path) => Backend::Sqlite(Arc::new(SqliteStore::open(path, access, options)?)),
         };
         Ok(Self { backend })
     }
 
     /// Reads all of SQLite's file, which must be there, and sees that it is sound. Waits no longer than `limit` for
-    /// that; beyond it the look goes on, and what it finds is in the log and in every [`WorkerRepository::check`].
+    /// that; beyond it the look goes on, and what it finds is in the log and in every [`check`].
     /// Postgres looks after its own.
+    ///
+    /// [`check`]: workers_domain::ports::SchemaAdmin::check
     ///
     /// # Errors
     ///
@@ -120,7 +131,7 @@ impl Database {
     pub async fn verify(&self, limit: Duration) -> Result<(), RepositoryError> {
         match &self.backend {
             Backend::Postgres(_) => Ok(()),
-            Backend::Sqlite(repository) => repository.verify(limit).await,
+            Backend::Sqlite(store) => store.verify(limit).await,
         }
     }
 
@@ -130,7 +141,7 @@ impl Database {
     ///
     /// When the file cannot be looked at, or what was written last to another one that was there is still beside it.
     pub async fn is_there(&self) -> Result<bool, ConnectError> {
-        self.with_file(SqliteWorkerRepository::is_there).await.map(|is_there| is_there.unwrap_or(true))
+        self.with_file(SqliteStore::is_there).await.map(|is_there| is_there.unwrap_or(true))
     }
 
     /// Makes an empty database where there is none: SQLite's file, and the directory it is in. A database of Postgres
@@ -140,17 +151,17 @@ impl Database {
     ///
     /// When the file cannot be made, or what was written last to one that has gone is still there.
     pub async fn create_if_none(&self) -> Result<(), ConnectError> {
-        self.with_file(SqliteWorkerRepository::create_if_none).await.map(drop)
+        self.with_file(SqliteStore::create_if_none).await.map(drop)
     }
 
     /// Does something with SQLite's file on a thread that may block; nothing where there is none.
     async fn with_file<R: Send + 'static>(
         &self,
-        work: impl FnOnce(&SqliteWorkerRepository) -> Result<R, ConnectError> + Send + 'static,
+        work: impl FnOnce(&SqliteStore) -> Result<R, ConnectError> + Send + 'static,
     ) -> Result<Option<R>, ConnectError> {
-        let Backend::Sqlite(repository) = &self.backend else { return Ok(None) };
-        let repository = Arc::clone(repository);
-        let done = tokio::task::spawn_blocking(move || work(&repository)).await;
+        let Backend::Sqlite(store) = &self.backend else { return Ok(None) };
+        let store = Arc::clone(store);
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
         done.map_err(|error| ConnectError::Pool(error.into()))?.map(Some)
     }
 
@@ -161,11 +172,11 @@ impl Database {
     ///
     /// [`BackupError`]; nothing is left of the copy then.
     pub async fn back_up(&self, to: &Path) -> Result<(), BackupError> {
-        let Backend::Sqlite(repository) = &self.backend else { return Err(BackupError::Postgres) };
+        let Backend::Sqlite(store) = &self.backend else { return Err(BackupError::Postgres) };
         if !self.is_there().await? {
             return Err(BackupError::NoDatabase);
         }
-        repository.back_up(to).await
+        store.back_up(to).await
     }
 
     /// How many connections there may be; `None` for SQLite, which does not limit them.
@@ -175,34 +186,17 @@ impl Database {
     /// When the database cannot be reached.
     pub async fn connection_limits(&self) -> Result<Option<ConnectionLimits>, RepositoryError> {
         match &self.backend {
-            Backend::Postgres(repository) => repository.connection_limits().await.map(Some),
+            Backend::Postgres(store) => store.connection_limits().await.map(Some),
             Backend::Sqlite(_) => Ok(None),
         }
     }
 
-    /// The workers kept there.
+    /// What is kept there.
     #[must_use]
-    pub fn worker_repository(&self) -> Arc<dyn WorkerRepository> {
+    pub fn store(&self) -> Arc<dyn Store> {
         match &self.backend {
-            Backend::Postgres(repository) => Arc::<PgWorkerRepository>::clone(repository),
-            Backend::Sqlite(repository) => Arc::<SqliteWorkerRepository>::clone(repository),
+            Backend::Postgres(store) => Arc::<PgStore>::clone(store),
+            Backend::Sqlite(store) => Arc::<SqliteStore>::clone(store),
         }
-    }
-
-    /// Applies the migrations that have not been applied, all or none, and answers with their names. Two processes may do so
-    /// at once.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be reached, refuses, or has been migrated by a newer version of this crate.
-    pub async fn apply_migrations(&self) -> Result<Vec<String>, RepositoryError> {
-        let names = match &self.backend {
-            Backend::Postgres(repository) => repository.apply_migrations().await,
-            Backend::Sqlite(repository) => repository.apply_migrations().await,
-        }?;
-        for name in &names {
-            info!(migration.name = %name, "applied a migration");
-        }
-        Ok(names)
     }
 }

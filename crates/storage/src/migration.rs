@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use diesel::backend::Backend;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+use tracing::info;
 use workers_domain::ports::RepositoryError;
 
 /// What is being done, in words for an error.
@@ -87,6 +88,13 @@ pub(crate) fn apply_pending<DB: Backend>(
         names.push(name);
     }
     Ok(Applied { had_schema: !applied.is_empty(), names })
+}
+
+/// Tells in the log what was applied.
+pub(crate) fn tell(names: &[String]) {
+    for name in names {
+        info!(migration.name = %name, "applied a migration");
+    }
 }
 
 /// Compares what has been applied with what this binary knows.

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use workers_domain::Worker;
-use workers_domain::ports::{RepositoryError, WorkerRepository};
+use workers_domain::ports::{PageRequest, RepositoryError, WorkerRepository};
 
 /// Reads all workers at once.
 #[async_trait]
@@ -20,6 +20,6 @@ pub trait AllWorkers {
 #[async_trait]
 impl<R: WorkerRepository + ?Sized> AllWorkers for R {
     async fn list(&self) -> Result<Vec<Worker>, RepositoryError> {
-        Ok(self.list_page(None, NonZeroU32::MAX).await?.workers)
+        Ok(self.list_page(&PageRequest::first(NonZeroU32::MAX)).await?.items)
     }
 }

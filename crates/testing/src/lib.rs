@@ -6,18 +6,21 @@
 mod all_workers;
 mod clock;
 mod fake_machine_provider;
-mod fake_worker_repository;
+mod fake_store;
 mod http_client;
 mod postgres;
 mod root;
 pub mod sandbox_provider;
 mod scripted_sandbox_provider;
+mod store_conformance;
+pub mod transactions;
 pub mod worker_repository;
+mod workers;
 
 pub use all_workers::AllWorkers;
 pub use clock::TestClock;
 pub use fake_machine_provider::{FakeMachineProvider, MachineStep};
-pub use fake_worker_repository::FakeWorkerRepository;
+pub use fake_store::FakeStore;
 pub use http_client::http_client;
 pub use postgres::{OpenTransaction, ThrowAwayPostgres};
 pub use root::{is_root, skip_unless_root};

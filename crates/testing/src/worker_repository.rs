@@ -1,164 +1,50 @@
-//! What every [`WorkerRepository`] must do, written once.
-//!
-//! Each expectation is a function that gets an empty repository without a schema. [`repository_conformance!`] makes a
-//! test of each; a new expectation is written here and added to the macro's list.
-//!
-//! [`repository_conformance!`]: crate::repository_conformance
+//! What the workers of every [`Store`] must do, written once: see [`store_conformance!`](crate::store_conformance).
 
 use std::num::NonZeroU32;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
 use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, Update, WorkerPage,
-    WorkerRepository,
+    ExistingWorkers, InvocationMark, ListPlace, Page, PageRequest, RemovedWorker, RepositoryError, SetupOutcome, Store,
+    Update,
 };
-use workers_domain::{FunctionName, SnapshotId, StoredWorker, Worker, WorkerId, WorkerName, WorkerState};
+use workers_domain::{SnapshotId, Worker, WorkerId, WorkerState};
 
 use crate::AllWorkers as _;
-
-/// Makes a module of tests, one an expectation.
-///
-/// `repository_conformance!(sqlite, make_repository)`: the name of the module, and an async function without arguments that
-/// answers with something that dereferences to a [`WorkerRepository`] without a schema. The crate needs tokio.
-#[macro_export]
-macro_rules! repository_conformance {
-    ($backend:ident, $make_repository:ident) => {
-        $crate::repository_conformance! {
-            @each $backend, $make_repository,
-            a_worker_is_found_as_it_was_inserted,
-            an_unknown_worker_is_not_found,
-            a_second_worker_with_the_same_id_is_refused,
-            a_source_is_found_byte_for_byte,
-            a_source_of_ten_mebibytes_is_kept,
-            a_source_with_a_nul_is_refused,
-            names_are_kept_whatever_their_characters,
-            a_thousand_functions_keep_their_order,
-            text_that_looks_like_sql_is_only_text,
-            workers_are_listed_newest_first,
-            workers_of_the_same_time_are_listed_by_id,
-            pages_lead_through_the_whole_list,
-            pages_hold_what_was_there_throughout_once_whatever_comes_and_goes,
-            a_place_that_is_of_no_page_is_refused,
-            every_state_survives,
-            a_state_replaces_all_of_the_one_before,
-            a_change_of_state_touches_nothing_else,
-            a_nul_in_an_error_message_does_not_lose_it,
-            a_stale_update_is_refused,
-            two_writers_cannot_both_win,
-            snapshots_that_no_worker_needs_are_found,
-            a_deleted_worker_stays_deleted,
-            a_removed_worker_is_answered_once,
-            invocations_only_move_forward,
-            the_latest_of_several_marks_counts,
-            marks_of_unknown_workers_are_skipped,
-            due_workers_come_soonest_first,
-            only_ready_workers_come_due,
-            stuck_workers_come_oldest_first,
-            times_are_kept_to_the_microsecond,
-            fifty_inserts_at_once_all_arrive,
-            concurrent_readers_and_writers_do_not_disturb_each_other,
-            a_future_that_is_dropped_leaves_the_repository_usable,
-            set_up_creates_keeps_and_removes_only_if_asked,
-            without_a_schema_every_call_says_so,
-        }
-    };
-    (@each $backend:ident, $make_repository:ident, $($expectation:ident,)+) => {
-        mod $backend {
-            $(
-                #[tokio::test]
-                async fn $expectation() {
-                    let repository = super::$make_repository().await;
-                    $crate::worker_repository::$expectation(&*repository).await;
-                }
-            )+
-        }
-    };
-}
-
-/// A time that all tests count from.
-fn at(seconds: i64) -> DateTime<Utc> {
-    DateTime::UNIX_EPOCH + TimeDelta::seconds(1_763_890_000 + seconds)
-}
-
-fn name(text: &str) -> WorkerName {
-    WorkerName::parse(text).unwrap_or_else(|error| panic!("a test's name {error}"))
-}
-
-fn functions<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<FunctionName> {
-    names
-        .into_iter()
-        .map(|text| FunctionName::parse(text).unwrap_or_else(|error| panic!("a test's function name {error}")))
-        .collect()
-}
-
-fn worker(created_at: DateTime<Utc>) -> Worker {
-    Worker::creating(WorkerId::generate(created_at), name("shop"), functions(["checkout"]), created_at)
-}
-
-fn in_state(state: WorkerState) -> Worker {
-    with_state(&worker(at(0)), state)
-}
-
-fn ready_until(expires_at: DateTime<Utc>) -> Worker {
-    in_state(WorkerState::Ready { snapshot_id: SnapshotId::new("snap_1"), expires_at })
-}
-
-fn with_state(worker: &Worker, state: WorkerState) -> Worker {
-    Worker::restore(StoredWorker { state, ..worker.clone().into_stored() })
-}
-
-/// Stores a worker in another state, over what was stored last.
-async fn change(repository: &dyn WorkerRepository, worker: &mut Worker, state: WorkerState) {
-    *worker = with_state(worker, state);
-    assert_eq!(good(repository.update_state(worker).await), Update::Updated);
-}
-
-fn ids(workers: &[Worker]) -> Vec<WorkerId> {
-    workers.iter().map(|worker| worker.id).collect()
-}
-
-fn good<R>(result: Result<R, RepositoryError>) -> R {
-    result.unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
-}
-
-async fn insert(repository: &dyn WorkerRepository, workers: &[&Worker]) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
-    for worker in workers {
-        good(repository.insert(worker, "export async function checkout() {}").await);
-    }
-}
-
-async fn found(repository: &dyn WorkerRepository, id: WorkerId) -> Worker {
-    good(repository.find_by_id(id).await).unwrap_or_else(|| panic!("worker {id} was not found"))
-}
+use crate::workers::{
+    at, change, found, functions, good, ids, in_state, insert, name, ready_until, with_state, worker,
+};
 
 /// See its name, as for all that follow.
-pub async fn a_worker_is_found_as_it_was_inserted(repository: &dyn WorkerRepository) {
+pub async fn a_worker_is_found_as_it_was_inserted(store: &dyn Store) {
+    let repository = store.workers();
     let worker = worker(at(0));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     assert_eq!(found(repository, worker.id).await, worker);
 }
 
 /// See its name.
-pub async fn an_unknown_worker_is_not_found(repository: &dyn WorkerRepository) {
-    insert(repository, &[&worker(at(0))]).await;
+pub async fn an_unknown_worker_is_not_found(store: &dyn Store) {
+    let repository = store.workers();
+    insert(store, &[&worker(at(0))]).await;
     let unknown = WorkerId::generate(at(0));
     assert_eq!(good(repository.find_by_id(unknown).await), None);
     assert_eq!(good(repository.find_source(unknown).await), None);
 }
 
 /// See its name.
-pub async fn a_second_worker_with_the_same_id_is_refused(repository: &dyn WorkerRepository) {
+pub async fn a_second_worker_with_the_same_id_is_refused(store: &dyn Store) {
+    let repository = store.workers();
     let worker = worker(at(0));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     assert!(matches!(repository.insert(&worker, "other").await, Err(RepositoryError::Refused { .. })));
     assert_ne!(good(repository.find_source(worker.id).await), Some("other".to_owned()));
 }
 
 /// See its name.
-pub async fn a_source_is_found_byte_for_byte(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
+pub async fn a_source_is_found_byte_for_byte(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
     for source in ["", "\r\n\t'\"\\`${x}", "\u{feff}naïve 日本語 🦀 \u{200d}\u{1}\u{7f}", "\\x00 \\u0000 \\000 %00"]
     {
         let worker = worker(at(0));
@@ -168,8 +54,9 @@ pub async fn a_source_is_found_byte_for_byte(repository: &dyn WorkerRepository) 
 }
 
 /// See its name.
-pub async fn a_source_of_ten_mebibytes_is_kept(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
+pub async fn a_source_of_ten_mebibytes_is_kept(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
     let worker = worker(at(0));
     let line = "// a comment that does not compress to nothing: äöü\n";
     let source = line.repeat(10 * 1024 * 1024 / line.len() + 1);
@@ -179,8 +66,9 @@ pub async fn a_source_of_ten_mebibytes_is_kept(repository: &dyn WorkerRepository
 }
 
 /// Postgres cannot hold it, so no repository does.
-pub async fn a_source_with_a_nul_is_refused(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
+pub async fn a_source_with_a_nul_is_refused(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
     let worker = worker(at(0));
     let refused = repository.insert(&worker, "const nul = '\0';").await;
     assert!(matches!(refused, Err(RepositoryError::Refused { operation: "insert of a worker", .. })));
@@ -188,8 +76,9 @@ pub async fn a_source_with_a_nul_is_refused(repository: &dyn WorkerRepository) {
 }
 
 /// See its name.
-pub async fn names_are_kept_whatever_their_characters(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
+pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
     let longest = "🦀".repeat(255);
     for text in ["a", "naïve 日本語 e\u{301}", r#"'"\{},NULL"#, "null", r"\x00", "{}", "[]", longest.as_str()] {
         let mut worker = worker(at(0));
@@ -201,11 +90,12 @@ pub async fn names_are_kept_whatever_their_characters(repository: &dyn WorkerRep
 }
 
 /// See its name.
-pub async fn a_thousand_functions_keep_their_order(repository: &dyn WorkerRepository) {
+pub async fn a_thousand_functions_keep_their_order(store: &dyn Store) {
+    let repository = store.workers();
     let mut worker = worker(at(0));
     let names: Vec<String> = (0..1000).map(|index| format!("f{}", index * 7919 % 1000)).collect();
     worker.functions = functions(names.iter().map(String::as_str));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     assert_eq!(found(repository, worker.id).await.functions, worker.functions);
     worker.id = WorkerId::generate(at(0));
     worker.functions.clear();
@@ -214,9 +104,10 @@ pub async fn a_thousand_functions_keep_their_order(repository: &dyn WorkerReposi
 }
 
 /// See its name.
-pub async fn text_that_looks_like_sql_is_only_text(repository: &dyn WorkerRepository) {
+pub async fn text_that_looks_like_sql_is_only_text(store: &dyn Store) {
+    let repository = store.workers();
     let bystander = worker(at(0));
-    insert(repository, &[&bystander]).await;
+    insert(store, &[&bystander]).await;
     let attack = "'); DROP TABLE workers; --";
     let mut worker = worker(at(1));
     worker.name = name(attack);
@@ -230,41 +121,45 @@ pub async fn text_that_looks_like_sql_is_only_text(repository: &dyn WorkerReposi
 }
 
 /// See its name.
-pub async fn workers_are_listed_newest_first(repository: &dyn WorkerRepository) {
+pub async fn workers_are_listed_newest_first(store: &dyn Store) {
+    let repository = store.workers();
     let [first, second, third] = [worker(at(1)), worker(at(2)), worker(at(3))];
-    insert(repository, &[&second, &third, &first]).await;
+    insert(store, &[&second, &third, &first]).await;
     assert_eq!(good(repository.list().await), [third, second, first]);
 }
 
 /// See its name.
-pub async fn workers_of_the_same_time_are_listed_by_id(repository: &dyn WorkerRepository) {
+pub async fn workers_of_the_same_time_are_listed_by_id(store: &dyn Store) {
+    let repository = store.workers();
     let mut same: Vec<Worker> = (0..8).map(|_| worker(at(0))).collect();
-    insert(repository, &same.iter().collect::<Vec<_>>()).await;
+    insert(store, &same.iter().collect::<Vec<_>>()).await;
     same.sort_by_key(|worker| std::cmp::Reverse(worker.id));
     assert_eq!(ids(&good(repository.list().await)), ids(&same));
 }
 
-fn limit(workers: u32) -> NonZeroU32 {
-    NonZeroU32::new(workers).unwrap_or_else(|| panic!("a page holds something"))
+fn page(after: Option<&ListPlace>, limit: u32) -> PageRequest {
+    let limit = NonZeroU32::new(limit).unwrap_or_else(|| panic!("a page holds something"));
+    PageRequest { after: after.cloned(), limit }
 }
 
 /// See its name.
-pub async fn pages_lead_through_the_whole_list(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
-    let empty = WorkerPage { workers: Vec::new(), next: None };
-    assert_eq!(good(repository.list_page(None, limit(1)).await), empty);
+pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
+    let empty = Page { items: Vec::new(), next: None };
+    assert_eq!(good(repository.list_page(&page(None, 1)).await), empty);
     // Some of one time, on both sides of every end of a page.
     let workers: Vec<Worker> = [0, 1, 1, 1, 1, 2, 3, 3, 3, 4, 4, 5].map(|seconds| worker(at(seconds))).into();
-    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let all = good(repository.list().await);
     assert_eq!(all.len(), workers.len());
     for count in 1..=13 {
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let page = good(repository.list_page(after.as_ref(), limit(count)).await);
-            assert!(!page.workers.is_empty(), "{count}: nothing is behind the end");
-            found.extend(page.workers);
+            let page = good(repository.list_page(&page(after.as_ref(), count)).await);
+            assert!(!page.items.is_empty(), "{count}: nothing is behind the end");
+            found.extend(page.items);
             after = page.next;
             if after.is_none() {
                 break;
@@ -276,37 +171,39 @@ pub async fn pages_lead_through_the_whole_list(repository: &dyn WorkerRepository
 }
 
 /// See its name.
-pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(repository: &dyn WorkerRepository) {
+pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(store: &dyn Store) {
+    let repository = store.workers();
     let workers: Vec<Worker> = (0..9).map(|index| worker(at(index / 2))).collect();
-    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let all = ids(&good(repository.list().await));
-    let first = good(repository.list_page(None, limit(3)).await);
+    let first = good(repository.list_page(&page(None, 3)).await);
     // The end of the page goes, and so do its neighbours; others come, before it and of the same time.
     for gone in &all[1..5] {
         good(repository.delete(*gone).await);
     }
     let newer = worker(at(60));
     good(repository.insert(&newer, "").await);
-    let second = good(repository.list_page(first.next.as_ref(), limit(3)).await);
-    assert_eq!((ids(&first.workers), ids(&second.workers)), (all[..3].to_vec(), all[5..8].to_vec()));
+    let second = good(repository.list_page(&page(first.next.as_ref(), 3)).await);
+    assert_eq!((ids(&first.items), ids(&second.items)), (all[..3].to_vec(), all[5..8].to_vec()));
     // A place may be gone to again, and leads on from there.
-    assert_eq!(good(repository.list_page(first.next.as_ref(), limit(3)).await), second);
-    good(repository.set_up(ExistingWorkers::Remove).await);
-    let end = WorkerPage { workers: Vec::new(), next: None };
-    assert_eq!(good(repository.list_page(second.next.as_ref(), limit(3)).await), end);
+    assert_eq!(good(repository.list_page(&page(first.next.as_ref(), 3)).await), second);
+    good(store.schema().set_up(ExistingWorkers::Remove).await);
+    let end = Page { items: Vec::new(), next: None };
+    assert_eq!(good(repository.list_page(&page(second.next.as_ref(), 3)).await), end);
 }
 
 /// See its name.
-pub async fn a_place_that_is_of_no_page_is_refused(repository: &dyn WorkerRepository) {
-    insert(repository, &[&worker(at(0)), &worker(at(1))]).await;
-    let place = good(repository.list_page(None, limit(1)).await).next.unwrap_or_else(|| panic!("there is more"));
+pub async fn a_place_that_is_of_no_page_is_refused(store: &dyn Store) {
+    let repository = store.workers();
+    insert(store, &[&worker(at(0)), &worker(at(1))]).await;
+    let place = good(repository.list_page(&page(None, 1)).await).next.unwrap_or_else(|| panic!("there is more"));
     let real = place.as_bytes();
     let mut longer = real.to_vec();
     longer.push(0);
     let mut other = real.to_vec();
     other[0] ^= 1;
     for bytes in [&[][..], b"nonsense", &real[..1], &real[..real.len() - 1], &longer, &other, &[0xff; 4096]] {
-        let refused = repository.list_page(Some(&ListPlace::from_bytes(bytes.to_vec())), limit(1)).await;
+        let refused = repository.list_page(&page(Some(&ListPlace::from_bytes(bytes.to_vec())), 1)).await;
         assert!(matches!(refused, Err(RepositoryError::UnknownPlace)), "{bytes:?}: {refused:?}");
     }
 }
@@ -323,8 +220,9 @@ fn every_state() -> Vec<WorkerState> {
 }
 
 /// See its name.
-pub async fn every_state_survives(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
+pub async fn every_state_survives(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
     for state in every_state() {
         let worker = in_state(state);
         good(repository.insert(&worker, "").await);
@@ -333,9 +231,10 @@ pub async fn every_state_survives(repository: &dyn WorkerRepository) {
 }
 
 /// See its name.
-pub async fn a_state_replaces_all_of_the_one_before(repository: &dyn WorkerRepository) {
+pub async fn a_state_replaces_all_of_the_one_before(store: &dyn Store) {
+    let repository = store.workers();
     let mut worker = worker(at(0));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     for before in every_state() {
         for after in every_state() {
             change(repository, &mut worker, before.clone()).await;
@@ -346,9 +245,10 @@ pub async fn a_state_replaces_all_of_the_one_before(repository: &dyn WorkerRepos
 }
 
 /// See its name.
-pub async fn a_change_of_state_touches_nothing_else(repository: &dyn WorkerRepository) {
+pub async fn a_change_of_state_touches_nothing_else(store: &dyn Store) {
+    let repository = store.workers();
     let [worker, other] = [worker(at(0)), worker(at(0))];
-    insert(repository, &[&worker, &other]).await;
+    insert(store, &[&worker, &other]).await;
     good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(9) }]).await);
     let mut changed = with_state(&worker, WorkerState::Error { message: "no".to_owned() });
     changed.name = name("renamed");
@@ -364,17 +264,19 @@ pub async fn a_change_of_state_touches_nothing_else(repository: &dyn WorkerRepos
 }
 
 /// See its name.
-pub async fn a_nul_in_an_error_message_does_not_lose_it(repository: &dyn WorkerRepository) {
+pub async fn a_nul_in_an_error_message_does_not_lose_it(store: &dyn Store) {
+    let repository = store.workers();
     let mut worker = worker(at(0));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     change(repository, &mut worker, WorkerState::Error { message: "a\0b".to_owned() }).await;
     assert_eq!(found(repository, worker.id).await.error_message(), Some("a\u{FFFD}b"));
 }
 
 /// See its name.
-pub async fn a_stale_update_is_refused(repository: &dyn WorkerRepository) {
+pub async fn a_stale_update_is_refused(store: &dyn Store) {
+    let repository = store.workers();
     let mut stale = ready_until(at(60));
-    insert(repository, &[&stale]).await;
+    insert(store, &[&stale]).await;
     let mut newer = found(repository, stale.id).await;
     let renewed = WorkerState::Ready { snapshot_id: SnapshotId::new("snap_2"), expires_at: at(600) };
     change(repository, &mut newer, renewed).await;
@@ -390,9 +292,10 @@ pub async fn a_stale_update_is_refused(repository: &dyn WorkerRepository) {
 }
 
 /// See its name.
-pub async fn two_writers_cannot_both_win(repository: &dyn WorkerRepository) {
+pub async fn two_writers_cannot_both_win(store: &dyn Store) {
+    let repository = store.workers();
     let worker = worker(at(0));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     for round in 0..10 {
         let read = found(repository, worker.id).await;
         let write = |writer: u32| {
@@ -409,11 +312,12 @@ pub async fn two_writers_cannot_both_win(repository: &dyn WorkerRepository) {
 }
 
 /// See its name.
-pub async fn snapshots_that_no_worker_needs_are_found(repository: &dyn WorkerRepository) {
+pub async fn snapshots_that_no_worker_needs_are_found(store: &dyn Store) {
+    let repository = store.workers();
     let snapshot = |number: u32| SnapshotId::new(format!("snap_{number}"));
     let state = |number| WorkerState::Ready { snapshot_id: snapshot(number), expires_at: at(60) };
     let [needed, expired, redeployed] = [1, 2, 3].map(|number| in_state(state(number)));
-    insert(repository, &[&needed, &expired, &redeployed]).await;
+    insert(store, &[&needed, &expired, &redeployed]).await;
     let over = WorkerState::Expired { snapshot_id: snapshot(2), expired_at: at(60) };
     change(repository, &mut expired.clone(), over).await;
     change(repository, &mut redeployed.clone(), state(4)).await;
@@ -424,9 +328,10 @@ pub async fn snapshots_that_no_worker_needs_are_found(repository: &dyn WorkerRep
 }
 
 /// See its name.
-pub async fn a_deleted_worker_stays_deleted(repository: &dyn WorkerRepository) {
+pub async fn a_deleted_worker_stays_deleted(store: &dyn Store) {
+    let repository = store.workers();
     let mut worker = ready_until(at(60));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     good(repository.delete(worker.id).await);
     assert_eq!(good(repository.update_state(&mut worker).await), Update::Gone);
     good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(1) }]).await);
@@ -435,9 +340,10 @@ pub async fn a_deleted_worker_stays_deleted(repository: &dyn WorkerRepository) {
 }
 
 /// See its name.
-pub async fn a_removed_worker_is_answered_once(repository: &dyn WorkerRepository) {
+pub async fn a_removed_worker_is_answered_once(store: &dyn Store) {
+    let repository = store.workers();
     let [worker, other] = [ready_until(at(60)), ready_until(at(60))];
-    insert(repository, &[&worker, &other]).await;
+    insert(store, &[&worker, &other]).await;
     assert_eq!(good(repository.delete(worker.id).await), Some(worker.clone()));
     assert_eq!(good(repository.delete(worker.id).await), None);
     assert_eq!(good(repository.find_source(worker.id).await), None);
@@ -445,9 +351,10 @@ pub async fn a_removed_worker_is_answered_once(repository: &dyn WorkerRepository
 }
 
 /// See its name.
-pub async fn invocations_only_move_forward(repository: &dyn WorkerRepository) {
+pub async fn invocations_only_move_forward(store: &dyn Store) {
+    let repository = store.workers();
     let worker = worker(at(0));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     for (mark, expected) in [(5, 5), (3, 5), (5, 5), (8, 8)] {
         good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(mark) }]).await);
         assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(expected)));
@@ -455,9 +362,10 @@ pub async fn invocations_only_move_forward(repository: &dyn WorkerRepository) {
 }
 
 /// See its name.
-pub async fn the_latest_of_several_marks_counts(repository: &dyn WorkerRepository) {
+pub async fn the_latest_of_several_marks_counts(store: &dyn Store) {
+    let repository = store.workers();
     let [worker, other] = [worker(at(0)), worker(at(0))];
-    insert(repository, &[&worker, &other]).await;
+    insert(store, &[&worker, &other]).await;
     let mark = |worker: &Worker, seconds| InvocationMark { worker_id: worker.id, at: at(seconds) };
     good(repository.record_invocations(&[mark(&worker, 2), mark(&other, 1), mark(&worker, 7), mark(&worker, 4)]).await);
     assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(7)));
@@ -465,9 +373,10 @@ pub async fn the_latest_of_several_marks_counts(repository: &dyn WorkerRepositor
 }
 
 /// See its name.
-pub async fn marks_of_unknown_workers_are_skipped(repository: &dyn WorkerRepository) {
+pub async fn marks_of_unknown_workers_are_skipped(store: &dyn Store) {
+    let repository = store.workers();
     let worker = worker(at(0));
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     good(repository.record_invocations(&[]).await);
     let unknown = InvocationMark { worker_id: WorkerId::generate(at(0)), at: at(1) };
     good(repository.record_invocations(&[unknown, InvocationMark { worker_id: worker.id, at: at(1) }, unknown]).await);
@@ -475,10 +384,11 @@ pub async fn marks_of_unknown_workers_are_skipped(repository: &dyn WorkerReposit
 }
 
 /// See its name.
-pub async fn due_workers_come_soonest_first(repository: &dyn WorkerRepository) {
+pub async fn due_workers_come_soonest_first(store: &dyn Store) {
+    let repository = store.workers();
     let [first, second, third, later] =
         [ready_until(at(1)), ready_until(at(2)), ready_until(at(3)), ready_until(at(4))];
-    insert(repository, &[&third, &first, &later, &second]).await;
+    insert(store, &[&third, &first, &later, &second]).await;
     assert_eq!(good(repository.list_due_to_expire(at(3), 10).await), [first.clone(), second.clone(), third]);
     assert_eq!(good(repository.list_due_to_expire(at(3), 2).await), [first, second]);
     assert_eq!(good(repository.list_due_to_expire(at(0), 10).await), []);
@@ -487,28 +397,31 @@ pub async fn due_workers_come_soonest_first(repository: &dyn WorkerRepository) {
 }
 
 /// See its name.
-pub async fn only_ready_workers_come_due(repository: &dyn WorkerRepository) {
+pub async fn only_ready_workers_come_due(store: &dyn Store) {
+    let repository = store.workers();
     let workers: Vec<Worker> = every_state().into_iter().map(in_state).collect();
-    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    insert(store, &workers.iter().collect::<Vec<_>>()).await;
     assert_eq!(good(repository.list_due_to_expire(at(1000), 10).await), [workers[1].clone()]);
 }
 
 /// See its name.
-pub async fn stuck_workers_come_oldest_first(repository: &dyn WorkerRepository) {
+pub async fn stuck_workers_come_oldest_first(store: &dyn Store) {
+    let repository = store.workers();
     let [first, second, third] = [worker(at(1)), worker(at(2)), worker(at(3))];
-    insert(repository, &[&third, &second, &first, &ready_until(at(60))]).await;
+    insert(store, &[&third, &second, &first, &ready_until(at(60))]).await;
     assert_eq!(good(repository.list_stuck_in_creating(at(2), 10).await), [first.clone(), second]);
     assert_eq!(good(repository.list_stuck_in_creating(at(9), 1).await), [first]);
     assert_eq!(good(repository.list_stuck_in_creating(at(0), 10).await), []);
 }
 
 /// See its name.
-pub async fn times_are_kept_to_the_microsecond(repository: &dyn WorkerRepository) {
+pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
+    let repository = store.workers();
     let exact = at(0) + TimeDelta::microseconds(123_456);
     let finer = exact + TimeDelta::nanoseconds(789);
     let mut worker = ready_until(finer);
     worker.created_at = finer;
-    insert(repository, &[&worker]).await;
+    insert(store, &[&worker]).await;
     good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: finer }]).await);
     let kept = found(repository, worker.id).await;
     assert_eq!((kept.created_at, kept.expires_at(), kept.last_invoked_at), (exact, Some(exact), Some(exact)));
@@ -530,8 +443,9 @@ pub async fn times_are_kept_to_the_microsecond(repository: &dyn WorkerRepository
 }
 
 /// See its name.
-pub async fn fifty_inserts_at_once_all_arrive(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
+pub async fn fifty_inserts_at_once_all_arrive(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
     let workers: Vec<Worker> = (0..50).map(|index| worker(at(index))).collect();
     for result in join_all(workers.iter().map(|worker| repository.insert(worker, "source"))).await {
         good(result);
@@ -540,9 +454,10 @@ pub async fn fifty_inserts_at_once_all_arrive(repository: &dyn WorkerRepository)
 }
 
 /// See its name.
-pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(repository: &dyn WorkerRepository) {
+pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dyn Store) {
+    let repository = store.workers();
     let workers: Vec<Worker> = (0..20).map(|index| worker(at(index))).collect();
-    insert(repository, &workers.iter().collect::<Vec<_>>()).await;
+    insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let work = workers.iter().map(|worker| async move {
         let ready = WorkerState::Ready { snapshot_id: SnapshotId::new("snap_1"), expires_at: at(60) };
         change(repository, &mut worker.clone(), ready).await;
@@ -565,8 +480,9 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(repository
 }
 
 /// The client of a request may hang up at any moment.
-pub async fn a_future_that_is_dropped_leaves_the_repository_usable(repository: &dyn WorkerRepository) {
-    good(repository.set_up(ExistingWorkers::Keep).await);
+pub async fn a_future_that_is_dropped_leaves_the_repository_usable(store: &dyn Store) {
+    let repository = store.workers();
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
     for polls in 0..40_u32 {
         let worker = worker(at(0));
         let mut insertion = std::pin::pin!(repository.insert(&worker, "source"));
@@ -581,24 +497,25 @@ pub async fn a_future_that_is_dropped_leaves_the_repository_usable(repository: &
     let worker = worker(at(1));
     good(repository.insert(&worker, "source").await);
     assert_eq!(found(repository, worker.id).await, worker);
-    good(repository.check().await);
+    good(store.schema().check().await);
 }
 
 /// See its name.
-pub async fn set_up_creates_keeps_and_removes_only_if_asked(repository: &dyn WorkerRepository) {
-    assert_eq!(good(repository.set_up(ExistingWorkers::Keep).await), SetupOutcome::Created);
-    good(repository.check().await);
-    assert_eq!(good(repository.set_up(ExistingWorkers::Keep).await), SetupOutcome::Kept(0));
-    assert_eq!(good(repository.set_up(ExistingWorkers::Remove).await), SetupOutcome::Emptied(vec![]));
+pub async fn set_up_creates_keeps_and_removes_only_if_asked(store: &dyn Store) {
+    let repository = store.workers();
+    assert_eq!(good(store.schema().set_up(ExistingWorkers::Keep).await), SetupOutcome::Created);
+    good(store.schema().check().await);
+    assert_eq!(good(store.schema().set_up(ExistingWorkers::Keep).await), SetupOutcome::Kept(0));
+    assert_eq!(good(store.schema().set_up(ExistingWorkers::Remove).await), SetupOutcome::Emptied(vec![]));
 
     let mut workers: Vec<Worker> = every_state().into_iter().map(in_state).collect();
     for worker in &workers {
         good(repository.insert(worker, "source").await);
     }
     let kept = SetupOutcome::Kept(workers.len() as u64);
-    assert_eq!(good(repository.set_up(ExistingWorkers::Keep).await), kept);
+    assert_eq!(good(store.schema().set_up(ExistingWorkers::Keep).await), kept);
     assert_eq!(good(repository.list().await).len(), workers.len());
-    let removed = good(repository.set_up(ExistingWorkers::Remove).await);
+    let removed = good(store.schema().set_up(ExistingWorkers::Remove).await);
     let SetupOutcome::Emptied(mut removed) = removed else { panic!("there was a schema") };
     workers.sort_by_key(|worker| worker.id);
     removed.sort_by_key(|worker| worker.id);
@@ -611,13 +528,15 @@ pub async fn set_up_creates_keeps_and_removes_only_if_asked(repository: &dyn Wor
     assert_eq!(good(repository.find_source(workers[0].id).await), None);
 }
 
+fn assert_missing<R>(result: Result<R, RepositoryError>) {
+    assert!(matches!(result, Err(RepositoryError::SchemaMissing)), "{:?}", result.err());
+}
+
 /// See its name.
-pub async fn without_a_schema_every_call_says_so(repository: &dyn WorkerRepository) {
-    fn assert_missing<R>(result: Result<R, RepositoryError>) {
-        assert!(matches!(result, Err(RepositoryError::SchemaMissing)), "{:?}", result.err());
-    }
+pub async fn without_a_schema_every_call_says_so(store: &dyn Store) {
+    let repository = store.workers();
     let mut worker = worker(at(0));
-    assert_missing(repository.check().await);
+    assert_missing(store.schema().check().await);
     assert_missing(repository.insert(&worker, "").await);
     assert_missing(repository.find_by_id(worker.id).await);
     assert_missing(repository.find_source(worker.id).await);
@@ -628,6 +547,10 @@ pub async fn without_a_schema_every_call_says_so(repository: &dyn WorkerReposito
     assert_missing(repository.list_due_to_expire(at(0), 1).await);
     assert_missing(repository.list_stuck_in_creating(at(0), 1).await);
     assert_missing(repository.delete(worker.id).await);
-    good(repository.set_up(ExistingWorkers::Keep).await);
-    good(repository.check().await);
+    match store.begin().await {
+        Ok(transaction) => assert_missing(transaction.workers().list().await),
+        begun => assert_missing(begun.map(drop)),
+    }
+    good(store.schema().set_up(ExistingWorkers::Keep).await);
+    good(store.schema().check().await);
 }

@@ -110,7 +110,7 @@ async fn look_at_database(settings: &DatabaseSettings) -> anyhow::Result<(&'stat
         return Ok(("none yet", None));
     }
     database.verify(VERIFY_LIMIT).await?;
-    let schema = match database.worker_repository().check().await {
+    let schema = match database.store().schema().check().await {
         // `serve` and `migrate` make both.
         Err(RepositoryError::SchemaMissing) => "no schema yet",
         checked => checked.map(|()| "schema is current, it can be read and written")?,

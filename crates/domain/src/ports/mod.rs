@@ -6,8 +6,13 @@
 mod clock;
 mod machine_provider;
 mod network_observer;
+mod page;
+mod repository_error;
 mod sandbox_observer;
 mod sandbox_provider;
+mod schema_admin;
+mod store;
+mod stored_changes;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
@@ -16,12 +21,14 @@ pub use machine_provider::{
     NetworkTransfer,
 };
 pub use network_observer::{NetworkObserver, NoNetworkObserver};
+pub use page::{ListPlace, Page, PageRequest};
+pub use repository_error::RepositoryError;
 pub use sandbox_observer::{NoSandboxObserver, SandboxObserver};
 pub use sandbox_provider::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Remains, Sandbox,
     SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
-pub use worker_repository::{
-    ExistingWorkers, InvocationMark, ListPlace, RemovedWorker, RepositoryError, SetupOutcome, StoredChange,
-    StoredChanges, Update, WorkerPage, WorkerRepository,
-};
+pub use schema_admin::{ExistingWorkers, RemovedWorker, SchemaAdmin, SetupOutcome};
+pub use store::{Store, Transaction};
+pub use stored_changes::{StoredChange, StoredChanges};
+pub use worker_repository::{InvocationMark, Update, WorkerRepository};

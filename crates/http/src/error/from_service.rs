@@ -50,6 +50,10 @@ impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
         let (code, message) = match error {
             RepositoryError::Unavailable(_) => (ErrorCode::DatabaseUnavailable, "the database cannot be reached"),
+            RepositoryError::RolledBack(_) => (
+                ErrorCode::DatabaseUnavailable,
+                "the database has stored nothing of this, and may when it is sent again",
+            ),
             RepositoryError::SchemaMissing => (
                 ErrorCode::SchemaMissing,
                 "the database has no schema, or only a part of it; `workersd migrate` makes it, or says what is missing",
@@ -275,10 +279,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_that_is_away_is_worth_another_try() {
-        let error = ApiError::from(RepositoryError::Unavailable("10.0.0.1 refused".into()));
-        assert_eq!(error.code(), ErrorCode::DatabaseUnavailable);
-        assert_eq!(error.to_response(None).headers().get("retry-after").unwrap(), "5");
+    fn a_database_that_is_away_or_rolls_back_is_worth_another_try() {
+        for error in [RepositoryError::Unavailable("10.0.0.1 refused".into()), RepositoryError::RolledBack("".into())] {
+            let error = ApiError::from(error);
+            assert_eq!(error.code(), ErrorCode::DatabaseUnavailable);
+            assert_eq!(error.to_response(None).headers().get("retry-after").unwrap(), "5");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use actix_web::web::{Data, block};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use workers_domain::Worker;
-use workers_domain::ports::WorkerPage;
+use workers_domain::ports::PageRequest;
 
 use super::WorkerResponse;
 use crate::Api;
@@ -35,9 +35,10 @@ const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 #[tracing::instrument(name = "http.workers.list", skip_all)]
 pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let Page { limit, after } = read_page(&request, MAX_WORKERS)?;
+    let page = PageRequest { after, limit: limit.unwrap_or(MAX_WORKERS) };
     let place = api.lists.acquire().await.map_err(ApiError::internal)?;
-    let WorkerPage { workers, next } =
-        api.platform.workers().list_page(after.as_ref(), limit.unwrap_or(MAX_WORKERS)).await?;
+    let listed = api.platform.workers().list_page(&page).await?;
+    let (workers, next) = (listed.items, listed.next);
     let now = api.platform.clock().now();
     // A thousand workers take milliseconds, in which this thread would answer no other request.
     let json = block(move || to_json(&workers, now)).await.map_err(ApiError::internal)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use workers_domain::ports::SystemClock;
 use workers_http::{Access, Api, Branding, HttpOptions, Metrics};
 use workers_service::{Platform, ServiceOptions};
-use workers_testing::{FakeWorkerRepository, ScriptedSandboxProvider};
+use workers_testing::{FakeStore, ScriptedSandboxProvider};
 
 fn api() -> Api {
     api_with(Some(Branding::default()))
@@ -18,7 +18,7 @@ fn api() -> Api {
 fn api_with(console: Option<Branding>) -> Api {
     let metrics = Metrics::new();
     let platform = Platform::with_observer(
-        Arc::new(FakeWorkerRepository::new()),
+        Arc::new(FakeStore::new()),
         Arc::new(ScriptedSandboxProvider::new(|_| Vec::new())),
         Arc::new(SystemClock),
         Arc::new(metrics.clone()),

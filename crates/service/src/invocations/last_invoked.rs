@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use workers_domain::WorkerId;
-use workers_domain::ports::{InvocationMark, WorkerRepository};
+use workers_domain::ports::{InvocationMark, Store};
 
 use crate::WorkerChange;
 use crate::health::Health;
@@ -31,9 +31,9 @@ pub(crate) struct LastInvoked {
 
 impl LastInvoked {
     /// Starts the background task, which ends when the last sender is gone.
-    pub(crate) fn start(repository: Arc<dyn WorkerRepository>, changes: ChangeFeed, health: Arc<Health>) -> Self {
+    pub(crate) fn start(store: Arc<dyn Store>, changes: ChangeFeed, health: Arc<Health>) -> Self {
         let (messages, inbox) = mpsc::channel(BACKLOG);
-        tokio::spawn(store_marks(repository, changes, health, inbox));
+        tokio::spawn(store_marks(store, changes, health, inbox));
         Self { messages }
     }
 
@@ -53,7 +53,7 @@ impl LastInvoked {
 }
 
 async fn store_marks(
-    repository: Arc<dyn WorkerRepository>,
+    store: Arc<dyn Store>,
     changes: ChangeFeed,
     health: Arc<Health>,
     mut inbox: mpsc::Receiver<Message>,
@@ -73,7 +73,7 @@ async fn store_marks(
         }
         let marks: Vec<_> = latest.into_iter().map(|(worker_id, at)| InvocationMark { worker_id, at }).collect();
         if !marks.is_empty() {
-            store(&*repository, &changes, &health, &marks).await;
+            record(&*store, &changes, &health, &marks).await;
         }
         if flushed.is_empty() {
             tokio::time::sleep(PAUSE).await;
@@ -84,8 +84,8 @@ async fn store_marks(
     }
 }
 
-async fn store(repository: &dyn WorkerRepository, changes: &ChangeFeed, health: &Health, marks: &[InvocationMark]) {
-    match repository.record_invocations(marks).await {
+async fn record(store: &dyn Store, changes: &ChangeFeed, health: &Health, marks: &[InvocationMark]) {
+    match store.workers().record_invocations(marks).await {
         Ok(()) => {
             for mark in marks {
                 changes.publish(WorkerChange::Invoked { id: mark.worker_id, at: mark.at });

@@ -13,7 +13,7 @@ impl WorkerService {
     /// [`WorkerError::NotFound`], or when the database cannot be reached.
     pub async fn delete(&self, id: WorkerId) -> Result<Worker, WorkerError> {
         // The row goes first: without it nobody rebuilds the snapshot while it is being deleted.
-        let worker = self.shared.repository.delete(id).await?.ok_or(WorkerError::NotFound(id))?;
+        let worker = self.shared.store.workers().delete(id).await?.ok_or(WorkerError::NotFound(id))?;
         self.shared.changes.publish(WorkerChange::Deleted(id));
         self.shared.forget_snapshot(&worker).await;
         Ok(worker)

@@ -57,7 +57,7 @@ async fn store(shared: &Shared, name: WorkerName, source: String, bundle: Bundle
     let mut worker = Worker::creating(WorkerId::generate(now), name, bundle.functions, now);
     let expires_at = expiry(shared, now);
     let snapshot = make_snapshot_in_time(shared, bundle.script, expires_at);
-    let (inserted, snapshot) = tokio::join!(shared.repository.insert(&worker, &source), snapshot);
+    let (inserted, snapshot) = tokio::join!(shared.store.workers().insert(&worker, &source), snapshot);
     match (inserted, snapshot) {
         (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, expires_at, deadline).await,
         (Ok(()), Err(source)) => {
@@ -102,12 +102,12 @@ pub(super) async fn make_snapshot_in_time(
 /// Stores how a deploy failed. What cannot be stored now is stored later.
 async fn end_failed(shared: &Shared, mut end: End) {
     let stored = match &mut end {
-        End::State(worker) => shared.repository.update_state(worker).await.map(|update| {
+        End::State(worker) => shared.store.workers().update_state(worker).await.map(|update| {
             if update == Update::Updated {
                 shared.changes.publish_state(worker);
             }
         }),
-        End::Nothing(id) => shared.repository.delete(*id).await.map(drop),
+        End::Nothing(id) => shared.store.workers().delete(*id).await.map(drop),
     };
     if stored.is_err() {
         shared.settler.settle(end);
@@ -150,12 +150,12 @@ async fn become_ready(
 async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, RepositoryError> {
     let WorkerState::Ready { snapshot_id, expires_at } = worker.state().clone() else { return Ok(false) };
     loop {
-        match shared.repository.update_state(worker).await? {
+        match shared.store.workers().update_state(worker).await? {
             Update::Updated => return Ok(true),
             Update::Gone => return Ok(false),
             Update::Conflict => {}
         }
-        let Some(mut current) = shared.repository.find_by_id(worker.id).await? else { return Ok(false) };
+        let Some(mut current) = shared.store.workers().find_by_id(worker.id).await? else { return Ok(false) };
         // Another server took it for one whose server has died.
         let may = current.status() == WorkerStatus::Error && current.redeploy(snapshot_id.clone(), expires_at).is_ok();
         *worker = current;

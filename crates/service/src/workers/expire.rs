@@ -51,7 +51,7 @@ impl WorkerService {
     async fn expire_due(&self) -> Result<usize, WorkerError> {
         let (mut expired, mut pace) = (0, Pace::default());
         loop {
-            let due = self.shared.repository.list_due_to_expire(self.shared.clock.now(), BATCH);
+            let due = self.shared.store.workers().list_due_to_expire(self.shared.clock.now(), BATCH);
             let mut due = pace.step(due).await?;
             for worker in &mut due {
                 match pace.step(self.shared.expire_if_due(worker)).await {
@@ -70,12 +70,12 @@ impl WorkerService {
     async fn fail_stuck(&self) -> Result<usize, WorkerError> {
         let before = self.shared.clock.now() - CREATING_TIMEOUT;
         let mut failed = 0;
-        for mut stuck in self.shared.repository.list_stuck_in_creating(before, BATCH).await? {
+        for mut stuck in self.shared.store.workers().list_stuck_in_creating(before, BATCH).await? {
             if stuck.fail("The server stopped while the worker was being deployed. Deploy it again.").is_err() {
                 continue;
             }
             // In any other case another server has settled it, or it was deleted.
-            if self.shared.repository.update_state(&mut stuck).await? == Update::Updated {
+            if self.shared.store.workers().update_state(&mut stuck).await? == Update::Updated {
                 self.shared.changes.publish_state(&stuck);
                 failed += 1;
             }

@@ -12,7 +12,7 @@ use crate::platform::Shared;
 
 /// Starts the background task, which ends with the platform, or when `end` is cancelled.
 pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {
-    if let Some(changes) = shared.repository.listen() {
+    if let Some(changes) = shared.store.listen() {
         shared.changes.expect_echoes();
         tokio::spawn(take_all(changes, Arc::downgrade(shared), end));
     }
@@ -33,7 +33,7 @@ impl Shared {
                 if !self.changes.has_listeners() {
                     return;
                 }
-                match self.repository.find_by_id(id).await {
+                match self.store.workers().find_by_id(id).await {
                     // A deploy is passed on when it has ended.
                     Ok(Some(worker)) if worker.status() == WorkerStatus::Creating => {}
                     Ok(Some(worker)) => self.changes.publish_state(&worker),

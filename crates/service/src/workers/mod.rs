@@ -47,13 +47,13 @@ impl Shared {
     /// meanwhile is answered as it is now.
     pub(crate) async fn expire_if_due(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
         while worker.expire_if_due(self.clock.now()) {
-            match self.repository.update_state(worker).await? {
+            match self.store.workers().update_state(worker).await? {
                 Update::Updated => {
                     self.changes.publish_state(worker);
                     self.forget_snapshot(worker).await;
                 }
                 Update::Gone => self.forget_snapshot(worker).await,
-                Update::Conflict => match self.repository.find_by_id(worker.id).await? {
+                Update::Conflict => match self.store.workers().find_by_id(worker.id).await? {
                     Some(current) => *worker = current,
                     None => self.forget_snapshot(worker).await,
                 },

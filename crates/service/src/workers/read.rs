@@ -1,8 +1,6 @@
 //! List and read workers.
 
-use std::num::NonZeroU32;
-
-use workers_domain::ports::{ListPlace, RepositoryError, WorkerPage};
+use workers_domain::ports::{Page, PageRequest, RepositoryError};
 use workers_domain::{Worker, WorkerId};
 
 use super::WorkerService;
@@ -14,22 +12,21 @@ use crate::{Source, WorkerError};
 struct UnreadableRowError(String);
 
 impl WorkerService {
-    /// Up to `limit` workers, newest first: the newest, or those behind the end of an earlier page. Pages read one
-    /// after the other hold no worker twice and miss none that was there throughout. One whose time has passed is shown
+    /// A page of the workers, newest first. Pages read one after the other hold no worker twice and miss none that was there throughout. One whose time has passed is shown
     /// as expired; the sweeper stores that. One that cannot be read is among them, in state
     /// [`Unreadable`](workers_domain::WorkerState::Unreadable).
     ///
     /// # Errors
     ///
     /// [`WorkerError::UnknownPlace`], or when the database cannot be reached.
-    pub async fn list_page(&self, after: Option<&ListPlace>, limit: NonZeroU32) -> Result<WorkerPage, WorkerError> {
-        let listed = self.shared.repository.list_page(after, limit).await;
+    pub async fn list_page(&self, request: &PageRequest) -> Result<Page<Worker>, WorkerError> {
+        let listed = self.shared.store.workers().list_page(request).await;
         let mut page = listed.map_err(|error| match error {
             RepositoryError::UnknownPlace => WorkerError::UnknownPlace,
             error => error.into(),
         })?;
         let now = self.shared.clock.now();
-        for worker in &mut page.workers {
+        for worker in &mut page.items {
             worker.expire_if_due(now);
             if let Some(problem) = worker.problem() {
                 let error = UnreadableRowError(problem.to_owned());
@@ -45,7 +42,7 @@ impl WorkerService {
     ///
     /// [`WorkerError::NotFound`], or when the database cannot be reached.
     pub async fn get(&self, id: WorkerId) -> Result<Worker, WorkerError> {
-        let mut worker = self.shared.repository.find_by_id(id).await?.ok_or(WorkerError::NotFound(id))?;
+        let mut worker = self.shared.store.workers().find_by_id(id).await?.ok_or(WorkerError::NotFound(id))?;
         self.shared.expire_when_read(&mut worker).await?;
         Ok(worker)
     }
@@ -56,7 +53,7 @@ impl WorkerService {
     ///
     /// [`WorkerError::NotFound`], or when the database cannot be reached.
     pub async fn source(&self, id: WorkerId) -> Result<Source, WorkerError> {
-        let stored = self.shared.repository.find_source(id).await?.ok_or(WorkerError::NotFound(id))?;
+        let stored = self.shared.store.workers().find_source(id).await?.ok_or(WorkerError::NotFound(id))?;
         Ok(Source::decode(&stored))
     }
 }

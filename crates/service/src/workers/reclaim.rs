@@ -29,7 +29,7 @@ impl WorkerService {
         };
         let (mut reclaimed, mut pace) = (0, Pace::default());
         for batch in own.chunks(BATCH) {
-            for unused in pace.step(self.shared.repository.find_unused_snapshots(batch)).await? {
+            for unused in pace.step(self.shared.store.workers().find_unused_snapshots(batch)).await? {
                 if let Err(error) = pace.step(self.shared.sandboxes.delete_snapshot(&unused)).await {
                     let what = format_args!("failed to delete the unused snapshot {unused}; it stays until it expires");
                     self.shared.health.warn("delete_snapshot", &error, what);

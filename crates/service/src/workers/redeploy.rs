@@ -22,9 +22,9 @@ impl WorkerService {
     /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The
     /// worker's state is then what it was.
     pub async fn redeploy(&self, id: WorkerId) -> Result<Worker, RedeployError> {
-        let worker = self.shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let worker = self.shared.store.workers().find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
         check(&worker)?;
-        let source = self.shared.repository.find_source(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let source = self.shared.store.workers().find_source(id).await?.ok_or(RedeployError::NotFound(id))?;
         let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;
         let shared = Arc::clone(&self.shared);
         let stored = self.shared.runtime.spawn(async move { renew(&shared, &worker, bundle).await });
@@ -69,10 +69,10 @@ async fn replace(
     expires_at: DateTime<Utc>,
 ) -> Result<(Worker, Worker), RedeployError> {
     loop {
-        let old = shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let old = shared.store.workers().find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
         let mut worker = old.clone();
         worker.redeploy(snapshot.clone(), expires_at).map_err(|_| RedeployError::Creating(id))?;
-        match shared.repository.update_state(&mut worker).await? {
+        match shared.store.workers().update_state(&mut worker).await? {
             Update::Updated => return Ok((old, worker)),
             Update::Conflict => {}
             // Deleted meanwhile, with the old snapshot.

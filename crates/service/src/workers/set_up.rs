@@ -23,7 +23,7 @@ impl WorkerService {
     ///
     /// [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the database cannot be reached.
     pub async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
-        match self.shared.repository.set_up(existing).await? {
+        match self.shared.store.schema().set_up(existing).await? {
             SetupOutcome::Created => {
                 self.shared.changes.publish(WorkerChange::Reset);
                 Ok(SetupReport { created: true, removed_workers: 0 })

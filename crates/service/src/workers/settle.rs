@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, Update, WorkerRepository};
+use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, Store, Update};
 use workers_domain::{Worker, WorkerId};
 
 use super::ChangeFeed;
@@ -36,13 +36,13 @@ pub(crate) struct Settler {
 impl Settler {
     /// Starts the background task, which ends when this is dropped.
     pub(crate) fn start(
-        repository: Arc<dyn WorkerRepository>,
+        store: Arc<dyn Store>,
         sandboxes: Arc<dyn SandboxProvider>,
         changes: ChangeFeed,
         health: Arc<Health>,
     ) -> Self {
         let (ends, inbox) = mpsc::channel(BACKLOG);
-        tokio::spawn(settle(repository, sandboxes, changes, Arc::clone(&health), inbox));
+        tokio::spawn(settle(store, sandboxes, changes, Arc::clone(&health), inbox));
         Self { ends, health }
     }
 
@@ -73,7 +73,7 @@ pub(super) const fn may_be_done(error: &RepositoryError) -> bool {
 }
 
 async fn settle(
-    repository: Arc<dyn WorkerRepository>,
+    store: Arc<dyn Store>,
     sandboxes: Arc<dyn SandboxProvider>,
     changes: ChangeFeed,
     health: Arc<Health>,
@@ -81,7 +81,7 @@ async fn settle(
 ) {
     while let Some(mut end) = inbox.recv().await {
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = store(&*repository, &*sandboxes, &changes, &mut end).await {
+        while let Err(error) = store_end(&*store, &*sandboxes, &changes, &mut end).await {
             if matches!(error, RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. }) {
                 health.warn("settle", &error, format_args!("failed to store how a deploy ended: {end:?}"));
                 break;
@@ -92,8 +92,8 @@ async fn settle(
     }
 }
 
-async fn store(
-    repository: &dyn WorkerRepository,
+async fn store_end(
+    store: &dyn Store,
     sandboxes: &dyn SandboxProvider,
     changes: &ChangeFeed,
     end: &mut End,
@@ -101,12 +101,12 @@ async fn store(
     match end {
         End::State(worker) => {
             // In any other case it was deleted, or stored before and changed since.
-            if repository.update_state(worker).await? == Update::Updated {
+            if store.workers().update_state(worker).await? == Update::Updated {
                 changes.publish_state(worker);
             }
         }
         End::Nothing(id) => {
-            if let Some(removed) = repository.delete(*id).await? {
+            if let Some(removed) = store.workers().delete(*id).await? {
                 changes.publish(WorkerChange::Deleted(*id));
                 if let Some(snapshot_id) = removed.snapshot_id()
                     && let Err(error) = sandboxes.delete_snapshot(snapshot_id).await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use workers_domain::ports::{RepositoryError, SandboxErrorKind, WorkerRepository as _};
+use workers_domain::ports::{RepositoryError, SandboxErrorKind, Store as _};
 use workers_domain::{FunctionName, Worker, WorkerStatus};
 use workers_service::{DeployError, ServiceOptions};
 use workers_testing::AllWorkers as _;
@@ -16,7 +16,7 @@ async fn a_deployed_worker_is_ready_with_its_functions_and_a_snapshot() {
     assert_eq!(worker.status(), WorkerStatus::Ready);
     assert_eq!(worker.functions.iter().map(FunctionName::as_str).collect::<Vec<_>>(), ["greet", "fail"]);
     assert_eq!(test.sandboxes.snapshot_count(), 1);
-    assert_eq!(test.repository.find_by_id(worker.id).await.unwrap(), Some(worker));
+    assert_eq!(test.store.workers().find_by_id(worker.id).await.unwrap(), Some(worker));
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_worker_whose_snapshot_cannot_be_made_is_kept_in_state_error() {
 /// Waits until the background task has done its work.
 async fn await_stored(test: &TestPlatform, wanted: impl Fn(&[Worker]) -> bool) {
     let settled = async {
-        while !wanted(&test.repository.list().await.unwrap()) {
+        while !wanted(&test.store.workers().list().await.unwrap()) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -83,10 +83,10 @@ async fn await_stored(test: &TestPlatform, wanted: impl Fn(&[Worker]) -> bool) {
 #[tokio::test]
 async fn a_deploy_whose_end_could_not_be_stored_is_gone_as_soon_as_the_database_answers() {
     let test = TestPlatform::new(|_| Vec::new());
-    test.repository.fail_after(1, "the cable is out");
+    test.store.fail_after(1, "the cable is out");
     let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Repository(RepositoryError::Unavailable(_)))), "{failed:?}");
-    test.repository.recover();
+    test.store.recover();
     await_stored(&test, <[Worker]>::is_empty).await;
     assert_eq!(test.sandboxes.snapshot_count(), 0);
 }
@@ -94,10 +94,10 @@ async fn a_deploy_whose_end_could_not_be_stored_is_gone_as_soon_as_the_database_
 #[tokio::test]
 async fn a_deploy_whose_answers_were_lost_leaves_nothing_whatever_was_stored() {
     let test = TestPlatform::new(|_| Vec::new());
-    test.repository.lose_answers("the connection was cut");
+    test.store.lose_answers("the connection was cut");
     let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Repository(_))), "{failed:?}");
-    test.repository.recover();
+    test.store.recover();
     await_stored(&test, <[Worker]>::is_empty).await;
     assert_eq!(test.sandboxes.snapshot_count(), 0);
 }
@@ -106,17 +106,17 @@ async fn a_deploy_whose_answers_were_lost_leaves_nothing_whatever_was_stored() {
 async fn a_deploy_that_failed_while_the_database_was_away_is_in_state_error_as_soon_as_that_answers() {
     let test = TestPlatform::new(|_| Vec::new());
     test.sandboxes.fail_with(Some(SandboxErrorKind::Unavailable));
-    test.repository.fail_after(1, "the cable is out");
+    test.store.fail_after(1, "the cable is out");
     let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Sandbox { .. })), "{failed:?}");
-    test.repository.recover();
+    test.store.recover();
     await_stored(&test, |workers| workers.len() == 1 && workers[0].status() == WorkerStatus::Error).await;
 }
 
 #[tokio::test]
 async fn a_deploy_over_a_database_that_takes_no_writes_leaves_nothing() {
     let test = TestPlatform::new(|_| Vec::new());
-    test.repository.refuse_writes();
+    test.store.refuse_writes();
     let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Repository(RepositoryError::ReadOnly { .. }))), "{failed:?}");
     assert_eq!(test.sandboxes.snapshot_count(), 0);
@@ -128,7 +128,7 @@ async fn a_deploy_for_which_there_is_no_room_leaves_no_worker() {
     test.sandboxes.fail_with(Some(SandboxErrorKind::StorageFull));
     let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Sandbox { .. })), "{failed:?}");
-    assert_eq!(test.repository.list().await.unwrap(), []);
+    assert_eq!(test.store.workers().list().await.unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! A worker is deployed again from its source.
 
 use chrono::TimeDelta;
-use workers_domain::ports::{Clock as _, Update, WorkerRepository as _};
+use workers_domain::ports::{Clock as _, Store as _, Update};
 use workers_domain::{Worker, WorkerId, WorkerStatus};
 use workers_service::{CompilerOptions, RedeployError, Source, SweepReport};
 
@@ -18,7 +18,7 @@ async fn a_ready_worker_is_renewed_and_its_old_snapshot_goes() {
     assert_eq!(new.expires_at(), old.expires_at().map(|at| at + TimeDelta::days(3)));
     assert_eq!(test.sandboxes.snapshot_count(), 1);
     assert_eq!(test.sandboxes.expected().last(), new.snapshot_id());
-    assert_eq!(test.repository.find_by_id(old.id).await.unwrap(), Some(new));
+    assert_eq!(test.store.workers().find_by_id(old.id).await.unwrap(), Some(new));
 }
 
 #[tokio::test]
@@ -78,10 +78,10 @@ async fn a_redeploy_compiles_with_the_options_of_the_deploy() {
     for (mark, compiles) in [("", true), ("\n//# workers compilerOptions experimentalDecorators=true", false)] {
         let now = test.clock.now();
         let worker = Worker::creating(WorkerId::generate(now), worker.name.clone(), Vec::new(), now);
-        test.repository.insert(&worker, &format!("{code}{mark}")).await.unwrap();
+        test.store.workers().insert(&worker, &format!("{code}{mark}")).await.unwrap();
         let mut failed = worker.clone();
         failed.fail("no snapshot").unwrap();
-        assert_eq!(test.repository.update_state(&mut failed).await.unwrap(), Update::Updated);
+        assert_eq!(test.store.workers().update_state(&mut failed).await.unwrap(), Update::Updated);
         assert_eq!(test.platform.workers().redeploy(worker.id).await.is_ok(), compiles, "{mark}");
     }
 }

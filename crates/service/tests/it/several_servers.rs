@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tokio::sync::Notify;
-use workers_domain::ports::WorkerRepository;
+use workers_domain::ports::Store;
 use workers_domain::{SnapshotId, Worker, WorkerStatus};
 use workers_service::{ServiceOptions, SweepReport};
 use workers_testing::{ScriptedCall, Step};
@@ -16,7 +16,7 @@ fn one(_: &ScriptedCall) -> Vec<Step> {
 }
 
 async fn stored(test: &TestPlatform, worker: &Worker) -> Worker {
-    test.repository.find_by_id(worker.id).await.unwrap().unwrap()
+    test.store.workers().find_by_id(worker.id).await.unwrap().unwrap()
 }
 
 async fn call(test: &TestPlatform, worker: &Worker) {
@@ -130,11 +130,11 @@ async fn an_expiry_never_undoes_a_redeploy() {
     test.clock.advance(TimeDelta::days(8));
     let until = test.clock.at_in(TimeDelta::days(7));
     let renew = move |worker: &mut Worker| worker.redeploy(SnapshotId::new("snap_new"), until).unwrap();
-    test.repository.overtake_next_update(renew);
+    test.store.overtake_next_update(renew);
     let read = test.platform.workers().get(worker.id).await.unwrap();
     assert_eq!((read.status(), read.expires_at()), (WorkerStatus::Ready, Some(until)));
     test.clock.advance(TimeDelta::days(8));
-    test.repository.overtake_next_update({
+    test.store.overtake_next_update({
         let until = until + TimeDelta::days(30);
         move |worker: &mut Worker| worker.redeploy(SnapshotId::new("snap_newer"), until).unwrap()
     });
@@ -148,7 +148,7 @@ async fn of_two_redeploys_at_once_the_later_one_stays_and_nothing_of_the_earlier
     let worker = test.deploy().await;
     let until = test.clock.at_in(TimeDelta::days(1));
     let renew = move |worker: &mut Worker| worker.redeploy(SnapshotId::new("snap_other"), until).unwrap();
-    test.repository.overtake_next_update(renew);
+    test.store.overtake_next_update(renew);
     let redeployed = test.platform.workers().redeploy(worker.id).await.unwrap();
     assert_eq!(stored(&test, &worker).await, redeployed);
     assert_ne!(redeployed.snapshot_id(), Some(&SnapshotId::new("snap_other")));
@@ -158,7 +158,7 @@ async fn of_two_redeploys_at_once_the_later_one_stays_and_nothing_of_the_earlier
 #[tokio::test]
 async fn a_deploy_that_another_server_took_for_dead_is_ready_all_the_same() {
     let test = TestPlatform::new(one);
-    test.repository.overtake_next_update(|worker| worker.fail("its server has stopped").unwrap());
+    test.store.overtake_next_update(|worker| worker.fail("its server has stopped").unwrap());
     let worker = test.deploy().await;
     assert_eq!(worker.status(), WorkerStatus::Ready);
     assert_eq!(stored(&test, &worker).await, worker);
@@ -171,8 +171,8 @@ async fn a_worker_that_is_deleted_while_it_is_built_leaves_nothing_behind() {
     let there = here.beside(one);
     let worker = here.deploy().await;
     there.sandboxes.when_next_snapshot_is_made({
-        let repository = Arc::clone(&here.repository);
-        move || assert!(repository.remove_now(worker.id))
+        let store = Arc::clone(&here.store);
+        move || assert!(store.remove_now(worker.id))
     });
     let invocation = there.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
     assert_eq!(failed(&follow(invocation).await.1), "worker_not_found");

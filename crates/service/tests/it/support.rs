@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use workers_domain::ports::WorkerRepository;
+use workers_domain::ports::{PageRequest, Store};
 use workers_domain::{InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome, Worker};
 use workers_service::{Invocation, NoObserver, Platform, ServiceOptions};
-use workers_testing::{FakeWorkerRepository, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
+use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
 
 /// A bundle with two functions.
 pub(crate) const BUNDLE: &str =
@@ -15,7 +15,7 @@ pub(crate) const BUNDLE: &str =
 /// A platform, with a hand on everything behind it.
 pub(crate) struct TestPlatform {
     pub(crate) platform: Platform,
-    pub(crate) repository: Arc<FakeWorkerRepository>,
+    pub(crate) store: Arc<FakeStore>,
     pub(crate) sandboxes: ScriptedSandboxProvider,
     pub(crate) clock: Arc<TestClock>,
 }
@@ -36,24 +36,24 @@ impl TestPlatform {
     /// Another server over the same database, with sandboxes of its own.
     pub(crate) fn beside(&self, script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let options = self.platform.options().clone();
-        Self::over(Arc::clone(&self.repository), Arc::clone(&self.clock), options, script)
+        Self::over(Arc::clone(&self.store), Arc::clone(&self.clock), options, script)
     }
 
     fn over(
-        repository: Arc<FakeWorkerRepository>,
+        store: Arc<FakeStore>,
         clock: Arc<TestClock>,
         options: ServiceOptions,
         script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
         let sandboxes = ScriptedSandboxProvider::new(script);
         let platform = Platform::with_observer(
-            Arc::clone(&repository) as Arc<dyn WorkerRepository>,
+            Arc::clone(&store) as Arc<dyn Store>,
             Arc::new(sandboxes.clone()),
             Arc::clone(&clock) as _,
             Arc::new(NoObserver),
             options,
         );
-        Self { platform, repository, sandboxes, clock }
+        Self { platform, store, sandboxes, clock }
     }
 
     pub(crate) async fn deploy(&self) -> Worker {
@@ -62,7 +62,7 @@ impl TestPlatform {
 
     /// All workers.
     pub(crate) async fn list(&self) -> Vec<Worker> {
-        self.platform.workers().list_page(None, NonZeroU32::MAX).await.unwrap().workers
+        self.platform.workers().list_page(&PageRequest::first(NonZeroU32::MAX)).await.unwrap().items
     }
 
     /// Deploys, invokes `greet`, and follows it to its end.

@@ -1,7 +1,7 @@
 //! List, read, delete, expire.
 
 use chrono::TimeDelta;
-use workers_domain::ports::{ExistingWorkers, WorkerRepository as _};
+use workers_domain::ports::{ExistingWorkers, Store as _};
 use workers_domain::{WorkerId, WorkerStatus};
 use workers_service::{InvokeError, SetupError, SweepReport, WorkerError};
 
@@ -33,7 +33,7 @@ async fn reading_an_expired_worker_stores_that_and_deletes_its_snapshot() {
     let worker = test.deploy().await;
     test.clock.advance(TimeDelta::days(7));
     test.platform.workers().get(worker.id).await.unwrap();
-    let stored = test.repository.find_by_id(worker.id).await.unwrap().unwrap();
+    let stored = test.store.workers().find_by_id(worker.id).await.unwrap().unwrap();
     assert_eq!(stored.status(), WorkerStatus::Expired);
     assert_eq!(test.sandboxes.snapshot_count(), 0);
 }
@@ -43,7 +43,7 @@ async fn an_expired_worker_is_read_as_expired_while_that_cannot_be_stored() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
     test.clock.advance(TimeDelta::days(7));
-    test.repository.refuse_writes();
+    test.store.refuse_writes();
     assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Expired);
     let refused = test.platform.invocations().invoke(worker.id, "greet", b"{}").await;
     assert!(matches!(refused, Err(InvokeError::Expired { .. })));
@@ -82,7 +82,7 @@ async fn the_sweeper_settles_a_deploy_whose_server_died() {
         made.functions.clone(),
         made.created_at,
     );
-    test.repository.insert(&stuck, "source").await.unwrap();
+    test.store.workers().insert(&stuck, "source").await.unwrap();
     // As long as a deploy of another server may be at work, it is left alone.
     test.clock.advance(TimeDelta::seconds(40));
     assert_eq!(test.platform.workers().settle_stuck().await.unwrap(), 0);

@@ -11,6 +11,7 @@
 //! in the transaction that would make it safe.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::pg::{Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata};
@@ -36,6 +37,8 @@ pub(super) struct PgClient {
     busy: AtomicBool,
     /// Set once an answer has told that the session, or this one's part in it, is of no more use.
     spoiled: AtomicBool,
+    /// Set from the beginning of a transaction to its end: until then the connection is of no use to others.
+    in_transaction: AtomicBool,
     /// Which of the pool's generations it belongs to.
     generation: u64,
 }
@@ -55,7 +58,8 @@ struct BuiltInTypesOnly;
 
 impl PgClient {
     pub(super) fn new(client: Client, tls: Option<RustlsConnector>, generation: u64) -> Self {
-        Self { client, tls, busy: AtomicBool::new(false), spoiled: AtomicBool::new(false), generation }
+        let [busy, spoiled, in_transaction] = [(); 3].map(|()| AtomicBool::new(false));
+        Self { client, tls, busy, spoiled, in_transaction, generation }
     }
 
     /// Which of the pool's generations it belongs to.
@@ -63,9 +67,11 @@ impl PgClient {
         self.generation
     }
 
-    /// Whether it can be asked something.
+    /// Whether it can be lent to one who asks something.
     pub(super) fn is_usable(&self) -> bool {
-        !self.client.is_closed() && !self.busy.load(Ordering::Relaxed) && !self.spoiled.load(Ordering::Relaxed)
+        let is_free =
+            [&self.busy, &self.spoiled, &self.in_transaction].iter().all(|flag| !flag.load(Ordering::Relaxed));
+        is_free && !self.client.is_closed()
     }
 
     /// Asks the server to end what it is doing for this connection, which is not used again: the word may reach the
@@ -107,6 +113,21 @@ impl PgClient {
     /// Asks several statements without parameters.
     pub(super) async fn batch(&self, sql: &str) -> QueryResult<()> {
         self.track(self.client.batch_execute(sql)).await
+    }
+
+    /// Begins a transaction. Between two statements of it, the server waits no longer than `patience`, should this
+    /// program or the network be gone; the setting ends with the transaction.
+    pub(super) async fn begin(&self, patience: Duration) -> QueryResult<()> {
+        self.in_transaction.store(true, Ordering::Relaxed);
+        let patience = patience.as_millis().clamp(1, i32::MAX as u128);
+        self.batch(&format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")).await
+    }
+
+    /// Ends a transaction by one of the two words for that.
+    pub(super) async fn end(&self, word: &'static str) -> QueryResult<()> {
+        self.batch(word).await?;
+        self.in_transaction.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Notes that an answer is outstanding until `query` has come to its end, and what the answer says about the

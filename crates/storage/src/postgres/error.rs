@@ -65,6 +65,13 @@ pub(super) fn asks_for_another_session(error: &DieselError) -> bool {
         .is_some_and(|answer| [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::ADMIN_SHUTDOWN].contains(&answer.state))
 }
 
+/// Whether a statement failed because another transaction was in its way, and the whole transaction may be done again.
+pub(super) fn is_in_the_way(error: &DieselError) -> bool {
+    const SAID: [SqlState; 2] = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+    let DieselError::QueryBuilderError(error) = error else { return false };
+    error.downcast_ref::<ServerError>().is_some_and(|answer| SAID.contains(&answer.state))
+}
+
 /// The error of a statement that took longer than it may.
 pub(super) fn took_too_long(limit: Duration) -> DieselError {
     DieselError::QueryBuilderError(Box::new(TooLongError(limit)))

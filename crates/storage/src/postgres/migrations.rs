@@ -15,12 +15,12 @@ use workers_domain::ports::{ExistingWorkers, RemovedWorker, RepositoryError, Set
 use super::connection::UnnamedPgConnection;
 use super::error::repository_error;
 use super::pool::PgPool;
-use super::rows::WorkerRow;
-use super::schema::workers;
 use super::session::{PgSession, sorted};
 use crate::error::unavailable;
-use crate::migration::{Applied, MigrateError, apply_pending, check_applied};
-use crate::record::{ANY_THOUSAND, WorkerRecord};
+use crate::migration::{Applied, MigrateError, apply_pending, check_applied, tell};
+use crate::queries::ANY_THOUSAND;
+use crate::schema::workers;
+use crate::worker_row::WorkerRow;
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -33,11 +33,6 @@ const CHECK: &str = "check of the database";
 
 /// How long a check may take: less than those wait who ask whether the server is ready.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// Names every column; of the long one, only whether it is there.
-const LOOK: &str = "\
-    SELECT id, name, snapshot_id, functions, status, error_message, source_code IS NULL, created_at, snapshot_expires_at, \
-        last_invoked_at FROM workers ORDER BY created_at DESC, id DESC LIMIT 1";
 
 /// What this session may do.
 const SESSION: &str = "\
@@ -58,7 +53,9 @@ type BlockingConnection = AsyncConnectionWrapper<UnnamedPgConnection>;
 
 /// Applies the migrations that have not been applied.
 pub(super) async fn apply(pool: &PgPool) -> Result<Vec<String>, RepositoryError> {
-    in_transaction(pool, |connection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names)).await
+    let apply =
+        |connection: &mut BlockingConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
+    in_transaction(pool, apply).await.inspect(|names| tell(names))
 }
 
 /// Brings the schema up to date, and removes all workers if that is asked for.
@@ -100,7 +97,10 @@ async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
     let session = &mut PgSession::new(pool);
     let applied = sorted(CHECK, migrations.select(version).load(session).await)?;
     check_applied::<Pg>(&MIGRATIONS, applied)?;
-    let look = sorted(CHECK, diesel::sql_query(LOOK).execute(session).await);
+    let look = workers::table.order((workers::created_at.desc(), workers::id.desc())).limit(1);
+    // Names every column; of the long one, only whether it is there.
+    let look = look.select((WorkerRow::as_select(), workers::source_code.is_null()));
+    let look = sorted(CHECK, look.execute(session).await);
     look.map_err(|error| match error {
         RepositoryError::SchemaMissing => RepositoryError::SchemaIncomplete(
             "the table `workers`, or a column of it, is not there under its name, although the migrations were applied"
@@ -148,6 +148,6 @@ fn remove_all(connection: &mut BlockingConnection) -> Result<Vec<RemovedWorker>,
         if rows.is_empty() {
             return Ok(removed);
         }
-        removed.extend(rows.into_iter().map(|row| WorkerRecord::from(row).into_removed()));
+        removed.extend(rows.into_iter().map(WorkerRow::into_removed));
     }
 }

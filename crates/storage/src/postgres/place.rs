@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 use workers_domain::ports::{ListPlace, RepositoryError};
 
-use super::rows::WorkerRow;
-use super::schema::workers;
+use crate::schema::workers;
+use crate::sql_types::IdValue;
+use crate::worker_row::WorkerRow;
 
 /// The places of this backend begin with this byte.
 const OURS: u8 = b'P';
@@ -29,7 +30,7 @@ pub(super) struct ListedRow {
 #[diesel(table_name = workers, check_for_backend(diesel::pg::Pg))]
 pub(super) struct Key {
     pub(super) created_at: PgTimestamp,
-    pub(super) id: Uuid,
+    pub(super) id: IdValue,
 }
 
 impl ListedRow {
@@ -37,7 +38,7 @@ impl ListedRow {
     pub(super) fn place(&self) -> ListPlace {
         let mut bytes = vec![OURS];
         bytes.extend(self.key.created_at.0.to_be_bytes());
-        bytes.extend(self.key.id.as_bytes());
+        bytes.extend(self.key.id.0.as_bytes());
         ListPlace::from_bytes(bytes)
     }
 }
@@ -47,7 +48,7 @@ impl Key {
         let read = || {
             let (&OURS, bytes) = place.as_bytes().split_first()? else { return None };
             let (&created_at, id) = bytes.split_first_chunk()?;
-            let id = Uuid::from_bytes(id.try_into().ok()?);
+            let id = IdValue(Uuid::from_bytes(id.try_into().ok()?));
             Some(Self { created_at: PgTimestamp(i64::from_be_bytes(created_at)), id })
         };
         read().ok_or(RepositoryError::UnknownPlace)

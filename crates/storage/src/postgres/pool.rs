@@ -1,4 +1,4 @@
-//! The connections to Postgres, lent to one query at a time.
+//! The connections to Postgres, lent to one query or one transaction at a time.
 //!
 //! A query takes a connection that is idle, or waits for the first that comes: one that another query gives back, or
 //! one that is made for it. So it does not fail for a connection that the server refuses while there are others.
@@ -46,6 +46,7 @@ struct Shared {
     lists: Semaphore,
     acquire_timeout: Duration,
     statement_timeout: Duration,
+    transaction_timeout: Duration,
     /// The threads of a web server have runtimes of their own, which come and go; connections outlive them.
     runtime: Handle,
     state: Mutex<State>,
@@ -88,6 +89,7 @@ impl PgPool {
             lists: Semaphore::new(options.max_listing()),
             acquire_timeout: options.acquire_timeout,
             statement_timeout: options.statement_timeout,
+            transaction_timeout: options.transaction_timeout,
             runtime: Handle::current(),
             state: Mutex::default(),
         };
@@ -107,6 +109,11 @@ impl PgPool {
     /// How long a statement may take.
     pub(super) fn statement_timeout(&self) -> Duration {
         self.shared.statement_timeout
+    }
+
+    /// How long a transaction may be held.
+    pub(super) fn transaction_timeout(&self) -> Duration {
+        self.shared.transaction_timeout
     }
 
     /// Begins to listen for changes, on a connection that is not one of these.

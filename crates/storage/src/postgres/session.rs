@@ -1,7 +1,6 @@
-//! What queries are asked of: each takes a connection from the pool for its one statement, and has its time.
+//! What queries are asked of: the pool, which lends a connection for one statement, or a transaction, which has one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -10,34 +9,62 @@ use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 use workers_domain::ports::RepositoryError;
 
-use super::client::{PgClient, Statement};
-use super::error::{asks_for_another_session, carry, took_too_long};
+use super::asking::{Ask, bounded};
+use super::client::Statement;
+use super::error::{asks_for_another_session, carry};
+use super::line::Line;
 use super::pool::PgPool;
 use super::row::PgRow;
 use crate::error::unavailable;
 
-/// How long a server may take to hear that it need not go on with a statement, and to say so.
-const CANCEL_GRACE: Duration = Duration::from_secs(1);
-
-/// A pool, as Diesel asks it. Each statement stands alone; there is no transaction around several.
+/// A pool or a transaction, as Diesel asks it. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct PgSession {
-    pool: PgPool,
+    source: Source,
 }
 
-/// Asks a statement of a connection.
-type Ask<R> = for<'a> fn(&'a PgClient, &'a Statement) -> BoxFuture<'a, QueryResult<R>>;
+/// Where the connection for a statement comes from.
+#[derive(Clone)]
+enum Source {
+    /// From the pool: each statement stands alone.
+    Pool(PgPool),
+    /// It is that of a transaction.
+    Transaction(Line),
+}
 
 impl PgSession {
+    /// One whose statements stand alone.
     pub(super) fn new(pool: &PgPool) -> Self {
-        Self { pool: pool.clone() }
+        Self { source: Source::Pool(pool.clone()) }
+    }
+
+    /// One whose statements are a transaction's.
+    pub(super) fn within(transaction: Line) -> Self {
+        Self { source: Source::Transaction(transaction) }
+    }
+
+    /// The right to read a list, for as long as it is kept. A transaction has its connection already.
+    pub(super) async fn list_place(&self) -> Result<Option<SemaphorePermit<'_>>, RepositoryError> {
+        match &self.source {
+            Source::Pool(pool) => pool.list_place().await.map(Some),
+            Source::Transaction(_) => Ok(None),
+        }
+    }
+
+    async fn ask<R: Send + 'static>(&self, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
+        match &self.source {
+            Source::Pool(pool) => Self::ask_alone(pool, statement, ask).await,
+            Source::Transaction(line) => line.ask(statement, ask).await,
+        }
     }
 
     /// Asks one statement of a connection, and once more of another one if it was the session that could not do it:
     /// what was refused has done nothing.
-    async fn ask<R: Send + 'static>(pool: &PgPool, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
+    async fn ask_alone<R: Send + 'static>(pool: &PgPool, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
         let statement = Arc::new(statement);
         match Self::ask_once(pool, &statement, ask).await {
             (Err(error), generation) if asks_for_another_session(&error) && pool.renew(generation) => {
@@ -72,25 +99,10 @@ impl PgSession {
     }
 }
 
-/// Asks within the time for it. What takes longer is cancelled, and its connection kept until the server has heard
-/// that: PgBouncer 1.18 does not survive a client that leaves while its query is being cancelled.
-async fn bounded<R>(connection: &PgClient, statement: &Statement, ask: Ask<R>, limit: Duration) -> QueryResult<R> {
-    let mut asking = ask(connection, statement);
-    if let Ok(answer) = tokio::time::timeout(limit, &mut asking).await {
-        return answer;
-    }
-    let cancelled = tokio::time::timeout(CANCEL_GRACE, async { tokio::join!(connection.cancel(), asking).1 }).await;
-    match cancelled {
-        // It was done at the last moment.
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) | Err(_) => Err(took_too_long(limit)),
-    }
-}
-
 impl SimpleAsyncConnection for PgSession {
     async fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
         let statement = Statement::plain(query);
-        Self::ask(&self.pool, statement, |connection, statement| connection.count(statement).boxed()).await.map(drop)
+        self.ask(statement, |connection, statement| connection.count(statement).boxed()).await.map(drop)
     }
 }
 
@@ -109,8 +121,7 @@ impl AsyncConnectionCore for PgSession {
         let statement = Statement::of(&source.as_query());
         async move {
             let statement = statement?;
-            let rows =
-                Self::ask(&self.pool, statement, |connection, statement| connection.rows(statement).boxed()).await?;
+            let rows = self.ask(statement, |connection, statement| connection.rows(statement).boxed()).await?;
             Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
         }
         .boxed()
@@ -123,7 +134,7 @@ impl AsyncConnectionCore for PgSession {
         let statement = Statement::of(&source);
         async move {
             let statement = statement?;
-            Self::ask(&self.pool, statement, |connection, statement| connection.count(statement).boxed()).await
+            self.ask(statement, |connection, statement| connection.count(statement).boxed()).await
         }
         .boxed()
     }

@@ -19,6 +19,11 @@ pub(super) fn connect_error(operation: &'static str, error: ConnectionError, fil
 /// Says what a failed query means to the port. SQLite tells by words alone, which have not changed in twenty years;
 /// where they leave the cause open, the directory of the file is asked.
 pub(super) fn query_error(operation: &'static str, error: DieselError, file: &DatabaseFile) -> RepositoryError {
+    let error = match error {
+        // What SQLite has rolled back already cannot be rolled back once more.
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => *commit_error,
+        error => error,
+    };
     let DieselError::DatabaseError(kind, information) = &error else {
         return RepositoryError::Refused { operation, source: error.into() };
     };

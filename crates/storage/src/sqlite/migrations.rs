@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use workers_domain::ports::{ExistingWorkers, RemovedWorker, RepositoryError, SetupOutcome};
@@ -12,27 +12,19 @@ use super::error::{is_busy, lacks_schema, query_error};
 use super::file::{Access, DatabaseFile};
 use super::pool::SqlitePool;
 use super::room::Obstacle;
-use super::rows::WorkerRow;
-use super::schema::workers;
-use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied};
-use crate::record::{ANY_THOUSAND, WorkerRecord};
+use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied, tell};
+use crate::queries::ANY_THOUSAND;
+use crate::schema::{EACH_INDEX, workers};
+use crate::worker_row::WorkerRow;
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
 const CHECK: &str = "check of the database";
 
-/// Touches the table and each of its indexes, and names every column. The cache is emptied first: what is on the disk
-/// is asked for.
-const LOOK: &str = "\
-    PRAGMA shrink_memory; \
-    SELECT id, name, snapshot_id, functions, status, error_message, typeof(source_code), created_at, snapshot_expires_at, \
-        last_invoked_at, revision FROM workers ORDER BY created_at DESC, id DESC LIMIT 1; \
-    SELECT id FROM workers WHERE id = ''; SELECT id FROM workers WHERE snapshot_id = ' '; \
-    SELECT id FROM workers WHERE status = 'creating' ORDER BY snapshot_expires_at, id LIMIT 1;";
-
 /// Applies the migrations that have not been applied.
 pub(super) async fn apply(pool: &SqlitePool) -> Result<Vec<String>, RepositoryError> {
-    in_transaction(pool, |connection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names)).await
+    let apply = |connection: &mut SqliteConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
+    in_transaction(pool, apply).await.inspect(|names| tell(names))
 }
 
 /// Brings the schema up to date, and removes all workers if that is asked for.
@@ -77,13 +69,23 @@ fn check_schema(connection: &mut SqliteConnection, file: &DatabaseFile) -> Resul
     use crate::migration::__diesel_schema_migrations::dsl::{__diesel_schema_migrations as migrations, version};
     let applied = migrations.select(version).load(connection).map_err(|error| query_error(CHECK, error, file))?;
     check_applied::<Sqlite>(&MIGRATIONS, applied)?;
-    connection.batch_execute(LOOK).map_err(|error| {
+    look(connection).map_err(|error| {
         if lacks_schema(&error) {
             RepositoryError::SchemaIncomplete(error.into())
         } else {
             query_error(CHECK, error, file)
         }
     })
+}
+
+/// Touches the table and each of its indexes, and names every column; of the long one, only what it is. The cache is
+/// emptied first: what is on the disk is asked for.
+fn look(connection: &mut SqliteConnection) -> QueryResult<()> {
+    connection.batch_execute("PRAGMA shrink_memory")?;
+    let newest = workers::table.order((workers::created_at.desc(), workers::id.desc())).limit(1);
+    let columns = (WorkerRow::as_select(), sql::<Text>("typeof(source_code)"));
+    newest.select(columns).load::<(WorkerRow, String)>(connection)?;
+    connection.batch_execute(EACH_INDEX)
 }
 
 /// Takes the right to write and gives it back. Whether another one has it, which does not say that this one could not.
@@ -121,6 +123,6 @@ fn remove_all(connection: &mut SqliteConnection) -> Result<Vec<RemovedWorker>, M
         if rows.is_empty() {
             return Ok(removed);
         }
-        removed.extend(rows.into_iter().map(|row| WorkerRecord::from(row).into_removed()));
+        removed.extend(rows.into_iter().map(WorkerRow::into_removed));
     }
 }

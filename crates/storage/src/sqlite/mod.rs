@@ -1,19 +1,21 @@
-//! Workers on SQLite.
+//! The store on SQLite.
 
 mod backup;
 mod checkpoint;
 mod error;
 mod file;
+mod line;
 mod migrations;
 mod pair;
 mod place;
 mod pool;
-mod repository;
 mod reserve;
 mod room;
-mod rows;
-mod schema;
+mod session;
+mod store;
+mod transaction;
 mod verify;
+mod workers;
 
 pub(crate) use file::Access;
-pub(crate) use repository::SqliteWorkerRepository;
+pub(crate) use store::SqliteStore;

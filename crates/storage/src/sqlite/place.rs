@@ -9,8 +9,8 @@ use diesel::prelude::*;
 use diesel::sqlite::{Sqlite, SqliteType};
 use workers_domain::ports::{ListPlace, RepositoryError};
 
-use super::rows::WorkerRow;
-use super::schema::workers;
+use crate::schema::workers;
+use crate::worker_row::WorkerRow;
 
 /// The places of this backend begin with this byte.
 const OURS: u8 = b'S';

@@ -8,13 +8,14 @@
 //! single-threaded runtime answers with a panic; hence this pool.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::{Connection, ConnectionError, SqliteConnection};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use workers_domain::ports::RepositoryError;
 
 use super::checkpoint::{checkpoint_if_due, checkpoint_now};
@@ -55,7 +56,7 @@ const IMPATIENT: &str = "PRAGMA busy_timeout = 0;";
 
 /// How long a task may take: longer than SQLite waits for another process, and no longer than a request can bear. On a
 /// disk that does not answer it goes on for as long as that takes, and keeps its connection.
-const TASK_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const TASK_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long another process may write at a stretch before the database counts as one that takes no writes.
 const BUSY_PATIENCE: Duration = Duration::from_secs(2);
@@ -68,7 +69,10 @@ pub(super) struct SqlitePool {
     writer: Lane,
     /// One that looks whether the others could do their work.
     prober: Lane,
-    writes: AtomicU64,
+    writes: Arc<AtomicU64>,
+    /// Whether the writer is in a transaction of ours, for as long as that may be held.
+    in_transaction: Arc<AtomicBool>,
+    transaction_timeout: Duration,
     busy_since: Mutex<Option<Busy>>,
     file: Arc<DatabaseFile>,
 }
@@ -104,7 +108,9 @@ impl SqlitePool {
             writer: lane(&[PRAGMAS], 1),
             prober: lane(&[PRAGMAS, IMPATIENT], 1),
             file,
-            writes: AtomicU64::new(0),
+            writes: Arc::default(),
+            in_transaction: Arc::default(),
+            transaction_timeout: options.transaction_timeout,
             busy_since: Mutex::new(None),
         })
     }
@@ -198,6 +204,31 @@ impl SqlitePool {
         self.writer.run(operation, None, task).await
     }
 
+    /// Starts a task that writes for as long as a transaction is open. `is_open` is to be set meanwhile.
+    pub(super) async fn start_transaction(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<(), RepositoryError> + Send + 'static,
+    ) -> Result<JoinHandle<Result<(), RepositoryError>>, RepositoryError> {
+        let (writes, in_transaction) = (Arc::clone(&self.writes), Arc::clone(&self.in_transaction));
+        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
+            checkpoint_if_due(connection, file);
+            in_transaction.store(true, Ordering::Relaxed);
+            let done = task(connection, file);
+            in_transaction.store(false, Ordering::Relaxed);
+            if done.is_ok() {
+                writes.fetch_add(1, Ordering::Relaxed);
+            }
+            done
+        };
+        self.writer.start(operation, task).await
+    }
+
+    /// How long a transaction may be held.
+    pub(super) const fn transaction_timeout(&self) -> Duration {
+        self.transaction_timeout
+    }
+
     /// Runs a task that looks whether the others could do their work. It does not wait for another one that writes.
     pub(super) async fn probe<R: Send + 'static>(
         &self,
@@ -211,7 +242,7 @@ impl SqlitePool {
     /// pool.
     pub(super) fn note_busy(&self, is_busy: bool) -> Result<(), RepositoryError> {
         let mut noted = self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_busy {
+        if !is_busy || self.in_transaction.load(Ordering::Relaxed) {
             *noted = None;
             return Ok(());
         }
@@ -249,12 +280,25 @@ impl Lane {
         }
     }
 
+    /// Runs a task, and waits for it no longer than `patience`.
     async fn run<R: Send + 'static>(
         &self,
         operation: &'static str,
         patience: Option<Duration>,
         task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> + Send + 'static,
     ) -> Result<R, RepositoryError> {
+        let work = self.start(operation, task).await?;
+        let Some(patience) = patience else { return work.await.map_err(unavailable)? };
+        let Ok(done) = tokio::time::timeout(patience, work).await else { return Err(not_done(operation, patience)) };
+        done.map_err(unavailable)?
+    }
+
+    /// Starts a task as soon as there is a connection for it.
+    async fn start<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> + Send + 'static,
+    ) -> Result<JoinHandle<Result<R, RepositoryError>>, RepositoryError> {
         let acquiring = Arc::clone(&self.permits).acquire_owned();
         let Ok(permit) = tokio::time::timeout(self.acquire_timeout, acquiring).await else {
             return Err(unavailable(format!("no connection became free within {:?}", self.acquire_timeout)));
@@ -262,7 +306,7 @@ impl Lane {
         let permit = permit.map_err(unavailable)?;
         let (file, pragmas, idle) = (Arc::clone(&self.file), self.pragmas, Arc::clone(&self.idle));
         let span = tracing::Span::current();
-        let work = tokio::task::spawn_blocking(move || {
+        Ok(tokio::task::spawn_blocking(move || {
             let _entered = span.entered();
             // Bound to a name so that it is let go last, after the connection is back.
             let _permit = permit;
@@ -283,19 +327,12 @@ impl Lane {
             match (&checked, was_open) {
                 // One that was opened meanwhile may be to another file.
                 (Err(_), false) => leave_open(connection),
-                (Ok(()), _) if is_spoiled(&result) => drop(connection),
+                (Ok(()), _) if is_spoiled(&result) || is_in_transaction(&mut connection) => drop(connection),
                 _ => idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection),
             }
             checked.map_err(displaced)?;
             result
-        });
-        let Some(patience) = patience else { return work.await.map_err(unavailable)? };
-        let Ok(done) = tokio::time::timeout(patience, work).await else {
-            return Err(unavailable(format!(
-                "the {operation} was not done within {patience:?}: the disk does not answer"
-            )));
-        };
-        done.map_err(unavailable)?
+        }))
     }
 }
 
@@ -312,6 +349,17 @@ impl Drop for Lane {
 /// the log: they must belong together.
 fn leave_open(connection: SqliteConnection) {
     std::mem::forget(connection);
+}
+
+/// Whether a connection is still in a transaction, or its transaction could not be ended. To close it ends that.
+fn is_in_transaction(connection: &mut SqliteConnection) -> bool {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    !matches!(status.transaction_depth(), Ok(None))
+}
+
+/// The error of what was not done in time.
+pub(super) fn not_done(operation: &'static str, patience: Duration) -> RepositoryError {
+    unavailable(format!("the {operation} was not done within {patience:?}: the disk does not answer"))
 }
 
 fn displaced(displaced: Displaced) -> RepositoryError {

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use chrono::TimeDelta;
-use workers_domain::ports::{ExistingWorkers, RepositoryError, SetupOutcome, WorkerRepository};
+use workers_domain::ports::{ExistingWorkers, PageRequest, RepositoryError, SetupOutcome, Store};
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 use workers_testing::AllWorkers as _;
 
@@ -22,21 +22,22 @@ fn ids(workers: &[Worker]) -> Vec<WorkerId> {
 }
 
 /// Stores three workers.
-pub(crate) async fn three(repository: &dyn WorkerRepository) -> [Worker; 3] {
+pub(crate) async fn three(store: &dyn Store) -> [Worker; 3] {
     let workers = [0, 1, 2].map(|seconds| made_at(seconds, WorkerState::Creating));
     for worker in &workers {
-        repository.insert(worker, "").await.unwrap();
+        store.workers().insert(worker, "").await.unwrap();
     }
     workers
 }
 
 /// Reads page after page. What is in none of them, or in two, is seen by the caller.
-async fn in_pages(repository: &dyn WorkerRepository, limit: u32) -> Vec<WorkerId> {
+async fn in_pages(store: &dyn Store, limit: u32) -> Vec<WorkerId> {
     let mut found = Vec::new();
     let mut after = None;
     loop {
-        let page = repository.list_page(after.as_ref(), NonZeroU32::new(limit).unwrap()).await.unwrap();
-        found.extend(ids(&page.workers));
+        let request = PageRequest { after, limit: NonZeroU32::new(limit).unwrap() };
+        let page = store.workers().list_page(&request).await.unwrap();
+        found.extend(ids(&page.items));
         after = page.next;
         if after.is_none() {
             return found;
@@ -46,26 +47,29 @@ async fn in_pages(repository: &dyn WorkerRepository, limit: u32) -> Vec<WorkerId
 
 /// Sees that pages of every length lead through the list, whichever row they end with, and that a page goes on behind a
 /// row that cannot be read when that row is gone.
-pub(crate) async fn check_pages(repository: &dyn WorkerRepository, what: &str) {
-    let listed = repository.list().await.unwrap();
+pub(crate) async fn check_pages(store: &dyn Store, what: &str) {
+    let listed = store.workers().list().await.unwrap();
     for limit in 1..=5 {
-        assert_eq!(in_pages(repository, limit).await, ids(&listed), "{what}: {limit}");
+        assert_eq!(in_pages(store, limit).await, ids(&listed), "{what}: {limit}");
     }
     let broken = listed.iter().position(|worker| worker.problem().is_some()).unwrap();
     let up_to_it = NonZeroU32::new(u32::try_from(broken).unwrap() + 1).unwrap();
-    let page = repository.list_page(None, up_to_it).await.unwrap();
-    assert!(ids(&page.workers).contains(&listed[broken].id), "{what}");
-    repository.delete(listed[broken].id).await.unwrap();
+    let page = store.workers().list_page(&PageRequest::first(up_to_it)).await.unwrap();
+    assert!(ids(&page.items).contains(&listed[broken].id), "{what}");
+    store.workers().delete(listed[broken].id).await.unwrap();
     let behind = match &page.next {
-        Some(next) => repository.list_page(Some(next), NonZeroU32::MAX).await.unwrap().workers,
+        Some(next) => {
+            let rest = PageRequest { after: Some(next.clone()), limit: NonZeroU32::MAX };
+            store.workers().list_page(&rest).await.unwrap().items
+        }
         None => Vec::new(),
     };
-    assert_eq!([ids(&page.workers), ids(&behind)].concat(), ids(&listed), "{what}");
+    assert_eq!([ids(&page.items), ids(&behind)].concat(), ids(&listed), "{what}");
 }
 
 /// Sees that one row cannot be read for the sake of `column`, that the others can, and that it can be deleted alone.
-pub(crate) async fn check_spoilt(repository: &dyn WorkerRepository, column: &str, sound: &[Worker], spoilt: &Worker) {
-    let listed = repository.list().await.unwrap();
+pub(crate) async fn check_spoilt(store: &dyn Store, column: &str, sound: &[Worker], spoilt: &Worker) {
+    let listed = store.workers().list().await.unwrap();
     assert_eq!(listed.len(), sound.len() + 1, "{column}");
     let (broken, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(|worker| worker.problem().is_some());
     let [broken] = &broken[..] else { panic!("{column}: {broken:?}") };
@@ -74,45 +78,45 @@ pub(crate) async fn check_spoilt(repository: &dyn WorkerRepository, column: &str
     assert_eq!(broken.status(), WorkerStatus::Error);
     if column == "id" {
         assert!(!sound.iter().any(|worker| worker.id == broken.id));
-        assert_eq!(repository.find_by_id(spoilt.id).await.unwrap(), None, "the id it had is no row's");
+        assert_eq!(store.workers().find_by_id(spoilt.id).await.unwrap(), None, "the id it had is no row's");
     } else {
         assert_eq!(broken.id, spoilt.id);
     }
     if column != "name" {
         assert_eq!(broken.name, spoilt.name, "{column}");
     }
-    let error = repository.find_by_id(broken.id).await.unwrap_err();
+    let error = store.workers().find_by_id(broken.id).await.unwrap_err();
     assert!(matches!(&error, RepositoryError::Inconsistent { column: found, .. } if *found == column), "{error}");
 
-    assert_eq!(repository.delete(broken.id).await.unwrap().map(|worker| worker.id), Some(broken.id), "{column}");
-    assert_eq!(repository.delete(broken.id).await.unwrap(), None, "{column}");
-    assert_eq!(repository.find_by_id(broken.id).await.unwrap(), None, "{column}");
-    assert_eq!(repository.list().await.unwrap().len(), sound.len(), "{column}");
+    assert_eq!(store.workers().delete(broken.id).await.unwrap().map(|worker| worker.id), Some(broken.id), "{column}");
+    assert_eq!(store.workers().delete(broken.id).await.unwrap(), None, "{column}");
+    assert_eq!(store.workers().find_by_id(broken.id).await.unwrap(), None, "{column}");
+    assert_eq!(store.workers().list().await.unwrap().len(), sound.len(), "{column}");
 }
 
 /// Stores eight workers: three that are due and three that are stuck, to be spoilt, and one of each behind them, which
 /// are returned.
-pub(crate) async fn due_workers(repository: &dyn WorkerRepository) -> [Worker; 2] {
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+pub(crate) async fn due_workers(store: &dyn Store) -> [Worker; 2] {
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let due = |seconds| WorkerState::Ready { snapshot_id: SnapshotId::new("snap"), expires_at: at(seconds) };
     for seconds in 0..3 {
-        repository.insert(&made_at(seconds, due(seconds)), "").await.unwrap();
-        repository.insert(&made_at(seconds, WorkerState::Creating), "").await.unwrap();
+        store.workers().insert(&made_at(seconds, due(seconds)), "").await.unwrap();
+        store.workers().insert(&made_at(seconds, WorkerState::Creating), "").await.unwrap();
     }
     let kept = [made_at(10, due(10)), made_at(10, WorkerState::Creating)];
     for worker in &kept {
-        repository.insert(worker, "").await.unwrap();
+        store.workers().insert(worker, "").await.unwrap();
     }
     kept
 }
 
 /// Sees that what is due and what is stuck is found behind rows that would fill the whole answer.
-pub(crate) async fn check_passed(repository: &dyn WorkerRepository, kept: &[Worker; 2]) {
+pub(crate) async fn check_passed(store: &dyn Store, kept: &[Worker; 2]) {
     let now = at(0) + TimeDelta::minutes(1);
     for limit in [1, 2, 3, 100] {
-        assert_eq!(ids(&repository.list_due_to_expire(now, limit).await.unwrap()), [kept[0].id], "{limit}");
-        assert_eq!(ids(&repository.list_stuck_in_creating(now, limit).await.unwrap()), [kept[1].id], "{limit}");
+        assert_eq!(ids(&store.workers().list_due_to_expire(now, limit).await.unwrap()), [kept[0].id], "{limit}");
+        assert_eq!(ids(&store.workers().list_stuck_in_creating(now, limit).await.unwrap()), [kept[1].id], "{limit}");
     }
-    let emptied = repository.set_up(ExistingWorkers::Remove).await.unwrap();
+    let emptied = store.schema().set_up(ExistingWorkers::Remove).await.unwrap();
     assert!(matches!(&emptied, SetupOutcome::Emptied(workers) if workers.len() == 8), "{emptied:?}");
 }

@@ -1,4 +1,4 @@
-//! The repositories against real databases.
+//! The stores against real databases.
 
 #![expect(clippy::unwrap_used, reason = "what the tests share fails by a panic, as the tests do")]
 

@@ -101,8 +101,8 @@ fn the_directories_have_equal_names_that_say_when_and_what() {
 async fn both_backends_end_up_with_the_same_schema() {
     let url = ThrowAwayPostgres::shared().create_database().await;
     let (_directory, file, database) = sqlite().await;
-    connect(&url).await.apply_migrations().await.unwrap();
-    database.apply_migrations().await.unwrap();
+    connect(&url).await.store().schema().apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
 
     let mut on_postgres: Vec<Column> = query_postgres(&url, POSTGRES_COLUMNS).await;
     let functions = on_postgres.iter().find(|column| column.name == "functions").unwrap();
@@ -127,7 +127,7 @@ async fn on_postgres_down_undoes_up() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let database = connect(&url).await;
-    database.apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
     for down in downs("postgres") {
         server.execute(&url, &down).await;
     }
@@ -139,13 +139,13 @@ async fn on_postgres_down_undoes_up() {
     .await;
     assert_eq!(left, []);
     server.execute(&url, "DELETE FROM __diesel_schema_migrations").await;
-    assert_eq!(database.apply_migrations().await.unwrap().len(), directories("postgres").len());
+    assert_eq!(database.store().schema().apply_migrations().await.unwrap().len(), directories("postgres").len());
 }
 
 #[tokio::test]
 async fn on_sqlite_down_undoes_up() {
     let (_directory, file, database) = sqlite().await;
-    database.apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
     for down in downs("sqlite") {
         execute(&file, &down);
     }
@@ -155,7 +155,7 @@ async fn on_sqlite_down_undoes_up() {
     );
     assert_eq!(left, []);
     execute(&file, "DELETE FROM __diesel_schema_migrations");
-    assert_eq!(database.apply_migrations().await.unwrap().len(), directories("sqlite").len());
+    assert_eq!(database.store().schema().apply_migrations().await.unwrap().len(), directories("sqlite").len());
 }
 
 /// Twenty processes, as far as the database can tell: each has a pool of its own.
@@ -164,12 +164,16 @@ async fn migrate_at_once(url: &str) {
     for _ in 0..20 {
         databases.push(connect(url).await);
     }
-    let results = futures_util::future::join_all(databases.iter().map(Database::apply_migrations)).await;
+    let apply = |database: &Database| {
+        let store = database.store();
+        async move { store.schema().apply_migrations().await }
+    };
+    let results = futures_util::future::join_all(databases.iter().map(apply)).await;
     let mut applied: Vec<String> = results.into_iter().flat_map(Result::unwrap).collect();
     applied.sort();
     assert_eq!(applied, directories("postgres").into_iter().collect::<Vec<_>>());
-    assert_eq!(databases[0].apply_migrations().await.unwrap(), Vec::<String>::new());
-    databases[1].worker_repository().check().await.unwrap();
+    assert_eq!(databases[0].store().schema().apply_migrations().await.unwrap(), Vec::<String>::new());
+    databases[1].store().schema().check().await.unwrap();
 }
 
 #[tokio::test]
@@ -186,21 +190,21 @@ async fn on_sqlite_each_migration_runs_once_however_many_try() {
 #[tokio::test]
 async fn migrations_keep_the_workers() {
     let (_directory, _file, database) = sqlite().await;
-    database.apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
     let worker = worker();
-    database.worker_repository().insert(&worker, "").await.unwrap();
-    database.apply_migrations().await.unwrap();
-    assert_eq!(database.worker_repository().list().await.unwrap(), [worker]);
+    database.store().workers().insert(&worker, "").await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
+    assert_eq!(database.store().workers().list().await.unwrap(), [worker]);
 }
 
 const FUTURE: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231235959')";
 
 async fn assert_too_new(database: &Database) {
-    let repository = database.worker_repository();
+    let store = database.store();
     let errors = [
-        database.apply_migrations().await.unwrap_err(),
-        repository.check().await.unwrap_err(),
-        repository.set_up(ExistingWorkers::Keep).await.unwrap_err(),
+        database.store().schema().apply_migrations().await.unwrap_err(),
+        store.schema().check().await.unwrap_err(),
+        store.schema().set_up(ExistingWorkers::Keep).await.unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(error, RepositoryError::Refused { .. }));
@@ -214,7 +218,7 @@ async fn on_postgres_a_schema_of_the_future_is_left_alone() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let database = connect(&url).await;
-    database.apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
     server.execute(&url, FUTURE).await;
     assert_too_new(&database).await;
 }
@@ -222,7 +226,7 @@ async fn on_postgres_a_schema_of_the_future_is_left_alone() {
 #[tokio::test]
 async fn on_sqlite_a_schema_of_the_future_is_left_alone() {
     let (_directory, file, database) = sqlite().await;
-    database.apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
     execute(&file, FUTURE);
     assert_too_new(&database).await;
 }
@@ -232,9 +236,12 @@ async fn a_migration_that_fails_leaves_no_trace() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     server.execute(&url, "CREATE TABLE workers (mine INT)").await;
-    let error = connect(&url).await.apply_migrations().await.unwrap_err();
+    let error = connect(&url).await.store().schema().apply_migrations().await.unwrap_err();
     assert!(chain(&error).contains("already exists"), "{}", chain(&error));
     server.execute(&url, "DROP TABLE workers").await;
-    assert!(matches!(connect(&url).await.worker_repository().check().await, Err(RepositoryError::SchemaMissing)));
-    assert_eq!(connect(&url).await.apply_migrations().await.unwrap().len(), directories("postgres").len());
+    assert!(matches!(connect(&url).await.store().schema().check().await, Err(RepositoryError::SchemaMissing)));
+    assert_eq!(
+        connect(&url).await.store().schema().apply_migrations().await.unwrap().len(),
+        directories("postgres").len()
+    );
 }

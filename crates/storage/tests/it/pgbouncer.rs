@@ -10,7 +10,7 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use workers_domain::ports::{ExistingWorkers, InvocationMark, Update, WorkerRepository};
+use workers_domain::ports::{ExistingWorkers, InvocationMark, Store, Update};
 use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
 use crate::support::{Fixture, at, connect_with, of, worker};
@@ -90,14 +90,14 @@ fn await_line(log: impl std::io::Read + Send + 'static, wanted: &str) {
     while !receiver.recv_timeout(START_TIMEOUT).expect("PgBouncer should say that it is up").contains(wanted) {}
 }
 
-/// Keeps the pooler alive as long as the repository.
+/// Keeps the pooler alive as long as the store.
 struct Pooled {
     fixture: Fixture,
     _pooler: PgBouncer,
 }
 
 impl std::ops::Deref for Pooled {
-    type Target = dyn WorkerRepository;
+    type Target = dyn Store;
 
     fn deref(&self) -> &Self::Target {
         &*self.fixture
@@ -111,15 +111,15 @@ fn shared_server() -> &'static ThrowAwayPostgres {
     if shared.port().is_some() { shared } else { OURS.get_or_init(ThrowAwayPostgres::start) }
 }
 
-async fn repository() -> Pooled {
+async fn store() -> Pooled {
     let server = shared_server();
     let direct = server.create_database().await;
     let pooler = PgBouncer::start(server);
     let database = connect_with(&pooler.url(&direct), &of(20)).await;
-    Pooled { fixture: Fixture { repository: database.worker_repository(), directory: None }, _pooler: pooler }
+    Pooled { fixture: Fixture { store: database.store(), directory: None }, _pooler: pooler }
 }
 
-workers_testing::repository_conformance!(conformance, repository);
+workers_testing::store_conformance!(conformance, store);
 
 #[tokio::test]
 async fn many_clients_share_few_server_connections_without_a_trace() {
@@ -133,28 +133,28 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
         let database = connect_with(&url, &of(10)).await;
         pools.push(database);
     }
-    let migrated = futures_util::future::join_all(pools.iter().map(workers_storage::Database::apply_migrations)).await;
+    let stores: Vec<_> = pools.iter().map(workers_storage::Database::store).collect();
+    let migrated = futures_util::future::join_all(stores.iter().map(|store| store.schema().apply_migrations())).await;
     assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 2);
 
-    let repositories: Vec<_> = pools.iter().map(workers_storage::Database::worker_repository).collect();
     let work = (0..400).map(|index: usize| {
-        let repository = &repositories[index % repositories.len()];
+        let store = &stores[index % stores.len()];
         async move {
             let mut worker = worker();
-            repository.insert(&worker, "source").await.unwrap();
+            store.workers().insert(&worker, "source").await.unwrap();
             worker.fail("no").unwrap();
-            assert_eq!(repository.update_state(&mut worker).await.unwrap(), Update::Updated);
+            assert_eq!(store.workers().update_state(&mut worker).await.unwrap(), Update::Updated);
             let mark = InvocationMark { worker_id: worker.id, at: at(5) };
-            repository.record_invocations(&[mark]).await.unwrap();
-            let found = repository.find_by_id(worker.id).await.unwrap().unwrap();
+            store.workers().record_invocations(&[mark]).await.unwrap();
+            let found = store.workers().find_by_id(worker.id).await.unwrap().unwrap();
             assert_eq!((found.error_message(), found.last_invoked_at), (Some("no"), Some(at(5))));
-            assert_eq!(repository.find_source(worker.id).await.unwrap().as_deref(), Some("source"));
-            repository.check().await.unwrap();
-            assert!(repository.delete(worker.id).await.unwrap().is_some());
+            assert_eq!(store.workers().find_source(worker.id).await.unwrap().as_deref(), Some("source"));
+            store.schema().check().await.unwrap();
+            assert!(store.workers().delete(worker.id).await.unwrap().is_some());
         }
     });
     futures_util::future::join_all(work).await;
-    assert_eq!(repositories[0].list().await.unwrap(), []);
+    assert_eq!(stores[0].workers().list().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -162,10 +162,10 @@ async fn no_server_connection_keeps_a_prepared_statement_or_a_setting() {
     let server = ThrowAwayPostgres::start();
     let direct = server.create_database().await;
     let pooler = PgBouncer::start(&server);
-    let repository = connect_with(&pooler.url(&direct), &of(5)).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
-    for result in futures_util::future::join_all((0..50).map(|_| repository.list())).await {
+    let store = connect_with(&pooler.url(&direct), &of(5)).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
+    for result in futures_util::future::join_all((0..50).map(|_| store.workers().list())).await {
         result.unwrap();
     }
     // Asked through the pooler, of each of its server connections.

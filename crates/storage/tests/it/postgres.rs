@@ -6,23 +6,23 @@ use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 use crate::broken_rows::{BREAK_OLDEST, check_pages, check_passed, check_spoilt, due_workers, three};
 use crate::support::{Fixture, chain, connect, unavailable, worker};
 
-async fn repository() -> Fixture {
+async fn store() -> Fixture {
     let url = ThrowAwayPostgres::shared().create_database().await;
-    Fixture { repository: connect(&url).await.worker_repository(), directory: None }
+    Fixture { store: connect(&url).await.store(), directory: None }
 }
 
-workers_testing::repository_conformance!(conformance, repository);
+workers_testing::store_conformance!(conformance, store);
 
 #[tokio::test]
 async fn a_row_that_makes_no_sense_is_named() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    let repository = connect(&url).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+    let store = connect(&url).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
-    repository.insert(&worker, "").await.unwrap();
+    store.workers().insert(&worker, "").await.unwrap();
     server.execute(&url, "UPDATE workers SET status = 'ready'").await;
-    let error = repository.find_by_id(worker.id).await.unwrap_err();
+    let error = store.workers().find_by_id(worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "snapshot_id", id, .. } if id == worker.id));
 }
 
@@ -44,11 +44,11 @@ async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_co
         ("last_invoked_at", "last_invoked_at = 'infinity'"),
     ] {
         let url = server.create_database().await;
-        let repository = connect(&url).await.worker_repository();
-        repository.set_up(ExistingWorkers::Keep).await.unwrap();
-        let [sound, broken, other] = three(&*repository).await;
+        let store = connect(&url).await.store();
+        store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
+        let [sound, broken, other] = three(&*store).await;
         server.execute(&url, &format!("UPDATE workers SET {change} WHERE id = '{}'", broken.id)).await;
-        check_spoilt(&*repository, column, &[sound, other], &broken).await;
+        check_spoilt(&*store, column, &[sound, other], &broken).await;
     }
 }
 
@@ -59,12 +59,12 @@ async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
         ["status = 'asleep'", "created_at = 'infinity'", "created_at = '-infinity'", "created_at = '0044-03-15 BC'"]
     {
         let url = server.create_database().await;
-        let repository = connect(&url).await.worker_repository();
-        repository.set_up(ExistingWorkers::Keep).await.unwrap();
-        let [_, broken, _] = three(&*repository).await;
+        let store = connect(&url).await.store();
+        store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
+        let [_, broken, _] = three(&*store).await;
         let change = format!("UPDATE workers SET {change}, name = '' WHERE id = '{}'", broken.id);
         server.execute(&url, &change).await;
-        check_pages(&*repository, &change).await;
+        check_pages(&*store, &change).await;
     }
 }
 
@@ -72,20 +72,20 @@ async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
 async fn rows_that_cannot_be_read_do_not_keep_the_sweeper_from_those_behind_them() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    let repository = connect(&url).await.worker_repository();
-    let kept = due_workers(&*repository).await;
+    let store = connect(&url).await.store();
+    let kept = due_workers(&*store).await;
     server.execute(&url, BREAK_OLDEST).await;
-    check_passed(&*repository, &kept).await;
+    check_passed(&*store, &kept).await;
 }
 
 #[tokio::test]
 async fn what_the_server_refuses_is_said_without_quoting_rows() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    let repository = connect(&url).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+    let store = connect(&url).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     server.execute(&url, "ALTER TABLE workers ADD CONSTRAINT none CHECK (source_code = '')").await;
-    let error = repository.insert(&worker(), "a secret of the customer").await.unwrap_err();
+    let error = store.workers().insert(&worker(), "a secret of the customer").await.unwrap_err();
     let text = format!("{} {error:?}", chain(&error));
     assert!(text.contains("23514") && text.contains("insert of a worker"), "{text}");
     assert!(!text.contains("secret of the customer"), "{text}");
@@ -96,11 +96,11 @@ async fn an_unknown_database_and_an_unreachable_server_are_said_without_secrets(
     let server = ThrowAwayPostgres::start();
     let port = server.port().unwrap();
     let url = format!("postgres://postgres:hunter2@127.0.0.1:{port}/missing");
-    let error = connect(&url).await.worker_repository().list().await;
+    let error = connect(&url).await.store().workers().list().await;
     let text = unavailable(error);
     assert!(text.contains("database \"missing\" does not exist"), "{text}");
     drop(server);
-    let result = connect(&url).await.worker_repository().list().await;
+    let result = connect(&url).await.store().workers().list().await;
     let debug = format!("{result:?}");
     let text = unavailable(result);
     assert!(text.contains("Connection refused"), "{text}");

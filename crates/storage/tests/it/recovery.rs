@@ -11,20 +11,20 @@ async fn the_pool_recovers_when_the_server_has_restarted() {
     let mut server = ThrowAwayPostgres::start();
     let url = server.create_database().await;
     // Several connections, so that each of them has to be replaced.
-    let repository = connect_with(&url, &of(4)).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+    let store = connect_with(&url, &of(4)).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
-    repository.insert(&worker, "source").await.unwrap();
-    for result in futures_util::future::join_all((0..8).map(|_| repository.list())).await {
+    store.workers().insert(&worker, "source").await.unwrap();
+    for result in futures_util::future::join_all((0..8).map(|_| store.workers().list())).await {
         assert_eq!(result.unwrap().len(), 1);
     }
 
     server.stop();
     for _ in 0..8 {
-        unavailable(repository.list().await);
+        unavailable(store.workers().list().await);
     }
     server.restart();
-    for result in futures_util::future::join_all((0..8).map(|_| repository.list())).await {
+    for result in futures_util::future::join_all((0..8).map(|_| store.workers().list())).await {
         assert_eq!(result.unwrap(), std::slice::from_ref(&worker));
     }
 }
@@ -35,36 +35,36 @@ async fn a_pool_is_made_before_its_server_is_up() {
     let url = server.create_database().await;
     server.stop();
     let database = connect(&url).await;
-    unavailable(database.apply_migrations().await);
-    unavailable(database.worker_repository().check().await);
+    unavailable(database.store().schema().apply_migrations().await);
+    unavailable(database.store().schema().check().await);
     server.restart();
-    assert!(!database.apply_migrations().await.unwrap().is_empty());
-    database.worker_repository().check().await.unwrap();
+    assert!(!database.store().schema().apply_migrations().await.unwrap().is_empty());
+    database.store().schema().check().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_connection_that_the_server_ends_is_replaced() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    let repository = connect_with(&url, &of(1)).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+    let store = connect_with(&url, &of(1)).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     server.execute(&url, end).await;
     // The first query may meet the connection before the news of its end has come.
-    if let Err(error) = repository.list().await {
+    if let Err(error) = store.workers().list().await {
         unavailable::<()>(Err(error));
     }
-    assert_eq!(repository.list().await.unwrap(), []);
+    assert_eq!(store.workers().list().await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn more_callers_than_connections_take_turns() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    let repository = connect_with(&url, &of(2)).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
-    for result in futures_util::future::join_all((0..100).map(|_| repository.list())).await {
+    let store = connect_with(&url, &of(2)).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
+    for result in futures_util::future::join_all((0..100).map(|_| store.workers().list())).await {
         assert_eq!(result.unwrap(), []);
     }
 }
@@ -73,17 +73,17 @@ async fn more_callers_than_connections_take_turns() {
 async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
-    connect(&url).await.worker_repository().set_up(ExistingWorkers::Keep).await.unwrap();
-    let repository = connect_with(&url, &impatient()).await.worker_repository();
+    connect(&url).await.store().schema().set_up(ExistingWorkers::Keep).await.unwrap();
+    let store = connect_with(&url, &impatient()).await.store();
     // The making of a connection may take longer than this caller waits.
-    while repository.check().await.is_err() {}
+    while store.schema().check().await.is_err() {}
     let mut other = AsyncPgConnection::establish(&url).await.unwrap();
     other.batch_execute("BEGIN; LOCK TABLE workers").await.unwrap();
 
     // The first has the only connection until the table is free, and the second waits for it.
-    let patient = repository.list();
+    let patient = store.workers().list();
     let impatient = async {
-        let said = unavailable(repository.list().await);
+        let said = unavailable(store.workers().list().await);
         assert!(said.contains("no connection became free"), "{said}");
         other.batch_execute("COMMIT").await.unwrap();
     };

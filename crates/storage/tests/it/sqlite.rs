@@ -5,24 +5,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use workers_domain::Worker;
-use workers_domain::ports::{ExistingWorkers, RepositoryError};
+use workers_domain::ports::{ExistingWorkers, PageRequest, RepositoryError};
 use workers_storage::{ConnectError, Database, DatabaseUrl, StorageOptions};
 use workers_testing::AllWorkers as _;
 
 use crate::broken_rows::{BREAK_OLDEST, check_pages, check_passed, check_spoilt, due_workers, three};
 use crate::support::{Fixture, at, chain, connect, connect_with, impatient, unavailable, worker};
 
-async fn repository() -> Fixture {
+async fn store() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let database = connect(&url_in(directory.path())).await;
-    Fixture { repository: database.worker_repository(), directory: Some(directory) }
+    Fixture { store: database.store(), directory: Some(directory) }
 }
 
 pub(crate) fn url_in(directory: &Path) -> String {
     format!("sqlite://{}", directory.join("workers.sqlite3").display())
 }
 
-workers_testing::repository_conformance!(conformance, repository);
+workers_testing::store_conformance!(conformance, store);
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -33,7 +33,7 @@ async fn the_file_and_its_companions_are_for_the_owner_alone() {
     let directory = tempfile::tempdir().unwrap();
     let inner = directory.path().join("a/b");
     let database = connect(&url_in(&inner)).await;
-    database.apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
     assert_eq!(mode(&inner), 0o700);
     for name in ["workers.sqlite3", "workers.sqlite3-wal", "workers.sqlite3-shm"] {
         assert_eq!(mode(&inner.join(name)), 0o600, "{name}");
@@ -60,27 +60,27 @@ async fn nothing_but_a_wish_for_a_database_makes_one() {
     let path = directory.path().join("a/workers.sqlite3");
     let database = Database::connect(&DatabaseUrl::sqlite_file(&path), &StorageOptions::default()).await.unwrap();
     assert!(!database.is_there().await.unwrap());
-    let repository = database.worker_repository();
+    let store = database.store();
     for said in [
-        unavailable(repository.check().await),
-        unavailable(repository.list().await),
-        unavailable(repository.set_up(ExistingWorkers::Keep).await),
-        unavailable(database.apply_migrations().await),
+        unavailable(store.schema().check().await),
+        unavailable(store.workers().list().await),
+        unavailable(store.schema().set_up(ExistingWorkers::Keep).await),
+        unavailable(database.store().schema().apply_migrations().await),
     ] {
         assert!(said.contains("a/workers.sqlite3 is missing"), "{said}");
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     database.create_if_none().await.unwrap();
-    assert!(!database.apply_migrations().await.unwrap().is_empty());
+    assert!(!database.store().schema().apply_migrations().await.unwrap().is_empty());
 }
 
 /// A file with one worker, and the worker.
 pub(crate) async fn with_worker(directory: &Path) -> (Fixture, Worker) {
-    let repository = connect(&url_in(directory)).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+    let store = connect(&url_in(directory)).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
-    repository.insert(&worker, "source").await.unwrap();
-    (Fixture { repository, directory: None }, worker)
+    store.workers().insert(&worker, "source").await.unwrap();
+    (Fixture { store, directory: None }, worker)
 }
 
 #[tokio::test]
@@ -94,10 +94,10 @@ async fn a_file_that_goes_is_missed_and_nothing_is_lost_when_it_comes_back() {
         std::fs::rename(&here, &away).unwrap();
         let late = worker();
         for said in [
-            unavailable(fixture.list().await),
-            unavailable(fixture.insert(&late, "").await),
-            unavailable(fixture.set_up(ExistingWorkers::Keep).await),
-            unavailable(fixture.check().await),
+            unavailable(fixture.workers().list().await),
+            unavailable(fixture.workers().insert(&late, "").await),
+            unavailable(fixture.schema().set_up(ExistingWorkers::Keep).await),
+            unavailable(fixture.schema().check().await),
         ] {
             assert!(said.contains("is missing"), "{said}");
         }
@@ -108,10 +108,10 @@ async fn a_file_that_goes_is_missed_and_nothing_is_lost_when_it_comes_back() {
         }
         assert!(!here.exists());
         std::fs::rename(&away, &here).unwrap();
-        assert_eq!(fixture.list().await.unwrap(), std::slice::from_ref(&kept));
-        fixture.insert(&late, "").await.unwrap();
-        let restarted = connect(&url_in(&directory)).await.worker_repository();
-        assert_eq!(restarted.list().await.unwrap().len(), 2);
+        assert_eq!(fixture.workers().list().await.unwrap(), std::slice::from_ref(&kept));
+        fixture.workers().insert(&late, "").await.unwrap();
+        let restarted = connect(&url_in(&directory)).await.store();
+        assert_eq!(restarted.workers().list().await.unwrap().len(), 2);
     }
 }
 
@@ -130,10 +130,10 @@ async fn another_file_in_the_place_of_the_one_that_was_opened_is_neither_read_no
     std::fs::copy(other.path().join("workers.sqlite3"), &file).unwrap();
     let before = std::fs::read(&file).unwrap();
     for said in [
-        unavailable(fixture.list().await),
-        unavailable(fixture.insert(&worker(), "").await),
-        unavailable(fixture.set_up(ExistingWorkers::Keep).await),
-        unavailable(fixture.check().await),
+        unavailable(fixture.workers().list().await),
+        unavailable(fixture.workers().insert(&worker(), "").await),
+        unavailable(fixture.schema().set_up(ExistingWorkers::Keep).await),
+        unavailable(fixture.schema().check().await),
     ] {
         assert!(said.contains("another one"), "{said}");
     }
@@ -141,7 +141,7 @@ async fn another_file_in_the_place_of_the_one_that_was_opened_is_neither_read_no
     for name in ["", "-wal", "-shm"] {
         std::fs::rename(aside(name), directory.path().join(format!("workers.sqlite3{name}"))).unwrap();
     }
-    assert_eq!(fixture.list().await.unwrap(), [kept]);
+    assert_eq!(fixture.workers().list().await.unwrap(), [kept]);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_name_that_sqlite_would_take_for_a_uri_is_a_name() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file:odd%20name#1");
     let database = connect(&format!("sqlite://{}", path.display())).await;
-    database.apply_migrations().await.unwrap();
+    database.store().schema().apply_migrations().await.unwrap();
     assert!(path.metadata().unwrap().len() > 0);
 }
 
@@ -159,23 +159,23 @@ async fn a_file_that_is_no_database_is_refused_and_kept() {
     let path = directory.path().join("workers.sqlite3");
     let text = "these are my notes, not a database, and they are worth keeping. ".repeat(20);
     std::fs::write(&path, &text).unwrap();
-    let error = connect(&url_in(directory.path())).await.apply_migrations().await.unwrap_err();
+    let error = connect(&url_in(directory.path())).await.store().schema().apply_migrations().await.unwrap_err();
     assert!(chain(&error).contains("not a database"), "{}", chain(&error));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }
 
 #[tokio::test]
 async fn a_row_that_makes_no_sense_is_named() {
-    let fixture = repository().await;
-    fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+    let fixture = store().await;
+    fixture.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let worker = worker();
-    fixture.insert(&worker, "").await.unwrap();
+    fixture.workers().insert(&worker, "").await.unwrap();
     let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
     execute(&file, "UPDATE workers SET status = 'asleep'");
-    let error = fixture.find_by_id(worker.id).await.unwrap_err();
+    let error = fixture.workers().find_by_id(worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "status", id, .. } if id == worker.id));
     execute(&file, "UPDATE workers SET status = 'creating', functions = '{}'");
-    let error = fixture.find_by_id(worker.id).await.unwrap_err();
+    let error = fixture.workers().find_by_id(worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "functions", id, .. } if id == worker.id));
     assert!(chain(&error).contains("no list of names"), "{}", chain(&error));
 }
@@ -208,8 +208,8 @@ async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_co
         ("id", "id = x'ff00'"),
         ("id", "id = upper(id)"),
     ] {
-        let fixture = repository().await;
-        fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+        let fixture = store().await;
+        fixture.schema().set_up(ExistingWorkers::Keep).await.unwrap();
         let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
         let [sound, broken, other] = three(&*fixture).await;
         execute(&file, &format!("UPDATE workers SET {change} WHERE id = '{}'", broken.id));
@@ -238,8 +238,8 @@ async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
         "id = hex(zeroblob(100000))",
         "id = hex(zeroblob(100000)), created_at = hex(zeroblob(100000))",
     ] {
-        let fixture = repository().await;
-        fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+        let fixture = store().await;
+        fixture.schema().set_up(ExistingWorkers::Keep).await.unwrap();
         let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
         let [_, broken, _] = three(&*fixture).await;
         execute(&file, &format!("UPDATE workers SET {change}, name = '' WHERE id = '{}'", broken.id));
@@ -249,8 +249,8 @@ async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
 
 #[tokio::test]
 async fn rows_that_no_page_can_end_with_make_it_longer_and_not_endless() {
-    let fixture = repository().await;
-    fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+    let fixture = store().await;
+    fixture.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
     for _ in 0..4 {
         three(&*fixture).await;
@@ -259,16 +259,17 @@ async fn rows_that_no_page_can_end_with_make_it_longer_and_not_endless() {
         &file,
         "UPDATE workers SET created_at = created_at || hex(zeroblob(100000)) WHERE created_at >= '2025-11-23 09:26:41'",
     );
-    let page = fixture.list_page(None, NonZeroU32::MIN).await.unwrap();
-    assert_eq!(page.workers.len(), 9, "eight that it cannot end with, and one that it can");
+    let page = fixture.workers().list_page(&PageRequest::first(NonZeroU32::MIN)).await.unwrap();
+    assert_eq!(page.items.len(), 9, "eight that it cannot end with, and one that it can");
     assert!(page.next.as_ref().unwrap().as_bytes().len() < 600);
-    let rest = fixture.list_page(page.next.as_ref(), NonZeroU32::MAX).await.unwrap();
-    assert_eq!((rest.workers.len(), rest.next), (3, None));
+    let behind = PageRequest { after: page.next, limit: NonZeroU32::MAX };
+    let rest = fixture.workers().list_page(&behind).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (3, None));
 }
 
 #[tokio::test]
 async fn rows_that_cannot_be_read_do_not_keep_the_sweeper_from_those_behind_them() {
-    let fixture = repository().await;
+    let fixture = store().await;
     let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
     let kept = due_workers(&*fixture).await;
     execute(&file, BREAK_OLDEST);
@@ -277,43 +278,43 @@ async fn rows_that_cannot_be_read_do_not_keep_the_sweeper_from_those_behind_them
 
 #[tokio::test]
 async fn another_process_that_writes_is_waited_for() {
-    let fixture = repository().await;
-    fixture.set_up(ExistingWorkers::Keep).await.unwrap();
+    let fixture = store().await;
+    fixture.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
     let mut other = open(&file);
     batch(&mut other, "BEGIN IMMEDIATE; DELETE FROM workers");
 
     let worker = worker();
-    let insertion = fixture.insert(&worker, "");
+    let insertion = fixture.workers().insert(&worker, "");
     let release = async {
         // Reading goes on meanwhile.
-        assert_eq!(fixture.list().await.unwrap(), []);
+        assert_eq!(fixture.workers().list().await.unwrap(), []);
         batch(&mut other, "COMMIT");
     };
     let (inserted, ()) = tokio::join!(insertion, release);
     inserted.unwrap();
-    assert_eq!(fixture.find_by_id(worker.id).await.unwrap().map(|worker| worker.created_at), Some(at(0)));
+    assert_eq!(fixture.workers().find_by_id(worker.id).await.unwrap().map(|worker| worker.created_at), Some(at(0)));
 }
 
 #[tokio::test]
 async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     let directory = tempfile::tempdir().unwrap();
-    let repository = connect_with(&url_in(directory.path()), &impatient()).await.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
+    let store = connect_with(&url_in(directory.path()), &impatient()).await.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let mut other = open(&directory.path().join("workers.sqlite3"));
     batch(&mut other, "BEGIN IMMEDIATE");
 
     // The first has the only connection that writes until the other process is done, and the second waits for it.
     let [first, second] = [worker(), worker()];
-    let patient = repository.insert(&first, "");
+    let patient = store.workers().insert(&first, "");
     let impatient = async {
-        let said = unavailable(repository.insert(&second, "").await);
+        let said = unavailable(store.workers().insert(&second, "").await);
         assert!(said.contains("no connection became free"), "{said}");
         batch(&mut other, "COMMIT");
     };
     let (inserted, ()) = tokio::join!(patient, impatient);
     inserted.unwrap();
-    assert_eq!(repository.list().await.unwrap(), [first]);
+    assert_eq!(store.workers().list().await.unwrap(), [first]);
 }
 
 pub(crate) fn open(file: &Path) -> diesel::SqliteConnection {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use workers_domain::WorkerId;
-use workers_domain::ports::{RepositoryError, WorkerRepository};
+use workers_domain::ports::{RepositoryError, Store};
 use workers_storage::{BackupError, ConnectError, Database, DatabaseUrl, StorageOptions};
 use workers_testing::AllWorkers as _;
 
@@ -41,15 +41,15 @@ async fn a_broken_page_of_the_table_or_of_an_index_is_told_as_damage_while_the_s
     for name in ["workers", "workers_created_at_idx", "workers_status_idx", "sqlite_autoindex_workers_1"] {
         let directory = tempfile::tempdir().unwrap();
         let (fixture, kept) = with_worker(directory.path()).await;
-        fixture.check().await.unwrap();
+        fixture.schema().check().await.unwrap();
         break_root_of(&directory.path().join("workers.sqlite3"), name);
-        let error = fixture.check().await.unwrap_err();
+        let error = fixture.schema().check().await.unwrap_err();
         assert!(matches!(error, RepositoryError::Damaged(_)), "{name}: {}", chain(&error));
-        let restarted = connect(&url_in(directory.path())).await.worker_repository();
+        let restarted = connect(&url_in(directory.path())).await.store();
         let error = match name {
-            "workers_status_idx" => restarted.list_due_to_expire(crate::support::at(0), 1).await.unwrap_err(),
-            "sqlite_autoindex_workers_1" => restarted.find_by_id(kept.id).await.unwrap_err(),
-            _ => restarted.list().await.unwrap_err(),
+            "workers_status_idx" => restarted.workers().list_due_to_expire(crate::support::at(0), 1).await.unwrap_err(),
+            "sqlite_autoindex_workers_1" => restarted.workers().find_by_id(kept.id).await.unwrap_err(),
+            _ => restarted.workers().list().await.unwrap_err(),
         };
         assert!(matches!(error, RepositoryError::Damaged(_)), "{name}: {}", chain(&error));
     }
@@ -82,18 +82,18 @@ async fn a_look_that_takes_too_long_goes_on_and_tells_every_check_what_it_found(
     let database = connect(&url_in(directory.path())).await;
     // It may have been quick all the same.
     drop(database.verify(Duration::ZERO).await);
-    let repository = database.worker_repository();
-    while repository.check().await.is_ok() {}
-    let error = repository.check().await.unwrap_err();
+    let store = database.store();
+    while store.schema().check().await.is_ok() {}
+    let error = store.schema().check().await.unwrap_err();
     assert!(matches!(error, RepositoryError::Damaged(_)), "{}", chain(&error));
 }
 
 /// Writes until what is in the log has got into the file, and leaves something in the log.
-async fn write_much(repository: &dyn WorkerRepository) -> Vec<WorkerId> {
+async fn write_much(store: &dyn Store) -> Vec<WorkerId> {
     let mut written = Vec::new();
     for _ in 0..6 {
         let worker = worker();
-        repository.insert(&worker, &"x".repeat(1 << 20)).await.unwrap();
+        store.workers().insert(&worker, &"x".repeat(1 << 20)).await.unwrap();
         written.push(worker.id);
     }
     written
@@ -107,12 +107,14 @@ async fn an_older_copy_in_the_place_of_the_file_does_not_meet_its_log() {
         let (file, copy) = (directory.path().join("workers.sqlite3"), directory.path().join("copy"));
         let (from, to) = (copy.to_str().unwrap(), file.to_str().unwrap());
         run("cp", &[to, from]);
-        write_much(&*fixture.repository).await;
+        write_much(&*fixture.store).await;
         // The same file with other content, or another file.
         run(if in_place { "cp" } else { "mv" }, &[from, to]);
         let before = files_of(directory.path());
         let expected = if in_place { "was overwritten" } else { "another one" };
-        for said in [unavailable(fixture.list().await), unavailable(fixture.insert(&worker(), "").await)] {
+        for said in
+            [unavailable(fixture.workers().list().await), unavailable(fixture.workers().insert(&worker(), "").await)]
+        {
             assert!(said.contains(expected), "{said}");
         }
         // As after a restart: the first pool holds on to the log, which a server that was killed leaves behind.
@@ -121,7 +123,7 @@ async fn an_older_copy_in_the_place_of_the_file_does_not_meet_its_log() {
         let error = database.create_if_none().await.unwrap_err();
         assert!(matches!(error, ConnectError::LogOfAnotherFile { .. }), "{error}");
         assert!(chain(&error).contains("workers.sqlite3-wal") && chain(&error).contains("keep them"), "{error}");
-        let said = unavailable(database.worker_repository().list().await);
+        let said = unavailable(database.store().workers().list().await);
         assert!(said.contains("does not belong"), "{said}");
         drop(fixture);
         assert_eq!(files_of(directory.path()), before);
@@ -135,8 +137,8 @@ async fn an_older_copy_in_the_place_of_the_file_does_not_meet_its_log() {
             std::fs::rename(directory.path().join(name), aside.path().join(name)).unwrap();
         }
         database.create_if_none().await.unwrap();
-        database.apply_migrations().await.unwrap();
-        database.worker_repository().check().await.unwrap();
+        database.store().schema().apply_migrations().await.unwrap();
+        database.store().schema().check().await.unwrap();
     }
 }
 
@@ -147,11 +149,11 @@ async fn a_copy_that_the_log_goes_on_from_loses_nothing() {
     let (file, copy) = (directory.path().join("workers.sqlite3"), directory.path().join("copy"));
     run("cp", &[file.to_str().unwrap(), copy.to_str().unwrap()]);
     let late = worker();
-    fixture.insert(&late, &"x".repeat(100_000)).await.unwrap();
+    fixture.workers().insert(&late, &"x".repeat(100_000)).await.unwrap();
     std::fs::rename(&copy, &file).unwrap();
     let restarted = connect(&url_in(directory.path())).await;
     restarted.verify(PATIENCE).await.unwrap();
-    let found: BTreeSet<_> = restarted.worker_repository().list().await.unwrap().iter().map(|w| w.id).collect();
+    let found: BTreeSet<_> = restarted.store().workers().list().await.unwrap().iter().map(|w| w.id).collect();
     assert_eq!(found, BTreeSet::from([kept.id, late.id]));
 }
 
@@ -160,7 +162,9 @@ async fn a_file_that_is_emptied_under_the_server_is_noticed_and_not_written() {
     let directory = tempfile::tempdir().unwrap();
     let (fixture, _) = with_worker(directory.path()).await;
     run("truncate", &["-s", "0", directory.path().join("workers.sqlite3").to_str().unwrap()]);
-    for said in [unavailable(fixture.insert(&worker(), "").await), unavailable(fixture.check().await)] {
+    for said in
+        [unavailable(fixture.workers().insert(&worker(), "").await), unavailable(fixture.schema().check().await)]
+    {
         assert!(said.contains("was overwritten"), "{said}");
     }
     assert_eq!(directory.path().join("workers.sqlite3").metadata().unwrap().len(), 0);
@@ -173,12 +177,12 @@ async fn what_another_process_of_ours_writes_is_no_reason_to_stop() {
     let mut written = BTreeSet::from([kept.id]);
     for _ in 0..2 {
         let other = connect(&url_in(directory.path())).await;
-        other.apply_migrations().await.unwrap();
-        written.extend(write_much(&*other.worker_repository()).await);
-        fixture.check().await.unwrap();
-        written.extend(write_much(&*fixture.repository).await);
+        other.store().schema().apply_migrations().await.unwrap();
+        written.extend(write_much(&*other.store()).await);
+        fixture.schema().check().await.unwrap();
+        written.extend(write_much(&*fixture.store).await);
     }
-    let found: BTreeSet<_> = fixture.list().await.unwrap().iter().map(|w| w.id).collect();
+    let found: BTreeSet<_> = fixture.workers().list().await.unwrap().iter().map(|w| w.id).collect();
     assert_eq!(found, written);
     // The log does not grow without bound.
     let log = directory.path().join("workers.sqlite3-wal").metadata().unwrap().len();
@@ -191,7 +195,7 @@ async fn a_directory_that_was_copied_with_its_log_is_used_as_it_is() {
     let (_fixture, kept) = with_worker(directory.path()).await;
     let copy = tempfile::tempdir().unwrap();
     copy_files(directory.path(), copy.path());
-    assert_eq!(connect(&url_in(copy.path())).await.worker_repository().list().await.unwrap(), [kept]);
+    assert_eq!(connect(&url_in(copy.path())).await.store().workers().list().await.unwrap(), [kept]);
 }
 
 #[tokio::test]
@@ -209,11 +213,11 @@ async fn a_look_changes_nothing_whether_a_server_runs_was_killed_or_has_ended() 
         let database = look(directory).await;
         assert!(database.is_there().await.unwrap());
         database.verify(PATIENCE).await.unwrap();
-        let repository = database.worker_repository();
-        repository.check().await.unwrap();
-        assert_eq!(repository.list().await.unwrap().len(), 1);
-        assert!(repository.insert(&worker(), "").await.is_err());
-        drop((database, repository));
+        let store = database.store();
+        store.schema().check().await.unwrap();
+        assert_eq!(store.workers().list().await.unwrap().len(), 1);
+        assert!(store.workers().insert(&worker(), "").await.is_err());
+        drop((database, store));
         assert_eq!(files_of(directory), before);
     }
     drop(fixture);
@@ -245,7 +249,7 @@ async fn a_table_or_a_column_that_went_after_the_migrations_is_told_apart_from_n
         let directory = tempfile::tempdir().unwrap();
         let (fixture, _) = with_worker(directory.path()).await;
         execute(&directory.path().join("workers.sqlite3"), sql);
-        let error = fixture.check().await.unwrap_err();
+        let error = fixture.schema().check().await.unwrap_err();
         assert!(matches!(error, RepositoryError::SchemaIncomplete(_)), "{}", chain(&error));
         assert!(chain(&error).contains("no such"), "{}", chain(&error));
     }
@@ -255,12 +259,12 @@ async fn a_table_or_a_column_that_went_after_the_migrations_is_told_apart_from_n
 async fn a_check_does_not_wait_for_another_process_that_writes_and_calls_it_no_fault() {
     let directory = tempfile::tempdir().unwrap();
     let (fixture, _) = with_worker(directory.path()).await;
-    fixture.check().await.unwrap();
+    fixture.schema().check().await.unwrap();
     let mut other = open(&directory.path().join("workers.sqlite3"));
     batch(&mut other, "BEGIN IMMEDIATE");
     let began = Instant::now();
     for _ in 0..20 {
-        fixture.check().await.unwrap();
+        fixture.schema().check().await.unwrap();
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     batch(&mut other, "COMMIT");
@@ -273,14 +277,14 @@ async fn another_process_that_keeps_the_file_locked_is_a_fault_that_ends_with_it
     let mut other = open(&directory.path().join("workers.sqlite3"));
     batch(&mut other, "BEGIN IMMEDIATE");
     let began = Instant::now();
-    while fixture.check().await.is_ok() {
+    while fixture.schema().check().await.is_ok() {
         assert!(began.elapsed() < Duration::from_secs(5), "it is not told");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(unavailable(fixture.check().await).contains("locked"));
+    assert!(unavailable(fixture.schema().check().await).contains("locked"));
     batch(&mut other, "COMMIT");
-    fixture.check().await.unwrap();
-    fixture.insert(&worker(), "").await.unwrap();
+    fixture.schema().check().await.unwrap();
+    fixture.workers().insert(&worker(), "").await.unwrap();
 }
 
 #[tokio::test]
@@ -288,21 +292,21 @@ async fn a_full_disk_is_told_as_one_by_check_and_insert_and_all_is_well_when_the
     for options in ["size=2m", "nr_inodes=40"] {
         let disk = SmallDisk::mount(options);
         let (fixture, kept) = with_worker(disk.path()).await;
-        fixture.check().await.unwrap();
+        fixture.schema().check().await.unwrap();
         fill(disk.path());
-        let error = fixture.check().await.unwrap_err();
+        let error = fixture.schema().check().await.unwrap_err();
         assert!(matches!(error, RepositoryError::Full { .. }), "{options}: {}", chain(&error));
         if options.starts_with("size") {
             let source = "x".repeat(1 << 20);
-            let error = fixture.insert(&worker(), &source).await.unwrap_err();
+            let error = fixture.workers().insert(&worker(), &source).await.unwrap_err();
             assert!(matches!(error, RepositoryError::Full { .. }), "{}", chain(&error));
         }
         // One that comes now cannot make the log's index.
         let late = Database::connect(&url_in(disk.path()).parse().unwrap(), &StorageOptions::default()).await.unwrap();
-        assert_eq!(late.worker_repository().list().await.unwrap(), std::slice::from_ref(&kept));
+        assert_eq!(late.store().workers().list().await.unwrap(), std::slice::from_ref(&kept));
         std::fs::remove_dir_all(disk.path().join("filler")).unwrap();
-        fixture.check().await.unwrap();
-        fixture.insert(&worker(), "").await.unwrap();
+        fixture.schema().check().await.unwrap();
+        fixture.workers().insert(&worker(), "").await.unwrap();
     }
 }
 
@@ -314,13 +318,12 @@ async fn a_database_that_cannot_be_opened_for_want_of_room_says_so() {
     drop(fixture);
     fill(disk.path());
     // Its log is not there any more and cannot be made.
-    let repository =
-        Database::connect(&url_in(disk.path()).parse().unwrap(), &StorageOptions::default()).await.unwrap();
-    let repository = repository.worker_repository();
-    let error = repository.list().await.unwrap_err();
+    let store = Database::connect(&url_in(disk.path()).parse().unwrap(), &StorageOptions::default()).await.unwrap();
+    let store = store.store();
+    let error = store.workers().list().await.unwrap_err();
     assert!(matches!(error, RepositoryError::Full { .. }), "{}", chain(&error));
     std::fs::remove_dir_all(disk.path().join("filler")).unwrap();
-    assert_eq!(repository.list().await.unwrap(), [kept]);
+    assert_eq!(store.workers().list().await.unwrap(), [kept]);
 }
 
 #[tokio::test]
@@ -331,18 +334,18 @@ async fn a_read_only_file_system_is_told_as_one_and_all_is_well_when_it_is_writa
     disk.remount("ro");
     let url: DatabaseUrl = url_in(disk.path()).parse().unwrap();
     let database = Database::connect(&url, &StorageOptions::default()).await.unwrap();
-    let repository = database.worker_repository();
+    let store = database.store();
     for error in [
-        repository.check().await.unwrap_err(),
-        repository.insert(&worker(), "").await.unwrap_err(),
-        repository.delete(kept.id).await.unwrap_err(),
+        store.schema().check().await.unwrap_err(),
+        store.workers().insert(&worker(), "").await.unwrap_err(),
+        store.workers().delete(kept.id).await.unwrap_err(),
     ] {
         assert!(matches!(error, RepositoryError::ReadOnly { .. }), "{}", chain(&error));
     }
     disk.remount("rw");
-    repository.check().await.unwrap();
-    repository.insert(&worker(), "").await.unwrap();
-    assert_eq!(repository.list().await.unwrap().len(), 2);
+    store.schema().check().await.unwrap();
+    store.workers().insert(&worker(), "").await.unwrap();
+    assert_eq!(store.workers().list().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -350,17 +353,17 @@ async fn a_file_system_that_an_error_turns_read_only_under_an_open_database_is_t
     let Some(disk) = SmallDisk::that_can_fail() else { return };
     let directory = disk.path().join("data");
     let (fixture, kept) = with_worker(&directory).await;
-    fixture.check().await.unwrap();
+    fixture.schema().check().await.unwrap();
     disk.fail();
     for _ in 0..2 {
         for error in [
-            fixture.check().await.unwrap_err(),
-            fixture.insert(&worker(), &"x".repeat(100_000)).await.unwrap_err(),
-            fixture.delete(kept.id).await.unwrap_err(),
+            fixture.schema().check().await.unwrap_err(),
+            fixture.workers().insert(&worker(), &"x".repeat(100_000)).await.unwrap_err(),
+            fixture.workers().delete(kept.id).await.unwrap_err(),
         ] {
             assert!(matches!(error, RepositoryError::ReadOnly { .. }), "{}", chain(&error));
         }
-        assert_eq!(fixture.list().await.unwrap(), std::slice::from_ref(&kept));
+        assert_eq!(fixture.workers().list().await.unwrap(), std::slice::from_ref(&kept));
     }
 }
 
@@ -388,7 +391,7 @@ async fn a_backup_is_the_database_as_it_was_while_others_go_on_writing() {
     let database = connect(&url_in(directory.path())).await;
     let writing = async {
         for _ in 0..50 {
-            fixture.insert(&worker(), &"x".repeat(10_000)).await.unwrap();
+            fixture.workers().insert(&worker(), &"x".repeat(10_000)).await.unwrap();
         }
     };
     let restored = tempfile::tempdir().unwrap();
@@ -399,15 +402,15 @@ async fn a_backup_is_the_database_as_it_was_while_others_go_on_writing() {
     assert_eq!(std::fs::read_dir(restored.path()).unwrap().count(), 1);
     let copy = connect(&url_in(restored.path())).await;
     copy.verify(PATIENCE).await.unwrap();
-    copy.worker_repository().check().await.unwrap();
-    assert_eq!(copy.worker_repository().find_by_id(kept.id).await.unwrap(), Some(kept));
+    copy.store().schema().check().await.unwrap();
+    assert_eq!(copy.store().workers().find_by_id(kept.id).await.unwrap(), Some(kept));
 }
 
 #[tokio::test]
 async fn a_backup_that_cannot_be_made_leaves_nothing_and_replaces_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (fixture, _) = with_worker(directory.path()).await;
-    fixture.insert(&worker(), &"x".repeat(2 << 20)).await.unwrap();
+    fixture.workers().insert(&worker(), &"x".repeat(2 << 20)).await.unwrap();
     let database = connect(&url_in(directory.path())).await;
     let there = directory.path().join("there");
     std::fs::write(&there, "mine").unwrap();
@@ -437,16 +440,16 @@ async fn workers_are_removed_on_a_full_disk_since_making_room_needs_none() {
     let mut workers = vec![first];
     for _ in 0..20 {
         let worker = worker();
-        fixture.insert(&worker, &"x".repeat(50_000)).await.unwrap();
+        fixture.workers().insert(&worker, &"x".repeat(50_000)).await.unwrap();
         workers.push(worker);
     }
     fill_up(disk.path());
-    let full = fixture.insert(&worker(), &"x".repeat(500_000)).await.unwrap_err();
+    let full = fixture.workers().insert(&worker(), &"x".repeat(500_000)).await.unwrap_err();
     assert!(matches!(full, RepositoryError::Full { .. }), "{}", chain(&full));
     for worker in &workers {
-        assert!(fixture.delete(worker.id).await.unwrap().is_some());
+        assert!(fixture.workers().delete(worker.id).await.unwrap().is_some());
         // Whatever is given back, others take it at once.
         fill_up(disk.path());
     }
-    assert_eq!(fixture.list().await.unwrap(), []);
+    assert_eq!(fixture.workers().list().await.unwrap(), []);
 }

@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::{NamedTempFile, TempDir};
-use workers_domain::ports::{RepositoryError, WorkerRepository};
+use workers_domain::ports::{RepositoryError, Store};
 use workers_domain::{FunctionName, Worker, WorkerId, WorkerName};
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 use workers_testing::skip_unless_root;
 
-/// A repository, and the directory it is in.
+/// A store, and the directory it is in.
 pub(crate) struct Fixture {
-    pub(crate) repository: Arc<dyn WorkerRepository>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) directory: Option<TempDir>,
 }
 
 impl Deref for Fixture {
-    type Target = dyn WorkerRepository;
+    type Target = dyn Store;
 
     fn deref(&self) -> &Self::Target {
-        &*self.repository
+        &*self.store
     }
 }
 

@@ -45,15 +45,15 @@ impl TlsServer {
 }
 
 async fn refusal(url: &str) -> String {
-    unavailable(connect(url).await.worker_repository().list().await)
+    unavailable(connect(url).await.store().workers().list().await)
 }
 
 /// Connects and does some work.
 async fn assert_believed(url: &str) {
     let database = connect(url).await;
-    let repository = database.worker_repository();
-    repository.set_up(ExistingWorkers::Keep).await.unwrap();
-    repository.check().await.unwrap();
+    let store = database.store();
+    store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
+    store.schema().check().await.unwrap();
 }
 
 #[tokio::test]

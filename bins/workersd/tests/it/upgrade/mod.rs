@@ -79,9 +79,9 @@ async fn redeploy(server: &TestServer, id: &str) {
 async fn serve(data_dir: &Path, arguments: &[&str]) {
     let server = TestServer::start_in(data_dir, arguments);
     let workers = listed(&server).await;
-    let states: Vec<_> =
+    let found: Vec<_> =
         workers.iter().map(|(name, worker)| (name.as_str(), worker["status"].as_str().unwrap())).collect();
-    assert_eq!(states, [("expired", "expired"), ("files", "ready"), ("values", "ready")]);
+    assert_eq!(found, [("expired", "expired"), ("files", "ready"), ("values", "ready")]);
     let [expired, files, values] = [0, 1, 2].map(|at| workers[at].1["id"].as_str().unwrap().to_owned());
     for round in 0..2 {
         check_values(&server, &values).await;

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 use workers_http::{Access, AdminToken};
-use workers_testing::FakeWorkerRepository;
+use workers_testing::FakeStore;
 
 use crate::support::TestApp;
 
 #[tokio::test]
 async fn it_creates_the_schema() {
-    let app = TestApp::builder().repository(FakeWorkerRepository::without_schema()).start();
+    let app = TestApp::builder().store(FakeStore::without_schema()).start();
     let answer = app.post_json("/api/setup", "").await;
     assert_eq!(answer, (200, json!({ "success": true, "created": true, "removedWorkers": 0 })));
     app.deploy().await;

@@ -4,14 +4,14 @@ use reqwest::Method;
 use serde_json::json;
 use workers_domain::Part;
 use workers_domain::ports::SandboxErrorKind;
-use workers_testing::FakeWorkerRepository;
+use workers_testing::FakeStore;
 
 use crate::support::{TestApp, status_and_json};
 
 #[tokio::test]
 async fn the_process_is_healthy_whatever_else_fails() {
     let app = TestApp::start();
-    app.repository.fail("the cable is out");
+    app.store.fail("the cable is out");
     assert_eq!(status_and_json(app.get("/healthz").await).await, (200, json!({ "status": "ok" })));
 }
 
@@ -33,17 +33,17 @@ async fn it_is_ready_when_the_database_and_the_sandboxes_are() {
 #[tokio::test]
 async fn it_is_not_ready_without_the_database_and_says_so_without_internals() {
     let app = TestApp::start();
-    app.repository.fail("the cable is out");
+    app.store.fail("the cable is out");
     let problem = json!({ "part": "database", "state": "failed", "advice": Part::Database.advice() });
     let expected = json!({ "status": "not_ready", "database": "failed", "sandboxes": "ok", "problems": [problem] });
     assert_eq!(status_and_json(app.get("/readyz").await).await, (503, expected));
-    app.repository.recover();
+    app.store.recover();
     assert_eq!(app.get("/readyz").await.status(), 200);
 }
 
 #[tokio::test]
 async fn it_is_not_ready_without_a_schema() {
-    let app = TestApp::builder().repository(FakeWorkerRepository::without_schema()).start();
+    let app = TestApp::builder().store(FakeStore::without_schema()).start();
     assert_eq!(app.get("/readyz").await.status(), 503);
 }
 

@@ -76,6 +76,6 @@ async fn a_proxy_may_ask_with_options_whether_the_server_is_there() {
 #[tokio::test]
 async fn a_proxy_that_asks_for_readiness_with_options_learns_that_there_is_none() {
     let app = TestApp::start();
-    app.repository.fail("the cable is out");
+    app.store.fail("the cable is out");
     assert_eq!(app.request(Method::OPTIONS, "/readyz").send().await.unwrap().status(), 503);
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use workers_domain::LogStream;
 use workers_http::{Access, Api, Application, BindError, HttpOptions, Metrics, StopHandle};
 use workers_service::{Platform, ServiceOptions};
-use workers_testing::{FakeWorkerRepository, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
+use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
 
 /// Exports every function that the scripts of the tests know.
 pub(crate) const CODE: &str =
@@ -22,7 +22,7 @@ pub(crate) struct TestApp {
     pub(crate) address: std::net::SocketAddr,
     pub(crate) client: Client,
     platform: Platform,
-    pub(crate) repository: Arc<FakeWorkerRepository>,
+    pub(crate) store: Arc<FakeStore>,
     pub(crate) sandboxes: ScriptedSandboxProvider,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) stop: StopHandle,
@@ -33,7 +33,7 @@ pub(crate) struct TestAppBuilder {
     script: Script,
     http: HttpOptions,
     service: ServiceOptions,
-    repository: FakeWorkerRepository,
+    store: FakeStore,
     mounted: Option<fn(&mut ServiceConfig)>,
 }
 
@@ -48,7 +48,7 @@ impl TestApp {
             script: Box::new(|call| vec![Step::Log(LogStream::Stdout, "hello\n"), Step::Return(call.payload.clone())]),
             http: HttpOptions { threads: 1, ..HttpOptions::default() },
             service: ServiceOptions::default(),
-            repository: FakeWorkerRepository::new(),
+            store: FakeStore::new(),
             mounted: None,
         }
     }
@@ -111,8 +111,8 @@ impl TestAppBuilder {
         self
     }
 
-    pub(crate) fn repository(mut self, repository: FakeWorkerRepository) -> Self {
-        self.repository = repository;
+    pub(crate) fn store(mut self, store: FakeStore) -> Self {
+        self.store = store;
         self
     }
 
@@ -123,12 +123,12 @@ impl TestAppBuilder {
     }
 
     pub(crate) fn start(self) -> TestApp {
-        let repository = Arc::new(self.repository);
+        let store = Arc::new(self.store);
         let sandboxes = ScriptedSandboxProvider::new(self.script);
         let clock = Arc::new(TestClock::default());
         let metrics = Metrics::new();
         let platform = Platform::with_observer(
-            Arc::<FakeWorkerRepository>::clone(&repository),
+            Arc::<FakeStore>::clone(&store),
             Arc::new(sandboxes.clone()),
             Arc::<TestClock>::clone(&clock),
             Arc::new(metrics.clone()),
@@ -143,17 +143,7 @@ impl TestAppBuilder {
         let stop = application.stop_handle();
         let running = tokio::spawn(application.run());
         let client = workers_testing::http_client();
-        TestApp {
-            base: format!("http://{address}"),
-            address,
-            client,
-            platform,
-            repository,
-            sandboxes,
-            clock,
-            stop,
-            running,
-        }
+        TestApp { base: format!("http://{address}"), address, client, platform, store, sandboxes, clock, stop, running }
     }
 }
 

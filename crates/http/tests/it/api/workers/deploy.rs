@@ -249,7 +249,7 @@ async fn a_failing_sandbox_provider_is_a_bad_gateway_without_internals() {
 #[tokio::test]
 async fn a_database_that_is_away_is_worth_another_try() {
     let app = TestApp::start();
-    app.repository.fail("the cable is out");
+    app.store.fail("the cable is out");
     let response = app.post(PATH, json!({ "name": "n", "code": CODE }).to_string()).await;
     assert_eq!(response.headers()["retry-after"], "5");
     let (status, body) = status_and_json(response).await;

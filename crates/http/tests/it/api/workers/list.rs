@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 use reqwest::{Method, Response, Url};
 use serde_json::{Value, json};
-use workers_domain::ports::WorkerRepository as _;
-use workers_domain::{Worker, WorkerId, WorkerName};
-use workers_testing::FakeWorkerRepository;
+use workers_domain::ports::Store as _;
+use workers_domain::{UnreadableWorker, Worker, WorkerId, WorkerName};
+use workers_testing::FakeStore;
 
 use crate::support::{TestApp, status_and_json};
 
@@ -65,7 +65,7 @@ async fn an_expired_worker_says_so() {
 
 #[tokio::test]
 async fn without_a_schema_the_answer_says_what_to_do() {
-    let app = TestApp::builder().repository(FakeWorkerRepository::without_schema()).start();
+    let app = TestApp::builder().store(FakeStore::without_schema()).start();
     let (status, body) = status_and_json(app.get("/api/workers").await).await;
     assert_eq!((status, &body["code"]), (503, &json!("schema_missing")));
     assert!(body["error"].as_str().unwrap().contains("workersd migrate"));
@@ -76,8 +76,14 @@ async fn a_worker_that_cannot_be_read_is_listed_as_broken_and_is_good_for_nothin
     let app = TestApp::start();
     let sound = app.deploy().await;
     let id = WorkerId::generate(chrono::DateTime::UNIX_EPOCH);
-    let broken = Worker::unreadable(id, None, None, None, "column `status` holds `weird`".to_owned());
-    app.repository.insert(&broken, "").await.unwrap();
+    let broken = Worker::unreadable(UnreadableWorker {
+        id,
+        name: None,
+        created_at: None,
+        snapshot_id: None,
+        problem: "column `status` holds `weird`".to_owned(),
+    });
+    app.store.workers().insert(&broken, "").await.unwrap();
 
     let (status, list) = status_and_json(app.get("/api/workers").await).await;
     assert_eq!((status, list[0]["id"].as_str()), (200, Some(sound.as_str())));
@@ -116,7 +122,7 @@ async fn store(app: &TestApp, count: i64) -> Vec<String> {
         let created_at = chrono::DateTime::UNIX_EPOCH + TimeDelta::milliseconds(index / 3);
         let id = WorkerId::generate(created_at);
         let worker = Worker::creating(id, WorkerName::parse("w").unwrap(), Vec::new(), created_at);
-        app.repository.insert(&worker, "").await.unwrap();
+        app.store.workers().insert(&worker, "").await.unwrap();
         ids.push((created_at, id));
     }
     ids.sort();

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
-use workers_domain::ports::{SandboxErrorKind, WorkerRepository as _};
+use workers_domain::ports::{SandboxErrorKind, Store as _};
 use workers_domain::{Worker, WorkerId, WorkerName};
 
 use crate::support::{CODE, SseReader, TestApp, status_and_json};
@@ -57,7 +57,7 @@ async fn a_worker_that_is_being_created_is_refused() {
     let app = TestApp::start();
     let now = chrono::DateTime::from_timestamp(1_763_890_000, 0).unwrap();
     let worker = Worker::creating(WorkerId::generate(now), WorkerName::parse("w").unwrap(), Vec::new(), now);
-    app.repository.insert(&worker, CODE).await.unwrap();
+    app.store.workers().insert(&worker, CODE).await.unwrap();
     let (status, body) = app.post_json(&format!("/api/workers/{}/redeploy", worker.id), "").await;
     assert_eq!(
         (status, &body["code"], &body["status"]),

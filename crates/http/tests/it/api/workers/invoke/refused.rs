@@ -193,7 +193,7 @@ async fn a_displaced_caller_is_told_when_to_come_back_in_the_header_and_in_the_b
 async fn a_database_that_is_away_is_worth_another_try() {
     let app = TestApp::start();
     let path = app.deployed("invoke", "greet").await;
-    app.repository.fail("the cable is out");
+    app.store.fail("the cable is out");
     let (status, body) = status_and_json(watch(&app, &path, "{}").await).await;
     assert_eq!((status, &body["code"]), (503, &json!("database_unavailable")));
 }

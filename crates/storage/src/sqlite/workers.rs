@@ -1,8 +1,4 @@
-//! The port, on SQLite. Each method is one transaction, and so atomic by itself.
-
-use std::num::NonZeroU32;
-use std::path::Path;
-use std::time::Duration;
+//! The workers, on SQLite. Each method is one transaction, or a part of one, and so atomic by itself.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,78 +6,44 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 use tracing::instrument;
-use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, RepositoryError, SetupOutcome, Update, WorkerPage, WorkerRepository,
-};
-use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
+use workers_domain::ports::{InvocationMark, ListPlace, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::{SnapshotId, Worker, WorkerId};
 
-use super::backup::back_up;
-use super::file::Access;
-use super::migrations;
 use super::place::{Key, ListedRow};
-use super::pool::SqlitePool;
-use super::rows::{NewWorkerRow, StateChange, StoredId, TextUuid, WorkerRow, may_stand_in};
-use super::schema::workers;
-use super::verify::verify;
-use crate::database::StorageOptions;
-use crate::error::{BackupError, ConnectError};
-use crate::record::{Pages, WorkerRecord, check_source, column_time, without};
+use super::session::{SqliteSession, together};
+use crate::pages::Pages;
+use crate::queries::{
+    by_id, due_to_expire, in_revision, not_invoked_since, snapshots_in_use, spelled, stuck_in_creating, without,
+};
+use crate::schema::workers;
+use crate::stored_id::{StoredId, may_stand_in};
+use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
-/// Workers on SQLite.
-pub(crate) struct SqliteWorkerRepository {
-    pool: SqlitePool,
+/// The workers, as a session sees them.
+pub(super) struct SqliteWorkers {
+    session: SqliteSession,
 }
 
-impl SqliteWorkerRepository {
-    pub(crate) fn open(path: &Path, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {
-        Ok(Self { pool: SqlitePool::new(path, access, options)? })
-    }
-
-    /// Sees that the file is sound, and waits for that no longer than `limit`.
-    #[instrument(name = "storage.verify", level = "debug", skip_all)]
-    pub(crate) async fn verify(&self, limit: Duration) -> Result<(), RepositoryError> {
-        verify(self.pool.file(), limit).await
-    }
-
-    /// Whether there is a file.
-    pub(crate) fn is_there(&self) -> Result<bool, ConnectError> {
-        self.pool.file().is_there()
-    }
-
-    /// Makes the file where there is none.
-    pub(crate) fn create_if_none(&self) -> Result<(), ConnectError> {
-        self.pool.file().create_if_none()
-    }
-
-    /// Writes a copy of the database to a path where there is nothing yet.
-    #[instrument(name = "storage.back_up", level = "debug", skip_all)]
-    pub(crate) async fn back_up(&self, to: &Path) -> Result<(), BackupError> {
-        let to = to.to_owned();
-        // Not with a connection that may only read: the copy is written.
-        self.pool.read_at_length("backup", move |connection, file| Ok(back_up(connection, file, &to))).await?
-    }
-
-    #[instrument(name = "storage.schema.migrate", level = "debug", skip_all)]
-    pub(crate) async fn apply_migrations(&self) -> Result<Vec<String>, RepositoryError> {
-        migrations::apply(&self.pool).await
+impl SqliteWorkers {
+    pub(super) fn new(session: SqliteSession) -> Self {
+        Self { session }
     }
 }
 
 #[async_trait]
-impl WorkerRepository for SqliteWorkerRepository {
+impl WorkerRepository for SqliteWorkers {
     #[instrument(name = "storage.worker.insert", level = "debug", skip_all, fields(worker.id = %worker.id))]
     async fn insert(&self, worker: &Worker, source: &str) -> Result<(), RepositoryError> {
-        check_source(source)?;
-        let row = NewWorkerRow::new(worker, source);
+        let row = NewWorkerRow::new(worker, source)?;
         let insert = move |connection: &mut SqliteConnection| {
             diesel::insert_into(workers::table).values(row).execute(connection)
         };
-        self.pool.write("insert of a worker", insert).await.map(drop)
+        self.session.write(INSERT, insert).await.map(drop)
     }
 
     #[instrument(name = "storage.worker.find", level = "debug", skip_all, fields(worker.id = %id))]
     async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        let query = workers::table.find(TextUuid::from(id)).select(WorkerRow::as_select());
+        let query = by_id(id.into()).select(WorkerRow::as_select());
         let find = move |connection: &mut SqliteConnection| match query.first(connection).optional()? {
             None if may_stand_in(id) => odd_row(connection, id)?
                 .map(|rowid| {
@@ -93,35 +55,34 @@ impl WorkerRepository for SqliteWorkerRepository {
                 .transpose(),
             row => Ok(row),
         };
-        let row: Option<WorkerRow> = self.pool.read("search for a worker", find).await?;
-        row.map(|row| WorkerRecord::from(row).into_worker()).transpose()
+        let row: Option<WorkerRow> = self.session.read("search for a worker", find).await?;
+        row.map(WorkerRow::into_worker).transpose()
     }
 
     #[instrument(name = "storage.worker.find_source", level = "debug", skip_all, fields(worker.id = %id))]
     async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError> {
-        let query = workers::table.find(TextUuid::from(id)).select(workers::source_code);
-        self.pool.read("search for a source", move |connection| query.first(connection).optional()).await
+        let query = by_id(id.into()).select(workers::source_code);
+        self.session.read("search for a source", move |connection| query.first(connection).optional()).await
     }
 
     #[instrument(name = "storage.worker.list", level = "debug", skip_all)]
-    async fn list_page(&self, after: Option<&ListPlace>, limit: NonZeroU32) -> Result<WorkerPage, RepositoryError> {
-        let after = after.map(Key::read).transpose()?;
-        let limit = usize::try_from(limit.get()).unwrap_or(usize::MAX);
+    async fn list_page(&self, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
+        let after = request.after.as_ref().map(Key::read).transpose()?;
+        let length = request.length();
         let read = move |connection: &mut SqliteConnection| {
-            let (rows, next) = read_page(connection, after.as_ref(), limit)?;
-            let workers = rows.into_iter().map(|row| WorkerRecord::from(row.worker).into_listed()).collect();
-            Ok(WorkerPage { workers, next })
+            let (rows, next) = read_page(connection, after.as_ref(), length)?;
+            Ok(Page { items: rows.into_iter().map(|row| row.worker.into_listed()).collect(), next })
         };
-        self.pool.read_list("list of workers", read).await
+        self.session.read_list("list of workers", read).await
     }
 
     #[instrument(name = "storage.worker.update_state", level = "debug", skip_all, fields(worker.id = %worker.id))]
     async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
-        let row = workers::table.find(TextUuid::from(worker.id));
-        let expected = row.filter(workers::revision.eq(worker.revision.number()));
+        let row = by_id(worker.id.into());
+        let expected = in_revision(worker.id.into(), worker.revision.number());
         let update = diesel::update(expected).set(StateChange::of(worker));
         let change = move |connection: &mut SqliteConnection| {
-            connection.immediate_transaction(|connection| {
+            together(connection, |connection| {
                 if update.execute(connection)? > 0 {
                     return Ok(Update::Updated);
                 }
@@ -129,7 +90,7 @@ impl WorkerRepository for SqliteWorkerRepository {
                 Ok(if is_there { Update::Conflict } else { Update::Gone })
             })
         };
-        let done = self.pool.write("change of a worker", change).await?;
+        let done = self.session.write("change of a worker", change).await?;
         if done == Update::Updated {
             worker.revision = worker.revision.next();
         }
@@ -138,13 +99,9 @@ impl WorkerRepository for SqliteWorkerRepository {
 
     #[instrument(name = "storage.worker.find_unused_snapshots", level = "debug", skip_all)]
     async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
-        let ids: Vec<_> = among.iter().map(|id| id.as_str().to_owned()).collect();
-        let query = workers::table
-            .filter(workers::snapshot_id.eq_any(ids))
-            .filter(workers::status.ne(WorkerStatus::Expired.as_str()))
-            .select(workers::snapshot_id);
+        let query = snapshots_in_use(spelled(among));
         let find = move |connection: &mut SqliteConnection| query.load(connection);
-        Ok(without(among, self.pool.read("search for unused snapshots", find).await?))
+        Ok(without(among, self.session.read("search for unused snapshots", find).await?))
     }
 
     #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]
@@ -154,52 +111,42 @@ impl WorkerRepository for SqliteWorkerRepository {
         }
         let marks = marks.to_vec();
         let record = move |connection: &mut SqliteConnection| {
-            connection.immediate_transaction(|connection| {
+            together(connection, |connection| {
                 for mark in marks {
                     let at = column_time(mark.at);
-                    let is_older =
-                        workers::last_invoked_at.is_null().or(workers::last_invoked_at.lt(at).assume_not_null());
-                    diesel::update(workers::table.find(TextUuid::from(mark.worker_id)).filter(is_older))
+                    diesel::update(not_invoked_since(mark.worker_id.into(), at))
                         .set(workers::last_invoked_at.eq(at))
                         .execute(connection)?;
                 }
                 Ok(())
             })
         };
-        self.pool.write("record of invocations", record).await
+        self.session.write("record of invocations", record).await
     }
 
     #[instrument(name = "storage.worker.list_due_to_expire", level = "debug", skip_all)]
     async fn list_due_to_expire(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError> {
-        let query = workers::table
-            .filter(workers::status.eq(WorkerStatus::Ready.as_str()))
-            .filter(workers::snapshot_expires_at.le(column_time(now)))
-            .order((workers::snapshot_expires_at, workers::id))
-            .select(WorkerRow::as_select());
+        let query = due_to_expire(column_time(now)).select(WorkerRow::as_select());
         let collect = move |connection: &mut SqliteConnection| {
-            Pages::collect(limit, |count, after| query.limit(count).offset(after).load::<WorkerRow>(connection))
+            Pages::collect(limit, |count, after| query.limit(count).offset(after).load(connection))
         };
-        self.pool.read("search for expired workers", collect).await
+        self.session.read("search for expired workers", collect).await
     }
 
     #[instrument(name = "storage.worker.list_stuck_in_creating", level = "debug", skip_all)]
     async fn list_stuck_in_creating(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError> {
-        let query = workers::table
-            .filter(workers::status.eq(WorkerStatus::Creating.as_str()))
-            .filter(workers::created_at.le(column_time(before)))
-            .order((workers::created_at, workers::id))
-            .select(WorkerRow::as_select());
+        let query = stuck_in_creating(column_time(before)).select(WorkerRow::as_select());
         let collect = move |connection: &mut SqliteConnection| {
-            Pages::collect(limit, |count, after| query.limit(count).offset(after).load::<WorkerRow>(connection))
+            Pages::collect(limit, |count, after| query.limit(count).offset(after).load(connection))
         };
-        self.pool.read("search for stuck workers", collect).await
+        self.session.read("search for stuck workers", collect).await
     }
 
     #[instrument(name = "storage.worker.delete", level = "debug", skip_all, fields(worker.id = %id))]
     async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
         let delete = move |connection: &mut SqliteConnection| {
-            connection.immediate_transaction(|connection| {
-                let delete = diesel::delete(workers::table.find(TextUuid::from(id)));
+            together(connection, |connection| {
+                let delete = diesel::delete(by_id(id.into()));
                 let removed: Vec<WorkerRow> = delete.returning(WorkerRow::as_returning()).load(connection)?;
                 match removed.into_iter().next() {
                     None if may_stand_in(id) => odd_row(connection, id)?
@@ -213,18 +160,8 @@ impl WorkerRepository for SqliteWorkerRepository {
                 }
             })
         };
-        let removed: Option<WorkerRow> = self.pool.write_to_make_room("removal of a worker", delete).await?;
-        Ok(removed.map(|row| WorkerRecord::from(row).into_listed()))
-    }
-
-    #[instrument(name = "storage.schema.set_up", level = "debug", skip_all)]
-    async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
-        migrations::set_up(&self.pool, existing).await
-    }
-
-    #[instrument(name = "storage.schema.check", level = "debug", skip_all)]
-    async fn check(&self) -> Result<(), RepositoryError> {
-        migrations::check(&self.pool).await
+        let removed: Option<WorkerRow> = self.session.write_to_make_room("removal of a worker", delete).await?;
+        Ok(removed.map(WorkerRow::into_listed))
     }
 }
 

@@ -1,0 +1,158 @@
+//! The way to the connection of a transaction, which a task of its own has.
+//!
+//! The task owns the connection. So a statement goes on to its end even if its caller has gone, and when the transaction
+//! is dropped, at whatever point, the task rolls it back before the connection is lent again.
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel::result::Error as DieselError;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{Instrument, debug};
+
+use super::asking::{Ask, bounded};
+use super::client::{PgClient, Statement};
+use super::error::{asks_for_another_session, carry, is_in_the_way, took_too_long};
+use super::pool::{Lent, PgPool};
+use crate::error::{chain, unavailable};
+use crate::transaction::{End, RollbackReason, rolled_back};
+
+/// How long the server may take to roll back, before the connection is given up, which has the same effect.
+const ROLLBACK_LIMIT: Duration = Duration::from_secs(1);
+
+/// The way to the task that has the connection. When all clones are dropped, the task rolls back.
+#[derive(Clone)]
+pub(super) struct Line {
+    pool: PgPool,
+    requests: mpsc::Sender<Request>,
+    end: End,
+}
+
+enum Request {
+    Statement(Job),
+    Commit(oneshot::Sender<QueryResult<()>>),
+}
+
+/// Asks a statement, which has until then, and answers whether the transaction goes on.
+type Job = Box<dyn for<'a> FnOnce(&'a PgClient, Instant) -> BoxFuture<'a, bool> + Send>;
+
+impl Line {
+    /// Takes a connection of the pool and begins, and once more on another one if it was the session that could not do
+    /// it.
+    pub(super) async fn open(pool: &PgPool) -> QueryResult<Self> {
+        match Self::open_once(pool).await {
+            Err((error, generation)) if asks_for_another_session(&error) && pool.renew(generation) => {
+                Self::open_once(pool).await.map_err(|(error, _)| error)
+            }
+            opened => opened.map_err(|(error, _)| error),
+        }
+    }
+
+    /// An error comes with the generation of the connection.
+    async fn open_once(pool: &PgPool) -> Result<Self, (DieselError, u64)> {
+        let lent = pool.acquire().await.map_err(|error| (carry(error), 0))?;
+        let (begun, answer) = oneshot::channel();
+        let (requests, inbox) = mpsc::channel(1);
+        let end = End::default();
+        pool.runtime().spawn(run(lent, pool.clone(), inbox, end.clone(), begun).in_current_span());
+        answer.await.unwrap_or_else(|_| Err((carry(end.error()), 0)))?;
+        Ok(Self { pool: pool.clone(), requests, end })
+    }
+
+    /// Asks a statement.
+    pub(super) async fn ask<R: Send + 'static>(&self, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
+        let (reply, answer) = oneshot::channel();
+        let (pool, end) = (self.pool.clone(), self.end.clone());
+        let job: Job = Box::new(move |connection, deadline| {
+            let job = async move {
+                let limit = pool.statement_timeout().min(deadline.saturating_duration_since(Instant::now()));
+                let asked = bounded(connection, &statement, ask, limit).await;
+                let answer = asked.map_err(|error| {
+                    if asks_for_another_session(&error) {
+                        // This transaction cannot go on elsewhere; the next one can.
+                        pool.renew(connection.generation());
+                    }
+                    if Instant::now() >= deadline {
+                        end.note(RollbackReason::HeldTooLong(pool.transaction_timeout()));
+                        return carry(end.error());
+                    }
+                    end.note(RollbackReason::Refused);
+                    if is_in_the_way(&error) { carry(rolled_back(error)) } else { error }
+                });
+                let goes_on = answer.is_ok();
+                // Its caller may have gone.
+                let _ = reply.send(answer);
+                goes_on
+            };
+            job.boxed()
+        });
+        self.request(Request::Statement(job), answer).await
+    }
+
+    /// Stores what was changed, and ends.
+    pub(super) async fn commit(&self) -> QueryResult<()> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Request::Commit(reply), answer).await
+    }
+
+    async fn request<R>(&self, request: Request, answer: oneshot::Receiver<QueryResult<R>>) -> QueryResult<R> {
+        if self.requests.send(request).await.is_err() {
+            return Err(carry(self.end.error()));
+        }
+        answer.await.unwrap_or_else(|_| Err(carry(self.end.error())))
+    }
+}
+
+/// Begins a transaction, and does what it is asked until its end. The connection goes back to the pool if the
+/// transaction has ended on it for certain.
+async fn run(
+    lent: Lent,
+    pool: PgPool,
+    mut inbox: mpsc::Receiver<Request>,
+    end: End,
+    begun: oneshot::Sender<Result<(), (DieselError, u64)>>,
+) {
+    let Some(connection) = lent.connection() else {
+        let _ = begun.send(Err((carry(unavailable("there is no connection")), 0)));
+        return;
+    };
+    let limit = pool.statement_timeout();
+    let opened = match timeout(limit, connection.begin(pool.transaction_timeout())).await {
+        Ok(opened) => opened,
+        Err(_) => Err(took_too_long(limit)),
+    };
+    let is_begun = opened.is_ok();
+    // One that is not waited for any more asks nothing, and so is rolled back below.
+    let _ = begun.send(opened.map_err(|error| (error, connection.generation())));
+    if !is_begun {
+        return;
+    }
+    let deadline = Instant::now() + pool.transaction_timeout();
+    loop {
+        match timeout_at(deadline, inbox.recv()).await {
+            Ok(Some(Request::Statement(job))) => {
+                if !job(connection, deadline).await {
+                    break;
+                }
+            }
+            Ok(Some(Request::Commit(reply))) => {
+                let done = timeout(limit, connection.end("COMMIT")).await;
+                let _ = reply.send(done.unwrap_or_else(|_| Err(took_too_long(limit))));
+                return;
+            }
+            Ok(None) => break,
+            Err(_) => {
+                end.note(RollbackReason::HeldTooLong(pool.transaction_timeout()));
+                break;
+            }
+        }
+    }
+    match timeout(ROLLBACK_LIMIT, connection.end("ROLLBACK")).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(error = %chain(&error), "failed to roll back; the connection is given up"),
+        Err(_) => debug!("the server does not roll back in time; the connection is given up"),
+    }
+}

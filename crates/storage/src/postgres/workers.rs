@@ -1,0 +1,175 @@
+//! The workers, on Postgres. Each method is one statement, and so atomic by itself.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Timestamp, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
+use tracing::instrument;
+use workers_domain::ports::{InvocationMark, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::{SnapshotId, Worker, WorkerId};
+
+use super::place::{Key, ListedRow};
+use super::session::{PgSession, sorted};
+use crate::pages::Pages;
+use crate::queries::{by_id, due_to_expire, in_revision, snapshots_in_use, spelled, stuck_in_creating, without};
+use crate::schema::workers;
+use crate::sql_types::Id;
+use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
+
+/// Rows are locked in the order of their ids, so that two processes cannot wait for each other. A notification holds
+/// 8,000 bytes: a hundred marks.
+const RECORD_INVOCATIONS: &str = "\
+    WITH newer AS ( \
+        SELECT worker.id, mark.at \
+        FROM workers AS worker JOIN unnest($1, $2) AS mark (id, at) ON mark.id = worker.id \
+        WHERE worker.last_invoked_at IS NULL OR worker.last_invoked_at < mark.at \
+        ORDER BY worker.id FOR UPDATE OF worker \
+    ), stored AS ( \
+        UPDATE workers SET last_invoked_at = newer.at FROM newer WHERE workers.id = newer.id \
+        RETURNING workers.id, (extract(epoch FROM newer.at) * 1000000)::bigint || '@' || workers.id || ',' AS mark \
+    ), told AS ( \
+        SELECT string_agg(mark, '') AS marks \
+        FROM (SELECT mark, (row_number() OVER () - 1) / 100 AS part FROM stored) AS parts GROUP BY part \
+    ) SELECT pg_notify('workers_changes', 'i' || marks) FROM told";
+
+/// The workers, as a session sees them.
+pub(super) struct PgWorkers {
+    session: PgSession,
+}
+
+impl PgWorkers {
+    pub(super) fn new(session: PgSession) -> Self {
+        Self { session }
+    }
+}
+
+#[async_trait]
+impl WorkerRepository for PgWorkers {
+    #[instrument(name = "storage.worker.insert", level = "debug", skip_all, fields(worker.id = %worker.id))]
+    async fn insert(&self, worker: &Worker, source: &str) -> Result<(), RepositoryError> {
+        let mut session = self.session.clone();
+        let insert = diesel::insert_into(workers::table).values(NewWorkerRow::new(worker, source)?);
+        sorted(INSERT, insert.execute(&mut session).await).map(drop)
+    }
+
+    #[instrument(name = "storage.worker.find", level = "debug", skip_all, fields(worker.id = %id))]
+    async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+        let mut session = self.session.clone();
+        let query = by_id(id.into()).select(WorkerRow::as_select());
+        let row: Option<WorkerRow> =
+            sorted("search for a worker", query.first(&mut session).map(QueryResult::optional).await)?;
+        row.map(WorkerRow::into_worker).transpose()
+    }
+
+    #[instrument(name = "storage.worker.find_source", level = "debug", skip_all, fields(worker.id = %id))]
+    async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError> {
+        let mut session = self.session.clone();
+        let query = by_id(id.into()).select(workers::source_code);
+        sorted("search for a source", query.first(&mut session).map(QueryResult::optional).await)
+    }
+
+    #[instrument(name = "storage.worker.list", level = "debug", skip_all)]
+    async fn list_page(&self, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
+        let mut session = self.session.clone();
+        let mut query = workers::table
+            .order((workers::created_at.desc(), workers::id.desc()))
+            // One more says whether there is more.
+            .limit(i64::from(request.limit.get()) + 1)
+            .select(ListedRow::as_select())
+            .into_boxed();
+        if let Some(Key { created_at, id }) = request.after.as_ref().map(Key::read).transpose()? {
+            // As a pair, so that the index over both columns finds the first row.
+            let is_behind = sql::<Bool>("(created_at, id) < (").bind::<Timestamp, _>(created_at);
+            query = query.filter(is_behind.sql(", ").bind::<Id, _>(id).sql(")"));
+        }
+        let _place = self.session.list_place().await?;
+        let mut rows: Vec<ListedRow> = sorted("list of workers", query.load(&mut session).await)?;
+        let length = request.length();
+        let next = (rows.len() > length).then(|| rows[length - 1].place());
+        rows.truncate(length);
+        Ok(Page { items: rows.into_iter().map(|row| row.worker.into_listed()).collect(), next })
+    }
+
+    #[instrument(name = "storage.worker.update_state", level = "debug", skip_all, fields(worker.id = %worker.id))]
+    async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
+        let operation = "change of a worker";
+        let mut session = self.session.clone();
+        let expected = in_revision(worker.id.into(), worker.revision.number());
+        let update = diesel::update(expected).set(StateChange::of(worker));
+        if sorted(operation, update.execute(&mut session).await)? > 0 {
+            worker.revision = worker.revision.next();
+            return Ok(Update::Updated);
+        }
+        let is_there = diesel::select(diesel::dsl::exists(by_id(worker.id.into()))).get_result(&mut session).await;
+        Ok(if sorted(operation, is_there)? { Update::Conflict } else { Update::Gone })
+    }
+
+    #[instrument(name = "storage.worker.find_unused_snapshots", level = "debug", skip_all)]
+    async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
+        let mut session = self.session.clone();
+        let query = snapshots_in_use(spelled(among));
+        let used = sorted("search for unused snapshots", query.load(&mut session).await)?;
+        Ok(without(among, used))
+    }
+
+    #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]
+    async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
+        // One mark a worker: the statement would take any of several.
+        let mut latest = BTreeMap::new();
+        for mark in marks {
+            let at = column_time(mark.at);
+            let known = latest.entry(mark.worker_id.as_uuid()).or_insert(at);
+            *known = at.max(*known);
+        }
+        if latest.is_empty() {
+            return Ok(());
+        }
+        let (ids, times): (Vec<_>, Vec<_>) = latest.into_iter().unzip();
+        let mut session = self.session.clone();
+        let update =
+            diesel::sql_query(RECORD_INVOCATIONS).bind::<Array<SqlUuid>, _>(ids).bind::<Array<Timestamp>, _>(times);
+        sorted("record of invocations", update.execute(&mut session).await).map(drop)
+    }
+
+    #[instrument(name = "storage.worker.list_due_to_expire", level = "debug", skip_all)]
+    async fn list_due_to_expire(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError> {
+        let query = due_to_expire(column_time(now)).select(WorkerRow::as_select());
+        let mut pages = Pages::new(limit);
+        while let Some((count, after)) = pages.next() {
+            let page = query.limit(count).offset(after);
+            let rows: Vec<WorkerRow> =
+                sorted("search for expired workers", page.load(&mut self.session.clone()).await)?;
+            if !pages.take(rows, count) {
+                break;
+            }
+        }
+        Ok(pages.into_found())
+    }
+
+    #[instrument(name = "storage.worker.list_stuck_in_creating", level = "debug", skip_all)]
+    async fn list_stuck_in_creating(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError> {
+        let query = stuck_in_creating(column_time(before)).select(WorkerRow::as_select());
+        let mut pages = Pages::new(limit);
+        while let Some((count, after)) = pages.next() {
+            let page = query.limit(count).offset(after);
+            let rows: Vec<WorkerRow> = sorted("search for stuck workers", page.load(&mut self.session.clone()).await)?;
+            if !pages.take(rows, count) {
+                break;
+            }
+        }
+        Ok(pages.into_found())
+    }
+
+    #[instrument(name = "storage.worker.delete", level = "debug", skip_all, fields(worker.id = %id))]
+    async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+        let mut session = self.session.clone();
+        let delete = diesel::delete(by_id(id.into())).returning(WorkerRow::as_returning());
+        let mut removed: Vec<WorkerRow> = sorted("removal of a worker", delete.load(&mut session).await)?;
+        Ok(removed.pop().map(WorkerRow::into_listed))
+    }
+}

@@ -1,0 +1,82 @@
+//! What tasks are asked of: the pool, which lends a connection for one task, or a transaction, which has one.
+
+use std::sync::Arc;
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::{QueryResult, SqliteConnection};
+use workers_domain::ports::RepositoryError;
+
+use super::line::Line;
+use super::pool::SqlitePool;
+
+/// A pool or a transaction, as repositories ask it. Cheap to clone.
+#[derive(Clone)]
+pub(super) enum SqliteSession {
+    /// Each task stands alone.
+    Pool(Arc<SqlitePool>),
+    /// Tasks are parts of a transaction.
+    Transaction(Line),
+}
+
+impl SqliteSession {
+    /// Runs a task that reads.
+    pub(super) async fn read<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        match self {
+            Self::Pool(pool) => pool.read(operation, task).await,
+            Self::Transaction(line) => line.ask(operation, task).await,
+        }
+    }
+
+    /// Runs a task that reads a list, which may take long.
+    pub(super) async fn read_list<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        match self {
+            Self::Pool(pool) => pool.read_list(operation, task).await,
+            Self::Transaction(line) => line.ask(operation, task).await,
+        }
+    }
+
+    /// Runs a task that writes.
+    pub(super) async fn write<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        match self {
+            Self::Pool(pool) => pool.write(operation, task).await,
+            Self::Transaction(line) => line.ask(operation, task).await,
+        }
+    }
+
+    /// Runs a task that writes so that there is more room than before. The room that is kept for that on a full disk is
+    /// for a task that stands alone: what a transaction writes may be more than that.
+    pub(super) async fn write_to_make_room<R: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl Fn(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
+    ) -> Result<R, RepositoryError> {
+        match self {
+            Self::Pool(pool) => pool.write_to_make_room(operation, task).await,
+            Self::Transaction(line) => line.ask(operation, task).await,
+        }
+    }
+}
+
+/// Runs several statements as one: in the transaction that is open, or in one of their own.
+pub(super) fn together<R>(
+    connection: &mut SqliteConnection,
+    task: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
+) -> QueryResult<R> {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    match status.transaction_depth()? {
+        Some(_) => task(connection),
+        None => connection.immediate_transaction(task),
+    }
+}

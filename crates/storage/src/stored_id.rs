@@ -1,0 +1,62 @@
+//! Ids as they are found in a row.
+
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::pg::Pg;
+use diesel::sql_types::Binary;
+use diesel::sqlite::Sqlite;
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+use workers_domain::WorkerId;
+
+use crate::sql_types::{Id, IdValue};
+
+/// The id of a row. SQLite keeps whatever is written, so it may be none: then a stand-in is made from it, by which the
+/// row is listed and deleted.
+#[derive(Debug, Clone, FromSqlRow)]
+pub(crate) struct StoredId {
+    pub(crate) id: Uuid,
+    /// What is wrong with what is stored.
+    pub(crate) problem: Option<String>,
+}
+
+impl FromSql<Id, Pg> for StoredId {
+    fn from_sql(value: <Pg as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let IdValue(id) = FromSql::<Id, Pg>::from_sql(value)?;
+        Ok(Self { id, problem: None })
+    }
+}
+
+impl FromSql<Id, Sqlite> for StoredId {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
+        Ok(Self::read(&bytes))
+    }
+}
+
+impl StoredId {
+    fn read(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        match Uuid::parse_str(&text) {
+            // In another form, such as in capitals, no search would find it.
+            Ok(id) if id.to_string() == text => Self { id, problem: None },
+            _ => Self {
+                id: stand_in(bytes),
+                problem: Some(format!("`{}`, which is no UUID in hyphenated form and lower case", text.escape_debug())),
+            },
+        }
+    }
+}
+
+/// The id that a row is listed under whose own is none: the same one each time, of a version that we give no worker.
+fn stand_in(stored: &[u8]) -> Uuid {
+    let digest = Sha256::digest(stored);
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(byte, of_digest)| *byte = of_digest);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Whether an id may be a stand-in.
+pub(crate) fn may_stand_in(id: WorkerId) -> bool {
+    id.as_uuid().get_version_num() == 8
+}

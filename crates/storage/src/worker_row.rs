@@ -1,0 +1,282 @@
+//! Rows of the table of workers, and what they are to the domain. One definition for both databases.
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+use tracing::warn;
+use workers_domain::ports::{RemovedWorker, RepositoryError};
+use workers_domain::{
+    FunctionName, Revision, SnapshotId, StoredWorker, UnreadableWorker, Worker, WorkerName, WorkerState, WorkerStatus,
+};
+
+use crate::cell::Cell;
+use crate::schema::workers;
+use crate::sql_types::{IdValue, NamesValue};
+use crate::stored_id::StoredId;
+
+/// Postgres keeps microseconds, so we do everywhere.
+const SUBSECOND_DIGITS: u16 = 6;
+
+/// What is done with a new row, in words for an error.
+pub(crate) const INSERT: &str = "insert of a worker";
+
+/// A worker without its source.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = workers, check_for_backend(Pg, Sqlite))]
+pub(crate) struct WorkerRow {
+    id: StoredId,
+    name: Cell<String>,
+    snapshot_id: Cell<String>,
+    functions: Cell<NamesValue>,
+    status: Cell<String>,
+    error_message: Cell<Option<String>>,
+    created_at: Cell<NaiveDateTime>,
+    snapshot_expires_at: Cell<Option<NaiveDateTime>>,
+    last_invoked_at: Cell<Option<NaiveDateTime>>,
+    revision: Cell<i64>,
+}
+
+/// A worker to be stored. It owns its values, since it moves to another thread where the database is a file.
+#[derive(Insertable)]
+#[diesel(table_name = workers)]
+pub(crate) struct NewWorkerRow {
+    id: IdValue,
+    name: String,
+    functions: NamesValue,
+    source_code: String,
+    created_at: NaiveDateTime,
+    last_invoked_at: Option<NaiveDateTime>,
+    revision: i64,
+    #[diesel(embed)]
+    state: StateColumns,
+}
+
+/// A worker's state, to be stored over the one it had.
+#[derive(AsChangeset)]
+#[diesel(table_name = workers)]
+pub(crate) struct StateChange {
+    /// The one after that which was read.
+    revision: i64,
+    #[diesel(embed)]
+    state: StateColumns,
+}
+
+/// The columns that make up a worker's state.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = workers, treat_none_as_null = true)]
+pub(crate) struct StateColumns {
+    snapshot_id: String,
+    status: &'static str,
+    error_message: Option<String>,
+    snapshot_expires_at: Option<NaiveDateTime>,
+}
+
+impl NewWorkerRow {
+    /// The row of a worker.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Refused`] for a source that Postgres could not hold, on either database.
+    pub(crate) fn new(worker: &Worker, source: &str) -> Result<Self, RepositoryError> {
+        if let Some(offset) = source.find('\0') {
+            let problem = format!("its source has the character U+0000 at byte {offset}, which a database cannot hold");
+            return Err(RepositoryError::Refused { operation: INSERT, source: problem.into() });
+        }
+        Ok(Self {
+            id: worker.id.into(),
+            name: worker.name.as_str().to_owned(),
+            functions: NamesValue(worker.functions.iter().map(FunctionName::to_string).collect()),
+            source_code: source.to_owned(),
+            created_at: column_time(worker.created_at),
+            last_invoked_at: worker.last_invoked_at.map(column_time),
+            revision: worker.revision.number(),
+            state: StateColumns::of(worker),
+        })
+    }
+}
+
+impl StateChange {
+    pub(crate) fn of(worker: &Worker) -> Self {
+        Self { revision: worker.revision.next().number(), state: StateColumns::of(worker) }
+    }
+}
+
+impl StateColumns {
+    fn of(worker: &Worker) -> Self {
+        Self {
+            snapshot_id: worker.snapshot_id().map_or("", SnapshotId::as_str).to_owned(),
+            status: worker.status().as_str(),
+            // Postgres has no U+0000 in text, and losing the message for it would be worse than changing it.
+            error_message: worker.error_message().map(|message| message.replace('\0', "\u{FFFD}")),
+            snapshot_expires_at: worker.expires_at().map(column_time),
+        }
+    }
+}
+
+impl WorkerRow {
+    /// The worker of this row.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Inconsistent`], with the first column that makes no sense.
+    pub(crate) fn into_worker(self) -> Result<Worker, RepositoryError> {
+        self.read()
+    }
+
+    /// The worker of this row; [unreadable](WorkerState::Unreadable) when the row makes no sense.
+    pub(crate) fn into_listed(self) -> Worker {
+        self.read().unwrap_or_else(|error| {
+            let name = self.name.0.ok().and_then(|name| WorkerName::parse(name).ok());
+            let created_at = self.created_at.0.ok().map(|time| time.and_utc());
+            let snapshot_id = self.snapshot_id.0.ok().filter(|id| !id.is_empty()).map(SnapshotId::new);
+            Worker::unreadable(UnreadableWorker {
+                id: self.id.id.into(),
+                name,
+                created_at,
+                snapshot_id,
+                problem: error.to_string(),
+            })
+        })
+    }
+
+    /// What is left to know of the worker of this row, which was removed. One that makes no sense is removed all the
+    /// same.
+    pub(crate) fn into_removed(self) -> RemovedWorker {
+        let worker = self.into_listed();
+        if let Some(problem) = worker.problem() {
+            warn!(problem, "removed a worker that made no sense");
+        }
+        RemovedWorker { id: worker.id, snapshot_id: worker.snapshot_id().cloned() }
+    }
+
+    fn read(&self) -> Result<Worker, RepositoryError> {
+        if let Some(problem) = &self.id.problem {
+            return Err(self.inconsistent("id", problem.clone()));
+        }
+        let state = self.state()?;
+        let name = WorkerName::parse(self.value("name", &self.name)?.as_str())
+            .map_err(|error| self.inconsistent("name", format!("a name that {error}")))?;
+        let parse = |function: &String| {
+            FunctionName::parse(function.as_str())
+                .map_err(|error| self.inconsistent("functions", format!("a function name that {error}")))
+        };
+        let functions = self.value("functions", &self.functions)?.0.iter().map(parse).collect::<Result<_, _>>()?;
+        let created_at = self.value("created_at", &self.created_at)?.and_utc();
+        let last_invoked_at = self.value("last_invoked_at", &self.last_invoked_at)?.map(|time| time.and_utc());
+        let revision = Revision::new(*self.value("revision", &self.revision)?);
+        let id = self.id.id.into();
+        Ok(Worker::restore(StoredWorker { id, name, functions, created_at, last_invoked_at, revision, state }))
+    }
+
+    fn state(&self) -> Result<WorkerState, RepositoryError> {
+        let status = self.value("status", &self.status)?;
+        let status = status
+            .parse()
+            .map_err(|_| self.inconsistent("status", format!("`{}`, which is not a status", status.escape_debug())))?;
+        match status {
+            WorkerStatus::Creating => Ok(WorkerState::Creating),
+            WorkerStatus::Ready => {
+                let (snapshot_id, expires_at) = self.snapshot(status)?;
+                Ok(WorkerState::Ready { snapshot_id, expires_at })
+            }
+            WorkerStatus::Expired => {
+                let (snapshot_id, expired_at) = self.snapshot(status)?;
+                Ok(WorkerState::Expired { snapshot_id, expired_at })
+            }
+            WorkerStatus::Error => match self.value("error_message", &self.error_message)? {
+                Some(message) => Ok(WorkerState::Error { message: message.clone() }),
+                None => Err(self.inconsistent("error_message", "nothing, though its status is error")),
+            },
+        }
+    }
+
+    fn snapshot(&self, status: WorkerStatus) -> Result<(SnapshotId, DateTime<Utc>), RepositoryError> {
+        let nothing = |column| self.inconsistent(column, format!("nothing, though its status is {status}"));
+        let id = self.value("snapshot_id", &self.snapshot_id)?;
+        if id.is_empty() {
+            return Err(nothing("snapshot_id"));
+        }
+        let expires_at = self.value("snapshot_expires_at", &self.snapshot_expires_at)?;
+        let expires_at = expires_at.ok_or_else(|| nothing("snapshot_expires_at"))?;
+        Ok((SnapshotId::new(id.as_str()), expires_at.and_utc()))
+    }
+
+    fn value<'a, T>(&self, column: &'static str, cell: &'a Cell<T>) -> Result<&'a T, RepositoryError> {
+        cell.0.as_ref().map_err(|problem| self.inconsistent(column, format!("what cannot be read: {problem}")))
+    }
+
+    fn inconsistent(&self, column: &'static str, problem: impl Into<String>) -> RepositoryError {
+        RepositoryError::Inconsistent { id: self.id.id.into(), column, problem: problem.into() }
+    }
+}
+
+/// A time as it is stored.
+pub(crate) fn column_time(time: DateTime<Utc>) -> NaiveDateTime {
+    time.naive_utc().trunc_subsecs(SUBSECOND_DIGITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> WorkerRow {
+        let time = DateTime::from_timestamp(1_763_890_000, 0).unwrap().naive_utc();
+        WorkerRow {
+            id: StoredId { id: uuid::Uuid::from_u128(7), problem: None },
+            name: text("w"),
+            snapshot_id: text("snap_1"),
+            functions: Cell(Ok(NamesValue(vec!["greet".to_owned()]))),
+            status: text("ready"),
+            error_message: Cell(Ok(None)),
+            created_at: Cell(Ok(time)),
+            snapshot_expires_at: Cell(Ok(Some(time))),
+            last_invoked_at: Cell(Ok(None)),
+            revision: Cell(Ok(0)),
+        }
+    }
+
+    fn text(text: &str) -> Cell<String> {
+        Cell(Ok(text.to_owned()))
+    }
+
+    fn complaint(row: WorkerRow) -> String {
+        row.into_worker().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_sound_row_becomes_a_worker() {
+        assert_eq!(ready().into_worker().unwrap().status(), WorkerStatus::Ready);
+    }
+
+    #[test]
+    fn an_unsound_row_is_named_with_its_column() {
+        let row = "00000000-0000-0000-0000-000000000007";
+        assert_eq!(
+            complaint(WorkerRow { status: text("asleep"), ..ready() }),
+            format!("column `status` of worker {row} holds `asleep`, which is not a status")
+        );
+        assert_eq!(
+            complaint(WorkerRow { snapshot_id: text(""), ..ready() }),
+            format!("column `snapshot_id` of worker {row} holds nothing, though its status is ready")
+        );
+        assert_eq!(
+            complaint(WorkerRow { snapshot_expires_at: Cell(Ok(None)), status: text("expired"), ..ready() }),
+            format!("column `snapshot_expires_at` of worker {row} holds nothing, though its status is expired")
+        );
+        assert_eq!(
+            complaint(WorkerRow { status: text("error"), ..ready() }),
+            format!("column `error_message` of worker {row} holds nothing, though its status is error")
+        );
+        assert_eq!(
+            complaint(WorkerRow { name: text(" "), ..ready() }),
+            format!("column `name` of worker {row} holds a name that must not be empty")
+        );
+        assert_eq!(
+            complaint(WorkerRow { functions: Cell(Ok(NamesValue(vec!["a\0".to_owned()]))), ..ready() }),
+            format!(
+                "column `functions` of worker {row} holds a function name that must not contain control characters"
+            )
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! Places in the list of workers. Those of this store are its own, as those of every other are.
+
+use uuid::Uuid;
+use workers_domain::ports::ListPlace;
+use workers_domain::{Worker, WorkerId};
+
+/// What the list is sorted by.
+pub(super) fn key(worker: &Worker) -> (i64, WorkerId) {
+    (worker.created_at.timestamp_micros(), worker.id)
+}
+
+pub(super) fn of(worker: &Worker) -> ListPlace {
+    let (created_at, id) = key(worker);
+    ListPlace::from_bytes([&b"F"[..], &created_at.to_be_bytes(), id.as_uuid().as_bytes()].concat())
+}
+
+pub(super) fn read(place: &ListPlace) -> Option<(i64, WorkerId)> {
+    let (created_at, id) = place.as_bytes().strip_prefix(b"F")?.split_first_chunk()?;
+    let id: [u8; 16] = id.try_into().ok()?;
+    Some((i64::from_be_bytes(*created_at), Uuid::from_bytes(id).into()))
+}

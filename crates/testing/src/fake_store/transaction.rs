@@ -1,0 +1,66 @@
+//! Units of work: each has a copy, and what it changed in it is put back if nobody else has changed the same.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use workers_domain::ports::{RepositoryError, Transaction, WorkerRepository};
+
+use super::state::{Shared, StoredWorkers, lock};
+use super::workers::FakeWorkers;
+
+pub(super) struct FakeTransaction {
+    state: Arc<Shared>,
+    pending: Arc<Mutex<Pending>>,
+    workers: FakeWorkers,
+}
+
+/// What a transaction has changed.
+pub(super) struct Pending {
+    /// What was there when it began.
+    base: StoredWorkers,
+    pub(super) workers: StoredWorkers,
+    /// Whether something was refused in it.
+    pub(super) is_over: bool,
+}
+
+impl FakeTransaction {
+    pub(super) fn begin(state: &Arc<Shared>) -> Result<Self, RepositoryError> {
+        let mut begun = lock(state);
+        begun.check_reachable()?;
+        let base = begun.workers.clone().ok_or(RepositoryError::SchemaMissing)?;
+        let pending = Arc::new(Mutex::new(Pending { workers: base.clone(), base, is_over: false }));
+        Ok(Self { workers: FakeWorkers::within(state, &pending), state: Arc::clone(state), pending })
+    }
+}
+
+#[async_trait]
+impl Transaction for FakeTransaction {
+    fn workers(&self) -> &dyn WorkerRepository {
+        &self.workers
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), RepositoryError> {
+        let (mut state, pending) = (lock(&self.state), lock(&self.pending));
+        state.check_reachable()?;
+        if pending.is_over {
+            return Err(rolled_back("a part of it was refused"));
+        }
+        let workers = state.workers.as_mut().ok_or(RepositoryError::SchemaMissing)?;
+        let ids = pending.base.keys().chain(pending.workers.keys());
+        let changed: Vec<_> = ids.filter(|id| pending.base.get(id) != pending.workers.get(id)).collect();
+        if changed.iter().any(|id| workers.get(id) != pending.base.get(id)) {
+            return Err(rolled_back("another one was first"));
+        }
+        for id in changed {
+            match pending.workers.get(id) {
+                Some(stored) => workers.insert(*id, stored.clone()),
+                None => workers.remove(id),
+            };
+        }
+        state.deliver(Ok(()))
+    }
+}
+
+pub(super) fn rolled_back(reason: &'static str) -> RepositoryError {
+    RepositoryError::RolledBack(reason.into())
+}
