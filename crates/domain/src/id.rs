@@ -74,6 +74,16 @@ uuid_id! {
     WorkerId
 }
 uuid_id! {
+    /// Names a tenant: a customer of whoever runs the platform.
+    TenantId
+}
+
+impl TenantId {
+    /// The tenant that there is where nobody has made another one.
+    pub const DEFAULT: Self = Self(Uuid::nil());
+}
+
+uuid_id! {
     /// Names one run of one function.
     InvocationId
 }

@@ -24,7 +24,7 @@ mod worker;
 pub use capacity::{Budget, Permit, Refusal, Resource, Resources, Sharing};
 pub use error_chain::error_chain;
 pub use health::{Part, Trouble};
-pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, WorkerId};
+pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, TenantId, WorkerId};
 pub use in_words::in_words;
 pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{FunctionName, Revision, SnapshotId, WorkerId, WorkerName};
+use crate::{FunctionName, Revision, SnapshotId, TenantId, WorkerId, WorkerName};
 
 /// A deployed bundle, without its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct Worker {
     pub last_invoked_at: Option<DateTime<Utc>>,
     /// Which revision of it this is: that of the row it was read from, or that it was stored as.
     pub revision: Revision,
+    tenant_id: TenantId,
     state: WorkerState,
 }
 
@@ -30,6 +31,8 @@ pub struct Worker {
 pub struct StoredWorker {
     /// See [`Worker::id`].
     pub id: WorkerId,
+    /// See [`Worker::tenant_id`].
+    pub tenant_id: TenantId,
     /// See [`Worker::name`].
     pub name: WorkerName,
     /// See [`Worker::functions`].
@@ -49,6 +52,8 @@ pub struct StoredWorker {
 pub struct UnreadableWorker {
     /// Its id, or what stands for it.
     pub id: WorkerId,
+    /// Whom it belongs to; without that it is in the list of no tenant, and belongs to the default one.
+    pub tenant_id: Option<TenantId>,
     /// Its name.
     pub name: Option<WorkerName>,
     /// When it was deployed.
@@ -128,28 +133,36 @@ impl Worker {
         functions: Vec<FunctionName>,
         created_at: DateTime<Utc>,
     ) -> Self {
-        let (revision, state) = (Revision::FIRST, WorkerState::Creating);
-        Self { id, name, functions, created_at, last_invoked_at: None, revision, state }
+        Self {
+            id,
+            name,
+            functions,
+            created_at,
+            last_invoked_at: None,
+            revision: Revision::FIRST,
+            tenant_id: TenantId::DEFAULT,
+            state: WorkerState::Creating,
+        }
     }
 
     /// A worker as it was stored.
     #[must_use]
     pub fn restore(stored: StoredWorker) -> Self {
-        let StoredWorker { id, name, functions, created_at, last_invoked_at, revision, state } = stored;
-        Self { id, name, functions, created_at, last_invoked_at, revision, state }
+        let StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, state } = stored;
+        Self { id, name, functions, created_at, last_invoked_at, revision, tenant_id, state }
     }
 
     /// All there is to know of it.
     #[must_use]
     pub fn into_stored(self) -> StoredWorker {
-        let Self { id, name, functions, created_at, last_invoked_at, revision, state } = self;
-        StoredWorker { id, name, functions, created_at, last_invoked_at, revision, state }
+        let Self { id, name, functions, created_at, last_invoked_at, revision, tenant_id, state } = self;
+        StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, state }
     }
 
     /// A worker of whose row only so much could be read. Without a time of creation it has that of its id.
     #[must_use]
     pub fn unreadable(read: UnreadableWorker) -> Self {
-        let UnreadableWorker { id, name, created_at, snapshot_id, problem } = read;
+        let UnreadableWorker { id, tenant_id, name, created_at, snapshot_id, problem } = read;
         Self {
             id,
             name: name.unwrap_or_else(WorkerName::unreadable),
@@ -157,8 +170,15 @@ impl Worker {
             created_at: created_at.unwrap_or_else(|| id.made_at()),
             last_invoked_at: None,
             revision: Revision::FIRST,
+            tenant_id: tenant_id.unwrap_or(TenantId::DEFAULT),
             state: WorkerState::Unreadable { problem, snapshot_id },
         }
+    }
+
+    /// Whom it belongs to, from its first day to its last.
+    #[must_use]
+    pub const fn tenant_id(&self) -> TenantId {
+        self.tenant_id
     }
 
     /// What is wrong with what is stored of it, for the log; `None` for a worker that could be read.
@@ -437,6 +457,7 @@ mod tests {
         let id = WorkerId::generate(at(0));
         let mut worker = Worker::unreadable(UnreadableWorker {
             id,
+            tenant_id: None,
             name: None,
             created_at: None,
             snapshot_id: Some(SnapshotId::new("snap_1")),

@@ -8,6 +8,8 @@ diesel::table! {
     workers (id) {
         /// Its id.
         id -> Id,
+        /// Whom it belongs to.
+        tenant_id -> Id,
         /// What the customer calls it.
         #[max_length = 255]
         name -> Varchar,
@@ -37,5 +39,6 @@ diesel::table! {
 /// Statements that each read one of the indexes on SQLite, where the check of the database asks whether they are sound.
 pub(crate) const EACH_INDEX: &str = "\
     SELECT id FROM workers ORDER BY created_at DESC, id DESC LIMIT 1; \
+    SELECT id FROM workers WHERE tenant_id = '' ORDER BY created_at DESC, id DESC LIMIT 1; \
     SELECT id FROM workers WHERE id = ''; SELECT id FROM workers WHERE snapshot_id = ' '; \
     SELECT id FROM workers WHERE status = 'creating' ORDER BY snapshot_expires_at, id LIMIT 1;";

@@ -6,7 +6,7 @@ use diesel::expression::AsExpression;
 use diesel::pg::Pg;
 use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{Array, SqlType, Text};
+use diesel::sql_types::{Array, Binary, SqlType, Text};
 use diesel::sqlite::Sqlite;
 use uuid::Uuid;
 use workers_domain::WorkerId;
@@ -59,6 +59,28 @@ impl ToSql<Id, Sqlite> for IdValue {
     }
 }
 
+impl FromSql<Id, Sqlite> for IdValue {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
+        Ok(Self::parse(&bytes)?)
+    }
+}
+
+impl IdValue {
+    /// Reads what SQLite keeps, which may be anything. In another form, such as in capitals, no search would find it.
+    ///
+    /// # Errors
+    ///
+    /// With what is wrong, quoted.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = String::from_utf8_lossy(bytes);
+        match Uuid::parse_str(&text) {
+            Ok(id) if id.to_string() == text => Ok(Self(id)),
+            _ => Err(format!("`{}`, which is no UUID in hyphenated form and lower case", text.escape_debug())),
+        }
+    }
+}
+
 impl ToSql<Names, Pg> for NamesValue {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         ToSql::<Array<Text>, Pg>::to_sql(&self.0, out)
@@ -84,6 +106,22 @@ impl FromSql<Names, Sqlite> for NamesValue {
         match serde_json::from_str(&text) {
             Ok(names) => Ok(Self(names)),
             Err(error) => Err(format!("no list of names: {error}").into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_in_the_one_form_in_which_it_is_found_again() {
+        let id = Uuid::from_u128(0xab << 64);
+        let text = id.to_string();
+        assert_eq!(IdValue::parse(text.as_bytes()), Ok(IdValue(id)));
+        for other in [text.to_uppercase(), id.simple().to_string(), format!("{{{text}}}"), String::new(), text + " "] {
+            let problem = IdValue::parse(other.as_bytes()).unwrap_err();
+            assert!(problem.contains(&other), "{problem}");
         }
     }
 }

@@ -36,14 +36,9 @@ impl FromSql<Id, Sqlite> for StoredId {
 
 impl StoredId {
     fn read(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        match Uuid::parse_str(&text) {
-            // In another form, such as in capitals, no search would find it.
-            Ok(id) if id.to_string() == text => Self { id, problem: None },
-            _ => Self {
-                id: stand_in(bytes),
-                problem: Some(format!("`{}`, which is no UUID in hyphenated form and lower case", text.escape_debug())),
-            },
+        match IdValue::parse(bytes) {
+            Ok(IdValue(id)) => Self { id, problem: None },
+            Err(problem) => Self { id: stand_in(bytes), problem: Some(problem) },
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) const INSERT: &str = "insert of a worker";
 #[diesel(table_name = workers, check_for_backend(Pg, Sqlite))]
 pub(crate) struct WorkerRow {
     id: StoredId,
+    tenant_id: Cell<IdValue>,
     name: Cell<String>,
     snapshot_id: Cell<String>,
     functions: Cell<NamesValue>,
@@ -42,6 +43,7 @@ pub(crate) struct WorkerRow {
 #[diesel(table_name = workers)]
 pub(crate) struct NewWorkerRow {
     id: IdValue,
+    tenant_id: IdValue,
     name: String,
     functions: NamesValue,
     source_code: String,
@@ -85,6 +87,7 @@ impl NewWorkerRow {
         }
         Ok(Self {
             id: worker.id.into(),
+            tenant_id: IdValue(worker.tenant_id().as_uuid()),
             name: worker.name.as_str().to_owned(),
             functions: NamesValue(worker.functions.iter().map(FunctionName::to_string).collect()),
             source_code: source.to_owned(),
@@ -132,6 +135,7 @@ impl WorkerRow {
             let snapshot_id = self.snapshot_id.0.ok().filter(|id| !id.is_empty()).map(SnapshotId::new);
             Worker::unreadable(UnreadableWorker {
                 id: self.id.id.into(),
+                tenant_id: self.tenant_id.0.ok().map(|id| id.0.into()),
                 name,
                 created_at,
                 snapshot_id,
@@ -165,8 +169,17 @@ impl WorkerRow {
         let created_at = self.value("created_at", &self.created_at)?.and_utc();
         let last_invoked_at = self.value("last_invoked_at", &self.last_invoked_at)?.map(|time| time.and_utc());
         let revision = Revision::new(*self.value("revision", &self.revision)?);
-        let id = self.id.id.into();
-        Ok(Worker::restore(StoredWorker { id, name, functions, created_at, last_invoked_at, revision, state }))
+        let (id, tenant_id) = (self.id.id.into(), self.value("tenant_id", &self.tenant_id)?.0.into());
+        Ok(Worker::restore(StoredWorker {
+            id,
+            tenant_id,
+            name,
+            functions,
+            created_at,
+            last_invoked_at,
+            revision,
+            state,
+        }))
     }
 
     fn state(&self) -> Result<WorkerState, RepositoryError> {
@@ -224,6 +237,7 @@ mod tests {
         let time = DateTime::from_timestamp(1_763_890_000, 0).unwrap().naive_utc();
         WorkerRow {
             id: StoredId { id: uuid::Uuid::from_u128(7), problem: None },
+            tenant_id: Cell(Ok(IdValue(uuid::Uuid::nil()))),
             name: text("w"),
             snapshot_id: text("snap_1"),
             functions: Cell(Ok(NamesValue(vec!["greet".to_owned()]))),

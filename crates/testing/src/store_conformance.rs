@@ -16,6 +16,7 @@ macro_rules! store_conformance {
             $crate::store_conformance! {
                 @both $make_store,
                 a_worker_is_found_as_it_was_inserted,
+                a_worker_keeps_its_tenant,
                 an_unknown_worker_is_not_found,
                 a_source_is_found_byte_for_byte,
                 a_source_of_ten_mebibytes_is_kept,

@@ -8,7 +8,7 @@ use workers_domain::ports::{
     ExistingWorkers, InvocationMark, ListPlace, Page, PageRequest, RemovedWorker, RepositoryError, SetupOutcome, Store,
     Update,
 };
-use workers_domain::{SnapshotId, Worker, WorkerId, WorkerState};
+use workers_domain::{SnapshotId, StoredWorker, TenantId, Worker, WorkerId, WorkerState};
 
 use crate::AllWorkers as _;
 use crate::workers::{
@@ -21,6 +21,20 @@ pub async fn a_worker_is_found_as_it_was_inserted(store: &dyn Store) {
     let worker = worker(at(0));
     insert(store, &[&worker]).await;
     assert_eq!(found(repository, worker.id).await, worker);
+}
+
+/// See its name.
+pub async fn a_worker_keeps_its_tenant(store: &dyn Store) {
+    let repository = store.workers();
+    let tenant_id = TenantId::generate(at(0));
+    let mut worker = Worker::restore(StoredWorker { tenant_id, ..ready_until(at(60)).into_stored() });
+    let of_the_default = self::worker(at(-1));
+    insert(store, &[&worker, &of_the_default]).await;
+    change(repository, &mut worker, WorkerState::Error { message: "no".to_owned() }).await;
+    assert_eq!(found(repository, worker.id).await.tenant_id(), tenant_id);
+    let tenants: Vec<_> = good(repository.list().await).iter().map(Worker::tenant_id).collect();
+    assert_eq!(tenants, [tenant_id, TenantId::DEFAULT]);
+    assert_eq!(good(repository.delete(worker.id).await).map(|worker| worker.tenant_id()), Some(tenant_id));
 }
 
 /// See its name.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
+use workers_domain::TenantId;
 use workers_domain::ports::{ExistingWorkers, RepositoryError};
 use workers_storage::Database;
 use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
@@ -195,6 +196,55 @@ async fn migrations_keep_the_workers() {
     database.store().workers().insert(&worker, "").await.unwrap();
     database.store().schema().apply_migrations().await.unwrap();
     assert_eq!(database.store().workers().list().await.unwrap(), [worker]);
+}
+
+/// A row as it was written before workers had tenants.
+const OLD_ROW: &str = "\
+    INSERT INTO workers (id, name, snapshot_id, functions, status, source_code, created_at, snapshot_expires_at) \
+    VALUES ('019ab000-0000-7000-8000-000000000001', 'shop', 'snap_1', '[\"greet\"]', 'ready', '', \
+        '2025-11-23 09:26:40', '2999-01-01 00:00:00')";
+
+/// Undoes what came after the first two migrations.
+const FORGET: &str = "DELETE FROM __diesel_schema_migrations WHERE version > '20261127090000'";
+
+fn downs_to_the_second(backend: &str) -> Vec<String> {
+    let mut downs = downs(backend);
+    downs.truncate(downs.len() - 2);
+    downs
+}
+
+async fn assert_of_the_default_tenant(database: &Database) {
+    let applied = database.store().schema().apply_migrations().await.unwrap();
+    assert_eq!(applied.len(), directories("postgres").len() - 2);
+    let listed = database.store().workers().list().await.unwrap();
+    let [old] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((old.problem(), old.tenant_id(), old.status().as_str()), (None, TenantId::DEFAULT, "ready"));
+    database.store().schema().check().await.unwrap();
+}
+
+#[tokio::test]
+async fn on_postgres_a_worker_of_the_time_before_tenants_belongs_to_the_default_one() {
+    let server = ThrowAwayPostgres::shared();
+    let url = server.create_database().await;
+    connect(&url).await.store().schema().apply_migrations().await.unwrap();
+    for sql in downs_to_the_second("postgres") {
+        server.execute(&url, &sql).await;
+    }
+    server.execute(&url, FORGET).await;
+    server.execute(&url, &OLD_ROW.replace("[\"greet\"]", "{greet}")).await;
+    assert_of_the_default_tenant(&connect(&url).await).await;
+}
+
+#[tokio::test]
+async fn on_sqlite_a_worker_of_the_time_before_tenants_belongs_to_the_default_one() {
+    let (_directory, file, database) = sqlite().await;
+    database.store().schema().apply_migrations().await.unwrap();
+    for sql in downs_to_the_second("sqlite") {
+        execute(&file, &sql);
+    }
+    execute(&file, FORGET);
+    execute(&file, OLD_ROW);
+    assert_of_the_default_tenant(&database).await;
 }
 
 const FUTURE: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231235959')";

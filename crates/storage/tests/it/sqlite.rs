@@ -189,6 +189,8 @@ async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_co
         ("name", "name = x'ff'"),
         ("snapshot_id", "status = 'ready'"),
         ("snapshot_id", "snapshot_id = x'ff', status = 'ready'"),
+        ("tenant_id", "tenant_id = 'none'"),
+        ("tenant_id", "tenant_id = 'AAAAAAAA-0000-7000-8000-000000000000'"),
         ("functions", "functions = '{}'"),
         ("functions", "functions = 'greet'"),
         ("functions", "functions = '[1]'"),

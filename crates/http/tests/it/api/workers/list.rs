@@ -78,6 +78,7 @@ async fn a_worker_that_cannot_be_read_is_listed_as_broken_and_is_good_for_nothin
     let id = WorkerId::generate(chrono::DateTime::UNIX_EPOCH);
     let broken = Worker::unreadable(UnreadableWorker {
         id,
+        tenant_id: None,
         name: None,
         created_at: None,
         snapshot_id: None,
