@@ -2,12 +2,13 @@
 //! limits, network policies, and the *ports*, the traits through which the use cases reach a database, a sandbox
 //! provider and the clock.
 //!
-//! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields) and
+//! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields), [`access`] (who calls) and
 //! [`ports`] (what an adapter implements).
 //!
 //! Left out on purpose: all I/O, every framework, HTTP status codes, SQL, and how an invocation is spoken
 //! over a command's standard output (that is `workers-service`).
 
+pub mod access;
 mod capacity;
 mod error_chain;
 mod health;
@@ -24,7 +25,7 @@ mod worker;
 pub use capacity::{Budget, Permit, Refusal, Resource, Resources, Sharing};
 pub use error_chain::error_chain;
 pub use health::{Part, Trouble};
-pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, WorkerId};
+pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, TenantId, WorkerId};
 pub use in_words::in_words;
 pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,

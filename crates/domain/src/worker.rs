@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{FunctionName, Revision, SnapshotId, WorkerId, WorkerName};
+use crate::{FunctionName, Revision, SnapshotId, TenantId, WorkerId, WorkerName};
 
 /// A deployed bundle, without its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +149,12 @@ impl Worker {
             revision: Revision::FIRST,
             state: WorkerState::Unreadable { problem, snapshot_id },
         }
+    }
+
+    /// Whose it is. Rows have no tenant yet, so all workers are the default tenant's.
+    #[must_use]
+    pub const fn tenant_id(&self) -> TenantId {
+        TenantId::DEFAULT
     }
 
     /// What is wrong with what is stored of it, for the log; `None` for a worker that could be read.
