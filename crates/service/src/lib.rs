@@ -8,12 +8,15 @@
 //! # async fn example(repository: std::sync::Arc<dyn workers_domain::ports::WorkerRepository>,
 //! #                  sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>) -> Result<(), Box<dyn std::error::Error>> {
 //! use workers_domain::InvocationEvent;
-//! use workers_service::{Platform, ServiceOptions};
+//! use workers_domain::access::{CallContext, RequestId};
+//! use workers_service::Platform;
 //!
-//! let platform = Platform::new(repository, sandboxes, ServiceOptions::default());
+//! let platform = Platform::builder(repository, sandboxes).build();
+//! // Every use case is told who calls.
+//! let call = CallContext::embedder(RequestId::generate(platform.clock().now()));
 //! let code = "export async function greet({ name }) { console.log('hi'); return `hello ${name}`; }";
-//! let worker = platform.workers().deploy("greeter".into(), code.into()).await?;
-//! let mut invocation = platform.invocations().invoke(worker.id, "greet", br#"{"name":"Ada"}"#).await?;
+//! let worker = platform.workers().deploy(&call, "greeter".into(), code.into()).await?;
+//! let mut invocation = platform.invocations().invoke(&call, worker.id, "greet", br#"{"name":"Ada"}"#).await?;
 //! while let Some(event) = invocation.next().await {
 //!     match event {
 //!         InvocationEvent::Log(entry) => println!("{}", entry.message),
@@ -36,6 +39,7 @@ mod observer;
 mod options;
 mod platform;
 mod source;
+mod tenancy;
 mod unread;
 mod workers;
 
@@ -45,7 +49,7 @@ pub use fault_log::{FaultLog, Telling};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
-pub use platform::Platform;
+pub use platform::{Platform, PlatformBuilder};
 pub use source::{CompilerOptions, Source};
 pub use unread::{Unread, UnreadRoom};
 pub use workers::{SetupReport, SweepReport, WorkerChange, WorkerChanges, WorkerService};

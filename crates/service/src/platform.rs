@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use workers_domain::Trouble;
+use workers_domain::access::{AccessControl, AccessError, Action, CallContext, Policy, Resource};
 use workers_domain::ports::{Clock, SandboxProvider, SystemClock, WorkerRepository};
 
 use crate::bundle::Bundler;
@@ -13,8 +14,7 @@ use crate::invocations::{InvocationService, LastInvoked};
 use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
 use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread};
 
-/// Both groups of use cases over one repository and one sandbox provider. Cheap to clone. Must be made within a tokio
-/// runtime, on which its background work runs.
+/// Both groups of use cases over one repository and one sandbox provider. Cheap to clone.
 #[derive(Clone)]
 pub struct Platform {
     workers: WorkerService,
@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn InvocationObserver>,
+    pub(crate) access: AccessControl,
     pub(crate) options: ServiceOptions,
     pub(crate) bundler: Bundler,
     pub(crate) changes: ChangeFeed,
@@ -42,40 +43,58 @@ pub(crate) struct Shared {
     _following: DropGuard,
 }
 
-impl Platform {
-    /// A platform with the machine's clock, nobody to observe it, and the compiler in this process.
+/// Puts a [`Platform`] together. What is not said is as [`Platform::builder`] tells.
+pub struct PlatformBuilder {
+    repository: Arc<dyn WorkerRepository>,
+    sandboxes: Arc<dyn SandboxProvider>,
+    compiler: Option<Arc<dyn Compiler>>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn InvocationObserver>,
+    access: AccessControl,
+    options: ServiceOptions,
+}
+
+impl PlatformBuilder {
+    /// What compiles. Code of strangers is for a compiler in a process of its own.
     #[must_use]
-    pub fn new(
-        repository: Arc<dyn WorkerRepository>,
-        sandboxes: Arc<dyn SandboxProvider>,
-        options: ServiceOptions,
-    ) -> Self {
-        Self::with_observer(repository, sandboxes, Arc::new(SystemClock), Arc::new(NoObserver), options)
+    pub fn compiler(mut self, compiler: Arc<dyn Compiler>) -> Self {
+        self.compiler = Some(compiler);
+        self
     }
 
-    /// A platform with a clock and an observer of the caller's, and the compiler in this process.
+    /// What tells the time.
     #[must_use]
-    pub fn with_observer(
-        repository: Arc<dyn WorkerRepository>,
-        sandboxes: Arc<dyn SandboxProvider>,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn InvocationObserver>,
-        options: ServiceOptions,
-    ) -> Self {
-        Self::with_compiler(repository, sandboxes, Arc::new(InProcessCompiler::new()), clock, observer, options)
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
-    /// A platform of which every part is the caller's choice. Code of strangers is for a compiler in a process of its
-    /// own.
+    /// What hears of every invocation.
     #[must_use]
-    pub fn with_compiler(
-        repository: Arc<dyn WorkerRepository>,
-        sandboxes: Arc<dyn SandboxProvider>,
-        compiler: Arc<dyn Compiler>,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn InvocationObserver>,
-        options: ServiceOptions,
-    ) -> Self {
+    pub fn observer(mut self, observer: Arc<dyn InvocationObserver>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.access = AccessControl::new(policy);
+        self
+    }
+
+    /// Limits and times.
+    #[must_use]
+    pub fn options(mut self, options: ServiceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The platform. Must be called within a tokio runtime, on which its background work runs.
+    #[must_use]
+    pub fn build(self) -> Platform {
+        let Self { repository, sandboxes, compiler, clock, observer, access, options } = self;
+        let compiler = compiler.unwrap_or_else(|| Arc::new(InProcessCompiler::new()));
         let health = Health::start(
             Arc::clone(&repository),
             Arc::clone(&sandboxes),
@@ -94,6 +113,7 @@ impl Platform {
             sandboxes,
             clock,
             observer,
+            access,
             options,
             bundler,
             changes,
@@ -109,10 +129,27 @@ impl Platform {
             let (repository, changes) = (Arc::clone(&shared.repository), shared.changes.clone());
             LastInvoked::start(repository, changes, Arc::clone(&shared.health))
         };
-        Self {
+        Platform {
             workers: WorkerService::new(Arc::clone(&shared)),
             invocations: InvocationService::new(Arc::clone(&shared), last_invoked),
             shared,
+        }
+    }
+}
+
+impl Platform {
+    /// Puts a platform together over these. Unless it is said otherwise it has the machine's clock, no observer, the
+    /// compiler in this process, the [`StandardPolicy`](workers_domain::access::StandardPolicy), and default options.
+    #[must_use]
+    pub fn builder(repository: Arc<dyn WorkerRepository>, sandboxes: Arc<dyn SandboxProvider>) -> PlatformBuilder {
+        PlatformBuilder {
+            repository,
+            sandboxes,
+            compiler: None,
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(NoObserver),
+            access: AccessControl::default(),
+            options: ServiceOptions::default(),
         }
     }
 
@@ -126,6 +163,15 @@ impl Platform {
     #[must_use]
     pub const fn invocations(&self) -> &InvocationService {
         &self.invocations
+    }
+
+    /// Checks a call before anything is read for it. Every use case checks its own call once more.
+    ///
+    /// # Errors
+    ///
+    /// When the caller may not do this.
+    pub fn check(&self, context: &CallContext, action: Action, resource: Resource) -> Result<(), AccessError> {
+        self.shared.access.check(context, action, resource).map(drop)
     }
 
     /// The room for answers that wait for their readers.

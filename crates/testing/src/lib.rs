@@ -3,6 +3,7 @@
 //!
 //! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
 
+mod access;
 mod all_workers;
 mod clock;
 mod fake_machine_provider;
@@ -14,6 +15,7 @@ pub mod sandbox_provider;
 mod scripted_sandbox_provider;
 pub mod worker_repository;
 
+pub use access::{SwitchedPolicy, operator, operator_in, scope_of, system, system_in};
 pub use all_workers::AllWorkers;
 pub use clock::TestClock;
 pub use fake_machine_provider::{FakeMachineProvider, MachineStep};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::{InvocationId, ValueWarning, Worker, WorkerId, WorkerStatus};
 
 use super::runner::{Call, Runner};
@@ -22,14 +23,21 @@ impl InvocationService {
     ///
     /// # Errors
     ///
-    /// When there is nothing to invoke, no room for it, or the payload is too long; see [`InvokeError`].
-    pub async fn invoke(&self, id: WorkerId, function: &str, payload: &[u8]) -> Result<Invocation, InvokeError> {
+    /// When the caller may not, there is nothing to invoke, no room for it, or the payload is too long; see [`InvokeError`].
+    pub async fn invoke(
+        &self,
+        context: &CallContext,
+        id: WorkerId,
+        function: &str,
+        payload: &[u8],
+    ) -> Result<Invocation, InvokeError> {
         let shared = &self.inner.shared;
+        let scope = shared.access.check(context, Action::Invoke, Resource::Worker(id))?;
         let limit = shared.options.max_payload_bytes;
         if payload.len() > limit {
             return Err(InvokeError::PayloadTooLarge { bytes: payload.len(), limit });
         }
-        let mut worker = shared.repository.find_by_id(id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
+        let mut worker = shared.find(&scope, id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
         shared.expire_when_read(&mut worker).await?;
         check(&worker, function)?;
         let (payload, warning) = json_or_empty(payload);

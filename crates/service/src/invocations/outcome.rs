@@ -81,9 +81,8 @@ pub(super) fn never_began(exit: &CommandExit, observed: &Observed, wall_clock: D
     let is_early = match (exit.killed, exit.status) {
         // Reading the code may take long, but then it takes processor time.
         (Some(KillReason::Timeout), _) => exit.usage.cpu.is_some_and(|cpu| cpu < wall_clock / 2),
-        // The user's code closed every descriptor, the one by which it is known to have begun included.
-        (None, ExitStatus::Signal(SIGNAL_UNWRITTEN)) => false,
-        (None, ExitStatus::Signal(_)) => !observed.heap_full,
+        // The user's code may have closed every descriptor, the one by which it is known to have begun included.
+        (None, ExitStatus::Signal(signal)) => signal != SIGNAL_UNWRITTEN && !observed.heap_full,
         // Node.js exits with a code when it cannot read the user's code.
         (Some(KillReason::OutOfMemory | KillReason::Asked), _) | (None, ExitStatus::Code(_)) => false,
     };

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::broadcast;
+use workers_domain::access::{AccessError, Action, CallContext, Resource};
 use workers_domain::{Worker, WorkerId};
 
 use super::WorkerService;
@@ -49,9 +50,13 @@ struct Feed {
 
 impl WorkerService {
     /// What changes from now on: by this server, and by others over the same Postgres.
-    #[must_use]
-    pub fn changes(&self) -> WorkerChanges {
-        self.shared.changes.listen()
+    ///
+    /// # Errors
+    ///
+    /// When the caller may not watch workers.
+    pub fn changes(&self, context: &CallContext) -> Result<WorkerChanges, AccessError> {
+        self.shared.access.check(context, Action::WatchWorkers, Resource::Tenant)?;
+        Ok(self.shared.changes.listen())
     }
 }
 

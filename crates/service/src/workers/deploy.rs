@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot, Update};
 use workers_domain::{Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
@@ -12,6 +13,7 @@ use super::WorkerService;
 use super::settle::{End, leaves_nothing, may_be_done};
 use crate::bundle::{Bundle, make_snapshot};
 use crate::platform::Shared;
+use crate::tenancy::check_may_make_rows;
 use crate::{DeployError, Source};
 
 /// How long the snapshot of a worker may take; the slowest provider needs seconds.
@@ -27,11 +29,13 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`] and
-    /// [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
+    /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`]
+    /// and [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
     /// [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
     /// no room for it.
-    pub async fn deploy(&self, name: String, source: Source) -> Result<Worker, DeployError> {
+    pub async fn deploy(&self, context: &CallContext, name: String, source: Source) -> Result<Worker, DeployError> {
+        let scope = self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;
+        check_may_make_rows(context, &scope)?;
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
         let limit = self.shared.options.max_code_bytes;
         let code = &source.code;

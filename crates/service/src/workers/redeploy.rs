@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::Update;
 use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 
@@ -21,8 +22,9 @@ impl WorkerService {
     ///
     /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The
     /// worker's state is then what it was.
-    pub async fn redeploy(&self, id: WorkerId) -> Result<Worker, RedeployError> {
-        let worker = self.shared.repository.find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+    pub async fn redeploy(&self, context: &CallContext, id: WorkerId) -> Result<Worker, RedeployError> {
+        let scope = self.shared.access.check(context, Action::RedeployWorker, Resource::Worker(id))?;
+        let worker = self.shared.find(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         check(&worker)?;
         let source = self.shared.repository.find_source(id).await?.ok_or(RedeployError::NotFound(id))?;
         let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;

@@ -1,5 +1,6 @@
 //! Create the schema, or empty it if that is asked for.
 
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{ExistingWorkers, RemovedWorker, SetupOutcome};
 
 use super::WorkerService;
@@ -16,12 +17,13 @@ pub struct SetupReport {
 
 impl WorkerService {
     /// Creates the schema where there is none, and leaves it without workers. Those that are there, with their
-    /// snapshots, are removed only if that is asked for. Who may ask for that is the caller's to check.
+    /// snapshots, are removed only if that is asked for: those of all tenants.
     ///
     /// # Errors
     ///
-    /// [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the database cannot be reached.
-    pub async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
+    /// [`SetupError::Access`]; [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the database cannot be reached.
+    pub async fn set_up(&self, context: &CallContext, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
+        self.shared.access.check(context, Action::SetUp, Resource::Platform)?;
         match self.shared.repository.set_up(existing).await? {
             SetupOutcome::Created => {
                 self.shared.changes.publish(WorkerChange::Reset);

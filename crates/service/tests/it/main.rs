@@ -1,6 +1,7 @@
 //! The use cases over fakes of every port.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod access;
 mod deploy;
 mod invoke;
 mod logs;
