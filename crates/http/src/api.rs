@@ -12,8 +12,10 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, Route, guard};
 use futures_util::future::LocalBoxFuture;
 use workers_domain::AllowedOrigin;
+use workers_domain::access::Authenticator;
 use workers_service::Platform;
 
+use crate::authenticate::authenticator;
 use crate::lifecycle::StopHandle;
 use crate::middleware::{admit, hold, receive, track};
 use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
@@ -31,6 +33,7 @@ pub struct Api(Arc<State>);
 pub struct State {
     pub(crate) platform: Platform,
     pub(crate) options: HttpOptions,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: StopHandle,
 }
@@ -48,7 +51,8 @@ impl Api {
     /// observer.
     #[must_use]
     pub fn new(platform: Platform, options: HttpOptions, metrics: Metrics) -> Self {
-        Self(Arc::new(State { platform, options, metrics, stop: StopHandle::new() }))
+        let authenticator = authenticator(&options);
+        Self(Arc::new(State { platform, options, authenticator, metrics, stop: StopHandle::new() }))
     }
 
     /// Asks the application that serves this API to stop.

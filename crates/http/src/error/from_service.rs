@@ -85,6 +85,7 @@ impl From<RepositoryError> for ApiError {
 impl From<WorkerError> for ApiError {
     fn from(error: WorkerError) -> Self {
         match error {
+            WorkerError::Access(error) => error.into(),
             WorkerError::NotFound(id) => unknown(id),
             WorkerError::UnknownPlace => invalid_cursor(),
             WorkerError::Repository(error) => error.into(),
@@ -104,6 +105,7 @@ impl From<SetupError> for ApiError {
                     .with("workers", workers)
                     .with("confirm", CONFIRMATION)
             }
+            SetupError::Access(error) => error.into(),
             SetupError::Repository(error) => error.into(),
         }
     }
@@ -112,6 +114,7 @@ impl From<SetupError> for ApiError {
 impl From<DeployError> for ApiError {
     fn from(error: DeployError) -> Self {
         match error {
+            DeployError::Access(error) => error.into(),
             DeployError::InvalidName(InvalidNameError::Empty) => missing_name(),
             DeployError::InvalidName(ref problem) => {
                 Self::new(ErrorCode::InvalidName, format!("`name` {problem}")).with("field", "name")
@@ -181,6 +184,7 @@ impl From<RedeployError> for ApiError {
 impl From<InvokeError> for ApiError {
     fn from(error: InvokeError) -> Self {
         match error {
+            InvokeError::Access(error) => error.into(),
             InvokeError::WorkerNotFound(id) => unknown(id),
             InvokeError::FunctionNotFound { name, available } => {
                 let available: Vec<Value> = available.iter().map(|name| name.as_str().into()).collect();

@@ -5,6 +5,7 @@ use std::pin::pin;
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::future::{Either, select};
+use workers_domain::access::CallContext;
 use workers_service::Invocation;
 
 use crate::Api;
@@ -15,6 +16,7 @@ use crate::workers::parse_id;
 /// Reads the payload, then waits until the invocation has a place.
 pub(crate) async fn begin(
     api: &Api,
+    call: &CallContext,
     request: &HttpRequest,
     id: &str,
     function: &str,
@@ -23,7 +25,7 @@ pub(crate) async fn begin(
     let id = parse_id(id)?;
     let limit = Limit { bytes: api.platform.options().max_payload_bytes, code: ErrorCode::PayloadTooLarge };
     let payload = read_body(request, payload, limit, api.options.body_timeout).await?;
-    Ok(drain_or(api, api.platform.invocations().invoke(id, function, &payload)).await??)
+    Ok(drain_or(api, api.platform.invocations().invoke(call, id, function, &payload)).await??)
 }
 
 /// Waits for the work, or for the end of the time that a server that is shutting down gives it.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, ErrorCode, missing_code, missing_name};
-use crate::request::{CompilerOptionsField, Field, Limit, parse_json, read_body};
+use crate::request::{Caller, CompilerOptionsField, Field, Limit, parse_json, read_body};
 use workers_service::Source;
 
 /// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it
@@ -64,7 +64,12 @@ pub(crate) struct CompilerOptionsSchema {
     ),
 )]
 #[tracing::instrument(name = "http.workers.deploy", skip_all)]
-pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn handle(
+    api: Data<Api>,
+    Caller(call): Caller,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
     let bytes = api.platform.options().max_code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
     let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
@@ -77,7 +82,7 @@ pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payloa
         return Err(ApiError::new(ErrorCode::InvalidCode, "`code` must not contain the character U+0000"));
     }
     let compiler_options = compiler_options.into_options()?;
-    let worker = api.platform.workers().deploy(name, Source { code, compiler_options }).await?;
+    let worker = api.platform.workers().deploy(&call, name, Source { code, compiler_options }).await?;
     let location = format!("{}/{}", request.path().trim_end_matches('/'), worker.id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Page, read_page};
+use crate::request::{Caller, Page, read_page};
 
 /// Workers of a page, unless the client asks for fewer; and how many it may ask for.
 const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
@@ -30,9 +30,13 @@ const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
     ),
 )]
 #[tracing::instrument(name = "http.workers.list", skip_all)]
-pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn handle(
+    api: Data<Api>,
+    Caller(call): Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let Page { limit, after } = read_page(&request, MAX_WORKERS)?;
-    let page = api.platform.workers().list_page(after.as_ref(), limit.unwrap_or(MAX_WORKERS)).await?;
+    let page = api.platform.workers().list_page(&call, after.as_ref(), limit.unwrap_or(MAX_WORKERS)).await?;
     let now = api.platform.clock().now();
     let workers: Vec<_> = page.workers.iter().map(|worker| WorkerResponse::new(worker, now)).collect();
     let mut response = HttpResponse::Ok();

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use workers_domain::LogStream;
+use workers_domain::access::{Policy, StandardPolicy};
 use workers_http::{Access, Api, Application, BindError, HttpOptions, Metrics, StopHandle};
 use workers_service::{Platform, ServiceOptions};
 use workers_testing::{FakeWorkerRepository, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
@@ -35,6 +36,7 @@ pub(crate) struct TestAppBuilder {
     service: ServiceOptions,
     repository: FakeWorkerRepository,
     mounted: Option<fn(&mut ServiceConfig)>,
+    policy: Arc<dyn Policy>,
 }
 
 impl TestApp {
@@ -50,6 +52,7 @@ impl TestApp {
             service: ServiceOptions::default(),
             repository: FakeWorkerRepository::new(),
             mounted: None,
+            policy: Arc::new(StandardPolicy),
         }
     }
 
@@ -116,6 +119,11 @@ impl TestAppBuilder {
         self
     }
 
+    pub(crate) fn policy(mut self, policy: impl Policy + 'static) -> Self {
+        self.policy = Arc::new(policy);
+        self
+    }
+
     /// Serves further routes.
     pub(crate) fn mount(mut self, routes: fn(&mut ServiceConfig)) -> Self {
         self.mounted = Some(routes);
@@ -127,13 +135,12 @@ impl TestAppBuilder {
         let sandboxes = ScriptedSandboxProvider::new(self.script);
         let clock = Arc::new(TestClock::default());
         let metrics = Metrics::new();
-        let platform = Platform::with_observer(
-            Arc::<FakeWorkerRepository>::clone(&repository),
-            Arc::new(sandboxes.clone()),
-            Arc::<TestClock>::clone(&clock),
-            Arc::new(metrics.clone()),
-            self.service,
-        );
+        let platform = Platform::builder(Arc::<FakeWorkerRepository>::clone(&repository), Arc::new(sandboxes.clone()))
+            .clock(Arc::<TestClock>::clone(&clock))
+            .observer(Arc::new(metrics.clone()))
+            .options(self.service)
+            .policy(self.policy)
+            .build();
         let api = Api::new(platform.clone(), self.http, metrics);
         let mut application = Application::bind("127.0.0.1:0".parse().unwrap(), api).unwrap();
         if let Some(routes) = self.mounted {
