@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use workers_compiler::{CompilerOptions, ProcessCompiler};
-use workers_domain::ports::{SandboxProvider, SystemClock, WorkerRepository};
+use workers_domain::access::{CallContext, RequestId};
+use workers_domain::ports::{SandboxProvider, WorkerRepository};
 use workers_http::{Api, Application, HttpOptions, Metrics};
-use workers_service::{Platform, SweepReport, WorkerService};
+use workers_service::{Platform, SweepReport};
 
 use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
@@ -77,7 +78,7 @@ async fn serve(
             return Err(error);
         }
     };
-    let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
+    let sweeper = tokio::spawn(sweep(platform.clone(), settings.sweep_interval));
     let time = settings.http.shutdown_delay + settings.http.drain_timeout;
     signals::stop_on_signals(
         application.stop_handle(),
@@ -110,14 +111,11 @@ async fn bind(
     metrics: Metrics,
 ) -> anyhow::Result<(Platform, Application)> {
     let compiler = ProcessCompiler::start(compiler).await.context("cannot start the compiler")?;
-    let platform = Platform::with_compiler(
-        repository,
-        sandboxes,
-        Arc::new(compiler),
-        Arc::new(SystemClock),
-        Arc::new(metrics.clone()),
-        settings.service.clone(),
-    );
+    let platform = Platform::builder(repository, sandboxes)
+        .compiler(Arc::new(compiler))
+        .observer(Arc::new(metrics.clone()))
+        .options(settings.service.clone())
+        .build();
     let api = Api::new(platform.clone(), http, metrics);
     Ok((platform, Application::bind(settings.listen, api)?))
 }
@@ -157,7 +155,9 @@ const SETTLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Expires workers now and then, and ends deploys whose server has stopped. A database that is away for a while is no
 /// reason to stop trying.
-async fn sweep(workers: WorkerService, interval: Duration) {
+async fn sweep(platform: Platform, interval: Duration) {
+    let workers = platform.workers();
+    let call = || CallContext::system(RequestId::generate(platform.clock().now()));
     let every = |interval: Duration| {
         let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -166,7 +166,7 @@ async fn sweep(workers: WorkerService, interval: Duration) {
     let (mut sweeps, mut settles) = (every(interval), every(interval.min(SETTLE_INTERVAL)));
     loop {
         tokio::select! {
-            _ = sweeps.tick() => match workers.sweep().await {
+            _ = sweeps.tick() => match workers.sweep(&call()).await {
                 Ok(SweepReport { expired, failed, reclaimed }) if expired + failed + reclaimed > 0 => {
                     tracing::info!(expired, failed, reclaimed, "swept workers");
                 }
@@ -175,7 +175,7 @@ async fn sweep(workers: WorkerService, interval: Duration) {
                     tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for expired workers");
                 }
             },
-            _ = settles.tick() => match workers.settle_stuck().await {
+            _ = settles.tick() => match workers.settle_stuck(&call()).await {
                 Ok(0) => {}
                 Ok(failed) => tracing::info!(failed, "ended deploys whose server had stopped"),
                 // The other look tells that.
