@@ -43,7 +43,7 @@ impl InvocationService {
         let (payload, warning) = json_or_empty(payload);
         let payload = Some(payload);
         let arrived = Instant::now();
-        let place = self.inner.admission.enter(id).await?;
+        let place = self.inner.admission.enter(context.tenant(), id).await?;
         let now = shared.clock.now();
         self.inner.last_invoked.mark(id, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);

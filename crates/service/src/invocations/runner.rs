@@ -13,12 +13,12 @@ use workers_domain::ports::{
 };
 use workers_domain::{
     Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
-    ValueWarning, Worker, WorkerId,
+    ValueWarning, Worker,
 };
 
 use super::Inner;
+use super::admission::AdmittedPlace;
 use super::decoder::{Decoder, OutcomeFrame, Piece};
-use super::fair_queue::Place;
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed};
 use crate::bundle::{SCRIPT_FILE, stop};
@@ -68,7 +68,7 @@ pub(super) struct Runner {
     outlet: Outlet,
     /// Where the room goes that the outcome takes until it is read.
     room: oneshot::Sender<UnreadRoom>,
-    place: Place<WorkerId>,
+    place: AdmittedPlace,
     sandbox: Option<Box<dyn Sandbox>>,
     began: Instant,
     began_at: DateTime<Utc>,
@@ -109,7 +109,7 @@ impl Runner {
         call: Call,
         sender: mpsc::Sender<InvocationEvent>,
         room: oneshot::Sender<UnreadRoom>,
-        place: Place<WorkerId>,
+        place: AdmittedPlace,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
         let outlet = Outlet { sender, waiting: VecDeque::new(), log_bytes: 0, held: Some(Vec::new()) };
