@@ -32,6 +32,7 @@
 mod bundle;
 mod compiler;
 mod error;
+mod event_bus;
 mod fault_log;
 mod health;
 mod invocations;
@@ -45,6 +46,7 @@ mod workers;
 
 pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
 pub use error::{DeployError, InvokeError, RedeployError, SetupError, WorkerError};
+pub use event_bus::InProcessEventBus;
 pub use fault_log::{FaultLog, Telling};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use observer::{InvocationObserver, NoObserver};
@@ -52,7 +54,9 @@ pub use options::{LogLimits, ServiceOptions};
 pub use platform::{Platform, PlatformBuilder};
 pub use source::{CompilerOptions, Source};
 pub use unread::{Unread, UnreadRoom};
-pub use workers::{SetupReport, SweepReport, WorkerChange, WorkerChanges, WorkerService};
+pub use workers::{SetupReport, SweepReport, WorkerChanges, WorkerService};
+/// What [`WorkerChanges`] yields.
+pub use workers_domain::ports::WorkerChange;
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
 pub use workers_transpiler::{is_newer_node, template_module};

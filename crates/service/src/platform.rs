@@ -6,13 +6,15 @@ use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use workers_domain::Trouble;
 use workers_domain::access::{AccessControl, AccessError, Action, CallContext, Policy, Resource};
-use workers_domain::ports::{Clock, SandboxProvider, SystemClock, WorkerRepository};
+use workers_domain::ports::{Clock, EventBus, SandboxProvider, SystemClock, WorkerRepository};
 
 use crate::bundle::Bundler;
 use crate::health::Health;
 use crate::invocations::{InvocationService, LastInvoked};
 use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
-use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread};
+use crate::{
+    Compiler, InProcessCompiler, InProcessEventBus, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread,
+};
 
 /// Both groups of use cases over one repository and one sandbox provider. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +53,7 @@ pub struct PlatformBuilder {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn InvocationObserver>,
     access: AccessControl,
+    events: Arc<dyn EventBus>,
     options: ServiceOptions,
 }
 
@@ -83,6 +86,13 @@ impl PlatformBuilder {
         self
     }
 
+    /// What carries changes of workers to those who listen.
+    #[must_use]
+    pub fn events(mut self, events: Arc<dyn EventBus>) -> Self {
+        self.events = events;
+        self
+    }
+
     /// Limits and times.
     #[must_use]
     pub fn options(mut self, options: ServiceOptions) -> Self {
@@ -93,7 +103,7 @@ impl PlatformBuilder {
     /// The platform. Must be called within a tokio runtime, on which its background work runs.
     #[must_use]
     pub fn build(self) -> Platform {
-        let Self { repository, sandboxes, compiler, clock, observer, access, options } = self;
+        let Self { repository, sandboxes, compiler, clock, observer, access, events, options } = self;
         let compiler = compiler.unwrap_or_else(|| Arc::new(InProcessCompiler::new()));
         let health = Health::start(
             Arc::clone(&repository),
@@ -102,7 +112,7 @@ impl PlatformBuilder {
             Arc::clone(&observer),
         );
         let (bundler, runtime) = (Bundler::new(compiler), Handle::current());
-        let (changes, following) = (ChangeFeed::new(), CancellationToken::new());
+        let (changes, following) = (ChangeFeed::new(events), CancellationToken::new());
         let settler = {
             let (repository, sandboxes) = (Arc::clone(&repository), Arc::clone(&sandboxes));
             Settler::start(repository, sandboxes, changes.clone(), Arc::clone(&health))
@@ -139,7 +149,8 @@ impl PlatformBuilder {
 
 impl Platform {
     /// Puts a platform together over these. Unless it is said otherwise it has the machine's clock, no observer, the
-    /// compiler in this process, the [`StandardPolicy`](workers_domain::access::StandardPolicy), and default options.
+    /// compiler and the event bus in this process, the [`StandardPolicy`](workers_domain::access::StandardPolicy), and
+    /// default options.
     #[must_use]
     pub fn builder(repository: Arc<dyn WorkerRepository>, sandboxes: Arc<dyn SandboxProvider>) -> PlatformBuilder {
         PlatformBuilder {
@@ -149,6 +160,7 @@ impl Platform {
             clock: Arc::new(SystemClock),
             observer: Arc::new(NoObserver),
             access: AccessControl::default(),
+            events: Arc::new(InProcessEventBus::new()),
             options: ServiceOptions::default(),
         }
     }

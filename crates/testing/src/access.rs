@@ -46,6 +46,17 @@ pub fn scope_of(tenant: TenantId) -> TenantScope {
     checked.expect("the standard policy lets everyone list workers")
 }
 
+/// The scope of a call of the platform itself: all tenants.
+///
+/// # Panics
+///
+/// Never: the standard policy lets the system do everything.
+#[must_use]
+pub fn scope_of_all() -> TenantScope {
+    let checked = AccessControl::default().check(system(), Action::ListWorkers, Resource::Tenant);
+    checked.expect("the standard policy lets the system do everything")
+}
+
 /// A policy that permits everything, or nothing.
 #[derive(Debug, Default)]
 pub struct SwitchedPolicy {

@@ -6,6 +6,7 @@
 mod access;
 mod all_workers;
 mod clock;
+pub mod event_bus;
 mod fake_machine_provider;
 mod fake_worker_repository;
 mod http_client;
@@ -15,7 +16,7 @@ pub mod sandbox_provider;
 mod scripted_sandbox_provider;
 pub mod worker_repository;
 
-pub use access::{SwitchedPolicy, operator, operator_in, scope_of, system, system_in};
+pub use access::{SwitchedPolicy, operator, operator_in, scope_of, scope_of_all, system, system_in};
 pub use all_workers::AllWorkers;
 pub use clock::TestClock;
 pub use fake_machine_provider::{FakeMachineProvider, MachineStep};

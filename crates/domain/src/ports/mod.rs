@@ -4,6 +4,7 @@
 //! Adapters never import each other; `bins` choose among them.
 
 mod clock;
+mod event_bus;
 mod machine_provider;
 mod network_observer;
 mod sandbox_observer;
@@ -11,6 +12,7 @@ mod sandbox_provider;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
+pub use event_bus::{EventBus, WorkerChange, WorkerEvents};
 pub use machine_provider::{
     ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage,
     NetworkTransfer,

@@ -45,7 +45,7 @@ impl InvocationService {
         let arrived = Instant::now();
         let place = self.inner.admission.enter(context.tenant(), id).await?;
         let now = shared.clock.now();
-        self.inner.last_invoked.mark(id, now);
+        self.inner.last_invoked.mark(&worker, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
         let (granted, room) = oneshot::channel();
         let id = InvocationId::generate(now);

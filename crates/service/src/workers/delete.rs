@@ -20,7 +20,7 @@ impl WorkerService {
         }
         // The row goes first: without it nobody rebuilds the snapshot while it is being deleted.
         let worker = self.shared.repository.delete(id).await?.ok_or(WorkerError::NotFound(id))?;
-        self.shared.changes.publish(WorkerChange::Deleted(id));
+        self.shared.changes.publish(worker.tenant_id(), WorkerChange::Deleted(id));
         self.shared.forget_snapshot(&worker).await;
         Ok(worker)
     }

@@ -20,7 +20,7 @@ use workers_domain::ports::{RepositoryError, Update};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
 pub(crate) use self::changes::ChangeFeed;
-pub use self::changes::{WorkerChange, WorkerChanges};
+pub use self::changes::WorkerChanges;
 pub(crate) use self::follow::follow;
 pub(crate) use self::rebuild::RebuildError;
 pub(crate) use self::settle::Settler;

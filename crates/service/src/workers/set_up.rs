@@ -4,7 +4,7 @@ use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{ExistingWorkers, RemovedWorker, SetupOutcome};
 
 use super::WorkerService;
-use crate::{SetupError, WorkerChange};
+use crate::SetupError;
 
 /// What [`WorkerService::set_up`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +26,13 @@ impl WorkerService {
         self.shared.access.check(context, Action::SetUp, Resource::Platform)?;
         match self.shared.repository.set_up(existing).await? {
             SetupOutcome::Created => {
-                self.shared.changes.publish(WorkerChange::Reset);
+                self.shared.changes.reset();
                 Ok(SetupReport { created: true, removed_workers: 0 })
             }
             SetupOutcome::Kept(0) => Ok(SetupReport { created: false, removed_workers: 0 }),
             SetupOutcome::Kept(workers) => Err(SetupError::NotEmpty { workers }),
             SetupOutcome::Emptied(workers) => {
-                self.shared.changes.publish(WorkerChange::Reset);
+                self.shared.changes.reset();
                 for RemovedWorker { id, snapshot_id } in &workers {
                     if let Some(snapshot_id) = snapshot_id {
                         self.shared.forget_snapshot_id(*id, snapshot_id).await;

@@ -4,6 +4,7 @@
 mod access;
 mod deploy;
 mod invoke;
+mod listen;
 mod logs;
 mod outcomes;
 mod redeploy;
