@@ -31,7 +31,7 @@ pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,
     LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
 };
-pub use limits::ResourceLimits;
+pub use limits::{ResourceLimits, TenantLimits};
 pub use name::{FunctionName, InvalidNameError, WorkerName};
 pub use network::{
     AddressRange, AllowedOrigin, Authority, Destination, DomainName, Host, InvalidAllowedOriginError,

@@ -36,6 +36,7 @@ mod event_bus;
 mod fault_log;
 mod health;
 mod invocations;
+mod limits;
 mod observer;
 mod options;
 mod platform;
@@ -49,6 +50,7 @@ pub use error::{DeployError, InvokeError, RedeployError, SetupError, WorkerError
 pub use event_bus::InProcessEventBus;
 pub use fault_log::{FaultLog, Telling};
 pub use invocations::{Invocation, InvocationService, Load};
+pub use limits::{EffectiveLimits, LimitsError};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::{Platform, PlatformBuilder};

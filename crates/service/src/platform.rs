@@ -6,7 +6,9 @@ use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use workers_domain::Trouble;
 use workers_domain::access::{AccessControl, AccessError, Action, CallContext, Policy, Resource};
-use workers_domain::ports::{Clock, EventBus, SandboxProvider, SystemClock, WorkerRepository};
+use workers_domain::ports::{
+    Clock, EventBus, LimitsFor, NoTenantLimits, SandboxProvider, SystemClock, WorkerRepository,
+};
 
 use crate::bundle::Bundler;
 use crate::health::Health;
@@ -31,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn InvocationObserver>,
     pub(crate) access: AccessControl,
+    pub(crate) limits: Arc<dyn LimitsFor>,
     pub(crate) options: ServiceOptions,
     pub(crate) bundler: Bundler,
     pub(crate) changes: ChangeFeed,
@@ -53,6 +56,7 @@ pub struct PlatformBuilder {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn InvocationObserver>,
     access: AccessControl,
+    limits: Arc<dyn LimitsFor>,
     events: Arc<dyn EventBus>,
     options: ServiceOptions,
 }
@@ -86,6 +90,13 @@ impl PlatformBuilder {
         self
     }
 
+    /// What tenants may have less of than the options say.
+    #[must_use]
+    pub fn limits(mut self, limits: Arc<dyn LimitsFor>) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// What carries changes of workers to those who listen.
     #[must_use]
     pub fn events(mut self, events: Arc<dyn EventBus>) -> Self {
@@ -103,7 +114,7 @@ impl PlatformBuilder {
     /// The platform. Must be called within a tokio runtime, on which its background work runs.
     #[must_use]
     pub fn build(self) -> Platform {
-        let Self { repository, sandboxes, compiler, clock, observer, access, events, options } = self;
+        let Self { repository, sandboxes, compiler, clock, observer, access, limits, events, options } = self;
         let compiler = compiler.unwrap_or_else(|| Arc::new(InProcessCompiler::new()));
         let health = Health::start(
             Arc::clone(&repository),
@@ -124,6 +135,7 @@ impl PlatformBuilder {
             clock,
             observer,
             access,
+            limits,
             options,
             bundler,
             changes,
@@ -160,6 +172,7 @@ impl Platform {
             clock: Arc::new(SystemClock),
             observer: Arc::new(NoObserver),
             access: AccessControl::default(),
+            limits: Arc::new(NoTenantLimits),
             events: Arc::new(InProcessEventBus::new()),
             options: ServiceOptions::default(),
         }
@@ -192,7 +205,7 @@ impl Platform {
         &self.shared.unread
     }
 
-    /// The limits in force.
+    /// The limits of the server. A tenant may have less: see [`Platform::limits`].
     #[must_use]
     pub fn options(&self) -> &ServiceOptions {
         &self.shared.options
@@ -208,6 +221,10 @@ impl Platform {
     /// Those who ask at one time get one answer.
     pub async fn troubles(&self) -> Vec<Trouble> {
         self.shared.health.troubles().await
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// A request has failed, and that is not its sender's doing; what is to be logged of it. `kind` tells failures

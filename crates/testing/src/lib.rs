@@ -14,6 +14,7 @@ mod postgres;
 mod root;
 pub mod sandbox_provider;
 mod scripted_sandbox_provider;
+mod stub_limits;
 pub mod worker_repository;
 
 pub use access::{SwitchedPolicy, operator, operator_in, scope_of, scope_of_all, system, system_in};
@@ -25,3 +26,4 @@ pub use http_client::http_client;
 pub use postgres::{OpenTransaction, ThrowAwayPostgres};
 pub use root::skip_unless_root;
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};
+pub use stub_limits::StubLimits;

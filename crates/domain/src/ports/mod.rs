@@ -5,6 +5,7 @@
 
 mod clock;
 mod event_bus;
+mod limits_for;
 mod machine_provider;
 mod network_observer;
 mod sandbox_observer;
@@ -13,6 +14,7 @@ mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
 pub use event_bus::{EventBus, WorkerChange, WorkerEvents};
+pub use limits_for::{LimitsFor, NoTenantLimits};
 pub use machine_provider::{
     ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage,
     NetworkTransfer,

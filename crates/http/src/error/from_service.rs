@@ -6,7 +6,9 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use workers_domain::ports::{RepositoryError, SandboxErrorKind};
 use workers_domain::{InvalidNameError, WorkerId, WorkerStatus};
-use workers_service::{DeployError, Diagnostic, DiagnosticKind, InvokeError, RedeployError, SetupError, WorkerError};
+use workers_service::{
+    DeployError, Diagnostic, DiagnosticKind, InvokeError, LimitsError, RedeployError, SetupError, WorkerError,
+};
 
 use super::{ApiError, ErrorCode};
 
@@ -89,6 +91,15 @@ impl From<WorkerError> for ApiError {
             WorkerError::NotFound(id) => unknown(id),
             WorkerError::UnknownPlace => invalid_cursor(),
             WorkerError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<LimitsError> for ApiError {
+    fn from(error: LimitsError) -> Self {
+        match error {
+            LimitsError::Access(error) => error.into(),
+            LimitsError::Repository(error) => error.into(),
         }
     }
 }

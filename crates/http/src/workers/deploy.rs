@@ -10,6 +10,7 @@ use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, ErrorCode, missing_code, missing_name};
 use crate::request::{Caller, CompilerOptionsField, Field, Limit, parse_json, read_body};
+use workers_domain::access::{Action, Resource};
 use workers_service::Source;
 
 /// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it
@@ -70,7 +71,8 @@ pub(crate) async fn handle(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let bytes = api.platform.options().max_code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
+    let limits = api.platform.limits_of(&call, Action::DeployWorker, Resource::Tenant).await?;
+    let bytes = limits.code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
     let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
     let DeployWorkerRequest { name, code, compiler_options } = parse_json(&body)?;

@@ -26,6 +26,7 @@ pub(crate) use self::rebuild::RebuildError;
 pub(crate) use self::settle::Settler;
 pub(crate) use self::turns::Turns;
 pub use self::{expire::SweepReport, set_up::SetupReport};
+use crate::EffectiveLimits;
 use crate::platform::Shared;
 
 /// Use cases about workers. Cheap to clone.
@@ -73,9 +74,9 @@ impl Shared {
     }
 
     /// Lets the provider prepare for the invocation that mostly follows a deploy.
-    pub(crate) fn expect_invocation(&self, worker: &Worker) {
+    pub(crate) fn expect_invocation(&self, worker: &Worker, limits: &EffectiveLimits) {
         if let Some(snapshot_id) = worker.snapshot_id() {
-            self.sandboxes.expect(snapshot_id, self.options.sandbox);
+            self.sandboxes.expect(snapshot_id, limits.sandbox);
         }
     }
 

@@ -11,7 +11,7 @@ use super::WorkerService;
 use super::deploy::{expiry, make_snapshot_in_time};
 use crate::bundle::Bundle;
 use crate::platform::Shared;
-use crate::{DeployError, RedeployError};
+use crate::{DeployError, EffectiveLimits, RedeployError};
 
 impl WorkerService {
     /// Makes a worker ready again from the source it was deployed with, as if it had been deployed just now. It keeps
@@ -26,10 +26,11 @@ impl WorkerService {
         let scope = self.shared.access.check(context, Action::RedeployWorker, Resource::Worker(id))?;
         let worker = self.shared.find(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         check(&worker)?;
+        let limits = self.shared.limits_of(context.tenant()).await?;
         let source = self.shared.repository.find_source(id).await?.ok_or(RedeployError::NotFound(id))?;
         let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;
         let shared = Arc::clone(&self.shared);
-        let stored = self.shared.runtime.spawn(async move { renew(&shared, &worker, bundle).await });
+        let stored = self.shared.runtime.spawn(async move { renew(&shared, &worker, bundle, &limits).await });
         stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string()).into()))
     }
 }
@@ -39,15 +40,20 @@ fn check(worker: &Worker) -> Result<(), RedeployError> {
 }
 
 /// The snapshot is made first. Of two redeploys at once the later one replaces what the earlier one has made.
-async fn renew(shared: &Shared, found: &Worker, bundle: Bundle) -> Result<Worker, RedeployError> {
+async fn renew(
+    shared: &Shared,
+    found: &Worker,
+    bundle: Bundle,
+    limits: &EffectiveLimits,
+) -> Result<Worker, RedeployError> {
     let id = found.id;
-    let expires_at = expiry(shared, shared.clock.now());
+    let expires_at = expiry(limits, shared.clock.now());
     let made = make_snapshot_in_time(shared, bundle.script, expires_at).await;
     let snapshot = made.map_err(|source| DeployError::Sandbox { worker_id: id, source })?.id;
     match replace(shared, id, &snapshot, expires_at).await {
         Ok((old, worker)) => {
             shared.changes.publish_state(&worker);
-            shared.expect_invocation(&worker);
+            shared.expect_invocation(&worker, limits);
             // Not before the new one is stored. A provider may call the same content by the same id.
             if old.snapshot_id() != worker.snapshot_id() {
                 shared.forget_snapshot(&old).await;

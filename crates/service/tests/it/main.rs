@@ -4,6 +4,7 @@
 mod access;
 mod deploy;
 mod invoke;
+mod limits;
 mod listen;
 mod logs;
 mod outcomes;

@@ -6,11 +6,11 @@ use actix_web::web::ServiceConfig;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use workers_domain::LogStream;
 use workers_domain::access::{Policy, StandardPolicy};
+use workers_domain::{LogStream, TenantId, TenantLimits};
 use workers_http::{Access, Api, Application, BindError, HttpOptions, Metrics, StopHandle};
 use workers_service::{Platform, ServiceOptions};
-use workers_testing::{FakeWorkerRepository, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
+use workers_testing::{FakeWorkerRepository, ScriptedCall, ScriptedSandboxProvider, Step, StubLimits, TestClock};
 
 /// Exports every function that the scripts of the tests know.
 pub(crate) const CODE: &str =
@@ -37,6 +37,7 @@ pub(crate) struct TestAppBuilder {
     repository: FakeWorkerRepository,
     mounted: Option<fn(&mut ServiceConfig)>,
     policy: Arc<dyn Policy>,
+    limits: StubLimits,
 }
 
 impl TestApp {
@@ -53,6 +54,7 @@ impl TestApp {
             repository: FakeWorkerRepository::new(),
             mounted: None,
             policy: Arc::new(StandardPolicy),
+            limits: StubLimits::default(),
         }
     }
 
@@ -124,6 +126,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Gives the default tenant limits of its own.
+    pub(crate) fn tenant_limits(self, limits: TenantLimits) -> Self {
+        self.limits.set(TenantId::DEFAULT, limits);
+        self
+    }
+
     /// Serves further routes.
     pub(crate) fn mount(mut self, routes: fn(&mut ServiceConfig)) -> Self {
         self.mounted = Some(routes);
@@ -140,6 +148,7 @@ impl TestAppBuilder {
             .observer(Arc::new(metrics.clone()))
             .options(self.service)
             .policy(self.policy)
+            .limits(Arc::new(self.limits))
             .build();
         let api = Api::new(platform.clone(), self.http, metrics);
         let mut application = Application::bind("127.0.0.1:0".parse().unwrap(), api).unwrap();
