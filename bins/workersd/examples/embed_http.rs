@@ -12,10 +12,9 @@ use actix_web::error::ErrorUnauthorized;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpServer, web};
 use workers_compiler::{CompilerOptions, ProcessCompiler};
-use workers_domain::ports::SystemClock;
 use workers_engine::{Engine, EngineOptions};
 use workers_http::{Access, Api, Branding, HttpOptions, Metrics};
-use workers_service::{Platform, ServiceOptions};
+use workers_service::Platform;
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 
 fn main() -> anyhow::Result<()> {
@@ -37,14 +36,12 @@ async fn run() -> anyhow::Result<()> {
     let engine = Engine::start(EngineOptions::new(data.path(), std::path::absolute(node)?)).await?;
 
     let metrics = Metrics::new();
-    let platform = Platform::with_compiler(
-        database.store(),
-        Arc::new(engine.clone()),
-        Arc::new(ProcessCompiler::start(CompilerOptions::default()).await?),
-        Arc::new(SystemClock),
-        Arc::new(metrics.clone()),
-        ServiceOptions::default(),
-    );
+    let platform = Platform::builder(database.store(), Arc::new(engine.clone()))
+        .compiler(Arc::new(ProcessCompiler::start(CompilerOptions::default()).await?))
+        .observer(Arc::new(metrics.clone()))
+        .build();
+    // The application has let its users in by then, so every request acts for the application, in the default tenant.
+    // `Access::Custom` takes an authenticator of its own, which says for each request whom it acts for.
     let console = Some(Branding::new("Acme Functions")?);
     let options = HttpOptions { access: Access::Embedded, console, ..HttpOptions::default() };
     let api = Api::new(platform.clone(), options, metrics);

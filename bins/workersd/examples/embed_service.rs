@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use workers_domain::access::{CallContext, RequestId};
 use workers_domain::{InvocationEvent, Outcome};
 use workers_engine::{Engine, EngineOptions};
-use workers_service::{Platform, ServiceOptions};
+use workers_service::Platform;
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 
 const CODE: &str = "
@@ -35,12 +36,14 @@ async fn run() -> anyhow::Result<()> {
     database.store().schema().apply_migrations().await?;
     let engine = Engine::start(EngineOptions::new(data.path(), node)).await?;
     // Code of strangers is for a compiler in a process of its own: see `embed_http.rs`.
-    let platform = Platform::new(database.store(), Arc::new(engine.clone()), ServiceOptions::default());
+    let platform = Platform::builder(database.store(), Arc::new(engine.clone())).build();
+    // Every use case is told who calls.
+    let call = CallContext::embedder(RequestId::generate(platform.clock().now()));
 
-    let worker = platform.workers().deploy("greeter".to_owned(), CODE.into()).await?;
+    let worker = platform.workers().deploy(&call, "greeter".to_owned(), CODE.into()).await?;
     println!("deployed {} with {}", worker.name, worker.functions.first().context("it exports a function")?);
 
-    let mut invocation = platform.invocations().invoke(worker.id, "greet", br#"{"name":"Ada"}"#).await?;
+    let mut invocation = platform.invocations().invoke(&call, worker.id, "greet", br#"{"name":"Ada"}"#).await?;
     while let Some(event) = invocation.next().await {
         match event {
             InvocationEvent::Log(entry) => println!("log: {}", entry.message),

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use workers_compiler::{CompilerOptions, ProcessCompiler};
-use workers_domain::ports::{SandboxProvider, Store, SystemClock};
+use workers_domain::access::{CallContext, RequestId};
+use workers_domain::ports::{SandboxProvider, Store};
 use workers_http::{Api, Application, HttpOptions, Metrics};
-use workers_service::{Platform, SweepReport, WorkerService};
+use workers_service::{Platform, SweepReport};
 
 use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
@@ -77,8 +78,8 @@ async fn serve(
             return Err(error);
         }
     };
-    let sweeper = tokio::spawn(sweep(platform.workers().clone(), settings.sweep_interval));
-    let settler = tokio::spawn(settle(platform.workers().clone(), settings.sweep_interval.min(SETTLE_INTERVAL)));
+    let sweeper = tokio::spawn(sweep(platform.clone(), settings.sweep_interval));
+    let settler = tokio::spawn(settle(platform.clone(), settings.sweep_interval.min(SETTLE_INTERVAL)));
     let time = settings.http.shutdown_delay + settings.http.drain_timeout;
     signals::stop_on_signals(
         application.stop_handle(),
@@ -112,14 +113,11 @@ async fn bind(
     metrics: Metrics,
 ) -> anyhow::Result<(Platform, Application)> {
     let compiler = ProcessCompiler::start(compiler).await.context("cannot start the compiler")?;
-    let platform = Platform::with_compiler(
-        store,
-        sandboxes,
-        Arc::new(compiler),
-        Arc::new(SystemClock),
-        Arc::new(metrics.clone()),
-        settings.service.clone(),
-    );
+    let platform = Platform::builder(store, sandboxes)
+        .compiler(Arc::new(compiler))
+        .observer(Arc::new(metrics.clone()))
+        .options(settings.service.clone())
+        .build();
     let api = Api::new(platform.clone(), http, metrics);
     Ok((platform, Application::bind(settings.listen, api)?))
 }
@@ -158,11 +156,11 @@ async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::
 const SETTLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Expires workers now and then. A database that is away for a while is no reason to stop trying.
-async fn sweep(workers: WorkerService, interval: Duration) {
+async fn sweep(platform: Platform, interval: Duration) {
     let mut sweeps = every(interval);
     loop {
         sweeps.tick().await;
-        match workers.sweep().await {
+        match platform.workers().sweep(&call_of_system(&platform)).await {
             Ok(SweepReport { expired, failed, reclaimed }) if expired + failed + reclaimed > 0 => {
                 tracing::info!(expired, failed, reclaimed, "swept workers");
             }
@@ -174,12 +172,17 @@ async fn sweep(workers: WorkerService, interval: Duration) {
     }
 }
 
+/// A call of the server's own.
+fn call_of_system(platform: &Platform) -> CallContext {
+    CallContext::system(RequestId::generate(platform.clock().now()))
+}
+
 /// Ends deploys whose server has stopped; a sweep of many workers, which takes a while, does not hold that up.
-async fn settle(workers: WorkerService, interval: Duration) {
+async fn settle(platform: Platform, interval: Duration) {
     let mut settles = every(interval);
     loop {
         settles.tick().await;
-        match workers.settle_stuck().await {
+        match platform.workers().settle_stuck(&call_of_system(&platform)).await {
             Ok(0) => {}
             Ok(failed) => tracing::info!(failed, "ended deploys whose server had stopped"),
             // The sweep tells that.

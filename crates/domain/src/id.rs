@@ -74,18 +74,17 @@ uuid_id! {
     WorkerId
 }
 uuid_id! {
-    /// Names a tenant: a customer of whoever runs the platform.
+    /// Names one run of one function.
+    InvocationId
+}
+uuid_id! {
+    /// Names a customer of the operator's.
     TenantId
 }
 
 impl TenantId {
-    /// The tenant that there is where nobody has made another one.
+    /// The tenant of all that was there before there were others: the nil UUID.
     pub const DEFAULT: Self = Self(Uuid::nil());
-}
-
-uuid_id! {
-    /// Names one run of one function.
-    InvocationId
 }
 
 macro_rules! provider_id {
@@ -142,6 +141,11 @@ mod tests {
     fn an_id_survives_being_printed_and_parsed() {
         let id = WorkerId::generate(at(1_763_890_000));
         assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn the_default_tenant_has_the_nil_uuid() {
+        assert_eq!(TenantId::DEFAULT.to_string(), "00000000-0000-0000-0000-000000000000");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! limits, network policies, and the *ports*, the traits through which the use cases reach a database, a sandbox
 //! provider and the clock.
 //!
-//! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields) and
+//! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields), [`access`] (who calls) and
 //! [`ports`] (what an adapter implements).
 //!
 //! Left out on purpose: all I/O, every framework, HTTP status codes, SQL, and how an invocation is spoken
 //! over a command's standard output (that is `workers-service`).
 
+pub mod access;
 mod capacity;
 mod error_chain;
 mod health;
@@ -30,7 +31,7 @@ pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,
     LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
 };
-pub use limits::ResourceLimits;
+pub use limits::{ResourceLimits, TenantLimits};
 pub use name::{FunctionName, InvalidNameError, WorkerName};
 pub use network::{
     AddressRange, AllowedOrigin, Authority, Destination, DomainName, Host, InvalidAllowedOriginError,

@@ -13,8 +13,10 @@ use actix_web::{Error, Route, guard};
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::Semaphore;
 use workers_domain::AllowedOrigin;
+use workers_domain::access::Authenticator;
 use workers_service::Platform;
 
+use crate::authenticate::authenticator;
 use crate::lifecycle::StopHandle;
 use crate::middleware::{admit, hold, receive, track};
 use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
@@ -32,6 +34,7 @@ pub struct Api(Arc<State>);
 pub struct State {
     pub(crate) platform: Platform,
     pub(crate) options: HttpOptions,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: StopHandle,
     /// How many lists may still be put together.
@@ -53,7 +56,8 @@ impl Api {
     pub fn new(platform: Platform, options: HttpOptions, metrics: Metrics) -> Self {
         // The other half of the cores is left to invocations, however many clients list.
         let lists = Semaphore::new((options.threads / 2).max(1));
-        Self(Arc::new(State { platform, options, metrics, stop: StopHandle::new(), lists }))
+        let authenticator = authenticator(&options);
+        Self(Arc::new(State { platform, options, authenticator, metrics, stop: StopHandle::new(), lists }))
     }
 
     /// Asks the application that serves this API to stop.

@@ -11,11 +11,11 @@
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //! use workers_http::{Api, Application, HttpOptions, Metrics};
-//! use workers_service::{Platform, ServiceOptions};
+//! use workers_service::Platform;
 //!
 //! let metrics = Metrics::new();
 //! let observer = Arc::new(metrics.clone());
-//! let platform = Platform::with_observer(store, sandboxes, clock, observer, ServiceOptions::default());
+//! let platform = Platform::builder(store, sandboxes).clock(clock).observer(observer).build();
 //! let api = Api::new(platform, HttpOptions::default(), metrics);
 //! let application = Application::bind("127.0.0.1:3000".parse()?, api)?;
 //! println!("listening on http://{}", application.local_addr());
@@ -31,6 +31,7 @@
 
 mod api;
 mod application;
+mod authenticate;
 mod console;
 mod detached;
 mod error;

@@ -1,10 +1,12 @@
 //! How the HTTP side behaves.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 use workers_domain::AllowedOrigin;
+use workers_domain::access::Authenticator;
 
 use crate::Branding;
 
@@ -67,7 +69,7 @@ impl Default for HttpOptions {
 }
 
 /// Who may use the API.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Access {
     /// Whoever is on this machine, and no web page of another site that a browser on this machine shows. [`Application`]
     /// refuses to bind to anything but loopback with it.
@@ -78,6 +80,19 @@ pub enum Access {
     Token(AdminToken),
     /// Whoever reaches our routes, because the application that mounts them has authenticated him. `/api/setup` is closed.
     Embedded,
+    /// Whoever this knows: it says for each request whom it acts for, and for which tenant.
+    Custom(Arc<dyn Authenticator>),
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loopback => formatter.write_str("Loopback"),
+            Self::Token(token) => formatter.debug_tuple("Token").field(token).finish(),
+            Self::Embedded => formatter.write_str("Embedded"),
+            Self::Custom(_) => formatter.write_str("Custom(…)"),
+        }
+    }
 }
 
 /// The secret that opens the API.

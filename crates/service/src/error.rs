@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use workers_domain::access::AccessError;
 use workers_domain::ports::{RepositoryError, SandboxError};
 use workers_domain::{FunctionName, InvalidNameError, WorkerId, WorkerStatus};
 use workers_transpiler::Diagnostic;
@@ -10,6 +11,9 @@ use workers_transpiler::Diagnostic;
 /// Why a deploy failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The name cannot be one.
     #[error("the name {0}")]
     InvalidName(#[source] InvalidNameError),
@@ -66,6 +70,12 @@ pub enum RedeployError {
     Deploy(#[from] DeployError),
 }
 
+impl From<AccessError> for RedeployError {
+    fn from(error: AccessError) -> Self {
+        Self::Deploy(error.into())
+    }
+}
+
 impl From<RepositoryError> for RedeployError {
     fn from(error: RepositoryError) -> Self {
         Self::Deploy(error.into())
@@ -75,6 +85,9 @@ impl From<RepositoryError> for RedeployError {
 /// Why a use case about a worker failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// There is no such worker.
     #[error("there is no worker {0}")]
     NotFound(WorkerId),
@@ -89,6 +102,9 @@ pub enum WorkerError {
 /// Why the database was not set up; nothing was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// There are workers, and their removal was not asked for.
     #[error("the database has {workers} workers")]
     NotEmpty {
@@ -103,6 +119,9 @@ pub enum SetupError {
 /// Why an invocation did not begin. Once it has, every failure is an outcome of it.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// There is no such worker.
     #[error("there is no worker {0}")]
     WorkerNotFound(WorkerId),

@@ -8,12 +8,15 @@
 //! # async fn example(store: std::sync::Arc<dyn workers_domain::ports::Store>,
 //! #                  sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>) -> Result<(), Box<dyn std::error::Error>> {
 //! use workers_domain::InvocationEvent;
-//! use workers_service::{Platform, ServiceOptions};
+//! use workers_domain::access::{CallContext, RequestId};
+//! use workers_service::Platform;
 //!
-//! let platform = Platform::new(store, sandboxes, ServiceOptions::default());
+//! let platform = Platform::builder(store, sandboxes).build();
+//! // Every use case is told who calls.
+//! let call = CallContext::embedder(RequestId::generate(platform.clock().now()));
 //! let code = "export async function greet({ name }) { console.log('hi'); return `hello ${name}`; }";
-//! let worker = platform.workers().deploy("greeter".into(), code.into()).await?;
-//! let mut invocation = platform.invocations().invoke(worker.id, "greet", br#"{"name":"Ada"}"#).await?;
+//! let worker = platform.workers().deploy(&call, "greeter".into(), code.into()).await?;
+//! let mut invocation = platform.invocations().invoke(&call, worker.id, "greet", br#"{"name":"Ada"}"#).await?;
 //! while let Some(event) = invocation.next().await {
 //!     match event {
 //!         InvocationEvent::Log(entry) => println!("{}", entry.message),
@@ -29,26 +32,33 @@
 mod bundle;
 mod compiler;
 mod error;
+mod event_bus;
 mod fault_log;
 mod health;
 mod invocations;
+mod limits;
 mod observer;
 mod options;
 mod platform;
 mod source;
+mod tenancy;
 mod unread;
 mod workers;
 
 pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
 pub use error::{DeployError, InvokeError, RedeployError, SetupError, WorkerError};
+pub use event_bus::InProcessEventBus;
 pub use fault_log::{FaultLog, Telling};
 pub use invocations::{Invocation, InvocationService, Load};
+pub use limits::{EffectiveLimits, LimitsError};
 pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
-pub use platform::Platform;
+pub use platform::{Platform, PlatformBuilder};
 pub use source::{CompilerOptions, Source};
 pub use unread::{Unread, UnreadRoom};
-pub use workers::{SetupReport, SweepReport, WorkerChange, WorkerChanges, WorkerService};
+pub use workers::{SetupReport, SweepReport, WorkerChanges, WorkerService};
+/// What [`WorkerChanges`] yields.
+pub use workers_domain::ports::WorkerChange;
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
 pub use workers_transpiler::{is_newer_node, template_module};

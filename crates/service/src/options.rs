@@ -50,9 +50,13 @@ impl ServiceOptions {
     /// one at least, and no more than all.
     #[must_use]
     pub fn concurrent_per_worker(&self) -> usize {
-        let all = self.max_concurrent_invocations.max(1);
-        self.max_concurrent_per_worker.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
+        share_of_worker(self.max_concurrent_invocations.max(1), self.max_concurrent_per_worker)
     }
+}
+
+/// What one worker may have of so many places: what was said for it, or three quarters of them.
+pub(crate) fn share_of_worker(all: usize, said: Option<usize>) -> usize {
+    said.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
 }
 
 impl Default for ServiceOptions {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use workers_domain::Trouble;
-use workers_domain::ports::{Clock, SandboxProvider, Store, SystemClock};
+use workers_domain::access::{AccessControl, AccessError, Action, CallContext, Policy, Resource};
+use workers_domain::ports::{Clock, EventBus, LimitsFor, NoTenantLimits, SandboxProvider, Store, SystemClock};
 
 use crate::bundle::Bundler;
 use crate::health::Health;
 use crate::invocations::{InvocationService, LastInvoked};
 use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
-use crate::{Compiler, InProcessCompiler, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread};
+use crate::{
+    Compiler, InProcessCompiler, InProcessEventBus, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread,
+};
 
-/// Both groups of use cases over one store and one sandbox provider. Cheap to clone. Must be made within a tokio
-/// runtime, on which its background work runs.
+/// Both groups of use cases over one store and one sandbox provider. Cheap to clone.
 #[derive(Clone)]
 pub struct Platform {
     workers: WorkerService,
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn InvocationObserver>,
+    pub(crate) access: AccessControl,
+    pub(crate) limits: Arc<dyn LimitsFor>,
     pub(crate) options: ServiceOptions,
     pub(crate) bundler: Bundler,
     pub(crate) changes: ChangeFeed,
@@ -42,40 +46,78 @@ pub(crate) struct Shared {
     _following: DropGuard,
 }
 
-impl Platform {
-    /// A platform with the machine's clock, nobody to observe it, and the compiler in this process.
+/// Puts a [`Platform`] together. What is not said is as [`Platform::builder`] tells.
+pub struct PlatformBuilder {
+    store: Arc<dyn Store>,
+    sandboxes: Arc<dyn SandboxProvider>,
+    compiler: Option<Arc<dyn Compiler>>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn InvocationObserver>,
+    access: AccessControl,
+    limits: Arc<dyn LimitsFor>,
+    events: Arc<dyn EventBus>,
+    options: ServiceOptions,
+}
+
+impl PlatformBuilder {
+    /// What compiles. Code of strangers is for a compiler in a process of its own.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, sandboxes: Arc<dyn SandboxProvider>, options: ServiceOptions) -> Self {
-        Self::with_observer(store, sandboxes, Arc::new(SystemClock), Arc::new(NoObserver), options)
+    pub fn compiler(mut self, compiler: Arc<dyn Compiler>) -> Self {
+        self.compiler = Some(compiler);
+        self
     }
 
-    /// A platform with a clock and an observer of the caller's, and the compiler in this process.
+    /// What tells the time.
     #[must_use]
-    pub fn with_observer(
-        store: Arc<dyn Store>,
-        sandboxes: Arc<dyn SandboxProvider>,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn InvocationObserver>,
-        options: ServiceOptions,
-    ) -> Self {
-        Self::with_compiler(store, sandboxes, Arc::new(InProcessCompiler::new()), clock, observer, options)
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
     }
 
-    /// A platform of which every part is the caller's choice. Code of strangers is for a compiler in a process of its
-    /// own.
+    /// What hears of every invocation.
     #[must_use]
-    pub fn with_compiler(
-        store: Arc<dyn Store>,
-        sandboxes: Arc<dyn SandboxProvider>,
-        compiler: Arc<dyn Compiler>,
-        clock: Arc<dyn Clock>,
-        observer: Arc<dyn InvocationObserver>,
-        options: ServiceOptions,
-    ) -> Self {
+    pub fn observer(mut self, observer: Arc<dyn InvocationObserver>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.access = AccessControl::new(policy);
+        self
+    }
+
+    /// What tenants may have less of than the options say.
+    #[must_use]
+    pub fn limits(mut self, limits: Arc<dyn LimitsFor>) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What carries changes of workers to those who listen.
+    #[must_use]
+    pub fn events(mut self, events: Arc<dyn EventBus>) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Limits and times.
+    #[must_use]
+    pub fn options(mut self, options: ServiceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The platform. Must be called within a tokio runtime, on which its background work runs.
+    #[must_use]
+    pub fn build(self) -> Platform {
+        let Self { store, sandboxes, compiler, clock, observer, access, limits, events, options } = self;
+        let compiler = compiler.unwrap_or_else(|| Arc::new(InProcessCompiler::new()));
         let health =
             Health::start(Arc::clone(&store), Arc::clone(&sandboxes), Arc::clone(&compiler), Arc::clone(&observer));
         let (bundler, runtime) = (Bundler::new(compiler), Handle::current());
-        let (changes, following) = (ChangeFeed::new(), CancellationToken::new());
+        let (changes, following) = (ChangeFeed::new(events), CancellationToken::new());
         let settler = {
             let (store, sandboxes) = (Arc::clone(&store), Arc::clone(&sandboxes));
             Settler::start(store, sandboxes, changes.clone(), Arc::clone(&health))
@@ -86,6 +128,8 @@ impl Platform {
             sandboxes,
             clock,
             observer,
+            access,
+            limits,
             options,
             bundler,
             changes,
@@ -101,10 +145,30 @@ impl Platform {
             let (store, changes) = (Arc::clone(&shared.store), shared.changes.clone());
             LastInvoked::start(store, changes, Arc::clone(&shared.health))
         };
-        Self {
+        Platform {
             workers: WorkerService::new(Arc::clone(&shared)),
             invocations: InvocationService::new(Arc::clone(&shared), last_invoked),
             shared,
+        }
+    }
+}
+
+impl Platform {
+    /// Puts a platform together over these. Unless it is said otherwise it has the machine's clock, no observer, the
+    /// compiler and the event bus in this process, the [`StandardPolicy`](workers_domain::access::StandardPolicy), and
+    /// default options.
+    #[must_use]
+    pub fn builder(store: Arc<dyn Store>, sandboxes: Arc<dyn SandboxProvider>) -> PlatformBuilder {
+        PlatformBuilder {
+            store,
+            sandboxes,
+            compiler: None,
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(NoObserver),
+            access: AccessControl::default(),
+            limits: Arc::new(NoTenantLimits),
+            events: Arc::new(InProcessEventBus::new()),
+            options: ServiceOptions::default(),
         }
     }
 
@@ -120,13 +184,22 @@ impl Platform {
         &self.invocations
     }
 
+    /// Checks a call before anything is read for it. Every use case checks its own call once more.
+    ///
+    /// # Errors
+    ///
+    /// When the caller may not do this.
+    pub fn check(&self, context: &CallContext, action: Action, resource: Resource) -> Result<(), AccessError> {
+        self.shared.access.check(context, action, resource).map(drop)
+    }
+
     /// The room for answers that wait for their readers.
     #[must_use]
     pub fn unread(&self) -> &Unread {
         &self.shared.unread
     }
 
-    /// The limits in force.
+    /// The limits of the server. A tenant may have less: see [`Platform::limits`].
     #[must_use]
     pub fn options(&self) -> &ServiceOptions {
         &self.shared.options
@@ -142,6 +215,10 @@ impl Platform {
     /// Those who ask at one time get one answer.
     pub async fn troubles(&self) -> Vec<Trouble> {
         self.shared.health.troubles().await
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// A request has failed, and that is not its sender's doing; what is to be logged of it. `kind` tells failures

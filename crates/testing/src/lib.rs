@@ -3,8 +3,10 @@
 //!
 //! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
 
+mod access;
 mod all_workers;
 mod clock;
+pub mod event_bus;
 mod fake_machine_provider;
 mod fake_store;
 mod http_client;
@@ -13,10 +15,12 @@ mod root;
 pub mod sandbox_provider;
 mod scripted_sandbox_provider;
 mod store_conformance;
+mod stub_limits;
 pub mod transactions;
 pub mod worker_repository;
 mod workers;
 
+pub use access::{SwitchedPolicy, operator, operator_in, scope_of, scope_of_all, system, system_in};
 pub use all_workers::AllWorkers;
 pub use clock::TestClock;
 pub use fake_machine_provider::{FakeMachineProvider, MachineStep};
@@ -25,3 +29,4 @@ pub use http_client::http_client;
 pub use postgres::{OpenTransaction, ThrowAwayPostgres};
 pub use root::{is_root, skip_unless_root};
 pub use scripted_sandbox_provider::{ScriptedCall, ScriptedSandboxProvider, Step};
+pub use stub_limits::StubLimits;

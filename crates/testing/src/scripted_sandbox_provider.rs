@@ -76,6 +76,7 @@ struct State {
 struct Inner {
     snapshots: HashMap<SnapshotId, HashMap<String, Vec<u8>>>,
     made: u64,
+    limits: Option<ResourceLimits>,
     expected: Vec<SnapshotId>,
     failure: Option<SandboxErrorKind>,
     hangs: bool,
@@ -140,6 +141,12 @@ impl ScriptedSandboxProvider {
         self.state.lock().made
     }
 
+    /// The limits of the sandbox that was made last.
+    #[must_use]
+    pub fn limits_of_last(&self) -> Option<ResourceLimits> {
+        self.state.lock().limits
+    }
+
     /// Waits until this number of sandboxes lives.
     pub async fn wait_for_live_sandboxes(&self, number: usize) {
         // The sender lives as long as `self`, so this cannot fail.
@@ -175,6 +182,7 @@ impl SandboxProvider for ScriptedSandboxProvider {
             })?,
         };
         inner.made += 1;
+        inner.limits = Some(spec.limits);
         let id = SandboxId::new(format!("sbx_{}", inner.made));
         self.state.live.send_modify(|live| *live += 1);
         let life = Mutex::new(Some(Life { state: Arc::clone(&self.state) }));

@@ -4,6 +4,8 @@
 //! Adapters never import each other; `bins` choose among them.
 
 mod clock;
+mod event_bus;
+mod limits_for;
 mod machine_provider;
 mod network_observer;
 mod page;
@@ -16,6 +18,8 @@ mod stored_changes;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
+pub use event_bus::{EventBus, WorkerChange, WorkerEvents};
+pub use limits_for::{LimitsFor, NoTenantLimits};
 pub use machine_provider::{
     ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage,
     NetworkTransfer,

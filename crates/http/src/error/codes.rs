@@ -74,6 +74,8 @@ error_codes! {
     HostNotAllowed, "host_not_allowed", FORBIDDEN;
     /// A web page of another site asked.
     OriginNotAllowed, "origin_not_allowed", FORBIDDEN;
+    /// The caller may not do this.
+    InsufficientScope, "insufficient_scope", FORBIDDEN;
     /// `/api/setup` is closed in this installation.
     SetupNotAllowed, "setup_not_allowed", FORBIDDEN;
     /// There is no such route.

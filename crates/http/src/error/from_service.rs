@@ -6,7 +6,9 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 use workers_domain::ports::{RepositoryError, SandboxErrorKind};
 use workers_domain::{InvalidNameError, WorkerId, WorkerStatus};
-use workers_service::{DeployError, Diagnostic, DiagnosticKind, InvokeError, RedeployError, SetupError, WorkerError};
+use workers_service::{
+    DeployError, Diagnostic, DiagnosticKind, InvokeError, LimitsError, RedeployError, SetupError, WorkerError,
+};
 
 use super::{ApiError, ErrorCode};
 
@@ -89,9 +91,19 @@ impl From<RepositoryError> for ApiError {
 impl From<WorkerError> for ApiError {
     fn from(error: WorkerError) -> Self {
         match error {
+            WorkerError::Access(error) => error.into(),
             WorkerError::NotFound(id) => unknown(id),
             WorkerError::UnknownPlace => invalid_cursor(),
             WorkerError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<LimitsError> for ApiError {
+    fn from(error: LimitsError) -> Self {
+        match error {
+            LimitsError::Access(error) => error.into(),
+            LimitsError::Repository(error) => error.into(),
         }
     }
 }
@@ -108,6 +120,7 @@ impl From<SetupError> for ApiError {
                     .with("workers", workers)
                     .with("confirm", CONFIRMATION)
             }
+            SetupError::Access(error) => error.into(),
             SetupError::Repository(error) => error.into(),
         }
     }
@@ -116,6 +129,7 @@ impl From<SetupError> for ApiError {
 impl From<DeployError> for ApiError {
     fn from(error: DeployError) -> Self {
         match error {
+            DeployError::Access(error) => error.into(),
             DeployError::InvalidName(InvalidNameError::Empty) => missing_name(),
             DeployError::InvalidName(ref problem) => {
                 Self::new(ErrorCode::InvalidName, format!("`name` {problem}")).with("field", "name")
@@ -185,6 +199,7 @@ impl From<RedeployError> for ApiError {
 impl From<InvokeError> for ApiError {
     fn from(error: InvokeError) -> Self {
         match error {
+            InvokeError::Access(error) => error.into(),
             InvokeError::WorkerNotFound(id) => unknown(id),
             InvokeError::FunctionNotFound { name, available } => {
                 let available: Vec<Value> = available.iter().map(|name| name.as_str().into()).collect();

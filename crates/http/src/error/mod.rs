@@ -1,6 +1,7 @@
 //! The one error body, and how failures of the use cases become one.
 
 mod codes;
+mod from_access;
 mod from_service;
 
 use std::error::Error as StdError;

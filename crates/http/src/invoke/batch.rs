@@ -16,6 +16,7 @@ use crate::Api;
 use crate::error::{ApiError, ErrorBody};
 use crate::invoke::sse::Dropped;
 use crate::pieces::Pieces;
+use crate::request::Caller;
 
 /// The function returned.
 #[derive(Debug, Serialize, ToSchema)]
@@ -114,12 +115,13 @@ impl From<LogEntry> for BatchLog {
 #[tracing::instrument(name = "http.invocations.batch", skip_all, fields(worker.id = %path.0))]
 pub(crate) async fn handle(
     api: Data<Api>,
+    Caller(call): Caller,
     request: HttpRequest,
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (id, function) = path.into_inner();
-    let invocation = begin(&api, &request, &id, &function, payload).await?;
+    let invocation = begin(&api, &call, &request, &id, &function, payload).await?;
     answer(&api, function, invocation).await
 }
 

@@ -5,6 +5,7 @@ use std::pin::pin;
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::future::{Either, select};
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_service::Invocation;
 
 use crate::Api;
@@ -15,15 +16,17 @@ use crate::workers::parse_id;
 /// Reads the payload, then waits until the invocation has a place.
 pub(crate) async fn begin(
     api: &Api,
+    call: &CallContext,
     request: &HttpRequest,
     id: &str,
     function: &str,
     payload: Payload,
 ) -> Result<Invocation, ApiError> {
     let id = parse_id(id)?;
-    let limit = Limit { bytes: api.platform.options().max_payload_bytes, code: ErrorCode::PayloadTooLarge };
+    let limits = api.platform.limits_of(call, Action::Invoke, Resource::Worker(id)).await?;
+    let limit = Limit { bytes: limits.payload_bytes, code: ErrorCode::PayloadTooLarge };
     let payload = read_body(request, payload, limit, api.options.body_timeout).await?;
-    Ok(drain_or(api, api.platform.invocations().invoke(id, function, &payload)).await??)
+    Ok(drain_or(api, api.platform.invocations().invoke(call, id, function, &payload)).await??)
 }
 
 /// Waits for the work, or for the end of the time that a server that is shutting down gives it.

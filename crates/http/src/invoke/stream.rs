@@ -15,7 +15,7 @@ use super::{INVOCATION_ID, begin, sse};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
 use crate::event_stream::{self, Event, Reconnect};
-use crate::request::{prefers_event_stream, watched_before};
+use crate::request::{Caller, prefers_event_stream, watched_before};
 
 /// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then exactly one
 /// `result` or `error` event; without, this is the same as `/functions/{function}`. A client that goes away cancels it.
@@ -51,6 +51,7 @@ use crate::request::{prefers_event_stream, watched_before};
 #[tracing::instrument(name = "http.invocations.stream", skip_all, fields(worker.id = %path.0))]
 pub(crate) async fn handle(
     api: Data<Api>,
+    Caller(call): Caller,
     request: HttpRequest,
     path: Path<(String, String)>,
     payload: Payload,
@@ -60,7 +61,7 @@ pub(crate) async fn handle(
         return Ok(HttpResponse::NoContent().insert_header((INVOCATION_ID, watched.to_string())).finish());
     }
     let (id, function) = path.into_inner();
-    let invocation = begin(&api, &request, &id, &function, payload).await?;
+    let invocation = begin(&api, &call, &request, &id, &function, payload).await?;
     if !prefers_event_stream(request.headers()) {
         return batch::answer(&api, function, invocation).await;
     }

@@ -10,12 +10,13 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
+use workers_domain::access::RequestId;
 use workers_service::Telling;
 
 use super::fit::fit;
 use crate::Api;
 use crate::error::{self, ApiError};
-use crate::request::RequestId;
+use crate::request::{REQUEST_ID, id_header, request_id};
 
 /// What a request is counted under that no route took.
 const NO_ROUTE: &str = "unmatched";
@@ -31,7 +32,7 @@ pub(crate) async fn track(
     if let Some(id) = outer {
         return Ok(word_error(&api, next.call(request).await?.map_into_boxed_body(), &id));
     }
-    let id = RequestId::of(request.headers());
+    let id = request_id(request.headers(), api.platform.clock().now());
     request.extensions_mut().insert(id.clone());
     let method = method_label(request.method());
     let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method);
@@ -51,7 +52,7 @@ pub(crate) async fn track(
     if response.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
         response.headers_mut().remove(header::CONTENT_ENCODING);
     }
-    response.headers_mut().insert(RequestId::HEADER, id.to_header());
+    response.headers_mut().insert(REQUEST_ID, id_header(&id));
     // Names and messages that users chose are in our answers; no browser shall take them for a page.
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     let route = response.request().match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());

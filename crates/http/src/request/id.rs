@@ -1,35 +1,21 @@
 //! A request's id: the client's own, if it is sane, else a new one.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
+use chrono::{DateTime, Utc};
+use workers_domain::access::RequestId;
 
-/// The longest id a client may choose.
-const MAX_BYTES: usize = 128;
+/// The header that the id travels in, both ways.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request's id, in its answer and in every line of log that belongs to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RequestId(String);
+/// Takes over the client's id, or makes one where there is none or one that does not belong into a log.
+pub(crate) fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> RequestId {
+    let given = headers.get(REQUEST_ID).and_then(|value| RequestId::parse(value.to_str().ok()?).ok());
+    given.unwrap_or_else(|| RequestId::generate(now))
+}
 
-impl RequestId {
-    pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-
-    /// Takes over the client's id, or makes one where there is none or one that does not belong into a log.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let sane = |id: &&str| {
-            (1..=MAX_BYTES).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte))
-        };
-        let given = headers.get(Self::HEADER).and_then(|value| value.to_str().ok()).filter(sane);
-        Self(given.map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned))
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(crate) fn to_header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).expect("an id is made of characters that a header can hold")
-    }
+/// The id as it is answered.
+pub(crate) fn id_header(id: &RequestId) -> HeaderValue {
+    HeaderValue::from_str(id.as_str()).expect("an id is made of characters that a header can hold")
 }
 
 #[cfg(test)]
@@ -38,8 +24,8 @@ mod tests {
 
     fn id_for(value: &[u8]) -> RequestId {
         let mut headers = HeaderMap::new();
-        headers.insert(RequestId::HEADER, HeaderValue::from_bytes(value).unwrap());
-        RequestId::of(&headers)
+        headers.insert(REQUEST_ID, HeaderValue::from_bytes(value).unwrap());
+        request_id(&headers, DateTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -56,6 +42,7 @@ mod tests {
 
     #[test]
     fn no_two_requests_get_the_same_id() {
-        assert_ne!(RequestId::of(&HeaderMap::new()), RequestId::of(&HeaderMap::new()));
+        let id = || request_id(&HeaderMap::new(), DateTime::UNIX_EPOCH);
+        assert_ne!(id(), id());
     }
 }

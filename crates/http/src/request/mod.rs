@@ -1,8 +1,9 @@
 //! What is read off a request: its body, the JSON in it, which page of a list it wants, which answer it accepts, what
-//! it saw before, and its id.
+//! it saw before, its id, and who sent it.
 
 mod accept;
 mod body;
+mod caller;
 mod compiler_options;
 mod id;
 mod json;
@@ -11,8 +12,9 @@ mod page;
 
 pub(crate) use accept::prefers_event_stream;
 pub(crate) use body::{Limit, read_body};
+pub(crate) use caller::Caller;
 pub(crate) use compiler_options::CompilerOptionsField;
-pub(crate) use id::RequestId;
+pub(crate) use id::{REQUEST_ID, id_header, request_id};
 pub(crate) use json::{Field, parse_json};
 pub(crate) use last_event::watched_before;
 pub(crate) use page::{Page, read_page};

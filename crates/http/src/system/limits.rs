@@ -3,9 +3,11 @@
 use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
-use workers_service::ServiceOptions;
+use workers_service::EffectiveLimits;
 
 use crate::Api;
+use crate::error::ApiError;
+use crate::request::Caller;
 
 /// The limits in force.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,19 +45,19 @@ pub(crate) struct LimitsResponse {
     lifetime_seconds: u64,
 }
 
-impl From<&ServiceOptions> for LimitsResponse {
-    fn from(options: &ServiceOptions) -> Self {
+impl From<&EffectiveLimits> for LimitsResponse {
+    fn from(limits: &EffectiveLimits) -> Self {
         Self {
-            code_bytes: options.max_code_bytes,
-            payload_bytes: options.max_payload_bytes,
-            result_bytes: options.max_result_bytes,
-            log_line_bytes: options.log.line_bytes,
-            log_bytes: options.log.total_bytes,
-            memory_bytes: options.sandbox.memory_bytes,
-            disk_bytes: options.sandbox.disk_bytes,
-            processes: options.sandbox.processes,
-            timeout_ms: u64::try_from(options.sandbox.wall_clock.as_millis()).unwrap_or(u64::MAX),
-            lifetime_seconds: options.worker_lifetime.as_secs(),
+            code_bytes: limits.code_bytes,
+            payload_bytes: limits.payload_bytes,
+            result_bytes: limits.result_bytes,
+            log_line_bytes: limits.log.line_bytes,
+            log_bytes: limits.log.total_bytes,
+            memory_bytes: limits.sandbox.memory_bytes,
+            disk_bytes: limits.sandbox.disk_bytes,
+            processes: limits.sandbox.processes,
+            timeout_ms: u64::try_from(limits.sandbox.wall_clock.as_millis()).unwrap_or(u64::MAX),
+            lifetime_seconds: limits.worker_lifetime.as_secs(),
         }
     }
 }
@@ -65,6 +67,6 @@ impl From<&ServiceOptions> for LimitsResponse {
     get, path = "/api/limits", tag = "system", operation_id = "getLimits",
     responses((status = 200, description = "The limits in force", body = LimitsResponse)),
 )]
-pub(crate) async fn handle(api: Data<Api>) -> Json<LimitsResponse> {
-    Json(api.platform.options().into())
+pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller) -> Result<Json<LimitsResponse>, ApiError> {
+    Ok(Json((&api.platform.limits(&call).await?).into()))
 }

@@ -4,12 +4,13 @@ use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use workers_domain::access::{Action, Resource};
 use workers_domain::ports::ExistingWorkers;
 
+use crate::Api;
 use crate::detached::to_completion;
 use crate::error::{ApiError, CONFIRMATION, ErrorBody, ErrorCode};
-use crate::request::{Field, Limit, parse_json, read_body};
-use crate::{Access, Api};
+use crate::request::{Caller, Field, Limit, parse_json, read_body};
 
 /// The longest body: one word, with room.
 const BODY_BYTES: usize = 4 * 1024;
@@ -52,21 +53,17 @@ pub(crate) struct SetupResponse {
 #[tracing::instrument(name = "http.setup", skip_all)]
 pub(crate) async fn handle(
     api: Data<Api>,
+    Caller(call): Caller,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<SetupResponse>, ApiError> {
-    match api.options.access {
-        // Both have been checked on the way here.
-        Access::Token(_) | Access::Loopback => {}
-        Access::Embedded => {
-            return Err(ApiError::new(ErrorCode::SetupNotAllowed, "the database cannot be reset over HTTP here"));
-        }
-    }
+    // Before the body is read: a caller who may not gets no other answer.
+    api.platform.check(&call, Action::SetUp, Resource::Platform)?;
     let limit = Limit { bytes: BODY_BYTES, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
     let existing = existing_workers(&body)?;
     let platform = api.platform.clone();
-    let report = to_completion(async move { platform.workers().set_up(existing).await }).await?;
+    let report = to_completion(async move { platform.workers().set_up(&call, existing).await }).await?;
     tracing::warn!(created = report.created, removed_workers = report.removed_workers, "database was set up");
     Ok(Json(SetupResponse { success: true, created: report.created, removed_workers: report.removed_workers }))
 }

@@ -8,6 +8,7 @@ use super::parse_id;
 use crate::Api;
 use crate::detached::to_completion;
 use crate::error::{ApiError, ErrorBody};
+use crate::request::Caller;
 
 /// It is done.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,9 +28,13 @@ pub(crate) struct DeleteResponse {
     ),
 )]
 #[tracing::instrument(name = "http.workers.delete", skip_all, fields(worker.id = %id))]
-pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<Json<DeleteResponse>, ApiError> {
+pub(crate) async fn handle(
+    api: Data<Api>,
+    Caller(call): Caller,
+    id: Path<String>,
+) -> Result<Json<DeleteResponse>, ApiError> {
     let id = parse_id(&id)?;
     let platform = api.platform.clone();
-    to_completion(async move { platform.workers().delete(id).await }).await?;
+    to_completion(async move { platform.workers().delete(&call, id).await }).await?;
     Ok(Json(DeleteResponse { success: true }))
 }

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, ErrorCode, missing_code, missing_name};
-use crate::request::{CompilerOptionsField, Field, Limit, parse_json, read_body};
+use crate::request::{Caller, CompilerOptionsField, Field, Limit, parse_json, read_body};
+use workers_domain::access::{Action, Resource};
 use workers_service::Source;
 
 /// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it
@@ -64,8 +65,14 @@ pub(crate) struct CompilerOptionsSchema {
     ),
 )]
 #[tracing::instrument(name = "http.workers.deploy", skip_all)]
-pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
-    let bytes = api.platform.options().max_code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
+pub(crate) async fn handle(
+    api: Data<Api>,
+    Caller(call): Caller,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let limits = api.platform.limits_of(&call, Action::DeployWorker, Resource::Tenant).await?;
+    let bytes = limits.code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
     let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
     let DeployWorkerRequest { name, code, compiler_options } = parse_json(&body)?;
@@ -77,7 +84,7 @@ pub(crate) async fn handle(api: Data<Api>, request: HttpRequest, payload: Payloa
         return Err(ApiError::new(ErrorCode::InvalidCode, "`code` must not contain the character U+0000"));
     }
     let compiler_options = compiler_options.into_options()?;
-    let worker = api.platform.workers().deploy(name, Source { code, compiler_options }).await?;
+    let worker = api.platform.workers().deploy(&call, name, Source { code, compiler_options }).await?;
     let location = format!("{}/{}", request.path().trim_end_matches('/'), worker.id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))

@@ -17,6 +17,7 @@ use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
 use crate::event_stream::{Event, Reconnect, respond};
 use crate::lifecycle::Phase;
+use crate::request::Caller;
 
 /// The data of an `invoked` event: a function of a worker was invoked.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,12 +56,12 @@ pub(crate) struct ResetData {}
     ),
 )]
 #[tracing::instrument(name = "http.workers.events", skip_all)]
-pub(crate) async fn handle(api: Data<Api>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller) -> Result<HttpResponse, ApiError> {
     if api.stop.is_stopping() {
         return Err(shutting_down());
     }
     // Before the head is sent: whoever reads the list after that misses nothing.
-    let changes = api.platform.workers().changes();
+    let changes = api.platform.workers().changes(&call)?;
     Ok(respond(&api, Reconnect::Invited, events(&api, changes)))
 }
 

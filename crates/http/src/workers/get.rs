@@ -5,6 +5,7 @@ use actix_web::web::{Data, Json, Path};
 use super::{WorkerResponse, parse_id};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
+use crate::request::Caller;
 
 /// One worker.
 #[utoipa::path(
@@ -18,7 +19,11 @@ use crate::error::{ApiError, ErrorBody};
     ),
 )]
 #[tracing::instrument(name = "http.workers.get", skip_all, fields(worker.id = %id))]
-pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<Json<WorkerResponse>, ApiError> {
-    let worker = api.platform.workers().get(parse_id(&id)?).await?;
+pub(crate) async fn handle(
+    api: Data<Api>,
+    Caller(call): Caller,
+    id: Path<String>,
+) -> Result<Json<WorkerResponse>, ApiError> {
+    let worker = api.platform.workers().get(&call, parse_id(&id)?).await?;
     Ok(Json(WorkerResponse::new(&worker, api.platform.clock().now())))
 }

@@ -12,7 +12,7 @@ use workers_domain::ports::PageRequest;
 use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Page, read_page};
+use crate::request::{Caller, Page, read_page};
 
 /// Workers of a page, unless the client asks for fewer; and how many it may ask for.
 const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
@@ -33,11 +33,15 @@ const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
     ),
 )]
 #[tracing::instrument(name = "http.workers.list", skip_all)]
-pub(crate) async fn handle(api: Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn handle(
+    api: Data<Api>,
+    Caller(call): Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let Page { limit, after } = read_page(&request, MAX_WORKERS)?;
     let page = PageRequest { after, limit: limit.unwrap_or(MAX_WORKERS) };
     let place = api.lists.acquire().await.map_err(ApiError::internal)?;
-    let listed = api.platform.workers().list_page(&page).await?;
+    let listed = api.platform.workers().list_page(&call, &page).await?;
     let (workers, next) = (listed.items, listed.next);
     let now = api.platform.clock().now();
     // A thousand workers take milliseconds, in which this thread would answer no other request.

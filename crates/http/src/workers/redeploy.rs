@@ -5,6 +5,7 @@ use actix_web::web::{Data, Json, Path};
 use super::{WorkerResponse, parse_id};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
+use crate::request::Caller;
 
 /// Deploys a worker again from its kept source: the same worker, with the same id, is ready until a new expiry. Its body is ignored.
 #[utoipa::path(
@@ -23,7 +24,11 @@ use crate::error::{ApiError, ErrorBody};
     ),
 )]
 #[tracing::instrument(name = "http.workers.redeploy", skip_all, fields(worker.id = %id))]
-pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<Json<WorkerResponse>, ApiError> {
-    let worker = api.platform.workers().redeploy(parse_id(&id)?).await?;
+pub(crate) async fn handle(
+    api: Data<Api>,
+    Caller(call): Caller,
+    id: Path<String>,
+) -> Result<Json<WorkerResponse>, ApiError> {
+    let worker = api.platform.workers().redeploy(&call, parse_id(&id)?).await?;
     Ok(Json(WorkerResponse::new(&worker, api.platform.clock().now())))
 }

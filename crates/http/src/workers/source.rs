@@ -7,6 +7,7 @@ use actix_web::web::{Data, Path};
 use super::parse_id;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
+use crate::request::Caller;
 
 /// The source of a worker, as it was deployed.
 #[utoipa::path(
@@ -19,8 +20,8 @@ use crate::error::{ApiError, ErrorBody};
     ),
 )]
 #[tracing::instrument(name = "http.workers.source", skip_all, fields(worker.id = %id))]
-pub(crate) async fn handle(api: Data<Api>, id: Path<String>) -> Result<HttpResponse, ApiError> {
-    let source = api.platform.workers().source(parse_id(&id)?).await?;
+pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    let source = api.platform.workers().source(&call, parse_id(&id)?).await?;
     Ok(HttpResponse::Ok()
         .insert_header(ContentType::plaintext())
         // It may hold what no cache on the way should keep.

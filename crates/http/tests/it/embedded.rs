@@ -6,9 +6,8 @@ use actix_web::App;
 use actix_web::test::{TestRequest, call_service, init_service, read_body, read_body_json};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::{Value, json};
-use workers_domain::ports::SystemClock;
 use workers_http::{Access, Api, Branding, HttpOptions, Metrics};
-use workers_service::{Platform, ServiceOptions};
+use workers_service::Platform;
 use workers_testing::{FakeStore, ScriptedSandboxProvider};
 
 fn api() -> Api {
@@ -17,13 +16,9 @@ fn api() -> Api {
 
 fn api_with(console: Option<Branding>) -> Api {
     let metrics = Metrics::new();
-    let platform = Platform::with_observer(
-        Arc::new(FakeStore::new()),
-        Arc::new(ScriptedSandboxProvider::new(|_| Vec::new())),
-        Arc::new(SystemClock),
-        Arc::new(metrics.clone()),
-        ServiceOptions::default(),
-    );
+    let sandboxes = ScriptedSandboxProvider::new(|_| Vec::new());
+    let platform =
+        Platform::builder(Arc::new(FakeStore::new()), Arc::new(sandboxes)).observer(Arc::new(metrics.clone())).build();
     let options = HttpOptions { access: Access::Embedded, console, ..HttpOptions::default() };
     Api::new(platform, options, metrics)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use workers_domain::WorkerId;
+use workers_domain::{TenantId, WorkerId};
 
 use super::Load;
 use super::fair_queue::{FairQueue, Limits, Place, Refusal};
@@ -13,10 +13,13 @@ use crate::{InvokeError, ServiceOptions};
 /// a place.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 
-/// A number of places, of which one worker holds no more than its share, and a bounded queue in front of them that is
-/// fair between workers.
+/// A place of an invocation.
+pub(super) type AdmittedPlace = Place<TenantId, WorkerId>;
+
+/// A number of places, and a bounded queue in front of them that is fair between tenants, and between the workers of a
+/// tenant.
 pub(super) struct Admission {
-    queue: Arc<FairQueue<WorkerId>>,
+    queue: Arc<FairQueue<TenantId, WorkerId>>,
     timeout: Duration,
 }
 
@@ -30,14 +33,20 @@ impl Admission {
         Self { queue: Arc::new(FairQueue::new(limits)), timeout: options.queue_timeout }
     }
 
-    /// Waits for a place.
-    pub(super) async fn enter(&self, worker: WorkerId) -> Result<Place<WorkerId>, InvokeError> {
-        let entered = tokio::time::timeout(self.timeout, FairQueue::enter(&self.queue, worker)).await;
+    /// Waits for a place. The limits are what the tenant may have of all there is.
+    pub(super) async fn enter(
+        &self,
+        tenant: TenantId,
+        worker: WorkerId,
+        limits: Limits,
+    ) -> Result<AdmittedPlace, InvokeError> {
+        let entering = self.queue.enter(tenant, worker, limits);
+        let entered = tokio::time::timeout(self.timeout, entering).await;
         match entered {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(Refusal::Closed)) => Err(InvokeError::ShuttingDown),
             Ok(Err(Refusal::Full { wait })) => Err(busy(wait)),
-            Err(_) => Err(busy(self.queue.wait(worker))),
+            Err(_) => Err(busy(self.queue.wait(tenant, worker))),
         }
     }
 
@@ -72,6 +81,12 @@ mod tests {
         })
     }
 
+    /// A caller of a tenant that may have all there is.
+    async fn enter(admission: &Admission, worker: WorkerId) -> Result<AdmittedPlace, InvokeError> {
+        let all = Limits { places: usize::MAX, places_per_key: usize::MAX, seats: usize::MAX };
+        admission.enter(TenantId::DEFAULT, worker, all).await
+    }
+
     fn worker() -> WorkerId {
         WorkerId::generate(chrono::DateTime::UNIX_EPOCH)
     }
@@ -79,29 +94,29 @@ mod tests {
     #[tokio::test]
     async fn whoever_finds_neither_place_nor_seat_is_turned_away() {
         let admission = admission(1, 0);
-        let _place = admission.enter(worker()).await.unwrap();
-        assert!(matches!(admission.enter(worker()).await, Err(InvokeError::Busy { .. })));
+        let _place = enter(&admission, worker()).await.unwrap();
+        assert!(matches!(enter(&admission, worker()).await, Err(InvokeError::Busy { .. })));
         assert_eq!(admission.load(), Load { running: 1, queued: 0 });
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_too_long_is_turned_away_and_leaves_the_queue() {
         let admission = admission(1, 1);
-        let _place = admission.enter(worker()).await.unwrap();
-        assert!(matches!(admission.enter(worker()).await, Err(InvokeError::Busy { .. })));
+        let _place = enter(&admission, worker()).await.unwrap();
+        assert!(matches!(enter(&admission, worker()).await, Err(InvokeError::Busy { .. })));
         assert_eq!(admission.load(), Load { running: 1, queued: 0 });
     }
 
     #[tokio::test]
     async fn closing_turns_those_who_wait_away() {
         let admission = admission(1, 1);
-        let _place = admission.enter(worker()).await.unwrap();
-        let (waiting, ()) = tokio::join!(admission.enter(worker()), async { admission.close() });
+        let _place = enter(&admission, worker()).await.unwrap();
+        let (waiting, ()) = tokio::join!(enter(&admission, worker()), async { admission.close() });
         assert!(matches!(waiting, Err(InvokeError::ShuttingDown)));
     }
 
     /// How long a turned-away caller should wait.
-    fn retry_after(refused: Result<Place<WorkerId>, InvokeError>) -> Duration {
+    fn retry_after(refused: Result<AdmittedPlace, InvokeError>) -> Duration {
         match refused {
             Err(InvokeError::Busy { retry_after }) => retry_after,
             other => panic!("{:?}", other.err()),
@@ -112,16 +127,16 @@ mod tests {
     async fn a_turned_away_caller_is_told_about_how_long_it_takes() {
         let admission = admission(1, 3);
         let (crowd, other) = (worker(), worker());
-        let mut place = admission.enter(crowd).await.unwrap();
+        let mut place = enter(&admission, crowd).await.unwrap();
         for _ in 0..20 {
             tokio::time::advance(Duration::from_secs(4)).await;
             drop(place);
-            place = admission.enter(crowd).await.unwrap();
+            place = enter(&admission, crowd).await.unwrap();
         }
-        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(admission.enter(crowd))).collect();
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(enter(&admission, crowd))).collect();
         assert!(waiting.iter_mut().all(|caller| caller.now_or_never().is_none()));
-        assert_eq!(retry_after(admission.enter(crowd).await), Duration::from_secs(16), "three are ahead");
-        let mut newcomer = Box::pin(admission.enter(other));
+        assert_eq!(retry_after(enter(&admission, crowd).await), Duration::from_secs(16), "three are ahead");
+        let mut newcomer = Box::pin(enter(&admission, other));
         assert!((&mut newcomer).now_or_never().is_none());
         let displaced = waiting.pop().unwrap().now_or_never().unwrap();
         assert_eq!(retry_after(displaced), Duration::from_secs(16), "two of its own and the newcomer are ahead");
@@ -133,12 +148,12 @@ mod tests {
     async fn what_a_turned_away_caller_is_told_is_a_second_at_least_and_a_minute_at_most() {
         let admission = admission(1, 1);
         let (worker, other) = (worker(), worker());
-        let _place = admission.enter(worker).await.unwrap();
-        let mut waiting = Box::pin(admission.enter(worker));
+        let _place = enter(&admission, worker).await.unwrap();
+        let mut waiting = Box::pin(enter(&admission, worker));
         assert!((&mut waiting).now_or_never().is_none());
-        assert_eq!(retry_after(admission.enter(other).await), Duration::from_secs(1));
+        assert_eq!(retry_after(enter(&admission, other).await), Duration::from_secs(1));
         assert_eq!(retry_after(waiting.await), Duration::from_secs(10), "no place became free for so long");
         tokio::time::advance(Duration::from_hours(1)).await;
-        assert_eq!(retry_after(admission.enter(other).await), Duration::from_mins(1));
+        assert_eq!(retry_after(enter(&admission, other).await), Duration::from_mins(1));
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::{InvocationId, ValueWarning, Worker, WorkerId, WorkerStatus};
 
+use super::fair_queue::Limits;
 use super::runner::{Call, Runner};
 use super::{Invocation, InvocationService};
-use crate::InvokeError;
+use crate::{EffectiveLimits, InvokeError};
 
 /// Events that wait for the reader; a runner that finds no room stops reading the sandbox's output.
 const EVENT_BACKLOG: usize = 64;
@@ -22,30 +24,43 @@ impl InvocationService {
     ///
     /// # Errors
     ///
-    /// When there is nothing to invoke, no room for it, or the payload is too long; see [`InvokeError`].
-    pub async fn invoke(&self, id: WorkerId, function: &str, payload: &[u8]) -> Result<Invocation, InvokeError> {
+    /// When the caller may not, there is nothing to invoke, no room for it, or the payload is too long; see [`InvokeError`].
+    pub async fn invoke(
+        &self,
+        context: &CallContext,
+        id: WorkerId,
+        function: &str,
+        payload: &[u8],
+    ) -> Result<Invocation, InvokeError> {
         let shared = &self.inner.shared;
-        let limit = shared.options.max_payload_bytes;
+        let scope = shared.access.check(context, Action::Invoke, Resource::Worker(id))?;
+        let limits = shared.limits_of(context.tenant()).await?;
+        let limit = limits.payload_bytes;
         if payload.len() > limit {
             return Err(InvokeError::PayloadTooLarge { bytes: payload.len(), limit });
         }
-        let mut worker = shared.store.workers().find_by_id(id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
+        let mut worker = shared.find(&scope, id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
         shared.expire_when_read(&mut worker).await?;
         check(&worker, function)?;
         let (payload, warning) = json_or_empty(payload);
         let payload = Some(payload);
         let arrived = Instant::now();
-        let place = self.inner.admission.enter(id).await?;
+        let place = self.inner.admission.enter(context.tenant(), id, limits_of_queue(&limits)).await?;
         let now = shared.clock.now();
-        self.inner.last_invoked.mark(id, now);
+        self.inner.last_invoked.mark(&worker, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
         let (granted, room) = oneshot::channel();
         let id = InvocationId::generate(now);
-        let call = Call { id, worker, function: function.to_owned(), payload, warning, queue: arrived.elapsed() };
+        let call =
+            Call { id, worker, function: function.to_owned(), payload, warning, limits, queue: arrived.elapsed() };
         let runner = Runner::new(Arc::clone(&self.inner), call, sender, granted, place);
         self.inner.running.spawn_on(runner.run(), &shared.runtime);
         Ok(Invocation { id, events, room })
     }
+}
+
+const fn limits_of_queue(limits: &EffectiveLimits) -> Limits {
+    Limits { places: limits.concurrent, places_per_key: limits.concurrent_per_worker, seats: limits.queued }
 }
 
 fn check(worker: &Worker, function: &str) -> Result<(), InvokeError> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
-use workers_domain::WorkerId;
 use workers_domain::ports::{InvocationMark, Store};
+use workers_domain::{TenantId, Worker, WorkerId};
 
 use crate::WorkerChange;
 use crate::health::Health;
@@ -20,7 +20,7 @@ const BACKLOG: usize = 1024;
 const PAUSE: Duration = Duration::from_millis(200);
 
 enum Message {
-    Mark(InvocationMark),
+    Mark(TenantId, InvocationMark),
     Flush(oneshot::Sender<()>),
 }
 
@@ -37,9 +37,10 @@ impl LastInvoked {
         Self { messages }
     }
 
-    pub(super) fn mark(&self, worker_id: WorkerId, at: DateTime<Utc>) {
-        if self.messages.try_send(Message::Mark(InvocationMark { worker_id, at })).is_err() {
-            tracing::debug!(worker.id = %worker_id, "too many invocations to record; one time was not kept");
+    pub(super) fn mark(&self, worker: &Worker, at: DateTime<Utc>) {
+        let mark = InvocationMark { worker_id: worker.id, at };
+        if self.messages.try_send(Message::Mark(worker.tenant_id(), mark)).is_err() {
+            tracing::debug!(worker.id = %worker.id, "too many invocations to record; one time was not kept");
         }
     }
 
@@ -60,20 +61,19 @@ async fn store_marks(
 ) {
     let mut batch = Vec::new();
     while inbox.recv_many(&mut batch, BACKLOG).await > 0 {
-        let mut latest = HashMap::new();
+        let mut latest = Latest::new();
         let mut flushed = Vec::new();
         for message in batch.drain(..) {
             match message {
-                Message::Mark(mark) => {
-                    let at = latest.entry(mark.worker_id).or_insert(mark.at);
+                Message::Mark(tenant, mark) => {
+                    let (_, at) = latest.entry(mark.worker_id).or_insert((tenant, mark.at));
                     *at = mark.at.max(*at);
                 }
                 Message::Flush(done) => flushed.push(done),
             }
         }
-        let marks: Vec<_> = latest.into_iter().map(|(worker_id, at)| InvocationMark { worker_id, at }).collect();
-        if !marks.is_empty() {
-            record(&*store, &changes, &health, &marks).await;
+        if !latest.is_empty() {
+            record(&*store, &changes, &health, latest).await;
         }
         if flushed.is_empty() {
             tokio::time::sleep(PAUSE).await;
@@ -84,11 +84,16 @@ async fn store_marks(
     }
 }
 
-async fn record(store: &dyn Store, changes: &ChangeFeed, health: &Health, marks: &[InvocationMark]) {
-    match store.workers().record_invocations(marks).await {
+/// The latest time of each worker, and whose it is.
+type Latest = HashMap<WorkerId, (TenantId, DateTime<Utc>)>;
+
+async fn record(store: &dyn Store, changes: &ChangeFeed, health: &Health, latest: Latest) {
+    let marks: Vec<_> =
+        latest.iter().map(|(worker_id, (_, at))| InvocationMark { worker_id: *worker_id, at: *at }).collect();
+    match store.workers().record_invocations(&marks).await {
         Ok(()) => {
-            for mark in marks {
-                changes.publish(WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
+            for (id, (tenant, at)) in latest {
+                changes.publish(tenant, WorkerChange::Invoked { id, at });
             }
         }
         Err(error) => health.warn("last_invoked", &error, "failed to store when workers were last invoked"),

@@ -8,7 +8,7 @@ use workers_domain::ports::{CommandExit, ExitStatus, KillReason};
 use workers_domain::{ErrorDetails, Failure, FailureCode, JsonText, Outcome, ValueWarning};
 
 use super::decoder::OutcomeFrame;
-use crate::ServiceOptions;
+use crate::EffectiveLimits;
 
 /// What Node exits with when a promise that it waits for can never settle.
 const EXIT_UNSETTLED: i32 = 13;
@@ -95,12 +95,12 @@ pub(super) fn decide(
     frame: Option<OutcomeFrame>,
     exit: &CommandExit,
     observed: &Observed,
-    options: &ServiceOptions,
+    limits: &EffectiveLimits,
 ) -> Outcome {
     // A complete record was the function's last act; what befell the process afterwards does not matter.
     match frame {
-        Some(frame) => from_frame(frame, options.max_result_bytes),
-        None => Outcome::Failed(from_exit(exit, observed, options)),
+        Some(frame) => from_frame(frame, limits.result_bytes),
+        None => Outcome::Failed(from_exit(exit, observed, limits)),
     }
 }
 
@@ -181,11 +181,11 @@ fn too_large(limit: usize) -> Failure {
     Failure::new(FailureCode::ResultTooLarge, message)
 }
 
-fn from_exit(exit: &CommandExit, observed: &Observed, options: &ServiceOptions) -> Failure {
+fn from_exit(exit: &CommandExit, observed: &Observed, limits: &EffectiveLimits) -> Failure {
     match (exit.killed, exit.status) {
-        (Some(KillReason::Timeout), _) => timed_out(options.sandbox.wall_clock),
-        (Some(KillReason::OutOfMemory), _) => out_of_memory(options),
-        (_, ExitStatus::Signal(SIGABRT)) if observed.heap_full => out_of_memory(options),
+        (Some(KillReason::Timeout), _) => timed_out(limits.sandbox.wall_clock),
+        (Some(KillReason::OutOfMemory), _) => out_of_memory(limits),
+        (_, ExitStatus::Signal(SIGABRT)) if observed.heap_full => out_of_memory(limits),
         (Some(KillReason::Asked), _) => Failure::new(FailureCode::SandboxFailed, "The invocation was stopped."),
         (None, ExitStatus::Signal(SIGNAL_UNWRITTEN)) => Failure::new(
             FailureCode::Crashed,
@@ -217,8 +217,8 @@ pub(super) fn timed_out(limit: Duration) -> Failure {
     Failure::new(FailureCode::Timeout, message)
 }
 
-fn out_of_memory(options: &ServiceOptions) -> Failure {
-    let limit = options.sandbox.memory_bytes / (1024 * 1024);
+fn out_of_memory(limits: &EffectiveLimits) -> Failure {
+    let limit = limits.sandbox.memory_bytes / (1024 * 1024);
     Failure::new(FailureCode::OutOfMemory, format!("The function needed more memory than the limit of {limit} MiB."))
 }
 
@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn code_of(exit: &CommandExit, observed: &Observed) -> FailureCode {
-        match decide(None, exit, observed, &ServiceOptions::default()) {
+        match decide(None, exit, observed, &EffectiveLimits::default()) {
             Outcome::Failed(failure) => failure.code,
             Outcome::Returned { .. } => panic!("there was no frame"),
         }
@@ -264,21 +264,21 @@ mod tests {
     #[test]
     fn a_result_stands_whatever_the_process_did_afterwards() {
         let crashed = exit(None, ExitStatus::Signal(11));
-        let outcome = decide(Some(frame("ok", "1")), &crashed, &STARTED, &ServiceOptions::default());
+        let outcome = decide(Some(frame("ok", "1")), &crashed, &STARTED, &EffectiveLimits::default());
         assert_eq!(outcome, Outcome::Returned { result: JsonText::trusted("1".into()), warnings: Vec::new() });
     }
 
     #[test]
     fn a_forged_result_that_is_not_json_is_no_result() {
         let ended = exit(None, ExitStatus::Code(0));
-        let outcome = decide(Some(frame("ok", "{]")), &ended, &STARTED, &ServiceOptions::default());
+        let outcome = decide(Some(frame("ok", "{]")), &ended, &STARTED, &EffectiveLimits::default());
         assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::Crashed, .. })));
     }
 
     #[test]
     fn an_outcome_that_cannot_be_read_is_a_crash() {
         let ended = exit(None, ExitStatus::Code(0));
-        let outcome = decide(Some(OutcomeFrame::unreadable()), &ended, &STARTED, &ServiceOptions::default());
+        let outcome = decide(Some(OutcomeFrame::unreadable()), &ended, &STARTED, &EffectiveLimits::default());
         assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::Crashed, .. })));
     }
 
@@ -289,7 +289,7 @@ mod tests {
             let mut frame = frame(code, json);
             frame.meta.warnings = vec![MetaWarning { path: "$".into(), message: "second".into() }];
             let ended = exit(None, ExitStatus::Code(1));
-            let outcome = decide(Some(frame), &ended, &STARTED, &ServiceOptions::default());
+            let outcome = decide(Some(frame), &ended, &STARTED, &EffectiveLimits::default());
             let (Outcome::Returned { warnings, .. } | Outcome::Failed(Failure { warnings, .. })) =
                 warned(outcome, Some(warning("first")));
             assert_eq!(warnings, [warning("first"), warning("second")], "{code}");
@@ -298,8 +298,8 @@ mod tests {
 
     #[test]
     fn a_result_over_the_limit_is_refused_even_if_the_harness_let_it_pass() {
-        let options = ServiceOptions { max_result_bytes: 3, ..ServiceOptions::default() };
-        let outcome = decide(Some(frame("ok", "12345")), &exit(None, ExitStatus::Code(0)), &STARTED, &options);
+        let limits = EffectiveLimits { result_bytes: 3, ..EffectiveLimits::default() };
+        let outcome = decide(Some(frame("ok", "12345")), &exit(None, ExitStatus::Code(0)), &STARTED, &limits);
         assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::ResultTooLarge, .. })));
     }
 
@@ -308,7 +308,7 @@ mod tests {
         let mut frame = frame("ok", "1");
         let warning = || MetaWarning { path: "$".into(), message: "m".into() };
         frame.meta.warnings = std::iter::repeat_with(warning).take(100_000).collect();
-        let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &ServiceOptions::default());
+        let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &EffectiveLimits::default());
         assert!(matches!(outcome, Outcome::Returned { warnings, .. } if warnings.len() == MAX_WARNINGS));
     }
 
@@ -317,7 +317,7 @@ mod tests {
         for (code, expected) in [("process_exit", Some(7)), ("thrown", None), ("result_too_large", None)] {
             let mut frame = frame(code, "{\"message\":\"m\"}");
             frame.meta.exit_code = Some(7);
-            let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &ServiceOptions::default());
+            let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &EffectiveLimits::default());
             assert!(matches!(outcome, Outcome::Failed(failure) if failure.exit_code == expected), "{code}");
         }
     }
@@ -372,7 +372,7 @@ mod tests {
     fn forged_details_are_of_the_kinds_that_the_api_promises_or_left_away() {
         let ended = exit(None, ExitStatus::Code(1));
         let details =
-            |json: &str| match decide(Some(frame("thrown", json)), &ended, &STARTED, &ServiceOptions::default()) {
+            |json: &str| match decide(Some(frame("thrown", json)), &ended, &STARTED, &EffectiveLimits::default()) {
                 Outcome::Failed(failure) => failure.details,
                 Outcome::Returned { .. } => panic!("it was thrown"),
             };
@@ -386,8 +386,12 @@ mod tests {
     #[test]
     fn an_error_record_keeps_name_and_stack() {
         let json = r#"{"__error":true,"message":"m","name":"TypeError","stack":"TypeError: m\n  at f"}"#;
-        let outcome =
-            decide(Some(frame("thrown", json)), &exit(None, ExitStatus::Code(1)), &STARTED, &ServiceOptions::default());
+        let outcome = decide(
+            Some(frame("thrown", json)),
+            &exit(None, ExitStatus::Code(1)),
+            &STARTED,
+            &EffectiveLimits::default(),
+        );
         let Outcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
         assert_eq!((failure.code, failure.message.as_str()), (FailureCode::Thrown, "m"));
         assert_eq!(failure.name.as_deref(), Some("TypeError"));
@@ -399,7 +403,7 @@ mod tests {
         let json = r#"{"__error":true,"message":"m","errorCode":"ENOENT","cause":{"message":"c"},"errors":[1],
             "properties":{"status":4}}"#;
         let ended = exit(None, ExitStatus::Code(1));
-        let outcome = decide(Some(frame("thrown", json)), &ended, &STARTED, &ServiceOptions::default());
+        let outcome = decide(Some(frame("thrown", json)), &ended, &STARTED, &EffectiveLimits::default());
         let Outcome::Failed(Failure { details, .. }) = outcome else { panic!("{outcome:?}") };
         let text = |json: Option<JsonText>| json.map(JsonText::into_string);
         assert_eq!(text(details.error_code).as_deref(), Some("\"ENOENT\""));

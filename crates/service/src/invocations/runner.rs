@@ -13,18 +13,18 @@ use workers_domain::ports::{
 };
 use workers_domain::{
     Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
-    ValueWarning, Worker, WorkerId,
+    ValueWarning, Worker,
 };
 
 use super::Inner;
+use super::admission::AdmittedPlace;
 use super::decoder::{Decoder, OutcomeFrame, Piece};
-use super::fair_queue::Place;
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed};
 use crate::bundle::{SCRIPT_FILE, stop};
 use crate::platform::Shared;
 use crate::workers::RebuildError;
-use crate::{Telling, UnreadRoom};
+use crate::{EffectiveLimits, Telling, UnreadRoom};
 
 /// Longer payloads travel in a file: an argument must be shorter than 128 KiB, and providers bound all of them together.
 const MAX_ARGUMENT_PAYLOAD: usize = 64 * 1024;
@@ -57,6 +57,8 @@ pub(super) struct Call {
     pub(super) payload: Option<String>,
     /// That the caller's payload is another one, which cannot be read.
     pub(super) warning: Option<ValueWarning>,
+    /// What holds for it.
+    pub(super) limits: EffectiveLimits,
     /// How long it waited for its place.
     pub(super) queue: Duration,
 }
@@ -68,7 +70,7 @@ pub(super) struct Runner {
     outlet: Outlet,
     /// Where the room goes that the outcome takes until it is read.
     room: oneshot::Sender<UnreadRoom>,
-    place: Place<WorkerId>,
+    place: AdmittedPlace,
     sandbox: Option<Box<dyn Sandbox>>,
     began: Instant,
     began_at: DateTime<Utc>,
@@ -109,7 +111,7 @@ impl Runner {
         call: Call,
         sender: mpsc::Sender<InvocationEvent>,
         room: oneshot::Sender<UnreadRoom>,
-        place: Place<WorkerId>,
+        place: AdmittedPlace,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
         let outlet = Outlet { sender, waiting: VecDeque::new(), log_bytes: 0, held: Some(Vec::new()) };
@@ -224,7 +226,7 @@ impl Runner {
         let snapshot = self.call.worker.snapshot_id().ok_or_else(missing).map_err(Broken::before)?;
         let spec = |id| SandboxSpec {
             source: SandboxSource::Snapshot(id),
-            limits: shared.options.sandbox,
+            limits: self.call.limits.sandbox,
             network: shared.options.network.clone(),
         };
         match shared.sandboxes.create(spec(snapshot.clone())).await {
@@ -239,15 +241,15 @@ impl Runner {
     async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, Broken> {
         let token = Uuid::new_v4().simple().to_string();
         let started = tokio::time::Instant::now();
-        let mut command = self.start(sandbox, shared, &token).await.map_err(Broken::before)?;
-        let mut reader = Reader::new(shared, &token, self.began_at);
+        let mut command = self.start(sandbox, &token).await.map_err(Broken::before)?;
+        let mut reader = Reader::new(&self.call.limits, &token, self.began_at);
         let exit = self.follow(&mut *command, &mut reader, shared).await;
         let begun = reader.observed.started;
         let exit = exit.map_err(|error| Broken { begun, ..Broken::before(error) })?;
         let measured = started.elapsed();
         reader.finish(shared, &mut self.outlet);
         if outcome::blames_the_function(reader.outcome.as_ref(), &exit, &reader.observed)
-            && let Some(fault) = find_fault(sandbox, &exit, &reader.observed, shared).await
+            && let Some(fault) = find_fault(sandbox, &exit, &reader.observed, self.call.limits.sandbox.wall_clock).await
         {
             return Err(Broken { begun, ..Broken::before(fault) });
         }
@@ -262,7 +264,7 @@ impl Runner {
             // Killed or crashed: the harness had no chance to say how long the function ran.
             self.timings.run = started.elapsed();
         }
-        let outcome = outcome::decide(reader.outcome, &exit, &reader.observed, &shared.options);
+        let outcome = outcome::decide(reader.outcome, &exit, &reader.observed, &self.call.limits);
         Ok(Ended { outcome, usage: exit.usage })
     }
 
@@ -281,12 +283,7 @@ impl Runner {
         Ok(CommandExit { status: ExitStatus::Code(0), killed: None, usage: remains.usage })
     }
 
-    async fn start(
-        &mut self,
-        sandbox: &dyn Sandbox,
-        shared: &Shared,
-        token: &str,
-    ) -> Result<Box<dyn Command>, SandboxError> {
+    async fn start(&mut self, sandbox: &dyn Sandbox, token: &str) -> Result<Box<dyn Command>, SandboxError> {
         let payload = match self.call.payload.take_if(|payload| payload.len() > MAX_ARGUMENT_PAYLOAD) {
             Some(payload) => {
                 let path = SandboxPath::parse(PAYLOAD_FILE)
@@ -297,7 +294,7 @@ impl Runner {
             None => self.call.payload.clone().unwrap_or_default(),
         };
         // V8 cannot see the sandbox's limit; told of it, it collects garbage in time instead of being killed.
-        let heap = shared.options.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
+        let heap = self.call.limits.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
         let spec = CommandSpec {
             program: "node".to_owned(),
             args: vec![
@@ -308,7 +305,7 @@ impl Runner {
             ],
             env: vec![
                 ("WORKERS_FRAME".to_owned(), token.to_owned()),
-                ("WORKERS_RESULT_LIMIT".to_owned(), shared.options.max_result_bytes.to_string()),
+                ("WORKERS_RESULT_LIMIT".to_owned(), self.call.limits.result_bytes.to_string()),
             ],
         };
         sandbox.run(spec).await
@@ -322,7 +319,7 @@ impl Runner {
         reader: &mut Reader,
         shared: &Shared,
     ) -> Result<CommandExit, SandboxError> {
-        let deadline = tokio::time::sleep(shared.options.sandbox.wall_clock);
+        let deadline = tokio::time::sleep(self.call.limits.sandbox.wall_clock);
         tokio::pin!(deadline);
         let mut overdue = false;
         loop {
@@ -367,11 +364,11 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(shared: &Shared, token: &str, began_at: DateTime<Utc>) -> Self {
+    fn new(limits: &EffectiveLimits, token: &str, began_at: DateTime<Utc>) -> Self {
         Self {
             began_at,
-            decoder: Decoder::new(token, shared.options.max_result_bytes),
-            lines: LineAssembler::new(shared.options.log),
+            decoder: Decoder::new(token, limits.result_bytes),
+            lines: LineAssembler::new(limits.log),
             observed: Observed::default(),
             started: None,
             outcome: None,
@@ -512,12 +509,12 @@ async fn find_fault(
     sandbox: &dyn Sandbox,
     exit: &CommandExit,
     observed: &outcome::Observed,
-    shared: &Shared,
+    wall_clock: Duration,
 ) -> Option<SandboxError> {
     if let Some(fault) = sandbox.find_fault().await {
         return Some(fault);
     }
-    outcome::never_began(exit, observed, shared.options.sandbox.wall_clock).then(|| {
+    outcome::never_began(exit, observed, wall_clock).then(|| {
         let message = format!("the process ended before it ran any of the function's code: {exit:?}");
         SandboxError::new(SandboxErrorKind::Failed, message)
     })

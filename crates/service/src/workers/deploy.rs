@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot, Update};
 use workers_domain::{Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
@@ -12,7 +13,8 @@ use super::WorkerService;
 use super::settle::{End, leaves_nothing, may_be_done};
 use crate::bundle::{Bundle, make_snapshot};
 use crate::platform::Shared;
-use crate::{DeployError, Source};
+use crate::tenancy::check_may_make_rows;
+use crate::{DeployError, EffectiveLimits, Source};
 
 /// How long the snapshot of a worker may take; the slowest provider needs seconds.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(25);
@@ -27,13 +29,16 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`] and
-    /// [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
+    /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`]
+    /// and [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
     /// [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
     /// no room for it.
-    pub async fn deploy(&self, name: String, source: Source) -> Result<Worker, DeployError> {
+    pub async fn deploy(&self, context: &CallContext, name: String, source: Source) -> Result<Worker, DeployError> {
+        let scope = self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;
+        check_may_make_rows(context, &scope)?;
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
-        let limit = self.shared.options.max_code_bytes;
+        let limits = self.shared.limits_of(context.tenant()).await?;
+        let limit = limits.code_bytes;
         let code = &source.code;
         if code.trim().is_empty() {
             return Err(DeployError::EmptyCode);
@@ -44,22 +49,28 @@ impl WorkerService {
         let stored = source.encode();
         let bundle = self.shared.bundler.compile(&stored).await?;
         let shared = Arc::clone(&self.shared);
-        let storing = self.shared.runtime.spawn(async move { store(&shared, name, stored, bundle).await });
+        let storing = self.shared.runtime.spawn(async move { store(&shared, name, stored, bundle, limits).await });
         storing.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string())))
     }
 }
 
 /// Stores the worker while its snapshot is being made: neither needs the other. What came of it is decided within
 /// [`END_TIMEOUT`].
-async fn store(shared: &Shared, name: WorkerName, source: String, bundle: Bundle) -> Result<Worker, DeployError> {
+async fn store(
+    shared: &Shared,
+    name: WorkerName,
+    source: String,
+    bundle: Bundle,
+    limits: EffectiveLimits,
+) -> Result<Worker, DeployError> {
     let deadline = Instant::now() + END_TIMEOUT;
     let now = shared.clock.now();
     let mut worker = Worker::creating(WorkerId::generate(now), name, bundle.functions, now);
-    let expires_at = expiry(shared, now);
+    let expires_at = expiry(&limits, now);
     let snapshot = make_snapshot_in_time(shared, bundle.script, expires_at);
     let (inserted, snapshot) = tokio::join!(shared.store.workers().insert(&worker, &source), snapshot);
     match (inserted, snapshot) {
-        (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, expires_at, deadline).await,
+        (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, &limits, expires_at, deadline).await,
         (Ok(()), Err(source)) => {
             let end = if leaves_nothing(source.kind) {
                 End::Nothing(worker.id)
@@ -118,6 +129,7 @@ async fn become_ready(
     shared: &Shared,
     mut worker: Worker,
     snapshot: Snapshot,
+    limits: &EffectiveLimits,
     expires_at: DateTime<Utc>,
     deadline: Instant,
 ) -> Result<Worker, DeployError> {
@@ -128,7 +140,7 @@ async fn become_ready(
     match stored.unwrap_or_else(|elapsed| Err(RepositoryError::Unavailable(elapsed.into()))) {
         Ok(true) => {
             shared.changes.publish_state(&worker);
-            shared.expect_invocation(&worker);
+            shared.expect_invocation(&worker, limits);
             Ok(worker)
         }
         // Deleted or redeployed meanwhile by a client that found it in the list.
@@ -166,7 +178,7 @@ async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, Repos
 }
 
 /// Until when a worker lives that is deployed now.
-pub(super) fn expiry(shared: &Shared, now: DateTime<Utc>) -> DateTime<Utc> {
-    let lifetime = TimeDelta::from_std(shared.options.worker_lifetime).unwrap_or(TimeDelta::MAX);
+pub(super) fn expiry(limits: &EffectiveLimits, now: DateTime<Utc>) -> DateTime<Utc> {
+    let lifetime = TimeDelta::from_std(limits.worker_lifetime).unwrap_or(TimeDelta::MAX);
     now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

@@ -1,6 +1,7 @@
 //! The sweeper: expires workers whose time has passed, and settles deploys whose control plane died.
 
 use chrono::TimeDelta;
+use workers_domain::access::{AccessError, Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, Update};
 
 use super::WorkerService;
@@ -31,8 +32,9 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached.
-    pub async fn sweep(&self) -> Result<SweepReport, WorkerError> {
+    /// [`WorkerError::Access`] unless the system calls, or when the database cannot be reached.
+    pub async fn sweep(&self, context: &CallContext) -> Result<SweepReport, WorkerError> {
+        self.check_maintenance(context)?;
         let (expired, failed) = (self.expire_due().await?, self.fail_stuck().await?);
         Ok(SweepReport { expired, failed, reclaimed: self.reclaim_snapshots().await? })
     }
@@ -43,9 +45,15 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached.
-    pub async fn settle_stuck(&self) -> Result<usize, WorkerError> {
+    /// [`WorkerError::Access`] unless the system calls, or when the database cannot be reached.
+    pub async fn settle_stuck(&self, context: &CallContext) -> Result<usize, WorkerError> {
+        self.check_maintenance(context)?;
         self.fail_stuck().await
+    }
+
+    /// What is maintained is maintained for all tenants.
+    fn check_maintenance(&self, context: &CallContext) -> Result<(), AccessError> {
+        self.shared.access.check(context, Action::Maintain, Resource::Platform).map(drop)
     }
 
     async fn expire_due(&self) -> Result<usize, WorkerError> {

@@ -4,11 +4,14 @@ use std::sync::{Arc, Weak};
 
 use tokio_util::sync::CancellationToken;
 use workers_domain::ports::{StoredChange, StoredChanges};
-use workers_domain::{SnapshotId, WorkerStatus};
+use workers_domain::{SnapshotId, TenantId, WorkerStatus};
 
 use super::WorkerService;
 use crate::WorkerChange;
 use crate::platform::Shared;
+
+/// Whose workers other servers tell of. The database does not say that yet: rows have no tenant.
+const TOLD_OF: TenantId = TenantId::DEFAULT;
 
 /// Starts the background task, which ends with the platform, or when `end` is cancelled.
 pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {
@@ -41,21 +44,21 @@ impl Shared {
                     Ok(None) => {}
                     Err(error) => {
                         self.health.warn("follow", &error, "failed to read a worker that another server has changed");
-                        self.changes.publish(WorkerChange::Reset);
+                        self.changes.reset();
                     }
                 }
             }
             StoredChange::Removed { id, unneeded } => {
                 self.remove_own(unneeded).await;
-                self.changes.publish(WorkerChange::Deleted(id));
+                self.changes.publish(TOLD_OF, WorkerChange::Deleted(id));
             }
             StoredChange::Invoked(marks) => {
                 for mark in marks {
-                    self.changes.publish(WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
+                    self.changes.publish(TOLD_OF, WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
                 }
             }
             StoredChange::Missed => {
-                self.changes.publish(WorkerChange::Reset);
+                self.changes.reset();
                 if let Err(error) = WorkerService::new(Arc::clone(self)).reclaim_snapshots().await {
                     self.health.warn("follow", &error, "failed to look for snapshots that no worker needs");
                 }

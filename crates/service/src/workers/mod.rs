@@ -21,13 +21,14 @@ use workers_domain::ports::{RemovedWorker, RepositoryError, Update};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
 pub(crate) use self::changes::ChangeFeed;
-pub use self::changes::{WorkerChange, WorkerChanges};
+pub use self::changes::WorkerChanges;
 pub(crate) use self::follow::follow;
 use self::pace::Pace;
 pub(crate) use self::rebuild::RebuildError;
 pub(crate) use self::settle::Settler;
 pub(crate) use self::turns::Turns;
 pub use self::{expire::SweepReport, set_up::SetupReport};
+use crate::EffectiveLimits;
 use crate::platform::Shared;
 
 /// Use cases about workers. Cheap to clone.
@@ -75,9 +76,9 @@ impl Shared {
     }
 
     /// Lets the provider prepare for the invocation that mostly follows a deploy.
-    pub(crate) fn expect_invocation(&self, worker: &Worker) {
+    pub(crate) fn expect_invocation(&self, worker: &Worker, limits: &EffectiveLimits) {
         if let Some(snapshot_id) = worker.snapshot_id() {
-            self.sandboxes.expect(snapshot_id, self.options.sandbox);
+            self.sandboxes.expect(snapshot_id, limits.sandbox);
         }
     }
 

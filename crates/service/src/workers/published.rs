@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use workers_domain::{Worker, WorkerId};
 
-use super::WorkerChange;
+use crate::WorkerChange;
 
 /// Workers that are remembered. A change comes for the second time within milliseconds.
 const MOST: usize = 2048;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::Update;
 use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 
@@ -10,7 +11,7 @@ use super::WorkerService;
 use super::deploy::{expiry, make_snapshot_in_time};
 use crate::bundle::Bundle;
 use crate::platform::Shared;
-use crate::{DeployError, RedeployError};
+use crate::{DeployError, EffectiveLimits, RedeployError};
 
 impl WorkerService {
     /// Makes a worker ready again from the source it was deployed with, as if it had been deployed just now. It keeps
@@ -21,13 +22,15 @@ impl WorkerService {
     ///
     /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The
     /// worker's state is then what it was.
-    pub async fn redeploy(&self, id: WorkerId) -> Result<Worker, RedeployError> {
-        let worker = self.shared.store.workers().find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+    pub async fn redeploy(&self, context: &CallContext, id: WorkerId) -> Result<Worker, RedeployError> {
+        let scope = self.shared.access.check(context, Action::RedeployWorker, Resource::Worker(id))?;
+        let worker = self.shared.find(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         check(&worker)?;
+        let limits = self.shared.limits_of(context.tenant()).await?;
         let source = self.shared.store.workers().find_source(id).await?.ok_or(RedeployError::NotFound(id))?;
         let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;
         let shared = Arc::clone(&self.shared);
-        let stored = self.shared.runtime.spawn(async move { renew(&shared, &worker, bundle).await });
+        let stored = self.shared.runtime.spawn(async move { renew(&shared, &worker, bundle, &limits).await });
         stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string()).into()))
     }
 }
@@ -37,15 +40,20 @@ fn check(worker: &Worker) -> Result<(), RedeployError> {
 }
 
 /// The snapshot is made first. Of two redeploys at once the later one replaces what the earlier one has made.
-async fn renew(shared: &Shared, found: &Worker, bundle: Bundle) -> Result<Worker, RedeployError> {
+async fn renew(
+    shared: &Shared,
+    found: &Worker,
+    bundle: Bundle,
+    limits: &EffectiveLimits,
+) -> Result<Worker, RedeployError> {
     let id = found.id;
-    let expires_at = expiry(shared, shared.clock.now());
+    let expires_at = expiry(limits, shared.clock.now());
     let made = make_snapshot_in_time(shared, bundle.script, expires_at).await;
     let snapshot = made.map_err(|source| DeployError::Sandbox { worker_id: id, source })?.id;
     match replace(shared, id, &snapshot, expires_at).await {
         Ok((old, worker)) => {
             shared.changes.publish_state(&worker);
-            shared.expect_invocation(&worker);
+            shared.expect_invocation(&worker, limits);
             // Not before the new one is stored. A provider may call the same content by the same id.
             if old.snapshot_id() != worker.snapshot_id() {
                 shared.forget_snapshot(&old).await;

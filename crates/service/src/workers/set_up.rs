@@ -1,9 +1,10 @@
 //! Create the schema, or empty it if that is asked for.
 
+use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{ExistingWorkers, SetupOutcome};
 
 use super::WorkerService;
-use crate::{SetupError, WorkerChange};
+use crate::SetupError;
 
 /// What [`WorkerService::set_up`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,22 +17,24 @@ pub struct SetupReport {
 
 impl WorkerService {
     /// Creates the schema where there is none, and leaves it without workers. Those that are there, with their
-    /// snapshots, are removed only if that is asked for: the workers before this answers, their snapshots behind it. Who
-    /// may ask for that is the caller's to check.
+    /// snapshots, are removed only if that is asked for, those of all tenants: the workers before this answers, their
+    /// snapshots behind it.
     ///
     /// # Errors
     ///
-    /// [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the database cannot be reached.
-    pub async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
+    /// [`SetupError::Access`]; [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the database
+    /// cannot be reached.
+    pub async fn set_up(&self, context: &CallContext, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
+        self.shared.access.check(context, Action::SetUp, Resource::Platform)?;
         match self.shared.store.schema().set_up(existing).await? {
             SetupOutcome::Created => {
-                self.shared.changes.publish(WorkerChange::Reset);
+                self.shared.changes.reset();
                 Ok(SetupReport { created: true, removed_workers: 0 })
             }
             SetupOutcome::Kept(0) => Ok(SetupReport { created: false, removed_workers: 0 }),
             SetupOutcome::Kept(workers) => Err(SetupError::NotEmpty { workers }),
             SetupOutcome::Emptied(workers) => {
-                self.shared.changes.publish(WorkerChange::Reset);
+                self.shared.changes.reset();
                 let removed_workers = workers.len();
                 self.shared.forget_all(workers);
                 Ok(SetupReport { created: false, removed_workers })

@@ -107,7 +107,7 @@ async fn store_end(
         }
         End::Nothing(id) => {
             if let Some(removed) = store.workers().delete(*id).await? {
-                changes.publish(WorkerChange::Deleted(*id));
+                changes.publish(removed.tenant_id(), WorkerChange::Deleted(*id));
                 if let Some(snapshot_id) = removed.snapshot_id()
                     && let Err(error) = sandboxes.delete_snapshot(snapshot_id).await
                 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use workers_domain::ports::{RepositoryError, SandboxErrorKind, Store as _};
 use workers_domain::{FunctionName, Worker, WorkerStatus};
 use workers_service::{DeployError, ServiceOptions};
-use workers_testing::AllWorkers as _;
+use workers_testing::{AllWorkers as _, operator};
 
 use crate::support::{BUNDLE, TestPlatform};
 
@@ -30,7 +30,7 @@ async fn a_deploy_lets_the_provider_prepare_for_an_invocation() {
 async fn the_source_is_kept_as_it_was_deployed() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
-    assert_eq!(test.platform.workers().source(worker.id).await.unwrap(), BUNDLE.into());
+    assert_eq!(test.platform.workers().source(operator(), worker.id).await.unwrap(), BUNDLE.into());
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_deploy_leaves_no_sandbox_running() {
 #[tokio::test]
 async fn a_bundle_that_does_not_parse_leaves_nothing_behind() {
     let test = TestPlatform::new(|_| Vec::new());
-    let refused = test.platform.workers().deploy("w".into(), "export function (".into()).await;
+    let refused = test.platform.workers().deploy(operator(), "w".into(), "export function (".into()).await;
     assert!(matches!(refused, Err(DeployError::Rejected(diagnostics)) if diagnostics[0].line == 1));
     assert_eq!(test.sandboxes.sandboxes_made(), 0);
     assert!(test.list().await.is_empty());
@@ -53,7 +53,7 @@ async fn a_bundle_that_does_not_parse_leaves_nothing_behind() {
 async fn a_blank_name_blank_code_and_too_much_code_are_told_apart() {
     let options = ServiceOptions { max_code_bytes: 100, ..ServiceOptions::default() };
     let test = TestPlatform::with_options(options, |_| Vec::new());
-    let deploy = |name: &str, code: &str| test.platform.workers().deploy(name.to_owned(), code.into());
+    let deploy = |name: &str, code: &str| test.platform.workers().deploy(operator(), name.to_owned(), code.into());
     assert!(matches!(deploy(" ", BUNDLE).await, Err(DeployError::InvalidName(_))));
     assert!(matches!(deploy("w", "\n").await, Err(DeployError::EmptyCode)));
     assert!(matches!(deploy("w", &" ;".repeat(51)).await, Err(DeployError::CodeTooLarge { bytes: 102, limit: 100 })));
@@ -63,9 +63,9 @@ async fn a_blank_name_blank_code_and_too_much_code_are_told_apart() {
 async fn a_worker_whose_snapshot_cannot_be_made_is_kept_in_state_error() {
     let test = TestPlatform::new(|_| Vec::new());
     test.sandboxes.fail_with(Some(SandboxErrorKind::Unavailable));
-    let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
+    let failed = test.platform.workers().deploy(operator(), "w".into(), BUNDLE.into()).await;
     let Err(DeployError::Sandbox { worker_id, .. }) = failed else { panic!("{failed:?}") };
-    let worker = test.platform.workers().get(worker_id).await.unwrap();
+    let worker = test.platform.workers().get(operator(), worker_id).await.unwrap();
     assert_eq!(worker.status(), WorkerStatus::Error);
     assert!(worker.error_message().is_some());
 }
@@ -84,7 +84,7 @@ async fn await_stored(test: &TestPlatform, wanted: impl Fn(&[Worker]) -> bool) {
 async fn a_deploy_whose_end_could_not_be_stored_is_gone_as_soon_as_the_database_answers() {
     let test = TestPlatform::new(|_| Vec::new());
     test.store.fail_after(1, "the cable is out");
-    let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
+    let failed = test.platform.workers().deploy(operator(), "w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Repository(RepositoryError::Unavailable(_)))), "{failed:?}");
     test.store.recover();
     await_stored(&test, <[Worker]>::is_empty).await;
@@ -95,7 +95,7 @@ async fn a_deploy_whose_end_could_not_be_stored_is_gone_as_soon_as_the_database_
 async fn a_deploy_whose_answers_were_lost_leaves_nothing_whatever_was_stored() {
     let test = TestPlatform::new(|_| Vec::new());
     test.store.lose_answers("the connection was cut");
-    let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
+    let failed = test.platform.workers().deploy(operator(), "w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Repository(_))), "{failed:?}");
     test.store.recover();
     await_stored(&test, <[Worker]>::is_empty).await;
@@ -107,7 +107,7 @@ async fn a_deploy_that_failed_while_the_database_was_away_is_in_state_error_as_s
     let test = TestPlatform::new(|_| Vec::new());
     test.sandboxes.fail_with(Some(SandboxErrorKind::Unavailable));
     test.store.fail_after(1, "the cable is out");
-    let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
+    let failed = test.platform.workers().deploy(operator(), "w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Sandbox { .. })), "{failed:?}");
     test.store.recover();
     await_stored(&test, |workers| workers.len() == 1 && workers[0].status() == WorkerStatus::Error).await;
@@ -117,7 +117,7 @@ async fn a_deploy_that_failed_while_the_database_was_away_is_in_state_error_as_s
 async fn a_deploy_over_a_database_that_takes_no_writes_leaves_nothing() {
     let test = TestPlatform::new(|_| Vec::new());
     test.store.refuse_writes();
-    let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
+    let failed = test.platform.workers().deploy(operator(), "w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Repository(RepositoryError::ReadOnly { .. }))), "{failed:?}");
     assert_eq!(test.sandboxes.snapshot_count(), 0);
 }
@@ -126,7 +126,7 @@ async fn a_deploy_over_a_database_that_takes_no_writes_leaves_nothing() {
 async fn a_deploy_for_which_there_is_no_room_leaves_no_worker() {
     let test = TestPlatform::new(|_| Vec::new());
     test.sandboxes.fail_with(Some(SandboxErrorKind::StorageFull));
-    let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
+    let failed = test.platform.workers().deploy(operator(), "w".into(), BUNDLE.into()).await;
     assert!(matches!(failed, Err(DeployError::Sandbox { .. })), "{failed:?}");
     assert_eq!(test.store.workers().list().await.unwrap(), []);
 }
@@ -135,7 +135,7 @@ async fn a_deploy_for_which_there_is_no_room_leaves_no_worker() {
 async fn a_deploy_ends_in_time_however_long_its_sandbox_takes() {
     let test = TestPlatform::new(|_| Vec::new());
     test.sandboxes.hang();
-    let failed = test.platform.workers().deploy("w".into(), BUNDLE.into()).await;
+    let failed = test.platform.workers().deploy(operator(), "w".into(), BUNDLE.into()).await;
     let Err(DeployError::Sandbox { worker_id, .. }) = failed else { panic!("{failed:?}") };
-    assert_eq!(test.platform.workers().get(worker_id).await.unwrap().status(), WorkerStatus::Error);
+    assert_eq!(test.platform.workers().get(operator(), worker_id).await.unwrap().status(), WorkerStatus::Error);
 }

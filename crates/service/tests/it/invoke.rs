@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use workers_domain::ports::Store as _;
 use workers_domain::{WorkerId, WorkerStatus};
 use workers_service::{InvokeError, Load, ServiceOptions};
-use workers_testing::Step;
+use workers_testing::{Step, operator};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
@@ -23,9 +23,9 @@ async fn an_unknown_worker_is_told_apart_from_an_unknown_function() {
     let worker = test.deploy().await;
     let unknown = WorkerId::generate(worker.created_at);
     let invocations = test.platform.invocations();
-    assert!(matches!(invocations.invoke(unknown, "greet", b"").await, Err(InvokeError::WorkerNotFound(_))));
+    assert!(matches!(invocations.invoke(operator(), unknown, "greet", b"").await, Err(InvokeError::WorkerNotFound(_))));
     for name in ["nope", "__proto__", "constructor", "toString", "", "a\0b"] {
-        let refused = invocations.invoke(worker.id, name, b"").await;
+        let refused = invocations.invoke(operator(), worker.id, name, b"").await;
         assert!(matches!(refused, Err(InvokeError::FunctionNotFound { available, .. }) if available.len() == 2));
     }
 }
@@ -35,7 +35,7 @@ async fn an_expired_worker_is_not_invoked() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
     test.clock.advance(TimeDelta::days(7));
-    let refused = test.platform.invocations().invoke(worker.id, "greet", b"").await;
+    let refused = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await;
     assert!(matches!(refused, Err(InvokeError::Expired { expired_at }) if Some(expired_at) == worker.expires_at()));
     let stored = test.store.workers().find_by_id(worker.id).await.unwrap().unwrap();
     assert_eq!(stored.status(), WorkerStatus::Expired);
@@ -45,9 +45,9 @@ async fn an_expired_worker_is_not_invoked() {
 async fn a_worker_in_state_error_says_why() {
     let test = TestPlatform::new(|_| Vec::new());
     test.sandboxes.fail_with(Some(workers_domain::ports::SandboxErrorKind::Failed));
-    test.platform.workers().deploy("w".into(), crate::support::BUNDLE.into()).await.unwrap_err();
+    test.platform.workers().deploy(operator(), "w".into(), crate::support::BUNDLE.into()).await.unwrap_err();
     let worker = test.list().await.remove(0);
-    let refused = test.platform.invocations().invoke(worker.id, "greet", b"").await;
+    let refused = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await;
     let status = WorkerStatus::Error;
     assert!(matches!(refused, Err(InvokeError::NotReady { status: s, message: Some(_) }) if s == status));
 }
@@ -57,7 +57,7 @@ async fn a_payload_over_the_limit_is_refused() {
     let options = ServiceOptions { max_payload_bytes: 10, ..ServiceOptions::default() };
     let test = TestPlatform::with_options(options, |_| Vec::new());
     let worker = test.deploy().await;
-    let refused = test.platform.invocations().invoke(worker.id, "greet", &[b' '; 11]).await;
+    let refused = test.platform.invocations().invoke(operator(), worker.id, "greet", &[b' '; 11]).await;
     assert!(matches!(refused, Err(InvokeError::PayloadTooLarge { bytes: 11, limit: 10 })));
 }
 
@@ -81,7 +81,8 @@ async fn two_hundred_at_once_are_not_mixed_up() {
         let invocations = test.platform.invocations().clone();
         tokio::spawn(async move {
             let payload = number.to_string();
-            let (_, report) = follow(invocations.invoke(worker.id, "greet", payload.as_bytes()).await.unwrap()).await;
+            let (_, report) =
+                follow(invocations.invoke(operator(), worker.id, "greet", payload.as_bytes()).await.unwrap()).await;
             assert_eq!(returned(&report), payload);
         })
     });
@@ -94,8 +95,8 @@ async fn two_hundred_at_once_are_not_mixed_up() {
 async fn whoever_finds_no_room_is_turned_away() {
     let test = TestPlatform::with_options(one_at_a_time(0), |_| vec![Step::Hang]);
     let worker = test.deploy().await;
-    let _running = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
-    let refused = test.platform.invocations().invoke(worker.id, "greet", b"").await;
+    let _running = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
+    let refused = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await;
     assert!(matches!(refused, Err(InvokeError::Busy { retry_after }) if retry_after > Duration::ZERO));
 }
 
@@ -108,8 +109,8 @@ async fn whoever_waited_is_served_when_the_place_is_free() {
     });
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
-    let first = invocations.invoke(worker.id, "greet", b"").await.unwrap();
-    let (second, ()) = tokio::join!(invocations.invoke(worker.id, "greet", b""), async {
+    let first = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
+    let (second, ()) = tokio::join!(invocations.invoke(operator(), worker.id, "greet", b""), async {
         assert_eq!(invocations.load(), Load { running: 1, queued: 1 });
         go_on.notify_one();
         follow(first).await;
@@ -128,15 +129,19 @@ async fn a_worker_that_holds_its_share_leaves_places_for_another_worker() {
     let invocations = test.platform.invocations();
     let mut running = Vec::new();
     for _ in 0..6 {
-        running.push(invocations.invoke(long.id, "greet", b"\"long\"").await.unwrap());
+        running.push(invocations.invoke(operator(), long.id, "greet", b"\"long\"").await.unwrap());
     }
-    let mut waiting: Vec<_> = (0..300).map(|_| Box::pin(invocations.invoke(long.id, "greet", b"\"long\""))).collect();
+    let mut waiting: Vec<_> =
+        (0..300).map(|_| Box::pin(invocations.invoke(operator(), long.id, "greet", b"\"long\""))).collect();
     for caller in &mut waiting {
         assert!(caller.now_or_never().is_none());
     }
     assert_eq!(invocations.load(), Load { running: 6, queued: 300 });
     for _ in 0..20 {
-        assert_eq!(returned(&follow(invocations.invoke(short.id, "greet", b"").await.unwrap()).await.1), "1");
+        assert_eq!(
+            returned(&follow(invocations.invoke(operator(), short.id, "greet", b"").await.unwrap()).await.1),
+            "1"
+        );
     }
     assert_eq!(invocations.load().queued, 300);
 }
@@ -146,13 +151,14 @@ async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
     let test = TestPlatform::with_options(one_at_a_time(3), |_| vec![Step::Hang]);
     let (crowd, other) = (test.deploy().await, test.deploy().await);
     let invocations = test.platform.invocations();
-    let _running = invocations.invoke(crowd.id, "greet", b"").await.unwrap();
-    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(invocations.invoke(crowd.id, "greet", b""))).collect();
+    let _running = invocations.invoke(operator(), crowd.id, "greet", b"").await.unwrap();
+    let mut waiting: Vec<_> =
+        (0..3).map(|_| Box::pin(invocations.invoke(operator(), crowd.id, "greet", b""))).collect();
     for caller in &mut waiting {
         assert!(caller.now_or_never().is_none());
     }
-    assert!(matches!(invocations.invoke(crowd.id, "greet", b"").await, Err(InvokeError::Busy { .. })));
-    let mut newcomer = Box::pin(invocations.invoke(other.id, "greet", b""));
+    assert!(matches!(invocations.invoke(operator(), crowd.id, "greet", b"").await, Err(InvokeError::Busy { .. })));
+    let mut newcomer = Box::pin(invocations.invoke(operator(), other.id, "greet", b""));
     assert!((&mut newcomer).now_or_never().is_none());
     assert!(matches!(waiting.pop().unwrap().now_or_never(), Some(Err(InvokeError::Busy { .. }))));
     assert_eq!(invocations.load(), Load { running: 1, queued: 3 });
@@ -162,7 +168,7 @@ async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
 async fn an_invocation_whose_caller_goes_away_leaves_no_sandbox() {
     let test = TestPlatform::new(|_| vec![Step::Hang]);
     let worker = test.deploy().await;
-    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     test.sandboxes.wait_for_live_sandboxes(1).await;
     drop(invocation);
     test.sandboxes.wait_for_live_sandboxes(0).await;
@@ -174,9 +180,9 @@ async fn a_delete_lets_a_running_invocation_finish() {
     let wait = Arc::clone(&go_on);
     let test = TestPlatform::new(move |_| vec![Step::WaitFor(Arc::clone(&wait)), Step::Return("1".into())]);
     let worker = test.deploy().await;
-    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     test.sandboxes.wait_for_live_sandboxes(1).await;
-    test.platform.workers().delete(worker.id).await.unwrap();
+    test.platform.workers().delete(operator(), worker.id).await.unwrap();
     go_on.notify_one();
     assert_eq!(returned(&follow(invocation).await.1), "1");
 }
@@ -186,7 +192,7 @@ async fn a_lost_snapshot_is_made_again_unseen_by_the_caller() {
     let test = TestPlatform::new(|_| vec![Step::Return("1".into())]);
     let worker = test.deploy().await;
     test.sandboxes.lose_snapshots();
-    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert_eq!(returned(&follow(invocation).await.1), "1");
     let stored = test.store.workers().find_by_id(worker.id).await.unwrap().unwrap();
     assert_eq!((stored.state(), stored.revision), (worker.state(), worker.revision), "its name is the same");
@@ -199,7 +205,7 @@ async fn a_snapshot_that_many_miss_is_made_once() {
     test.sandboxes.lose_snapshots();
     let mut calls = Vec::new();
     for _ in 0..20 {
-        calls.push(test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap());
+        calls.push(test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap());
     }
     for call in calls {
         assert_eq!(returned(&follow(call).await.1), "1");
@@ -222,9 +228,9 @@ async fn draining_waits_for_what_runs_and_turns_new_ones_away() {
     let test = TestPlatform::new(move |_| vec![Step::WaitFor(Arc::clone(&wait)), Step::Return("1".into())]);
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
-    let running = invocations.invoke(worker.id, "greet", b"").await.unwrap();
+    let running = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
     let (in_time, ()) = tokio::join!(invocations.drain(Duration::from_mins(1)), async {
-        let refused = invocations.invoke(worker.id, "greet", b"").await;
+        let refused = invocations.invoke(operator(), worker.id, "greet", b"").await;
         assert!(matches!(refused, Err(InvokeError::ShuttingDown)));
         go_on.notify_one();
         assert_eq!(returned(&follow(running).await.1), "1");
@@ -236,7 +242,7 @@ async fn draining_waits_for_what_runs_and_turns_new_ones_away() {
 async fn what_does_not_end_while_draining_is_ended_and_says_so() {
     let test = TestPlatform::new(|_| vec![Step::Hang]);
     let worker = test.deploy().await;
-    let running = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let running = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     let (in_time, (_, report)) =
         tokio::join!(test.platform.invocations().drain(Duration::from_secs(1)), follow(running));
     assert!(!in_time);

@@ -4,7 +4,7 @@ use workers_domain::LogStream::{Stderr, Stdout};
 use workers_domain::ports::Clock as _;
 use workers_domain::{DroppedOutput, InvocationEvent};
 use workers_service::{LogLimits, ServiceOptions};
-use workers_testing::Step;
+use workers_testing::{Step, operator};
 
 use crate::support::{TestPlatform, lines, returned};
 
@@ -59,7 +59,7 @@ async fn an_event_arrives_while_the_function_still_runs() {
         vec![Step::Log(Stdout, "one\n"), Step::WaitFor(std::sync::Arc::clone(&wait)), Step::Return("1".into())]
     });
     let worker = test.deploy().await;
-    let mut invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let mut invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert!(matches!(invocation.next().await, Some(InvocationEvent::Log(entry)) if entry.message == "one"));
     go_on.notify_one();
     assert!(matches!(invocation.next().await, Some(InvocationEvent::Finished(_))));
@@ -83,7 +83,7 @@ async fn a_reader_that_never_reads_does_not_fill_the_memory_and_loses_nothing() 
         std::iter::repeat_n(Step::Log(Stdout, "line\n"), 5000).chain([Step::Return("1".into())]).collect()
     });
     let worker = test.deploy().await;
-    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     let (entries, _) = crate::support::follow(invocation).await;
     assert_eq!(entries.len(), 5000);
 }

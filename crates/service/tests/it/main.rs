@@ -1,8 +1,11 @@
 //! The use cases over fakes of every port.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod access;
 mod deploy;
 mod invoke;
+mod limits;
+mod listen;
 mod logs;
 mod outcomes;
 mod redeploy;

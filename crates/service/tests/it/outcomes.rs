@@ -7,7 +7,7 @@ use workers_domain::LogStream::{Stderr, Stdout};
 use workers_domain::ports::{ExitStatus, KillReason, SandboxErrorKind};
 use workers_domain::{Outcome, Timings};
 use workers_service::ServiceOptions;
-use workers_testing::Step;
+use workers_testing::{Step, operator};
 
 use crate::support::{TestPlatform, failed, follow, lines, returned};
 
@@ -156,7 +156,7 @@ async fn a_provider_that_makes_no_sandbox_is_a_failure_of_the_sandbox() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
     test.sandboxes.fail_with(Some(SandboxErrorKind::Unavailable));
-    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert_eq!(failed(&follow(invocation).await.1), "sandbox_failed");
 }
 
@@ -204,7 +204,7 @@ async fn each_failure_of_the_machine_has_its_own_code() {
         let test = TestPlatform::new(|_| Vec::new());
         let worker = test.deploy().await;
         test.sandboxes.fail_with(Some(kind));
-        let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+        let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
         assert_eq!(failed(&follow(invocation).await.1), code);
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use workers_domain::ports::Store;
 use workers_domain::{SnapshotId, Worker, WorkerStatus};
 use workers_service::{ServiceOptions, SweepReport};
-use workers_testing::{ScriptedCall, Step};
+use workers_testing::{ScriptedCall, Step, operator, system};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
@@ -20,7 +20,7 @@ async fn stored(test: &TestPlatform, worker: &Worker) -> Worker {
 }
 
 async fn call(test: &TestPlatform, worker: &Worker) {
-    let invocation = test.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert_eq!(returned(&follow(invocation).await.1), "1");
 }
 
@@ -58,7 +58,7 @@ async fn a_redeploy_on_another_server_is_built_here_when_it_is_called() {
     let there = here.beside(one);
     let worker = here.deploy().await;
     call(&there, &worker).await;
-    there.platform.workers().redeploy(worker.id).await.unwrap();
+    there.platform.workers().redeploy(operator(), worker.id).await.unwrap();
     call(&here, &worker).await;
     assert_eq!((here.sandboxes.snapshots_made(), there.sandboxes.snapshots_made()), (2, 2));
 }
@@ -73,9 +73,9 @@ async fn overtaken(meanwhile: impl AsyncFnOnce(&TestPlatform, &Worker)) -> &'sta
     });
     let there = here.beside(one);
     let (busy, worker) = (here.deploy().await, there.deploy().await);
-    let first = here.platform.invocations().invoke(busy.id, "greet", b"").await.unwrap();
+    let first = here.platform.invocations().invoke(operator(), busy.id, "greet", b"").await.unwrap();
     let (invocations, id) = (here.platform.invocations().clone(), worker.id);
-    let second = tokio::spawn(async move { invocations.invoke(id, "greet", b"").await });
+    let second = tokio::spawn(async move { invocations.invoke(operator(), id, "greet", b"").await });
     while here.platform.invocations().load().queued == 0 {
         tokio::task::yield_now().await;
     }
@@ -90,7 +90,7 @@ async fn overtaken(meanwhile: impl AsyncFnOnce(&TestPlatform, &Worker)) -> &'sta
 #[tokio::test]
 async fn a_call_that_a_delete_overtakes_says_that_the_worker_is_gone() {
     let code = overtaken(async |there, worker| {
-        there.platform.workers().delete(worker.id).await.unwrap();
+        there.platform.workers().delete(operator(), worker.id).await.unwrap();
     });
     assert_eq!(code.await, "worker_not_found");
 }
@@ -99,7 +99,7 @@ async fn a_call_that_a_delete_overtakes_says_that_the_worker_is_gone() {
 async fn a_call_that_an_expiry_overtakes_says_that_the_worker_has_expired() {
     let code = overtaken(async |there, worker| {
         there.clock.advance(TimeDelta::days(8));
-        assert_eq!(there.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Expired);
+        assert_eq!(there.platform.workers().get(operator(), worker.id).await.unwrap().status(), WorkerStatus::Expired);
     });
     assert_eq!(code.await, "worker_expired");
 }
@@ -112,13 +112,13 @@ async fn what_a_server_keeps_of_a_worker_that_another_one_removed_is_swept() {
     for worker in [&gone, &renewed, &stays] {
         call(&there, worker).await;
     }
-    here.platform.workers().delete(gone.id).await.unwrap();
-    here.platform.workers().redeploy(renewed.id).await.unwrap();
+    here.platform.workers().delete(operator(), gone.id).await.unwrap();
+    here.platform.workers().redeploy(operator(), renewed.id).await.unwrap();
     assert_eq!((here.sandboxes.snapshot_count(), there.sandboxes.snapshot_count()), (2, 3));
-    let report = there.platform.workers().sweep().await.unwrap();
+    let report = there.platform.workers().sweep(system()).await.unwrap();
     assert_eq!(report, SweepReport { reclaimed: 2, ..SweepReport::default() });
     assert_eq!(there.sandboxes.snapshot_count(), 1);
-    assert_eq!(here.platform.workers().sweep().await.unwrap(), SweepReport::default());
+    assert_eq!(here.platform.workers().sweep(system()).await.unwrap(), SweepReport::default());
     call(&there, &stays).await;
     assert_eq!(there.sandboxes.snapshots_made(), 3);
 }
@@ -131,14 +131,14 @@ async fn an_expiry_never_undoes_a_redeploy() {
     let until = test.clock.at_in(TimeDelta::days(7));
     let renew = move |worker: &mut Worker| worker.redeploy(SnapshotId::new("snap_new"), until).unwrap();
     test.store.overtake_next_update(renew);
-    let read = test.platform.workers().get(worker.id).await.unwrap();
+    let read = test.platform.workers().get(operator(), worker.id).await.unwrap();
     assert_eq!((read.status(), read.expires_at()), (WorkerStatus::Ready, Some(until)));
     test.clock.advance(TimeDelta::days(8));
     test.store.overtake_next_update({
         let until = until + TimeDelta::days(30);
         move |worker: &mut Worker| worker.redeploy(SnapshotId::new("snap_newer"), until).unwrap()
     });
-    assert_eq!(test.platform.workers().sweep().await.unwrap().expired, 1);
+    assert_eq!(test.platform.workers().sweep(system()).await.unwrap().expired, 1);
     assert_eq!(stored(&test, &worker).await.snapshot_id(), Some(&SnapshotId::new("snap_newer")));
 }
 
@@ -149,7 +149,7 @@ async fn of_two_redeploys_at_once_the_later_one_stays_and_nothing_of_the_earlier
     let until = test.clock.at_in(TimeDelta::days(1));
     let renew = move |worker: &mut Worker| worker.redeploy(SnapshotId::new("snap_other"), until).unwrap();
     test.store.overtake_next_update(renew);
-    let redeployed = test.platform.workers().redeploy(worker.id).await.unwrap();
+    let redeployed = test.platform.workers().redeploy(operator(), worker.id).await.unwrap();
     assert_eq!(stored(&test, &worker).await, redeployed);
     assert_ne!(redeployed.snapshot_id(), Some(&SnapshotId::new("snap_other")));
     call(&test, &redeployed).await;
@@ -174,7 +174,7 @@ async fn a_worker_that_is_deleted_while_it_is_built_leaves_nothing_behind() {
         let store = Arc::clone(&here.store);
         move || assert!(store.remove_now(worker.id))
     });
-    let invocation = there.platform.invocations().invoke(worker.id, "greet", b"").await.unwrap();
+    let invocation = there.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert_eq!(failed(&follow(invocation).await.1), "worker_not_found");
     assert_eq!(there.sandboxes.snapshot_count(), 0);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use workers_domain::ports::{PageRequest, Store};
 use workers_domain::{InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome, Worker};
-use workers_service::{Invocation, NoObserver, Platform, ServiceOptions};
-use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
+use workers_service::{Invocation, Platform, PlatformBuilder, ServiceOptions};
+use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, TestClock, operator};
 
 /// A bundle with two functions.
 pub(crate) const BUNDLE: &str =
@@ -30,13 +30,21 @@ impl TestPlatform {
         options: ServiceOptions,
         script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
-        Self::over(Arc::default(), Arc::default(), options, script)
+        Self::over(Arc::default(), Arc::default(), options, script, |builder| builder)
+    }
+
+    /// A platform with further ports of the test's own.
+    pub(crate) fn with_ports(
+        change: impl FnOnce(PlatformBuilder) -> PlatformBuilder,
+        script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
+        Self::over(Arc::default(), Arc::default(), ServiceOptions::default(), script, change)
     }
 
     /// Another server over the same database, with sandboxes of its own.
     pub(crate) fn beside(&self, script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let options = self.platform.options().clone();
-        Self::over(Arc::clone(&self.store), Arc::clone(&self.clock), options, script)
+        Self::over(Arc::clone(&self.store), Arc::clone(&self.clock), options, script, |builder| builder)
     }
 
     fn over(
@@ -44,31 +52,30 @@ impl TestPlatform {
         clock: Arc<TestClock>,
         options: ServiceOptions,
         script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
+        change: impl FnOnce(PlatformBuilder) -> PlatformBuilder,
     ) -> Self {
         let sandboxes = ScriptedSandboxProvider::new(script);
-        let platform = Platform::with_observer(
-            Arc::clone(&store) as Arc<dyn Store>,
-            Arc::new(sandboxes.clone()),
-            Arc::clone(&clock) as _,
-            Arc::new(NoObserver),
-            options,
-        );
+        let stored = Arc::clone(&store) as Arc<dyn Store>;
+        let platform = change(Platform::builder(stored, Arc::new(sandboxes.clone())))
+            .clock(Arc::clone(&clock) as _)
+            .options(options)
+            .build();
         Self { platform, store, sandboxes, clock }
     }
 
     pub(crate) async fn deploy(&self) -> Worker {
-        self.platform.workers().deploy("w".to_owned(), BUNDLE.into()).await.unwrap()
+        self.platform.workers().deploy(operator(), "w".to_owned(), BUNDLE.into()).await.unwrap()
     }
 
     /// All workers.
     pub(crate) async fn list(&self) -> Vec<Worker> {
-        self.platform.workers().list_page(&PageRequest::first(NonZeroU32::MAX)).await.unwrap().items
+        self.platform.workers().list_page(operator(), &PageRequest::first(NonZeroU32::MAX)).await.unwrap().items
     }
 
     /// Deploys, invokes `greet`, and follows it to its end.
     pub(crate) async fn run(&self, payload: &[u8]) -> (Vec<LogEntry>, InvocationReport) {
         let worker = self.deploy().await;
-        follow(self.platform.invocations().invoke(worker.id, "greet", payload).await.unwrap()).await
+        follow(self.platform.invocations().invoke(operator(), worker.id, "greet", payload).await.unwrap()).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use workers_domain::{InvocationEvent, LogStream};
 use workers_service::{Invocation, Load, ServiceOptions};
-use workers_testing::Step;
+use workers_testing::{Step, operator};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
@@ -31,10 +31,10 @@ async fn a_result_waits_until_there_is_room_and_is_whole() {
     let test = platform(room_for_one(Duration::from_mins(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
-    let first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    let first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     let room = first.into_room().unwrap();
     assert_eq!(test.platform.unread().bytes(), 40 * 1024);
-    let second = invocations.invoke(worker.id, "greet", b"").await.unwrap();
+    let second = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
     let (report, ()) = tokio::join!(follow(second), async { drop(room) });
     assert_eq!(returned(&report.1).len(), 40_000);
     while test.platform.unread().bytes() > 0 {
@@ -47,15 +47,15 @@ async fn a_result_that_finds_no_room_in_time_is_told_and_its_place_is_free() {
     let test = platform(room_for_one(Duration::from_millis(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
-    let first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
-    let second = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    let first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
+    let second = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     assert!(second.into_room().is_none());
-    let (_, report) = follow(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    let (_, report) = follow(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     assert_eq!(failed(&report), "busy");
     assert_eq!(test.platform.unread().bytes(), 40 * 1024);
     test.sandboxes.wait_for_live_sandboxes(0).await;
     drop(first);
-    let (_, report) = follow(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
+    let (_, report) = follow(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     assert_eq!(returned(&report).len(), 40_000);
 }
 
@@ -64,8 +64,8 @@ async fn a_caller_that_goes_away_while_its_result_waits_for_room_frees_its_place
     let test = platform(room_for_one(Duration::from_mins(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
-    let _first = read_and_hold(invocations.invoke(worker.id, "greet", b"").await.unwrap()).await;
-    let mut second = invocations.invoke(worker.id, "greet", b"").await.unwrap();
+    let _first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
+    let mut second = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert!(matches!(second.next().await, Some(InvocationEvent::Log(_))));
     drop(second);
     while invocations.load() != (Load { running: 0, queued: 0 }) {

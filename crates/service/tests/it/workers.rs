@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use workers_domain::ports::{ExistingWorkers, Store as _};
 use workers_domain::{WorkerId, WorkerStatus};
 use workers_service::{InvokeError, SetupError, SweepReport, WorkerError};
+use workers_testing::{operator, system};
 
 use crate::support::TestPlatform;
 
@@ -22,9 +23,9 @@ async fn a_worker_lives_seven_days() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
     test.clock.advance(TimeDelta::days(7) - TimeDelta::milliseconds(1));
-    assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Ready);
+    assert_eq!(test.platform.workers().get(operator(), worker.id).await.unwrap().status(), WorkerStatus::Ready);
     test.clock.advance(TimeDelta::milliseconds(1));
-    assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Expired);
+    assert_eq!(test.platform.workers().get(operator(), worker.id).await.unwrap().status(), WorkerStatus::Expired);
 }
 
 #[tokio::test]
@@ -32,7 +33,7 @@ async fn reading_an_expired_worker_stores_that_and_deletes_its_snapshot() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
     test.clock.advance(TimeDelta::days(7));
-    test.platform.workers().get(worker.id).await.unwrap();
+    test.platform.workers().get(operator(), worker.id).await.unwrap();
     let stored = test.store.workers().find_by_id(worker.id).await.unwrap().unwrap();
     assert_eq!(stored.status(), WorkerStatus::Expired);
     assert_eq!(test.sandboxes.snapshot_count(), 0);
@@ -44,8 +45,8 @@ async fn an_expired_worker_is_read_as_expired_while_that_cannot_be_stored() {
     let worker = test.deploy().await;
     test.clock.advance(TimeDelta::days(7));
     test.store.refuse_writes();
-    assert_eq!(test.platform.workers().get(worker.id).await.unwrap().status(), WorkerStatus::Expired);
-    let refused = test.platform.invocations().invoke(worker.id, "greet", b"{}").await;
+    assert_eq!(test.platform.workers().get(operator(), worker.id).await.unwrap().status(), WorkerStatus::Expired);
+    let refused = test.platform.invocations().invoke(operator(), worker.id, "greet", b"{}").await;
     assert!(matches!(refused, Err(InvokeError::Expired { .. })));
     assert_eq!(test.sandboxes.snapshot_count(), 1);
 }
@@ -66,10 +67,13 @@ async fn the_sweeper_expires_what_is_due_and_nothing_else() {
     }
     test.clock.advance(TimeDelta::days(7));
     let young = test.deploy().await;
-    assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport { expired: 150, ..SweepReport::default() });
+    assert_eq!(
+        test.platform.workers().sweep(system()).await.unwrap(),
+        SweepReport { expired: 150, ..SweepReport::default() }
+    );
     assert_eq!(test.sandboxes.snapshot_count(), 1);
-    assert_eq!(test.platform.workers().get(young.id).await.unwrap().status(), WorkerStatus::Ready);
-    assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport::default());
+    assert_eq!(test.platform.workers().get(operator(), young.id).await.unwrap().status(), WorkerStatus::Ready);
+    assert_eq!(test.platform.workers().sweep(system()).await.unwrap(), SweepReport::default());
 }
 
 #[tokio::test]
@@ -85,20 +89,23 @@ async fn the_sweeper_settles_a_deploy_whose_server_died() {
     test.store.workers().insert(&stuck, "source").await.unwrap();
     // As long as a deploy of another server may be at work, it is left alone.
     test.clock.advance(TimeDelta::seconds(40));
-    assert_eq!(test.platform.workers().settle_stuck().await.unwrap(), 0);
+    assert_eq!(test.platform.workers().settle_stuck(system()).await.unwrap(), 0);
     test.clock.advance(TimeDelta::seconds(10));
-    assert_eq!(test.platform.workers().sweep().await.unwrap(), SweepReport { failed: 1, ..SweepReport::default() });
-    assert_eq!(test.platform.workers().get(stuck.id).await.unwrap().status(), WorkerStatus::Error);
+    assert_eq!(
+        test.platform.workers().sweep(system()).await.unwrap(),
+        SweepReport { failed: 1, ..SweepReport::default() }
+    );
+    assert_eq!(test.platform.workers().get(operator(), stuck.id).await.unwrap().status(), WorkerStatus::Error);
 }
 
 #[tokio::test]
 async fn a_deleted_worker_is_gone_with_its_snapshot() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
-    test.platform.workers().delete(worker.id).await.unwrap();
+    test.platform.workers().delete(operator(), worker.id).await.unwrap();
     assert_eq!(test.sandboxes.snapshot_count(), 0);
-    assert!(matches!(test.platform.workers().get(worker.id).await, Err(WorkerError::NotFound(_))));
-    assert!(matches!(test.platform.workers().delete(worker.id).await, Err(WorkerError::NotFound(_))));
+    assert!(matches!(test.platform.workers().get(operator(), worker.id).await, Err(WorkerError::NotFound(_))));
+    assert!(matches!(test.platform.workers().delete(operator(), worker.id).await, Err(WorkerError::NotFound(_))));
 }
 
 #[tokio::test]
@@ -107,16 +114,16 @@ async fn setting_up_again_removes_every_worker_and_snapshot_only_if_asked() {
     test.deploy().await;
     test.deploy().await;
     let workers = test.platform.workers();
-    let refused = workers.set_up(ExistingWorkers::Keep).await;
+    let refused = workers.set_up(operator(), ExistingWorkers::Keep).await;
     assert!(matches!(refused, Err(SetupError::NotEmpty { workers: 2 })), "{refused:?}");
     assert_eq!((test.list().await.len(), test.sandboxes.snapshot_count()), (2, 2));
-    let report = workers.set_up(ExistingWorkers::Remove).await.unwrap();
+    let report = workers.set_up(operator(), ExistingWorkers::Remove).await.unwrap();
     assert_eq!((report.created, report.removed_workers), (false, 2));
     assert!(test.list().await.is_empty());
     // They are removed behind the answer.
     while test.sandboxes.snapshot_count() > 0 {
         tokio::task::yield_now().await;
     }
-    let report = workers.set_up(ExistingWorkers::Keep).await.unwrap();
+    let report = workers.set_up(operator(), ExistingWorkers::Keep).await.unwrap();
     assert_eq!((report.created, report.removed_workers), (false, 0));
 }

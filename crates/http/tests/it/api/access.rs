@@ -1,7 +1,16 @@
 //! Who may use the API.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::json;
+use uuid::Uuid;
+use workers_domain::TenantId;
+use workers_domain::access::{
+    AccessError, Action, AuthenticationError, Authenticator, CallContext, Identity, Policy, Principal, RequestHead,
+    Resource,
+};
 use workers_http::{Access, AdminToken};
 
 use crate::support::{TestApp, status_and_json};
@@ -155,4 +164,94 @@ async fn a_named_origin_may_send_whatever_headers_it_asks_for() {
     let refused = ask("https://other.example", "POST", "sentry-trace").await.unwrap();
     assert_eq!(refused.status(), 400);
     assert!(refused.headers().get("access-control-allow-headers").is_none());
+}
+
+/// An application's own keys, each of one tenant.
+struct Keys;
+
+#[async_trait]
+impl Authenticator for Keys {
+    async fn authenticate(&self, head: &RequestHead<'_>) -> Result<Identity, AuthenticationError> {
+        let tenant = match head.headers.values("x-api-key").as_slice() {
+            [b"of-the-default-tenant"] => TenantId::DEFAULT,
+            [b"of-another-tenant"] => TenantId::from(Uuid::from_u128(7)),
+            _ => return Err(AuthenticationError::Unauthorized("send a key that we know".to_owned())),
+        };
+        Ok(Identity { principal: Principal::Embedder, tenant })
+    }
+}
+
+fn with_keys() -> TestApp {
+    TestApp::builder().http(|options| options.access = Access::Custom(Arc::new(Keys))).start()
+}
+
+#[tokio::test]
+async fn an_application_brings_its_own_credentials_and_a_credential_names_the_tenant() {
+    let app = with_keys();
+    let request = |method: Method, path: &str, key: &str| app.request(method, path).header("x-api-key", key);
+    let refused = status_and_json(app.get("/api/workers").await).await;
+    assert_eq!((refused.0, &refused.1["error"]), (401, &json!("send a key that we know")));
+    let code = json!({ "name": "w", "code": crate::support::CODE }).to_string();
+    let deployed = request(Method::POST, "/api/workers", "of-the-default-tenant").body(code).send().await.unwrap();
+    let (status, worker) = status_and_json(deployed).await;
+    assert_eq!(status, 201);
+    let own = format!("/api/workers/{}", worker["id"].as_str().unwrap());
+    let unknown = "/api/workers/019ab0f0-5e80-7000-8000-000000000000";
+    assert_eq!(request(Method::GET, &own, "of-the-default-tenant").send().await.unwrap().status(), 200);
+
+    let list = request(Method::GET, "/api/workers", "of-another-tenant").header("x-tenant", Uuid::nil().to_string());
+    assert_eq!(status_and_json(list.send().await.unwrap()).await, (200, json!([])), "a header names no tenant");
+    for (method, below) in [
+        (Method::GET, ""),
+        (Method::GET, "/source"),
+        (Method::DELETE, ""),
+        (Method::POST, "/redeploy"),
+        (Method::POST, "/invoke/greet"),
+        (Method::POST, "/functions/nope"),
+    ] {
+        let ask = async |worker: &str| {
+            let path = format!("{worker}{below}");
+            let (status, body) =
+                status_and_json(request(method.clone(), &path, "of-another-tenant").send().await.unwrap()).await;
+            (status, body.to_string().replace(worker.rsplit('/').next().unwrap(), "ID"))
+        };
+        assert_eq!(ask(&own).await, ask(unknown).await, "a foreign id is as an unknown one: {method} {below}");
+    }
+    let reset = request(Method::POST, "/api/setup", "of-the-default-tenant").send().await.unwrap();
+    assert_eq!(status_and_json(reset).await.1["code"], "setup_not_allowed");
+    assert_eq!(request(Method::GET, &own, "of-the-default-tenant").send().await.unwrap().status(), 200, "it is there");
+}
+
+/// Lets callers read, and checks that each call has the id of its request.
+struct ReadOnly;
+
+impl Policy for ReadOnly {
+    fn permit(&self, call: &CallContext, action: Action, _resource: Resource) -> Result<(), AccessError> {
+        assert_eq!((call.request_id().as_str(), call.principal()), ("test", &Principal::Loopback));
+        let may = matches!(action, Action::ListWorkers | Action::ReadLimits | Action::WatchWorkers);
+        if may { Ok(()) } else { Err(AccessError::Forbidden(action)) }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_may_not_do_something_reads_what_it_would_need() {
+    let app = TestApp::builder().policy(ReadOnly).start();
+    assert_eq!(app.get("/api/workers").await.status(), 200);
+    assert_eq!(app.get("/api/limits").await.status(), 200);
+    let id = "/api/workers/019ab0f0-5e80-7000-8000-000000000000";
+    for (method, path, required) in [
+        (Method::POST, "/api/workers".to_owned(), "workers:deploy"),
+        (Method::POST, format!("{id}/redeploy"), "workers:deploy"),
+        (Method::DELETE, id.to_owned(), "workers:delete"),
+        (Method::GET, format!("{id}/source"), "workers:read"),
+        (Method::POST, format!("{id}/invoke/greet"), "workers:invoke"),
+        (Method::POST, format!("{id}/functions/greet"), "workers:invoke"),
+    ] {
+        let request = app.request(method, &path).body(json!({ "name": "w", "code": crate::support::CODE }).to_string());
+        let (status, body) = status_and_json(request.send().await.unwrap()).await;
+        assert_eq!((status, &body["code"]), (403, &json!("insufficient_scope")), "{path}");
+        assert_eq!(body["required"], required, "{path}");
+    }
+    let (status, body) = app.post_json("/api/setup", "not even JSON").await;
+    assert_eq!((status, &body["code"]), (403, &json!("setup_not_allowed")), "nothing of the body is read");
 }

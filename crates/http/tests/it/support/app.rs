@@ -6,10 +6,11 @@ use actix_web::web::ServiceConfig;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use workers_domain::LogStream;
+use workers_domain::access::{Policy, StandardPolicy};
+use workers_domain::{LogStream, TenantId, TenantLimits};
 use workers_http::{Access, Api, Application, BindError, HttpOptions, Metrics, StopHandle};
 use workers_service::{Platform, ServiceOptions};
-use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, TestClock};
+use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, StubLimits, TestClock};
 
 /// Exports every function that the scripts of the tests know.
 pub(crate) const CODE: &str =
@@ -35,6 +36,8 @@ pub(crate) struct TestAppBuilder {
     service: ServiceOptions,
     store: FakeStore,
     mounted: Option<fn(&mut ServiceConfig)>,
+    policy: Arc<dyn Policy>,
+    limits: StubLimits,
 }
 
 impl TestApp {
@@ -50,6 +53,8 @@ impl TestApp {
             service: ServiceOptions::default(),
             store: FakeStore::new(),
             mounted: None,
+            policy: Arc::new(StandardPolicy),
+            limits: StubLimits::default(),
         }
     }
 
@@ -116,6 +121,17 @@ impl TestAppBuilder {
         self
     }
 
+    pub(crate) fn policy(mut self, policy: impl Policy + 'static) -> Self {
+        self.policy = Arc::new(policy);
+        self
+    }
+
+    /// Gives the default tenant limits of its own.
+    pub(crate) fn tenant_limits(self, limits: TenantLimits) -> Self {
+        self.limits.set(TenantId::DEFAULT, limits);
+        self
+    }
+
     /// Serves further routes.
     pub(crate) fn mount(mut self, routes: fn(&mut ServiceConfig)) -> Self {
         self.mounted = Some(routes);
@@ -127,13 +143,13 @@ impl TestAppBuilder {
         let sandboxes = ScriptedSandboxProvider::new(self.script);
         let clock = Arc::new(TestClock::default());
         let metrics = Metrics::new();
-        let platform = Platform::with_observer(
-            Arc::<FakeStore>::clone(&store),
-            Arc::new(sandboxes.clone()),
-            Arc::<TestClock>::clone(&clock),
-            Arc::new(metrics.clone()),
-            self.service,
-        );
+        let platform = Platform::builder(Arc::<FakeStore>::clone(&store), Arc::new(sandboxes.clone()))
+            .clock(Arc::<TestClock>::clone(&clock))
+            .observer(Arc::new(metrics.clone()))
+            .options(self.service)
+            .policy(self.policy)
+            .limits(Arc::new(self.limits))
+            .build();
         let api = Api::new(platform.clone(), self.http, metrics);
         let mut application = Application::bind("127.0.0.1:0".parse().unwrap(), api).unwrap();
         if let Some(routes) = self.mounted {

@@ -1,13 +1,25 @@
-//! A number of places with a bounded queue in front of them, fair between keys:
+//! A number of places with a bounded queue in front of them, fair between groups, and within a group between keys.
+//!
+//! Between groups:
+//!
+//! * A free place goes to the group that holds the fewest, of those that wait and may have one more. Of several such it
+//!   goes to the one that was passed over for the longest time. So no group holds on to what another one waits for,
+//!   however many keys it has, and however long its callers stay.
+//! * If all seats of the queue are taken, a newcomer gets the seat of a caller of the group with the most callers in the
+//!   queue, if its own group has fewer.
+//!
+//! Within a group:
 //!
 //! * A key holds no more places than its share, so that the rest stays free for other keys.
-//! * Each key that waits and may have one more place gets every n-th free place, where n is the number of such keys,
-//!   however many of its callers wait. Within a key it is first come, first served.
-//! * If all seats of the queue are taken, a newcomer gets the seat of the last caller of the longest line, if its own
-//!   line is shorter.
+//! * Each key that waits and may have one more place gets every n-th place of the group, where n is the number of such
+//!   keys, however many of its callers wait. Within a key it is first come, first served.
+//! * The seat that a group gives up is that of the last caller of its longest line. If the newcomer is of the same
+//!   group, its own line must be shorter.
 //!
-//! A key is whatever is to be treated alike, a worker or a tenant.
+//! Here a group is a tenant, and a key is a worker.
 
+mod group;
+mod lengths;
 mod pace;
 mod state;
 #[cfg(test)]
@@ -22,10 +34,10 @@ use tokio::time::Instant;
 
 use self::state::{Called, Entry, State};
 
-/// How much there is.
-#[derive(Debug, Clone, Copy)]
+/// How much there is, or how much of it one group may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// Places in all; one at least.
+    /// Places; one at least.
     pub(super) places: usize,
     /// The most places that one key holds at one time; one at least.
     pub(super) places_per_key: usize,
@@ -33,13 +45,28 @@ pub(super) struct Limits {
     pub(super) seats: usize,
 }
 
+impl Limits {
+    /// What a group with these limits may have of all there is. What may hold all is never passed over because of its
+    /// share.
+    fn within(self, all: Self) -> Self {
+        let share_of = |share: usize, whole: usize| if share < whole { share } else { usize::MAX };
+        let places = self.places.clamp(1, all.places);
+        let places_per_key = self.places_per_key.min(all.places_per_key).max(1);
+        Self {
+            places: share_of(places, all.places),
+            places_per_key: share_of(places_per_key, places),
+            seats: self.seats.min(all.seats),
+        }
+    }
+}
+
 /// Places and the queue in front of them.
-pub(super) struct FairQueue<K: Copy + Eq + Hash>(Mutex<State<K>>);
+pub(super) struct FairQueue<G: Copy + Eq + Hash, K: Copy + Eq + Hash>(Mutex<State<G, K>>);
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Every seat in the queue is taken, or the caller's seat went to another key.
+    /// Every seat in the queue is taken, or the caller's seat went to another group or key.
     Full {
         /// About how long a caller of the same key would wait.
         wait: Duration,
@@ -49,41 +76,39 @@ pub(super) enum Refusal {
 }
 
 /// A place; given up when it is dropped.
-pub(super) struct Place<K: Copy + Eq + Hash> {
-    queue: Arc<FairQueue<K>>,
+pub(super) struct Place<G: Copy + Eq + Hash, K: Copy + Eq + Hash> {
+    queue: Arc<FairQueue<G, K>>,
+    group: G,
     key: K,
 }
 
 /// A seat in the queue; given up when it is dropped, with the place that it may have got by then.
-struct Seat<K: Copy + Eq + Hash> {
-    queue: Arc<FairQueue<K>>,
+struct Seat<G: Copy + Eq + Hash, K: Copy + Eq + Hash> {
+    queue: Arc<FairQueue<G, K>>,
+    group: G,
     key: K,
     ticket: u64,
     called: oneshot::Receiver<Called>,
     over: bool,
 }
 
-impl<K: Copy + Eq + Hash> FairQueue<K> {
+impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> FairQueue<G, K> {
     pub(super) fn new(limits: Limits) -> Self {
-        let places = limits.places.max(1);
-        let share = limits.places_per_key.max(1);
-        // A key that may hold all places is never passed over because of its share.
-        let places_per_key = if share < places { share } else { usize::MAX };
-        let limits = Limits { places, places_per_key, ..limits };
         Self(Mutex::new(State::new(limits, Instant::now())))
     }
 
-    /// Waits for a place. A caller that stops waiting gives up its seat.
-    pub(super) async fn enter(self: &Arc<Self>, key: K) -> Result<Place<K>, Refusal> {
-        let entry = self.lock().enter(key, Instant::now())?;
+    /// Waits for a place. A caller that stops waiting gives up its seat. The limits are those of the group, whose callers
+    /// all come with the same ones; new limits hold for all of them from then on.
+    pub(super) async fn enter(self: &Arc<Self>, group: G, key: K, limits: Limits) -> Result<Place<G, K>, Refusal> {
+        let entry = self.lock().enter(group, key, limits, Instant::now())?;
         if let Entry::Seat { ticket, called } = entry {
-            let mut seat = Seat { queue: Arc::clone(self), key, ticket, called, over: false };
+            let mut seat = Seat { queue: Arc::clone(self), group, key, ticket, called, over: false };
             let called = (&mut seat.called).await;
             seat.over = true;
             // Only closing drops the other end without a word.
             called.unwrap_or(Err(Refusal::Closed))?;
         }
-        Ok(Place { queue: Arc::clone(self), key })
+        Ok(Place { queue: Arc::clone(self), group, key })
     }
 
     /// Places taken, and callers waiting.
@@ -92,8 +117,8 @@ impl<K: Copy + Eq + Hash> FairQueue<K> {
     }
 
     /// About how long a caller of this key would wait for a place if it came now.
-    pub(super) fn wait(&self, key: K) -> Duration {
-        self.lock().wait(key, Instant::now())
+    pub(super) fn wait(&self, group: G, key: K) -> Duration {
+        self.lock().wait(group, key, Instant::now())
     }
 
     /// Lets no caller in any more, those that wait included.
@@ -101,26 +126,26 @@ impl<K: Copy + Eq + Hash> FairQueue<K> {
         self.lock().close();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<K>> {
+    fn lock(&self) -> MutexGuard<'_, State<G, K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Copy + Eq + Hash> Drop for Place<K> {
+impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> Drop for Place<G, K> {
     fn drop(&mut self) {
-        self.queue.lock().release(self.key, Instant::now());
+        self.queue.lock().release(self.group, self.key, Instant::now());
     }
 }
 
-impl<K: Copy + Eq + Hash> Drop for Seat<K> {
+impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> Drop for Seat<G, K> {
     fn drop(&mut self) {
         if self.over {
             return;
         }
         let mut state = self.queue.lock();
-        if !state.leave(self.key, self.ticket) && matches!(self.called.try_recv(), Ok(Ok(()))) {
+        if !state.leave(self.group, self.key, self.ticket) && matches!(self.called.try_recv(), Ok(Ok(()))) {
             // It got a place in the moment in which it stopped waiting.
-            state.release(self.key, Instant::now());
+            state.release(self.group, self.key, Instant::now());
         }
     }
 }

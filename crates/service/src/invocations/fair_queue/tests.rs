@@ -1,33 +1,65 @@
-//! Who gets a place, and when, without a clock; and many random steps after which nothing may be lost.
+//! Who gets a place, and when, without a clock, within one group; and many random steps after which nothing may be lost.
 
+mod groups;
 mod random;
 
+use std::ops::Deref;
 use std::pin::{Pin, pin};
 
 use futures_util::FutureExt as _;
 
 use super::*;
 
+type Place<K> = super::Place<(), K>;
+
+/// A queue with one group, which may have all there is.
+struct OneGroup {
+    queue: Arc<FairQueue<(), char>>,
+    limits: Limits,
+}
+
+impl OneGroup {
+    fn new(limits: Limits) -> Self {
+        Self { queue: Arc::new(FairQueue::new(limits)), limits }
+    }
+
+    async fn enter(&self, key: char) -> Result<Place<char>, Refusal> {
+        self.queue.enter((), key, self.limits).await
+    }
+
+    fn wait(&self, key: char) -> Duration {
+        self.queue.wait((), key)
+    }
+}
+
+impl Deref for OneGroup {
+    type Target = FairQueue<(), char>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.queue
+    }
+}
+
 /// A queue in which one key may hold all places.
-fn queue(places: usize, seats: usize) -> Arc<FairQueue<char>> {
+fn queue(places: usize, seats: usize) -> OneGroup {
     shared_queue(places, places, seats)
 }
 
-fn shared_queue(places: usize, places_per_key: usize, seats: usize) -> Arc<FairQueue<char>> {
-    Arc::new(FairQueue::new(Limits { places, places_per_key, seats }))
+fn shared_queue(places: usize, places_per_key: usize, seats: usize) -> OneGroup {
+    OneGroup::new(Limits { places, places_per_key, seats })
 }
 
 type Entering<'a> = Pin<Box<dyn Future<Output = Result<Place<char>, Refusal>> + 'a>>;
 
 /// A caller that waits.
-fn waiting(queue: &Arc<FairQueue<char>>, key: char) -> Entering<'_> {
+fn waiting(queue: &OneGroup, key: char) -> Entering<'_> {
     let mut entering: Entering<'_> = Box::pin(queue.enter(key));
     assert!((&mut entering).now_or_never().is_none(), "{key} waits");
     entering
 }
 
 /// A caller that finds a place free.
-fn entered(queue: &Arc<FairQueue<char>>, key: char) -> Place<char> {
+fn entered(queue: &OneGroup, key: char) -> Place<char> {
     queue.enter(key).now_or_never().unwrap().ok().unwrap()
 }
 

@@ -3,10 +3,10 @@
 use super::*;
 
 /// Pseudo-random numbers, the same ones in each run.
-struct Numbers(u64);
+pub(super) struct Numbers(pub(super) u64);
 
 impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         // Xorshift: https://en.wikipedia.org/wiki/Xorshift
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -17,7 +17,7 @@ impl Numbers {
 
 /// What the callers of a queue have.
 struct Callers<'a> {
-    queue: &'a Arc<FairQueue<char>>,
+    queue: &'a OneGroup,
     limits: Limits,
     inside: Vec<(char, Place<char>)>,
     waiting: Vec<(char, Entering<'a>)>,
@@ -88,7 +88,7 @@ fn no_place_and_no_seat_is_lost_or_given_twice() {
         [(1, 1, 0), (1, 1, 3), (3, 2, 5), (4, 3, 12), (8, 6, 30), (8, 8, 30), (5, 1, 7)].into_iter().enumerate()
     {
         let limits = Limits { places, places_per_key, seats };
-        let queue = Arc::new(FairQueue::new(limits));
+        let queue = OneGroup::new(limits);
         let mut numbers = Numbers(seed as u64 + 1);
         let mut callers = Callers { queue: &queue, limits, inside: Vec::new(), waiting: Vec::new(), displaced: 0 };
         for step in 0..20_000 {

@@ -1,0 +1,93 @@
+//! The one place where scopes are made.
+
+use std::sync::Arc;
+
+use super::{AccessError, Action, CallContext, Policy, Principal, Resource, StandardPolicy, TenantScope};
+
+/// Checks calls, and makes the scope of each call that may go on. Cheap to clone.
+#[derive(Clone)]
+pub struct AccessControl {
+    policy: Arc<dyn Policy>,
+}
+
+impl AccessControl {
+    /// Checks calls with this policy.
+    #[must_use]
+    pub const fn new(policy: Arc<dyn Policy>) -> Self {
+        Self { policy }
+    }
+
+    /// Lets a call do this, and says whose records it may touch: those of its own tenant. The system, and what concerns
+    /// the platform as a whole, may touch those of all tenants.
+    ///
+    /// # Errors
+    ///
+    /// When the policy refuses.
+    pub fn check(&self, context: &CallContext, action: Action, resource: Resource) -> Result<TenantScope, AccessError> {
+        self.policy.permit(context, action, resource)?;
+        if action.is_of_platform() || *context.principal() == Principal::System {
+            Ok(TenantScope::of_all())
+        } else {
+            Ok(TenantScope::of(context.tenant()))
+        }
+    }
+}
+
+impl Default for AccessControl {
+    fn default() -> Self {
+        Self::new(Arc::new(StandardPolicy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::TenantId;
+    use crate::access::RequestId;
+
+    fn call(principal: Principal, tenant: TenantId) -> CallContext {
+        CallContext::new(principal, tenant, RequestId::parse("test").unwrap())
+    }
+
+    fn check(principal: Principal, action: Action) -> Result<TenantScope, AccessError> {
+        AccessControl::default().check(&call(principal, other()), action, Resource::Tenant)
+    }
+
+    fn other() -> TenantId {
+        TenantId::from(Uuid::from_u128(7))
+    }
+
+    #[test]
+    fn a_call_may_touch_what_its_own_tenant_has_and_nothing_else() {
+        for principal in [Principal::AdminToken, Principal::Loopback, Principal::Embedder] {
+            let scope = check(principal, Action::ListWorkers).unwrap();
+            assert_eq!(scope.tenant(), Some(other()));
+            assert!(scope.contains(other()) && !scope.contains(TenantId::DEFAULT));
+        }
+    }
+
+    #[test]
+    fn the_system_may_touch_what_all_tenants_have() {
+        for action in [Action::ReadWorker, Action::Maintain, Action::SetUp] {
+            let scope = check(Principal::System, action).unwrap();
+            assert!(scope.tenant().is_none() && scope.contains(other()) && scope.contains(TenantId::DEFAULT));
+        }
+    }
+
+    #[test]
+    fn to_empty_the_database_is_for_the_operator_and_the_system() {
+        for principal in [Principal::AdminToken, Principal::Loopback, Principal::System] {
+            assert_eq!(check(principal, Action::SetUp).unwrap().tenant(), None, "it concerns all tenants");
+        }
+        assert_eq!(check(Principal::Embedder, Action::SetUp), Err(AccessError::Forbidden(Action::SetUp)));
+    }
+
+    #[test]
+    fn maintenance_is_for_the_system() {
+        for principal in [Principal::AdminToken, Principal::Loopback, Principal::Embedder] {
+            assert_eq!(check(principal, Action::Maintain), Err(AccessError::Forbidden(Action::Maintain)));
+        }
+    }
+}

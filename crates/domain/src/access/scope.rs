@@ -1,0 +1,37 @@
+//! Whose records a call may touch.
+
+use crate::TenantId;
+
+/// Whose records a call may touch: those of one tenant, or those of all. Only [`AccessControl`](super::AccessControl)
+/// makes one, after it has checked the call:
+///
+/// ```compile_fail
+/// # use workers_domain::{TenantId, access::TenantScope};
+/// let forged = TenantScope { tenant: Some(TenantId::DEFAULT) };
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TenantScope {
+    tenant: Option<TenantId>,
+}
+
+impl TenantScope {
+    pub(super) const fn of(tenant: TenantId) -> Self {
+        Self { tenant: Some(tenant) }
+    }
+
+    pub(super) const fn of_all() -> Self {
+        Self { tenant: None }
+    }
+
+    /// The one tenant; `None` stands for all tenants.
+    #[must_use]
+    pub const fn tenant(&self) -> Option<TenantId> {
+        self.tenant
+    }
+
+    /// Whether records of this tenant may be touched.
+    #[must_use]
+    pub fn contains(&self, tenant: TenantId) -> bool {
+        self.tenant.is_none_or(|own| own == tenant)
+    }
+}

@@ -1,0 +1,60 @@
+//! How long many lines are, for one question: how many callers are served before one at the end of a line.
+
+/// The lengths of lines, whichever they are. A change by one caller costs the same however many lines there are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Lengths {
+    /// How many lines have more callers than the index says.
+    longer_than: Vec<usize>,
+}
+
+impl Lengths {
+    pub(super) const fn new() -> Self {
+        Self { longer_than: Vec::new() }
+    }
+
+    /// A line of one length has another one now.
+    pub(super) fn change(&mut self, from: usize, to: usize) {
+        for index in from..to {
+            if index == self.longer_than.len() {
+                self.longer_than.push(0);
+            }
+            self.longer_than[index] += 1;
+        }
+        for index in to..from {
+            self.longer_than[index] -= 1;
+        }
+        while self.longer_than.last() == Some(&0) {
+            self.longer_than.pop();
+        }
+    }
+
+    /// The callers in all lines, if no line counts for more than `most`. The cost grows with `most`, and not with the
+    /// number of lines.
+    pub(super) fn sum_up_to(&self, most: usize) -> usize {
+        self.longer_than.iter().take(most).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_is_that_of_all_lines_each_cut_to_the_length() {
+        let mut lengths = Lengths::default();
+        let lines = [0, 1, 1, 3, 7, 200];
+        for line in lines {
+            for length in 0..line {
+                lengths.change(length, length + 1);
+            }
+        }
+        for most in [0, 1, 2, 3, 5, 7, 100, 200, 201, usize::MAX] {
+            let expected: usize = lines.iter().map(|line| line.min(&most)).sum();
+            assert_eq!(lengths.sum_up_to(most), expected, "{most}");
+        }
+        for line in lines {
+            lengths.change(line, 0);
+        }
+        assert_eq!(lengths, Lengths::default());
+    }
+}

@@ -1,0 +1,287 @@
+//! Groups among each other: places, seats, limits, and what a caller is told.
+
+use super::random::Numbers;
+use super::*;
+
+type Queue = Arc<FairQueue<char, u32>>;
+type GroupPlace = super::super::Place<char, u32>;
+type GroupEntering<'a> = Pin<Box<dyn Future<Output = Result<GroupPlace, Refusal>> + 'a>>;
+
+const WITHOUT_LIMITS: Limits = Limits { places: usize::MAX, places_per_key: usize::MAX, seats: usize::MAX };
+
+fn queue(places: usize, seats: usize) -> Queue {
+    Arc::new(FairQueue::new(Limits { places, places_per_key: places, seats }))
+}
+
+fn entering(queue: &Queue, group: char, key: u32) -> GroupEntering<'_> {
+    Box::pin(queue.enter(group, key, WITHOUT_LIMITS))
+}
+
+fn waiting(queue: &Queue, group: char, key: u32) -> GroupEntering<'_> {
+    let mut entering = entering(queue, group, key);
+    assert!((&mut entering).now_or_never().is_none(), "{key} of {group} waits");
+    entering
+}
+
+fn entered(queue: &Queue, group: char, key: u32) -> GroupPlace {
+    entering(queue, group, key).now_or_never().unwrap().ok().unwrap()
+}
+
+fn is_refused(answer: impl Into<Option<Result<GroupPlace, Refusal>>>) -> bool {
+    matches!(answer.into(), Some(Err(Refusal::Full { .. })))
+}
+
+/// The places that callers have got by now.
+fn served(callers: &mut Vec<GroupEntering<'_>>) -> Vec<GroupPlace> {
+    let mut places = Vec::new();
+    callers.retain_mut(|caller| match caller.now_or_never() {
+        None => true,
+        Some(answer) => {
+            places.extend(answer.ok());
+            false
+        }
+    });
+    places
+}
+
+#[test]
+fn a_group_with_many_keys_delays_another_group_by_one_place_at_most() {
+    let queue = queue(1, 1000);
+    let place = entered(&queue, 'a', 0);
+    let mut crowd: Vec<_> = (0..900).map(|key| waiting(&queue, 'a', key)).collect();
+    let mut other = waiting(&queue, 'b', 0);
+    drop(place);
+    let place = served(&mut crowd);
+    assert_eq!(place.len(), 1);
+    assert!((&mut other).now_or_never().is_none());
+    drop(place);
+    assert!(other.now_or_never().unwrap().is_ok());
+}
+
+#[test]
+fn a_group_whose_callers_stay_long_cannot_hold_what_another_group_waits_for() {
+    let queue = queue(4, 1000);
+    let mut held: Vec<_> = (0..4).map(|key| entered(&queue, 'a', key)).collect();
+    let mut crowd: Vec<_> = (0..100).map(|key| waiting(&queue, 'a', key)).collect();
+    let mut others: Vec<_> = (0..100).map(|key| waiting(&queue, 'b', key)).collect();
+    let mut of_b = Vec::new();
+    for _ in 0..2 {
+        held.pop();
+        of_b.extend(served(&mut others));
+    }
+    assert_eq!((held.len(), of_b.len(), served(&mut crowd).len()), (2, 2, 0), "half of all");
+    // Those of the one group stay. Those of the other group come and go, on the places that it has by now.
+    for _ in 0..50 {
+        of_b.pop();
+        of_b.extend(served(&mut others));
+        assert_eq!((of_b.len(), served(&mut crowd).len()), (2, 0));
+    }
+    held.pop();
+    assert_eq!(served(&mut crowd).len(), 1, "and the other half is the other group's");
+}
+
+#[test]
+fn groups_that_hold_the_same_take_turns_and_so_do_the_keys_within_each() {
+    let queue = queue(1, 100);
+    let mut place = Some(entered(&queue, 'x', 0));
+    let callers = [('a', 1), ('a', 1), ('a', 2), ('b', 1), ('b', 2), ('a', 2), ('c', 1), ('b', 2)];
+    let mut callers: Vec<_> =
+        callers.iter().map(|(group, key)| (*group, *key, waiting(&queue, *group, *key))).collect();
+    let mut order = Vec::new();
+    while !callers.is_empty() {
+        place.take();
+        let next = callers.iter_mut().position(|(_, _, caller)| {
+            place = caller.now_or_never().map(|answer| answer.ok().unwrap());
+            place.is_some()
+        });
+        let (group, key, _) = callers.remove(next.unwrap());
+        order.push((group, key));
+    }
+    let expected = [('a', 1), ('b', 1), ('c', 1), ('a', 2), ('b', 2), ('a', 1), ('b', 2), ('a', 2)];
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn a_newcomer_of_a_smaller_group_gets_a_seat_of_the_group_with_the_most_callers() {
+    let queue = queue(1, 9);
+    let _place = entered(&queue, 'a', 0);
+    let mut crowd: Vec<_> = (0..9).map(|key| waiting(&queue, 'a', key)).collect();
+    let mut others = vec![waiting(&queue, 'b', 0)];
+    assert!(is_refused((&mut crowd[8]).now_or_never()), "the latest newcomer, as all lines are equal");
+    others.extend((1..4).map(|key| waiting(&queue, 'b', key)));
+    assert_eq!(queue.occupied(), (1, 9));
+    assert!(is_refused(entering(&queue, 'b', 4).now_or_never()), "five and four are even");
+    assert!(is_refused(entering(&queue, 'a', 10).now_or_never()));
+    let displaced = crowd.iter_mut().take(8).filter_map(futures_util::FutureExt::now_or_never);
+    assert_eq!(displaced.filter(Result::is_err).count(), 3);
+}
+
+#[test]
+fn seats_between_the_keys_of_a_group_are_its_own_affair() {
+    let queue = queue(1, 8);
+    let _place = entered(&queue, 'a', 0);
+    let mut long: Vec<_> = (0..4).map(|_| waiting(&queue, 'a', 1)).collect();
+    let mut others: Vec<_> = (0..4).map(|key| waiting(&queue, 'b', key)).collect();
+    let _newcomer = waiting(&queue, 'a', 2);
+    assert!(is_refused((&mut long[3]).now_or_never()), "the last of its own group's longest line");
+    assert!(others.iter_mut().all(|caller| caller.now_or_never().is_none()));
+    assert!(is_refused(entering(&queue, 'b', 9).now_or_never()), "its own group has no line of more than one");
+}
+
+#[test]
+fn a_group_that_has_reached_its_limit_of_places_leaves_the_others_free() {
+    let queue = queue(8, 100);
+    let limits = Limits { places: 2, ..WITHOUT_LIMITS };
+    let enter = |key| Box::pin(queue.enter('a', key, limits));
+    let mut held: Vec<_> = (0..2).map(|key| enter(key).now_or_never().unwrap().ok().unwrap()).collect();
+    let mut next = enter(2);
+    assert!((&mut next).now_or_never().is_none());
+    drop((0..6).map(|key| entered(&queue, 'b', key)).collect::<Vec<_>>());
+    assert!((&mut next).now_or_never().is_none(), "free places are not for this group");
+    held.pop();
+    assert!(next.now_or_never().unwrap().is_ok());
+}
+
+#[test]
+fn a_group_that_has_reached_its_limit_of_seats_leaves_the_others_free() {
+    let queue = queue(1, 100);
+    let limits = Limits { seats: 2, ..WITHOUT_LIMITS };
+    let enter = |key| Box::pin(queue.enter('a', key, limits));
+    let _place = entered(&queue, 'b', 0);
+    let mut callers = [enter(1), enter(1)];
+    assert!(callers.iter_mut().all(|caller| caller.now_or_never().is_none()));
+    assert!(is_refused(enter(1).now_or_never()));
+    let mut newcomer = enter(2);
+    assert!((&mut newcomer).now_or_never().is_none());
+    assert!(is_refused((&mut callers[1]).now_or_never()), "two seats, one for each key");
+    let _b = waiting(&queue, 'b', 1);
+    assert_eq!(queue.occupied(), (1, 3));
+    assert!(is_refused(Box::pin(queue.enter('c', 1, Limits { seats: 0, ..WITHOUT_LIMITS })).now_or_never()));
+    assert_eq!(queue.lock().limits_of('c'), None, "a group that has nothing is forgotten");
+}
+
+#[test]
+fn higher_limits_let_those_in_who_wait_and_lower_ones_take_nothing_away() {
+    let queue = queue(8, 100);
+    let with = |places, places_per_key| Limits { places, places_per_key, ..WITHOUT_LIMITS };
+    let enter = |key, limits| Box::pin(queue.enter('a', key, limits));
+    let mut callers: Vec<_> = (0..6).map(|_| enter(1, with(2, 1))).collect();
+    let mut held: Vec<_> = callers.iter_mut().filter_map(|caller| caller.now_or_never()?.ok()).collect();
+    drop(callers.remove(0));
+    assert_eq!((held.len(), queue.occupied()), (1, (1, 5)));
+    held.extend(enter(2, with(4, 3)).now_or_never().unwrap().ok());
+    assert_eq!(queue.occupied(), (4, 3), "two more of the first key, and the newcomer");
+    let mut lower = enter(2, with(1, 1));
+    assert!((&mut lower).now_or_never().is_none());
+    assert_eq!(queue.occupied(), (4, 4));
+    drop((held, callers));
+    assert!(lower.now_or_never().unwrap().is_ok());
+    assert_eq!(queue.occupied(), (0, 0));
+}
+
+#[test]
+fn a_key_has_a_share_of_what_its_group_may_have() {
+    let queue = queue(8, 100);
+    let limits = Limits { places: 4, places_per_key: 3, ..WITHOUT_LIMITS };
+    let enter = |key| Box::pin(queue.enter('a', key, limits));
+    let held: Vec<_> = (0..4).filter_map(|_| enter(1).now_or_never()?.ok()).collect();
+    assert_eq!(held.len(), 3);
+    assert!(enter(2).now_or_never().unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_counts_what_other_groups_get_meanwhile() {
+    let queue = queue(1, 1000);
+    let second = Duration::from_secs(1);
+    let mut place = entered(&queue, 'a', 0);
+    for _ in 0..5 {
+        tokio::time::advance(second).await;
+        drop(place);
+        place = entered(&queue, 'a', 0);
+    }
+    let crowd: Vec<_> = (0..50).map(|key| waiting(&queue, 'a', key)).collect();
+    assert_eq!(queue.wait('b', 0), 2 * second, "behind one of the other group, however many keys it has");
+    assert_eq!(queue.wait('a', 99), 51 * second, "behind all keys of its own group");
+    let others: Vec<_> = (0..4).map(|key| waiting(&queue, 'b', key)).collect();
+    assert_eq!(queue.wait('c', 0), 3 * second);
+    assert_eq!(queue.wait('b', 99), 10 * second, "four of its own group, and five of the other");
+    drop((crowd, others));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_holds_all_it_may_waits_for_its_own_places() {
+    let queue = queue(8, 100);
+    let limits = Limits { places: 1, ..WITHOUT_LIMITS };
+    let place = queue.enter('a', 0, limits).await.ok().unwrap();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(queue.wait('a', 1), Duration::from_secs(10));
+    assert_eq!(queue.wait('b', 1), Duration::ZERO);
+    drop(place);
+}
+
+#[test]
+fn nobody_enters_a_closed_queue_whatever_the_group() {
+    let queue = queue(1, 100);
+    let place = entered(&queue, 'a', 0);
+    let callers = [waiting(&queue, 'a', 1), waiting(&queue, 'b', 0)];
+    queue.close();
+    for caller in callers {
+        assert_eq!(caller.now_or_never().unwrap().err(), Some(Refusal::Closed));
+    }
+    assert_eq!(queue.occupied(), (1, 0));
+    drop(place);
+    assert!(queue.lock().is_empty());
+}
+
+/// What a caller is of: a group and a key.
+type Of = (char, u32);
+
+#[test]
+fn no_place_and_no_seat_is_lost_or_given_twice_between_groups() {
+    let all = Limits { places: 6, places_per_key: 4, seats: 20 };
+    let of_group = |group| match group {
+        'a' => Limits { places: 3, places_per_key: 2, seats: 8 },
+        'b' => Limits { places: 5, ..WITHOUT_LIMITS },
+        _ => WITHOUT_LIMITS,
+    };
+    for seed in 1..6 {
+        let queue: Queue = Arc::new(FairQueue::new(all));
+        let mut numbers = Numbers(seed);
+        let mut inside: Vec<(Of, GroupPlace)> = Vec::new();
+        let mut callers: Vec<(Of, GroupEntering<'_>)> = Vec::new();
+        for _ in 0..10_000 {
+            match numbers.below(5) {
+                0 | 1 => {
+                    let group = ['a', 'b', 'c'][numbers.below(3)];
+                    let key = u32::try_from(numbers.below(4)).unwrap();
+                    callers.push(((group, key), Box::pin(queue.enter(group, key, of_group(group)))));
+                }
+                2 if !inside.is_empty() => drop(inside.swap_remove(numbers.below(inside.len()))),
+                3 if !callers.is_empty() => drop(callers.remove(numbers.below(callers.len()))),
+                _ => {}
+            }
+            // A caller that got a place on the way gives it up again when it goes away, so all look once more.
+            for _ in 0..2 {
+                for (of, mut caller) in std::mem::take(&mut callers) {
+                    match (&mut caller).now_or_never() {
+                        None => callers.push((of, caller)),
+                        Some(answer) => inside.extend(answer.ok().map(|place| (of, place))),
+                    }
+                }
+            }
+            assert_eq!(queue.occupied(), (inside.len(), callers.len()));
+            assert!(inside.len() <= all.places && callers.len() <= all.seats);
+            let held = |is_counted: &dyn Fn(Of) -> bool| inside.iter().filter(|(of, _)| is_counted(*of)).count();
+            let may_hold_more = |(group, key): Of| {
+                let limits = of_group(group);
+                held(&|(other, _)| other == group) < limits.places
+                    && held(&|of| of == (group, key)) < limits.places_per_key.min(all.places_per_key)
+            };
+            let is_full = inside.len() == all.places;
+            assert!(is_full || !callers.iter().any(|(of, _)| may_hold_more(*of)), "one waits beside a free place");
+            assert!(held(&|(group, _)| group == 'a') <= 3 && held(&|(group, _)| group == 'b') <= 5);
+        }
+        drop((inside, callers));
+        assert!(queue.lock().is_empty());
+    }
+}

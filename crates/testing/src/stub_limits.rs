@@ -1,0 +1,47 @@
+//! Limits of tenants that a test has set.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use workers_domain::ports::{LimitsFor, RepositoryError};
+use workers_domain::{TenantId, TenantLimits};
+
+/// Limits of tenants that a test has set; other tenants have none.
+#[derive(Debug, Default)]
+pub struct StubLimits {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    tenants: HashMap<TenantId, TenantLimits>,
+    fails: bool,
+}
+
+impl StubLimits {
+    /// Gives a tenant limits.
+    pub fn set(&self, tenant: TenantId, limits: TenantLimits) {
+        self.lock().tenants.insert(tenant, limits);
+    }
+
+    /// From now on limits cannot be read.
+    pub fn fail(&self) {
+        self.lock().fails = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl LimitsFor for StubLimits {
+    async fn limits_for(&self, tenant: TenantId) -> Result<TenantLimits, RepositoryError> {
+        let known = self.lock();
+        if known.fails {
+            return Err(RepositoryError::Unavailable("the test asked for this failure".into()));
+        }
+        Ok(known.tenants.get(&tenant).copied().unwrap_or_default())
+    }
+}
