@@ -14,6 +14,7 @@ use workers_domain::ports::RepositoryError;
 
 use super::error::query_error;
 use super::file::DatabaseFile;
+use super::immediate::immediately;
 use super::pool::{SqlitePool, TASK_PATIENCE, not_done};
 use crate::error::unavailable;
 use crate::transaction::{BEGIN, COMMIT, End, RollbackReason};
@@ -58,7 +59,7 @@ impl Line {
         let (end, limit) = (End::default(), pool.transaction_timeout());
         let noted = end.clone();
         let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
-            let done = connection.immediate_transaction(|connection| {
+            let done = immediately(connection, |connection| {
                 // One that is not waited for any more asks nothing, and so is rolled back.
                 let _ = begun.send(());
                 run(connection, file, &inbox, &noted, limit)
