@@ -74,12 +74,12 @@ uuid_id! {
     WorkerId
 }
 uuid_id! {
-    /// Names a tenant: a customer of whoever runs the platform.
+    /// Names a tenant: a customer of the vendor who runs the platform.
     TenantId
 }
 
 impl TenantId {
-    /// The tenant that there is where nobody has made another one.
+    /// The tenant of every worker, as long as there is no other tenant.
     pub const DEFAULT: Self = Self(Uuid::nil());
 }
 

@@ -33,7 +33,7 @@ pub trait Store: Send + Sync {
 /// A unit of work: what its repositories change is stored together by [`commit`](Self::commit), or not at all. To drop
 /// it is to roll it back, at whatever point that happens.
 ///
-/// What it has changed, it sees itself, and nobody else does before it is committed. Two transactions may be about the
+/// It sees what it has changed itself; all others see that when it is committed. Two transactions may be about the
 /// same worker: an update names the revision that it was decided on, so the second is told
 /// [`Conflict`](super::Update::Conflict), or fails with [`RepositoryError::RolledBack`] and may be done again.
 ///
