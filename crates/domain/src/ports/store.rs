@@ -34,7 +34,7 @@ pub trait Store: Send + Sync {
 /// it is to roll it back, at whatever point that happens.
 ///
 /// It sees what it has changed itself; all others see that when it is committed. Two transactions may be about the
-/// same worker: an update names the revision that it was decided on, so the second is told
+/// same worker: an update names the revision that it was decided on, so the second gets
 /// [`Conflict`](super::Update::Conflict), or fails with [`RepositoryError::RolledBack`] and may be done again.
 ///
 /// When the database refuses a statement, the transaction is over: all that is asked of it afterwards, `commit`
