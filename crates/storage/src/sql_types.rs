@@ -1,4 +1,5 @@
-//! Types of columns that the two databases keep in different ways: one SQL type for both, and how either has its values.
+//! Types of columns that the two databases keep in different ways: one SQL type for both, and how either has its
+//! values.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -11,8 +12,8 @@ use diesel::sqlite::Sqlite;
 use uuid::Uuid;
 use workers_domain::WorkerId;
 
-/// An id: `uuid` on Postgres. On SQLite it is text in hyphenated form and lower case, which costs twenty bytes more a row than a
-/// blob, and which an operator can read.
+/// An id: `uuid` on Postgres. On SQLite it is text in hyphenated form and lower case, which costs twenty bytes more a
+/// row than a blob, and which an operator can read.
 #[derive(Debug, Clone, Copy, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
 #[diesel(sqlite_type(name = "Text"))]

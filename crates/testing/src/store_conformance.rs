@@ -2,10 +2,10 @@
 
 /// Makes a module of tests, one an expectation.
 ///
-/// `store_conformance!(sqlite, make_store)`: the name of the module, and an async function without arguments that answers with
-/// something that dereferences to a [`Store`](workers_domain::ports::Store) without a schema. The crate needs tokio. A new
-/// expectation is written in [`worker_repository`](crate::worker_repository) or [`transactions`](crate::transactions), and added
-/// to a list here.
+/// `store_conformance!(sqlite, make_store)`: the name of the module, and an async function without arguments that
+/// answers with something that dereferences to a [`Store`](workers_domain::ports::Store) without a schema. The crate
+/// needs tokio. A new expectation is written in [`worker_repository`](crate::worker_repository) or
+/// [`transactions`](crate::transactions), and added to a list here.
 #[macro_export]
 macro_rules! store_conformance {
     ($backend:ident, $make_store:ident) => {

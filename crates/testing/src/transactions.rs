@@ -1,4 +1,5 @@
-//! What the transactions of every [`Store`] must do, written once: see [`store_conformance!`](crate::store_conformance).
+//! What the transactions of every [`Store`] must do, written once: see
+//! [`store_conformance!`](crate::store_conformance).
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -128,7 +129,8 @@ pub async fn a_transaction_alone_sees_what_it_has_changed_until_it_is_committed(
     assert_eq!(good(store.workers().list().await), [new, changed]);
 }
 
-/// Changes a worker in a transaction. Says whether that was stored, and fails if it was lost in another way than it may.
+/// Changes a worker in a transaction. Says whether that was stored, and fails if it was lost in another way than it
+/// may.
 async fn changes_in_a_transaction(store: &dyn Store, read: &Worker, message: String) -> bool {
     let transaction = begun(store).await;
     let mut changed = with_state(read, WorkerState::Error { message });

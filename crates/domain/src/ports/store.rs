@@ -33,8 +33,8 @@ pub trait Store: Send + Sync {
 /// A unit of work: what its repositories change is stored together by [`commit`](Self::commit), or not at all. To drop
 /// it is to roll it back, at whatever point that happens.
 ///
-/// What it has changed, it sees itself, and nobody else does before it is committed. Two transactions may be about the
-/// same worker: an update names the revision that it was decided on, so the second is told
+/// It sees what it has changed itself; all others see that when it is committed. Two transactions may be about the
+/// same worker: an update names the revision that it was decided on, so the second gets
 /// [`Conflict`](super::Update::Conflict), or fails with [`RepositoryError::RolledBack`] and may be done again.
 ///
 /// When the database refuses a statement, the transaction is over: all that is asked of it afterwards, `commit`

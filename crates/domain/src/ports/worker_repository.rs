@@ -35,8 +35,9 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError>;
 
-    /// A page of the workers, newest first (by time of creation, then by id, both descending). Pages read one after the other hold no worker twice and miss none that was
-    /// there throughout, whatever is inserted and deleted meanwhile, the last worker of a page included.
+    /// A page of the workers, newest first (by time of creation, then by id, both descending). Pages read one after the
+    /// other hold no worker twice and miss none that was there throughout, whatever is inserted and deleted meanwhile,
+    /// the last worker of a page included.
     ///
     /// One whose row makes no sense hides no other: it is there, in its place, as
     /// [`WorkerState::Unreadable`](crate::WorkerState::Unreadable). Where what it is sorted by is such that no page can

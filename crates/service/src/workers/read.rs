@@ -14,9 +14,9 @@ use crate::{Source, WorkerError};
 struct UnreadableRowError(String);
 
 impl WorkerService {
-    /// A page of the workers, newest first. Pages read one after the other hold no worker twice and miss none that was there throughout. One whose time has passed is shown
-    /// as expired; the sweeper stores that. One that cannot be read is among them, in state
-    /// [`Unreadable`](workers_domain::WorkerState::Unreadable).
+    /// A page of the workers, newest first. Pages read one after the other hold no worker twice and miss none that was
+    /// there throughout. One whose time has passed is shown as expired; the sweeper stores that. One that cannot be
+    /// read is among them, in state [`Unreadable`](workers_domain::WorkerState::Unreadable).
     ///
     /// # Errors
     ///

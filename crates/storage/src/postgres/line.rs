@@ -1,7 +1,7 @@
 //! The way to the connection of a transaction, which a task of its own has.
 //!
-//! The task owns the connection. So a statement goes on to its end even if its caller has gone, and when the transaction
-//! is dropped, at whatever point, the task rolls it back before the connection is lent again.
+//! The task owns the connection. So a statement goes on to its end even if its caller has gone, and when the
+//! transaction is dropped, at whatever point, the task rolls it back before the connection is lent again.
 
 use std::time::Duration;
 

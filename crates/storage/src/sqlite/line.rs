@@ -1,10 +1,11 @@
 //! The way to the connection of a transaction, which a thread of its own has that may block.
 //!
-//! The thread owns the connection and the right to write. So a statement goes on to its end even if its caller has gone,
-//! and when the transaction is dropped, at whatever point, the thread rolls it back before the next one may write.
+//! The thread owns the connection and the right to write. So a statement goes on to its end even if its caller has
+//! gone, and when the transaction is dropped, at whatever point, the thread rolls it back before the next one may
+//! write.
 
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::SqliteConnection;
 use diesel::result::Error as DieselError;
@@ -14,7 +15,8 @@ use workers_domain::ports::RepositoryError;
 
 use super::error::query_error;
 use super::file::DatabaseFile;
-use super::pool::{SqlitePool, TASK_PATIENCE, not_done};
+use super::immediate::immediately;
+use super::pool::{Mark, SqlitePool, TASK_PATIENCE, not_done};
 use crate::error::unavailable;
 use crate::transaction::{BEGIN, COMMIT, End, RollbackReason};
 
@@ -57,8 +59,9 @@ impl Line {
         let (requests, inbox) = mpsc::channel();
         let (end, limit) = (End::default(), pool.transaction_timeout());
         let noted = end.clone();
-        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
-            let done = connection.immediate_transaction(|connection| {
+        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile, mark: &Mark| {
+            let done = immediately(connection, |connection| {
+                let _marked = mark.set();
                 // One that is not waited for any more asks nothing, and so is rolled back.
                 let _ = begun.send(());
                 run(connection, file, &inbox, &noted, limit)
@@ -127,7 +130,7 @@ fn run(
     file: &DatabaseFile,
     inbox: &mpsc::Receiver<Request>,
     end: &End,
-    limit: std::time::Duration,
+    limit: Duration,
 ) -> Result<(), Stop> {
     let deadline = Instant::now() + limit;
     loop {

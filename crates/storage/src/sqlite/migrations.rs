@@ -10,6 +10,7 @@ use workers_domain::ports::{ExistingWorkers, RemovedWorker, RepositoryError, Set
 
 use super::error::{is_busy, lacks_schema, query_error};
 use super::file::{Access, DatabaseFile};
+use super::immediate::immediately;
 use super::pool::SqlitePool;
 use super::room::Obstacle;
 use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied, tell};
@@ -108,7 +109,7 @@ async fn in_transaction<R: Send + 'static>(
     task: impl FnOnce(&mut SqliteConnection) -> Result<R, MigrateError> + Send + 'static,
 ) -> Result<R, RepositoryError> {
     pool.write_at_length(OPERATION, |connection, file| {
-        let done = connection.immediate_transaction(task);
+        let done = immediately(connection, task);
         done.map_err(|error| error.into_repository_error(|operation, error| query_error(operation, error, file)))
     })
     .await

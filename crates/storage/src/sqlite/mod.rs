@@ -4,6 +4,7 @@ mod backup;
 mod checkpoint;
 mod error;
 mod file;
+mod immediate;
 mod line;
 mod migrations;
 mod pair;

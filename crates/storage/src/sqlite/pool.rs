@@ -71,7 +71,7 @@ pub(super) struct SqlitePool {
     prober: Lane,
     writes: Arc<AtomicU64>,
     /// Whether the writer is in a transaction of ours, for as long as that may be held.
-    in_transaction: Arc<AtomicBool>,
+    in_transaction: Mark,
     transaction_timeout: Duration,
     busy_since: Mutex<Option<Busy>>,
     file: Arc<DatabaseFile>,
@@ -83,6 +83,13 @@ struct Busy {
     since: Instant,
     writes: u64,
 }
+
+/// Says that something lasts.
+#[derive(Clone, Default)]
+pub(super) struct Mark(Arc<AtomicBool>);
+
+/// Until this is dropped.
+pub(super) struct Marked<'a>(&'a Mark);
 
 /// Connections of one kind, at most a fixed number of them, opened when first needed.
 struct Lane {
@@ -109,7 +116,7 @@ impl SqlitePool {
             prober: lane(&[PRAGMAS, IMPATIENT], 1),
             file,
             writes: Arc::default(),
-            in_transaction: Arc::default(),
+            in_transaction: Mark::default(),
             transaction_timeout: options.transaction_timeout,
             busy_since: Mutex::new(None),
         })
@@ -204,18 +211,16 @@ impl SqlitePool {
         self.writer.run(operation, None, task).await
     }
 
-    /// Starts a task that writes for as long as a transaction is open. `is_open` is to be set meanwhile.
+    /// Starts a task that writes for as long as a transaction is open. It marks that with what it gets.
     pub(super) async fn start_transaction(
         &self,
         operation: &'static str,
-        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<(), RepositoryError> + Send + 'static,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile, &Mark) -> Result<(), RepositoryError> + Send + 'static,
     ) -> Result<JoinHandle<Result<(), RepositoryError>>, RepositoryError> {
-        let (writes, in_transaction) = (Arc::clone(&self.writes), Arc::clone(&self.in_transaction));
+        let (writes, mark) = (Arc::clone(&self.writes), self.in_transaction.clone());
         let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
             checkpoint_if_due(connection, file);
-            in_transaction.store(true, Ordering::Relaxed);
-            let done = task(connection, file);
-            in_transaction.store(false, Ordering::Relaxed);
+            let done = task(connection, file, &mark);
             if done.is_ok() {
                 writes.fetch_add(1, Ordering::Relaxed);
             }
@@ -242,7 +247,7 @@ impl SqlitePool {
     /// pool.
     pub(super) fn note_busy(&self, is_busy: bool) -> Result<(), RepositoryError> {
         let mut noted = self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_busy || self.in_transaction.load(Ordering::Relaxed) {
+        if !is_busy || self.in_transaction.is_set() {
             *noted = None;
             return Ok(());
         }
@@ -262,6 +267,24 @@ fn reading<R>(
     task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R>,
 ) -> impl FnOnce(&mut SqliteConnection, &DatabaseFile) -> Result<R, RepositoryError> {
     move |connection, file| task(connection).map_err(|error| query_error(operation, error, file))
+}
+
+impl Mark {
+    /// Sets it for as long as the answer lives.
+    pub(super) fn set(&self) -> Marked<'_> {
+        self.0.store(true, Ordering::Relaxed);
+        Marked(self)
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Marked<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Lane {

@@ -6,6 +6,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::{QueryResult, SqliteConnection};
 use workers_domain::ports::RepositoryError;
 
+use super::immediate::immediately;
 use super::line::Line;
 use super::pool::SqlitePool;
 
@@ -77,6 +78,6 @@ pub(super) fn together<R>(
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     match status.transaction_depth()? {
         Some(_) => task(connection),
-        None => connection.immediate_transaction(task),
+        None => immediately(connection, task),
     }
 }

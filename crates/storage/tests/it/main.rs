@@ -13,3 +13,4 @@ mod sqlite;
 mod sqlite_faults;
 mod support;
 mod tls;
+mod transactions;

@@ -1,4 +1,4 @@
-//! Units of work: each has a copy, and what it changed in it is put back if nobody else has changed the same.
+//! Units of work: each has a copy, and what it changed in it is put back unless another one has changed the same.
 
 use std::sync::{Arc, Mutex};
 
