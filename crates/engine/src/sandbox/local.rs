@@ -228,7 +228,7 @@ impl LocalSandbox {
     /// Whose template may run its commands: the content's, where there are templates.
     fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
         let templates = self.core.launcher.configuration().walls.as_ref()?.templates.as_ref()?;
-        match templates.most {
+        match templates.room {
             Some(_) => lease.map(Lease::content),
             // One that serves all serves those without a content of their own, too.
             None => Some(String::new()),

@@ -245,7 +245,7 @@ async fn a_worn_template_is_replaced_while_commands_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_templates_are_kept_than_was_said() {
-    let engine = Templated::start(|options| options.templates = Templates::PerContent { most: 1 }).await;
+    let engine = Templated::start(|options| options.templates = Templates::PerContent { most: 1, memory_bytes: u64::MAX }).await;
     let mut snapshots = Vec::new();
     for index in 0..3 {
         snapshots.push(engine.snapshot(&format!("{PARENT} // {index}")).await);
@@ -256,6 +256,19 @@ async fn no_more_templates_are_kept_than_was_said() {
             // The one that is assigned, the spare one, and one that is just leaving.
             assert!(engine.templates().len() <= 3);
         }
+    }
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_take_no_more_memory_than_was_said() {
+    // A booted node takes more than half of it.
+    let room = Templates::PerContent { most: 100, memory_bytes: 24 << 20 };
+    let engine = Templated::start(|options| options.templates = room).await;
+    for index in 0..4 {
+        let snapshot = engine.snapshot(&format!("{PARENT} // {index}")).await;
+        engine.run_forked(&snapshot).await;
+        assert!(engine.templates().len() <= 3, "one is assigned, one spare, one just leaving");
     }
     engine.engine.shutdown().await;
 }
