@@ -28,7 +28,11 @@ use crate::options::Options;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let done = if options.vercel { vercel::run(options).await } else { run::run(options).await };
+    let done = match options.soak {
+        Some(invocations) => run::soak(&options, invocations).await,
+        None if options.vercel => vercel::run(options).await,
+        None => run::run(options).await,
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// Runs this many invocations more, and looks whether anything piles up
     #[arg(long, value_name = "N")]
     pub(crate) leak_check: Option<usize>,
+    /// Runs this many invocations and measures nothing else; fails if anything has piled up or an invocation has failed
+    #[arg(long, value_name = "N", conflicts_with_all = ["leak_check", "cold", "vercel"])]
+    pub(crate) soak: Option<usize>,
     /// Deploys this many workers more, and invokes some of them for the first time
     #[arg(long, value_name = "N")]
     pub(crate) cold: Option<usize>,
@@ -114,6 +117,13 @@ mod tests {
         assert_eq!(parse(&[]).peers.len(), 6);
         assert_eq!(parse(&["--peers", "bwrap,deno"]).peers.len(), 2);
         assert_eq!(parse(&["--peers", "--rounds", "1"]).peers.len(), 0);
+    }
+
+    #[test]
+    fn a_soak_is_the_only_thing_that_is_measured() {
+        assert_eq!(parse(&["--soak", "20000"]).soak, Some(20_000));
+        let needed = ["bench", "--workersd", "/bin/true", "--node", "/bin/true"];
+        assert!(Options::try_parse_from(needed.into_iter().chain(["--soak", "1", "--cold", "1"])).is_err());
     }
 
     #[test]

@@ -95,6 +95,21 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Runs many invocations on each server, one after the other, and prints what it looked at. That anything has grown, or an invocation has
+/// failed, is an error.
+pub(crate) async fn soak(options: &Options, invocations: usize) -> anyhow::Result<()> {
+    let mut faults = Vec::new();
+    for setup in options.servers()? {
+        let server = Server::start(&setup, &[])?;
+        let name = &server.name;
+        let course = leak::check(&server, invocations).await?;
+        println!("{}", report::leak(name, &course));
+        faults.extend(course.faults().into_iter().map(|fault| format!("{name}: {fault}")));
+    }
+    anyhow::ensure!(faults.is_empty(), "{}", faults.join("; "));
+    Ok(())
+}
+
 /// What stands in the place of a part that failed.
 fn failed(part: &str, name: &str) -> impl FnOnce(anyhow::Error) -> String {
     move |error| format!("{part}, {name}: FAILED, {error:#}\n")

@@ -25,7 +25,7 @@ pub(crate) fn options(
     options.template_module = Some(workers_service::template_module());
     options.templates = match settings.templates {
         TemplateKind::None => Templates::None,
-        TemplateKind::Worker => Templates::PER_CONTENT,
+        TemplateKind::Worker => settings.capacity.templates,
         TemplateKind::Shared => Templates::Shared,
     };
     options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };

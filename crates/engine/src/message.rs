@@ -81,10 +81,19 @@ pub(crate) struct TemplateSetup {
     pub(crate) script: String,
     /// What the script does besides, ahead of programs.
     pub(crate) module: Option<String>,
-    /// The most templates that are kept beside the spare one; `None` for one that serves all.
-    pub(crate) most: Option<u32>,
+    /// How much the templates may take beside the spare one; `None` for one that serves all.
+    pub(crate) room: Option<TemplateRoom>,
     /// After how many forks a template is replaced.
     pub(crate) forks: u32,
+}
+
+/// How much templates may take. The one that was used least recently goes first.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct TemplateRoom {
+    /// How many there may be.
+    pub(crate) most: u32,
+    /// The memory of all of them.
+    pub(crate) memory_bytes: u64,
 }
 
 /// From the server to the launcher.

@@ -105,14 +105,17 @@ pub enum Templates {
     PerContent {
         /// The most that are kept; the one that was used least recently goes first.
         most: u32,
+        /// The memory that those may take which are kept. Some 16 MiB a template are its own; where the machine lacks
+        /// memory, fewer are kept.
+        memory_bytes: u64,
     },
     /// One for all, where all workers are those of one owner.
     Shared,
 }
 
 impl Templates {
-    /// One for each content, as many as a small machine has memory for.
-    pub const PER_CONTENT: Self = Self::PerContent { most: 16 };
+    /// One for each content, in as much memory as a small machine has for them.
+    pub const PER_CONTENT: Self = Self::PerContent { most: 64, memory_bytes: 256 << 20 };
 }
 
 impl Default for Templates {

@@ -104,6 +104,16 @@ fn look(server: &Server) -> Look {
 }
 
 impl Course {
+    /// What is wrong: what has grown, and invocations that failed.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let grown = self.grown().into_iter().map(|grown| format!("grew: {grown}"));
+        let failed = (self.failures > 0).then(|| {
+            let first = self.first_failure.as_deref().unwrap_or_default();
+            format!("{} invocations failed, the first with: {first}", self.failures)
+        });
+        grown.chain(failed).collect()
+    }
+
     /// What has grown, with its names: nothing if all is flat.
     pub(crate) fn grown(&self) -> Vec<String> {
         let kept = self.looks.get(1..).unwrap_or_default();
@@ -140,6 +150,15 @@ mod tests {
     #[test]
     fn what_stays_is_flat() {
         assert_eq!(course("files", |_| 7).grown(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_has_grown_and_what_has_failed_are_faults() {
+        assert!(course("files", |_| 7).faults().is_empty());
+        let grown = course("descriptors", |leg| 100 + leg);
+        let failed = Course { failures: 2, first_failure: Some("502".to_owned()), ..grown };
+        let expected = ["grew: descriptors from 103 to 109", "2 invocations failed, the first with: 502"];
+        assert_eq!(failed.faults(), expected);
     }
 
     #[test]

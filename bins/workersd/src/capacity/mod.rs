@@ -4,7 +4,7 @@ mod words;
 
 use anyhow::{Context as _, bail};
 use workers_domain::{Resource, Resources};
-use workers_engine::SANDBOX_DESCRIPTORS;
+use workers_engine::{SANDBOX_DESCRIPTORS, Templates};
 use workers_vercel_server::MachineSizes;
 
 use self::words::{amount, amounts, noun};
@@ -16,6 +16,8 @@ const KEPT_OUTPUTS: u64 = 64;
 const INVOCATION_DESCRIPTORS: u64 = 4;
 /// Descriptors that an invocation in the cloud takes: its connections.
 const CLOUD_DESCRIPTORS: u64 = 4;
+/// Processes and threads of a booted node.
+const TEMPLATE_PROCESSES: u64 = 8;
 /// Processes of a sandbox that are not its users': its init.
 const OWN_PROCESSES: u64 = 1;
 
@@ -88,9 +90,16 @@ impl Plan {
             tracing::warn!("{reason}");
         }
         settings.service.max_concurrent_invocations = self.concurrency;
+        settings.capacity.templates = self.templates();
         let http = &mut settings.http;
         let each = (self.connections[0] / http.threads.max(1)).max(1);
         http.max_connections_per_thread = http.max_connections_per_thread.min(each);
+    }
+
+    /// The booted nodes of workers take half of the memory and of the processes that are reserved.
+    fn templates(&self) -> Templates {
+        let most = u32::try_from(self.reserve.pids / 2 / TEMPLATE_PROCESSES).unwrap_or(u32::MAX);
+        Templates::PerContent { most, memory_bytes: self.reserve.memory_bytes / 2 }
     }
 
     /// A line for a person.

@@ -119,3 +119,18 @@ fn connections_of_clients_come_out_of_the_reserve() {
     plan.apply(&mut settings);
     assert!(settings.http.max_connections_per_thread * settings.http.threads <= 1250);
 }
+
+#[test]
+fn booted_nodes_have_half_of_what_is_reserved() {
+    let room = |arguments: &[&str], host| {
+        let mut settings = settings(arguments);
+        plan(arguments, host).unwrap().apply(&mut settings);
+        settings.capacity.templates
+    };
+    let expected = Templates::PerContent { most: 3276 / 2 / 8, memory_bytes: 24 * GIB / 10 / 2 };
+    assert_eq!(room(&[], HOST), expected);
+    let small = Resources { memory_bytes: 2 * GIB, ..HOST };
+    assert_eq!(room(&[], small), Templates::PerContent { most: 3276 / 2 / 8, memory_bytes: 256 << 20 });
+    let said = room(&["--reserve", "memory=4GiB,pids=160"], HOST);
+    assert_eq!(said, Templates::PerContent { most: 10, memory_bytes: 2 * GIB });
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use workers_domain::{AddressRange, InvalidAllowedOriginError, ResourceLimits};
+use workers_engine::Templates;
 use workers_http::{Access, AdminToken, HttpOptions};
 use workers_private_files::close_data_directory;
 use workers_service::{LogLimits, ServiceOptions};
@@ -53,6 +54,8 @@ pub(crate) struct CapacitySettings {
     pub(crate) reserve: Reserve,
     pub(crate) overcommit_memory: Factor,
     pub(crate) overcommit_processors: Factor,
+    /// The booted nodes that are kept where each worker has its own.
+    pub(crate) templates: Templates,
     /// Whether somebody said how many invocations run at one time.
     pub(crate) concurrency_is_said: bool,
 }
@@ -119,6 +122,7 @@ impl Settings {
                 reserve: tunable.reserve.unwrap_or_default(),
                 overcommit_memory: tunable.overcommit_memory.unwrap_or_default(),
                 overcommit_processors: tunable.overcommit_processors.unwrap_or(Factor::FOUR),
+                templates: Templates::default(),
                 concurrency_is_said: tunable.concurrency.is_some(),
             },
             vercel: VercelSettings::new(&tunable),

@@ -32,6 +32,7 @@ mod machine;
 mod names;
 mod networks;
 mod probe;
+mod room;
 pub(crate) mod root;
 pub(crate) mod serve;
 mod start;

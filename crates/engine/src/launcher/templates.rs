@@ -20,6 +20,7 @@ use workers_engine_sys::{
 use super::check::Told;
 use super::enter::{null_device, raise_oom_score};
 use super::forks::kill_and_reap;
+use super::room::{available, size_of};
 use super::serve::Setup;
 use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
@@ -56,6 +57,8 @@ pub(super) struct Templates {
     last_boot: Option<Instant>,
     failures: u32,
     told: Option<bool>,
+    /// Whether the size of an assigned one has become known.
+    is_to_weigh: bool,
 }
 
 /// What has become of an order.
@@ -84,7 +87,7 @@ struct Template {
     forks: u32,
     /// Whether it is asked for no more forks.
     is_worn: bool,
-    /// Its resident memory when it was first looked at.
+    /// Its own memory when it had booted.
     size: Option<u64>,
     /// What it has not answered yet, in the order in which it was asked.
     asked: VecDeque<CommandName>,
@@ -104,6 +107,7 @@ impl Templates {
             last_boot: None,
             failures: 0,
             told: None,
+            is_to_weigh: false,
         }
     }
 
@@ -137,7 +141,7 @@ impl Templates {
 
     /// Which template serves a content.
     fn assigned_to(&self, content: &str) -> Option<usize> {
-        let serves_all = self.setup.as_ref().is_some_and(|setup| setup.most.is_none());
+        let serves_all = self.setup.as_ref().is_some_and(|setup| setup.room.is_none());
         self.assigned.iter().position(|template| serves_all || template.content == content)
     }
 
@@ -194,9 +198,17 @@ impl Templates {
 
     /// A template has something to say: that it is booted, what has become of an order, or (by its end) nothing any more.
     pub(super) fn spoke(&mut self, number: u64) -> Vec<Answer> {
+        let answers = self.hear(number);
+        if std::mem::take(&mut self.is_to_weigh) {
+            self.keep_within_room();
+        }
+        answers
+    }
+
+    fn hear(&mut self, number: u64) -> Vec<Answer> {
         if let Some(spare) = self.spare.as_mut().filter(|spare| spare.number == number) {
             if let Ok(Some(Received { message: FromTemplate::Ready, .. })) = wire::receive(&spare.socket) {
-                spare.is_ready = true;
+                spare.become_ready();
                 self.failures = 0;
             } else if let Some(spare) = self.spare.take() {
                 // One that was booted shows that it can be done.
@@ -213,6 +225,7 @@ impl Templates {
             let answers = match heard {
                 Some(Heard::Booted) => {
                     self.failures = 0;
+                    self.is_to_weigh = true;
                     Vec::new()
                 }
                 Some(Heard::Answer(answer)) => vec![answer],
@@ -247,12 +260,11 @@ impl Templates {
 
     /// Orders a fork; whether somebody could be asked.
     pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
-        let Some((most, forks)) = self.setup.as_ref().map(|setup| (setup.most, setup.forks)) else { return false };
+        let Some(forks) = self.setup.as_ref().map(|setup| setup.forks) else { return false };
         let Fork { name, content, waits } = fork;
-        let found = match self.assigned_to(&content) {
-            Some(index) => Some(self.assigned.remove(index)),
-            None => self.spare.take_if(|spare| spare.is_ready || waits),
-        };
+        let known = self.assigned_to(&content).map(|index| self.assigned.remove(index));
+        let is_new = known.is_none();
+        let found = known.or_else(|| self.spare.take_if(|spare| spare.is_ready || waits));
         let Some(mut template) = found else { return false };
         // A template that cannot be asked any more is heard of by its end.
         let asked = template.ask(name, descriptors);
@@ -263,11 +275,20 @@ impl Templates {
         } else {
             self.assigned.push(template);
         }
-        if most.is_some_and(|most| self.assigned.len() > usize::try_from(most).unwrap_or(usize::MAX)) {
-            let oldest = self.assigned.remove(0);
-            self.retire(oldest);
+        if is_new {
+            self.keep_within_room();
         }
         asked
+    }
+
+    /// Ends those that were used least recently, until all have room and others have memory.
+    pub(super) fn keep_within_room(&mut self) {
+        let Some(room) = self.setup.as_ref().and_then(|setup| setup.room) else { return };
+        let sizes: Vec<_> = self.assigned.iter().map(|template| template.size.unwrap_or_default()).collect();
+        let surplus = room.surplus(&sizes, available());
+        for template in self.assigned.drain(..surplus).collect::<Vec<_>>() {
+            self.retire(template);
+        }
     }
 
     fn retire(&mut self, mut template: Template) {
@@ -299,11 +320,13 @@ impl Template {
         if !self.is_ready || self.forks % FORKS_BETWEEN_LOOKS != 1 {
             return false;
         }
-        let described =
-            std::fs::read_to_string(format!("/proc/{}/statm", self.pid.as_raw_nonzero())).unwrap_or_default();
-        let pages = described.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default();
-        let size = pages * u64::try_from(rustix::param::page_size()).unwrap_or_default();
+        let size = size_of(self.pid);
         size > *self.size.get_or_insert(size) + MOST_GROWTH
+    }
+
+    fn become_ready(&mut self) {
+        self.is_ready = true;
+        self.size = Some(size_of(self.pid));
     }
 
     /// What it says: that it is booted, or what became of the oldest order. `None` when it is dead or mad.
@@ -315,7 +338,7 @@ impl Template {
             FromTemplate::NotForked { .. } => None,
             FromTemplate::Ready if self.is_ready => return None,
             FromTemplate::Ready => {
-                self.is_ready = true;
+                self.become_ready();
                 return Some(Heard::Booted);
             }
         };

@@ -228,7 +228,7 @@ impl LocalSandbox {
     /// Whose template may run its commands: the content's, where there are templates.
     fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
         let templates = self.core.launcher.configuration().walls.as_ref()?.templates.as_ref()?;
-        match templates.most {
+        match templates.room {
             Some(_) => lease.map(Lease::content),
             // One that serves all serves those without a content of their own, too.
             None => Some(String::new()),
@@ -322,11 +322,14 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
         let Some(alive) = core.upgrade() else { return };
         let id = Core::new_sandbox_id();
         let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, seating).await;
-        alive.ready.put(&content, limits, made.ok());
+        let stay = alive.ready.put(&content, limits, made.ok());
         // An engine that is given up is not kept for the sake of what waits.
         drop(alive);
-        tokio::time::sleep(READY_FOR).await;
-        if let Some(core) = core.upgrade() {
+        // Most are used soon; then nothing is kept for them until they would have been old.
+        let Some(stay) = stay else { return };
+        if tokio::time::timeout(READY_FOR, stay).await.is_err()
+            && let Some(core) = core.upgrade()
+        {
             core.ready.forget(&id);
         }
     });

@@ -1,6 +1,7 @@
 //! Sandboxes that are made before they are asked for. Each is used once, like any other; what is saved is the time to make it.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +39,12 @@ struct Place {
     sandbox: Option<LocalSandbox>,
     /// The call that waits for it while it is being made.
     claim: Option<oneshot::Sender<LocalSandbox>>,
+    /// Dropped with the place: then its sandbox waits no longer.
+    _stay: Option<oneshot::Sender<Infallible>>,
 }
+
+/// Resolves when a sandbox waits no longer.
+pub(crate) type Stay = oneshot::Receiver<Infallible>;
 
 impl Place {
     fn is_for(&self, content: &str, limits: ResourceLimits) -> bool {
@@ -94,27 +100,29 @@ impl ReadySandboxes {
             let Some(oldest) = waiting.places.iter().position(|place| place.sandbox.is_some()) else { return false };
             waiting.places.remove(oldest);
         }
-        waiting.places.push(Place { content: content.to_owned(), limits, sandbox: None, claim: None });
+        waiting.places.push(Place { content: content.to_owned(), limits, sandbox: None, claim: None, _stay: None });
         true
     }
 
-    /// Gives a sandbox to the call that waits for it, or its place, or the place up.
-    pub(crate) fn put(&self, content: &str, limits: ResourceLimits, made: Option<LocalSandbox>) {
+    /// Gives a sandbox to the call that waits for it, or its place, or the place up. In its place it waits as long as is
+    /// answered.
+    pub(crate) fn put(&self, content: &str, limits: ResourceLimits, made: Option<LocalSandbox>) -> Option<Stay> {
         let mut waiting = self.lock();
         let is_free = |place: &Place| place.is_for(content, limits) && place.sandbox.is_none();
         let claimed = waiting.places.iter().position(|place| is_free(place) && place.is_claimed());
         // Without a place, all was cleared meanwhile; the sandbox goes when it is dropped.
-        let Some(index) = claimed.or_else(|| waiting.places.iter().position(is_free)) else { return };
+        let index = claimed.or_else(|| waiting.places.iter().position(is_free))?;
         let mut place = waiting.places.remove(index);
-        let Some(sandbox) = made else { return };
+        let sandbox = made?;
         let left = match place.claim.take() {
             Some(claim) => claim.send(sandbox).err(),
             None => Some(sandbox),
         };
         // A call that has stopped to wait meanwhile leaves it to the next one.
-        if left.is_some() {
-            waiting.places.push(Place { sandbox: left, ..place });
-        }
+        let sandbox = left?;
+        let (sender, stay) = oneshot::channel();
+        waiting.places.push(Place { sandbox: Some(sandbox), _stay: Some(sender), ..place });
+        Some(stay)
     }
 
     /// Lets a sandbox go that was not asked for.

@@ -12,7 +12,7 @@ use super::shell::Shell;
 use super::{node, runtime, template};
 use crate::fault::named;
 use crate::launcher::root::Runtime;
-use crate::message::TemplateSetup;
+use crate::message::{TemplateRoom, TemplateSetup};
 use crate::options::{Confinement, EngineOptions, Templates};
 
 /// How the files that all sandboxes are made of are made. What they are made from is kept open or in memory, so that it
@@ -118,11 +118,11 @@ impl Blueprint {
     }
 
     fn make_templates(&self) -> io::Result<Option<TemplateSetup>> {
-        let most = match self.options.templates {
-            Templates::PerContent { most } => Some(most),
+        let room = match self.options.templates {
+            Templates::PerContent { most, memory_bytes } => Some(TemplateRoom { most, memory_bytes }),
             Templates::None | Templates::Shared => None,
         };
-        let make = |library| template::make(&self.directories.template, library, &self.options, most);
+        let make = |library| template::make(&self.directories.template, library, &self.options, room);
         self.library.as_deref().filter(|_| self.is_walled()).map(make).transpose()
     }
 }

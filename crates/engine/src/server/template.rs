@@ -9,7 +9,7 @@ use workers_private_files::{make_directory, replace_file};
 
 use crate::fault::named;
 use crate::home::remove;
-use crate::message::TemplateSetup;
+use crate::message::{TemplateRoom, TemplateSetup};
 use crate::options::{EngineOptions, TemplateLibrary};
 
 /// What a template runs.
@@ -45,7 +45,7 @@ pub(crate) fn make(
     directory: &Path,
     library: &[u8],
     options: &EngineOptions,
-    most: Option<u32>,
+    room: Option<TemplateRoom>,
 ) -> io::Result<TemplateSetup> {
     let (module, forks) = (options.template_module.as_deref(), options.template_forks);
     remove(directory)?;
@@ -59,7 +59,7 @@ pub(crate) fn make(
         replace_file(path, module.as_bytes())?;
     }
     let text = |path: PathBuf| path.into_os_string().into_string().map_err(|_| io::Error::other("a path is not UTF-8"));
-    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: ahead.map(text).transpose()?, most, forks })
+    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: ahead.map(text).transpose()?, room, forks })
 }
 
 fn find_library() -> io::Result<PathBuf> {

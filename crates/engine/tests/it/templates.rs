@@ -245,7 +245,8 @@ async fn a_worn_template_is_replaced_while_commands_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_templates_are_kept_than_was_said() {
-    let engine = Templated::start(|options| options.templates = Templates::PerContent { most: 1 }).await;
+    let engine =
+        Templated::start(|options| options.templates = Templates::PerContent { most: 1, memory_bytes: u64::MAX }).await;
     let mut snapshots = Vec::new();
     for index in 0..3 {
         snapshots.push(engine.snapshot(&format!("{PARENT} // {index}")).await);
@@ -257,6 +258,34 @@ async fn no_more_templates_are_kept_than_was_said() {
             assert!(engine.templates().len() <= 3);
         }
     }
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_take_no_more_memory_than_was_said() {
+    // A booted node takes more than half of it.
+    let room = Templates::PerContent { most: 100, memory_bytes: 24 << 20 };
+    let engine = Templated::start(|options| options.templates = room).await;
+    for index in 0..4 {
+        let snapshot = engine.snapshot(&format!("{PARENT} // {index}")).await;
+        engine.run_forked(&snapshot).await;
+        assert!(engine.templates().len() <= 3, "one is assigned, one spare, one just leaving");
+    }
+    engine.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_that_was_made_ahead_leaves_no_task_behind_when_it_was_used() {
+    let engine = Templated::start(|_| ()).await;
+    let snapshot = engine.snapshot(PARENT).await;
+    engine.run_forked(&snapshot).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..40 {
+        engine.run(&snapshot).await;
+    }
+    // Two sandboxes wait, and the last ones are taken apart.
+    assert!(tasks() < before + 20, "{before} tasks before, {} after", tasks());
     engine.engine.shutdown().await;
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn hold(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResp
         Ok(bytes) => bytes,
         Err(body) => return ServiceResponse::new(request, response.set_body(body)),
     };
-    match api.platform.unread().try_take(bytes.len()) {
+    match api.platform.unread().try_take(None, bytes.len()) {
         Some(room) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, room)))),
         None => ServiceResponse::from_err(too_much_unread(), request),
     }

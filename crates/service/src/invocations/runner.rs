@@ -162,7 +162,7 @@ impl Runner {
         let ended = self.execute().await;
         let bytes = outcome::bytes_of(&ended.outcome) + self.outlet.log_bytes;
         let shared = &self.inner.shared;
-        let room = shared.unread.take(bytes, shared.options.queue_timeout).await;
+        let room = shared.unread.take(Some(self.call.worker.id), bytes, shared.options.queue_timeout).await;
         if room.is_some() {
             return (ended, room);
         }

@@ -1,7 +1,11 @@
 //! Files of a sandbox.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::{TestServer, archive, code, parsed};
 
@@ -74,4 +78,33 @@ async fn an_archive_over_the_limit_is_refused_announced_or_not() {
         let (status, answer) = parsed(response).await;
         assert_eq!((status, code(&answer)), (413, "payload_too_large"));
     }
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_its_file_is_given_up() {
+    let server = TestServer::with(|options| options.write_timeout = Duration::from_millis(500)).await;
+    let session = server.session("demo", false).await;
+    // More than the buffers of the operating system take of it.
+    server.write(&session, "/vercel/long.txt", &"x".repeat(20_000_000)).await;
+    let address = server.base.trim_start_matches("http://").trim_end_matches("/api");
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let body = json!({ "path": "long.txt" }).to_string();
+    let head = format!(
+        "POST /api{session}/fs/read?teamId=team_a&projectId=prj_a HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    // The first bytes are there; from then on it takes nothing until the connection is closed.
+    let mut start = [0; 12];
+    client.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200");
+    // A system that has given up a client tells it so when the client says something.
+    let closed = async {
+        let mut pace = tokio::time::interval(Duration::from_millis(50));
+        while client.write_all(b"\r\n").await.is_ok() {
+            pace.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), closed).await.expect("the connection is closed");
 }

@@ -158,7 +158,7 @@ async fn a_long_source_takes_room_too_and_is_refused_where_there_is_none() {
         .service(|options| options.max_unread_bytes = LONG)
         .start();
     let worker = app.deploy().await;
-    let code = format!("{CODE}\n// {}", "x".repeat(100_000));
+    let code = format!("{CODE}\n// {}", "x".repeat(LONG / 3));
     let (status, body) = app.post_json("/api/workers", json!({ "name": "long", "code": code }).to_string()).await;
     assert_eq!(status, 201, "{body}");
     let source = format!("/api/workers/{}/source", body["id"].as_str().unwrap());
