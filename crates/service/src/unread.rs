@@ -181,14 +181,14 @@ mod tests {
         }
     }
 
-    fn worker() -> Option<WorkerId> {
-        Some(WorkerId::from(uuid::Uuid::new_v4()))
+    fn worker() -> WorkerId {
+        WorkerId::from(uuid::Uuid::new_v4())
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_answers_of_one_worker_leave_room_for_those_of_others() {
         let unread = Unread::new(100 * KIB);
-        let (one, other) = (worker(), worker());
+        let (one, other) = (Some(worker()), Some(worker()));
         let held: Vec<_> = std::iter::from_fn(|| unread.try_take(one, 25 * KIB)).collect();
         assert_eq!(held.len(), 3);
         let waiting = unread.take(one, 25 * KIB, PATIENCE);
@@ -207,17 +207,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn two_answers_that_are_longer_than_a_share_do_not_wait_side_by_side() {
         let unread = Unread::new(100 * KIB);
-        let _one = unread.try_take(worker(), usize::MAX).unwrap();
-        assert!(unread.try_take(worker(), usize::MAX).is_none());
+        let _one = unread.try_take(Some(worker()), usize::MAX).unwrap();
+        assert!(unread.try_take(Some(worker()), usize::MAX).is_none());
     }
 
     #[tokio::test]
     async fn workers_that_hold_nothing_are_forgotten() {
         let unread = Unread::new(100 * KIB);
-        let one = worker();
+        let one = Some(worker());
         let _held = unread.try_take(one, 50 * KIB).unwrap();
         for _ in 0..1000 {
-            assert!(unread.try_take(worker(), 20 * KIB).is_some());
+            assert!(unread.try_take(Some(worker()), 20 * KIB).is_some());
         }
         assert!(unread.accounts.lock().unwrap().shares.len() <= FEW_ACCOUNTS);
         assert!(unread.try_take(one, 30 * KIB).is_none(), "what is held counts still");
