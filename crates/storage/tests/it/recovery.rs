@@ -83,8 +83,11 @@ async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     // The first has the only connection until the table is free, and the second waits for it.
     let patient = store.workers().list();
     let impatient = async {
-        let said = unavailable(store.workers().list().await);
+        let said = unavailable(store.workers().find_source(worker().id).await);
         assert!(said.contains("no connection became free"), "{said}");
+        // A list waits for the one before it, and not with the others for a connection.
+        let said = unavailable(store.workers().list().await);
+        assert!(said.contains("other lists were read"), "{said}");
         other.batch_execute("COMMIT").await.unwrap();
     };
     let (listed, ()) = tokio::join!(patient, impatient);
