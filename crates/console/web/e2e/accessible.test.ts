@@ -79,6 +79,8 @@ test("deploy and invoke by keyboard alone", async (t) => {
   // Escape and Tab leave the editor.
   await page.keyboard.press("Escape");
   await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("type")), "checkbox");
+  await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Deploy");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "greeter" }).waitFor();
