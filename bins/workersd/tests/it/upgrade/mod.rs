@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use workers_testing::{ThrowAwayPostgres, is_root};
 
+use crate::support::in_levels;
 use crate::support::local::{TestServer, answer};
 
 /// The last commit before workers had revisions and snapshots were a server's own.
@@ -99,7 +100,7 @@ async fn serve(data_dir: &Path, arguments: &[&str]) {
         assert_eq!(response.status(), 200);
     }
     let began = Instant::now();
-    while std::fs::read_dir(data_dir.join("snapshots/refs")).is_ok_and(|entries| entries.count() > 0) {
+    while !in_levels(&data_dir.join("snapshots/refs")).is_empty() {
         assert!(began.elapsed() < PATIENCE, "snapshots are left");
         tokio::task::yield_now().await;
     }
