@@ -28,9 +28,12 @@ impl Place {
         self.directory.path().join("snapshots").join(path)
     }
 
+    /// Opens the store, and waits until what the start moved to the trash is gone: it would be listed else.
     fn open(&self) -> Arc<SnapshotStore> {
         let home = Home::of(self.directory.path()).unwrap();
-        Arc::new(SnapshotStore::open(&home, &self.at(""), START).unwrap())
+        let store = Arc::new(SnapshotStore::open(&home, &self.at(""), START).unwrap());
+        self.await_removal();
+        store
     }
 
     /// A tree that is to become a content, and what is in it.
@@ -181,7 +184,6 @@ fn what_a_killed_server_has_half_made_is_never_used_and_goes_with_the_next_start
     fs::write(place.at("incoming").join(torn), "{").unwrap();
     fs::create_dir(place.at("trash/half")).unwrap();
     let store = place.open();
-    place.await_removal();
     assert_eq!(text_of(&store, &kept.id).as_deref(), Some("kept"));
     assert_eq!([&lost.id, &SnapshotId::new(torn)].map(|id| text_of(&store, id)), [None, None]);
     let left = place.files("");
