@@ -52,7 +52,8 @@ pub struct StoredWorker {
 pub struct UnreadableWorker {
     /// Its id, or what stands for it.
     pub id: WorkerId,
-    /// Whom it belongs to; without that it is in the list of no tenant, and belongs to the default one.
+    /// Whom it belongs to. Both databases refuse to store what is no id; if one is there all the same, the worker
+    /// counts as the default tenant's, and only the scope of all tenants finds it.
     pub tenant_id: Option<TenantId>,
     /// Its name.
     pub name: Option<WorkerName>,
@@ -125,10 +126,11 @@ pub struct InvalidTransitionError {
 }
 
 impl Worker {
-    /// A worker whose snapshot is about to be made.
+    /// A worker of a tenant whose snapshot is about to be made.
     #[must_use]
     pub const fn creating(
         id: WorkerId,
+        tenant_id: TenantId,
         name: WorkerName,
         functions: Vec<FunctionName>,
         created_at: DateTime<Utc>,
@@ -140,7 +142,7 @@ impl Worker {
             created_at,
             last_invoked_at: None,
             revision: Revision::FIRST,
-            tenant_id: TenantId::DEFAULT,
+            tenant_id,
             state: WorkerState::Creating,
         }
     }
@@ -378,7 +380,13 @@ mod tests {
 
     fn creating() -> Worker {
         let functions = vec![FunctionName::parse("greet").unwrap()];
-        Worker::creating(WorkerId::generate(at(0)), WorkerName::parse("w").unwrap(), functions, at(0))
+        Worker::creating(
+            WorkerId::generate(at(0)),
+            TenantId::DEFAULT,
+            WorkerName::parse("w").unwrap(),
+            functions,
+            at(0),
+        )
     }
 
     fn ready_until(expires_at: DateTime<Utc>) -> Worker {

@@ -41,7 +41,6 @@ mod observer;
 mod options;
 mod platform;
 mod source;
-mod tenancy;
 mod unread;
 mod workers;
 

@@ -120,7 +120,7 @@ impl PlatformBuilder {
         let (changes, following) = (ChangeFeed::new(events), CancellationToken::new());
         let settler = {
             let (store, sandboxes) = (Arc::clone(&store), Arc::clone(&sandboxes));
-            Settler::start(store, sandboxes, changes.clone(), Arc::clone(&health))
+            Settler::start(store, sandboxes, access.system_scope(), changes.clone(), Arc::clone(&health))
         };
         let unread = Unread::new(options.max_unread_bytes);
         let shared = Arc::new(Shared {

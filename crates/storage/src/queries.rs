@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use chrono::NaiveDateTime;
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
-use workers_domain::{SnapshotId, WorkerStatus};
+use diesel::sql_types::Bool;
+use workers_domain::access::TenantScope;
+use workers_domain::{SnapshotId, TenantId, WorkerStatus};
 
 use crate::schema::workers;
 use crate::sql_types::IdValue;
@@ -18,6 +20,20 @@ pub(crate) const ANY_THOUSAND: &str = "id IN (SELECT id FROM workers LIMIT 1000)
 #[auto_type(no_type_alias)]
 pub(crate) fn by_id(id: IdValue) -> _ {
     workers::table.find(id)
+}
+
+/// That one, if it is in this scope. One statement for every scope: the row is found by its id, and then looked at.
+#[auto_type(no_type_alias)]
+pub(crate) fn in_scope(id: IdValue, scope: Scope) -> _ {
+    let (tenant, is_of_all): (IdValue, bool) = (scope.tenant, scope.is_of_all);
+    workers::table.find(id).filter(workers::tenant_id.eq(tenant).or(is_of_all.into_sql::<Bool>()))
+}
+
+/// All that are in this scope. Reads the whole table.
+#[auto_type(no_type_alias)]
+pub(crate) fn all_in_scope(scope: Scope) -> _ {
+    let (tenant, is_of_all): (IdValue, bool) = (scope.tenant, scope.is_of_all);
+    workers::table.filter(workers::tenant_id.eq(tenant).or(is_of_all.into_sql::<Bool>()))
 }
 
 /// That one, if it is still in this revision.
@@ -61,6 +77,20 @@ pub(crate) fn snapshots_in_use(among: Vec<String>) -> _ {
         .filter(workers::snapshot_id.eq_any(among))
         .filter(workers::status.ne(expired))
         .select(workers::snapshot_id)
+}
+
+/// A scope, as statements take it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope {
+    /// The one tenant. Of no meaning where it is of all.
+    pub(crate) tenant: IdValue,
+    pub(crate) is_of_all: bool,
+}
+
+impl From<&TenantScope> for Scope {
+    fn from(scope: &TenantScope) -> Self {
+        Self { tenant: scope.tenant().unwrap_or(TenantId::DEFAULT).into(), is_of_all: scope.tenant().is_none() }
+    }
 }
 
 /// Snapshots as their column spells them.

@@ -10,7 +10,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{Array, Binary, SqlType, Text};
 use diesel::sqlite::Sqlite;
 use uuid::Uuid;
-use workers_domain::WorkerId;
+use workers_domain::{TenantId, WorkerId};
 
 /// An id: `uuid` on Postgres. On SQLite it is text in hyphenated form and lower case, which costs twenty bytes more a
 /// row than a blob, and which an operator can read.
@@ -37,6 +37,12 @@ pub(crate) struct NamesValue(pub(crate) Vec<String>);
 
 impl From<WorkerId> for IdValue {
     fn from(id: WorkerId) -> Self {
+        Self(id.as_uuid())
+    }
+}
+
+impl From<TenantId> for IdValue {
+    fn from(id: TenantId) -> Self {
         Self(id.as_uuid())
     }
 }

@@ -87,7 +87,7 @@ impl NewWorkerRow {
         }
         Ok(Self {
             id: worker.id.into(),
-            tenant_id: IdValue(worker.tenant_id().as_uuid()),
+            tenant_id: worker.tenant_id().into(),
             name: worker.name.as_str().to_owned(),
             functions: NamesValue(worker.functions.iter().map(FunctionName::to_string).collect()),
             source_code: source.to_owned(),

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use workers_domain::Worker;
 use workers_domain::ports::{PageRequest, RepositoryError, WorkerRepository};
 
+use crate::access::scope_of_all;
+
 /// Reads all workers at once.
 #[async_trait]
 pub trait AllWorkers {
-    /// All workers, newest first.
+    /// All workers of all tenants, newest first.
     ///
     /// # Errors
     ///
@@ -20,6 +22,6 @@ pub trait AllWorkers {
 #[async_trait]
 impl<R: WorkerRepository + ?Sized> AllWorkers for R {
     async fn list(&self) -> Result<Vec<Worker>, RepositoryError> {
-        Ok(self.list_page(&PageRequest::first(NonZeroU32::MAX)).await?.items)
+        Ok(self.list_page(&scope_of_all(), &PageRequest::first(NonZeroU32::MAX)).await?.items)
     }
 }

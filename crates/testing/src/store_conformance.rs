@@ -17,6 +17,8 @@ macro_rules! store_conformance {
                 @both $make_store,
                 a_worker_is_found_as_it_was_inserted,
                 a_worker_keeps_its_tenant,
+                a_worker_of_another_tenant_is_not_found_listed_or_deleted,
+                pages_of_one_tenant_hold_no_other,
                 an_unknown_worker_is_not_found,
                 a_source_is_found_byte_for_byte,
                 a_source_of_ten_mebibytes_is_kept,

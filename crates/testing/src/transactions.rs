@@ -14,6 +14,7 @@ use workers_domain::ports::{
 use workers_domain::{Worker, WorkerId, WorkerState};
 
 use crate::AllWorkers as _;
+use crate::access::scope_of_all;
 use crate::workers::{at, change, found, good, ids, insert, ready_until, with_state, worker};
 
 /// How often a transaction is begun that is dropped: more often than there are connections.
@@ -94,9 +95,9 @@ pub async fn a_transaction_is_stored_whole_when_it_is_committed(store: &dyn Stor
     let transaction = begun(store).await;
     change(transaction.workers(), &mut changed, failed("no")).await;
     good(transaction.workers().insert(&inserted, "source").await);
-    assert_eq!(good(transaction.workers().delete(deleted.id).await), Some(deleted));
+    assert_eq!(good(transaction.workers().delete(&scope_of_all(), deleted.id).await), Some(deleted));
     good(transaction.commit().await);
-    assert_eq!(good(store.workers().find_source(inserted.id).await).as_deref(), Some("source"));
+    assert_eq!(good(store.workers().find_source(&scope_of_all(), inserted.id).await).as_deref(), Some("source"));
     assert_eq!(good(store.workers().list().await), [inserted, changed]);
 }
 
@@ -107,7 +108,7 @@ pub async fn a_transaction_that_is_dropped_leaves_nothing(store: &dyn Store) {
     let transaction = begun(store).await;
     change(transaction.workers(), &mut kept.clone(), failed("no")).await;
     good(transaction.workers().insert(&new, "").await);
-    good(transaction.workers().delete(kept.id).await);
+    good(transaction.workers().delete(&scope_of_all(), kept.id).await);
     drop(transaction);
     assert_eq!(good(store.workers().list().await), std::slice::from_ref(&kept));
     // What it held is free again.
@@ -124,7 +125,7 @@ pub async fn a_transaction_alone_sees_what_it_has_changed_until_it_is_committed(
     good(transaction.workers().insert(&new, "source").await);
     assert_eq!(good(transaction.workers().list().await), [new.clone(), changed.clone()]);
     assert_eq!(good(store.workers().list().await), std::slice::from_ref(&old));
-    assert_eq!(good(store.workers().find_source(new.id).await), None);
+    assert_eq!(good(store.workers().find_source(&scope_of_all(), new.id).await), None);
     good(transaction.commit().await);
     assert_eq!(good(store.workers().list().await), [new, changed]);
 }
@@ -213,8 +214,8 @@ pub async fn after_a_refusal_by_the_database_a_transaction_stores_nothing(store:
     good(transaction.workers().insert(&new, "").await);
     let refused = transaction.workers().insert(&kept, "").await;
     assert!(matches!(refused, Err(RepositoryError::Refused { .. })), "{refused:?}");
-    assert_rolled_back(transaction.workers().find_by_id(kept.id).await);
-    assert_rolled_back(transaction.workers().delete(kept.id).await);
+    assert_rolled_back(transaction.workers().find_by_id(&scope_of_all(), kept.id).await);
+    assert_rolled_back(transaction.workers().delete(&scope_of_all(), kept.id).await);
     assert_rolled_back(transaction.commit().await);
     assert_eq!(good(store.workers().list().await), [kept]);
 }
@@ -251,7 +252,7 @@ pub async fn transactions_that_are_dropped_at_any_moment_give_their_connections_
         let worker = worker(at(0));
         polled(transaction.workers().insert(&worker, "source"), round % 4).await;
         if round % 3 == 0 {
-            polled(transaction.workers().find_by_id(worker.id), round % 2).await;
+            polled(transaction.workers().find_by_id(&scope_of_all(), worker.id), round % 2).await;
         }
     }
     let (first, second) = (begun(store).await, worker(at(1)));

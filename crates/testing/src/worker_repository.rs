@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
+use uuid::Uuid;
 use workers_domain::ports::{
     ExistingWorkers, InvocationMark, ListPlace, Page, PageRequest, RemovedWorker, RepositoryError, SetupOutcome, Store,
     Update,
@@ -11,6 +12,7 @@ use workers_domain::ports::{
 use workers_domain::{SnapshotId, StoredWorker, TenantId, Worker, WorkerId, WorkerState};
 
 use crate::AllWorkers as _;
+use crate::access::{scope_of, scope_of_all};
 use crate::workers::{
     at, change, found, functions, good, ids, in_state, insert, name, ready_until, with_state, worker,
 };
@@ -34,7 +36,38 @@ pub async fn a_worker_keeps_its_tenant(store: &dyn Store) {
     assert_eq!(found(repository, worker.id).await.tenant_id(), tenant_id);
     let tenants: Vec<_> = good(repository.list().await).iter().map(Worker::tenant_id).collect();
     assert_eq!(tenants, [tenant_id, TenantId::DEFAULT]);
-    assert_eq!(good(repository.delete(worker.id).await).map(|worker| worker.tenant_id()), Some(tenant_id));
+    assert_eq!(
+        good(repository.delete(&scope_of_all(), worker.id).await).map(|worker| worker.tenant_id()),
+        Some(tenant_id)
+    );
+}
+
+/// See its name.
+pub async fn a_worker_of_another_tenant_is_not_found_listed_or_deleted(store: &dyn Store) {
+    let repository = store.workers();
+    let [own, foreign] = [1, 2].map(|number| TenantId::from(Uuid::from_u128(number)));
+    let [mine, other] = [of_tenant(own, 0), of_tenant(foreign, 1)];
+    insert(store, &[&mine, &other]).await;
+    let (scope, none) = (&scope_of(own), &scope_of(TenantId::DEFAULT));
+    for (scope, id) in [(scope, other.id), (none, mine.id), (none, other.id)] {
+        assert_eq!(good(repository.find_by_id(scope, id).await), None);
+        assert_eq!(good(repository.find_source(scope, id).await), None);
+        assert_eq!(good(repository.delete(scope, id).await), None);
+    }
+    let everything = page(None, 100);
+    assert_eq!(good(repository.list_page(scope, &everything).await).items, std::slice::from_ref(&mine));
+    assert_eq!(good(repository.list_page(none, &everything).await).items, []);
+    assert_eq!(good(repository.list().await), [other.clone(), mine.clone()], "nothing was deleted");
+
+    assert_eq!(good(repository.find_by_id(scope, mine.id).await), Some(mine.clone()));
+    assert!(good(repository.find_source(scope, mine.id).await).is_some());
+    assert_eq!(good(repository.delete(scope, mine.id).await), Some(mine));
+    assert_eq!(good(repository.list().await), [other]);
+}
+
+fn of_tenant(tenant_id: TenantId, seconds: i64) -> Worker {
+    let worker = worker(at(seconds));
+    Worker::restore(StoredWorker { tenant_id, ..worker.into_stored() })
 }
 
 /// See its name.
@@ -42,8 +75,8 @@ pub async fn an_unknown_worker_is_not_found(store: &dyn Store) {
     let repository = store.workers();
     insert(store, &[&worker(at(0))]).await;
     let unknown = WorkerId::generate(at(0));
-    assert_eq!(good(repository.find_by_id(unknown).await), None);
-    assert_eq!(good(repository.find_source(unknown).await), None);
+    assert_eq!(good(repository.find_by_id(&scope_of_all(), unknown).await), None);
+    assert_eq!(good(repository.find_source(&scope_of_all(), unknown).await), None);
 }
 
 /// See its name.
@@ -52,7 +85,7 @@ pub async fn a_second_worker_with_the_same_id_is_refused(store: &dyn Store) {
     let worker = worker(at(0));
     insert(store, &[&worker]).await;
     assert!(matches!(repository.insert(&worker, "other").await, Err(RepositoryError::Refused { .. })));
-    assert_ne!(good(repository.find_source(worker.id).await), Some("other".to_owned()));
+    assert_ne!(good(repository.find_source(&scope_of_all(), worker.id).await), Some("other".to_owned()));
 }
 
 /// See its name.
@@ -63,7 +96,7 @@ pub async fn a_source_is_found_byte_for_byte(store: &dyn Store) {
     {
         let worker = worker(at(0));
         good(repository.insert(&worker, source).await);
-        assert_eq!(good(repository.find_source(worker.id).await).as_deref(), Some(source));
+        assert_eq!(good(repository.find_source(&scope_of_all(), worker.id).await).as_deref(), Some(source));
     }
 }
 
@@ -75,7 +108,7 @@ pub async fn a_source_of_ten_mebibytes_is_kept(store: &dyn Store) {
     let line = "// a comment that does not compress to nothing: äöü\n";
     let source = line.repeat(10 * 1024 * 1024 / line.len() + 1);
     good(repository.insert(&worker, &source).await);
-    let kept = good(repository.find_source(worker.id).await);
+    let kept = good(repository.find_source(&scope_of_all(), worker.id).await);
     assert!(kept.is_some_and(|kept| kept == source));
 }
 
@@ -86,7 +119,7 @@ pub async fn a_source_with_a_nul_is_refused(store: &dyn Store) {
     let worker = worker(at(0));
     let refused = repository.insert(&worker, "const nul = '\0';").await;
     assert!(matches!(refused, Err(RepositoryError::Refused { operation: "insert of a worker", .. })));
-    assert_eq!(good(repository.find_by_id(worker.id).await), None);
+    assert_eq!(good(repository.find_by_id(&scope_of_all(), worker.id).await), None);
 }
 
 /// See its name.
@@ -130,7 +163,7 @@ pub async fn text_that_looks_like_sql_is_only_text(store: &dyn Store) {
     let state = WorkerState::Ready { snapshot_id: SnapshotId::new(attack), expires_at: at(60) };
     change(repository, &mut worker, state).await;
     assert_eq!(found(repository, worker.id).await.snapshot_id().map(SnapshotId::as_str), Some(attack));
-    assert_eq!(good(repository.find_source(worker.id).await).as_deref(), Some(attack));
+    assert_eq!(good(repository.find_source(&scope_of_all(), worker.id).await).as_deref(), Some(attack));
     assert_eq!(found(repository, bystander.id).await, bystander);
 }
 
@@ -161,7 +194,7 @@ pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
     let empty = Page { items: Vec::new(), next: None };
-    assert_eq!(good(repository.list_page(&page(None, 1)).await), empty);
+    assert_eq!(good(repository.list_page(&scope_of_all(), &page(None, 1)).await), empty);
     // Some of one time, on both sides of every end of a page.
     let workers: Vec<Worker> = [0, 1, 1, 1, 1, 2, 3, 3, 3, 4, 4, 5].map(|seconds| worker(at(seconds))).into();
     insert(store, &workers.iter().collect::<Vec<_>>()).await;
@@ -171,7 +204,7 @@ pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let page = good(repository.list_page(&page(after.as_ref(), count)).await);
+            let page = good(repository.list_page(&scope_of_all(), &page(after.as_ref(), count)).await);
             assert!(!page.items.is_empty(), "{count}: nothing is behind the end");
             found.extend(page.items);
             after = page.next;
@@ -185,39 +218,75 @@ pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
 }
 
 /// See its name.
+pub async fn pages_of_one_tenant_hold_no_other(store: &dyn Store) {
+    let repository = store.workers();
+    let [one, another] = [1, 2].map(|number| TenantId::from(Uuid::from_u128(number)));
+    // They alternate, some with equal times; and one has more in a row than fit into a page.
+    let workers: Vec<Worker> = (0..24)
+        .map(|number| of_tenant(if number % 2 == 0 || number > 16 { one } else { another }, number / 3))
+        .collect();
+    insert(store, &workers.iter().collect::<Vec<_>>()).await;
+    let all = good(repository.list().await);
+    for tenant in [one, another, TenantId::DEFAULT] {
+        let own: Vec<_> = all.iter().filter(|worker| worker.tenant_id() == tenant).cloned().collect();
+        for count in [1, 2, 5, 100] {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = good(repository.list_page(&scope_of(tenant), &page(after.as_ref(), count)).await);
+                found.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+                assert_eq!(found.len() % count as usize, 0, "{count}: a page is full unless it is the last");
+            }
+            assert_eq!(found, own, "{tenant}: {count}");
+        }
+    }
+    // A place is one in the list of all: in another tenant's list it leads on at the same time.
+    let middle = good(repository.list_page(&scope_of(one), &page(None, 5)).await);
+    let last = middle.items.last().map_or_else(|| at(0), |worker| worker.created_at);
+    let behind = good(repository.list_page(&scope_of(another), &page(middle.next.as_ref(), 100)).await);
+    assert!(behind.items.iter().all(|worker| worker.tenant_id() == another && worker.created_at <= last));
+}
+
+/// See its name.
 pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(store: &dyn Store) {
     let repository = store.workers();
     let workers: Vec<Worker> = (0..9).map(|index| worker(at(index / 2))).collect();
     insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let all = ids(&good(repository.list().await));
-    let first = good(repository.list_page(&page(None, 3)).await);
+    let first = good(repository.list_page(&scope_of_all(), &page(None, 3)).await);
     // The end of the page goes, and so do its neighbours; others come, before it and of the same time.
     for gone in &all[1..5] {
-        good(repository.delete(*gone).await);
+        good(repository.delete(&scope_of_all(), *gone).await);
     }
     let newer = worker(at(60));
     good(repository.insert(&newer, "").await);
-    let second = good(repository.list_page(&page(first.next.as_ref(), 3)).await);
+    let second = good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await);
     assert_eq!((ids(&first.items), ids(&second.items)), (all[..3].to_vec(), all[5..8].to_vec()));
     // A place may be gone to again, and leads on from there.
-    assert_eq!(good(repository.list_page(&page(first.next.as_ref(), 3)).await), second);
+    assert_eq!(good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await), second);
     good(store.schema().set_up(ExistingWorkers::Remove).await);
     let end = Page { items: Vec::new(), next: None };
-    assert_eq!(good(repository.list_page(&page(second.next.as_ref(), 3)).await), end);
+    assert_eq!(good(repository.list_page(&scope_of_all(), &page(second.next.as_ref(), 3)).await), end);
 }
 
 /// See its name.
 pub async fn a_place_that_is_of_no_page_is_refused(store: &dyn Store) {
     let repository = store.workers();
     insert(store, &[&worker(at(0)), &worker(at(1))]).await;
-    let place = good(repository.list_page(&page(None, 1)).await).next.unwrap_or_else(|| panic!("there is more"));
+    let place = good(repository.list_page(&scope_of_all(), &page(None, 1)).await)
+        .next
+        .unwrap_or_else(|| panic!("there is more"));
     let real = place.as_bytes();
     let mut longer = real.to_vec();
     longer.push(0);
     let mut other = real.to_vec();
     other[0] ^= 1;
     for bytes in [&[][..], b"nonsense", &real[..1], &real[..real.len() - 1], &longer, &other, &[0xff; 4096]] {
-        let refused = repository.list_page(&page(Some(&ListPlace::from_bytes(bytes.to_vec())), 1)).await;
+        let refused =
+            repository.list_page(&scope_of_all(), &page(Some(&ListPlace::from_bytes(bytes.to_vec())), 1)).await;
         assert!(matches!(refused, Err(RepositoryError::UnknownPlace)), "{bytes:?}: {refused:?}");
     }
 }
@@ -346,10 +415,10 @@ pub async fn a_deleted_worker_stays_deleted(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = ready_until(at(60));
     insert(store, &[&worker]).await;
-    good(repository.delete(worker.id).await);
+    good(repository.delete(&scope_of_all(), worker.id).await);
     assert_eq!(good(repository.update_state(&mut worker).await), Update::Gone);
     good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(1) }]).await);
-    assert_eq!(good(repository.find_by_id(worker.id).await), None);
+    assert_eq!(good(repository.find_by_id(&scope_of_all(), worker.id).await), None);
     assert_eq!(good(repository.list().await), []);
 }
 
@@ -358,9 +427,9 @@ pub async fn a_removed_worker_is_answered_once(store: &dyn Store) {
     let repository = store.workers();
     let [worker, other] = [ready_until(at(60)), ready_until(at(60))];
     insert(store, &[&worker, &other]).await;
-    assert_eq!(good(repository.delete(worker.id).await), Some(worker.clone()));
-    assert_eq!(good(repository.delete(worker.id).await), None);
-    assert_eq!(good(repository.find_source(worker.id).await), None);
+    assert_eq!(good(repository.delete(&scope_of_all(), worker.id).await), Some(worker.clone()));
+    assert_eq!(good(repository.delete(&scope_of_all(), worker.id).await), None);
+    assert_eq!(good(repository.find_source(&scope_of_all(), worker.id).await), None);
     assert_eq!(good(repository.list().await), [other]);
 }
 
@@ -478,7 +547,7 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dy
         good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(5) }]).await);
         assert_eq!(good(repository.list().await).len(), 20);
         assert!(found(repository, worker.id).await.snapshot_id().is_some());
-        assert!(good(repository.find_source(worker.id).await).is_some());
+        assert!(good(repository.find_source(&scope_of_all(), worker.id).await).is_some());
     });
     join_all(work).await;
     let marks: Vec<_> = workers.iter().map(|worker| InvocationMark { worker_id: worker.id, at: at(7) }).collect();
@@ -539,7 +608,7 @@ pub async fn set_up_creates_keeps_and_removes_only_if_asked(store: &dyn Store) {
         .collect();
     assert_eq!(removed, expected);
     assert_eq!(good(repository.list().await), []);
-    assert_eq!(good(repository.find_source(workers[0].id).await), None);
+    assert_eq!(good(repository.find_source(&scope_of_all(), workers[0].id).await), None);
 }
 
 fn assert_missing<R>(result: Result<R, RepositoryError>) {
@@ -552,15 +621,15 @@ pub async fn without_a_schema_every_call_says_so(store: &dyn Store) {
     let mut worker = worker(at(0));
     assert_missing(store.schema().check().await);
     assert_missing(repository.insert(&worker, "").await);
-    assert_missing(repository.find_by_id(worker.id).await);
-    assert_missing(repository.find_source(worker.id).await);
+    assert_missing(repository.find_by_id(&scope_of_all(), worker.id).await);
+    assert_missing(repository.find_source(&scope_of_all(), worker.id).await);
     assert_missing(repository.list().await);
     assert_missing(repository.update_state(&mut worker).await);
     assert_missing(repository.find_unused_snapshots(&[SnapshotId::new("snap_1")]).await);
     assert_missing(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(0) }]).await);
     assert_missing(repository.list_due_to_expire(at(0), 1).await);
     assert_missing(repository.list_stuck_in_creating(at(0), 1).await);
-    assert_missing(repository.delete(worker.id).await);
+    assert_missing(repository.delete(&scope_of_all(), worker.id).await);
     match store.begin().await {
         Ok(transaction) => assert_missing(transaction.workers().list().await),
         begun => assert_missing(begun.map(drop)),

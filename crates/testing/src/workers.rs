@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use workers_domain::ports::{ExistingWorkers, RepositoryError, Store, Update, WorkerRepository};
-use workers_domain::{FunctionName, SnapshotId, StoredWorker, Worker, WorkerId, WorkerName, WorkerState};
+use workers_domain::{FunctionName, SnapshotId, StoredWorker, TenantId, Worker, WorkerId, WorkerName, WorkerState};
+
+use crate::access::scope_of_all;
 
 /// A time that all tests count from.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
@@ -21,7 +23,13 @@ pub(crate) fn functions<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Fun
 }
 
 pub(crate) fn worker(created_at: DateTime<Utc>) -> Worker {
-    Worker::creating(WorkerId::generate(created_at), name("shop"), functions(["checkout"]), created_at)
+    Worker::creating(
+        WorkerId::generate(created_at),
+        TenantId::DEFAULT,
+        name("shop"),
+        functions(["checkout"]),
+        created_at,
+    )
 }
 
 pub(crate) fn in_state(state: WorkerState) -> Worker {
@@ -58,5 +66,5 @@ pub(crate) async fn insert(store: &dyn Store, workers: &[&Worker]) {
 }
 
 pub(crate) async fn found(repository: &dyn WorkerRepository, id: WorkerId) -> Worker {
-    good(repository.find_by_id(id).await).unwrap_or_else(|| panic!("worker {id} was not found"))
+    good(repository.find_by_id(&scope_of_all(), id).await).unwrap_or_else(|| panic!("worker {id} was not found"))
 }

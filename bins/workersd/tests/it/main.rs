@@ -31,6 +31,7 @@ mod reports;
 mod several_servers;
 mod signals;
 mod support;
+mod tenants;
 mod upgrade;
 /// The same, over Vercel's API; a server of ours stands for the cloud.
 #[expect(clippy::duplicate_mod, reason = "the same suite over another kind of sandbox")]

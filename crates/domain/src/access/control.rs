@@ -33,6 +33,14 @@ impl AccessControl {
     }
 }
 
+impl AccessControl {
+    /// The scope of the platform's own work, which no call has begun, such as the sweep: the records of all tenants.
+    #[must_use]
+    pub const fn system_scope(&self) -> TenantScope {
+        TenantScope::of_all()
+    }
+}
+
 impl Default for AccessControl {
     fn default() -> Self {
         Self::new(Arc::new(StandardPolicy))

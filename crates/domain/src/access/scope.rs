@@ -3,7 +3,7 @@
 use crate::TenantId;
 
 /// Whose records a call may touch: those of one tenant, or those of all. Only [`AccessControl`](super::AccessControl)
-/// makes one, after it has checked the call:
+/// makes one: after it has checked a call, or for the platform's own work.
 ///
 /// ```compile_fail
 /// # use workers_domain::{TenantId, access::TenantScope};

@@ -36,8 +36,8 @@ pub trait EventBus: Send + Sync {
     /// Tells all who listen, in every tenant, that whatever they know may be wrong: [`WorkerChange::Reset`].
     fn reset(&self);
 
-    /// Whether there may be a listener, in any tenant.
-    fn has_listeners(&self) -> bool;
+    /// Whether there may be a listener that gets what changes in this tenant.
+    fn has_listeners(&self, tenant: TenantId) -> bool;
 
     /// What changes in this scope from now on.
     fn listen(&self, scope: TenantScope) -> Box<dyn WorkerEvents>;

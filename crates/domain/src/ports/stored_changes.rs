@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::InvocationMark;
-use crate::{SnapshotId, WorkerId};
+use crate::{SnapshotId, TenantId, WorkerId};
 
 /// Changes, in the order in which they were stored. To drop it is to stop listening.
 #[async_trait]
@@ -17,6 +17,8 @@ pub trait StoredChanges: Send {
 pub enum StoredChange {
     /// A worker is new, or another than it was.
     Changed {
+        /// Whose it is.
+        tenant: TenantId,
         /// Which worker.
         id: WorkerId,
         /// The snapshot that it does not need any more.
@@ -24,13 +26,20 @@ pub enum StoredChange {
     },
     /// A worker was removed.
     Removed {
+        /// Whose it was.
+        tenant: TenantId,
         /// Which worker.
         id: WorkerId,
         /// The snapshot that it had.
         unneeded: Option<SnapshotId>,
     },
-    /// Workers were invoked.
-    Invoked(Vec<InvocationMark>),
+    /// Workers of a tenant were invoked.
+    Invoked {
+        /// Whose they are.
+        tenant: TenantId,
+        /// Which ones, and when.
+        marks: Vec<InvocationMark>,
+    },
     /// Changes may have been missed.
     Missed,
 }

@@ -4,9 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Page, PageRequest, RepositoryError};
+use crate::access::TenantScope;
 use crate::{SnapshotId, Worker, WorkerId};
 
 /// Keeps workers. Every method is atomic by itself, also within a [`Transaction`](super::Transaction).
+///
+/// What a call may reach takes the [`TenantScope`] of the call first. A worker of a tenant outside the scope is as one
+/// that does not exist. The other methods serve the platform's own work, and find the workers of all tenants.
 ///
 /// A worker's source may be megabytes long, so it is stored with [`insert`](Self::insert), read with
 /// [`find_source`](Self::find_source), and part of no other answer.
@@ -20,24 +24,24 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached or refuses.
     async fn insert(&self, worker: &Worker, source: &str) -> Result<(), RepositoryError>;
 
-    /// The worker with this id.
+    /// The worker with this id, if it is in the scope.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached, or [`RepositoryError::Inconsistent`] when what is stored of it makes no
     /// sense.
-    async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError>;
+    async fn find_by_id(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError>;
 
-    /// The source the worker was deployed with; `None` if there is no such worker.
+    /// The source the worker was deployed with; `None` if there is no such worker in the scope.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached.
-    async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError>;
+    async fn find_source(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<String>, RepositoryError>;
 
-    /// A page of the workers, newest first (by time of creation, then by id, both descending). Pages read one after the
-    /// other hold no worker twice and miss none that was there throughout, whatever is inserted and deleted meanwhile,
-    /// the last worker of a page included.
+    /// A page of the workers in the scope, newest first (by time of creation, then by id, both descending). Pages read
+    /// one after the other hold no worker twice and miss none that was there throughout, whatever is inserted and
+    /// deleted meanwhile, the last worker of a page included.
     ///
     /// One whose row makes no sense hides no other: it is there, in its place, as
     /// [`WorkerState::Unreadable`](crate::WorkerState::Unreadable). Where what it is sorted by is such that no page can
@@ -46,7 +50,7 @@ pub trait WorkerRepository: Send + Sync {
     /// # Errors
     ///
     /// When the database cannot be reached, or [`RepositoryError::UnknownPlace`] when the place is of no page.
-    async fn list_page(&self, request: &PageRequest) -> Result<Page<Worker>, RepositoryError>;
+    async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError>;
 
     /// Stores the worker's state (status, snapshot, expiry, message), if what is stored has the revision that this
     /// worker has, which is the next one then. Else nothing is changed: another server was first, or has deleted it.
@@ -87,12 +91,12 @@ pub trait WorkerRepository: Send + Sync {
     /// When the database cannot be reached.
     async fn list_stuck_in_creating(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<Worker>, RepositoryError>;
 
-    /// Removes the worker and answers with it, also one that cannot be read; `None` if there was none.
+    /// Removes the worker and returns it, also one that cannot be read; `None` if there was none in the scope.
     ///
     /// # Errors
     ///
     /// When the database cannot be reached.
-    async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError>;
+    async fn delete(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError>;
 }
 
 /// What came of an update.

@@ -26,8 +26,6 @@ impl From<AccessError> for ApiError {
             AccessError::Forbidden(action) => {
                 Self::new(ErrorCode::InsufficientScope, error.to_string()).with("required", action.scope())
             }
-            // As a credential that is not known: whose it was is not said.
-            AccessError::UnknownTenant(_) => unauthorized("the credential is not known".to_owned()),
             other => Self::internal(other),
         }
     }

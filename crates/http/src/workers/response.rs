@@ -62,7 +62,7 @@ pub(super) fn rfc3339(time: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use workers_domain::{FunctionName, SnapshotId, WorkerId, WorkerName};
+    use workers_domain::{FunctionName, SnapshotId, TenantId, WorkerId, WorkerName};
 
     use super::*;
 
@@ -74,6 +74,7 @@ mod tests {
         let name = WorkerName::parse("greeter").unwrap();
         Worker::creating(
             WorkerId::from(Uuid::nil()),
+            TenantId::DEFAULT,
             name,
             vec![FunctionName::parse("greet").unwrap()],
             at(1_763_890_000),

@@ -39,7 +39,7 @@ impl InvocationService {
         if payload.len() > limit {
             return Err(InvokeError::PayloadTooLarge { bytes: payload.len(), limit });
         }
-        let mut worker = shared.find(&scope, id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
+        let mut worker = shared.store.workers().find_by_id(&scope, id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
         shared.expire_when_read(&mut worker).await?;
         check(&worker, function)?;
         let (payload, warning) = json_or_empty(payload);

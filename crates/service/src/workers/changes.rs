@@ -75,13 +75,13 @@ impl ChangeFeed {
 
     /// Tells that a worker is in another state.
     pub(crate) fn publish_state(&self, worker: &Worker) {
-        if self.has_listeners() {
+        if self.has_listeners(worker.tenant_id()) {
             self.publish(worker.tenant_id(), WorkerChange::State(Arc::new(worker.clone())));
         }
     }
 
-    pub(super) fn has_listeners(&self) -> bool {
-        self.0.bus.has_listeners()
+    pub(super) fn has_listeners(&self, tenant: TenantId) -> bool {
+        self.0.bus.has_listeners(tenant)
     }
 
     fn is_news(&self, change: &WorkerChange) -> bool {

@@ -7,13 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot, Update};
-use workers_domain::{Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
+use workers_domain::{TenantId, Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
 use super::WorkerService;
 use super::settle::{End, leaves_nothing, may_be_done};
 use crate::bundle::{Bundle, make_snapshot};
 use crate::platform::Shared;
-use crate::tenancy::check_may_make_rows;
 use crate::{DeployError, EffectiveLimits, Source};
 
 /// How long the snapshot of a worker may take; the slowest provider needs seconds.
@@ -34,8 +33,7 @@ impl WorkerService {
     /// [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
     /// no room for it.
     pub async fn deploy(&self, context: &CallContext, name: String, source: Source) -> Result<Worker, DeployError> {
-        let scope = self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;
-        check_may_make_rows(context, &scope)?;
+        self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
         let limits = self.shared.limits_of(context.tenant()).await?;
         let limit = limits.code_bytes;
@@ -48,24 +46,28 @@ impl WorkerService {
         }
         let stored = source.encode();
         let bundle = self.shared.bundler.compile(&stored).await?;
-        let shared = Arc::clone(&self.shared);
-        let storing = self.shared.runtime.spawn(async move { store(&shared, name, stored, bundle, limits).await });
+        let (shared, tenant) = (Arc::clone(&self.shared), context.tenant());
+        let new = New { tenant, name, source: stored, bundle };
+        let storing = self.shared.runtime.spawn(async move { store(&shared, new, limits).await });
         storing.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string())))
     }
 }
 
-/// Stores the worker while its snapshot is being made: neither needs the other. What came of it is decided within
-/// [`END_TIMEOUT`].
-async fn store(
-    shared: &Shared,
+/// What is deployed.
+struct New {
+    tenant: TenantId,
     name: WorkerName,
     source: String,
     bundle: Bundle,
-    limits: EffectiveLimits,
-) -> Result<Worker, DeployError> {
+}
+
+/// Stores the worker while its snapshot is being made: neither needs the other. What came of it is decided within
+/// [`END_TIMEOUT`].
+async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Worker, DeployError> {
+    let New { tenant, name, source, bundle } = new;
     let deadline = Instant::now() + END_TIMEOUT;
     let now = shared.clock.now();
-    let mut worker = Worker::creating(WorkerId::generate(now), name, bundle.functions, now);
+    let mut worker = Worker::creating(WorkerId::generate(now), tenant, name, bundle.functions, now);
     let expires_at = expiry(&limits, now);
     let snapshot = make_snapshot_in_time(shared, bundle.script, expires_at);
     let (inserted, snapshot) = tokio::join!(shared.store.workers().insert(&worker, &source), snapshot);
@@ -118,7 +120,7 @@ async fn end_failed(shared: &Shared, mut end: End) {
                 shared.changes.publish_state(worker);
             }
         }),
-        End::Nothing(id) => shared.store.workers().delete(*id).await.map(drop),
+        End::Nothing(id) => shared.store.workers().delete(&shared.access.system_scope(), *id).await.map(drop),
     };
     if stored.is_err() {
         shared.settler.settle(end);
@@ -167,7 +169,8 @@ async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, Repos
             Update::Gone => return Ok(false),
             Update::Conflict => {}
         }
-        let Some(mut current) = shared.store.workers().find_by_id(worker.id).await? else { return Ok(false) };
+        let found = shared.store.workers().find_by_id(&shared.access.system_scope(), worker.id).await?;
+        let Some(mut current) = found else { return Ok(false) };
         // Another server took it for one whose server has died.
         let may = current.status() == WorkerStatus::Error && current.redeploy(snapshot_id.clone(), expires_at).is_ok();
         *worker = current;

@@ -4,14 +4,11 @@ use std::sync::{Arc, Weak};
 
 use tokio_util::sync::CancellationToken;
 use workers_domain::ports::{StoredChange, StoredChanges};
-use workers_domain::{SnapshotId, TenantId, WorkerStatus};
+use workers_domain::{SnapshotId, WorkerStatus};
 
 use super::WorkerService;
 use crate::WorkerChange;
 use crate::platform::Shared;
-
-/// Whose workers other servers tell of. The database does not say that yet: rows have no tenant.
-const TOLD_OF: TenantId = TenantId::DEFAULT;
 
 /// Starts the background task, which ends with the platform, or when `end` is cancelled.
 pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {
@@ -31,12 +28,12 @@ async fn take_all(mut changes: Box<dyn StoredChanges>, shared: Weak<Shared>, end
 impl Shared {
     async fn take(self: &Arc<Self>, change: StoredChange) {
         match change {
-            StoredChange::Changed { id, unneeded } => {
+            StoredChange::Changed { tenant, id, unneeded } => {
                 self.remove_own(unneeded).await;
-                if !self.changes.has_listeners() {
+                if !self.changes.has_listeners(tenant) {
                     return;
                 }
-                match self.store.workers().find_by_id(id).await {
+                match self.store.workers().find_by_id(&self.access.system_scope(), id).await {
                     // A deploy is passed on when it has ended.
                     Ok(Some(worker)) if worker.status() == WorkerStatus::Creating => {}
                     Ok(Some(worker)) => self.changes.publish_state(&worker),
@@ -48,13 +45,13 @@ impl Shared {
                     }
                 }
             }
-            StoredChange::Removed { id, unneeded } => {
+            StoredChange::Removed { tenant, id, unneeded } => {
                 self.remove_own(unneeded).await;
-                self.changes.publish(TOLD_OF, WorkerChange::Deleted(id));
+                self.changes.publish(tenant, WorkerChange::Deleted(id));
             }
-            StoredChange::Invoked(marks) => {
+            StoredChange::Invoked { tenant, marks } => {
                 for mark in marks {
-                    self.changes.publish(TOLD_OF, WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
+                    self.changes.publish(tenant, WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
                 }
             }
             StoredChange::Missed => {

@@ -54,10 +54,12 @@ impl Shared {
                     self.forget_snapshot(worker).await;
                 }
                 Update::Gone => self.forget_snapshot(worker).await,
-                Update::Conflict => match self.store.workers().find_by_id(worker.id).await? {
-                    Some(current) => *worker = current,
-                    None => self.forget_snapshot(worker).await,
-                },
+                Update::Conflict => {
+                    match self.store.workers().find_by_id(&self.access.system_scope(), worker.id).await? {
+                        Some(current) => *worker = current,
+                        None => self.forget_snapshot(worker).await,
+                    }
+                }
             }
         }
         Ok(())

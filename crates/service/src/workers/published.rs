@@ -76,7 +76,7 @@ fn is_same(one: &Worker, other: &Worker) -> bool {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use workers_domain::{SnapshotId, WorkerName};
+    use workers_domain::{SnapshotId, TenantId, WorkerName};
 
     use super::*;
 
@@ -86,7 +86,7 @@ mod tests {
 
     fn ready() -> Worker {
         let name = WorkerName::parse("w").unwrap();
-        let mut worker = Worker::creating(WorkerId::generate(at(0)), name, Vec::new(), at(0));
+        let mut worker = Worker::creating(WorkerId::generate(at(0)), TenantId::DEFAULT, name, Vec::new(), at(0));
         worker.make_ready(SnapshotId::new("snap_1"), at(60)).unwrap();
         worker
     }

@@ -5,7 +5,6 @@ use workers_domain::ports::{Page, PageRequest, RepositoryError};
 use workers_domain::{Worker, WorkerId};
 
 use super::WorkerService;
-use crate::tenancy::may_have_rows;
 use crate::{Source, WorkerError};
 
 /// What is wrong with a row.
@@ -23,10 +22,7 @@ impl WorkerService {
     /// [`WorkerError::Access`], [`WorkerError::UnknownPlace`], or when the database cannot be reached.
     pub async fn list_page(&self, context: &CallContext, request: &PageRequest) -> Result<Page<Worker>, WorkerError> {
         let scope = self.shared.access.check(context, Action::ListWorkers, Resource::Tenant)?;
-        if !may_have_rows(&scope) {
-            return Ok(Page { items: Vec::new(), next: None });
-        }
-        let listed = self.shared.store.workers().list_page(request).await;
+        let listed = self.shared.store.workers().list_page(&scope, request).await;
         let mut page = listed.map_err(|error| match error {
             RepositoryError::UnknownPlace => WorkerError::UnknownPlace,
             error => error.into(),
@@ -49,7 +45,7 @@ impl WorkerService {
     /// [`WorkerError::Access`], [`WorkerError::NotFound`], or when the database cannot be reached.
     pub async fn get(&self, context: &CallContext, id: WorkerId) -> Result<Worker, WorkerError> {
         let scope = self.shared.access.check(context, Action::ReadWorker, Resource::Worker(id))?;
-        let mut worker = self.shared.find(&scope, id).await?.ok_or(WorkerError::NotFound(id))?;
+        let mut worker = self.shared.store.workers().find_by_id(&scope, id).await?.ok_or(WorkerError::NotFound(id))?;
         self.shared.expire_when_read(&mut worker).await?;
         Ok(worker)
     }
@@ -61,10 +57,7 @@ impl WorkerService {
     /// [`WorkerError::Access`], [`WorkerError::NotFound`], or when the database cannot be reached.
     pub async fn source(&self, context: &CallContext, id: WorkerId) -> Result<Source, WorkerError> {
         let scope = self.shared.access.check(context, Action::ReadSource, Resource::Worker(id))?;
-        if !may_have_rows(&scope) {
-            return Err(WorkerError::NotFound(id));
-        }
-        let stored = self.shared.store.workers().find_source(id).await?.ok_or(WorkerError::NotFound(id))?;
+        let stored = self.shared.store.workers().find_source(&scope, id).await?.ok_or(WorkerError::NotFound(id))?;
         Ok(Source::decode(&stored))
     }
 }

@@ -34,14 +34,15 @@ impl Shared {
     /// the same one at the same time.
     pub(crate) async fn rebuild(&self, id: WorkerId) -> Result<SnapshotId, RebuildError> {
         let _turn = self.turns.take(id).await;
+        let scope = self.access.system_scope();
         for _ in 0..TRIES {
-            let mut worker = self.store.workers().find_by_id(id).await?.ok_or(RebuildError::Deleted)?;
+            let mut worker = self.store.workers().find_by_id(&scope, id).await?.ok_or(RebuildError::Deleted)?;
             let (wanted, expires_at) = self.snapshot_of(&worker)?;
             if self.sandboxes.find_snapshot(&wanted).await?.is_some() {
                 return Ok(wanted);
             }
             tracing::info!(worker.id = %id, snapshot.id = %wanted, "the snapshot of a worker is not here; making it");
-            let source = self.store.workers().find_source(id).await?.ok_or(RebuildError::Deleted)?;
+            let source = self.store.workers().find_source(&scope, id).await?.ok_or(RebuildError::Deleted)?;
             let bundle = self.bundler.compile(&source).await?;
             let made = make_snapshot_as(self, &wanted, bundle.script, expires_at).await?.id;
             let is_in_use = if made == wanted {
@@ -73,7 +74,7 @@ impl Shared {
 
     /// Whether a worker still has this snapshot. While the database cannot tell, it has: that was so a moment ago.
     async fn is_still_of(&self, worker: &Worker, snapshot: &SnapshotId) -> bool {
-        let found = self.store.workers().find_by_id(worker.id).await;
+        let found = self.store.workers().find_by_id(&self.access.system_scope(), worker.id).await;
         found.map_or(true, |found| found.is_some_and(|worker| worker.snapshot_id() == Some(snapshot)))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use workers_domain::access::{Action, CallContext, Resource};
+use workers_domain::access::{Action, CallContext, Resource, TenantScope};
 use workers_domain::ports::Update;
 use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 
@@ -24,13 +24,13 @@ impl WorkerService {
     /// worker's state is then what it was.
     pub async fn redeploy(&self, context: &CallContext, id: WorkerId) -> Result<Worker, RedeployError> {
         let scope = self.shared.access.check(context, Action::RedeployWorker, Resource::Worker(id))?;
-        let worker = self.shared.find(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
+        let worker = self.shared.store.workers().find_by_id(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         check(&worker)?;
         let limits = self.shared.limits_of(context.tenant()).await?;
-        let source = self.shared.store.workers().find_source(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let source = self.shared.store.workers().find_source(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;
         let shared = Arc::clone(&self.shared);
-        let stored = self.shared.runtime.spawn(async move { renew(&shared, &worker, bundle, &limits).await });
+        let stored = self.shared.runtime.spawn(async move { renew(&shared, &scope, &worker, bundle, &limits).await });
         stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string()).into()))
     }
 }
@@ -42,6 +42,7 @@ fn check(worker: &Worker) -> Result<(), RedeployError> {
 /// The snapshot is made first. Of two redeploys at once the later one replaces what the earlier one has made.
 async fn renew(
     shared: &Shared,
+    scope: &TenantScope,
     found: &Worker,
     bundle: Bundle,
     limits: &EffectiveLimits,
@@ -50,7 +51,7 @@ async fn renew(
     let expires_at = expiry(limits, shared.clock.now());
     let made = make_snapshot_in_time(shared, bundle.script, expires_at).await;
     let snapshot = made.map_err(|source| DeployError::Sandbox { worker_id: id, source })?.id;
-    match replace(shared, id, &snapshot, expires_at).await {
+    match replace(shared, scope, id, &snapshot, expires_at).await {
         Ok((old, worker)) => {
             shared.changes.publish_state(&worker);
             shared.expect_invocation(&worker, limits);
@@ -72,12 +73,13 @@ async fn renew(
 /// Stores a worker's new snapshot, whatever it is changed to meanwhile; answers with what it was and what it is.
 async fn replace(
     shared: &Shared,
+    scope: &TenantScope,
     id: WorkerId,
     snapshot: &SnapshotId,
     expires_at: DateTime<Utc>,
 ) -> Result<(Worker, Worker), RedeployError> {
     loop {
-        let old = shared.store.workers().find_by_id(id).await?.ok_or(RedeployError::NotFound(id))?;
+        let old = shared.store.workers().find_by_id(scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         let mut worker = old.clone();
         worker.redeploy(snapshot.clone(), expires_at).map_err(|_| RedeployError::Creating(id))?;
         match shared.store.workers().update_state(&mut worker).await? {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use workers_domain::access::TenantScope;
 use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, Store, Update};
 use workers_domain::{Worker, WorkerId};
 
@@ -38,11 +39,12 @@ impl Settler {
     pub(crate) fn start(
         store: Arc<dyn Store>,
         sandboxes: Arc<dyn SandboxProvider>,
+        scope: TenantScope,
         changes: ChangeFeed,
         health: Arc<Health>,
     ) -> Self {
         let (ends, inbox) = mpsc::channel(BACKLOG);
-        tokio::spawn(settle(store, sandboxes, changes, Arc::clone(&health), inbox));
+        tokio::spawn(settle(store, sandboxes, scope, changes, Arc::clone(&health), inbox));
         Self { ends, health }
     }
 
@@ -75,13 +77,14 @@ pub(super) const fn may_be_done(error: &RepositoryError) -> bool {
 async fn settle(
     store: Arc<dyn Store>,
     sandboxes: Arc<dyn SandboxProvider>,
+    scope: TenantScope,
     changes: ChangeFeed,
     health: Arc<Health>,
     mut inbox: mpsc::Receiver<End>,
 ) {
     while let Some(mut end) = inbox.recv().await {
         let mut pause = FIRST_PAUSE;
-        while let Err(error) = store_end(&*store, &*sandboxes, &changes, &mut end).await {
+        while let Err(error) = store_end(&*store, &*sandboxes, &scope, &changes, &mut end).await {
             if matches!(error, RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. }) {
                 health.warn("settle", &error, format_args!("failed to store how a deploy ended: {end:?}"));
                 break;
@@ -95,6 +98,7 @@ async fn settle(
 async fn store_end(
     store: &dyn Store,
     sandboxes: &dyn SandboxProvider,
+    scope: &TenantScope,
     changes: &ChangeFeed,
     end: &mut End,
 ) -> Result<(), RepositoryError> {
@@ -106,7 +110,7 @@ async fn store_end(
             }
         }
         End::Nothing(id) => {
-            if let Some(removed) = store.workers().delete(*id).await? {
+            if let Some(removed) = store.workers().delete(scope, *id).await? {
                 changes.publish(removed.tenant_id(), WorkerChange::Deleted(*id));
                 if let Some(snapshot_id) = removed.snapshot_id()
                     && let Err(error) = sandboxes.delete_snapshot(snapshot_id).await

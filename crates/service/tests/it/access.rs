@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 use workers_domain::access::{AccessError, Action, CallContext, RequestId};
 use workers_domain::ports::{ExistingWorkers, PageRequest, Store as _};
 use workers_domain::{TenantId, Worker};
 use workers_service::{DeployError, InvokeError, Load, RedeployError, SetupError, WorkerError};
-use workers_testing::{Step, SwitchedPolicy, operator, operator_in, system};
+use workers_testing::{Step, SwitchedPolicy, operator, operator_in, scope_of_all, system};
 
 use crate::support::{BUNDLE, TestPlatform, follow, returned};
 
@@ -53,7 +54,7 @@ async fn what_the_policy_refuses_is_not_done() {
     assert!(matches!(invoked, Err(InvokeError::Access(error)) if error == forbidden(Action::Invoke)));
 
     test.store.recover();
-    assert_eq!(test.store.workers().find_by_id(id).await.unwrap(), Some(worker), "it is as it was");
+    assert_eq!(test.store.workers().find_by_id(&scope_of_all(), id).await.unwrap(), Some(worker), "it is as it was");
     assert_eq!(
         (test.sandboxes.snapshot_count(), test.platform.invocations().load()),
         (1, Load { running: 0, queued: 0 })
@@ -90,7 +91,28 @@ async fn a_worker_of_another_tenant_is_as_one_that_does_not_exist() {
     assert!(matches!(invoked, Err(InvokeError::WorkerNotFound(_))));
     let page = workers.list_page(stranger, &PageRequest::first(NonZeroU32::MIN)).await.unwrap();
     assert!(page.items.is_empty() && page.next.is_none());
-    let deployed = workers.deploy(stranger, "w".into(), BUNDLE.into()).await;
-    assert!(matches!(deployed, Err(DeployError::Access(AccessError::UnknownTenant(_)))));
     assert_eq!(test.list().await, [worker]);
+}
+
+#[tokio::test]
+async fn each_tenant_has_workers_of_its_own() {
+    let test = TestPlatform::new(|_| vec![Step::Return("1".into())]);
+    let (workers, other) = (test.platform.workers(), operator_in(TenantId::from(Uuid::from_u128(7))));
+    let mut made = Vec::new();
+    for call in [operator(), &other] {
+        made.push(workers.deploy(call, "same".into(), BUNDLE.into()).await.unwrap());
+    }
+    for (call, own) in [operator(), &other].into_iter().zip(&made) {
+        assert_eq!(own.tenant_id(), call.tenant());
+        let page = workers.list_page(call, &PageRequest::first(NonZeroU32::MAX)).await.unwrap();
+        assert_eq!(page.items, std::slice::from_ref(own));
+        let invocation = test.platform.invocations().invoke(call, own.id, "greet", b"").await.unwrap();
+        assert_eq!(returned(&follow(invocation).await.1), "1");
+        assert_eq!(workers.redeploy(call, own.id).await.unwrap().tenant_id(), call.tenant());
+    }
+    // What is done for all is done for each.
+    test.clock.advance(TimeDelta::days(365));
+    assert_eq!(workers.sweep(system()).await.unwrap().expired, 2);
+    workers.delete(&other, made[1].id).await.unwrap();
+    assert_eq!(test.list().await.iter().map(|worker| worker.id).collect::<Vec<_>>(), [made[0].id]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use workers_domain::ports::{RepositoryError, SandboxErrorKind, Store as _};
 use workers_domain::{FunctionName, Worker, WorkerStatus};
 use workers_service::{DeployError, ServiceOptions};
-use workers_testing::{AllWorkers as _, operator};
+use workers_testing::{AllWorkers as _, operator, scope_of_all};
 
 use crate::support::{BUNDLE, TestPlatform};
 
@@ -16,7 +16,7 @@ async fn a_deployed_worker_is_ready_with_its_functions_and_a_snapshot() {
     assert_eq!(worker.status(), WorkerStatus::Ready);
     assert_eq!(worker.functions.iter().map(FunctionName::as_str).collect::<Vec<_>>(), ["greet", "fail"]);
     assert_eq!(test.sandboxes.snapshot_count(), 1);
-    assert_eq!(test.store.workers().find_by_id(worker.id).await.unwrap(), Some(worker));
+    assert_eq!(test.store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap(), Some(worker));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use workers_domain::ports::Store as _;
 use workers_domain::{WorkerId, WorkerStatus};
 use workers_service::{InvokeError, Load, ServiceOptions};
-use workers_testing::{Step, operator};
+use workers_testing::{Step, operator, scope_of_all};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
@@ -37,7 +37,7 @@ async fn an_expired_worker_is_not_invoked() {
     test.clock.advance(TimeDelta::days(7));
     let refused = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await;
     assert!(matches!(refused, Err(InvokeError::Expired { expired_at }) if Some(expired_at) == worker.expires_at()));
-    let stored = test.store.workers().find_by_id(worker.id).await.unwrap().unwrap();
+    let stored = test.store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap().unwrap();
     assert_eq!(stored.status(), WorkerStatus::Expired);
 }
 
@@ -194,7 +194,7 @@ async fn a_lost_snapshot_is_made_again_unseen_by_the_caller() {
     test.sandboxes.lose_snapshots();
     let invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert_eq!(returned(&follow(invocation).await.1), "1");
-    let stored = test.store.workers().find_by_id(worker.id).await.unwrap().unwrap();
+    let stored = test.store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap().unwrap();
     assert_eq!((stored.state(), stored.revision), (worker.state(), worker.revision), "its name is the same");
 }
 

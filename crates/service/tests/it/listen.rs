@@ -48,18 +48,23 @@ async fn a_listener_of_another_tenant_hears_of_nothing_but_the_reset_of_all() {
 #[derive(Default)]
 struct Copying(InProcessEventBus);
 
+/// The tenant that hears everything.
+fn copied() -> TenantId {
+    TenantId::from(Uuid::from_u128(9))
+}
+
 impl EventBus for Copying {
     fn publish(&self, tenant: TenantId, change: WorkerChange) {
         self.0.publish(tenant, change.clone());
-        self.0.publish(TenantId::from(Uuid::from_u128(9)), change);
+        self.0.publish(copied(), change);
     }
 
     fn reset(&self) {
         self.0.reset();
     }
 
-    fn has_listeners(&self) -> bool {
-        self.0.has_listeners()
+    fn has_listeners(&self, tenant: TenantId) -> bool {
+        self.0.has_listeners(tenant) || self.0.has_listeners(copied())
     }
 
     fn listen(&self, scope: TenantScope) -> Box<dyn WorkerEvents> {
@@ -70,7 +75,7 @@ impl EventBus for Copying {
 #[tokio::test]
 async fn changes_travel_over_the_bus_that_the_platform_was_given() {
     let test = TestPlatform::with_ports(|builder| builder.events(Arc::new(Copying::default())), |_| Vec::new());
-    let copied = operator_in(TenantId::from(Uuid::from_u128(9)));
+    let copied = operator_in(copied());
     let mut changes = test.platform.workers().changes(&copied).unwrap();
     let worker = test.deploy().await;
     assert_eq!(pending(&mut changes), [WorkerChange::State(Arc::new(worker))]);

@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use workers_domain::ports::{Clock as _, Store as _, Update};
-use workers_domain::{Worker, WorkerId, WorkerStatus};
+use workers_domain::{TenantId, Worker, WorkerId, WorkerStatus};
 use workers_service::{CompilerOptions, RedeployError, Source, SweepReport};
-use workers_testing::{operator, system};
+use workers_testing::{operator, scope_of_all, system};
 
 use crate::support::TestPlatform;
 
@@ -19,7 +19,7 @@ async fn a_ready_worker_is_renewed_and_its_old_snapshot_goes() {
     assert_eq!(new.expires_at(), old.expires_at().map(|at| at + TimeDelta::days(3)));
     assert_eq!(test.sandboxes.snapshot_count(), 1);
     assert_eq!(test.sandboxes.expected().last(), new.snapshot_id());
-    assert_eq!(test.store.workers().find_by_id(old.id).await.unwrap(), Some(new));
+    assert_eq!(test.store.workers().find_by_id(&scope_of_all(), old.id).await.unwrap(), Some(new));
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_redeploy_compiles_with_the_options_of_the_deploy() {
     let code = "const d = () => {}; class C { @d #m() {} } export function f() {}";
     for (mark, compiles) in [("", true), ("\n//# workers compilerOptions experimentalDecorators=true", false)] {
         let now = test.clock.now();
-        let worker = Worker::creating(WorkerId::generate(now), worker.name.clone(), Vec::new(), now);
+        let worker = Worker::creating(WorkerId::generate(now), TenantId::DEFAULT, worker.name.clone(), Vec::new(), now);
         test.store.workers().insert(&worker, &format!("{code}{mark}")).await.unwrap();
         let mut failed = worker.clone();
         failed.fail("no snapshot").unwrap();

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use workers_domain::ports::Store;
 use workers_domain::{SnapshotId, Worker, WorkerStatus};
 use workers_service::{ServiceOptions, SweepReport};
-use workers_testing::{ScriptedCall, Step, operator, system};
+use workers_testing::{ScriptedCall, Step, operator, scope_of_all, system};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
@@ -16,7 +16,7 @@ fn one(_: &ScriptedCall) -> Vec<Step> {
 }
 
 async fn stored(test: &TestPlatform, worker: &Worker) -> Worker {
-    test.store.workers().find_by_id(worker.id).await.unwrap().unwrap()
+    test.store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap().unwrap()
 }
 
 async fn call(test: &TestPlatform, worker: &Worker) {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use workers_domain::ports::{ExistingWorkers, Store as _};
 use workers_domain::{WorkerId, WorkerStatus};
 use workers_service::{InvokeError, SetupError, SweepReport, WorkerError};
-use workers_testing::{operator, system};
+use workers_testing::{operator, scope_of_all, system};
 
 use crate::support::TestPlatform;
 
@@ -34,7 +34,7 @@ async fn reading_an_expired_worker_stores_that_and_deletes_its_snapshot() {
     let worker = test.deploy().await;
     test.clock.advance(TimeDelta::days(7));
     test.platform.workers().get(operator(), worker.id).await.unwrap();
-    let stored = test.store.workers().find_by_id(worker.id).await.unwrap().unwrap();
+    let stored = test.store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap().unwrap();
     assert_eq!(stored.status(), WorkerStatus::Expired);
     assert_eq!(test.sandboxes.snapshot_count(), 0);
 }
@@ -82,6 +82,7 @@ async fn the_sweeper_settles_a_deploy_whose_server_died() {
     let made = test.deploy().await;
     let stuck = workers_domain::Worker::creating(
         WorkerId::generate(made.created_at),
+        made.tenant_id(),
         made.name.clone(),
         made.functions.clone(),
         made.created_at,

@@ -196,22 +196,26 @@ impl Trial {
 /// Length of an id in its hyphenated form.
 const ID: usize = uuid::fmt::Hyphenated::LENGTH;
 
-/// What a notification says: `c`, or `d` for a worker that was removed, its id, and the snapshot that is not needed any
-/// more, if any; or `i` and pairs of microseconds since 1970 and ids, as `1763890000000000@<id>,`.
+/// What a notification says: `C`, or `D` for a worker that was removed, its tenant, its id, and the snapshot that is not
+/// needed any more, if any; or `I`, a tenant, and pairs of microseconds since 1970 and ids, as
+/// `1763890000000000@<id>,`. Earlier versions wrote small letters, and no tenant.
 fn read_payload(payload: &str) -> StoredChange {
-    let read = || match payload.split_at_checked(1)? {
-        ("i", marks) => marks.split_terminator(',').map(read_mark).collect::<Option<_>>().map(StoredChange::Invoked),
-        (kind @ ("c" | "d"), rest) => {
-            let (id, snapshot) = rest.split_at_checked(ID)?;
-            let id = id.parse().ok()?;
-            let unneeded = (!snapshot.is_empty()).then(|| SnapshotId::new(snapshot));
-            Some(if kind == "c" {
-                StoredChange::Changed { id, unneeded }
-            } else {
-                StoredChange::Removed { id, unneeded }
-            })
+    let read = || {
+        let (kind, rest) = payload.split_at_checked(1)?;
+        let (tenant, rest) = rest.split_at_checked(ID)?;
+        let tenant = tenant.parse::<Uuid>().ok()?.into();
+        if kind == "I" {
+            let marks = rest.split_terminator(',').map(read_mark).collect::<Option<_>>()?;
+            return Some(StoredChange::Invoked { tenant, marks });
         }
-        _ => None,
+        let (id, snapshot) = rest.split_at_checked(ID)?;
+        let id = id.parse().ok()?;
+        let unneeded = (!snapshot.is_empty()).then(|| SnapshotId::new(snapshot));
+        match kind {
+            "C" => Some(StoredChange::Changed { tenant, id, unneeded }),
+            "D" => Some(StoredChange::Removed { tenant, id, unneeded }),
+            _ => None,
+        }
     };
     let change = read();
     if change.is_none() {
@@ -233,15 +237,19 @@ mod tests {
     fn every_kind_of_notification_is_read() {
         let text = "0193579b-0000-7000-8000-000000000001";
         let id = text.parse().unwrap();
+        let tenant = Uuid::from_u128(7).into();
         let unneeded = Some(SnapshotId::new("snap_1"));
         let at = DateTime::from_timestamp_micros(1_763_890_000_000_001).unwrap();
-        let mark = InvocationMark { worker_id: id, at };
+        let (mark, at_text) = (InvocationMark { worker_id: id, at }, "1763890000000001");
         for (payload, expected) in [
-            (format!("c{text}"), StoredChange::Changed { id, unneeded: None }),
-            (format!("c{text}snap_1"), StoredChange::Changed { id, unneeded: unneeded.clone() }),
-            (format!("d{text}snap_1"), StoredChange::Removed { id, unneeded }),
-            (format!("i1763890000000001@{text},"), StoredChange::Invoked(vec![mark])),
-            (format!("i1763890000000001@{text},1763890000000001@{text},"), StoredChange::Invoked(vec![mark; 2])),
+            (format!("C{tenant}{text}"), StoredChange::Changed { tenant, id, unneeded: None }),
+            (format!("C{tenant}{text}snap_1"), StoredChange::Changed { tenant, id, unneeded: unneeded.clone() }),
+            (format!("D{tenant}{text}snap_1"), StoredChange::Removed { tenant, id, unneeded }),
+            (format!("I{tenant}{at_text}@{text},"), StoredChange::Invoked { tenant, marks: vec![mark] }),
+            (
+                format!("I{tenant}{at_text}@{text},{at_text}@{text},"),
+                StoredChange::Invoked { tenant, marks: vec![mark; 2] },
+            ),
         ] {
             assert_eq!(read_payload(&payload), expected, "{payload}");
         }
@@ -249,8 +257,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_counts_as_missed() {
-        for payload in ["", "c", "cé", "x", "c0193579b", "i1@x,", "izwei@0193579b-0000-7000-8000-000000000001,"] {
+        let id = "0193579b-0000-7000-8000-000000000001";
+        for payload in
+            ["", "C", "Cé", "x", "C0193579b", &format!("C{id}"), &format!("Cx{id}{id}"), &format!("x{id}{id}")]
+        {
             assert_eq!(read_payload(payload), StoredChange::Missed, "{payload}");
+        }
+        for marks in ["1@x,", "zwei@0193579b-0000-7000-8000-000000000001,"] {
+            assert_eq!(read_payload(&format!("I{id}{marks}")), StoredChange::Missed, "{marks}");
+        }
+        for earlier in [format!("c{id}"), format!("d{id}snap_1"), format!("i1763890000000001@{id},")] {
+            assert_eq!(read_payload(&earlier), StoredChange::Missed, "{earlier}");
         }
     }
 }

@@ -10,19 +10,22 @@ use diesel::sql_types::{Array, Bool, Timestamp, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use tracing::instrument;
+use workers_domain::access::TenantScope;
 use workers_domain::ports::{InvocationMark, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
 use super::place::{Key, ListedRow};
 use super::session::{PgSession, sorted};
 use crate::pages::Pages;
-use crate::queries::{by_id, due_to_expire, in_revision, snapshots_in_use, spelled, stuck_in_creating, without};
+use crate::queries::{
+    by_id, due_to_expire, in_revision, in_scope, snapshots_in_use, spelled, stuck_in_creating, without,
+};
 use crate::schema::workers;
-use crate::sql_types::Id;
+use crate::sql_types::{Id, IdValue};
 use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
-/// Rows are locked in the order of their ids, so that two processes cannot wait for each other. A notification holds
-/// 8,000 bytes: a hundred marks.
+/// Rows are locked in the order of their ids, so that two processes cannot wait for each other. A notification is of
+/// one tenant, and holds 8,000 bytes: a hundred marks.
 const RECORD_INVOCATIONS: &str = "\
     WITH newer AS ( \
         SELECT worker.id, mark.at \
@@ -31,11 +34,12 @@ const RECORD_INVOCATIONS: &str = "\
         ORDER BY worker.id FOR UPDATE OF worker \
     ), stored AS ( \
         UPDATE workers SET last_invoked_at = newer.at FROM newer WHERE workers.id = newer.id \
-        RETURNING workers.id, (extract(epoch FROM newer.at) * 1000000)::bigint || '@' || workers.id || ',' AS mark \
+        RETURNING workers.tenant_id, (extract(epoch FROM newer.at) * 1000000)::bigint || '@' || workers.id || ',' AS mark \
     ), told AS ( \
-        SELECT string_agg(mark, '') AS marks \
-        FROM (SELECT mark, (row_number() OVER () - 1) / 100 AS part FROM stored) AS parts GROUP BY part \
-    ) SELECT pg_notify('workers_changes', 'i' || marks) FROM told";
+        SELECT tenant_id, string_agg(mark, '') AS marks \
+        FROM (SELECT *, (row_number() OVER (PARTITION BY tenant_id) - 1) / 100 AS part FROM stored) AS parts \
+        GROUP BY tenant_id, part \
+    ) SELECT pg_notify('workers_changes', 'I' || tenant_id || marks) FROM told";
 
 /// The workers, as a session sees them.
 pub(super) struct PgWorkers {
@@ -58,23 +62,23 @@ impl WorkerRepository for PgWorkers {
     }
 
     #[instrument(name = "storage.worker.find", level = "debug", skip_all, fields(worker.id = %id))]
-    async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+    async fn find_by_id(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
         let mut session = self.session.clone();
-        let query = by_id(id.into()).select(WorkerRow::as_select());
+        let query = in_scope(id.into(), scope.into()).select(WorkerRow::as_select());
         let row: Option<WorkerRow> =
             sorted("search for a worker", query.first(&mut session).map(QueryResult::optional).await)?;
         row.map(WorkerRow::into_worker).transpose()
     }
 
     #[instrument(name = "storage.worker.find_source", level = "debug", skip_all, fields(worker.id = %id))]
-    async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError> {
+    async fn find_source(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<String>, RepositoryError> {
         let mut session = self.session.clone();
-        let query = by_id(id.into()).select(workers::source_code);
+        let query = in_scope(id.into(), scope.into()).select(workers::source_code);
         sorted("search for a source", query.first(&mut session).map(QueryResult::optional).await)
     }
 
     #[instrument(name = "storage.worker.list", level = "debug", skip_all)]
-    async fn list_page(&self, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
+    async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
         let mut session = self.session.clone();
         let mut query = workers::table
             .order((workers::created_at.desc(), workers::id.desc()))
@@ -82,6 +86,9 @@ impl WorkerRepository for PgWorkers {
             .limit(i64::from(request.limit.get()) + 1)
             .select(ListedRow::as_select())
             .into_boxed();
+        if let Some(tenant) = scope.tenant() {
+            query = query.filter(workers::tenant_id.eq(IdValue::from(tenant)));
+        }
         if let Some(Key { created_at, id }) = request.after.as_ref().map(Key::read).transpose()? {
             // As a pair, so that the index over both columns finds the first row.
             let is_behind = sql::<Bool>("(created_at, id) < (").bind::<Timestamp, _>(created_at);
@@ -166,9 +173,9 @@ impl WorkerRepository for PgWorkers {
     }
 
     #[instrument(name = "storage.worker.delete", level = "debug", skip_all, fields(worker.id = %id))]
-    async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+    async fn delete(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
         let mut session = self.session.clone();
-        let delete = diesel::delete(by_id(id.into())).returning(WorkerRow::as_returning());
+        let delete = diesel::delete(in_scope(id.into(), scope.into())).returning(WorkerRow::as_returning());
         let mut removed: Vec<WorkerRow> = sorted("removal of a worker", delete.load(&mut session).await)?;
         Ok(removed.pop().map(WorkerRow::into_listed))
     }

@@ -6,16 +6,19 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 use tracing::instrument;
+use workers_domain::access::TenantScope;
 use workers_domain::ports::{InvocationMark, ListPlace, Page, PageRequest, RepositoryError, Update, WorkerRepository};
-use workers_domain::{SnapshotId, Worker, WorkerId};
+use workers_domain::{SnapshotId, TenantId, Worker, WorkerId};
 
 use super::place::{Key, ListedRow};
 use super::session::{SqliteSession, together};
 use crate::pages::Pages;
 use crate::queries::{
-    by_id, due_to_expire, in_revision, not_invoked_since, snapshots_in_use, spelled, stuck_in_creating, without,
+    Scope, all_in_scope, by_id, due_to_expire, in_revision, in_scope, not_invoked_since, snapshots_in_use, spelled,
+    stuck_in_creating, without,
 };
 use crate::schema::workers;
+use crate::sql_types::IdValue;
 use crate::stored_id::{StoredId, may_stand_in};
 use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
@@ -42,10 +45,11 @@ impl WorkerRepository for SqliteWorkers {
     }
 
     #[instrument(name = "storage.worker.find", level = "debug", skip_all, fields(worker.id = %id))]
-    async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        let query = by_id(id.into()).select(WorkerRow::as_select());
+    async fn find_by_id(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+        let scope = Scope::from(scope);
+        let query = in_scope(id.into(), scope).select(WorkerRow::as_select());
         let find = move |connection: &mut SqliteConnection| match query.first(connection).optional()? {
-            None if may_stand_in(id) => odd_row(connection, id)?
+            None if may_stand_in(id) => odd_row(connection, scope, id)?
                 .map(|rowid| {
                     workers::table
                         .filter(sql::<Bool>("rowid = ").bind::<BigInt, _>(rowid))
@@ -60,17 +64,17 @@ impl WorkerRepository for SqliteWorkers {
     }
 
     #[instrument(name = "storage.worker.find_source", level = "debug", skip_all, fields(worker.id = %id))]
-    async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError> {
-        let query = by_id(id.into()).select(workers::source_code);
+    async fn find_source(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<String>, RepositoryError> {
+        let query = in_scope(id.into(), scope.into()).select(workers::source_code);
         self.session.read("search for a source", move |connection| query.first(connection).optional()).await
     }
 
     #[instrument(name = "storage.worker.list", level = "debug", skip_all)]
-    async fn list_page(&self, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
+    async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
         let after = request.after.as_ref().map(Key::read).transpose()?;
-        let length = request.length();
+        let (tenant, length) = (scope.tenant(), request.length());
         let read = move |connection: &mut SqliteConnection| {
-            let (rows, next) = read_page(connection, after.as_ref(), length)?;
+            let (rows, next) = read_page(connection, tenant, after.as_ref(), length)?;
             Ok(Page { items: rows.into_iter().map(|row| row.worker.into_listed()).collect(), next })
         };
         self.session.read_list("list of workers", read).await
@@ -143,13 +147,14 @@ impl WorkerRepository for SqliteWorkers {
     }
 
     #[instrument(name = "storage.worker.delete", level = "debug", skip_all, fields(worker.id = %id))]
-    async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+    async fn delete(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+        let scope = Scope::from(scope);
         let delete = move |connection: &mut SqliteConnection| {
             together(connection, |connection| {
-                let delete = diesel::delete(by_id(id.into()));
+                let delete = diesel::delete(in_scope(id.into(), scope));
                 let removed: Vec<WorkerRow> = delete.returning(WorkerRow::as_returning()).load(connection)?;
                 match removed.into_iter().next() {
-                    None if may_stand_in(id) => odd_row(connection, id)?
+                    None if may_stand_in(id) => odd_row(connection, scope, id)?
                         .map(|rowid| {
                             let delete =
                                 diesel::delete(workers::table.filter(sql::<Bool>("rowid = ").bind::<BigInt, _>(rowid)));
@@ -169,6 +174,7 @@ impl WorkerRepository for SqliteWorkers {
 /// behind the next one that it can.
 fn read_page(
     connection: &mut SqliteConnection,
+    tenant: Option<TenantId>,
     after: Option<&Key>,
     limit: usize,
 ) -> QueryResult<(Vec<ListedRow>, Option<ListPlace>)> {
@@ -180,6 +186,9 @@ fn read_page(
             .limit(i64::try_from(count).unwrap_or(i64::MAX))
             .select(ListedRow::as_select())
             .into_boxed();
+        if let Some(tenant) = tenant {
+            query = query.filter(workers::tenant_id.eq(IdValue::from(tenant)));
+        }
         if let Some(Key { created_at, id }) = after {
             let [(before_time, behind_time), (before_id, behind_id)] = [created_at.around(), id.around()];
             // As a pair, so that the index over both columns finds the first row.
@@ -204,8 +213,9 @@ fn read_page(
 }
 
 /// Where the row is that is listed under this stand-in. Reads all ids: there is no index over what is no id.
-fn odd_row(connection: &mut SqliteConnection, id: WorkerId) -> QueryResult<Option<i64>> {
-    let rows: Vec<(i64, StoredId)> = workers::table.select((sql::<BigInt>("rowid"), workers::id)).load(connection)?;
+fn odd_row(connection: &mut SqliteConnection, scope: Scope, id: WorkerId) -> QueryResult<Option<i64>> {
+    let query = all_in_scope(scope).select((sql::<BigInt>("rowid"), workers::id));
+    let rows: Vec<(i64, StoredId)> = query.load(connection)?;
     let is_wanted = |(_, stored): &(i64, StoredId)| stored.problem.is_some() && stored.id == id.as_uuid();
     Ok(rows.into_iter().find(is_wanted).map(|(rowid, _)| rowid))
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use chrono::TimeDelta;
 use workers_domain::ports::{ExistingWorkers, PageRequest, RepositoryError, SetupOutcome, Store};
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
-use workers_testing::AllWorkers as _;
+use workers_testing::{AllWorkers as _, scope_of_all};
 
 use crate::support::{at, worker};
 
@@ -36,7 +36,7 @@ async fn in_pages(store: &dyn Store, limit: u32) -> Vec<WorkerId> {
     let mut after = None;
     loop {
         let request = PageRequest { after, limit: NonZeroU32::new(limit).unwrap() };
-        let page = store.workers().list_page(&request).await.unwrap();
+        let page = store.workers().list_page(&scope_of_all(), &request).await.unwrap();
         found.extend(ids(&page.items));
         after = page.next;
         if after.is_none() {
@@ -54,13 +54,13 @@ pub(crate) async fn check_pages(store: &dyn Store, what: &str) {
     }
     let broken = listed.iter().position(|worker| worker.problem().is_some()).unwrap();
     let up_to_it = NonZeroU32::new(u32::try_from(broken).unwrap() + 1).unwrap();
-    let page = store.workers().list_page(&PageRequest::first(up_to_it)).await.unwrap();
+    let page = store.workers().list_page(&scope_of_all(), &PageRequest::first(up_to_it)).await.unwrap();
     assert!(ids(&page.items).contains(&listed[broken].id), "{what}");
-    store.workers().delete(listed[broken].id).await.unwrap();
+    store.workers().delete(&scope_of_all(), listed[broken].id).await.unwrap();
     let behind = match &page.next {
         Some(next) => {
             let rest = PageRequest { after: Some(next.clone()), limit: NonZeroU32::MAX };
-            store.workers().list_page(&rest).await.unwrap().items
+            store.workers().list_page(&scope_of_all(), &rest).await.unwrap().items
         }
         None => Vec::new(),
     };
@@ -78,19 +78,27 @@ pub(crate) async fn check_spoilt(store: &dyn Store, column: &str, sound: &[Worke
     assert_eq!(broken.status(), WorkerStatus::Error);
     if column == "id" {
         assert!(!sound.iter().any(|worker| worker.id == broken.id));
-        assert_eq!(store.workers().find_by_id(spoilt.id).await.unwrap(), None, "the id it had is no row's");
+        assert_eq!(
+            store.workers().find_by_id(&scope_of_all(), spoilt.id).await.unwrap(),
+            None,
+            "the id it had is no row's"
+        );
     } else {
         assert_eq!(broken.id, spoilt.id);
     }
     if column != "name" {
         assert_eq!(broken.name, spoilt.name, "{column}");
     }
-    let error = store.workers().find_by_id(broken.id).await.unwrap_err();
+    let error = store.workers().find_by_id(&scope_of_all(), broken.id).await.unwrap_err();
     assert!(matches!(&error, RepositoryError::Inconsistent { column: found, .. } if *found == column), "{error}");
 
-    assert_eq!(store.workers().delete(broken.id).await.unwrap().map(|worker| worker.id), Some(broken.id), "{column}");
-    assert_eq!(store.workers().delete(broken.id).await.unwrap(), None, "{column}");
-    assert_eq!(store.workers().find_by_id(broken.id).await.unwrap(), None, "{column}");
+    assert_eq!(
+        store.workers().delete(&scope_of_all(), broken.id).await.unwrap().map(|worker| worker.id),
+        Some(broken.id),
+        "{column}"
+    );
+    assert_eq!(store.workers().delete(&scope_of_all(), broken.id).await.unwrap(), None, "{column}");
+    assert_eq!(store.workers().find_by_id(&scope_of_all(), broken.id).await.unwrap(), None, "{column}");
     assert_eq!(store.workers().list().await.unwrap().len(), sound.len(), "{column}");
 }
 

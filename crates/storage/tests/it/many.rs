@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use futures_util::future::join_all;
 use workers_domain::ports::{ExistingWorkers, PageRequest, RemovedWorker, SetupOutcome, Store};
-use workers_testing::ThrowAwayPostgres;
+use workers_testing::{ThrowAwayPostgres, scope_of_all};
 
 use crate::sqlite::url_in;
 use crate::support::{connect, worker};
@@ -27,7 +27,7 @@ async fn check(store: &dyn Store) {
     let (mut lengths, mut found, mut after) = (Vec::new(), BTreeSet::new(), None);
     loop {
         let request = PageRequest { after, limit: NonZeroU32::new(1000).unwrap() };
-        let page = store.workers().list_page(&request).await.unwrap();
+        let page = store.workers().list_page(&scope_of_all(), &request).await.unwrap();
         lengths.push(page.items.len());
         found.extend(page.items.iter().map(|worker| worker.id));
         after = page.next;

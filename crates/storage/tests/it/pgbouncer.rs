@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use workers_domain::ports::{ExistingWorkers, InvocationMark, Store, Update};
-use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{Fixture, at, connect_with, of, worker};
 
@@ -135,7 +135,7 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
     }
     let stores: Vec<_> = pools.iter().map(workers_storage::Database::store).collect();
     let migrated = futures_util::future::join_all(stores.iter().map(|store| store.schema().apply_migrations())).await;
-    assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 3);
+    assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 4);
 
     let work = (0..400).map(|index: usize| {
         let store = &stores[index % stores.len()];
@@ -146,11 +146,14 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
             assert_eq!(store.workers().update_state(&mut worker).await.unwrap(), Update::Updated);
             let mark = InvocationMark { worker_id: worker.id, at: at(5) };
             store.workers().record_invocations(&[mark]).await.unwrap();
-            let found = store.workers().find_by_id(worker.id).await.unwrap().unwrap();
+            let found = store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap().unwrap();
             assert_eq!((found.error_message(), found.last_invoked_at), (Some("no"), Some(at(5))));
-            assert_eq!(store.workers().find_source(worker.id).await.unwrap().as_deref(), Some("source"));
+            assert_eq!(
+                store.workers().find_source(&scope_of_all(), worker.id).await.unwrap().as_deref(),
+                Some("source")
+            );
             store.schema().check().await.unwrap();
-            assert!(store.workers().delete(worker.id).await.unwrap().is_some());
+            assert!(store.workers().delete(&scope_of_all(), worker.id).await.unwrap().is_some());
         }
     });
     futures_util::future::join_all(work).await;

@@ -1,7 +1,7 @@
 //! Postgres: the suite, and what only a server can do wrong.
 
 use workers_domain::ports::{ExistingWorkers, RepositoryError};
-use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::broken_rows::{BREAK_OLDEST, check_pages, check_passed, check_spoilt, due_workers, three};
 use crate::support::{Fixture, chain, connect, unavailable, worker};
@@ -22,7 +22,7 @@ async fn a_row_that_makes_no_sense_is_named() {
     let worker = worker();
     store.workers().insert(&worker, "").await.unwrap();
     server.execute(&url, "UPDATE workers SET status = 'ready'").await;
-    let error = store.workers().find_by_id(worker.id).await.unwrap_err();
+    let error = store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "snapshot_id", id, .. } if id == worker.id));
 }
 

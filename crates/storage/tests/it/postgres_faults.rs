@@ -7,7 +7,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use workers_domain::ports::{ExistingWorkers, RepositoryError, Store};
 use workers_storage::{ConnectionLimits, StorageOptions};
-use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{chain, connect, connect_with, of, unavailable, worker};
 
@@ -159,7 +159,7 @@ async fn rights_that_are_revoked_are_told_as_denied_and_all_is_well_when_they_ar
         assert!(matches!(error, RepositoryError::Denied { .. }), "{right}: {}", chain(&error));
         let refused = match right {
             "INSERT" => store.workers().insert(&worker(), "").await.map(drop),
-            "DELETE" => store.workers().delete(worker().id).await.map(drop),
+            "DELETE" => store.workers().delete(&scope_of_all(), worker().id).await.map(drop),
             _ => store.workers().list().await.map(drop),
         };
         assert!(matches!(refused, Err(RepositoryError::Denied { .. })), "{right}");

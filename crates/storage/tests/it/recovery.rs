@@ -2,7 +2,7 @@
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use workers_domain::ports::ExistingWorkers;
-use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{connect, connect_with, impatient, of, unavailable, worker};
 
@@ -83,7 +83,7 @@ async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     // The first has the only connection until the table is free, and the second waits for it.
     let patient = store.workers().list();
     let impatient = async {
-        let said = unavailable(store.workers().find_source(worker().id).await);
+        let said = unavailable(store.workers().find_source(&scope_of_all(), worker().id).await);
         assert!(said.contains("no connection became free"), "{said}");
         // A list waits for the one before it, and not with the others for a connection.
         let said = unavailable(store.workers().list().await);

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use diesel::connection::SimpleConnection as _;
 use workers_domain::Worker;
 use workers_domain::ports::{ExistingWorkers, PageRequest, RepositoryError};
 use workers_storage::{ConnectError, Database, DatabaseUrl, StorageOptions};
-use workers_testing::AllWorkers as _;
+use workers_testing::{AllWorkers as _, scope_of_all};
 
 use crate::broken_rows::{BREAK_OLDEST, check_pages, check_passed, check_spoilt, due_workers, three};
 use crate::support::{Fixture, at, chain, connect, connect_with, impatient, unavailable, worker};
@@ -172,10 +173,10 @@ async fn a_row_that_makes_no_sense_is_named() {
     fixture.workers().insert(&worker, "").await.unwrap();
     let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
     execute(&file, "UPDATE workers SET status = 'asleep'");
-    let error = fixture.workers().find_by_id(worker.id).await.unwrap_err();
+    let error = fixture.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "status", id, .. } if id == worker.id));
     execute(&file, "UPDATE workers SET status = 'creating', functions = '{}'");
-    let error = fixture.workers().find_by_id(worker.id).await.unwrap_err();
+    let error = fixture.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Inconsistent { column: "functions", id, .. } if id == worker.id));
     assert!(chain(&error).contains("no list of names"), "{}", chain(&error));
 }
@@ -189,8 +190,6 @@ async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_co
         ("name", "name = x'ff'"),
         ("snapshot_id", "status = 'ready'"),
         ("snapshot_id", "snapshot_id = x'ff', status = 'ready'"),
-        ("tenant_id", "tenant_id = 'none'"),
-        ("tenant_id", "tenant_id = 'AAAAAAAA-0000-7000-8000-000000000000'"),
         ("functions", "functions = '{}'"),
         ("functions", "functions = 'greet'"),
         ("functions", "functions = '[1]'"),
@@ -217,6 +216,38 @@ async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_co
         execute(&file, &format!("UPDATE workers SET {change} WHERE id = '{}'", broken.id));
         check_spoilt(&*fixture, column, &[sound, other], &broken).await;
     }
+}
+
+/// It would be hidden from every call: a row is found through the tenant that it belongs to.
+#[tokio::test]
+async fn a_tenant_that_is_no_id_is_refused_also_when_it_is_written_by_hand() {
+    let fixture = store().await;
+    fixture.schema().set_up(ExistingWorkers::Keep).await.unwrap();
+    let file = fixture.directory.as_ref().unwrap().path().join("workers.sqlite3");
+    let [kept, ..] = three(&*fixture).await;
+    let before = fixture.workers().list().await.unwrap();
+    let mut connection = open(&file);
+    for tenant in [
+        "'none'",
+        "''",
+        "x'ff'",
+        "7",
+        "'AAAAAAAA-0000-7000-8000-000000000000'",
+        "'aaaaaaaa00007000800000000000000000'",
+        "'aaaaaaaa-0000-7000-8000-0000000000001'",
+        "CAST('aaaaaaaa-0000-7000-8000-000000000000' AS BLOB)",
+    ] {
+        let change = format!("UPDATE workers SET tenant_id = {tenant} WHERE id = '{}'", kept.id);
+        let insert = format!(
+            "INSERT INTO workers (id, tenant_id, name, snapshot_id, functions, status, source_code, created_at) \
+             VALUES ('019ab000-0000-7000-8000-000000000001', {tenant}, 'w', '', '[]', 'creating', '', '2025-11-23 09:26:40')"
+        );
+        for statement in [change, insert] {
+            let refused = connection.batch_execute(&statement).unwrap_err().to_string();
+            assert!(refused.contains("tenant_id is no UUID"), "{tenant}: {refused}");
+        }
+    }
+    assert_eq!(fixture.workers().list().await.unwrap(), before);
 }
 
 #[tokio::test]
@@ -261,11 +292,11 @@ async fn rows_that_no_page_can_end_with_make_it_longer_and_not_endless() {
         &file,
         "UPDATE workers SET created_at = created_at || hex(zeroblob(100000)) WHERE created_at >= '2025-11-23 09:26:41'",
     );
-    let page = fixture.workers().list_page(&PageRequest::first(NonZeroU32::MIN)).await.unwrap();
+    let page = fixture.workers().list_page(&scope_of_all(), &PageRequest::first(NonZeroU32::MIN)).await.unwrap();
     assert_eq!(page.items.len(), 9, "eight that it cannot end with, and one that it can");
     assert!(page.next.as_ref().unwrap().as_bytes().len() < 600);
     let behind = PageRequest { after: page.next, limit: NonZeroU32::MAX };
-    let rest = fixture.workers().list_page(&behind).await.unwrap();
+    let rest = fixture.workers().list_page(&scope_of_all(), &behind).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (3, None));
 }
 
@@ -295,7 +326,10 @@ async fn another_process_that_writes_is_waited_for() {
     };
     let (inserted, ()) = tokio::join!(insertion, release);
     inserted.unwrap();
-    assert_eq!(fixture.workers().find_by_id(worker.id).await.unwrap().map(|worker| worker.created_at), Some(at(0)));
+    assert_eq!(
+        fixture.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap().map(|worker| worker.created_at),
+        Some(at(0))
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use workers_domain::WorkerId;
 use workers_domain::ports::{RepositoryError, Store};
 use workers_storage::{BackupError, ConnectError, Database, DatabaseUrl, StorageOptions};
-use workers_testing::AllWorkers as _;
+use workers_testing::{AllWorkers as _, scope_of_all};
 
 use crate::sqlite::{batch, execute, open, url_in, with_worker};
 use crate::support::{SmallDisk, chain, connect, run, unavailable, worker};
@@ -48,7 +48,7 @@ async fn a_broken_page_of_the_table_or_of_an_index_is_told_as_damage_while_the_s
         let restarted = connect(&url_in(directory.path())).await.store();
         let error = match name {
             "workers_status_idx" => restarted.workers().list_due_to_expire(crate::support::at(0), 1).await.unwrap_err(),
-            "sqlite_autoindex_workers_1" => restarted.workers().find_by_id(kept.id).await.unwrap_err(),
+            "sqlite_autoindex_workers_1" => restarted.workers().find_by_id(&scope_of_all(), kept.id).await.unwrap_err(),
             _ => restarted.workers().list().await.unwrap_err(),
         };
         assert!(matches!(error, RepositoryError::Damaged(_)), "{name}: {}", chain(&error));
@@ -338,7 +338,7 @@ async fn a_read_only_file_system_is_told_as_one_and_all_is_well_when_it_is_writa
     for error in [
         store.schema().check().await.unwrap_err(),
         store.workers().insert(&worker(), "").await.unwrap_err(),
-        store.workers().delete(kept.id).await.unwrap_err(),
+        store.workers().delete(&scope_of_all(), kept.id).await.unwrap_err(),
     ] {
         assert!(matches!(error, RepositoryError::ReadOnly { .. }), "{}", chain(&error));
     }
@@ -359,7 +359,7 @@ async fn a_file_system_that_an_error_turns_read_only_under_an_open_database_is_t
         for error in [
             fixture.schema().check().await.unwrap_err(),
             fixture.workers().insert(&worker(), &"x".repeat(100_000)).await.unwrap_err(),
-            fixture.workers().delete(kept.id).await.unwrap_err(),
+            fixture.workers().delete(&scope_of_all(), kept.id).await.unwrap_err(),
         ] {
             assert!(matches!(error, RepositoryError::ReadOnly { .. }), "{}", chain(&error));
         }
@@ -403,7 +403,7 @@ async fn a_backup_is_the_database_as_it_was_while_others_go_on_writing() {
     let copy = connect(&url_in(restored.path())).await;
     copy.verify(PATIENCE).await.unwrap();
     copy.store().schema().check().await.unwrap();
-    assert_eq!(copy.store().workers().find_by_id(kept.id).await.unwrap(), Some(kept));
+    assert_eq!(copy.store().workers().find_by_id(&scope_of_all(), kept.id).await.unwrap(), Some(kept));
 }
 
 #[tokio::test]
@@ -447,7 +447,7 @@ async fn workers_are_removed_on_a_full_disk_since_making_room_needs_none() {
     let full = fixture.workers().insert(&worker(), &"x".repeat(500_000)).await.unwrap_err();
     assert!(matches!(full, RepositoryError::Full { .. }), "{}", chain(&full));
     for worker in &workers {
-        assert!(fixture.workers().delete(worker.id).await.unwrap().is_some());
+        assert!(fixture.workers().delete(&scope_of_all(), worker.id).await.unwrap().is_some());
         // Whatever is given back, others take it at once.
         fill_up(disk.path());
     }

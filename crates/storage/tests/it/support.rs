@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::{NamedTempFile, TempDir};
 use workers_domain::ports::{RepositoryError, Store};
-use workers_domain::{FunctionName, Worker, WorkerId, WorkerName};
+use workers_domain::{FunctionName, TenantId, Worker, WorkerId, WorkerName};
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 use workers_testing::skip_unless_root;
 
@@ -44,7 +44,7 @@ pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
 
 pub(crate) fn worker() -> Worker {
     let functions = vec![FunctionName::parse("greet").unwrap()];
-    Worker::creating(WorkerId::generate(at(0)), WorkerName::parse("shop").unwrap(), functions, at(0))
+    Worker::creating(WorkerId::generate(at(0)), TenantId::DEFAULT, WorkerName::parse("shop").unwrap(), functions, at(0))
 }
 
 /// A pool of so many connections.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use workers_domain::Worker;
 use workers_domain::ports::{ExistingWorkers, RepositoryError, Store, Transaction, Update};
 use workers_storage::StorageOptions;
-use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
+use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::sqlite::url_in;
 use crate::support::{SmallDisk, chain, connect_with, of, unavailable, worker};
@@ -185,5 +185,5 @@ async fn on_sqlite_a_transaction_that_does_not_fit_on_the_disk_stores_nothing_an
         }
     }
     assert_eq!(store.workers().list().await.unwrap(), std::slice::from_ref(&kept));
-    store.workers().delete(kept.id).await.unwrap();
+    store.workers().delete(&scope_of_all(), kept.id).await.unwrap();
 }

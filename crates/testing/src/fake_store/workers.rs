@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
+use workers_domain::access::TenantScope;
 use workers_domain::ports::{InvocationMark, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
@@ -88,22 +89,24 @@ impl WorkerRepository for FakeWorkers {
         })
     }
 
-    async fn find_by_id(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        let found = self.with(|workers| Ok(workers.get(&id).map(|stored| stored.worker.clone())))?;
+    async fn find_by_id(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+        let found = self.with(|workers| Ok(in_scope(workers, scope, id).map(|stored| stored.worker.clone())))?;
         match found.as_ref().and_then(Worker::problem) {
             Some(problem) => Err(RepositoryError::Inconsistent { id, column: "status", problem: problem.to_owned() }),
             None => Ok(found),
         }
     }
 
-    async fn find_source(&self, id: WorkerId) -> Result<Option<String>, RepositoryError> {
-        self.with(|workers| Ok(workers.get(&id).map(|stored| stored.source.clone())))
+    async fn find_source(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<String>, RepositoryError> {
+        self.with(|workers| Ok(in_scope(workers, scope, id).map(|stored| stored.source.clone())))
     }
 
-    async fn list_page(&self, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
+    async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
         let after = request.after.as_ref();
         let after = after.map(|after| place::read(after).ok_or(RepositoryError::UnknownPlace)).transpose()?;
-        let mut items = self.collect(|worker| after.is_none_or(|after| place::key(worker) < after))?;
+        let mut items = self.collect(|worker| {
+            scope.contains(worker.tenant_id()) && after.is_none_or(|after| place::key(worker) < after)
+        })?;
         items.sort_by_key(|worker| Reverse(place::key(worker)));
         let length = request.length();
         let next = (items.len() > length).then(|| place::of(&items[length - 1]));
@@ -172,9 +175,16 @@ impl WorkerRepository for FakeWorkers {
         Ok(stuck)
     }
 
-    async fn delete(&self, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
-        self.write("removal of a worker", |workers| Ok(workers.remove(&id).map(|stored| stored.worker)))
+    async fn delete(&self, scope: &TenantScope, id: WorkerId) -> Result<Option<Worker>, RepositoryError> {
+        self.write("removal of a worker", |workers| {
+            let removed = in_scope(workers, scope, id).is_some().then(|| workers.remove(&id)).flatten();
+            Ok(removed.map(|stored| stored.worker))
+        })
     }
+}
+
+fn in_scope<'a>(workers: &'a StoredWorkers, scope: &TenantScope, id: WorkerId) -> Option<&'a Stored> {
+    workers.get(&id).filter(|stored| scope.contains(stored.worker.tenant_id()))
 }
 
 /// The worker as a database gives it back: microseconds, and no U+0000.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use reqwest::{Method, Response, Url};
 use serde_json::{Value, json};
 use workers_domain::ports::Store as _;
-use workers_domain::{UnreadableWorker, Worker, WorkerId, WorkerName};
+use workers_domain::{TenantId, UnreadableWorker, Worker, WorkerId, WorkerName};
 use workers_testing::FakeStore;
 
 use crate::support::{TestApp, status_and_json};
@@ -122,7 +122,7 @@ async fn store(app: &TestApp, count: i64) -> Vec<String> {
     for index in 0..count {
         let created_at = chrono::DateTime::UNIX_EPOCH + TimeDelta::milliseconds(index / 3);
         let id = WorkerId::generate(created_at);
-        let worker = Worker::creating(id, WorkerName::parse("w").unwrap(), Vec::new(), created_at);
+        let worker = Worker::creating(id, TenantId::DEFAULT, WorkerName::parse("w").unwrap(), Vec::new(), created_at);
         app.store.workers().insert(&worker, "").await.unwrap();
         ids.push((created_at, id));
     }

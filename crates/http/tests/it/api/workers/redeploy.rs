@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 use workers_domain::ports::{SandboxErrorKind, Store as _};
-use workers_domain::{Worker, WorkerId, WorkerName};
+use workers_domain::{TenantId, Worker, WorkerId, WorkerName};
 
 use crate::support::{CODE, SseReader, TestApp, status_and_json};
 
@@ -56,7 +56,8 @@ async fn a_ready_worker_that_cannot_be_redeployed_goes_on_as_it_was() {
 async fn a_worker_that_is_being_created_is_refused() {
     let app = TestApp::start();
     let now = chrono::DateTime::from_timestamp(1_763_890_000, 0).unwrap();
-    let worker = Worker::creating(WorkerId::generate(now), WorkerName::parse("w").unwrap(), Vec::new(), now);
+    let worker =
+        Worker::creating(WorkerId::generate(now), TenantId::DEFAULT, WorkerName::parse("w").unwrap(), Vec::new(), now);
     app.store.workers().insert(&worker, CODE).await.unwrap();
     let (status, body) = app.post_json(&format!("/api/workers/{}/redeploy", worker.id), "").await;
     assert_eq!(
