@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .await?;
             creates.push(started.elapsed());
             let args = ["-e", "0"].map(str::to_owned).to_vec();
-            let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
+            let mut command = sandbox.run(CommandSpec::named("node", args)).await?;
             while command.next_event().await?.is_some() {}
             sandbox.stop().await?;
             wholes.push(started.elapsed());

@@ -222,7 +222,7 @@ impl Engine {
         let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
         let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
         let args = ["-e", TRIAL].map(str::to_owned).to_vec();
-        let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
+        let mut command = sandbox.run(CommandSpec::named("node", args)).await?;
         let mut printed = Vec::new();
         while let Some(event) = command.next_event().await? {
             match event {

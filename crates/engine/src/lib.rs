@@ -27,7 +27,7 @@
 //!         };
 //!         let sandbox = engine.create(spec).await?;
 //!         let args = vec!["-e".to_owned(), "console.log('hello')".to_owned()];
-//!         let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await?;
+//!         let mut command = sandbox.run(CommandSpec::named("node", args)).await?;
 //!         while let Some(event) = command.next_event().await? {
 //!             println!("{event:?}");
 //!         }

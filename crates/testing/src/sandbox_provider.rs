@@ -95,7 +95,7 @@ async fn sandbox_with(
 }
 
 fn script(text: &str) -> CommandSpec {
-    CommandSpec { program: "node".to_owned(), args: vec!["-e".to_owned(), text.to_owned()], env: Vec::new() }
+    CommandSpec::named("node", vec!["-e".to_owned(), text.to_owned()])
 }
 
 fn file(path: &str, contents: &[u8]) -> SandboxFile {
@@ -175,7 +175,7 @@ pub async fn a_large_output_is_not_lost_to_a_slow_reader(provider: &dyn SandboxP
 /// An expectation.
 pub async fn a_command_that_is_not_there_is_told_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
-    let spec = CommandSpec { program: "no-such-program".to_owned(), ..CommandSpec::default() };
+    let spec = CommandSpec::named("no-such-program", Vec::new());
     let error = sandbox.run(spec).await.err().expect("it is not found");
     assert_eq!(error.kind, SandboxErrorKind::CommandNotFound);
     assert_eq!(run(&*sandbox, "console.log(1)").await.stdout, "1\n", "the sandbox goes on");

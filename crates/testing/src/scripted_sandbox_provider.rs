@@ -292,9 +292,8 @@ impl Sandbox for ScriptedSandbox {
     async fn run(&self, command: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
         self.check_alive()?;
         let files = self.files().clone();
-        let script = command.args.iter().position(|argument| argument == "worker.mjs").unwrap_or_default();
-        let argument = |offset| command.args.get(script + offset).cloned().unwrap_or_default();
-        let (function, mut payload) = (argument(1), argument(2));
+        let argument = |index| command.args.get(index).cloned().unwrap_or_default();
+        let (function, mut payload) = (argument(0), argument(1));
         if let Some(contents) = payload.strip_prefix('@').and_then(|path| files.get(path)) {
             payload = String::from_utf8_lossy(contents).into_owned();
         }

@@ -33,7 +33,7 @@ impl Port {
         watch.begin();
         let sandbox = provider.create(spec(source, NetworkPolicy::AllowAll)).await?;
         let args = ARGUMENTS.map(str::to_owned).to_vec();
-        let command = CommandSpec { program: PROGRAM.to_owned(), args, env: Vec::new() };
+        let command = CommandSpec::named(PROGRAM, args);
         let mut command = sandbox.run(command).await?;
         let event = command.next_event().await?;
         anyhow::ensure!(matches!(event, Some(CommandEvent::Output { .. })), "it printed nothing: {event:?}");

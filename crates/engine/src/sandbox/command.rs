@@ -129,8 +129,9 @@ async fn run(
     outputs: &[OwnedFd; 2],
 ) -> Result<mpsc::Receiver<CommandNews>, SandboxError> {
     let mut news = running.open_route(command);
-    let program = spec.program.clone();
-    let run = RunCommand { command, program: spec.program, args: spec.args, env: spec.env, machine: None };
+    let env = spec.env.clone();
+    let (program, args) = spec.into_command_line();
+    let run = RunCommand { command, program: program.clone(), args, env, machine: None };
     running.tell(&ToInit::Run(run), outputs).await?;
     match news.recv().await {
         Some(CommandNews::Started) => Ok(news),

@@ -1,12 +1,9 @@
 //! Which commands a booted node can run.
 
-use workers_domain::ports::CommandSpec;
+use workers_domain::ports::{CommandSpec, Program, node_heap_option};
 
 use crate::environment;
 use crate::message::NodeProgram;
-
-/// Options that a running node can still obey. Any other needs a fresh one.
-const HEAP_OPTION: &str = "--max-old-space-size=";
 
 /// Beginnings of names that node, its libraries or the loader look at when they start.
 const EARLY_VARIABLES: [&str; 10] =
@@ -14,28 +11,23 @@ const EARLY_VARIABLES: [&str; 10] =
 
 /// What a command of a walled sandbox is to a booted node; `None` when only a fresh one can run it.
 pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
-    let is_node = spec.program == "node" || spec.program == "/usr/bin/node";
-    let (options, script) = match spec.args.as_slice() {
-        [option, ..] if option.starts_with(HEAP_OPTION) => spec.args.split_at(1),
-        all => (&all[..0], all),
-    };
-    let heap_mib = match options.first() {
-        Some(option) => Some(option.strip_prefix(HEAP_OPTION)?.parse().ok()?),
-        None => None,
-    };
-    let is_script = script.first().is_some_and(|path| !path.is_empty() && !path.starts_with('-') && path != "inspect");
+    let Program::NodeScript { path, heap_mib } = &spec.program else { return None };
     let usual = environment::walled();
     let is_early = |(name, value): &(String, String)| {
         name == "TZ"
             || EARLY_VARIABLES.iter().any(|start| name.starts_with(start))
             || usual.iter().any(|(known, usual)| known == name && usual != value)
     };
+    if let Some((name, _)) = spec.env.iter().find(|variable| is_early(variable)) {
+        tracing::debug!(name, "a variable that node reads as it starts: a fresh node is started, which takes longer");
+        return None;
+    }
     let seed = u32::from_ne_bytes(random_bytes()?);
-    (is_node && is_script && !spec.env.iter().any(is_early)).then(|| NodeProgram {
-        options: options.to_vec(),
-        script: script.to_vec(),
+    Some(NodeProgram {
+        options: heap_mib.map(node_heap_option).into_iter().collect(),
+        script: [std::slice::from_ref(path), &spec.args].concat(),
         environment: environment::with(environment::walled(), &spec.env),
-        heap_mib,
+        heap_mib: *heap_mib,
         seed: seed >> 1 | 1,
     })
 }

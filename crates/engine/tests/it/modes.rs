@@ -114,7 +114,7 @@ async fn an_engine() {
 
 async fn run(sandbox: &dyn Sandbox, arguments: &[&str]) -> String {
     let args = arguments.iter().map(ToString::to_string).collect();
-    let spec = CommandSpec { program: "node".to_owned(), args, env: Vec::new() };
+    let spec = CommandSpec::named("node", args);
     let ran = finish(&mut *sandbox.run(spec).await.unwrap()).await;
     assert_eq!(ran.exit.status, ExitStatus::Code(0), "{ran:?}");
     ran.output

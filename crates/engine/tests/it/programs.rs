@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command as HostCommand;
 
 use workers_domain::ResourceLimits;
-use workers_domain::ports::{CommandSpec, ExitStatus, SandboxFile, SandboxPath};
+use workers_domain::ports::{CommandSpec, ExitStatus, Program, SandboxFile, SandboxPath, node_heap_option};
 use workers_engine::Confinement;
 
 use crate::support::{Tested, finish, node};
 
-const HEAP: &str = "--max-old-space-size=768";
+const HEAP_MIB: u64 = 768;
 
 /// What a program printed to both outputs, line by line in no particular order, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ fn sorted(outputs: &[String; 2]) -> Vec<String> {
 fn started(program: &Path) -> Did {
     use std::os::unix::process::ExitStatusExt;
     let output = HostCommand::new(node())
-        .args([HEAP.as_ref(), program.file_name().unwrap(), "an argument".as_ref()])
+        .args([node_heap_option(HEAP_MIB).as_ref(), program.file_name().unwrap(), "an argument".as_ref()])
         .current_dir(program.parent().unwrap())
         .env_clear()
         .envs([("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("EXTRA", "1")])
@@ -48,9 +48,12 @@ async fn forked(engine: &Tested<true>, program: &Path) -> Did {
     let name = program.file_name().unwrap().to_str().unwrap();
     let file = SandboxFile { path: SandboxPath::parse(name).unwrap(), contents: fs::read(program).unwrap() };
     sandbox.write_files(vec![file]).await.unwrap();
-    let args = [HEAP, name, "an argument"].map(str::to_owned).to_vec();
-    let env = vec![("EXTRA".to_owned(), "1".to_owned())];
-    let mut command = sandbox.run(CommandSpec { program: "node".to_owned(), args, env }).await.unwrap();
+    let command = CommandSpec {
+        program: Program::NodeScript { path: name.to_owned(), heap_mib: Some(HEAP_MIB) },
+        args: vec!["an argument".to_owned()],
+        env: vec![("EXTRA".to_owned(), "1".to_owned())],
+    };
+    let mut command = sandbox.run(command).await.unwrap();
     let ran = finish(&mut *command).await;
     sandbox.stop().await.unwrap();
     let code = match ran.exit.status {

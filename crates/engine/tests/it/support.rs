@@ -36,8 +36,7 @@ pub(crate) mod forked {
         let path = SandboxPath::parse("main.cjs").unwrap();
         let contents = format!("require('fs').unlinkSync(__filename);{script}").into_bytes();
         sandbox.write_files(vec![SandboxFile { path, contents }]).await.unwrap();
-        let args = vec!["main.cjs".to_owned(), script.to_owned()];
-        sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await.unwrap()
+        sandbox.run(CommandSpec::node_script("main.cjs", vec![script.to_owned()])).await.unwrap()
     }
 }
 
@@ -132,7 +131,7 @@ pub(crate) struct Ran {
 
 pub(crate) async fn start(sandbox: &dyn Sandbox, script: &str) -> Box<dyn Command> {
     let args = vec!["-e".to_owned(), script.to_owned()];
-    sandbox.run(CommandSpec { program: "node".to_owned(), args, env: Vec::new() }).await.unwrap()
+    sandbox.run(CommandSpec::named("node", args)).await.unwrap()
 }
 
 /// Both outputs and the end.

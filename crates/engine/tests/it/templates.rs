@@ -88,7 +88,7 @@ impl Templated {
 }
 
 fn node() -> CommandSpec {
-    CommandSpec { program: "node".to_owned(), args: vec!["main.cjs".to_owned()], env: Vec::new() }
+    CommandSpec::node_script("main.cjs", Vec::new())
 }
 
 /// Copies in sandboxes are in another pid namespace.

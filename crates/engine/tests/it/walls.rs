@@ -111,7 +111,7 @@ const MARKER: &str = "a-sandbox-of-the-shortage-test";
 fn sleep() -> workers_domain::ports::CommandSpec {
     let script = format!("console.log('{MARKER}'); setInterval(() => {{}}, 1000)");
     let args = vec!["-e".to_owned(), script];
-    workers_domain::ports::CommandSpec { program: "node".to_owned(), args, env: Vec::new() }
+    workers_domain::ports::CommandSpec::named("node", args)
 }
 
 /// No program of a sandbox has user id 0 on the host.

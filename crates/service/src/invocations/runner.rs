@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use workers_domain::ports::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxFile,
-    SandboxPath, SandboxSource, SandboxSpec,
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, Program, Sandbox, SandboxError, SandboxErrorKind,
+    SandboxFile, SandboxPath, SandboxSource, SandboxSpec,
 };
 use workers_domain::{
     Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
@@ -296,13 +296,8 @@ impl Runner {
         // V8 cannot see the sandbox's limit; told of it, it collects garbage in time instead of being killed.
         let heap = self.call.limits.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
         let spec = CommandSpec {
-            program: "node".to_owned(),
-            args: vec![
-                format!("--max-old-space-size={}", heap.max(16)),
-                SCRIPT_FILE.to_owned(),
-                self.call.function.clone(),
-                payload,
-            ],
+            program: Program::NodeScript { path: SCRIPT_FILE.to_owned(), heap_mib: Some(heap.max(16)) },
+            args: vec![self.call.function.clone(), payload],
             env: vec![
                 ("WORKERS_FRAME".to_owned(), token.to_owned()),
                 ("WORKERS_RESULT_LIMIT".to_owned(), self.call.limits.result_bytes.to_string()),

@@ -79,10 +79,12 @@ impl Sandbox for VercelSandbox {
     async fn run(&self, command: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
         self.check_running()?;
         let (shortest, longest) = COMMAND_TIMEOUTS;
+        let env = command.env.iter().cloned().collect();
+        let (program, args) = command.into_command_line();
         let command = RunCommand {
-            program: command.program,
-            args: command.args,
-            env: command.env.into_iter().collect(),
+            program,
+            args,
+            env,
             timeout: Some(self.wall_clock.clamp(shortest, longest)),
             ..RunCommand::default()
         };

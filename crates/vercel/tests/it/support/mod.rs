@@ -74,7 +74,7 @@ pub(crate) async fn sandbox(provider: &VercelProvider) -> Box<dyn Sandbox> {
 }
 
 pub(crate) fn node() -> CommandSpec {
-    CommandSpec { program: "node".to_owned(), args: vec!["worker.mjs".to_owned()], env: Vec::new() }
+    CommandSpec::node_script("worker.mjs", Vec::new())
 }
 
 /// All events of a command to its end.
