@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share fails by a panic, as the tests do")]
 
 mod broken_rows;
+mod lists;
 mod many;
 mod migrations;
 mod pgbouncer;
