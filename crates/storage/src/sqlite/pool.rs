@@ -445,16 +445,16 @@ mod tests {
         fn begin(pool: &Arc<SqlitePool>, number: usize) -> Self {
             let (end, ended) = channel::<()>();
             let ended = Arc::new(Mutex::new(ended));
-            let (began, begun) = tokio::sync::mpsc::unbounded_channel();
-            let begin = |_| {
-                let (pool, began, ended) = (Arc::clone(pool), began.clone(), Arc::clone(&ended));
+            let (started, begun) = tokio::sync::mpsc::unbounded_channel();
+            let start = |_| {
+                let (pool, started, ended) = (Arc::clone(pool), started.clone(), Arc::clone(&ended));
                 let list = move |_: &mut SqliteConnection| {
-                    began.send(()).unwrap();
+                    started.send(()).unwrap();
                     Ok(ended.lock().unwrap().recv().is_ok())
                 };
                 tokio::spawn(async move { pool.read_list("list", list).await })
             };
-            Self { listing: (0..number).map(begin).collect(), begun, end }
+            Self { listing: (0..number).map(start).collect(), begun, end }
         }
 
         /// Waits until one more has begun.
