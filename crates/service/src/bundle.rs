@@ -118,7 +118,7 @@ impl TryFrom<WorkerScript> for Bundle {
     }
 }
 
-/// Freezes a script, within the limits of the sandboxes of whom it is for.
+/// Freezes a script, in a sandbox with these limits.
 pub(crate) async fn make_snapshot(
     shared: &Shared,
     limits: ResourceLimits,
@@ -129,7 +129,7 @@ pub(crate) async fn make_snapshot(
     frozen(shared, &*sandbox, sandbox.snapshot(Some(expires_at)).await).await
 }
 
-/// Freezes a script as the snapshot with this id, if the provider can, within these limits.
+/// Freezes a script as the snapshot with this id, if the provider can, in a sandbox with these limits.
 pub(crate) async fn make_snapshot_as(
     shared: &Shared,
     limits: ResourceLimits,

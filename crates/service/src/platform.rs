@@ -225,8 +225,7 @@ impl Platform {
     /// What is wrong with what deploys and invocations need, at most one trouble a part; told within three seconds.
     /// Those who ask at one time get one answer.
     ///
-    /// Takes no call: whoever looks after the server asks without a credential (`/readyz`), whatever the policy says. It
-    /// tells nothing of a tenant.
+    /// Takes no call, and asks no policy: `/readyz` is served without a credential. It tells nothing of a tenant.
     pub async fn troubles(&self) -> Vec<Trouble> {
         self.shared.health.troubles().await
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_of_all_tenants_are_for_those_who_answer_for_the_platform() {
+    fn metrics_of_all_tenants_are_for_the_operator_the_system_and_an_embedder() {
         for principal in [Principal::AdminToken, Principal::Loopback, Principal::System, Principal::Embedder] {
             assert_eq!(check(principal, Action::ReadOperations).unwrap().tenant(), None, "they concern all tenants");
         }

@@ -18,7 +18,7 @@ pub trait Policy: Send + Sync {
 /// * what empties the database is for the operator, and for the system; not for the users of an application that embeds
 ///   the platform;
 /// * metrics, which count what all tenants do, are for the operator, the system, and an application that embeds the
-///   platform: it has no other way to them, and says itself who reaches its routes;
+///   platform: the application decides itself who reaches its routes;
 /// * maintenance is for the system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StandardPolicy;

@@ -28,7 +28,7 @@ impl Principal {
         }
     }
 
-    /// Whether it answers for the platform as a whole, not for one of its tenants. A new kind has to be decided on here.
+    /// Whether it stands for the platform as a whole, and not for one of its tenants.
     #[must_use]
     pub const fn is_of_platform(&self) -> bool {
         match self {

@@ -17,9 +17,9 @@ use super::manifest::Digest256;
 use super::reference::{is_name, path_of};
 use super::trash::Trash;
 
-/// Moves what an earlier version has made to where it lies today, and logs when that begins and ends: many snapshots take
-/// long, and the server answers no request meanwhile. Each step leaves a store that can be used: the next start goes on
-/// with what was not done.
+/// Moves what an earlier version has made to where it lies today, and logs when that begins and ends: many snapshots
+/// take long, and the server answers no request meanwhile. Each step leaves a store that can be used: the next start
+/// goes on with what was not done.
 ///
 /// # Errors
 ///

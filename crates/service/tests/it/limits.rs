@@ -57,7 +57,7 @@ async fn limits_of_a_tenant_hold_for_its_calls_and_for_no_others() {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_made_within_the_limits_of_its_worker_s_tenant_whoever_needs_it() {
+async fn a_snapshot_is_made_within_the_limits_of_its_worker_s_tenant_and_not_of_the_caller_s() {
     let (test, stub) = platform(TenantLimits::default(), || Step::Return("1".into()));
     let (memory_bytes, wall_clock) = (64 * 1024 * 1024, Duration::from_secs(2));
     let (memory, time) = (Some(memory_bytes), Some(wall_clock));

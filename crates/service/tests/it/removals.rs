@@ -38,7 +38,7 @@ fn hold(test: &TestPlatform) -> Arc<Semaphore> {
     permits
 }
 
-/// Sweeps, and meanwhile, with the first removal held, has workers do what workers do.
+/// Sweeps. While its first removal is held, workers are invoked and deployed.
 async fn sweep_beside_invocations(test: &TestPlatform, ready: &Worker) -> SweepReport {
     let permits = hold(test);
     let platform = test.platform.clone();
