@@ -42,7 +42,7 @@ pub struct StorageOptions {
     /// How long a transaction may be held before it is rolled back and what is asked of it fails as
     /// [`RepositoryError::RolledBack`]. In Postgres it is four fifths of `statement_timeout` at most, so that it
     /// ends before others stop waiting for the rows that it holds. It is no option of the server's: no client or
-    /// sandbox is waited for in a transaction, so how long one takes depends on the database alone, as with a statement.
+    /// sandbox is waited for in a transaction, so how long one takes depends on the database alone.
     pub transaction_timeout: Duration,
 }
 
