@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use workers_domain::ports::{
     Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{FunctionName, NetworkPolicy, SnapshotId};
+use workers_domain::{FunctionName, NetworkPolicy, ResourceLimits, SnapshotId};
 use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
 
 use crate::health::Health;
@@ -118,32 +118,40 @@ impl TryFrom<WorkerScript> for Bundle {
     }
 }
 
-/// Freezes a script.
+/// Freezes a script, in a sandbox with these limits.
 pub(crate) async fn make_snapshot(
     shared: &Shared,
+    limits: ResourceLimits,
     script: String,
     expires_at: DateTime<Utc>,
 ) -> Result<Snapshot, SandboxError> {
-    let sandbox = script_in_sandbox(shared, script).await?;
+    let sandbox = script_in_sandbox(shared, limits, script).await?;
     frozen(shared, &*sandbox, sandbox.snapshot(Some(expires_at)).await).await
 }
 
-/// Freezes a script as the snapshot with this id, if the provider can.
+/// Freezes a script as the snapshot with this id, if the provider can, in a sandbox with these limits.
 pub(crate) async fn make_snapshot_as(
     shared: &Shared,
+    limits: ResourceLimits,
     id: &SnapshotId,
     script: String,
     expires_at: DateTime<Utc>,
 ) -> Result<Snapshot, SandboxError> {
-    let sandbox = script_in_sandbox(shared, script).await?;
+    let sandbox = script_in_sandbox(shared, limits, script).await?;
     frozen(shared, &*sandbox, sandbox.snapshot_as(id, Some(expires_at)).await).await
 }
 
 /// A sandbox in which nothing runs, with a script.
-async fn script_in_sandbox(shared: &Shared, script: String) -> Result<Box<dyn Sandbox>, SandboxError> {
+async fn script_in_sandbox(
+    shared: &Shared,
+    limits: ResourceLimits,
+    script: String,
+) -> Result<Box<dyn Sandbox>, SandboxError> {
     let path = SandboxPath::parse(SCRIPT_FILE)
         .map_err(|error| SandboxError::new(SandboxErrorKind::Failed, error.to_string()))?;
-    let (limits, network) = (shared.options.sandbox, NetworkPolicy::DenyAll);
+    // The script is no file of the function's: it may be longer than what the function may write.
+    let disk_bytes = limits.disk_bytes.max(u64::try_from(script.len()).unwrap_or(u64::MAX));
+    let (limits, network) = (ResourceLimits { disk_bytes, ..limits }, NetworkPolicy::DenyAll);
     let sandbox = shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
     let written = sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await;
     frozen(shared, &*sandbox, written).await?;

@@ -193,19 +193,30 @@ impl Platform {
         self.shared.access.check(context, action, resource).map(drop)
     }
 
-    /// The room for answers that wait for their readers.
+    /// How many bytes of answers wait for their readers, over all tenants.
+    ///
+    /// # Errors
+    ///
+    /// When the caller may not read that.
+    pub fn unread_bytes(&self, context: &CallContext) -> Result<u64, AccessError> {
+        self.check(context, Action::ReadOperations, Resource::Platform)?;
+        Ok(self.shared.unread.bytes())
+    }
+
+    /// The room for answers that wait for their readers. Takes no call: the server counts its own answers in it.
     #[must_use]
     pub fn unread(&self) -> &Unread {
         &self.shared.unread
     }
 
-    /// The limits of the server. A tenant may have less: see [`Platform::limits`].
+    /// The limits of the server. A tenant may have less: see [`Platform::limits`]. Takes no call: the process has set
+    /// them itself, and no route tells them.
     #[must_use]
     pub fn options(&self) -> &ServiceOptions {
         &self.shared.options
     }
 
-    /// The clock in use.
+    /// The clock in use. Takes no call: it tells nothing of the platform.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.shared.clock
@@ -213,6 +224,8 @@ impl Platform {
 
     /// What is wrong with what deploys and invocations need, at most one trouble a part; told within three seconds.
     /// Those who ask at one time get one answer.
+    ///
+    /// Takes no call, and asks no policy: `/readyz` is served without a credential. It tells nothing of a tenant.
     pub async fn troubles(&self) -> Vec<Trouble> {
         self.shared.health.troubles().await
     }
@@ -222,7 +235,7 @@ impl Platform {
     }
 
     /// A request has failed, and that is not its sender's doing; what is to be logged of it. `kind` tells failures
-    /// apart.
+    /// apart. Takes no call: the process notes its own failures.
     #[must_use]
     pub fn failed(&self, kind: &str) -> Telling {
         self.shared.failed(kind)

@@ -82,7 +82,7 @@ impl Unread {
 
     /// How many bytes are taken.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let free = u64::try_from(self.room.available_permits()).unwrap_or(u64::MAX);
         u64::from(self.blocks).saturating_sub(free) * BLOCK as u64
     }

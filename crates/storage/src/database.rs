@@ -40,7 +40,9 @@ pub struct StorageOptions {
     /// writes.
     pub statement_timeout: Duration,
     /// How long a transaction may be held before it is rolled back and what is asked of it fails as
-    /// [`RepositoryError::RolledBack`].
+    /// [`RepositoryError::RolledBack`]. In Postgres it is four fifths of `statement_timeout` at most, so that it
+    /// ends before others stop waiting for the rows that it holds. It is no option of the server's: no client or
+    /// sandbox is waited for in a transaction, so how long one takes depends on the database alone.
     pub transaction_timeout: Duration,
 }
 
@@ -48,6 +50,11 @@ impl StorageOptions {
     /// How many lists are read at one time.
     pub(crate) fn max_listing(&self) -> usize {
         (self.max_connections / 4).max(1)
+    }
+
+    /// How long a transaction may be held in Postgres.
+    pub(crate) fn transaction_timeout_on_postgres(&self) -> Duration {
+        self.transaction_timeout.min(self.statement_timeout / 5 * 4)
     }
 }
 

@@ -68,6 +68,11 @@ impl SwitchedPolicy {
     pub fn refuse(&self) {
         self.refuses.store(true, Ordering::Relaxed);
     }
+
+    /// Permits every call from now on.
+    pub fn permit_all(&self) {
+        self.refuses.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Policy for SwitchedPolicy {

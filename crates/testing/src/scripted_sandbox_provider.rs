@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Sandbox, SandboxError, SandboxErrorKind,
@@ -70,6 +70,7 @@ struct State {
     script: Box<Script>,
     inner: Mutex<Inner>,
     live: watch::Sender<usize>,
+    held_removals: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -83,13 +84,14 @@ struct Inner {
     names_snapshots_itself: bool,
     snapshots_made: usize,
     on_snapshot: Option<Box<dyn FnOnce() + Send>>,
+    removals: Option<Arc<Semaphore>>,
 }
 
 impl ScriptedSandboxProvider {
     /// A provider whose every command plays what `script` says for it.
     pub fn new(script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        let (live, _) = watch::channel(0);
-        Self { state: Arc::new(State { script: Box::new(script), inner: Mutex::default(), live }) }
+        let (live, held_removals) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { state: Arc::new(State { script: Box::new(script), inner: Mutex::default(), live, held_removals }) }
     }
 
     /// From now on making a sandbox fails like this; `None` ends it.
@@ -110,6 +112,17 @@ impl ScriptedSandboxProvider {
     /// This is done once, when the next snapshot has been made.
     pub fn when_next_snapshot_is_made(&self, then: impl FnOnce() + Send + 'static) {
         self.state.lock().on_snapshot = Some(Box::new(then));
+    }
+
+    /// From now on the removal of a snapshot takes a permit first, which it does not give back.
+    pub fn hold_removals(&self, permits: Arc<Semaphore>) {
+        self.state.lock().removals = Some(permits);
+    }
+
+    /// Waits until a removal waits for its permit.
+    pub async fn wait_for_held_removal(&self) {
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = self.state.held_removals.subscribe().wait_for(|held| *held > 0).await;
     }
 
     /// How many snapshots were ever made.
@@ -205,6 +218,14 @@ impl SandboxProvider for ScriptedSandboxProvider {
     }
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        let permits = self.state.lock().removals.clone();
+        if let Some(permits) = permits {
+            self.state.held_removals.send_modify(|held| *held += 1);
+            if let Ok(permit) = permits.acquire().await {
+                permit.forget();
+            }
+            self.state.held_removals.send_modify(|held| *held -= 1);
+        }
         self.state.lock().snapshots.remove(id);
         Ok(())
     }

@@ -26,6 +26,8 @@ pub enum Action {
     Invoke,
     /// Read the limits that hold for the caller.
     ReadLimits,
+    /// Read how busy the platform is, over all tenants: its metrics.
+    ReadOperations,
     /// Create the schema of the database, or remove everything in it.
     SetUp,
     /// Expire workers, settle deploys and remove snapshots that no worker needs.
@@ -54,6 +56,7 @@ impl Action {
             }
             Self::DeleteWorker => "workers:delete",
             Self::Invoke => "workers:invoke",
+            Self::ReadOperations => "platform:read",
             Self::SetUp => "platform:setup",
             Self::Maintain => "platform:maintain",
         }
@@ -62,7 +65,7 @@ impl Action {
     /// Whether it concerns all tenants at once.
     #[must_use]
     pub const fn is_of_platform(self) -> bool {
-        matches!(self, Self::SetUp | Self::Maintain)
+        matches!(self, Self::ReadOperations | Self::SetUp | Self::Maintain)
     }
 }
 
@@ -78,6 +81,7 @@ impl fmt::Display for Action {
             Self::WatchWorkers => "watch workers",
             Self::Invoke => "invoke a function",
             Self::ReadLimits => "read limits",
+            Self::ReadOperations => "read the metrics of the platform",
             Self::SetUp => "set up the database",
             Self::Maintain => "maintain the platform",
         })

@@ -93,6 +93,14 @@ mod tests {
     }
 
     #[test]
+    fn metrics_of_all_tenants_are_for_the_operator_the_system_and_an_embedder() {
+        for principal in [Principal::AdminToken, Principal::Loopback, Principal::System, Principal::Embedder] {
+            assert_eq!(check(principal, Action::ReadOperations).unwrap().tenant(), None, "they concern all tenants");
+        }
+        assert_eq!(Action::ReadOperations.scope(), "platform:read");
+    }
+
+    #[test]
     fn maintenance_is_for_the_system() {
         for principal in [Principal::AdminToken, Principal::Loopback, Principal::Embedder] {
             assert_eq!(check(principal, Action::Maintain), Err(AccessError::Forbidden(Action::Maintain)));

@@ -17,6 +17,8 @@ pub trait Policy: Send + Sync {
 ///
 /// * what empties the database is for the operator, and for the system; not for the users of an application that embeds
 ///   the platform;
+/// * metrics, which count what all tenants do, are for the operator, the system, and an application that embeds the
+///   platform: the application decides itself who reaches its routes;
 /// * maintenance is for the system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StandardPolicy;
@@ -27,6 +29,7 @@ impl Policy for StandardPolicy {
             Action::SetUp => {
                 matches!(context.principal(), Principal::AdminToken | Principal::Loopback | Principal::System)
             }
+            Action::ReadOperations => context.principal().is_of_platform(),
             Action::Maintain => *context.principal() == Principal::System,
             _ => true,
         };

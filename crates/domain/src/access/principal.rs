@@ -27,6 +27,14 @@ impl Principal {
             Self::Embedder => "embedder",
         }
     }
+
+    /// Whether it stands for the platform as a whole, and not for one of its tenants.
+    #[must_use]
+    pub const fn is_of_platform(&self) -> bool {
+        match self {
+            Self::System | Self::AdminToken | Self::Loopback | Self::Embedder => true,
+        }
+    }
 }
 
 impl fmt::Display for Principal {

@@ -7,7 +7,7 @@
 //! ```
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use workers_domain::SnapshotId;
 
@@ -17,34 +17,49 @@ use super::manifest::Digest256;
 use super::reference::{is_name, path_of};
 use super::trash::Trash;
 
-/// Moves what an earlier version has made to where it lies today. Each step leaves a store that can be used: the next
-/// start goes on with what was not done.
+/// Moves what an earlier version has made to where it lies today, and logs when that begins and ends: many snapshots
+/// take long, and the server answers no request meanwhile. Each step leaves a store that can be used: the next start
+/// goes on with what was not done.
 ///
 /// # Errors
 ///
 /// When the directories cannot be read, or the data directory is away.
 pub(super) fn adopt(layout: &Layout, trash: &Trash) -> io::Result<()> {
-    for (path, name) in entries(&layout.contents)? {
-        if let Some(content) = Digest256::parse(&name) {
-            move_unless_taken(layout, &path.join("files"), &layout.tree_of(&content))?;
-            trash.take(&path)?;
-        }
+    let contents: Vec<(PathBuf, Digest256)> = entries(&layout.contents)?
+        .into_iter()
+        .filter_map(|(path, name)| Digest256::parse(&name).map(|content| (path, content)))
+        .collect();
+    let references: Vec<(PathBuf, PathBuf)> = entries(&layout.references)?
+        .into_iter()
+        .filter(|(_, name)| is_name(name))
+        .filter_map(|(path, name)| path_of(&layout.references, &SnapshotId::new(name)).map(|place| (path, place)))
+        .collect();
+    if contents.is_empty() && references.is_empty() {
+        return Ok(());
     }
-    for (path, name) in entries(&layout.references)? {
-        if let Some(place) = path_of(&layout.references, &SnapshotId::new(name.as_str())).filter(|_| is_name(&name)) {
-            move_unless_taken(layout, &path, &place)?;
-        }
+    tracing::info!(
+        snapshots = references.len(),
+        "moving the snapshots of an earlier version; the server answers when that is done"
+    );
+    for (path, content) in contents {
+        move_unless_taken(layout, &path.join("files"), &layout.tree_of(&content))?;
+        trash.take(&path)?;
     }
+    let mut moved = 0;
+    for (path, place) in references {
+        moved += usize::from(move_unless_taken(layout, &path, &place)?);
+    }
+    tracing::info!(snapshots = moved, "moved the snapshots of an earlier version");
     Ok(())
 }
 
-/// Moves something to where nothing is. What cannot be moved counts as gone, and is made again when it is needed.
-fn move_unless_taken(layout: &Layout, from: &Path, to: &Path) -> io::Result<()> {
+/// Moves something to where nothing is, and says whether it did. What cannot be moved counts as gone, and is made again
+/// when it is needed.
+fn move_unless_taken(layout: &Layout, from: &Path, to: &Path) -> io::Result<bool> {
     if to.symlink_metadata().is_ok() || from.symlink_metadata().is_err() {
-        return Ok(());
+        return Ok(false);
     }
-    layout.in_level(to, || move_tree(from, to)).or_else(|error| {
-        tracing::warn!(error = %error, path = %from.display(), "a snapshot of an earlier version cannot be taken over");
-        layout.home.check()
-    })
+    let Err(error) = layout.in_level(to, || move_tree(from, to)) else { return Ok(true) };
+    tracing::warn!(error = %error, path = %from.display(), "a snapshot of an earlier version cannot be taken over");
+    layout.home.check().map(|()| false)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use workers_domain::SnapshotId;
@@ -92,6 +92,15 @@ fn list(directory: &Path, visit: &mut dyn FnMut(&Path)) {
     }
 }
 
+/// The lines that are logged on this thread meanwhile, without colours and times.
+fn lines_logged(work: impl FnOnce()) -> Vec<String> {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
+    let subscriber = subscriber.with_writer(Mutex::new(log.reopen().unwrap())).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    fs::read_to_string(log.path()).unwrap().lines().map(str::to_owned).collect()
+}
+
 fn text_of(store: &Arc<SnapshotStore>, id: &SnapshotId) -> Option<String> {
     let (_, lease) = store.lease(id, START).unwrap()?;
     Some(fs::read_to_string(lease.files().join("worker.mjs")).unwrap())
@@ -148,6 +157,32 @@ fn snapshots_of_earlier_versions_are_found_used_listed_and_removed() {
     assert_eq!(store.older_than(later(), || {}).unwrap(), []);
     place.await_removal();
     assert_eq!(place.files(""), [""; 0]);
+}
+
+#[test]
+fn a_start_logs_how_many_snapshots_of_an_earlier_version_it_moves_and_nothing_where_there_are_none() {
+    let place = Place::new();
+    let opened = || lines_logged(|| drop(place.open()));
+    assert_eq!(opened(), [""; 0], "a new store");
+    place.keep_flat("one");
+    place.keep_flat("two");
+    let lines = opened();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("moving the snapshots of an earlier version") && lines[0].ends_with("snapshots=2"));
+    assert!(lines[1].contains("moved the snapshots of an earlier version") && lines[1].ends_with("snapshots=2"));
+    assert_eq!(opened(), [""; 0], "a store that has been moved");
+}
+
+#[test]
+fn the_last_line_about_a_move_counts_what_was_moved() {
+    let place = Place::new();
+    let (moved, stays) = (place.keep_flat("moved"), place.keep_flat("stays"));
+    // Its place is taken.
+    let level = place.at("refs").join(&stays.as_str()[stays.as_str().len() - 2..]);
+    fs::create_dir_all(level.join(stays.as_str())).unwrap();
+    let lines = lines_logged(|| drop(place.open()));
+    assert!(lines[0].ends_with("snapshots=2") && lines[1].ends_with("snapshots=1"), "{lines:?}");
+    assert!(place.files("refs").iter().any(|path| path.ends_with(moved.as_str())));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use prometheus::TEXT_FORMAT;
 
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
+use crate::request::Caller;
 
 /// Metrics in the Prometheus text format.
 #[utoipa::path(
@@ -15,8 +16,8 @@ use crate::error::{ApiError, ErrorBody};
         (status = 401, description = "`unauthorized`", body = ErrorBody),
     ),
 )]
-pub(crate) async fn handle(api: Data<Api>) -> Result<HttpResponse, ApiError> {
-    let (load, unread) = (api.platform.invocations().load(), api.platform.unread().bytes());
+pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller) -> Result<HttpResponse, ApiError> {
+    let (load, unread) = (api.platform.invocations().load(&call)?, api.platform.unread_bytes(&call)?);
     let text = api.metrics.render(load, unread).map_err(ApiError::internal)?;
     Ok(HttpResponse::Ok().content_type(TEXT_FORMAT).body(text))
 }

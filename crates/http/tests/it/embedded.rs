@@ -42,7 +42,9 @@ async fn an_application_serves_both_its_own_routes_and_ours() {
     let workers = get("/tenants/acme/api/workers").await;
     assert_eq!(workers.headers().get("x-request-id").unwrap().len(), 36);
     assert_eq!(read_body_json::<Value, _>(workers).await, json!([]));
-    assert_eq!(get("/tenants/acme/readyz").await.status(), 200);
+    for path in ["/tenants/acme/readyz", "/tenants/acme/metrics"] {
+        assert_eq!(get(path).await.status(), 200, "{path}");
+    }
 }
 
 #[actix_web::test]

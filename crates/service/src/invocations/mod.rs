@@ -19,6 +19,7 @@ use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use workers_domain::access::{AccessError, Action, CallContext, Resource};
 use workers_domain::{InvocationEvent, InvocationId};
 
 use self::admission::Admission;
@@ -69,14 +70,20 @@ impl InvocationService {
         Self { inner: Arc::new(inner) }
     }
 
-    /// How busy the platform is.
-    #[must_use]
-    pub fn load(&self) -> Load {
-        self.inner.admission.load()
+    /// How busy the platform is, with what all tenants do.
+    ///
+    /// # Errors
+    ///
+    /// When the caller may not read that.
+    pub fn load(&self, context: &CallContext) -> Result<Load, AccessError> {
+        self.inner.shared.access.check(context, Action::ReadOperations, Resource::Platform)?;
+        Ok(self.inner.admission.load())
     }
 
     /// Turns new invocations away, waits up to `timeout` for those that run, then ends the rest. Says whether all of them ended by
     /// themselves. When it returns no sandbox of this platform runs, and the times of all invocations are stored.
+    ///
+    /// Takes no call: the process that holds the platform ends it, and no route leads here.
     pub async fn drain(&self, timeout: Duration) -> bool {
         self.inner.admission.close();
         self.inner.running.close();

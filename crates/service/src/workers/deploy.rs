@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot, Update};
-use workers_domain::{TenantId, Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
+use workers_domain::{ResourceLimits, TenantId, Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
 use super::WorkerService;
 use super::settle::{End, leaves_nothing, may_be_done};
@@ -69,7 +69,7 @@ async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Wor
     let now = shared.clock.now();
     let mut worker = Worker::creating(WorkerId::generate(now), tenant, name, bundle.functions, now);
     let expires_at = expiry(&limits, now);
-    let snapshot = make_snapshot_in_time(shared, bundle.script, expires_at);
+    let snapshot = make_snapshot_in_time(shared, limits.sandbox, bundle.script, expires_at);
     let (inserted, snapshot) = tokio::join!(shared.store.workers().insert(&worker, &source), snapshot);
     match (inserted, snapshot) {
         (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, &limits, expires_at, deadline).await,
@@ -102,10 +102,11 @@ async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Wor
 /// Makes a snapshot, or fails when that takes longer than [`SNAPSHOT_TIMEOUT`].
 pub(super) async fn make_snapshot_in_time(
     shared: &Shared,
+    limits: ResourceLimits,
     script: String,
     expires_at: DateTime<Utc>,
 ) -> Result<Snapshot, SandboxError> {
-    let making = make_snapshot(shared, script, expires_at);
+    let making = make_snapshot(shared, limits, script, expires_at);
     tokio::time::timeout(SNAPSHOT_TIMEOUT, making).await.unwrap_or_else(|_| {
         let message = format!("the snapshot was not made within {} s", SNAPSHOT_TIMEOUT.as_secs());
         Err(SandboxError::new(SandboxErrorKind::Unavailable, message))

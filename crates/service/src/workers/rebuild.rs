@@ -44,7 +44,8 @@ impl Shared {
             tracing::info!(worker.id = %id, snapshot.id = %wanted, "the snapshot of a worker is not here; making it");
             let source = self.store.workers().find_source(&scope, id).await?.ok_or(RebuildError::Deleted)?;
             let bundle = self.bundler.compile(&source).await?;
-            let made = make_snapshot_as(self, &wanted, bundle.script, expires_at).await?.id;
+            let limits = self.limits_of(worker.tenant_id()).await?.sandbox;
+            let made = make_snapshot_as(self, limits, &wanted, bundle.script, expires_at).await?.id;
             let is_in_use = if made == wanted {
                 self.is_still_of(&worker, &made).await
             } else {

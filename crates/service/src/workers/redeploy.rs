@@ -49,7 +49,7 @@ async fn renew(
 ) -> Result<Worker, RedeployError> {
     let id = found.id;
     let expires_at = expiry(limits, shared.clock.now());
-    let made = make_snapshot_in_time(shared, bundle.script, expires_at).await;
+    let made = make_snapshot_in_time(shared, limits.sandbox, bundle.script, expires_at).await;
     let snapshot = made.map_err(|source| DeployError::Sandbox { worker_id: id, source })?.id;
     match replace(shared, scope, id, &snapshot, expires_at).await {
         Ok((old, worker)) => {

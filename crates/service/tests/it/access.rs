@@ -7,21 +7,21 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 use workers_domain::access::{AccessError, Action, CallContext, RequestId};
 use workers_domain::ports::{ExistingWorkers, PageRequest, Store as _};
-use workers_domain::{TenantId, Worker};
-use workers_service::{DeployError, InvokeError, Load, RedeployError, SetupError, WorkerError};
+use workers_domain::{Part, TenantId, Worker};
+use workers_service::{DeployError, InvokeError, LimitsError, Load, RedeployError, SetupError, WorkerError};
 use workers_testing::{Step, SwitchedPolicy, operator, operator_in, scope_of_all, system};
 
 use crate::support::{BUNDLE, TestPlatform, follow, returned};
 
 /// A platform with a worker, whose policy permits nothing any more, and whose database fails from then on: whoever
 /// reads it first gets another answer.
-async fn refusing() -> (TestPlatform, Worker) {
+async fn refusing() -> (TestPlatform, Worker, Arc<SwitchedPolicy>) {
     let policy = Arc::new(SwitchedPolicy::default());
     let test = TestPlatform::with_ports(|builder| builder.policy(Arc::clone(&policy) as _), |_| Vec::new());
     let worker = test.deploy().await;
     policy.refuse();
     test.store.fail("nothing may be read");
-    (test, worker)
+    (test, worker, policy)
 }
 
 fn forbidden(action: Action) -> AccessError {
@@ -30,7 +30,7 @@ fn forbidden(action: Action) -> AccessError {
 
 #[tokio::test]
 async fn what_the_policy_refuses_is_not_done() {
-    let (test, worker) = refusing().await;
+    let (test, worker, policy) = refusing().await;
     let (workers, id) = (test.platform.workers(), worker.id);
     let deployed = workers.deploy(operator(), "w".into(), BUNDLE.into()).await;
     assert!(matches!(deployed, Err(DeployError::Access(error)) if error == forbidden(Action::DeployWorker)));
@@ -52,13 +52,33 @@ async fn what_the_policy_refuses_is_not_done() {
     assert_eq!(workers.changes(operator()).err(), Some(forbidden(Action::WatchWorkers)));
     let invoked = test.platform.invocations().invoke(operator(), id, "greet", b"").await;
     assert!(matches!(invoked, Err(InvokeError::Access(error)) if error == forbidden(Action::Invoke)));
+    assert_eq!(test.platform.invocations().load(operator()), Err(forbidden(Action::ReadOperations)));
+    assert_eq!(test.platform.unread_bytes(operator()), Err(forbidden(Action::ReadOperations)));
+    let limits = test.platform.limits(operator()).await;
+    assert!(matches!(limits, Err(LimitsError::Access(error)) if error == forbidden(Action::ReadLimits)));
 
+    policy.permit_all();
     test.store.recover();
     assert_eq!(test.store.workers().find_by_id(&scope_of_all(), id).await.unwrap(), Some(worker), "it is as it was");
     assert_eq!(
-        (test.sandboxes.snapshot_count(), test.platform.invocations().load()),
+        (test.sandboxes.snapshot_count(), test.platform.invocations().load(operator()).unwrap()),
         (1, Load { running: 0, queued: 0 })
     );
+}
+
+#[tokio::test]
+async fn an_embedding_application_reads_how_busy_the_platform_is() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let call = CallContext::embedder(RequestId::parse("r").unwrap());
+    assert_eq!(test.platform.invocations().load(&call), Ok(Load { running: 0, queued: 0 }));
+    assert_eq!(test.platform.unread_bytes(&call), Ok(0));
+}
+
+#[tokio::test]
+async fn whether_the_platform_works_is_told_without_a_call_whatever_the_policy_says() {
+    let (test, _, _) = refusing().await;
+    let parts: Vec<_> = test.platform.troubles().await.iter().map(|trouble| trouble.part).collect();
+    assert_eq!(parts, [Part::Database]);
 }
 
 #[tokio::test]

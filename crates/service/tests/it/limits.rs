@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 use workers_domain::ports::RepositoryError;
 use workers_domain::{TenantId, TenantLimits};
@@ -53,6 +54,36 @@ async fn limits_of_a_tenant_hold_for_its_calls_and_for_no_others() {
 
     follow(invocations.invoke(operator(), worker.id, "greet", b"1234").await.unwrap()).await;
     assert_eq!(test.sandboxes.limits_of_last(), Some(ServiceOptions::default().sandbox));
+}
+
+#[tokio::test]
+async fn a_snapshot_is_made_within_the_limits_of_its_worker_s_tenant_and_not_of_the_caller_s() {
+    let (test, stub) = platform(TenantLimits::default(), || Step::Return("1".into()));
+    let (memory_bytes, wall_clock) = (64 * 1024 * 1024, Duration::from_secs(2));
+    let (memory, time) = (Some(memory_bytes), Some(wall_clock));
+    // Too little for the script, which no function writes.
+    let limits =
+        TenantLimits { memory_bytes: memory, wall_clock: time, disk_bytes: Some(10), ..TenantLimits::default() };
+    stub.set(TenantId::DEFAULT, limits);
+    let used_for_next_snapshot = || {
+        let (sandboxes, (used, told)) = (test.sandboxes.clone(), oneshot::channel());
+        test.sandboxes.when_next_snapshot_is_made(move || used.send(sandboxes.limits_of_last().unwrap()).unwrap());
+        told
+    };
+    let deployed = used_for_next_snapshot();
+    let worker = test.deploy().await;
+    let redeployed = used_for_next_snapshot();
+    test.platform.workers().redeploy(operator(), worker.id).await.unwrap();
+    test.sandboxes.lose_snapshots();
+    let rebuilt = used_for_next_snapshot();
+    let invocations = test.platform.invocations();
+    follow(invocations.invoke(&system_in(small()), worker.id, "greet", b"").await.unwrap()).await;
+    assert_eq!(test.sandboxes.limits_of_last(), Some(ServiceOptions::default().sandbox), "of the caller's tenant");
+    for (step, used) in [("deploy", deployed), ("redeploy", redeployed), ("rebuild", rebuilt)] {
+        let used = used.await.unwrap();
+        assert_eq!((used.memory_bytes, used.wall_clock), (memory_bytes, wall_clock), "{step}");
+        assert!((11..ServiceOptions::default().sandbox.disk_bytes).contains(&used.disk_bytes), "{step}: {used:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod listen;
 mod logs;
 mod outcomes;
 mod redeploy;
+mod removals;
 mod several_servers;
 mod support;
 mod unread;

@@ -76,7 +76,7 @@ async fn overtaken(meanwhile: impl AsyncFnOnce(&TestPlatform, &Worker)) -> &'sta
     let first = here.platform.invocations().invoke(operator(), busy.id, "greet", b"").await.unwrap();
     let (invocations, id) = (here.platform.invocations().clone(), worker.id);
     let second = tokio::spawn(async move { invocations.invoke(operator(), id, "greet", b"").await });
-    while here.platform.invocations().load().queued == 0 {
+    while here.platform.invocations().load(operator()).unwrap().queued == 0 {
         tokio::task::yield_now().await;
     }
     meanwhile(&there, &worker).await;

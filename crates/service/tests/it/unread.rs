@@ -33,11 +33,11 @@ async fn a_result_waits_until_there_is_room_and_is_whole() {
     let invocations = test.platform.invocations();
     let first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     let room = first.into_room().unwrap();
-    assert_eq!(test.platform.unread().bytes(), 40 * 1024);
+    assert_eq!(test.platform.unread_bytes(operator()).unwrap(), 40 * 1024);
     let second = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
     let (report, ()) = tokio::join!(follow(second), async { drop(room) });
     assert_eq!(returned(&report.1).len(), 40_000);
-    while test.platform.unread().bytes() > 0 {
+    while test.platform.unread_bytes(operator()).unwrap() > 0 {
         tokio::task::yield_now().await;
     }
 }
@@ -52,7 +52,7 @@ async fn a_result_that_finds_no_room_in_time_is_told_and_its_place_is_free() {
     assert!(second.into_room().is_none());
     let (_, report) = follow(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     assert_eq!(failed(&report), "busy");
-    assert_eq!(test.platform.unread().bytes(), 40 * 1024);
+    assert_eq!(test.platform.unread_bytes(operator()).unwrap(), 40 * 1024);
     test.sandboxes.wait_for_live_sandboxes(0).await;
     drop(first);
     let (_, report) = follow(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
@@ -68,8 +68,8 @@ async fn a_caller_that_goes_away_while_its_result_waits_for_room_frees_its_place
     let mut second = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
     assert!(matches!(second.next().await, Some(InvocationEvent::Log(_))));
     drop(second);
-    while invocations.load() != (Load { running: 0, queued: 0 }) {
+    while invocations.load(operator()).unwrap() != (Load { running: 0, queued: 0 }) {
         tokio::task::yield_now().await;
     }
-    assert_eq!(test.platform.unread().bytes(), 40 * 1024);
+    assert_eq!(test.platform.unread_bytes(operator()).unwrap(), 40 * 1024);
 }

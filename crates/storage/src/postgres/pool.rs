@@ -89,7 +89,7 @@ impl PgPool {
             lists: Semaphore::new(options.max_listing()),
             acquire_timeout: options.acquire_timeout,
             statement_timeout: options.statement_timeout,
-            transaction_timeout: options.transaction_timeout,
+            transaction_timeout: options.transaction_timeout_on_postgres(),
             runtime: Handle::current(),
             state: Mutex::default(),
         };

@@ -428,33 +428,82 @@ fn execute_patiently(connection: &mut SqliteConnection, sql: &str) -> diesel::Qu
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{Sender, channel};
+
+    use tokio::sync::mpsc::UnboundedReceiver;
 
     use super::*;
+
+    /// Lists that begin as soon as they may, and are read until they are let go.
+    struct HeldLists {
+        begun: UnboundedReceiver<()>,
+        end: Sender<()>,
+        listing: Vec<JoinHandle<Result<bool, RepositoryError>>>,
+    }
+
+    impl HeldLists {
+        fn begin(pool: &Arc<SqlitePool>, number: usize) -> Self {
+            let (end, ended) = channel::<()>();
+            let ended = Arc::new(Mutex::new(ended));
+            let (started, begun) = tokio::sync::mpsc::unbounded_channel();
+            let start = |_| {
+                let (pool, started, ended) = (Arc::clone(pool), started.clone(), Arc::clone(&ended));
+                let list = move |_: &mut SqliteConnection| {
+                    started.send(()).unwrap();
+                    Ok(ended.lock().unwrap().recv().is_ok())
+                };
+                tokio::spawn(async move { pool.read_list("list", list).await })
+            };
+            Self { listing: (0..number).map(start).collect(), begun, end }
+        }
+
+        /// Waits until one more has begun.
+        async fn begun(&mut self) {
+            self.begun.recv().await.unwrap();
+        }
+
+        async fn end(self) {
+            for _ in &self.listing {
+                self.end.send(()).unwrap();
+            }
+            for list in self.listing {
+                assert!(list.await.unwrap().unwrap());
+            }
+        }
+    }
+
+    fn pool(directory: &Path, max_connections: usize) -> Arc<SqlitePool> {
+        let options = StorageOptions { max_connections, ..StorageOptions::default() };
+        let pool = SqlitePool::new(&directory.join("workers.sqlite3"), Access::Use, &options).unwrap();
+        pool.file().create_if_none().unwrap();
+        Arc::new(pool)
+    }
+
+    async fn search(pool: &SqlitePool) {
+        pool.read("search", |connection| connection.batch_execute("SELECT 1")).await.unwrap();
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_reads_no_list_waits_for_none() {
         let directory = tempfile::tempdir().unwrap();
-        let options = StorageOptions { max_connections: 1, ..StorageOptions::default() };
-        let path = directory.path().join("workers.sqlite3");
-        let pool = Arc::new(SqlitePool::new(&path, Access::Use, &options).unwrap());
-        pool.file().create_if_none().unwrap();
-        let (end, ended) = channel::<()>();
-        let ended = Mutex::new(ended);
-        let (began, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
-        let listing = {
-            let pool = Arc::clone(&pool);
-            tokio::spawn(async move {
-                let list = move |_: &mut SqliteConnection| {
-                    began.send(()).unwrap();
-                    Ok(ended.lock().unwrap().recv().is_ok())
-                };
-                pool.read_list("list", list).await
-            })
-        };
-        has_begun.recv().await.unwrap();
-        pool.read("search", |connection| connection.batch_execute("SELECT 1")).await.unwrap();
-        end.send(()).unwrap();
-        assert!(listing.await.unwrap().unwrap());
+        let pool = pool(directory.path(), 1);
+        let mut lists = HeldLists::begin(&pool, 1);
+        lists.begun().await;
+        search(&pool).await;
+        lists.end().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn lists_have_a_quarter_as_many_connections_of_their_own_and_wait_for_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let pool = pool(directory.path(), 8);
+        let mut lists = HeldLists::begin(&pool, 20);
+        lists.begun().await;
+        lists.begun().await;
+        for _ in 0..50 {
+            search(&pool).await;
+        }
+        assert!(lists.begun.try_recv().is_err(), "two lists are read, and a third one was begun");
+        lists.end().await;
     }
 }

@@ -4,6 +4,7 @@
 
 mod broken_rows;
 mod listen;
+mod lists;
 mod many;
 mod migrations;
 mod pgbouncer;

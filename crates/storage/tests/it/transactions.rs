@@ -65,6 +65,22 @@ async fn on_postgres_a_transaction_that_is_held_for_too_long_is_rolled_back() {
 }
 
 #[tokio::test]
+async fn on_postgres_a_transaction_is_held_for_less_time_than_a_statement_waits_for_its_rows() {
+    let store = on_postgres(&StorageOptions { statement_timeout: Duration::from_millis(2500), ..of(2) }).await;
+    let kept = inserted(&*store).await;
+    let transaction = store.begin().await.unwrap();
+    assert_eq!(fail(&*transaction, &kept).await.unwrap(), Update::Updated);
+    let mut changed = kept.clone();
+    changed.fail("another").unwrap();
+    assert_eq!(
+        store.workers().update_state(&mut changed).await.unwrap(),
+        Update::Updated,
+        "it waited, and not in vain"
+    );
+    assert!(rolled_back(transaction.commit().await).contains("held for longer than 2s"));
+}
+
+#[tokio::test]
 async fn on_sqlite_a_transaction_that_is_held_for_too_long_is_rolled_back() {
     let directory = tempfile::tempdir().unwrap();
     let store = set_up(&url_in(directory.path()), &StorageOptions { transaction_timeout: SHORT, ..of(2) }).await;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use workers_testing::{ThrowAwayPostgres, is_root};
 
-use crate::support::in_levels;
 use crate::support::local::{TestServer, answer};
+use crate::support::{command, end, in_levels, spawn};
 
 /// The last commit before workers had revisions and snapshots were a server's own.
 const BEFORE_REVISIONS: &[u8] = include_bytes!("before-revisions.tar.gz");
@@ -104,6 +104,32 @@ async fn serve(data_dir: &Path, arguments: &[&str]) {
         assert!(began.elapsed() < PATIENCE, "snapshots are left");
         tokio::task::yield_now().await;
     }
+}
+
+/// What is in the log of a start about snapshots of an earlier version.
+fn logged_of_moves(data_dir: &Path) -> Vec<String> {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = command();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--data-dir"]).arg(data_dir);
+    command.stderr(log.reopen().unwrap());
+    let (mut process, [_]) = spawn(command, ["listening on "]);
+    end(&mut process);
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    let lines = log.lines().filter(|line| line.contains("the snapshots of an earlier version"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_first_start_logs_when_it_begins_to_move_snapshots_and_when_it_has_moved_them() {
+    let fixture = unpack(BEFORE_REVISIONS);
+    let data_dir = fixture.path().join("sqlite");
+    let number = std::fs::read_dir(data_dir.join("snapshots/refs")).unwrap().count();
+    let lines = logged_of_moves(&data_dir);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("moving ") && lines[1].contains("moved "), "{lines:?}");
+    let counted = format!("\"snapshots\":{number}}}");
+    assert!(number > 1 && lines.iter().all(|line| line.contains(&counted)), "{lines:?}");
+    assert_eq!(logged_of_moves(&data_dir), [""; 0]);
 }
 
 #[tokio::test]

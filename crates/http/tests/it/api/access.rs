@@ -238,12 +238,14 @@ async fn a_caller_that_may_not_do_something_reads_what_it_would_need() {
     let app = TestApp::builder().policy(ReadOnly).start();
     assert_eq!(app.get("/api/workers").await.status(), 200);
     assert_eq!(app.get("/api/limits").await.status(), 200);
+    assert_eq!(app.get("/readyz").await.status(), 200, "no policy is asked about a probe");
     let id = "/api/workers/019ab0f0-5e80-7000-8000-000000000000";
     for (method, path, required) in [
         (Method::POST, "/api/workers".to_owned(), "workers:deploy"),
         (Method::POST, format!("{id}/redeploy"), "workers:deploy"),
         (Method::DELETE, id.to_owned(), "workers:delete"),
         (Method::GET, format!("{id}/source"), "workers:read"),
+        (Method::GET, "/metrics".to_owned(), "platform:read"),
         (Method::POST, format!("{id}/invoke/greet"), "workers:invoke"),
         (Method::POST, format!("{id}/functions/greet"), "workers:invoke"),
     ] {
