@@ -9,6 +9,7 @@ mod config;
 mod doctor;
 mod engine;
 mod listening;
+mod memory;
 mod migrate;
 mod output;
 mod sandboxes;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use workers_domain::ports::{
     NetworkObserver, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
@@ -108,6 +109,14 @@ impl SandboxProvider for BesideMachines {
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
         self.sandboxes.delete_snapshot(id).await
+    }
+
+    fn keeps_own_snapshots(&self) -> bool {
+        self.sandboxes.keeps_own_snapshots()
+    }
+
+    async fn own_snapshots(&self, before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
+        self.sandboxes.own_snapshots(before).await
     }
 
     async fn check(&self) -> Result<(), SandboxError> {

@@ -18,7 +18,7 @@ use crate::config::{ServeOptions, Settings};
 use crate::listening::Listening;
 use crate::sandboxes::{BesideMachines, Sandboxes};
 use crate::vercel_api::VercelApi;
-use crate::{migrate, output, signals, telemetry};
+use crate::{memory, migrate, output, signals, telemetry};
 
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(options.log_format)?;
@@ -80,6 +80,7 @@ async fn serve(
     };
     let sweeper = tokio::spawn(sweep(platform.clone(), settings.sweep_interval));
     let settler = tokio::spawn(settle(platform.clone(), settings.sweep_interval.min(SETTLE_INTERVAL)));
+    let giving_back = tokio::spawn(memory::give_back(platform.clone()));
     let time = settings.http.shutdown_delay + settings.http.drain_timeout;
     signals::stop_on_signals(
         application.stop_handle(),
@@ -98,6 +99,7 @@ async fn serve(
     drop(listening);
     sweeper.abort();
     settler.abort();
+    giving_back.abort();
     // Whoever was cut off by the end of the HTTP server has no time left.
     platform.invocations().drain(Duration::ZERO).await;
     served

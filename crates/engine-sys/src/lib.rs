@@ -4,7 +4,7 @@
 //! namespaces, [`exec`], [`wait_any`] with resource usage, [`seccomp`] filters and the questions they ask ([`notify`]), [`mount_attributes`] and a few
 //! ioctls and socket options. A wrapper
 //! is one system call (or a fixed short sequence), takes borrowed, typed arguments and returns [`std::io::Result`]. [`give_memory_back`]
-//! is a call to the C library instead.
+//! and [`trim_memory`] are calls to the C library instead.
 //!
 //! Left out on purpose: every decision. Which namespaces, which mounts, which system calls a sandbox may make, and in which
 //! order the steps come, is `workers-engine`.
@@ -25,7 +25,7 @@ mod signal;
 mod syscall_table;
 pub mod template;
 
-pub use allocator::give_memory_back;
+pub use allocator::{give_memory_back, trim_memory};
 pub use constant_table::constant;
 pub use descriptor::{
     ClosedBy, Closer, close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state, watch,

@@ -123,12 +123,6 @@ fn arena() -> &'static AtomicUsize {
     &ARENA
 }
 
-/// Gives memory that the C library holds and nobody uses back to the kernel.
-pub fn trim_memory() {
-    // SAFETY: malloc_trim takes a number and locks what it touches.
-    unsafe { libc::malloc_trim(0) };
-}
-
 /// `exit(3)`; in a child without the handlers, which would wait for threads that are not there.
 pub fn leave(code: c_int) -> ! {
     let is_child = IS_CHILD.load(Ordering::Acquire);

@@ -70,4 +70,4 @@ pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
 pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
 /// For the program that has an engine, which is the only one that sees `engine-sys`.
-pub use workers_engine_sys::give_memory_back;
+pub use workers_engine_sys::{give_memory_back, trim_memory};

@@ -21,6 +21,8 @@ use crate::{Access, Api};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
+/// About what a connection needs of memory while it is open.
+const CONNECTION_BYTES: usize = 24 * 1024;
 /// How long answers that are ready may take to reach their clients once everything else has stopped.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -95,7 +97,7 @@ impl Application {
     pub async fn run(self) -> io::Result<()> {
         let Self { listener, api, extra, .. } = self;
         let options = &api.options;
-        let app_api = api.clone();
+        let (app_api, freed) = (api.clone(), api.platform.unread().freed().clone());
         let server = HttpServer::new(move || {
             let extra = extra.clone();
             App::new()
@@ -105,6 +107,8 @@ impl Application {
                 .default_service(web::to(no_path))
                 .wrap(Compat::new(from_fn(app_api.tracking())))
         })
+        // Dropped with the connection.
+        .on_connect(move |_, data| drop(data.insert(freed.in_use(CONNECTION_BYTES))))
         .workers(options.threads.max(1))
         .max_connections(options.max_connections_per_thread)
         .keep_alive(KeepAlive::Timeout(options.keep_alive))

@@ -34,6 +34,7 @@ mod compiler;
 mod error;
 mod event_bus;
 mod fault_log;
+mod freed;
 mod health;
 mod invocations;
 mod limits;
@@ -48,6 +49,7 @@ pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, 
 pub use error::{DeployError, InvokeError, RedeployError, SetupError, WorkerError};
 pub use event_bus::InProcessEventBus;
 pub use fault_log::{FaultLog, Telling};
+pub use freed::{Freed, InUse};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use limits::{EffectiveLimits, LimitsError};
 pub use observer::{InvocationObserver, NoObserver};

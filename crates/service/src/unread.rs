@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use workers_domain::WorkerId;
 
+use crate::freed::{Freed, InUse};
+
 /// What is counted together.
 const BLOCK: usize = 1024;
 
@@ -32,6 +34,7 @@ pub struct Unread {
     /// What one account may hold.
     share: u32,
     accounts: Mutex<Accounts>,
+    freed: Freed,
 }
 
 /// What the accounts may still take; those that hold nothing and wait for nothing are not there.
@@ -45,7 +48,7 @@ struct Accounts {
 /// The room that one answer takes. Dropped, it is free again.
 #[derive(Debug, Default)]
 pub struct UnreadRoom {
-    _taken: Option<[OwnedSemaphorePermit; 2]>,
+    _taken: Option<([OwnedSemaphorePermit; 2], InUse)>,
 }
 
 impl Unread {
@@ -55,7 +58,7 @@ impl Unread {
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
         let share = u32::try_from(u64::from(blocks) * u64::from(SHARE_PERCENT) / 100).unwrap_or(blocks);
         let accounts = Mutex::new(Accounts { shares: HashMap::new(), most: FEW_ACCOUNTS });
-        Self { room: Arc::new(Semaphore::new(permits(blocks))), blocks, share, accounts }
+        Self { room: Arc::new(Semaphore::new(permits(blocks))), blocks, share, accounts, freed: Freed::new() }
     }
 
     /// Takes room for an answer; waits at most so long until others have been read. `None`: there was none.
@@ -68,7 +71,7 @@ impl Unread {
             Some([own, Arc::clone(&self.room).acquire_many_owned(blocks).await.ok()?])
         };
         let taken = tokio::time::timeout(patience, taken).await;
-        taken.ok()?.map(|taken| UnreadRoom { _taken: Some(taken) })
+        taken.ok()?.map(|taken| self.room_of(taken, bytes))
     }
 
     /// The same without waiting.
@@ -77,7 +80,17 @@ impl Unread {
         let Some(blocks) = self.blocks_of(bytes) else { return Some(UnreadRoom::default()) };
         let own = self.share_of(account).try_acquire_many_owned(blocks).ok()?;
         let all = Arc::clone(&self.room).try_acquire_many_owned(blocks).ok()?;
-        Some(UnreadRoom { _taken: Some([own, all]) })
+        Some(self.room_of([own, all], bytes))
+    }
+
+    fn room_of(&self, taken: [OwnedSemaphorePermit; 2], bytes: usize) -> UnreadRoom {
+        UnreadRoom { _taken: Some((taken, self.freed.in_use(bytes))) }
+    }
+
+    /// Counts what becomes free when answers have gone. Who holds memory beside them may count it too.
+    #[must_use]
+    pub const fn freed(&self) -> &Freed {
+        &self.freed
     }
 
     /// How many bytes are taken.

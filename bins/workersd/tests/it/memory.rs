@@ -1,11 +1,12 @@
 //! The server's memory: what was needed for a while is given back.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::local::TestServer;
 
@@ -24,6 +25,20 @@ async fn until(server: &TestServer, line: &str) {
     while !metrics().await.lines().any(|there| there == line) {}
 }
 
+/// Clients that each send one of these requests, and read nothing.
+async fn deaf_clients(server: &TestServer, requests: impl Iterator<Item = String>) -> Vec<TcpStream> {
+    let address: SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
+    let ask = async |request: String| {
+        let client = TcpSocket::new_v4()?;
+        // What the system does not take of an answer is the server's to keep.
+        client.set_recv_buffer_size(4096)?;
+        let mut client = client.connect(address).await?;
+        client.write_all(request.as_bytes()).await?;
+        std::io::Result::Ok(client)
+    };
+    try_join_all(requests.map(ask)).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_clients_do_not_read_is_given_back() {
     const CLIENTS: usize = 20;
@@ -31,22 +46,44 @@ async fn what_clients_do_not_read_is_given_back() {
     let id = server.deploy("export function f(p) { return 'x'.repeat(p.n); }").await;
     assert_eq!(server.call(&id, "f", &json!({ "n": 6_000_000 })).await.0, 200);
     let before = anonymous(server.process_id());
-    let address: SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
-    let ask = async |number: usize| {
-        let how = ["application/json", "text/event-stream"][number % 2];
-        let request = format!(
+    let requests = ["application/json", "text/event-stream"].into_iter().cycle().take(CLIENTS).map(|how| {
+        format!(
             "POST /api/workers/{id}/invoke/f HTTP/1.1\r\nHost: localhost\r\nAccept: {how}\r\nContent-Length: 13\r\n\r\n\
              {{\"n\":6000000}}"
-        );
-        let mut client = TcpStream::connect(address).await?;
-        client.write_all(request.as_bytes()).await?;
-        std::io::Result::Ok(client)
-    };
-    let _deaf = try_join_all((0..CLIENTS).map(ask)).await.unwrap();
+        )
+    });
+    let _deaf = deaf_clients(&server, requests).await;
     until(&server, &format!("workers_invocations_total{{outcome=\"result\"}} {}", CLIENTS + 1)).await;
     until(&server, "workers_unread_bytes 0").await;
     let after = anonymous(server.process_id());
     assert!(after < before + 32 * MIB, "{before} bytes before, {after} after");
+}
+
+#[tokio::test]
+async fn what_many_clients_of_shorter_answers_needed_is_given_back_when_they_have_gone() {
+    const CLIENTS: usize = 900;
+    // The clients need twice as much, and most of it stays where nothing gives it back.
+    const STAYS: u64 = 24 * MIB;
+    let server = TestServer::start(&[]);
+    // Too short for a mapping of its own.
+    let id = server.deploy(&format!("export function f() {{}} // {}", "x".repeat(100_000))).await;
+    let path = format!("/api/workers/{id}/source");
+    assert_eq!(server.get(&path).send().await.unwrap().bytes().await.unwrap().len() / 100_000, 1);
+    let before = anonymous(server.process_id());
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let deaf = deaf_clients(&server, std::iter::repeat_n(request, CLIENTS)).await;
+    let answered = "workers_http_requests_total{method=\"GET\",route=\"/api/workers/{id}/source\",status=\"200\"}";
+    until(&server, &format!("{answered} {}", CLIENTS + 1)).await;
+    let with = anonymous(server.process_id());
+    drop(deaf);
+    until(&server, "workers_unread_bytes 0").await;
+    let gone = Instant::now();
+    let mut after = anonymous(server.process_id());
+    while after > before + STAYS && gone.elapsed() < Duration::from_secs(30) {
+        until(&server, "workers_unread_bytes 0").await;
+        after = anonymous(server.process_id());
+    }
+    assert!(after <= before + STAYS, "{before} bytes before, {with} with the clients, {after} after");
 }
 
 #[tokio::test]

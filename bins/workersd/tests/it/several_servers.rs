@@ -87,6 +87,18 @@ async fn a_worker_called_on_both_in_turn_is_built_once_on_each_and_nothing_of_it
 }
 
 #[tokio::test]
+async fn servers_that_offer_the_vercel_api_too_keep_nothing_of_what_another_one_deletes() {
+    let Pair { servers, postgres: _postgres, .. } = pair(&["--vercel-api", "127.0.0.1:0"]).await;
+    let id = servers[0].deploy(ECHO).await;
+    for server in &servers {
+        assert_eq!(server.call(&id, "f", &json!(1)).await.0, 200);
+    }
+    assert_eq!(servers.each_ref().map(snapshots), [1, 1]);
+    assert_eq!(delete(&servers[0], &id).await, 200);
+    wait_for_none(&servers).await;
+}
+
+#[tokio::test]
 async fn first_calls_that_race_with_a_delete_are_whole_or_say_that_the_worker_is_gone() {
     let Pair { servers: [here, there], postgres: _postgres, .. } = pair(&[]).await;
     for round in 0..12 {

@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 
 use crate::{LogStream, NetworkPolicy, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId, Trouble};
 
-/// Makes sandboxes and keeps snapshots.
+/// Makes sandboxes and keeps snapshots. What all providers have to say is left to no default: a provider around another
+/// one would answer for itself.
 #[async_trait]
 pub trait SandboxProvider: Send + Sync {
     /// Which provider, in a word for logs and metrics, as `local`.
@@ -26,7 +27,7 @@ pub trait SandboxProvider: Send + Sync {
 
     /// Says that a sandbox with these limits will likely be made from this snapshot soon. Returns at once: what a
     /// provider can do ahead, it does in the background. What cannot be done ahead is done by [`create`](Self::create).
-    fn expect(&self, _snapshot: &SnapshotId, _limits: ResourceLimits) {}
+    fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits);
 
     /// The snapshot with this id, if the provider still has it.
     ///
@@ -43,9 +44,7 @@ pub trait SandboxProvider: Send + Sync {
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError>;
 
     /// Whether snapshots are a server's own: each that needs one makes one, and removes it itself.
-    fn keeps_own_snapshots(&self) -> bool {
-        false
-    }
+    fn keeps_own_snapshots(&self) -> bool;
 
     /// The snapshots that this server keeps for itself, if they have been here since `before` or longer. Empty where
     /// snapshots are kept for all servers together.
@@ -53,9 +52,7 @@ pub trait SandboxProvider: Send + Sync {
     /// # Errors
     ///
     /// When they cannot be listed.
-    async fn own_snapshots(&self, _before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
-        Ok(Vec::new())
-    }
+    async fn own_snapshots(&self, before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError>;
 
     /// Answers if sandboxes can be made now.
     ///

@@ -10,7 +10,8 @@ use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fs::{CWD, readlinkat};
 use rustix::pipe::PipeFlags;
 use rustix::process::DumpableBehavior;
-use workers_engine_sys::template::{Described, Runtime, trim_memory};
+use workers_engine_sys::template::{Described, Runtime};
+use workers_engine_sys::trim_memory;
 use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only};
 
 use super::enter::null_device;

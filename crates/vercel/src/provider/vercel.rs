@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
-use workers_domain::SnapshotId;
 use workers_domain::ports::{
     Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
+use workers_domain::{ResourceLimits, SnapshotId};
 
 use super::core::Core;
 use super::error;
@@ -103,6 +104,18 @@ impl SandboxProvider for VercelProvider {
             Err(error) if error::is_no_snapshot(&error) => Ok(()),
             Err(error) => Err(error::with(SandboxErrorKind::Failed, "a snapshot cannot be removed", error)),
         }
+    }
+
+    /// The API can make nothing ahead.
+    fn expect(&self, _snapshot: &SnapshotId, _limits: ResourceLimits) {}
+
+    /// All servers of an account have the same ones.
+    fn keeps_own_snapshots(&self) -> bool {
+        false
+    }
+
+    async fn own_snapshots(&self, _before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError> {
+        Ok(Vec::new())
     }
 
     #[tracing::instrument(name = "vercel.check", skip_all)]

@@ -1,0 +1,78 @@
+//! How much memory has become free, for the program that gives it back to the system.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+/// What is counted together.
+const BLOCK: usize = 1024;
+
+/// Blocks that are counted of one use at most: no sum of lengths that are made up overflows.
+const MOST: usize = 1 << 20;
+
+/// Counts what becomes free when answers and connections have gone. Cheap to clone; all clones count together.
+#[derive(Debug, Clone)]
+pub struct Freed {
+    /// A permit for each block that no wait has counted yet.
+    blocks: Arc<Semaphore>,
+}
+
+/// Memory that is in use until this is dropped.
+#[derive(Debug)]
+pub struct InUse {
+    blocks: usize,
+    freed: Freed,
+}
+
+impl Freed {
+    pub(crate) fn new() -> Self {
+        Self { blocks: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// So many bytes are in use.
+    #[must_use]
+    pub fn in_use(&self, bytes: usize) -> InUse {
+        InUse { blocks: (bytes / BLOCK).min(MOST), freed: self.clone() }
+    }
+
+    /// Waits until as many bytes have become free. Those since this last returned count; a wait that is given up counts
+    /// nothing. For one caller at a time.
+    pub async fn wait(&self, bytes: usize) {
+        let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
+        // It is never closed.
+        if let Ok(counted) = self.blocks.acquire_many(blocks).await {
+            counted.forget();
+        }
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.freed.blocks.add_permits(self.blocks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_free_bytes_counts_each_of_them_once() {
+        let freed = Freed::new();
+        let freed_are =
+            async |kib: usize| tokio::time::timeout(Duration::from_secs(10), freed.wait(kib * 1024)).await.is_ok();
+        let in_use = freed.in_use(60 * 1024);
+        assert!(!freed_are(1).await, "what is in use is not free");
+        drop(in_use);
+        assert!(!freed_are(61).await, "that is more");
+        assert!(freed_are(50).await, "the wait that was given up has counted nothing");
+        assert!(!freed_are(11).await, "what was counted is not counted again");
+        let later = async {
+            tokio::task::yield_now().await;
+            drop(freed.in_use(20 * 1024));
+        };
+        assert!(tokio::join!(freed_are(30), later).0);
+    }
+}
