@@ -22,7 +22,6 @@ pub(crate) fn options(
     options.allow_shared_user_id = settings.allow_weaker.contains(&Weaker::SharedUserId);
     options.observer = sandboxes;
     options.template_library = template_library();
-    options.template_module = Some(workers_service::template_module());
     options.templates = match settings.templates {
         TemplateKind::None => Templates::None,
         TemplateKind::Worker => settings.capacity.templates,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use workers_domain::ports::{
-    NetworkObserver, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
+    NetworkObserver, NodePreload, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
 };
 use workers_domain::{Part, ResourceLimits, SnapshotId, Trouble};
 use workers_engine::{Engine, MachineEngine};
@@ -97,6 +97,10 @@ impl SandboxProvider for BesideMachines {
 
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
         self.sandboxes.create(spec).await
+    }
+
+    fn preload(&self, preload: NodePreload) {
+        self.sandboxes.preload(preload);
     }
 
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {

@@ -75,11 +75,11 @@ const warm = async () => {
 	become({ options: ["--none"], script: ["/"], environment: [["A", "b"]], seed: 1 }, nothing);
 	nothing.process._exiting = true;
 	nothing.process.emit("exit", nothing.process.uptime(), nothing.clocks.now(), nothing.clocks.timeOrigin);
-	await prepared?.warm();
+	await prepared.warm();
 };
 
-/** What is to be done ahead of programs, besides: see `template_module` in the engine's options. */
-const prepared = ahead ? require(ahead) : undefined;
+/** What is to be done ahead of programs, besides: see `NodePreload` of the port. */
+const prepared = require(ahead);
 
 /** What a fork changes. */
 const world = { process, clocks: Object.getPrototypeOf(performance), leave: reallyExit, setFlag: v8.setFlagsFromString, random: Math.random };
@@ -180,7 +180,7 @@ warm().then(() => {
 		become(program, world);
 		for (const name of Object.keys(require.cache)) delete require.cache[name];
 		delete module.children;
-		prepared?.prepare(process.env);
+		prepared.prepare(process.env);
 		start();
 	}));
 });

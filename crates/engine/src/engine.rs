@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 use workers_domain::ports::Clock;
 use workers_domain::ports::{
-    CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource,
-    SandboxSpec, Snapshot,
+    CommandEvent, CommandSpec, ExitStatus, NodePreload, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider,
+    SandboxSource, SandboxSpec, Snapshot,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId, Trouble};
 
@@ -28,6 +28,7 @@ use crate::server::data_dir::DataDir;
 use crate::server::ground::{Found, Ground};
 use crate::server::ids::Ranges;
 use crate::server::launcher::Launcher;
+use crate::server::preload::Preload;
 use crate::server::shell;
 use crate::server::{blocking, unavailable};
 use crate::snapshot::{Lease, SnapshotStore};
@@ -78,6 +79,8 @@ pub(crate) struct Core {
     pub(crate) ready: ReadySandboxes,
     pub(crate) expectations: Expectations,
     pub(crate) ground: Arc<Ground>,
+    /// What the platform has said of node scripts.
+    preload: Preload,
     /// When a sandbox was made last to see whether that works.
     pub(crate) last_trial: tokio::sync::Mutex<Option<Instant>>,
     data_dir: DataDir,
@@ -144,6 +147,23 @@ impl Core {
         Ok(())
     }
 
+    /// Makes what templates are made of again, and boots others.
+    async fn renew_templates(&self) {
+        let walls = self.launcher.configuration().walls.as_ref();
+        if walls.is_none_or(|walls| walls.templates.is_none()) {
+            return;
+        }
+        if let Err(error) = self.ground.make_again(self.data_dir.template()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "templates do nothing ahead of programs, which takes longer"
+            );
+            return;
+        }
+        self.ready.clear();
+        self.launcher.renew_templates().await;
+    }
+
     /// Makes the directory that sandboxes' files are staged in, if it is not there.
     pub(crate) fn make_sandboxes(&self) -> io::Result<()> {
         self.data_dir.home().make(&self.data_dir.sandboxes())
@@ -170,7 +190,8 @@ impl Engine {
             DataDir::open_in_time(options.data_dir.clone(), ID_RANGES, open_store).await?;
 
         let given = options.node.clone();
-        let (data_dir, configuration, ground) = prepare(&options, data_dir).await?;
+        let preload = Preload::default();
+        let (data_dir, configuration, ground) = prepare(&options, data_dir, &preload).await?;
         let is_walled = configuration.walls.is_some();
         let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
         let snapshots = Arc::new(snapshots);
@@ -180,7 +201,18 @@ impl Engine {
             let ready = ReadySandboxes::new(is_walled && options.templates != Templates::None);
             let (clock, runtime, last_trial) = (options.clock, Handle::current(), tokio::sync::Mutex::default());
             let expectations = Expectations::default();
-            Arc::new(Core { launcher, snapshots, ready, expectations, ground, last_trial, data_dir, clock, runtime })
+            Arc::new(Core {
+                launcher,
+                snapshots,
+                ready,
+                expectations,
+                ground,
+                preload,
+                last_trial,
+                data_dir,
+                clock,
+                runtime,
+            })
         };
         let start = Launcher::start(options.launcher, configuration, launcher_lock, network, options.observer);
         Self::start_with(start, cgroups, data_dir, &given, make).await
@@ -298,6 +330,7 @@ impl Engine {
 async fn prepare(
     options: &EngineOptions,
     data_dir: DataDir,
+    preload: &Preload,
 ) -> Result<(DataDir, Configuration, Arc<Ground>), SandboxError> {
     let cgroups = match options.confinement {
         Confinement::Full => Some(data_dir.plan_cgroups(options.cgroup_parent.clone()).await?),
@@ -306,9 +339,9 @@ async fn prepare(
             None
         }
     };
-    let (made_of, on) = (options.clone(), cgroups.clone());
+    let (made_of, on, preload) = (options.clone(), cgroups.clone(), preload.clone());
     let made = blocking("what sandboxes are made of cannot be made", move || {
-        let (blueprint, made) = Blueprint::make_first(made_of, &data_dir)?;
+        let (blueprint, made) = Blueprint::make_first(made_of, &data_dir, &preload)?;
         let (home, trees) = (data_dir.home().clone(), blueprint.trees());
         let ground = Ground::new(home, &trees, Box::new(move |tree: &Path| blueprint.make_again(tree)), on)?;
         Ok((data_dir, made, ground))
@@ -389,6 +422,12 @@ impl SandboxProvider for Engine {
         // Something that it is made of may be broken. Mended by this or by another call, it is tried once more.
         self.core.mend().await?;
         if self.core.ground.times_mended() == mended { Err(error) } else { self.try_create(spec).await }
+    }
+
+    fn preload(&self, preload: NodePreload) {
+        self.core.preload.set(preload);
+        let core = Arc::clone(&self.core);
+        self.core.runtime.spawn(async move { core.renew_templates().await });
     }
 
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {

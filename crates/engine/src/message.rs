@@ -80,7 +80,7 @@ pub(crate) struct TemplateSetup {
     /// The script that node runs.
     pub(crate) script: String,
     /// What the script does besides, ahead of programs.
-    pub(crate) module: Option<String>,
+    pub(crate) module: String,
     /// How much the templates may take beside the spare one; `None` for one that serves all.
     pub(crate) room: Option<TemplateRoom>,
     /// After how many forks a template is replaced.

@@ -37,10 +37,6 @@ pub struct EngineOptions {
     pub template_forks: u32,
     /// The library that templates need.
     pub template_library: TemplateLibrary,
-    /// The text of a `CommonJS` module for templates, which exports `warm()`, to do once what programs do again and again (it may be
-    /// asynchronous), and `prepare(environment)`, which runs in a fork before its program. It may draw no random number, and leave
-    /// no handle, timer or request behind: all programs would have them.
-    pub template_module: Option<String>,
     /// What is true of the network of all sandboxes, whatever the policy of each says.
     pub network: NetworkOptions,
     /// Tells when snapshots expire.
@@ -159,7 +155,6 @@ impl EngineOptions {
             templates: Templates::default(),
             template_forks: 20_000,
             template_library: TemplateLibrary::default(),
-            template_module: None,
             network: NetworkOptions::default(),
             clock: Arc::new(SystemClock),
             observer: Arc::new(NoSandboxObserver),

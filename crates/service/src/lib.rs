@@ -60,6 +60,6 @@ pub use unread::{Unread, UnreadRoom};
 pub use workers::{SetupReport, SweepReport, WorkerChanges, WorkerService};
 /// What [`WorkerChanges`] yields.
 pub use workers_domain::ports::WorkerChange;
+pub use workers_transpiler::is_newer_node;
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
-pub use workers_transpiler::{is_newer_node, template_module};

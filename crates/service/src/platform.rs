@@ -6,7 +6,9 @@ use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use workers_domain::Trouble;
 use workers_domain::access::{AccessControl, AccessError, Action, CallContext, Policy, Resource};
-use workers_domain::ports::{Clock, EventBus, LimitsFor, NoTenantLimits, SandboxProvider, Store, SystemClock};
+use workers_domain::ports::{
+    Clock, EventBus, LimitsFor, NoTenantLimits, NodePreload, SandboxProvider, Store, SystemClock,
+};
 
 use crate::bundle::Bundler;
 use crate::health::Health;
@@ -113,6 +115,7 @@ impl PlatformBuilder {
     #[must_use]
     pub fn build(self) -> Platform {
         let Self { store, sandboxes, compiler, clock, observer, access, limits, events, options } = self;
+        sandboxes.preload(NodePreload { module: workers_transpiler::template_module() });
         let compiler = compiler.unwrap_or_else(|| Arc::new(InProcessCompiler::new()));
         let health =
             Health::start(Arc::clone(&store), Arc::clone(&sandboxes), Arc::clone(&compiler), Arc::clone(&observer));

@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use workers_domain::ports::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Sandbox, SandboxError, SandboxErrorKind,
-    SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, NodePreload, Sandbox, SandboxError,
+    SandboxErrorKind, SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 use workers_domain::{LogStream, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
 
@@ -79,6 +79,7 @@ struct Inner {
     made: u64,
     limits: Option<ResourceLimits>,
     expected: Vec<SnapshotId>,
+    preloads: Vec<NodePreload>,
     failure: Option<SandboxErrorKind>,
     hangs: bool,
     names_snapshots_itself: bool,
@@ -148,6 +149,12 @@ impl ScriptedSandboxProvider {
         self.state.lock().expected.clone()
     }
 
+    /// What was said that scripts need ahead of them.
+    #[must_use]
+    pub fn preloads(&self) -> Vec<NodePreload> {
+        self.state.lock().preloads.clone()
+    }
+
     /// How many sandboxes were ever made.
     #[must_use]
     pub fn sandboxes_made(&self) -> u64 {
@@ -206,6 +213,10 @@ impl SandboxProvider for ScriptedSandboxProvider {
             stopped: Arc::default(),
             state: Arc::clone(&self.state),
         }))
+    }
+
+    fn preload(&self, preload: NodePreload) {
+        self.state.lock().preloads.push(preload);
     }
 
     fn expect(&self, snapshot: &SnapshotId, _limits: ResourceLimits) {

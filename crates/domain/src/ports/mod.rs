@@ -29,9 +29,9 @@ pub use page::{ListPlace, Page, PageRequest};
 pub use repository_error::RepositoryError;
 pub use sandbox_observer::{NoSandboxObserver, SandboxObserver};
 pub use sandbox_provider::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, Program, Remains,
-    Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec,
-    Snapshot, node_heap_option,
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, NodePreload, Program,
+    Remains, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource,
+    SandboxSpec, Snapshot, node_heap_option,
 };
 pub use schema_admin::{ExistingWorkers, RemovedWorker, SchemaAdmin, SetupOutcome};
 pub use store::{Store, Transaction};

@@ -17,6 +17,10 @@ pub trait SandboxProvider: Send + Sync {
     /// Which provider, in a word for logs and metrics, as `local`.
     fn name(&self) -> &'static str;
 
+    /// Takes what [node scripts](Program::NodeScript) of this platform need ahead of them. Said once, before the first
+    /// sandbox. Returns at once; what is made of it is made in the background.
+    fn preload(&self, preload: NodePreload);
+
     /// Makes a fresh sandbox.
     ///
     /// # Errors
@@ -172,6 +176,16 @@ pub struct Remains {
     pub output: Vec<(LogStream, Vec<u8>)>,
     /// What its sandbox has used so far.
     pub usage: ResourceUsage,
+}
+
+/// What a provider that keeps a Node.js booted for scripts has it do ahead of them, once for many. Scripts run without
+/// it just as well, only later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePreload {
+    /// The text of a `CommonJS` module that exports `warm()`, to do once what scripts do again and again (it may be
+    /// asynchronous), and `prepare(environment)`, which runs before each script. It may draw no random number, and leave
+    /// no handle, timer or request behind: all scripts would have them.
+    pub module: String,
 }
 
 /// What to make a sandbox of.

@@ -379,11 +379,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         // It collects garbage in a heap that has been idle for seconds: a template has, and each of its copies would begin with that.
         "--no-memory-reducer",
     ];
-    let arguments = ["node"]
-        .into_iter()
-        .chain(options)
-        .chain([files.script.as_str(), &files.library])
-        .chain(files.module.as_deref());
+    let arguments = ["node"].into_iter().chain(options).chain([files.script.as_str(), &files.library, &files.module]);
     // The loader takes a space or a colon for the end of a path, so it gets one from the directory that the process begins in.
     let (directory, library) = files.library.rsplit_once('/').unwrap_or((".", &files.library));
     let preloaded = format!("./{library}");

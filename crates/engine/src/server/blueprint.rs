@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::data_dir::DataDir;
+use super::preload::Preload;
 use super::shell::Shell;
 use super::{node, runtime, template};
 use crate::fault::named;
@@ -25,6 +26,7 @@ pub(crate) struct Blueprint {
     node: PathBuf,
     is_copied: bool,
     library: Option<Cow<'static, [u8]>>,
+    preload: Preload,
     shell: Option<Shell>,
 }
 
@@ -51,7 +53,11 @@ impl Blueprint {
     ///
     /// When the node program cannot be used, or the root cannot be made. Without templates and without a copy of node
     /// of our own it goes on, and logs that.
-    pub(crate) fn make_first(options: EngineOptions, data_dir: &DataDir) -> io::Result<(Self, Made)> {
+    pub(crate) fn make_first(
+        options: EngineOptions,
+        data_dir: &DataDir,
+        preload: &Preload,
+    ) -> io::Result<(Self, Made)> {
         let node = find_program(&options.node)?;
         let given = File::open(&node).map_err(|error| named(node.display(), error))?;
         let directories =
@@ -63,7 +69,8 @@ impl Blueprint {
             library.inspect_err(lack).ok()
         });
         let shell = find_shell(&options, &node);
-        let mut blueprint = Self { directories, options, given, node, is_copied: false, library, shell };
+        let mut blueprint =
+            Self { directories, options, given, node, is_copied: false, library, preload: preload.clone(), shell };
         if blueprint.options.copy_node {
             match node::copy(&blueprint.node, &blueprint.directories.node) {
                 Ok(copy) => (blueprint.node, blueprint.is_copied) = (copy, true),
@@ -122,7 +129,9 @@ impl Blueprint {
             Templates::PerContent { most, memory_bytes } => Some(TemplateRoom { most, memory_bytes }),
             Templates::None | Templates::Shared => None,
         };
-        let make = |library| template::make(&self.directories.template, library, &self.options, room);
+        let preload = self.preload.get();
+        let forks = self.options.template_forks;
+        let make = |library| template::make(&self.directories.template, library, preload.as_ref(), forks, room);
         self.library.as_deref().filter(|_| self.is_walled()).map(make).transpose()
     }
 }

@@ -14,7 +14,7 @@ use crate::cgroup::CgroupPlan;
 use crate::cgroup::discover::make_bases;
 use crate::fault::{named, refused};
 use crate::home::Home;
-use crate::server::unavailable;
+use crate::server::{blocking, unavailable};
 use crate::stamp::Seen;
 
 /// Makes the files of a tree again, and answers with all trees that it has changed on the way.
@@ -110,6 +110,22 @@ impl Ground {
                 error => error,
             }
         })
+    }
+
+    /// Makes a tree again although nothing of it is broken: what it is made from has changed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub(crate) async fn make_again(self: &Arc<Self>, tree: PathBuf) -> Result<(), SandboxError> {
+        let _turn = self.turn.lock().await;
+        let ground = Arc::clone(self);
+        blocking("what sandboxes stand on cannot be made again", move || {
+            let made = take(&(ground.make)(&tree)?)?;
+            lock(&ground.seen).extend(made);
+            Ok(())
+        })
+        .await
     }
 
     fn mend_now(&self) -> io::Result<Found> {

@@ -9,6 +9,7 @@ pub(crate) mod ids;
 pub(crate) mod launcher;
 mod locks;
 pub(crate) mod node;
+pub(crate) mod preload;
 pub(crate) mod runtime;
 pub(crate) mod shell;
 pub(crate) mod template;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use workers_domain::ports::NodePreload;
 use workers_private_files::{make_directory, replace_file};
 
 use crate::fault::named;
@@ -17,6 +18,9 @@ const SCRIPT: &str = include_str!("../../js/template.cjs");
 
 /// What it imports to have imported something.
 const WARM_MODULE: &str = include_str!("../../js/warm.mjs");
+
+/// What it does ahead of programs until a platform has said more.
+const NOTHING_AHEAD: &str = "exports.warm = async () => {}; exports.prepare = () => {};";
 
 /// The library's name, as cargo gives it.
 const LIBRARY: &str = "libworkers_engine_template.so";
@@ -44,22 +48,20 @@ pub(crate) fn library(options: &EngineOptions) -> io::Result<Cow<'static, [u8]>>
 pub(crate) fn make(
     directory: &Path,
     library: &[u8],
-    options: &EngineOptions,
+    preload: Option<&NodePreload>,
+    forks: u32,
     room: Option<TemplateRoom>,
 ) -> io::Result<TemplateSetup> {
-    let (module, forks) = (options.template_module.as_deref(), options.template_forks);
     remove(directory)?;
     make_directory(directory)?;
     let (copy, script) = (directory.join("template.so"), directory.join("template.cjs"));
     replace_file(&copy, library)?;
     replace_file(&script, SCRIPT.as_bytes())?;
     replace_file(&directory.join("warm.mjs"), WARM_MODULE.as_bytes())?;
-    let ahead = module.map(|_| directory.join("prepare.cjs"));
-    if let (Some(path), Some(module)) = (&ahead, module) {
-        replace_file(path, module.as_bytes())?;
-    }
+    let module = directory.join("prepare.cjs");
+    replace_file(&module, preload.map_or(NOTHING_AHEAD, |preload| &preload.module).as_bytes())?;
     let text = |path: PathBuf| path.into_os_string().into_string().map_err(|_| io::Error::other("a path is not UTF-8"));
-    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: ahead.map(text).transpose()?, room, forks })
+    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: text(module)?, room, forks })
 }
 
 fn find_library() -> io::Result<PathBuf> {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use workers_domain::ports::{
-    CommandEvent, CommandSpec, ExitStatus, Sandbox, SandboxFile, SandboxPath, SandboxProvider, SandboxSource,
-    SandboxSpec,
+    CommandEvent, CommandSpec, ExitStatus, NodePreload, Sandbox, SandboxFile, SandboxPath, SandboxProvider,
+    SandboxSource, SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
 use workers_engine::{Confinement, Engine, EngineOptions, TemplateLibrary, Templates, Wall};
@@ -291,9 +291,13 @@ async fn a_sandbox_that_was_made_ahead_leaves_no_task_behind_when_it_was_used() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_template_that_boots_commands_start_their_own_node() {
-    let broken = |options: &mut EngineOptions| options.template_module = Some("throw new Error('broken')".to_owned());
-    let engine = Templated::start(broken).await;
-    assert!(!engine.engine.has_templates().await);
+    let engine = Templated::start(|_| ()).await;
+    engine.engine.preload(NodePreload { module: "throw new Error('broken')".to_owned() });
+    let began = Instant::now();
+    while engine.engine.has_templates().await {
+        assert!(began.elapsed() < Duration::from_secs(10), "what cannot be loaded boots");
+        tokio::task::yield_now().await;
+    }
     let snapshot = engine.snapshot(PARENT).await;
     assert_eq!(engine.run(&snapshot).await.output, "1");
     engine.engine.shutdown().await;

@@ -10,6 +10,13 @@ use workers_testing::{AllWorkers as _, operator, scope_of_all};
 use crate::support::{BUNDLE, TestPlatform};
 
 #[tokio::test]
+async fn the_provider_gets_what_scripts_need_ahead_without_the_application_s_doing() {
+    let test = TestPlatform::new(|_| Vec::new());
+    let [preload] = &test.sandboxes.preloads()[..] else { panic!("it is said once") };
+    assert!(preload.module.contains("exports.warm") && preload.module.contains("exports.prepare"), "{preload:?}");
+}
+
+#[tokio::test]
 async fn a_deployed_worker_is_ready_with_its_functions_and_a_snapshot() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use workers_domain::ports::{
-    Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
+    NodePreload, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 use workers_domain::{ResourceLimits, SnapshotId};
 
@@ -107,6 +107,9 @@ impl SandboxProvider for VercelProvider {
     }
 
     /// The API can make nothing ahead.
+    fn preload(&self, _preload: NodePreload) {}
+
+    /// The same.
     fn expect(&self, _snapshot: &SnapshotId, _limits: ResourceLimits) {}
 
     /// All servers of an account have the same ones.
