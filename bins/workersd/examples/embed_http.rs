@@ -14,8 +14,8 @@ use actix_web::{App, Error, HttpServer, web};
 use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_engine::{Engine, EngineOptions};
 use workers_http::{Access, Api, Branding, HttpOptions, Metrics};
-use workers_service::Platform;
-use workers_storage::{Database, DatabaseUrl, StorageOptions};
+use workers_service::{CancellationToken, Platform};
+use workers_storage::Database;
 
 fn main() -> anyhow::Result<()> {
     // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is a second
@@ -29,10 +29,7 @@ fn main() -> anyhow::Result<()> {
 async fn run() -> anyhow::Result<()> {
     let data = tempfile::tempdir()?;
     let node = std::env::var("WORKERS_NODE").unwrap_or_else(|_| ".tools/node/bin/node".to_owned());
-    let url = DatabaseUrl::sqlite_file(data.path().join("workers.sqlite3"));
-    let database = Database::connect(&url, &StorageOptions::default()).await?;
-    database.create_if_none().await?;
-    database.store().schema().apply_migrations().await?;
+    let database = Database::sqlite_file(data.path().join("workers.sqlite3")).await?;
     let engine = Engine::start(EngineOptions::new(data.path(), std::path::absolute(node)?)).await?;
 
     let metrics = Metrics::new();
@@ -40,10 +37,14 @@ async fn run() -> anyhow::Result<()> {
         .compiler(Arc::new(ProcessCompiler::start(CompilerOptions::default()).await?))
         .observer(Arc::new(metrics.clone()))
         .build();
+    // Expires workers, and ends deploys whose server has stopped.
+    let token = CancellationToken::new();
+    let background = tokio::spawn(platform.run_background(token.clone()));
     // The application has let its users in by then, so every request acts for the application, in the default tenant.
     // `Access::Custom` takes an authenticator of its own, which says for each request whom it acts for.
-    let console = Some(Branding::new("Acme Functions")?);
-    let options = HttpOptions { access: Access::Embedded, console, ..HttpOptions::default() };
+    let mut options = HttpOptions::default();
+    options.access = Access::Embedded;
+    options.console = Some(Branding::new("Acme Functions")?);
     let api = Api::new(platform.clone(), options, metrics);
 
     let self_test = std::env::args().any(|argument| argument == "--self-test");
@@ -72,6 +73,8 @@ async fn run() -> anyhow::Result<()> {
     }
     task.await??;
     platform.invocations().drain(std::time::Duration::from_secs(10)).await;
+    token.cancel();
+    background.await?;
     engine.shutdown().await;
     Ok(())
 }

@@ -167,11 +167,9 @@ pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvi
         client = client.base_url(base_url);
     }
     let client = client.build().with_context(|| format!("{} is not usable", settings.said.name("vercel-base-url")))?;
-    let options = VercelOptions {
-        region: settings.vercel.region.clone(),
-        vcpus: settings.vercel.vcpus,
-        ..VercelOptions::new(installation(&settings.database.data_dir)?)
-    };
+    let mut options = VercelOptions::new(installation(&settings.database.data_dir)?);
+    options.region.clone_from(&settings.vercel.region);
+    options.vcpus = settings.vercel.vcpus;
     Ok(VercelProvider::new(client, options))
 }
 

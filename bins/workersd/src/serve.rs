@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use workers_compiler::{CompilerOptions, ProcessCompiler};
-use workers_domain::access::{CallContext, RequestId};
 use workers_domain::ports::{SandboxProvider, Store};
 use workers_http::{Api, Application, HttpOptions, Metrics};
-use workers_service::{Platform, SweepReport};
+use workers_service::{CancellationToken, Platform};
 
 use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
@@ -78,8 +77,9 @@ async fn serve(
             return Err(error);
         }
     };
-    let sweeper = tokio::spawn(sweep(platform.clone(), settings.sweep_interval));
-    let settler = tokio::spawn(settle(platform.clone(), settings.sweep_interval.min(SETTLE_INTERVAL)));
+    // Ends the background work on every way out.
+    let ending = CancellationToken::new().drop_guard();
+    let background = tokio::spawn(platform.run_background(ending.token().clone()));
     let giving_back = tokio::spawn(memory::give_back(platform.clone()));
     let time = settings.http.shutdown_delay + settings.http.drain_timeout;
     signals::stop_on_signals(
@@ -97,12 +97,12 @@ async fn serve(
         None => application.run().await.context("the HTTP server failed"),
     };
     drop(listening);
-    sweeper.abort();
-    settler.abort();
     giving_back.abort();
+    drop(ending);
+    let ended = background.await.context("the background work failed");
     // Whoever was cut off by the end of the HTTP server has no time left.
     platform.invocations().drain(Duration::ZERO).await;
-    served
+    served.and(ended)
 }
 
 /// The use cases, and the HTTP server over them, bound to its address.
@@ -152,51 +152,4 @@ async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::
     };
     let (served, offered) = tokio::join!(platform, offered);
     served.and(offered)
-}
-
-/// How often deploys are looked for whose control plane died.
-const SETTLE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Expires workers now and then. A database that is away for a while is no reason to stop trying.
-async fn sweep(platform: Platform, interval: Duration) {
-    let mut sweeps = every(interval);
-    loop {
-        sweeps.tick().await;
-        match platform.workers().sweep(&call_of_system(&platform)).await {
-            Ok(SweepReport { expired, failed, reclaimed }) if expired + failed + reclaimed > 0 => {
-                tracing::info!(expired, failed, reclaimed, "swept workers");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for expired workers");
-            }
-        }
-    }
-}
-
-/// A call of the server's own.
-fn call_of_system(platform: &Platform) -> CallContext {
-    CallContext::system(RequestId::generate(platform.clock().now()))
-}
-
-/// Ends deploys whose server has stopped; a sweep of many workers, which takes a while, does not hold that up.
-async fn settle(platform: Platform, interval: Duration) {
-    let mut settles = every(interval);
-    loop {
-        settles.tick().await;
-        match platform.workers().settle_stuck(&call_of_system(&platform)).await {
-            Ok(0) => {}
-            Ok(failed) => tracing::info!(failed, "ended deploys whose server had stopped"),
-            // The sweep tells that.
-            Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "failed to look for stuck deploys");
-            }
-        }
-    }
-}
-
-fn every(interval: Duration) -> tokio::time::Interval {
-    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    ticks
 }

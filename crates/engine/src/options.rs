@@ -14,6 +14,7 @@ use crate::launcher::check::Wall;
 
 /// How the engine is to work. Make one with [`EngineOptions::new`] and change what is not to your liking.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct EngineOptions {
     /// Where snapshots are kept and sandboxes' files are staged. One engine a directory.
     pub data_dir: PathBuf,

@@ -11,15 +11,19 @@
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! use std::sync::Arc;
 //! use workers_http::{Api, Application, HttpOptions, Metrics};
-//! use workers_service::Platform;
+//! use workers_service::{CancellationToken, Platform};
 //!
 //! let metrics = Metrics::new();
 //! let observer = Arc::new(metrics.clone());
 //! let platform = Platform::builder(store, sandboxes).clock(clock).observer(observer).build();
+//! // Expires workers, and ends deploys whose server has stopped, until the token is cancelled.
+//! let token = CancellationToken::new();
+//! tokio::spawn(platform.run_background(token.clone()));
 //! let api = Api::new(platform, HttpOptions::default(), metrics);
 //! let application = Application::bind("127.0.0.1:3000".parse()?, api)?;
 //! println!("listening on http://{}", application.local_addr());
 //! application.run().await?;
+//! token.cancel();
 //! # Ok(())
 //! # }
 //! ```

@@ -10,8 +10,10 @@ use workers_domain::access::Authenticator;
 
 use crate::Branding;
 
-/// How the HTTP side behaves. The limits of bodies follow from the service's options.
+/// How the HTTP side behaves. The limits of bodies follow from the service's options. Take [`HttpOptions::default`] and
+/// change what is to be different.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct HttpOptions {
     /// Who may use the API.
     pub access: Access,

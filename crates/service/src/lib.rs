@@ -9,9 +9,12 @@
 //! #                  sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>) -> Result<(), Box<dyn std::error::Error>> {
 //! use workers_domain::InvocationEvent;
 //! use workers_domain::access::{CallContext, RequestId};
-//! use workers_service::Platform;
+//! use workers_service::{CancellationToken, Platform};
 //!
 //! let platform = Platform::builder(store, sandboxes).build();
+//! // Expires workers, and ends deploys whose server has stopped, until the token is cancelled.
+//! let token = CancellationToken::new();
+//! let background = tokio::spawn(platform.run_background(token.clone()));
 //! // Every use case is told who calls.
 //! let call = CallContext::embedder(RequestId::generate(platform.clock().now()));
 //! let code = "export async function greet({ name }) { console.log('hi'); return `hello ${name}`; }";
@@ -23,12 +26,15 @@
 //!         InvocationEvent::Finished(report) => println!("{:?}", report.outcome),
 //!     }
 //! }
+//! token.cancel();
+//! background.await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Left out on purpose: HTTP, SQL, how a sandbox is made, and reading configuration.
 
+mod background;
 mod bundle;
 mod compiler;
 mod error;
@@ -56,6 +62,8 @@ pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::{Platform, PlatformBuilder};
 pub use source::{CompilerOptions, Source};
+/// Ends [`Platform::run_background`].
+pub use tokio_util::sync::CancellationToken;
 pub use unread::{Unread, UnreadRoom};
 pub use workers::{SetupReport, SweepReport, WorkerChanges, WorkerService};
 /// What [`WorkerChanges`] yields.

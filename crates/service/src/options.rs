@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use workers_domain::{NetworkPolicy, ResourceLimits};
 
-/// Limits and times of the use cases.
+/// Limits and times of the use cases. Take [`ServiceOptions::default`] and change what is to be different.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServiceOptions {
     /// The longest code of a worker, in bytes.
     pub max_code_bytes: usize,
@@ -34,6 +35,11 @@ pub struct ServiceOptions {
     pub max_unread_bytes: usize,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Duration,
+    /// How often [`Platform::run_background`](crate::Platform::run_background) looks for expired workers, and for
+    /// snapshots that no worker needs.
+    pub sweep_interval: Duration,
+    /// How often it looks for deploys whose server has stopped. It does so at least as often as it sweeps.
+    pub settle_interval: Duration,
 }
 
 /// How much log an invocation may print before the rest is counted instead of kept.
@@ -76,6 +82,8 @@ impl Default for ServiceOptions {
             queue_timeout: Duration::from_secs(10),
             max_unread_bytes: 256 * MIB,
             worker_lifetime: Duration::from_hours(7 * 24),
+            sweep_interval: Duration::from_mins(1),
+            settle_interval: Duration::from_secs(10),
         }
     }
 }

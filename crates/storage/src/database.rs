@@ -1,6 +1,6 @@
 //! Chooses the backend that a URL names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +25,9 @@ const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// SQLite the right to write.
 const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How to use a database.
+/// How to use a database. Take [`StorageOptions::default`] and change what is to be different.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StorageOptions {
     /// Connections at most; for SQLite, connections that read, to which one that writes is added, and a quarter as many
     /// that read lists. At least 1 is used. Lists have a quarter of those to Postgres at most, so that invocations do not
@@ -92,6 +93,20 @@ enum Backend {
 }
 
 impl Database {
+    /// The SQLite database in this file, with the default options. It is made where there is none, and brought up to
+    /// date, so that a program of one process can use it at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect) and [`create_if_none`](Self::create_if_none), or when it cannot be brought up to
+    /// date.
+    pub async fn sqlite_file(path: impl Into<PathBuf>) -> Result<Self, ConnectError> {
+        let database = Self::connect(&DatabaseUrl::sqlite_file(path), &StorageOptions::default()).await?;
+        database.create_if_none().await?;
+        database.store().schema().apply_migrations().await.map_err(ConnectError::Migrate)?;
+        Ok(database)
+    }
+
     /// Readies a pool for the database. No connection is made before one is needed, so a server may start before its database;
     /// use [`check`] to know. Makes no database: see [`create_if_none`](Self::create_if_none).
     ///

@@ -62,6 +62,9 @@ pub enum ConnectError {
     /// The pool cannot be set up.
     #[error("failed to set up the pool of connections")]
     Pool(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The schema lacks migrations that cannot be applied.
+    #[error("failed to bring the database up to date")]
+    Migrate(#[source] RepositoryError),
 }
 
 /// Why a database was not copied; nothing is left of the copy.

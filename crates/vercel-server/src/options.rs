@@ -13,6 +13,7 @@ use crate::MachineSizes;
 
 /// How the server behaves. [`VercelServerOptions::new`] fills in all but what it must be given.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct VercelServerOptions {
     /// Makes the machines. What snapshots it has and the directory does not know are removed at start: it must serve nobody else.
     pub machines: Arc<dyn MachineProvider>,

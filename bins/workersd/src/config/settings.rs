@@ -41,7 +41,6 @@ pub(crate) struct Settings {
     pub(crate) http: HttpOptions,
     pub(crate) service: ServiceOptions,
     pub(crate) capacity: CapacitySettings,
-    pub(crate) sweep_interval: Duration,
     /// Whom to ask for sandboxes, where they are Vercel's.
     pub(crate) vercel: VercelSettings,
     /// The Vercel API that is offered.
@@ -128,7 +127,6 @@ impl Settings {
             vercel: VercelSettings::new(&tunable),
             vercel_api: VercelApiSettings::new(&tunable, &said)?,
             said,
-            sweep_interval: tunable.sweep_interval.map_or(Duration::from_mins(1), |span| span.0),
         })
     }
 }
@@ -183,34 +181,33 @@ fn http_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<HttpOpt
 }
 
 fn service_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<ServiceOptions> {
-    let defaults = ServiceOptions::default();
+    let mut options = ServiceOptions::default();
     let bytes = |option: &str, size: Option<Size>, default: usize| match size {
         Some(size) => usize::try_from(size.bytes())
             .with_context(|| format!("{} is larger than this machine can address", said.name(option))),
         None => Ok(default),
     };
-    let options = ServiceOptions {
-        max_code_bytes: bytes("max-code", tunable.max_code, defaults.max_code_bytes)?,
-        max_payload_bytes: bytes("max-payload", tunable.max_payload, defaults.max_payload_bytes)?,
-        max_result_bytes: bytes("max-result", tunable.max_result, defaults.max_result_bytes)?,
-        log: LogLimits {
-            line_bytes: bytes("max-log-line", tunable.max_log_line, defaults.log.line_bytes)?,
-            total_bytes: bytes("max-log", tunable.max_log, defaults.log.total_bytes)?,
-        },
-        sandbox: ResourceLimits {
-            memory_bytes: tunable.memory.map_or(defaults.sandbox.memory_bytes, Size::bytes),
-            processes: tunable.processes.unwrap_or(defaults.sandbox.processes),
-            wall_clock: tunable.timeout.map_or(defaults.sandbox.wall_clock, |span| span.0),
-            disk_bytes: tunable.disk.map_or(defaults.sandbox.disk_bytes, Size::bytes),
-        },
-        network: tunable.network.clone().map_or(defaults.network, |network| network.0),
-        max_concurrent_invocations: tunable.concurrency.unwrap_or(defaults.max_concurrent_invocations),
-        max_concurrent_per_worker: tunable.max_concurrent_per_worker,
-        max_queued_invocations: tunable.queue.unwrap_or(defaults.max_queued_invocations),
-        queue_timeout: tunable.queue_timeout.map_or(defaults.queue_timeout, |span| span.0),
-        max_unread_bytes: bytes("max-unread", tunable.max_unread, defaults.max_unread_bytes)?,
-        worker_lifetime: tunable.lifetime.map_or(defaults.worker_lifetime, |span| span.0),
+    options.max_code_bytes = bytes("max-code", tunable.max_code, options.max_code_bytes)?;
+    options.max_payload_bytes = bytes("max-payload", tunable.max_payload, options.max_payload_bytes)?;
+    options.max_result_bytes = bytes("max-result", tunable.max_result, options.max_result_bytes)?;
+    options.max_unread_bytes = bytes("max-unread", tunable.max_unread, options.max_unread_bytes)?;
+    options.log = LogLimits {
+        line_bytes: bytes("max-log-line", tunable.max_log_line, options.log.line_bytes)?,
+        total_bytes: bytes("max-log", tunable.max_log, options.log.total_bytes)?,
     };
+    options.sandbox = ResourceLimits {
+        memory_bytes: tunable.memory.map_or(options.sandbox.memory_bytes, Size::bytes),
+        processes: tunable.processes.unwrap_or(options.sandbox.processes),
+        wall_clock: tunable.timeout.map_or(options.sandbox.wall_clock, |span| span.0),
+        disk_bytes: tunable.disk.map_or(options.sandbox.disk_bytes, Size::bytes),
+    };
+    options.network = tunable.network.clone().map_or(options.network, |network| network.0);
+    options.max_concurrent_invocations = tunable.concurrency.unwrap_or(options.max_concurrent_invocations);
+    options.max_concurrent_per_worker = tunable.max_concurrent_per_worker;
+    options.max_queued_invocations = tunable.queue.unwrap_or(options.max_queued_invocations);
+    options.queue_timeout = tunable.queue_timeout.map_or(options.queue_timeout, |span| span.0);
+    options.worker_lifetime = tunable.lifetime.map_or(options.worker_lifetime, |span| span.0);
+    options.sweep_interval = tunable.sweep_interval.map_or(options.sweep_interval, |span| span.0);
     if options.max_concurrent_invocations == 0 {
         bail!("{} must be at least 1", said.name("concurrency"));
     }
@@ -347,6 +344,13 @@ mod tests {
         assert_eq!(limit(&["--database-timeout", "2s"]), Duration::from_secs(2));
         let file: TunableOptions = toml::from_str("database-timeout = '3s'").unwrap();
         assert_eq!(file.database_timeout.unwrap().0, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn the_sweep_begins_every_minute_unless_told_otherwise() {
+        let interval = |arguments: &[&str]| serve(arguments).unwrap().service.sweep_interval;
+        assert_eq!(interval(&[]), Duration::from_mins(1));
+        assert_eq!(interval(&["--sweep-interval", "5s"]), Duration::from_secs(5));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use workers_domain::ports::{
     SandboxSource, SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine, EngineOptions, MachineEngine, Templates};
+use workers_engine::{Confinement, Engine, MachineEngine, Templates};
 
 use crate::machines::support as machines;
 use crate::support::{TestEngine, finish, options};
@@ -85,7 +85,8 @@ fn all_that_an_engine_makes_is_closed_to_others_and_works_whatever_the_umask_is(
 async fn an_engine() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let directory = PathBuf::from(directory).join("on the way/data");
-    let own = EngineOptions { templates: Templates::Shared, copy_node: true, ..options(&directory, Confinement::Full) };
+    let mut own = options(&directory, Confinement::Full);
+    (own.templates, own.copy_node) = (Templates::Shared, true);
     let engine = Engine::start(own).await.unwrap();
     assert!(engine.has_templates().await);
     let sandbox = |source| async {

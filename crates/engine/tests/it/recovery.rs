@@ -130,10 +130,8 @@ async fn a_second_engine_on_the_same_directory_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_never_calls_the_hook_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let options = workers_engine::EngineOptions {
-        launcher: workers_engine::LauncherProgram::CurrentExe,
-        ..options(directory.path(), Confinement::Full)
-    };
+    let mut options = options(directory.path(), Confinement::Full);
+    options.launcher = workers_engine::LauncherProgram::CurrentExe;
     let error = Engine::start(options).await.unwrap_err();
     assert!(error.to_string().contains("run_launcher_if_asked"), "{error}");
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use workers_domain::ports::SandboxProvider as _;
-use workers_engine::{Confinement, Engine, EngineOptions};
+use workers_engine::{Confinement, Engine};
 
-use crate::support::{TestEngine, Tested, options};
+use crate::support::{TestEngine, Tested, options_with};
 
 /// What a shell answers, or which error there is in place of it.
 const ASK: &str = "const { execSync } = require('child_process'), { existsSync } = require('fs');
@@ -18,7 +18,7 @@ const NOT_THERE: &str = "spawnSync /bin/sh ENOENT\nfalse false true";
 
 async fn with_shell(shell: Option<PathBuf>) -> TestEngine {
     let directory = tempfile::tempdir().unwrap();
-    let options = EngineOptions { shell, ..options(directory.path(), Confinement::Full) };
+    let options = options_with(directory.path(), |options| options.shell = shell);
     Tested { engine: Engine::start(options).await.unwrap(), directory }
 }
 

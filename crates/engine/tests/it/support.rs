@@ -62,9 +62,19 @@ pub(crate) fn node() -> PathBuf {
 
 /// Options for a directory.
 pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptions {
-    let launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
-    let templates = Templates::None;
-    EngineOptions { launcher, confinement, templates, copy_node: false, ..EngineOptions::new(directory, node()) }
+    let mut options = EngineOptions::new(directory, node());
+    options.launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
+    options.confinement = confinement;
+    options.templates = Templates::None;
+    options.copy_node = false;
+    options
+}
+
+/// Options for a directory, with all walls, that are changed so.
+pub(crate) fn options_with(directory: &Path, change: impl FnOnce(&mut EngineOptions)) -> EngineOptions {
+    let mut options = options(directory, Confinement::Full);
+    change(&mut options);
+    options
 }
 
 impl<const FORKED: bool> Tested<FORKED> {
@@ -77,18 +87,16 @@ impl<const FORKED: bool> Tested<FORKED> {
     /// One on a host that has no overlays.
     pub(crate) async fn copying() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let options =
-            EngineOptions { omitted_wall: Some(Wall::Overlays), ..options(directory.path(), Confinement::Full) };
+        let options = options_with(directory.path(), |options| options.omitted_wall = Some(Wall::Overlays));
         let tested = Self::start_with(directory, options).await;
         // Programs that are built for release leave nothing out.
         assert_eq!(tested.engine.has_overlays(), !cfg!(debug_assertions));
         tested
     }
 
-    async fn start_with(directory: tempfile::TempDir, options: EngineOptions) -> Self {
+    async fn start_with(directory: tempfile::TempDir, mut options: EngineOptions) -> Self {
         let confinement = options.confinement;
-        let templates = if FORKED { Templates::Shared } else { Templates::None };
-        let options = EngineOptions { templates, ..options };
+        options.templates = if FORKED { Templates::Shared } else { Templates::None };
         let engine = Engine::start(options).await.unwrap();
         assert_eq!(engine.has_templates().await, FORKED && confinement == Confinement::Full);
         Self { engine, directory }

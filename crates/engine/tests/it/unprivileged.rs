@@ -8,9 +8,9 @@ use std::process::Command as HostCommand;
 
 use workers_domain::ports::{SandboxProvider as _, SandboxSource, SandboxSpec};
 use workers_domain::{NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine, EngineOptions};
+use workers_engine::Engine;
 
-use crate::support::{TestEngine, finish, options, start, unique};
+use crate::support::{TestEngine, finish, options_with, start, unique};
 
 const NOBODY: u32 = 65534;
 const DIRECTORY: &str = "WORKERS_TEST_UNPRIVILEGED_DIRECTORY";
@@ -49,7 +49,7 @@ async fn the_engine_without_root() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let group = PathBuf::from(std::env::var_os(CGROUP).unwrap());
     let directory = Path::new(&directory).join("data");
-    let own = |cgroup_parent| EngineOptions { cgroup_parent, ..options(&directory, Confinement::Full) };
+    let own = |parent| options_with(&directory, |options| options.cgroup_parent = parent);
     // Not delegated: refused, by name.
     let error = Engine::start(own(None)).await.unwrap_err();
     assert!(error.to_string().contains("cgroup"), "{error}");
@@ -58,7 +58,8 @@ async fn the_engine_without_root() {
     let error = Engine::start(own(Some(group.clone()))).await.unwrap_err();
     assert!(error.to_string().contains("--allow-weaker shared-user-id"), "{error}");
     drop(error);
-    let allowed = EngineOptions { allow_shared_user_id: true, ..own(Some(group)) };
+    let mut allowed = own(Some(group));
+    allowed.allow_shared_user_id = true;
     let engine = Engine::start(allowed).await.unwrap();
     assert!(!engine.has_own_user_ids());
     let engine = TestEngine { engine, directory: tempfile::tempdir().unwrap() };

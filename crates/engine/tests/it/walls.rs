@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use workers_domain::ports::SandboxProvider as _;
 use workers_domain::ports::{SandboxSource, SandboxSpec};
 use workers_domain::{NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine, EngineOptions, Wall};
+use workers_engine::{Confinement, Engine, Wall};
 use workers_testing::skip_unless_root;
 
 use crate::recovery::{cgroups_left, launcher_of};
-use crate::support::{TestEngine, host_processes_with, options, start, unique};
+use crate::support::{TestEngine, host_processes_with, options, options_with, start, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_without_one_of_its_walls_runs_nothing() {
@@ -29,7 +29,7 @@ async fn a_sandbox_without_one_of_its_walls_runs_nothing() {
     ];
     for wall in walls {
         let directory = tempfile::tempdir().unwrap();
-        let weaker = EngineOptions { omitted_wall: Some(wall), ..options(directory.path(), Confinement::Full) };
+        let weaker = options_with(directory.path(), |options| options.omitted_wall = Some(wall));
         let error = Engine::start(weaker).await.expect_err("the engine tries a sandbox before it starts").to_string();
         assert!(error.contains("a wall is missing") || error.contains("Operation not permitted"), "{wall:?}: {error}");
     }
@@ -66,7 +66,7 @@ async fn a_server_that_runs_short_of_processes() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let group = PathBuf::from(std::env::var_os(GROUP).unwrap());
     fs::write(group.join("cgroup.procs"), std::process::id().to_string()).unwrap();
-    let own = |parent| EngineOptions { cgroup_parent: parent, ..options(Path::new(&directory), Confinement::Full) };
+    let own = |parent| options_with(Path::new(&directory), |options| options.cgroup_parent = parent);
     // The engine's own cgroups lie beside the one that is limited, in which only its launcher is.
     let engine = Engine::start(own(Some(PathBuf::from("/")))).await.unwrap();
     assert!(engine.has_own_user_ids());

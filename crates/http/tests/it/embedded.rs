@@ -19,7 +19,8 @@ fn api_with(console: Option<Branding>) -> Api {
     let sandboxes = ScriptedSandboxProvider::new(|_| Vec::new());
     let platform =
         Platform::builder(Arc::new(FakeStore::new()), Arc::new(sandboxes)).observer(Arc::new(metrics.clone())).build();
-    let options = HttpOptions { access: Access::Embedded, console, ..HttpOptions::default() };
+    let mut options = HttpOptions::default();
+    (options.access, options.console) = (Access::Embedded, console);
     Api::new(platform, options, metrics)
 }
 

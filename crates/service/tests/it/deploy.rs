@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use workers_domain::ports::{RepositoryError, SandboxErrorKind, Store as _};
 use workers_domain::{FunctionName, Worker, WorkerStatus};
-use workers_service::{DeployError, ServiceOptions};
+use workers_service::DeployError;
 use workers_testing::{AllWorkers as _, operator, scope_of_all};
 
 use crate::support::{BUNDLE, TestPlatform};
@@ -58,8 +58,7 @@ async fn a_bundle_that_does_not_parse_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_blank_name_blank_code_and_too_much_code_are_told_apart() {
-    let options = ServiceOptions { max_code_bytes: 100, ..ServiceOptions::default() };
-    let test = TestPlatform::with_options(options, |_| Vec::new());
+    let test = TestPlatform::with_options(|options| options.max_code_bytes = 100, |_| Vec::new());
     let deploy = |name: &str, code: &str| test.platform.workers().deploy(operator(), name.to_owned(), code.into());
     assert!(matches!(deploy(" ", BUNDLE).await, Err(DeployError::InvalidName(_))));
     assert!(matches!(deploy("w", "\n").await, Err(DeployError::EmptyCode)));

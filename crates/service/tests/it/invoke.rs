@@ -13,8 +13,8 @@ use workers_testing::{Step, operator, scope_of_all};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
-fn one_at_a_time(queue: usize) -> ServiceOptions {
-    ServiceOptions { max_concurrent_invocations: 1, max_queued_invocations: queue, ..ServiceOptions::default() }
+fn one_at_a_time(queue: usize) -> impl FnOnce(&mut ServiceOptions) {
+    move |options| (options.max_concurrent_invocations, options.max_queued_invocations) = (1, queue)
 }
 
 #[tokio::test]
@@ -54,8 +54,7 @@ async fn a_worker_in_state_error_says_why() {
 
 #[tokio::test]
 async fn a_payload_over_the_limit_is_refused() {
-    let options = ServiceOptions { max_payload_bytes: 10, ..ServiceOptions::default() };
-    let test = TestPlatform::with_options(options, |_| Vec::new());
+    let test = TestPlatform::with_options(|options| options.max_payload_bytes = 10, |_| Vec::new());
     let worker = test.deploy().await;
     let refused = test.platform.invocations().invoke(operator(), worker.id, "greet", &[b' '; 11]).await;
     assert!(matches!(refused, Err(InvokeError::PayloadTooLarge { bytes: 11, limit: 10 })));
@@ -121,8 +120,8 @@ async fn whoever_waited_is_served_when_the_place_is_free() {
 
 #[tokio::test]
 async fn a_worker_that_holds_its_share_leaves_places_for_another_worker() {
-    let options = ServiceOptions { max_concurrent_invocations: 8, ..ServiceOptions::default() };
-    let test = TestPlatform::with_options(options, |call| {
+    let eight_at_a_time = |options: &mut ServiceOptions| options.max_concurrent_invocations = 8;
+    let test = TestPlatform::with_options(eight_at_a_time, |call| {
         vec![if call.payload == "\"long\"" { Step::Hang } else { Step::Return("1".into()) }]
     });
     let (long, short) = (test.deploy().await, test.deploy().await);

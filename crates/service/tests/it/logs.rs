@@ -67,8 +67,8 @@ async fn an_event_arrives_while_the_function_still_runs() {
 
 #[tokio::test]
 async fn what_the_caps_cut_is_told_in_one_entry() {
-    let options = ServiceOptions { log: LogLimits { line_bytes: 4, total_bytes: 1024 }, ..ServiceOptions::default() };
-    let test = TestPlatform::with_options(options, |_| vec![Step::Log(Stdout, "123456\n12\n1234567\n")]);
+    let short = |options: &mut ServiceOptions| options.log = LogLimits { line_bytes: 4, total_bytes: 1024 };
+    let test = TestPlatform::with_options(short, |_| vec![Step::Log(Stdout, "123456\n12\n1234567\n")]);
     let (entries, _) = test.run(b"").await;
     assert_eq!(lines(&entries)[..3], ["o:1234", "o:12", "o:1234"]);
     assert_eq!(entries[3].dropped, Some(DroppedOutput { lines: 2, bytes: 5 }));

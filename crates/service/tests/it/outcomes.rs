@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use workers_domain::LogStream::{Stderr, Stdout};
 use workers_domain::ports::{ExitStatus, KillReason, SandboxErrorKind};
 use workers_domain::{Outcome, Timings};
-use workers_service::ServiceOptions;
 use workers_testing::{Step, operator};
 
 use crate::support::{TestPlatform, failed, follow, lines, returned};
@@ -211,8 +210,10 @@ async fn each_failure_of_the_machine_has_its_own_code() {
 
 #[tokio::test]
 async fn a_result_over_the_limit_is_refused() {
-    let options = ServiceOptions { max_result_bytes: 10, ..ServiceOptions::default() };
-    let test = TestPlatform::with_options(options, |_| vec![Step::Return("\"12345678901\"".into())]);
+    let test = TestPlatform::with_options(
+        |options| options.max_result_bytes = 10,
+        |_| vec![Step::Return("\"12345678901\"".into())],
+    );
     assert_eq!(failed(&test.run(b"").await.1), "result_too_large");
 }
 

@@ -67,8 +67,8 @@ async fn a_redeploy_on_another_server_is_built_here_when_it_is_called() {
 async fn overtaken(meanwhile: impl AsyncFnOnce(&TestPlatform, &Worker)) -> &'static str {
     let go = Arc::new(Notify::new());
     let waits = Arc::clone(&go);
-    let options = ServiceOptions { max_concurrent_invocations: 1, ..ServiceOptions::default() };
-    let here = TestPlatform::with_options(options, move |_| {
+    let one_at_a_time = |options: &mut ServiceOptions| options.max_concurrent_invocations = 1;
+    let here = TestPlatform::with_options(one_at_a_time, move |_| {
         vec![Step::WaitFor(Arc::clone(&waits)), Step::Return("1".to_owned())]
     });
     let there = here.beside(one);

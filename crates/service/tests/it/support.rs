@@ -23,13 +23,16 @@ pub(crate) struct TestPlatform {
 impl TestPlatform {
     /// A platform whose functions do what `script` says.
     pub(crate) fn new(script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        Self::with_options(ServiceOptions::default(), script)
+        Self::with_options(|_| {}, script)
     }
 
+    /// A platform with other options than the usual ones.
     pub(crate) fn with_options(
-        options: ServiceOptions,
+        change: impl FnOnce(&mut ServiceOptions),
         script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
+        let mut options = ServiceOptions::default();
+        change(&mut options);
         Self::over(Arc::default(), Arc::default(), options, script, |builder| builder)
     }
 

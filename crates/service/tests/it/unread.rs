@@ -9,13 +9,13 @@ use workers_testing::{Step, operator};
 use crate::support::{TestPlatform, failed, follow, returned};
 
 /// Room for one result and its log, and not for two.
-fn room_for_one(patience: Duration) -> ServiceOptions {
-    ServiceOptions { max_unread_bytes: 64 * 1024, queue_timeout: patience, ..ServiceOptions::default() }
+fn room_for_one(patience: Duration) -> impl FnOnce(&mut ServiceOptions) {
+    move |options| (options.max_unread_bytes, options.queue_timeout) = (64 * 1024, patience)
 }
 
 /// A worker whose results are of 40,000 bytes.
-fn platform(options: ServiceOptions) -> TestPlatform {
-    TestPlatform::with_options(options, |_| {
+fn platform(change: impl FnOnce(&mut ServiceOptions)) -> TestPlatform {
+    TestPlatform::with_options(change, |_| {
         vec![Step::Log(LogStream::Stdout, "hello\n"), Step::Return(format!("\"{}\"", "x".repeat(40_000 - 2)))]
     })
 }

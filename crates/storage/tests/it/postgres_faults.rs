@@ -9,7 +9,7 @@ use workers_domain::ports::{ExistingWorkers, RepositoryError, Store};
 use workers_storage::{ConnectionLimits, StorageOptions};
 use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
-use crate::support::{chain, connect, connect_with, of, unavailable, worker};
+use crate::support::{chain, connect, connect_with, of, of_with, unavailable, worker};
 
 /// What the issue allows until all is whole again.
 const SOON: Duration = Duration::from_secs(5);
@@ -98,7 +98,7 @@ async fn a_server_that_turns_read_only_and_back_under_open_sessions_is_followed(
 async fn a_locked_table_ends_each_statement_in_time_and_leaves_none_behind() {
     let server = ThrowAwayPostgres::shared();
     let limit = Duration::from_millis(500);
-    let (url, store) = prepared(server, &StorageOptions { statement_timeout: limit, ..of(4) }).await;
+    let (url, store) = prepared(server, &of_with(4, |options| options.statement_timeout = limit)).await;
     let mut other = AsyncPgConnection::establish(&url).await.unwrap();
     other.batch_execute("BEGIN; LOCK TABLE workers").await.unwrap();
     let began = Instant::now();
@@ -199,7 +199,7 @@ async fn a_pool_whose_server_has_no_connection_left_gets_one_as_soon_as_there_is
         others.extend(AsyncPgConnection::establish(&own).await);
     }
     let store = connect_with(&own, &of(2)).await.store();
-    let impatient = StorageOptions { acquire_timeout: Duration::from_millis(500), ..of(2) };
+    let impatient = of_with(2, |options| options.acquire_timeout = Duration::from_millis(500));
     let said = unavailable(connect_with(&own, &impatient).await.store().workers().list().await);
     assert!(said.contains("no connection became free") && said.contains("connection slots"), "{said}");
     let (listed, ()) = tokio::join!(store.workers().list(), async { drop(others) });

@@ -56,6 +56,17 @@ async fn a_file_that_cannot_be_created_is_named() {
 }
 
 #[tokio::test]
+async fn a_file_is_made_and_brought_up_to_date_by_one_call_and_used_again_by_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a/workers.sqlite3");
+    let kept = worker();
+    Database::sqlite_file(&path).await.unwrap().store().workers().insert(&kept, "source").await.unwrap();
+    let database = Database::sqlite_file(&path).await.unwrap();
+    database.store().schema().check().await.unwrap();
+    assert_eq!(database.store().workers().list().await.unwrap(), [kept]);
+}
+
+#[tokio::test]
 async fn nothing_but_a_wish_for_a_database_makes_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a/workers.sqlite3");

@@ -49,12 +49,20 @@ pub(crate) fn worker() -> Worker {
 
 /// A pool of so many connections.
 pub(crate) fn of(max_connections: usize) -> StorageOptions {
-    StorageOptions { max_connections, ..StorageOptions::default() }
+    of_with(max_connections, |_| {})
+}
+
+/// The same, with other options too.
+pub(crate) fn of_with(max_connections: usize, change: impl FnOnce(&mut StorageOptions)) -> StorageOptions {
+    let mut options = StorageOptions::default();
+    options.max_connections = max_connections;
+    change(&mut options);
+    options
 }
 
 /// A pool of one connection, for which nobody waits.
 pub(crate) fn impatient() -> StorageOptions {
-    StorageOptions { acquire_timeout: Duration::from_millis(200), ..of(1) }
+    of_with(1, |options| options.acquire_timeout = Duration::from_millis(200))
 }
 
 /// A small file system of its own, which only root can have.

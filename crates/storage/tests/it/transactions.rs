@@ -9,7 +9,7 @@ use workers_storage::StorageOptions;
 use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::sqlite::url_in;
-use crate::support::{SmallDisk, chain, connect_with, of, unavailable, worker};
+use crate::support::{SmallDisk, chain, connect_with, of, of_with, unavailable, worker};
 
 /// How long a transaction may be held in a test that waits for its end.
 const SHORT: Duration = Duration::from_millis(300);
@@ -60,13 +60,13 @@ async fn assert_ended_when_held_too_long(store: &dyn Store) {
 
 #[tokio::test]
 async fn on_postgres_a_transaction_that_is_held_for_too_long_is_rolled_back() {
-    let store = on_postgres(&StorageOptions { transaction_timeout: SHORT, ..of(2) }).await;
+    let store = on_postgres(&of_with(2, |options| options.transaction_timeout = SHORT)).await;
     assert_ended_when_held_too_long(&*store).await;
 }
 
 #[tokio::test]
 async fn on_postgres_a_transaction_is_held_for_less_time_than_a_statement_waits_for_its_rows() {
-    let store = on_postgres(&StorageOptions { statement_timeout: Duration::from_millis(2500), ..of(2) }).await;
+    let store = on_postgres(&of_with(2, |options| options.statement_timeout = Duration::from_millis(2500))).await;
     let kept = inserted(&*store).await;
     let transaction = store.begin().await.unwrap();
     assert_eq!(fail(&*transaction, &kept).await.unwrap(), Update::Updated);
@@ -83,7 +83,7 @@ async fn on_postgres_a_transaction_is_held_for_less_time_than_a_statement_waits_
 #[tokio::test]
 async fn on_sqlite_a_transaction_that_is_held_for_too_long_is_rolled_back() {
     let directory = tempfile::tempdir().unwrap();
-    let store = set_up(&url_in(directory.path()), &StorageOptions { transaction_timeout: SHORT, ..of(2) }).await;
+    let store = set_up(&url_in(directory.path()), &of_with(2, |options| options.transaction_timeout = SHORT)).await;
     assert_ended_when_held_too_long(&*store).await;
 }
 
@@ -157,7 +157,7 @@ async fn on_sqlite_others_read_and_the_database_is_sound_while_a_transaction_is_
 #[tokio::test]
 async fn on_sqlite_the_second_transaction_waits_for_the_first_and_for_no_longer_than_it_may() {
     let directory = tempfile::tempdir().unwrap();
-    let store = set_up(&url_in(directory.path()), &StorageOptions { acquire_timeout: SHORT, ..of(1) }).await;
+    let store = set_up(&url_in(directory.path()), &of_with(1, |options| options.acquire_timeout = SHORT)).await;
     let first = store.begin().await.unwrap();
     let said = unavailable(store.begin().await.map(drop));
     assert!(said.contains("no connection became free"), "{said}");

@@ -12,6 +12,7 @@ const MEMORY_PER_VCPU: u64 = 2048 << 20;
 
 /// How the provider is to work. Make one with [`VercelOptions::new`] and change what is not to your liking.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct VercelOptions {
     /// Which installation of the platform this is: what it makes is tagged so, and found again by that tag. Servers that share a database
     /// share it; two platforms in one project must not. At most 256 characters.

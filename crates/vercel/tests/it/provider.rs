@@ -12,7 +12,7 @@ use workers_domain::ports::{
 };
 use workers_domain::{LogStream, NetworkPolicy, ResourceLimits, SnapshotId};
 use workers_testing::TestClock;
-use workers_vercel::{VercelOptions, VercelProvider};
+use workers_vercel::VercelProvider;
 
 use crate::support::{
     FakeApi, PATIENCE, Reply, Route, client, events, exit, finished, hasty_spec, node, options, output, printed,
@@ -59,7 +59,8 @@ async fn an_invocation_costs_three_requests() {
 #[tokio::test]
 async fn a_sandbox_is_asked_for_with_a_name_a_tag_limits_and_an_early_end() {
     let api = FakeApi::start().await;
-    let options = VercelOptions { region: Some("fra1".to_owned()), ..options() };
+    let mut options = options();
+    options.region = Some("fra1".to_owned());
     let provider = VercelProvider::new(client(&api), options);
     let limits =
         ResourceLimits { memory_bytes: 3 << 30, wall_clock: Duration::from_secs(10), ..ResourceLimits::default() };
@@ -348,7 +349,8 @@ async fn a_snapshot_is_found_while_it_can_be_used() {
 async fn a_snapshot_that_ends_within_a_day_is_gone_then() {
     let api = FakeApi::start().await;
     let clock = Arc::new(TestClock::default());
-    let options = VercelOptions { clock: Arc::<TestClock>::clone(&clock), ..options() };
+    let mut options = options();
+    options.clock = Arc::<TestClock>::clone(&clock);
     let provider = VercelProvider::new(client(&api), options);
     let sandbox = sandbox(&provider).await;
     let end = clock.now() + TimeDelta::hours(1);

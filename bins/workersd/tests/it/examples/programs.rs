@@ -15,7 +15,10 @@ fn embed_service_deploys_and_invokes_without_http() {
     let output = example("embed_service").output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(printed, "deployed greeter with greet\nlog: greeting Ada\nresult: \"hello Ada\"\n");
+    let [deployed, log, end] = printed.lines().collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(deployed, r#"deployed greeter with [FunctionName("greet")]"#);
+    assert!(log.starts_with("Log(") && log.contains(r#"message: "greeting Ada""#), "{log}");
+    assert!(end.starts_with("Finished(") && end.contains(r#"Returned { result: JsonText("\"hello Ada\"")"#), "{end}");
 }
 
 #[test]

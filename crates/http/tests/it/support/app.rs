@@ -47,9 +47,11 @@ impl TestApp {
     }
 
     pub(crate) fn builder() -> TestAppBuilder {
+        let mut http = HttpOptions::default();
+        http.threads = 1;
         TestAppBuilder {
             script: Box::new(|call| vec![Step::Log(LogStream::Stdout, "hello\n"), Step::Return(call.payload.clone())]),
-            http: HttpOptions { threads: 1, ..HttpOptions::default() },
+            http,
             service: ServiceOptions::default(),
             store: FakeStore::new(),
             mounted: None,
@@ -65,7 +67,8 @@ impl TestApp {
 
     /// Binds a second server over the same platform.
     pub(crate) fn bind(&self, address: &str, access: Access) -> Result<Application, BindError> {
-        let options = HttpOptions { access, ..HttpOptions::default() };
+        let mut options = HttpOptions::default();
+        options.access = access;
         Application::bind(address.parse().unwrap(), Api::new(self.platform.clone(), options, Metrics::new()))
     }
 

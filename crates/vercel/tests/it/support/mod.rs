@@ -53,7 +53,9 @@ pub(crate) fn hasty_client(api: &FakeApi) -> Client {
 }
 
 pub(crate) fn options() -> VercelOptions {
-    VercelOptions { grace: SHORT, clock: Arc::new(TestClock::default()), ..VercelOptions::new("test-installation") }
+    let mut options = VercelOptions::new("test-installation");
+    (options.grace, options.clock) = (SHORT, Arc::new(TestClock::default()));
+    options
 }
 
 pub(crate) fn provider(api: &FakeApi) -> VercelProvider {
