@@ -10,6 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
+use tracing::field::Empty;
 use workers_domain::WorkerId;
 use workers_domain::access::RequestId;
 use workers_service::Telling;
@@ -36,7 +37,7 @@ pub(crate) async fn track(
     let id = request_id(request.headers(), api.platform.clock().now());
     request.extensions_mut().insert(id.clone());
     let method = method_label(request.method());
-    let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method, worker.id);
+    let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method, worker.id = Empty);
     let started = Instant::now();
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
