@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use workers_domain::ports::Clock;
 use workers_domain::ports::{
@@ -399,7 +400,7 @@ async fn keep_ground(core: std::sync::Weak<Core>) {
 /// Asks for a sign of life: of the runtime that sandboxes are made on, whichever one this is called on, and of the launcher.
 pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
     let launcher = Arc::clone(launcher);
-    let checked = runtime.spawn(async move { launcher.check().await });
+    let checked = runtime.spawn(async move { launcher.check().await }.in_current_span());
     match tokio::time::timeout(PULSE_PATIENCE, checked).await {
         Ok(checked) => checked.map_err(|error| SandboxError::failed("the check broke off", error))?,
         Err(_) => Err(unavailable("the runtime of the sandbox engine does not answer")),

@@ -43,6 +43,10 @@ pub enum DeployError {
     /// The transpiler failed in a way that is not the user's doing.
     #[error("failed to transpile the code: {0}")]
     Transpiler(String),
+    /// The code was compiled, and the storing of the worker panicked, which is a bug of ours. What it has left is
+    /// cleared away later.
+    #[error("the storing of the worker broke off: {0}")]
+    BrokeOff(String),
     /// The sandbox provider failed; a new worker is kept in state error.
     #[error("failed to make the snapshot of worker {worker_id}")]
     Sandbox {

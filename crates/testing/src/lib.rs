@@ -5,6 +5,7 @@
 
 mod access;
 mod all_workers;
+mod captured_log;
 mod clock;
 pub mod event_bus;
 mod fake_machine_provider;
@@ -22,6 +23,7 @@ mod workers;
 
 pub use access::{SwitchedPolicy, operator, operator_in, scope_of, scope_of_all, system, system_in};
 pub use all_workers::AllWorkers;
+pub use captured_log::CapturedLog;
 pub use clock::TestClock;
 pub use fake_machine_provider::{FakeMachineProvider, MachineStep};
 pub use fake_store::FakeStore;

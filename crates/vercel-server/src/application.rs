@@ -5,13 +5,14 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use actix_web::http::KeepAlive;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 use crate::VercelServer;
-use crate::routes::outside;
+use crate::routes::{outside, track};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -97,7 +98,10 @@ impl VercelApplication {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
         let serving = HttpServer::new(move || {
             let routes = routes.clone();
-            App::new().configure(move |config| routes.configure(config)).default_service(web::to(outside))
+            App::new()
+                .configure(move |config| routes.configure(config))
+                .default_service(web::to(outside))
+                .wrap(from_fn(track))
         })
         .workers(threads)
         .max_connections((server.max_connections() / threads).max(1))

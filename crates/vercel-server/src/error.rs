@@ -9,7 +9,7 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
-use workers_domain::{error_chain, in_words};
+use workers_domain::{Part, error_chain, in_words};
 
 use crate::store::Fault;
 
@@ -162,19 +162,35 @@ impl ApiError {
             SandboxErrorKind::FileNotFound => Self::new(ErrorCode::NotFound, "File not found."),
             SandboxErrorKind::SnapshotNotFound => snapshot_gone(),
             SandboxErrorKind::StorageFull => {
-                tracing::error!(error = error_chain(error), "there is no room for what is to be kept");
+                tracing::error!(
+                    error = error_chain(error),
+                    advice = Part::Storage.advice(),
+                    "there is no room for what is to be kept"
+                );
                 storage_full()
             }
             SandboxErrorKind::StorageReadOnly => {
-                tracing::warn!(error = error_chain(error), "the storage of machines takes no writes");
+                tracing::warn!(
+                    error = error_chain(error),
+                    advice = Part::Storage.advice(),
+                    "the storage of machines takes no writes"
+                );
                 Fault::ReadOnly.into()
             }
             SandboxErrorKind::StorageUnavailable => {
-                tracing::warn!(error = error_chain(error), "the storage of machines is away");
+                tracing::warn!(
+                    error = error_chain(error),
+                    advice = Part::Storage.advice(),
+                    "the storage of machines is away"
+                );
                 Fault::Unavailable.into()
             }
             SandboxErrorKind::Unavailable | SandboxErrorKind::Exhausted => {
-                tracing::warn!(error = error_chain(error), "machines are not available");
+                tracing::warn!(
+                    error = error_chain(error),
+                    advice = Part::Sandboxes.advice(),
+                    "machines are not available"
+                );
                 Self::new(ErrorCode::Unavailable, "Sandboxes cannot be made at the moment.")
             }
             SandboxErrorKind::CommandNotFound | SandboxErrorKind::Failed => Self::internal(error),

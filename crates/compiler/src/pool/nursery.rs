@@ -12,6 +12,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::death::{self, Cause};
 use crate::hook::HOOK_ARGUMENT;
@@ -40,8 +41,9 @@ enum Order {
 pub(super) enum Death {
     /// We want it to.
     Wanted,
-    /// It ended by itself, or spoke nonsense, which is the error. What it died of is to be told.
-    Surprising(io::Error, oneshot::Sender<Cause>),
+    /// It ended by itself, or spoke nonsense, which is the error. What it died of is to be told, and logged in the span
+    /// of the request that it worked for.
+    Surprising(io::Error, oneshot::Sender<Cause>, Span),
 }
 
 impl Nursery {
@@ -118,7 +120,8 @@ fn reap((mut child, death): (Child, Death), memory_bytes: u64) -> Option<(Child,
 }
 
 fn report(child: &mut Child, status: io::Result<ExitStatus>, death: Death, memory_bytes: u64) {
-    if let Death::Surprising(error, asked) = death {
+    if let Death::Surprising(error, asked, span) = death {
+        let _entered = span.entered();
         let cause = status
             .as_ref()
             .map_or(Cause::Unknown, |status| death::cause(*status, &death::last_words(child), memory_bytes));

@@ -79,7 +79,7 @@ impl CompilerProcess {
     pub(super) fn bury_dead(mut self, error: io::Error) -> oneshot::Receiver<Cause> {
         let (tell, told) = oneshot::channel();
         if let Some(child) = self.child.take() {
-            self.nursery.bury(child, Death::Surprising(error, tell));
+            self.nursery.bury(child, Death::Surprising(error, tell, tracing::Span::current()));
         }
         told
     }

@@ -42,6 +42,12 @@ impl RequestId {
         }
     }
 
+    /// The id that a client has chosen, or a new one where there is none or one that cannot be one.
+    #[must_use]
+    pub fn given_or_new(given: Option<&str>, now: DateTime<Utc>) -> Self {
+        given.and_then(|text| Self::parse(text).ok()).unwrap_or_else(|| Self::generate(now))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

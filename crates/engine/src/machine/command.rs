@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 use workers_domain::ports::{
     CommandEvent, CommandExit, ExitStatus, MachineCommand, MachineCommandSpec, SandboxError, SandboxErrorKind,
 };
@@ -76,7 +77,7 @@ pub(super) async fn start(
     drop(descriptors);
     match news.recv().await {
         Some(CommandNews::Started) => {
-            tokio::spawn(make_way_when_long(Arc::downgrade(&running), number));
+            tokio::spawn(make_way_when_long(Arc::downgrade(&running), number).in_current_span());
             Ok(LocalMachineCommand { number, running, outputs: [stdout, stderr], end: End::Awaited(news), is_tool })
         }
         Some(CommandNews::StartFailed { errno, in_directory }) => {

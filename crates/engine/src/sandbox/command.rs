@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument as _;
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Remains, SandboxError, SandboxErrorKind,
 };
@@ -81,7 +82,7 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
     drop((turn, ends));
     let (sender, exit) = oneshot::channel();
     let watched = Arc::clone(&running);
-    tokio::spawn(async move {
+    let watching = async move {
         let exit = watch(&watched, news, wall_clock).await;
         watched.finished();
         // Nobody waits for the end of a command that was dropped.
@@ -93,7 +94,8 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
                 watched.clear().await;
             }
         }
-    });
+    };
+    tokio::spawn(watching.in_current_span());
     Ok(LocalCommand { running, launcher, name, is_forked, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
 }
 

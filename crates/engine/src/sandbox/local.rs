@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
+use tracing::Instrument as _;
 use workers_domain::ports::{
     Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, Snapshot,
 };
@@ -429,7 +430,7 @@ impl Drop for LocalSandbox {
             }
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(clear);
+            runtime.spawn(clear.in_current_span());
         }
     }
 }

@@ -12,6 +12,7 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::sync::{Semaphore, oneshot};
+use tracing::Instrument as _;
 use workers_domain::LogStream;
 use workers_domain::ports::{CommandEvent, SandboxError};
 
@@ -113,10 +114,11 @@ impl Output {
         }
         let Ok(place) = Arc::clone(kept).try_acquire_owned() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
+            let draining = async move {
                 let _place = place;
                 while let Ok(Some(_)) = rest.read().await {}
-            });
+            };
+            runtime.spawn(draining.in_current_span());
         }
     }
 

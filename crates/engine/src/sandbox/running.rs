@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{MutexGuard, Semaphore, mpsc, oneshot, watch};
+use tracing::Instrument as _;
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
@@ -107,10 +108,11 @@ impl Running {
             // What follows ends it.
             channel.close();
         }
-        tokio::spawn(follow(Arc::clone(&channel), Arc::clone(&routes), killer, walled, async move {
+        let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, walled, async move {
             let figures = gone.wait().await;
             ended_sender.send_replace(Some(End { figures }));
-        }));
+        });
+        tokio::spawn(following.in_current_span());
         let first = first.map_err(|_| unavailable("a sandbox does not come to stand behind its walls"))?;
         let work = match first {
             Ok(Some(Received { message: FromInit::Ready, descriptors })) => {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
+use tracing::Instrument as _;
 use workers_domain::ports::SandboxError;
 
 use super::channel::Channel;
@@ -327,13 +328,14 @@ impl Gone {
         if let Ok(figures) = self.figures.try_recv() {
             return Some(figures);
         }
-        tokio::spawn(async move {
+        let setting_aside = async move {
             launcher.set_aside(&connection, &self.name).await;
             drop(connection);
             // Also when its launcher has ended.
             let _ = self.figures.await;
             launcher.ended_after_all();
-        });
+        };
+        tokio::spawn(setting_aside.in_current_span());
         None
     }
 }

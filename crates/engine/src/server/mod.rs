@@ -28,7 +28,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
     what: &'static str,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, SandboxError> {
-    match tokio::task::spawn_blocking(work).await {
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(refused(what, &error)),
         Err(error) => Err(SandboxError::failed(what, error)),

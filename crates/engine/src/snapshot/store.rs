@@ -326,7 +326,10 @@ impl Drop for Lease {
             }
         };
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(release)),
+            Ok(runtime) => {
+                let span = tracing::Span::current();
+                drop(runtime.spawn_blocking(move || span.in_scope(release)));
+            }
             Err(_) => release(),
         }
     }

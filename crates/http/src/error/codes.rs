@@ -1,6 +1,7 @@
 //! The table of error codes. A name is part of the API; the sentence that comes with it is not.
 
 use actix_web::http::StatusCode;
+use workers_domain::Part;
 
 macro_rules! error_codes {
     ($($(#[doc = $docs:literal])* $variant:ident, $name:literal, $status:ident;)*) => {
@@ -124,6 +125,23 @@ error_codes! {
     StorageFull, "storage_full", INSUFFICIENT_STORAGE;
     /// The server is shutting down.
     ShuttingDown, "shutting_down", SERVICE_UNAVAILABLE;
+}
+
+impl ErrorCode {
+    /// What an operator does about a failure of the server with this code. It destroys nothing.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::SandboxFailed => Part::Sandboxes.advice(),
+            Self::CompilerUnavailable => Part::Compiler.advice(),
+            Self::StorageReadOnly | Self::StorageFull => Part::Storage.advice(),
+            Self::SchemaMissing | Self::DatabaseUnavailable | Self::DatabaseDenied | Self::DatabaseDamaged => {
+                Part::Database.advice()
+            }
+            Self::WorkerUnreadable => "mend the worker's row, or delete the worker",
+            Self::ShuttingDown => "nothing has to be done: the server is shutting down",
+            _ => "this is a fault of the server: report it with this line and those around it",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -146,19 +146,20 @@ impl From<DeployError> for ApiError {
             )
             .retry_after(RETRY_WHEN_AWAY)
             .because(error),
-            DeployError::Transpiler(_) => Self::internal(error),
-            DeployError::Sandbox { ref source, .. } if source.kind == SandboxErrorKind::StorageFull => {
-                Self::new(ErrorCode::StorageFull, "the platform's storage is full").because(error)
+            DeployError::Transpiler(_) | DeployError::BrokeOff(_) => Self::internal(error),
+            DeployError::Sandbox { worker_id, ref source } if source.kind == SandboxErrorKind::StorageFull => {
+                Self::new(ErrorCode::StorageFull, "the platform's storage is full").because(error).about(worker_id)
             }
             DeployError::Sandbox { worker_id, ref source } => match of_machine(source.kind) {
                 Some((code, message)) => {
-                    let answer = Self::new(code, message).because(error);
+                    let answer = Self::new(code, message).because(error).about(worker_id);
                     if code == ErrorCode::StorageFull { answer } else { answer.retry_after(RETRY_WHEN_AWAY) }
                 }
                 None => {
                     Self::new(ErrorCode::SandboxFailed, "the sandbox provider failed to make the worker's snapshot")
                         .with("workerId", worker_id.to_string())
                         .because(error)
+                        .about(worker_id)
                 }
             },
             DeployError::Repository(error) => error.into(),
@@ -309,6 +310,13 @@ mod tests {
         assert_eq!((response.status().as_u16(), error.code().as_str()), (503, "compiler_unavailable"));
         assert_eq!(response.headers().get("retry-after").unwrap(), "5");
         assert!(!error.to_string().contains('7') && error.cause_chain().unwrap().contains("process 7"));
+    }
+
+    #[test]
+    fn a_deploy_that_broke_off_is_an_internal_error_and_not_the_transpilers() {
+        let error = ApiError::from(DeployError::BrokeOff("a task panicked".to_owned()));
+        assert_eq!((error.code(), error.to_string().as_str()), (ErrorCode::Internal, "internal error"));
+        assert_eq!(error.cause_chain().as_deref(), Some("the storing of the worker broke off: a task panicked"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use workers_domain::WorkerId;
 
 pub use codes::ErrorCode;
 pub(crate) use from_service::{
@@ -30,6 +31,7 @@ pub struct ApiError {
     details: Map<String, Value>,
     headers: Vec<(header::HeaderName, HeaderValue)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
+    worker_id: Option<WorkerId>,
 }
 
 /// The body of every error. Some codes come with further members, see `docs/api.md`.
@@ -52,7 +54,7 @@ pub(crate) struct ErrorBody<'a> {
 impl ApiError {
     /// An error with its sentence.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Map::new(), headers: Vec::new(), cause: None }
+        Self { code, message: message.into(), details: Map::new(), headers: Vec::new(), cause: None, worker_id: None }
     }
 
     /// Something that is not the client's doing; the cause goes to the log only.
@@ -83,6 +85,17 @@ impl ApiError {
     pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// Says which worker it is about, for the log.
+    pub(crate) fn about(mut self, worker_id: WorkerId) -> Self {
+        self.worker_id = Some(worker_id);
+        self
+    }
+
+    /// Which worker it is about, where the request does not name it.
+    pub(crate) const fn worker_id(&self) -> Option<WorkerId> {
+        self.worker_id
     }
 
     /// What went wrong, for programs.

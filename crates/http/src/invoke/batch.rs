@@ -112,7 +112,7 @@ impl From<LogEntry> for BatchLog {
         (status = 504, description = "`timeout`", body = BatchFailure),
     ),
 )]
-#[tracing::instrument(name = "http.invocations.batch", skip_all, fields(worker.id = %path.0))]
+#[tracing::instrument(name = "http.invocations.batch", level = "debug", skip_all, fields(worker.id = path.0.as_str()))]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,

@@ -7,6 +7,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use tracing::{Instrument as _, Span};
 use workers_domain::InvocationEvent;
 use workers_service::Invocation;
 
@@ -48,7 +49,7 @@ use crate::request::{Caller, prefers_event_stream, watched_before};
         (status = 504, description = "Batch answer only: `timeout`", body = BatchFailure),
     ),
 )]
-#[tracing::instrument(name = "http.invocations.stream", skip_all, fields(worker.id = %path.0))]
+#[tracing::instrument(name = "http.invocations.stream", level = "debug", skip_all, fields(worker.id = path.0.as_str()))]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,
@@ -79,13 +80,15 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
         invocation_id: invocation.id().to_string(),
         invocation,
         sequence: 0,
+        span: Span::current(),
         cancelled: Box::pin(api.stop.cancelled()),
     };
     unfold((watched, false), |(mut watched, is_over)| async move {
         if is_over {
             return None;
         }
-        let (event, is_last) = watched.next().await;
+        let span = watched.span.clone();
+        let (event, is_last) = watched.next().instrument(span).await;
         watched.sequence += 1;
         let event = sse::numbered(event, &watched.invocation_id, watched.sequence);
         Some((event, (watched, is_last)))
@@ -96,6 +99,8 @@ struct Watched {
     invocation_id: String,
     invocation: Invocation,
     sequence: u64,
+    /// Of the request: the events are sent after its handler has ended.
+    span: Span,
     cancelled: Pin<Box<dyn Future<Output = ()>>>,
 }
 

@@ -10,6 +10,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
+use tracing::field::Empty;
+use workers_domain::WorkerId;
 use workers_domain::access::RequestId;
 use workers_service::Telling;
 
@@ -35,12 +37,19 @@ pub(crate) async fn track(
     let id = request_id(request.headers(), api.platform.clock().now());
     request.extensions_mut().insert(id.clone());
     let method = method_label(request.method());
-    let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method);
+    let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method, worker.id = Empty);
     let started = Instant::now();
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
     let response = match answered {
-        Ok(answered) => answered?.map_into_boxed_body(),
+        Ok(answered) => {
+            let response = answered?.map_into_boxed_body();
+            // The route is known now. Text that is no id does not belong into a log.
+            if let Some(Ok(id)) = response.request().match_info().get("id").map(str::parse::<WorkerId>) {
+                span.record("worker.id", tracing::field::display(id));
+            }
+            response
+        }
         Err(_panic) => {
             let error = ApiError::internal("a handler panicked");
             log_failure(&api, &error);
@@ -104,7 +113,8 @@ fn word_error(api: &Api, response: ServiceResponse<BoxBody>, id: &RequestId) -> 
 fn log_failure(api: &Api, error: &ApiError) {
     let status = error.code().status();
     let cause = error.cause_chain();
-    let (code, cause) = (error.code().as_str(), cause.as_deref());
+    let (code, cause, advice) = (error.code().as_str(), cause.as_deref(), error.code().advice());
+    let worker_id = error.worker_id().map(tracing::field::display);
     if !status.is_server_error() {
         tracing::debug!(error.code = code, "request refused: {error}");
         return;
@@ -113,14 +123,30 @@ fn log_failure(api: &Api, error: &ApiError) {
     let kind = if status == StatusCode::INTERNAL_SERVER_ERROR { cause.unwrap_or(code) } else { code };
     match api.platform.failed(kind) {
         Telling::First if status == StatusCode::INTERNAL_SERVER_ERROR => {
-            tracing::error!(error.code = code, error.cause = cause, "request failed: {error}");
+            tracing::error!(
+                worker.id = worker_id,
+                error.code = code,
+                error.cause = cause,
+                advice,
+                "request failed: {error}"
+            );
         }
-        Telling::First => tracing::warn!(error.code = code, error.cause = cause, "request failed: {error}"),
+        Telling::First => {
+            tracing::warn!(
+                worker.id = worker_id,
+                error.code = code,
+                error.cause = cause,
+                advice,
+                "request failed: {error}"
+            );
+        }
         Telling::Count(failures) => {
             tracing::warn!(
                 failures,
+                worker.id = worker_id,
                 error.code = code,
                 error.cause = cause,
+                advice,
                 "requests failed; the last of them: {error}"
             );
         }

@@ -9,8 +9,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// Takes over the client's id, or makes one where there is none or one that does not belong into a log.
 pub(crate) fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> RequestId {
-    let given = headers.get(REQUEST_ID).and_then(|value| RequestId::parse(value.to_str().ok()?).ok());
-    given.unwrap_or_else(|| RequestId::generate(now))
+    RequestId::given_or_new(headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()), now)
 }
 
 /// The id as it is answered.

@@ -50,7 +50,7 @@ pub(crate) struct SetupResponse {
         (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `storage_read_only`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.setup", skip_all)]
+#[tracing::instrument(name = "http.setup", level = "debug", skip_all)]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,

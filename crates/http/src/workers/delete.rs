@@ -27,7 +27,7 @@ pub(crate) struct DeleteResponse {
         (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `storage_read_only`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.workers.delete", skip_all, fields(worker.id = %id))]
+#[tracing::instrument(name = "http.workers.delete", level = "debug", skip_all, fields(worker.id = id.as_str()))]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,

@@ -64,7 +64,7 @@ pub(crate) struct CompilerOptionsSchema {
         (status = 507, description = "`storage_full`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.workers.deploy", skip_all)]
+#[tracing::instrument(name = "http.workers.deploy", level = "debug", skip_all)]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,

@@ -55,7 +55,7 @@ pub(crate) struct ResetData {}
         (status = 503, description = "`shutting_down`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.workers.events", skip_all)]
+#[tracing::instrument(name = "http.workers.events", level = "debug", skip_all)]
 pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller) -> Result<HttpResponse, ApiError> {
     if api.stop.is_stopping() {
         return Err(shutting_down());

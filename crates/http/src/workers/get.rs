@@ -18,7 +18,7 @@ use crate::request::Caller;
         (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.workers.get", skip_all, fields(worker.id = %id))]
+#[tracing::instrument(name = "http.workers.get", level = "debug", skip_all, fields(worker.id = id.as_str()))]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,

@@ -32,7 +32,7 @@ const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
         (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.workers.list", skip_all)]
+#[tracing::instrument(name = "http.workers.list", level = "debug", skip_all)]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,

@@ -23,7 +23,7 @@ use crate::request::Caller;
         (status = 507, description = "`storage_full`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.workers.redeploy", skip_all, fields(worker.id = %id))]
+#[tracing::instrument(name = "http.workers.redeploy", level = "debug", skip_all, fields(worker.id = id.as_str()))]
 pub(crate) async fn handle(
     api: Data<Api>,
     Caller(call): Caller,

@@ -19,7 +19,7 @@ use crate::request::Caller;
         (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`", body = ErrorBody),
     ),
 )]
-#[tracing::instrument(name = "http.workers.source", skip_all, fields(worker.id = %id))]
+#[tracing::instrument(name = "http.workers.source", level = "debug", skip_all, fields(worker.id = id.as_str()))]
 pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller, id: Path<String>) -> Result<HttpResponse, ApiError> {
     let source = api.platform.workers().source(&call, parse_id(&id)?).await?;
     Ok(HttpResponse::Ok()

@@ -26,7 +26,9 @@ impl Compiler for InProcessCompiler {
     async fn compile(&self, source: &str) -> Result<TranspileOutput, CompileFailure> {
         let place = self.places.enter().await?;
         let source = source.to_owned();
+        let span = tracing::Span::current();
         let compiled = tokio::task::spawn_blocking(move || {
+            let _entered = span.entered();
             let _place = place;
             compile_worker(&source, false)
         });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument as _;
 use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::{InvocationId, ValueWarning, Worker, WorkerId, WorkerStatus};
 
@@ -25,6 +26,11 @@ impl InvocationService {
     /// # Errors
     ///
     /// When the caller may not, there is nothing to invoke, no room for it, or the payload is too long; see [`InvokeError`].
+    #[tracing::instrument(
+        name = "invocations.invoke",
+        skip_all,
+        fields(request.id = %context.request_id(), worker.id = %id, invocation.id, sandbox.id)
+    )]
     pub async fn invoke(
         &self,
         context: &CallContext,
@@ -51,10 +57,11 @@ impl InvocationService {
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
         let (granted, room) = oneshot::channel();
         let id = InvocationId::generate(now);
+        tracing::Span::current().record("invocation.id", tracing::field::display(id));
         let call =
             Call { id, worker, function: function.to_owned(), payload, warning, limits, queue: arrived.elapsed() };
         let runner = Runner::new(Arc::clone(&self.inner), call, sender, granted, place);
-        self.inner.running.spawn_on(runner.run(), &shared.runtime);
+        self.inner.running.spawn_on(runner.run().in_current_span(), &shared.runtime);
         Ok(Invocation { id, events, room })
     }
 }

@@ -12,8 +12,8 @@ use workers_domain::ports::{
     SandboxFile, SandboxPath, SandboxSource, SandboxSpec,
 };
 use workers_domain::{
-    Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, ResourceUsage, Timings,
-    ValueWarning, Worker,
+    Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, Part, ResourceUsage,
+    Timings, ValueWarning, Worker,
 };
 
 use super::Inner;
@@ -203,12 +203,20 @@ impl Runner {
             Telling::First => tracing::error!(
                 invocation.id = %self.call.id,
                 worker.id = %self.call.worker.id,
+                sandbox.id = self.sandbox.as_ref().map(|sandbox| sandbox.id().as_str()),
                 error,
+                advice = part_of(code).advice(),
                 "failed to run an invocation in a sandbox"
             ),
-            Telling::Count(failures) => {
-                tracing::error!(failures, error, "failed to run invocations in sandboxes; this is the last of them");
-            }
+            Telling::Count(failures) => tracing::error!(
+                failures,
+                invocation.id = %self.call.id,
+                worker.id = %self.call.worker.id,
+                sandbox.id = self.sandbox.as_ref().map(|sandbox| sandbox.id().as_str()),
+                error,
+                advice = part_of(code).advice(),
+                "failed to run invocations in sandboxes; this is the last of them"
+            ),
             Telling::Nothing => {}
         }
     }
@@ -216,6 +224,7 @@ impl Runner {
     async fn try_execute(&mut self) -> Result<Ended, Broken> {
         let shared = Arc::clone(&self.inner.shared);
         let sandbox = self.make_sandbox(&shared).await?;
+        tracing::Span::current().record("sandbox.id", tracing::field::display(sandbox.id()));
         let ended = self.execute_in(&*sandbox, &shared).await;
         self.sandbox = Some(sandbox);
         ended
@@ -529,6 +538,16 @@ const fn message_of(code: FailureCode) -> &'static str {
             "The platform's database cannot be reached. This is not the function's doing; try again later."
         }
         _ => "The sandbox failed. This is not the function's doing; try again.",
+    }
+}
+
+/// The part of the platform that an operator has to look after when invocations fail like this.
+const fn part_of(code: FailureCode) -> Part {
+    match code {
+        FailureCode::Busy => Part::Processes,
+        FailureCode::StorageFull | FailureCode::StorageReadOnly => Part::Storage,
+        FailureCode::DatabaseUnavailable => Part::Database,
+        _ => Part::Sandboxes,
     }
 }
 

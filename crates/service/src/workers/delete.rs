@@ -12,6 +12,11 @@ impl WorkerService {
     /// # Errors
     ///
     /// [`WorkerError::Access`], [`WorkerError::NotFound`], or when the database cannot be reached.
+    #[tracing::instrument(
+        name = "workers.delete",
+        skip_all,
+        fields(request.id = %context.request_id(), worker.id = %id)
+    )]
     pub async fn delete(&self, context: &CallContext, id: WorkerId) -> Result<Worker, WorkerError> {
         let scope = self.shared.access.check(context, Action::DeleteWorker, Resource::Worker(id))?;
         // The row goes first: without it no call makes the snapshot again while it is being deleted.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot, Update};
 use workers_domain::{ResourceLimits, TenantId, Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
@@ -31,7 +32,9 @@ impl WorkerService {
     /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`]
     /// and [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
     /// [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
-    /// no room for it.
+    /// no room for it. After [`DeployError::BrokeOff`] a worker that was stored is turned to state error by
+    /// [`WorkerService::settle_stuck`].
+    #[tracing::instrument(name = "workers.deploy", skip_all, fields(request.id = %context.request_id(), worker.id))]
     pub async fn deploy(&self, context: &CallContext, name: String, source: Source) -> Result<Worker, DeployError> {
         self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
@@ -48,8 +51,9 @@ impl WorkerService {
         let bundle = self.shared.bundler.compile(&stored).await?;
         let (shared, tenant) = (Arc::clone(&self.shared), context.tenant());
         let new = New { tenant, name, source: stored, bundle };
-        let storing = self.shared.runtime.spawn(async move { store(&shared, new, limits).await });
-        storing.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string())))
+        let storing = async move { store(&shared, new, limits).await };
+        let stored = self.shared.runtime.spawn(storing.in_current_span()).await;
+        stored.unwrap_or_else(|error| Err(DeployError::BrokeOff(error.to_string())))
     }
 }
 
@@ -68,6 +72,7 @@ async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Wor
     let deadline = Instant::now() + END_TIMEOUT;
     let now = shared.clock.now();
     let mut worker = Worker::creating(WorkerId::generate(now), tenant, name, bundle.functions, now);
+    tracing::Span::current().record("worker.id", tracing::field::display(worker.id));
     let expires_at = expiry(&limits, now);
     let snapshot = make_snapshot_in_time(shared, limits.sandbox, bundle.script, expires_at);
     let (inserted, snapshot) = tokio::join!(shared.store.workers().insert(&worker, &source), snapshot);

@@ -33,6 +33,7 @@ impl WorkerService {
     /// # Errors
     ///
     /// [`WorkerError::Access`] unless the system calls, or when the database cannot be reached.
+    #[tracing::instrument(name = "workers.sweep", skip_all, fields(request.id = %context.request_id()))]
     pub async fn sweep(&self, context: &CallContext) -> Result<SweepReport, WorkerError> {
         self.check_maintenance(context)?;
         let (expired, failed) = (self.expire_due().await?, self.fail_stuck().await?);
@@ -46,6 +47,7 @@ impl WorkerService {
     /// # Errors
     ///
     /// [`WorkerError::Access`] unless the system calls, or when the database cannot be reached.
+    #[tracing::instrument(name = "workers.settle_stuck", skip_all, fields(request.id = %context.request_id()))]
     pub async fn settle_stuck(&self, context: &CallContext) -> Result<usize, WorkerError> {
         self.check_maintenance(context)?;
         self.fail_stuck().await

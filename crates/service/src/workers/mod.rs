@@ -17,6 +17,7 @@ mod turns;
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
 use workers_domain::ports::{RemovedWorker, RepositoryError, Update};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
@@ -95,14 +96,15 @@ impl Shared {
     /// stops is found by the sweep where it is this server's own, and elsewhere stays until it expires.
     fn forget_all(self: &Arc<Self>, workers: Vec<RemovedWorker>) {
         let shared = Arc::clone(self);
-        self.runtime.spawn(async move {
+        let forgetting = async move {
             let mut pace = Pace::default();
             for RemovedWorker { id, snapshot_id } in workers {
                 if let Some(snapshot_id) = snapshot_id {
                     pace.step(shared.forget_snapshot_id(id, &snapshot_id)).await;
                 }
             }
-        });
+        };
+        self.runtime.spawn(forgetting.in_current_span());
     }
 
     /// Deletes a snapshot that was made for a worker, as [`forget_snapshot`](Self::forget_snapshot) does.

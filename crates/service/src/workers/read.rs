@@ -20,6 +20,7 @@ impl WorkerService {
     /// # Errors
     ///
     /// [`WorkerError::Access`], [`WorkerError::UnknownPlace`], or when the database cannot be reached.
+    #[tracing::instrument(name = "workers.list", skip_all, fields(request.id = %context.request_id()))]
     pub async fn list_page(&self, context: &CallContext, request: &PageRequest) -> Result<Page<Worker>, WorkerError> {
         let scope = self.shared.access.check(context, Action::ListWorkers, Resource::Tenant)?;
         let listed = self.shared.store.workers().list_page(&scope, request).await;
@@ -43,6 +44,7 @@ impl WorkerService {
     /// # Errors
     ///
     /// [`WorkerError::Access`], [`WorkerError::NotFound`], or when the database cannot be reached.
+    #[tracing::instrument(name = "workers.get", skip_all, fields(request.id = %context.request_id(), worker.id = %id))]
     pub async fn get(&self, context: &CallContext, id: WorkerId) -> Result<Worker, WorkerError> {
         let scope = self.shared.access.check(context, Action::ReadWorker, Resource::Worker(id))?;
         let mut worker = self.shared.store.workers().find_by_id(&scope, id).await?.ok_or(WorkerError::NotFound(id))?;
@@ -55,6 +57,11 @@ impl WorkerService {
     /// # Errors
     ///
     /// [`WorkerError::Access`], [`WorkerError::NotFound`], or when the database cannot be reached.
+    #[tracing::instrument(
+        name = "workers.source",
+        skip_all,
+        fields(request.id = %context.request_id(), worker.id = %id)
+    )]
     pub async fn source(&self, context: &CallContext, id: WorkerId) -> Result<Source, WorkerError> {
         let scope = self.shared.access.check(context, Action::ReadSource, Resource::Worker(id))?;
         let stored = self.shared.store.workers().find_source(&scope, id).await?.ok_or(WorkerError::NotFound(id))?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tracing::Instrument as _;
 use workers_domain::access::{Action, CallContext, Resource, TenantScope};
 use workers_domain::ports::Update;
 use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
@@ -22,6 +23,11 @@ impl WorkerService {
     ///
     /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The
     /// worker's state is then what it was.
+    #[tracing::instrument(
+        name = "workers.redeploy",
+        skip_all,
+        fields(request.id = %context.request_id(), worker.id = %id)
+    )]
     pub async fn redeploy(&self, context: &CallContext, id: WorkerId) -> Result<Worker, RedeployError> {
         let scope = self.shared.access.check(context, Action::RedeployWorker, Resource::Worker(id))?;
         let worker = self.shared.store.workers().find_by_id(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
@@ -30,8 +36,9 @@ impl WorkerService {
         let source = self.shared.store.workers().find_source(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;
         let shared = Arc::clone(&self.shared);
-        let stored = self.shared.runtime.spawn(async move { renew(&shared, &scope, &worker, bundle, &limits).await });
-        stored.await.unwrap_or_else(|error| Err(DeployError::Transpiler(error.to_string()).into()))
+        let renewing = async move { renew(&shared, &scope, &worker, bundle, &limits).await };
+        let renewed = self.shared.runtime.spawn(renewing.in_current_span()).await;
+        renewed.unwrap_or_else(|error| Err(DeployError::BrokeOff(error.to_string()).into()))
     }
 }
 

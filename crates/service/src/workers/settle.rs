@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tracing::{Instrument as _, Span};
 use workers_domain::access::TenantScope;
 use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, Store, Update};
 use workers_domain::{Worker, WorkerId};
@@ -28,9 +29,9 @@ pub(super) enum End {
     State(Worker),
 }
 
-/// Takes ends and stores them.
+/// Takes ends and stores them, each in the span of the request that it is of.
 pub(crate) struct Settler {
-    ends: mpsc::Sender<End>,
+    ends: mpsc::Sender<(End, Span)>,
     health: Arc<Health>,
 }
 
@@ -50,7 +51,7 @@ impl Settler {
 
     /// Stores an end as soon as that is possible.
     pub(super) fn settle(&self, end: End) {
-        if let Err(error) = self.ends.try_send(end) {
+        if let Err(error) = self.ends.try_send((end, Span::current())) {
             let what = "too many deploys whose end cannot be stored; the sweeper will end this one";
             self.health.warn("settle", &error, what);
         }
@@ -80,18 +81,21 @@ async fn settle(
     scope: TenantScope,
     changes: ChangeFeed,
     health: Arc<Health>,
-    mut inbox: mpsc::Receiver<End>,
+    mut inbox: mpsc::Receiver<(End, Span)>,
 ) {
-    while let Some(mut end) = inbox.recv().await {
-        let mut pause = FIRST_PAUSE;
-        while let Err(error) = store_end(&*store, &*sandboxes, &scope, &changes, &mut end).await {
-            if matches!(error, RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. }) {
-                health.warn("settle", &error, format_args!("failed to store how a deploy ended: {end:?}"));
-                break;
+    while let Some((mut end, span)) = inbox.recv().await {
+        let storing = async {
+            let mut pause = FIRST_PAUSE;
+            while let Err(error) = store_end(&*store, &*sandboxes, &scope, &changes, &mut end).await {
+                if matches!(error, RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. }) {
+                    health.warn("settle", &error, format_args!("failed to store how a deploy ended: {end:?}"));
+                    break;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        };
+        storing.instrument(span).await;
     }
 }
 

@@ -7,6 +7,7 @@ mod deploy;
 mod invoke;
 mod limits;
 mod listen;
+mod log_lines;
 mod logs;
 mod outcomes;
 mod redeploy;

@@ -127,7 +127,9 @@ async fn in_transaction<R: Send + 'static>(
     task: impl FnOnce(&mut BlockingConnection) -> Result<R, MigrateError> + Send + 'static,
 ) -> Result<R, RepositoryError> {
     let connection = pool.acquire().await?.detach().ok_or_else(|| unavailable("there is no connection"))?;
+    let span = tracing::Span::current();
     let work = tokio::task::spawn_blocking(move || {
+        let _entered = span.entered();
         BlockingConnection::from(UnnamedPgConnection::new(connection)).transaction(|connection| {
             connection.batch_execute(LOCK)?;
             task(connection)

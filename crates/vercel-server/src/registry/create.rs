@@ -47,6 +47,7 @@ pub(crate) struct NewSandbox {
 
 impl Registry {
     /// Makes a sandbox and its first session.
+    #[tracing::instrument(name = "sandboxes.create", skip_all, fields(sandbox.name))]
     pub(crate) async fn create(
         self: &Arc<Self>,
         team: String,
@@ -54,6 +55,7 @@ impl Registry {
         new: NewSandbox,
     ) -> Result<View, ApiError> {
         let name = new.name.unwrap_or_else(id::name);
+        tracing::Span::current().record("sandbox.name", name.as_str());
         let key = SandboxKey { team, project, name };
         let now = self.now();
         let record = SandboxRecord {
@@ -113,6 +115,7 @@ impl Registry {
     }
 
     /// Makes a sandbox with another one's files and settings.
+    #[tracing::instrument(name = "sandboxes.fork", skip_all, fields(sandbox.source = source.name))]
     pub(crate) async fn fork(self: &Arc<Self>, source: &SandboxKey, new: NewSandbox) -> Result<View, ApiError> {
         let other = self.find(source)?.sandbox;
         let snapshot = other.current_snapshot.ok_or_else(|| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 use workers_domain::error_chain;
 use workers_domain::ports::{SandboxErrorKind, Snapshot};
 
@@ -83,6 +84,7 @@ pub(crate) struct Ended {
 
 impl Registry {
     /// Stops a session. One that is over stays so.
+    #[tracing::instrument(name = "sessions.stop", skip_all, fields(session.id = id))]
     pub(crate) async fn stop(self: &Arc<Self>, team: &str, id: &str) -> Result<Ended, ApiError> {
         self.find_session(team, id)?;
         self.check_store().await?;
@@ -94,6 +96,7 @@ impl Registry {
     }
 
     /// Takes a snapshot of a session, which ends it.
+    #[tracing::instrument(name = "sessions.snapshot", skip_all, fields(session.id = id))]
     pub(crate) async fn snapshot(
         self: &Arc<Self>,
         team: &str,
@@ -118,6 +121,7 @@ impl Registry {
     }
 
     /// Removes a sandbox, and with it its session; its snapshots only if they are asked for and nobody else needs them.
+    #[tracing::instrument(name = "sandboxes.delete", skip_all, fields(sandbox.name = key.name))]
     pub(crate) async fn delete(self: &Arc<Self>, key: &SandboxKey, snapshots: bool) -> Result<View, ApiError> {
         self.find(key)?;
         self.check_store().await?;
@@ -453,11 +457,12 @@ impl Registry {
         }
         let directory = live.session.directory().clone();
         // Readers of logs have their files open.
-        self.runtime.spawn(async move {
+        let removing = async move {
             if let Err(error) = tokio::fs::remove_dir_all(&directory).await {
                 tracing::warn!(error = error_chain(&error), "the output of a session cannot be removed");
             }
-        });
+        };
+        self.runtime.spawn(removing.in_current_span());
         tracing::info!(session.id = session.id, status = status.as_str(), "a session ended");
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 use workers_domain::error_chain;
 use workers_domain::ports::{Machine, MachineSpec, SandboxError, SandboxErrorKind, SandboxSource};
 use workers_domain::{NetworkPolicy, SnapshotId};
@@ -151,7 +152,9 @@ impl Registry {
             tables.live.insert(id, Live { session: Arc::clone(&live), transition: Arc::clone(transition) });
         }
         let registry = Arc::clone(self);
-        self.runtime.spawn(async move { registry.supervise(live).await });
+        // A session outlives the request that began it.
+        let span = tracing::info_span!(parent: None, "sessions.supervise", session.id = live.id());
+        self.runtime.spawn(async move { registry.supervise(live).await }.instrument(span));
     }
 
     /// Ends a session when its time is over, its machine has ended, or the server is shutting down.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::time::timeout;
+use tracing::Instrument as _;
 use workers_domain::SnapshotId;
 use workers_domain::error_chain;
 
@@ -31,6 +32,7 @@ impl Registry {
     }
 
     /// Removes a snapshot. One that is gone stays so.
+    #[tracing::instrument(name = "snapshots.delete", skip_all, fields(snapshot.id = id))]
     pub(crate) async fn delete_snapshot(self: &Arc<Self>, team: &str, id: &str) -> Result<SnapshotRecord, ApiError> {
         self.find_snapshot(team, id)?;
         self.check_store().await?;
@@ -172,7 +174,8 @@ impl Registry {
             return;
         }
         let registry = Arc::clone(self);
-        self.runtime.spawn(async move { registry.remove_all_unless_known(provider_ids).await });
+        let removing = async move { registry.remove_all_unless_known(provider_ids).await };
+        self.runtime.spawn(removing.in_current_span());
     }
 
     /// Removes these snapshots of the provider, unless a record has them. While their place is away they cannot be, and

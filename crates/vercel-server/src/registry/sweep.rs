@@ -19,6 +19,7 @@ impl Registry {
     }
 
     /// Removes expired snapshots, sandboxes that have nothing to start from any more, and what is remembered of either.
+    #[tracing::instrument(name = "sandboxes.sweep", skip_all)]
     async fn sweep(self: &Arc<Self>) {
         self.expire_snapshots();
         let now = self.now();

@@ -41,6 +41,7 @@ pub(crate) struct SandboxChange {
 
 impl Registry {
     /// Changes a sandbox.
+    #[tracing::instrument(name = "sandboxes.update", skip_all, fields(sandbox.name = key.name))]
     pub(crate) async fn update(&self, key: &SandboxKey, change: SandboxChange) -> Result<View, ApiError> {
         self.find(key)?;
         self.check_store().await?;
@@ -84,6 +85,7 @@ impl Registry {
     }
 
     /// Gives a running session more time.
+    #[tracing::instrument(name = "sessions.extend", skip_all, fields(session.id = id))]
     pub(crate) async fn extend(&self, team: &str, id: &str, millis: u64) -> Result<SessionRecord, ApiError> {
         let live = self.live(team, id)?;
         self.check_store().await?;
@@ -109,6 +111,7 @@ impl Registry {
     }
 
     /// Changes whom a running session may talk to, and the next ones of its sandbox.
+    #[tracing::instrument(name = "sessions.set_network", skip_all, fields(session.id = id))]
     pub(crate) async fn set_network(
         &self,
         team: &str,

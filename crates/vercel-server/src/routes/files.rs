@@ -28,6 +28,7 @@ use crate::sizes::TRANSFER_DESCRIPTORS;
 const PIECES: usize = 8;
 
 /// `POST …/fs/write`: a gzipped tar archive.
+#[tracing::instrument(name = "files.write", skip_all, fields(session.id = path.as_str()))]
 pub(super) async fn write(
     registry: Data<Registry>,
     caller: Caller,
@@ -144,6 +145,7 @@ impl PathRequest {
 }
 
 /// `POST …/fs/read`
+#[tracing::instrument(name = "files.read", skip_all, fields(session.id = path.as_str()))]
 pub(super) async fn read(
     registry: Data<Registry>,
     caller: Caller,
@@ -172,6 +174,7 @@ pub(super) async fn read(
 }
 
 /// `POST …/fs/mkdir`
+#[tracing::instrument(name = "files.make_directory", skip_all, fields(session.id = path.as_str()))]
 pub(super) async fn make_directory(
     registry: Data<Registry>,
     caller: Caller,

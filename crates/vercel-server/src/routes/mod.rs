@@ -9,6 +9,7 @@ mod sandboxes;
 mod sessions;
 mod snapshots;
 mod standing;
+mod track;
 mod unsupported;
 
 use actix_web::http::{Method, header};
@@ -17,6 +18,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard};
 
 pub(crate) use request::Params;
+pub(crate) use track::track;
 
 use crate::error::{ApiError, ErrorCode};
 use request::MAX_JSON_BYTES;
@@ -39,7 +41,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(resource("/v2/sandboxes/{name}/fork", [web::post().to(sandboxes::fork)]))
         .default_service(web::to(not_found))
         .wrap(from_fn(standing::tell))
-        .wrap(Compat::new(from_fn(fit::fit)));
+        .wrap(Compat::new(from_fn(fit::fit)))
+        .wrap(from_fn(track));
     config.service(scope);
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use workers_domain::ports::{Machine, MachineCommandSpec, SandboxError, SandboxErrorKind};
 
 use super::command::{Command, CommandRequest, Outcome, follow};
@@ -191,6 +192,7 @@ impl LiveSession {
     }
 
     /// Starts a command.
+    #[tracing::instrument(name = "commands.run", skip_all, fields(session.id = self.id, command.id))]
     pub(crate) async fn run(self: &Arc<Self>, request: CommandRequest, now: Millis) -> Result<Arc<Command>, ApiError> {
         let starting = self.reserve()?;
         let mut env = self.env.clone();
@@ -220,6 +222,7 @@ impl LiveSession {
             _ => ApiError::from_machine(&error),
         })?;
         let id = id::command();
+        tracing::Span::current().record("command.id", id.as_str());
         let log = CommandLog::new(self.directory.join(format!("{id}.ndjson")), Arc::clone(&self.limits.log_budget));
         let (outcome, _) = watch::channel(None);
         let command = Arc::new(Command {
@@ -240,7 +243,7 @@ impl LiveSession {
             command.log.close();
         }
         let follow = follow(Arc::clone(self), Arc::clone(&command), process, request.timeout, self.limits.log_bytes);
-        tokio::spawn(follow);
+        tokio::spawn(follow.in_current_span());
         Ok(command)
     }
 

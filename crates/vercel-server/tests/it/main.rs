@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod hosted;
 mod lists;
+mod log_lines;
 mod network;
 mod restart;
 mod sessions;

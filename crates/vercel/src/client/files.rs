@@ -37,7 +37,8 @@ impl Client {
     pub async fn write_files(&self, session: &str, files: Vec<UploadFile>) -> Result<(), VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "fs", "write"])?;
         let now = u64::try_from(self.now().timestamp()).unwrap_or_default();
-        let packed = tokio::task::spawn_blocking(move || pack(&files, now))
+        let span = tracing::Span::current();
+        let packed = tokio::task::spawn_blocking(move || span.in_scope(|| pack(&files, now)))
             .await
             .map_err(std::io::Error::other)
             .and_then(|packed| packed)

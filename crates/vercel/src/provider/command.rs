@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use workers_domain::ports::{Command, CommandEvent, Remains, SandboxError, SandboxErrorKind};
 
 use super::core::Core;
@@ -51,7 +52,7 @@ impl VercelCommand {
         let target = Arc::new(Target { core, session, command: running.info.id, stage, killed_at });
         let (sender, events) = mpsc::channel(WAITING_EVENTS);
         let follower = Follower::new(Arc::clone(&target), running.events, began, wall_clock);
-        target.core.tasks.spawn(follower.run(sender));
+        target.core.tasks.spawn(follower.run(sender).in_current_span());
         Self { target, events, is_over: false }
     }
 }

@@ -84,7 +84,7 @@ impl Core {
     /// Deletes a sandbox in the background, which stops it if it runs.
     pub(super) fn forget(self: &Arc<Self>, runtime: &Handle, name: String) {
         let core = Arc::clone(self);
-        let span = tracing::info_span!(parent: None, "vercel.sandbox.forget", sandbox.id = %name);
+        let span = tracing::info_span!("vercel.sandbox.forget", sandbox.id = %name);
         let forget = async move {
             match core.client.delete_sandbox(&name).await {
                 Ok(_) => {}
@@ -112,6 +112,6 @@ impl Core {
                 ),
             }
         };
-        self.tasks.spawn_on(forget, runtime);
+        self.tasks.spawn_on(forget.in_current_span(), runtime);
     }
 }

@@ -12,6 +12,7 @@ mod log_lines;
 mod logging;
 mod ownership;
 mod readonly;
+mod requests;
 mod resources;
 mod soak;
 mod table;

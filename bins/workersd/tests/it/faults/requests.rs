@@ -1,0 +1,113 @@
+//! The log of a request that fails: one line, found by the id that its client has chosen.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::engine::{CODE, sandboxes_of};
+use super::groups::starter;
+use crate::support::answer;
+use crate::support::cloud::CREDENTIALS;
+use crate::support::local::TestServer;
+
+/// A server that writes its log as JSON into a file.
+struct Logged {
+    server: TestServer,
+    log: PathBuf,
+    /// Removed after the server has stopped.
+    _directory: TempDir,
+}
+
+impl Logged {
+    fn start(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let exports: String = environment.iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
+        let program = starter(directory.path(), &exports, &format!("2>{}", log.display()));
+        let arguments: Vec<_> = ["--log-format", "json"].iter().chain(arguments).copied().collect();
+        let server = TestServer::start_program(&program, &directory.path().join("data"), &arguments);
+        Self { server, log, _directory: directory }
+    }
+
+    /// All that is logged up to now.
+    async fn lines(&self) -> Vec<Value> {
+        self.server.get("/healthz").header("x-request-id", "the-last").send().await.unwrap();
+        let began = Instant::now();
+        loop {
+            let log = fs::read_to_string(&self.log).unwrap();
+            // One line may be cut: it is being written.
+            let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            if lines.iter().any(|line| is_about(line, "the-last")) {
+                return lines;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "the log is not written: {log}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The one warning or error about a request.
+    async fn failure(&self, request: &str) -> Value {
+        let mut lines = self.lines().await;
+        lines.retain(|line| is_about(line, request) && ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap()));
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        lines.remove(0)
+    }
+}
+
+/// Whether any span of a line has this id of a request.
+fn is_about(line: &Value, request: &str) -> bool {
+    line["spans"].as_array().is_some_and(|spans| spans.iter().any(|span| span["request.id"] == request))
+}
+
+#[tokio::test]
+async fn a_deploy_whose_sandbox_fails_is_one_line_with_the_clients_request_id() {
+    // Nothing listens there.
+    let cloud = ["--sandbox", "vercel", "--vercel-base-url", "http://127.0.0.1:1/api"];
+    let logged = Logged::start(&CREDENTIALS, &cloud);
+    let deploy = logged.server.post("/api/workers").json(&json!({"name": "w", "code": CODE}));
+    let (status, body) = answer(deploy.header("x-request-id", "client-1").send().await.unwrap()).await;
+    assert_eq!((status, &body["code"]), (502, &json!("sandbox_failed")), "{body}");
+    let line = logged.failure("client-1").await;
+    let fields = &line["fields"];
+    assert_eq!((&fields["worker.id"], &fields["error.code"]), (&body["workerId"], &json!("sandbox_failed")));
+    assert!(fields["error.cause"].as_str().unwrap().contains("failed to make the snapshot"), "{line}");
+    assert!(fields["advice"].is_string(), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invocation_whose_sandbox_dies_is_one_line_with_the_clients_request_id() {
+    let logged = Logged::start(&[], &[]);
+    let code = "export const wait = () => { console.log('up'); return new Promise(() => setInterval(() => {}, 1000)) }";
+    let id = logged.server.deploy(code).await;
+    let invoke = logged.server.post(&format!("/api/workers/{id}/invoke/wait")).json(&json!({}));
+    let invoke = invoke.header("accept", "text/event-stream").header("x-request-id", "client-2");
+    let mut response = invoke.send().await.unwrap();
+    let invocation = response.headers()["x-invocation-id"].to_str().unwrap().to_owned();
+    let mut events = String::new();
+    while !events.contains("\"up\"") {
+        events.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    for pid in sandboxes_of(logged.server.process_id()) {
+        // One that was made ahead may be gone.
+        let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    }
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        events.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert!(events.contains("sandbox_failed"), "{events}");
+    let line = logged.failure("client-2").await;
+    let fields = &line["fields"];
+    assert_eq!((&fields["worker.id"], &fields["invocation.id"]), (&json!(id), &json!(invocation)));
+    for field in ["sandbox.id", "error", "advice"] {
+        assert!(fields[field].is_string(), "{field}: {line}");
+    }
+    // Of a sandbox that was killed from outside nothing else is told, in whosever name.
+    let lines = logged.lines().await;
+    let told: Vec<_> =
+        lines.iter().filter(|line| ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap())).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+}
