@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::engine::{CODE, sandboxes_of};
 use super::groups::starter;
 use crate::support::answer;
-use crate::support::cloud::CREDENTIALS;
+use crate::support::cloud::{CREDENTIALS, Cloud};
 use crate::support::local::TestServer;
 
 /// A server that writes its log as JSON into a file.
@@ -65,9 +65,10 @@ fn is_about(line: &Value, request: &str) -> bool {
 
 #[tokio::test]
 async fn a_deploy_whose_sandbox_fails_is_one_line_with_the_clients_request_id() {
-    // Nothing listens there.
-    let cloud = ["--sandbox", "vercel", "--vercel-base-url", "http://127.0.0.1:1/api"];
-    let logged = Logged::start(&CREDENTIALS, &cloud);
+    let directory = tempfile::tempdir().unwrap();
+    let cloud = Cloud::start_in(directory.path());
+    let logged = Logged::start(&CREDENTIALS, &["--sandbox", "vercel", "--vercel-base-url", &cloud.api]);
+    drop(cloud);
     let deploy = logged.server.post("/api/workers").json(&json!({"name": "w", "code": CODE}));
     let (status, body) = answer(deploy.header("x-request-id", "client-1").send().await.unwrap()).await;
     assert_eq!((status, &body["code"]), (502, &json!("sandbox_failed")), "{body}");
