@@ -5,7 +5,6 @@ use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use workers_domain::{AddressRange, InvalidAllowedOriginError, ResourceLimits};
@@ -264,6 +263,8 @@ fn find_node(named: Option<PathBuf>) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn serve(arguments: &[&str]) -> anyhow::Result<Settings> {
