@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
         let token = CancellationToken::new();
         let background = tokio::spawn(platform.run_background(token.clone()));
 
-        // Every use case is told who calls.
+        // Every use case takes the call first.
         let call = CallContext::embedder(RequestId::generate(platform.clock().now()));
         let worker = platform.workers().deploy(&call, "greeter".to_owned(), CODE.into()).await?;
         println!("deployed {} with {:?}", worker.name, worker.functions);

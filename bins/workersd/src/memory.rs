@@ -1,9 +1,9 @@
 //! Memory that answers and connections have taken goes back to the system when they have gone.
 //!
-//! Long buffers go back when they are freed ([`workers_engine::give_memory_back`]). Shorter ones, and what connections need, lie in heaps
-//! that only grow: after 2,000 clients that did not read 100 KB each, 75 MB stayed, and 28 MB with this. jemalloc leaves 17 MB of it and
-//! mimalloc 41 MB; but jemalloc needs 4 MB more at rest and a thread of its own, and the launcher, which is the same program, may have
-//! one thread only.
+//! Long buffers go back when they are freed ([`workers_engine::give_memory_back`]). Shorter ones, and what connections
+//! need, lie in heaps that only grow: after 2,000 clients that did not read 100 KB each, 75 MB stayed, and 28 MB with
+//! this. jemalloc leaves 17 MB of it and mimalloc 41 MB; but jemalloc needs 4 MB more at rest and a thread of its own,
+//! and the launcher, which is the same program, may have one thread only.
 
 use std::time::Duration;
 

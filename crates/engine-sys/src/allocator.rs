@@ -27,8 +27,8 @@ pub fn give_memory_back() {
     }
 }
 
-/// Gives memory back that is free between what is in use, which the allocator does not do by itself: buffers shorter than those that are
-/// their own mapping, and what belongs to connections. Threads that allocate meanwhile may wait.
+/// Gives memory back that is free between what is in use, which the allocator does not do by itself: buffers shorter
+/// than those that are their own mapping, and what belongs to connections. Threads that allocate meanwhile may wait.
 pub fn trim_memory() {
     // SAFETY: the call takes a number only, and locks what it touches.
     #[cfg(target_env = "gnu")]

@@ -15,7 +15,7 @@
 //! // Expires workers, and ends deploys whose server has stopped, until the token is cancelled.
 //! let token = CancellationToken::new();
 //! let background = tokio::spawn(platform.run_background(token.clone()));
-//! // Every use case is told who calls.
+//! // Every use case takes the call first.
 //! let call = CallContext::embedder(RequestId::generate(platform.clock().now()));
 //! let code = "export async function greet({ name }) { console.log('hi'); return `hello ${name}`; }";
 //! let worker = platform.workers().deploy(&call, "greeter".into(), code.into()).await?;

@@ -6,6 +6,7 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use workers_domain::access::AccessControl;
 //! use workers_domain::ports::PageRequest;
 //! use workers_storage::{Database, DatabaseUrl, StorageOptions};
 //!
@@ -13,7 +14,9 @@
 //! let database = Database::connect(&url, &StorageOptions::default()).await?;
 //! let store = database.store();
 //! let applied = store.schema().apply_migrations().await?;
-//! let newest = store.workers().list_page(&PageRequest::first(std::num::NonZeroU32::MIN)).await?;
+//! // A caller's scope comes from `AccessControl::check`; this is that of the platform's own work.
+//! let scope = AccessControl::default().system_scope();
+//! let newest = store.workers().list_page(&scope, &PageRequest::first(std::num::NonZeroU32::MIN)).await?;
 //! # Ok(())
 //! # }
 //! ```

@@ -183,8 +183,8 @@ pub struct Remains {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodePreload {
     /// The text of a `CommonJS` module that exports `warm()`, to do once what scripts do again and again (it may be
-    /// asynchronous), and `prepare(environment)`, which runs before each script. It may draw no random number, and leave
-    /// no handle, timer or request behind: all scripts would have them.
+    /// asynchronous), and `prepare(environment)`, which runs before each script. It may draw no random number, and
+    /// leave no handle, timer or request behind: all scripts would have them.
     pub module: String,
 }
 

@@ -196,8 +196,8 @@ impl Trial {
 /// Length of an id in its hyphenated form.
 const ID: usize = uuid::fmt::Hyphenated::LENGTH;
 
-/// What a notification says: `C`, or `D` for a worker that was removed, its tenant, its id, and the snapshot that is not
-/// needed any more, if any; or `I`, a tenant, and pairs of microseconds since 1970 and ids, as
+/// What a notification says: `C`, or `D` for a worker that was removed, its tenant, its id, and the snapshot that is
+/// not needed any more, if any; or `I`, a tenant, and pairs of microseconds since 1970 and ids, as
 /// `1763890000000000@<id>,`. Earlier versions wrote small letters, and no tenant.
 fn read_payload(payload: &str) -> StoredChange {
     let read = || {

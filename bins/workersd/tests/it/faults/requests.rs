@@ -106,7 +106,7 @@ async fn an_invocation_whose_sandbox_dies_is_one_line_with_the_clients_request_i
     for field in ["sandbox.id", "error", "advice"] {
         assert!(fields[field].is_string(), "{field}: {line}");
     }
-    // Nothing else is told of a sandbox that was killed from outside. What the look at the platform's parts says, which
+    // Nothing else is logged about a sandbox that was killed from outside. What the look at the platform's parts says, which
     // follows a failure, is told once however many requests fail.
     let lines = logged.lines().await;
     let is_told = |line: &&Value| {
