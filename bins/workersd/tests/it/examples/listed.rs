@@ -21,6 +21,11 @@ const LISTED: &[Listed] = &[
         "WORKERS_ADMIN_TOKEN=$(openssl",
         "builds the server, and names a database of the reader's own",
     ),
+    not_run(
+        "README.md",
+        "let platform = Platform::builder",
+        "a part of `embed_service.rs`, which `examples::programs` runs",
+    ),
     not_run("docs/architecture.md", "user code --> worker script", "a drawing"),
     not_run("docs/architecture.md", "bins --> http", "a drawing"),
     not_run("docs/nodejs.md", "esbuild worker.ts", "done by the transpiler's tests of packages"),

@@ -318,13 +318,13 @@ async fn calls_beside_a_launcher_that_is_stopped_end_in_their_time_and_give_thei
     let server = Arc::new(TestServer::start(&[&["--timeout", "2s"][..], &places].concat()));
     let code = "export const wait = () => { console.log('up'); return new Promise(() => setInterval(() => {}, 1000)) }";
     let (id, other) = (server.deploy(code).await, server.deploy(CODE).await);
-    let began = Instant::now();
     let mut calls = Vec::new();
     for _ in 0..2 {
         let mut events = server.stream(&id, "wait", &json!({})).await;
         assert_eq!(events.next().await.unwrap().data["message"], "up");
         calls.push(events);
     }
+    let began = Instant::now();
     signal("STOP", launcher_of(server.process_id()));
     for mut events in calls {
         let event = events.next().await.unwrap();
