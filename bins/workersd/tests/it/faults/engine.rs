@@ -277,13 +277,21 @@ impl Drop for Mounted {
     }
 }
 
-/// The server's launcher of sandboxes.
+/// The server's launcher of sandboxes. One that has died is replaced in a moment, while sandboxes that were made ahead may
+/// serve calls.
 pub(super) fn launcher_of(server: u32) -> u32 {
     let is_launcher = |pid: &u32| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.contains("__workers-sandbox-launcher")
     };
-    children_of(server).into_iter().find(is_launcher).expect("the launcher runs")
+    let began = Instant::now();
+    loop {
+        if let Some(launcher) = children_of(server).into_iter().find(is_launcher) {
+            return launcher;
+        }
+        assert!(began.elapsed() < Duration::from_secs(15), "the launcher runs");
+        std::thread::yield_now();
+    }
 }
 
 pub(super) fn children_of(pid: u32) -> Vec<u32> {
