@@ -63,18 +63,18 @@ mod tests {
     #[test]
     fn a_trim_gives_back_what_is_free_between_what_is_in_use() {
         const BUFFERS: u64 = 1000;
-        const LENGTH: u64 = 64 * 1024;
+        const LENGTH: usize = 64 * 1024;
         let anonymous = || {
             let figures = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
             let line = figures.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
             line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
         };
         let (buffers, _between): (Vec<_>, Vec<_>) =
-            (0..BUFFERS).map(|_| (vec![1_u8; 64 * 1024], std::hint::black_box(Box::new([0_u8; 64])))).unzip();
+            (0..BUFFERS).map(|_| (vec![1_u8; LENGTH], std::hint::black_box(Box::new([0_u8; 64])))).unzip();
         drop(std::hint::black_box(buffers));
         let before = anonymous();
         trim_memory();
         let after = anonymous();
-        assert!(after + BUFFERS * LENGTH / 2 < before, "{before} bytes before, {after} after");
+        assert!(after + BUFFERS * LENGTH as u64 / 2 < before, "{before} bytes before, {after} after");
     }
 }

@@ -140,16 +140,20 @@ impl Core {
     /// As [`Ground::mend`].
     pub(crate) async fn mend(&self) -> Result<(), SandboxError> {
         if self.ground.mend().await? != Found::Whole {
-            // What was made of the old files is not used any more.
-            self.ready.clear();
-            // Templates that could not be booted meanwhile are tried now; by itself the launcher would wait a while.
-            self.launcher.renew_templates().await;
+            self.leave_old_files().await;
         }
         Ok(())
     }
 
+    /// Uses nothing any more that was made of files that have been made again.
+    async fn leave_old_files(&self) {
+        self.ready.clear();
+        // Templates that could not be booted meanwhile are tried now; by itself the launcher would wait a while.
+        self.launcher.renew_templates().await;
+    }
+
     /// Makes what templates are made of again, and boots others.
-    async fn renew_templates(&self) {
+    async fn remake_templates(&self) {
         let walls = self.launcher.configuration().walls.as_ref();
         if walls.is_none_or(|walls| walls.templates.is_none()) {
             return;
@@ -161,8 +165,7 @@ impl Core {
             );
             return;
         }
-        self.ready.clear();
-        self.launcher.renew_templates().await;
+        self.leave_old_files().await;
     }
 
     /// Makes the directory that sandboxes' files are staged in, if it is not there.
@@ -428,7 +431,7 @@ impl SandboxProvider for Engine {
     fn preload(&self, preload: NodePreload) {
         self.core.preload.set(preload);
         let core = Arc::clone(&self.core);
-        self.core.runtime.spawn(async move { core.renew_templates().await });
+        self.core.runtime.spawn(async move { core.remake_templates().await });
     }
 
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {

@@ -120,12 +120,14 @@ impl Ground {
     pub(crate) async fn make_again(self: &Arc<Self>, tree: PathBuf) -> Result<(), SandboxError> {
         let _turn = self.turn.lock().await;
         let ground = Arc::clone(self);
-        blocking("what sandboxes stand on cannot be made again", move || {
-            let made = take(&(ground.make)(&tree)?)?;
-            lock(&ground.seen).extend(made);
-            Ok(())
-        })
-        .await
+        blocking("what sandboxes stand on cannot be made again", move || ground.remake(&tree)).await
+    }
+
+    /// Makes a tree, and takes what has come of it for what is right.
+    fn remake(&self, tree: &Path) -> io::Result<()> {
+        let made = take(&(self.make)(tree)?)?;
+        lock(&self.seen).extend(made);
+        Ok(())
     }
 
     fn mend_now(&self) -> io::Result<Found> {
@@ -159,8 +161,7 @@ impl Ground {
     fn mend_one(&self, damage: Damage) -> io::Result<()> {
         match damage {
             Damage::Files(tree, cause) => {
-                let made = take(&(self.make)(&tree)?)?;
-                lock(&self.seen).extend(made);
+                self.remake(&tree)?;
                 tracing::warn!(cause = %cause, "files that sandboxes are made of were missing or had changed; they were made again");
             }
             Damage::Cgroups(directory) => {

@@ -111,45 +111,31 @@ fn word_error(api: &Api, response: ServiceResponse<BoxBody>, id: &RequestId) -> 
 /// Here, and only here, a failure of ours is logged: in full when failures of its kind begin, by count while they go
 /// on.
 fn log_failure(api: &Api, error: &ApiError) {
-    let status = error.code().status();
-    let cause = error.cause_chain();
-    let (code, cause, advice) = (error.code().as_str(), cause.as_deref(), error.code().advice());
-    let worker_id = error.worker_id().map(tracing::field::display);
+    let (status, code) = (error.code().status(), error.code().as_str());
     if !status.is_server_error() {
         tracing::debug!(error.code = code, "request refused: {error}");
         return;
     }
+    let (cause, advice) = (error.cause_chain(), error.code().advice());
+    let (cause, worker_id) = (cause.as_deref(), error.worker_id().map(tracing::field::display));
     // What is unexpected has many causes, and the log has each.
-    let kind = if status == StatusCode::INTERNAL_SERVER_ERROR { cause.unwrap_or(code) } else { code };
-    match api.platform.failed(kind) {
-        Telling::First if status == StatusCode::INTERNAL_SERVER_ERROR => {
-            tracing::error!(
-                worker.id = worker_id,
-                error.code = code,
-                error.cause = cause,
-                advice,
-                "request failed: {error}"
-            );
-        }
-        Telling::First => {
-            tracing::warn!(
-                worker.id = worker_id,
-                error.code = code,
-                error.cause = cause,
-                advice,
-                "request failed: {error}"
-            );
-        }
-        Telling::Count(failures) => {
-            tracing::warn!(
-                failures,
-                worker.id = worker_id,
-                error.code = code,
-                error.cause = cause,
-                advice,
-                "requests failed; the last of them: {error}"
-            );
-        }
-        Telling::Nothing => {}
+    let is_unexpected = status == StatusCode::INTERNAL_SERVER_ERROR;
+    let kind = if is_unexpected { cause.unwrap_or(code) } else { code };
+    let (failures, what) = match api.platform.failed(kind) {
+        Telling::First => (None, "request failed"),
+        Telling::Count(failures) => (Some(failures), "requests failed; the last of them"),
+        Telling::Nothing => return,
+    };
+    if is_unexpected && failures.is_none() {
+        tracing::error!(worker.id = worker_id, error.code = code, error.cause = cause, advice, "{what}: {error}");
+    } else {
+        tracing::warn!(
+            failures,
+            worker.id = worker_id,
+            error.code = code,
+            error.cause = cause,
+            advice,
+            "{what}: {error}"
+        );
     }
 }

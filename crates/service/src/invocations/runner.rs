@@ -199,26 +199,22 @@ impl Runner {
 
     /// Logs why it cannot be run: in full when such failures begin, by count while they go on.
     fn tell(&self, code: FailureCode, error: &(dyn std::error::Error + 'static)) {
-        match self.inner.shared.failed(code.as_str()) {
-            Telling::First => tracing::error!(
-                invocation.id = %self.call.id,
-                worker.id = %self.call.worker.id,
-                sandbox.id = self.sandbox.as_ref().map(|sandbox| sandbox.id().as_str()),
-                error,
-                advice = part_of(code).advice(),
-                "failed to run an invocation in a sandbox"
-            ),
-            Telling::Count(failures) => tracing::error!(
-                failures,
-                invocation.id = %self.call.id,
-                worker.id = %self.call.worker.id,
-                sandbox.id = self.sandbox.as_ref().map(|sandbox| sandbox.id().as_str()),
-                error,
-                advice = part_of(code).advice(),
-                "failed to run invocations in sandboxes; this is the last of them"
-            ),
-            Telling::Nothing => {}
-        }
+        let (failures, what) = match self.inner.shared.failed(code.as_str()) {
+            Telling::First => (None, "failed to run an invocation in a sandbox"),
+            Telling::Count(failures) => {
+                (Some(failures), "failed to run invocations in sandboxes; this is the last of them")
+            }
+            Telling::Nothing => return,
+        };
+        tracing::error!(
+            failures,
+            invocation.id = %self.call.id,
+            worker.id = %self.call.worker.id,
+            sandbox.id = self.sandbox.as_ref().map(|sandbox| sandbox.id().as_str()),
+            error,
+            advice = part_of(code).advice(),
+            "{what}"
+        );
     }
 
     async fn try_execute(&mut self) -> Result<Ended, Broken> {

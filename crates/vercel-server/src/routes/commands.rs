@@ -96,7 +96,11 @@ pub(super) struct KillRequest {
 }
 
 /// `POST …/cmd/{command}/kill`
-#[tracing::instrument(name = "commands.kill", skip_all, fields(session.id = path.0.as_str(), command.id = path.1.as_str()))]
+#[tracing::instrument(
+    name = "commands.kill",
+    skip_all,
+    fields(session.id = path.0.as_str(), command.id = path.1.as_str())
+)]
 pub(super) async fn kill(
     registry: Data<Registry>,
     caller: Caller,

@@ -277,8 +277,8 @@ impl Drop for Mounted {
     }
 }
 
-/// The server's launcher of sandboxes. One that has died is replaced in a moment, while sandboxes that were made ahead may
-/// serve calls.
+/// The server's launcher of sandboxes. One that has died is replaced in a moment, while sandboxes that were made ahead
+/// may serve calls.
 pub(super) fn launcher_of(server: u32) -> u32 {
     let is_launcher = |pid: &u32| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -106,8 +106,8 @@ async fn an_invocation_whose_sandbox_dies_is_one_line_with_the_clients_request_i
     for field in ["sandbox.id", "error", "advice"] {
         assert!(fields[field].is_string(), "{field}: {line}");
     }
-    // Nothing else is logged about a sandbox that was killed from outside. What the look at the platform's parts says, which
-    // follows a failure, is told once however many requests fail.
+    // Nothing else is logged about a sandbox that was killed from outside. The look at the platform's parts, which
+    // follows a failure, logs its own line once, however many requests fail.
     let lines = logged.lines().await;
     let is_told = |line: &&Value| {
         let is_failure = ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap());
