@@ -150,6 +150,8 @@ pub(crate) enum FromCopy {
     Failed {
         /// Which step, and why.
         message: String,
+        /// The number that the operating system gave, if it was the one to refuse.
+        errno: Option<i32>,
     },
 }
 

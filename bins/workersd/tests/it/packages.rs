@@ -69,12 +69,13 @@ async fn a_shell_runs_in_a_sandbox_and_says_which_programs_are_not_there() {
     assert_eq!(logs, Vec::<String>::new());
 }
 
-/// What a function leaves behind, and how it ends: as a process of node does.
+/// The shell itself forks once, before the bomb takes all processes: a shell that cannot fork ends, and the function
+/// with it.
 #[tokio::test]
 async fn a_shell_that_forks_without_end_ends_with_its_invocation() {
     let server = Server::start(&["--timeout", "2s"]);
     let code = r#"import { execSync } from "node:child_process";
-        export const bomb = () => { execSync("bomb() { bomb | bomb & }; bomb; kill -STOP $$") };
+        export const bomb = () => { execSync("bomb() { bomb | bomb & }; (bomb) & kill -STOP $$") };
         export const main = () => 1"#;
     let id = server.deploy(code).await;
     let events = server.stream(&id, "bomb", &json!({})).await.all().await;

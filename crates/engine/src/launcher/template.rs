@@ -17,6 +17,7 @@ use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibli
 use super::enter::null_device;
 use super::join::{Place, join};
 use super::serve::Setup;
+use crate::fault::number_of;
 use crate::message::{FromCopy, FromTemplate, NodeProgram, ToTemplate};
 use crate::policy;
 use crate::wire::{self, Received};
@@ -113,7 +114,8 @@ fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
             Ok(Ok(program)) => Ok(Forked::Child(program)),
             Ok(Err(error)) => {
                 // If the server is gone there is nobody to tell.
-                let _ = wire::send(&place.channel, &FromCopy::Failed { message: error.to_string() }, &[]);
+                let failed = FromCopy::Failed { message: error.to_string(), errno: number_of(&error) };
+                let _ = wire::send(&place.channel, &failed, &[]);
                 exit_now(127)
             }
             Err(_) => exit_now(101),

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::sync::oneshot;
 use workers_domain::ports::SandboxError;
 
@@ -48,7 +49,10 @@ impl Seat {
         };
         match said {
             Some(Received { message: FromCopy::Seated, .. }) => Ok(Some(Self { name, channel, news })),
-            Some(Received { message: FromCopy::Failed { message }, .. }) => {
+            Some(Received { message: FromCopy::Failed { errno: Some(errno), .. }, .. }) if means_gone(errno) => {
+                Ok(None)
+            }
+            Some(Received { message: FromCopy::Failed { message, .. }, .. }) => {
                 tracing::warn!(error = message, "a forked node cannot join its sandbox, which starts one itself");
                 Ok(None)
             }
@@ -65,4 +69,10 @@ impl Seat {
         let sent = self.channel.send(program, &outputs.each_ref().map(AsFd::as_fd)).await;
         sent.ok().map(|()| self.news)
     }
+}
+
+/// Whether this refusal says that the sandbox has ended meanwhile: its processes or its cgroup are not there any more.
+/// What was to run in it fails, and that is logged.
+fn means_gone(errno: i32) -> bool {
+    matches!(Errno::from_raw_os_error(errno), Errno::SRCH | Errno::NODEV)
 }
