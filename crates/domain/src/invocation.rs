@@ -4,12 +4,23 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
 
 use crate::InvocationId;
 
 /// What an invocation yields: any number of log entries, then one report, last.
 #[derive(Debug, Clone, PartialEq)]
-pub enum InvocationEvent {
+pub struct InvocationEvent {
+    /// Its place among the events of its invocation, from 1. Numbers only grow; where one is missing, an event was thrown
+    /// away.
+    pub sequence: u64,
+    /// What happened.
+    pub kind: InvocationEventKind,
+}
+
+/// What happened in an invocation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InvocationEventKind {
     /// A line was printed.
     Log(LogEntry),
     /// The invocation is over.
@@ -220,29 +231,51 @@ impl fmt::Display for FailureCode {
     }
 }
 
-/// Text that whoever made it has checked to be one JSON value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonText(String);
+/// One JSON value as it was written, on one line. It is checked once, where it comes in.
+#[derive(Debug, Clone)]
+pub struct JsonText(Box<RawValue>);
 
 impl JsonText {
-    /// Takes over text that is known to be JSON. Nothing is checked here.
-    #[must_use]
-    pub const fn trusted(text: String) -> Self {
-        Self(text)
+    /// Reads one value.
+    ///
+    /// # Errors
+    ///
+    /// When the text is no JSON value, or more than one.
+    pub fn parse(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(Self::from)
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.get()
     }
 
-    /// The text, given away.
+    /// The value, for a body that holds it as it is.
     #[must_use]
-    pub fn into_string(self) -> String {
+    pub fn into_raw(self) -> Box<RawValue> {
         self.0
     }
 }
+
+impl From<Box<RawValue>> for JsonText {
+    fn from(value: Box<RawValue>) -> Self {
+        if !value.get().contains(['\n', '\r']) {
+            return Self(value);
+        }
+        // In JSON a line break stands only between tokens, where a space means the same.
+        let line = value.get().replace(['\n', '\r'], " ");
+        Self(RawValue::from_string(line).unwrap_or(value))
+    }
+}
+
+impl PartialEq for JsonText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for JsonText {}
 
 /// How long each phase of an invocation took. A phase that was not reached is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -264,4 +297,27 @@ pub struct ResourceUsage {
     pub cpu: Option<Duration>,
     /// The most memory its processes held at one time, in bytes.
     pub max_memory_bytes: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JsonText;
+
+    #[test]
+    fn a_value_stays_as_it_was_written() {
+        let text = r#"{"b":1.0,"a":12345678901234567890123,"b":"\u2028\n"}"#;
+        assert_eq!(JsonText::parse(text.into()).unwrap().as_str(), text);
+    }
+
+    #[test]
+    fn a_value_on_several_lines_is_put_on_one() {
+        assert_eq!(JsonText::parse("{\r\n \"a\": 1\n}".into()).unwrap().as_str(), "{   \"a\": 1 }");
+    }
+
+    #[test]
+    fn what_is_no_json_value_is_refused() {
+        for text in ["", "{", "1 2", "undefined", "\"a\nb\""] {
+            assert!(JsonText::parse(text.into()).is_err(), "{text}");
+        }
+    }
 }

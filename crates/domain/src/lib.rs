@@ -28,8 +28,8 @@ pub use health::{Part, Trouble};
 pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, TenantId, WorkerId};
 pub use in_words::in_words;
 pub use invocation::{
-    DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationReport, JsonText, LogEntry,
-    LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
+    DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationEventKind, InvocationReport,
+    JsonText, LogEntry, LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
 };
 pub use limits::{ResourceLimits, TenantLimits};
 pub use name::{FunctionName, InvalidNameError, WorkerName};

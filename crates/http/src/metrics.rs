@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn invocations_are_counted_by_outcome() {
         let metrics = Metrics::new();
-        metrics.finished(&report(Outcome::Returned { result: JsonText::trusted("1".into()), warnings: vec![] }));
+        metrics.finished(&report(Outcome::Returned { result: JsonText::parse("1".into()).unwrap(), warnings: vec![] }));
         metrics.finished(&report(Outcome::Failed(Failure::new(FailureCode::Timeout, "too slow"))));
         metrics.cancelled();
         let text = text(&metrics);

@@ -7,7 +7,7 @@
 //! ```no_run
 //! # async fn example(store: std::sync::Arc<dyn workers_domain::ports::Store>,
 //! #                  sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>) -> Result<(), Box<dyn std::error::Error>> {
-//! use workers_domain::InvocationEvent;
+//! use workers_domain::InvocationEventKind;
 //! use workers_domain::access::{CallContext, RequestId};
 //! use workers_service::{CancellationToken, Platform};
 //!
@@ -21,9 +21,9 @@
 //! let worker = platform.workers().deploy(&call, "greeter".into(), code.into()).await?;
 //! let mut invocation = platform.invocations().invoke(&call, worker.id, "greet", br#"{"name":"Ada"}"#).await?;
 //! while let Some(event) = invocation.next().await {
-//!     match event {
-//!         InvocationEvent::Log(entry) => println!("{}", entry.message),
-//!         InvocationEvent::Finished(report) => println!("{:?}", report.outcome),
+//!     match event.kind {
+//!         InvocationEventKind::Log(entry) => println!("{}", entry.message),
+//!         InvocationEventKind::Finished(report) => println!("{:?}", report.outcome),
 //!     }
 //! }
 //! token.cancel();

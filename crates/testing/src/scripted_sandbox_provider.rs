@@ -14,6 +14,7 @@ use workers_domain::ports::{
     SandboxErrorKind, SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
 use workers_domain::{LogStream, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
+use workers_protocol::{Encoder, Meta, OutcomeCode, OutputStream, Payload, ReceivedCall};
 
 /// How long a function that returns takes.
 const RETURNED_AFTER: Duration = Duration::from_micros(1500 + 2250);
@@ -324,18 +325,18 @@ impl Sandbox for ScriptedSandbox {
     async fn run(&self, command: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
         self.check_alive()?;
         let files = self.files().clone();
-        let argument = |index| command.args.get(index).cloned().unwrap_or_default();
-        let (function, mut payload) = (argument(0), argument(1));
-        if let Some(contents) = payload.strip_prefix('@').and_then(|path| files.get(path)) {
-            payload = String::from_utf8_lossy(contents).into_owned();
-        }
-        let token = command.env.iter().find(|(name, _)| name == "WORKERS_FRAME").map(|(_, token)| token.clone());
+        let ReceivedCall { function, payload, token } = ReceivedCall::read(&command.args, &command.env);
+        let payload = match payload {
+            Payload::Inline(json) => json,
+            Payload::File(path) => {
+                files.get(&path).map(|contents| String::from_utf8_lossy(contents).into_owned()).unwrap_or_default()
+            }
+        };
         let call = ScriptedCall { function, payload, spec: command, files };
         let steps = (self.state.script)(&call).into();
-        let token = token.unwrap_or_default();
         Ok(Box::new(ScriptedCommand {
             steps,
-            token,
+            encoder: Encoder::new(token),
             killed: Arc::default(),
             stopped: Arc::clone(&self.stopped),
             began: Instant::now(),
@@ -362,7 +363,7 @@ impl Sandbox for ScriptedSandbox {
 
 struct ScriptedCommand {
     steps: VecDeque<Step>,
-    token: String,
+    encoder: Encoder,
     killed: Arc<Notify>,
     stopped: Arc<Notify>,
     began: Instant,
@@ -370,11 +371,6 @@ struct ScriptedCommand {
 }
 
 impl ScriptedCommand {
-    fn frame(&self, body: &str) -> CommandEvent {
-        let bytes = format!("\u{1e}{}{body}\n", self.token).into_bytes();
-        CommandEvent::Output { stream: LogStream::Stdout, bytes }
-    }
-
     fn exit(&mut self, status: ExitStatus, killed: Option<KillReason>) -> CommandEvent {
         self.over = true;
         CommandEvent::Exited(CommandExit { status, killed, usage: ResourceUsage::default() })
@@ -385,9 +381,9 @@ impl ScriptedCommand {
     }
 }
 
-/// Text as a JSON string; Rust's way to quote is close enough for what tests print.
-fn quoted(text: &str) -> String {
-    format!("{text:?}")
+/// Bytes of the script's standard output.
+const fn written(bytes: Vec<u8>) -> CommandEvent {
+    CommandEvent::Output { stream: LogStream::Stdout, bytes }
 }
 
 #[async_trait]
@@ -417,21 +413,22 @@ impl Command for ScriptedCommand {
                     self.asked_to_end()
                 }
                 Some(Step::Raw(stream, bytes)) => CommandEvent::Output { stream: *stream, bytes: bytes.clone() },
-                Some(Step::Frame(body)) => self.frame(body),
-                Some(Step::Log(LogStream::Stdout, text)) => self.frame(&format!("O5:{}", quoted(text))),
-                Some(Step::Log(LogStream::Stderr, text)) => self.frame(&format!("E5:{}", quoted(text))),
+                Some(Step::Frame(body)) => written(self.encoder.frame(body)),
+                Some(Step::Log(stream, text)) => {
+                    let stream = match stream {
+                        LogStream::Stdout => OutputStream::Stdout,
+                        LogStream::Stderr => OutputStream::Stderr,
+                    };
+                    written(self.encoder.chunk(stream, 5, text))
+                }
                 Some(Step::Return(json)) => {
-                    let frame = self.frame(&format!(
-                        "R{{\"code\":\"ok\",\"loadMs\":1.5,\"runMs\":2.25}}\u{1f}__RESULT__{json}__END_RESULT__"
-                    ));
+                    let meta = Meta { code: OutcomeCode::Ok, load_ms: 1.5, run_ms: 2.25, ..Meta::default() };
+                    let frame = written(self.encoder.outcome(&meta, json));
                     // A platform believes no more than it has seen pass.
                     tokio::time::sleep_until(self.began + RETURNED_AFTER).await;
                     frame
                 }
-                Some(Step::Throw(message)) => self.frame(&format!(
-                    "R{{\"code\":\"thrown\"}}\u{1f}__RESULT__{{\"__error\":true,\"message\":{},\"name\":\"Error\",\"stack\":\"Error\"}}__END_RESULT__",
-                    quoted(message)
-                )),
+                Some(Step::Throw(message)) => written(self.encoder.thrown(message)),
                 Some(Step::Exit(status, killed)) => {
                     let (status, killed) = (*status, *killed);
                     self.exit(status, killed)

@@ -8,7 +8,7 @@
 //! child process, imported) it is that module and no more. A module's semantics survive the move: the syntax tree
 //! decides what is an export, static imports become constants at the top, early errors are found here, and `this`,
 //! strict mode, hoisting and top-level `await` are as in any module. See
-//! `js/PROTOCOL.md` for what the script says to the process that runs it, and `js/VALUES.md` for how values that JSON does not know are written.
+//! `PROTOCOL.md` of the crate `protocol` for what the script says to the process that runs it, and `js/VALUES.md` for how values that JSON does not know are written.
 //!
 //! Start with [`transpile`], [`SourceFile`] and [`TranspileOutput`]. A mistake in user code is data, a [`Diagnostic`],
 //! and never an `Err` or a panic; that holds for hostile input too, however deeply it nests.

@@ -5,57 +5,40 @@ use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use workers_domain::{FailureCode, InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome};
+use workers_domain::{FailureCode, InvocationEventKind, InvocationReport, LogEntry, LogStream, Outcome};
 use workers_service::{Invocation, UnreadRoom};
 
-use super::failure::FailureBody;
-use super::{INVOCATION_ID, Receipt, Warning, begin, drain_or, passed_through, whole_millis};
+use super::log::LogBody;
+use super::outcome::{FailedBody, OutcomeBody, ReturnedBody};
+use super::{INVOCATION_ID, Receipt, begin, drain_or};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
-use crate::invoke::sse::Dropped;
 use crate::pieces::Pieces;
 use crate::request::Caller;
 
 /// The function returned.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BatchSuccess {
-    /// Always true.
-    success: bool,
     /// The function.
     function: String,
-    /// What it returned, any JSON value.
-    #[schema(value_type = serde_json::Value)]
-    result: Box<RawValue>,
-    /// How long it ran, in milliseconds.
-    duration: u64,
+    #[serde(flatten)]
+    outcome: ReturnedBody,
     /// What it printed, in order.
     logs: Vec<BatchLog>,
-    /// Places where the returned value was not JSON's own, and what went wrong besides; absent if none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    warnings: Vec<Warning>,
-    #[serde(flatten)]
-    receipt: Receipt,
 }
 
 /// The function has no result.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct BatchFailure {
     /// Always false.
     success: bool,
     /// The function.
     function: String,
     #[serde(flatten)]
-    failure: FailureBody,
-    /// How long it ran, in milliseconds.
-    duration: u64,
+    outcome: FailedBody,
     /// What it printed up to then, in order.
     logs: Vec<BatchLog>,
-    #[serde(flatten)]
-    receipt: Receipt,
 }
 
 /// A line that the function printed.
@@ -63,31 +46,17 @@ pub(crate) struct BatchFailure {
 pub(crate) struct BatchLog {
     /// `info` for standard output, `error` for standard error.
     level: &'static str,
-    /// The line.
-    message: String,
-    /// When, in Unix milliseconds.
-    timestamp: i64,
-    /// What the caps have cut; only on the one line that says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dropped: Option<Dropped>,
-    /// True where the line was longer than the limits allow, and only its beginning is here; else absent.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
-    cut: bool,
+    #[serde(flatten)]
+    line: LogBody,
 }
 
 impl From<LogEntry> for BatchLog {
     fn from(entry: LogEntry) -> Self {
-        Self {
-            level: match entry.stream {
-                LogStream::Stdout => "info",
-                LogStream::Stderr => "error",
-            },
-            timestamp: entry.timestamp.timestamp_millis(),
-            dropped: entry.dropped.map(Dropped::from),
-            cut: entry.is_cut,
-            message: entry.message,
-        }
+        let level = match entry.stream {
+            LogStream::Stdout => "info",
+            LogStream::Stderr => "error",
+        };
+        Self { level, line: entry.into() }
     }
 }
 
@@ -129,9 +98,9 @@ pub(crate) async fn handle(
 pub(crate) async fn answer(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
     let mut logs = Vec::new();
     loop {
-        match drain_or(api, invocation.next()).await? {
-            Some(InvocationEvent::Log(entry)) => logs.push(entry.into()),
-            Some(InvocationEvent::Finished(report)) => {
+        match drain_or(api, invocation.next()).await?.map(|event| event.kind) {
+            Some(InvocationEventKind::Log(entry)) => logs.push(entry.into()),
+            Some(InvocationEventKind::Finished(report)) => {
                 let room = invocation.into_room();
                 // What has no room is not kept for the client either.
                 let logs = if room.is_some() { logs } else { Vec::new() };
@@ -148,26 +117,17 @@ fn render(
     logs: Vec<BatchLog>,
     room: UnreadRoom,
 ) -> Result<HttpResponse, ApiError> {
-    let receipt = Receipt::new(&report);
-    let duration = whole_millis(report.timings.run);
     let status = match &report.outcome {
         Outcome::Returned { .. } => StatusCode::OK,
         Outcome::Failed(failure) => status_of(failure.code),
     };
     let mut response = HttpResponse::build(status);
     response.insert_header((INVOCATION_ID, report.invocation_id.to_string()));
-    response.insert_header(("server-timing", receipt.server_timing()));
+    response.insert_header(("server-timing", Receipt::new(&report).server_timing()));
     response.insert_header(("cache-control", "no-store"));
-    let mut json = match report.outcome {
-        Outcome::Returned { result, warnings } => {
-            let result = passed_through(result)?;
-            let warnings = Warning::all(&warnings);
-            serde_json::to_vec(&BatchSuccess { success: true, function, result, duration, logs, warnings, receipt })
-        }
-        Outcome::Failed(failure) => {
-            let failure = failure.into();
-            serde_json::to_vec(&BatchFailure { success: false, function, failure, duration, logs, receipt })
-        }
+    let mut json = match report.into() {
+        OutcomeBody::Returned(outcome) => serde_json::to_vec(&BatchSuccess { function, outcome, logs }),
+        OutcomeBody::Failed(outcome) => serde_json::to_vec(&BatchFailure { success: false, function, outcome, logs }),
     }
     .map_err(ApiError::internal)?;
     // It may wait for its reader.

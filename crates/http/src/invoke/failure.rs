@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use workers_domain::{Failure, JsonText};
 
-use super::{Warning, passed_through};
+use super::Warning;
 
 /// Why an invocation has no result.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,7 +55,7 @@ pub(crate) struct FailureBody {
 impl From<Failure> for FailureBody {
     fn from(failure: Failure) -> Self {
         let Failure { code, message, name, stack, exit_code, details, warnings } = failure;
-        let json = |text: Option<JsonText>| text.and_then(|text| passed_through(text).ok());
+        let json = |text: Option<JsonText>| text.map(JsonText::into_raw);
         Self {
             error: message,
             code: code.as_str(),

@@ -3,6 +3,8 @@
 pub(crate) mod batch;
 mod begin;
 mod failure;
+mod log;
+pub(crate) mod outcome;
 mod receipt;
 pub(crate) mod sse;
 pub(crate) mod stream;
@@ -10,7 +12,7 @@ pub(crate) mod stream;
 use actix_web::http::header::HeaderName;
 
 pub(crate) use begin::{begin, drain_or};
-pub(crate) use receipt::{Receipt, Warning, passed_through, whole_millis};
+pub(crate) use receipt::{Receipt, Warning, whole_millis};
 
 /// The header that names the invocation.
 pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("x-invocation-id");

@@ -1,13 +1,10 @@
-//! What an invocation took, and what it returned, as both answers show them.
+//! What an invocation took, and its warnings, as both answers show them.
 
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use workers_domain::{InvocationReport, JsonText, Timings, ValueWarning};
-
-use crate::error::ApiError;
+use workers_domain::{InvocationReport, Timings, ValueWarning};
 
 /// What an invocation took.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,15 +90,6 @@ pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
 }
 
-/// A result as it came, on one line: line breaks in JSON can only stand between tokens, where a space means the same.
-pub(crate) fn passed_through(result: JsonText) -> Result<Box<RawValue>, ApiError> {
-    let mut text = result.into_string();
-    if text.contains(['\n', '\r']) {
-        text = text.replace(['\n', '\r'], " ");
-    }
-    RawValue::from_string(text).map_err(ApiError::internal)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,22 +106,5 @@ mod tests {
         for (micros, millis) in [(0, 0), (499, 0), (500, 1), (11_999, 12)] {
             assert_eq!(whole_millis(Duration::from_micros(micros)), millis);
         }
-    }
-
-    #[test]
-    fn a_result_is_not_changed_by_passing_through() {
-        let text = r#"{"b":1.0,"a":12345678901234567890123,"b":"\u2028\n"}"#;
-        assert_eq!(passed_through(JsonText::trusted(text.into())).unwrap().get(), text);
-    }
-
-    #[test]
-    fn a_result_on_several_lines_is_put_on_one() {
-        let result = passed_through(JsonText::trusted("{\r\n \"a\": 1\n}".into())).unwrap();
-        assert_eq!(result.get(), "{   \"a\": 1 }");
-    }
-
-    #[test]
-    fn a_result_that_is_not_json_is_our_failure() {
-        assert_eq!(passed_through(JsonText::trusted("{".into())).unwrap_err().to_string(), "internal error");
     }
 }

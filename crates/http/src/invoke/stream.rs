@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use tracing::{Instrument as _, Span};
-use workers_domain::InvocationEvent;
+use workers_domain::InvocationEventKind;
 use workers_service::Invocation;
 
 use super::batch::{self, BatchFailure};
@@ -89,7 +89,6 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
         }
         let span = watched.span.clone();
         let (event, is_last) = watched.next().instrument(span).await;
-        watched.sequence += 1;
         let event = sse::numbered(event, &watched.invocation_id, watched.sequence);
         Some((event, (watched, is_last)))
     })
@@ -98,6 +97,7 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
 struct Watched {
     invocation_id: String,
     invocation: Invocation,
+    /// Of the last event.
     sequence: u64,
     /// Of the request: the events are sent after its handler has ended.
     span: Span,
@@ -108,12 +108,23 @@ impl Watched {
     /// The next event, and whether it is the last.
     async fn next(&mut self) -> (Event, bool) {
         tokio::select! {
-            event = self.invocation.next() => match event {
-                Some(InvocationEvent::Log(entry)) => (sse::log(entry), false),
-                Some(InvocationEvent::Finished(report)) => (sse::finished(*report), true),
-                None => (sse::cut_off(&ApiError::internal("an invocation ended without an outcome")), true),
-            },
-            () = &mut self.cancelled => (sse::cut_off(&shutting_down()), true),
+            event = self.invocation.next() => {
+                let Some(event) = event else {
+                    return self.cut_off(&ApiError::internal("an invocation ended without an outcome"));
+                };
+                self.sequence = event.sequence;
+                match event.kind {
+                    InvocationEventKind::Log(entry) => (sse::log(entry), false),
+                    InvocationEventKind::Finished(report) => (sse::finished(*report), true),
+                }
+            }
+            () = &mut self.cancelled => self.cut_off(&shutting_down()),
         }
+    }
+
+    /// The last event, where the invocation itself has none.
+    fn cut_off(&mut self, error: &ApiError) -> (Event, bool) {
+        self.sequence += 1;
+        (sse::cut_off(error), true)
     }
 }

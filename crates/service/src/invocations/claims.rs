@@ -4,15 +4,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 /// How long something took, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-pub(super) struct ClaimedTime(f64);
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClaimedTime(pub(super) f64);
 
-/// When something was printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ClaimedMoment(DateTime<Utc>);
+/// When something was printed, in Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClaimedMoment(pub(super) i64);
 
 impl ClaimedTime {
     /// The time, as far as it is possible: never more than what was measured, and never less than none.
@@ -28,15 +27,10 @@ impl ClaimedTime {
 }
 
 impl ClaimedMoment {
-    /// The moment of this Unix time, if there is such a moment.
-    pub(super) fn from_millis(milliseconds: &str) -> Option<Self> {
-        DateTime::from_timestamp_millis(milliseconds.parse().ok()?).map(Self)
-    }
-
     /// The moment, as far as it is possible: never before the invocation began, and never later than now.
     pub(super) fn within(self, began: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-        // In this order: the clock may have been set back meanwhile.
-        self.0.max(began).min(now)
+        // What is no moment at all counts as now. In this order: the clock may have been set back meanwhile.
+        DateTime::from_timestamp_millis(self.0).unwrap_or(now).max(began).min(now)
     }
 }
 
@@ -70,7 +64,7 @@ mod tests {
     #[test]
     fn a_moment_lies_between_the_begin_and_now() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
-        let claimed = |seconds: i64| ClaimedMoment::from_millis(&format!("{seconds}000")).unwrap();
+        let claimed = |seconds: i64| ClaimedMoment(seconds * 1000);
         assert_eq!(claimed(15).within(at(10), at(20)), at(15));
         assert_eq!(claimed(-5).within(at(10), at(20)), at(10));
         assert_eq!(claimed(4_000_000_000).within(at(10), at(20)), at(20));
@@ -78,10 +72,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_none() {
-        for text in ["", "x", "1.5", "1e3", "NaN", "9223372036854775807", "9223372036854775808", "-9223372036854775808"]
-        {
-            assert_eq!(ClaimedMoment::from_millis(text), None, "{text}");
+    fn what_is_no_moment_counts_as_now() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        for millis in [i64::MAX, i64::MIN] {
+            assert_eq!(ClaimedMoment(millis).within(at(10), at(20)), at(20), "{millis}");
         }
     }
 }

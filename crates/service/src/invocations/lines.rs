@@ -18,14 +18,6 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Where framed output of this stream comes from.
-    pub(super) const fn framed(stream: LogStream) -> Self {
-        match stream {
-            LogStream::Stdout => Self::Stdout,
-            LogStream::Stderr => Self::Stderr,
-        }
-    }
-
     const fn stream(self) -> LogStream {
         match self {
             Self::Stdout => LogStream::Stdout,

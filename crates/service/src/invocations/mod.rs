@@ -2,7 +2,6 @@
 
 mod admission;
 mod claims;
-mod decoder;
 mod fair_queue;
 mod invoke;
 mod last_invoked;
@@ -52,9 +51,11 @@ pub struct Load {
     pub queued: usize,
 }
 
-/// An invocation that has begun: a stream of its events. The last one is [`InvocationEvent::Finished`]. Dropping it before then cancels
-/// the invocation: its sandbox is killed. A reader that is slow slows the function. As long as it is held, its outcome counts as not
-/// read.
+/// An invocation that has begun: a stream of its events. The last one is [`InvocationEventKind::Finished`].
+/// Dropping it before then cancels the invocation: its sandbox is killed. A reader that is slow slows the function. As
+/// long as it is held, its outcome counts as not read.
+///
+/// [`InvocationEventKind::Finished`]: workers_domain::InvocationEventKind::Finished
 #[derive(Debug)]
 pub struct Invocation {
     id: InvocationId,

@@ -2,19 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use workers_domain::ports::{CommandExit, ExitStatus, KillReason};
 use workers_domain::{ErrorDetails, Failure, FailureCode, JsonText, Outcome, ValueWarning};
+use workers_protocol::{EXIT_UNSETTLED, ErrorRecord, OutcomeCode, OutcomeFrame, SIGNAL_UNWRITTEN};
 
-use super::decoder::OutcomeFrame;
 use crate::EffectiveLimits;
-
-/// What Node exits with when a promise that it waits for can never settle.
-const EXIT_UNSETTLED: i32 = 13;
-
-/// The signal by which the harness ends its process when it could not write the outcome (PROTOCOL.md).
-const SIGNAL_UNWRITTEN: i32 = 64;
 
 /// The warnings that a harness gives at most, the one that there are more included.
 const MAX_WARNINGS: usize = 21;
@@ -28,7 +21,16 @@ const SIGABRT: i32 = 6;
 /// What V8 prints then.
 const HEAP_FULL: &[u8] = b"JavaScript heap out of memory";
 
-/// What was seen of a command, besides its outcome frame.
+/// What a script reported as its outcome.
+#[derive(Debug)]
+pub(super) enum Reported {
+    /// An outcome.
+    Outcome(OutcomeFrame),
+    /// One that cannot be read. No harness writes one.
+    Unreadable,
+}
+
+/// What was seen of a command, besides what it reported.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     /// The harness ran.
@@ -45,32 +47,11 @@ impl Observed {
     }
 }
 
-/// The error record that a harness writes instead of a result.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorRecord {
-    message: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    stack: Option<String>,
-    #[serde(default)]
-    error_code: Option<Box<RawValue>>,
-    #[serde(default)]
-    cause: Option<Box<RawValue>>,
-    #[serde(default)]
-    errors: Option<Box<RawValue>>,
-    #[serde(default)]
-    properties: Option<Box<RawValue>>,
-    #[serde(default)]
-    value: Option<Box<RawValue>>,
-}
-
 /// Whether a command ended in a way that a function is blamed for: then it is looked for a fault of ours first. A limit
 /// that the sandbox itself counts is evidence enough.
-pub(super) fn blames_the_function(frame: Option<&OutcomeFrame>, exit: &CommandExit, observed: &Observed) -> bool {
-    if let Some(frame) = frame {
-        return frame.meta.code == "load_failed";
+pub(super) fn blames_the_function(reported: Option<&Reported>, exit: &CommandExit, observed: &Observed) -> bool {
+    if let Some(reported) = reported {
+        return matches!(reported, Reported::Outcome(frame) if frame.meta.code == OutcomeCode::LoadFailed);
     }
     let is_heap = exit.status == ExitStatus::Signal(SIGABRT) && observed.heap_full;
     !is_heap && !matches!(exit.killed, Some(KillReason::OutOfMemory | KillReason::Asked))
@@ -92,45 +73,43 @@ pub(super) fn never_began(exit: &CommandExit, observed: &Observed, wall_clock: D
 
 /// The outcome of an invocation whose command ended.
 pub(super) fn decide(
-    frame: Option<OutcomeFrame>,
+    reported: Option<Reported>,
     exit: &CommandExit,
     observed: &Observed,
     limits: &EffectiveLimits,
 ) -> Outcome {
     // A complete record was the function's last act; what befell the process afterwards does not matter.
-    match frame {
-        Some(frame) => from_frame(frame, limits.result_bytes),
+    match reported {
+        Some(Reported::Outcome(frame)) => from_frame(frame, limits.result_bytes),
+        Some(Reported::Unreadable) => {
+            Outcome::Failed(Failure::new(FailureCode::Crashed, "The outcome cannot be read."))
+        }
         None => Outcome::Failed(from_exit(exit, observed, limits)),
     }
 }
 
 fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
-    if frame.is_unreadable() {
-        return Outcome::Failed(Failure::new(FailureCode::Crashed, "The outcome cannot be read."));
-    }
     let OutcomeFrame { meta, json } = frame;
     let warnings = meta.warnings.into_iter().take(MAX_WARNINGS);
     let warnings = warnings.map(|warning| ValueWarning { path: warning.path, message: warning.message }).collect();
-    if meta.code == "ok" {
-        if json.len() > max_result_bytes {
-            return Outcome::Failed(too_large(max_result_bytes));
+    let code = match meta.code {
+        OutcomeCode::Ok if json.len() > max_result_bytes => return Outcome::Failed(too_large(max_result_bytes)),
+        OutcomeCode::Ok => {
+            // User code can forge its own outcome; that must not break the answer around it.
+            return match JsonText::parse(json) {
+                Ok(result) => Outcome::Returned { result, warnings },
+                Err(_) => Outcome::Failed(Failure::new(FailureCode::Crashed, "The result is not JSON.")),
+            };
         }
-        // User code can forge its own outcome; that must not break the answer around it.
-        if serde_json::from_str::<&RawValue>(&json).is_err() {
-            return Outcome::Failed(Failure::new(FailureCode::Crashed, "The result is not JSON."));
-        }
-        return Outcome::Returned { result: JsonText::trusted(json), warnings };
-    }
-    let code = match meta.code.as_str() {
-        "load_failed" => FailureCode::LoadFailed,
-        "process_exit" => FailureCode::ProcessExit,
-        "never_settled" => FailureCode::NeverSettled,
-        "result_too_large" => FailureCode::ResultTooLarge,
-        _ => FailureCode::Thrown,
+        OutcomeCode::Thrown => FailureCode::Thrown,
+        OutcomeCode::LoadFailed => FailureCode::LoadFailed,
+        OutcomeCode::ProcessExit => FailureCode::ProcessExit,
+        OutcomeCode::NeverSettled => FailureCode::NeverSettled,
+        OutcomeCode::ResultTooLarge => FailureCode::ResultTooLarge,
     };
     let record: ErrorRecord = serde_json::from_str(&json)
         .unwrap_or_else(|_| ErrorRecord { message: "The function failed.".to_owned(), ..ErrorRecord::default() });
-    let text = |value: Option<Box<RawValue>>| value.map(|value| JsonText::trusted(value.get().to_owned()));
+    let text = |value: Option<Box<RawValue>>| value.map(JsonText::from);
     // Only what the API promises, whatever user code forges.
     let beginning =
         |value: Option<Box<RawValue>>, first: &[char]| text(value.filter(|value| value.get().starts_with(first)));
@@ -238,9 +217,9 @@ const fn named(signal: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decoder::{Meta, MetaWarning};
     use super::*;
     use workers_domain::ResourceUsage;
+    use workers_protocol::{Meta, Warning};
 
     fn exit(killed: Option<KillReason>, status: ExitStatus) -> CommandExit {
         CommandExit { status, killed, usage: ResourceUsage::default() }
@@ -254,8 +233,7 @@ mod tests {
     }
 
     fn frame(code: &str, json: &str) -> OutcomeFrame {
-        let (load_ms, run_ms) = Default::default();
-        let meta = Meta { code: code.into(), load_ms, run_ms, exit_code: None, warnings: Vec::new() };
+        let meta = Meta { code: code.to_owned().into(), ..Meta::default() };
         OutcomeFrame { meta, json: json.to_owned() }
     }
 
@@ -264,21 +242,22 @@ mod tests {
     #[test]
     fn a_result_stands_whatever_the_process_did_afterwards() {
         let crashed = exit(None, ExitStatus::Signal(11));
-        let outcome = decide(Some(frame("ok", "1")), &crashed, &STARTED, &EffectiveLimits::default());
-        assert_eq!(outcome, Outcome::Returned { result: JsonText::trusted("1".into()), warnings: Vec::new() });
+        let outcome =
+            decide(Some(Reported::Outcome(frame("ok", "1"))), &crashed, &STARTED, &EffectiveLimits::default());
+        assert_eq!(outcome, Outcome::Returned { result: JsonText::parse("1".into()).unwrap(), warnings: Vec::new() });
     }
 
     #[test]
     fn a_forged_result_that_is_not_json_is_no_result() {
         let ended = exit(None, ExitStatus::Code(0));
-        let outcome = decide(Some(frame("ok", "{]")), &ended, &STARTED, &EffectiveLimits::default());
+        let outcome = decide(Some(Reported::Outcome(frame("ok", "{]"))), &ended, &STARTED, &EffectiveLimits::default());
         assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::Crashed, .. })));
     }
 
     #[test]
     fn an_outcome_that_cannot_be_read_is_a_crash() {
         let ended = exit(None, ExitStatus::Code(0));
-        let outcome = decide(Some(OutcomeFrame::unreadable()), &ended, &STARTED, &EffectiveLimits::default());
+        let outcome = decide(Some(Reported::Unreadable), &ended, &STARTED, &EffectiveLimits::default());
         assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::Crashed, .. })));
     }
 
@@ -287,9 +266,9 @@ mod tests {
         let warning = |message: &str| ValueWarning { path: "$".into(), message: message.into() };
         for (code, json) in [("thrown", "{\"message\":\"m\"}"), ("ok", "1")] {
             let mut frame = frame(code, json);
-            frame.meta.warnings = vec![MetaWarning { path: "$".into(), message: "second".into() }];
+            frame.meta.warnings = vec![Warning { path: "$".into(), message: "second".into() }];
             let ended = exit(None, ExitStatus::Code(1));
-            let outcome = decide(Some(frame), &ended, &STARTED, &EffectiveLimits::default());
+            let outcome = decide(Some(Reported::Outcome(frame)), &ended, &STARTED, &EffectiveLimits::default());
             let (Outcome::Returned { warnings, .. } | Outcome::Failed(Failure { warnings, .. })) =
                 warned(outcome, Some(warning("first")));
             assert_eq!(warnings, [warning("first"), warning("second")], "{code}");
@@ -299,16 +278,22 @@ mod tests {
     #[test]
     fn a_result_over_the_limit_is_refused_even_if_the_harness_let_it_pass() {
         let limits = EffectiveLimits { result_bytes: 3, ..EffectiveLimits::default() };
-        let outcome = decide(Some(frame("ok", "12345")), &exit(None, ExitStatus::Code(0)), &STARTED, &limits);
+        let outcome =
+            decide(Some(Reported::Outcome(frame("ok", "12345"))), &exit(None, ExitStatus::Code(0)), &STARTED, &limits);
         assert!(matches!(outcome, Outcome::Failed(Failure { code: FailureCode::ResultTooLarge, .. })));
     }
 
     #[test]
     fn a_flood_of_forged_warnings_is_cut_to_as_many_as_there_can_be() {
         let mut frame = frame("ok", "1");
-        let warning = || MetaWarning { path: "$".into(), message: "m".into() };
+        let warning = || Warning { path: "$".into(), message: "m".into() };
         frame.meta.warnings = std::iter::repeat_with(warning).take(100_000).collect();
-        let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &EffectiveLimits::default());
+        let outcome = decide(
+            Some(Reported::Outcome(frame)),
+            &exit(None, ExitStatus::Code(0)),
+            &STARTED,
+            &EffectiveLimits::default(),
+        );
         assert!(matches!(outcome, Outcome::Returned { warnings, .. } if warnings.len() == MAX_WARNINGS));
     }
 
@@ -317,7 +302,12 @@ mod tests {
         for (code, expected) in [("process_exit", Some(7)), ("thrown", None), ("result_too_large", None)] {
             let mut frame = frame(code, "{\"message\":\"m\"}");
             frame.meta.exit_code = Some(7);
-            let outcome = decide(Some(frame), &exit(None, ExitStatus::Code(0)), &STARTED, &EffectiveLimits::default());
+            let outcome = decide(
+                Some(Reported::Outcome(frame)),
+                &exit(None, ExitStatus::Code(0)),
+                &STARTED,
+                &EffectiveLimits::default(),
+            );
             assert!(matches!(outcome, Outcome::Failed(failure) if failure.exit_code == expected), "{code}");
         }
     }
@@ -371,11 +361,15 @@ mod tests {
     #[test]
     fn forged_details_are_of_the_kinds_that_the_api_promises_or_left_away() {
         let ended = exit(None, ExitStatus::Code(1));
-        let details =
-            |json: &str| match decide(Some(frame("thrown", json)), &ended, &STARTED, &EffectiveLimits::default()) {
-                Outcome::Failed(failure) => failure.details,
-                Outcome::Returned { .. } => panic!("it was thrown"),
-            };
+        let details = |json: &str| match decide(
+            Some(Reported::Outcome(frame("thrown", json))),
+            &ended,
+            &STARTED,
+            &EffectiveLimits::default(),
+        ) {
+            Outcome::Failed(failure) => failure.details,
+            Outcome::Returned { .. } => panic!("it was thrown"),
+        };
         let forged = r#"{"message":"m","errorCode":{"a":1},"errors":5,"properties":[1]}"#;
         assert_eq!(details(forged), ErrorDetails::default());
         let kept = details(r#"{"message":"m","errorCode": -5,"errors":[1],"properties": {"a":1}}"#);
@@ -387,7 +381,7 @@ mod tests {
     fn an_error_record_keeps_name_and_stack() {
         let json = r#"{"__error":true,"message":"m","name":"TypeError","stack":"TypeError: m\n  at f"}"#;
         let outcome = decide(
-            Some(frame("thrown", json)),
+            Some(Reported::Outcome(frame("thrown", json))),
             &exit(None, ExitStatus::Code(1)),
             &STARTED,
             &EffectiveLimits::default(),
@@ -403,9 +397,10 @@ mod tests {
         let json = r#"{"__error":true,"message":"m","errorCode":"ENOENT","cause":{"message":"c"},"errors":[1],
             "properties":{"status":4}}"#;
         let ended = exit(None, ExitStatus::Code(1));
-        let outcome = decide(Some(frame("thrown", json)), &ended, &STARTED, &EffectiveLimits::default());
+        let outcome =
+            decide(Some(Reported::Outcome(frame("thrown", json))), &ended, &STARTED, &EffectiveLimits::default());
         let Outcome::Failed(Failure { details, .. }) = outcome else { panic!("{outcome:?}") };
-        let text = |json: Option<JsonText>| json.map(JsonText::into_string);
+        let text = |json: Option<JsonText>| json.map(|text| text.as_str().to_owned());
         assert_eq!(text(details.error_code).as_deref(), Some("\"ENOENT\""));
         assert_eq!(text(details.cause).as_deref(), Some("{\"message\":\"c\"}"));
         assert_eq!(text(details.errors).as_deref(), Some("[1]"));

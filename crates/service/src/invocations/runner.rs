@@ -12,24 +12,22 @@ use workers_domain::ports::{
     SandboxFile, SandboxPath, SandboxSource, SandboxSpec,
 };
 use workers_domain::{
-    Failure, FailureCode, InvocationEvent, InvocationId, InvocationReport, LogStream, Outcome, Part, ResourceUsage,
-    Timings, ValueWarning, Worker,
+    Failure, FailureCode, InvocationEvent, InvocationEventKind, InvocationId, InvocationReport, LogStream, Outcome,
+    Part, ResourceUsage, Timings, ValueWarning, Worker,
 };
+use workers_protocol::{self as protocol, Decoder, MAX_INLINE_PAYLOAD, OutputStream, Payload, Piece};
 
 use super::Inner;
 use super::admission::AdmittedPlace;
-use super::decoder::{Decoder, OutcomeFrame, Piece};
+use super::claims::{ClaimedMoment, ClaimedTime};
 use super::lines::{LineAssembler, Source};
-use super::outcome::{self, Observed};
+use super::outcome::{self, Observed, Reported};
 use crate::bundle::{SCRIPT_FILE, stop};
 use crate::platform::Shared;
 use crate::workers::RebuildError;
 use crate::{EffectiveLimits, Telling, UnreadRoom};
 
-/// Longer payloads travel in a file: an argument must be shorter than 128 KiB, and providers bound all of them together.
-const MAX_ARGUMENT_PAYLOAD: usize = 64 * 1024;
-
-/// The file they travel in.
+/// The file that long payloads travel in.
 const PAYLOAD_FILE: &str = "payload.json";
 
 /// Events that wait here, on top of the channel, before the sandbox's output is left unread.
@@ -81,11 +79,13 @@ pub(super) struct Runner {
 struct Outlet {
     sender: mpsc::Sender<InvocationEvent>,
     waiting: VecDeque<InvocationEvent>,
+    /// How many events there were.
+    sequence: u64,
     /// All that was printed: a reader may keep it until the end.
     log_bytes: usize,
     /// What came before that: lines of a process that may be replaced by another one, unseen. The caps on output bound
     /// them.
-    held: Option<Vec<InvocationEvent>>,
+    held: Option<Vec<InvocationEventKind>>,
 }
 
 /// The caller went away, or the platform ends.
@@ -114,7 +114,7 @@ impl Runner {
         place: AdmittedPlace,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
-        let outlet = Outlet { sender, waiting: VecDeque::new(), log_bytes: 0, held: Some(Vec::new()) };
+        let outlet = Outlet { sender, waiting: VecDeque::new(), sequence: 0, log_bytes: 0, held: Some(Vec::new()) };
         let began_at = inner.shared.clock.now();
         Self { inner, call, outlet, room, place, sandbox: None, began: Instant::now(), began_at, timings }
     }
@@ -145,7 +145,7 @@ impl Runner {
             Some(granted) => drop(room.send(granted)),
             None => outlet.waiting.clear(),
         }
-        outlet.push(InvocationEvent::Finished(Box::new(report)));
+        outlet.push(InvocationEventKind::Finished(Box::new(report)));
         // The caller does not wait for the sandbox to be gone; whoever is next does.
         let cleared = async {
             if let Some(sandbox) = &sandbox {
@@ -262,12 +262,15 @@ impl Runner {
         if reader.observed.started {
             self.timings.sandbox = reader.sandbox_time(self.began);
         }
-        if let Some(frame) = &reader.outcome {
-            self.timings.load = frame.meta.load_ms.at_most(measured);
-            self.timings.run = frame.meta.run_ms.at_most(measured.saturating_sub(self.timings.load));
-        } else if let Some(started) = reader.started {
+        match (&reader.outcome, reader.started) {
+            (Some(Reported::Outcome(frame)), _) => {
+                self.timings.load = ClaimedTime(frame.meta.load_ms).at_most(measured);
+                let rest = measured.saturating_sub(self.timings.load);
+                self.timings.run = ClaimedTime(frame.meta.run_ms).at_most(rest);
+            }
+            (Some(Reported::Unreadable), _) | (None, None) => {}
             // Killed or crashed: the harness had no chance to say how long the function ran.
-            self.timings.run = started.elapsed();
+            (None, Some(started)) => self.timings.run = started.elapsed(),
         }
         let outcome = outcome::decide(reader.outcome, &exit, &reader.observed, &self.call.limits);
         Ok(Ended { outcome, usage: exit.usage })
@@ -289,24 +292,27 @@ impl Runner {
     }
 
     async fn start(&mut self, sandbox: &dyn Sandbox, token: &str) -> Result<Box<dyn Command>, SandboxError> {
-        let payload = match self.call.payload.take_if(|payload| payload.len() > MAX_ARGUMENT_PAYLOAD) {
+        let payload = match self.call.payload.take_if(|payload| payload.len() > MAX_INLINE_PAYLOAD) {
             Some(payload) => {
                 let path = SandboxPath::parse(PAYLOAD_FILE)
                     .map_err(|error| SandboxError::failed("failed to name the payload's file", error))?;
                 sandbox.write_files(vec![SandboxFile { path, contents: payload.into_bytes() }]).await?;
-                format!("@{PAYLOAD_FILE}")
+                Payload::File(PAYLOAD_FILE.to_owned())
             }
-            None => self.call.payload.clone().unwrap_or_default(),
+            None => Payload::Inline(self.call.payload.clone().unwrap_or_default()),
+        };
+        let call = protocol::Call {
+            function: self.call.function.clone(),
+            payload,
+            token: token.to_owned(),
+            result_limit: self.call.limits.result_bytes,
         };
         // V8 cannot see the sandbox's limit; told of it, it collects garbage in time instead of being killed.
         let heap = self.call.limits.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
         let spec = CommandSpec {
             program: Program::NodeScript { path: SCRIPT_FILE.to_owned(), heap_mib: Some(heap.max(16)) },
-            args: vec![self.call.function.clone(), payload],
-            env: vec![
-                ("WORKERS_FRAME".to_owned(), token.to_owned()),
-                ("WORKERS_RESULT_LIMIT".to_owned(), self.call.limits.result_bytes.to_string()),
-            ],
+            args: call.arguments(),
+            env: call.environment(),
         };
         sandbox.run(spec).await
     }
@@ -360,7 +366,7 @@ struct Reader {
     lines: LineAssembler,
     observed: Observed,
     started: Option<Instant>,
-    outcome: Option<OutcomeFrame>,
+    outcome: Option<Reported>,
 }
 
 impl Reader {
@@ -381,7 +387,7 @@ impl Reader {
             LogStream::Stderr => {
                 observed.see_stderr(bytes);
                 lines.push(Source::RawStderr, bytes, shared.clock.now(), |entry| {
-                    outlet.push(InvocationEvent::Log(entry));
+                    outlet.push(InvocationEventKind::Log(entry));
                 });
             }
             LogStream::Stdout => decoder.push(bytes, |piece| match piece {
@@ -391,23 +397,23 @@ impl Reader {
                     started.get_or_insert_with(Instant::now);
                 }
                 Piece::Raw(bytes) => lines.push(Source::Stdout, &bytes, shared.clock.now(), |entry| {
-                    outlet.push(InvocationEvent::Log(entry));
+                    outlet.push(InvocationEventKind::Log(entry));
                 }),
-                Piece::Chunk { stream, at, text } => {
+                Piece::Chunk { stream, at_millis, text } => {
                     // The harness has written it, so the user's code may run.
                     observed.started = true;
                     outlet.release();
-                    let at = at.within(*began_at, shared.clock.now());
-                    lines.push(Source::framed(stream), text.as_bytes(), at, |entry| {
-                        outlet.push(InvocationEvent::Log(entry));
+                    let at = ClaimedMoment(at_millis).within(*began_at, shared.clock.now());
+                    lines.push(source_of(stream), text.as_bytes(), at, |entry| {
+                        outlet.push(InvocationEventKind::Log(entry));
                     });
                 }
                 // The first one counts: the harness writes no second.
                 Piece::Outcome(frame) => {
-                    outcome.get_or_insert(frame);
+                    outcome.get_or_insert(Reported::Outcome(frame));
                 }
                 Piece::Unreadable => {
-                    outcome.get_or_insert_with(OutcomeFrame::unreadable);
+                    outcome.get_or_insert(Reported::Unreadable);
                 }
             }),
         }
@@ -418,10 +424,10 @@ impl Reader {
         let now = shared.clock.now();
         decoder.finish(|piece| {
             if let Piece::Raw(bytes) = piece {
-                lines.push(Source::Stdout, &bytes, now, |entry| outlet.push(InvocationEvent::Log(entry)));
+                lines.push(Source::Stdout, &bytes, now, |entry| outlet.push(InvocationEventKind::Log(entry)));
             }
         });
-        let dropped = lines.finish(now, |entry| outlet.push(InvocationEvent::Log(entry)));
+        let dropped = lines.finish(now, |entry| outlet.push(InvocationEventKind::Log(entry)));
         if dropped.bytes > 0 || dropped.lines > 0 {
             shared.observer.log_dropped(dropped.lines, dropped.bytes);
         }
@@ -440,14 +446,16 @@ impl Outlet {
         }
     }
 
-    fn push(&mut self, event: InvocationEvent) {
+    fn push(&mut self, kind: InvocationEventKind) {
         if let Some(held) = &mut self.held {
-            held.push(event);
+            held.push(kind);
             return;
         }
-        if let InvocationEvent::Log(entry) = &event {
+        if let InvocationEventKind::Log(entry) = &kind {
             self.log_bytes += entry.message.len();
         }
+        self.sequence += 1;
+        let event = InvocationEvent { sequence: self.sequence, kind };
         if self.waiting.is_empty() {
             match self.sender.try_send(event) {
                 // A reader that went away is noticed elsewhere.
@@ -501,6 +509,14 @@ impl From<RebuildError> for Broken {
             RebuildError::Expired => Self { code: FailureCode::WorkerExpired, error: error.into(), begun: false },
             RebuildError::Source(_) => Self { code: FailureCode::SandboxFailed, error: error.into(), begun: false },
         }
+    }
+}
+
+/// Where output in frames comes from.
+const fn source_of(stream: OutputStream) -> Source {
+    match stream {
+        OutputStream::Stdout => Source::Stdout,
+        OutputStream::Stderr => Source::Stderr,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use workers_domain::LogStream::{Stderr, Stdout};
 use workers_domain::ports::Clock as _;
-use workers_domain::{DroppedOutput, InvocationEvent};
+use workers_domain::{DroppedOutput, InvocationEventKind};
 use workers_service::{LogLimits, ServiceOptions};
 use workers_testing::{Step, operator};
 
@@ -60,9 +60,13 @@ async fn an_event_arrives_while_the_function_still_runs() {
     });
     let worker = test.deploy().await;
     let mut invocation = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
-    assert!(matches!(invocation.next().await, Some(InvocationEvent::Log(entry)) if entry.message == "one"));
+    let first = invocation.next().await.unwrap();
+    assert!(matches!(first.kind, InvocationEventKind::Log(entry) if entry.message == "one"));
+    assert_eq!(first.sequence, 1);
     go_on.notify_one();
-    assert!(matches!(invocation.next().await, Some(InvocationEvent::Finished(_))));
+    let last = invocation.next().await.unwrap();
+    assert!(matches!(last.kind, InvocationEventKind::Finished(_)));
+    assert_eq!(last.sequence, 2);
 }
 
 #[tokio::test]

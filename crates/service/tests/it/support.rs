@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use workers_domain::ports::{PageRequest, Store};
-use workers_domain::{InvocationEvent, InvocationReport, LogEntry, LogStream, Outcome, Worker};
+use workers_domain::{InvocationEventKind, InvocationReport, LogEntry, LogStream, Outcome, Worker};
 use workers_service::{Invocation, Platform, PlatformBuilder, ServiceOptions};
 use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, TestClock, operator};
 
@@ -85,10 +85,13 @@ impl TestPlatform {
 /// Takes every event. There must be exactly one report, last.
 pub(crate) async fn follow(mut invocation: Invocation) -> (Vec<LogEntry>, InvocationReport) {
     let mut entries = Vec::new();
+    let mut sequence = 0;
     while let Some(event) = invocation.next().await {
-        match event {
-            InvocationEvent::Log(entry) => entries.push(entry),
-            InvocationEvent::Finished(report) => {
+        assert!(event.sequence > sequence, "events are numbered in their order");
+        sequence = event.sequence;
+        match event.kind {
+            InvocationEventKind::Log(entry) => entries.push(entry),
+            InvocationEventKind::Finished(report) => {
                 assert_eq!(invocation.next().await, None, "nothing follows the report");
                 return (entries, *report);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use workers_domain::{InvocationEvent, LogStream};
+use workers_domain::{InvocationEventKind, LogStream};
 use workers_service::{Invocation, Load, ServiceOptions};
 use workers_testing::{Step, operator};
 
@@ -22,7 +22,11 @@ fn platform(change: impl FnOnce(&mut ServiceOptions)) -> TestPlatform {
 
 /// Reads to the end, and does not let go.
 async fn read_and_hold(mut invocation: Invocation) -> Invocation {
-    while !matches!(invocation.next().await, Some(InvocationEvent::Finished(_)) | None) {}
+    while let Some(event) = invocation.next().await {
+        if matches!(event.kind, InvocationEventKind::Finished(_)) {
+            break;
+        }
+    }
     invocation
 }
 
@@ -66,7 +70,7 @@ async fn a_caller_that_goes_away_while_its_result_waits_for_room_frees_its_place
     let invocations = test.platform.invocations();
     let _first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     let mut second = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
-    assert!(matches!(second.next().await, Some(InvocationEvent::Log(_))));
+    assert!(matches!(second.next().await.unwrap().kind, InvocationEventKind::Log(_)));
     drop(second);
     while invocations.load(operator()).unwrap() != (Load { running: 0, queued: 0 }) {
         tokio::task::yield_now().await;

@@ -1,6 +1,7 @@
 //! A script that was not invoked is the user's module: in a thread, in a child process, and imported from elsewhere.
 
 use std::sync::LazyLock;
+use workers_protocol::{RESULT_BEGIN, RESULT_END};
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ static WORKER: LazyLock<Worker> = LazyLock::new(|| Worker::new(include_str!("wor
 fn both_ways(function: &str) -> Value {
     let framed = WORKER.result(function);
     let plain = WORKER.plain(function, "{}");
-    let json = plain.stdout.trim_end().strip_prefix("__RESULT__").and_then(|rest| rest.strip_suffix("__END_RESULT__"));
+    let json = plain.stdout.trim_end().strip_prefix(RESULT_BEGIN).and_then(|rest| rest.strip_suffix(RESULT_END));
     let by_hand: Value = serde_json::from_str(json.expect("the result and nothing else")).expect("JSON");
     assert_eq!(framed, by_hand);
     framed

@@ -1,6 +1,7 @@
 //! Every way in which a run can end.
 
 use std::sync::LazyLock;
+use workers_protocol::RESULT_LIMIT_VARIABLE;
 
 use serde_json::json;
 
@@ -173,9 +174,9 @@ fn a_module_that_never_finishes_loading_is_never_settled() {
 
 #[test]
 fn a_result_beyond_the_limit_is_an_error_with_the_size() {
-    let output = WORKER.command(&["echo", r#""0123456789""#]).env("WORKERS_RESULT_LIMIT", "20").output().unwrap();
+    let output = WORKER.command(&["echo", r#""0123456789""#]).env(RESULT_LIMIT_VARIABLE, "20").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains(r#""code":"result_too_large","name":"ResultTooLarge","message":"The result is 38 bytes of JSON, the limit is 20 bytes.""#), "{text}");
-    let output = WORKER.command(&["hugeArray"]).env("WORKERS_RESULT_LIMIT", "1000").output().unwrap();
+    let output = WORKER.command(&["hugeArray"]).env(RESULT_LIMIT_VARIABLE, "1000").output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().contains("result_too_large"));
 }

@@ -7,6 +7,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use workers_protocol::{RESULT_END, TOKEN_VARIABLE};
 
 use crate::support::{TOKEN, Worker};
 
@@ -35,14 +36,14 @@ fn everything_printed_before_process_exit_arrives_at_a_slow_reader() {
     for framed in [false, true] {
         let mut command = WORKER.command(&["floods"]);
         if framed {
-            command.env("WORKERS_FRAME", TOKEN);
+            command.env(TOKEN_VARIABLE, TOKEN);
         }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         thread::sleep(Duration::from_millis(300));
         let mut text = String::new();
         child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text.matches("line of some length").count(), 20_000);
-        assert!(text.trim_end().ends_with("__END_RESULT__"));
+        assert!(text.trim_end().ends_with(RESULT_END));
         assert_eq!(child.wait().unwrap().code(), Some(5));
     }
 }

@@ -10,6 +10,9 @@ use std::{
 };
 
 use serde_json::Value;
+use workers_protocol::{
+    Decoder, MAX_FRAME, OutcomeFrame, OutputStream, Piece, RESULT_LIMIT_VARIABLE, SEPARATOR, TOKEN_VARIABLE,
+};
 use workers_transpiler::{Diagnostic, SourceFile, TranspileOptions, TranspileOutput, WorkerScript, transpile};
 
 /// The token of framed runs.
@@ -73,7 +76,7 @@ impl Worker {
     /// A command that runs a function.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(node());
-        command.arg(self.path()).args(arguments).env_remove("WORKERS_FRAME").env_remove("NODE_OPTIONS");
+        command.arg(self.path()).args(arguments).env_remove(TOKEN_VARIABLE).env_remove("NODE_OPTIONS");
         command
     }
 
@@ -84,7 +87,7 @@ impl Worker {
 
     /// Runs a function as the platform does.
     pub(crate) fn framed(&self, function: &str, payload: &str) -> Framed {
-        let output = self.command(&[function, payload]).env("WORKERS_FRAME", TOKEN).output().expect("Node.js runs");
+        let output = self.command(&[function, payload]).env(TOKEN_VARIABLE, TOKEN).output().expect("Node.js runs");
         Framed::decode(&output)
     }
 
@@ -92,7 +95,7 @@ impl Worker {
     pub(crate) fn limited(&self, option: &str, limit: usize, arguments: &[&str]) -> Framed {
         let mut command = Command::new(node());
         command.arg(option).arg(self.path()).args(arguments).env_remove("NODE_OPTIONS");
-        command.env("WORKERS_FRAME", TOKEN).env("WORKERS_RESULT_LIMIT", limit.to_string());
+        command.env(TOKEN_VARIABLE, TOKEN).env(RESULT_LIMIT_VARIABLE, limit.to_string());
         Framed::decode(&command.output().expect("Node.js runs"))
     }
 
@@ -132,44 +135,30 @@ pub(crate) struct Framed {
 
 impl Framed {
     fn decode(output: &Output) -> Self {
-        let text = String::from_utf8(output.stdout.clone()).expect("it is text");
-        let mark = format!("\u{1e}{TOKEN}");
-        let (mut printed, mut outcome, mut parts) = (Vec::new(), None, String::new());
-        let mut pieces = text.split(mark.as_str());
-        let raw = pieces.next().unwrap_or_default();
-        assert_eq!(raw, "", "the first frame says that the harness runs");
-        for (index, piece) in pieces.enumerate() {
-            assert!(outcome.is_none(), "the outcome is the last frame");
-            let (frame, after) = piece.split_once('\n').expect("a frame is a line");
-            assert!(mark.len() + frame.len() < 4096, "a frame is written in one piece");
-            let (kind, body) = frame.split_at(1);
-            assert_eq!(kind == "S", index == 0);
-            match kind {
-                "S" => assert_eq!(body, ""),
-                "O" | "E" => {
-                    let (time, text) = body.split_once(':').expect("a chunk has a time");
-                    assert!(time.parse::<u64>().expect("milliseconds") > 1_700_000_000_000);
-                    printed.push((kind.to_owned(), serde_json::from_str(text).expect("a JSON string")));
+        check_frames(&output.stdout);
+        let mut pieces = Vec::new();
+        let mut decoder = Decoder::new(TOKEN, output.stdout.len());
+        decoder.push(&output.stdout, |piece| pieces.push(piece));
+        decoder.finish(|piece| pieces.push(piece));
+        let (mut printed, mut outcome) = (Vec::new(), None);
+        for (index, piece) in pieces.into_iter().enumerate() {
+            assert_eq!(piece == Piece::Started, index == 0, "the first frame says that the harness runs");
+            assert!(outcome.is_none() || matches!(piece, Piece::Raw(_)), "the outcome is the last frame");
+            match piece {
+                Piece::Started => {}
+                Piece::Raw(bytes) => printed.push(("raw".to_owned(), String::from_utf8(bytes).expect("it is text"))),
+                Piece::Chunk { stream, at_millis, text } => {
+                    assert!(at_millis > 1_700_000_000_000, "milliseconds");
+                    let kind = if stream == OutputStream::Stdout { "O" } else { "E" };
+                    printed.push((kind.to_owned(), text));
                 }
-                "r" => parts.push_str(body),
-                "R" => {
-                    parts.push_str(body);
-                    let (meta, record) = parts.split_once('\u{1f}').expect("meta and record");
-                    let json = record
-                        .strip_prefix("__RESULT__")
-                        .expect("a record")
-                        .strip_suffix("__END_RESULT__")
-                        .expect("all of it");
-                    outcome = Some((serde_json::from_str(meta).expect("meta is JSON"), json.to_owned()));
-                }
-                other => panic!("unknown frame {other:?}"),
-            }
-            if !after.is_empty() {
-                printed.push(("raw".to_owned(), after.to_owned()));
+                Piece::Outcome(frame) => outcome = Some(frame),
+                Piece::Unreadable => panic!("the outcome cannot be read"),
             }
         }
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let (meta, json) = outcome.unwrap_or_else(|| panic!("no outcome: {text}\n{stderr}"));
+        let text = || String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let OutcomeFrame { meta, json } = outcome.unwrap_or_else(|| panic!("no outcome: {}", text()));
+        let meta = serde_json::to_value(meta).expect("meta is JSON");
         Self { printed, meta, json, exit_code: output.status.code() }
     }
 
@@ -185,5 +174,18 @@ impl Framed {
     /// The code of the outcome.
     pub(crate) fn code(&self) -> &str {
         self.meta["code"].as_str().expect("every outcome has a code")
+    }
+}
+
+/// Whether every frame is one that a harness writes: a known kind, in one piece. A decoder takes longer ones, too, and
+/// leaves away what makes no sense.
+fn check_frames(stdout: &[u8]) {
+    let mark = [&[SEPARATOR], TOKEN.as_bytes()].concat();
+    let begins = (0..stdout.len()).filter(|begin| stdout[*begin..].starts_with(&mark));
+    for begin in begins {
+        let frame = &stdout[begin..];
+        let length = frame.iter().position(|byte| *byte == b'\n').expect("a frame is a line") + 1;
+        assert!(length <= MAX_FRAME, "a frame is written in one piece");
+        assert!(b"SOErR".contains(&frame[mark.len()]), "unknown frame {:?}", char::from(frame[mark.len()]));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::LazyLock;
+use workers_protocol::TOKEN_VARIABLE;
 
 use serde_json::{Value, json};
 
@@ -124,7 +125,7 @@ fn closing_standard_output_or_putting_a_file_in_its_place_loses_nothing() {
 #[test]
 fn a_process_that_cannot_write_its_outcome_ends_by_a_signal_of_its_own() {
     for function in ["closesEveryWay", "replacesEveryDescriptor"] {
-        let output = WORKER.command(&[function]).env("WORKERS_FRAME", TOKEN).output().expect("Node.js runs");
+        let output = WORKER.command(&[function]).env(TOKEN_VARIABLE, TOKEN).output().expect("Node.js runs");
         assert_eq!(output.status.signal(), Some(64), "{function}");
     }
 }

@@ -45,7 +45,7 @@ export async function pool(items, work) {
   return answers;
 }
 
-/** Reads the frames of js/PROTOCOL.md. */
+/** Reads the frames of crates/protocol/PROTOCOL.md. */
 function decode(text) {
   const printed = { O: "", E: "" };
   const [before, ...frames] = text.split(`\x1e${TOKEN}`);

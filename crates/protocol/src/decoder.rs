@@ -1,74 +1,44 @@
-//! From the bytes of a worker script's standard output to frames; `crates/transpiler/js/PROTOCOL.md` says what a frame is.
+//! From the bytes of a script's standard output to frames.
 
-use serde::Deserialize;
-use workers_domain::LogStream;
+use crate::outcome::OutcomeFrame;
+use crate::{OutputStream, RESULT_BEGIN, RESULT_END, SEPARATOR, UNIT};
 
-use super::claims::{ClaimedMoment, ClaimedTime};
-
-/// Begins a frame.
-const SEPARATOR: u8 = 0x1e;
-
-/// Stands between the two parts of a frame of kind `R`.
-const UNIT: char = '\u{1f}';
-
-/// The longest frame with console output. The harness of today writes at most 4 KiB; those of before, which are in snapshots, 32 Ki UTF-16
-/// units, each at most six bytes as `\uXXXX`, and the time.
+/// The longest frame with console output. The harness of today writes at most 4 KiB; those of before, which are in
+/// snapshots, 32 Ki UTF-16 units, each at most six bytes as `\uXXXX`, and the time.
 const MAX_CHUNK_FRAME: usize = 32 * 1024 * 6 + 64;
-
-/// The code of an outcome that cannot be read.
-const UNREADABLE: &str = "unreadable";
 
 /// What an outcome has besides the result: warnings, or all that is said of an error.
 const MAX_OUTCOME_OVERHEAD: usize = 1024 * 1024;
 
+/// The end of the year 9999 in Unix milliseconds. A frame with a later time, or one as long before 1970, makes no sense.
+const MAX_MILLIS: i64 = 253_402_300_799_999;
+
 /// What standard output holds.
-#[derive(Debug, PartialEq)]
-pub(super) enum Piece {
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
     /// Bytes outside frames.
     Raw(Vec<u8>),
     /// The harness runs.
     Started,
     /// Console output.
-    Chunk { stream: LogStream, at: ClaimedMoment, text: String },
+    Chunk {
+        /// Where it was printed.
+        stream: OutputStream,
+        /// When, as the script says: Unix time in milliseconds, within some thousand years. May be forged.
+        at_millis: i64,
+        /// What was printed; chunks are not lines.
+        text: String,
+    },
     /// The outcome.
     Outcome(OutcomeFrame),
     /// An outcome that is none, or is longer than any that a harness writes.
     Unreadable,
 }
 
-/// What the last frames hold.
-#[derive(Debug, PartialEq)]
-pub(super) struct OutcomeFrame {
-    pub(super) meta: Meta,
-    /// JSON: what the function returned, or the error record.
-    pub(super) json: String,
-}
-
-/// What the harness says about an outcome.
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Meta {
-    pub(super) code: String,
-    #[serde(default)]
-    pub(super) load_ms: ClaimedTime,
-    #[serde(default)]
-    pub(super) run_ms: ClaimedTime,
-    #[serde(default)]
-    pub(super) exit_code: Option<i32>,
-    #[serde(default)]
-    pub(super) warnings: Vec<MetaWarning>,
-}
-
-/// A place in a returned value that is not JSON's own.
-#[derive(Debug, PartialEq, Deserialize)]
-pub(super) struct MetaWarning {
-    pub(super) path: String,
-    pub(super) message: String,
-}
-
-/// Takes standard output apart. Holds at most one frame, and the outcome. What begins as a frame with the right token is never raw: it is
-/// nothing that the function has printed.
-pub(super) struct Decoder {
+/// Takes standard output apart. Holds at most one frame, and the outcome. What begins as a frame with the right token is
+/// never raw: it is nothing that the function has printed.
+#[derive(Debug)]
+pub struct Decoder {
     /// What every frame begins with: the separator and the token.
     prefix: Vec<u8>,
     /// A frame, or what may become one; empty outside frames.
@@ -82,22 +52,10 @@ pub(super) struct Decoder {
     max_outcome: usize,
 }
 
-impl OutcomeFrame {
-    /// Stands for an outcome that cannot be read. No harness writes one.
-    pub(super) fn unreadable() -> Self {
-        let (load_ms, run_ms) = Default::default();
-        let meta = Meta { code: UNREADABLE.to_owned(), load_ms, run_ms, exit_code: None, warnings: Vec::new() };
-        Self { meta, json: String::new() }
-    }
-
-    /// Whether it stands for one.
-    pub(super) fn is_unreadable(&self) -> bool {
-        self.meta.code == UNREADABLE
-    }
-}
-
 impl Decoder {
-    pub(super) fn new(token: &str, max_result_bytes: usize) -> Self {
+    /// Reads frames that carry this token. An outcome may have a result of so many bytes, and 1 MiB besides.
+    #[must_use]
+    pub fn new(token: &str, max_result_bytes: usize) -> Self {
         let mut prefix = vec![SEPARATOR];
         prefix.extend_from_slice(token.as_bytes());
         Self {
@@ -111,7 +69,7 @@ impl Decoder {
     }
 
     /// Takes bytes as they arrived.
-    pub(super) fn push(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Piece)) {
+    pub fn push(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Piece)) {
         while !bytes.is_empty() {
             bytes = if self.is_skipping {
                 self.skip_line(bytes, &mut emit)
@@ -126,7 +84,7 @@ impl Decoder {
     }
 
     /// Gives a separator that was held back as the beginning of a frame. Of a frame that was cut off nothing is given.
-    pub(super) fn finish(&mut self, mut emit: impl FnMut(Piece)) {
+    pub fn finish(&mut self, mut emit: impl FnMut(Piece)) {
         if self.frame.len() == 1 {
             self.give_up(&mut emit);
         }
@@ -218,8 +176,8 @@ impl Decoder {
         let body = std::str::from_utf8(body).ok()?;
         match kind {
             b'S' if body.is_empty() => Some(Piece::Started),
-            b'O' => parse_chunk(LogStream::Stdout, body),
-            b'E' => parse_chunk(LogStream::Stderr, body),
+            b'O' => parse_chunk(OutputStream::Stdout, body),
+            b'E' => parse_chunk(OutputStream::Stderr, body),
             _ => None,
         }
     }
@@ -230,18 +188,18 @@ const fn is_outcome(kind: u8) -> bool {
     matches!(kind, b'r' | b'R')
 }
 
-fn parse_chunk(stream: LogStream, body: &str) -> Option<Piece> {
+fn parse_chunk(stream: OutputStream, body: &str) -> Option<Piece> {
     let (milliseconds, text) = body.split_once(':')?;
-    let at = ClaimedMoment::from_millis(milliseconds)?;
-    Some(Piece::Chunk { stream, at, text: serde_json::from_str(text).ok()? })
+    let at_millis = milliseconds.parse().ok().filter(|millis| (-MAX_MILLIS..=MAX_MILLIS).contains(millis))?;
+    Some(Piece::Chunk { stream, at_millis, text: serde_json::from_str(text).ok()? })
 }
 
 /// The result may be long: it stays where it is, and what stands around it is cut away.
 fn parse_outcome(body: Vec<u8>) -> Option<Piece> {
     let mut body = String::from_utf8(body).ok()?;
     let (meta, record) = body.split_once(UNIT)?;
-    let json = record.strip_prefix("__RESULT__")?.strip_suffix("__END_RESULT__")?;
-    let (start, length) = (body.len() - record.len() + "__RESULT__".len(), json.len());
+    let json = record.strip_prefix(RESULT_BEGIN)?.strip_suffix(RESULT_END)?;
+    let (start, length) = (body.len() - record.len() + RESULT_BEGIN.len(), json.len());
     let meta = serde_json::from_str(meta).ok()?;
     body.truncate(start + length);
     body.drain(..start);
@@ -252,11 +210,12 @@ fn parse_outcome(body: Vec<u8>) -> Option<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Encoder, Meta, OutcomeCode};
 
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
     fn frame(body: &str) -> Vec<u8> {
-        format!("\u{1e}{TOKEN}{body}\n").into_bytes()
+        Encoder::new(TOKEN).frame(body)
     }
 
     /// Decodes in pieces of `size` bytes, neighbouring raw pieces joined.
@@ -285,8 +244,7 @@ mod tests {
     }
 
     fn stdout(text: &str) -> Piece {
-        let at = ClaimedMoment::from_millis("5").unwrap();
-        Piece::Chunk { stream: LogStream::Stdout, at, text: text.to_owned() }
+        Piece::Chunk { stream: OutputStream::Stdout, at_millis: 5, text: text.to_owned() }
     }
 
     #[test]
@@ -305,8 +263,7 @@ mod tests {
     fn an_outcome_is_taken_apart() {
         let body =
             "R{\"code\":\"ok\",\"loadMs\":1.5,\"runMs\":2}\u{1f}__RESULT__{\"a\":\"__END_RESULT__\"}__END_RESULT__";
-        let [load_ms, run_ms] = ["1.5", "2"].map(|number| serde_json::from_str(number).unwrap());
-        let meta = Meta { code: "ok".into(), load_ms, run_ms, exit_code: None, warnings: Vec::new() };
+        let meta = Meta { code: OutcomeCode::Ok, load_ms: 1.5, run_ms: 2.0, ..Meta::default() };
         let json = "{\"a\":\"__END_RESULT__\"}".to_owned();
         assert_eq!(decode(&frame(body)), [Piece::Outcome(OutcomeFrame { meta, json })]);
     }
@@ -377,7 +334,17 @@ mod tests {
                 assert!((name, number) == ("exitCode", "null") || decoded == [Piece::Unreadable], "{body}");
             }
         }
-        for at in ["NaN", "1e5", "\"5\"", "", "99999999999999999999", "9223372036854775807"] {
+        for at in [
+            "NaN",
+            "x",
+            "1.5",
+            "-9223372036854775808",
+            "1e5",
+            "\"5\"",
+            "",
+            "99999999999999999999",
+            "9223372036854775807",
+        ] {
             let body = format!("O{at}:\"a\"");
             assert_eq!(decode(&frame(&body)), [], "{body}");
         }
@@ -415,5 +382,20 @@ mod tests {
     fn result_markers_outside_frames_are_raw() {
         let bytes = b"__RESULT__1__END_RESULT__\n";
         assert_eq!(decode(bytes), [raw(bytes)]);
+    }
+
+    #[test]
+    fn what_an_encoder_writes_is_read_as_it_was() {
+        let encoder = Encoder::new(TOKEN);
+        let meta = Meta { code: OutcomeCode::Ok, run_ms: 2.5, exit_code: Some(3), ..Meta::default() };
+        let json = format!("\"{}\"", "ä\u{1e}".repeat(5000));
+        let text = "a\u{1e}\u{1f}\n\"ä";
+        let mut decoder = Decoder::new(TOKEN, json.len());
+        let mut pieces = Vec::new();
+        let output = [encoder.started(), encoder.chunk(OutputStream::Stderr, -7, text), encoder.outcome(&meta, &json)];
+        decoder.push(&output.concat(), |piece| pieces.push(piece));
+        let chunk = Piece::Chunk { stream: OutputStream::Stderr, at_millis: -7, text: text.to_owned() };
+        assert_eq!(pieces, [Piece::Started, chunk, Piece::Outcome(OutcomeFrame { meta, json })]);
+        assert!(output.concat().split(|byte| *byte == b'\n').all(|frame| frame.len() < crate::MAX_FRAME));
     }
 }
