@@ -58,9 +58,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let observer = Arc::new(metrics.clone());
     let vercel_api = match (&settings.vercel_api, plan.machines) {
-        (Some(api), Some(room)) => {
-            Some(VercelApi::start(settings, api, room, Arc::<Metrics>::clone(&observer), observer).await?)
-        }
+        (Some(api), Some(room)) => Some(VercelApi::start(settings, api, room, observer).await?),
         _ => None,
     };
     let sandboxes = match &vercel_api {

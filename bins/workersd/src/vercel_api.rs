@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use workers_domain::ports::{NetworkObserver, SandboxObserver};
 use workers_engine::{MachineEngine, MachineOptions, NetworkOptions};
+use workers_http::Metrics;
 use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
 
 use crate::capacity::Machines;
@@ -37,13 +38,17 @@ impl VercelApi {
         settings: &Settings,
         api: &VercelApiSettings,
         room: Machines,
-        observer: Arc<dyn NetworkObserver>,
-        sandboxes: Arc<dyn SandboxObserver>,
+        metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
-        let machines = MachineEngine::start(options(settings, api, observer, sandboxes))
-            .await
-            .context("cannot offer the Vercel API (`workersd doctor` says what this machine has and lacks)")?;
-        match Self::bind(settings, api, room, &machines).await {
+        let machines = MachineEngine::start(options(
+            settings,
+            api,
+            Arc::<Metrics>::clone(&metrics),
+            Arc::<Metrics>::clone(&metrics),
+        ))
+        .await
+        .context("cannot offer the Vercel API (`workersd doctor` says what this machine has and lacks)")?;
+        match Self::bind(settings, api, room, &machines, &metrics).await {
             Ok(application) => Ok(Self { application, machines }),
             Err(error) => {
                 machines.shutdown().await;
@@ -67,9 +72,11 @@ impl VercelApi {
         api: &VercelApiSettings,
         room: Machines,
         machines: &MachineEngine,
+        metrics: &Metrics,
     ) -> anyhow::Result<VercelApplication> {
         let directory = settings.database.data_dir.join("vercel-api");
         let mut options = VercelServerOptions::new(Arc::new(machines.clone()), directory);
+        options.metrics = metrics.registry().clone();
         options.tokens.clone_from(&api.tokens);
         options.max_sessions = api.sessions;
         options.capacity = room.capacity;

@@ -15,10 +15,10 @@ use tokio::sync::Semaphore;
 use workers_domain::AllowedOrigin;
 use workers_domain::access::Authenticator;
 use workers_service::Platform;
+use workers_web::{StopHandle, track};
 
 use crate::authenticate::authenticator;
-use crate::lifecycle::StopHandle;
-use crate::middleware::{admit, hold, receive, track};
+use crate::middleware::{admit, hold, receive};
 use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
 use crate::unmatched::{HEALTH_METHODS, method_not_allowed, not_found};
 use crate::{HttpOptions, Metrics, console, invoke, workers};

@@ -1,6 +1,6 @@
 //! The HTTP server: bound first, so that its address is known, then run until somebody asks it to stop.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,12 @@ use actix_web::http::KeepAlive;
 use actix_web::middleware::{Compat, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpServer};
-use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::net::TcpSocket;
 use tokio::time::{sleep, timeout};
+use workers_web::{BindError, Listener, Phase};
 
-use crate::lifecycle::{Phase, StopHandle};
 use crate::unmatched::{no_path, root_options};
-use crate::{Access, Api};
+use crate::{Access, Api, StopHandle};
 
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 1024;
 /// About what a connection needs of memory while it is open.
 const CONNECTION_BYTES: usize = 24 * 1024;
 /// How long answers that are ready may take to reach their clients once everything else has stopped.
@@ -28,29 +24,12 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go of the address.
 pub struct Application {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    listener: Listener,
     api: Api,
     extra: Vec<Mount>,
 }
 
 type Mount = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
-
-/// Why a server could not be bound.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Others could reach it, and it would ask nobody for a token.
-    #[error("{0} can be reached from other machines, which needs an admin token")]
-    TokenRequired(SocketAddr),
-    /// The address is taken, or not ours.
-    #[error("failed to listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 impl Application {
     /// Binds to the address; port 0 means any free one. Must be called within a tokio runtime.
@@ -59,12 +38,9 @@ impl Application {
     ///
     /// When the address is taken, or is not loopback while [`Access::Loopback`] is all that protects the API.
     pub fn bind(address: SocketAddr, api: Api) -> Result<Self, BindError> {
-        if matches!(api.options.access, Access::Loopback) && !address.ip().to_canonical().is_loopback() {
-            return Err(BindError::TokenRequired(address));
-        }
-        let (listener, local_addr) =
-            listen(address, api.options.write_timeout).map_err(|source| BindError::Listen { address, source })?;
-        Ok(Self { listener, local_addr, api, extra: Vec::new() })
+        let is_open = matches!(api.options.access, Access::Loopback);
+        let listener = Listener::bind(address, is_open, api.options.write_timeout)?;
+        Ok(Self { listener, api, extra: Vec::new() })
     }
 
     /// Serves further routes beside ours. They get request ids, logs and metrics, but protect themselves.
@@ -77,7 +53,7 @@ impl Application {
     /// Where it listens.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.listener.local_addr()
     }
 
     /// Asks it to stop, from elsewhere.
@@ -120,7 +96,7 @@ impl Application {
         .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout((options.drain_timeout + LAST_WORDS).as_secs().max(1))
-        .listen(listener)?
+        .listen(listener.into_socket())?
         .run();
         let handle = server.handle();
         let mut serving = pin!(server);
@@ -160,18 +136,6 @@ async fn wind_down(api: &Api, handle: &ServerHandle) {
 
 impl fmt::Debug for Application {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Application").field("local_addr", &self.local_addr).finish_non_exhaustive()
+        formatter.debug_struct("Application").field("local_addr", &self.local_addr()).finish_non_exhaustive()
     }
-}
-
-fn listen(address: SocketAddr, write_timeout: Duration) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restarted server gets its address back while connections of the old one fade.
-    socket.set_reuseaddr(true)?;
-    // Connections inherit it. The system counts the time in which a client takes nothing of what waits for it, and closes the connection.
-    set_tcp_user_timeout(&socket, write_timeout.as_millis().try_into().unwrap_or(u32::MAX))?;
-    socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?.into_std()?;
-    let local_addr = listener.local_addr()?;
-    Ok((listener, local_addr))
 }

@@ -1,7 +1,5 @@
 //! Work that is finished even if the client that asked for it goes away.
 
-use tracing::Instrument as _;
-
 use crate::error::ApiError;
 
 /// Runs a use case that must not stop half way, whatever becomes of the connection.
@@ -11,7 +9,7 @@ where
     E: 'static,
     ApiError: From<E>,
 {
-    match actix_web::rt::spawn(work.in_current_span()).await {
+    match workers_web::to_completion(work).await {
         Ok(done) => done.map_err(ApiError::from),
         Err(panicked) => Err(ApiError::internal(panicked)),
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
@@ -13,6 +12,7 @@ use prometheus::{
 use workers_domain::ports::{NetworkObserver, SandboxObserver};
 use workers_domain::{FailureCode, InvocationReport, NetworkDenial, Outcome, Part};
 use workers_service::{InvocationObserver, Load};
+use workers_web::{RequestMetrics, SECONDS};
 
 /// The outcome of an invocation whose caller went away.
 const CANCELLED: &str = "cancelled";
@@ -28,8 +28,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    requests: IntCounterVec,
-    request_seconds: HistogramVec,
+    requests: RequestMetrics,
     invocations: IntCounterVec,
     phase_seconds: HistogramVec,
     running: IntGauge,
@@ -44,9 +43,6 @@ struct Inner {
     parts: IntGaugeVec,
 }
 
-/// From a millisecond, which a forked sandbox takes, to the half minute that is the default limit of a run.
-const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
-
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -59,18 +55,7 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         let inner = Inner {
-            requests: counters(
-                &registry,
-                "workers_http_requests_total",
-                "Requests answered",
-                &["method", "route", "status"],
-            ),
-            request_seconds: histograms(
-                &registry,
-                "workers_http_request_duration_seconds",
-                "From a request's head to its answer's head",
-                &["method", "route"],
-            ),
+            requests: RequestMetrics::register(&registry, "workers_http").expect("no two of our names are equal"),
             invocations: counters(&registry, "workers_invocations_total", "Invocations that ended", &["outcome"]),
             phase_seconds: histograms(
                 &registry,
@@ -147,9 +132,9 @@ impl Metrics {
         &self.0.registry
     }
 
-    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
-        self.0.requests.with_label_values(&[method, route, &status.to_string()]).inc();
-        self.0.request_seconds.with_label_values(&[method, route]).observe(took.as_secs_f64());
+    /// The requests, where they are counted.
+    pub(crate) fn requests(&self) -> &RequestMetrics {
+        &self.0.requests
     }
 
     /// All of them in the text format, with the load and the bytes that are not read as they are now.
@@ -272,6 +257,8 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use workers_domain::{Failure, InvocationId, JsonText, ResourceUsage, Timings};
 
     use super::*;

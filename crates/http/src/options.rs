@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use subtle::ConstantTimeEq as _;
 use workers_domain::AllowedOrigin;
 use workers_domain::access::Authenticator;
+use workers_web::Token;
 
 use crate::Branding;
 
@@ -99,7 +99,7 @@ impl fmt::Debug for Access {
 
 /// The secret that opens the API.
 #[derive(Clone)]
-pub struct AdminToken(String);
+pub struct AdminToken(Token);
 
 /// Text that cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -113,17 +113,12 @@ impl AdminToken {
     ///
     /// When no `Authorization` header could carry it.
     pub fn new(secret: impl Into<String>) -> Result<Self, InvalidTokenError> {
-        let secret = secret.into();
-        if !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(Self(secret))
-        } else {
-            Err(InvalidTokenError)
-        }
+        Token::new(secret).map(Self).map_err(|_| InvalidTokenError)
     }
 
     /// Compares in a time that does not depend on where the two differ.
     pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
-        self.0.as_bytes().ct_eq(candidate).into()
+        self.0.matches(candidate)
     }
 }
 

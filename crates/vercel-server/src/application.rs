@@ -1,21 +1,17 @@
 //! An HTTP server for the API: bound first, so that its address is known, then run until somebody asks it to stop.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 use std::{fmt, io};
 
 use actix_web::http::KeepAlive;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Compat, from_fn};
 use actix_web::{App, HttpServer, web};
-use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::net::TcpSocket;
-use tokio_util::sync::CancellationToken;
+use workers_web::{BindError, Listener, Phase, track};
 
 use crate::VercelServer;
-use crate::routes::{outside, track};
+use crate::routes::outside;
 
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 1024;
 /// How long an idle connection is kept: longer than proxies keep theirs.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to send a request's head.
@@ -27,36 +23,19 @@ const LAST_WORDS: u64 = 2;
 
 /// An HTTP server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go of the address.
 pub struct VercelApplication {
-    listener: TcpListener,
-    local_addr: SocketAddr,
+    listener: Listener,
     server: VercelServer,
-    stop: CancellationToken,
-}
-
-/// Why a server could not be bound.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Others could reach it, and it would ask nobody for a token.
-    #[error("{0} can be reached from other machines, which needs an access token")]
-    TokenRequired(SocketAddr),
-    /// The address is taken, or not ours.
-    #[error("failed to listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    stop: workers_web::StopHandle,
 }
 
 /// Asks a [`VercelApplication`] to stop. Cheap to clone; may outlive it.
 #[derive(Debug, Clone)]
-pub struct StopHandle(CancellationToken);
+pub struct StopHandle(workers_web::StopHandle);
 
 impl StopHandle {
     /// Stops it, after sessions have ended.
     pub fn stop(&self) {
-        self.0.cancel();
+        self.0.stop();
     }
 }
 
@@ -67,18 +46,14 @@ impl VercelApplication {
     ///
     /// When the address is taken, or is not loopback while no token is needed.
     pub fn bind(address: SocketAddr, server: VercelServer) -> Result<Self, BindError> {
-        if server.is_open() && !address.ip().to_canonical().is_loopback() {
-            return Err(BindError::TokenRequired(address));
-        }
-        let (listener, local_addr) =
-            listen(address, server.write_timeout()).map_err(|source| BindError::Listen { address, source })?;
-        Ok(Self { listener, local_addr, server, stop: CancellationToken::new() })
+        let listener = Listener::bind(address, server.is_open(), server.write_timeout())?;
+        Ok(Self { listener, server, stop: workers_web::StopHandle::new() })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.listener.local_addr()
     }
 
     /// Asks it to stop, from elsewhere.
@@ -97,11 +72,11 @@ impl VercelApplication {
         let routes = server.clone();
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
         let serving = HttpServer::new(move || {
-            let routes = routes.clone();
+            let (routes, words) = (routes.clone(), routes.words());
             App::new()
                 .configure(move |config| routes.configure(config))
                 .default_service(web::to(outside))
-                .wrap(from_fn(track))
+                .wrap(Compat::new(from_fn(move |request, next| track(words.clone(), request, next))))
         })
         .workers(threads)
         .max_connections((server.max_connections() / threads).max(1))
@@ -114,7 +89,7 @@ impl VercelApplication {
         .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout(LAST_WORDS)
-        .listen(listener)?
+        .listen(listener.into_socket())?
         .run();
         let handle = serving.handle();
         let mut serving = std::pin::pin!(serving);
@@ -123,7 +98,7 @@ impl VercelApplication {
                 server.shutdown().await;
                 return ended;
             }
-            () = stop.cancelled() => {}
+            () = stop.reached(Phase::Draining) => {}
         }
         tracing::info!("sandboxes are stopped");
         // Sessions first: their streams end with the reason.
@@ -145,18 +120,6 @@ impl VercelApplication {
 
 impl fmt::Debug for VercelApplication {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("VercelApplication").field("local_addr", &self.local_addr).finish_non_exhaustive()
+        formatter.debug_struct("VercelApplication").field("local_addr", &self.local_addr()).finish_non_exhaustive()
     }
-}
-
-fn listen(address: SocketAddr, write_timeout: Duration) -> io::Result<(TcpListener, SocketAddr)> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restarted server gets its address back while connections of the old one fade.
-    socket.set_reuseaddr(true)?;
-    // Connections inherit it. The system counts the time in which a client takes nothing of what waits for it, and closes the connection.
-    set_tcp_user_timeout(&socket, write_timeout.as_millis().try_into().unwrap_or(u32::MAX))?;
-    socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?.into_std()?;
-    let local_addr = listener.local_addr()?;
-    Ok((listener, local_addr))
 }

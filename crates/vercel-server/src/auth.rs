@@ -5,9 +5,10 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::uri::Authority;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use workers_domain::Authority;
+use workers_web::{bearer, is_own_site, own_name};
 
 use crate::AccessToken;
 use crate::error::{ApiError, ErrorCode};
@@ -82,25 +83,18 @@ fn check_token<'a>(tokens: &'a [AccessToken], headers: &HeaderMap) -> Result<&'a
     found.ok_or_else(|| ApiError::new(ErrorCode::Forbidden, "The token is not valid."))
 }
 
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
-}
-
 /// Without tokens the only protection is that nobody else is on this machine. Web pages are: one of another site may send requests to
 /// loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name as `Host`).
 ///
 /// A request target may name a host beside the header; a request that names two different ones, or none, is refused.
 fn check_local(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
-    let is_foreign = |site: &HeaderValue| !["none", "same-origin"].iter().any(|own| site == own);
-    let is_page = headers.contains_key(header::ORIGIN)
-        || headers.get_all(HeaderName::from_static("sec-fetch-site")).any(is_foreign);
+    let sites = headers.get_all(HeaderName::from_static("sec-fetch-site")).map(HeaderValue::as_bytes);
+    let is_page = headers.contains_key(header::ORIGIN) || !is_own_site(sites);
     if is_page {
         return Err(ApiError::new(ErrorCode::Forbidden, "Without tokens this server does not answer web pages."));
     }
     let in_headers = headers.get_all(header::HOST).map(HeaderValue::as_bytes);
-    let in_target = uri.authority().map(|authority| authority.as_str().as_bytes());
-    if Authority::agreed(in_headers.chain(in_target)).is_some_and(|authority| authority.host.is_loopback()) {
+    if own_name(in_headers, uri.authority().map(Authority::as_str)).is_some() {
         return Ok(());
     }
     let message = "Without tokens this server answers to this machine's own names only, such as `localhost`.";
@@ -165,6 +159,8 @@ mod tests {
         for hosts in [&[][..], &[("host", "localhost"), ("host", "evil.example")]] {
             assert_eq!(local(hosts), Err(ErrorCode::Forbidden), "{hosts:?}");
         }
+        let absolute = |target| check_local(&headers(&[]), &Uri::from_static(target)).is_ok();
+        assert!(absolute("http://localhost/") && !absolute("http://evil.example/"));
         let check = |target| check_local(&headers(&[("host", "localhost")]), &Uri::from_static(target)).is_ok();
         assert!(
             check("http://localhost/") && !check("http://evil.example/") && !check("http://localhost@evil.example/")

@@ -44,8 +44,9 @@ mod session;
 mod sizes;
 mod store;
 
-pub use application::{BindError, StopHandle, VercelApplication};
+pub use application::{StopHandle, VercelApplication};
 pub use options::{AccessToken, InvalidAccessTokenError, VercelServerOptions};
 pub use registry::StartError;
 pub use server::VercelServer;
 pub use sizes::MachineSizes;
+pub use workers_web::BindError;

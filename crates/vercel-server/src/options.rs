@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use subtle::ConstantTimeEq as _;
 use workers_domain::Resources;
 use workers_domain::ports::{Clock, MachineProvider, SystemClock};
+use workers_web::Token;
 
 use crate::MachineSizes;
 
@@ -23,6 +23,9 @@ pub struct VercelServerOptions {
     pub tokens: Vec<AccessToken>,
     /// Tells the time of day.
     pub clock: Arc<dyn Clock>,
+    /// Where its requests are counted, as `workers_vercel_api_requests_total` and `workers_vercel_api_request_duration_seconds`. No two
+    /// servers can share one. One of its own unless it is said.
+    pub metrics: prometheus::Registry,
     /// The region that sandboxes are said to be in.
     pub region: String,
     /// How long a session lasts if nobody says.
@@ -83,6 +86,7 @@ impl VercelServerOptions {
             directory: directory.into(),
             tokens: Vec::new(),
             clock: Arc::new(SystemClock),
+            metrics: prometheus::Registry::new(),
             region: "iad1".to_owned(),
             default_timeout: Duration::from_mins(5),
             max_timeout: DAY,
@@ -123,7 +127,7 @@ impl fmt::Debug for VercelServerOptions {
 /// A secret that opens the API.
 #[derive(Clone)]
 pub struct AccessToken {
-    secret: String,
+    secret: Token,
     team: Option<String>,
 }
 
@@ -139,12 +143,7 @@ impl AccessToken {
     ///
     /// When no `Authorization` header could carry it.
     pub fn new(secret: impl Into<String>) -> Result<Self, InvalidAccessTokenError> {
-        let secret = secret.into();
-        if !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(Self { secret, team: None })
-        } else {
-            Err(InvalidAccessTokenError)
-        }
+        Token::new(secret).map(|secret| Self { secret, team: None }).map_err(|_| InvalidAccessTokenError)
     }
 
     /// Opens this team only.
@@ -156,7 +155,7 @@ impl AccessToken {
 
     /// Compares in a time that does not depend on where the two differ.
     pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
-        self.secret.as_bytes().ct_eq(candidate).into()
+        self.secret.matches(candidate)
     }
 
     /// The only team it opens.

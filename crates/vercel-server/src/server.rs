@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use workers_private_files::make_data_directory;
+use workers_web::RequestMetrics;
 
 use crate::registry::{Registry, StartError};
+use crate::routes::Words;
 use crate::store::blocking;
 use crate::{VercelServerOptions, routes};
 
@@ -15,6 +17,7 @@ use crate::{VercelServerOptions, routes};
 #[derive(Clone)]
 pub struct VercelServer {
     registry: Arc<Registry>,
+    words: Words,
 }
 
 impl VercelServer {
@@ -23,23 +26,29 @@ impl VercelServer {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be read or written, or is another user's.
+    /// When the directory cannot be read or written, or is another user's, or another server counts in the registry of the options.
     pub async fn start(options: VercelServerOptions) -> Result<Self, StartError> {
         let directory = options.directory.clone();
         blocking(move || make_data_directory(&directory)).await.map_err(StartError::Directory)?;
-        Ok(Self { registry: Registry::open(options).await? })
+        let requests = RequestMetrics::register(&options.metrics, "workers_vercel_api").map_err(StartError::Metrics)?;
+        Ok(Self { registry: Registry::open(options).await?, words: Words::new(requests) })
     }
 
     /// Adds the routes, all below `/api`.
     pub fn configure(&self, config: &mut ServiceConfig) {
         config.app_data(Data::from(Arc::clone(&self.registry)));
-        routes::configure(config);
+        routes::configure(config, self.words.clone());
     }
 
     /// Whether anybody may use it who can reach it: then it must listen on loopback only.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.registry.options().tokens.is_empty()
+    }
+
+    /// The words of the API, for what stands around the whole server.
+    pub(crate) fn words(&self) -> Words {
+        self.words.clone()
     }
 
     /// How long a client may take nothing of what is to be sent to it.

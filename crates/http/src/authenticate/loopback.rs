@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use workers_domain::access::{AuthenticationError, Authenticator, Identity, Principal, RequestHead};
 use workers_domain::{AllowedOrigin, Authority, Origin, TenantId};
+use workers_web::{is_own_site, own_name};
 
 /// Lets those in who are on this machine, and no web page of another site that a browser on this machine shows.
 pub(super) struct LoopbackAuthenticator {
@@ -28,8 +29,7 @@ impl LoopbackAuthenticator {
         if !origins.is_empty() {
             return if origins.into_iter().all(is_welcome) { Ok(()) } else { Err(foreign()) };
         }
-        let is_own = |site: &[u8]| [&b"same-origin"[..], b"none"].contains(&site);
-        if head.headers.values("sec-fetch-site").into_iter().all(is_own) { Ok(()) } else { Err(foreign()) }
+        if is_own_site(head.headers.values("sec-fetch-site")) { Ok(()) } else { Err(foreign()) }
     }
 }
 
@@ -46,8 +46,7 @@ impl Authenticator for LoopbackAuthenticator {
 pub(crate) fn check_host(head: &RequestHead<'_>) -> Result<Authority, AuthenticationError> {
     let in_headers = head.headers.values("host");
     let named = in_headers.first().copied().and_then(ascii).unwrap_or_default();
-    let hosts = in_headers.iter().copied().chain(head.authority.map(str::as_bytes));
-    Authority::agreed(hosts).filter(|authority| authority.host.is_loopback()).ok_or_else(|| {
+    own_name(in_headers.iter().copied(), head.authority).ok_or_else(|| {
         AuthenticationError::HostNotAllowed(format!(
             "without an admin token (`--admin-token`) only this machine's own names are served, not `{named}`"
         ))

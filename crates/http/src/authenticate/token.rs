@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use workers_domain::TenantId;
 use workers_domain::access::{AuthenticationError, Authenticator, Identity, Principal, RequestHead};
+use workers_web::bearer;
 
 use crate::AdminToken;
 
@@ -36,11 +37,6 @@ impl Authenticator for TokenAuthenticator {
         self.check(head)?;
         Ok(Identity { principal: Principal::AdminToken, tenant: TenantId::DEFAULT })
     }
-}
-
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! What happens around every handler.
 
 mod admit;
-mod fit;
 mod hold;
 mod track;
 
 pub(crate) use admit::{admit, receive};
 pub(crate) use hold::hold;
-pub(crate) use track::track;

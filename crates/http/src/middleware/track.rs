@@ -1,91 +1,59 @@
-//! Gives a request its id, counts and logs its answer, and words the error in it.
+//! What our API says in its answers: around every handler goes [`workers_web::track`], and this words the error in the answer.
 
-use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
-
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _};
-use futures_util::FutureExt as _;
-use tracing::Instrument as _;
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::{StatusCode, header};
+use chrono::{DateTime, Utc};
+use tracing::Span;
 use tracing::field::Empty;
 use workers_domain::WorkerId;
 use workers_domain::access::RequestId;
 use workers_service::Telling;
+use workers_web::{RequestMetrics, Wording, fit};
 
-use super::fit::fit;
 use crate::Api;
 use crate::error::{self, ApiError};
-use crate::request::{REQUEST_ID, id_header, request_id};
 
-/// What a request is counted under that no route took.
-const NO_ROUTE: &str = "unmatched";
-
-/// Around every handler, and again around a whole [`Application`](crate::Application). The inner of two only words errors, so that
-/// what stands between them, such as cross-origin headers, is kept.
-pub(crate) async fn track(
-    api: Api,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let outer = request.extensions().get::<RequestId>().cloned();
-    if let Some(id) = outer {
-        return Ok(word_error(&api, next.call(request).await?.map_into_boxed_body(), &id));
+impl Wording for Api {
+    fn now(&self) -> DateTime<Utc> {
+        self.platform.clock().now()
     }
-    let id = request_id(request.headers(), api.platform.clock().now());
-    request.extensions_mut().insert(id.clone());
-    let method = method_label(request.method());
-    let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method, worker.id = Empty);
-    let started = Instant::now();
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
-    let _entered = span.enter();
-    let response = match answered {
-        Ok(answered) => {
-            let response = answered?.map_into_boxed_body();
-            // The route is known now. Text that is no id does not belong into a log.
-            if let Some(Ok(id)) = response.request().match_info().get("id").map(str::parse::<WorkerId>) {
-                span.record("worker.id", tracing::field::display(id));
-            }
-            response
-        }
-        Err(_panic) => {
-            let error = ApiError::internal("a handler panicked");
-            log_failure(&api, &error);
-            return Err(error.into());
-        }
-    };
-    let mut response = fit(word_error(&api, response, &id));
-    // It kept the event stream from being compressed; on the wire `identity` has no place in this header.
-    if response.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
-        response.headers_mut().remove(header::CONTENT_ENCODING);
+
+    fn metrics(&self) -> &RequestMetrics {
+        self.metrics.requests()
     }
-    response.headers_mut().insert(REQUEST_ID, id_header(&id));
-    // Names and messages that users chose are in our answers; no browser shall take them for a page.
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-    let route = response.request().match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
-    report(&api, method, &route, response.status().as_u16(), started.elapsed());
-    Ok(response)
-}
 
-fn report(api: &Api, method: &str, route: &str, status: u16, took: Duration) {
-    api.metrics.answered(method, route, status, took);
-    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(http.method = method, http.route = route, http.status = status, duration_ms, "request answered");
-}
+    fn span(&self, id: &RequestId, method: &'static str) -> Span {
+        tracing::info_span!("http.request", request.id = id.as_str(), http.method = method, worker.id = Empty)
+    }
 
-/// Clients may send any word as a method; metrics know these.
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
+    fn answered(&self, response: &ServiceResponse<BoxBody>, span: &Span) {
+        // The route is known now. Text that is no id does not belong into a log.
+        if let Some(Ok(id)) = response.request().match_info().get("id").map(str::parse::<WorkerId>) {
+            span.record("worker.id", tracing::field::display(id));
+        }
+    }
+
+    fn word(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+        word_error(self, response, id)
+    }
+
+    fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        let mut response = fit(response);
+        // It kept the event stream from being compressed; on the wire `identity` has no place in this header.
+        if response.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
+            response.headers_mut().remove(header::CONTENT_ENCODING);
+        }
+        // Names and messages that users chose are in our answers; no browser shall take them for a page.
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    fn panicked(&self) -> HttpResponse<BoxBody> {
+        let error = ApiError::internal("a handler panicked");
+        log_failure(self, &error);
+        error.to_response(None)
     }
 }
 

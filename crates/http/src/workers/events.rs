@@ -16,8 +16,8 @@ use super::response::rfc3339;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, shutting_down};
 use crate::event_stream::{Event, Reconnect, respond};
-use crate::lifecycle::Phase;
 use crate::request::Caller;
+use workers_web::Phase;
 
 /// The data of an `invoked` event: a function of a worker was invoked.
 #[derive(Debug, Serialize, ToSchema)]

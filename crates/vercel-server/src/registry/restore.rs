@@ -21,6 +21,9 @@ use crate::store::{Kind, Store, blocking};
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// Another server counts its requests in the registry.
+    #[error("failed to register the metrics of requests")]
+    Metrics(#[source] prometheus::Error),
     /// Its directory cannot be read or written.
     #[error("failed to open the directory of sandboxes")]
     Directory(#[source] io::Error),

@@ -16,15 +16,16 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::{Compat, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard};
+use workers_web::track;
 
 pub(crate) use request::Params;
-pub(crate) use track::track;
+pub(crate) use track::Words;
 
 use crate::error::{ApiError, ErrorCode};
 use request::MAX_JSON_BYTES;
 
 /// All routes, below `/api`.
-pub(crate) fn configure(config: &mut ServiceConfig) {
+pub(crate) fn configure(config: &mut ServiceConfig, words: Words) {
     let scope = web::scope("/api")
         .app_data(web::PayloadConfig::new(MAX_JSON_BYTES))
         .service(resource("/v3/sandboxes", [web::post().to(sandboxes::create)]))
@@ -42,7 +43,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .default_service(web::to(not_found))
         .wrap(from_fn(standing::tell))
         .wrap(Compat::new(from_fn(fit::fit)))
-        .wrap(from_fn(track));
+        .wrap(Compat::new(from_fn(move |request, next| track(words.clone(), request, next))));
     config.service(scope);
 }
 

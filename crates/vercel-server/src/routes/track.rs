@@ -1,54 +1,85 @@
-//! Gives a request its id, and logs its answer.
+//! What the API says in its answers, for [`workers_web::track`], which goes around every handler.
 
 use std::io;
-use std::panic::AssertUnwindSafe;
-use std::time::Instant;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _};
-use futures_util::FutureExt as _;
-use tracing::Instrument as _;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::{HttpResponse, ResponseError as _};
+use chrono::{DateTime, Utc};
+use tracing::Span;
 use workers_domain::access::RequestId;
 use workers_domain::ports::{Clock as _, SystemClock};
+use workers_web::{RequestMetrics, Wording};
 
 use crate::error::ApiError;
 
-/// The header that the id travels in, both ways.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The words of this API. Its errors are worded where they are made.
+#[derive(Clone)]
+pub(crate) struct Words {
+    requests: RequestMetrics,
+}
 
-/// What the log calls the route of a request that no route took.
-const NO_ROUTE: &str = "unmatched";
-
-/// Around every handler, and again around a whole server. The inner of two does nothing.
-pub(crate) async fn track<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
-    if request.extensions().contains::<RequestId>() {
-        return next.call(request).await;
+impl Words {
+    pub(crate) const fn new(requests: RequestMetrics) -> Self {
+        Self { requests }
     }
-    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    let id = RequestId::given_or_new(given, SystemClock.now());
-    request.extensions_mut().insert(id.clone());
-    let method = request.method().clone();
-    let span = tracing::info_span!("http.request", request.id = id.as_str(), http.method = method.as_str());
-    let started = Instant::now();
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
-    let _entered = span.enter();
-    let Ok(answered) = answered else {
-        return Err(ApiError::internal(&io::Error::other("a handler panicked")).into());
-    };
-    let mut response = answered?;
-    let value = HeaderValue::from_str(id.as_str()).expect("an id is made of characters that a header can hold");
-    response.headers_mut().insert(REQUEST_ID, value);
-    let route = response.request().match_pattern().unwrap_or_else(|| NO_ROUTE.to_owned());
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(
-        http.method = method.as_str(),
-        http.route = route,
-        http.status = response.status().as_u16(),
-        duration_ms,
-        "request answered"
-    );
-    Ok(response)
+}
+
+impl Wording for Words {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now()
+    }
+
+    fn metrics(&self) -> &RequestMetrics {
+        &self.requests
+    }
+
+    fn span(&self, id: &RequestId, method: &'static str) -> Span {
+        tracing::info_span!("http.request", request.id = id.as_str(), http.method = method)
+    }
+
+    fn word(&self, response: ServiceResponse<BoxBody>, _: &RequestId) -> ServiceResponse<BoxBody> {
+        response
+    }
+
+    fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        response
+    }
+
+    fn panicked(&self) -> HttpResponse<BoxBody> {
+        ApiError::internal(&io::Error::other("a handler panicked")).error_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::{Compat, from_fn};
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, web};
+    use prometheus::{Encoder as _, Registry, TextEncoder};
+    use workers_web::track;
+
+    use super::*;
+
+    async fn panics() -> &'static str {
+        panic!("the test asked for this")
+    }
+
+    #[actix_web::test]
+    async fn a_handler_that_panics_is_answered_with_the_requests_id_and_counted() {
+        let registry = Registry::new();
+        let words = Words::new(RequestMetrics::register(&registry, "vercel").unwrap());
+        let tracking = from_fn(move |request, next| track(words.clone(), request, next));
+        let app = App::new().route("/panic", web::get().to(panics)).wrap(Compat::new(tracking));
+        let request = TestRequest::get().uri("/panic").insert_header(("x-request-id", "mine")).to_request();
+        let error = try_call_service(&init_service(app).await, request).await.unwrap_err();
+        let response = error.error_response();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers().get("x-request-id").unwrap(), "mine");
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/json; charset=utf-8");
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&registry.gather(), &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("vercel_requests_total{method=\"GET\",route=\"/panic\",status=\"500\"} 1"), "{text}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Who may use the API, and what of it.
 
+use prometheus::Registry;
 use reqwest::Method;
 use serde_json::json;
 use workers_vercel_server::{AccessToken, BindError, VercelApplication, VercelServer, VercelServerOptions};
@@ -24,6 +25,18 @@ async fn without_the_token_nothing_is_answered() {
     assert_eq!((status, code(&answer)), (403, "forbidden"));
     let response = server.request(Method::GET, "/v2/sandboxes").bearer_auth("all").send().await.unwrap();
     assert_eq!(response.status(), 200);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_status() {
+    let registry = Registry::new();
+    let server = TestServer::with(|options| options.metrics = registry.clone()).await;
+    server.get("/v2/sandboxes/demo").await;
+    let families = registry.gather();
+    let family = families.iter().find(|family| family.name() == "workers_vercel_api_requests_total").unwrap();
+    let [metric] = family.get_metric() else { panic!("{family:?}") };
+    let labels: Vec<_> = metric.get_label().iter().map(|label| (label.name(), label.value())).collect();
+    assert_eq!(labels, [("method", "GET"), ("route", "/api/v2/sandboxes/{name}"), ("status", "404")]);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How far the end has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
+pub enum Phase {
     /// Requests are served.
     Running,
     /// Somebody asked to stop: what runs may end.
@@ -16,15 +16,23 @@ pub(crate) enum Phase {
     Stopping,
 }
 
-/// Asks an [`Application`](crate::Application) to stop. Cheap to clone; may outlive it.
+/// Asks a server to stop. Cheap to clone; may outlive it.
 #[derive(Debug, Clone)]
 pub struct StopHandle {
     phase: Arc<watch::Sender<Phase>>,
     cancel: CancellationToken,
 }
 
+impl Default for StopHandle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl StopHandle {
-    pub(crate) fn new() -> Self {
+    /// A handle of a server that nobody has asked to stop yet.
+    #[must_use]
+    pub fn new() -> Self {
         Self { phase: Arc::new(watch::Sender::new(Phase::Running)), cancel: CancellationToken::new() }
     }
 
@@ -57,14 +65,14 @@ impl StopHandle {
     }
 
     /// Waits until the end has come this far.
-    pub(crate) async fn reached(&self, phase: Phase) {
+    pub async fn reached(&self, phase: Phase) {
         let mut phases = self.phase.subscribe();
         // The sender cannot be gone: we hold it.
         let _ = phases.wait_for(|now| *now >= phase).await;
     }
 
     /// Waits until whatever still runs is to be cancelled.
-    pub(crate) fn cancelled(&self) -> impl Future<Output = ()> + use<> {
+    pub fn cancelled(&self) -> impl Future<Output = ()> + use<> {
         self.cancel.clone().cancelled_owned()
     }
 }

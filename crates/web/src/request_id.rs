@@ -5,15 +5,21 @@ use chrono::{DateTime, Utc};
 use workers_domain::access::RequestId;
 
 /// The header that the id travels in, both ways.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Takes over the client's id, or makes one where there is none or one that does not belong into a log.
-pub(crate) fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> RequestId {
+#[must_use]
+pub fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> RequestId {
     RequestId::given_or_new(headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()), now)
 }
 
 /// The id as it is answered.
-pub(crate) fn id_header(id: &RequestId) -> HeaderValue {
+///
+/// # Panics
+///
+/// Never: an id is made of characters that a header can hold.
+#[must_use]
+pub fn id_header(id: &RequestId) -> HeaderValue {
     HeaderValue::from_str(id.as_str()).expect("an id is made of characters that a header can hold")
 }
 

@@ -1,0 +1,35 @@
+//! Work that is finished even if the client that asked for it goes away.
+
+use tokio::task::JoinError;
+use tracing::Instrument as _;
+
+/// Runs work that must not stop half way, whatever becomes of the connection. Its log lines belong to the request.
+///
+/// # Errors
+///
+/// When the work panicked.
+pub async fn to_completion<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, JoinError> {
+    actix_web::rt::spawn(work.in_current_span()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn work_goes_on_when_nobody_waits_for_it() {
+        let (go, gate) = oneshot::channel::<()>();
+        let (done, seen) = oneshot::channel();
+        let mut waiting = Box::pin(to_completion(async move {
+            gate.await.ok();
+            done.send(()).ok();
+        }));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+        go.send(()).unwrap();
+        seen.await.unwrap();
+    }
+}

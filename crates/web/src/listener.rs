@@ -1,0 +1,94 @@
+//! A socket that is bound to its address and not served yet.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::net::TcpSocket;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// A socket that listens, and lets go of its address when it is dropped.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    local_addr: SocketAddr,
+}
+
+/// Why a server could not be bound.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Others could reach it, and it would ask nobody for a token.
+    #[error("{0} can be reached from other machines, which needs a token")]
+    TokenRequired(SocketAddr),
+    /// The address is taken, or not ours.
+    #[error("failed to listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Listener {
+    /// Binds to the address; port 0 means any free one. A server that is `open` asks nobody for a token. A client that takes nothing of
+    /// what waits for it for as long as `write_timeout` loses its connection; zero means that none does. Must be called within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken, or is not loopback while the server is open.
+    pub fn bind(address: SocketAddr, open: bool, write_timeout: Duration) -> Result<Self, BindError> {
+        if open && !address.ip().to_canonical().is_loopback() {
+            return Err(BindError::TokenRequired(address));
+        }
+        listen(address, write_timeout).map_err(|source| BindError::Listen { address, source })
+    }
+
+    /// The socket, for the server that accepts its connections.
+    #[must_use]
+    pub fn into_socket(self) -> TcpListener {
+        self.socket
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+}
+
+fn listen(address: SocketAddr, write_timeout: Duration) -> io::Result<Listener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restarted server gets its address back while connections of the old one fade.
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it. The system counts the time in which a client takes nothing of what waits for it, and closes the connection.
+    set_tcp_user_timeout(&socket, write_timeout.as_millis().try_into().unwrap_or(u32::MAX))?;
+    socket.bind(address)?;
+    let socket = socket.listen(BACKLOG)?.into_std()?;
+    let local_addr = socket.local_addr()?;
+    Ok(Listener { socket, local_addr })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_open_server_listens_on_loopback_only() {
+        let bind = |address: &str, open| Listener::bind(address.parse().unwrap(), open, Duration::ZERO);
+        assert!(matches!(bind("0.0.0.0:0", true), Err(BindError::TokenRequired(_))));
+        assert_ne!(bind("127.0.0.1:0", true).unwrap().local_addr().port(), 0);
+        assert!(bind("0.0.0.0:0", false).is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_named() {
+        let first = Listener::bind("127.0.0.1:0".parse().unwrap(), true, Duration::ZERO).unwrap();
+        let second = Listener::bind(first.local_addr(), true, Duration::ZERO);
+        assert!(matches!(second, Err(BindError::Listen { address, .. }) if address == first.local_addr()));
+    }
+}

@@ -1,0 +1,90 @@
+//! Gives a request its id, counts and logs its answer, and answers for a handler that panicked.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpResponse};
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
+use tracing::{Instrument as _, Span};
+use workers_domain::access::RequestId;
+
+use crate::metrics::{RequestMetrics, method_label};
+use crate::request_id::{REQUEST_ID, id_header, request_id};
+
+/// What a request is counted under that no route took.
+const NO_ROUTE: &str = "unmatched";
+
+/// What a server does with its answers in its own words.
+pub trait Wording {
+    /// The time of day, which is in new ids.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// Where the requests are counted.
+    fn metrics(&self) -> &RequestMetrics;
+
+    /// The span that a request's log lines belong to. It needs the fields `request.id` and `http.method`.
+    fn span(&self, id: &RequestId, method: &'static str) -> Span;
+
+    /// Words the error in an answer. Of two [`track`]s around one handler both do it, the inner one first, so that what stands between
+    /// them, such as cross-origin headers, is kept.
+    fn word(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody>;
+
+    /// Adds to the span what is known of a request once it is answered.
+    fn answered(&self, _response: &ServiceResponse<BoxBody>, _span: &Span) {}
+
+    /// Finishes an answer, once a request.
+    fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>;
+
+    /// The answer for a handler that panicked. What is wrong belongs into the log.
+    fn panicked(&self) -> HttpResponse<BoxBody>;
+}
+
+/// Around every handler, and again around a whole server.
+///
+/// # Errors
+///
+/// When the handler failed without an answer, or panicked. The error of a panic has the answer in it, with the request's id.
+pub async fn track<W: Wording>(
+    server: W,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let outer = request.extensions().get::<RequestId>().cloned();
+    if let Some(id) = outer {
+        return Ok(server.word(next.call(request).await?.map_into_boxed_body(), &id));
+    }
+    let id = request_id(request.headers(), server.now());
+    request.extensions_mut().insert(id.clone());
+    let method = method_label(request.method());
+    // A panic takes the request with it.
+    let likely_route = request.match_pattern();
+    let span = server.span(&id, method);
+    let started = Instant::now();
+    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let _entered = span.enter();
+    let Ok(answered) = answered else {
+        let mut response = server.panicked();
+        response.headers_mut().insert(REQUEST_ID, id_header(&id));
+        report(server.metrics(), method, likely_route.as_deref(), response.status().as_u16(), started.elapsed());
+        return Err(InternalError::from_response("a handler panicked", response).into());
+    };
+    let response = answered?.map_into_boxed_body();
+    server.answered(&response, &span);
+    let mut response = server.finish(server.word(response, &id));
+    response.headers_mut().insert(REQUEST_ID, id_header(&id));
+    let route = response.request().match_pattern();
+    report(server.metrics(), method, route.as_deref(), response.status().as_u16(), started.elapsed());
+    Ok(response)
+}
+
+fn report(metrics: &RequestMetrics, method: &str, route: Option<&str>, status: u16, took: Duration) {
+    let route = route.unwrap_or(NO_ROUTE);
+    metrics.answered(method, route, status, took);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(http.method = method, http.route = route, http.status = status, duration_ms, "request answered");
+}
