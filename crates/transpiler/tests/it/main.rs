@@ -8,6 +8,7 @@ mod children;
 mod compare;
 mod decorators;
 mod depth;
+mod examples;
 mod fixtures;
 mod frames;
 mod itself;

@@ -32,3 +32,20 @@ fn embed_http_serves_our_routes_beside_its_own() {
     let (_, console) = printed.split_once("GET /functions -> ").unwrap();
     assert!(console.contains("<title>Acme Functions</title>") && console.ends_with("from /functions/\n"), "{printed}");
 }
+
+#[test]
+fn embed_axum_answers_with_results_and_streams_log_lines() {
+    let output = example("embed_axum").arg("--self-test").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (_, answers) = printed.split_once('\n').unwrap();
+    let expected = [
+        r#"POST /run/greet -> 200 "hello Ada""#,
+        "POST /log/greet -> 200 greeting Ada",
+        "returned",
+        "",
+        "POST /run/grete -> 404 the worker has no function `grete`",
+        "",
+    ];
+    assert_eq!(answers, expected.join("\n"));
+}

@@ -1,0 +1,27 @@
+//! Compiles a worker: its program goes to standard output, what it exports or what is wrong with it to standard error.
+//!
+//! ```sh
+//! cargo run --package workers-transpiler --example compile -- worker.ts > worker.mjs
+//! node worker.mjs greet '{"name":"Ada"}'
+//! ```
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
+
+use std::process::ExitCode;
+
+use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+
+fn main() -> std::io::Result<ExitCode> {
+    let name = std::env::args().nth(1).unwrap_or_else(|| "worker.ts".to_owned());
+    let code = std::fs::read_to_string(&name)?;
+    let output = transpile(&SourceFile { name: &name, code: &code }, &TranspileOptions::default());
+    for diagnostic in &output.diagnostics {
+        let (line, column) = (diagnostic.line, diagnostic.column);
+        eprintln!("{name}:{line}:{column}: {}\n{}", diagnostic.message, diagnostic.code_frame);
+    }
+    // Either there is a script, or there are diagnostics.
+    let Some(script) = output.script else { return Ok(ExitCode::FAILURE) };
+    let functions: Vec<_> = script.functions.iter().map(ToString::to_string).collect();
+    eprintln!("functions: {}", functions.join(", "));
+    print!("{}", script.code);
+    Ok(ExitCode::SUCCESS)
+}
