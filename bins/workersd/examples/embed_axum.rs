@@ -15,7 +15,7 @@ use axum::routing::post;
 use futures_util::StreamExt as _;
 use workers_compiler::{CompilerOptions, ProcessCompiler};
 use workers_domain::access::{CallContext, RequestId};
-use workers_domain::{InvocationEvent, Outcome, WorkerId};
+use workers_domain::{InvocationEventKind, Outcome, WorkerId};
 use workers_engine::{Engine, EngineOptions};
 use workers_service::{CancellationToken, Invocation, InvokeError, Platform};
 use workers_storage::Database;
@@ -59,7 +59,7 @@ async fn run(
 ) -> Result<Response, Response> {
     let mut invocation = greeter.invoke(&function, &payload).await?;
     while let Some(event) = invocation.next().await {
-        if let InvocationEvent::Finished(report) = event {
+        if let InvocationEventKind::Finished(report) = event.kind {
             return match report.outcome {
                 Outcome::Returned { result, .. } => {
                     Ok(([(header::CONTENT_TYPE, "application/json")], result.into_string()).into_response())
@@ -74,9 +74,9 @@ async fn run(
 /// Sends each line when it is printed. A client that leaves drops the invocation, which ends its sandbox.
 async fn log(State(greeter): State<Greeter>, Path(function): Path<String>, payload: Bytes) -> Result<Body, Response> {
     let invocation = greeter.invoke(&function, &payload).await?;
-    let lines = invocation.map(|event| match event {
-        InvocationEvent::Log(entry) => Ok::<_, Infallible>(format!("{}\n", entry.message)),
-        InvocationEvent::Finished(report) => Ok(match report.outcome {
+    let lines = invocation.map(|event| match event.kind {
+        InvocationEventKind::Log(entry) => Ok::<_, Infallible>(format!("{}\n", entry.message)),
+        InvocationEventKind::Finished(report) => Ok(match report.outcome {
             Outcome::Returned { .. } => "returned\n".to_owned(),
             Outcome::Failed(failure) => format!("failed: {}\n", failure.message),
         }),

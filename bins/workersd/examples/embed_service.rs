@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
         // The log while the function runs, and how it ended.
         let mut invocation = platform.invocations().invoke(&call, worker.id, "greet", br#"{"name":"Ada"}"#).await?;
         while let Some(event) = invocation.next().await {
-            println!("{event:?}");
+            println!("{:?}", event.kind);
         }
 
         token.cancel();

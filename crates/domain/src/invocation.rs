@@ -232,7 +232,7 @@ impl fmt::Display for FailureCode {
 }
 
 /// One JSON value as it was written, on one line. It is checked once, where it comes in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct JsonText(Box<RawValue>);
 
 impl JsonText {
@@ -249,6 +249,12 @@ impl JsonText {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()
+    }
+
+    /// The text, given away.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        Box::<str>::from(self.0).into_string()
     }
 
     /// The value, for a body that holds it as it is.
@@ -276,6 +282,12 @@ impl PartialEq for JsonText {
 }
 
 impl Eq for JsonText {}
+
+impl fmt::Debug for JsonText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("JsonText").field(&self.as_str()).finish()
+    }
+}
 
 /// How long each phase of an invocation took. A phase that was not reached is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

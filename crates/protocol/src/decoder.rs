@@ -10,8 +10,9 @@ const MAX_CHUNK_FRAME: usize = 32 * 1024 * 6 + 64;
 /// What an outcome has besides the result: warnings, or all that is said of an error.
 const MAX_OUTCOME_OVERHEAD: usize = 1024 * 1024;
 
-/// The end of the year 9999 in Unix milliseconds. A frame with a later time, or one as long before 1970, makes no sense.
-const MAX_MILLIS: i64 = 253_402_300_799_999;
+/// The end of the year 262142 in Unix milliseconds, the last that chrono knows. A frame with a later time, or one as long
+/// before 1970, makes no sense.
+const MAX_MILLIS: i64 = 8_210_266_876_799_999;
 
 /// What standard output holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +25,7 @@ pub enum Piece {
     Chunk {
         /// Where it was printed.
         stream: OutputStream,
-        /// When, as the script says: Unix time in milliseconds, within some thousand years. May be forged.
+        /// When, as the script says: Unix time in milliseconds, within 262,000 years of 1970. May be forged.
         at_millis: i64,
         /// What was printed; chunks are not lines.
         text: String,
