@@ -21,8 +21,8 @@
 //!     run_compiler_if_asked();
 //!     tokio::runtime::Runtime::new()?.block_on(async {
 //!         let compiler = ProcessCompiler::start(CompilerOptions::default()).await?;
-//!         let output = compiler.compile("export const greet = (name: string) => `hello ${name}`").await?;
-//!         assert_eq!(output.script.expect("it parses").functions, ["greet"]);
+//!         let script = compiler.compile("export const greet = (name: string) => `hello ${name}`").await?;
+//!         assert_eq!(script.functions, ["greet"]);
 //!         Ok(())
 //!     })
 //! }

@@ -43,6 +43,8 @@ pub(crate) enum Verdict {
     TooLarge,
     /// The process could not have a thread or the address space for its stack, and says what it lacked.
     OutOfResources(String),
+    /// The compiler failed, which is a bug of ours.
+    Internal(String),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,8 +71,6 @@ enum DiagnosticKindShape {
     UnsupportedImport,
     UnsupportedSyntax,
     TooDeep,
-    OutOfResources,
-    Internal,
 }
 
 /// The server's half: sends a source.

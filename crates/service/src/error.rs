@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use workers_domain::access::AccessError;
 use workers_domain::ports::{RepositoryError, SandboxError};
 use workers_domain::{FunctionName, InvalidNameError, WorkerId, WorkerStatus};
-use workers_transpiler::Diagnostic;
+use workers_transpiler::Rejection;
+
+use crate::{CompileFailure, TooExpensive};
 
 /// Why a deploy failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +30,12 @@ pub enum DeployError {
         /// How long it may be.
         limit: usize,
     },
-    /// The code is no bundle that can run; there is at least one diagnostic.
+    /// The code is no bundle that can run.
     #[error("the code was rejected")]
-    Rejected(Vec<Diagnostic>),
+    Rejected(#[source] Rejection),
+    /// The code takes more time or memory than a compilation may, or it crashes the compiler. It would again.
+    #[error("the code costs too much to compile: {0}")]
+    TooExpensive(#[source] TooExpensive),
     /// Every compiler is taken, and so is every seat in the queue, or the wait was too long.
     #[error("the platform is busy compiling")]
     Busy {
@@ -58,6 +63,18 @@ pub enum DeployError {
     /// The database failed.
     #[error("failed to store the worker")]
     Repository(#[from] RepositoryError),
+}
+
+impl From<CompileFailure> for DeployError {
+    fn from(failure: CompileFailure) -> Self {
+        match failure {
+            CompileFailure::Rejected(rejection) => Self::Rejected(rejection),
+            CompileFailure::TooExpensive(what) => Self::TooExpensive(what),
+            CompileFailure::Busy { retry_after } => Self::Busy { retry_after },
+            CompileFailure::Unavailable(cause) => Self::CompilerUnavailable(cause),
+            CompileFailure::Failed(message) => Self::Transpiler(message),
+        }
+    }
 }
 
 /// Why a redeploy failed; the worker is as it was before.

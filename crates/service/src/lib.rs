@@ -70,4 +70,4 @@ pub use workers::{SetupReport, SweepReport, WorkerChanges, WorkerService};
 pub use workers_domain::ports::WorkerChange;
 pub use workers_transpiler::is_newer_node;
 /// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
-pub use workers_transpiler::{Diagnostic, DiagnosticKind, TranspileOutput, WorkerScript};
+pub use workers_transpiler::{Diagnostic, DiagnosticKind, Rejection, TranspileError, WorkerScript};

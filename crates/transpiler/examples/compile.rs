@@ -8,18 +8,22 @@
 
 use std::process::ExitCode;
 
-use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+use workers_transpiler::{SourceFile, TranspileError, TranspileOptions, transpile};
 
 fn main() -> std::io::Result<ExitCode> {
     let name = std::env::args().nth(1).unwrap_or_else(|| "worker.ts".to_owned());
     let code = std::fs::read_to_string(&name)?;
-    let output = transpile(&SourceFile { name: &name, code: &code }, &TranspileOptions::default());
-    for diagnostic in &output.diagnostics {
-        let (line, column) = (diagnostic.line, diagnostic.column);
-        eprintln!("{name}:{line}:{column}: {}\n{}", diagnostic.message, diagnostic.code_frame);
-    }
-    // Either there is a script, or there are diagnostics.
-    let Some(script) = output.script else { return Ok(ExitCode::FAILURE) };
+    let script = match transpile(&SourceFile { name: &name, code: &code }, &TranspileOptions::default()) {
+        Ok(script) => script,
+        Err(TranspileError::Rejected(rejection)) => {
+            for diagnostic in rejection.diagnostics() {
+                let (line, column) = (diagnostic.line, diagnostic.column);
+                eprintln!("{name}:{line}:{column}: {}\n{}", diagnostic.message, diagnostic.code_frame);
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(std::io::Error::other(error)),
+    };
     let functions: Vec<_> = script.functions.iter().map(ToString::to_string).collect();
     eprintln!("functions: {}", functions.join(", "));
     print!("{}", script.code);

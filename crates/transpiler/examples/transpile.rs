@@ -13,7 +13,7 @@ mod each;
 
 use std::{fs, io, path::Path, process::ExitCode};
 
-use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+use workers_transpiler::{SourceFile, TranspileError, TranspileOptions, transpile};
 
 fn main() -> io::Result<ExitCode> {
     let path = std::env::args().nth(1);
@@ -28,18 +28,21 @@ fn main() -> io::Result<ExitCode> {
     let source = SourceFile { name: path.as_deref().unwrap_or("worker.ts"), code: &code };
     let experimental_decorators = std::env::var("EXPERIMENTAL_DECORATORS").ok().map(|value| value == "true");
     let options = TranspileOptions { experimental_decorators, ..TranspileOptions::default() };
-    let output = transpile(&source, &options);
-    for diagnostic in &output.diagnostics {
-        eprintln!(
-            "{}:{}:{}: {}\n{}",
-            source.name, diagnostic.line, diagnostic.column, diagnostic.message, diagnostic.code_frame
-        );
-        if let Some(help) = &diagnostic.help {
-            eprintln!("help: {help}");
+    let script = match transpile(&source, &options) {
+        Ok(script) => script,
+        Err(TranspileError::Rejected(rejection)) => {
+            for diagnostic in rejection.diagnostics() {
+                eprintln!(
+                    "{}:{}:{}: {}\n{}",
+                    source.name, diagnostic.line, diagnostic.column, diagnostic.message, diagnostic.code_frame
+                );
+                if let Some(help) = &diagnostic.help {
+                    eprintln!("help: {help}");
+                }
+            }
+            return Ok(ExitCode::FAILURE);
         }
-    }
-    let Some(script) = output.script else {
-        return Ok(ExitCode::FAILURE);
+        Err(error) => return Err(std::io::Error::other(error)),
     };
     eprintln!("functions: {}", script.functions.join(", "));
     print!("{}", script.code);

@@ -10,8 +10,8 @@
 //! strict mode, hoisting and top-level `await` are as in any module. See
 //! `PROTOCOL.md` of the crate `protocol` for what the script says to the process that runs it, and `js/VALUES.md` for how values that JSON does not know are written.
 //!
-//! Start with [`transpile`], [`SourceFile`] and [`TranspileOutput`]. A mistake in user code is data, a [`Diagnostic`],
-//! and never an `Err` or a panic; that holds for hostile input too, however deeply it nests.
+//! Start with [`transpile`], [`SourceFile`] and [`WorkerScript`]. A mistake in user code is a [`Diagnostic`] of a
+//! [`Rejection`] and never a panic; that holds for hostile input too, however deeply it nests.
 //!
 //! What counts as a function: an exported function, and an exported value of which only a run can tell what it is, such
 //! as
@@ -45,9 +45,10 @@
 //! ```
 //! use workers_transpiler::{SourceFile, TranspileOptions, transpile};
 //!
-//! let source = SourceFile { name: "worker.ts", code: "export const greet = (who: { name: string }) => `Hi
-//! ${who.name}`" }; let output = transpile(&source, &TranspileOptions::default()); assert_eq!(output.script.expect("it
-//! parses").functions, ["greet"]);
+//! let code = "export const greet = (who: { name: string }) => `Hi ${who.name}`";
+//! let script = transpile(&SourceFile { name: "worker.ts", code }, &TranspileOptions::default())?;
+//! assert_eq!(script.functions, ["greet"]);
+//! # Ok::<(), workers_transpiler::TranspileError>(())
 //! ```
 
 mod compile;
@@ -57,7 +58,7 @@ mod script;
 mod source;
 
 pub use diagnostic::{Diagnostic, DiagnosticKind};
-pub use output::{TranspileOutput, WorkerScript};
+pub use output::{Rejection, TranspileError, WorkerScript};
 pub use source::{SourceFile, TranspileOptions};
 
 /// What a booted Node.js that is forked for worker scripts can do ahead of them, as the text of a `CommonJS` module:
@@ -77,9 +78,12 @@ pub fn is_newer_node(version: &str) -> bool {
 
 /// Compiles one bundle.
 ///
-/// Either `script` is set, or there is at least one diagnostic. The work is done on a thread of its own, whose stack is
-/// as large as the bundle can need; the call blocks until it is done (milliseconds for a megabyte).
-#[must_use]
-pub fn transpile(source: &SourceFile<'_>, options: &TranspileOptions) -> TranspileOutput {
+/// The work is done on a thread of its own, whose stack is as large as the bundle can need; the call blocks until it is
+/// done (milliseconds for a megabyte).
+///
+/// # Errors
+///
+/// The code's mistakes, or why the compiler could not look for them; see [`TranspileError`].
+pub fn transpile(source: &SourceFile<'_>, options: &TranspileOptions) -> Result<WorkerScript, TranspileError> {
     compile::on_large_stack(source, options)
 }

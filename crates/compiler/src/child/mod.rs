@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Pid;
-use workers_service::{DiagnosticKind, TranspileOutput, compile_worker};
+use workers_service::{TranspileError, WorkerScript, compile_worker};
 
 use self::memory::Memory;
 use crate::wire::{self, Answer, Hello, Verdict, WireDiagnostic};
@@ -70,21 +70,23 @@ fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io
 
 /// What became of a source.
 enum Compiled {
-    Output(TranspileOutput),
+    Output(Result<WorkerScript, TranspileError>),
     /// It takes too much memory. It still goes on, so the process must end.
     TooLarge,
     /// It was not begun.
     NoThread(io::Error),
 }
 
-fn into_verdict(TranspileOutput { script, diagnostics }: TranspileOutput) -> (Verdict, String) {
-    if let Some(script) = script {
-        return (Verdict::Script { functions: script.functions }, script.code);
-    }
-    if let Some(lacking) = diagnostics.iter().find(|found| found.kind == DiagnosticKind::OutOfResources) {
-        return (Verdict::OutOfResources(lacking.message.clone()), String::new());
-    }
-    (Verdict::Diagnostics(diagnostics.into_iter().map(WireDiagnostic).collect()), String::new())
+fn into_verdict(output: Result<WorkerScript, TranspileError>) -> (Verdict, String) {
+    let verdict = match output {
+        Ok(WorkerScript { code, functions }) => return (Verdict::Script { functions }, code),
+        Err(TranspileError::Rejected(rejection)) => {
+            Verdict::Diagnostics(rejection.into_diagnostics().into_iter().map(WireDiagnostic).collect())
+        }
+        Err(TranspileError::OutOfResources(lacking)) => Verdict::OutOfResources(lacking),
+        Err(TranspileError::Internal(message)) => Verdict::Internal(message),
+    };
+    (verdict, String::new())
 }
 
 /// Compiles beside this thread, which watches.

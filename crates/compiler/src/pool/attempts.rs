@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use workers_service::{CompileFailure, TooExpensive, TranspileOutput, WorkerScript};
+use workers_service::{CompileFailure, Rejection, TooExpensive, WorkerScript};
 
 use super::death::Cause;
 use super::seat::Seat;
@@ -24,7 +24,9 @@ const DEATH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What came of one process.
 enum Outcome {
-    Compiled(TranspileOutput),
+    Compiled(WorkerScript),
+    /// The source has mistakes.
+    Rejected(Rejection),
     /// The source takes too much.
     TooExpensive(TooExpensive),
     /// The process died of what may be the source.
@@ -36,15 +38,19 @@ enum Outcome {
 }
 
 /// Has a source compiled by the process on the seat, or another one.
-pub(super) async fn compile(seat: &mut Seat, source: &str, bounds: Bounds) -> Result<TranspileOutput, CompileFailure> {
+pub(super) async fn compile(seat: &mut Seat, source: &str, bounds: Bounds) -> Result<WorkerScript, CompileFailure> {
     let (mut crashes, mut failures, mut pause) = (0, 0, FIRST_PAUSE);
     loop {
         let outcome = attempt(seat, source, bounds).await;
         let trouble = seat.trouble();
         match outcome {
-            Outcome::Compiled(output) => {
+            Outcome::Compiled(script) => {
                 trouble.works();
-                return Ok(output);
+                return Ok(script);
+            }
+            Outcome::Rejected(rejection) => {
+                trouble.works();
+                return Err(CompileFailure::Rejected(rejection));
             }
             Outcome::TooExpensive(too_expensive) => {
                 trouble.works();
@@ -125,16 +131,19 @@ fn understand(answer: Answer, script: Vec<u8>) -> Outcome {
     }
     match answer.verdict {
         Verdict::Script { functions } => match String::from_utf8(script) {
-            Ok(code) => Outcome::Compiled(WorkerScript { code, functions }.into()),
+            Ok(code) => Outcome::Compiled(WorkerScript { code, functions }),
             Err(error) => Outcome::Nonsense(error.to_string()),
         },
         Verdict::Diagnostics(diagnostics) => {
-            Outcome::Compiled(diagnostics.into_iter().map(|diagnostic| diagnostic.0).collect::<Vec<_>>().into())
+            let rejection = Rejection::new(diagnostics.into_iter().map(|diagnostic| diagnostic.0).collect());
+            let nothing = || Outcome::Nonsense("a rejection without a mistake".to_owned());
+            rejection.map_or_else(nothing, Outcome::Rejected)
         }
         Verdict::TooLarge => {
             tracing::warn!("a compilation took too much memory and was ended");
             Outcome::TooExpensive(TooExpensive::Memory)
         }
         Verdict::OutOfResources(problem) => Outcome::Failed(problem),
+        Verdict::Internal(problem) => Outcome::Nonsense(problem),
     }
 }

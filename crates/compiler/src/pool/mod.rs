@@ -20,7 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
-use workers_service::{CompileFailure, Compiler, CompilerPlaces, TranspileOutput};
+use workers_service::{CompileFailure, Compiler, CompilerPlaces, WorkerScript};
 
 use self::idle::IdleProcesses;
 use self::nursery::Nursery;
@@ -95,7 +95,7 @@ impl ProcessCompiler {
 
 #[async_trait]
 impl Compiler for ProcessCompiler {
-    async fn compile(&self, source: &str) -> Result<TranspileOutput, CompileFailure> {
+    async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure> {
         let place = self.pool.places.enter().await?;
         // Dropped with this future, wherever that is.
         let mut seat = Seat::new(Arc::clone(&self.pool), place);

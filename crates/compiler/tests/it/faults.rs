@@ -69,7 +69,7 @@ async fn a_process_that_is_stopped_while_it_compiles_is_replaced_unseen() {
         busy_processes().into_iter().for_each(stop);
     };
     let (compiled, ()) = tokio::join!(test.compiler.compile(&slow), stopper);
-    assert_eq!(compiled.unwrap().script.unwrap().functions, ["f"]);
+    assert_eq!(compiled.unwrap().functions, ["f"]);
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_source_whose_process_is_killed_is_tried_again_unseen() {
         }
     };
     let (compiled, ()) = tokio::join!(test.compiler.compile(&slow), killer);
-    assert_eq!(compiled.unwrap().script.unwrap().functions, ["f"]);
+    assert_eq!(compiled.unwrap().functions, ["f"]);
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn processes_that_cannot_be_started_for_want_of_descriptors_are_awaited_br
         tokio::time::sleep(Duration::from_millis(150)).await;
         enough();
     });
-    assert_eq!(compiled.unwrap().script.unwrap().functions, ["greet"]);
+    assert_eq!(compiled.unwrap().functions, ["greet"]);
     test.compiles().await;
 }
 

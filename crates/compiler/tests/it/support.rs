@@ -30,7 +30,7 @@ impl TestCompiler {
 
     pub(crate) async fn compiles(&self) {
         let output = self.compiler.compile(GOOD).await.unwrap();
-        assert_eq!(output.script.unwrap().functions, ["greet"]);
+        assert_eq!(output.functions, ["greet"]);
     }
 }
 

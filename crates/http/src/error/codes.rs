@@ -59,6 +59,8 @@ error_codes! {
     UnsupportedSyntax, "unsupported_syntax", BAD_REQUEST;
     /// The code is nested too deeply.
     TooDeep, "too_deep", BAD_REQUEST;
+    /// The code takes more time or memory than a compilation may, or it crashes the compiler.
+    TooExpensive, "too_expensive", BAD_REQUEST;
     /// What was asked for destroys workers, and has to be confirmed.
     ConfirmationRequired, "confirmation_required", BAD_REQUEST;
     /// What was given as a confirmation is none.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use workers_domain::ports::{RepositoryError, SandboxErrorKind};
 use workers_domain::{InvalidNameError, WorkerId, WorkerStatus};
 use workers_service::{
-    DeployError, Diagnostic, DiagnosticKind, InvokeError, LimitsError, RedeployError, SetupError, WorkerError,
+    DeployError, Diagnostic, DiagnosticKind, InvokeError, LimitsError, RedeployError, SetupError, TooExpensive,
+    WorkerError,
 };
 
 use super::{ApiError, ErrorCode};
@@ -138,7 +139,8 @@ impl From<DeployError> for ApiError {
             DeployError::CodeTooLarge { limit, .. } => {
                 Self::new(ErrorCode::CodeTooLarge, error.to_string()).with("limit", limit)
             }
-            DeployError::Rejected(diagnostics) => rejected(&diagnostics),
+            DeployError::Rejected(rejection) => rejected(rejection.diagnostics()),
+            DeployError::TooExpensive(what) => too_expensive(what),
             DeployError::Busy { retry_after } => busy(retry_after),
             DeployError::CompilerUnavailable(_) => Self::new(
                 ErrorCode::CompilerUnavailable,
@@ -250,6 +252,12 @@ fn unknown(id: WorkerId) -> ApiError {
     worker_not_found(&id.to_string())
 }
 
+/// The answer to code that takes a compiler too much. What does, nests, in one way or another.
+fn too_expensive(what: TooExpensive) -> ApiError {
+    ApiError::new(ErrorCode::TooExpensive, format!("this cannot be compiled: {what}"))
+        .with("help", "Look for long runs of nested brackets, `<` among them, and for very large literals.")
+}
+
 /// The first diagnostic speaks for all; the others come along.
 fn rejected(diagnostics: &[Diagnostic]) -> ApiError {
     let Some(first) = diagnostics.first() else {
@@ -262,10 +270,6 @@ fn rejected(diagnostics: &[Diagnostic]) -> ApiError {
         DiagnosticKind::UnsupportedImport => ErrorCode::UnsupportedImport,
         DiagnosticKind::UnsupportedSyntax => ErrorCode::UnsupportedSyntax,
         DiagnosticKind::TooDeep => ErrorCode::TooDeep,
-        // No rejection comes with these.
-        DiagnosticKind::Internal | DiagnosticKind::OutOfResources => {
-            return ApiError::internal(format!("the transpiler failed: {}", first.message));
-        }
     };
     let all: Vec<Value> = diagnostics.iter().map(diagnostic_body).collect();
     let message = format!("{} (line {}, column {})", first.message.trim_end_matches('.'), first.line, first.column);
@@ -310,6 +314,19 @@ mod tests {
         assert_eq!((response.status().as_u16(), error.code().as_str()), (503, "compiler_unavailable"));
         assert_eq!(response.headers().get("retry-after").unwrap(), "5");
         assert!(!error.to_string().contains('7') && error.cause_chain().unwrap().contains("process 7"));
+    }
+
+    #[test]
+    fn code_that_takes_a_compiler_too_much_is_refused_by_a_name_of_its_own() {
+        for (what, said) in [
+            (TooExpensive::Time, "this cannot be compiled: it takes too long"),
+            (TooExpensive::Memory, "this cannot be compiled: it takes too much memory"),
+            (TooExpensive::Crash, "this cannot be compiled: it ends the compiler"),
+        ] {
+            let error = ApiError::from(DeployError::TooExpensive(what));
+            let status = error.to_response(None).status().as_u16();
+            assert_eq!((status, error.code().as_str(), error.to_string().as_str()), (400, "too_expensive", said));
+        }
     }
 
     #[test]

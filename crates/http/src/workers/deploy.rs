@@ -56,7 +56,7 @@ pub(crate) struct CompilerOptionsSchema {
         (status = 201, description = "It is ready", body = WorkerResponse, headers(("Location" = String, description = "Its path"))),
         (status = 400, description = "`invalid_json`, `invalid_body`, `missing_name`, `invalid_name`, `missing_code`, `invalid_code`, `invalid_compiler_options`, or, with `line`, \
             `column`, `codeFrame` and `diagnostics`, `syntax_error`, `no_exported_function`, `invalid_function_name`, \
-            `unsupported_import`, `unsupported_syntax`, `too_deep`", body = ErrorBody),
+            `unsupported_import`, `unsupported_syntax`, `too_deep`, `too_expensive`", body = ErrorBody),
         (status = 413, description = "`body_too_large`, `code_too_large`, with `limit` in bytes", body = ErrorBody),
         (status = 429, description = "`busy`, with `Retry-After`", body = ErrorBody),
         (status = 502, description = "`sandbox_failed`", body = ErrorBody),

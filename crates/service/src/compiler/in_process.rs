@@ -1,7 +1,7 @@
 //! The compiler in this process.
 
 use async_trait::async_trait;
-use workers_transpiler::TranspileOutput;
+use workers_transpiler::WorkerScript;
 
 use super::{CompileFailure, Compiler, CompilerPlaces, compile_worker};
 
@@ -23,7 +23,7 @@ impl InProcessCompiler {
 
 #[async_trait]
 impl Compiler for InProcessCompiler {
-    async fn compile(&self, source: &str) -> Result<TranspileOutput, CompileFailure> {
+    async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure> {
         let place = self.places.enter().await?;
         let source = source.to_owned();
         let span = tracing::Span::current();
@@ -32,6 +32,6 @@ impl Compiler for InProcessCompiler {
             let _place = place;
             compile_worker(&source, false)
         });
-        compiled.await.map_err(|error| CompileFailure::Failed(error.to_string()))
+        Ok(compiled.await.map_err(|error| CompileFailure::Failed(error.to_string()))??)
     }
 }

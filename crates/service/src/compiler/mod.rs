@@ -6,7 +6,7 @@ mod places;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use workers_transpiler::{SourceFile, TranspileOptions, TranspileOutput};
+use workers_transpiler::{Rejection, SourceFile, TranspileError, TranspileOptions, WorkerScript};
 
 use crate::Source;
 
@@ -19,14 +19,13 @@ const SOURCE_NAME: &str = "worker.ts";
 /// a text can cost, and whom.
 #[async_trait]
 pub trait Compiler: Send + Sync {
-    /// Compiles a bundle, given as it is stored. A mistake of the user's is a diagnostic in the output. Dropping the
-    /// future abandons the compilation.
+    /// Compiles a bundle, given as it is stored. Dropping the future abandons the compilation.
     ///
     /// # Errors
     ///
-    /// [`CompileFailure::Busy`] before anything was done, [`CompileFailure::TooExpensive`] when the source is to blame,
-    /// [`CompileFailure::Unavailable`] and [`CompileFailure::Failed`] when we are.
-    async fn compile(&self, source: &str) -> Result<TranspileOutput, CompileFailure>;
+    /// [`CompileFailure::Busy`] before anything was done, [`CompileFailure::Rejected`] and
+    /// [`CompileFailure::TooExpensive`] when the source is to blame, [`CompileFailure::Unavailable`] and [`CompileFailure::Failed`] when we are.
+    async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure>;
 
     /// Whether a bundle could be compiled now, told within about 1.5 s: by compiling one of a line, where nothing else
     /// is compiled.
@@ -39,9 +38,12 @@ pub trait Compiler: Send + Sync {
     }
 }
 
-/// Why a compiler has nothing to say about a source.
+/// Why a source became no script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileFailure {
+    /// The code is no bundle that can run.
+    #[error(transparent)]
+    Rejected(Rejection),
     /// Every place is taken, and so is every seat in the queue, or the wait was too long.
     #[error("every compiler is busy")]
     Busy {
@@ -58,6 +60,16 @@ pub enum CompileFailure {
     /// The compiler failed, whatever the source.
     #[error("failed to compile the code: {0}")]
     Failed(String),
+}
+
+impl From<TranspileError> for CompileFailure {
+    fn from(error: TranspileError) -> Self {
+        match error {
+            TranspileError::Rejected(rejection) => Self::Rejected(rejection),
+            TranspileError::OutOfResources(lacking) => Self::Unavailable(lacking),
+            TranspileError::Internal(message) => Self::Failed(message),
+        }
+    }
 }
 
 /// What a source takes too much of.
@@ -77,8 +89,11 @@ pub enum TooExpensive {
 /// What every compiler does once it is where it works: the platform's way to compile a worker, given as it is stored.
 /// Blocks until it is done. `newer_node` says that workers run on a Node.js that may export more than the compiler
 /// knows.
-#[must_use]
-pub fn compile_worker(source: &str, newer_node: bool) -> TranspileOutput {
+///
+/// # Errors
+///
+/// The code's mistakes, or why the compiler could not look for them.
+pub fn compile_worker(source: &str, newer_node: bool) -> Result<WorkerScript, TranspileError> {
     let Source { code, compiler_options } = Source::decode(source);
     let experimental_decorators = compiler_options.experimental_decorators;
     let options = TranspileOptions { experimental_decorators, newer_node, ..TranspileOptions::default() };

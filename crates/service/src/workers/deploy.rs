@@ -29,9 +29,9 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`]
-    /// and [`DeployError::Rejected`] are the caller's doing and leave nothing behind, as do [`DeployError::Busy`] and
-    /// [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
+    /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`],
+    /// [`DeployError::Rejected`] and [`DeployError::TooExpensive`] are the caller's doing and leave nothing behind, as
+    /// do [`DeployError::Busy`] and [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
     /// no room for it. After [`DeployError::BrokeOff`] a worker that was stored is turned to state error by
     /// [`WorkerService::settle_stuck`].
     #[tracing::instrument(name = "workers.deploy", skip_all, fields(request.id = %context.request_id(), worker.id))]

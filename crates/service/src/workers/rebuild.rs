@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Update};
 use workers_domain::{SnapshotId, Worker, WorkerId, WorkerState};
 
-use crate::bundle::{BundleError, make_snapshot_as};
+use crate::CompileFailure;
+use crate::bundle::make_snapshot_as;
 use crate::platform::Shared;
 
 /// How often it is begun anew for a worker that others change meanwhile.
@@ -26,7 +27,7 @@ pub(crate) enum RebuildError {
     #[error("the worker expired meanwhile")]
     Expired,
     #[error("the stored source does not compile any more")]
-    Source(#[from] BundleError),
+    Source(#[from] CompileFailure),
 }
 
 impl Shared {

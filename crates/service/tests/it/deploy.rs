@@ -51,7 +51,7 @@ async fn a_deploy_leaves_no_sandbox_running() {
 async fn a_bundle_that_does_not_parse_leaves_nothing_behind() {
     let test = TestPlatform::new(|_| Vec::new());
     let refused = test.platform.workers().deploy(operator(), "w".into(), "export function (".into()).await;
-    assert!(matches!(refused, Err(DeployError::Rejected(diagnostics)) if diagnostics[0].line == 1));
+    assert!(matches!(refused, Err(DeployError::Rejected(rejection)) if rejection.diagnostics()[0].line == 1));
     assert_eq!(test.sandboxes.sandboxes_made(), 0);
     assert!(test.list().await.is_empty());
 }

@@ -13,13 +13,13 @@ use super::{
     super_calls, using_in_for, verify,
 };
 use crate::{
-    DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, WorkerScript,
+    DiagnosticKind, SourceFile, TranspileError, TranspileOptions, WorkerScript,
     diagnostic::Reporter,
     script::{self, Body, Positions},
 };
 
 /// Compiles a bundle whose byte order mark has been taken off.
-pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> TranspileOutput {
+pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Result<WorkerScript, TranspileError> {
     let allocator = Allocator::default();
     let mut reporter = Reporter::new(source.code);
 
@@ -27,12 +27,12 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         Ok(program) => program,
         Err(diagnostics) => {
             reporter.add_all(DiagnosticKind::SyntaxError, diagnostics);
-            return reporter.finish().into();
+            return Err(reporter.finish());
         }
     };
     depth::check(&program, &mut reporter);
     if !reporter.is_empty() {
-        return reporter.finish().into();
+        return Err(reporter.finish());
     }
 
     using_in_for::rewrite(&allocator, &mut program);
@@ -57,7 +57,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     let needs_require = require::is_needed(&program, &scoping);
     lower::check(&program, &mut reporter);
     if !reporter.is_empty() {
-        return reporter.finish().into();
+        return Err(reporter.finish());
     }
 
     if let Some(namespaces) = namespaces {
@@ -75,7 +75,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     imports::check(&interface.imports, names, &mut reporter);
     let functions = exports::select(&exports, &interface, &mut reporter);
     if !reporter.is_empty() {
-        return reporter.finish().into();
+        return Err(reporter.finish());
     }
 
     let printed = Codegen::new()
@@ -94,7 +94,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
     };
     verify::verify(source.code, &code, recorded(), &mut reporter);
     if !reporter.is_empty() {
-        return reporter.finish().into();
+        return Err(reporter.finish());
     }
     let positions = options.source_positions.then(|| Positions::encode(recorded()));
     let body = Body {
@@ -107,12 +107,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Tr
         needs_require,
     };
     match script::assemble(source.name, &name, &body) {
-        Ok(code) => {
-            WorkerScript { code, functions: functions.into_iter().map(|function| function.name).collect() }.into()
-        }
-        Err(message) => {
-            reporter.add(DiagnosticKind::Internal, oxc::span::SPAN, message, None);
-            reporter.finish().into()
-        }
+        Ok(code) => Ok(WorkerScript { code, functions: functions.into_iter().map(|function| function.name).collect() }),
+        Err(message) => Err(TranspileError::Internal(message)),
     }
 }

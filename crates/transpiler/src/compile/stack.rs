@@ -9,7 +9,7 @@
 use std::thread;
 
 use super::pipeline;
-use crate::{Diagnostic, DiagnosticKind, SourceFile, TranspileOptions, TranspileOutput, diagnostic::Reporter};
+use crate::{SourceFile, TranspileError, TranspileOptions, WorkerScript, diagnostic::Reporter};
 
 /// Stack for everything but the parser: walks over a tree as deep as [`super::depth`] lets pass.
 const BASE: usize = if cfg!(debug_assertions) { 512 << 20 } else { 128 << 20 };
@@ -21,17 +21,20 @@ const LARGEST: usize = 8 << 30;
 const PLAINLY_TOO_DEEP: usize = 3_000;
 
 /// Compiles on a thread with a stack that cannot overflow.
-pub(crate) fn on_large_stack(source: &SourceFile<'_>, options: &TranspileOptions) -> TranspileOutput {
+pub(crate) fn on_large_stack(
+    source: &SourceFile<'_>,
+    options: &TranspileOptions,
+) -> Result<WorkerScript, TranspileError> {
     let code = source.code.strip_prefix('\u{feff}').unwrap_or(source.code);
     if let Some(offset) = plainly_too_deep(code) {
         let mut reporter = Reporter::new(code);
         super::depth::report(&mut reporter, offset);
-        return reporter.finish().into();
+        return Err(reporter.finish());
     }
     if let Some(offset) = super::speculation::exhausts(code) {
         let mut reporter = Reporter::new(code);
         super::depth::report_speculation(&mut reporter, offset);
-        return reporter.finish().into();
+        return Err(reporter.finish());
     }
     let stack = levels(code).saturating_mul(PER_LEVEL).saturating_add(BASE).min(LARGEST);
     let source = SourceFile { code, ..*source };
@@ -51,17 +54,13 @@ pub(crate) fn on_large_stack(source: &SourceFile<'_>, options: &TranspileOptions
         Ok(Ok(output)) => output,
         Ok(Err(_panic)) => {
             let message = "the compiler failed on this bundle; this is a bug in Workers Platform";
-            vec![failure(DiagnosticKind::Internal, message.to_owned())].into()
+            Err(TranspileError::Internal(message.to_owned()))
         }
         Err(error) => {
             let message = format!("no thread with a stack of {stack} bytes to compile this bundle on: {error}");
-            vec![failure(DiagnosticKind::OutOfResources, message)].into()
+            Err(TranspileError::OutOfResources(message))
         }
     }
-}
-
-fn failure(kind: DiagnosticKind, message: String) -> Diagnostic {
-    Diagnostic { kind, message, line: 1, column: 1, code_frame: String::new(), help: None }
 }
 
 /// How many levels of nesting the text could open at most, whatever it turns out to mean: the number of characters and words
@@ -249,10 +248,5 @@ mod tests {
         assert_eq!(levels("((["), 3);
         assert_eq!(levels("await new x.y, typeof z;"), 3);
         assert_eq!(levels("const value = 1;"), 1);
-    }
-
-    #[test]
-    fn a_panic_in_the_compiler_would_be_an_internal_diagnostic() {
-        assert_eq!(failure(DiagnosticKind::Internal, "m".to_owned()).kind.code(), "internal");
     }
 }

@@ -22,10 +22,6 @@ pub enum DiagnosticKind {
     UnsupportedSyntax,
     /// Nested more deeply than a compiler or Node.js can follow.
     TooDeep,
-    /// The machine had no thread or address space for the compiler: not the code's doing.
-    OutOfResources,
-    /// The compiler itself failed: a bug of ours.
-    Internal,
 }
 
 impl DiagnosticKind {
@@ -39,8 +35,6 @@ impl DiagnosticKind {
             Self::UnsupportedImport => "unsupported_import",
             Self::UnsupportedSyntax => "unsupported_syntax",
             Self::TooDeep => "too_deep",
-            Self::OutOfResources => "out_of_resources",
-            Self::Internal => "internal",
         }
     }
 }

@@ -5,6 +5,8 @@ use oxc::{
     span::Span,
 };
 
+use crate::{Rejection, TranspileError};
+
 use super::{Diagnostic, DiagnosticKind, LineIndex, code_frame};
 
 /// More than this many mistakes in one file help nobody.
@@ -69,9 +71,11 @@ impl<'a> Reporter<'a> {
     }
 
     /// The mistakes in source order.
-    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn finish(mut self) -> TranspileError {
         self.found.sort_by_key(|(start, _)| *start);
-        self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+        let found = self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect();
+        let nothing = || TranspileError::Internal("the code was rejected without a reason".to_owned());
+        Rejection::new(found).map_or_else(nothing, TranspileError::Rejected)
     }
 }
 
@@ -102,8 +106,8 @@ mod tests {
         let mut reporter = Reporter::new("\"😀\" x");
         reporter.add(DiagnosticKind::SyntaxError, Span::new(7, 8), "m", None);
         let found = reporter.finish();
-        assert_eq!((found[0].line, found[0].column), (1, 6));
-        assert!(found[0].code_frame.ends_with('^'));
+        assert_eq!((found.diagnostics()[0].line, found.diagnostics()[0].column), (1, 6));
+        assert!(found.diagnostics()[0].code_frame.ends_with('^'));
     }
 
     #[test]
@@ -114,7 +118,7 @@ mod tests {
         reporter.add_all(DiagnosticKind::SyntaxError, vec![redeclared].into());
         let found = reporter.finish();
         assert_eq!(
-            (found[0].column, found[0].help.as_deref()),
+            (found.diagnostics()[0].column, found.diagnostics()[0].help.as_deref()),
             (14, Some("It was first declared at line 1, column 5."))
         );
     }
@@ -125,7 +129,7 @@ mod tests {
         for start in (0..30).rev() {
             reporter.add(DiagnosticKind::SyntaxError, Span::new(start, start + 1), "m", None);
         }
-        let columns: Vec<u32> = reporter.finish().iter().map(|found| found.column).collect();
+        let columns: Vec<u32> = reporter.finish().diagnostics().iter().map(|found| found.column).collect();
         assert_eq!(columns.len(), MAX_DIAGNOSTICS);
         assert!(columns.is_sorted());
     }

@@ -28,9 +28,9 @@ fn problem(path: &Path, options: &TranspileOptions) -> Option<String> {
     let text = fs::read_to_string(path).expect("it is text");
     let (code, expected) = text.rsplit_once(EXPECTED).expect("it says what it returns");
     let expected: Value = serde_json::from_str(expected).expect("that is JSON");
-    let output = transpile(&SourceFile { name: "worker.ts", code }, options);
-    let Some(script) = output.script else {
-        return Some(format!("{name} does not compile: {:?}", output.diagnostics));
+    let script = match transpile(&SourceFile { name: "worker.ts", code }, options) {
+        Ok(script) => script,
+        Err(error) => return Some(format!("{name} does not compile: {error:?}")),
     };
     let run = Worker::of_script(&script).framed("main", "{}");
     let value = run.value();
@@ -51,7 +51,7 @@ fn experimental_decorators_do_what_typescript_does() {
 fn places(code: &str, experimental_decorators: Option<bool>) -> Vec<String> {
     let options = TranspileOptions { experimental_decorators, ..TranspileOptions::default() };
     let output = transpile(&SourceFile { name: "worker.ts", code }, &options);
-    let script = output.script.unwrap_or_else(|| panic!("it does not compile: {:#?}", output.diagnostics));
+    let script = output.unwrap_or_else(|error| panic!("it does not compile: {error:#?}"));
     let value = Worker::of_script(&script).framed("main", "{}").value();
     let stacks: Vec<String> = serde_json::from_value(value).expect("they are texts");
     stacks.iter().map(|stack| stack.lines().nth(2).unwrap_or(stack).trim().to_owned()).collect()
@@ -105,8 +105,9 @@ fn a_decorator_of_the_other_kind_is_told_with_its_place() {
     let private = "class C {\n  @d #m() {}\n}\nexport const f = () => C;";
     for (code, experimental_decorators, column) in [(parameter, Some(false), 5), (private, Some(true), 3)] {
         let options = TranspileOptions { experimental_decorators, ..TranspileOptions::default() };
-        let found = transpile(&SourceFile { name: "worker.ts", code }, &options).diagnostics;
-        let places: Vec<_> = found.iter().map(|found| (found.kind.code(), found.line, found.column)).collect();
+        let found = transpile(&SourceFile { name: "worker.ts", code }, &options).unwrap_err();
+        let places: Vec<_> =
+            found.diagnostics().iter().map(|found| (found.kind.code(), found.line, found.column)).collect();
         assert_eq!(places, [("unsupported_syntax", 2, column)], "{found:#?}");
     }
 }

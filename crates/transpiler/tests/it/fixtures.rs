@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs};
 
-use workers_transpiler::{SourceFile, TranspileOptions, transpile};
+use workers_transpiler::{SourceFile, TranspileError, TranspileOptions, transpile};
 
 #[test]
 fn every_fixture_compiles_to_its_snapshot() {
@@ -12,11 +12,11 @@ fn every_fixture_compiles_to_its_snapshot() {
             let name = path.file_name().unwrap().to_str().unwrap();
             let output = transpile(&SourceFile { name, code: &code }, &TranspileOptions::default());
             let mut shown = String::new();
-            if let Some(script) = output.script {
+            if let Ok(script) = &output {
                 writeln!(shown, "functions: {}\n", script.functions.join(", ")).unwrap();
                 shown.push_str(&users_part(&script.code));
             }
-            for found in output.diagnostics {
+            for found in output.as_ref().err().into_iter().flat_map(TranspileError::diagnostics) {
                 let place = format!("{}:{}:{}", name, found.line, found.column);
                 writeln!(shown, "{} at {place}: {}\n{}", found.kind.code(), found.message, found.code_frame).unwrap();
                 found.help.iter().for_each(|help| writeln!(shown, "help: {help}").unwrap());

@@ -119,10 +119,9 @@ fn stacks_name_the_user_s_own_lines_wherever_they_are_looked_at() {
 fn without_positions_a_script_is_smaller_and_still_runs() {
     use workers_transpiler::{SourceFile, TranspileOptions, transpile};
     let source = SourceFile { name: "worker.ts", code: "export const f = () => { throw new Error('x') }" };
-    let with = transpile(&source, &TranspileOptions::default()).script.unwrap();
-    let without = transpile(&source, &TranspileOptions { source_positions: false, ..TranspileOptions::default() })
-        .script
-        .unwrap();
+    let with = transpile(&source, &TranspileOptions::default()).unwrap();
+    let without =
+        transpile(&source, &TranspileOptions { source_positions: false, ..TranspileOptions::default() }).unwrap();
     assert!(without.code.len() < with.code.len());
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("worker.mjs");

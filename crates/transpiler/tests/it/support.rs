@@ -13,28 +13,27 @@ use serde_json::Value;
 use workers_protocol::{
     Decoder, MAX_FRAME, OutcomeFrame, OutputStream, Piece, RESULT_LIMIT_VARIABLE, SEPARATOR, TOKEN_VARIABLE,
 };
-use workers_transpiler::{Diagnostic, SourceFile, TranspileOptions, TranspileOutput, WorkerScript, transpile};
+use workers_transpiler::{Diagnostic, SourceFile, TranspileError, TranspileOptions, WorkerScript, transpile};
 
 /// The token of framed runs.
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Compiles as `worker.ts`.
-pub(crate) fn compile(code: &str) -> TranspileOutput {
+pub(crate) fn compile(code: &str) -> Result<WorkerScript, TranspileError> {
     transpile(&SourceFile { name: "worker.ts", code }, &TranspileOptions::default())
 }
 
 /// The script of a bundle that has to compile.
 pub(crate) fn script(code: &str) -> WorkerScript {
-    let output = compile(code);
-    output.script.unwrap_or_else(|| panic!("it does not compile: {:#?}", output.diagnostics))
+    compile(code).unwrap_or_else(|error| panic!("it does not compile: {error:#?}"))
 }
 
 /// The one mistake of a bundle that must not compile.
 pub(crate) fn mistake(code: &str) -> Diagnostic {
-    let output = compile(code);
-    assert_eq!(output.script, None);
-    assert_eq!(output.diagnostics.len(), 1, "{:#?}", output.diagnostics);
-    output.diagnostics.into_iter().next().expect("there is one")
+    let error = compile(code).unwrap_err();
+    let TranspileError::Rejected(rejection) = error else { panic!("{error}") };
+    let [mistake] = <[_; 1]>::try_from(rejection.into_diagnostics()).expect("there is one");
+    mistake
 }
 
 /// The Node.js to run with.

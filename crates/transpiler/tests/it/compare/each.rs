@@ -25,11 +25,13 @@ fn compile_one(path: &Path) -> io::Result<()> {
     let output = transpile(&SourceFile { name, code: &code }, &options);
     let ours = path.with_file_name("ours");
     fs::create_dir_all(&ours)?;
-    if let Some(script) = output.script {
-        return fs::write(ours.join("worker.mjs"), script.code);
+    match output {
+        Ok(script) => fs::write(ours.join("worker.mjs"), script.code),
+        Err(error) => {
+            let messages: Vec<&str> = error.diagnostics().iter().map(|found| found.message.as_str()).collect();
+            fs::write(ours.join("refused.txt"), messages.join("\n"))
+        }
     }
-    let messages: Vec<&str> = output.diagnostics.iter().map(|found| found.message.as_str()).collect();
-    fs::write(ours.join("refused.txt"), messages.join("\n"))
 }
 
 /// What the program's `compilerOptions` say about decorators, which the tool writes beside it.
