@@ -98,6 +98,24 @@ pub(crate) fn is_for_want(error: &io::Error) -> bool {
     crate::fault::kind_of(error) != workers_domain::ports::SandboxErrorKind::Failed
 }
 
+/// Makes the directories `inner` in `top`, those that are not there yet. `top` itself is never made: if it was moved
+/// away meanwhile, another one in its place would be in the way when it comes back.
+///
+/// # Errors
+///
+/// When one cannot be made.
+pub(crate) fn make_below(top: &Path, inner: &Path) -> io::Result<()> {
+    let mut path = top.to_owned();
+    for component in inner.components() {
+        path.push(component);
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(named(path.display(), error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Moves what cannot be used out of the way, beside where it was.
 ///
 /// # Errors
@@ -151,6 +169,18 @@ mod tests {
         fs::remove_dir(&path).unwrap();
         fs::rename(&away, &path).unwrap();
         home.make(&path.join("cache")).unwrap();
+    }
+
+    #[test]
+    fn directories_are_made_below_one_that_is_there_and_in_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            make_below(root.path(), Path::new("a/b/c")).unwrap();
+        }
+        assert!(root.path().join("a/b/c").is_dir());
+        let away = root.path().join("away");
+        assert_eq!(make_below(&away, Path::new("a/b")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(!away.exists());
     }
 
     #[test]

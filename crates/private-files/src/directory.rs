@@ -27,7 +27,7 @@ pub fn make_data_directory(path: &Path) -> io::Result<PathBuf> {
     {
         return Err(refused(path, &format!("is a link of user {}: remove it", status.uid())));
     }
-    make(path)?;
+    make(path, true)?;
     let path = path.canonicalize().map_err(|error| at(path, error))?;
     // Another user's may not let itself be opened, which would say nothing of what to do.
     check_owner(&rustix::fs::stat(&path)?, &path)?;
@@ -52,18 +52,23 @@ pub fn close_data_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a directory in one that is closed already, and those on the way to it, and closes it.
+/// Makes a directory in one that is closed already, and closes it. Nothing above it is made: a data directory that was
+/// moved away would have another one in its place, and could not be moved back.
 ///
 /// # Errors
 ///
-/// When it cannot be made, or is a link or another user's.
+/// When it cannot be made, is a link or another user's, or when the directory above it is not there.
 pub fn make_directory(path: &Path) -> io::Result<()> {
-    make(path)?;
+    make(path, false)?;
     close(open(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?, path, DIRECTORY_MODE)
 }
 
-fn make(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(|error| at(path, error))
+fn make(path: &Path, with_those_above: bool) -> io::Result<()> {
+    match DirBuilder::new().recursive(with_those_above).mode(DIRECTORY_MODE).create(path) {
+        // Whether it is a directory is seen when it is opened.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(path, error)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

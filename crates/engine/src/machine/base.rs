@@ -145,7 +145,7 @@ pub(crate) fn make(directory: &Path, system: &Path, images: &Path) -> io::Result
     }
     link_merged(&base, system)?;
     for name in SETTINGS {
-        copy(&system.join("etc").join(name), &base.join("etc").join(name))?;
+        copy_setting(&system.join("etc"), &base.join("etc"), Path::new(name))?;
     }
     for (name, mode, text) in FILES {
         write(&base.join(name), mode, text)?;
@@ -197,9 +197,12 @@ fn link_merged(base: &Path, system: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a directory in one that is there, unless it is there itself.
 fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
-    fs::create_dir_all(path)?;
-    fs::set_permissions(path, Permissions::from_mode(mode))
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(named(path.display(), error)),
+        _ => fs::set_permissions(path, Permissions::from_mode(mode)),
+    }
 }
 
 fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
@@ -207,12 +210,23 @@ fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
-/// Copies what everybody may read; what is not there is left out.
+/// Copies a setting of the host, and makes the directories that lead to it. One that is not there is left out.
+fn copy_setting(from: &Path, to: &Path, name: &Path) -> io::Result<()> {
+    let source = from.join(name);
+    if fs::symlink_metadata(&source).is_err() {
+        return Ok(());
+    }
+    let mut parent = to.to_owned();
+    for component in name.parent().into_iter().flat_map(Path::components) {
+        parent.push(component);
+        make_directory(&parent, 0o755)?;
+    }
+    copy(&source, &to.join(name))
+}
+
+/// Copies what every user may read; what is not there is left out.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let Ok(status) = fs::symlink_metadata(from) else { return Ok(()) };
-    if let Some(parent) = to.parent() {
-        make_directory(parent, 0o755)?;
-    }
     let mode = status.permissions().mode();
     if status.is_symlink() {
         symlink(fs::read_link(from)?, to)

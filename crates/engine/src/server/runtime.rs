@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::shell::Shell;
 use crate::fault::named;
-use crate::home::remove;
+use crate::home::{make_below, remove};
 use crate::launcher::devices::LINKS;
 use crate::launcher::root::Runtime;
 
@@ -98,8 +98,9 @@ fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Resul
         .and_then(|()| fs::create_dir(&nothing))
         .map_err(|error| named(nothing.display(), error))?;
     let directory = &directory.join("root");
+    fs::create_dir(directory)?;
     for name in DIRECTORIES {
-        fs::create_dir_all(directory.join(name))?;
+        make_below(directory, Path::new(name))?;
     }
     symlink(OTHER_BIN.1, directory.join(OTHER_BIN.0))?;
     for (name, text) in FILES {
@@ -124,10 +125,10 @@ fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Resul
     }
     for library in libraries(node)? {
         let content = fs::read(&library).map_err(|error| named(library.display(), error))?;
-        write_program(&directory.join(library.strip_prefix("/").unwrap_or(&library)), &content)?;
+        write_program(directory, library.strip_prefix("/").unwrap_or(&library), &content)?;
     }
     for (path, content) in shell.into_iter().flat_map(Shell::files) {
-        write_program(&directory.join(path), content)?;
+        write_program(directory, path, content)?;
     }
     open_directories(directory)?;
     open_directories(&nothing)?;
@@ -139,13 +140,14 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o444))
 }
 
-/// Writes a program or a library, and makes the directories that lead to it.
-fn write_program(path: &Path, content: &[u8]) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+/// Writes a program or a library at a place below the root, and makes the directories that lead to it.
+fn write_program(root: &Path, place: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(parent) = place.parent() {
+        make_below(root, parent)?;
     }
-    fs::write(path, content)
-        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o555)))
+    let path = root.join(place);
+    fs::write(&path, content)
+        .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o555)))
         .map_err(|error| named(path.display(), error))
 }
 

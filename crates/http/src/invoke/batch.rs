@@ -11,7 +11,8 @@ use workers_service::{Invocation, UnreadRoom};
 
 use super::log::LogBody;
 use super::outcome::{FailedBody, OutcomeBody, ReturnedBody};
-use super::{INVOCATION_ID, Receipt, begin, drain_or};
+use super::stream::{begin, drain_or};
+use super::{INVOCATION_ID, Receipt};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};
 use crate::pieces::Pieces;

@@ -1,17 +1,14 @@
 //! Routes that run a function: watched as an event stream, or told at the end.
 
 pub(crate) mod batch;
-mod begin;
 mod failure;
 mod log;
 pub(crate) mod outcome;
 mod receipt;
-pub(crate) mod sse;
 pub(crate) mod stream;
 
 use actix_web::http::header::HeaderName;
 
-pub(crate) use begin::{begin, drain_or};
 pub(crate) use receipt::{Receipt, Warning, whole_millis};
 
 /// The header that names the invocation.

@@ -1,22 +1,46 @@
-//! `POST /api/workers/{id}/invoke/{function}`
+//! `POST /api/workers/{id}/invoke/{function}`: from a request to a running invocation, and from its events to server-sent events.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::Stream;
+use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
+use serde::Serialize;
 use tracing::{Instrument as _, Span};
-use workers_domain::InvocationEventKind;
+use utoipa::ToSchema;
+use workers_domain::access::{Action, CallContext, Resource};
+use workers_domain::{InvocationEventKind, InvocationReport, LogEntry, LogStream};
 use workers_service::Invocation;
 
+use super::INVOCATION_ID;
 use super::batch::{self, BatchFailure};
-use super::{INVOCATION_ID, begin, sse};
+use super::log::LogBody;
+use super::outcome::OutcomeBody;
 use crate::Api;
-use crate::error::{ApiError, ErrorBody, shutting_down};
+use crate::error::{ApiError, ErrorBody, ErrorCode, shutting_down};
 use crate::event_stream::{self, Event, Reconnect};
-use crate::request::{Caller, prefers_event_stream, watched_before};
+use crate::request::{Caller, Limit, prefers_event_stream, read_body, watched_before};
+use crate::workers::parse_id;
+
+/// The data of a `log` event: a line that the function printed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LogData {
+    /// `stdout` or `stderr`.
+    #[schema(example = "stdout")]
+    stream: &'static str,
+    #[serde(flatten)]
+    line: LogBody,
+}
+
+/// The data of an `error` event for an end that the invocation had no part in.
+#[derive(Debug, Serialize)]
+struct CutOff<'a> {
+    error: String,
+    code: &'a str,
+}
 
 /// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then exactly one
 /// `result` or `error` event; without, this is the same as `/functions/{function}`. A client that goes away cancels it.
@@ -73,6 +97,30 @@ pub(crate) async fn handle(
     Ok(response)
 }
 
+/// Reads the payload, then waits until the invocation has a place.
+pub(crate) async fn begin(
+    api: &Api,
+    call: &CallContext,
+    request: &HttpRequest,
+    id: &str,
+    function: &str,
+    payload: Payload,
+) -> Result<Invocation, ApiError> {
+    let id = parse_id(id)?;
+    let limits = api.platform.limits_of(call, Action::Invoke, Resource::Worker(id)).await?;
+    let limit = Limit { bytes: limits.payload_bytes, code: ErrorCode::PayloadTooLarge };
+    let payload = read_body(request, payload, limit, api.options.body_timeout).await?;
+    Ok(drain_or(api, api.platform.invocations().invoke(call, id, function, &payload)).await??)
+}
+
+/// Waits for the work, or for the end of the time that a server that is shutting down gives it.
+pub(crate) async fn drain_or<T>(api: &Api, work: impl Future<Output = T>) -> Result<T, ApiError> {
+    match select(pin!(work), pin!(api.stop.cancelled())).await {
+        Either::Left((done, _)) => Ok(done),
+        Either::Right(((), _)) => Err(shutting_down()),
+    }
+}
+
 /// Pulls events out of the invocation as fast as the client reads them. To drop the stream is to cancel the invocation, and to say that
 /// its outcome was sent.
 fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<> {
@@ -89,7 +137,8 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
         }
         let span = watched.span.clone();
         let (event, is_last) = watched.next().instrument(span).await;
-        let event = sse::numbered(event, &watched.invocation_id, watched.sequence);
+        // Named by its invocation and its place there.
+        let event = event.with_id(format!("{}:{}", watched.invocation_id, watched.sequence));
         Some((event, (watched, is_last)))
     })
 }
@@ -114,8 +163,8 @@ impl Watched {
                 };
                 self.sequence = event.sequence;
                 match event.kind {
-                    InvocationEventKind::Log(entry) => (sse::log(entry), false),
-                    InvocationEventKind::Finished(report) => (sse::finished(*report), true),
+                    InvocationEventKind::Log(entry) => (log(entry), false),
+                    InvocationEventKind::Finished(report) => (finished(*report), true),
                 }
             }
             () = &mut self.cancelled => self.cut_off(&shutting_down()),
@@ -125,6 +174,31 @@ impl Watched {
     /// The last event, where the invocation itself has none.
     fn cut_off(&mut self, error: &ApiError) -> (Event, bool) {
         self.sequence += 1;
-        (sse::cut_off(error), true)
+        (cut_off(error), true)
     }
+}
+
+/// A line.
+fn log(entry: LogEntry) -> Event {
+    let stream = match entry.stream {
+        LogStream::Stdout => "stdout",
+        LogStream::Stderr => "stderr",
+    };
+    Event::new("log", &LogData { stream, line: entry.into() })
+}
+
+/// The end of an invocation.
+fn finished(report: InvocationReport) -> Event {
+    match report.into() {
+        OutcomeBody::Returned(body) => Event::new("result", &body),
+        OutcomeBody::Failed(body) => Event::new("error", &body),
+    }
+}
+
+/// An end that the invocation had no part in.
+fn cut_off(error: &ApiError) -> Event {
+    if let Some(cause) = error.cause_chain() {
+        tracing::error!(error.code = error.code().as_str(), error.cause = cause, "event stream failed: {error}");
+    }
+    Event::new("error", &CutOff { error: error.to_string(), code: error.code().as_str() })
 }

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use crate::invoke::{batch, outcome, sse, stream};
+use crate::invoke::{batch, outcome, stream};
 use crate::system::{healthz, limits, metrics, readyz, setup};
 use crate::workers;
 
@@ -36,7 +36,7 @@ use crate::workers;
         readyz::handle,
         metrics::handle,
     ),
-    components(schemas(sse::LogData, outcome::ReturnedBody, outcome::FailedBody, workers::events::InvokedData, workers::events::DeletedData, workers::events::ResetData)),
+    components(schemas(stream::LogData, outcome::ReturnedBody, outcome::FailedBody, workers::events::InvokedData, workers::events::DeletedData, workers::events::ResetData)),
     tags(
         (name = "workers", description = "Deployed bundles"),
         (name = "invocations", description = "Runs of functions"),

@@ -30,7 +30,7 @@ pub(crate) fn script(code: &str) -> WorkerScript {
 
 /// The one mistake of a bundle that must not compile.
 pub(crate) fn mistake(code: &str) -> Diagnostic {
-    let error = compile(code).unwrap_err();
+    let error = compile(code).expect_err("it has a mistake");
     let TranspileError::Rejected(rejection) = error else { panic!("{error}") };
     let [mistake] = <[_; 1]>::try_from(rejection.into_diagnostics()).expect("there is one");
     mistake
