@@ -160,11 +160,12 @@ impl LocalSandbox {
         let walled = self.core.launcher.configuration().walls.is_some();
         let mut work = files.clone();
         if are_shared && !walled {
-            let (from, core) = (files.clone(), Arc::clone(&self.core));
-            work = self.directory.join("files");
+            let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.directory.clone());
+            work = directory.join("files");
             let to = work.clone();
             blocking("a snapshot's files cannot be copied", move || {
                 core.make_sandboxes()?;
+                make_directory(&directory)?;
                 make_directory(&to)?;
                 copy_tree(fs::File::open(from)?.as_fd(), fs::File::open(to)?.as_fd(), None).map(drop)
             })

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use workers_domain::error_chain;
-use workers_private_files::{make_directory, read_file, replace_file};
+use workers_private_files::{make_data_directory, make_directory, read_file, replace_file};
 
 use home::Home;
 
@@ -95,6 +95,7 @@ impl Store {
     pub(crate) async fn open(directory: PathBuf) -> io::Result<Self> {
         let root = directory.clone();
         let (home, is_new) = blocking(move || {
+            let root = make_data_directory(&root)?;
             let records = root.join(RECORDS);
             let folders: Vec<_> = Kind::ALL.iter().map(|kind| records.join(kind.folder())).collect();
             let snapshots = records.join(Kind::Snapshot.folder());
@@ -122,11 +123,13 @@ impl Store {
         checked.map_err(|error| self.shared.lock().tell(&error))
     }
 
-    /// Makes a directory for what a session prints. Nothing above it is made.
+    /// Makes a directory for what a session prints, and the one that those of all sessions lie in. The server's own is
+    /// never made here: while it is away, another one in its place would be in its way.
     pub(crate) async fn make_log_directory(&self, path: PathBuf) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
         let made = blocking(move || {
             shared.home.check_place()?;
+            path.parent().map_or(Ok(()), make_directory)?;
             make_directory(&path)
         });
         made.await.map_err(|error| self.shared.lock().tell(&error))
