@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use workers_domain::{Budget, Permit, Refusal, Resources, Sharing};
 
 use super::StartError;
+use super::freed::Freed;
 use crate::VercelServerOptions;
 use crate::error::{ApiError, ErrorCode};
 use crate::sizes::MachineSizes;
-
-/// Seconds after which to ask again when there was no room. Clients wait so long by themselves.
-const BUSY: u32 = 10;
 
 /// The account of all teams that no token is bound to: whoever has a token for every team can invent names of teams.
 pub(super) const OTHER_TEAMS: &str = "";
@@ -31,6 +30,7 @@ pub(super) fn accounts(options: &VercelServerOptions) -> BTreeSet<&str> {
 pub(super) struct Admission {
     budget: Arc<Budget>,
     sizes: MachineSizes,
+    freed: Arc<Freed>,
     places: TaskTracker,
 }
 
@@ -38,6 +38,8 @@ pub(super) struct Admission {
 #[derive(Debug)]
 pub(crate) struct Place {
     permit: Option<Permit>,
+    team: String,
+    freed: Arc<Freed>,
     /// The end of the server waits for the whole session, and not for its machine only.
     _token: TaskTrackerToken,
 }
@@ -45,7 +47,16 @@ pub(crate) struct Place {
 impl Place {
     /// Frees the room, once.
     pub(crate) fn vacate(&mut self) {
-        drop(self.permit.take());
+        if let Some(permit) = self.permit.take() {
+            self.freed.tell(&self.team, Instant::now());
+            drop(permit);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.vacate();
     }
 }
 
@@ -58,11 +69,12 @@ impl Admission {
         if let Some(resource) = smallest.shortage(total) {
             return Err(StartError::NoRoom(resource));
         }
-        let accounts = accounts(options).into_iter().map(str::to_owned).collect();
+        let accounts: Vec<_> = accounts(options).into_iter().map(str::to_owned).collect();
+        let freed = Arc::new(Freed::new(accounts.iter().cloned(), Instant::now()));
         let most_percent = u64::from(options.team_share_percent);
         let budget = Budget::new(total, Sharing { accounts, most_percent, smallest });
         options.sizes.max_vcpus = options.sizes.largest(budget.most());
-        Ok(Self { budget, sizes: options.sizes, places: TaskTracker::new() })
+        Ok(Self { budget, sizes: options.sizes, freed, places: TaskTracker::new() })
     }
 
     /// Takes room for a machine of a team. One that does not fit is not made at all.
@@ -70,13 +82,16 @@ impl Admission {
         // First, so that the end of the server waits for what has begun.
         let token = self.places.token();
         match self.budget.admit(team, self.sizes.demand(vcpus)) {
-            Ok(permit) => Ok(Place { permit: Some(permit), _token: token }),
-            Err(refusal) => Err(self.refused(refusal, vcpus)),
+            Ok(permit) => {
+                let freed = Arc::clone(&self.freed);
+                Ok(Place { permit: Some(permit), team: team.to_owned(), freed, _token: token })
+            }
+            Err(refusal) => Err(self.refused(refusal, team, vcpus)),
         }
     }
 
-    fn refused(&self, refusal: Refusal, vcpus: u32) -> ApiError {
-        let message = match refusal {
+    fn refused(&self, refusal: Refusal, team: &str, vcpus: u32) -> ApiError {
+        let (message, team) = match refusal {
             Refusal::Never(resource) => {
                 let largest = self.sizes.max_vcpus;
                 return ApiError::bad_request(format!(
@@ -84,15 +99,21 @@ impl Admission {
                      `resources.vcpus` must be at most {largest}. Change the sandbox and try again."
                 ));
             }
-            Refusal::AccountFull(resource) => format!(
-                "The team's running sandboxes leave too little of what one team may have ({resource}). \
-                 Stop some, or try again later."
-            ),
+            Refusal::AccountFull(resource) => {
+                let message = format!(
+                    "The team's running sandboxes leave too little of what one team may have ({resource}). \
+                     Stop some, or try again later."
+                );
+                (message, Some(team))
+            }
             Refusal::Full(resource) => {
-                format!("There is no room for another sandbox at the moment ({resource}). Try again later.")
+                let message =
+                    format!("There is no room for another sandbox at the moment ({resource}). Try again later.");
+                (message, None)
             }
         };
-        ApiError::new(ErrorCode::TooManySessions, message).retry_after(BUSY)
+        let seconds = self.freed.retry_after(team, Instant::now());
+        ApiError::new(ErrorCode::TooManySessions, message).retry_after(seconds)
     }
 
     /// Waits until all room is free. What takes some after that must see that the server ends.

@@ -7,6 +7,7 @@
 mod admission;
 mod create;
 mod end;
+mod freed;
 mod launch;
 mod page;
 mod rate;

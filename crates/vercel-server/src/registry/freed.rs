@@ -1,0 +1,63 @@
+//! When room became free, which is what a client that found none can be told of when to ask again.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::admission::OTHER_TEAMS;
+
+/// Seconds after which a client asks again at the latest. Official clients wait so long by themselves.
+const LONGEST: u32 = 10;
+
+/// When a machine of each account last ended.
+#[derive(Debug)]
+pub(super) struct Freed {
+    last: Mutex<BTreeMap<String, Instant>>,
+}
+
+impl Freed {
+    /// At the start, room has just become free for all.
+    pub(super) fn new(accounts: impl IntoIterator<Item = String>, now: Instant) -> Self {
+        Self { last: Mutex::new(accounts.into_iter().map(|account| (account, now)).collect()) }
+    }
+
+    /// A machine of a team ended.
+    pub(super) fn tell(&self, team: &str, now: Instant) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = if last.contains_key(team) { team } else { OTHER_TEAMS };
+        if let Some(last) = last.get_mut(account) {
+            *last = now;
+        }
+    }
+
+    /// Seconds after which a team, or any team, should ask again: as many as have passed since a machine last ended,
+    /// within limits. Where sandboxes live for moments, so does the want of room; where none has ended for long, asking
+    /// often would only use up the client's attempts.
+    pub(super) fn retry_after(&self, team: Option<&str>, now: Instant) -> u32 {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_team = team.map(|team| last.get(team).or_else(|| last.get(OTHER_TEAMS)));
+        let last = of_team.unwrap_or_else(|| last.values().max());
+        let passed = last.map_or(Duration::MAX, |last| now.saturating_duration_since(*last));
+        u32::try_from(passed.as_secs()).unwrap_or(LONGEST).clamp(1, LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_asks_again_after_as_long_as_no_machine_has_ended() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let freed = Freed::new(["a".to_owned(), OTHER_TEAMS.to_owned()], began);
+        let asked = |seconds| [Some("a"), Some("b"), None].map(|team| freed.retry_after(team, at(seconds)));
+        assert_eq!(asked(0), [1, 1, 1]);
+        assert_eq!(asked(4), [4, 4, 4]);
+        assert_eq!(asked(60), [10, 10, 10]);
+        freed.tell("a", at(60));
+        assert_eq!(asked(62), [2, 10, 2]);
+        freed.tell("b", at(62));
+        assert_eq!(asked(65), [5, 3, 3]);
+    }
+}
