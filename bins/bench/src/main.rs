@@ -4,6 +4,7 @@
 //! over the rounds. [`run`] goes through the parts, and [`vercel`] through another run, of the way over the cloud's API; how to read what it prints is in `docs/performance.md`.
 
 mod client;
+mod embedded;
 mod load;
 mod machine;
 mod measure;
@@ -21,17 +22,17 @@ mod vercel;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Builder;
 
 use crate::options::Options;
 
-// One thread: what the generator takes is taken from what it measures.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let options = Options::parse();
-    let done = match options.soak {
-        Some(invocations) => run::soak(&options, invocations).await,
-        None if options.vercel => vercel::run(options).await,
-        None => run::run(options).await,
+fn main() -> ExitCode {
+    // One that embeds the engine is its launcher, too.
+    workers_engine::run_launcher_if_asked();
+    let done = match embedded::asked() {
+        Some((data, node)) => block_on(&mut Builder::new_multi_thread(), embedded::serve(data, node)),
+        // One thread: what the generator takes is taken from what it measures.
+        None => block_on(&mut Builder::new_current_thread(), measure(Options::parse())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,6 +40,18 @@ async fn main() -> ExitCode {
             complain(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+fn block_on(runtime: &mut Builder, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    runtime.enable_all().build()?.block_on(work)
+}
+
+async fn measure(options: Options) -> anyhow::Result<()> {
+    match options.soak {
+        Some(invocations) => run::soak(&options, invocations).await,
+        None if options.vercel => vercel::run(options).await,
+        None => run::run(options).await,
     }
 }
 

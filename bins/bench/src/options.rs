@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 8, 32])]
     pub(crate) clients: Vec<usize>,
     /// The peers to measure; none if the list is empty
-    #[arg(long, value_enum, value_delimiter = ',', num_args = 0.., default_values = ["node", "bwrap", "deno", "bun", "workerd", "functions-framework"])]
+    #[arg(long, value_enum, value_delimiter = ',', num_args = 0.., default_values = ["embedded", "node", "bwrap", "deno", "bun", "workerd", "functions-framework"])]
     pub(crate) peers: Vec<Peer>,
     /// Modes of the server's `--templates`: one server a mode, with rows of its own
     #[arg(long, value_delimiter = ',', value_name = "MODE")]
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn all_peers_are_measured_unless_some_are_named() {
-        assert_eq!(parse(&[]).peers.len(), 6);
+        assert_eq!(parse(&[]).peers.len(), 7);
         assert_eq!(parse(&["--peers", "bwrap,deno"]).peers.len(), 2);
         assert_eq!(parse(&["--peers", "--rounds", "1"]).peers.len(), 0);
     }

@@ -31,10 +31,10 @@ pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
     let looked = blocking("looking", move || Ok(resources(&home, launcher))).await;
     let mut troubles = looked.unwrap_or_else(|error| vec![Trouble::fatal(Part::Processes, error.message)]);
     if let Err(error) = core.mend().await {
-        troubles.push(trouble_of(Part::Files, &error));
+        add(&mut troubles, Part::Files, &error);
     }
     if let Err(error) = pulse(core.runtime(), &core.launcher).await {
-        troubles.push(trouble_of(Part::Launcher, &error));
+        add(&mut troubles, Part::Launcher, &error);
     }
     if core.launcher.has_lost_templates() {
         troubles.push(Trouble::slow(Part::Templates, "no booted Node.js is to be had; each command starts its own"));
@@ -43,19 +43,22 @@ pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
     if !troubles.iter().any(|trouble| trouble.is_fatal)
         && let Err(error) = trial(core).await
     {
-        troubles.push(trouble_of(Part::Sandboxes, &error));
+        add(&mut troubles, Part::Sandboxes, &error);
     }
     troubles
 }
 
-/// Which part an error is about.
-fn trouble_of(part: Part, error: &SandboxError) -> Trouble {
+/// Adds what an error tells of a part, or of what that part ran out of.
+fn add(troubles: &mut Vec<Trouble>, part: Part, error: &SandboxError) {
+    let of_want = [Part::Descriptors, Part::Processes];
     let part = match error.kind {
         SandboxErrorKind::StorageFull | SandboxErrorKind::StorageReadOnly => Part::Storage,
+        // What is short was found already, and with it the right advice.
+        SandboxErrorKind::Exhausted if troubles.iter().any(|trouble| of_want.contains(&trouble.part)) => return,
         SandboxErrorKind::Exhausted => Part::Processes,
         _ => part,
     };
-    Trouble::fatal(part, error.message.clone())
+    troubles.push(Trouble::fatal(part, error.message.clone()));
 }
 
 /// What the machine has too little of.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ pub(crate) struct Health {
     /// One asks at a time; the others take its answer.
     turn: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
+    /// Whether descriptors were short when the parts were asked last. Read for every answer.
+    short_of_descriptors: AtomicBool,
     /// Wakes the task that asks again.
     wrong: Arc<tokio::sync::Notify>,
 }
@@ -65,6 +68,7 @@ impl Health {
             failures: FaultLog::default(),
             turn: tokio::sync::Mutex::default(),
             known: Mutex::default(),
+            short_of_descriptors: AtomicBool::new(false),
             wrong: Arc::default(),
         });
         tokio::spawn(watch(Arc::downgrade(&health), Arc::clone(&health.wrong)));
@@ -84,6 +88,11 @@ impl Health {
             Some(troubles) => troubles,
             None => self.ask().await,
         }
+    }
+
+    /// Whether descriptors were short when the parts were asked last.
+    pub(crate) fn is_short_of_descriptors(&self) -> bool {
+        self.short_of_descriptors.load(Ordering::Relaxed)
     }
 
     /// A failure of ours has happened; what is to be logged of it. Whether it lasts is found out.
@@ -141,6 +150,7 @@ impl Health {
     fn take(&self, began: Instant, found: &BTreeMap<Part, Trouble>) {
         let (mut known, now) = (self.lock(), Instant::now());
         known.began = Some(began);
+        self.short_of_descriptors.store(found.contains_key(&Part::Descriptors), Ordering::Relaxed);
         for part in Part::ALL {
             self.observer.part(part, !found.contains_key(&part));
         }

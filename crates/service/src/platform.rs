@@ -233,6 +233,13 @@ impl Platform {
         self.shared.health.troubles().await
     }
 
+    /// Whether this process had too few descriptors left when that was last looked at. A server then ends the
+    /// connections that it has answered: a client that keeps its own keeps others from being accepted.
+    #[must_use]
+    pub fn is_short_of_descriptors(&self) -> bool {
+        self.shared.health.is_short_of_descriptors()
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }

@@ -13,7 +13,7 @@ use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, NodePreload, Sandbox, SandboxError,
     SandboxErrorKind, SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{LogStream, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
+use workers_domain::{LogStream, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId, Trouble};
 use workers_protocol::{Encoder, Meta, OutcomeCode, OutputStream, Payload, ReceivedCall};
 
 /// How long a function that returns takes.
@@ -256,6 +256,15 @@ impl SandboxProvider for ScriptedSandboxProvider {
             Some(kind) => Err(SandboxError::new(kind, "the test asked for this failure")),
             None => Ok(()),
         }
+    }
+
+    async fn troubles(&self) -> Vec<Trouble> {
+        let trouble = |error: SandboxError| {
+            let is_short = error.kind == SandboxErrorKind::Exhausted;
+            let part = if is_short { Part::Descriptors } else { Part::Sandboxes };
+            Trouble::fatal(part, error.to_string())
+        };
+        self.check().await.err().map(trouble).into_iter().collect()
     }
 }
 

@@ -1,98 +1,74 @@
-//! The one error body, and the table of codes.
+//! Why a request was refused or failed, as the use cases know it: a code, a sentence, and when to try again.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-use actix_web::body::BoxBody;
-use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
-use actix_web::{HttpResponse, ResponseError};
-use serde::Serialize;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 use workers_domain::{Part, error_chain, in_words};
 
 use crate::store::Fault;
 
-macro_rules! error_codes {
-    ($($(#[$docs:meta])* $variant:ident $name:literal $status:ident,)*) => {
-        /// What went wrong, for a program.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum ErrorCode {
-            $($(#[$docs])* $variant,)*
-        }
-
-        impl ErrorCode {
-            /// The name on the wire, which is API.
-            pub(crate) const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            const fn status(self) -> StatusCode {
-                match self { $(Self::$variant => StatusCode::$status,)* }
-            }
-        }
-    };
-}
-
-error_codes! {
+/// What went wrong. How HTTP tells each is in `routes/error.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorCode {
     /// The request says something that cannot be.
-    BadRequest "bad_request" BAD_REQUEST,
+    BadRequest,
     /// The hosted service has it and this server has not.
-    NotSupported "not_supported" BAD_REQUEST,
+    NotSupported,
     /// More time than there is.
-    TimeoutInvalid "sandbox_timeout_invalid" BAD_REQUEST,
+    TimeoutInvalid,
     /// A file or directory is not as it would have to be.
-    FileError "file_error" BAD_REQUEST,
+    FileError,
     /// There is no such program.
-    ExecutableNotFound "executable_not_found" BAD_REQUEST,
+    ExecutableNotFound,
     /// A command takes no input.
-    StdinUnavailable "command_stdin_unavailable" BAD_REQUEST,
+    StdinUnavailable,
     /// A program that is there and does not start.
-    CommandFailed "command_failed" BAD_REQUEST,
+    CommandFailed,
     /// There is no snapshot: the session goes on if there was no room, and has ended otherwise.
-    SnapshotFailed "snapshot_failed" BAD_REQUEST,
+    SnapshotFailed,
     /// There is no room for what is to be kept.
-    StorageFull "storage_full" INSUFFICIENT_STORAGE,
+    StorageFull,
     /// What is to be kept cannot be written: the file system can only be read.
-    StorageReadOnly "storage_read_only" SERVICE_UNAVAILABLE,
+    StorageReadOnly,
     /// What is to be kept cannot be written for another reason.
-    StorageUnavailable "storage_unavailable" SERVICE_UNAVAILABLE,
+    StorageUnavailable,
     /// The files of a snapshot cannot be had now; it is not deleted.
-    SnapshotUnavailable "snapshot_unavailable" SERVICE_UNAVAILABLE,
+    SnapshotUnavailable,
     /// There is nothing to start from.
-    NothingToResume "snapshot_not_found" BAD_REQUEST,
+    NothingToResume,
     /// What it would start from is gone.
-    SnapshotGone "snapshot_not_found" GONE,
+    SnapshotGone,
     /// No token, or a wrong one.
-    Unauthorized "unauthorized" UNAUTHORIZED,
+    Unauthorized,
     /// A token of somebody else.
-    Forbidden "forbidden" FORBIDDEN,
+    Forbidden,
     /// It does not exist, or is somebody else's.
-    NotFound "not_found" NOT_FOUND,
+    NotFound,
     /// The route takes other methods.
-    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED,
+    MethodNotAllowed,
     /// The session is over.
-    SandboxStopped "sandbox_stopped" GONE,
+    SandboxStopped,
     /// The session is ending.
-    SandboxStopping "sandbox_stopping" UNPROCESSABLE_ENTITY,
+    SandboxStopping,
     /// The session is ending in a snapshot.
-    SandboxSnapshotting "sandbox_snapshotting" UNPROCESSABLE_ENTITY,
+    SandboxSnapshotting,
     /// The body is longer than the limit.
-    TooLarge "payload_too_large" PAYLOAD_TOO_LARGE,
+    TooLarge,
     /// Running sessions leave no room for another one, or their team has as much as it may.
-    TooManySessions "too_many_sessions" TOO_MANY_REQUESTS,
+    TooManySessions,
     /// There are as many sandboxes as may be. Not a 429: to wait does not help.
-    TooManySandboxes "too_many_sandboxes" BAD_REQUEST,
+    TooManySandboxes,
     /// As many commands run as may.
-    TooManyCommands "too_many_commands" TOO_MANY_REQUESTS,
+    TooManyCommands,
     /// The team has asked as often as it may.
-    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS,
+    TooManyRequests,
     /// As many files are moved and logs are read as may.
-    TooManyTransfers "too_many_transfers" TOO_MANY_REQUESTS,
+    TooManyTransfers,
     /// Not now; nothing was done.
-    Unavailable "service_unavailable" SERVICE_UNAVAILABLE,
+    Unavailable,
     /// Our fault; nothing was done.
-    Internal "internal_server_error" INTERNAL_SERVER_ERROR,
+    Internal,
 }
 
 /// When to try again what failed because something of ours is away, in seconds.
@@ -107,18 +83,6 @@ pub(crate) struct ApiError {
     code: ErrorCode,
     message: String,
     retry_after: Option<u32>,
-}
-
-/// The body of every error.
-#[derive(Debug, Serialize)]
-struct ErrorBody<'a> {
-    error: ErrorMembers<'a>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorMembers<'a> {
-    code: &'a str,
-    message: &'a str,
 }
 
 impl ApiError {
@@ -202,10 +166,9 @@ impl ApiError {
         self.code
     }
 
-    /// The body, for where it is not the whole answer.
-    pub(crate) fn to_json(&self) -> Vec<u8> {
-        let body = ErrorBody { error: ErrorMembers { code: self.code.as_str(), message: &self.message } };
-        serde_json::to_vec(&body).unwrap_or_default()
+    /// Seconds after which to try again, if that may help.
+    pub(crate) const fn seconds_to_wait(&self) -> Option<u32> {
+        self.retry_after
     }
 }
 
@@ -248,32 +211,11 @@ impl fmt::Display for ApiError {
 
 impl StdError for ApiError {}
 
-impl ResponseError for ApiError {
-    fn status_code(&self) -> StatusCode {
-        self.code.status()
-    }
-
-    fn error_response(&self) -> HttpResponse<BoxBody> {
-        let mut response = HttpResponse::build(self.code.status());
-        if let Some(seconds) = self.retry_after {
-            response.insert_header((RETRY_AFTER, seconds));
-        }
-        response.content_type("application/json; charset=utf-8").body(self.to_json())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
 
     use super::*;
-
-    #[test]
-    fn an_error_is_an_object_with_code_and_message() {
-        let error = ApiError::new(ErrorCode::NotFound, "File not found.");
-        let text = String::from_utf8(error.to_json()).unwrap();
-        assert_eq!(text, r#"{"error":{"code":"not_found","message":"File not found."}}"#);
-    }
 
     #[test]
     fn no_failure_of_a_machine_has_a_number_of_the_operating_system() {
@@ -292,7 +234,7 @@ mod tests {
             Kind::StorageUnavailable,
         ] {
             let error = SandboxError::new(kind, format!("`/vercel/a`: {}", io::Error::from_raw_os_error(17)));
-            let told = String::from_utf8(ApiError::from_machine(&error).to_json()).unwrap();
+            let told = ApiError::from_machine(&error).to_string();
             assert!(!told.contains("os error"), "{told}");
             assert_eq!(kind == Kind::FileRefused, told.contains("`/vercel/a`: File exists"), "{told}");
         }

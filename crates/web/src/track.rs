@@ -41,7 +41,7 @@ pub trait Wording {
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>;
 
     /// The answer for a handler that panicked. What is wrong belongs into the log.
-    fn panicked(&self) -> HttpResponse<BoxBody>;
+    fn panicked(&self, id: &RequestId) -> HttpResponse<BoxBody>;
 }
 
 /// Around every handler, and again around a whole server.
@@ -68,7 +68,7 @@ pub async fn track<W: Wording>(
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
     let Ok(answered) = answered else {
-        let mut response = server.panicked();
+        let mut response = server.panicked(&id);
         response.headers_mut().insert(REQUEST_ID, id_header(&id));
         report(server.metrics(), method, likely_route.as_deref(), response.status().as_u16(), started.elapsed());
         return Err(InternalError::from_response("a handler panicked", response).into());

@@ -11,12 +11,15 @@ use tempfile::TempDir;
 
 pub(crate) use self::spawned::{Program, Spawned};
 use crate::client::Client;
+use crate::embedded;
 use crate::process::Process;
 use crate::target::{Target, WORK};
 
 /// A peer, as it is named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Peer {
+    /// The use cases of the platform in a program of its own, as a library
+    Embedded,
     /// An HTTP server that spawns Node.js for every request
     Node,
     /// The same, in bubblewrap
@@ -39,13 +42,14 @@ impl Peer {
             Self::Bwrap => Some(Program::Bwrap),
             Self::Deno => Some(Program::Deno),
             Self::Bun => Some(Program::Bun),
-            Self::Workerd | Self::FunctionsFramework => None,
+            Self::Embedded | Self::Workerd | Self::FunctionsFramework => None,
         }
     }
 
     /// Its name in tables.
     pub(crate) const fn title(self) -> &'static str {
         match self {
+            Self::Embedded => "**embedded** in a bare HTTP server",
             Self::Node => "HTTP + spawn of Node 24",
             Self::Bwrap => "HTTP + `bwrap --unshare-all` + Node 24",
             Self::Deno => "HTTP + spawn of Deno",
@@ -58,6 +62,7 @@ impl Peer {
     /// What is missing when it does not work.
     const fn remedy(self) -> &'static str {
         match self {
+            Self::Embedded => "`workersd doctor` says what the machine lacks",
             Self::Node => "install Node.js with `./just setup`",
             Self::Bwrap => "install bubblewrap with `./just setup-bench`",
             _ => "install it with `./just setup-bench`",
@@ -95,6 +100,7 @@ pub(crate) async fn start(peer: Peer, programs: &Programs) -> anyhow::Result<Run
     let started = async {
         let (process, address, directory) = match peer.program() {
             Some(program) => Spawned::start(program, programs, WORK)?.into_parts(),
+            None if peer == Peer::Embedded => embedded::start(&programs.node)?,
             None => reusing::start(peer, programs)?,
         };
         let target = Target::work(peer.title().to_owned(), address, "/", "*/*")?;

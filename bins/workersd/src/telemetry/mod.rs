@@ -3,19 +3,22 @@
 //! The program that reads standard error may stop reading, and a pipe that is full blocks its writers. So no thread of
 //! the server writes there itself: lines go through a queue, see [`queue`].
 
+mod accept;
 mod note;
 mod queue;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::accept::Accepting;
 use self::queue::LogQueue;
 use crate::config::LogFormat;
 
@@ -33,7 +36,10 @@ pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
         .context("RUST_LOG does not say what to log")?;
     let queue = LogQueue::start(format).context("cannot start the thread that writes the log")?;
     let queue = QUEUE.get_or_init(|| queue);
-    let registry = tracing_subscriber::registry().with(filter);
+    let accepting = Accepting::new();
+    let fewer = dynamic_filter_fn(move |line, _| accepting.lets_through(line, Instant::now()))
+        .with_callsite_filter(accept::interest);
+    let registry = tracing_subscriber::registry().with(filter).with(fewer);
     let writer = move || queue;
     match format {
         LogFormat::Text => {

@@ -15,7 +15,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use workers_domain::WorkerId;
+use workers_domain::{WorkerId, error_chain};
 
 pub use codes::ErrorCode;
 pub(crate) use from_service::{
@@ -106,13 +106,7 @@ impl ApiError {
 
     /// The causes, outermost first, as one line for the log.
     pub(crate) fn cause_chain(&self) -> Option<String> {
-        let mut cause: Option<&dyn StdError> = self.cause.as_ref().map(|cause| &**cause as &dyn StdError);
-        let mut chain = Vec::new();
-        while let Some(error) = cause {
-            chain.push(error.to_string());
-            cause = error.source();
-        }
-        (!chain.is_empty()).then(|| chain.join(": "))
+        self.source().map(error_chain)
     }
 
     /// The answer, with the request's id where there is one.

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{ConnectionType, StatusCode, header};
 use chrono::{DateTime, Utc};
 use tracing::Span;
 use tracing::field::Empty;
@@ -47,13 +47,17 @@ impl Wording for Api {
         }
         // Names and messages that users chose are in our answers; no browser shall take them for a page.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+        // Connections that wait to be accepted get their turn.
+        if self.platform.is_short_of_descriptors() {
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
         response
     }
 
-    fn panicked(&self) -> HttpResponse<BoxBody> {
+    fn panicked(&self, id: &RequestId) -> HttpResponse<BoxBody> {
         let error = ApiError::internal("a handler panicked");
         log_failure(self, &error);
-        error.to_response(None)
+        error.to_response(Some(id.as_str()))
     }
 }
 

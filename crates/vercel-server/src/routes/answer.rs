@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::ApiError;
 
 const FRESH: &str = "private, max-age=0, must-revalidate";
-const JSON: &str = "application/json; charset=utf-8";
+pub(super) const JSON: &str = "application/json; charset=utf-8";
 
 /// A JSON answer.
 pub(super) fn json(value: &impl Serialize) -> Result<HttpResponse, ApiError> {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::answer::{json, late_json, lines};
+use super::error::error_body;
 use super::request::{Json, Params};
 use crate::auth::Caller;
 use crate::body::{CommandResponse, CommandView, RunCommandRequest};
@@ -72,7 +73,7 @@ pub(super) async fn get(
         let view = CommandView::with_outcome(&id, &command, Some(outcome));
         let text = match outcome {
             Outcome::Exited { .. } => serde_json::to_vec(&CommandResponse { command: view })?,
-            Outcome::Lost => ApiError::stopped().to_json(),
+            Outcome::Lost => error_body(&ApiError::stopped()),
         };
         Ok::<_, serde_json::Error>(Bytes::from(text))
     })))

@@ -2,6 +2,7 @@
 
 mod answer;
 mod commands;
+mod error;
 mod files;
 mod fit;
 mod request;

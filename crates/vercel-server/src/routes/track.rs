@@ -46,7 +46,7 @@ impl Wording for Words {
         response
     }
 
-    fn panicked(&self) -> HttpResponse<BoxBody> {
+    fn panicked(&self, _: &RequestId) -> HttpResponse<BoxBody> {
         ApiError::internal(&io::Error::other("a handler panicked")).error_response()
     }
 }

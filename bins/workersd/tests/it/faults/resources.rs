@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use workers_testing::skip_unless_root;
 
 use super::descriptors::{descriptor_limit, limit_descriptors, open_descriptors};
-use super::engine::{Mounted, await_whole, call, deploy, launcher_of, until_told};
+use super::engine::{Mounted, await_whole, call, deploy, launcher_of, problems, until_told};
 use super::groups::Group;
 use super::load::Load;
 use super::log_lines::Logged;
@@ -41,7 +41,9 @@ async fn without_descriptors(process_of: impl Fn(u32) -> u32) {
             call(server, id).await;
         }
         until_told(server, "descriptors").await;
+        let told = problems(server).await;
         limit_descriptors(process, enough);
+        assert!(!told.iter().any(|part| part == "processes"), "{told:?}");
         await_whole(server, id).await;
     }
     load.stop().await;
@@ -49,6 +51,8 @@ async fn without_descriptors(process_of: impl Fn(u32) -> u32) {
     assert!(before.is_subset(&contents(&server.data_dir)), "a snapshot was made again");
     let lines = logged.lines();
     assert!(lines.len() <= 20, "{} lines: {lines:#?}", lines.len());
+    let of_accepting = lines.iter().filter(|line| line.contains("actix_server::accept")).count();
+    assert!(of_accepting <= 1, "{lines:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

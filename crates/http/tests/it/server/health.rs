@@ -57,6 +57,20 @@ async fn it_is_not_ready_without_sandboxes() {
 }
 
 #[tokio::test]
+async fn connections_end_with_their_answers_while_descriptors_are_short() {
+    let app = TestApp::start();
+    let is_ended = async |path: &str| {
+        let response = app.get(path).await;
+        response.headers().get("connection").is_some_and(|value| value == "close")
+    };
+    assert!(!is_ended("/readyz").await);
+    app.sandboxes.fail_with(Some(SandboxErrorKind::Exhausted));
+    assert!(is_ended("/readyz").await && is_ended("/api/workers").await);
+    app.sandboxes.fail_with(None);
+    assert!(!is_ended("/readyz").await && !is_ended("/api/workers").await);
+}
+
+#[tokio::test]
 async fn probes_may_use_any_host_name() {
     let app = TestApp::start();
     let response = app.request(Method::GET, "/readyz").header("host", "10.1.2.3:3000").send().await.unwrap();
