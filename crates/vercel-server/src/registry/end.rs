@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 use tracing::Instrument as _;
-use workers_domain::error_chain;
 use workers_domain::ports::{SandboxErrorKind, Snapshot};
+use workers_domain::{Part, error_chain};
 
 use super::Registry;
 use super::tables::{Live, View};
@@ -324,7 +324,11 @@ impl Registry {
     /// Takes the snapshot, within the time for that.
     async fn freeze_machine(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
         if !self.keeps_snapshots().await {
-            tracing::error!(session.id = session.id, "a snapshot cannot be taken: the place for snapshots is away");
+            tracing::error!(
+                session.id = session.id,
+                advice = Part::Files.advice(),
+                "a snapshot cannot be taken: the place for snapshots is away"
+            );
             return Err(Unfrozen::Away);
         }
         let frozen = tokio::select! {
@@ -338,12 +342,21 @@ impl Registry {
         match frozen {
             Ok(Ok(frozen)) => Ok(frozen),
             Ok(Err(error)) => {
-                tracing::error!(error = error_chain(&error), session.id = session.id, "failed to take a snapshot");
+                tracing::error!(
+                    error = error_chain(&error),
+                    session.id = session.id,
+                    advice = Part::Sandboxes.advice(),
+                    "failed to take a snapshot"
+                );
                 let is_full = error.kind == SandboxErrorKind::StorageFull;
                 Err(if is_full { Unfrozen::NoRoom } else { Unfrozen::Failed })
             }
             Err(_) => {
-                tracing::error!(session.id = session.id, "a snapshot was not taken in time");
+                tracing::error!(
+                    session.id = session.id,
+                    advice = Part::Sandboxes.advice(),
+                    "a snapshot was not taken in time"
+                );
                 // It may come into being yet.
                 self.may_have_unknown.store(true, Ordering::Relaxed);
                 Err(Unfrozen::Failed)
@@ -409,11 +422,20 @@ impl Registry {
         match stopped {
             Ok(Ok(())) => SessionStatus::Stopped,
             Ok(Err(error)) => {
-                tracing::error!(error = error_chain(&error), session.id = id, "a machine was not wholly removed");
+                tracing::error!(
+                    error = error_chain(&error),
+                    session.id = id,
+                    advice = Part::Sandboxes.advice(),
+                    "a machine was not wholly removed"
+                );
                 SessionStatus::Stopped
             }
             Err(_) => {
-                tracing::error!(session.id = id, "a machine did not stop in time, and is dropped");
+                tracing::error!(
+                    session.id = id,
+                    advice = Part::Sandboxes.advice(),
+                    "a machine did not stop in time, and is dropped"
+                );
                 SessionStatus::Failed
             }
         }

@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::timeout;
 use tracing::Instrument as _;
-use workers_domain::SnapshotId;
-use workers_domain::error_chain;
+use workers_domain::{Part, SnapshotId, error_chain};
 
 use super::Registry;
 use super::page::{Page, PageRequest, Rank, SortValue, page};
@@ -209,7 +208,11 @@ impl Registry {
                     self.remove_unless_known(id.as_str()).await;
                 }
             }
-            Err(error) => tracing::error!(error = error_chain(&error), "the provider's snapshots cannot be listed"),
+            Err(error) => tracing::error!(
+                error = error_chain(&error),
+                advice = Part::Sandboxes.advice(),
+                "the provider's snapshots cannot be listed"
+            ),
         }
     }
 
@@ -233,7 +236,12 @@ impl Registry {
             Err(late) => error_chain(&late),
         };
         self.removing.failed(id);
-        tracing::error!(error, snapshot.id = id, "a snapshot cannot be removed; it is tried again");
+        tracing::error!(
+            error,
+            snapshot.id = id,
+            advice = Part::Sandboxes.advice(),
+            "a snapshot cannot be removed; it is tried again"
+        );
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use workers_domain::ports::{Machine, MachineCommandSpec, SandboxError, SandboxErrorKind};
+use workers_domain::{Part, error_chain};
 
 use super::command::{Command, CommandRequest, Outcome, follow};
 use crate::error::{ApiError, ErrorCode};
@@ -216,7 +217,11 @@ impl LiveSession {
             SandboxErrorKind::FileRefused => ApiError::told_by(ErrorCode::CommandFailed, &error),
             // Asking again would run it again, if it did start.
             SandboxErrorKind::Failed | SandboxErrorKind::Unavailable => {
-                tracing::error!(error = workers_domain::error_chain(&error), "a command did not start");
+                tracing::error!(
+                    error = error_chain(&error),
+                    advice = Part::Sandboxes.advice(),
+                    "a command did not start"
+                );
                 ApiError::new(ErrorCode::CommandFailed, format!("`{}` could not be started.", request.program))
             }
             _ => ApiError::from_machine(&error),
