@@ -46,6 +46,7 @@ mod client;
 mod credentials;
 mod error;
 mod ndjson;
+#[cfg(feature = "provider")]
 mod provider;
 mod retry;
 mod timeouts;
@@ -60,6 +61,7 @@ pub use client::{
 };
 pub use credentials::{Credentials, CredentialsError};
 pub use error::{ApiError, StreamError, VercelError};
+#[cfg(feature = "provider")]
 pub use provider::{UnsupportedPolicyError, VercelOptions, VercelProvider};
 pub use retry::RetryPolicy;
 pub use timeouts::Timeouts;
