@@ -1,7 +1,4 @@
-//! The web console's built files, embedded: a page, and the files that it loads.
-//!
-//! [`page`] fills in the page for a visitor; [`asset`] finds what the page asks for next, all of it below the page's own path. How they
-//! are served is not decided here. `web/` has the sources; the build script says how they become files.
+#![doc = include_str!("../README.md")]
 
 mod page;
 

@@ -1,12 +1,4 @@
-//! The words of the Workers Platform as Rust types: workers and their life cycle, invocations and their outcomes,
-//! limits, network policies, and the *ports*, the traits through which the use cases reach a database, a sandbox
-//! provider and the clock.
-//!
-//! Start with [`Worker`] (what is deployed), [`InvocationEvent`] (what an invocation yields), [`access`] (who calls) and
-//! [`ports`] (what an adapter implements).
-//!
-//! Left out on purpose: all I/O, every framework, HTTP status codes, SQL, and how an invocation is spoken
-//! over a command's standard output (that is `workers-service`).
+#![doc = include_str!("../README.md")]
 
 pub mod access;
 mod capacity;

@@ -1,13 +1,4 @@
-//! System calls of the sandbox engine: all `unsafe` code of the project is here.
-//!
-//! What the safe wrappers of `rustix` cover is used from there; this crate adds what they leave out: [`clone_process`] with
-//! namespaces, [`exec`], [`wait_any`] with resource usage, [`seccomp`] filters and the questions they ask ([`notify`]), [`mount_attributes`] and a few
-//! ioctls and socket options. A wrapper
-//! is one system call (or a fixed short sequence), takes borrowed, typed arguments and returns [`std::io::Result`]. [`give_memory_back`]
-//! and [`trim_memory`] are calls to the C library instead.
-//!
-//! Left out on purpose: every decision. Which namespaces, which mounts, which system calls a sandbox may make, and in which
-//! order the steps come, is `workers-engine`.
+#![doc = include_str!("../README.md")]
 #![expect(unsafe_code, reason = "the one crate that may talk to the kernel without a safe wrapper")]
 
 mod allocator;

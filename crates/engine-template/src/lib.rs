@@ -1,11 +1,4 @@
-//! The library that turns a booted Node.js into a template: a process that is forked for every sandbox.
-//!
-//! It is loaded twice over: ahead of all libraries (`LD_PRELOAD`), so that a few of its functions come before those of the C
-//! library, and as a native addon, which hands the template's script one function. Both are symbols with fixed names, which
-//! makes them `unsafe` to define; that is all there is in this crate. What they do is in [`workers_engine_sys::template`] and
-//! [`workers_engine::serve_template`].
-//!
-//! It is a crate of its own because the engine is linked into programs that must keep the C library's own functions.
+#![doc = include_str!("../README.md")]
 #![expect(unsafe_code, reason = "functions that node finds by name; what they do is in workers-engine-sys")]
 
 use std::ffi::{c_int, c_void};

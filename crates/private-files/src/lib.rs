@@ -1,10 +1,4 @@
-//! Directories and files of the server's own: only its user may enter, read and change them, whatever the umask is.
-//!
-//! What is there already is looked at before it is used. If it is ours and open to others, it is closed; if it is another user's, or a link
-//! where there must be none, it is refused with its path and what to do. The look is taken at what was opened, not at a name.
-//!
-//! The data directory comes first ([`make_data_directory`]): once nobody else can enter it, nobody can put a link or a file of his own
-//! in the way of what lies in it.
+#![doc = include_str!("../README.md")]
 
 mod directory;
 mod file;

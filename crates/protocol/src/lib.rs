@@ -1,21 +1,4 @@
-//! How a worker script and the platform speak. The platform starts the script with arguments and variables ([`Call`]);
-//! the script answers on its standard output with frames, which a [`Decoder`] reads and an [`Encoder`] writes.
-//! `PROTOCOL.md` beside this crate's sources is the contract; the harness in `crates/transpiler/js` is its other side.
-//!
-//! All that a script says may be forged by the code that runs in it: a decoder believes nothing about sizes, and what it
-//! gives has to be compared with what was measured outside of the sandbox.
-//!
-//! ```
-//! use workers_protocol::{Decoder, Encoder, OutputStream, Piece};
-//!
-//! let token = "0123456789abcdef0123456789abcdef";
-//! let encoder = Encoder::new(token);
-//! let mut decoder = Decoder::new(token, 1024);
-//! let mut pieces = Vec::new();
-//! decoder.push(&encoder.chunk(OutputStream::Stdout, 1_763_890_000_000, "hi\n"), |piece| pieces.push(piece));
-//! let text = "hi\n".to_owned();
-//! assert_eq!(pieces, [Piece::Chunk { stream: OutputStream::Stdout, at_millis: 1_763_890_000_000, text }]);
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod call;
 mod decoder;

@@ -1,38 +1,4 @@
-//! The use cases of the Workers Platform: deploy a bundle, invoke a function and follow its log, list, read, delete and
-//! expire workers. Everything outside is reached through the ports of `workers-domain`, so the same code runs over
-//! SQLite or Postgres, over the local engine or a cloud.
-//!
-//! Start with [`Platform`], which wires both groups of use cases: [`WorkerService`] and [`InvocationService`].
-//!
-//! ```no_run
-//! # async fn example(store: std::sync::Arc<dyn workers_domain::ports::Store>,
-//! #                  sandboxes: std::sync::Arc<dyn workers_domain::ports::SandboxProvider>) -> Result<(), Box<dyn std::error::Error>> {
-//! use workers_domain::InvocationEventKind;
-//! use workers_domain::access::{CallContext, RequestId};
-//! use workers_service::{CancellationToken, Platform};
-//!
-//! let platform = Platform::builder(store, sandboxes).build();
-//! // Expires workers, and ends deploys whose server has stopped, until the token is cancelled.
-//! let token = CancellationToken::new();
-//! let background = tokio::spawn(platform.run_background(token.clone()));
-//! // Every use case takes the call first.
-//! let call = CallContext::embedder(RequestId::generate(platform.clock().now()));
-//! let code = "export async function greet({ name }) { console.log('hi'); return `hello ${name}`; }";
-//! let worker = platform.workers().deploy(&call, "greeter".into(), code.into()).await?;
-//! let mut invocation = platform.invocations().invoke(&call, worker.id, "greet", br#"{"name":"Ada"}"#).await?;
-//! while let Some(event) = invocation.next().await {
-//!     match event.kind {
-//!         InvocationEventKind::Log(entry) => println!("{}", entry.message),
-//!         InvocationEventKind::Finished(report) => println!("{:?}", report.outcome),
-//!     }
-//! }
-//! token.cancel();
-//! background.await?;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! Left out on purpose: HTTP, SQL, how a sandbox is made, and reading configuration.
+#![doc = include_str!("../README.md")]
 
 mod background;
 mod bundle;

@@ -1,7 +1,4 @@
-//! Stand-ins and shared expectations for tests: a settable clock, fakes of the ports, a throw-away Postgres server, and one
-//! conformance suite a port, which every implementation passes, the fakes included, so that they cannot drift.
-//!
-//! Start with [`TestClock`] and [`ScriptedSandboxProvider`]. A dev-dependency only; nothing here ships.
+#![doc = include_str!("../README.md")]
 
 mod access;
 mod all_workers;

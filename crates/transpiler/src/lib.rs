@@ -1,5 +1,6 @@
-//! Turns a TypeScript bundle into a worker script: one self-contained Node.js program, and the list of the functions it
-//! exports.
+#![doc = include_str!("../README.md")]
+//!
+//! ## How it is made
 //!
 //! The one design decision to know: the user's module is not a module of its own, but stands in the generated script,
 //! below the harness. The harness, which is the first line of the script, is therefore running before the first line of
@@ -7,18 +8,16 @@
 //! that it writes. The script has the exports of the user's module, and where it was not invoked (in a thread, in a
 //! child process, imported) it is that module and no more. A module's semantics survive the move: the syntax tree
 //! decides what is an export, static imports become constants at the top, early errors are found here, and `this`,
-//! strict mode, hoisting and top-level `await` are as in any module. See
-//! `PROTOCOL.md` of the crate `protocol` for what the script says to the process that runs it, and `js/VALUES.md` for how values that JSON does not know are written.
+//! strict mode, hoisting and top-level `await` are as in any module.
 //!
-//! Start with [`transpile`], [`SourceFile`] and [`WorkerScript`]. A mistake in user code is a [`Diagnostic`] of a
-//! [`Rejection`] and never a panic; that holds for hostile input too, however deeply it nests.
+//! ## What counts as a function
 //!
-//! What counts as a function: an exported function, and an exported value of which only a run can tell what it is, such
-//! as
-//! `withRetry(async () => …)` or a re-export from `node:crypto`. Classes, objects, enums, literals, types and generators do not;
-//! an unknown value that turns out to be no function fails its invocation with a `TypeError`.
+//! An exported function, and an exported value of which only a run can tell what it is, such as
+//! `withRetry(async () => …)` or a re-export from `node:crypto`. Classes, objects, enums, literals, types and generators
+//! do not count; an unknown value that turns out to be no function fails its invocation with a `TypeError`.
 //!
-//! What needs a word of explanation:
+//! ## What needs a word of explanation
+//!
 //! * JSX is compiled to plain objects `{ type, props, key }`, fragments have the type `Symbol.for("workers.fragment")`; the
 //!   pragma `@jsxRuntime classic @jsx h` calls a factory of the bundle's own instead.
 //! * Decorators are the standard ones (the ECMAScript proposal of November 2023), as in TypeScript 5; they are those of
@@ -38,18 +37,6 @@
 //!   iterable, as it does outside of namespaces, where `tsc` reads indexes.
 //! * `super()` may stand anywhere in a constructor with parameter properties, which are set right after it.
 //! * `export =`, `import … = require(…)` and `export *` are refused.
-//!
-//! Left out on purpose: resolving and bundling other modules (a worker is one file), type checking, minification, any
-//! I/O.
-//!
-//! ```
-//! use workers_transpiler::{SourceFile, TranspileOptions, transpile};
-//!
-//! let code = "export const greet = (who: { name: string }) => `Hi ${who.name}`";
-//! let script = transpile(&SourceFile { name: "worker.ts", code }, &TranspileOptions::default())?;
-//! assert_eq!(script.functions, ["greet"]);
-//! # Ok::<(), workers_transpiler::TranspileError>(())
-//! ```
 
 mod compile;
 mod diagnostic;

@@ -1,8 +1,4 @@
-//! The floor under both HTTP servers, our own API's and the Vercel API's: what is the same in both, whatever their routes and bodies are.
-//!
-//! [`Listener`] binds, [`StopHandle`] ends the server on it. [`Token`], [`bearer`] and the guard of loopback
-//! ([`own_name`], [`is_own_site`]) decide who is let in. [`track`] goes around every handler: it gives a request its id, measures it
-//! ([`RequestMetrics`]), logs its answer, and answers for a handler that panicked. What the two word differently is their [`Wording`].
+#![doc = include_str!("../README.md")]
 
 mod detached;
 mod fit;

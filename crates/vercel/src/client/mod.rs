@@ -17,7 +17,6 @@ use workers_domain::ports::Clock;
 
 pub use builder::{BuildError, ClientBuilder};
 pub use files::UploadFile;
-pub(crate) use sandboxes::CreateFailure;
 pub use stream::{CommandEvents, LogEvents, Output, RunningCommand, StreamEvent};
 
 use crate::credentials::Credentials;

@@ -13,14 +13,6 @@ use crate::api::{
 };
 use crate::error::VercelError;
 
-/// Why there is no sandbox that could be used.
-#[derive(Debug)]
-pub(crate) struct CreateFailure {
-    pub(crate) error: VercelError,
-    /// Whether there may be one nevertheless.
-    pub(crate) may_exist: bool,
-}
-
 impl Client {
     /// Makes a sandbox, and answers when commands can be run in it.
     ///
@@ -31,19 +23,12 @@ impl Client {
     /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when what it should start from is gone. If any of the attempts may
     /// have had an effect there may be a sandbox, and whoever gave it a name can delete it.
     pub async fn create_sandbox(&self, sandbox: &CreateSandbox) -> Result<SandboxWithSession, VercelError> {
-        self.try_create_sandbox(sandbox).await.map_err(|failure| failure.error)
+        self.try_create_sandbox(sandbox, &mut false).await
     }
 
-    /// As [`create_sandbox`](Self::create_sandbox), with what is known about its effect.
+    /// As [`create_sandbox`](Self::create_sandbox). After an error, `may_exist` is set if there may be a sandbox
+    /// nevertheless.
     pub(crate) async fn try_create_sandbox(
-        &self,
-        sandbox: &CreateSandbox,
-    ) -> Result<SandboxWithSession, CreateFailure> {
-        let mut may_exist = false;
-        self.attempt_to_create(sandbox, &mut may_exist).await.map_err(|error| CreateFailure { error, may_exist })
-    }
-
-    async fn attempt_to_create(
         &self,
         sandbox: &CreateSandbox,
         may_exist: &mut bool,

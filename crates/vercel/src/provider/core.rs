@@ -15,7 +15,7 @@ use super::options::VercelOptions;
 use super::sandbox::VercelSandbox;
 use super::snapshot_id::SnapshotKey;
 use crate::api::{CreateSandbox, NetworkRules, Source};
-use crate::client::{Client, CreateFailure};
+use crate::client::Client;
 
 /// The tag by which an installation finds its sandboxes.
 pub(super) const TAG: &str = "workers-platform";
@@ -70,9 +70,10 @@ impl Core {
         request: CreateSandbox,
     ) -> Result<VercelSandbox, SandboxError> {
         let name = request.name.clone().unwrap_or_default();
-        match self.client.try_create_sandbox(&request).await {
+        let mut may_exist = false;
+        match self.client.try_create_sandbox(&request, &mut may_exist).await {
             Ok(made) => Ok(VercelSandbox::new(self, name, made.session, spec.limits.wall_clock)),
-            Err(CreateFailure { error, may_exist }) => {
+            Err(error) => {
                 if may_exist {
                     self.forget(&Handle::current(), name);
                 }

@@ -1,6 +1,7 @@
 //! Tests of the client and the provider against a server of their own, which does what it is told, failures above all.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod examples;
 mod faults;
 mod logs;
 mod provider;
