@@ -1,5 +1,5 @@
-//! Builds the template library into the server, if it is told where that lies: cargo cannot make one package's library a part of
-//! another. `./just build` tells; a plain `cargo build` leaves it to be found beside the server.
+//! Builds the template library into the server, if it is told where that lies: cargo cannot make one package's library
+//! a part of another. `./just build` tells; a plain `cargo build` leaves it to be found beside the server.
 
 fn main() {
     println!("cargo::rerun-if-env-changed=WORKERS_TEMPLATE_LIBRARY");

@@ -1,5 +1,5 @@
-//! A client of one connection. The generator shares the machine with what it measures, so it does no more than it must: no pool, no
-//! redirects, no second thread.
+//! A client of one connection. The generator shares the machine with what it measures, so it does no more than it must:
+//! no pool, no redirects, no second thread.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The use cases in a program of its own, as `embed_service.rs` has them, behind the smallest HTTP server there is: what
-//! an embedder's invocations take, beside those of `workersd`. This program starts itself again for it.
+//! The use cases in a program of its own, as `embed_service.rs` has them, behind the smallest HTTP server there is:
+//! what an embedder's invocations take, beside those of `workersd`. This program starts itself again for it.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -14,8 +14,8 @@ pub(crate) fn kernel_memory() -> u64 {
     kinds.into_iter().filter_map(|kind| field(&text, kind)).sum::<u64>() * 1024
 }
 
-/// The kernel's small objects, those that cannot be given back, in bytes. What hangs on caches (the nodes of control files that were
-/// opened once hang on inodes, which are one) is let go first, where we may.
+/// The kernel's small objects, those that cannot be given back, in bytes. What hangs on caches (the nodes of control
+/// files that were opened once hang on inodes, which are one) is let go first, where we may.
 pub(crate) fn slab() -> u64 {
     // Without root it counts all the same.
     let _ = fs::write("/proc/sys/vm/drop_caches", "2");

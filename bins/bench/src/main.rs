@@ -1,7 +1,8 @@
 //! Measures the platform beside its peers, all in one run: the same work, the same machine, the same load generator.
 //!
-//! `./just bench` builds and runs it. Rounds alternate between the targets, so that a noisy minute hits all of them; figures are medians
-//! over the rounds. [`run`] goes through the parts, and [`vercel`] through another run, of the way over the cloud's API; how to read what it prints is in `docs/performance.md`.
+//! `./just bench` builds and runs it. Rounds alternate between the targets, so that a noisy minute hits all of them;
+//! figures are medians over the rounds. [`run`] goes through the parts, and [`vercel`] through another run, of the way
+//! over the cloud's API; how to read what it prints is in `docs/performance.md`.
 
 mod client;
 mod embedded;

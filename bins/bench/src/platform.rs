@@ -152,9 +152,9 @@ impl Server {
     }
 }
 
-/// The work as a worker that differs from all others; equal programs would share their snapshot's content. It is a statement that
-/// makes the difference, for comments are not compiled. The number is that of the `series`, for more than one part deploys to the
-/// same server.
+/// The work as a worker that differs from all others; equal programs would share their snapshot's content. It is a
+/// statement that makes the difference, for comments are not compiled. The number is that of the `series`, for more
+/// than one part deploys to the same server.
 pub(crate) fn distinct(series: &str, number: u32) -> String {
     format!("{WORK}globalThis.worker = '{series} {number}';\n")
 }

@@ -65,8 +65,8 @@ pub(crate) fn families(ancestor: u32) -> Vec<BTreeSet<u32>> {
     children(ancestor).into_iter().map(|child| below(child).into_iter().chain([child]).collect()).collect()
 }
 
-/// Those of the processes below a process that are in another process namespace, by namespace. Who would look into a namespace must
-/// be allowed to trace its processes.
+/// Those of the processes below a process that are in another process namespace, by namespace. Who would look into a
+/// namespace must be allowed to trace its processes.
 pub(crate) fn namespaces(ancestor: u32) -> Vec<BTreeSet<u32>> {
     let home = namespace(ancestor, "pid");
     let mut found: BTreeMap<PathBuf, BTreeSet<u32>> = BTreeMap::new();

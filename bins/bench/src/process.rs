@@ -30,8 +30,8 @@ impl Process {
         Ok((process, address))
     }
 
-    /// Starts a server that listens on several addresses, and waits for a line for each, which begins with these words. What stands
-    /// behind an address is its path.
+    /// Starts a server that listens on several addresses, and waits for a line for each, which begins with these words.
+    /// What stands behind an address is its path.
     pub(crate) fn start_all<const N: usize>(
         command: &mut Command,
         words: [&str; N],

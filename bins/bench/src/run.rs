@@ -95,8 +95,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs many invocations on each server, one after the other, and prints what it looked at. That anything has grown, or an invocation has
-/// failed, is an error.
+/// Runs many invocations on each server, one after the other, and prints what it looked at. That anything has grown, or
+/// an invocation has failed, is an error.
 pub(crate) async fn soak(options: &Options, invocations: usize) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     for setup in options.servers()? {

@@ -1,7 +1,8 @@
-//! The use cases inside an axum application: one route answers with what a function returns, the other streams what it prints.
+//! The use cases inside an axum application: one route answers with what a function returns, the other streams what it
+//! prints.
 //!
-//! `cargo run --package workersd --example embed_axum`, then `curl http://127.0.0.1:8080/run/greet -d '{"name":"Ada"}'` or
-//! `curl -N http://127.0.0.1:8080/log/greet -d '{"name":"Ada"}'`. With `--self-test` it asks itself and ends.
+//! `cargo run --package workersd --example embed_axum`, then `curl http://127.0.0.1:8080/run/greet -d '{"name":"Ada"}'`
+//! or `curl -N http://127.0.0.1:8080/log/greet -d '{"name":"Ada"}'`. With `--self-test` it asks itself and ends.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -85,8 +86,8 @@ async fn log(State(greeter): State<Greeter>, Path(function): Path<String>, paylo
 }
 
 fn main() -> anyhow::Result<()> {
-    // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is a second
-    // thread.
+    // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is
+    // a second thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
     tokio::runtime::Runtime::new()?.block_on(serve())

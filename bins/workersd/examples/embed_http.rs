@@ -1,8 +1,8 @@
 //! Our routes inside another actix application, under a prefix and behind that application's own authentication.
 //!
-//! `cargo run --package workersd --example embed_http`, then `curl -H 'x-user: ada' http://127.0.0.1:8080/functions/api/workers`. The
-//! console is at `/functions/`, for browsers that are let in.
-//! With `--self-test` it asks itself and ends.
+//! `cargo run --package workersd --example embed_http`, then
+//! `curl -H 'x-user: ada' http://127.0.0.1:8080/functions/api/workers`. The console is at `/functions/`, for browsers
+//! that are let in. With `--self-test` it asks itself and ends.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use workers_service::{CancellationToken, Platform};
 use workers_storage::Database;
 
 fn main() -> anyhow::Result<()> {
-    // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is a second
-    // thread.
+    // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is
+    // a second thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
     tokio::runtime::Runtime::new()?.block_on(run())

@@ -26,8 +26,8 @@ use rustix::process::Resource;
 use crate::config::{Cli, Subcommand};
 
 fn main() -> ExitCode {
-    // The engine's launcher and the compiler's processes are this same program; they must be told apart before there is a second
-    // thread.
+    // The engine's launcher and the compiler's processes are this same program; they must be told apart before there is
+    // a second thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
     workers_engine::give_memory_back();
@@ -44,7 +44,8 @@ fn main() -> ExitCode {
     code
 }
 
-/// Every sandbox and every client takes some descriptors. The usual soft limit is for programs that use `select`; sandboxes have their own.
+/// Every sandbox and every client takes some descriptors. The usual soft limit is for programs that use `select`;
+/// sandboxes have their own.
 fn raise_open_files_limit() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -1,7 +1,7 @@
 //! Lines on standard output, for scripts and people.
 //!
-//! Who reads them may have gone: `workersd doctor | head -1` has what it wanted after a line. That is no failure, and no
-//! reason to end what goes on.
+//! Who reads them may have gone: `workersd doctor | head -1` has what it wanted after a line. That is no failure, and
+//! no reason to end what goes on.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};

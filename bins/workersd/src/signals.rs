@@ -14,11 +14,11 @@ const LAST_TIME: Duration = Duration::from_secs(9);
 /// this one, a terminal and a wrapper both pass one on.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
-/// Stops the server when the process is asked to end. The first signal lets running invocations finish within `time`. One
-/// that comes a second later or more ends them.
+/// Stops the server when the process is asked to end. The first signal lets running invocations finish within `time`.
+/// One that comes a second later or more ends them.
 ///
-/// It waits on a thread of its own, with a runtime of its own: what keeps the server's threads from going on does not keep it from ending.
-/// A process that has not ended in time exits; its launchers see that, and clear away.
+/// It waits on a thread of its own, with a runtime of its own: what keeps the server's threads from going on does not
+/// keep it from ending. A process that has not ended in time exits; its launchers see that, and clear away.
 pub(crate) fn stop_on_signals(
     stop: StopHandle,
     vercel_api: Option<workers_vercel_server::StopHandle>,

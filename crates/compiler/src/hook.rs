@@ -10,8 +10,8 @@ pub(crate) const HOOK_ARGUMENT: &str = "__workers-compiler";
 
 static HOOK_CALLED: AtomicBool = AtomicBool::new(false);
 
-/// Turns this process into a compiler process if it was started to be one; then it does not return. A program that embeds
-/// [`ProcessCompiler`](crate::ProcessCompiler) calls this first thing in `main`, before any thread exists.
+/// Turns this process into a compiler process if it was started to be one; then it does not return. A program that
+/// embeds [`ProcessCompiler`](crate::ProcessCompiler) calls this first thing in `main`, before any thread exists.
 pub fn run_compiler_if_asked() {
     HOOK_CALLED.store(true, Ordering::Release);
     if std::env::args_os().nth(1).is_some_and(|argument| argument == HOOK_ARGUMENT) {
@@ -20,8 +20,8 @@ pub fn run_compiler_if_asked() {
     }
 }
 
-/// Whether this program would become a compiler process if it were started to be one. Without that it would start itself over and
-/// over.
+/// Whether this program would become a compiler process if it were started to be one. Without that it would start
+/// itself over and over.
 pub(crate) fn hook_was_called() -> bool {
     HOOK_CALLED.load(Ordering::Acquire)
 }

@@ -1,8 +1,9 @@
 //! What server and compiler process say to each other over two pipes.
 //!
-//! The process first says [`Hello`]. Then, for ever: the server sends a source, as its length and its bytes; the process answers
-//! with a frame: the lengths of head and body, the head in JSON, and the body, which is the script's text as it is. Lengths are
-//! little-endian. Whatever a process says is checked against limits: it has read a stranger's text.
+//! The process first says [`Hello`]. Then, for ever: the server sends a source, as its length and its bytes; the
+//! process answers with a frame: the lengths of head and body, the head in JSON, and the body, which is the script's
+//! text as it is. Lengths are little-endian. Whatever a process says is checked against limits: it has read a
+//! stranger's text.
 
 use std::io::{self, Read, Write};
 

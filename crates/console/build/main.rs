@@ -1,4 +1,5 @@
-//! Builds the console: `web/`, with npm and Vite, to files in `OUT_DIR/dist`, and a table of them for the library to embed.
+//! Builds the console: `web/`, with npm and Vite, to files in `OUT_DIR/dist`, and a table of them for the library to
+//! embed.
 
 #![expect(clippy::print_stdout, reason = "cargo reads it")]
 

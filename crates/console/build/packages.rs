@@ -7,8 +7,9 @@ use crate::tools;
 
 /// Installs them, unless they are there. The caller holds the lock.
 ///
-/// A copy of the lock file in `node_modules` says what is installed: in `.build.json` if the packages of the build are, in `.all.json`
-/// if those for tests and lints are too. It is written last, and npm removes it first; `scripts/install-console-packages.sh` does the same.
+/// A copy of the lock file in `node_modules` says what is installed: in `.build.json` if the packages of the build are,
+/// in `.all.json` if those for tests and lints are too. It is written last, and npm removes it first;
+/// `scripts/install-console-packages.sh` does the same.
 pub(crate) fn install(web: &Path, out: &Path) -> Result<(), String> {
     let wanted =
         fs::read(web.join("package-lock.json")).map_err(|error| format!("cannot read its lock file: {error}"))?;

@@ -2,8 +2,8 @@
 
 use crate::PAGE;
 
-/// The page, for one visitor: under the vendor's `name`, in his `accent` if he has one (`#rrggbb`), with a `nonce` that the policy in
-/// the answer's header allows style elements by, and that no other answer has.
+/// The page, for one visitor: under the vendor's `name`, in his `accent` if he has one (`#rrggbb`), with a `nonce` that
+/// the policy in the answer's header allows style elements by, and that no other answer has.
 #[must_use]
 pub fn page(name: &str, accent: Option<&str>, nonce: &str) -> String {
     fill(PAGE, |placeholder| match placeholder {

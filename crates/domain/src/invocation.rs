@@ -11,8 +11,8 @@ use crate::InvocationId;
 /// What an invocation yields: any number of log entries, then one report, last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InvocationEvent {
-    /// Its place among the events of its invocation, from 1. Numbers only grow; where one is missing, an event was thrown
-    /// away.
+    /// Its place among the events of its invocation, from 1. Numbers only grow; where one is missing, an event was
+    /// thrown away.
     pub sequence: u64,
     /// What happened.
     pub kind: InvocationEventKind,

@@ -12,9 +12,9 @@ const KEPT_AT_END: i32 = 1024 * 1024;
 #[cfg(target_env = "gnu")]
 const HEAPS: i32 = 2;
 
-/// Has the allocator give long buffers back to the system when they are freed. By itself it raises the size from which it does, up to
-/// 32 MiB, with every longer buffer that is freed; then it keeps them in as many heaps as there are threads, for good. Call it before
-/// the second thread.
+/// Has the allocator give long buffers back to the system when they are freed. By itself it raises the size from which
+/// it does, up to 32 MiB, with every longer buffer that is freed; then it keeps them in as many heaps as there are
+/// threads, for good. Call it before the second thread.
 pub fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     for (parameter, value) in

@@ -1,5 +1,5 @@
-//! Arguments of system calls by name. The numbers come from the C library's headers, as those of the calls do, so that there is no table
-//! of numbers to keep right; what the headers lack is at the end, from the kernel's.
+//! Arguments of system calls by name. The numbers come from the C library's headers, as those of the calls do, so that
+//! there is no table of numbers to keep right; what the headers lack is at the end, from the kernel's.
 
 macro_rules! from_headers {
     ($($name:ident),* $(,)?) => {

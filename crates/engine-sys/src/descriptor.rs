@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Closes every descriptor but 0, 1, 2 and those given. For the child of a fork, which has a copy of all that its parent had open
-/// and whose owners will not run there any more; also for a program that starts, before it opens anything.
+/// Closes every descriptor but 0, 1, 2 and those given. For the child of a fork, which has a copy of all that its
+/// parent had open and whose owners will not run there any more; also for a program that starts, before it opens
+/// anything.
 ///
 /// # Errors
 ///
@@ -21,8 +22,9 @@ pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut first = 3;
     for number in numbers {
         if number > first {
-            // SAFETY: close_range takes three integers and touches no memory of ours. Values that own one of the closed numbers
-            // still exist in a forked child, on frames that never go on; were one used, the kernel would answer EBADF.
+            // SAFETY: close_range takes three integers and touches no memory of ours. Values that own one of the closed
+            // numbers still exist in a forked child, on frames that never go on; were one used, the kernel would answer
+            // EBADF.
             let result = unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0_u32) };
             if result != 0 {
                 return Err(io::Error::last_os_error());
@@ -131,14 +133,15 @@ impl<C: Closer> AsRawFd for ClosedBy<C> {
 ///
 /// When it is no descriptor that can be waited for, or the kernel is out of memory.
 pub fn watch<C: Closer>(descriptor: Arc<ClosedBy<C>>, interest: Interest) -> io::Result<AsyncFd<Arc<ClosedBy<C>>>> {
-    // SAFETY: the descriptor of a `ClosedBy` stays open and the same until it is dropped, and the registration, which holds the `Arc`,
-    // ends before that.
+    // SAFETY: the descriptor of a `ClosedBy` stays open and the same until it is dropped, and the registration, which
+    // holds the `Arc`, ends before that.
     unsafe { AsyncFd::register_with_interest(descriptor, interest) }.map_err(io::Error::from)
 }
 
 impl<C: Closer> Drop for ClosedBy<C> {
     fn drop(&mut self) {
-        // SAFETY: this is the only place that takes the descriptor out, it runs once, and the field is not used afterwards.
+        // SAFETY: this is the only place that takes the descriptor out, it runs once, and the field is not used
+        // afterwards.
         let descriptor = unsafe { ManuallyDrop::take(&mut self.descriptor) };
         self.closer.close(descriptor);
     }

@@ -40,8 +40,9 @@ pub fn exec(image: &CommandImage) -> io::Error {
     let environment = pointers(&image.environment);
     let mut reason = io::Error::from_raw_os_error(libc::ENOENT);
     for candidate in &image.candidates {
-        // SAFETY: `candidate` and every element of both arrays point to NUL-terminated strings owned by `image`, which is borrowed
-        // for the whole call; both arrays end with a null pointer and live on this frame. execve only reads them.
+        // SAFETY: `candidate` and every element of both arrays point to NUL-terminated strings owned by `image`, which
+        // is borrowed for the whole call; both arrays end with a null pointer and live on this frame. execve only reads
+        // them.
         unsafe { libc::execve(candidate.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
         reason = io::Error::last_os_error();
         if reason.raw_os_error() != Some(libc::ENOENT) {

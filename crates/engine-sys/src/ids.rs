@@ -2,7 +2,8 @@
 
 use std::io;
 
-/// Sets the user and the group by which the kernel judges what this thread may do with files. Other rights do not change.
+/// Sets the user and the group by which the kernel judges what this thread may do with files. Other rights do not
+/// change.
 ///
 /// # Errors
 ///

@@ -1,14 +1,14 @@
 //! Ending a wait of another thread of this process.
 //!
-//! A system call that waits returns `EINTR` when its thread gets a signal that has a handler. The signal is `SIGURG`: its default
-//! action is to be ignored, so a process that did not call [`allow_interrupts`] is not harmed by it.
+//! A system call that waits returns `EINTR` when its thread gets a signal that has a handler. The signal is `SIGURG`:
+//! its default action is to be ignored, so a process that did not call [`allow_interrupts`] is not harmed by it.
 
 use std::io;
 
 const SIGNAL: libc::c_int = libc::SIGURG;
 
-/// A thread of this process. The caller makes sure that the thread still lives when it interrupts it, for the kernel gives numbers of
-/// threads that ended to others.
+/// A thread of this process. The caller makes sure that the thread still lives when it interrupts it, for the kernel
+/// gives numbers of threads that ended to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadId(libc::pid_t);
 
@@ -16,8 +16,8 @@ impl ThreadId {
     /// The calling thread, which can be interrupted from now on.
     #[must_use]
     pub fn current() -> Self {
-        // SAFETY: `sigset_t` is plain old data; sigemptyset and sigaddset initialise it and are given a live local and a valid signal.
-        // pthread_sigmask reads it and changes this thread's mask only. gettid takes nothing.
+        // SAFETY: `sigset_t` is plain old data; sigemptyset and sigaddset initialise it and are given a live local and
+        // a valid signal. pthread_sigmask reads it and changes this thread's mask only. gettid takes nothing.
         unsafe {
             let mut set: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&raw mut set);
@@ -27,8 +27,8 @@ impl ThreadId {
         }
     }
 
-    /// Makes the thread's current system call return `EINTR`, if it is one that a signal can end. A thread that is about to make a call
-    /// makes it all the same, so the caller repeats this until the thread has gone on.
+    /// Makes the thread's current system call return `EINTR`, if it is one that a signal can end. A thread that is
+    /// about to make a call makes it all the same, so the caller repeats this until the thread has gone on.
     ///
     /// # Errors
     ///
@@ -48,12 +48,12 @@ extern "C" fn do_nothing(_: libc::c_int) {}
 ///
 /// When the kernel refuses.
 pub fn allow_interrupts() -> io::Result<()> {
-    // SAFETY: `sigaction` is plain old data for which all zeroes is a valid value: an empty mask and no flags, so calls are not
-    // started again (no SA_RESTART).
+    // SAFETY: `sigaction` is plain old data for which all zeroes is a valid value: an empty mask and no flags, so calls
+    // are not started again (no SA_RESTART).
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = do_nothing as *const () as libc::sighandler_t;
-    // SAFETY: `action` lives across the call; its handler takes a signal number, as an action without SA_SIGINFO does, and does nothing,
-    // so it is safe in any thread at any time.
+    // SAFETY: `action` lives across the call; its handler takes a signal number, as an action without SA_SIGINFO does,
+    // and does nothing, so it is safe in any thread at any time.
     let result = unsafe { libc::sigaction(SIGNAL, &raw const action, std::ptr::null_mut()) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

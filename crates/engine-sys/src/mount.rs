@@ -44,8 +44,8 @@ pub fn map_owners(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> io::
 }
 
 fn set(mount: BorrowedFd<'_>, attributes: libc::mount_attr) -> io::Result<()> {
-    // SAFETY: the path is a static NUL-terminated string, `attributes` lives across the call and its exact size is passed, and the
-    // kernel only reads both.
+    // SAFETY: the path is a static NUL-terminated string, `attributes` lives across the call and its exact size is
+    // passed, and the kernel only reads both.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,

@@ -20,8 +20,8 @@ pub fn bring_loopback_up() -> io::Result<()> {
     }
     let up = libc::IFF_UP | libc::IFF_RUNNING;
     request.ifr_ifru.ifru_flags = libc::c_short::try_from(up).map_err(io::Error::other)?;
-    // SAFETY: SIOCSIFFLAGS reads one `ifreq`, which lives across the call, has its name terminated (the rest is zero) and the union
-    // member that this request reads set. The socket is open for the call.
+    // SAFETY: SIOCSIFFLAGS reads one `ifreq`, which lives across the call, has its name terminated (the rest is zero)
+    // and the union member that this request reads set. The socket is open for the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -45,8 +45,8 @@ pub fn network_namespace_of(socket: impl AsFd) -> io::Result<u64> {
 /// The same on all architectures that we know of, and missing from libc.
 const SO_NETNS_COOKIE: libc::c_int = 71;
 
-/// Makes a TCP socket deaf, for ever, to whatever does not come from one port of one address. Whoever has the socket later cannot take
-/// that back.
+/// Makes a TCP socket deaf, for ever, to whatever does not come from one port of one address. Whoever has the socket
+/// later cannot take that back.
 ///
 /// # Errors
 ///
@@ -79,8 +79,8 @@ pub fn accept_only_from(socket: impl AsFd, peer: SocketAddr) -> io::Result<()> {
     let locked: libc::c_int = 1;
     let set = |option, value: *const libc::c_void, size: usize| {
         let size = libc::socklen_t::try_from(size).map_err(io::Error::other)?;
-        // SAFETY: both options below read one value of the size that is passed along; it lives across the call. The program points to
-        // `length` instructions in `filter`, which the kernel verifies and copies.
+        // SAFETY: both options below read one value of the size that is passed along; it lives across the call. The
+        // program points to `length` instructions in `filter`, which the kernel verifies and copies.
         let result = unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), libc::SOL_SOCKET, option, value, size) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     };

@@ -20,7 +20,8 @@ pub struct Listener {
 pub struct Notification {
     /// Which question.
     pub id: u64,
-    /// The thread that asks. If [`Listener::is_waiting`] says no afterwards, what was found out about it may be another one's.
+    /// The thread that asks. If [`Listener::is_waiting`] says no afterwards, what was found out about it may be another
+    /// one's.
     pub thread: Pid,
     /// The number of the call.
     pub call: u32,
@@ -73,8 +74,8 @@ impl Listener {
         }
         // The kernel wants zeroes.
         let mut space = vec![0_u64; self.words];
-        // SAFETY: the request writes one `seccomp_notif` of the kernel's size; `space` is at least that long, aligned for it, and lives
-        // across the call.
+        // SAFETY: the request writes one `seccomp_notif` of the kernel's size; `space` is at least that long, aligned
+        // for it, and lives across the call.
         let result =
             unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, space.as_mut_ptr()) };
         if result != 0 {
@@ -85,7 +86,8 @@ impl Listener {
                 _ => Err(error),
             };
         }
-        // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value of its integers.
+        // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value
+        // of its integers.
         let received = unsafe { &*space.as_ptr().cast::<libc::seccomp_notif>() };
         let thread = i32::try_from(received.pid).ok().and_then(Pid::from_raw);
         let thread = thread.ok_or_else(|| io::Error::other("a process that cannot be seen from here asks"))?;
@@ -109,11 +111,13 @@ impl Listener {
     /// `ENOENT` when nobody waits any more.
     pub fn answer(&self, id: u64, result: Result<(), Errno>) -> io::Result<()> {
         let mut space = vec![0_u64; self.words];
-        // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value of its integers.
+        // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value
+        // of its integers.
         let response = unsafe { &mut *space.as_mut_ptr().cast::<libc::seccomp_notif_resp>() };
         response.id = id;
         response.error = result.map_or_else(|error| -error.raw_os_error(), |()| 0);
-        // SAFETY: the request reads one `seccomp_notif_resp` of the kernel's size; `space` is at least that long and lives across the call.
+        // SAFETY: the request reads one `seccomp_notif_resp` of the kernel's size; `space` is at least that long and
+        // lives across the call.
         let sent =
             unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, space.as_mut_ptr()) };
         if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -132,8 +136,8 @@ impl Listener {
             newfd: number.unsigned_abs(),
             newfd_flags: if close_at_exec { libc::O_CLOEXEC.unsigned_abs() } else { 0 },
         };
-        // SAFETY: the request reads one `seccomp_notif_addfd`, whose size is part of its number; it lives across the call, as does the
-        // descriptor, which is borrowed.
+        // SAFETY: the request reads one `seccomp_notif_addfd`, whose size is part of its number; it lives across the
+        // call, as does the descriptor, which is borrowed.
         let result =
             unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const request) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
@@ -163,8 +167,8 @@ pub fn read_memory_of(thread: Pid, address: u64, into: &mut [u8]) -> io::Result<
         iov_base: std::ptr::with_exposed_provenance_mut(usize::try_from(address).map_err(io::Error::other)?),
         iov_len: into.len(),
     };
-    // SAFETY: the kernel writes at most `iov_len` bytes to `into`, which is borrowed mutably for the call. The remote address is looked
-    // up in the other process and never dereferenced here.
+    // SAFETY: the kernel writes at most `iov_len` bytes to `into`, which is borrowed mutably for the call. The remote
+    // address is looked up in the other process and never dereferenced here.
     let read =
         unsafe { libc::process_vm_readv(thread.as_raw_nonzero().get(), &raw const local, 1, &raw const remote, 1, 0) };
     if read < 0 { Err(io::Error::last_os_error()) } else { usize::try_from(read).map_err(io::Error::other) }

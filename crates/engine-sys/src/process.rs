@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
-/// Proof that this process had one thread when it was made. Only then is it sound to go on in a forked child as if nothing had
-/// happened: with more threads, a lock held by another one at the fork stays locked in the child for ever.
+/// Proof that this process had one thread when it was made. Only then is it sound to go on in a forked child as if
+/// nothing had happened: with more threads, a lock held by another one at the fork stays locked in the child for ever.
 #[derive(Debug, Clone, Copy)]
 pub struct SingleThread(());
 
@@ -24,8 +24,8 @@ impl SingleThread {
 }
 
 impl SingleThread {
-    /// For a process with threads that were started by others: that each of them sleeps and waits to be woken by this one, which will
-    /// not do so while it forks. Then nobody else holds a lock.
+    /// For a process with threads that were started by others: that each of them sleeps and waits to be woken by this
+    /// one, which will not do so while it forks. Then nobody else holds a lock.
     ///
     /// # Errors
     ///
@@ -56,7 +56,8 @@ pub struct Namespaces(u64);
 impl Namespaces {
     /// All are shared.
     pub const SHARED: Self = Self(0);
-    /// A user namespace and a pid namespace of its own: those that a process can only be born into, if it is to be their first.
+    /// A user namespace and a pid namespace of its own: those that a process can only be born into, if it is to be
+    /// their first.
     pub const OWN: Self = Self((libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64);
     /// A user namespace of its own.
     pub const OWN_USER: Self = Self(libc::CLONE_NEWUSER as u64);
@@ -85,12 +86,13 @@ pub fn clone_process(thread: SingleThread, namespaces: Namespaces) -> io::Result
     clone_at(thread, namespaces.0, libc::SIGCHLD, 0)
 }
 
-/// The same with all namespaces shared, and the new process is a child not of the caller but of the caller's parent. The C library knows
-/// the child's id, so that it can go on as a program that uses threads.
+/// The same with all namespaces shared, and the new process is a child not of the caller but of the caller's parent.
+/// The C library knows the child's id, so that it can go on as a program that uses threads.
 ///
 /// # Errors
 ///
-/// As [`clone_process`]; also on a kernel that does not tell where the C library keeps the id (`CONFIG_CHECKPOINT_RESTORE`).
+/// As [`clone_process`]; also on a kernel that does not tell where the C library keeps the id
+/// (`CONFIG_CHECKPOINT_RESTORE`).
 pub fn clone_sibling(thread: SingleThread) -> io::Result<Cloned> {
     let flags = libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
     // The signal at its end is that of the caller.
@@ -113,10 +115,10 @@ fn clone_at(_: SingleThread, flags: u64, exit_signal: libc::c_int, child_id_at: 
     arguments.exit_signal = u64::from(exit_signal.unsigned_abs());
     arguments.child_tid = child_id_at;
     arguments.pidfd = (&raw mut pidfd) as u64;
-    // SAFETY: without CLONE_VM the child has its own copy of the address space and returns on its own copy of this stack (`stack`
-    // is 0). `pidfd` lives across the call. The token says that nobody else runs, so no lock of the allocator or of the
-    // standard library is held by anyone but us, and we hold none here. `child_tid` is 0, or where the C library keeps this
-    // thread's id, which in the child is the child's own copy.
+    // SAFETY: without CLONE_VM the child has its own copy of the address space and returns on its own copy of this
+    // stack (`stack` is 0). `pidfd` lives across the call. The token says that nobody else runs, so no lock of the
+    // allocator or of the standard library is held by anyone but us, and we hold none here. `child_tid` is 0, or where
+    // the C library keeps this thread's id, which in the child is the child's own copy.
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
     match result {
         -1 => Err(io::Error::last_os_error()),
@@ -144,7 +146,8 @@ pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
     }
 }
 
-/// Leaves the mount, ipc, uts and cgroup namespaces for new ones. The cgroup namespace's root is the group that the process is in.
+/// Leaves the mount, ipc, uts and cgroup namespaces for new ones. The cgroup namespace's root is the group that the
+/// process is in.
 ///
 /// # Errors
 ///
@@ -198,8 +201,8 @@ pub fn enter_network(_: SingleThread, network: BorrowedFd<'_>) -> io::Result<()>
 }
 
 fn leave(_: SingleThread, flags: libc::c_int) -> io::Result<()> {
-    // SAFETY: unshare takes flags only. A new mount namespace also unshares the current directory and root of this thread from those
-    // of others; the token says that there are no others. No memory of ours is touched.
+    // SAFETY: unshare takes flags only. A new mount namespace also unshares the current directory and root of this
+    // thread from those of others; the token says that there are no others. No memory of ours is touched.
     let result = unsafe { libc::unshare(flags) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -213,8 +216,8 @@ pub fn bear_children_beside(process: BorrowedFd<'_>) -> io::Result<()> {
     enter(process, libc::CLONE_NEWPID)
 }
 
-/// Joins all other namespaces of a process, with every capability over them. The root and the current directory are then the root of
-/// its mount namespace.
+/// Joins all other namespaces of a process, with every capability over them. The root and the current directory are
+/// then the root of its mount namespace.
 ///
 /// # Errors
 ///
@@ -231,9 +234,9 @@ pub fn join_namespaces(_: SingleThread, process: BorrowedFd<'_>) -> io::Result<(
 
 /// Enters namespaces, given by their file or by a process that is in them.
 fn enter(process: BorrowedFd<'_>, namespaces: libc::c_int) -> io::Result<()> {
-    // SAFETY: setns takes a descriptor, which is live because it is borrowed for the call, and flags. No memory of ours is touched. A
-    // new mount namespace unshares the current directory and root from those of other threads; who asks for one holds the
-    // token that says that there are none.
+    // SAFETY: setns takes a descriptor, which is live because it is borrowed for the call, and flags. No memory of ours
+    // is touched. A new mount namespace unshares the current directory and root from those of other threads; who asks
+    // for one holds the token that says that there are none.
     let result = unsafe { libc::setns(process.as_raw_fd(), namespaces) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

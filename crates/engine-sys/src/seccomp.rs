@@ -1,4 +1,5 @@
-//! Filters of system calls, as the kernel takes them: a short program that sees a call's number, architecture and arguments.
+//! Filters of system calls, as the kernel takes them: a short program that sees a call's number, architecture and
+//! arguments.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -165,14 +166,16 @@ pub fn install(program: &[Instruction]) -> io::Result<()> {
     load(program, 0).map(drop)
 }
 
-/// The same for a filter that asks; answers with what [`Listener::new`](crate::notify::Listener::new) takes. Until somebody listens,
-/// and when nobody does any more, calls that it asks about wait, or fail.
+/// The same for a filter that asks; answers with what [`Listener::new`](crate::notify::Listener::new) takes. Until
+/// somebody listens, and when nobody does any more, calls that it asks about wait, or fail.
 ///
 /// # Errors
 ///
-/// When the kernel refuses the program, has no seccomp or no notifications, or the process is under a filter that asks already.
+/// When the kernel refuses the program, has no seccomp or no notifications, or the process is under a filter that asks
+/// already.
 pub fn install_with_listener(program: &[Instruction]) -> io::Result<OwnedFd> {
-    // Once a call is being dealt with, only death interrupts it: no signal makes it start again half done. Kernels before 5.19 cannot.
+    // Once a call is being dealt with, only death interrupts it: no signal makes it start again half done. Kernels
+    // before 5.19 cannot.
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let listener = match load(program, flags | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => load(program, flags)?,
@@ -194,8 +197,8 @@ fn load(program: &[Instruction], flags: libc::c_ulong) -> io::Result<RawFd> {
         .collect();
     let length = u16::try_from(filters.len()).map_err(io::Error::other)?;
     let program = libc::sock_fprog { len: length, filter: filters.as_mut_ptr() };
-    // SAFETY: `program` points to `length` instructions in `filters`; both live across the call. The kernel copies and verifies
-    // them, and writes to neither.
+    // SAFETY: `program` points to `length` instructions in `filters`; both live across the call. The kernel copies and
+    // verifies them, and writes to neither.
     let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
     if result < 0 { Err(io::Error::last_os_error()) } else { RawFd::try_from(result).map_err(io::Error::other) }
 }

@@ -12,16 +12,16 @@ fn empty_set() -> libc::sigset_t {
     }
 }
 
-/// Blocks every signal, and returns a descriptor that is readable while `SIGCHLD`, or `SIGTERM` if asked for, is pending. A handler
-/// that the process has inherited never runs.
+/// Blocks every signal, and returns a descriptor that is readable while `SIGCHLD`, or `SIGTERM` if asked for, is
+/// pending. A handler that the process has inherited never runs.
 ///
 /// # Errors
 ///
 /// When the kernel is out of descriptors.
 pub fn child_signals(termination: bool) -> io::Result<OwnedFd> {
     let mut set = empty_set();
-    // SAFETY: `set` and `all` are initialised signal sets that live across the calls; both signals are valid. The descriptor that
-    // signalfd returns is new and ours alone.
+    // SAFETY: `set` and `all` are initialised signal sets that live across the calls; both signals are valid. The
+    // descriptor that signalfd returns is new and ours alone.
     unsafe {
         let mut all = empty_set();
         libc::sigfillset(&raw mut all);
@@ -72,7 +72,8 @@ pub fn ignore_requests_to_end() {
 /// Unblocks every signal and gives each its default action, as a freshly started program expects.
 pub fn reset_signals() {
     for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is a valid action for every number; the kernel refuses those that cannot be set, which is fine.
+        // SAFETY: SIG_DFL is a valid action for every number; the kernel refuses those that cannot be set, which is
+        // fine.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
     unblock_signals();

@@ -1,5 +1,5 @@
-//! System calls by name. The numbers are those of the architecture this is built for and come from the C library's headers, so
-//! that there is no table of numbers to keep right.
+//! System calls by name. The numbers are those of the architecture this is built for and come from the C library's
+//! headers, so that there is no table of numbers to keep right.
 
 /// Calls that every architecture has.
 const COMMON: &[(&str, libc::c_long)] = &[
@@ -305,7 +305,8 @@ const COMMON: &[(&str, libc::c_long)] = &[
     ("writev", libc::SYS_writev),
 ];
 
-/// Calls that newer architectures have left out because a newer call does the same, and some that only the bindings leave out.
+/// Calls that newer architectures have left out because a newer call does the same, and some that only the bindings
+/// leave out.
 #[cfg(target_arch = "x86_64")]
 const LEGACY: &[(&str, libc::c_long)] = &[
     ("fchmodat2", libc::SYS_fchmodat2),

@@ -1,8 +1,8 @@
-//! What a booted Node.js needs in order to be forked: functions in place of the C library's, a way from the template's script into
-//! ours, and the mending of a forked child.
+//! What a booted Node.js needs in order to be forked: functions in place of the C library's, a way from the template's
+//! script into ours, and the mending of a forked child.
 //!
-//! Functions of node and of the C library that only a running node has are found by name when they are needed, so that nothing has
-//! to be linked.
+//! Functions of node and of the C library that only a running node has are found by name when they are needed, so that
+//! nothing has to be linked.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
@@ -32,8 +32,8 @@ fn next_function(name: &CStr) -> *mut c_void {
     unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
 }
 
-/// The functions of node that a child calls. They are looked for once, in the template: a search touches many pages, each of which a
-/// child would have to map.
+/// The functions of node that a child calls. They are looked for once, in the template: a search touches many pages,
+/// each of which a child would have to map.
 static CALLED_BY_CHILDREN: [(&CStr, AtomicPtr<c_void>); 9] = [
     (c"napi_create_string_utf8", AtomicPtr::new(ptr::null_mut())),
     (c"napi_throw_error", AtomicPtr::new(ptr::null_mut())),
@@ -70,7 +70,8 @@ pub unsafe fn advise_memory(address: *mut c_void, length: usize, advice: c_int) 
         // V8 asks for it, as an optimisation for programs that fork to run another one.
         return 0;
     }
-    // SAFETY: the caller's promise. The call goes straight to the kernel, for the C library's own function is hidden by ours.
+    // SAFETY: the caller's promise. The call goes straight to the kernel, for the C library's own function is hidden by
+    // ours.
     unsafe { c_int::try_from(libc::syscall(libc::SYS_madvise, address, length, advice)).unwrap_or(-1) }
 }
 
@@ -81,8 +82,9 @@ const ARENA_STEP: usize = 256 << 10;
 /// The longest mapping that goes there.
 const ARENA_MOST: usize = 16 << 20;
 
-/// `mmap(2)`, but V8 does not get the places that it draws by lot for the parts of its heap. They would be all over the address space,
-/// each with page tables of its own, which a fork copies and an exit frees. They follow each other from one place, drawn once.
+/// `mmap(2)`, but V8 does not get the places that it draws by lot for the parts of its heap. They would be all over the
+/// address space, each with page tables of its own, which a fork copies and an exit frees. They follow each other from
+/// one place, drawn once.
 ///
 /// # Safety
 ///
@@ -104,8 +106,8 @@ pub unsafe fn map_memory(
         let kept = (length + 4096).saturating_sub(ARENA_STEP).max(1).next_multiple_of(ARENA_STEP);
         ptr::without_provenance_mut(arena().fetch_add(kept, Ordering::AcqRel))
     };
-    // SAFETY: the caller's promise; a hint that is not fixed is only a wish. The call goes straight to the kernel, for the C library's own
-    // function is hidden by ours.
+    // SAFETY: the caller's promise; a hint that is not fixed is only a wish. The call goes straight to the kernel, for
+    // the C library's own function is hidden by ours.
     let mapped = unsafe { libc::syscall(libc::SYS_mmap, hint, length, protection, flags, descriptor, offset) };
     ptr::with_exposed_provenance_mut(usize::try_from(mapped).unwrap_or(libc::MAP_FAILED.addr()))
 }
@@ -113,7 +115,8 @@ pub unsafe fn map_memory(
 fn arena() -> &'static AtomicUsize {
     if ARENA.load(Ordering::Acquire) == 0 {
         let mut random = [0; 8];
-        // SAFETY: getrandom writes at most as many bytes as the array has. If it fails, the place is the same each time.
+        // SAFETY: getrandom writes at most as many bytes as the array has. If it fails, the place is the same each
+        // time.
         unsafe { libc::getrandom(random.as_mut_ptr().cast(), random.len(), libc::GRND_NONBLOCK) };
         // Between 16 and 80 TiB, where little else is, on a border of 2 MiB.
         let start = (16 << 40) + (usize::from_ne_bytes(random) % (64 << 40)) / (2 << 20) * (2 << 20);
@@ -187,8 +190,8 @@ pub unsafe fn join_thread(thread: usize, result: *mut *mut c_void) -> c_int {
     unsafe { real(thread, result) }
 }
 
-/// `pthread_cond_destroy(3)`; in a child it does nothing. The C library's waits for whoever waits on the condition, and that may be a
-/// thread of the template. A condition holds nothing that had to be given back.
+/// `pthread_cond_destroy(3)`; in a child it does nothing. The C library's waits for whoever waits on the condition, and
+/// that may be a thread of the template. A condition holds nothing that had to be given back.
 ///
 /// # Safety
 ///
@@ -198,8 +201,8 @@ pub unsafe fn destroy_condition(condition: *mut c_void) -> c_int {
     unsafe { destroy(c"pthread_cond_destroy", condition) }
 }
 
-/// `pthread_mutex_destroy(3)`; in a child it does nothing. Node aborts when it fails, which it does while a thread of the template
-/// counts as a user of the mutex. A mutex holds nothing that had to be given back.
+/// `pthread_mutex_destroy(3)`; in a child it does nothing. Node aborts when it fails, which it does while a thread of
+/// the template counts as a user of the mutex. A mutex holds nothing that had to be given back.
 ///
 /// # Safety
 ///
@@ -225,8 +228,8 @@ unsafe fn destroy(name: &CStr, object: *mut c_void) -> c_int {
     unsafe { real(object) }
 }
 
-/// Gives the addon's object its two functions. `serve` calls `serve` here, which returns in a forked child; the answer is the text
-/// that the script gets. `reallyExit` ends a child at once, with the code that it is given.
+/// Gives the addon's object its two functions. `serve` calls `serve` here, which returns in a forked child; the answer
+/// is the text that the script gets. `reallyExit` ends a child at once, with the code that it is given.
 ///
 /// # Safety
 ///
@@ -250,8 +253,9 @@ pub unsafe fn register(
     let functions: [(&CStr, Callback); 2] = [(c"serve", call_serve), (c"reallyExit", call_leave)];
     for (name, callback) in functions {
         let mut function = ptr::null_mut();
-        // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable interface. The
-        // environment and the object are live by the caller's promise, the name is NUL-terminated, `function` is a live local.
+        // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable
+        // interface. The environment and the object are live by the caller's promise, the name is NUL-terminated,
+        // `function` is a live local.
         unsafe {
             let create = std::mem::transmute::<*mut c_void, CreateFunction>(create);
             let set = std::mem::transmute::<*mut c_void, SetProperty>(set);
@@ -280,8 +284,9 @@ unsafe extern "C" fn call_leave(environment: *mut c_void, call: *mut c_void) -> 
     type GetNumber = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut i32) -> c_int;
     let (mut count, mut argument, mut code) = (1, ptr::null_mut(), 0);
     if let (Ok(arguments), Ok(number)) = (node_function(c"napi_get_cb_info"), node_function(c"napi_get_value_int32")) {
-        // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable interface; the
-        // environment and the call are those that node has just passed; the out-pointers are to live locals, and one argument has room.
+        // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable
+        // interface; the environment and the call are those that node has just passed; the out-pointers are to live
+        // locals, and one argument has room.
         unsafe {
             let arguments = std::mem::transmute::<*mut c_void, GetArguments>(arguments);
             let number = std::mem::transmute::<*mut c_void, GetNumber>(number);
@@ -308,8 +313,9 @@ unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mu
         return ptr::null_mut();
     };
     let mut value = ptr::null_mut();
-    // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable interface. The
-    // environment is that of the running call. The texts live across the calls; the first is passed with its length.
+    // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable interface.
+    // The environment is that of the running call. The texts live across the calls; the first is passed with its
+    // length.
     unsafe {
         match answer {
             Ok(text) => {
@@ -328,8 +334,8 @@ unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mu
 }
 
 impl Runtime {
-    /// Gives the event loop of a forked child descriptors of its own. The numbers of the parent's must be taken by then, by anything
-    /// that may be closed: the loop closes them first.
+    /// Gives the event loop of a forked child descriptors of its own. The numbers of the parent's must be taken by
+    /// then, by anything that may be closed: the loop closes them first.
     ///
     /// # Errors
     ///
@@ -339,9 +345,9 @@ impl Runtime {
         type ForkLoop = unsafe extern "C" fn(*mut c_void) -> c_int;
         let (get, fork) = (node_function(c"napi_get_uv_event_loop")?, node_function(c"uv_loop_fork")?);
         let mut event_loop = ptr::null_mut();
-        // SAFETY: both addresses are node's functions of these names and types. The environment is that of the running call (a
-        // `Runtime` is only made by one), `event_loop` is a live local; the loop it gets belongs to this thread, which does not run
-        // it at the moment.
+        // SAFETY: both addresses are node's functions of these names and types. The environment is that of the running
+        // call (a `Runtime` is only made by one), `event_loop` is a live local; the loop it gets belongs to this
+        // thread, which does not run it at the moment.
         let result = unsafe {
             let get = std::mem::transmute::<*mut c_void, GetLoop>(get);
             let fork = std::mem::transmute::<*mut c_void, ForkLoop>(fork);
@@ -361,10 +367,10 @@ impl Runtime {
         type Remove = unsafe extern "C" fn(*mut c_void, NearLimit, usize);
         let [current, add, remove] = HEAP_FUNCTIONS;
         let (current, add, remove) = (node_function(current)?, node_function(add)?, node_function(remove)?);
-        // SAFETY: the addresses are those of three functions of V8's public interface, found by names that contain their types, so a
-        // node with others would lack them. They are member functions without virtual dispatch: the object is the first
-        // argument. The isolate is the one that runs on this thread. The callback is never called: it is removed at once, and
-        // removing it is what sets the limit.
+        // SAFETY: the addresses are those of three functions of V8's public interface, found by names that contain
+        // their types, so a node with others would lack them. They are member functions without virtual dispatch: the
+        // object is the first argument. The isolate is the one that runs on this thread. The callback is never called:
+        // it is removed at once, and removing it is what sets the limit.
         unsafe {
             let current = std::mem::transmute::<*mut c_void, Current>(current);
             let add = std::mem::transmute::<*mut c_void, Add>(add);
@@ -456,8 +462,8 @@ impl Described {
         // SAFETY: brk with an address that cannot be set changes nothing and returns the current one.
         let program_break = unsafe { libc::syscall(libc::SYS_brk, 0) };
         self.map.brk = u64::try_from(program_break).unwrap_or_default();
-        // SAFETY: the structure is the kernel's `prctl_mm_map`, lives across the call and is passed with its size. It changes only what
-        // the kernel tells about the process; the texts it points to live as long as the process.
+        // SAFETY: the structure is the kernel's `prctl_mm_map`, lives across the call and is passed with its size. It
+        // changes only what the kernel tells about the process; the texts it points to live as long as the process.
         let result =
             unsafe { libc::prctl(libc::PR_SET_MM, PR_SET_MM_MAP, &raw const self.map, size_of::<MemoryMap>(), 0) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

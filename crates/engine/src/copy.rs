@@ -1,5 +1,5 @@
-//! Copying and reading a tree that may be hostile. No link is followed, nothing outside of the tree is opened, and nothing but directories,
-//! ordinary files and links is taken.
+//! Copying and reading a tree that may be hostile. No link is followed, nothing outside of the tree is opened, and
+//! nothing but directories, ordinary files and links is taken.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -19,12 +19,12 @@ const MAX_DEPTH: usize = 100;
 /// Files, directories and links of one tree.
 const MAX_ENTRIES: usize = 200_000;
 
-/// Everybody's: who reaches the tree at all is ruled by the directory it lies in, and to a sandbox, whose user differs from ours,
-/// it is the lower layer of an overlay, where changes never reach it.
+/// Everybody's: who reaches the tree at all is ruled by the directory it lies in, and to a sandbox, whose user differs
+/// from ours, it is the lower layer of an overlay, where changes never reach it.
 pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 
-/// Who owns files of snapshots on the host, when sandboxes have user ids of their own: somebody behind all of their ranges, who is
-/// nobody else.
+/// Who owns files of snapshots on the host, when sandboxes have user ids of their own: somebody behind all of their
+/// ranges, who is nobody else.
 pub(crate) const CONTENT_OWNER: u32 = 0x7100_0000;
 
 /// Gives a file or directory to its owner.
@@ -35,7 +35,8 @@ pub(crate) fn give_away(to: impl AsFd, owner: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
-/// How an ordinary file is opened: never over a link or onto another mount, and without waiting should it be a pipe after all.
+/// How an ordinary file is opened: never over a link or onto another mount, and without waiting should it be a pipe
+/// after all.
 const FILE_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 

@@ -48,8 +48,8 @@ impl Finding {
     }
 }
 
-/// Looks at the machine, then tries: an engine is started in a temporary directory below the data directory, and node is run in
-/// a sandbox of it.
+/// Looks at the machine, then tries: an engine is started in a temporary directory below the data directory, and node
+/// is run in a sandbox of it.
 pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     let confined = options.confinement == Confinement::Full;

@@ -58,7 +58,8 @@ const PULSE_PATIENCE: Duration = Duration::from_millis(1800);
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
 
-/// What is run to see whether sandboxes work: it tells node's version, and what became of a connection within the sandbox.
+/// What is run to see whether sandboxes work: it tells node's version, and what became of a connection within the
+/// sandbox.
 const TRIAL: &str = "const socket = require('net').connect(1, '127.0.0.1');
     const end = (error) => { console.log(process.versions.node, error?.code ?? 'a connection'); socket.destroy() };
     socket.on('connect', end).on('error', end)";
@@ -180,12 +181,13 @@ impl Core {
 }
 
 impl Engine {
-    /// Starts the engine: clears away what an earlier one left, starts the launcher, and tries every layer of isolation by running
-    /// node in a sandbox.
+    /// Starts the engine: clears away what an earlier one left, starts the launcher, and tries every layer of isolation
+    /// by running node in a sandbox.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::Unavailable`] with the missing piece named; or when another engine works on the data directory.
+    /// [`SandboxErrorKind::Unavailable`] with the missing piece named; or when another engine works on the data
+    /// directory.
     #[tracing::instrument(name = "engine.start", skip_all)]
     pub async fn start(options: EngineOptions) -> Result<Self, SandboxError> {
         let now = options.clock.now();
@@ -306,7 +308,8 @@ impl Engine {
         self.core.launcher.configuration().walls.is_some()
     }
 
-    /// Whether the changes that a sandbox makes to a snapshot's files lie in a layer of their own. Otherwise the files are copied.
+    /// Whether the changes that a sandbox makes to a snapshot's files lie in a layer of their own. Otherwise the files
+    /// are copied.
     #[must_use]
     pub fn has_overlays(&self) -> bool {
         self.core.launcher.overlays()
@@ -318,7 +321,8 @@ impl Engine {
         self.is_confined() && self.core.data_dir.runtime().join("root").join(shell::PLACE).exists()
     }
 
-    /// Whether a command `node <script>` is forked from a booted node. Waits until that is known, a few seconds at most.
+    /// Whether a command `node <script>` is forked from a booted node. Waits until that is known, a few seconds at
+    /// most.
     pub async fn has_templates(&self) -> bool {
         self.core.launcher.configuration().walls.is_some() && self.core.launcher.has_templates().await
     }
@@ -400,7 +404,8 @@ async fn keep_ground(core: std::sync::Weak<Core>) {
     }
 }
 
-/// Asks for a sign of life: of the runtime that sandboxes are made on, whichever one this is called on, and of the launcher.
+/// Asks for a sign of life: of the runtime that sandboxes are made on, whichever one this is called on, and of the
+/// launcher.
 pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
     let launcher = Arc::clone(launcher);
     let checked = runtime.spawn(async move { launcher.check().await }.in_current_span());

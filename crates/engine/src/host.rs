@@ -11,13 +11,13 @@ use crate::cgroup::discover::own_groups;
 
 /// Descriptors of the server that one sandbox can take up at most, without those of its commands.
 ///
-/// Ten are its own: channel, two of its init, working directory, two layers while it is frozen, two sockets for names, two spare ones. Each
-/// of 64 connections that wait takes three (the sandbox's socket, the host's and the process that asked), each of 32 questions for
-/// names one, and each of 8 connections for names two.
+/// Ten are its own: channel, two of its init, working directory, two layers while it is frozen, two sockets for names,
+/// two spare ones. Each of 64 connections that wait takes three (the sandbox's socket, the host's and the process that
+/// asked), each of 32 questions for names one, and each of 8 connections for names two.
 pub const SANDBOX_DESCRIPTORS: u64 = 10 + 64 * 3 + 32 + 8 * 2;
 
-/// What this host has in all, running or not: how much of it others use is for the operator to know and to reserve. Reads files of the
-/// kernel, so it belongs on a thread that may block.
+/// What this host has in all, running or not: how much of it others use is for the operator to know and to reserve.
+/// Reads files of the kernel, so it belongs on a thread that may block.
 ///
 /// # Errors
 ///

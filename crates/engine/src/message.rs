@@ -107,7 +107,8 @@ pub(crate) enum ToLauncher {
     Fork(Fork),
     /// Kill such a copy and its process group.
     KillFork(CommandName),
-    /// A sandbox was killed and does not end: the server waits for it no longer. Say what in it does not die, and go on killing it.
+    /// A sandbox was killed and does not end: the server waits for it no longer. Say what in it does not die, and go on
+    /// killing it.
     SetAside {
         /// Which sandbox.
         name: String,
@@ -261,8 +262,8 @@ impl Found {
 pub(crate) enum ToTemplate {
     /// The first message.
     Configure(Box<Surroundings>),
-    /// Fork, and join a sandbox. The sandbox's init, the copy's end of its channel, and the files through which the sandbox's cgroups
-    /// are joined travel along.
+    /// Fork, and join a sandbox. The sandbox's init, the copy's end of its channel, and the files through which the
+    /// sandbox's cgroups are joined travel along.
     Fork,
 }
 
@@ -283,7 +284,8 @@ pub(crate) enum FromTemplate {
     },
 }
 
-/// From the server to a copy of a booted node: what it is to run, as its script gets it. Standard output and standard error travel along.
+/// From the server to a copy of a booted node: what it is to run, as its script gets it. Standard output and standard
+/// error travel along.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeProgram {
     /// Node's own options.
@@ -378,7 +380,8 @@ pub(crate) struct InMachine {
     pub(crate) tool: Option<Tool>,
 }
 
-/// What is done for the server by a process of the machine, with the rights of its user. Standard error says what went wrong.
+/// What is done for the server by a process of the machine, with the rights of its user. Standard error says what went
+/// wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Tool {
     /// Unpack standard input, a gzipped tar archive, into a directory.
@@ -445,7 +448,8 @@ pub(crate) enum FromInit {
     Exited(Exited),
     /// All processes are killed.
     AllKilled,
-    /// All processes of a machine are killed. The directories with the changes to its root and to its `/usr` travel along.
+    /// All processes of a machine are killed. The directories with the changes to its root and to its `/usr` travel
+    /// along.
     Frozen,
     /// The files are written, or why they are not.
     Written(Result<(), String>),

@@ -22,15 +22,15 @@ pub struct EngineOptions {
     pub node: PathBuf,
     /// Whether a copy of node is kept in the data directory (110 MiB), which the kernel maps in fewer, larger pages.
     pub copy_node: bool,
-    /// The program that is `/bin/sh` in sandboxes that are walled in: the host's own. It is put there with its libraries. Where it
-    /// cannot be had, and with `None`, there is no shell.
+    /// The program that is `/bin/sh` in sandboxes that are walled in: the host's own. It is put there with its
+    /// libraries. Where it cannot be had, and with `None`, there is no shell.
     pub shell: Option<PathBuf>,
     /// How sandboxes are walled in.
     pub confinement: Confinement,
     /// Which program makes the sandboxes.
     pub launcher: LauncherProgram,
-    /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the one that this
-    /// process is in.
+    /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the one
+    /// that this process is in.
     pub cgroup_parent: Option<PathBuf>,
     /// Booted nodes that commands are forked from.
     pub templates: Templates,
@@ -44,10 +44,11 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Learns of sandboxes that do not end.
     pub observer: Arc<dyn SandboxObserver>,
-    /// Whether sandboxes may share the server's user id where the server is not root. Limits that the kernel counts by user are then
-    /// shared by all of them. Without this the engine does not start there.
+    /// Whether sandboxes may share the server's user id where the server is not root. Limits that the kernel counts by
+    /// user are then shared by all of them. Without this the engine does not start there.
     pub allow_shared_user_id: bool,
-    /// A wall that is left out, to test that a sandbox without it refuses to run anything. Programs that are built for release ignore it.
+    /// A wall that is left out, to test that a sandbox without it refuses to run anything. Programs that are built for
+    /// release ignore it.
     #[doc(hidden)]
     pub omitted_wall: Option<Wall>,
 }
@@ -85,15 +86,15 @@ pub enum Confinement {
     /// By every layer. What cannot be set up is an error.
     #[default]
     Full,
-    /// By nothing but a directory, a deadline and some resource limits: a worker can do what the server's user can. For machines
-    /// without namespaces, and for code that one trusts.
+    /// By nothing but a directory, a deadline and some resource limits: a worker can do what the server's user can. For
+    /// machines without namespaces, and for code that one trusts.
     Unconfined,
 }
 
 /// Booted nodes that sandboxes are forked from, so that a command `node <script>` does not wait for node to start.
 ///
-/// All forks of one have the same layout of the address space: who learns it from one learns it of all. `docs/security.md` has what
-/// that means.
+/// All forks of one have the same layout of the address space: who learns it from one learns it of all.
+/// `docs/security.md` has what that means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Templates {
     /// None: every command starts its own node, and no sandbox is made ahead of time.

@@ -1,6 +1,7 @@
 //! Messages between server, launcher and a sandbox's init, over seqpacket sockets: JSON, with descriptors beside it.
 //!
-//! A socket carries one message a packet. What is too long for a packet travels in a memory file whose descriptor goes last.
+//! A socket carries one message a packet. What is too long for a packet travels in a memory file whose descriptor goes
+//! last.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Seek, Write};
 use std::mem::MaybeUninit;

@@ -50,8 +50,8 @@ impl Deref for Api {
 }
 
 impl Api {
-    /// An API over a platform. For its invocations to be counted, the platform must have been given a clone of `metrics` as its
-    /// observer.
+    /// An API over a platform. For its invocations to be counted, the platform must have been given a clone of
+    /// `metrics` as its observer.
     #[must_use]
     pub fn new(platform: Platform, options: HttpOptions, metrics: Metrics) -> Self {
         // The other half of the cores is left to invocations, however many clients list.
@@ -66,11 +66,13 @@ impl Api {
         self.stop.clone()
     }
 
-    /// Mounts `/api/…`, `/healthz`, `/readyz` and `/metrics`, for [`App::configure`](actix_web::App::configure); and the console, as `/`
-    /// and what it loads, if [`HttpOptions::console`] says so. In a scope all of it lies below the scope's path.
+    /// Mounts `/api/…`, `/healthz`, `/readyz` and `/metrics`, for [`App::configure`](actix_web::App::configure); and
+    /// the console, as `/` and what it loads, if [`HttpOptions::console`] says so. In a scope all of it lies below the
+    /// scope's path.
     ///
-    /// A server other than our [`Application`](crate::Application) should be built with `.h1_allow_half_closed(false)`: only then
-    /// does it notice that a client has gone away, and cancel what that client was waiting for, while nothing is being sent.
+    /// A server other than our [`Application`](crate::Application) should be built with `.h1_allow_half_closed(false)`:
+    /// only then does it notice that a client has gone away, and cancel what that client was waiting for, while nothing
+    /// is being sent.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let api = self.clone();
         move |config| {

@@ -22,7 +22,8 @@ const CONNECTION_BYTES: usize = 24 * 1024;
 /// How long answers that are ready may take to reach their clients once everything else has stopped.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// A server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go of the address.
+/// A server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go of the
+/// address.
 pub struct Application {
     listener: Listener,
     api: Api,
@@ -64,8 +65,8 @@ impl Application {
 
     /// Serves until it was asked to stop and what ran then has ended or had its time.
     ///
-    /// Once asked, `/readyz` fails; after `shutdown_delay` no connection is accepted any more and no invocation begins; running
-    /// ones may end within `drain_timeout`, after which they are cancelled and their callers told.
+    /// Once asked, `/readyz` fails; after `shutdown_delay` no connection is accepted any more and no invocation begins;
+    /// running ones may end within `drain_timeout`, after which they are cancelled and their callers told.
     ///
     /// # Errors
     ///

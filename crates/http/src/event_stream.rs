@@ -66,8 +66,8 @@ impl Event {
     }
 }
 
-/// An answer that sends these events as they come. Its head is sent at once. The stream is not asked for the next event, nor dropped,
-/// before the last one is sent.
+/// An answer that sends these events as they come. Its head is sent at once. The stream is not asked for the next
+/// event, nor dropped, before the last one is sent.
 pub(crate) fn respond(api: &Api, reconnect: Reconnect, events: impl Stream<Item = Event> + 'static) -> HttpResponse {
     let mut keep_alive = interval(api.options.sse_keep_alive);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -25,20 +25,21 @@ pub struct HttpOptions {
     pub threads: usize,
     /// Connections a thread holds at one time; further ones wait in the listening queue.
     pub max_connections_per_thread: usize,
-    /// How long an idle connection is kept. Longer than the 60 s after which common proxies let go of theirs, so that it is the
-    /// proxy that closes and never sends a request into a connection that we are closing.
+    /// How long an idle connection is kept. Longer than the 60 s after which common proxies let go of theirs, so that
+    /// it is the proxy that closes and never sends a request into a connection that we are closing.
     pub keep_alive: Duration,
     /// How long a client may take to send a request's head.
     pub head_timeout: Duration,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
-    /// How long an unread rest of a body is read and thrown away after an early answer such as 413, so that the client can read
-    /// the answer before the connection is closed.
+    /// How long an unread rest of a body is read and thrown away after an early answer such as 413, so that the client
+    /// can read the answer before the connection is closed.
     pub linger: Duration,
-    /// How long a client may take nothing of what is to be sent to it; then its connection is closed, and its invocation is cancelled.
-    /// While there is nothing to send no time is counted. Nothing: for ever.
+    /// How long a client may take nothing of what is to be sent to it; then its connection is closed, and its
+    /// invocation is cancelled. While there is nothing to send no time is counted. Nothing: for ever.
     pub write_timeout: Duration,
-    /// How often a comment is sent on an event stream that is otherwise silent; proxies close what is silent for a minute.
+    /// How often a comment is sent on an event stream that is otherwise silent; proxies close what is silent for a
+    /// minute.
     pub sse_keep_alive: Duration,
     /// Pieces of the isolation that the sandboxes lack, by the operator's leave; `/readyz` names them.
     pub weaker_isolation: Vec<&'static str>,
@@ -73,14 +74,15 @@ impl Default for HttpOptions {
 /// Who may use the API.
 #[derive(Clone)]
 pub enum Access {
-    /// Whoever is on this machine, and no web page of another site that a browser on this machine shows. [`Application`]
-    /// refuses to bind to anything but loopback with it.
+    /// Whoever is on this machine, and no web page of another site that a browser on this machine shows.
+    /// [`Application`] refuses to bind to anything but loopback with it.
     ///
     /// [`Application`]: crate::Application
     Loopback,
     /// Whoever has the token.
     Token(AdminToken),
-    /// Whoever reaches our routes, because the application that mounts them has authenticated him. `/api/setup` is closed.
+    /// Whoever reaches our routes, because the application that mounts them has authenticated him. `/api/setup` is
+    /// closed.
     Embedded,
     /// Whoever this knows: it says for each request whom it acts for, and for which tenant.
     Custom(Arc<dyn Authenticator>),

@@ -14,7 +14,8 @@ use crate::owner::{at, check_owner, close, open, refused};
 /// Set on directories that belong to everybody, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Makes the directory that all else lies in, and those on the way to it, and closes it. Returns its path without links.
+/// Makes the directory that all else lies in, and those on the way to it, and closes it. Returns its path without
+/// links.
 ///
 /// # Errors
 ///

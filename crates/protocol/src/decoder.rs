@@ -10,8 +10,8 @@ const MAX_CHUNK_FRAME: usize = 32 * 1024 * 6 + 64;
 /// What an outcome has besides the result: warnings, or all that is said of an error.
 const MAX_OUTCOME_OVERHEAD: usize = 1024 * 1024;
 
-/// The end of the year 262142 in Unix milliseconds, the last that chrono knows. A frame with a later time, or one as long
-/// before 1970, makes no sense.
+/// The end of the year 262142 in Unix milliseconds, the last that chrono knows. A frame with a later time, or one as
+/// long before 1970, makes no sense.
 const MAX_MILLIS: i64 = 8_210_266_876_799_999;
 
 /// What standard output holds.
@@ -36,8 +36,8 @@ pub enum Piece {
     Unreadable,
 }
 
-/// Takes standard output apart. Holds at most one frame, and the outcome. What begins as a frame with the right token is
-/// never raw: it is nothing that the function has printed.
+/// Takes standard output apart. Holds at most one frame, and the outcome. What begins as a frame with the right token
+/// is never raw: it is nothing that the function has printed.
 #[derive(Debug)]
 pub struct Decoder {
     /// What every frame begins with: the separator and the token.

@@ -30,8 +30,8 @@ pub struct ServiceOptions {
     pub max_queued_invocations: usize,
     /// How long an invocation waits for a place before it is turned away.
     pub queue_timeout: Duration,
-    /// Answers that wait for their readers, in bytes, all of them together. A result for which there is no room waits as long
-    /// as an invocation waits for a place, and then the invocation fails as busy.
+    /// Answers that wait for their readers, in bytes, all of them together. A result for which there is no room waits
+    /// as long as an invocation waits for a place, and then the invocation fails as busy.
     pub max_unread_bytes: usize,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Duration,

@@ -11,8 +11,8 @@ use crate::postgres::PgStore;
 use crate::sqlite::{Access, SqliteStore};
 use crate::url::{DatabaseUrl, Kind};
 
-/// Connections to Postgres at most, unless told otherwise. A query takes about a millisecond, so ten carry thousands a second,
-/// and ten servers of ours still fit into the hundred that Postgres allows.
+/// Connections to Postgres at most, unless told otherwise. A query takes about a millisecond, so ten carry thousands a
+/// second, and ten servers of ours still fit into the hundred that Postgres allows.
 const DEFAULT_MAX_CONNECTIONS: usize = 10;
 
 /// How long a query waits for a connection: more than the making of one takes, less than the client of a request waits.
@@ -30,8 +30,8 @@ const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(8);
 #[non_exhaustive]
 pub struct StorageOptions {
     /// Connections at most; for SQLite, connections that read, to which one that writes is added, and a quarter as many
-    /// that read lists. At least 1 is used. Lists have a quarter of those to Postgres at most, so that invocations do not
-    /// wait for them.
+    /// that read lists. At least 1 is used. Lists have a quarter of those to Postgres at most, so that invocations do
+    /// not wait for them.
     pub max_connections: usize,
     /// How long a query waits for a connection before it fails as [`RepositoryError::Unavailable`].
     pub acquire_timeout: Duration,
@@ -107,8 +107,8 @@ impl Database {
         Ok(database)
     }
 
-    /// Readies a pool for the database. No connection is made before one is needed, so a server may start before its database;
-    /// use [`check`] to know. Makes no database: see [`create_if_none`](Self::create_if_none).
+    /// Readies a pool for the database. No connection is made before one is needed, so a server may start before its
+    /// database; use [`check`] to know. Makes no database: see [`create_if_none`](Self::create_if_none).
     ///
     /// [`check`]: workers_domain::ports::SchemaAdmin::check
     ///

@@ -2,8 +2,8 @@
 //!
 //! ## How it is made
 //!
-//! Both backends pass one conformance suite, which is in `workers-testing`. Rows are private types; what leaves this crate
-//! is a domain type or an error.
+//! Both backends pass one conformance suite, which is in `workers-testing`. Rows are private types; what leaves this
+//! crate is a domain type or an error.
 //!
 //! A table has one definition for both databases (`schema.rs`), its rows one type for each use, with one way to the
 //! domain type and back (`worker_row.rs`), and its columns types that either database knows how to keep

@@ -70,7 +70,8 @@ pub(crate) struct Applied {
     pub(crate) names: Vec<String>,
 }
 
-/// Applies what has not been applied. The caller holds a transaction, and a lock against another process that does the same.
+/// Applies what has not been applied. The caller holds a transaction, and a lock against another process that does the
+/// same.
 pub(crate) fn apply_pending<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,
     source: &impl MigrationSource<DB>,

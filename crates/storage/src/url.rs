@@ -8,8 +8,8 @@ use crate::postgres::{InvalidPostgresUrlError, PostgresUrl};
 
 /// Names a database: `postgres://…` (or `postgresql://…`) or `sqlite://PATH`.
 ///
-/// For SQLite, what follows `sqlite://` is a path as it stands, without escapes or parameters: `sqlite:///var/lib/w.sqlite3` is
-/// absolute, `sqlite://data/w.sqlite3` is relative to the working directory.
+/// For SQLite, what follows `sqlite://` is a path as it stands, without escapes or parameters:
+/// `sqlite:///var/lib/w.sqlite3` is absolute, `sqlite://data/w.sqlite3` is relative to the working directory.
 ///
 /// For Postgres, these parameters decide about TLS, where our meaning differs from that of other clients:
 ///

@@ -18,8 +18,9 @@ const FLOOD: usize = 100_000;
 
 /// Makes a module of tests, one an expectation.
 ///
-/// `event_bus_conformance!(in_process, make_bus)`: the name of the module, and a function without arguments that answers
-/// with something that dereferences to an [`EventBus`], which passes a change on before it returns from publishing it.
+/// `event_bus_conformance!(in_process, make_bus)`: the name of the module, and a function without arguments that
+/// answers with something that dereferences to an [`EventBus`], which passes a change on before it returns from
+/// publishing it.
 #[macro_export]
 macro_rules! event_bus_conformance {
     ($bus:ident, $make_bus:ident) => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A client that speaks to servers of this machine, past any proxy. It trusts nobody's certificate: in a workspace where another crate has
-/// chosen how `reqwest` does TLS, a client must be told, even one that does none.
+/// A client that speaks to servers of this machine, past any proxy. It trusts nobody's certificate: in a workspace
+/// where another crate has chosen how `reqwest` does TLS, a client must be told, even one that does none.
 ///
 /// # Panics
 ///

@@ -1,17 +1,19 @@
 //! A Postgres server that lives as long as the tests.
 //!
-//! The server is made of the machine's own binaries, listens on a free port of the loopback address, and writes to a directory
-//! of its own. A small shell watches over it, and stops the server and removes the directory when it is no longer needed:
+//! The server is made of the machine's own binaries, listens on a free port of the loopback address, and writes to a
+//! directory of its own. A small shell watches over it, and stops the server and removes the directory when it is no
+//! longer needed:
 //!
-//! * A server for one test ([`ThrowAwayPostgres::start`]): when the shell's standard input closes, which is a pipe from the
-//!   test's process.
-//! * The shared one ([`ThrowAwayPostgres::shared`]): when no process holds its lock any more. A runner that gives each test a
-//!   process of its own thus starts one server and not hundreds, for each of which it would pay most of a second.
+//! * A server for one test ([`ThrowAwayPostgres::start`]): when the shell's standard input closes, which is a pipe from
+//!   the test's process.
+//! * The shared one ([`ThrowAwayPostgres::shared`]): when no process holds its lock any more. A runner that gives each
+//!   test a process of its own thus starts one server and not hundreds, for each of which it would pay most of a
+//!   second.
 //!
 //! Both happen for whatever reason the process ends, be it killed, so no server stays behind.
 //!
-//! `initdb` takes most of a second, and a runner that gives each test a process of its own would pay it each time; so its result
-//! is kept beside the test binaries and copied.
+//! `initdb` takes most of a second, and a runner that gives each test a process of its own would pay it each time; so
+//! its result is kept beside the test binaries and copied.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -44,8 +46,8 @@ const START_ATTEMPTS: usize = 5;
 /// Lines of the server's log that are shown when it does not start.
 const LOG_LINES_SHOWN: usize = 20;
 
-/// Runs a server until nobody holds the lock `users`. Whoever comes to share it holds `start` meanwhile, so that nobody is given
-/// a server that is about to stop.
+/// Runs a server until nobody holds the lock `users`. Whoever comes to share it holds `start` meanwhile, so that nobody
+/// is given a server that is about to stop.
 const SHARED_WATCHDOG: &str = r#"
     directory=$1; shared=$2; shift 2
     "$@" </dev/null &
@@ -136,8 +138,8 @@ impl ThrowAwayPostgres {
         Self::start_with(&[], &[])
     }
 
-    /// A server for one test alone, with settings as in `postgresql.conf` and with files put into its data directory, such as
-    /// `pg_hba.conf` or a key.
+    /// A server for one test alone, with settings as in `postgresql.conf` and with files put into its data directory,
+    /// such as `pg_hba.conf` or a key.
     ///
     /// # Panics
     ///

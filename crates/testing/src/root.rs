@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-/// Ends the process, as a test that passed, unless it is root's: machines need that. For tests that have a process of their own, as
-/// `cargo nextest` gives them.
+/// Ends the process, as a test that passed, unless it is root's: machines need that. For tests that have a process of
+/// their own, as `cargo nextest` gives them.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
 pub fn skip_unless_root(why: &str) {
     if !is_root() {

@@ -20,8 +20,8 @@ use workers_domain::{LogStream, NetworkPolicy, ResourceLimits, SnapshotId};
 
 /// Makes a module of tests, one an expectation.
 ///
-/// `sandbox_conformance!(confined, make_provider)`: the name of the module, and an async function without arguments that answers
-/// with something that dereferences to a [`SandboxProvider`]. The crate needs tokio.
+/// `sandbox_conformance!(confined, make_provider)`: the name of the module, and an async function without arguments
+/// that answers with something that dereferences to a [`SandboxProvider`]. The crate needs tokio.
 #[macro_export]
 macro_rules! sandbox_conformance {
     ($provider:ident, $make_provider:ident) => {

@@ -13,28 +13,28 @@
 //! ## What counts as a function
 //!
 //! An exported function, and an exported value of which only a run can tell what it is, such as
-//! `withRetry(async () => …)` or a re-export from `node:crypto`. Classes, objects, enums, literals, types and generators
-//! do not count; an unknown value that turns out to be no function fails its invocation with a `TypeError`.
+//! `withRetry(async () => …)` or a re-export from `node:crypto`. Classes, objects, enums, literals, types and
+//! generators do not count; an unknown value that turns out to be no function fails its invocation with a `TypeError`.
 //!
 //! ## What needs a word of explanation
 //!
-//! * JSX is compiled to plain objects `{ type, props, key }`, fragments have the type `Symbol.for("workers.fragment")`; the
-//!   pragma `@jsxRuntime classic @jsx h` calls a factory of the bundle's own instead.
+//! * JSX is compiled to plain objects `{ type, props, key }`, fragments have the type `Symbol.for("workers.fragment")`;
+//!   the pragma `@jsxRuntime classic @jsx h` calls a factory of the bundle's own instead.
 //! * Decorators are the standard ones (the ECMAScript proposal of November 2023), as in TypeScript 5; they are those of
-//!   `experimentalDecorators` if [`TranspileOptions::experimental_decorators`] says so, or if a parameter has a decorator.
-//!   `accessor` fields work with both and without either. `emitDecoratorMetadata` is not supported.
+//!   `experimentalDecorators` if [`TranspileOptions::experimental_decorators`] says so, or if a parameter has a
+//!   decorator. `accessor` fields work with both and without either. `emitDecoratorMetadata` is not supported.
 //! * Class fields are defined, not assigned, as TypeScript does by default since ES2022.
 //! * Imports of Node.js's modules are taken when the bundle loads. All other static imports are refused with a
 //!   diagnostic; a dynamic import of something else fails where it runs. A name that a module does not export in the
-//!   version of Node.js that the platform brings along is refused too, unless [`TranspileOptions::newer_node`] says that
-//!   scripts run on a newer one.
+//!   version of Node.js that the platform brings along is refused too, unless [`TranspileOptions::newer_node`] says
+//!   that scripts run on a newer one.
 //! * There is no `require`, as in any ES module, and it fails with the words of Node.js. Code that tests for one
-//!   (`typeof require`) and hands it on, as bundlers write it around `CommonJS` modules, gets one, which finds the modules
-//!   of Node.js.
-//! * Namespaces and enums are what `tsc` makes of them: the blocks of one namespace share their exports, and an exported
-//!   variable is a property of the namespace, wherever it is read or assigned. Constant enums are written out as other
-//!   enums are. `export import main = N.f` exports a function. One thing differs: an exported array pattern takes any
-//!   iterable, as it does outside of namespaces, where `tsc` reads indexes.
+//!   (`typeof require`) and hands it on, as bundlers write it around `CommonJS` modules, gets one, which finds the
+//!   modules of Node.js.
+//! * Namespaces and enums are what `tsc` makes of them: the blocks of one namespace share their exports, and an
+//!   exported variable is a property of the namespace, wherever it is read or assigned. Constant enums are written out
+//!   as other enums are. `export import main = N.f` exports a function. One thing differs: an exported array pattern
+//!   takes any iterable, as it does outside of namespaces, where `tsc` reads indexes.
 //! * `super()` may stand anywhere in a constructor with parameter properties, which are set right after it.
 //! * `export =`, `import … = require(…)` and `export *` are refused.
 

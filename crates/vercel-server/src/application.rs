@@ -21,7 +21,8 @@ const LINGER: Duration = Duration::from_secs(5);
 /// How long answers that are ready may take to reach their clients once everything else has stopped.
 const LAST_WORDS: u64 = 2;
 
-/// An HTTP server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go of the address.
+/// An HTTP server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go
+/// of the address.
 pub struct VercelApplication {
     listener: Listener,
     server: VercelServer,

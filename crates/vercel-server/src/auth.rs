@@ -83,8 +83,9 @@ fn check_token<'a>(tokens: &'a [AccessToken], headers: &HeaderMap) -> Result<&'a
     found.ok_or_else(|| ApiError::new(ErrorCode::Forbidden, "The token is not valid."))
 }
 
-/// Without tokens the only protection is that nobody else is on this machine. Web pages are: one of another site may send requests to
-/// loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name as `Host`).
+/// Without tokens the only protection is that nobody else is on this machine. Web pages are: one of another site may
+/// send requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name
+/// as `Host`).
 ///
 /// A request target may name a host beside the header; a request that names two different ones, or none, is refused.
 fn check_local(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {

@@ -2,8 +2,9 @@
 //!
 //! ## How it is made
 //!
-//! A **sandbox** is a durable name; a **session** of it is one machine's life. `registry` has what begins, changes and ends them, `session`
-//! a live one with its commands, `logs` what these print, `store` the records on disk, `body` and `routes` what clients see.
+//! A **sandbox** is a durable name; a **session** of it is one machine's life. `registry` has what begins, changes and
+//! ends them, `session` a live one with its commands, `logs` what these print, `store` the records on disk, `body` and
+//! `routes` what clients see.
 
 mod application;
 mod auth;

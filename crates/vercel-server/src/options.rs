@@ -15,7 +15,8 @@ use crate::MachineSizes;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VercelServerOptions {
-    /// Makes the machines. What snapshots it has and the directory does not know are removed at start: it must serve nobody else.
+    /// Makes the machines. What snapshots it has and the directory does not know are removed at start: it must serve
+    /// nobody else.
     pub machines: Arc<dyn MachineProvider>,
     /// Where sandboxes and the output of commands are kept. Made if it is not there; must serve nobody else.
     pub directory: PathBuf,
@@ -23,8 +24,8 @@ pub struct VercelServerOptions {
     pub tokens: Vec<AccessToken>,
     /// Tells the time of day.
     pub clock: Arc<dyn Clock>,
-    /// Where its requests are counted, as `workers_vercel_api_requests_total` and `workers_vercel_api_request_duration_seconds`. No two
-    /// servers can share one. One of its own unless it is said.
+    /// Where its requests are counted, as `workers_vercel_api_requests_total` and
+    /// `workers_vercel_api_request_duration_seconds`. No two servers can share one. One of its own unless it is said.
     pub metrics: prometheus::Registry,
     /// The region that sandboxes are said to be in.
     pub region: String,
@@ -36,18 +37,21 @@ pub struct VercelServerOptions {
     pub max_sandboxes: usize,
     /// Sessions at one time.
     pub max_sessions: usize,
-    /// What the machines of all sessions may take altogether. Without limits unless it is said: only the embedder knows the host.
+    /// What the machines of all sessions may take altogether. Without limits unless it is said: only the embedder knows
+    /// the host.
     pub capacity: Resources,
-    /// What the sessions of one team may take of that, in hundredths, where tokens are bound to several teams. Teams that no token is
-    /// bound to share one part.
+    /// What the sessions of one team may take of that, in hundredths, where tokens are bound to several teams. Teams
+    /// that no token is bound to share one part.
     pub team_share_percent: u32,
     /// How large machines are.
     pub sizes: MachineSizes,
-    /// Requests of one team within ten seconds; teams that no token is bound to count as one. Meant for programs that run wild.
+    /// Requests of one team within ten seconds; teams that no token is bound to count as one. Meant for programs that
+    /// run wild.
     pub max_requests: u32,
     /// Connections of clients at one time; further ones wait to be accepted.
     pub max_connections: usize,
-    /// How long a client may take nothing of what is to be sent to it before its connection is closed. Nothing: for ever.
+    /// How long a client may take nothing of what is to be sent to it before its connection is closed. Nothing: for
+    /// ever.
     pub write_timeout: Duration,
     /// Size of an archive of files to write, as it is sent, in bytes.
     pub max_upload_bytes: u64,
@@ -67,10 +71,11 @@ pub struct VercelServerOptions {
     pub session_history: usize,
     /// How often what has expired is looked for.
     pub sweep_interval: Duration,
-    /// How long taking a snapshot may take: files of many gigabytes on a busy disk, but not for ever. Then its session has failed.
+    /// How long taking a snapshot may take: files of many gigabytes on a busy disk, but not for ever. Then its session
+    /// has failed.
     pub snapshot_timeout: Duration,
-    /// How long the end of a machine may take, which is killed and its files removed; and how long deleting a sandbox waits for a
-    /// snapshot of it that is being taken. Then the machine is let go of as it is.
+    /// How long the end of a machine may take, which is killed and its files removed; and how long deleting a sandbox
+    /// waits for a snapshot of it that is being taken. Then the machine is let go of as it is.
     pub stop_timeout: Duration,
     /// How long the end may take in which persistent sandboxes are frozen.
     pub shutdown_timeout: Duration,

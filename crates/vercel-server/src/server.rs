@@ -21,12 +21,14 @@ pub struct VercelServer {
 }
 
 impl VercelServer {
-    /// Takes over what an earlier server left in the directory: its sandboxes stopped, and whatever belongs to none removed. Must be called
-    /// within a tokio runtime, where sessions go on from then; it must outlive the threads that serve requests.
+    /// Takes over what an earlier server left in the directory: its sandboxes stopped, and whatever belongs to none
+    /// removed. Must be called within a tokio runtime, where sessions go on from then; it must outlive the threads that
+    /// serve requests.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be read or written, or is another user's, or another server counts in the registry of the options.
+    /// When the directory cannot be read or written, or is another user's, or another server counts in the registry of
+    /// the options.
     pub async fn start(options: VercelServerOptions) -> Result<Self, StartError> {
         let directory = options.directory.clone();
         blocking(move || make_data_directory(&directory)).await.map_err(StartError::Directory)?;

@@ -4,7 +4,8 @@ use workers_domain::Resources;
 
 /// Descriptors of the server that a running command takes: two for its outputs, one for its log.
 const COMMAND_DESCRIPTORS: u64 = 3;
-/// Those that an upload, a download or another file operation takes: two for the outputs of the process in the machine, one for its input.
+/// Those that an upload, a download or another file operation takes: two for the outputs of the process in the machine,
+/// one for its input.
 pub(crate) const TRANSFER_DESCRIPTORS: u32 = 3;
 /// Those that somebody takes who reads a log.
 pub(crate) const READER_DESCRIPTORS: u32 = 1;
@@ -26,7 +27,8 @@ pub struct MachineSizes {
     pub commands_per_vcpu: u32,
     /// Commands that run at one time at most.
     pub max_commands: u32,
-    /// Descriptors of the server that any machine takes up, without those of commands, files and logs. The provider knows.
+    /// Descriptors of the server that any machine takes up, without those of commands, files and logs. The provider
+    /// knows.
     pub descriptors: u64,
 }
 

@@ -78,8 +78,8 @@ impl Credentials {
 
     /// Those that variables name: `VERCEL_TOKEN` with `VERCEL_TEAM_ID` and `VERCEL_PROJECT_ID`, or `VERCEL_OIDC_TOKEN`.
     ///
-    /// The three win over the one, being the more explicit; a `VERCEL_TOKEN` without team or project gives way to an OIDC token.
-    /// An empty variable counts as none. Where variables come from is the caller's business:
+    /// The three win over the one, being the more explicit; a `VERCEL_TOKEN` without team or project gives way to an
+    /// OIDC token. An empty variable counts as none. Where variables come from is the caller's business:
     ///
     /// ```
     /// # use workers_vercel::Credentials;

@@ -4,8 +4,8 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::{StreamError, VercelError};
 
-/// The longest line that is taken. The API sends what a command wrote in one piece, which is seldom above 64 KiB, or six times that
-/// once it is escaped.
+/// The longest line that is taken. The API sends what a command wrote in one piece, which is seldom above 64 KiB, or
+/// six times that once it is escaped.
 pub(crate) const MAX_LINE_BYTES: usize = 8 << 20;
 
 /// Splits pieces of a body into lines.

@@ -12,11 +12,11 @@ use crate::error::VercelError;
 pub struct RetryPolicy {
     /// Attempts altogether. Three, as the official client makes.
     pub attempts: u32,
-    /// The longest first pause; the next is twice as long. A pause is between a half and the whole of it, by chance, so that clients
-    /// that failed together do not come back together. 800 ms, as with the official client.
+    /// The longest first pause; the next is twice as long. A pause is between a half and the whole of it, by chance, so
+    /// that clients that failed together do not come back together. 800 ms, as with the official client.
     pub pause: Duration,
-    /// No attempt begins later than this after the first one began. If the API asks for more patience (`Retry-After`), there is no
-    /// further attempt: 20 s, which is as long as the official client waits.
+    /// No attempt begins later than this after the first one began. If the API asks for more patience (`Retry-After`),
+    /// there is no further attempt: 20 s, which is as long as the official client waits.
     pub budget: Duration,
 }
 

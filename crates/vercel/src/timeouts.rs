@@ -8,8 +8,8 @@ use std::time::Duration;
 pub struct Timeouts {
     /// For a connection, name look-up and TLS included: 10 s. One that takes longer is not going to be.
     pub connect: Duration,
-    /// For a whole answer, where the API has little to do: 30 s. Most take a tenth of a second, stopping and deleting a running sandbox
-    /// two to three seconds.
+    /// For a whole answer, where the API has little to do: 30 s. Most take a tenth of a second, stopping and deleting a
+    /// running sandbox two to three seconds.
     pub request: Duration,
     /// For a sandbox: 60 s. From a snapshot that has just been made it was seen to take 9 s, from others below 1 s.
     pub create: Duration,
@@ -17,7 +17,8 @@ pub struct Timeouts {
     pub upload: Duration,
     /// For a snapshot, and for stopping a sandbox that makes one: 120 s. Some were seen to take 23 s.
     pub snapshot: Duration,
-    /// For a command to start, which is when its stream begins: 60 s. The first command after a restore was seen to take 33 s.
+    /// For a command to start, which is when its stream begins: 60 s. The first command after a restore was seen to
+    /// take 33 s.
     pub command_start: Duration,
 }
 

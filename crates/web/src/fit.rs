@@ -8,8 +8,8 @@ use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::web::Bytes;
 use futures_util::stream;
 
-/// Ends the body at once where only the head was asked for: an event stream or a log might go on for ever. For a client of HTTP/1.0, which
-/// knows no chunks, has the connection end it.
+/// Ends the body at once where only the head was asked for: an event stream or a log might go on for ever. For a client
+/// of HTTP/1.0, which knows no chunks, has the connection end it.
 #[must_use]
 pub fn fit(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if response.response().body().size() != BodySize::Stream {

@@ -1,10 +1,11 @@
-//! What protects a server that needs no token, where nobody else is on this machine. Web pages are: a page of another site may send
-//! requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name as `Host`).
+//! What protects a server that needs no token, where nobody else is on this machine. Web pages are: a page of another
+//! site may send requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry
+//! its name as `Host`).
 
 use workers_domain::Authority;
 
-/// The name that the client knows us by, if it is one of this machine's own. A request target may name a host beside the header, or in
-/// its place; a request that names two different ones, or none, is refused: `None`.
+/// The name that the client knows us by, if it is one of this machine's own. A request target may name a host beside
+/// the header, or in its place; a request that names two different ones, or none, is refused: `None`.
 pub fn own_name<'a>(hosts: impl IntoIterator<Item = &'a [u8]>, target: Option<&'a str>) -> Option<Authority> {
     let named = hosts.into_iter().chain(target.map(str::as_bytes));
     Authority::agreed(named).filter(|authority| authority.host.is_loopback())

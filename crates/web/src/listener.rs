@@ -34,9 +34,9 @@ pub enum BindError {
 }
 
 impl Listener {
-    /// Binds to the address; port 0 means any free one. A server that is `open` asks nobody for a token. A client that takes nothing of
-    /// what waits for it for as long as `write_timeout` loses its connection; zero means that none does. Must be called within a tokio
-    /// runtime.
+    /// Binds to the address; port 0 means any free one. A server that is `open` asks nobody for a token. A client that
+    /// takes nothing of what waits for it for as long as `write_timeout` loses its connection; zero means that none
+    /// does. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
@@ -65,7 +65,8 @@ fn listen(address: SocketAddr, write_timeout: Duration) -> io::Result<Listener> 
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A restarted server gets its address back while connections of the old one fade.
     socket.set_reuseaddr(true)?;
-    // Connections inherit it. The system counts the time in which a client takes nothing of what waits for it, and closes the connection.
+    // Connections inherit it. The system counts the time in which a client takes nothing of what waits for it, and
+    // closes the connection.
     set_tcp_user_timeout(&socket, write_timeout.as_millis().try_into().unwrap_or(u32::MAX))?;
     socket.bind(address)?;
     let socket = socket.listen(BACKLOG)?.into_std()?;

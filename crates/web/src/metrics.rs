@@ -5,8 +5,8 @@ use std::time::Duration;
 use actix_web::http::Method;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-/// Buckets of a histogram of times: from a millisecond, which a forked sandbox takes, to the half minute that is the default limit of a
-/// run, and on.
+/// Buckets of a histogram of times: from a millisecond, which a forked sandbox takes, to the half minute that is the
+/// default limit of a run, and on.
 pub const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 
 /// The requests of one server. Cheap to clone; clones count together.

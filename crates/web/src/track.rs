@@ -30,8 +30,8 @@ pub trait Wording {
     /// The span that a request's log lines belong to. It needs the fields `request.id` and `http.method`.
     fn span(&self, id: &RequestId, method: &'static str) -> Span;
 
-    /// Words the error in an answer. Of two [`track`]s around one handler both do it, the inner one first, so that what stands between
-    /// them, such as cross-origin headers, is kept.
+    /// Words the error in an answer. Of two [`track`]s around one handler both do it, the inner one first, so that what
+    /// stands between them, such as cross-origin headers, is kept.
     fn word(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody>;
 
     /// Adds to the span what is known of a request once it is answered.
@@ -48,7 +48,8 @@ pub trait Wording {
 ///
 /// # Errors
 ///
-/// When the handler failed without an answer, or panicked. The error of a panic has the answer in it, with the request's id.
+/// When the handler failed without an answer, or panicked. The error of a panic has the answer in it, with the
+/// request's id.
 pub async fn track<W: Wording>(
     server: W,
     request: ServiceRequest,

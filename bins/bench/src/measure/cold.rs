@@ -57,7 +57,8 @@ pub(crate) async fn measure(server: &Server, workers: usize) -> anyhow::Result<C
     };
     let ids: Vec<_> = try_join_all((0..DEPLOYERS).map(deployer)).await?.into_iter().flatten().collect();
     let deploys_per_second = as_f64(u64::from(number)) / began.elapsed().as_secs_f64();
-    // Each has a reference of its own; what is more is content. Workers that share theirs are neither distinct nor cold.
+    // Each has a reference of its own; what is more is content. Workers that share theirs are neither distinct nor
+    // cold.
     let files = files(server.data()).saturating_sub(files_before);
     anyhow::ensure!(
         files >= 2 * u64::from(number),

@@ -11,8 +11,8 @@ const WORKERS: u32 = 20;
 /// Between the answer to a deploy and the invocation: a person or a script that deploys and calls is not faster.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Before each deploy. A template takes longer to boot than a deploy and an invocation together; workers that come faster than templates
-/// start a node of their own, which is another figure.
+/// Before each deploy. A template takes longer to boot than a deploy and an invocation together; workers that come
+/// faster than templates start a node of their own, which is another figure.
 const REST: Duration = Duration::from_millis(700);
 
 /// The times of the first invocations of new workers. The round keeps those of one from those of another apart.

@@ -1,7 +1,8 @@
-//! Whether anything piles up: many invocations in legs, and after each leg a look at what the server and the kernel hold.
+//! Whether anything piles up: many invocations in legs, and after each leg a look at what the server and the kernel
+//! hold.
 //!
-//! The rule: the first leg is left out, for the server is still filling its pools. Of what is left, the median of the last third is
-//! compared with that of the first third; what has grown by more than its allowance has grown.
+//! The rule: the first leg is left out, for the server is still filling its pools. Of what is left, the median of the
+//! last third is compared with that of the first third; what has grown by more than its allowance has grown.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ const fn bytes(name: &'static str, allowance: u64) -> Figure {
     Figure { name, is_bytes: true, allowance }
 }
 
-/// What is looked at, in the order of [`look`]. What counts for the whole machine may have grown by other programs, and is allowed more.
+/// What is looked at, in the order of [`look`]. What counts for the whole machine may have grown by other programs, and
+/// is allowed more.
 pub(crate) const FIGURES: [Figure; 11] = [
     bytes("PSS", 2 << 20),
     number("descriptors", 4),

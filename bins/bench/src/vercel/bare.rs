@@ -1,5 +1,5 @@
-//! The requests alone: over one connection, with bodies that were made beforehand, and answers that are read and hardly looked at. What
-//! this takes is the server's own time.
+//! The requests alone: over one connection, with bodies that were made beforehand, and answers that are read and hardly
+//! looked at. What this takes is the server's own time.
 
 use std::net::SocketAddr;
 

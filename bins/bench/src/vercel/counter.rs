@@ -17,7 +17,8 @@ use tokio::sync::Mutex;
 
 use super::watch::Count;
 
-/// How long nothing may be asked until all is taken to be done: longer than the port waits before it ends a command that nobody follows.
+/// How long nothing may be asked until all is taken to be done: longer than the port waits before it ends a command
+/// that nobody follows.
 const QUIET: Duration = Duration::from_millis(700);
 
 /// A proxy of an HTTP server. It is not there while times are measured.
@@ -35,8 +36,8 @@ struct Counts {
 }
 
 impl Counter {
-    /// Starts a proxy of the server at this address. It ends with the program, and has a thread of its own: ours waits for servers to start
-    /// that already talk through it.
+    /// Starts a proxy of the server at this address. It ends with the program, and has a thread of its own: ours waits
+    /// for servers to start that already talk through it.
     pub(super) fn start(upstream: SocketAddr) -> anyhow::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -59,7 +60,8 @@ impl Counter {
         self.counts.answered.load(Ordering::Relaxed)
     }
 
-    /// What was asked since the last reset, once nothing more has been asked for a while; so many had an answer before there was an outcome.
+    /// What was asked since the last reset, once nothing more has been asked for a while; so many had an answer before
+    /// there was an outcome.
     pub(super) async fn all(&self, waited_for: usize) -> Count {
         let requests = || self.counts.requests.load(Ordering::Relaxed);
         let (mut since, mut seen) = (Instant::now(), requests());

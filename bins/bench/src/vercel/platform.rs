@@ -22,7 +22,8 @@ pub(super) struct Platforms {
 }
 
 impl Platforms {
-    /// Starts a server as each of these set-ups says, and one more that takes its sandboxes from the API at this address.
+    /// Starts a server as each of these set-ups says, and one more that takes its sandboxes from the API at this
+    /// address.
     pub(super) async fn start(setups: &[Setup], api: SocketAddr) -> anyhow::Result<Self> {
         let mut servers = Vec::new();
         for setup in setups {

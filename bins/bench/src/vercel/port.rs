@@ -17,7 +17,8 @@ use super::work::{ARGUMENTS, FILE, PROGRAM, TAG, file};
 /// How long the rest may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Our port. It is made anew for each piece of work, over the same client, for only then can be seen when nothing is left of it.
+/// Our port. It is made anew for each piece of work, over the same client, for only then can be seen when nothing is
+/// left of it.
 pub(super) struct Port {
     client: Client,
     file: String,

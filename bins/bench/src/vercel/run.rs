@@ -77,8 +77,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One work after the other, each on each way that often, in another order each time: what is left of a piece of work, in the server and
-/// in the kernel, burdens the next one, which is of the same kind so.
+/// One work after the other, each on each way that often, in another order each time: what is left of a piece of work,
+/// in the server and in the kernel, burdens the next one, which is of the same kind so.
 async fn measure(
     cells: &mut [Cell],
     ways: &mut [Way],

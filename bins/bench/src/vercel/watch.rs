@@ -42,8 +42,8 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Of the same work, done several times; the first one opened what is kept. What once had no answer before the outcome is not waited
-    /// for, even if it was faster another time.
+    /// Of the same work, done several times; the first one opened what is kept. What once had no answer before the
+    /// outcome is not waited for, even if it was faster another time.
     pub(super) fn of(counts: &[Self]) -> Self {
         let kept = || counts.iter().skip(1);
         Self {

@@ -1,4 +1,5 @@
-//! How what the host has is divided: something is kept for the host, invocations get what they can take at most, machines the rest.
+//! How what the host has is divided: something is kept for the host, invocations get what they can take at most,
+//! machines the rest.
 
 mod words;
 
@@ -168,7 +169,8 @@ fn machine_sizes() -> MachineSizes {
     MachineSizes { descriptors: SANDBOX_DESCRIPTORS + KEPT_OUTPUTS, ..MachineSizes::default() }
 }
 
-/// Clients' connections come out of the reserve, half of which is theirs. One to the Vercel API may have a file with it, or three pipes.
+/// Clients' connections come out of the reserve, half of which is theirs. One to the Vercel API may have a file with
+/// it, or three pipes.
 fn connections(settings: &Settings, reserve: Resources) -> [usize; 2] {
     let half = usize::try_from(reserve.descriptors / 2).unwrap_or(usize::MAX);
     if settings.vercel_api.is_some() { [half / 2, (half / 2 / 4).clamp(1, 10_000)] } else { [half, 0] }

@@ -22,8 +22,8 @@ pub(crate) struct BrandingOptions {
     #[arg(id = "branding-name", long = "branding-name", env = "WORKERS_BRANDING_NAME", value_name = "NAME")]
     name: Option<String>,
 
-    /// Logo that the console shows, an SVG, PNG, WebP, JPEG or ICO file of at most 512 KiB; in `workers.toml` its path starts from the
-    /// data directory [default: ours]
+    /// Logo that the console shows, an SVG, PNG, WebP, JPEG or ICO file of at most 512 KiB; in `workers.toml` its path
+    /// starts from the data directory [default: ours]
     #[arg(id = "branding-logo", long = "branding-logo", env = "WORKERS_BRANDING_LOGO", value_name = "FILE")]
     logo: Option<PathBuf>,
 

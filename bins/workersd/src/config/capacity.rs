@@ -9,7 +9,8 @@ use super::units::Size;
 
 const MIB: u64 = 1 << 20;
 
-/// What is kept for the host and the server, as `memory=2GiB,processors=0.5,pids=4096,descriptors=512`. What is not said has its default.
+/// What is kept for the host and the server, as `memory=2GiB,processors=0.5,pids=4096,descriptors=512`. What is not
+/// said has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Reserve {
@@ -30,8 +31,8 @@ pub(crate) struct Factor(u64);
 pub(crate) struct Share(pub(crate) u32);
 
 impl Reserve {
-    /// What is kept of this host: a tenth of memory and processes and a quarter of descriptors, at least what a server needs by itself, and
-    /// half at most.
+    /// What is kept of this host: a tenth of memory and processes and a quarter of descriptors, at least what a server
+    /// needs by itself, and half at most.
     pub(crate) fn of(self, host: Resources) -> Resources {
         let default = |amount: u64, parts: u64, least: u64| (amount / parts).max(least).min(amount / 2);
         Resources {

@@ -103,7 +103,8 @@ pub(crate) enum SandboxKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Weaker {
-    /// All sandboxes have the server's own user id, where the server is not root: they share what the kernel counts by user
+    /// All sandboxes have the server's own user id, where the server is not root: they share what the kernel counts by
+    /// user
     SharedUserId,
     /// All sandboxes of the offered Vercel API have one range of user ids, where the file system cannot map owners
     SharedMachineIds,
@@ -162,16 +163,18 @@ tunable_options! {
     #[arg(long, env = "WORKERS_SANDBOX", value_enum)]
     sandbox: SandboxKind,
 
-    /// Start although this machine lacks a piece of the isolation; may be given several times [default: refuse to start]
+    /// Start although this machine lacks a piece of the isolation; may be given several times [default: refuse to
+    /// start]
     #[arg(long, env = "WORKERS_ALLOW_WEAKER", value_enum, value_name = "WHAT", value_delimiter = ',')]
     allow_weaker: Vec<Weaker>,
 
-    /// Fork invocations from booted Node.js processes instead of starting one each: none, or one a worker, or one for all workers, who then share
-    /// its address-space layout; see docs/security.md [default: worker]
+    /// Fork invocations from booted Node.js processes instead of starting one each: none, or one a worker, or one for
+    /// all workers, who then share its address-space layout; see docs/security.md [default: worker]
     #[arg(long, env = "WORKERS_TEMPLATES", value_enum)]
     templates: TemplateKind,
 
-    /// Node.js binary that runs workers, version 20 or later [default: the one that setup installed, else `node` from PATH]
+    /// Node.js binary that runs workers, version 20 or later [default: the one that setup installed, else `node` from
+    /// PATH]
     #[arg(long, env = "WORKERS_NODE", value_name = "FILE")]
     node: PathBuf,
 
@@ -191,8 +194,8 @@ tunable_options! {
     #[arg(long, env = "WORKERS_VERCEL_API", value_name = "ADDR")]
     vercel_api: SocketAddr,
 
-    /// Secret that opens the offered Vercel API, as `TOKEN` or, for one team only, as `TEAM=TOKEN`; may be given several times. Without one
-    /// it is served to this machine only, to everybody
+    /// Secret that opens the offered Vercel API, as `TOKEN` or, for one team only, as `TEAM=TOKEN`; may be given
+    /// several times. Without one it is served to this machine only, to everybody
     #[arg(long = "vercel-api-token", env = "WORKERS_VERCEL_API_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
     #[serde(rename = "vercel-api-token", alias = "vercel-api-tokens")]
     vercel_api_tokens: Vec<String>,
@@ -201,7 +204,8 @@ tunable_options! {
     #[arg(long, env = "WORKERS_VERCEL_API_SESSIONS", value_name = "N")]
     vercel_api_sessions: usize,
 
-    /// What sandboxes of one team may take of all that there is for them, where tokens are bound to several teams [default: 50%]
+    /// What sandboxes of one team may take of all that there is for them, where tokens are bound to several teams
+    /// [default: 50%]
     #[arg(long, env = "WORKERS_VERCEL_API_TEAM_SHARE", value_name = "PERCENT")]
     vercel_api_team_share: Share,
 
@@ -263,13 +267,14 @@ tunable_options! {
     #[arg(long, env = "WORKERS_NETWORK", value_name = "POLICY")]
     network: Network,
 
-    /// Range of addresses that are not public, or the host's own, and may be talked to all the same, as `10.0.0.0/8`; may be given
-    /// several times
+    /// Range of addresses that are not public, or the host's own, and may be talked to all the same, as `10.0.0.0/8`;
+    /// may be given several times
     #[arg(long, env = "WORKERS_NETWORK_OPEN", value_name = "CIDR", value_delimiter = ',')]
     network_open: Vec<Range>,
 
-    /// What is kept of this machine for the system and the server, as `memory=2GiB,processors=0.5,pids=4096,descriptors=512`; sandboxes have
-    /// the rest [default: a tenth of memory, at least 512MiB, and of pids, a quarter of descriptors, no processor]
+    /// What is kept of this machine for the system and the server, as
+    /// `memory=2GiB,processors=0.5,pids=4096,descriptors=512`; sandboxes have the rest [default: a tenth of memory, at
+    /// least 512MiB, and of pids, a quarter of descriptors, no processor]
     #[arg(long, env = "WORKERS_RESERVE", value_name = "AMOUNTS")]
     reserve: Reserve,
 
@@ -277,7 +282,8 @@ tunable_options! {
     #[arg(long, env = "WORKERS_OVERCOMMIT_MEMORY", value_name = "FACTOR")]
     overcommit_memory: Factor,
 
-    /// Grants sandboxes of the offered Vercel API together this many times the processors that there are: processor time is shared [default: 4]
+    /// Grants sandboxes of the offered Vercel API together this many times the processors that there are: processor
+    /// time is shared [default: 4]
     #[arg(long, env = "WORKERS_OVERCOMMIT_PROCESSORS", value_name = "FACTOR")]
     overcommit_processors: Factor,
 
@@ -299,12 +305,13 @@ tunable_options! {
     #[arg(long, env = "WORKERS_QUEUE_TIMEOUT", value_name = "TIME")]
     queue_timeout: Span,
 
-    /// How long a client may take nothing of what is to be sent to it before its connection is closed; 0s: for ever [default: 30s]
+    /// How long a client may take nothing of what is to be sent to it before its connection is closed; 0s: for ever
+    /// [default: 30s]
     #[arg(long, env = "WORKERS_WRITE_TIMEOUT", value_name = "TIME")]
     write_timeout: Span,
 
-    /// Results and other long answers that wait for clients to read them, all together; further results wait, and then get 429
-    /// [default: 256MiB]
+    /// Results and other long answers that wait for clients to read them, all together; further results wait, and then
+    /// get 429 [default: 256MiB]
     #[arg(long, env = "WORKERS_MAX_UNREAD", value_name = "SIZE")]
     max_unread: Size,
 

@@ -18,8 +18,8 @@ const SECRETS: [&str; 2] = ["WORKERS_ADMIN_TOKEN", "WORKERS_VERCEL_API_TOKENS"];
 pub(crate) struct Said(HashMap<String, String>);
 
 impl Said {
-    /// What was written for an option, which is named as its flag without the dashes. What is neither on the command line
-    /// nor in the environment is in the file.
+    /// What was written for an option, which is named as its flag without the dashes. What is neither on the command
+    /// line nor in the environment is in the file.
     pub(crate) fn name(&self, option: &str) -> String {
         match self.0.get(option) {
             Some(name) => name.clone(),
@@ -48,7 +48,8 @@ fn key(option: &str) -> String {
 }
 
 impl Cli {
-    /// Reads the command line and the environment; ends the process with a message, or with the help that was asked for.
+    /// Reads the command line and the environment; ends the process with a message, or with the help that was asked
+    /// for.
     pub(crate) fn read() -> Self {
         Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }

@@ -246,8 +246,8 @@ fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access, said: &
     Ok(())
 }
 
-/// The runtime of user code: the one that was named, else the one that setup installed beside the program, else one from PATH. Whether it
-/// is one is for the engine to find out, which says what is wrong with it, to `doctor` too.
+/// The runtime of user code: the one that was named, else the one that setup installed beside the program, else one
+/// from PATH. Whether it is one is for the engine to find out, which says what is wrong with it, to `doctor` too.
 fn find_node(named: Option<PathBuf>) -> PathBuf {
     if let Some(path) = named {
         return path;

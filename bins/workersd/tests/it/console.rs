@@ -1,5 +1,5 @@
-//! The console, in a real browser. What is tried is in `crates/console/web/e2e`, a file a subject; a test here runs one file, which
-//! starts its own servers.
+//! The console, in a real browser. What is tried is in `crates/console/web/e2e`, a file a subject; a test here runs one
+//! file, which starts its own servers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! The network of workers, as the server is told. What is tried here leads nowhere: whatever may be reached is tried by the engine's tests.
+//! The network of workers, as the server is told. What is tried here leads nowhere: whatever may be reached is tried by
+//! the engine's tests.
 
 use serde_json::json;
 

@@ -152,7 +152,8 @@ fn is_alive(process: u32) -> bool {
     status_of(process).is_some_and(|(state, _)| state != 'Z')
 }
 
-/// The cgroups that the server's sandboxes have, by the names of its own directory: those that hold one of its descendants.
+/// The cgroups that the server's sandboxes have, by the names of its own directory: those that hold one of its
+/// descendants.
 fn cgroups_of(server: u32) -> BTreeSet<String> {
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
     let own: BTreeSet<_> = own.lines().collect();

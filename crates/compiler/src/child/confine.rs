@@ -10,20 +10,23 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::memory::Memory;
 
-/// The user and group of compilers where the server is root: nobody else's, just below those of sandboxes. Where a container has
-/// no such user, the one called nobody.
+/// The user and group of compilers where the server is root: nobody else's, just below those of sandboxes. Where a
+/// container has no such user, the one called nobody.
 const IDS: [u32; 2] = [0x6FFF_FFFF, 65534];
 
-/// More than any process of the host has by default, so that the kernel turns to compilers first when the machine is out of memory.
+/// More than any process of the host has by default, so that the kernel turns to compilers first when the machine is
+/// out of memory.
 const OUT_OF_MEMORY_SCORE: &str = "900";
 
-/// The largest stack that the transpiler asks for, and memory to fill. What is really used is watched, not only what is mapped.
+/// The largest stack that the transpiler asks for, and memory to fill. What is really used is watched, not only what is
+/// mapped.
 const ADDRESS_SPACE_BYTES: u64 = (8 << 30) + (4 << 30);
 
 /// Threads of all compilers together, where they have a user of their own. Each process has three.
 const THREADS: u64 = 4_096;
 
-/// Walls the process in; what is left to open is opened on the way. What the server was never allowed to do is not missed; anything else that fails is an error.
+/// Walls the process in; what is left to open is opened on the way. What the server was never allowed to do is not
+/// missed; anything else that fails is an error.
 pub(super) fn confine(server: Pid) -> io::Result<Memory> {
     // Before anything else is opened: nothing that the server had open by accident stays open here.
     step("descriptors", workers_engine_sys::keep_only(&[]))?;

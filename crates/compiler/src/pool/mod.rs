@@ -1,7 +1,7 @@
 //! The pool of compiler processes, seen from the server.
 //!
-//! A process is either idle or belongs to a [`Seat`](seat::Seat), which holds one of the pool's places. There are as many processes
-//! as places at most, and one is left when nothing has been compiled for a while.
+//! A process is either idle or belongs to a [`Seat`](seat::Seat), which holds one of the pool's places. There are as
+//! many processes as places at most, and one is left when nothing has been compiled for a while.
 
 mod attempts;
 mod death;
@@ -43,7 +43,8 @@ const CHECK_PATIENCE: Duration = Duration::from_millis(1_500);
 /// As [`STILLNESS`], for a check.
 const CHECK_STILLNESS: Duration = Duration::from_millis(600);
 
-/// Compiles in processes of its own. Cheap to clone; the processes end with the last clone. See the crate's page for an example.
+/// Compiles in processes of its own. Cheap to clone; the processes end with the last clone. See the crate's page for an
+/// example.
 #[derive(Clone)]
 pub struct ProcessCompiler {
     pool: Arc<Pool>,
@@ -69,7 +70,8 @@ struct Pool {
     idle: IdleProcesses,
     nursery: Nursery,
     trouble: Trouble,
-    /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends sooner.
+    /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends
+    /// sooner.
     runtime: Handle,
 }
 

@@ -69,7 +69,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.dismiss();
         if self.pool.idle.is_empty() {
-            // One ahead, so that the next source finds a process. It keeps the place until then: there are never more than places.
+            // One ahead, so that the next source finds a process. It keeps the place until then: there are never more
+            // than places.
             let (pool, place) = (Arc::downgrade(&self.pool), self.place.take());
             self.pool.runtime.spawn(replace(pool, place));
         }

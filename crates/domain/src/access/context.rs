@@ -37,7 +37,8 @@ impl CallContext {
         &self.principal
     }
 
-    /// The tenant that it acts for: whose records it may touch, whose limits hold, and whose places an invocation takes.
+    /// The tenant that it acts for: whose records it may touch, whose limits hold, and whose places an invocation
+    /// takes.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Resource, Resources};
 
-/// What sandboxes may take altogether, and what they hold of it. Whatever is granted is there: the sum of all permits never exceeds
-/// the total.
+/// What sandboxes may take altogether, and what they hold of it. Whatever is granted is there: the sum of all permits
+/// never exceeds the total.
 ///
-/// Where there are several accounts, one holds its share at most, and an account that holds something leaves room for those that hold
-/// nothing: one smallest sandbox for each of them, up to half of the total.
+/// Where there are several accounts, one holds its share at most, and an account that holds something leaves room for
+/// those that hold nothing: one smallest sandbox for each of them, up to half of the total.
 #[derive(Debug)]
 pub struct Budget {
     total: Resources,

@@ -17,8 +17,8 @@ pub enum Host {
     Address(IpAddr),
 }
 
-/// A host and its port, as `example.com`, `localhost:3000`, `[::1]:3000`: what a `Host` header has. A user, an empty port, a zone, and
-/// whatever else does not belong there are refused.
+/// A host and its port, as `example.com`, `localhost:3000`, `[::1]:3000`: what a `Host` header has. A user, an empty
+/// port, a zone, and whatever else does not belong there are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Authority {
     /// The host.
@@ -33,7 +33,8 @@ pub struct Authority {
 pub struct InvalidAuthorityError;
 
 impl Host {
-    /// Whether it can only mean the machine that we are on: `localhost`, a name below it, or an address of the loopback.
+    /// Whether it can only mean the machine that we are on: `localhost`, a name below it, or an address of the
+    /// loopback.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self {
@@ -44,8 +45,8 @@ impl Host {
 }
 
 impl Authority {
-    /// What a request names in all the places where it may name a host: `None` when there is no such place, one holds no
-    /// authority, or two differ.
+    /// What a request names in all the places where it may name a host: `None` when there is no such place, one holds
+    /// no authority, or two differ.
     #[must_use]
     pub fn agreed<'a>(places: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut places = places.into_iter().map(|text| std::str::from_utf8(text).ok()?.parse::<Self>().ok());

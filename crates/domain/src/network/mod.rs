@@ -1,9 +1,10 @@
 //! Whom a sandbox may talk to: [`NetworkPolicy`] and what it is made of.
 //!
-//! A policy says what a worker is meant to reach. Beneath every policy lie the addresses that are never reached unless the operator opens
-//! them, whatever a name resolves to: [`is_public`] tells them from the rest.
+//! A policy says what a worker is meant to reach. Beneath every policy lie the addresses that are never reached unless
+//! the operator opens them, whatever a name resolves to: [`is_public`] tells them from the rest.
 //!
-//! Names, hosts, ports and origins are parsed once, into [`DomainName`], [`Authority`] and [`Origin`], and compared by these: never as text.
+//! Names, hosts, ports and origins are parsed once, into [`DomainName`], [`Authority`] and [`Origin`], and compared by
+//! these: never as text.
 
 mod allowed_origin;
 mod authority;

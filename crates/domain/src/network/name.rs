@@ -7,13 +7,13 @@ use std::str::FromStr;
 const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 253;
 
-/// The name of a host, as `www.example.com`: labels of ASCII letters, digits, `-` and `_`. It is parsed once and compared label by label;
-/// upper and lower case are the same, and so are a name with and without one dot at its end.
+/// The name of a host, as `www.example.com`: labels of ASCII letters, digits, `-` and `_`. It is parsed once and
+/// compared label by label; upper and lower case are the same, and so are a name with and without one dot at its end.
 ///
-/// The name system knows other names, whose labels hold dots, spaces or any other byte. No host has such a name, and none of
-/// them is a `DomainName`. Neither is what some programs take for an address (`127.1`, `0x7f.1`): a name does not end in a number.
-/// A name in another script is written in its ASCII form (`xn--mller-kva.de`); it is not converted, because programs differ in how they do
-/// that.
+/// The name system knows other names, whose labels hold dots, spaces or any other byte. No host has such a name, and
+/// none of them is a `DomainName`. Neither is what some programs take for an address (`127.1`, `0x7f.1`): a name does
+/// not end in a number. A name in another script is written in its ASCII form (`xn--mller-kva.de`); it is not
+/// converted, because programs differ in how they do that.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DomainName {
     /// In lower case, with dots between the labels. No label contains a dot, so this is the same as a list of labels.

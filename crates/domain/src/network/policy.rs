@@ -19,8 +19,8 @@ pub enum NetworkPolicy {
 }
 
 impl NetworkPolicy {
-    /// Whether a name may be looked up. What must not be reached need not be found either. `None` stands for a name that no host has:
-    /// no list names it.
+    /// Whether a name may be looked up. What must not be reached need not be found either. `None` stands for a name
+    /// that no host has: no list names it.
     #[must_use]
     pub fn permits_name(&self, name: Option<&DomainName>) -> bool {
         let is_listed = |rule: &NetworkRule, name: &DomainName| matches!(&rule.destination, Destination::Name(pattern) if pattern.matches(name));
@@ -31,8 +31,8 @@ impl NetworkPolicy {
         }
     }
 
-    /// Whether a connection may be made to an address that was found under these names. Whether the address is open at all is not
-    /// looked at.
+    /// Whether a connection may be made to an address that was found under these names. Whether the address is open at
+    /// all is not looked at.
     #[must_use]
     pub fn permits(&self, address: IpAddr, port: u16, names: &[&DomainName]) -> bool {
         match self {

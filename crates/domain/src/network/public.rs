@@ -25,8 +25,8 @@ const NOT_PUBLIC: [AddressRange; 17] = [
     AddressRange::v4([255, 255, 255, 255], 32), // broadcast
 ];
 
-/// The IPv6 addresses that are handed out to networks. All others are special: unspecified, loopback, IPv4 in some old form, NAT64 of a
-/// network's own, unique local, link-local, site-local, multicast, and what nobody has a use for yet.
+/// The IPv6 addresses that are handed out to networks. All others are special: unspecified, loopback, IPv4 in some old
+/// form, NAT64 of a network's own, unique local, link-local, site-local, multicast, and what nobody has a use for yet.
 const GLOBAL_UNICAST: AddressRange = AddressRange::v6([0x2000, 0, 0, 0], 3);
 
 /// Of these, the ones that lead somewhere else.
@@ -40,7 +40,8 @@ const NOT_GLOBAL: [AddressRange; 4] = [
 /// A gateway to IPv4; the last four bytes say where to.
 const NAT64: AddressRange = AddressRange::v6([0x64, 0xff9b, 0, 0], 96);
 
-/// Where a connection to an address ends: IPv4 for an address that maps it into IPv6, or that a NAT64 gateway translates.
+/// Where a connection to an address ends: IPv4 for an address that maps it into IPv6, or that a NAT64 gateway
+/// translates.
 #[must_use]
 pub fn destination(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -52,8 +53,8 @@ pub fn destination(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether a connection to an address ends at one of the public internet's: not in a private network, on this host, at a cloud's metadata
-/// service, nor at an address without a single owner.
+/// Whether a connection to an address ends at one of the public internet's: not in a private network, on this host, at
+/// a cloud's metadata service, nor at an address without a single owner.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     let address = destination(address);

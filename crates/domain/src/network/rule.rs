@@ -7,8 +7,9 @@ use std::str::FromStr;
 use super::number::port;
 use super::{AddressRange, DomainName};
 
-/// One line of an allow-list: a destination and its ports. As text `example.com`, `*.example.com:8443`, `db.example.com:5432`,
-/// `example.com:8000-8100`, `example.com:*`, `192.0.2.0/24:22`, `[2001:db8::/32]:443`. Without ports it is those of the web, 80 and 443.
+/// One line of an allow-list: a destination and its ports. As text `example.com`, `*.example.com:8443`,
+/// `db.example.com:5432`, `example.com:8000-8100`, `example.com:*`, `192.0.2.0/24:22`, `[2001:db8::/32]:443`. Without
+/// ports it is those of the web, 80 and 443.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkRule {
     /// Whom.

@@ -1,8 +1,8 @@
 //! Sandboxes with a whole system in them, for those who want a machine of their own and not only a function's run.
 //!
-//! A machine has a shell, tools, users and a root file system that can be written to everywhere; its commands run on after each other or side
-//! by side, and what one leaves behind goes on. [`SandboxProvider`](super::SandboxProvider) is the narrower port that
-//! invocations use.
+//! A machine has a shell, tools, users and a root file system that can be written to everywhere; its commands run on
+//! after each other or side by side, and what one leaves behind goes on. [`SandboxProvider`](super::SandboxProvider) is
+//! the narrower port that invocations use.
 
 use std::io;
 use std::time::Duration;
@@ -19,8 +19,9 @@ pub trait MachineProvider: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::SnapshotNotFound`](super::SandboxErrorKind::SnapshotNotFound) when the snapshot to start from is gone;
-    /// [`SandboxErrorKind::Unavailable`](super::SandboxErrorKind::Unavailable) when the provider cannot make machines now.
+    /// [`SandboxErrorKind::SnapshotNotFound`](super::SandboxErrorKind::SnapshotNotFound) when the snapshot to start
+    /// from is gone; [`SandboxErrorKind::Unavailable`](super::SandboxErrorKind::Unavailable) when the provider cannot
+    /// make machines now.
     async fn create(&self, spec: MachineSpec) -> Result<Box<dyn Machine>, SandboxError>;
 
     /// The snapshot with this id, if the provider still has it. It keeps snapshots until they are deleted.
@@ -60,7 +61,8 @@ pub struct MachineSpec {
     pub network: NetworkPolicy,
 }
 
-/// A machine. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is stopped in the background.
+/// A machine. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is stopped in the
+/// background.
 ///
 /// Paths are absolute. File operations are those of the machine's ordinary user: its permissions count.
 #[async_trait]
@@ -76,8 +78,8 @@ pub trait Machine: Send + Sync {
     /// # Errors
     ///
     /// [`SandboxErrorKind::CommandNotFound`](super::SandboxErrorKind::CommandNotFound) when there is no such program;
-    /// [`SandboxErrorKind::FileNotFound`](super::SandboxErrorKind::FileNotFound) when there is no such directory to run in; otherwise
-    /// when it has been stopped or the process cannot be started.
+    /// [`SandboxErrorKind::FileNotFound`](super::SandboxErrorKind::FileNotFound) when there is no such directory to run
+    /// in; otherwise when it has been stopped or the process cannot be started.
     async fn run(&self, command: MachineCommandSpec) -> Result<Box<dyn MachineCommand>, SandboxError>;
 
     /// Sends a signal to a command's process group. One that has ended is no error.
@@ -87,12 +89,13 @@ pub trait Machine: Send + Sync {
     /// When it has been stopped.
     async fn signal(&self, command: u32, signal: i32) -> Result<(), SandboxError>;
 
-    /// Unpacks a gzipped tar archive of ordinary files below a directory, making directories on the way. Existing files are replaced.
+    /// Unpacks a gzipped tar archive of ordinary files below a directory, making directories on the way. Existing files
+    /// are replaced.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when the archive is
-    /// malformed, has anything but ordinary files, leads out of the directory, or a file cannot be written.
+    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when the
+    /// archive is malformed, has anything but ordinary files, leads out of the directory, or a file cannot be written.
     async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError>;
 
     /// Reads an ordinary file.
@@ -100,14 +103,16 @@ pub trait Machine: Send + Sync {
     /// # Errors
     ///
     /// [`SandboxErrorKind::FileNotFound`](super::SandboxErrorKind::FileNotFound) when there is none;
-    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when it cannot be read.
+    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when it
+    /// cannot be read.
     async fn read_file(&self, path: &str) -> Result<Box<dyn ByteSource>, SandboxError>;
 
     /// Makes a directory; with those on the way, and without complaint if it is there, when `recursive`.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when it cannot be made.
+    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when it
+    /// cannot be made.
     async fn make_directory(&self, path: &str, recursive: bool) -> Result<(), SandboxError>;
 
     /// Changes whom it may talk to, from the next connection on.
@@ -120,11 +125,12 @@ pub trait Machine: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::StorageFull`](super::SandboxErrorKind::StorageFull) when there is no room: then the machine goes on as if it
-    /// had not been asked. After any other error the machine is gone.
+    /// [`SandboxErrorKind::StorageFull`](super::SandboxErrorKind::StorageFull) when there is no room: then the machine
+    /// goes on as if it had not been asked. After any other error the machine is gone.
     async fn snapshot(&self) -> Result<Snapshot, SandboxError>;
 
-    /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it runs.
+    /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it
+    /// runs.
     ///
     /// # Errors
     ///
@@ -174,8 +180,8 @@ pub trait MachineCommand: Send {
     /// Its number within the machine.
     fn number(&self) -> u32;
 
-    /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`. A reader that is
-    /// slow slows the command. May be dropped and called again without losing anything.
+    /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`. A
+    /// reader that is slow slows the command. May be dropped and called again without losing anything.
     ///
     /// # Errors
     ///

@@ -19,8 +19,8 @@ struct Hierarchy {
     unified: bool,
 }
 
-/// Finds where groups can be made, and makes the directory `name` there. `parent` is used in place of the group that this
-/// process is in.
+/// Finds where groups can be made, and makes the directory `name` there. `parent` is used in place of the group that
+/// this process is in.
 ///
 /// # Errors
 ///
@@ -75,8 +75,8 @@ fn without_what_is_not_ours(mut below: CgroupPlan) -> CgroupPlan {
     below
 }
 
-/// The directories of the group that this process is in for a controller, and of all groups above that can be seen: each may have a limit.
-/// None where there is no such hierarchy.
+/// The directories of the group that this process is in for a controller, and of all groups above that can be seen:
+/// each may have a limit. None where there is no such hierarchy.
 pub(crate) fn own_groups(controller: &str) -> io::Result<Vec<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let own = fs::read_to_string("/proc/self/cgroup")?;
@@ -152,8 +152,9 @@ fn plan(hierarchies: &[Hierarchy], own: &str, parent: Option<&Path>) -> Result<C
     Ok(CgroupPlan::V2 { base })
 }
 
-/// Makes room for groups below `own`: a group with processes of its own cannot hand controllers on, so this process moves into
-/// a leaf beside them. Where other processes live in the same group, the hierarchy's root serves instead, if we may.
+/// Makes room for groups below `own`: a group with processes of its own cannot hand controllers on, so this process
+/// moves into a leaf beside them. Where other processes live in the same group, the hierarchy's root serves instead, if
+/// we may.
 fn prepare_v2(own: &Path, hierarchies: &[Hierarchy]) -> Result<CgroupPlan, String> {
     let available = fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
     let alone = fs::read_to_string(own.join("cgroup.procs"))

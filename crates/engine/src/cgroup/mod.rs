@@ -1,8 +1,8 @@
 //! Control groups, versions 1 and 2: how much memory, how many processes, which share of the processors.
 //!
-//! A [`CgroupPlan`] says below which directories the groups of sandboxes are made: for version 1 one directory a controller, for
-//! version 2 one for all. Finding the plan is in [`discover`]; making, reading and removing a group is here and knows nothing
-//! of the server.
+//! A [`CgroupPlan`] says below which directories the groups of sandboxes are made: for version 1 one directory a
+//! controller, for version 2 one for all. Finding the plan is in [`discover`]; making, reading and removing a group is
+//! here and knows nothing of the server.
 
 pub(crate) mod discover;
 mod v1;
@@ -162,7 +162,8 @@ impl Group {
         self.plan.bases().into_iter().map(open).collect()
     }
 
-    /// A descriptor that is readable when memory runs out, where that is to be watched: version 2 kills the group by itself.
+    /// A descriptor that is readable when memory runs out, where that is to be watched: version 2 kills the group by
+    /// itself.
     pub(crate) fn watch_memory(&self) -> Option<OwnedFd> {
         match &self.plan {
             CgroupPlan::V1 { memory, .. } => v1::watch(memory).ok(),

@@ -28,8 +28,8 @@ pub(super) fn counts_sockets(memory: &Path) -> bool {
     memory.join(SOCKETS).exists()
 }
 
-/// Limits what all groups below one have for their sockets together, so that the host keeps as much. Also keeps the kernel counting: it would
-/// begin and stop, which takes time, with each single sandbox.
+/// Limits what all groups below one have for their sockets together, so that the host keeps as much. Also keeps the
+/// kernel counting: it would begin and stop, which takes time, with each single sandbox.
 pub(super) fn limit_all_sockets(memory: &Path) -> io::Result<()> {
     write_if_there(&memory.join(SOCKETS), most_for_sockets())
 }
@@ -65,8 +65,8 @@ pub(super) fn set_limits(memory: &Path, pids: &Path, limits: GroupLimits) -> io:
         (limits.memory_bytes / PART_OF_MEMORY).min(most_for_sockets() / PART_OF_ALL),
     )?;
     write(&memory.join("memory.limit_in_bytes"), &bytes)?;
-    // Memory and swap together may be no more than memory alone: no swap. A kernel that does not account swap lacks the file;
-    // then the group must not swap by itself.
+    // Memory and swap together may be no more than memory alone: no swap. A kernel that does not account swap lacks the
+    // file; then the group must not swap by itself.
     let with_swap = memory.join("memory.memsw.limit_in_bytes");
     if with_swap.exists() {
         write(&with_swap, &bytes)?;

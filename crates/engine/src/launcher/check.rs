@@ -1,7 +1,7 @@
 //! Each process that is to run a user's code looks at its own walls before it does, and ends if one is missing.
 //!
-//! Putting a wall up and finding it there are two things: a step may be left out by a mistake of ours, or may have had no effect. What is
-//! looked at is what the kernel says of this process, not what was asked of it.
+//! Putting a wall up and finding it there are two things: a step may be left out by a mistake of ours, or may have had
+//! no effect. What is looked at is what the kernel says of this process, not what was asked of it.
 
 use std::fmt;
 use std::io;
@@ -169,7 +169,8 @@ pub(super) fn check_own_walls(told: &Told, host: &Namespaces, who: Who) -> io::R
     Ok(())
 }
 
-/// Looks whether this process is in the cgroups of its sandbox, before it has a cgroup namespace, which hides where it is.
+/// Looks whether this process is in the cgroups of its sandbox, before it has a cgroup namespace, which hides where it
+/// is.
 ///
 /// # Errors
 ///

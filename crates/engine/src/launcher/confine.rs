@@ -26,8 +26,8 @@ fn take_ids(id: u32, may_change_groups: bool) -> io::Result<()> {
     }
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
-    // With that the process is not dumpable any more; said again, so that it does not depend on the launcher's own id. No other process of
-    // this user can look into this one.
+    // With that the process is not dumpable any more; said again, so that it does not depend on the launcher's own id.
+    // No other process of this user can look into this one.
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
 }
 
@@ -55,8 +55,9 @@ pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
     seccomp::install(filter)
 }
 
-/// Puts the process under a filter that asks; answers with what hears its questions, and those of all that the process makes. If it is
-/// to make machines, their users may become others: only who is root on the host may put a process under a filter then.
+/// Puts the process under a filter that asks; answers with what hears its questions, and those of all that the process
+/// makes. If it is to make machines, their users may become others: only who is root on the host may put a process
+/// under a filter then.
 pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> io::Result<OwnedFd> {
     if no_new_privileges {
         rustix::thread::set_no_new_privs(true)?;
@@ -64,8 +65,8 @@ pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> i
     seccomp::install_with_listener(filter)
 }
 
-/// What the root of a machine may do, within the machine: the files and processes of all of its users are its own. Nothing that reaches
-/// the kernel's settings, devices, mounts or the network's.
+/// What the root of a machine may do, within the machine: the files and processes of all of its users are its own.
+/// Nothing that reaches the kernel's settings, devices, mounts or the network's.
 pub(super) const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
@@ -78,8 +79,8 @@ pub(super) const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::AUDIT_WRITE);
 
-/// Puts the first process of a machine under the filter and keeps the capabilities that its root has: none that are not kept can be
-/// gained by running a program as any user.
+/// Puts the first process of a machine under the filter and keeps the capabilities that its root has: none that are not
+/// kept can be gained by running a program as any user.
 pub(super) fn obey_as_machine(filter: &[Instruction]) -> io::Result<()> {
     // While it has the right to: its users may become others, so nobody could do so later.
     seccomp::install(filter)?;

@@ -71,7 +71,8 @@ pub(super) fn create(
     }
 }
 
-/// A first process, its network namespace if the launcher has made it, and the files through which others join its cgroups.
+/// A first process, its network namespace if the launcher has made it, and the files through which others join its
+/// cgroups.
 struct Made {
     pid: Pid,
     pidfd: OwnedFd,
@@ -214,8 +215,9 @@ fn write_map(pid: Pid, name: &str, text: String) -> io::Result<()> {
         .map_err(|error| named(format_args!("mapping ids ({name})"), error))
 }
 
-/// Maps a user and a group into the user namespace of a child; beside them, when they are not the launcher's own, the owner of
-/// snapshots' files: an overlay can copy up only a file whose owner is mapped. Nobody inside can become that user.
+/// Maps a user and a group into the user namespace of a child; beside them, when they are not the launcher's own, the
+/// owner of snapshots' files: an overlay can copy up only a file whose owner is mapped. Nobody inside can become that
+/// user.
 pub(super) fn map_ids(pid: Pid, (uid, gid): (u32, u32)) -> io::Result<()> {
     let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let write = |name: &str, text: String| write_map(pid, name, text);

@@ -68,7 +68,8 @@ pub(super) struct Changed {
 /// The name of the machine inside.
 const HOSTNAME: &[u8] = b"sandbox";
 
-/// More than any process of the host has by default, so that the kernel turns to sandboxes first when the machine is out of memory.
+/// More than any process of the host has by default, so that the kernel turns to sandboxes first when the machine is
+/// out of memory.
 const OOM_SCORE: &[u8] = b"800";
 
 /// Walls the process in and is its init; returns its exit code.
@@ -105,8 +106,8 @@ fn wall_in(
     step("dying with the launcher", die_with_parent())?;
     // Until then our ids are not mapped and we are not in our cgroup. From here on whatever we use is counted.
     step("waiting for the launcher", await_release(released))?;
-    // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the group we are
-    // in, and the launcher does not wait for it.
+    // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the
+    // group we are in, and the launcher does not wait for it.
     let told = step("the kernel's directory of the process", Told::open())?;
     step("cgroups", check_cgroups(&told, &walls.cgroups, &order.name))?;
     let shared = match setup.omitted() {
@@ -193,8 +194,8 @@ fn await_release(released: &OwnedFd) -> io::Result<()> {
     if read == 1 { Ok(()) } else { Err(io::Error::other("the launcher is gone")) }
 }
 
-/// How soon the kernel turns to a process when memory runs out: to the commands of a machine before its init, without which there is no
-/// machine.
+/// How soon the kernel turns to a process when memory runs out: to the commands of a machine before its init, without
+/// which there is no machine.
 pub(super) struct OomScore {
     file: OwnedFd,
     own: Vec<u8>,

@@ -47,8 +47,8 @@ impl Forks {
         }
     }
 
-    /// Reaps one that has ended, and kills what is left of its process group. The launcher alone learns of its end, so `unwatch` is called
-    /// while its descriptor is open.
+    /// Reaps one that has ended, and kills what is left of its process group. The launcher alone learns of its end, so
+    /// `unwatch` is called while its descriptor is open.
     pub(super) fn ended(
         &mut self,
         number: u64,
@@ -77,8 +77,8 @@ pub(super) fn kill_children_but(known: &[Pid]) -> bool {
     !unknown.is_empty()
 }
 
-/// Reaps the children of this process that have ended, but these. A process of a sandbox may have made itself the launcher's child; the
-/// sandbox's init cannot end before such a child is reaped.
+/// Reaps the children of this process that have ended, but these. A process of a sandbox may have made itself the
+/// launcher's child; the sandbox's init cannot end before such a child is reaped.
 pub(super) fn reap_children_but(known: &[Pid]) {
     for pid in unknown_children(known) {
         // Those that run end with their sandbox.

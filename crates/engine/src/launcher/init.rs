@@ -1,4 +1,5 @@
-//! A sandbox's first process: starts commands, reaps whatever ends, and ends with everything when the server lets go of it.
+//! A sandbox's first process: starts commands, reaps whatever ends, and ends with everything when the server lets go of
+//! it.
 
 use std::collections::HashMap;
 use std::io;
@@ -241,8 +242,8 @@ impl Init {
         }
     }
 
-    /// Kills what a command has started. With no other command that is everything; otherwise it is its process group, and what
-    /// has left that group goes with the sandbox.
+    /// Kills what a command has started. With no other command that is everything; otherwise it is its process group,
+    /// and what has left that group goes with the sandbox.
     fn kill_left_behind(&self, leader: Pid) {
         if self.commands.keys().all(|pid| *pid == leader) {
             self.kill_everything();

@@ -33,8 +33,8 @@ impl Place {
     }
 }
 
-/// Puts this process, which has one thread, behind the sandbox's walls. It dies with the sandbox's first process from its birth on, for
-/// it was born into its pid namespace.
+/// Puts this process, which has one thread, behind the sandbox's walls. It dies with the sandbox's first process from
+/// its birth on, for it was born into its pid namespace.
 pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     let kept = [&place.init, &place.channel].into_iter().chain(&place.members);
     keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>())?;

@@ -1,8 +1,9 @@
 //! The layers of machines' files, shown to each machine as its own.
 //!
-//! On disk the files of all machines belong to one range of ids ([`FIRST_ID`]), and the system's to the host's root and its like. Each machine
-//! that runs has a range of ids of its own, for the kernel keeps many numbers by user. The layers are mounts that translate between them: a
-//! user namespace whose map leads from the ids on disk to those of the machine says how.
+//! On disk the files of all machines belong to one range of ids ([`FIRST_ID`]), and the system's to the host's root and
+//! its like. Each machine that runs has a range of ids of its own, for the kernel keeps many numbers by user. The
+//! layers are mounts that translate between them: a user namespace whose map leads from the ids on disk to those of the
+//! machine says how.
 
 use std::collections::HashMap;
 use std::io;
@@ -39,8 +40,8 @@ struct Owners {
     first: u32,
     /// Leads from the ids on disk to the machine's; `None` where they are the same.
     of_disk: Option<OwnedFd>,
-    /// Leads from the ids of the system's files to the machine's; `None` where that cannot be. Then nobody in a machine owns the system's
-    /// files, and programs that insist on it do not work.
+    /// Leads from the ids of the system's files to the machine's; `None` where that cannot be. Then nobody in a machine
+    /// owns the system's files, and programs that insist on it do not work.
     of_system: Option<OwnedFd>,
 }
 
@@ -88,7 +89,8 @@ impl Host {
         self.shared.is_none()
     }
 
-    /// The first id and the layers of the machine that is to have this place among all of them; `lower` is its snapshot, or empty.
+    /// The first id and the layers of the machine that is to have this place among all of them; `lower` is its
+    /// snapshot, or empty.
     ///
     /// # Errors
     ///

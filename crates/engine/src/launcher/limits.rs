@@ -26,8 +26,8 @@ impl Watches {
     pub(super) const OF_MACHINE: Self = Self { watchers: 128, files: 65_536 };
 }
 
-/// Bytes of a core file. With 0 the kernel still starts the host's handler of crashes, as root, where there is one; with 1 it does not, and
-/// it writes no file that small.
+/// Bytes of a core file. With 0 the kernel still starts the host's handler of crashes, as root, where there is one;
+/// with 1 it does not, and it writes no file that small.
 const CORE: u64 = 1;
 
 const OPEN_FILES: u64 = 4096;
@@ -36,13 +36,13 @@ const LOCKED_BYTES: u64 = 64 * 1024;
 /// Signals that wait, and timers of the `timer_create` kind.
 const QUEUED_SIGNALS: u64 = 512;
 
-/// Limits the user namespace of this process, once it has made all namespaces that it is to have. No process in it has the capability to
-/// change that once the walls stand.
+/// Limits the user namespace of this process, once it has made all namespaces that it is to have. No process in it has
+/// the capability to change that once the walls stand.
 pub(super) fn limit_namespace(watches: &Watches) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(OF_NAMESPACE, flags, Mode::empty())?;
-    // Without a user namespace of its own, no process of a sandbox has the right to make any other. Each limit takes time, so there are no
-    // more.
+    // Without a user namespace of its own, no process of a sandbox has the right to make any other. Each limit takes
+    // time, so there are no more.
     write_limit(&directory, "max_user_namespaces", 0)?;
     write_limit(&directory, "max_inotify_instances", watches.watchers)?;
     write_limit(&directory, "max_inotify_watches", watches.files)
@@ -58,7 +58,8 @@ fn write_limit(directory: &OwnedFd, name: &str, limit: u32) -> io::Result<()> {
     written.map(drop).map_err(|error| named(name, error.into()))
 }
 
-/// Lets the sandboxes that this process makes have [`CORE`] where the server's own limit is 0. Only root may raise that.
+/// Lets the sandboxes that this process makes have [`CORE`] where the server's own limit is 0. Only root may raise
+/// that.
 pub(super) fn skip_crash_handler() {
     let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(CORE), maximum: Some(CORE) });
 }

@@ -1,8 +1,9 @@
 //! The root of a machine: the system's own files, changed in memory, wherever a machine changes them.
 //!
-//! Two overlays make it: one for the root, whose lowest layer the server has prepared, and one for `/usr`, whose lowest layer is that of
-//! the host's system. A snapshot is a layer of both. All changes lie in one limited file system in memory. Set-user-id programs work,
-//! for a machine has users; the highest that they lead to is the machine's own root, who has no rights outside of it.
+//! Two overlays make it: one for the root, whose lowest layer the server has prepared, and one for `/usr`, whose lowest
+//! layer is that of the host's system. A snapshot is a layer of both. All changes lie in one limited file system in
+//! memory. Set-user-id programs work, for a machine has users; the highest that they lead to is the machine's own root,
+//! who has no rights outside of it.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,8 +25,8 @@ use crate::message::{CreateSandbox, MachineSetup, Walls};
 const CHANGES: [&str; 2] = ["root-changes", "usr-changes"];
 const INDEX: [&str; 2] = ["root-index", "usr-index"];
 
-/// Where the layers below the changes are attached: what the server has prepared for the root and for `/usr`, the system's own `/usr`, and
-/// what a snapshot changed of both.
+/// Where the layers below the changes are attached: what the server has prepared for the root and for `/usr`, the
+/// system's own `/usr`, and what a snapshot changed of both.
 const BASE: &str = "base";
 const PLACES: &str = "places";
 const SYSTEM: &str = "system";
@@ -79,7 +80,8 @@ impl Parts {
     }
 }
 
-/// Mounts everything, makes it the root and leaves the host's file system behind. Answers with the directories of the changes.
+/// Mounts everything, makes it the root and leaves the host's file system behind. Answers with the directories of the
+/// changes.
 pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::Result<[OwnedFd; 2]> {
     rustix::process::fchdir(&parts.stage)?;
     step("files in memory", mount_memory("machine", MountFlags::NODEV, order.disk_bytes, "0755"))?;
@@ -118,8 +120,8 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     Ok(changes)
 }
 
-/// A directory at the top of the root. What a machine has put in its place goes: nothing that it has made may decide where something is
-/// mounted, for until the root is changed, links in it lead through the host's files.
+/// A directory at the top of the root. What a machine has put in its place goes: nothing that it has made may decide
+/// where something is mounted, for until the root is changed, links in it lead through the host's files.
 fn own_directory(root: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || openat2(root, name, flags, Mode::empty(), NOWHERE_ELSE);
@@ -142,7 +144,8 @@ fn overlay(target: &str, number: usize, below: &str) -> io::Result<()> {
     Ok(mount("overlay", target, "overlay", MountFlags::NODEV, Some(options.as_c_str()))?)
 }
 
-/// Attaches the layers, read-only. Answers with those of the root and of `/usr` as an overlay takes them, the uppermost first.
+/// Attaches the layers, read-only. Answers with those of the root and of `/usr` as an overlay takes them, the uppermost
+/// first.
 fn attach_layers(layers: &Layers) -> io::Result<[String; 2]> {
     let place = |tree: &OwnedFd, name: &'static str| {
         let layer = attach(tree, name)?;

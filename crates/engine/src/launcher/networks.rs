@@ -1,9 +1,9 @@
 //! Network namespaces, made by the launcher, and used again while they are as new.
 //!
-//! Making and destroying one costs a tenth of what an invocation costs, and most programs never touch theirs. No process of a sandbox has
-//! rights over its network, so all that it can leave behind are sockets, and what follows from packets and from attempts to send one:
-//! the kernel counts them all ([`COUNTERS`], [`SOCKETS`]). A namespace whose counters stand where they stood when it was made serves
-//! another sandbox; any other is destroyed.
+//! Making and destroying one costs a tenth of what an invocation costs, and most programs never touch theirs. No
+//! process of a sandbox has rights over its network, so all that it can leave behind are sockets, and what follows from
+//! packets and from attempts to send one: the kernel counts them all ([`COUNTERS`], [`SOCKETS`]). A namespace whose
+//! counters stand where they stood when it was made serves another sandbox; any other is destroyed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,12 +17,12 @@ use workers_engine_sys::{
 /// How many wait.
 const MOST_IDLE: usize = 32;
 
-/// Below `/proc/self/net`: what was sent and received by the loopback; what each protocol was asked to send and could not; labels of
-/// flows, which stay for a while. A kernel without IPv6 lacks some of them.
+/// Below `/proc/self/net`: what was sent and received by the loopback; what each protocol was asked to send and could
+/// not; labels of flows, which stay for a while. A kernel without IPv6 lacks some of them.
 const COUNTERS: [&str; 4] = ["dev", "snmp", "snmp6", "ip6_flowlabel"];
 
-/// How many sockets there are, whoever holds them: the server may have some that answer for names. Only the first line of it; the others
-/// tell of the whole machine.
+/// How many sockets there are, whoever holds them: the server may have some that answer for names. Only the first line
+/// of it; the others tell of the whole machine.
 const SOCKETS: &str = "sockstat";
 
 /// What one of these files has at most.
@@ -100,8 +100,8 @@ impl Networks {
     }
 }
 
-/// The whole of a file, for which there is room from the start: the kernel makes it anew for the first read, and few reads are quick. What
-/// cannot be read is as good as empty, each time.
+/// The whole of a file, for which there is room from the start: the kernel makes it anew for the first read, and few
+/// reads are quick. What cannot be read is as good as empty, each time.
 fn read_counters(name: &str) -> Vec<u8> {
     let mut content = Vec::with_capacity(COUNTERS_SIZE);
     if let Ok(file) = File::open(format!("/proc/self/net/{name}")) {

@@ -21,8 +21,9 @@ use crate::message::{Configuration, Found};
 ///
 /// # Errors
 ///
-/// When a piece of the isolation is missing that the operator has not given up by word; when there is less than an earlier launcher found;
-/// when something that may pass (a limit that is reached, no memory) keeps it from being found out.
+/// When a piece of the isolation is missing that the operator has not given up by word; when there is less than an
+/// earlier launcher found; when something that may pass (a limit that is reached, no memory) keeps it from being found
+/// out.
 pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<Found> {
     let Some(walls) = &configuration.walls else { return Ok(Found::default()) };
     let own_uids = geteuid().is_root() && works(thread, Some(walls.first_uid), || Ok(()))?;

@@ -34,8 +34,8 @@ const REMOVE_INTERVAL: Duration = Duration::from_millis(2);
 /// How long all sandboxes together may take to end when the server has gone. What is left then dies without us.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A sandbox that is still there so long after a copy in it has ended may wait for a child that only the launcher can reap. It is looked
-/// for, then again after twice the time, and so on.
+/// A sandbox that is still there so long after a copy in it has ended may wait for a child that only the launcher can
+/// reap. It is looked for, then again after twice the time, and so on.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
@@ -243,8 +243,8 @@ impl Launcher {
         [busy, look, self.next_kill.map(until), self.templates.rest()].into_iter().flatten().min()
     }
 
-    /// Reaps children that a sandbox has made its launcher's. No such call passes the filter; should there be a way all the same, the
-    /// sandbox's init would wait for ever.
+    /// Reaps children that a sandbox has made its launcher's. No such call passes the filter; should there be a way all
+    /// the same, the sandbox's init would wait for ever.
     fn look_for_children(&mut self) {
         let Some((at, pause)) = self.next_look.filter(|(at, _)| *at <= Instant::now()) else { return };
         // A copy that its template has not told of yet is a child that is not known.
@@ -354,8 +354,8 @@ impl Launcher {
         Ok(())
     }
 
-    /// A template died over this order. If there is a copy of it that nobody knows, its program may have begun: then it must not begin
-    /// again, and the sandbox goes.
+    /// A template died over this order. If there is a copy of it that nobody knows, its program may have begun: then it
+    /// must not begin again, and the sandbox goes.
     fn find_out(&mut self, name: CommandName) -> io::Result<()> {
         if !kill_children_but(&self.known_children()) {
             return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
@@ -408,7 +408,8 @@ impl Launcher {
     fn memory_ran_out(&mut self, slot: u32) {
         if let Some(running) = self.sandboxes.get_mut(&slot) {
             let mut count = [0; 8];
-            // An event also comes when the group is removed; then the count is of no interest, for it is gone from the table.
+            // An event also comes when the group is removed; then the count is of no interest, for it is gone from the
+            // table.
             let is_read = rustix::io::read(running.memory_watch.as_ref().unwrap_or(&running.pidfd), &mut count).is_ok();
             // The kernel says the same to all groups when one above them is full, and kills by itself what it chooses
             // then.
@@ -422,8 +423,8 @@ impl Launcher {
     /// Its init has ended, and with it all that ran in it.
     fn ended(&mut self, slot: u32) -> io::Result<()> {
         let Some(running) = self.sandboxes.remove(&slot) else { return Ok(()) };
-        // Closing them is not enough: the server has a copy of the one, a child that was just cloned of both, and what epoll still
-        // watches would speak for whoever gets the slot next.
+        // Closing them is not enough: the server has a copy of the one, a child that was just cloned of both, and what
+        // epoll still watches would speak for whoever gets the slot next.
         epoll::delete(&self.events, &running.pidfd)?;
         if let Some(watch) = &running.memory_watch {
             epoll::delete(&self.events, watch)?;
@@ -466,8 +467,8 @@ impl Launcher {
         self.templates.close();
         let deadline = Instant::now() + END_PATIENCE;
         loop {
-            // Copies come first, those too that their template had no time to tell of: an init ends when nothing is left that was born into
-            // its pid namespace.
+            // Copies come first, those too that their template had no time to tell of: an init ends when nothing is
+            // left that was born into its pid namespace.
             let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
             kill_children_but(&inits);
             let busy = &mut self.busy;

@@ -20,8 +20,8 @@ const PIPE_BUF: usize = 4096;
 
 static HOOK_CALLED: AtomicBool = AtomicBool::new(false);
 
-/// Turns this process into the sandbox launcher if it was started to be one; then it does not return. A program that embeds the
-/// engine calls this first thing in `main`, before any thread exists.
+/// Turns this process into the sandbox launcher if it was started to be one; then it does not return. A program that
+/// embeds the engine calls this first thing in `main`, before any thread exists.
 pub fn run_launcher_if_asked() {
     HOOK_CALLED.store(true, Ordering::Release);
     if std::env::args_os().nth(1).is_some_and(|argument| argument == HOOK_ARGUMENT) {
@@ -47,8 +47,8 @@ pub fn launcher_main() -> ExitCode {
     }
 }
 
-/// Writes to standard error, which is the server's; there is no log here. If its reader has stopped, the words are lost:
-/// waiting for it would keep the launcher from leaving.
+/// Writes to standard error, which is the server's; there is no log here. If its reader has stopped, the words are
+/// lost: waiting for it would keep the launcher from leaving.
 fn say(words: &str) {
     let stderr = io::stderr();
     let mut waiting = [PollFd::new(&stderr, PollFlags::OUT)];
@@ -70,7 +70,8 @@ fn try_main() -> io::Result<()> {
     if rustix::net::sockopt::socket_type(&server).ok() != Some(rustix::net::SocketType::SEQPACKET) {
         return Err(io::Error::other("this program is started by the server, not by hand"));
     }
-    // Held until the end: a server that starts anew waits for it, so that two launchers never work on one data directory.
+    // Held until the end: a server that starts anew waits for it, so that two launchers never work on one data
+    // directory.
     let lock = take(io::stdout().as_fd())?;
     let null = null_device()?;
     install_as(null.as_fd(), 0)?;

@@ -26,8 +26,8 @@ use crate::wire::{self, Received};
 const QUIET_ATTEMPTS: u32 = 500;
 const QUIET_PAUSE: Duration = Duration::from_millis(2);
 
-/// A descriptor that node has open when it is booted. Beside the event loop of the program there are others, for threads that are not
-/// forked along; node still writes to them, and runs one of them when it leaves.
+/// A descriptor that node has open when it is booted. Beside the event loop of the program there are others, for
+/// threads that are not forked along; node still writes to them, and runs one of them when it leaves.
 struct NodeDescriptor {
     number: i32,
     kind: Kind,
@@ -38,15 +38,15 @@ enum Kind {
     Event,
     /// What waits.
     Poll,
-    /// The reading end of a pipe of the process to itself, with the number of its other end and whether something is in it, which
-    /// means that a lock is free.
+    /// The reading end of a pipe of the process to itself, with the number of its other end and whether something is in
+    /// it, which means that a lock is free.
     Pipe { writer: i32, is_filled: bool, flags: PipeFlags },
     /// Anything else.
     Other,
 }
 
-/// What the template's script calls: forks this process for the launcher, and returns in a copy that is to run a program, with that
-/// program as JSON. The library that node loads has no other use for this crate.
+/// What the template's script calls: forks this process for the launcher, and returns in a copy that is to run a
+/// program, with that program as JSON. The library that node loads has no other use for this crate.
 ///
 /// # Errors
 ///

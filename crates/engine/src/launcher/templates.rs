@@ -1,7 +1,8 @@
 //! Booted nodes, which are forked for programs: started, assigned, restarted.
 //!
-//! All forks of a template have the same layout of the address space, so by default a template serves one content only. A spare
-//! one, never forked, stands by for the next content, and for when a template is worn out. Whoever finds none starts node himself.
+//! All forks of a template have the same layout of the address space, so by default a template serves one content only.
+//! A spare one, never forked, stands by for the next content, and for when a template is worn out. Whoever finds none
+//! starts node himself.
 //!
 //! The launcher never waits for a template: it hands over an order, and hears later what became of it.
 
@@ -32,8 +33,8 @@ const MOST_GROWTH: u64 = 32 << 20;
 /// A template that does not answer within this time is ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Between the starts of two templates: booting one costs more than it saves to a program that runs once, so that where every program is
-/// another one, most of them start their own node.
+/// Between the starts of two templates: booting one costs more than it saves to a program that runs once, so that where
+/// every program is another one, most of them start their own node.
 const BOOT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How often a template may fail to boot before it counts that there are none. It is tried again after a while that
@@ -196,7 +197,8 @@ impl Templates {
         (known != std::mem::replace(&mut self.told, known)).then_some(known).flatten()
     }
 
-    /// A template has something to say: that it is booted, what has become of an order, or (by its end) nothing any more.
+    /// A template has something to say: that it is booted, what has become of an order, or (by its end) nothing any
+    /// more.
     pub(super) fn spoke(&mut self, number: u64) -> Vec<Answer> {
         let answers = self.hear(number);
         if std::mem::take(&mut self.is_to_weigh) {
@@ -376,11 +378,13 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         "--no-maglev-osr",
         // What was compiled ahead stays compiled.
         "--no-flush-bytecode",
-        // It collects garbage in a heap that has been idle for seconds: a template has, and each of its copies would begin with that.
+        // It collects garbage in a heap that has been idle for seconds: a template has, and each of its copies would
+        // begin with that.
         "--no-memory-reducer",
     ];
     let arguments = ["node"].into_iter().chain(options).chain([files.script.as_str(), &files.library, &files.module]);
-    // The loader takes a space or a colon for the end of a path, so it gets one from the directory that the process begins in.
+    // The loader takes a space or a colon for the end of a path, so it gets one from the directory that the process
+    // begins in.
     let (directory, library) = files.library.rsplit_once('/').unwrap_or((".", &files.library));
     let preloaded = format!("./{library}");
     let environment = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("LD_PRELOAD", &preloaded)];

@@ -1,7 +1,8 @@
-//! What a process of a machine does for the server in place of running a program: with the rights of its user, within its limits.
+//! What a process of a machine does for the server in place of running a program: with the rights of its user, within
+//! its limits.
 //!
-//! So the server parses nothing that came from outside, and what a file operation costs is the machine's to pay. Links lead where
-//! the user could go itself.
+//! So the server parses nothing that came from outside, and what a file operation costs is the machine's to pay. Links
+//! lead where the user could go itself.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -89,7 +90,8 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
 
 /// Copies an ordinary file.
 fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
-    // This process is none of the machine's programs: what the kernel tells of it, and its own program, are nobody's business.
+    // This process is none of the machine's programs: what the kernel tells of it, and its own program, are nobody's
+    // business.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(io::Error::from);
     let file = File::from(opened.map_err(|error| Deed::Read.failed(path, &error))?);

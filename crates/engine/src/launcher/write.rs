@@ -1,4 +1,5 @@
-//! Writing files into a sandbox, from inside of it: a link made by user code leads nowhere that user code could not go itself.
+//! Writing files into a sandbox, from inside of it: a link made by user code leads nowhere that user code could not go
+//! itself.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};

@@ -1,5 +1,5 @@
-//! What machines have of the host: a directory with the system's settings as far as programs need them and nobody minds, made anew at every
-//! start; and what lies over the host's `/usr`.
+//! What machines have of the host: a directory with the system's settings as far as programs need them and nobody
+//! minds, made anew at every start; and what lies over the host's `/usr`.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -12,8 +12,8 @@ use crate::home::remove;
 use crate::launcher::user::ORDINARY;
 use crate::message::MachineSetup;
 
-/// What is taken from the host's `/etc`: how programs are found and linked, who is trusted to sign, what names mean. Of these, what others
-/// may not read on the host is left out.
+/// What is taken from the host's `/etc`: how programs are found and linked, who is trusted to sign, what names mean. Of
+/// these, what others may not read on the host is left out.
 const SETTINGS: [&str; 26] = [
     "alternatives",
     "bash.bashrc",
@@ -170,8 +170,8 @@ pub(crate) fn make(directory: &Path, system: &Path, images: &Path) -> io::Result
     })
 }
 
-/// What lies over the host's `/usr`: an empty `/usr/local`, for what is in the host's is its administrator's own, and in it the place where
-/// our node is mounted.
+/// What lies over the host's `/usr`: an empty `/usr/local`, for what is in the host's is its administrator's own, and
+/// in it the place where our node is mounted.
 fn make_places(places: &Path) -> io::Result<()> {
     make_directory(places, 0o755)?;
     for name in LOCAL {

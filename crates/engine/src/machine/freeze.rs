@@ -1,8 +1,9 @@
 //! Freezing what a machine has changed: a new layer, of the changes and of the layer below them.
 //!
-//! Files of the layer below that were not changed are not copied: they get another name. A tree is as hostile as its machine: no link is
-//! followed, nothing outside of the tree is opened, holes stay holes, and its depth and number of entries are limited. Layers are as
-//! overlays keep them: a removed file is a device of number 0, and a directory that hides the one below it says so in an attribute.
+//! Files of the layer below that were not changed are not copied: they get another name. A tree is as hostile as its
+//! machine: no link is followed, nothing outside of the tree is opened, holes stay holes, and its depth and number of
+//! entries are limited. Layers are as overlays keep them: a removed file is a device of number 0, and a directory that
+//! hides the one below it says so in an attribute.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, OsStr};
@@ -42,8 +43,8 @@ pub(super) enum Owners {
 }
 
 impl Owners {
-    /// Of the changes of a machine. Who owns their directory is the machine's to choose among its own ids; all of these have the same upper
-    /// half, and no other's do.
+    /// Of the changes of a machine. Who owns their directory is the machine's to choose among its own ids; all of these
+    /// have the same upper half, and no other's do.
     pub(super) fn of_changes(changes: BorrowedFd<'_>) -> io::Result<Self> {
         let first = rustix::fs::fstat(changes)?.st_uid / IDS * IDS;
         if first < FIRST_ID {
@@ -68,8 +69,9 @@ impl Owners {
     }
 }
 
-/// Writes the layer that is both `changes` and what of `below` they do not hide into `target`, an empty directory. Answers with the bytes
-/// that the layer takes up there; those of files that `below` has too count, for they stay when that goes.
+/// Writes the layer that is both `changes` and what of `below` they do not hide into `target`, an empty directory.
+/// Answers with the bytes that the layer takes up there; those of files that `below` has too count, for they stay when
+/// that goes.
 ///
 /// # Errors
 ///

@@ -9,9 +9,9 @@
 //! images/<snapshot id>/image.json
 //! ```
 //!
-//! Machines have a launcher of their own, which makes nothing else: their users may become others, which the launcher of other sandboxes
-//! rules out for all that it makes. The files of all machines have owners from one range of user ids on disk; each machine that runs has a
-//! range of its own, and its layers are shown to it as if they belonged there.
+//! Machines have a launcher of their own, which makes nothing else: their users may become others, which the launcher
+//! of other sandboxes rules out for all that it makes. The files of all machines have owners from one range of user ids
+//! on disk; each machine that runs has a range of its own, and its layers are shown to it as if they belonged there.
 
 use std::ffi::CStr;
 
@@ -27,7 +27,8 @@ mod provider;
 
 pub use provider::{MachineEngine, MachineOptions};
 
-/// The ordinary user and its home, as the hosted service's images have them, so that what was written for those runs here.
+/// The ordinary user and its home, as the hosted service's images have them, so that what was written for those runs
+/// here.
 pub(crate) const USER: &str = "ubuntu";
 pub(crate) const HOME: &str = "/vercel";
 
@@ -49,8 +50,8 @@ const FIRST_OF_RUNNING: u32 = 0x8000_0000;
 /// How many machines a launcher has ids for.
 pub(crate) const MOST_MACHINES: u32 = 0x100;
 
-/// How many launchers of an engine have ids of their own. They take turns, so that a new one does not use those of processes that an earlier
-/// one has left behind.
+/// How many launchers of an engine have ids of their own. They take turns, so that a new one does not use those of
+/// processes that an earlier one has left behind.
 pub(crate) const LAUNCHERS: u32 = 4;
 
 /// The ranges of ids of engines on this host. The last of all ids is none.

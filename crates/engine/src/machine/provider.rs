@@ -40,11 +40,12 @@ pub struct MachineOptions {
     pub system: PathBuf,
     /// Which program makes the machines.
     pub launcher: LauncherProgram,
-    /// The cgroup below which machines' cgroups are made, as a path below the hierarchy's root; `None` for the one that this process
-    /// is in.
+    /// The cgroup below which machines' cgroups are made, as a path below the hierarchy's root; `None` for the one that
+    /// this process is in.
     pub cgroup_parent: Option<PathBuf>,
-    /// Whether all machines may share one range of user ids where the kernel cannot map the owners of files (Linux before 5.19, some file
-    /// systems). Then they share what the kernel counts by user: one machine can use it up for all.
+    /// Whether all machines may share one range of user ids where the kernel cannot map the owners of files (Linux
+    /// before 5.19, some file systems). Then they share what the kernel counts by user: one machine can use it up for
+    /// all.
     pub allow_shared_ids: bool,
     /// What is true of the network of all machines, whatever the policy of each says.
     pub network: NetworkOptions,
@@ -122,11 +123,13 @@ async fn keep_ground(core: Weak<Core>) {
 }
 
 impl MachineEngine {
-    /// Starts the engine: clears away what an earlier one left, starts the launcher, and makes a machine to see whether that works.
+    /// Starts the engine: clears away what an earlier one left, starts the launcher, and makes a machine to see whether
+    /// that works.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::Unavailable`] with the missing piece named; or when another engine works on the data directory.
+    /// [`SandboxErrorKind::Unavailable`] with the missing piece named; or when another engine works on the data
+    /// directory.
     #[tracing::instrument(name = "machines.start", skip_all)]
     pub async fn start(options: MachineOptions) -> Result<Self, SandboxError> {
         if !rustix::process::geteuid().is_root() {

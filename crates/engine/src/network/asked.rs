@@ -1,5 +1,5 @@
-//! What a sandbox asks for when it calls `connect`, found out so that it cannot be changed meanwhile: the address is copied, and of the
-//! socket there is a descriptor of our own.
+//! What a sandbox asks for when it calls `connect`, found out so that it cannot be changed meanwhile: the address is
+//! copied, and of the socket there is a descriptor of our own.
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -127,8 +127,8 @@ pub(super) fn low_half(argument: u64) -> [u8; 4] {
 
 /// A descriptor of our own for a socket of another process.
 pub(super) fn copy_of(thread: Pid, number: i32, on: &OnSandboxThread) -> Result<OwnedFd, Errno> {
-    // A thread that is not the first of its process has no pidfd on older kernels; its process has, and the same descriptors unless it is
-    // up to no good.
+    // A thread that is not the first of its process has no pidfd on older kernels; its process has, and the same
+    // descriptors unless it is up to no good.
     let process = pidfd_open(thread, PidfdFlags::empty()).or_else(|_| {
         let status =
             fs::read_to_string(format!("/proc/{}/status", thread.as_raw_nonzero())).map_err(|_| Errno::SRCH)?;

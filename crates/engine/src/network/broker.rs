@@ -28,12 +28,13 @@ const MOST_WAITED_FOR: usize = 64;
 /// How often it is looked whether somebody still waits for a connection.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Between two attempts to reach a local server whose queue is full, at first and in the long run. The kernel tells of no room in the queue
-/// of another socket.
+/// Between two attempts to reach a local server whose queue is full, at first and in the long run. The kernel tells of
+/// no room in the queue of another socket.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 const MOST_QUEUE_PAUSE: Duration = Duration::from_millis(50);
 
-/// The broker of one sandbox. Before there is one, and when it is dropped, nothing in the sandbox can connect to anything.
+/// The broker of one sandbox. Before there is one, and when it is dropped, nothing in the sandbox can connect to
+/// anything.
 #[derive(Debug)]
 pub(crate) struct Broker {
     judge: Arc<Judge>,
@@ -190,8 +191,8 @@ impl Desk {
 
     fn connect_udp(&self, asked: Asked, waiting: usize, on: &OnSandboxThread) -> Result<Step, Errno> {
         match &asked.address {
-            // Not to send anything, but to find out by which address of its own it would: the C library sorts addresses by that. There is
-            // no way from here.
+            // Not to send anything, but to find out by which address of its own it would: the C library sorts addresses
+            // by that. There is no way from here.
             Address::Internet(address) if !is_inside(*address) && address.port() == 0 => Err(Errno::NETUNREACH),
             Address::Internet(address) if !is_inside(*address) => {
                 self.judge.denied(NetworkDenial::Protocol);

@@ -1,4 +1,5 @@
-//! What the kernel tells of TCP sockets (`sock_diag`): whether one is still there, what it carries, and which ones have ended.
+//! What the kernel tells of TCP sockets (`sock_diag`): whether one is still there, what it carries, and which ones have
+//! ended.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

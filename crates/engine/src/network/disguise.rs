@@ -1,7 +1,8 @@
 //! Doing something as whoever asks: with the rights of its user, and seen as that user by its peer.
 //!
-//! The server may be root, who may walk to and connect to every socket; a process of a sandbox may not, and what answers it must not take it
-//! for the host's root either. A sandbox's own root counts as its user only, without the rights that it has over the sandbox's files.
+//! The server may be root, who may walk to and connect to every socket; a process of a sandbox may not, and what
+//! answers it must not take it for the host's root either. A sandbox's own root counts as its user only, without the
+//! rights that it has over the sandbox's files.
 
 use std::fs;
 
@@ -10,8 +11,8 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-/// Does something that does not wait as the user and the groups of a thread; this thread only, and for no longer. Where the server is not
-/// root, all its sandboxes are its own user's, and nothing changes.
+/// Does something that does not wait as the user and the groups of a thread; this thread only, and for no longer. Where
+/// the server is not root, all its sandboxes are its own user's, and nothing changes.
 pub(super) fn as_user_of<T>(thread: Pid, work: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     if !rustix::process::geteuid().is_root() {
         return work();

@@ -1,7 +1,7 @@
 //! Hears what the processes of all sandboxes ask, and hands each question to the line of its sandbox.
 //!
-//! There is one listener for a launcher and all that it makes, so a sandbox that connects to nothing pays nothing for it. A thread of its
-//! own hears; it finds out which sandbox asks and does nothing else for a question.
+//! There is one listener for a launcher and all that it makes, so a sandbox that connects to nothing pays nothing for
+//! it. A thread of its own hears; it finds out which sandbox asks and does nothing else for a question.
 
 use std::fs;
 use std::io;

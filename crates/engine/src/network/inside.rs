@@ -1,5 +1,5 @@
-//! Connections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so that whatever it is connected to is
-//! in there; the call is made here all the same, on the socket that was looked at.
+//! Connections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so that whatever it
+//! is connected to is in there; the call is made here all the same, on the socket that was looked at.
 
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -12,11 +12,11 @@ use super::asked::{Address, Asked};
 use super::disguise::as_user_of;
 use crate::sandbox_io::{OnSandboxThread, connect, connect_unspec};
 
-/// Connects a socket to where its own network or its own file system leads. With `INPROGRESS` for one that blocks, and with `AGAIN`, it is
-/// to be waited for.
+/// Connects a socket to where its own network or its own file system leads. With `INPROGRESS` for one that blocks, and
+/// with `AGAIN`, it is to be waited for.
 pub(super) fn begin(asked: &Asked, on: &OnSandboxThread) -> Result<(), Errno> {
-    // The sandbox shares the description of the socket, so its other threads can make the call below block all the same. Then it costs
-    // one of the sandbox's own threads, until the watchdog ends the call.
+    // The sandbox shares the description of the socket, so its other threads can make the call below block all the
+    // same. Then it costs one of the sandbox's own threads, until the watchdog ends the call.
     let socket = asked.socket.get(on);
     if asked.is_blocking {
         rustix::io::ioctl_fionbio(socket, true)?;

@@ -48,7 +48,8 @@ impl Judge {
         if self.shared.open.iter().any(|range| range.contains(asked) || range.contains(end)) {
             return Ok(());
         }
-        // When the kernel does not say, it is closed. A gateway's address is looked at beside the one that it stands for.
+        // When the kernel does not say, it is closed. A gateway's address is looked at beside the one that it stands
+        // for.
         let is_elsewhere = |address: IpAddr| leads_elsewhere(address).unwrap_or(false);
         let is_open = is_public(asked) && is_elsewhere(asked) && (end == asked || is_elsewhere(end));
         if is_open { Ok(()) } else { Err(NetworkDenial::ClosedAddress) }

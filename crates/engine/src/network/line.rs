@@ -1,8 +1,8 @@
 //! The questions of one sandbox, at the pace that it may have.
 //!
-//! A question that comes too soon is held and answered when its time has come: its thread waits in the kernel until then, and can ask
-//! nothing else. Nothing is refused for want of room, since a refusal would only be asked again at once: a sandbox has at most as many
-//! questions as threads.
+//! A question that comes too soon is held and answered when its time has come: its thread waits in the kernel until
+//! then, and can ask nothing else. Nothing is refused for want of room, since a refusal would only be asked again at
+//! once: a sandbox has at most as many questions as threads.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,9 @@
 //! What a sandbox asks for when it sets `SO_LINGER`.
 //!
-//! A socket that lingers makes the one who closes it wait, and the one who closes the last descriptor may be the server, or a thread of the
-//! kernel that closes for everybody. So a socket of a sandbox either resets its connection when it is closed (a time of 0), or closes in
-//! the background, as sockets do by default. Which of them is meant lies in memory, where the filter cannot see it.
+//! A socket that lingers makes the one who closes it wait, and the one who closes the last descriptor may be the
+//! server, or a thread of the kernel that closes for everybody. So a socket of a sandbox either resets its connection
+//! when it is closed (a time of 0), or closes in the background, as sockets do by default. Which of them is meant lies
+//! in memory, where the filter cannot see it.
 
 use std::time::Duration;
 

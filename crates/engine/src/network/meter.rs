@@ -1,8 +1,8 @@
 //! What the connections of sandboxes to the outside carry.
 //!
-//! The server has no part in a connection once it is made, and keeps no descriptor of it: its peer would not hear that the sandbox has
-//! closed it. So the kernel is asked for the figures of those that are open, and tells those of each that has ended. If it lost one of
-//! these messages, what the sandbox carried is not known, and no figure is told.
+//! The server has no part in a connection once it is made, and keeps no descriptor of it: its peer would not hear that
+//! the sandbox has closed it. So the kernel is asked for the figures of those that are open, and tells those of each
+//! that has ended. If it lost one of these messages, what the sandbox carried is not known, and no figure is told.
 
 use std::collections::HashMap;
 use std::io;

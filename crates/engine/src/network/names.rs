@@ -8,7 +8,8 @@ use workers_domain::DomainName;
 /// The most addresses that are remembered of one sandbox; the oldest ones are forgotten first.
 const MOST: usize = 1024;
 
-/// Which names a sandbox has found which addresses under. Remembered as long as it lives, which is less than most answers may be kept.
+/// Which names a sandbox has found which addresses under. Remembered as long as it lives, which is less than most
+/// answers may be kept.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     found: VecDeque<(IpAddr, DomainName)>,

@@ -1,8 +1,8 @@
 //! How many connections to the outside are open, for each sandbox and altogether.
 //!
-//! Their buffers lie in memory that the kernel counts for the whole host (`tcp_mem`). So what each may hold is limited when it is made, and how
-//! many there are is limited by what the host has. The sandbox closes them without a word; which of them are still there the kernel is asked
-//! when there is no room for another one.
+//! Their buffers lie in memory that the kernel counts for the whole host (`tcp_mem`). So what each may hold is limited
+//! when it is made, and how many there are is limited by what the host has. The sandbox closes them without a word;
+//! which of them are still there the kernel is asked when there is no room for another one.
 
 use std::fs;
 use std::net::SocketAddr;

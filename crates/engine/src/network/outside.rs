@@ -2,9 +2,11 @@
 //!
 //! What keeps such a socket from being used for anything else, once the sandbox has it:
 //!
-//! * `connect` is ours alone, for no process of a sandbox's can make that call, and sending with `MSG_FASTOPEN` is refused by the filter;
-//! * a filter on the socket, which cannot be removed, drops whatever does not come from its peer's address and port; so it could not
-//!   receive from anybody else, nor accept a connection, even if it were made to listen (`shutdown` resets one that is not connected yet);
+//! * `connect` is ours alone, for no process of a sandbox's can make that call, and sending with `MSG_FASTOPEN` is
+//!   refused by the filter;
+//! * a filter on the socket, which cannot be removed, drops whatever does not come from its peer's address and port; so
+//!   it could not receive from anybody else, nor accept a connection, even if it were made to listen (`shutdown` resets
+//!   one that is not connected yet);
 //! * its own port is bound for good, so that it cannot be bound to one that the host has a use for;
 //! * the ioctls that tell of a socket's network are refused by the filter.
 
@@ -27,8 +29,8 @@ const BUFFER: usize = 256 << 10;
 /// How often another port of ours is tried when the first one is taken towards this peer.
 const ATTEMPTS: u32 = 4;
 
-/// Begins to connect a new socket, which does not block. Answers with the socket, and with whether it is connected already
-/// (`INPROGRESS` otherwise).
+/// Begins to connect a new socket, which does not block. Answers with the socket, and with whether it is connected
+/// already (`INPROGRESS` otherwise).
 ///
 /// # Errors
 ///
@@ -59,8 +61,8 @@ fn make(family: AddressFamily) -> Result<OwnedFd, Errno> {
     socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, Some(ipproto::TCP))
 }
 
-/// Binds a socket to a port that the kernel chooses, by number, which it never gives up. Had the kernel both chosen and bound, it
-/// would take the port back when the connection fails, and the socket could be bound to another one.
+/// Binds a socket to a port that the kernel chooses, by number, which it never gives up. Had the kernel both chosen and
+/// bound, it would take the port back when the connection fails, and the socket could be bound to another one.
 fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
     let any: SocketAddr = match family {
         AddressFamily::INET6 => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -73,7 +75,8 @@ fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
     bind(socket, &getsockname(&finder)?)
 }
 
-/// Limits what a connection holds of the memory that the kernel gives to all of TCP. The kernel doubles both figures for its own overhead.
+/// Limits what a connection holds of the memory that the kernel gives to all of TCP. The kernel doubles both figures
+/// for its own overhead.
 fn limit_buffers(socket: &OwnedFd) -> Result<(), Errno> {
     sockopt::set_socket_send_buffer_size(socket, BUFFER)?;
     sockopt::set_socket_recv_buffer_size(socket, BUFFER)

@@ -18,8 +18,8 @@ const HEADER: usize = 16;
 const ROUTE_HEADER: usize = 12;
 const ATTRIBUTE_HEADER: usize = 4;
 
-/// Whether packets to an address leave this host for one other host, or would if there were a way. Not so for the host's own addresses,
-/// also those that it answers for without having them, and for broadcasts.
+/// Whether packets to an address leave this host for one other host, or would if there were a way. Not so for the
+/// host's own addresses, also those that it answers for without having them, and for broadcasts.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! What decides about one call, as instructions that always end in an answer.
 //!
-//! Only the lower half of an argument is looked at, but for pointers: all other arguments that are ruled are 32 bits wide in the
-//! kernel, or (the flags of `clone` and `mmap`) have no meaning above these.
+//! Only the lower half of an argument is looked at, but for pointers: all other arguments that are ruled are 32 bits
+//! wide in the kernel, or (the flags of `clone` and `mmap`) have no meaning above these.
 
 use std::io;
 

@@ -1,13 +1,13 @@
 //! The system calls a sandbox may make, and with which arguments: `policy/seccomp.json`, compiled to a filter.
 //!
-//! The filter kills a process that calls for another architecture and refuses the x32 variant of every call. Then it looks the call up:
-//! it is allowed, the server is asked about it, it is refused with an error number, or its arguments decide. A call that the policy
-//! does not name does not exist (`ENOSYS`). `clone3` is among these: its flags lie in memory, where a filter cannot see them, and C
-//! libraries fall back to `clone`.
+//! The filter kills a process that calls for another architecture and refuses the x32 variant of every call. Then it
+//! looks the call up: it is allowed, the server is asked about it, it is refused with an error number, or its arguments
+//! decide. A call that the policy does not name does not exist (`ENOSYS`). `clone3` is among these: its flags lie in
+//! memory, where a filter cannot see them, and C libraries fall back to `clone`.
 //!
-//! The policy is installed in two parts. The launcher puts itself, and with it all that it makes, under [`outer`]: the policy, but for
-//! what building the walls takes. A process that enters a sandbox adds [`inner`], which is short, and gives up the rest. Of several
-//! filters' answers the strictest counts.
+//! The policy is installed in two parts. The launcher puts itself, and with it all that it makes, under [`outer`]: the
+//! policy, but for what building the walls takes. A process that enters a sandbox adds [`inner`], which is short, and
+//! gives up the rest. Of several filters' answers the strictest counts.
 //!
 //! * [`text`]: the policy as it is written down;
 //! * [`compile`]: what decides about one call;

@@ -1,4 +1,5 @@
-//! The decisions of all calls as one program, which looks a call up by halving: however many there are, a dozen tests find it.
+//! The decisions of all calls as one program, which looks a call up by halving: however many there are, a dozen tests
+//! find it.
 
 use std::collections::BTreeMap;
 use std::io;

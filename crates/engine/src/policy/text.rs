@@ -108,7 +108,8 @@ pub(super) struct SetupCase {
     pub(super) in_sandbox: Answer,
 }
 
-/// A number by name, or several whose bits are taken together: `CLONE_VM|CLONE_THREAD`. What has no name is written as a number.
+/// A number by name, or several whose bits are taken together: `CLONE_VM|CLONE_THREAD`. What has no name is written as
+/// a number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Number(pub(super) String);
 

@@ -28,7 +28,8 @@ const SIGKILL: i32 = 9;
 /// What runs for longer makes way for what has just begun when both want the processors.
 pub(crate) const BRIEF: Duration = Duration::from_millis(200);
 
-/// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done so.
+/// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done
+/// so.
 const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// How long the launcher has to say that a sandbox has ended whose command took too long.
@@ -106,7 +107,8 @@ enum News {
 }
 
 impl News {
-    /// The end of the command, and what the sandbox had used by then where that was told along; `None` when the sandbox ends first.
+    /// The end of the command, and what the sandbox had used by then where that was told along; `None` when the sandbox
+    /// ends first.
     async fn end(&mut self) -> Option<(Exited, Option<Figures>)> {
         match self {
             Self::Init(news) => loop {
@@ -280,8 +282,8 @@ impl Command for LocalCommand {
 }
 
 impl LocalCommand {
-    /// What is in its pipes, up to what they can hold, so that one that prints on and on is not read for ever; and what the sandbox has
-    /// used so far.
+    /// What is in its pipes, up to what they can hold, so that one that prints on and on is not read for ever; and what
+    /// the sandbox has used so far.
     async fn take_all(&mut self) -> Result<(Vec<(LogStream, Vec<u8>)>, Figures), SandboxError> {
         let mut rest = Vec::new();
         for output in &mut self.outputs {

@@ -1,6 +1,7 @@
 //! Sandboxes as the port sees them.
 //!
-//! [`LocalSandbox`] is one; [`Running`](running::Running) is its processes, once there are any; [`LocalCommand`](command::LocalCommand) one of them.
+//! [`LocalSandbox`] is one; [`Running`](running::Running) is its processes, once there are any;
+//! [`LocalCommand`](command::LocalCommand) one of them.
 
 pub(crate) mod command;
 mod expectations;

@@ -1,4 +1,5 @@
-//! Sandboxes that are made before they are asked for. Each is used once, like any other; what is saved is the time to make it.
+//! Sandboxes that are made before they are asked for. Each is used once, like any other; what is saved is the time to
+//! make it.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -104,8 +105,8 @@ impl ReadySandboxes {
         true
     }
 
-    /// Gives a sandbox to the call that waits for it, or its place, or the place up. In its place it waits as long as is
-    /// answered.
+    /// Gives a sandbox to the call that waits for it, or its place, or the place up. In its place it waits as long as
+    /// is answered.
     pub(crate) fn put(&self, content: &str, limits: ResourceLimits, made: Option<LocalSandbox>) -> Option<Stay> {
         let mut waiting = self.lock();
         let is_free = |place: &Place| place.is_for(content, limits) && place.sandbox.is_none();

@@ -142,7 +142,8 @@ impl Running {
         &self.io
     }
 
-    /// Lets it talk to whom the policy permits, from now on; said once. Before that it can connect to nothing, itself included.
+    /// Lets it talk to whom the policy permits, from now on; said once. Before that it can connect to nothing, itself
+    /// included.
     pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, shared: &Arc<Shared>) {
         if self.walled {
             let start = || {
@@ -333,8 +334,8 @@ fn is_ending(pidfd: &OwnedFd) -> bool {
 }
 
 fn kill(channel: &Channel, pidfd: &OwnedFd, walled: bool) {
-    // An init whose channel ends kills all and leaves. Without a pid namespace it must do so itself; with one, the kernel does
-    // it sooner.
+    // An init whose channel ends kills all and leaves. Without a pid namespace it must do so itself; with one, the
+    // kernel does it sooner.
     channel.close();
     if walled {
         // Fails when it is gone already.

@@ -15,7 +15,8 @@ use crate::server::channel::Channel;
 use crate::server::launcher::{ForkNews, Launcher};
 use crate::wire::{self, Received};
 
-/// How long a copy may take to come to stand behind the sandbox's walls. A template that takes longer to answer is ended.
+/// How long a copy may take to come to stand behind the sandbox's walls. A template that takes longer to answer is
+/// ended.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A copy that waits.
@@ -27,8 +28,8 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Puts a copy of the content's template into a sandbox; `None` when there is none to be had. A template that boots is waited for
-    /// if `waits`.
+    /// Puts a copy of the content's template into a sandbox; `None` when there is none to be had. A template that boots
+    /// is waited for if `waits`.
     pub(super) async fn take(
         launcher: &Arc<Launcher>,
         name: CommandName,

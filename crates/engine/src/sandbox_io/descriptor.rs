@@ -10,7 +10,8 @@ use workers_engine_sys::{ClosedBy, Closer, watch};
 
 use super::pool::{OnSandboxThread, SandboxIo};
 
-/// A descriptor of an object that a sandbox shares. Used, and closed, on the sandbox's threads only. Clones are the same descriptor.
+/// A descriptor of an object that a sandbox shares. Used, and closed, on the sandbox's threads only. Clones are the
+/// same descriptor.
 #[derive(Debug, Clone)]
 pub(crate) struct SandboxFd(Arc<ClosedBy<SandboxIo>>);
 

@@ -19,8 +19,8 @@ use super::watchdog::{self, Post};
 /// Threads that work for one sandbox at one time.
 const MOST_OF_ONE: usize = 2;
 
-/// Work that waits for the threads of one sandbox. Each process, output and question of a sandbox has one piece of work at a time, so
-/// only a sandbox that blocks both of its threads gets here.
+/// Work that waits for the threads of one sandbox. Each process, output and question of a sandbox has one piece of work
+/// at a time, so only a sandbox that blocks both of its threads gets here.
 const MOST_WAITING: usize = 16 * 1024;
 
 /// How long a thread without work stays.
@@ -121,8 +121,8 @@ impl SandboxIo {
         Self::outcome(self.begin_long(work)).await
     }
 
-    /// Begins work that may take long, or that only the kernel can hold up: nothing of it waits for the sandbox. It is done even if its
-    /// outcome is not waited for.
+    /// Begins work that may take long, or that only the kernel can hold up: nothing of it waits for the sandbox. It is
+    /// done even if its outcome is not waited for.
     ///
     /// # Errors
     ///

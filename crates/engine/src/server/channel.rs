@@ -10,7 +10,8 @@ use tokio::net::UnixStream;
 
 use crate::wire::{self, Received};
 
-/// One end of a seqpacket socket. The stream type lends it only its readiness: whole packets are sent and received past it.
+/// One end of a seqpacket socket. The stream type lends it only its readiness: whole packets are sent and received past
+/// it.
 #[derive(Debug)]
 pub(crate) struct Channel {
     socket: UnixStream,

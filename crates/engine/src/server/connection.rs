@@ -101,8 +101,8 @@ impl Connection {
         let _ = self.channel.try_send(message);
     }
 
-    /// Waits for something that the launcher is to say. One that says nothing at all for a long time is of no use any more: it is ended,
-    /// and another one is started.
+    /// Waits for something that the launcher is to say. One that says nothing at all for a long time is of no use any
+    /// more: it is ended, and another one is started.
     pub(super) async fn unless_silent<T>(&self, said: impl Future<Output = T>) -> Result<T, SandboxError> {
         let began = Instant::now();
         tokio::pin!(said);
@@ -197,7 +197,8 @@ impl Connection {
         self.is_retired.store(false, Ordering::Release);
     }
 
-    /// Lets a launcher go that another one stands in for, once all that it has is set aside. It kills that once more when it leaves.
+    /// Lets a launcher go that another one stands in for, once all that it has is set aside. It kills that once more
+    /// when it leaves.
     pub(super) fn close_if_done(&self) {
         let is_done = {
             let (gone, aside) = (lock(&self.gone), lock(&self.aside));
@@ -313,7 +314,8 @@ impl Gone {
         Self { figures, name, launcher, connection }
     }
 
-    /// Waits until nothing runs of a sandbox that was killed, or so long as it may take; what it used, if it ended and the launcher lives.
+    /// Waits until nothing runs of a sandbox that was killed, or so long as it may take; what it used, if it ended and
+    /// the launcher lives.
     pub(crate) async fn wait(mut self) -> Option<Figures> {
         if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.figures).await {
             return ended.ok();

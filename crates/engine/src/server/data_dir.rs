@@ -37,8 +37,9 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if need be, closes it to others, and locks it. Waits for the launcher of an engine that was killed, for it may be clearing
-    /// away still; what it has not cleared, this does. Returns the lock for the new launcher, too.
+    /// Makes the directory if need be, closes it to others, and locks it. Waits for the launcher of an engine that was
+    /// killed, for it may be clearing away still; what it has not cleared, this does. Returns the lock for the new
+    /// launcher, too.
     fn open(path: &Path, ids: Ranges) -> io::Result<(Self, File)> {
         // First of all, so that nobody else can put anything in the way of what follows.
         let path = make_data_directory(path)?;
@@ -60,8 +61,8 @@ impl DataDir {
         Ok((data_dir, launcher_lock))
     }
 
-    /// The same off the asynchronous threads, no longer than an earlier launcher may take to clear away, and what else is
-    /// opened in it, for as long as that takes.
+    /// The same off the asynchronous threads, no longer than an earlier launcher may take to clear away, and what else
+    /// is opened in it, for as long as that takes.
     ///
     /// # Errors
     ///
@@ -176,8 +177,8 @@ fn clear(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills all that is in the groups below a plan's directories and removes them: those of these names, or all. What does not die within
-/// [`SWEEP_PATIENCE`] is left.
+/// Kills all that is in the groups below a plan's directories and removes them: those of these names, or all. What does
+/// not die within [`SWEEP_PATIENCE`] is left.
 pub(crate) fn sweep_cgroups(plan: &CgroupPlan, names: Option<BTreeSet<String>>) {
     let mut names = names.unwrap_or_else(|| {
         let listed = plan.bases().into_iter().filter_map(|base| fs::read_dir(base).ok()).flatten();

@@ -156,8 +156,8 @@ impl Ground {
         Err(io::Error::other("what was made again changes again and again"))
     }
 
-    /// Logs what it made again. What it cannot make again it only returns: a caller may fail at it at each request, and logs
-    /// it once.
+    /// Logs what it made again. What it cannot make again it only returns: a caller may fail at it at each request, and
+    /// logs it once.
     fn mend_one(&self, damage: Damage) -> io::Result<()> {
         match damage {
             Damage::Files(tree, cause) => {

@@ -1,7 +1,8 @@
 //! Ranges of host user ids, of which each engine on this host has one.
 //!
-//! The kernel counts much by user: pages of pipes, descriptors in flight. Two servers whose sandboxes have the same ids could use it up for
-//! each other. So an engine locks the number of its range in a directory that all servers of the host share.
+//! The kernel counts much by user: pages of pipes, descriptors in flight. Two servers whose sandboxes have the same ids
+//! could use it up for each other. So an engine locks the number of its range in a directory that all servers of the
+//! host share.
 
 use std::fs::File;
 use std::io;
@@ -32,8 +33,8 @@ pub(crate) struct Reserved {
 }
 
 impl Ranges {
-    /// Takes the range of this number if it is free, else the next free one. Only root can give sandboxes ids of their own: for others
-    /// nothing is locked.
+    /// Takes the range of this number if it is free, else the next free one. Only root can give sandboxes ids of their
+    /// own: for others nothing is locked.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! The launcher, seen from the server: started, and started again when it dies or when too much of what it made does not end.
+//! The launcher, seen from the server: started, and started again when it dies or when too much of what it made does
+//! not end.
 
 use std::fmt;
 use std::fs::File;
@@ -45,7 +46,8 @@ const FIRST_ATTEMPTS: u32 = 3;
 const START_PATIENCE: Duration = Duration::from_secs(15);
 const PING_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// How long a launcher whose socket is closed may take to clear away and leave; it takes two seconds at most. Then it is killed.
+/// How long a launcher whose socket is closed may take to clear away and leave; it takes two seconds at most. Then it
+/// is killed.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// With so many sandboxes set aside, another launcher takes over.
@@ -54,7 +56,8 @@ const MOST_SET_ASIDE: usize = 8;
 /// How many launchers may still have sandboxes that do not end, while another one works.
 const MOST_RETIRED: usize = 4;
 
-/// Launchers of one server take turns at the user ids, so that a new one does not use those of processes that an earlier one left behind.
+/// Launchers of one server take turns at the user ids, so that a new one does not use those of processes that an
+/// earlier one left behind.
 const GENERATIONS: u32 = 16;
 
 /// This program, also after its file was replaced by another version.
@@ -275,7 +278,8 @@ impl Launcher {
         }
     }
 
-    /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. Nothing is said of it when the sandbox ends first.
+    /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. Nothing is said of it when the sandbox
+    /// ends first.
     pub(crate) async fn fork(
         &self,
         order: Fork,
@@ -360,7 +364,8 @@ impl Launcher {
         let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
     }
 
-    /// Ends it, and removes the cgroups that are left. When this returns nothing of the engine runs, but what cannot be killed.
+    /// Ends it, and removes the cgroups that are left. When this returns nothing of the engine runs, but what cannot be
+    /// killed.
     pub(crate) async fn end(&self) {
         self.shut_down().await;
         let Some(walls) = self.configuration.walls.clone() else { return };

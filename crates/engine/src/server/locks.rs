@@ -1,8 +1,9 @@
 //! The locks of a data directory: one engine at a time works in it, and one launcher.
 //!
-//! The directory is closed before they are opened, so nobody else can hold them. Earlier versions left them open to others, and who has
-//! opened a lock once can hold it for ever. So a lock that was open to others is replaced by a new one; if somebody holds it at that time, it
-//! counts only if that is a process of our own user, or cannot be seen from here.
+//! The directory is closed before they are opened, so nobody else can hold them. Earlier versions left them open to
+//! others, and who has opened a lock once can hold it for ever. So a lock that was open to others is replaced by a new
+//! one; if somebody holds it at that time, it counts only if that is a process of our own user, or cannot be seen from
+//! here.
 
 use std::fs::{self, File};
 use std::io;
@@ -70,7 +71,8 @@ impl Displaced {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(file) => File::from(file),
-            // Not there; or a link, or without rights for us, which is refused with a reason by the code that opens it next.
+            // Not there; or a link, or without rights for us, which is refused with a reason by the code that opens it
+            // next.
             Err(_) => return Ok(None),
         };
         let status = file.metadata()?;
@@ -114,7 +116,8 @@ fn is_open_in_a_process_of_ours(file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a lock was taken by a process that can be seen from here: in another container there could be another server.
+/// Whether a lock was taken by a process that can be seen from here: in another container there could be another
+/// server.
 fn is_lock_of_a_process_here(file: &File) -> io::Result<bool> {
     let end = format!(":{}", file.metadata()?.ino());
     let is_it = |line: &str| {

@@ -1,4 +1,5 @@
-//! The server's side of the engine, apart from sandboxes: the data directory, the root that sandboxes get, and the launcher.
+//! The server's side of the engine, apart from sandboxes: the data directory, the root that sandboxes get, and the
+//! launcher.
 
 pub(crate) mod blueprint;
 pub(crate) mod channel;

@@ -1,7 +1,8 @@
 //! Our own copy of the node program.
 //!
-//! A file that is written in large pieces lies in large pages where the file system can do that, and is then mapped by two dozen page
-//! faults in place of three hundred, in every process. It also stays what it was when somebody replaces the program on the disk.
+//! A file that is written in large pieces lies in large pages where the file system can do that, and is then mapped by
+//! two dozen page faults in place of three hundred, in every process. It also stays what it was when somebody replaces
+//! the program on the disk.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
@@ -16,7 +17,8 @@ use crate::home::{is_for_want, remove, set_aside};
 /// The size of a large page.
 const PIECE: u64 = 2 << 20;
 
-/// Makes a copy of `node` in `directory`, in place of an earlier one: that may lie in small pages, if it was read from the disk.
+/// Makes a copy of `node` in `directory`, in place of an earlier one: that may lie in small pages, if it was read from
+/// the disk.
 ///
 /// # Errors
 ///

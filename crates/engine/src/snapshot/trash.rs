@@ -1,5 +1,5 @@
-//! What is being removed. A tree of files is moved here in one step, and removed behind that, one tree after the other, by a
-//! thread that gives way to all others.
+//! What is being removed. A tree of files is moved here in one step, and removed behind that, one tree after the other,
+//! by a thread that gives way to all others.
 
 use std::fs;
 use std::io;

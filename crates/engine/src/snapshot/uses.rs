@@ -76,8 +76,8 @@ impl Uses {
         }
     }
 
-    /// Takes over what was counted, except for contents that changed meanwhile. What nothing needs any more is handed to
-    /// `discard`, and forgotten.
+    /// Takes over what was counted, except for contents that changed meanwhile. What nothing needs any more is handed
+    /// to `discard`, and forgotten.
     ///
     /// # Errors
     ///

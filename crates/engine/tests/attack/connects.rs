@@ -1,5 +1,5 @@
-//! Connections that the server makes in a sandbox's place, on sockets that change meanwhile. What stops whoever changes them: the server makes
-//! and closes them where a wait costs that sandbox only.
+//! Connections that the server makes in a sandbox's place, on sockets that change meanwhile. What stops whoever changes
+//! them: the server makes and closes them where a wait costs that sandbox only.
 
 use workers_domain::ResourceLimits;
 

@@ -1,5 +1,6 @@
-//! What the kernel counts by user, or for the owner of a namespace, or for all of the host: one sandbox takes as much as it gets, and another
-//! one has as much as before. What stops it: ids of a sandbox's own, limits inside, calls that are refused.
+//! What the kernel counts by user, or for the owner of a namespace, or for all of the host: one sandbox takes as much
+//! as it gets, and another one has as much as before. What stops it: ids of a sandbox's own, limits inside, calls that
+//! are refused.
 
 use std::sync::Arc;
 
@@ -58,7 +59,8 @@ fn a_machines_root_takes_nothing_of_another_machines_counters() {
     test_on(|ground: Arc<MachineGround>| neighbours_are_not_affected(ground, true));
 }
 
-/// How many signals wait for processes of the host's root, by the kernel's own count; those of sandboxes that it has made count as well.
+/// How many signals wait for processes of the host's root, by the kernel's own count; those of sandboxes that it has
+/// made count as well.
 fn signals_of_root() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let queued = status.lines().find_map(|line| line.strip_prefix("SigQ:")?.trim().split('/').next()?.parse().ok());
@@ -114,7 +116,8 @@ fn a_worker_takes_few_of_the_hosts_watches_of_files() {
     test_on(watches_are_few::<Forked>);
 }
 
-/// Memory for programs of the kernel's is the host's, and no cgroup counts it: a filter of 4,000 instructions takes some 20 KiB.
+/// Memory for programs of the kernel's is the host's, and no cgroup counts it: a filter of 4,000 instructions takes
+/// some 20 KiB.
 async fn filters_are_few<G: Ground>(ground: Arc<G>) {
     for (counter, most) in [("socket-filters", 0), ("process-filters", 16)] {
         let report = said(ground.begin(&Attack::new(&format!("fill {counter} 200")), "greedy").await).await;

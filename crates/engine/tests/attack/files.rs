@@ -1,5 +1,5 @@
-//! Files that are read, frozen or removed by others than whoever made them, and files that all sandboxes share. What stops those who make them:
-//! nothing is opened that could wait, and what all share tells nothing.
+//! Files that are read, frozen or removed by others than whoever made them, and files that all sandboxes share. What
+//! stops those who make them: nothing is opened that could wait, and what all share tells nothing.
 
 use std::io::Read as _;
 use std::os::fd::AsFd as _;

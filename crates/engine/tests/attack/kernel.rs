@@ -1,5 +1,6 @@
-//! Calls that must not work, and arguments of calls that work otherwise. What stops them: the system call filter, missing capabilities, the
-//! root of the sandbox. `tests/escape` tries some of them one by one, and that they work without walls.
+//! Calls that must not work, and arguments of calls that work otherwise. What stops them: the system call filter,
+//! missing capabilities, the root of the sandbox. `tests/escape` tries some of them one by one, and that they work
+//! without walls.
 
 use super::ground::{Forked, MachineGround};
 use super::support::{Attack, refuse, withstand};

@@ -1,5 +1,5 @@
-//! The pipes that a command prints to, which the server reads. What stops whoever holds them: the server never waits for a pipe where it would
-//! hold up others.
+//! The pipes that a command prints to, which the server reads. What stops whoever holds them: the server never waits
+//! for a pipe where it would hold up others.
 
 use super::ground::{Forked, MachineGround, Spawned};
 use super::support::{Attack, Way, withstand};

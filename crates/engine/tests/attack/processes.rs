@@ -1,5 +1,6 @@
-//! Processes that another one than their sandbox should have to clear away, and processes that do not want to go. What stops them: the flags
-//! of `clone` that the policy allows, the pid namespace, and a launcher that waits for nothing without a bound.
+//! Processes that another one than their sandbox should have to clear away, and processes that do not want to go. What
+//! stops them: the flags of `clone` that the policy allows, the pid namespace, and a launcher that waits for nothing
+//! without a bound.
 
 use super::ground::{Forked, MachineGround, Spawned};
 use super::support::{Attack, Way, refuse, withstand};

@@ -1,5 +1,5 @@
-//! Calls that a worker may make, with arguments that it must not pass. The layer that stops them: the rules of the system call filter. A
-//! native program makes the attempts, which are described in `native.c`.
+//! Calls that a worker may make, with arguments that it must not pass. The layer that stops them: the rules of the
+//! system call filter. A native program makes the attempts, which are described in `native.c`.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Files that a worker must not reach. The layer that stops it: the mount namespace with its own, read-only root; for `/proc`, a
-//! read-only mount with masks.
+//! Files that a worker must not reach. The layer that stops it: the mount namespace with its own, read-only root; for
+//! `/proc`, a read-only mount with masks.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

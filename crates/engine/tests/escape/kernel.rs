@@ -49,8 +49,8 @@ const CALLS: &[(&str, [Argument; 2], i32)] = &[
     ("socket", [Number(2), Number(3)], EPERM),
 ];
 
-/// Calls of the list that change nothing but the process that makes them: these alone may be tried without walls, for there they
-/// are made on the host.
+/// Calls of the list that change nothing but the process that makes them: these alone may be tried without walls, for
+/// there they are made on the host.
 const HARMLESS: [(&str, [Argument; 2], i32); 4] = [
     ("unshare", [Number(NEW_USER), Number(0)], 0),
     ("ptrace", [Number(0), Number(0)], 0),

@@ -1,4 +1,5 @@
-//! What a worker must not use up. The layers that stop it: the cgroup, the size of the writable file system, resource limits.
+//! What a worker must not use up. The layers that stop it: the cgroup, the size of the writable file system, resource
+//! limits.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A program that makes system calls, one after the other, and exits with the error number of the first that fails: what a hostile native
-//! binary could do, without needing a compiler. It is laid out here byte by byte.
+//! A program that makes system calls, one after the other, and exits with the error number of the first that fails:
+//! what a hostile native binary could do, without needing a compiler. It is laid out here byte by byte.
 
 /// An argument of a system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Booted nodes that die, are worn out, or cannot be had: no command is lost, and each says in the end what it has to say.
+//! Booted nodes that die, are worn out, or cannot be had: no command is lost, and each says in the end what it has to
+//! say.
 
 use std::collections::BTreeSet;
 use std::fs;

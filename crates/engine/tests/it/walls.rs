@@ -1,4 +1,5 @@
-//! Walls do not come off: a sandbox that lacks one runs nothing, and a launcher that is started later makes no weaker ones.
+//! Walls do not come off: a sandbox that lacks one runs nothing, and a launcher that is started later makes no weaker
+//! ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -15,9 +15,9 @@ impl LoopbackAuthenticator {
         Self { allowed_origins }
     }
 
-    /// Without a token the only protection is that nobody else is on this machine. Web pages are: a page of another site
-    /// may send requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its
-    /// name as `Host`).
+    /// Without a token the only protection is that nobody else is on this machine. Web pages are: a page of another
+    /// site may send requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they
+    /// carry its name as `Host`).
     fn check(&self, head: &RequestHead<'_>) -> Result<(), AuthenticationError> {
         let host = check_host(head)?;
         let origins = head.headers.values("origin");
@@ -41,8 +41,8 @@ impl Authenticator for LoopbackAuthenticator {
     }
 }
 
-/// The name that the client knows us by, if it is one of this machine's own. A request target may name a host beside the
-/// header; a request that names two different ones, or none, is refused.
+/// The name that the client knows us by, if it is one of this machine's own. A request target may name a host beside
+/// the header; a request that names two different ones, or none, is refused.
 pub(crate) fn check_host(head: &RequestHead<'_>) -> Result<Authority, AuthenticationError> {
     let in_headers = head.headers.values("host");
     let named = in_headers.first().copied().and_then(ascii).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The web console: a page and its files, beside the API that it uses.
 //!
-//! They hold no data, so they need no token: the page asks its user for one. Every URL in them is relative and the page keeps its
-//! place behind the `#`, so that it works below any path.
+//! They hold no data, so they need no token: the page asks its user for one. Every URL in them is relative and the page
+//! keeps its place behind the `#`, so that it works below any path.
 
 mod branding;
 mod files;
@@ -29,7 +29,8 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
     config
         .app_data(web::Data::new(branding.clone()))
         .service(resource("/").route(get().to(page::handle)))
-        // Below a path of an embedder's choice, `/platform` is another place than `/platform/`. At the root there is but one.
+        // Below a path of an embedder's choice, `/platform` is another place than `/platform/`. At the root there is
+        // but one.
         .service(resource("").route(get().to(to_folder)))
         .service(resource("/assets/{file}").route(get().to(files::asset)))
         .service(resource("/branding/logo").route(get().to(files::logo)));

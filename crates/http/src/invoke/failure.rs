@@ -13,8 +13,8 @@ use super::Warning;
 pub(crate) struct FailureBody {
     /// Why, for a person; the thrown error's own message if the function threw.
     error: String,
-    /// Why, for a program: `thrown`, `timeout`, `out_of_memory`, `process_exit`, `crashed`, `never_settled`, `load_failed`,
-    /// `result_too_large` or `sandbox_failed`; in a stream also `shutting_down`.
+    /// Why, for a program: `thrown`, `timeout`, `out_of_memory`, `process_exit`, `crashed`, `never_settled`,
+    /// `load_failed`, `result_too_large` or `sandbox_failed`; in a stream also `shutting_down`.
     #[schema(example = "thrown")]
     code: &'static str,
     /// The class of what was thrown.

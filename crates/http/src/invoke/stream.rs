@@ -1,4 +1,5 @@
-//! `POST /api/workers/{id}/invoke/{function}`: from a request to a running invocation, and from its events to server-sent events.
+//! `POST /api/workers/{id}/invoke/{function}`: from a request to a running invocation, and from its events to
+//! server-sent events.
 
 use std::pin::{Pin, pin};
 
@@ -42,8 +43,9 @@ struct CutOff<'a> {
     code: &'a str,
 }
 
-/// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then exactly one
-/// `result` or `error` event; without, this is the same as `/functions/{function}`. A client that goes away cancels it.
+/// Runs a function. With `Accept: text/event-stream` its output arrives as it is printed, as `log` events, and then
+/// exactly one `result` or `error` event; without, this is the same as `/functions/{function}`. A client that goes away
+/// cancels it.
 #[utoipa::path(
     post, path = "/api/workers/{id}/invoke/{function}", tag = "invocations", operation_id = "watchFunction",
     params(
@@ -121,8 +123,8 @@ pub(crate) async fn drain_or<T>(api: &Api, work: impl Future<Output = T>) -> Res
     }
 }
 
-/// Pulls events out of the invocation as fast as the client reads them. To drop the stream is to cancel the invocation, and to say that
-/// its outcome was sent.
+/// Pulls events out of the invocation as fast as the client reads them. To drop the stream is to cancel the invocation,
+/// and to say that its outcome was sent.
 fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<> {
     let watched = Watched {
         invocation_id: invocation.id().to_string(),

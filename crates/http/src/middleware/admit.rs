@@ -36,9 +36,9 @@ async fn call_of(api: &Api, request: &ServiceRequest) -> Result<CallContext, Api
     Ok(CallContext::new(identity.principal, identity.tenant, request_id))
 }
 
-/// Around the console's files, which hold no data: anybody may load them, and a link of another site may lead to them. Only
-/// where loopback is all that protects us, a page of another site must not pass our page off as its own by a name that it had
-/// resolve to this machine.
+/// Around the console's files, which hold no data: anybody may load them, and a link of another site may lead to them.
+/// Only where loopback is all that protects us, a page of another site must not pass our page off as its own by a name
+/// that it had resolve to this machine.
 pub(crate) async fn receive(
     api: Api,
     request: ServiceRequest,

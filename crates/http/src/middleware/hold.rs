@@ -7,8 +7,8 @@ use crate::Api;
 use crate::error::too_much_unread;
 use crate::pieces::Pieces;
 
-/// Takes room for a body that is there as a whole. Without room it is not sent: to read the same again does no harm. What has taken its
-/// room before, as the outcome of an invocation, is no such body.
+/// Takes room for a body that is there as a whole. Without room it is not sent: to read the same again does no harm.
+/// What has taken its room before, as the outcome of an invocation, is no such body.
 pub(crate) fn hold(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();

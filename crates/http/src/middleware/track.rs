@@ -1,4 +1,5 @@
-//! What our API says in its answers: around every handler goes [`workers_web::track`], and this words the error in the answer.
+//! What our API says in its answers: around every handler goes [`workers_web::track`], and this words the error in the
+//! answer.
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;

@@ -1,7 +1,7 @@
 //! Which page of a list is asked for: `?limit=&cursor=`, and the `Link` to the next one.
 //!
-//! A cursor is a place in the list as its repository spells it, in base64. Nothing about it is promised to clients but that the
-//! list goes on from there.
+//! A cursor is a place in the list as its repository spells it, in base64. Nothing about it is promised to clients but
+//! that the list goes on from there.
 
 use std::num::NonZeroU32;
 
@@ -28,8 +28,8 @@ pub(crate) fn read_page(request: &HttpRequest, maximum: NonZeroU32) -> Result<Pa
 }
 
 impl Page {
-    /// The value of a `Link` header that leads to this page. It has no path, so it is right behind a proxy that adds one, and in
-    /// an application that mounts the API anywhere.
+    /// The value of a `Link` header that leads to this page. It has no path, so it is right behind a proxy that adds
+    /// one, and in an application that mounts the API anywhere.
     pub(crate) fn to_link(&self) -> String {
         let limit = self.limit.map(|limit| format!("limit={limit}"));
         let cursor =

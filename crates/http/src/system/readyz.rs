@@ -25,7 +25,8 @@ pub(crate) struct ReadinessResponse {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     problems: Vec<ProblemBody>,
-    /// Pieces of the isolation that this machine lacks, by the operator's leave (`--allow-weaker`). Not there when nothing is missing.
+    /// Pieces of the isolation that this machine lacks, by the operator's leave (`--allow-weaker`). Not there when
+    /// nothing is missing.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(example = json!(["shared-user-id"]), required = false)]
     weaker_isolation: Vec<&'static str>,

@@ -7,7 +7,8 @@ use crate::Api;
 use crate::error::{ApiError, ErrorBody};
 use crate::request::Caller;
 
-/// Deploys a worker again from its kept source: the same worker, with the same id, is ready until a new expiry. Its body is ignored.
+/// Deploys a worker again from its kept source: the same worker, with the same id, is ready until a new expiry. Its
+/// body is ignored.
 #[utoipa::path(
     post, path = "/api/workers/{id}/redeploy", tag = "workers", operation_id = "redeployWorker",
     params(("id" = String, Path, description = "The worker's id")),

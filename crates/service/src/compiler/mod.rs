@@ -24,7 +24,8 @@ pub trait Compiler: Send + Sync {
     /// # Errors
     ///
     /// [`CompileFailure::Busy`] before anything was done, [`CompileFailure::Rejected`] and
-    /// [`CompileFailure::TooExpensive`] when the source is to blame, [`CompileFailure::Unavailable`] and [`CompileFailure::Failed`] when we are.
+    /// [`CompileFailure::TooExpensive`] when the source is to blame, [`CompileFailure::Unavailable`] and
+    /// [`CompileFailure::Failed`] when we are.
     async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure>;
 
     /// Whether a bundle could be compiled now, told within about 1.5 s: by compiling one of a line, where nothing else

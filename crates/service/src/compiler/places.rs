@@ -7,15 +7,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::CompileFailure;
 
-/// Sources that wait for a place. Each may be ten mebibytes that are held meanwhile; a hundred deploys take a quarter of a second.
+/// Sources that wait for a place. Each may be ten mebibytes that are held meanwhile; a hundred deploys take a quarter
+/// of a second.
 const SEATS: usize = 100;
 /// How long a source waits for a place: as long as the longest compilation in front of it may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What a turned-away caller is told to wait. A compilation takes milliseconds, unless somebody sends sources that do not.
+/// What a turned-away caller is told to wait. A compilation takes milliseconds, unless somebody sends sources that do
+/// not.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// As many places as there are cores, for a compilation keeps one busy, and a queue in front of them that is bounded in length and
-/// time, first come first served.
+/// As many places as there are cores, for a compilation keeps one busy, and a queue in front of them that is bounded in
+/// length and time, first come first served.
 #[derive(Debug)]
 pub struct CompilerPlaces {
     places: Arc<Semaphore>,

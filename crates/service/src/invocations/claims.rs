@@ -1,5 +1,5 @@
-//! Numbers that user code says about itself. It may have forged each of them, so none is used before it is held against what was measured
-//! outside of the sandbox.
+//! Numbers that user code says about itself. It may have forged each of them, so none is used before it is held against
+//! what was measured outside of the sandbox.
 
 use std::time::Duration;
 

@@ -20,12 +20,13 @@ const EVENT_BACKLOG: usize = 64;
 const NO_PAYLOAD: &str = "{}";
 
 impl InvocationService {
-    /// Begins an invocation. Waits for a free place; everything after that is told by the events. A payload that is not JSON counts as
-    /// `{}`.
+    /// Begins an invocation. Waits for a free place; everything after that is told by the events. A payload that is not
+    /// JSON counts as `{}`.
     ///
     /// # Errors
     ///
-    /// When the caller may not, there is nothing to invoke, no room for it, or the payload is too long; see [`InvokeError`].
+    /// When the caller may not, there is nothing to invoke, no room for it, or the payload is too long; see
+    /// [`InvokeError`].
     #[tracing::instrument(
         name = "invocations.invoke",
         skip_all,

@@ -5,8 +5,9 @@ use workers_domain::{DroppedOutput, LogEntry, LogStream};
 
 use crate::LogLimits;
 
-/// Where a chunk came from. What is written to standard error past the harness (by a child process, by V8 itself) travels in a pipe of
-/// its own, so it says nothing about where it belongs within a line that the harness has begun: the two never share a line.
+/// Where a chunk came from. What is written to standard error past the harness (by a child process, by V8 itself)
+/// travels in a pipe of its own, so it says nothing about where it belongs within a line that the harness has begun:
+/// the two never share a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     /// Standard output, in frames or outside of them: they travel in one pipe.

@@ -81,8 +81,9 @@ impl InvocationService {
         Ok(self.inner.admission.load())
     }
 
-    /// Turns new invocations away, waits up to `timeout` for those that run, then ends the rest. Says whether all of them ended by
-    /// themselves. When it returns no sandbox of this platform runs, and the times of all invocations are stored.
+    /// Turns new invocations away, waits up to `timeout` for those that run, then ends the rest. Says whether all of
+    /// them ended by themselves. When it returns no sandbox of this platform runs, and the times of all invocations are
+    /// stored.
     ///
     /// Takes no call: the process that holds the platform ends it, and no route leads here.
     pub async fn drain(&self, timeout: Duration) -> bool {
@@ -110,8 +111,8 @@ impl Invocation {
         self.events.recv().await
     }
 
-    /// After the last event: the room that the outcome and the log take, for whoever hands them on as one answer. `None` where there was
-    /// no room for them; then only the failure that says so may be handed on.
+    /// After the last event: the room that the outcome and the log take, for whoever hands them on as one answer.
+    /// `None` where there was no room for them; then only the failure that says so may be handed on.
     #[must_use]
     pub fn into_room(mut self) -> Option<UnreadRoom> {
         self.room.try_recv().ok()

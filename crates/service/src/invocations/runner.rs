@@ -39,7 +39,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often what has never begun is tried again, and after which pauses. The caller learns soon of a fault that lasts.
 const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-/// Which share of a sandbox's memory V8's old generation may take: the rest is for its other spaces, buffers, stacks and Node itself.
+/// Which share of a sandbox's memory V8's old generation may take: the rest is for its other spaces, buffers, stacks
+/// and Node itself.
 const HEAP_SHARE: (u64, u64) = (3, 4);
 
 /// What is said of a result that finds no room.
@@ -156,8 +157,8 @@ impl Runner {
         tokio::join!(cleared, outlet.drain());
     }
 
-    /// Runs it, and takes the room that its outcome and its log need until they are read. Its place is kept meanwhile: no further
-    /// outcome comes to wait behind this one. Without room the function has no result.
+    /// Runs it, and takes the room that its outcome and its log need until they are read. Its place is kept meanwhile:
+    /// no further outcome comes to wait behind this one. Without room the function has no result.
     async fn execute_and_find_room(&mut self) -> (Ended, Option<UnreadRoom>) {
         let ended = self.execute().await;
         let bytes = outcome::bytes_of(&ended.outcome) + self.outlet.log_bytes;
@@ -276,8 +277,8 @@ impl Runner {
         Ok(Ended { outcome, usage: exit.usage })
     }
 
-    /// Ends a command that has told its outcome, which is the last that a worker script says: its process may take milliseconds to
-    /// take itself apart.
+    /// Ends a command that has told its outcome, which is the last that a worker script says: its process may take
+    /// milliseconds to take itself apart.
     async fn abandon(
         &mut self,
         command: &mut dyn Command,
@@ -317,8 +318,8 @@ impl Runner {
         sandbox.run(spec).await
     }
 
-    /// Reads the command's output until its end. While the reader is slow, output is left in the sandbox, which makes the function wait;
-    /// once its time has run out, all that is left is taken, for it is bounded by then.
+    /// Reads the command's output until its end. While the reader is slow, output is left in the sandbox, which makes
+    /// the function wait; once its time has run out, all that is left is taken, for it is bounded by then.
     async fn follow(
         &mut self,
         command: &mut dyn Command,

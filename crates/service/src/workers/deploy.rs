@@ -29,11 +29,11 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`], [`DeployError::CodeTooLarge`],
-    /// [`DeployError::Rejected`] and [`DeployError::TooExpensive`] are the caller's doing and leave nothing behind, as
-    /// do [`DeployError::Busy`] and [`DeployError::Repository`]. With [`DeployError::Sandbox`] the worker is kept in state error, unless there was
-    /// no room for it. After [`DeployError::BrokeOff`] a worker that was stored is turned to state error by
-    /// [`WorkerService::settle_stuck`].
+    /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`],
+    /// [`DeployError::CodeTooLarge`], [`DeployError::Rejected`] and [`DeployError::TooExpensive`] are the caller's
+    /// doing and leave nothing behind, as do [`DeployError::Busy`] and [`DeployError::Repository`]. With
+    /// [`DeployError::Sandbox`] the worker is kept in state error, unless there was no room for it. After
+    /// [`DeployError::BrokeOff`] a worker that was stored is turned to state error by [`WorkerService::settle_stuck`].
     #[tracing::instrument(name = "workers.deploy", skip_all, fields(request.id = %context.request_id(), worker.id))]
     pub async fn deploy(&self, context: &CallContext, name: String, source: Source) -> Result<Worker, DeployError> {
         self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;

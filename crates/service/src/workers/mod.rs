@@ -92,8 +92,8 @@ impl Shared {
         }
     }
 
-    /// Deletes the snapshots of workers that are gone, in the background and in small steps. What is left when the server
-    /// stops is found by the sweep where it is this server's own, and elsewhere stays until it expires.
+    /// Deletes the snapshots of workers that are gone, in the background and in small steps. What is left when the
+    /// server stops is found by the sweep where it is this server's own, and elsewhere stays until it expires.
     fn forget_all(self: &Arc<Self>, workers: Vec<RemovedWorker>) {
         let shared = Arc::clone(self);
         let forgetting = async move {

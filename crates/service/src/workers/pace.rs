@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// After so much work there is a rest.
 const STINT: Duration = Duration::from_millis(5);
 
-/// A rest is so many times as long as the work before it. So this work takes a quarter of the time at most; and less the
-/// longer a step takes because others are at work.
+/// A rest is so many times as long as the work before it. So this work takes a quarter of the time at most; and less
+/// the longer a step takes because others are at work.
 const REST: u32 = 3;
 
 /// The longest rest: a step that waits for a network keeps nothing from running.

@@ -22,8 +22,8 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// [`SetupError::Access`]; [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the database
-    /// cannot be reached.
+    /// [`SetupError::Access`]; [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the
+    /// database cannot be reached.
     #[tracing::instrument(name = "workers.set_up", skip_all, fields(request.id = %context.request_id()))]
     pub async fn set_up(&self, context: &CallContext, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
         self.shared.access.check(context, Action::SetUp, Resource::Platform)?;

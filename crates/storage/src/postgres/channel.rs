@@ -1,7 +1,7 @@
 //! The encrypted channel to Postgres: rustls under the driver, and the binding of a password to it.
 //!
-//! With `channel_binding`, log-in proves to both sides that they hold ends of the same channel: client and server mix a hash of
-//! the server's certificate into the exchange of the password (`tls-server-end-point`, RFC 5929).
+//! With `channel_binding`, log-in proves to both sides that they hold ends of the same channel: client and server mix a
+//! hash of the server's certificate into the exchange of the password (`tls-server-end-point`, RFC 5929).
 
 use std::io;
 use std::pin::Pin;
@@ -102,8 +102,9 @@ impl AsyncWrite for RustlsStream {
     }
 }
 
-/// The hash of a certificate with the hash function of its own signature, where MD5 and SHA-1 give way to SHA-256. `None` where
-/// the signature names no hash function (Ed25519), or names it in a way of its own (RSA-PSS): there is no binding then.
+/// The hash of a certificate with the hash function of its own signature, where MD5 and SHA-1 give way to SHA-256.
+/// `None` where the signature names no hash function (Ed25519), or names it in a way of its own (RSA-PSS): there is no
+/// binding then.
 fn end_point_hash(certificate: &[u8]) -> Option<Vec<u8>> {
     let (family, &[algorithm]) = signature_algorithm(certificate)?.split_last_chunk::<1>()?;
     match (family, algorithm) {
@@ -114,8 +115,8 @@ fn end_point_hash(certificate: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The object identifier of a certificate's signature. A certificate is a sequence of what is signed, the algorithm (a sequence
-/// that starts with its identifier), and the signature.
+/// The object identifier of a certificate's signature. A certificate is a sequence of what is signed, the algorithm (a
+/// sequence that starts with its identifier), and the signature.
 fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     let (parts, _) = read_value(SEQUENCE, certificate)?;
     let (_signed, parts) = read_value(SEQUENCE, parts)?;

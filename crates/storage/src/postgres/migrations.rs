@@ -24,9 +24,9 @@ use crate::worker_row::WorkerRow;
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// Keeps a second process out until the transaction ends; both settings end with it too, so a pooler need not know of them. The
-/// number is ours alone: "workersm" in ASCII. Whoever waits for a lock longer than a minute waits for something that hangs, and
-/// keeps all others from the table meanwhile.
+/// Keeps a second process out until the transaction ends; both settings end with it too, so a pooler need not know of
+/// them. The number is ours alone: "workersm" in ASCII. Whoever waits for a lock longer than a minute waits for
+/// something that hangs, and keeps all others from the table meanwhile.
 const LOCK: &str = "SET LOCAL lock_timeout = '1min'; SELECT pg_advisory_xact_lock(8606223218517373805)";
 
 const CHECK: &str = "check of the database";
@@ -120,8 +120,8 @@ async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
     Ok(())
 }
 
-/// Runs `task` in a transaction under the lock. It runs to its end even if nobody waits for it any more, so no connection comes
-/// back to the pool in the middle of a transaction.
+/// Runs `task` in a transaction under the lock. It runs to its end even if nobody waits for it any more, so no
+/// connection comes back to the pool in the middle of a transaction.
 async fn in_transaction<R: Send + 'static>(
     pool: &PgPool,
     task: impl FnOnce(&mut BlockingConnection) -> Result<R, MigrateError> + Send + 'static,

@@ -1,7 +1,7 @@
 //! Places in the list of workers: what a page ends with, and the next one goes on behind.
 //!
-//! A place is what the columns hold that the list is sorted by: Postgres knows times, such as `infinity`, that are none to us, and
-//! a row with one has its place like any other.
+//! A place is what the columns hold that the list is sorted by: Postgres knows times, such as `infinity`, that are none
+//! to us, and a row with one has its place like any other.
 
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;

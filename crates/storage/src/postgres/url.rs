@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-/// How long a network may swallow what we sent before the connection counts as dead. Half a minute survives a lost packet and
-/// the move of an address, and is what a request can bear to wait.
+/// How long a network may swallow what we sent before the connection counts as dead. Half a minute survives a lost
+/// packet and the move of an address, and is what a request can bear to wait.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// After how long an idle connection is probed: less than the five minutes after which routers forget connections.

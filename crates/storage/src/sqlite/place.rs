@@ -1,7 +1,7 @@
 //! Places in the list of workers: what a page ends with, and the next one goes on behind.
 //!
-//! A place is what the columns hold that the list is sorted by, and not what is made of it: SQLite keeps whatever is written, and a
-//! row that makes no sense has its place like any other.
+//! A place is what the columns hold that the list is sorted by, and not what is made of it: SQLite keeps whatever is
+//! written, and a row that makes no sense has its place like any other.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -79,8 +79,8 @@ impl Key {
 }
 
 impl Stored {
-    /// What stands in SQL before the bytes, bound as a blob, and behind them. The sign takes the type's affinity away: with
-    /// it the index would be used for the first column only.
+    /// What stands in SQL before the bytes, bound as a blob, and behind them. The sign takes the type's affinity away:
+    /// with it the index would be used for the first column only.
     pub(super) const fn around(&self) -> (&'static str, &'static str) {
         match self.of_type {
             StoredType::Text => ("+CAST(", " AS TEXT)"),

@@ -1,11 +1,12 @@
 //! The connections to a SQLite file: some that read, and one that writes.
 //!
-//! SQLite has one writer at a time. With one connection for it, writers wait in our queue, in order, and not inside SQLite, so
-//! that within this process nothing is ever "locked". Readers see the last committed state meanwhile (write-ahead log).
+//! SQLite has one writer at a time. With one connection for it, writers wait in our queue, in order, and not inside
+//! SQLite, so that within this process nothing is ever "locked". Readers see the last committed state meanwhile
+//! (write-ahead log).
 //!
-//! A task runs to its end on a thread that may block, even if whoever asked for it has gone: a connection never comes back in
-//! the middle of a transaction. `diesel_async::SyncConnectionWrapper` blocks the asynchronous thread in that case, which a
-//! single-threaded runtime answers with a panic; hence this pool.
+//! A task runs to its end on a thread that may block, even if whoever asked for it has gone: a connection never comes
+//! back in the middle of a transaction. `diesel_async::SyncConnectionWrapper` blocks the asynchronous thread in that
+//! case, which a single-threaded runtime answers with a panic; hence this pool.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,10 +28,10 @@ use crate::error::{ConnectError, unavailable};
 
 /// Set on every connection, in this order: the change to a write-ahead log is the first thing that may have to wait.
 ///
-/// * `busy_timeout`: another process (`workersd migrate`, a backup) may write for a moment; 10 s is longer than any moment, and
-///   less than the default of [`StorageOptions::acquire_timeout`].
-/// * `synchronous = FULL`: what we acknowledged is on the disk. `NORMAL` would lose the last commits with the power, for inserts
-///   of 36 µs in place of 180 µs at the median; few are made.
+/// * `busy_timeout`: another process (`workersd migrate`, a backup) may write for a moment; 10 s is longer than any
+///   moment, and less than the default of [`StorageOptions::acquire_timeout`].
+/// * `synchronous = FULL`: what we acknowledged is on the disk. `NORMAL` would lose the last commits with the power,
+///   for inserts of 36 µs in place of 180 µs at the median; few are made.
 /// * `wal_autocheckpoint`: a checkpoint is made on purpose only; see `checkpoint.rs`.
 /// * `foreign_keys`: off by default, for compatibility with the year 2009.
 const PRAGMAS: &str = "\
@@ -40,8 +41,8 @@ const PRAGMAS: &str = "\
     PRAGMA wal_autocheckpoint = 0; \
     PRAGMA foreign_keys = ON;";
 
-/// How long a connection may take to be set up beside others that set up the same new file, and the pause between two attempts. Each
-/// needs the file for less than a millisecond.
+/// How long a connection may take to be set up beside others that set up the same new file, and the pause between two
+/// attempts. Each needs the file for less than a millisecond.
 const SET_UP_PATIENCE: Duration = Duration::from_secs(10);
 const SET_UP_PAUSE: Duration = Duration::from_millis(2);
 
@@ -410,8 +411,8 @@ fn connect(
     Ok(connection)
 }
 
-/// Repeats what SQLite refuses because somebody else is about to do the same: two that turn a new file to a write-ahead log at once
-/// would wait for each other, so one is told "locked" without the wait of `busy_timeout`.
+/// Repeats what SQLite refuses because somebody else is about to do the same: two that turn a new file to a write-ahead
+/// log at once would wait for each other, so one is told "locked" without the wait of `busy_timeout`.
 fn execute_patiently(connection: &mut SqliteConnection, sql: &str) -> diesel::QueryResult<()> {
     let began = Instant::now();
     loop {

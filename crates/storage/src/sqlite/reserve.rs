@@ -15,7 +15,8 @@ use super::checkpoint::LOG_BYTES;
 /// Some removals: each changes a few pages of four kilobytes.
 const REMOVALS: u64 = 256 * 1024;
 
-/// With the growth of the file when all of the log is put into it, after which the log begins anew; on a small disk, without.
+/// With the growth of the file when all of the log is put into it, after which the log begins anew; on a small disk,
+/// without.
 const SIZES: [u64; 2] = [LOG_BYTES + REMOVALS, REMOVALS];
 
 /// Takes the room, unless it is taken already. Where there is none, nothing is left behind.

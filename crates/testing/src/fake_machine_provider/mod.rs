@@ -87,7 +87,8 @@ impl FakeMachineProvider {
         self.state.lock().failure = kind;
     }
 
-    /// From now on taking a snapshot fails like this; `None` ends it. Where there is no room the machine goes on, as the port says.
+    /// From now on taking a snapshot fails like this; `None` ends it. Where there is no room the machine goes on, as
+    /// the port says.
     pub fn fail_snapshots_with(&self, kind: Option<SandboxErrorKind>) {
         self.state.lock().snapshots_fail = kind;
     }
@@ -103,7 +104,8 @@ impl FakeMachineProvider {
         self.state.lock().snapshots_are_away = away;
     }
 
-    /// The machine that was made as this one, counted from 1, is neither frozen nor stopped when it is asked to be: only dropping it ends it.
+    /// The machine that was made as this one, counted from 1, is neither frozen nor stopped when it is asked to be:
+    /// only dropping it ends it.
     pub fn hang_machine(&self, number: u64) {
         self.state.lock().hanging.insert(machine_id(number));
     }

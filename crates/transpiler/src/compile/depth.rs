@@ -14,8 +14,8 @@ use oxc::{
 
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
-/// Levels of nesting proper: brackets, functions, statements, types, elements. V8 gives up on functions in functions, the
-/// hungriest kind, at about three times as much with its usual stack.
+/// Levels of nesting proper: brackets, functions, statements, types, elements. V8 gives up on functions in functions,
+/// the hungriest kind, at about three times as much with its usual stack.
 const MAX_NESTING: u32 = 800;
 /// Levels in total, with the links of chains such as `a + b + c` or `a.b().c()`, which V8 takes without recursion.
 const MAX_DEPTH: u32 = 12_000;

@@ -2,7 +2,8 @@
 
 use oxc::semantic::Scoping;
 
-/// The one name that the generated code adds to the scope of user code; what else it needs is a property or begins with it.
+/// The one name that the generated code adds to the scope of user code; what else it needs is a property or begins with
+/// it.
 pub(super) fn reserve(code: &str, scoping: &Scoping) -> String {
     let taken = |candidate: &str| {
         // The text is looked at for the sake of `eval`, the symbols for names that are written with escapes.

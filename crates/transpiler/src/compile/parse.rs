@@ -14,7 +14,8 @@ use super::{assertions, decorators::without_excused, empty_parameters};
 use crate::{SourceFile, diagnostic::first_span};
 
 /// Parses the bundle as what its name says; if that fails, as the same language with JSX turned the other way, because
-/// `<T>(x)` and `<div>` cannot both be had and a bundle's name says little. Of two failures the one that got further counts.
+/// `<T>(x)` and `<div>` cannot both be had and a bundle's name says little. Of two failures the one that got further
+/// counts.
 pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Result<Program<'a>, Diagnostics> {
     let named = SourceType::from_path(Path::new(source.name)).unwrap_or_else(|_| SourceType::ts());
     let named = named.with_typescript_definition_off().with_module(true);

@@ -1,9 +1,9 @@
 //! Takes the module syntax out of a lowered program.
 //!
 //! Input: a program of plain JavaScript with `import` and `export`. Output: the same program without them, and its
-//! [`Interface`].
-//! `export` in front of a declaration goes away; `export default <expression>` becomes a constant, written so that an anonymous
-//! function is still named `default`; imports become a list that [`crate::script`] turns into bindings.
+//! [`Interface`]. `export` in front of a declaration goes away; `export default <expression>` becomes a constant,
+//! written so that an anonymous function is still named `default`; imports become a list that [`crate::script`] turns
+//! into bindings.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,9 @@
 //! Refuses what would keep the parser guessing.
 //!
-//! In TypeScript `a < b` may turn out to be `a<b>(c)`, and `<T>(a = …` an arrow function, so the parser tries the one and goes back to
-//! the other. Where such places nest, it tries again inside every try, and a few kilobytes take it minutes. This scan adds up how
-//! many tries could be open at every place that opens one more; `(a = (a = …` is such a place too, from a depth that nobody writes. People, and minifiers, close or end them after a few.
+//! In TypeScript `a < b` may turn out to be `a<b>(c)`, and `<T>(a = …` an arrow function, so the parser tries the one
+//! and goes back to the other. Where such places nest, it tries again inside every try, and a few kilobytes take it
+//! minutes. This scan adds up how many tries could be open at every place that opens one more; `(a = (a = …` is such a
+//! place too, from a depth that nobody writes. People, and minifiers, close or end them after a few.
 
 use super::stack::string_length;
 
@@ -167,7 +168,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Closes the nearest bracket of a kind and forgets those inside it, which were misread: part of a regular expression, say.
+    /// Closes the nearest bracket of a kind and forgets those inside it, which were misread: part of a regular
+    /// expression, say.
     fn close(&mut self, byte: u8) {
         let kind = Bracket::Plain(byte).kind();
         while self.counts[kind] > 0

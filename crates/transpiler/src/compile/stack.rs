@@ -1,10 +1,11 @@
 //! The thread that compiles.
 //!
-//! The compiler recurses wherever the language nests, and does not watch its stack. A stack overflow would take the whole server
-//! down, so: (1) everything runs on a thread whose stack is large enough for the most deeply nesting program that the bundle's
-//! text could possibly be, counted from the characters and words that can open a level; it is address space and not memory
-//! until it is used; (2) where that would be too much even so, a quick scan refuses what plainly nests too deeply; (3) once there is
-//! a tree, [`super::depth`] measures it and refuses it before any other step walks it.
+//! The compiler recurses wherever the language nests, and does not watch its stack. A stack overflow would take the
+//! whole server down, so: (1) everything runs on a thread whose stack is large enough for the most deeply nesting
+//! program that the bundle's text could possibly be, counted from the characters and words that can open a level; it is
+//! address space and not memory until it is used; (2) where that would be too much even so, a quick scan refuses what
+//! plainly nests too deeply; (3) once there is a tree, [`super::depth`] measures it and refuses it before any other
+//! step walks it.
 
 use std::thread;
 
@@ -63,8 +64,8 @@ pub(crate) fn on_large_stack(
     }
 }
 
-/// How many levels of nesting the text could open at most, whatever it turns out to mean: the number of characters and words
-/// after which the parser may recurse.
+/// How many levels of nesting the text could open at most, whatever it turns out to mean: the number of characters and
+/// words after which the parser may recurse.
 fn levels(code: &str) -> usize {
     let mut count = 0;
     let mut word = 0;
@@ -137,9 +138,9 @@ fn opens_a_level(word: &[u8]) -> bool {
     word.contains(&b'\\') || WORDS.contains(&word)
 }
 
-/// Where brackets nest beyond any doubt too deeply. Strings and comments are skipped in the simplest of ways, and a bracket that
-/// is not closed when the one around it is (one in a regular expression, say) is forgotten. That is right for nearly every
-/// program and safe for all: what this scan misses, the large stack carries.
+/// Where brackets nest beyond any doubt too deeply. Strings and comments are skipped in the simplest of ways, and a
+/// bracket that is not closed when the one around it is (one in a regular expression, say) is forgotten. That is right
+/// for nearly every program and safe for all: what this scan misses, the large stack carries.
 fn plainly_too_deep(code: &str) -> Option<u32> {
     let bytes = code.as_bytes();
     let mut open = OpenBrackets::default();

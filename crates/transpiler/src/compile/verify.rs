@@ -1,7 +1,8 @@
 //! Looks at the lowered program as Node.js will.
 //!
-//! Mistakes that only TypeScript's checker knows, such as a namespace before the class that it is to merge with, survive all the
-//! steps so far and would keep the whole script, harness and all, from loading. So the output is parsed once more, as JavaScript.
+//! Mistakes that only TypeScript's checker knows, such as a namespace before the class that it is to merge with,
+//! survive all the steps so far and would keep the whole script, harness and all, from loading. So the output is parsed
+//! once more, as JavaScript.
 
 use oxc::{
     allocator::Allocator,

@@ -9,7 +9,8 @@ const LINES_AFTER: usize = 2;
 /// Characters of a line that are shown; a minified bundle is one line of megabytes.
 const WIDTH: usize = 100;
 
-/// Renders the lines around `line` (from 0) and a caret under the character `character` (from 0), `length` characters long.
+/// Renders the lines around `line` (from 0) and a caret under the character `character` (from 0), `length` characters
+/// long.
 pub(super) fn render(index: &LineIndex<'_>, line: usize, character: usize, length: usize) -> String {
     let first = line.saturating_sub(LINES_BEFORE);
     let last = (line + LINES_AFTER).min(index.len() - 1);

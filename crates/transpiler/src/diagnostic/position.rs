@@ -2,7 +2,8 @@
 
 /// Where the lines of a text begin.
 ///
-/// Lines end as ECMAScript says: `\n`, `\r\n`, `\r`, U+2028 or U+2029. Stack traces and diagnostics so agree on every line number.
+/// Lines end as ECMAScript says: `\n`, `\r\n`, `\r`, U+2028 or U+2029. Stack traces and diagnostics so agree on every
+/// line number.
 pub(crate) struct LineIndex<'a> {
     text: &'a str,
     starts: Vec<usize>,

@@ -5,8 +5,8 @@ use oxc::{allocator::Allocator, parser::Parser, semantic::SemanticBuilder, span:
 use super::harness::one_line;
 use crate::compile::{HELPERS, JSX};
 
-/// The value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the factory's module. `name` is
-/// what the harness is called.
+/// The value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the factory's
+/// module. `name` is what the harness is called.
 pub(super) fn value_of(name: &str, specifier: &str) -> Option<String> {
     if specifier.starts_with(JSX) {
         return Some(enclosed(name, include_str!("../../js/helpers/jsx.js")));
@@ -22,7 +22,8 @@ pub(super) fn value_of(name: &str, specifier: &str) -> Option<String> {
     Some(format!("{{default:{}}}", enclosed(name, source)))
 }
 
-/// A helper on one line. The globals that it uses are parameters: the user's module may have a `Promise` or a `Reflect` of its own.
+/// A helper on one line. The globals that it uses are parameters: the user's module may have a `Promise` or a `Reflect`
+/// of its own.
 fn enclosed(name: &str, source: &str) -> String {
     let allocator = Allocator::default();
     let program = Parser::new(&allocator, source, SourceType::mjs()).parse().program;

@@ -12,7 +12,8 @@
 //! thread or a child process that runs the same file, an import of it, and V8 where it names functions in stack traces.
 //! Whether the script was invoked is the harness's to decide; where it was not, it loads the module and does no more.
 //!
-//! Helpers stand in line 1, inside the scope of the user's names, so they take the globals that they use from the harness.
+//! Helpers stand in line 1, inside the scope of the user's names, so they take the globals that they use from the
+//! harness.
 //!
 //! The harness is a text that is evaluated, unless a booted Node.js has it compiled already ([`prepare_module`]).
 

@@ -1,8 +1,9 @@
 //! Where every piece of the generated code came from.
 
-/// Positions in the manner of a source map's `mappings`: a generated line ends with `;`, a segment with `,`, and a segment is three
-/// numbers, each relative to the one before: generated column, source line, source column. There is one source and there are no
-/// names, so this is a third smaller than a source map; and it has no character that could end the comment in which it is kept.
+/// Positions in the manner of a source map's `mappings`: a generated line ends with `;`, a segment with `,`, and a
+/// segment is three numbers, each relative to the one before: generated column, source line, source column. There is
+/// one source and there are no names, so this is a third smaller than a source map; and it has no character that could
+/// end the comment in which it is kept.
 pub(crate) struct Positions(String);
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

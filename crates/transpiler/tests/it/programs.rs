@@ -1,7 +1,7 @@
 //! Programs do what they do when `tsc` compiles them.
 //!
-//! `tests/programs/*.txt` hold many small ones: a line `# title`, TypeScript that exports `main`, and a line `> result`, which
-//! `tests/programs/expect.mjs` fills in by TypeScript itself.
+//! `tests/programs/*.txt` hold many small ones: a line `# title`, TypeScript that exports `main`, and a line
+//! `> result`, which `tests/programs/expect.mjs` fills in by TypeScript itself.
 
 use std::{fmt::Write as _, fs, path::Path, thread};
 

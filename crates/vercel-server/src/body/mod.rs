@@ -1,5 +1,5 @@
-//! Bodies of requests and answers. Unknown members of requests are ignored; what is not there is left out of answers, for clients
-//! refuse `null` but in the two places that have it.
+//! Bodies of requests and answers. Unknown members of requests are ignored; what is not there is left out of answers,
+//! for clients refuse `null` but in the two places that have it.
 
 mod command;
 mod network;

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use workers_domain::LogStream;
 
-/// Bytes of one stream as text: a character that is cut by the end of a piece waits for the rest, and what is none becomes U+FFFD.
+/// Bytes of one stream as text: a character that is cut by the end of a piece waits for the rest, and what is none
+/// becomes U+FFFD.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     /// The beginning of a character; at most three bytes.

@@ -1,5 +1,5 @@
-//! What the server remembers: sandboxes, their sessions and snapshots. Stored as they are here; what a client sees is in
-//! [`body`](crate::body).
+//! What the server remembers: sandboxes, their sessions and snapshots. Stored as they are here; what a client sees is
+//! in [`body`](crate::body).
 
 mod change;
 mod network;

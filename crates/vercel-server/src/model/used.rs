@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use workers_domain::ports::MachineUsage;
 
-/// What a session, or all of a sandbox, has used. What is not known is `None`: what an earlier server did not count, or what was lost.
+/// What a session, or all of a sandbox, has used. What is not known is `None`: what an earlier server did not count, or
+/// what was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Used {
     /// Processor time in milliseconds.

@@ -83,7 +83,8 @@ impl Registry {
         };
         let reserved = Reserved::take(self, key)?;
         let launched = self.launch(&record, record.current_snapshot.as_deref()).await?;
-        // From here on a failure must take everything back: a client that is told of one asks again, and would find the name taken.
+        // From here on a failure must take everything back: a client that is told of one asks again, and would find the
+        // name taken.
         let transition = Arc::new(Mutex::new(()));
         let sandbox = SandboxRecord { current_session: launched.record.id.clone(), ..record };
         let view = View { sandbox: sandbox.clone(), session: launched.record.clone() };

@@ -188,7 +188,8 @@ impl Registry {
     }
 }
 
-/// Changed files count as memory: their limit is lower, so that who writes too much is told that the disk is full, and not killed.
+/// Changed files count as memory: their limit is lower, so that who writes too much is told that the disk is full, and
+/// not killed.
 const fn disk_bytes(memory: u64) -> u64 {
     memory / 4 * 3
 }

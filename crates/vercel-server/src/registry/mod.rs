@@ -1,8 +1,9 @@
 //! All sandboxes, sessions and snapshots, and what can be done with them.
 //!
-//! What is known stands in [`Tables`] behind one lock that is never held across an await. What begins or ends a session of a sandbox
-//! excludes everything else that does: each sandbox has a *transition* lock for that, which is asynchronous and held as long as it takes.
-//! Work that must not stop half way runs in a task of its own ([`Registry::to_completion`]), whatever becomes of the connection.
+//! What is known stands in [`Tables`] behind one lock that is never held across an await. What begins or ends a session
+//! of a sandbox excludes everything else that does: each sandbox has a *transition* lock for that, which is
+//! asynchronous and held as long as it takes. Work that must not stop half way runs in a task of its own
+//! ([`Registry::to_completion`]), whatever becomes of the connection.
 
 mod admission;
 mod create;

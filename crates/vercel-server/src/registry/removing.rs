@@ -1,8 +1,8 @@
 //! Which of the provider's snapshots are being removed.
 //!
-//! Nobody holds a lock while the provider works, so that one machine that hangs holds up nobody else. A snapshot that is being removed is
-//! marked as such; a provider that gives the same files the same id may answer with it to whoever freezes a machine meanwhile, who then
-//! waits for this one id and looks whether it is still there.
+//! Nobody holds a lock while the provider works, so that one machine that hangs holds up nobody else. A snapshot that
+//! is being removed is marked as such; a provider that gives the same files the same id may answer with it to whoever
+//! freezes a machine meanwhile, who then waits for this one id and looks whether it is still there.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

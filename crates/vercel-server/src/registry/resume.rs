@@ -18,7 +18,8 @@ pub(crate) struct Resumed {
 }
 
 impl Registry {
-    /// Makes sure that a session of a sandbox runs. Waits for one that is ending; those who ask at the same time get the same.
+    /// Makes sure that a session of a sandbox runs. Waits for one that is ending; those who ask at the same time get
+    /// the same.
     #[tracing::instrument(name = "sandboxes.resume", skip_all, fields(sandbox.name = key.name))]
     pub(crate) async fn resume(self: &Arc<Self>, key: &SandboxKey) -> Result<Resumed, ApiError> {
         let transition = {

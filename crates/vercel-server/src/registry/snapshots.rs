@@ -198,7 +198,8 @@ impl Registry {
         }
         match self.options.machines.snapshots().await {
             Ok(ids) => {
-                // One of these may be a snapshot whose taking has not come back yet. What is taken from now on is not among them.
+                // One of these may be a snapshot whose taking has not come back yet. What is taken from now on is not
+                // among them.
                 if !self.tables().freezing.is_empty() {
                     self.may_have_unknown.store(true, Ordering::Relaxed);
                     return;

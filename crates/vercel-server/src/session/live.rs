@@ -137,7 +137,8 @@ impl LiveSession {
         self.closed.cancelled().await;
     }
 
-    /// Does something with the machine unless the session is closed first: then nothing holds on to the machine any more.
+    /// Does something with the machine unless the session is closed first: then nothing holds on to the machine any
+    /// more.
     pub(crate) async fn while_open<T>(
         &self,
         work: impl Future<Output = Result<T, SandboxError>>,
@@ -168,7 +169,8 @@ impl LiveSession {
         }
     }
 
-    /// Frees the room of its machine, of which nothing is left. A machine that may still run has its room until it is dropped.
+    /// Frees the room of its machine, of which nothing is left. A machine that may still run has its room until it is
+    /// dropped.
     pub(crate) fn vacate(&self) {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).vacate();
     }

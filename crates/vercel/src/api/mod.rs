@@ -1,7 +1,7 @@
 //! What is sent and what comes back, as types.
 //!
-//! Fields that the API may leave out are [`Option`]s, whether it leaves them out or says `null`; fields and words that are not known
-//! here are passed over, for the API grows.
+//! Fields that the API may leave out are [`Option`]s, whether it leaves them out or says `null`; fields and words that
+//! are not known here are passed over, for the API grows.
 
 mod command;
 mod network;

@@ -12,8 +12,8 @@ pub enum NetworkRules {
     DenyAll,
     /// Some.
     Custom {
-        /// Domains, `*.example.com` for all below one. Reached through the cloud's own filter, which looks at the name that a connection
-        /// asks for.
+        /// Domains, `*.example.com` for all below one. Reached through the cloud's own filter, which looks at the name
+        /// that a connection asks for.
         domains: Vec<String>,
         /// Ranges of addresses.
         subnets: SubnetRules,

@@ -13,8 +13,8 @@ use super::NetworkRules;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateSandbox {
-    /// Its name: letters, digits, `_` and `-`, at most 128, unique in the project. Without one the API makes one up, and a failed request
-    /// is not tried again, for nobody could tell whether there is a sandbox already.
+    /// Its name: letters, digits, `_` and `-`, at most 128, unique in the project. Without one the API makes one up,
+    /// and a failed request is not tried again, for nobody could tell whether there is a sandbox already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What it starts from; a clean image if `None`.

@@ -19,8 +19,8 @@ const DEFAULT_BASE_URL: &str = "https://vercel.com/api";
 
 const USER_AGENT: &str = concat!("workers-vercel/", env!("CARGO_PKG_VERSION"));
 
-/// How often the system asks whether the other side of a silent connection is still there. A command may be silent for as long as it runs,
-/// which is no reason to end its stream; a machine that is gone is.
+/// How often the system asks whether the other side of a silent connection is still there. A command may be silent for
+/// as long as it runs, which is no reason to end its stream; a machine that is gone is.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Sets up a [`Client`].

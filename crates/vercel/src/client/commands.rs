@@ -18,7 +18,8 @@ struct CommandAnswer {
 }
 
 impl Client {
-    /// Runs a command and follows it, in one request: answers when it has started, with a stream of its output and its end.
+    /// Runs a command and follows it, in one request: answers when it has started, with a stream of its output and its
+    /// end.
     ///
     /// It is never sent twice if it may have arrived. The command goes on if the stream is dropped.
     ///
@@ -41,7 +42,8 @@ impl Client {
         }
     }
 
-    /// Starts a command, and answers when it runs. Its output is kept for [`command_logs`](Self::command_logs) while the session lives.
+    /// Starts a command, and answers when it runs. Its output is kept for [`command_logs`](Self::command_logs) while
+    /// the session lives.
     ///
     /// # Errors
     ///
@@ -60,8 +62,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) when there is none of this id; [`is_gone`](VercelError::is_gone) when the session
-    /// has ended, and all that was known of its commands with it.
+    /// [`is_not_found`](VercelError::is_not_found) when there is none of this id; [`is_gone`](VercelError::is_gone)
+    /// when the session has ended, and all that was known of its commands with it.
     pub async fn command(&self, session: &str, command: &str) -> Result<CommandInfo, VercelError> {
         let call = self.call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command])?;
         Ok(self.answer::<CommandAnswer>(&call).await?.command)

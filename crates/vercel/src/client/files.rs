@@ -29,7 +29,8 @@ impl UploadFile {
 impl Client {
     /// Writes files, all in one request, with the directories on the way. Those that exist are replaced.
     ///
-    /// Paths start from the root of the file system; a session's working directory is its [`cwd`](crate::SessionInfo::cwd).
+    /// Paths start from the root of the file system; a session's working directory is its
+    /// [`cwd`](crate::SessionInfo::cwd).
     ///
     /// # Errors
     ///
@@ -46,7 +47,8 @@ impl Client {
         self.done(&call.gzip(packed).timeout(self.timeouts().upload)).await
     }
 
-    /// The contents of a file, if it exists. A path that does not start from the root starts from the working directory.
+    /// The contents of a file, if it exists. A path that does not start from the root starts from the working
+    /// directory.
     ///
     /// # Errors
     ///

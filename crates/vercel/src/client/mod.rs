@@ -25,8 +25,8 @@ use crate::timeouts::Timeouts;
 
 /// A client of the Vercel Sandbox API. Cheap to clone; clones share connections.
 ///
-/// Made by [`Client::new`] or [`Client::builder`]. Its methods are one request each, apart from attempts after failures that a second
-/// attempt can mend; what is safe to send twice, and what not, each method knows.
+/// Made by [`Client::new`] or [`Client::builder`]. Its methods are one request each, apart from attempts after failures
+/// that a second attempt can mend; what is safe to send twice, and what not, each method knows.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,

@@ -16,12 +16,13 @@ use crate::error::VercelError;
 impl Client {
     /// Makes a sandbox, and answers when commands can be run in it.
     ///
-    /// A named one is asked for again after a failure; if it turns out that the first attempt had made it after all, it is looked up.
+    /// A named one is asked for again after a failure; if it turns out that the first attempt had made it after all, it
+    /// is looked up.
     ///
     /// # Errors
     ///
-    /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when what it should start from is gone. If any of the attempts may
-    /// have had an effect there may be a sandbox, and whoever gave it a name can delete it.
+    /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when what it should start from is gone. If any of
+    /// the attempts may have had an effect there may be a sandbox, and whoever gave it a name can delete it.
     pub async fn create_sandbox(&self, sandbox: &CreateSandbox) -> Result<SandboxWithSession, VercelError> {
         self.try_create_sandbox(sandbox, &mut false).await
     }
@@ -130,9 +131,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When it has ended, or would run for longer than the plan allows. After an error that did not certainly have
-    /// [no effect](VercelError::had_no_effect), it may run for longer all the same: each such request adds its part, so none is
-    /// repeated.
+    /// When it has ended, or would run for longer than the plan allows. After an error that did not certainly have [no
+    /// effect](VercelError::had_no_effect), it may run for longer all the same: each such request adds its part, so
+    /// none is repeated.
     pub async fn extend_timeout(&self, session: &str, by: Duration) -> Result<SessionInfo, VercelError> {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "extend-timeout"])?

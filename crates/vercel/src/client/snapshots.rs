@@ -15,8 +15,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the session has ended. After an error that did not certainly have [no effect](VercelError::had_no_effect) there may be a
-    /// snapshot, which [`list_snapshots`](Self::list_snapshots) finds by the sandbox's name.
+    /// When the session has ended. After an error that did not certainly have [no effect](VercelError::had_no_effect)
+    /// there may be a snapshot, which [`list_snapshots`](Self::list_snapshots) finds by the sandbox's name.
     pub async fn make_snapshot(&self, session: &str, kept_for: Option<Duration>) -> Result<SnapshotInfo, VercelError> {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "snapshot"])?
@@ -30,7 +30,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) when there is none of this id. One that was deleted may still be told of.
+    /// [`is_not_found`](VercelError::is_not_found) when there is none of this id. One that was deleted may still be
+    /// told of.
     pub async fn snapshot(&self, id: &str) -> Result<SnapshotInfo, VercelError> {
         let call = self.call(Method::GET, &["v2", "sandboxes", "snapshots", id])?;
         Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)

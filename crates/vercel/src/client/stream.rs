@@ -59,7 +59,8 @@ impl CommandEvents {
     /// # Errors
     ///
     /// When the stream breaks off before the command ends, which then goes on:
-    /// [`command_logs`](super::Client::command_logs) and [`wait_for_command`](super::Client::wait_for_command) tell what came of it.
+    /// [`command_logs`](super::Client::command_logs) and [`wait_for_command`](super::Client::wait_for_command) tell
+    /// what came of it.
     pub async fn next(&mut self) -> Result<Option<StreamEvent>, VercelError> {
         if self.is_finished {
             return Ok(None);
@@ -81,8 +82,8 @@ impl LogEvents {
         Self { lines }
     }
 
-    /// What it printed next; `None` when the stream has ended, which is when the command has, unless something in between cut it
-    /// off neatly. May be dropped and called again without losing anything.
+    /// What it printed next; `None` when the stream has ended, which is when the command has, unless something in
+    /// between cut it off neatly. May be dropped and called again without losing anything.
     ///
     /// # Errors
     ///
@@ -110,7 +111,8 @@ impl LineStream {
         Self { response, buffer: LineBuffer::default(), has_ended: false }
     }
 
-    /// The next line; `None` when the answer has ended in order. May be dropped and called again without losing anything.
+    /// The next line; `None` when the answer has ended in order. May be dropped and called again without losing
+    /// anything.
     pub(super) async fn next_line(&mut self) -> Result<Option<StreamLine>, VercelError> {
         loop {
             if let Some(line) = self.buffer.next_line()? {

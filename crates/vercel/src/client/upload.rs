@@ -11,8 +11,8 @@ use super::UploadFile;
 
 /// Packs files. Their names start from the root, so that the API need not be told a directory.
 ///
-/// There are no entries for directories, which the API makes by itself, and names that the plain format cannot hold (long, or not in
-/// ASCII) are told by an extended header of POSIX, as the official client does it.
+/// There are no entries for directories, which the API makes by itself, and names that the plain format cannot hold
+/// (long, or not in ASCII) are told by an extended header of POSIX, as the official client does it.
 pub(super) fn pack(files: &[UploadFile], modified_at: u64) -> io::Result<Bytes> {
     let mut archive = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for file in files {

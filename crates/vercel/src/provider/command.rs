@@ -82,8 +82,8 @@ impl Command for VercelCommand {
         })
     }
 
-    /// Ends without a request of its own: the sandbox is about to be stopped, which ends the command too. If it is not, the command
-    /// is killed in the background.
+    /// Ends without a request of its own: the sandbox is about to be stopped, which ends the command too. If it is not,
+    /// the command is killed in the background.
     async fn abandon(&mut self) -> Result<Remains, SandboxError> {
         let mut remains = Remains::default();
         // What came in one piece with what was read last is handed on by now, or after a turn of the task.

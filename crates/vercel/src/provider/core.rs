@@ -62,8 +62,8 @@ impl Core {
         })
     }
 
-    /// Makes a sandbox. Runs to its end even if nobody waits for it any more; the sandbox that nobody takes is then dropped, which
-    /// stops it.
+    /// Makes a sandbox. Runs to its end even if nobody waits for it any more; the sandbox that nobody takes is then
+    /// dropped, which stops it.
     pub(super) async fn make(
         self: Arc<Self>,
         spec: SandboxSpec,

@@ -21,14 +21,15 @@ const MAX_VAIN_RESUMES: u32 = 3;
 /// The pause before the second of them in a row; the third waits twice as long.
 const RESUME_PAUSE: Duration = Duration::from_millis(200);
 
-/// A stream that lasted for so long was worth opening, even if the command was silent all the time: some are cut after minutes.
+/// A stream that lasted for so long was worth opening, even if the command was silent all the time: some are cut after
+/// minutes.
 const WORTHWHILE: Duration = Duration::from_secs(10);
 
 /// How long the API may take to end a command's stream once its sandbox has been stopped.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a command that nobody follows any more may run on before it is killed: in most cases its sandbox is stopped sooner, which
-/// saves the request.
+/// How long a command that nobody follows any more may run on before it is killed: in most cases its sandbox is stopped
+/// sooner, which saves the request.
 const ABANDONED_GRACE: Duration = Duration::from_millis(500);
 
 /// How long is waited for the end of a stream that nobody reads, so that its connection can be used again.
@@ -59,7 +60,8 @@ pub(super) struct Follower {
 enum Source {
     /// The stream that came with the command.
     Command(CommandEvents),
-    /// The logs, from their beginning. If the command had finished before they were opened, they are complete when they end.
+    /// The logs, from their beginning. If the command had finished before they were opened, they are complete when they
+    /// end.
     Logs(LogEvents, Option<CommandInfo>),
     /// Nowhere for now.
     None,

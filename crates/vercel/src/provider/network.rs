@@ -14,10 +14,11 @@ pub struct UnsupportedPolicyError {
 
 /// The API's form of a policy, which permits the same or less.
 ///
-/// What it knows are names and ranges of addresses, not ports. A name stands for what can be told to be meant for it, which is the web,
-/// so a name with the ports of the web, or with all, is taken over. A range of addresses is only with all ports: it would
-/// permit more than it says. Everything else is an error. What [`AllowAll`](NetworkPolicy::AllowAll) lets through beyond public
-/// addresses, and what lies behind a permitted name, is for the cloud's own filter to decide.
+/// What it knows are names and ranges of addresses, not ports. A name stands for what can be told to be meant for it,
+/// which is the web, so a name with the ports of the web, or with all, is taken over. A range of addresses is only with
+/// all ports: it would permit more than it says. Everything else is an error. What
+/// [`AllowAll`](NetworkPolicy::AllowAll) lets through beyond public addresses, and what lies behind a permitted name,
+/// is for the cloud's own filter to decide.
 impl TryFrom<&NetworkPolicy> for NetworkRules {
     type Error = UnsupportedPolicyError;
 

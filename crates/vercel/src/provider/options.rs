@@ -14,19 +14,22 @@ const MEMORY_PER_VCPU: u64 = 2048 << 20;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VercelOptions {
-    /// Which installation of the platform this is: what it makes is tagged so, and found again by that tag. Servers that share a database
-    /// share it; two platforms in one project must not. At most 256 characters.
+    /// Which installation of the platform this is: what it makes is tagged so, and found again by that tag. Servers
+    /// that share a database share it; two platforms in one project must not. At most 256 characters.
     pub installation: String,
     /// What empty sandboxes come with: `node24`.
     pub runtime: String,
     /// Where sandboxes run; the API's default (`iad1`) if `None`. A snapshot made elsewhere counts as lost.
     pub region: Option<String>,
-    /// Processors of a sandbox: one, or an even number. As many as the limit of memory takes if `None`, at 2048 MiB each.
+    /// Processors of a sandbox: one, or an even number. As many as the limit of memory takes if `None`, at 2048 MiB
+    /// each.
     pub vcpus: Option<u32>,
-    /// For how long after the wall-clock limit a sandbox may live: for what comes before and after its command. The API ends it then, if
-    /// nobody has, which is how long an orphan costs money at most. 90 s: the first command after a restore was seen to take 33 s.
+    /// For how long after the wall-clock limit a sandbox may live: for what comes before and after its command. The API
+    /// ends it then, if nobody has, which is how long an orphan costs money at most. 90 s: the first command after a
+    /// restore was seen to take 33 s.
     pub slack: Duration,
-    /// For how long after the wall-clock limit the API may take to end a command itself, and to tell so, before it is helped: 3 s.
+    /// For how long after the wall-clock limit the API may take to end a command itself, and to tell so, before it is
+    /// helped: 3 s.
     pub grace: Duration,
     /// Tells when snapshots expire and how old sandboxes are.
     pub clock: Arc<dyn Clock>,

@@ -16,8 +16,9 @@ const MARGIN: TimeDelta = TimeDelta::minutes(1);
 const PAGE: u32 = 50;
 
 impl VercelProvider {
-    /// Deletes what is left of this installation's sandboxes that nobody can hold any more, and answers how many there were: those that
-    /// have ended, and those that live for longer than they may. Younger ones may be another server's, and end by themselves.
+    /// Deletes what is left of this installation's sandboxes that nobody can hold any more, and answers how many there
+    /// were: those that have ended, and those that live for longer than they may. Younger ones may be another server's,
+    /// and end by themselves.
     ///
     /// # Errors
     ///

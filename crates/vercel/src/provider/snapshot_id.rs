@@ -1,4 +1,5 @@
-//! The platform's ids of snapshots: the API's, with an end where the API would keep the snapshot for longer than was asked.
+//! The platform's ids of snapshots: the API's, with an end where the API would keep the snapshot for longer than was
+//! asked.
 
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use crate::api::{SnapshotInfo, SnapshotStatus};
 /// The shortest time for which the API keeps a snapshot.
 const SHORTEST_EXPIRY: TimeDelta = TimeDelta::days(1);
 
-/// A snapshot's id at the API, and until when it counts: `snap_1`, or `snap_1@1763890000000` with milliseconds since 1970.
+/// A snapshot's id at the API, and until when it counts: `snap_1`, or `snap_1@1763890000000` with milliseconds since
+/// 1970.
 ///
-/// The API keeps every snapshot for a day at least. One that shall end earlier carries its end in its id, and is treated as gone from then
-/// on, by every server that knows the id.
+/// The API keeps every snapshot for a day at least. One that shall end earlier carries its end in its id, and is
+/// treated as gone from then on, by every server that knows the id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SnapshotKey {
     pub(super) id: String,

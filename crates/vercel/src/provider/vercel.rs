@@ -46,8 +46,9 @@ impl VercelProvider {
         Self { core: Arc::new(Core { client, options, tasks: TaskTracker::new() }) }
     }
 
-    /// Waits until all that goes on in the background is done, sandboxes that were dropped being deleted above all, or so much time has passed.
-    /// What is left then the API ends by itself. For a server that ends: call it when no sandbox is held any more.
+    /// Waits until all that goes on in the background is done, sandboxes that were dropped being deleted above all, or
+    /// so much time has passed. What is left then the API ends by itself. For a server that ends: call it when no
+    /// sandbox is held any more.
     pub async fn shutdown(&self, patience: Duration) {
         self.core.tasks.close();
         if tokio::time::timeout(patience, self.core.tasks.wait()).await.is_err() {

@@ -35,7 +35,8 @@ pub(super) fn table(all: &[(&str, Attacker)]) {
     }
 }
 
-/// Measures in rounds, alone and beside by turns, for a machine is not always equally busy; the last attack goes on while the server ends.
+/// Measures in rounds, alone and beside by turns, for a machine is not always equally busy; the last attack goes on
+/// while the server ends.
 fn measure(attacker: &Attacker, rounds: usize, samples: usize) -> Measured {
     programs();
     let server = Server::start();

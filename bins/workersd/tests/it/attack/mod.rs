@@ -1,6 +1,6 @@
-//! One attacker, one victim: a server whose users are measured alone and beside each attack of the engine's tests (`crates/engine/tests/attack`).
-//! Each attack's test sees that no request of the victim fails or stalls meanwhile, and that the server ends in time when it is asked to. How
-//! much longer the victim waits, `measure` says: `./just attack`.
+//! One attacker, one victim: a server whose users are measured alone and beside each attack of the engine's tests
+//! (`crates/engine/tests/attack`). Each attack's test sees that no request of the victim fails or stalls meanwhile, and
+//! that the server ends in time when it is asked to. How much longer the victim waits, `measure` says: `./just attack`.
 
 mod attacker;
 mod measure;

@@ -36,7 +36,8 @@ enum Part {
     Line(String),
 }
 
-/// Everything that a block shows was printed, in the block's order. A head has its fields in any order, and further ones.
+/// Everything that a block shows was printed, in the block's order. A head has its fields in any order, and further
+/// ones.
 pub(super) fn assert_said(block: &Block, said: &str) {
     let printed = parts(said);
     let mut rest = printed.iter();

@@ -20,8 +20,8 @@ pub(super) fn starts_with_an_answer(blocks: &[Block]) -> bool {
     blocks.first().is_some_and(|block| ["json", "http", "text"].contains(&block.language.as_str()))
 }
 
-/// Runs the commands in an empty folder, against a server of its own. A block in another language than `sh` is what the commands
-/// before it print.
+/// Runs the commands in an empty folder, against a server of its own. A block in another language than `sh` is what the
+/// commands before it print.
 pub(super) fn try_in_one_shell(blocks: &[Block]) {
     for program in ["curl", "jq"] {
         assert!(is_installed(program), "{program} is not installed: `./just setup-test` does it");

@@ -111,7 +111,8 @@ impl Proxy {
             eprintln!("skipped: {} is not installed; `./just setup-test` does it where it can", kind.name());
             return None;
         };
-        // Each test is a process of its own, and gets an address of its own by that: no other program has that port there.
+        // Each test is a process of its own, and gets an address of its own by that: no other program has that port
+        // there.
         let [_, a, b, c] = std::process::id().to_be_bytes();
         let (host, port) = (format!("127.{}.{b}.{c}", 64 + a % 64), 8080);
         let mut configuration = configuration.to_owned();

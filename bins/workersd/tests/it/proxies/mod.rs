@@ -64,7 +64,8 @@ const CODE: &str = "
 /// How soon what was sent must be there. haproxy holds it back for up to 200 ms if it may.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// A server that is reached through a proxy, the proxy, and where the server itself is; `None` where there is no such proxy.
+/// A server that is reached through a proxy, the proxy, and where the server itself is; `None` where there is no such
+/// proxy.
 fn behind(kind: Kind) -> Option<(TestServer, Proxy, String)> {
     let mut server = TestServer::start(&[]);
     let proxy = Proxy::start(kind, Place::BelowAPath, &server.url)?;

@@ -1,4 +1,5 @@
-//! User code that finds its token and writes frames of its own: it decides on nothing but its own outcome, and costs the server nothing.
+//! User code that finds its token and writes frames of its own: it decides on nothing but its own outcome, and costs
+//! the server nothing.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Programs of the kinds that people have reported against this platform, Node.js and other compilers, and outcomes that user code
-//! forges: each through a whole server, waited for and followed.
+//! Programs of the kinds that people have reported against this platform, Node.js and other compilers, and outcomes
+//! that user code forges: each through a whole server, waited for and followed.
 
 mod forged;
 

@@ -1,5 +1,5 @@
-//! Databases and data directories that servers of earlier commits have left, served by this one. `scripts/make-upgrade-fixture.sh` makes
-//! them.
+//! Databases and data directories that servers of earlier commits have left, served by this one.
+//! `scripts/make-upgrade-fixture.sh` makes them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

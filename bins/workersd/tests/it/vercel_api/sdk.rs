@@ -1,4 +1,5 @@
-//! The JavaScript SDK. What is tried is in `tests/vercel/sdk`, a file a subject; a test here runs one file on a server of its own.
+//! The JavaScript SDK. What is tried is in `tests/vercel/sdk`, a file a subject; a test here runs one file on a server
+//! of its own.
 
 use super::support::{OIDC_TOKEN, Offered, ours, succeed};
 

@@ -1,4 +1,5 @@
-//! The names of a sandbox: a name server in its own network, which asks the host's resolvers for what the policy permits.
+//! The names of a sandbox: a name server in its own network, which asks the host's resolvers for what the policy
+//! permits.
 
 mod message;
 mod resolvers;
@@ -31,7 +32,8 @@ pub(crate) trait NameSockets: Send + Sync {
     async fn make(&self) -> io::Result<[OwnedFd; 2]>;
 }
 
-/// The name server of a sandbox: there from the first time on that somebody wants to know something; ends when it is dropped.
+/// The name server of a sandbox: there from the first time on that somebody wants to know something; ends when it is
+/// dropped.
 pub(super) struct NameService {
     sandbox: Weak<dyn NameSockets>,
     /// The tasks that answer.
@@ -65,8 +67,8 @@ impl NameService {
 
 /// Binds the sockets from here: the sandbox itself has no right to so low a port, and this process owns its namespaces.
 async fn start(sockets: [OwnedFd; 2], judge: &Arc<Judge>, io: &SandboxIo) -> io::Result<JoinSet<()>> {
-    // The init has made them and kept no copy, so from here on only the server has them: they are in the sandbox's network, and no process
-    // of the sandbox can change how they work.
+    // The init has made them and kept no copy, so from here on only the server has them: they are in the sandbox's
+    // network, and no process of the sandbox can change how they work.
     let bound = io.run(move |_| {
         let [datagrams, connections] = &sockets;
         bind(datagrams, &ADDRESS)?;

@@ -6,8 +6,8 @@ use super::*;
 use crate::policy::program::X32;
 use crate::policy::text::Case;
 
-/// Calls with an argument that selects one of many functions of the kernel, or switches on what reaches beyond the process, and which
-/// arguments these are.
+/// Calls with an argument that selects one of many functions of the kernel, or switches on what reaches beyond the
+/// process, and which arguments these are.
 const SELECTING: &[(&str, &[u8])] = &[
     ("arch_prctl", &[0]),
     ("bpf", &[0]),

@@ -1,4 +1,5 @@
-//! Numbers that the kernel keeps by user: a machine that uses its own up takes nothing from the host and from other machines.
+//! Numbers that the kernel keeps by user: a machine that uses its own up takes nothing from the host and from other
+//! machines.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
@@ -87,7 +88,8 @@ async fn a_machine_makes_way_for_workers_and_one_that_runs_for_long_for_other_ma
 async fn queued_signals_are_a_machines_own() {
     let machines = Machines::start().await;
     let (one, other) = (machines.machine().await, machines.machine().await);
-    // One user of a machine has 512. Many users together have what the server has, and that is one number for all of the machine.
+    // One user of a machine has 512. Many users together have what the server has, and that is one number for all of
+    // the machine.
     let many = format!(
         "pipe(my $said, my $say); for my $id (2000..2239) {{ if (!fork) {{ $) = $( = $id; $< = $> = $id; select($say); $| = 1; {}
          sleep 1000 }} }} my $all = 0; $all += <$said> for 2000..2239; print \"$all\\n\"",

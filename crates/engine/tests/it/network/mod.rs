@@ -1,4 +1,5 @@
-//! What a sandbox reaches of the network, and what it does not, in a world of the tests' own. Needs root, for namespaces.
+//! What a sandbox reaches of the network, and what it does not, in a world of the tests' own. Needs root, for
+//! namespaces.
 
 mod native;
 mod servers;
@@ -356,7 +357,8 @@ fn connections_and_names_are_counted_by_what_became_of_them() {
         );
         setting.started("deny-all", &refused).await;
         assert_eq!([count("allowed"), count("policy"), count("refused")], [2, 1, 1]);
-        // The C library tries out addresses by connecting datagram sockets, which is nobody's attempt to reach anything.
+        // The C library tries out addresses by connecting datagram sockets, which is nobody's attempt to reach
+        // anything.
         setting.started("allow-all", "dns.lookup('both.example', { all: true }, () => {})").await;
         assert_eq!([count("protocol"), count("found")], [1, 3]);
     });

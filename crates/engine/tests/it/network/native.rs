@@ -9,8 +9,8 @@ use crate::elf::Argument::{Number, Text};
 use crate::elf::{Argument, program};
 use crate::support::{finish, start};
 
-/// Addresses as programs pass them: of the database's and of a closed port at a public address, of a private one, of ports of the
-/// loopback, of nobody.
+/// Addresses as programs pass them: of the database's and of a closed port at a public address, of a private one, of
+/// ports of the loopback, of nobody.
 const DATABASE: &[u8] = &[2, 0, 0x15, 0x38, 93, 184, 216, 34, 0, 0, 0, 0, 0, 0, 0, 0];
 const CLOSED_PORT: &[u8] = &[2, 0, 0, 81, 93, 184, 216, 34, 0, 0, 0, 0, 0, 0, 0, 0];
 const PRIVATE: &[u8] = &[2, 0, 0, 80, 10, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0];

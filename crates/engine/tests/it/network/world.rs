@@ -1,5 +1,6 @@
-//! A world of the tests' own: two network namespaces with a wire between them. In one the engine runs, as on a host; the other one has
-//! every address that is not the host's, public and private ones, and servers on them. Nothing of it leads to a network of this machine.
+//! A world of the tests' own: two network namespaces with a wire between them. In one the engine runs, as on a host;
+//! the other one has every address that is not the host's, public and private ones, and servers on them. Nothing of it
+//! leads to a network of this machine.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -5,8 +5,8 @@
 //! * A free place goes to the group that holds the fewest, of those that wait and may have one more. Of several such it
 //!   goes to the one that was passed over for the longest time. So no group holds on to what another one waits for,
 //!   however many keys it has, and however long its callers stay.
-//! * If all seats of the queue are taken, a newcomer gets the seat of a caller of the group with the most callers in the
-//!   queue, if its own group has fewer.
+//! * If all seats of the queue are taken, a newcomer gets the seat of a caller of the group with the most callers in
+//!   the queue, if its own group has fewer.
 //!
 //! Within a group:
 //!
@@ -97,8 +97,8 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> FairQueue<G, K> {
         Self(Mutex::new(State::new(limits, Instant::now())))
     }
 
-    /// Waits for a place. A caller that stops waiting gives up its seat. The limits are those of the group, whose callers
-    /// all come with the same ones; new limits hold for all of them from then on.
+    /// Waits for a place. A caller that stops waiting gives up its seat. The limits are those of the group, whose
+    /// callers all come with the same ones; new limits hold for all of them from then on.
     pub(super) async fn enter(self: &Arc<Self>, group: G, key: K, limits: Limits) -> Result<Place<G, K>, Refusal> {
         let entry = self.lock().enter(group, key, limits, Instant::now())?;
         if let Entry::Seat { ticket, called } = entry {

@@ -1,4 +1,5 @@
-//! Who gets a place, and when, without a clock, within one group; and many random steps after which nothing may be lost.
+//! Who gets a place, and when, without a clock, within one group; and many random steps after which nothing may be
+//! lost.
 
 mod groups;
 mod random;

@@ -6,7 +6,8 @@ use super::differences::{Difference, Requests, Sent};
 use super::names::Names;
 use super::request::{Fields, Request};
 
-/// What is not as the table says, for a person; nothing if all is. The requests are of the same operations in the same order.
+/// What is not as the table says, for a person; nothing if all is. The requests are of the same operations in the same
+/// order.
 pub(super) fn complaints(sdk: &[Request], ours: &[Request], table: &[Difference]) -> Vec<String> {
     let (mut sdk_names, mut our_names) = (Names::default(), Names::default());
     let mut complaints: Vec<_> = table.iter().flat_map(|row| row.of_nothing(sdk)).collect();

@@ -27,7 +27,8 @@ pub(super) enum Sent {
     From(&'static str),
 }
 
-/// All differences. Which letters of a header's name are large, and which header comes first, is not looked at: it means nothing.
+/// All differences. Which letters of a header's name are large, and which header comes first, is not looked at: it
+/// means nothing.
 pub(super) const DIFFERENCES: &[Difference] = &[
     Difference {
         of: All,

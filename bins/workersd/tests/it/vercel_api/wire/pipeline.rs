@@ -45,8 +45,8 @@ impl Drop for Platform {
 /// The ends of paths that are no names or ids.
 const WORDS: [&str; 6] = ["sandboxes", "write", "snapshot", "cmd", "logs", "stop"];
 
-/// What was sent for an operation: each request's method and the end of its path. Without the lists, by which a platform that starts
-/// finds out whether it may use the API and what another left behind.
+/// What was sent for an operation: each request's method and the end of its path. Without the lists, by which a
+/// platform that starts finds out whether it may use the API and what another left behind.
 fn sent(requests: &[Request], operation: &str) -> Vec<String> {
     let of_it = requests.iter().filter(|request| request.operation == operation);
     let lines = of_it.map(|request| {
