@@ -136,12 +136,17 @@ async fn prepare(setup: &Setup, programs: &Programs) -> anyhow::Result<Subject> 
 }
 
 /// All rounds over all targets.
-async fn rounds(options: &Options, subjects: &mut [Subject], peers: &[Running]) -> anyhow::Result<Vec<Summary>> {
-    let mut targets: Vec<Target> = Vec::new();
+async fn rounds<'a>(options: &Options, subjects: &mut [Subject], peers: &'a [Running]) -> anyhow::Result<Vec<Summary>> {
+    let (mut invocations, mut deploys) = (Vec::new(), Vec::new());
     for Subject { server, worker, .. } in subjects.iter() {
-        targets.extend([server.batch(worker)?, server.stream(worker)?, server.deploys()?]);
+        invocations.extend([server.batch(worker)?, server.stream(worker)?]);
+        deploys.push(server.deploys()?);
     }
-    let targets: Vec<&Target> = targets.iter().chain(peers.iter().map(|peer| &peer.target)).collect();
+    // Ours first: what deploys leave to do behind them would slow down what comes next.
+    let (ours, others): (Vec<_>, Vec<_>) = peers.iter().partition(|running| running.peer == Peer::Embedded);
+    let targets_of = |running: Vec<&'a Running>| running.into_iter().map(|running| &running.target);
+    let targets: Vec<&Target> =
+        invocations.iter().chain(targets_of(ours)).chain(&deploys).chain(targets_of(others)).collect();
     let mut cells: Vec<(usize, &Target, Vec<Round>)> = Vec::new();
     for clients in &options.clients {
         cells.extend(targets.iter().map(|target| (*clients, *target, Vec::new())));

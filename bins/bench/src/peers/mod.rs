@@ -90,6 +90,7 @@ impl Programs {
 
 /// A peer that runs.
 pub(crate) struct Running {
+    pub(crate) peer: Peer,
     pub(crate) target: Target,
     _process: Process,
     _directory: TempDir,
@@ -106,7 +107,7 @@ pub(crate) async fn start(peer: Peer, programs: &Programs) -> anyhow::Result<Run
         let target = Target::work(peer.title().to_owned(), address, "/", "*/*")?;
         let (status, body) = Client::new(address).send(target.request()).await?;
         target.check(status, &body)?;
-        Ok::<_, anyhow::Error>(Running { target, _process: process, _directory: directory })
+        Ok::<_, anyhow::Error>(Running { peer, target, _process: process, _directory: directory })
     };
     started
         .await
