@@ -188,7 +188,7 @@ fn die_with_parent() -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 
-/// Waits until the launcher releases the process. Fails if the launcher died before we set the parent-death signal,
+/// Waits until the launcher releases the process. Fails if the launcher exited before we set the parent-death signal,
 /// because then the pipe is closed.
 fn await_release(released: &OwnedFd) -> io::Result<()> {
     let read = rustix::io::retry_on_intr(|| rustix::io::read(released, &mut [0; 1]))?;

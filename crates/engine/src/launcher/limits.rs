@@ -60,7 +60,7 @@ fn write_limit(directory: &OwnedFd, name: &str, limit: u32) -> io::Result<()> {
 }
 
 /// Sets the launcher's core limit to [`CORE`], so that its sandboxes can have that value even where the server's own
-/// limit is 0. Only root may raise a limit, so elsewhere this fails.
+/// limit is 0. Only root may raise a limit, so for other users it stays 0 there.
 pub(super) fn skip_crash_handler() {
     let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(CORE), maximum: Some(CORE) });
 }

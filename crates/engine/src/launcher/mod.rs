@@ -1,8 +1,8 @@
 //! The launcher: a single-threaded process that makes sandboxes for the server.
 //!
 //! It is a separate program, so that its memory, environment and descriptors hold nothing of the server's. It has a
-//! single thread, so that it can fork at any time. When the server is killed, the launcher lives on for the moment that
-//! it takes to clear away what the server leaves behind. Its parts, in the order in which they run:
+//! single thread, so that it can fork at any time. When the server is killed, the launcher runs on for a moment to
+//! clear away what the server leaves behind. Its parts, in the order in which they run:
 //!
 //! * [`start`]: becoming the launcher;
 //! * [`probe`]: finding out what the host lets the launcher do;

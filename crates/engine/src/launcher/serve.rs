@@ -85,7 +85,7 @@ pub(super) struct Launcher {
     pub(super) networks: Option<Networks>,
     server: OwnedFd,
     events: OwnedFd,
-    /// A pipe. A process that holds the reading end sees it close when the launcher has died.
+    /// A pipe. A process that holds the reading end sees it close when the launcher has exited.
     pub(super) lifeline: (OwnedFd, OwnedFd),
     sandboxes: HashMap<u32, Running>,
     busy: Vec<Busy>,
@@ -161,7 +161,7 @@ impl Launcher {
                 let found = Found { own_uids: host.as_ref().map_or(found.own_uids, Host::has_own_ids), ..found };
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
                 wire::send(&server, &FromLauncher::Configured(found), &hearing)?;
-                // Only the server keeps it: when the server dies, calls that wait for a response fail.
+                // Only the server keeps it: when the server exits, calls that wait for a response fail.
                 drop(listener);
                 let own = Namespaces::current()?;
                 let surroundings = Surroundings { configuration: *configuration, found, host: own };
@@ -358,7 +358,7 @@ impl Launcher {
         Ok(())
     }
 
-    /// Handles an order during which its template died. If there is an unknown copy, its program may have begun. Then
+    /// Handles an order during which its template ended. If there is an unknown copy, its program may have begun. Then
     /// it must not begin a second time, so we kill the sandbox.
     fn find_out(&mut self, name: CommandName) -> io::Result<()> {
         if !kill_children_but(&self.known_children()) {

@@ -379,7 +379,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         "--single-threaded",
         "--v8-pool-size=1",
         "--disable-sigusr1",
-        // Without a compiler thread, V8 leaves a loop that runs in Maglev's code there, at a fifth of the speed.
+        // Without a compiler thread, V8 keeps running a loop in Maglev's code, at a fifth of the speed.
         "--no-maglev-osr",
         // Keeps the code that was compiled ahead.
         "--no-flush-bytecode",

@@ -86,7 +86,7 @@ impl Asked {
         if read_memory(thread, address, bytes, on).map_err(|_| Errno::FAULT)? < length {
             return Err(Errno::FAULT);
         }
-        // The calling thread may have died since, and its number may belong to another process by now.
+        // The calling thread may have ended since, and its number may belong to another process by now.
         if !question.is_open() {
             return Err(Errno::SRCH);
         }

@@ -102,7 +102,7 @@ fn hear(listener: &Arc<Listener>, stop: &OwnedFd, shared: &Shared, runtime: &Han
 /// Hands the question to the line of its sandbox; returns it if there is no such line.
 fn hand_on(question: Question, shared: &Shared, runtime: &Handle) -> Result<(), Question> {
     let groups = groups_of(question.notification.thread);
-    // If the calling thread has died, its number may belong to another thread by now, so we check that the question is
+    // If the calling thread has ended, its number may belong to another thread by now, so we check that the question is
     // still open.
     match shared.line_of(groups.split(['/', '\n'])) {
         Some(line) if question.is_open() => {

@@ -13,8 +13,8 @@ use super::asked::{Address, Asked};
 use super::disguise::as_user_of;
 use crate::sandbox_io::{OnSandboxThread, connect, connect_unspec};
 
-/// Connects a socket to an address in the sandbox's own network or file system. If the result is `INPROGRESS` for a
-/// blocking socket, or `AGAIN`, the caller has to wait and try again.
+/// Connects a socket to an address in the sandbox's own network or file system. With `INPROGRESS` for a blocking socket
+/// the caller has to wait for the connection, with `AGAIN` it has to wait and try again.
 pub(super) fn begin(asked: &Asked, on: &OnSandboxThread) -> Result<(), Errno> {
     // The sandbox shares the open file of the socket, so its other threads can still make the call below block. Then it
     // costs one of the sandbox's own threads, until the watchdog ends the call.
@@ -49,7 +49,7 @@ fn connect_local(asked: &Asked, socket: BorrowedFd<'_>, name: &[u8], on: &OnSand
     let way = Way::of(asked, name.split(|byte| *byte == 0).next().unwrap_or_default())?;
     as_user_of(asked.thread(), || {
         let found = way.walk()?;
-        // If the calling thread had died before, all that we read would belong to another thread.
+        // If the calling thread had ended before, all that we read would belong to another thread.
         if !asked.question.is_open() {
             return Err(Errno::SRCH);
         }

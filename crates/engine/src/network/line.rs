@@ -16,7 +16,7 @@ use super::broker::Desk;
 use super::hearing::Question;
 use super::pace::Pace;
 
-/// How many questions are held before we first look for those of threads that have died.
+/// How many questions are held before we first look for those of threads that have ended.
 const FIRST_LOOK: usize = 1024;
 
 /// The questions of one sandbox.
@@ -58,7 +58,7 @@ impl Line {
             return self.deal_with(question, runtime);
         }
         if held.questions.len() >= held.next_look {
-            // Removes those of threads that have died meanwhile.
+            // Removes those of threads that have ended meanwhile.
             held.questions.retain(Question::is_open);
             held.next_look = (held.questions.len() * 2).max(FIRST_LOOK);
         }

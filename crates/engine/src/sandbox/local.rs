@@ -48,7 +48,7 @@ pub(crate) struct LocalSandbox {
     network: NetworkPolicy,
     directory: PathBuf,
     made_at: Instant,
-    /// Observes the memory of the host while the last program runs.
+    /// Measures how long processes have waited for memory since the last program was started.
     memory: MemoryWatch,
     /// An asynchronous lock, because no other operation may run while the first command is being started.
     state: Mutex<State>,

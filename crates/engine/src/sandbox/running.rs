@@ -63,7 +63,7 @@ pub(crate) struct Running {
 /// How a sandbox ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
-    /// What it used; `None` when the launcher died first.
+    /// What it used; `None` when the launcher exited first.
     pub(crate) figures: Option<Figures>,
 }
 

@@ -88,7 +88,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `Unavailable` when the launcher has died, so that it has not received the message. `Failed` when the message
+    /// `Unavailable` when the launcher has exited, so that it has not received the message. `Failed` when the message
     /// cannot be sent.
     pub(super) async fn send(&self, message: &ToLauncher, passed: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
         let sent = self.channel.send(message, passed).await;
@@ -183,7 +183,7 @@ impl Connection {
             aside.insert(name.to_owned());
             aside.len()
         };
-        // A launcher that cannot be reached has died, and its sandboxes are cleared away with it.
+        // A launcher that cannot be reached has exited, and its sandboxes are cleared away with it.
         let _ = self.send(&ToLauncher::SetAside { name: name.to_owned() }, &[]).await;
         self.close_if_done();
         many

@@ -1,4 +1,4 @@
-//! The server's view of the launcher: starts it, and starts another one when it dies or when too many of its sandboxes
+//! The server's view of the launcher: starts it, and starts another one when it exits or when too many of its sandboxes
 //! do not end.
 
 use std::fmt;
@@ -33,7 +33,7 @@ use crate::wire::{self, Received};
 /// How long a request waits for a launcher that is being started again.
 const RESTART_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many launchers in a row we send the order of a sandbox to, if each dies before it receives the order.
+/// How many launchers in a row we send the order of a sandbox to, if each exits before it receives the order.
 const ORDER_ATTEMPTS: u32 = 3;
 
 /// The time between two attempts to start the launcher, so that a launcher that cannot start does not use up the host's
@@ -222,7 +222,7 @@ impl Launcher {
     /// Pings all launchers; one that does not respond is killed and replaced.
     pub(crate) async fn watch(&self) {
         for connection in self.connections() {
-            // A launcher that has died is replaced by its `supervise` task.
+            // A launcher that has exited is replaced by its `supervise` task.
             let _ = connection.unless_silent(connection.ping()).await;
         }
     }
@@ -230,7 +230,7 @@ impl Launcher {
     /// Makes launchers replace their templates, because the templates' files were made again.
     pub(crate) async fn renew_templates(&self) {
         for connection in self.connections() {
-            // A launcher that has died has no templates.
+            // A launcher that has exited has no templates.
             let _ = connection.send(&ToLauncher::RenewTemplates, &[]).await;
         }
     }
@@ -258,7 +258,7 @@ impl Launcher {
         }
     }
 
-    /// Sends the order of a sandbox. A launcher that has just died has not received the order, so its successor gets
+    /// Sends the order of a sandbox. A launcher that has just exited has not received the order, so its successor gets
     /// it.
     async fn order(
         &self,
@@ -383,7 +383,7 @@ impl Launcher {
         }
     }
 
-    /// Waits for the current launcher; `dead` is one that has died and does not count.
+    /// Waits for the current launcher; `dead` is one that has exited and does not count.
     async fn connection(&self, dead: Option<&Arc<Connection>>) -> Result<Arc<Connection>, SandboxError> {
         let mut current = self.current.subscribe();
         let is_dead = |connection: &Arc<Connection>| dead.is_some_and(|dead| Arc::ptr_eq(dead, connection));
