@@ -1,5 +1,5 @@
-//! Copying and reading a tree that may be hostile. No link is followed, nothing outside of the tree is opened, and
-//! nothing but directories, ordinary files and links is taken.
+//! Copies and reads a tree that may be hostile. No link is followed, nothing outside of the tree is opened, and only
+//! directories, ordinary files and links are copied.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -13,18 +13,18 @@ use sha2::{Digest, Sha256};
 use crate::fault;
 use crate::snapshot::manifest::{Digest256, Entry, Kind, Manifest};
 
-/// Directories in directories.
+/// How deep directories may be nested.
 const MAX_DEPTH: usize = 100;
 
-/// Files, directories and links of one tree.
+/// The most files, directories and links of one tree.
 const MAX_ENTRIES: usize = 200_000;
 
-/// Everybody's: who reaches the tree at all is ruled by the directory it lies in, and to a sandbox, whose user differs
-/// from ours, it is the lower layer of an overlay, where changes never reach it.
+/// The mode of directories: open to all users. The directory that the tree lies in decides who can reach it. For a
+/// sandbox, whose user is not ours, the tree is the lower layer of an overlay, which its changes never reach.
 pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
 
-/// Who owns files of snapshots on the host, when sandboxes have user ids of their own: somebody behind all of their
-/// ranges, who is nobody else.
+/// The owner of snapshots' files on the host, if sandboxes have user ids of their own: an id above all of their ranges
+/// that is used for nothing else.
 pub(crate) const CONTENT_OWNER: u32 = 0x7100_0000;
 
 /// Gives a file or directory to its owner.
@@ -35,17 +35,16 @@ pub(crate) fn give_away(to: impl AsFd, owner: Option<u32>) -> io::Result<()> {
     Ok(())
 }
 
-/// How an ordinary file is opened: never over a link or onto another mount, and without waiting should it be a pipe
-/// after all.
+/// The flags with which an ordinary file is opened: never over a link, and without blocking in case it is a pipe.
 const FILE_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// The mode of a file in a snapshot.
+/// Returns the mode of a file in a snapshot.
 pub(crate) fn file_mode(executable: bool) -> Mode {
     Mode::from_raw_mode(if executable { 0o777 } else { 0o666 })
 }
 
-/// Copies what is in one directory into another, which is empty.
+/// Copies the content of one directory into another, which is empty.
 ///
 /// # Errors
 ///
@@ -54,7 +53,7 @@ pub(crate) fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>, owner: Option<
     Walk { owner, entries: Vec::new() }.all(from, Some(to))
 }
 
-/// What is in a directory.
+/// Returns the manifest of a directory's content.
 ///
 /// # Errors
 ///
@@ -63,7 +62,7 @@ pub(crate) fn survey_tree(tree: BorrowedFd<'_>) -> io::Result<Manifest> {
     Walk { owner: None, entries: Vec::new() }.all(tree, None)
 }
 
-/// A walk through a tree that looks at everything, and copies it if there is a target.
+/// A walk through a tree that reads everything, and copies it if there is a target.
 struct Walk {
     owner: Option<u32>,
     entries: Vec<Entry>,
@@ -71,7 +70,7 @@ struct Walk {
 
 impl Walk {
     fn all(mut self, from: BorrowedFd<'_>, to: Option<BorrowedFd<'_>>) -> io::Result<Manifest> {
-        // What was opened as a path only cannot be listed.
+        // A directory that was opened with `O_PATH` cannot be listed, so it is opened again.
         let from = open(from, ".", FILE_FLAGS | OFlags::DIRECTORY)?;
         self.directory(from.as_fd(), to, "", 0)?;
         Ok(Manifest::new(self.entries))
@@ -115,7 +114,7 @@ impl Walk {
                     let target = target.into_string().map_err(|_| io::Error::other("a link that is not UTF-8"))?;
                     Kind::Link { target }
                 }
-                // Sockets, pipes and devices are no files to keep.
+                // Sockets, pipes and devices are skipped.
                 _ => continue,
             };
             self.entries.push(Entry { path, kind });
@@ -142,7 +141,7 @@ impl Walk {
 
     fn file(&self, from: BorrowedFd<'_>, to: Option<BorrowedFd<'_>>, name: &str) -> io::Result<Kind> {
         let source = open(from, name, FILE_FLAGS)?;
-        // What is open is looked at, for the name may mean something else by now.
+        // We check the open file, because the name may mean another file by now.
         let status = rustix::fs::fstat(&source)?;
         if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(io::Error::other("no longer an ordinary file"));
@@ -164,7 +163,7 @@ impl Walk {
     }
 }
 
-/// Opens one name of a directory.
+/// Opens one entry of a directory, never over a link or onto another mount.
 pub(crate) fn open(directory: BorrowedFd<'_>, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
     let resolve =
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;

@@ -1,4 +1,4 @@
-//! What this machine has and lacks: the lines of `workersd doctor`.
+//! Checks what this host has and lacks, for the lines of `workersd doctor`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -14,27 +14,27 @@ use crate::health;
 use crate::machine::{MachineEngine, MachineOptions};
 use crate::options::{Confinement, EngineOptions, Templates};
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What, in a word or two.
+    /// What was checked, in a word or two.
     pub name: &'static str,
-    /// How it is.
+    /// Whether it is as it should be.
     pub status: FindingStatus,
     /// What was found.
     pub detail: String,
-    /// What to do about it.
+    /// What the operator can do about it.
     pub remedy: Option<String>,
 }
 
-/// How something is.
+/// The status of a checked thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingStatus {
     /// As it should be.
     Ok,
-    /// Not there, and sandboxes work with less.
+    /// Missing; sandboxes work without it, with less isolation or speed.
     Degraded,
-    /// Not there, and there are no sandboxes without it.
+    /// Missing; without it there are no sandboxes.
     Missing,
 }
 
@@ -48,8 +48,8 @@ impl Finding {
     }
 }
 
-/// Looks at the machine, then tries: an engine is started in a temporary directory below the data directory, and node
-/// is run in a sandbox of it.
+/// Checks the host, then makes a trial: starts an engine in a temporary directory below the data directory, and runs
+/// node in a sandbox of it.
 pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     let confined = options.confinement == Confinement::Full;
@@ -74,7 +74,7 @@ pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
     findings
 }
 
-/// Whether the data directory can be used, and whether a server that runs on it has lost something of it. Changes
+/// Checks whether the data directory can be used, and whether a server that runs on it has lost a part of it. Changes
 /// nothing.
 fn data_directory(options: &EngineOptions) -> Finding {
     let (name, path) = ("data directory", options.data_dir.as_path());
@@ -119,33 +119,34 @@ fn data_directory(options: &EngineOptions) -> Finding {
     )
 }
 
-/// Whether a server's engine runs on a data directory. Changes nothing.
+/// Returns whether a server's engine runs on a data directory. Changes nothing.
 #[must_use]
 pub fn is_in_use(path: &Path) -> bool {
     let Ok(lock) = fs::File::open(path.join("engine.lock")) else { return false };
-    // Given back as soon as the file is closed.
+    // If we get the lock, it is released as soon as the file is closed.
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
 }
 
-/// Whose a directory is, if it is not ours.
+/// Returns the owner of a directory, if it is not our user.
 fn other_owner(path: &Path) -> Option<u32> {
     let owner = fs::metadata(path).ok()?.uid();
     (owner != rustix::process::geteuid().as_raw()).then_some(owner)
 }
 
-/// A directory for a trial: below the data directory, or beside where that will be. It must be removed.
+/// Returns the path of a directory for a trial: below the data directory, or beside the place where that will be. The
+/// caller removes it.
 fn trial_directory(data_dir: &Path) -> PathBuf {
     let name = format!("doctor-{}", std::process::id());
     let absolute = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
     let there = absolute.ancestors().find(|directory| directory.is_dir()).unwrap_or(Path::new("/"));
     if other_owner(there).is_some() {
-        // Nothing of ours must be left in it, whatever happens.
+        // We must leave nothing of ours in another user's directory, even after a failure.
         return std::env::temp_dir().join(format!("workers-{name}"));
     }
     there.join(if there == absolute { name } else { format!(".workers-{name}") })
 }
 
-/// Without a node program there is nothing to try.
+/// Returns a finding if the node program is missing; then there is nothing to try.
 fn missing_node(path: &Path) -> Option<Finding> {
     let is_program = fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0);
     let detail = || format!("there is no program at {}", path.display());
@@ -297,7 +298,7 @@ async fn try_machine(engine: &MachineEngine) -> Result<Vec<Finding>, SandboxErro
     Ok(findings)
 }
 
-/// Whether a program prints no more than a 0 and ends well.
+/// Returns whether a program prints at most a 0 and exits with code 0.
 async fn works(machine: &dyn Machine, spec: MachineCommandSpec) -> bool {
     let Ok(mut command) = machine.run(spec).await else { return false };
     let mut printed = Vec::new();
@@ -312,7 +313,7 @@ async fn works(machine: &dyn Machine, spec: MachineCommandSpec) -> bool {
     false
 }
 
-/// Whether node can be forked; nothing is said where that is not wanted.
+/// Reports whether node can be forked; `None` if that is not `wanted`.
 fn templates(wanted: bool, there: bool) -> Option<Finding> {
     let name = "templates";
     let detail = "node cannot be forked: every command starts its own node, which takes tens of milliseconds longer";
@@ -326,7 +327,7 @@ fn templates(wanted: bool, there: bool) -> Option<Finding> {
     })
 }
 
-/// Everything at once, for real.
+/// Starts an engine and runs node in a sandbox, which uses all layers together.
 async fn trial(options: &EngineOptions) -> Vec<Finding> {
     let name = "sandbox";
     let data_dir = trial_directory(&options.data_dir);

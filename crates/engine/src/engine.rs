@@ -1,4 +1,4 @@
-//! The engine: what is shared by all sandboxes, and how it starts.
+//! The engine: what all sandboxes share, and how it starts.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,37 +34,39 @@ use crate::server::shell;
 use crate::server::{blocking, unavailable};
 use crate::snapshot::{Lease, SnapshotStore};
 
-/// Behind the ranges that systems hand out for containers.
+/// The first host user id of sandboxes. It lies above the ranges that systems hand out for containers.
 const FIRST_UID: u32 = 0x7000_0000;
 
-/// How many sandboxes of one engine have user ids of their own.
+/// How many user ids the sandboxes of one engine have.
 pub(crate) const UIDS_PER_ENGINE: u32 = 0x1_0000;
 
-/// The user ids of engines on this host.
+/// The ranges of user ids of engines on this host.
 const ID_RANGES: Ranges = Ranges { kind: "sandboxes", count: 0x100 };
 
 /// How often snapshots that have expired are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 
-/// How long that rests after each directory, so that many snapshots take some seconds and hinder nothing else.
+/// How long the sweep pauses after each directory, so that many snapshots take some seconds and do not slow down other
+/// work.
 const SWEEP_REST: Duration = Duration::from_millis(4);
 
-/// How often it is looked whether what sandboxes stand on is still there, which takes a tenth of a millisecond.
+/// How often we check that the files and directories that sandboxes depend on are still there. One check takes a tenth
+/// of a millisecond.
 pub(crate) const GROUND_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long the runtime and the launcher may take to give a sign of life.
+/// How long the runtime and the launcher may take to respond to a check.
 const PULSE_PATIENCE: Duration = Duration::from_millis(1800);
 
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
 
-/// What is run to see whether sandboxes work: it tells node's version, and what became of a connection within the
+/// The script that is run to test sandboxes: it prints node's version, and the result of a connection within the
 /// sandbox.
 const TRIAL: &str = "const socket = require('net').connect(1, '127.0.0.1');
     const end = (error) => { console.log(process.versions.node, error?.code ?? 'a connection'); socket.destroy() };
     socket.on('connect', end).on('error', end)";
 
-/// What should become of it.
+/// The expected result of the connection.
 const NOBODY_LISTENS: &str = "ECONNREFUSED";
 
 /// The local sandbox engine. Cheap to clone.
@@ -81,9 +83,9 @@ pub(crate) struct Core {
     pub(crate) ready: ReadySandboxes,
     pub(crate) expectations: Expectations,
     pub(crate) ground: Arc<Ground>,
-    /// What the platform has said of node scripts.
+    /// The code for templates to run ahead of programs, as the platform has set it.
     preload: Preload,
-    /// When a sandbox was made last to see whether that works.
+    /// When a trial sandbox was last made successfully.
     pub(crate) last_trial: tokio::sync::Mutex<Option<Instant>>,
     data_dir: DataDir,
     clock: Arc<dyn Clock>,
@@ -98,22 +100,22 @@ impl std::fmt::Debug for Core {
 }
 
 impl Core {
-    /// The time.
+    /// Returns the current time.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// Who owns snapshots' files, if it is not this process.
+    /// Returns the owner of snapshots' files, if it is not this process's user.
     pub(crate) fn content_owner(&self) -> Option<u32> {
         self.launcher.own_uids().then_some(crate::copy::CONTENT_OWNER)
     }
 
-    /// A name that no other sandbox has.
+    /// Returns an id that no other sandbox has.
     pub(crate) fn new_sandbox_id() -> SandboxId {
         SandboxId::new(format!("sbx_{}", Uuid::new_v4()))
     }
 
-    /// The content of a snapshot, for as long as it is used; `None` if there is no such snapshot.
+    /// Returns a lease of a snapshot's content; `None` if there is no such snapshot.
     ///
     /// # Errors
     ///
@@ -124,17 +126,17 @@ impl Core {
         Ok(leased.map(|(_, lease)| lease))
     }
 
-    /// The data directory.
+    /// Returns the data directory.
     pub(crate) fn home(&self) -> &Home {
         self.data_dir.home()
     }
 
-    /// The runtime that the engine was started on.
+    /// Returns the runtime that the engine was started on.
     pub(crate) const fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// Makes again what sandboxes stand on where it is broken.
+    /// Makes the files and directories that sandboxes depend on again, if they are broken.
     ///
     /// # Errors
     ///
@@ -146,14 +148,15 @@ impl Core {
         Ok(())
     }
 
-    /// Uses nothing any more that was made of files that have been made again.
+    /// Drops sandboxes and templates that were made of files that have been made again.
     async fn leave_old_files(&self) {
         self.ready.clear();
-        // Templates that could not be booted meanwhile are tried now; by itself the launcher would wait a while.
+        // Also retries at once templates that could not be booted meanwhile; otherwise the launcher would wait before
+        // the next attempt.
         self.launcher.renew_templates().await;
     }
 
-    /// Makes what templates are made of again, and boots others.
+    /// Makes the files of templates again, and boots new templates.
     async fn remake_templates(&self) {
         let walls = self.launcher.configuration().walls.as_ref();
         if walls.is_none_or(|walls| walls.templates.is_none()) {
@@ -169,19 +172,19 @@ impl Core {
         self.leave_old_files().await;
     }
 
-    /// Makes the directory that sandboxes' files are staged in, if it is not there.
+    /// Makes the directory that sandboxes' files are staged in, if it is missing.
     pub(crate) fn make_sandboxes(&self) -> io::Result<()> {
         self.data_dir.home().make(&self.data_dir.sandboxes())
     }
 
-    /// Where a sandbox's files are staged.
+    /// Returns the directory where a sandbox's files are staged.
     pub(crate) fn directory_of(&self, id: &SandboxId) -> PathBuf {
         self.data_dir.sandboxes().join(id.as_str())
     }
 }
 
 impl Engine {
-    /// Starts the engine: clears away what an earlier one left, starts the launcher, and tries every layer of isolation
+    /// Starts the engine: clears away what an earlier one left, starts the launcher, and tests every layer of isolation
     /// by running node in a sandbox.
     ///
     /// # Errors
@@ -203,7 +206,7 @@ impl Engine {
         let snapshots = Arc::new(snapshots);
         let network = network::Shared::of(options.network)?;
         let make = |launcher, data_dir| {
-            // Without walls there is nothing to make ahead.
+            // Without walls no sandbox is made in advance.
             let ready = ReadySandboxes::new(is_walled && options.templates != Templates::None);
             let (clock, runtime, last_trial) = (options.clock, Handle::current(), tokio::sync::Mutex::default());
             let expectations = Expectations::default();
@@ -234,7 +237,7 @@ impl Engine {
         let launcher = match launcher.await {
             Ok(launcher) => launcher,
             Err(error) => {
-                // Nobody else will; if it fails, the next start does.
+                // Without an engine no other code removes the group. If this fails, the next start does.
                 let _ = blocking("cgroups", move || cgroups.map_or(Ok(()), |plan| plan.group("").remove())).await;
                 return Err(error);
             }
@@ -255,7 +258,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Runs node in a sandbox, asks for its version, and has it connect to itself.
+    /// Runs node in a sandbox, which prints its version and connects to itself.
     async fn try_node(&self) -> Result<String, SandboxError> {
         let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
         let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
@@ -290,51 +293,51 @@ impl Engine {
         Ok(version)
     }
 
-    /// The version of node, as `24.1.0`.
+    /// Returns the version of node, as `24.1.0`.
     #[must_use]
     pub fn node_version(&self) -> &str {
         &self.node_version
     }
 
-    /// Whether every sandbox has a host user id of its own. Otherwise all have that of the server.
+    /// Returns whether every sandbox has a host user id of its own. Otherwise all have that of the server.
     #[must_use]
     pub fn has_own_user_ids(&self) -> bool {
         self.core.launcher.own_uids()
     }
 
-    /// Whether sandboxes are walled in.
+    /// Returns whether sandboxes are walled in.
     #[must_use]
     pub fn is_confined(&self) -> bool {
         self.core.launcher.configuration().walls.is_some()
     }
 
-    /// Whether the changes that a sandbox makes to a snapshot's files lie in a layer of their own. Otherwise the files
-    /// are copied.
+    /// Returns whether the changes that a sandbox makes to a snapshot's files lie in a separate layer. Otherwise the
+    /// files are copied.
     #[must_use]
     pub fn has_overlays(&self) -> bool {
         self.core.launcher.overlays()
     }
 
-    /// Whether there is a shell, `/bin/sh`, in sandboxes that are walled in.
+    /// Returns whether there is a shell, `/bin/sh`, in sandboxes that are walled in.
     #[must_use]
     pub fn has_shell(&self) -> bool {
         self.is_confined() && self.core.data_dir.runtime().join("root").join(shell::PLACE).exists()
     }
 
-    /// Whether a command `node <script>` is forked from a booted node. Waits until that is known, a few seconds at
-    /// most.
+    /// Returns whether a command `node <script>` is forked from a booted node. Waits until that is decided, a few
+    /// seconds at most.
     pub async fn has_templates(&self) -> bool {
         self.core.launcher.configuration().walls.is_some() && self.core.launcher.has_templates().await
     }
 
-    /// Ends the launcher and every sandbox. When this returns nothing runs.
+    /// Ends the launcher and every sandbox. When this returns, none of their processes runs.
     pub async fn shutdown(&self) {
         self.core.ready.close();
         self.core.launcher.end().await;
     }
 }
 
-/// Makes what all sandboxes are made of.
+/// Makes the files that all sandboxes are made of.
 async fn prepare(
     options: &EngineOptions,
     data_dir: DataDir,
@@ -381,13 +384,13 @@ async fn sweep_snapshots(core: std::sync::Weak<Core>) {
     }
 }
 
-/// Gives way to other work, between two directories of references.
+/// Pauses between two directories of references, so that other work is not slowed down.
 fn rest() {
     std::thread::sleep(SWEEP_REST);
 }
 
-/// Sees to what all sandboxes stand on. Files that go missing under another name, as when a file system is mounted over
-/// them, tell of it by no event.
+/// Checks regularly the files and directories that all sandboxes depend on. We poll, because no event reports files
+/// that become unreachable, for example when a file system is mounted over them.
 async fn keep_ground(core: std::sync::Weak<Core>) {
     let mut last_error = None;
     loop {
@@ -404,8 +407,7 @@ async fn keep_ground(core: std::sync::Weak<Core>) {
     }
 }
 
-/// Asks for a sign of life: of the runtime that sandboxes are made on, whichever one this is called on, and of the
-/// launcher.
+/// Checks that the runtime on which sandboxes are made (the caller may be on another one) and the launcher respond.
 pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
     let launcher = Arc::clone(launcher);
     let checked = runtime.spawn(async move { launcher.check().await }.in_current_span());
@@ -428,7 +430,8 @@ impl SandboxProvider for Engine {
             Err(error) if is_about_the_ground(error.kind) => error,
             other => return other,
         };
-        // Something that it is made of may be broken. Mended by this or by another call, it is tried once more.
+        // The cause may be a broken file that it is made of. If this call or another one has repaired something, we try
+        // once more.
         self.core.mend().await?;
         if self.core.ground.times_mended() == mended { Err(error) } else { self.try_create(spec).await }
     }
@@ -453,11 +456,11 @@ impl SandboxProvider for Engine {
         let ready = self.core.ready.contents();
         let removed = blocking("a snapshot cannot be removed", move || {
             let removed = store.delete(&id)?;
-            // One that was not there may have been removed by hand, or by the sweep.
+            // If the snapshot was missing, it may have been removed by hand, or by the sweep.
             Ok(removed.map_or_else(|| store.unreferenced(ready), |content| vec![content]))
         });
         let removed = removed.await;
-        // Those that were made ahead hold on to the files that they were made from.
+        // Sandboxes that were made in advance keep the files that they were made from.
         match &removed {
             Ok(contents) => contents.iter().for_each(|content| self.core.ready.forget_content(content)),
             Err(_) => self.core.ready.clear(),
@@ -483,7 +486,7 @@ impl SandboxProvider for Engine {
     }
 }
 
-/// Whether a failure may come from what all sandboxes stand on.
+/// Returns whether a failure may come from the files and directories that all sandboxes depend on.
 pub(crate) const fn is_about_the_ground(kind: SandboxErrorKind) -> bool {
     matches!(kind, SandboxErrorKind::Unavailable | SandboxErrorKind::Failed)
 }
@@ -496,7 +499,7 @@ impl Engine {
             SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
             SandboxSource::Snapshot(snapshot) => {
                 let lease = core.lease(&snapshot).await?.ok_or_else(|| {
-                    // Those that were made ahead may have files that are not there any more.
+                    // Sandboxes that were made in advance may have files that no longer exist.
                     self.core.ready.clear();
                     SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
                 })?;

@@ -1,4 +1,4 @@
-//! What an error of the operating system means to the callers of a sandbox.
+//! Translates errors of the operating system for the callers of a sandbox.
 
 use std::error::Error as StdError;
 use std::fmt::Display;
@@ -10,37 +10,37 @@ pub(crate) use workers_private_files::named;
 
 use crate::home::Away;
 
-/// The number that the operating system gave, however often the error was wrapped since.
+/// Returns the error number of the operating system, however often the error was wrapped since.
 pub(crate) fn number_of(error: &io::Error) -> Option<i32> {
     error.raw_os_error().or_else(|| find::<io::Error>(error).and_then(number_of))
 }
 
-/// The outermost error of a kind that an error was made of.
+/// Returns the outermost error of type `T` in the chain of causes.
 fn find<T: StdError + 'static>(error: &io::Error) -> Option<&T> {
     let mut cause = error.get_ref().map(|inner| inner as &(dyn StdError + 'static));
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        // What an error of the operating system holds is not its source.
+        // An `io::Error` does not return the error that it wraps as its source, so we unwrap it first.
         let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         cause = held.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| error.source());
     }
     None
 }
 
-/// What a number of the operating system means to the caller of a sandbox.
+/// Returns the kind of sandbox error for an error number.
 pub(crate) fn kind_of_number(number: i32) -> SandboxErrorKind {
     match Errno::from_raw_os_error(number) {
         Errno::NOSPC | Errno::DQUOT => SandboxErrorKind::StorageFull,
         Errno::ROFS => SandboxErrorKind::StorageReadOnly,
-        // Of descriptors, of processes and threads, of memory.
+        // Out of descriptors, of processes and threads, or of memory.
         Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM => SandboxErrorKind::Exhausted,
         _ => SandboxErrorKind::Failed,
     }
 }
 
-/// What an error of the operating system means to the caller of a sandbox.
+/// Returns the kind of sandbox error for an error of the operating system.
 pub(crate) fn kind_of(error: &io::Error) -> SandboxErrorKind {
     match number_of(error) {
         _ if find::<Away>(error).is_some() => SandboxErrorKind::StorageUnavailable,
@@ -49,9 +49,9 @@ pub(crate) fn kind_of(error: &io::Error) -> SandboxErrorKind {
     }
 }
 
-/// The error of something that the operating system refused.
+/// Makes the sandbox error for something that the operating system refused.
 pub(crate) fn refused(what: impl Display, error: &io::Error) -> SandboxError {
-    // It says all that its causes say.
+    // The message of `error` includes all its causes.
     SandboxError::new(kind_of(error), format!("{what}: {error}"))
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with what sandboxes need, found out by looking and by making one.
+//! Finds what is wrong with the resources of sandboxes, by checks and by making a sandbox.
 
 use std::fs;
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::engine::{Core, pulse};
 use crate::sandbox::LocalSandbox;
 use crate::server::blocking;
 
-/// With less room than this, a deploy may fail.
+/// With less free space than this, in bytes, a deploy may fail.
 const LEAST_ROOM: u64 = 1 << 20;
 
-/// A trial is good for so long.
+/// How long the result of a trial is used.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// With fewer descriptors or processes than this, a sandbox may not be made.
+/// With fewer free descriptors or processes than this, making a sandbox may fail.
 const LEAST_DESCRIPTORS: u64 = 32;
 const LEAST_PROCESSES: u64 = 16;
 
-/// Looks at everything; the causes first.
+/// Checks everything; causes come before their effects.
 pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
     let (home, launcher) = (core.home().path().to_owned(), core.launcher.process());
     let looked = blocking("looking", move || Ok(resources(&home, launcher))).await;
@@ -39,7 +39,7 @@ pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
     if core.launcher.has_lost_templates() {
         troubles.push(Trouble::slow(Part::Templates, "no booted Node.js is to be had; each command starts its own"));
     }
-    // With one of these, a sandbox would say no more.
+    // If one of these is fatal, a trial would find nothing new.
     if !troubles.iter().any(|trouble| trouble.is_fatal)
         && let Err(error) = trial(core).await
     {
@@ -48,12 +48,12 @@ pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
     troubles
 }
 
-/// Adds what an error tells of a part, or of what that part ran out of.
+/// Adds a trouble for an error of a part, or for the resource that the part ran out of.
 fn add(troubles: &mut Vec<Trouble>, part: Part, error: &SandboxError) {
     let of_want = [Part::Descriptors, Part::Processes];
     let part = match error.kind {
         SandboxErrorKind::StorageFull | SandboxErrorKind::StorageReadOnly => Part::Storage,
-        // What is short was found already, and with it the right advice.
+        // A check above has found already which resource is short, and has better advice.
         SandboxErrorKind::Exhausted if troubles.iter().any(|trouble| of_want.contains(&trouble.part)) => return,
         SandboxErrorKind::Exhausted => Part::Processes,
         _ => part,
@@ -61,7 +61,7 @@ fn add(troubles: &mut Vec<Trouble>, part: Part, error: &SandboxError) {
     troubles.push(Trouble::fatal(part, error.message.clone()));
 }
 
-/// What the machine has too little of.
+/// Checks whether the host has too little of something.
 fn resources(home: &Path, launcher: Option<u32>) -> Vec<Trouble> {
     let descriptors = free_descriptors().into_iter().chain(launcher.and_then(free_descriptors_of));
     let descriptors = descriptors.min().filter(|free| *free < LEAST_DESCRIPTORS);
@@ -72,9 +72,9 @@ fn resources(home: &Path, launcher: Option<u32>) -> Vec<Trouble> {
     storage(home).into_iter().chain(descriptors).chain(processes).collect()
 }
 
-/// What is wrong with the file system of the data directory.
+/// Checks the file system of the data directory.
 pub(crate) fn storage(home: &Path) -> Option<Trouble> {
-    // Looking at the files finds a directory that is away.
+    // A missing directory is found by the check of the files.
     let found = statvfs(home).ok()?;
     let path = home.display();
     let problem = if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
@@ -97,7 +97,7 @@ fn free_descriptors() -> Option<u64> {
     }
 }
 
-/// The same of another process; `None` where that cannot be found out.
+/// Returns the free descriptors of another process; `None` where that cannot be found out.
 fn free_descriptors_of(process: u32) -> Option<u64> {
     let directory = Path::new("/proc").join(process.to_string());
     let limits = fs::read_to_string(directory.join("limits")).ok()?;
@@ -107,7 +107,7 @@ fn free_descriptors_of(process: u32) -> Option<u64> {
     Some(limit.saturating_sub(u64::try_from(open).ok()?))
 }
 
-/// Processes that the groups around this one leave room for.
+/// Returns how many more processes the cgroups around this process allow.
 fn free_processes() -> Option<u64> {
     let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let free = |group: &std::path::PathBuf| {
@@ -117,8 +117,8 @@ fn free_processes() -> Option<u64> {
     own_groups("pids").ok()?.iter().filter_map(free).min()
 }
 
-/// Makes a snapshot and a sandbox from it, as a deploy and an invocation do, and removes both. What has succeeded is
-/// not tried again at once, for any client may ask.
+/// Makes a snapshot and a sandbox from it, as a deploy and an invocation do, and removes both. After a success it is
+/// not repeated for [`FRESH`], because any client may ask for it.
 async fn trial(core: &Arc<Core>) -> Result<(), SandboxError> {
     let mut last = core.last_trial.lock().await;
     if last.is_some_and(|last| last.elapsed() < FRESH) {

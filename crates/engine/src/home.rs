@@ -1,7 +1,8 @@
-//! The data directory, known by more than its name.
+//! The data directory, identified by device and inode and not only by its path.
 //!
-//! A name may come to mean another directory while the engine runs: it is moved, or a file system is mounted over it.
-//! What is written there then would be in the way when the first one comes back, so nothing is.
+//! While the engine runs, the path may come to mean another directory: the directory is moved, or a file system is
+//! mounted over it. Files that are written to the other directory would be in the way when the first one comes back, so
+//! we write nothing then.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +16,7 @@ use workers_private_files::make_directory;
 
 use crate::fault::named;
 
-/// A directory is not where it was. What is in it is not gone.
+/// The error that the data directory is not at its path. Its content is not lost.
 #[derive(Debug)]
 pub(crate) struct Away(String);
 
@@ -35,22 +36,22 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Takes the directory that is there now.
+    /// Identifies the directory that is at a path now.
     ///
     /// # Errors
     ///
-    /// When it cannot be looked at.
+    /// When it cannot be opened.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let identity = identity_of(path).map_err(|error| named(path.display(), error))?;
         Ok(Self { path: path.to_owned(), identity })
     }
 
-    /// Its path.
+    /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the path still means that directory.
+    /// Checks that the path still means the same directory.
     ///
     /// # Errors
     ///
@@ -65,11 +66,11 @@ impl Home {
         }
     }
 
-    /// Makes a directory of a cache below, if it is not there. What lies in the way is set aside.
+    /// Makes a directory of a cache in the data directory, if it is missing. Something that is in the way is set aside.
     ///
     /// # Errors
     ///
-    /// When the data directory is away, there is no room, or what lies in the way cannot be moved.
+    /// When the data directory is missing, there is no room, or what is in the way cannot be moved.
     pub(crate) fn make(&self, directory: &Path) -> io::Result<()> {
         self.check()?;
         match make_directory(directory) {
@@ -82,7 +83,7 @@ impl Home {
     }
 }
 
-/// Whether something lies at a path that belongs to this user. What another user has put there is refused.
+/// Returns whether a path exists and belongs to this user. What another user has put there is refused.
 fn is_ours(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw())
 }
@@ -93,13 +94,13 @@ fn identity_of(path: &Path) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// Whether something failed because the machine had too little, which says nothing about the files.
+/// Returns whether something failed for lack of a resource, which says nothing about the files.
 pub(crate) fn is_for_want(error: &io::Error) -> bool {
     crate::fault::kind_of(error) != workers_domain::ports::SandboxErrorKind::Failed
 }
 
-/// Makes the directories `inner` in `top`, those that are not there yet. `top` itself is never made: if it was moved
-/// away meanwhile, another one in its place would be in the way when it comes back.
+/// Makes the directories of `inner` in `top`, if they are missing. `top` itself is never made: if it was moved away
+/// meanwhile, another one in its place would be in the way when it comes back.
 ///
 /// # Errors
 ///
@@ -116,7 +117,7 @@ pub(crate) fn make_below(top: &Path, inner: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves what cannot be used out of the way, beside where it was.
+/// Renames what is unusable, so that it is out of the way but stays in the same directory.
 ///
 /// # Errors
 ///
@@ -130,11 +131,11 @@ pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file, a link, or a directory with all that is in it. What is not there is no error.
+/// Removes a file, a link, or a directory with all that is in it. A missing path is fine.
 ///
 /// # Errors
 ///
-/// When something of it cannot be removed.
+/// When a part of it cannot be removed.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let removed = match path.symlink_metadata() {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
@@ -142,7 +143,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
     };
     match removed {
-        // With a file in the place of a directory above it, nothing is there either.
+        // If a file is in the place of a directory above it, the path does not exist either.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
         other => other.map_err(|error| named(path.display(), error)),
     }

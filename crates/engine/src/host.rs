@@ -1,4 +1,4 @@
-//! What this host has for sandboxes: its hardware, and the limits that the kernel and our own groups set.
+//! What this host has for sandboxes: its hardware, and the limits of the kernel and of our own cgroups.
 
 use std::fs;
 use std::io;
@@ -9,19 +9,19 @@ use workers_domain::Resources;
 
 use crate::cgroup::discover::own_groups;
 
-/// Descriptors of the server that one sandbox can take up at most, without those of its commands.
+/// The most descriptors of the server that one sandbox can take up, without those of its commands.
 ///
-/// Ten are its own: channel, two of its init, working directory, two layers while it is frozen, two sockets for names,
-/// two spare ones. Each of 64 connections that wait takes three (the sandbox's socket, the host's and the process that
-/// asked), each of 32 questions for names one, and each of 8 connections for names two.
+/// Ten are for the sandbox itself: its channel, two for its init, its working directory, two layers while it is frozen,
+/// two sockets for DNS, two spare ones. Each of 64 connections that wait takes three (the sandbox's socket, the host's
+/// socket and the calling process), each of 32 DNS queries one, and each of 8 DNS connections two.
 pub const SANDBOX_DESCRIPTORS: u64 = 10 + 64 * 3 + 32 + 8 * 2;
 
-/// What this host has in all, running or not: how much of it others use is for the operator to know and to reserve.
-/// Reads files of the kernel, so it belongs on a thread that may block.
+/// Returns what this host has in total, including what is in use: the operator has to estimate how much other programs
+/// use, and to reserve it. Reads files of the kernel, so call it on a thread that may block.
 ///
 /// # Errors
 ///
-/// When the kernel does not say how much memory there is.
+/// When the kernel does not report how much memory there is.
 pub fn host_capacity() -> io::Result<Resources> {
     let meminfo = fs::read_to_string("/proc/meminfo")?;
     let installed = memory_of(&meminfo).ok_or_else(|| io::Error::other("/proc/meminfo has no `MemTotal`"))?;
@@ -37,7 +37,7 @@ pub fn host_capacity() -> io::Result<Resources> {
         ),
         // Version 1 writes a number of 63 bits where there is no limit.
         memory_bytes: least([Some(installed), limit(&memory, "memory.limit_in_bytes"), limit(&memory, "memory.max")]),
-        // Knows of affinity and of the quota of our group.
+        // `available_parallelism` takes affinity and the quota of our group into account.
         millicores: processors * 1000,
         pids: least([
             number(Path::new("/proc/sys/kernel/pid_max")),
@@ -49,15 +49,15 @@ pub fn host_capacity() -> io::Result<Resources> {
     })
 }
 
-/// Of each of these kinds a sandbox takes a namespace.
+/// The kinds of namespaces; a sandbox takes one of each.
 const NAMESPACES: [&str; 7] = ["user", "pid", "net", "mnt", "ipc", "uts", "cgroup"];
 
-/// The lowest of the limits that there are.
+/// Returns the lowest of the limits that exist.
 fn least(limits: impl IntoIterator<Item = Option<u64>>) -> u64 {
     limits.into_iter().flatten().min().unwrap_or(u64::MAX)
 }
 
-/// The lowest limit that a group or one above it has. The word `max` is none.
+/// Returns the lowest limit of these groups. The word `max` means no limit.
 fn limit(groups: &[PathBuf], file: &str) -> Option<u64> {
     groups.iter().filter_map(|group| number(&group.join(file))).min()
 }
@@ -66,7 +66,7 @@ fn number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// All memory, in bytes.
+/// Returns the total memory in bytes.
 fn memory_of(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

@@ -31,5 +31,5 @@ pub use launcher::check::Wall;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
 pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
-/// For the program that has an engine, which is the only one that sees `engine-sys`.
+/// For the program that embeds the engine, because no other crate depends on `engine-sys`.
 pub use workers_engine_sys::{give_memory_back, trim_memory};

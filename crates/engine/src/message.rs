@@ -1,4 +1,5 @@
-//! What server, launcher and init say to each other: a type a hand-over.
+//! The messages between server, launcher and init, one type per direction. An arrow shows the direction; descriptors
+//! are sent along with some messages.
 //!
 //! ```text
 //! server --ToLauncher--> launcher     make a sandbox; its channel travels along
@@ -30,41 +31,41 @@ use crate::launcher::root::Runtime;
 pub(crate) struct Configuration {
     /// How sandboxes are walled in; `None` for no walls at all.
     pub(crate) walls: Option<Walls>,
-    /// The node program on the host.
+    /// The path of the node program on the host.
     pub(crate) node: String,
-    /// What an earlier launcher of this server has found, which is the least that this one must find.
+    /// What an earlier launcher of this server has found. This launcher must find at least as much.
     pub(crate) least: Option<Found>,
 }
 
-/// What a confined sandbox is made of.
+/// The parts of a confined sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Walls {
     /// Where sandboxes' cgroups are made.
     pub(crate) cgroups: CgroupPlan,
     /// The read-only root.
     pub(crate) runtime: Runtime,
-    /// The first host user id of the range that sandboxes are mapped to, when the launcher may map others' ids.
+    /// The first host user id of the range that sandboxes are mapped to, if the launcher may map others' ids.
     pub(crate) first_uid: u32,
-    /// Whether the operator allows that all sandboxes share the server's user id, where the server is not root.
+    /// Whether the operator allows all sandboxes to share the server's user id, if the server is not root.
     pub(crate) may_share_uids: bool,
     /// A wall that is left out, to test that a sandbox without it does not start.
     pub(crate) omitted: Option<Wall>,
-    /// What templates are made of; `None` when there are none.
+    /// The files of templates; `None` when there are no templates.
     pub(crate) templates: Option<TemplateSetup>,
-    /// What machines are made of, for a launcher that makes machines and nothing else.
+    /// The directories of machines, for a launcher that makes machines and nothing else.
     pub(crate) machines: Option<MachineSetup>,
 }
 
-/// What machines are made of: directories on the host.
+/// The directories on the host that machines are made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct MachineSetup {
-    /// Where each mounts its own files, out of the others' sight.
+    /// Where each machine mounts its own files, unseen by the others.
     pub(crate) stage: String,
-    /// The system's files but for `/usr`, owned by the root of machines as it is on disk.
+    /// The system's files except `/usr`, owned by the root of machines as it is on disk.
     pub(crate) base: String,
-    /// Places below `/usr` to mount on.
+    /// The layer with files and directories below `/usr` to mount on.
     pub(crate) places: String,
-    /// Where snapshots are.
+    /// The directory of the snapshots.
     pub(crate) images: String,
     /// The system's `/usr`.
     pub(crate) usr: String,
@@ -72,86 +73,85 @@ pub(crate) struct MachineSetup {
     pub(crate) allow_shared_ids: bool,
 }
 
-/// What templates are made of, on the host, and how many there are.
+/// The files of templates on the host, and the limits on templates.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TemplateSetup {
-    /// The library that node loads ahead of all others.
+    /// The library that node loads before all others.
     pub(crate) library: String,
     /// The script that node runs.
     pub(crate) script: String,
-    /// What the script does besides, ahead of programs.
+    /// The module that the script loads, with work to do ahead of programs.
     pub(crate) module: String,
-    /// How much the templates may take beside the spare one; `None` for one that serves all.
+    /// The limits on templates, not counting the spare one; `None` for one template that serves all contents.
     pub(crate) room: Option<TemplateRoom>,
     /// After how many forks a template is replaced.
     pub(crate) forks: u32,
 }
 
-/// How much templates may take. The one that was used least recently goes first.
+/// The limits on templates. The least recently used template is ended first.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct TemplateRoom {
-    /// How many there may be.
+    /// The most templates.
     pub(crate) most: u32,
-    /// The memory of all of them.
+    /// The memory of all templates together, in bytes.
     pub(crate) memory_bytes: u64,
 }
 
-/// From the server to the launcher.
+/// Messages from the server to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToLauncher {
     /// The first message.
     Configure(Box<Configuration>),
-    /// Make a sandbox. The init's end of its channel travels along.
+    /// Make a sandbox. The init's end of its channel is attached.
     Create(CreateSandbox),
-    /// Put a copy of a booted node into a sandbox. The copy's end of its channel travels along.
+    /// Put a copy of a booted node into a sandbox. The copy's end of its channel is attached.
     Fork(Fork),
     /// Kill such a copy and its process group.
     KillFork(CommandName),
-    /// A sandbox was killed and does not end: the server waits for it no longer. Say what in it does not die, and go on
-    /// killing it.
+    /// The server no longer waits for the end of a sandbox that was killed. Report which of its processes do not end,
+    /// and go on killing it.
     SetAside {
-        /// Which sandbox.
+        /// The sandbox.
         name: String,
     },
-    /// What templates are made of was made again: use those that there are no more, and try again where that has failed
-    /// before.
+    /// The files of templates were made again: replace all templates, and boot again where that has failed before.
     RenewTemplates,
-    /// Another launcher makes the sandboxes that follow: leave it the directory of cgroups.
+    /// Another launcher makes all further sandboxes: do not remove the directory of cgroups, which that launcher uses.
     Replaced,
-    /// Answer with the same number.
+    /// Respond with the same number.
     Ping(u64),
 }
 
-/// Which command of which sandbox.
+/// The name of a command: its sandbox and its number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct CommandName {
     /// The sandbox.
     pub(crate) sandbox: String,
-    /// The command's number within it.
+    /// The command's number within the sandbox.
     pub(crate) command: u32,
 }
 
-/// A copy of a booted node for a sandbox, which waits there for its program.
+/// A copy of a booted node for a sandbox, in which it waits for its program.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Fork {
-    /// What it is called from here on.
+    /// Its name in further messages.
     pub(crate) name: CommandName,
-    /// Whose template it is a copy of: the content that the sandbox was made from.
+    /// The content whose template is copied: the one that the sandbox was made from.
     pub(crate) content: String,
-    /// Whether it waits for a template that boots. Otherwise it is made of one that is booted, or not at all.
+    /// Whether to wait for a template that is booting. Otherwise only a template that has booted is copied.
     pub(crate) waits: bool,
 }
 
-/// From a copy of a booted node to the server.
+/// Messages from a copy of a booted node to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromCopy {
     /// It is behind the sandbox's walls and waits for its program.
     Seated,
-    /// A step of getting there failed.
+    /// A step on the way there failed.
     Failed {
-        /// Which step, and why.
+        /// The step, and the reason.
         message: String,
-        /// The number that the operating system gave, if it was the one to refuse.
+        /// The error number, if the operating system refused.
         errno: Option<i32>,
     },
 }
@@ -159,97 +159,98 @@ pub(crate) enum FromCopy {
 /// A sandbox to make.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CreateSandbox {
-    /// Its name; also that of its cgroups.
+    /// Its name, which is also the name of its cgroups.
     pub(crate) name: String,
-    /// The directory on the host with the files to start from; for a machine its snapshot's, or empty.
+    /// The directory on the host with the files to start from; for a machine that of its snapshot, or empty.
     pub(crate) lower: String,
     /// For a sandbox without walls: the directory to run in.
     pub(crate) directory: String,
-    /// Memory in bytes.
+    /// The limit of memory, in bytes.
     pub(crate) memory_bytes: u64,
-    /// Processes and threads.
+    /// The limit of processes and threads.
     pub(crate) processes: u32,
-    /// Files in bytes.
+    /// The limit of files, in bytes.
     pub(crate) disk_bytes: u64,
 }
 
-/// From the launcher to the server.
+/// Messages from the launcher to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromLauncher {
-    /// Configured. Behind walls the listener of the filter of all that it makes travels along.
+    /// The launcher is configured. With walls, the listener of the seccomp filter is attached, for the launcher and all
+    /// that it makes.
     Configured(Found),
-    /// Not configured.
+    /// The launcher could not be configured, with the reason.
     ConfigurationFailed(String),
-    /// The init runs. Its pidfd travels along.
+    /// The init runs. Its pidfd is attached.
     Created {
-        /// Which sandbox.
+        /// The sandbox.
         name: String,
     },
-    /// There are templates, or (when they fail to boot again and again) none.
+    /// Whether there are templates; there are none when they fail to boot again and again.
     Templates {
-        /// Whether one is booted.
+        /// Whether one has booted.
         are_ready: bool,
     },
     /// There is no booted node to copy: the sandbox has to start one.
     NotForked(CommandName),
-    /// The copy has ended, and its process group is killed.
+    /// The copy has ended, and its process group was killed.
     ForkEnded {
-        /// Which sandbox.
+        /// The sandbox.
         sandbox: String,
-        /// How.
+        /// How it ended.
         exited: Exited,
         /// What the sandbox has used so far.
         figures: Figures,
     },
-    /// There is no sandbox.
+    /// The sandbox could not be made.
     CreateFailed {
-        /// Which sandbox.
+        /// The sandbox.
         name: String,
-        /// Why.
+        /// The reason.
         failure: Failure,
     },
-    /// What does not die of a sandbox that the server waits for no longer.
+    /// What still runs of a sandbox that the server no longer waits for.
     StillThere {
-        /// Which sandbox.
+        /// The sandbox.
         name: String,
-        /// Its processes, by name, state and where in the kernel each is.
+        /// Its processes, with name, state and the kernel function that each waits in.
         remains: String,
     },
-    /// The answer to [`ToLauncher::Ping`].
+    /// The response to [`ToLauncher::Ping`].
     Pong(u64),
-    /// Nothing of it runs and its cgroups are removed.
+    /// No process of the sandbox runs any more, and its cgroups are removed.
     Gone {
-        /// Which sandbox.
+        /// The sandbox.
         name: String,
         /// What it used.
         figures: Figures,
     },
 }
 
-/// What the launcher knows and a template has to.
+/// The launcher's data that a template needs, too.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Surroundings {
-    /// What the server said.
+    /// The server's configuration.
     pub(crate) configuration: Configuration,
-    /// What the machine lets a launcher do.
+    /// What the host lets a launcher do.
     pub(crate) found: Found,
-    /// The launcher's own namespaces, none of which a sandbox may be in.
+    /// The launcher's own namespaces; a sandbox must not be in any of them.
     pub(crate) host: Namespaces,
 }
 
-/// What the machine lets a launcher do.
+/// What the host lets a launcher do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {
     /// Whether each sandbox has user ids of its own.
     pub(crate) own_uids: bool,
-    /// Whether the working directory is an overlay; copied otherwise.
+    /// Whether the working directory is an overlay; otherwise files are copied.
     pub(crate) overlays: bool,
-    /// Whether each sandbox has devices of its own, which no other can lock or watch.
+    /// Whether each sandbox has devices of its own, which no other sandbox can lock or watch.
     pub(crate) own_devices: bool,
 }
 
 impl Found {
-    /// Whether everything is there that an earlier launcher found.
+    /// Returns whether everything is there that an earlier launcher found.
     pub(crate) const fn is_as_good_as(self, earlier: Self) -> bool {
         (self.own_uids || !earlier.own_uids)
             && (self.overlays || !earlier.overlays)
@@ -257,65 +258,66 @@ impl Found {
     }
 }
 
-/// From the launcher to a template.
+/// Messages from the launcher to a template.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToTemplate {
     /// The first message.
     Configure(Box<Surroundings>),
-    /// Fork, and join a sandbox. The sandbox's init, the copy's end of its channel, and the files through which the
-    /// sandbox's cgroups are joined travel along.
+    /// Fork, and join a sandbox. The pidfd of the sandbox's init, the copy's end of its channel, and the files through
+    /// which the sandbox's cgroups are joined are attached.
     Fork,
 }
 
-/// From a template to the launcher.
+/// Messages from a template to the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromTemplate {
-    /// It is booted.
+    /// It has booted.
     Ready,
-    /// The copy runs, a child of the launcher. Its pidfd travels along.
+    /// The copy runs, as a child of the launcher. Its pidfd is attached.
     Forked {
         /// Its id in the launcher's pid namespace.
         pid: i32,
     },
     /// There is no copy: the kernel refused it, or the sandbox is gone.
     NotForked {
-        /// Why.
+        /// The reason.
         message: String,
     },
 }
 
-/// From the server to a copy of a booted node: what it is to run, as its script gets it. Standard output and standard
-/// error travel along.
+/// The message from the server to a copy of a booted node: the program to run, in the form in which the template's
+/// script gets it. Standard output and standard error are attached.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeProgram {
     /// Node's own options.
     pub(crate) options: Vec<String>,
     /// The script's path and its arguments.
     pub(crate) script: Vec<String>,
-    /// All of the environment.
+    /// The whole environment.
     pub(crate) environment: Vec<(String, String)>,
-    /// The most that V8's old generation may take, in MiB.
+    /// The limit of V8's old generation, in MiB.
     pub(crate) heap_mib: Option<u64>,
-    /// For `Math.random`.
+    /// The seed of `Math.random`.
     pub(crate) seed: u32,
 }
 
-/// Why something could not be done.
+/// The reason why something could not be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Failure {
-    /// Which step, and why, for the log.
+    /// The step and the reason, for the log.
     pub(crate) message: String,
-    /// The operating system's number of it, if it gave one.
+    /// The error number, if the operating system gave one.
     pub(crate) errno: Option<i32>,
 }
 
 impl Failure {
-    /// Of this error.
+    /// Makes a failure of an error.
     pub(crate) fn of(error: &io::Error) -> Self {
         Self { message: error.to_string(), errno: number_of(error) }
     }
 
-    /// As the caller of a sandbox gets it. What has no meaning of its own says that there are no sandboxes now.
+    /// Returns the error for the caller of a sandbox. An error number without a meaning of its own becomes
+    /// `Unavailable`: no sandbox can be made now.
     pub(crate) fn into_error(self, what: &str) -> SandboxError {
         let kind = match self.errno.map(kind_of_number) {
             None | Some(SandboxErrorKind::Failed) => SandboxErrorKind::Unavailable,
@@ -325,86 +327,86 @@ impl Failure {
     }
 }
 
-/// What a sandbox used, by its cgroups.
+/// What a sandbox used, read from its cgroups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Figures {
     /// Processor time in microseconds.
     pub(crate) cpu_micros: Option<u64>,
-    /// The most memory at one time.
+    /// The peak of memory, in bytes.
     pub(crate) max_memory_bytes: Option<u64>,
-    /// Whether its own limit of memory was reached, and something of it was killed for that.
+    /// Whether its own memory limit was reached, and a process was killed for that.
     pub(crate) out_of_memory: bool,
-    /// Whether it was refused a process or lost one for want of memory though its own limits were not reached: the
-    /// machine, or a group around all sandboxes, had too little.
+    /// Whether it was refused a process, or lost one for lack of memory, although its own limits were not reached: the
+    /// host, or a group around all sandboxes, had too little.
     pub(crate) starved: bool,
 }
 
-/// From the server to a sandbox's init.
+/// Messages from the server to a sandbox's init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToInit {
-    /// Start a command. Its standard output and standard error travel along.
+    /// Start a command. Its standard output and standard error are attached.
     Run(RunCommand),
     /// Kill a command and what it has started.
     Kill {
-        /// Which command.
+        /// The command's number.
         command: u32,
     },
     /// Send a signal to a command's process group.
     Signal {
-        /// Which command.
+        /// The command's number.
         command: u32,
-        /// Which signal.
+        /// The signal's number.
         signal: i32,
     },
-    /// Kill every process, and hand over the directories with a machine's changes.
+    /// Kill every process, and send the directories with a machine's changes.
     Freeze,
     /// Kill every process.
     KillAll,
-    /// Write files below the working directory. Their contents, one after the other, travel along in a file.
+    /// Write files below the working directory. A file with their contents, one after the other, is attached.
     Write {
         /// Path and length of each.
         files: Vec<(String, u64)>,
     },
-    /// Make sockets for whoever tells names.
+    /// Make sockets for the name server.
     MakeNameSockets,
 }
 
 /// How a command of a machine is started.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct InMachine {
-    /// Where; the home of the ordinary user if nothing is said.
+    /// The directory to run in; `None` for the home of the ordinary user.
     pub(crate) directory: Option<String>,
-    /// Whether as root and not as the ordinary user.
+    /// Whether to run as root and not as the ordinary user.
     pub(crate) as_root: bool,
-    /// What is done in place of running a program.
+    /// A file operation to do instead of running a program.
     pub(crate) tool: Option<Tool>,
 }
 
-/// What is done for the server by a process of the machine, with the rights of its user. Standard error says what went
-/// wrong.
+/// A file operation that a process of the machine does for the server, with the rights of its user. It reports errors
+/// on standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Tool {
     /// Unpack standard input, a gzipped tar archive, into a directory.
     Unpack {
-        /// Which directory.
+        /// The directory.
         directory: String,
     },
     /// Write a file to standard output.
     Read {
-        /// Which file.
+        /// The file.
         path: String,
     },
     /// Make a directory.
     MakeDirectory {
-        /// Which one.
+        /// The directory.
         path: String,
-        /// Whether with those on the way, and without complaint if it is there.
+        /// Whether to make missing parents, too, and to accept a directory that exists.
         recursive: bool,
     },
 }
 
 impl Tool {
-    /// The exit code of one that was told of a file that is not there.
+    /// The exit code if the file does not exist.
     pub(crate) const NOT_FOUND: i32 = 3;
 }
 
@@ -417,68 +419,68 @@ pub(crate) struct RunCommand {
     pub(crate) program: String,
     /// Its arguments.
     pub(crate) args: Vec<String>,
-    /// Its environment on top of the sandbox's own.
+    /// Its variables in addition to the sandbox's own environment.
     pub(crate) env: Vec<(String, String)>,
-    /// For a command of a machine; its standard input travels along, ahead of the outputs.
+    /// For a command of a machine. Its standard input is then attached, before the outputs.
     pub(crate) machine: Option<InMachine>,
 }
 
-/// From a sandbox's init to the server.
+/// Messages from a sandbox's init to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromInit {
-    /// The walls stand. The working directory travels along.
+    /// The walls stand. The working directory is attached.
     Ready,
     /// A step of setting up failed.
     SetupFailed(Failure),
     /// The command runs.
     Started {
-        /// Which command.
+        /// The command's number.
         command: u32,
     },
     /// The command does not run.
     StartFailed {
-        /// Which command.
+        /// The command's number.
         command: u32,
-        /// The error number of starting it.
+        /// The error number.
         errno: i32,
-        /// Whether it is the directory to run in that cannot be entered.
+        /// Whether the working directory could not be entered.
         in_directory: bool,
     },
-    /// The command has ended, and what it had started is killed.
+    /// The command has ended, and what it had started was killed.
     Exited(Exited),
-    /// All processes are killed.
+    /// All processes were killed.
     AllKilled,
-    /// All processes of a machine are killed. The directories with the changes to its root and to its `/usr` travel
-    /// along.
+    /// All processes of a machine were killed. The directories with the changes to its root and to its `/usr` are
+    /// attached.
     Frozen,
-    /// The files are written, or why they are not.
+    /// The files were written, or the reason why not.
     Written(Result<(), String>),
-    /// Two sockets travel along: for datagrams, and for connections.
+    /// Two sockets are attached: one for datagrams, one for connections.
     NameSockets,
 }
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exited {
-    /// Which command.
+    /// The command's number.
     pub(crate) command: u32,
     /// Its exit code, or the signal that ended it.
     pub(crate) status: Result<i32, i32>,
     /// Processor time of it and of its own reaped children, in microseconds.
     pub(crate) cpu_micros: u64,
-    /// The largest resident size of one of them.
+    /// The largest resident size of one of them, in bytes.
     pub(crate) max_resident_bytes: u64,
     /// Whether [`ToInit::Kill`] came before.
     pub(crate) asked: bool,
 }
 
 impl Exited {
-    /// Of a command of which nothing more is known.
+    /// Makes the record of a command that was killed and of which there are no figures.
     pub(crate) const fn killed(command: u32, asked: bool) -> Self {
         Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, asked }
     }
 
-    /// Of what the kernel told of the command's process.
+    /// Makes the record from what the kernel reports about the command's process.
     pub(crate) fn new(command: u32, ended: Ended, asked: bool) -> Self {
         Self {
             command,

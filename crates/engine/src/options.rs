@@ -1,4 +1,4 @@
-//! What an embedder says when it starts the engine.
+//! The options with which an embedder starts the engine.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,55 +12,54 @@ use workers_domain::ports::{
 
 use crate::launcher::check::Wall;
 
-/// How the engine is to work. Make one with [`EngineOptions::new`] and change what is not to your liking.
+/// The options of the engine. Make them with [`EngineOptions::new`] and change what differs.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct EngineOptions {
-    /// Where snapshots are kept and sandboxes' files are staged. One engine a directory.
+    /// The directory where snapshots are kept and sandboxes' files are staged. Each engine has its own.
     pub data_dir: PathBuf,
     /// The node program, version 20 or later.
     pub node: PathBuf,
     /// Whether a copy of node is kept in the data directory (110 MiB), which the kernel maps in fewer, larger pages.
     pub copy_node: bool,
-    /// The program that is `/bin/sh` in sandboxes that are walled in: the host's own. It is put there with its
-    /// libraries. Where it cannot be had, and with `None`, there is no shell.
+    /// The program that is `/bin/sh` in sandboxes that are walled in: the host's own. It is copied there with its
+    /// libraries. If it cannot be read, or with `None`, there is no shell.
     pub shell: Option<PathBuf>,
     /// How sandboxes are walled in.
     pub confinement: Confinement,
-    /// Which program makes the sandboxes.
+    /// The program that makes the sandboxes.
     pub launcher: LauncherProgram,
-    /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the one
-    /// that this process is in.
+    /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the cgroup
+    /// of this process.
     pub cgroup_parent: Option<PathBuf>,
     /// Booted nodes that commands are forked from.
     pub templates: Templates,
-    /// After how many forks a template is replaced: whatever it may have piled up goes with it.
+    /// After how many forks a template is replaced, so that it does not accumulate memory.
     pub template_forks: u32,
-    /// The library that templates need.
+    /// The library that templates load.
     pub template_library: TemplateLibrary,
-    /// What is true of the network of all sandboxes, whatever the policy of each says.
+    /// Options for the network of all sandboxes; they apply whatever the policy of each sandbox allows.
     pub network: NetworkOptions,
-    /// Tells when snapshots expire.
+    /// The clock that decides when snapshots expire.
     pub clock: Arc<dyn Clock>,
-    /// Learns of sandboxes that do not end.
+    /// Receives an event when a sandbox does not end.
     pub observer: Arc<dyn SandboxObserver>,
-    /// Whether sandboxes may share the server's user id where the server is not root. Limits that the kernel counts by
-    /// user are then shared by all of them. Without this the engine does not start there.
+    /// Whether sandboxes may share the server's user id if the server is not root. Then all of them share the kernel's
+    /// limits per user. Without this option the engine does not start there.
     pub allow_shared_user_id: bool,
-    /// A wall that is left out, to test that a sandbox without it refuses to run anything. Programs that are built for
-    /// release ignore it.
+    /// A wall that is left out, to test that a sandbox without it refuses to run anything. Release builds ignore it.
     #[doc(hidden)]
     pub omitted_wall: Option<Wall>,
 }
 
-/// What is true of the network of all sandboxes, whatever the policy of each says.
+/// Options for the network of all sandboxes; they apply whatever the policy of each sandbox allows.
 #[derive(Clone)]
 pub struct NetworkOptions {
     /// Ranges of addresses that policies may permit although they are not public, or are the host's own.
     pub open: Vec<AddressRange>,
-    /// Who is asked for names; those that the host asks when there are none.
+    /// The resolvers for names; if empty, the host's resolvers.
     pub resolvers: Vec<SocketAddr>,
-    /// Is told of every connection.
+    /// Receives an event for every connection.
     pub observer: Arc<dyn NetworkObserver>,
 }
 
@@ -83,36 +82,36 @@ impl fmt::Debug for NetworkOptions {
 /// How sandboxes are walled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Confinement {
-    /// By every layer. What cannot be set up is an error.
+    /// By every layer. A layer that cannot be set up is an error.
     #[default]
     Full,
-    /// By nothing but a directory, a deadline and some resource limits: a worker can do what the server's user can. For
-    /// machines without namespaces, and for code that one trusts.
+    /// Only by a directory, a deadline and some resource limits: a worker can do everything that the server's user can.
+    /// For hosts without namespaces, and for trusted code.
     Unconfined,
 }
 
 /// Booted nodes that sandboxes are forked from, so that a command `node <script>` does not wait for node to start.
 ///
-/// All forks of one have the same layout of the address space: who learns it from one learns it of all.
-/// `docs/security.md` has what that means.
+/// All forks of one template have the same address space layout: a program that finds out the layout of one fork has
+/// that of all. `docs/security.md` describes the consequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Templates {
-    /// None: every command starts its own node, and no sandbox is made ahead of time.
+    /// None: every command starts its own node, and no sandbox is made in advance.
     None,
     /// One for each content of a snapshot, and so for each worker.
     PerContent {
-        /// The most that are kept; the one that was used least recently goes first.
+        /// The most templates that are kept; the least recently used one is ended first.
         most: u32,
-        /// The memory that those may take which are kept. Some 16 MiB a template are its own; where the machine lacks
+        /// The memory of the kept templates together, in bytes. Each has about 16 MiB of its own. If the host lacks
         /// memory, fewer are kept.
         memory_bytes: u64,
     },
-    /// One for all, where all workers are those of one owner.
+    /// One for all contents, if all workers belong to one owner.
     Shared,
 }
 
 impl Templates {
-    /// One for each content, in as much memory as a small machine has for them.
+    /// One for each content, with as much memory as a small host can spare.
     pub const PER_CONTENT: Self = Self::PerContent { most: 64, memory_bytes: 256 << 20 };
 }
 
@@ -122,7 +121,7 @@ impl Default for Templates {
     }
 }
 
-/// The library that makes a booted node forkable: what `workers-engine-template` is built to.
+/// The library that makes a booted node forkable; the crate `workers-engine-template` builds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TemplateLibrary {
     /// The file `libworkers_engine_template.so` beside this program, or in the directory `deps` there.
@@ -132,18 +131,18 @@ pub enum TemplateLibrary {
     Bytes(&'static [u8]),
 }
 
-/// Which program makes the sandboxes.
+/// The program that makes the sandboxes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum LauncherProgram {
-    /// This one, through [`run_launcher_if_asked`](crate::run_launcher_if_asked).
+    /// This program, through [`run_launcher_if_asked`](crate::run_launcher_if_asked).
     #[default]
     CurrentExe,
-    /// The one at this path: `workers-sandbox-launcher`.
+    /// The program at this path: `workers-sandbox-launcher`.
     Path(PathBuf),
 }
 
 impl EngineOptions {
-    /// The usual options: all walls, and this program as its own launcher.
+    /// Returns the usual options: all walls, and this program as its own launcher.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, node: impl Into<PathBuf>) -> Self {
         Self {

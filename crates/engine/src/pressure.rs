@@ -1,5 +1,5 @@
-//! How long processes of this machine have waited for memory: a program that stood still for that reason is not slow
-//! by itself.
+//! Measures how long processes of this host have waited for memory: a program that was stalled for that reason is not
+//! slow itself.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -8,30 +8,30 @@ use std::time::{Duration, Instant};
 
 use crate::message::Figures;
 
-/// What the kernel says of it. Some kernels do not, or only when they are asked to at their start.
+/// The kernel's file with these times. Some kernels lack it, or have it only with a boot option.
 const FILE: &str = "/proc/pressure/memory";
 
-/// What ended sooner than this was not slow.
+/// A program that ended sooner than this was not slow.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Watches what a program waits for.
+/// Measures how long processes wait for memory while a program runs.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryWatch {
-    /// When the program began, and how long others had waited by then.
+    /// When the program began, and how long processes had waited for memory by then.
     began: Mutex<Option<(Instant, Duration)>>,
 }
 
 impl MemoryWatch {
-    /// A program begins.
+    /// Records that a program begins.
     pub(crate) fn begin(&self) {
-        // The kernel has the answer at hand, so this does not wait.
+        // The kernel has the values in memory, so this does not block.
         let began = stalled().map(|stalled| (Instant::now(), stalled));
         *self.began.lock().unwrap_or_else(PoisonError::into_inner) = began;
     }
 
-    /// Whether a program stood still for want of memory that the machine, or a group around all sandboxes, did not
-    /// have: processes have waited for memory at least half of the time, and it neither used the processors for as long
-    /// nor reached its own limit.
+    /// Returns whether a program was stalled because the host, or a group around all sandboxes, lacked memory:
+    /// processes have waited for memory at least half of the time, and the program neither used the processors for as
+    /// long nor reached its own limit.
     pub(crate) fn has_lacked_memory(&self, figures: Figures, limit: u64) -> bool {
         let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(((began, before), now)) = began.zip(stalled()) else { return false };
@@ -43,12 +43,12 @@ impl MemoryWatch {
 fn stood_still(time: Duration, stalled: Duration, figures: Figures, limit: u64) -> bool {
     let cpu = figures.cpu_micros.map(Duration::from_micros);
     let has_worked = cpu.is_none_or(|cpu| cpu >= time / 2);
-    // A group ends a little below its limit.
+    // A group can run out of memory a little below its limit.
     let has_reached_limit = figures.max_memory_bytes.is_none_or(|peak| peak >= limit - limit / 16);
     stalled >= time / 2 && !has_worked && !has_reached_limit
 }
 
-/// How long any process has waited for memory since the machine was started.
+/// Returns how long any process has waited for memory since the host was started.
 fn stalled() -> Option<Duration> {
     static OPENED: OnceLock<Option<File>> = OnceLock::new();
     let file = OPENED.get_or_init(|| File::open(FILE).ok()).as_ref()?;

@@ -1,4 +1,4 @@
-//! Files that are known again: whether they are still what they were when they were found to be right.
+//! Checks whether files are unchanged since they were found to be right.
 
 use std::fs;
 use std::io;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::fault::named;
 
-/// What a file or directory was. Every change of it changes this, but not another name that it gets: engines with other
-/// data directories link to the same program.
+/// The state of a file or directory. It changes with every change of the file, but not when the file gets another hard
+/// link: engines with other data directories link to the same program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -31,16 +31,16 @@ impl Stamp {
     }
 }
 
-/// Files and directories as they were at one time.
+/// The state of files and directories at one time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen(Vec<(PathBuf, Stamp)>);
 
 impl Seen {
-    /// Takes files as they are now.
+    /// Records the current state of files.
     ///
     /// # Errors
     ///
-    /// When one cannot be looked at.
+    /// When the state of one cannot be read.
     pub(crate) fn take(paths: impl IntoIterator<Item = PathBuf>) -> io::Result<Self> {
         let stamp = |path: PathBuf| match Stamp::of(&path) {
             Ok(stamp) => Ok((path, stamp)),
@@ -49,22 +49,22 @@ impl Seen {
         paths.into_iter().map(stamp).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Takes what is at a path, and all that is below it.
+    /// Records the current state of a path, and of all below it.
     ///
     /// # Errors
     ///
-    /// When something cannot be looked at.
+    /// When the state of one cannot be read.
     pub(crate) fn take_tree(root: &Path) -> io::Result<Self> {
         let mut paths = Vec::new();
         list(root, &mut paths)?;
         Self::take(paths)
     }
 
-    /// The first that is not what it was.
+    /// Returns the first one that has changed.
     ///
     /// # Errors
     ///
-    /// When one cannot be looked at, as one that is not there.
+    /// When the state of one cannot be read, for example because it is missing.
     pub(crate) fn changed(&self) -> io::Result<Option<&Path>> {
         for (path, stamp) in &self.0 {
             let found = Stamp::of(path).map_err(|error| named(path.display(), error))?;

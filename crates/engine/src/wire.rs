@@ -1,6 +1,6 @@
-//! Messages between server, launcher and a sandbox's init, over seqpacket sockets: JSON, with descriptors beside it.
+//! Messages between server, launcher and a sandbox's init, over seqpacket sockets: JSON, with descriptors attached.
 //!
-//! A socket carries one message a packet. What is too long for a packet travels in a memory file whose descriptor goes
+//! Each packet is one message. A message that is too long for a packet is sent in a memory file, whose descriptor comes
 //! last.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Seek, Write};
@@ -15,10 +15,10 @@ use rustix::net::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What goes into one packet; well below the default send buffer of a socket.
+/// The longest message in a packet, in bytes; well below the default send buffer of a socket.
 const INLINE_LIMIT: usize = 32 * 1024;
 
-/// Descriptors beside one message.
+/// The most descriptors of one message.
 const MAX_DESCRIPTORS: usize = 8;
 
 const INLINE: u8 = 0;
@@ -27,22 +27,22 @@ const IN_MEMORY_FILE: u8 = 1;
 /// A message as it was received.
 #[derive(Debug)]
 pub(crate) struct Received<M> {
-    /// What was said.
+    /// The message itself.
     pub(crate) message: M,
-    /// What came with it. Those for which this process has no room are missing.
+    /// The attached descriptors. Those for which this process has no room are missing.
     pub(crate) descriptors: Vec<OwnedFd>,
 }
 
-/// The first descriptor that came with a message which never goes without.
+/// Returns the first descriptor of a message that always has one.
 ///
 /// # Errors
 ///
-/// When this process was out of descriptors as the message came.
+/// When this process was out of descriptors when the message arrived.
 pub(crate) fn first(descriptors: Vec<OwnedFd>) -> io::Result<OwnedFd> {
     descriptors.into_iter().next().ok_or_else(|| Errno::MFILE.into())
 }
 
-/// Two ends of a channel.
+/// Makes the two ends of a channel.
 ///
 /// # Errors
 ///
@@ -51,11 +51,11 @@ pub(crate) fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
-/// Sends a message. Waits for room unless the socket is set not to.
+/// Sends a message. Waits for room unless the socket is non-blocking.
 ///
 /// # Errors
 ///
-/// When the other end is gone, or (`WouldBlock`) there is no room.
+/// When the other end is closed, or (`WouldBlock`) there is no room.
 pub(crate) fn send<M: Serialize>(socket: impl AsFd, message: &M, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let json = serde_json::to_vec(message)?;
     if json.len() <= INLINE_LIMIT {
@@ -77,11 +77,12 @@ fn send_packet(socket: BorrowedFd<'_>, kind: u8, body: &[u8], descriptors: &[Bor
     Ok(())
 }
 
-/// Receives a message, `None` at the end. Waits for it unless the socket is set not to.
+/// Receives a message; returns `None` when the other end is closed. Waits for a message unless the socket is
+/// non-blocking.
 ///
 /// # Errors
 ///
-/// When what came is no such message, or (`WouldBlock`) there is none yet.
+/// When the packet is not a valid message, or (`WouldBlock`) there is none yet.
 pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<Received<M>>> {
     let mut packet = vec![0; INLINE_LIMIT + 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
@@ -110,7 +111,7 @@ pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Opti
     Ok(Some(Received { message, descriptors }))
 }
 
-/// A file in memory with this content.
+/// Makes a file in memory with this content.
 ///
 /// # Errors
 ///
@@ -122,7 +123,7 @@ pub(crate) fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Everything in a file.
+/// Returns the whole content of a file.
 ///
 /// # Errors
 ///

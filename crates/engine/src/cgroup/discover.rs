@@ -1,4 +1,4 @@
-//! Where on this machine the groups of sandboxes can be made.
+//! Finds out where on this host the groups of sandboxes can be made.
 
 use std::fs;
 use std::io;
@@ -11,15 +11,15 @@ use super::{CgroupPlan, Group, GroupLimits, at, v1, write};
 struct Hierarchy {
     /// Its controllers; empty for version 2.
     controllers: Vec<String>,
-    /// Which of its directories is mounted.
+    /// The directory of the hierarchy that is mounted.
     root: PathBuf,
-    /// Where.
+    /// The mount point.
     mounted_at: PathBuf,
     /// Whether it is version 2.
     unified: bool,
 }
 
-/// Finds where groups can be made, and makes the directory `name` there. `parent` is used in place of the group that
+/// Finds where groups can be made, and makes the directory `name` there. `parent` is used instead of the group that
 /// this process is in.
 ///
 /// # Errors
@@ -39,7 +39,7 @@ pub(crate) fn discover(parent: Option<&Path>, name: &str) -> Result<CgroupPlan, 
     Ok(below)
 }
 
-/// Makes the directories of a plan, and sees that groups can be made in them.
+/// Makes the directories of a plan, and checks that groups can be made in them.
 ///
 /// # Errors
 ///
@@ -63,8 +63,8 @@ pub(crate) fn make_bases(below: &CgroupPlan) -> Result<(), String> {
         .map_err(|error| format!("a cgroup cannot be limited: {error}"))
 }
 
-/// Leaves processors undivided where they would be divided in a hierarchy of their own and we may make nothing there.
-/// Everything else is needed.
+/// Does without shares of the processors if they are in a hierarchy of their own in which we may not make directories.
+/// All other directories of the plan are required.
 fn without_what_is_not_ours(mut below: CgroupPlan) -> CgroupPlan {
     let is_refused = below.later_base().is_some_and(|directory| fs::create_dir_all(directory).is_err());
     if let CgroupPlan::V1 { cpu, .. } = &mut below
@@ -75,8 +75,8 @@ fn without_what_is_not_ours(mut below: CgroupPlan) -> CgroupPlan {
     below
 }
 
-/// The directories of the group that this process is in for a controller, and of all groups above that can be seen:
-/// each may have a limit. None where there is no such hierarchy.
+/// Returns the directories of the group that this process is in for a controller, and of all groups above that are
+/// visible, because each may have a limit. Empty if there is no such hierarchy.
 pub(crate) fn own_groups(controller: &str) -> io::Result<Vec<PathBuf>> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let own = fs::read_to_string("/proc/self/cgroup")?;
@@ -90,7 +90,7 @@ fn groups_of(hierarchies: &[Hierarchy], own: &str, controller: &str) -> Vec<Path
         None => (hierarchies.iter().find(|one| one.unified), ""),
     };
     let Some(hierarchy) = hierarchy else { return Vec::new() };
-    // In a container the group may lie outside of what is mounted; what is mounted limits us all the same.
+    // In a container, the group may lie outside of what is mounted; the limits of the mounted group apply nevertheless.
     let own = own_directory(hierarchy, own, name).unwrap_or_else(|| hierarchy.mounted_at.clone());
     own.ancestors()
         .take_while(|directory| directory.starts_with(&hierarchy.mounted_at))
@@ -98,7 +98,7 @@ fn groups_of(hierarchies: &[Hierarchy], own: &str, controller: &str) -> Vec<Path
         .collect()
 }
 
-/// Reads the mounted hierarchies out of `/proc/self/mountinfo`.
+/// Parses the mounted hierarchies from `/proc/self/mountinfo`.
 fn parse_mounts(text: &str) -> Vec<Hierarchy> {
     let parse = |line: &str| {
         let (fields, tail) = line.split_once(" - ")?;
@@ -118,7 +118,8 @@ fn parse_mounts(text: &str) -> Vec<Hierarchy> {
     text.lines().filter_map(parse).collect()
 }
 
-/// The directory of the group that `/proc/self/cgroup` (`own`) names for a controller; the empty name is version 2.
+/// Returns the directory of the group that `/proc/self/cgroup` (`own`) lists for a controller; the empty name is
+/// version 2.
 fn own_directory(hierarchy: &Hierarchy, own: &str, controller: &str) -> Option<PathBuf> {
     own.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -152,9 +153,9 @@ fn plan(hierarchies: &[Hierarchy], own: &str, parent: Option<&Path>) -> Result<C
     Ok(CgroupPlan::V2 { base })
 }
 
-/// Makes room for groups below `own`: a group with processes of its own cannot hand controllers on, so this process
-/// moves into a leaf beside them. Where other processes live in the same group, the hierarchy's root serves instead, if
-/// we may.
+/// Finds a base for groups below `own`. A group that has processes cannot enable controllers for groups below it, so
+/// this process moves into a leaf. If other processes are in the same group, we use the hierarchy's root instead, if we
+/// may.
 fn prepare_v2(own: &Path, hierarchies: &[Hierarchy]) -> Result<CgroupPlan, String> {
     let available = fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
     let alone = fs::read_to_string(own.join("cgroup.procs"))
@@ -188,11 +189,11 @@ fn move_to_leaf(own: &Path) -> io::Result<()> {
     write(&leaf.join("cgroup.procs"), &std::process::id().to_string())
 }
 
-/// Hands the controllers on to the groups below.
+/// Enables the controllers for the groups below.
 fn enable(base: &Path) -> io::Result<()> {
     let file = base.join("cgroup.subtree_control");
     write(&file, "+memory +pids")?;
-    // Counts processor time and shares it out; it may be missing.
+    // For processor time and shares; the controller may be missing.
     let _ = write(&file, "+cpu");
     Ok(())
 }

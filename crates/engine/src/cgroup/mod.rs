@@ -1,8 +1,8 @@
-//! Control groups, versions 1 and 2: how much memory, how many processes, which share of the processors.
+//! Control groups, versions 1 and 2: limits on memory and processes, and shares of the processors.
 //!
-//! A [`CgroupPlan`] says below which directories the groups of sandboxes are made: for version 1 one directory a
-//! controller, for version 2 one for all. Finding the plan is in [`discover`]; making, reading and removing a group is
-//! here and knows nothing of the server.
+//! A [`CgroupPlan`] lists the directories below which the groups of sandboxes are made: with version 1 one directory
+//! per controller, with version 2 one for all. [`discover`] makes the plan; this module makes, reads and removes
+//! groups, and does not depend on the server.
 
 pub(crate) mod discover;
 mod v1;
@@ -20,51 +20,51 @@ use serde::{Deserialize, Serialize};
 use crate::fault::named;
 use crate::message::Figures;
 
-/// Where the groups of sandboxes are made.
+/// The directories in which the groups of sandboxes are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum CgroupPlan {
-    /// A hierarchy a controller.
+    /// One hierarchy per controller.
     V1 {
-        /// Below it, memory is limited.
+        /// The directory in which memory is limited.
         memory: PathBuf,
-        /// Below it, processes are counted.
+        /// The directory in which processes are limited.
         pids: PathBuf,
-        /// Below it, processor time is counted, if the machine has that controller.
+        /// The directory in which processor time is counted, if the host has that controller.
         cpuacct: Option<PathBuf>,
-        /// Below it, processor time is shared out, if the machine has that controller and lets us. Often the same
-        /// directory; where it is not, a group is made there only for a sandbox whose share is to be small, for joining
-        /// costs each sandbox time.
+        /// The directory in which shares of the processors are set, if the host has that controller and we may use it.
+        /// Often it is the same as `cpuacct`. If not, a group is made there only for a sandbox whose share is to be
+        /// small, because joining another group takes time for each sandbox.
         cpu: Option<PathBuf>,
     },
     /// One hierarchy.
     V2 {
-        /// Below it, everything.
+        /// The directory for everything.
         base: PathBuf,
     },
 }
 
-/// What a group allows.
+/// The limits of a group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupLimits {
     /// Memory in bytes.
     pub(crate) memory_bytes: u64,
     /// Processes and threads.
     pub(crate) processes: u32,
-    /// Whether all of it ends when memory runs out, and not only a process that the kernel chooses.
+    /// Whether the kernel kills the whole group when its memory runs out, and not only one process that it chooses.
     pub(crate) dies_as_one: bool,
 }
 
-/// How much processor time a group gets when others want it, too, beside what a new group gets.
+/// The processor time that a group gets when other groups are busy, too, relative to a new group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// What may become long.
+    /// For work that may take long.
     Quarter,
-    /// What is long.
+    /// For work that has run long.
     Eighth,
 }
 
 impl Share {
-    /// In the kernel's numbers, from that of a new group.
+    /// Returns the share as a number for the kernel; `new` is the number of a new group.
     const fn of(self, new: u32) -> u32 {
         match self {
             Self::Quarter => new / 4,
@@ -80,7 +80,7 @@ pub(crate) struct Group {
 }
 
 impl CgroupPlan {
-    /// Every directory below which each sandbox has a group from its start to its end.
+    /// Returns every directory in which each sandbox has a group from its start to its end.
     pub(crate) fn bases(&self) -> Vec<&Path> {
         match self {
             Self::V1 { memory, pids, cpuacct, .. } => {
@@ -93,7 +93,7 @@ impl CgroupPlan {
         }
     }
 
-    /// The directory below which some sandboxes have a group later on, for processor time alone.
+    /// Returns the directory in which some sandboxes get a group later, only for processor time.
     pub(crate) fn later_base(&self) -> Option<&Path> {
         match self {
             Self::V1 { cpu, .. } => cpu.as_deref().filter(|cpu| !self.bases().contains(cpu)),
@@ -101,7 +101,7 @@ impl CgroupPlan {
         }
     }
 
-    /// The same plan one level down.
+    /// Returns the same plan one level down.
     pub(crate) fn below(&self, name: &str) -> Self {
         match self {
             Self::V1 { memory, pids, cpuacct, cpu } => Self::V1 {
@@ -114,7 +114,8 @@ impl CgroupPlan {
         }
     }
 
-    /// Whether the kernel counts what it holds for the sockets of a group. In version 2 that is memory like any other.
+    /// Returns whether the kernel counts the memory of a group's sockets. In version 2 that is part of the group's
+    /// memory.
     pub(crate) fn counts_sockets(&self) -> bool {
         match self {
             Self::V1 { memory, .. } => v1::counts_sockets(memory),
@@ -122,25 +123,25 @@ impl CgroupPlan {
         }
     }
 
-    /// The group of this name, made or not.
+    /// Returns the group with this name, whether it exists or not.
     pub(crate) fn group(&self, name: &str) -> Group {
         Group { plan: self.below(name) }
     }
 }
 
 impl Group {
-    /// Makes it, with its limits.
+    /// Makes the group, with its limits.
     ///
     /// # Errors
     ///
-    /// When a directory or a limit cannot be made; then nothing of it is left.
+    /// When a directory or a limit cannot be made; then nothing of the group is left.
     pub(crate) fn make(&self, limits: GroupLimits) -> io::Result<()> {
         let made = self.make_directories().and_then(|()| match &self.plan {
             CgroupPlan::V1 { memory, pids, .. } => v1::set_limits(memory, pids, limits),
             CgroupPlan::V2 { base } => v2::set_limits(base, limits),
         });
         made.inspect_err(|_| {
-            // The first error is the one to tell.
+            // We report the first error, not that of cleaning up.
             let _ = self.remove();
         })
     }
@@ -149,7 +150,8 @@ impl Group {
         self.plan.bases().into_iter().try_for_each(make_directory)
     }
 
-    /// The files through which a process joins: it is written the process's id, or `0` by the process itself.
+    /// Opens the files through which a process joins. The process's id is written to them, or `0` by the process
+    /// itself.
     ///
     /// # Errors
     ///
@@ -162,8 +164,8 @@ impl Group {
         self.plan.bases().into_iter().map(open).collect()
     }
 
-    /// A descriptor that is readable when memory runs out, where that is to be watched: version 2 kills the group by
-    /// itself.
+    /// Returns a descriptor that becomes readable when memory runs out. With version 2 there is none, because there the
+    /// kernel kills the whole group.
     pub(crate) fn watch_memory(&self) -> Option<OwnedFd> {
         match &self.plan {
             CgroupPlan::V1 { memory, .. } => v1::watch(memory).ok(),
@@ -171,7 +173,7 @@ impl Group {
         }
     }
 
-    /// What its processes have used.
+    /// Returns what its processes have used.
     pub(crate) fn figures(&self) -> Figures {
         match &self.plan {
             CgroupPlan::V1 { memory, pids, cpuacct, .. } => v1::figures(memory, pids, cpuacct.as_deref()),
@@ -179,12 +181,12 @@ impl Group {
         }
     }
 
-    /// Changes its share of the processors, where the machine shares out processor time by group. Processes that are
-    /// being made meanwhile may keep the share that they have.
+    /// Changes its share of the processors, where the host has shares per group. Processes that are being made
+    /// meanwhile may keep their current share.
     ///
     /// # Errors
     ///
-    /// When the kernel refuses. A group that has gone is no error, nor is one that processors are not shared out to.
+    /// When the kernel refuses. It is no error when the group no longer exists or has no shares.
     pub(crate) fn take_share(&self, share: Share) -> io::Result<()> {
         let taken = match &self.plan {
             CgroupPlan::V1 { cpu: Some(cpu), pids, .. } if self.plan.later_base().is_some() => {
@@ -197,8 +199,8 @@ impl Group {
         taken.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 
-    /// Whether its own limit of memory was reached. A kernel of version 1 tells all groups below when one above them is
-    /// full.
+    /// Returns whether its own memory limit was reached. With version 1, the kernel sends the event to all groups below
+    /// one that is full.
     pub(crate) fn is_out_of_memory(&self) -> bool {
         match &self.plan {
             CgroupPlan::V1 { memory, .. } => v1::has_reached_memory(memory),
@@ -206,28 +208,28 @@ impl Group {
         }
     }
 
-    /// Kills all that is in it, by the lists that the kernel keeps.
+    /// Kills all processes that the kernel lists in it.
     pub(crate) fn kill(&self) {
         for pid in self.processes() {
-            // It may have ended by itself meanwhile.
+            // It may have ended meanwhile.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }
 
-    /// The processes in it.
+    /// Returns the processes in it.
     pub(crate) fn processes(&self) -> HashSet<Pid> {
         let listed = self.plan.bases().into_iter().map(|directory| fs::read_to_string(directory.join("cgroup.procs")));
         let listed: Vec<_> = listed.filter_map(Result::ok).collect();
         listed.iter().flat_map(|text| text.lines()).filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()
     }
 
-    /// Removes it. What does not exist is no error.
+    /// Removes it. Having nothing to remove is fine.
     ///
     /// # Errors
     ///
     /// When a process is still in it.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        // In this order: see `v1::join_with_share`.
+        // The order matters: see `v1::join_with_share`.
         let directories = self.plan.bases().into_iter().chain(self.plan.later_base());
         directories.into_iter().try_for_each(|directory| match fs::remove_dir(directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(directory, error)),
@@ -236,7 +238,7 @@ impl Group {
     }
 }
 
-/// Makes the directory of a group, if it is not there.
+/// Makes the directory of a group, if it does not exist.
 fn make_directory(directory: &Path) -> io::Result<()> {
     match fs::create_dir(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(directory, error)),
@@ -244,7 +246,7 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes to a control file that exists.
+/// Writes to an existing control file.
 fn write(file: &Path, value: &str) -> io::Result<()> {
     let written = fs::OpenOptions::new().write(true).open(file).and_then(|mut opened| {
         use io::Write;
@@ -253,26 +255,27 @@ fn write(file: &Path, value: &str) -> io::Result<()> {
     written.map_err(|error| at(file, error))
 }
 
-/// A number from a control file.
+/// Returns the number in a control file.
 fn number(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-/// A number after a word in a control file of words and numbers.
+/// Returns the number after `key` in a control file of words and numbers.
 fn keyed_number(file: &Path, key: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
-/// Whether a group was refused processes though it never had as many as it may: one above it had none left.
+/// Returns whether a group was refused processes although it never had as many as its limit: then a group above it was
+/// full.
 fn lacked_processes(pids: &Path) -> bool {
     let is_refused = keyed_number(&pids.join("pids.events"), "max").is_some_and(|times| times > 0);
-    // Older kernels do not keep the peak, and then it may have been its own limit.
+    // Older kernels do not record the peak; then the group's own limit may have been the reason.
     let peak = || number(&pids.join("pids.peak"));
     is_refused && peak().zip(number(&pids.join("pids.max"))).is_some_and(|(peak, limit)| peak < limit)
 }
 
-/// An error that says which file it is about.
+/// Adds the file's path to an error.
 fn at(path: &Path, error: io::Error) -> io::Error {
     named(path.display(), error)
 }

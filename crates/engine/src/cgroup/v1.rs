@@ -1,4 +1,4 @@
-//! Version 1: a hierarchy a controller.
+//! Version 1: one hierarchy per controller.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -13,28 +13,29 @@ use workers_engine_sys::notify_on_memory_exhaustion;
 use super::{GroupLimits, Share, at, keyed_number, lacked_processes, make_directory, number, write};
 use crate::message::Figures;
 
-/// What the kernel holds for sockets is counted apart from other memory, and only where it is limited.
+/// The limit of the kernel's memory for sockets. The kernel counts it separately from other memory, and only where it
+/// is limited.
 const SOCKETS: &str = "memory.kmem.tcp.limit_in_bytes";
 
-/// The least that a sandbox has for its sockets.
+/// The least memory for the sockets of a sandbox, in bytes.
 const LEAST_FOR_SOCKETS: u64 = 8 << 20;
 
-/// Which part of its memory a sandbox has for its sockets, and which part of what all sandboxes have for theirs.
+/// A sandbox's sockets get at most 1/4 of its memory, and at most 1/8 of the memory for the sockets of all sandboxes.
 const PART_OF_MEMORY: u64 = 4;
 const PART_OF_ALL: u64 = 8;
 
-/// Whether the memory of sockets can be limited.
+/// Returns whether the memory of sockets can be limited.
 pub(super) fn counts_sockets(memory: &Path) -> bool {
     memory.join(SOCKETS).exists()
 }
 
-/// Limits what all groups below one have for their sockets together, so that the host keeps as much. Also keeps the
-/// kernel counting: it would begin and stop, which takes time, with each single sandbox.
+/// Limits the memory for the sockets of all groups below one together, so that as much is left for the host. This also
+/// keeps the kernel's counting enabled: otherwise it would be switched on and off with each sandbox, which takes time.
 pub(super) fn limit_all_sockets(memory: &Path) -> io::Result<()> {
     write_if_there(&memory.join(SOCKETS), most_for_sockets())
 }
 
-/// Half of what the kernel holds for the sockets of the host, of TCP or of UDP, whichever is less.
+/// Returns half of the host's limit of memory for TCP or UDP sockets, whichever is less, in bytes.
 fn most_for_sockets() -> u64 {
     static MOST: OnceLock<u64> = OnceLock::new();
     *MOST.get_or_init(read_most_for_sockets)
@@ -51,7 +52,7 @@ fn read_most_for_sockets() -> u64 {
 
 fn write_if_there(file: &Path, bytes: u64) -> io::Result<()> {
     match write(file, &bytes.max(LEAST_FOR_SOCKETS).to_string()) {
-        // The kernel does not count it; `workersd doctor` says so.
+        // The kernel does not count it; `workersd doctor` reports that.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
@@ -65,8 +66,8 @@ pub(super) fn set_limits(memory: &Path, pids: &Path, limits: GroupLimits) -> io:
         (limits.memory_bytes / PART_OF_MEMORY).min(most_for_sockets() / PART_OF_ALL),
     )?;
     write(&memory.join("memory.limit_in_bytes"), &bytes)?;
-    // Memory and swap together may be no more than memory alone: no swap. A kernel that does not account swap lacks the
-    // file; then the group must not swap by itself.
+    // The limit of memory and swap together is the same as of memory alone, so there is no swap. A kernel without swap
+    // accounting lacks the file; there we set swappiness to 0.
     let with_swap = memory.join("memory.memsw.limit_in_bytes");
     if with_swap.exists() {
         write(&with_swap, &bytes)?;
@@ -81,20 +82,22 @@ pub(super) fn take_share(cpu: &Path, share: Share) -> io::Result<()> {
     write(&cpu.join("cpu.shares"), &share.of(1024).to_string())
 }
 
-/// How often the processes of a group are gone through before those that are made meanwhile are left where they are.
+/// How often the processes of a group are listed and moved, at most. Processes that are made after that stay where they
+/// are.
 const MOST_PASSES: usize = 8;
 
-/// Makes a group for processor time with a share, and moves the processes of `pids` there. The
-/// launcher removes the group in `pids` before this one: if it is gone, this removes what it has made.
+/// Makes a group for processor time with a share, and moves the processes of `pids` there. The launcher removes the
+/// group in `pids` before this one. So if `pids` is gone, the launcher may have missed this group, and this function
+/// removes it.
 pub(super) fn join_with_share(cpu: &Path, pids: &Path, share: Share) -> io::Result<()> {
     make_directory(cpu)?;
     take_share(cpu, share).and_then(|()| move_processes(pids, cpu)).inspect_err(|_| {
-        // It has processes unless the sandbox has gone. The first error is the one to tell.
+        // Fails if processes are in it, that is, unless the sandbox has ended. We report the first error.
         let _ = fs::remove_dir(cpu);
     })
 }
 
-/// Moves the processes of one group to another, and those that they make meanwhile.
+/// Moves the processes of one group to another, including those that are made meanwhile.
 fn move_processes(from: &Path, to: &Path) -> io::Result<()> {
     let members = |group: &Path| {
         let file = group.join("cgroup.procs");
@@ -120,24 +123,26 @@ fn move_processes(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A descriptor that is readable when memory runs out.
+/// Returns a descriptor that becomes readable when memory runs out.
 pub(super) fn watch(memory: &Path) -> io::Result<OwnedFd> {
     let control = File::open(memory.join("memory.oom_control"))?;
     let registrar = File::options().write(true).open(memory.join("cgroup.event_control"))?;
     notify_on_memory_exhaustion(&control, &registrar)
 }
 
-/// The kernel reserves memory in pieces of up to so many bytes, so a group ends that near to its limit.
+/// The kernel reserves memory in pieces of up to this many bytes, so a group can run out of memory this close to its
+/// limit.
 const PIECE: u64 = 256 << 10;
 
-/// Whether a group's own limit of memory was reached. Newer kernels do not count how often.
+/// Returns whether a group's own memory limit was reached. We compare the peak with the limit, because newer kernels do
+/// not count how often the limit was reached.
 pub(super) fn has_reached_memory(memory: &Path) -> bool {
     let peak = number(&memory.join("memory.max_usage_in_bytes"));
     let limit = number(&memory.join("memory.limit_in_bytes"));
     peak.zip(limit).is_some_and(|(peak, limit)| peak.saturating_add(PIECE) >= limit)
 }
 
-/// What a group's processes have used.
+/// Returns what a group's processes have used.
 pub(super) fn figures(memory: &Path, pids: &Path, cpuacct: Option<&Path>) -> Figures {
     let is_killed = keyed_number(&memory.join("memory.oom_control"), "oom_kill").is_some_and(|kills| kills > 0);
     let is_own = is_killed && has_reached_memory(memory);

@@ -14,7 +14,7 @@ pub(super) fn set_limits(group: &Path, limits: GroupLimits) -> io::Result<()> {
     if swap.exists() {
         write(&swap, "0")?;
     }
-    // Half a sandbox is of no use: when one of its processes is killed for memory, all are.
+    // A part of a sandbox is of no use: when the kernel kills one of its processes for lack of memory, it kills all.
     write(&group.join("memory.oom.group"), if limits.dies_as_one { "1" } else { "0" })?;
     write(&group.join("pids.max"), &limits.processes.to_string())
 }
@@ -24,21 +24,22 @@ pub(super) fn take_share(group: &Path, share: Share) -> io::Result<()> {
     write(&group.join("cpu.weight"), &share.of(100).to_string())
 }
 
-/// Whether a group's own limit of memory was reached.
+/// Returns whether a group's own memory limit was reached.
 pub(super) fn has_reached_memory(group: &Path) -> bool {
-    // Kernels before 5.2 keep no events of the group alone; it has no groups below, so the others are its own, too.
+    // Kernels before 5.2 have no events of the group alone. Our groups have no groups below them, so the hierarchical
+    // events are their own.
     let local = group.join("memory.events.local");
     let events = if local.exists() { local } else { group.join("memory.events") };
     keyed_number(&events, "oom").is_some_and(|times| times > 0)
 }
 
-/// What a group's processes have used.
+/// Returns what a group's processes have used.
 pub(super) fn figures(group: &Path) -> Figures {
     let is_killed = keyed_number(&group.join("memory.events"), "oom_kill").is_some_and(|kills| kills > 0);
     let is_own = is_killed && has_reached_memory(group);
     Figures {
         cpu_micros: keyed_number(&group.join("cpu.stat"), "usage_usec"),
-        // Kernels before 5.19 do not keep the peak.
+        // Kernels before 5.19 do not record the peak.
         max_memory_bytes: number(&group.join("memory.peak")),
         out_of_memory: is_own,
         starved: (is_killed && !is_own) || lacked_processes(group),

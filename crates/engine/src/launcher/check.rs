@@ -1,7 +1,7 @@
-//! Each process that is to run a user's code looks at its own walls before it does, and ends if one is missing.
+//! Each process that is to run a user's code checks its own walls before it does, and exits if one is missing.
 //!
-//! Putting a wall up and finding it there are two things: a step may be left out by a mistake of ours, or may have had
-//! no effect. What is looked at is what the kernel says of this process, not what was asked of it.
+//! We check in addition to putting up the walls, because a step may be left out by mistake, or may have had no effect.
+//! The checks use what the kernel reports about this process, not what we requested.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::create::INNER_ID;
 use crate::cgroup::CgroupPlan;
 
-/// A wall, as tests leave it out.
+/// A wall that a test can leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wall {
     /// User ids that are not root's on the host.
@@ -27,36 +27,37 @@ pub enum Wall {
     IpcNamespace,
     /// A cgroup namespace.
     CgroupNamespace,
-    /// The cgroups with the limits of memory and processes.
+    /// The cgroups with the limits on memory and processes.
     Cgroups,
-    /// The loss of all capabilities.
+    /// Giving up all capabilities.
     Capabilities,
-    /// What the filter of system calls adds in a sandbox.
+    /// The filter of system calls that is added in a sandbox.
     Filter,
-    /// Overlays. Copies of files stand in for them, as on a host that has none.
+    /// Overlays. Without them files are copied, as on a host that does not have overlays.
     Overlays,
 }
 
 /// The kinds of namespaces, as `/proc/<pid>/ns` names them.
 const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
-/// What the kernel says of this process: its directory in `/proc`. A sandbox opens it once, for every invocation pays
+/// The kernel's directory about this process, `/proc/self`. A sandbox opens it only once, because every invocation pays
 /// for each opening.
 #[derive(Debug)]
 pub(super) struct Told(OwnedFd);
 
 impl Told {
-    /// Opens it in the `/proc` that this process sees now. What the kernel says does not depend on which one that is.
+    /// Opens it in the `/proc` that this process sees now. Its content does not depend on which mount of `/proc` that
+    /// is.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// When there is no `/proc`.
     pub(super) fn open() -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(rustix::fs::open("/proc/self", flags, Mode::empty())?))
     }
 
-    /// A file in it.
+    /// Opens a file in it.
     ///
     /// # Errors
     ///
@@ -68,7 +69,7 @@ impl Told {
     fn text<'a>(&self, name: &str, space: &'a mut [MaybeUninit<u8>; ROOM]) -> io::Result<&'a str> {
         let (read, room) = rustix::io::read(self.file(name, OFlags::RDONLY)?, space)?;
         match std::str::from_utf8(read) {
-            // The kernel hands out such a file in one piece if there is room for it.
+            // The kernel returns such a file in one piece if the buffer is large enough.
             Ok(text) if !room.is_empty() => Ok(text),
             _ => Err(missing(format!("the kernel's `{name}` cannot be read"))),
         }
@@ -86,55 +87,55 @@ impl Told {
     }
 }
 
-/// A file of the kernel's about one process fits.
+/// The buffer size in bytes; each of the kernel's files about one process fits.
 const ROOM: usize = 8192;
 
-/// The number in a name such as `net:[4026531840]`.
+/// Returns the number in a name such as `net:[4026531840]`.
 fn number_of(name: &[u8]) -> Option<u64> {
     std::str::from_utf8(name).ok()?.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
 }
 
-/// Namespaces of a process, by the numbers that the kernel gives them, in the order of [`KINDS`].
+/// The namespaces of a process, as the kernel's numbers of them, in the order of [`KINDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Namespaces([u64; KINDS.len()]);
 
 impl Namespaces {
-    /// Those of this process.
+    /// Returns those of this process.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell them.
+    /// When `/proc/self/ns` cannot be read.
     pub(super) fn current() -> io::Result<Self> {
         Told::open()?.namespaces()
     }
 
-    /// The first kind of namespace that both share.
+    /// Returns the first kind of namespace that both share.
     fn shared_with(&self, other: &Self) -> Option<&'static str> {
         KINDS.into_iter().zip(self.0.iter().zip(&other.0)).find(|(_, (one, two))| one == two).map(|(kind, _)| kind)
     }
 }
 
-/// Who the processes of a sandbox are.
+/// The ids and capabilities that a sandbox's processes must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     /// One user without rights.
     Worker,
-    /// Root of a machine, with these capabilities and no others.
+    /// Root of a machine, with exactly these capabilities.
     MachineRoot {
-        /// As the kernel numbers them, a bit each.
+        /// A bit set, as the kernel numbers capabilities.
         capabilities: u64,
     },
 }
 
-/// A filter of the launcher and one of the sandbox.
+/// The number of filters: one of the launcher and one of the sandbox.
 const FILTERS: u64 = 2;
 
-/// Says that a wall is missing.
+/// Makes the error that a wall is missing.
 fn missing(what: impl fmt::Display) -> io::Error {
     io::Error::other(format!("a wall is missing: {what}"))
 }
 
-/// Looks at the walls of this process once they stand. Another process cannot take them down.
+/// Checks the walls of this process once they stand. No other process can take them down.
 ///
 /// # Errors
 ///
@@ -147,9 +148,9 @@ pub(super) fn check_walls(told: &Told, host: &Namespaces, who: Who) -> io::Resul
     check_own_walls(told, host, who)
 }
 
-/// Looks at the walls that each process of a sandbox puts up itself: its ids, capabilities and filter, and that it is
-/// in the sandbox's namespaces and cgroups. A process that joins a sandbox needs no more: the sandbox's first process
-/// has looked at the maps of the user namespace with [`check_walls`].
+/// Checks the walls that each process of a sandbox puts up itself: its ids, capabilities and filter, and that it is in
+/// the sandbox's namespaces and cgroups. For a process that joins a sandbox this is enough: the sandbox's first process
+/// has checked the maps of the user namespace with [`check_walls`].
 ///
 /// # Errors
 ///
@@ -160,7 +161,8 @@ pub(super) fn check_own_walls(told: &Told, host: &Namespaces, who: Who) -> io::R
     }
     let mut space = [MaybeUninit::uninit(); ROOM];
     check_status(&Status(told.text("status", &mut space)?), who)?;
-    // The namespace begins at the sandbox's own group, so a process within it is at its root.
+    // The cgroup namespace begins at the sandbox's own group, so the path of a process within it does not begin with
+    // `/..`.
     let groups = told.text("cgroup", &mut space)?;
     let is_outside = |line: &str| line.rsplit(':').next().is_none_or(|path| path.starts_with("/.."));
     if groups.is_empty() || groups.lines().any(is_outside) {
@@ -169,12 +171,12 @@ pub(super) fn check_own_walls(told: &Told, host: &Namespaces, who: Who) -> io::R
     Ok(())
 }
 
-/// Looks whether this process is in the cgroups of its sandbox, before it has a cgroup namespace, which hides where it
-/// is.
+/// Checks that this process is in the cgroups of its sandbox. It has to run before the process has a cgroup namespace,
+/// which hides the path.
 ///
 /// # Errors
 ///
-/// When it is not, or the kernel does not tell.
+/// When the process is not in them, or the file cannot be read.
 pub(super) fn check_cgroups(told: &Told, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); ROOM];
     is_in_groups(told.text("cgroup", &mut space)?, plan, sandbox)
@@ -199,7 +201,7 @@ fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()
     Ok(())
 }
 
-/// What `/proc/self/status` says.
+/// The content of `/proc/self/status`.
 struct Status<'a>(&'a str);
 
 impl Status<'_> {
@@ -242,19 +244,20 @@ fn check_status(status: &Status<'_>, who: Who) -> io::Result<()> {
     if status.number("Seccomp")? != 2 {
         return Err(missing("there is no filter of system calls"));
     }
-    // Kernels before 5.9 do not count them.
+    // Kernels before 5.9 do not report the number of filters.
     if status.number("Seccomp_filters").is_ok_and(|filters| filters < FILTERS) {
         return Err(missing("the filter of system calls is not complete"));
     }
     Ok(())
 }
 
-/// Each line of a map is the first id inside, the first one outside, and how many.
+/// Checks that a map does not include the host's root. Each line of a map is the first id inside, the first id outside,
+/// and the count.
 fn check_map(name: &str, map: &str) -> io::Result<()> {
     let firsts: Option<Vec<u32>> = map.lines().map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect();
     match firsts.as_deref() {
         None | Some([]) => Err(missing(format!("`{name}` maps nothing"))),
-        // Nothing comes before 0, so a range that has it begins with it.
+        // No id is less than 0, so a range that includes 0 begins with it.
         Some(firsts) if firsts.contains(&0) => Err(missing(format!("`{name}` maps root of the host"))),
         Some(_) => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Starting a command in a sandbox.
+//! How the sandbox's first process starts a command.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +16,7 @@ use super::user::User;
 use crate::environment;
 use crate::message::{InMachine, RunCommand};
 
-/// What is the same for all commands of a sandbox.
+/// The data that is the same for all commands of a sandbox.
 pub(super) struct Surroundings {
     thread: SingleThread,
     pub(super) null: OwnedFd,
@@ -24,14 +24,14 @@ pub(super) struct Surroundings {
     environment: Vec<(String, String)>,
 }
 
-/// Input and outputs of a command; no input is an empty one.
+/// Input and outputs of a command. Without an input the command reads from `/dev/null`.
 pub(super) struct Streams {
     pub(super) input: Option<OwnedFd>,
     pub(super) outputs: [OwnedFd; 2],
 }
 
 impl Streams {
-    /// From descriptors as they are passed: the outputs, with the input ahead of them if there is one.
+    /// Takes the descriptors as they are passed: the two outputs, preceded by the input if there is one.
     pub(super) fn new(mut passed: Vec<OwnedFd>) -> io::Result<Self> {
         let outputs = passed.split_off(passed.len().saturating_sub(2));
         let outputs = outputs.try_into().map_err(|_| io::Error::other("a command without its two outputs"))?;
@@ -43,7 +43,7 @@ impl Streams {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotStarted {
     pub(super) errno: i32,
-    /// Whether it is the directory to run in that cannot be entered.
+    /// Whether the working directory could not be entered.
     pub(super) in_directory: bool,
 }
 
@@ -59,23 +59,24 @@ impl From<io::Error> for NotStarted {
     }
 }
 
-/// A process on its way to becoming a command. It may take as long as it likes, for others may stop it: nobody waits.
+/// A process that is about to become a command. It may take any time, because the init does not wait for it and can
+/// kill it.
 pub(super) struct Starting {
     pub(super) pid: Pid,
     said: OwnedFd,
 }
 
 impl AsFd for Starting {
-    /// Readable when it is known how it went.
+    /// Readable when the result of the start is available.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.said.as_fd()
     }
 }
 
 impl Starting {
-    /// How it went; does not wait if the descriptor is readable or the process has ended.
+    /// Returns the result of the start. Does not block if the descriptor is readable or the process has ended.
     pub(super) fn outcome(&self) -> Result<(), NotStarted> {
-        // Closes without a word when the program runs.
+        // When the program runs, the pipe closes without any bytes in it.
         let mut said = [0; 5];
         match rustix::io::retry_on_intr(|| rustix::io::read(&self.said, &mut said)) {
             Ok(5) => {
@@ -98,7 +99,7 @@ impl Surroundings {
     }
 }
 
-/// Starts a command.
+/// Forks a process that becomes the command.
 pub(super) fn start(
     surroundings: &Surroundings,
     run: &RunCommand,
@@ -131,7 +132,8 @@ pub(super) fn start(
     Ok(Starting { pid, said })
 }
 
-/// In the child: everything of the init's is let go of. Returns only with the reason why the program does not run.
+/// Runs in the child: closes everything of the init's, and executes the program. Returns only if the program does not
+/// run, with the reason.
 fn become_command(
     surroundings: &Surroundings,
     machine: Option<&InMachine>,
@@ -142,7 +144,7 @@ fn become_command(
 ) -> NotStarted {
     let prepared = || -> Result<(), NotStarted> {
         let plain = |error: rustix::io::Errno| NotStarted::from(io::Error::from(error));
-        // A session of its own, so that its process group can be signalled and no terminal is near.
+        // A session of its own, so that its process group can be signalled and it has no controlling terminal.
         rustix::process::setsid().map_err(plain)?;
         rustix::process::fchdir(work).map_err(plain)?;
         let [stdout, stderr] = &streams.outputs;
@@ -151,7 +153,7 @@ fn become_command(
         install_as(stderr.as_fd(), 2)?;
         rustix::process::umask(Mode::from_raw_mode(0o022));
         unblock_signals();
-        // Before any path is walked: it may lead through `/proc/self/fd`.
+        // Before any path is walked, because a path may lead through `/proc/self/fd`.
         keep_only(&[fail.as_fd()])?;
         reset_signals();
         let Some(order) = machine else { return Ok(()) };
@@ -164,7 +166,7 @@ fn become_command(
         return reason;
     }
     if let Some(tool) = machine.and_then(|order| order.tool.as_ref()) {
-        // Nothing is left open but its streams, which says that it runs.
+        // Closes everything but the streams. That also closes the pipe, which reports that the command runs.
         match keep_only(&[]) {
             Ok(()) => exit_now(tools::run(tool)),
             Err(error) => return error.into(),

@@ -1,4 +1,4 @@
-//! Giving up what the sandbox's processes must not have.
+//! Giving up the rights that a sandbox's processes must not have.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -26,12 +26,12 @@ fn take_ids(id: u32, may_change_groups: bool) -> io::Result<()> {
     }
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
-    // With that the process is not dumpable any more; said again, so that it does not depend on the launcher's own id.
-    // No other process of this user can look into this one.
+    // A change of ids already makes the process not dumpable. We set it again, so that it does not depend on the
+    // launcher's own id. No other process of this user can inspect this one.
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
 }
 
-/// Gives up all capabilities for good: none are held, none can be gained by running a program as any user.
+/// Gives up all capabilities for good: the process holds none, and cannot gain any by running a program as any user.
 pub(super) fn give_up_capabilities() -> io::Result<()> {
     drop_from_bounding_set(CapabilitySet::empty())?;
     rustix::thread::set_capabilities_secure_bits(
@@ -49,15 +49,15 @@ pub(super) fn give_up_capabilities() -> io::Result<()> {
     Ok(())
 }
 
-/// Puts the process under a filter.
+/// Puts the process under a seccomp filter.
 pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     seccomp::install(filter)
 }
 
-/// Puts the process under a filter that asks; answers with what hears its questions, and those of all that the process
-/// makes. If it is to make machines, their users may become others: only who is root on the host may put a process
-/// under a filter then.
+/// Puts the process under a filter that forwards some calls to a listener. Returns the listener, which receives the
+/// calls of this process and of all its descendants. `no_new_privileges` is `false` for a launcher of machines, because
+/// their users may become others; then the kernel accepts a filter only from a process that is root on the host.
 pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> io::Result<OwnedFd> {
     if no_new_privileges {
         rustix::thread::set_no_new_privs(true)?;
@@ -65,8 +65,8 @@ pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> i
     seccomp::install_with_listener(filter)
 }
 
-/// What the root of a machine may do, within the machine: the files and processes of all of its users are its own.
-/// Nothing that reaches the kernel's settings, devices, mounts or the network's.
+/// The capabilities of a machine's root within the machine: it has full rights over the files and processes of all its
+/// users. There is none that reaches the kernel's settings, devices, mounts or the network's configuration.
 pub(super) const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
@@ -79,10 +79,11 @@ pub(super) const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::AUDIT_WRITE);
 
-/// Puts the first process of a machine under the filter and keeps the capabilities that its root has: none that are not
-/// kept can be gained by running a program as any user.
+/// Puts the first process of a machine under the filter and reduces its capabilities to those of the machine's root: no
+/// other capability can be gained by running a program as any user.
 pub(super) fn obey_as_machine(filter: &[Instruction]) -> io::Result<()> {
-    // While it has the right to: its users may become others, so nobody could do so later.
+    // While the process still has the right to. Without `no_new_privs` (its users may become others) it could not do so
+    // later.
     seccomp::install(filter)?;
     drop_from_bounding_set(OF_MACHINE)?;
     rustix::thread::clear_ambient_capability_set()?;
@@ -98,7 +99,7 @@ fn drop_from_bounding_set(kept: CapabilitySet) -> io::Result<()> {
             continue;
         }
         match rustix::thread::remove_capability_from_bounding_set(capability) {
-            // The kernel knows no more.
+            // The kernel has no further capabilities.
             Err(rustix::io::Errno::INVAL) => break,
             other => other?,
         }

@@ -1,4 +1,4 @@
-//! Making a sandbox, the launcher's side: clone, map its ids, put it into its cgroup, release it.
+//! The launcher's side of making a sandbox: clone, map the child's ids, put it into its cgroup, release it.
 
 use std::fs;
 use std::io;
@@ -20,16 +20,16 @@ use crate::machine;
 use crate::message::{CreateSandbox, Failure, FromInit};
 use crate::wire;
 
-/// Who a sandbox's processes are inside of it.
+/// The user and group id of a sandbox's processes inside of it.
 pub(super) const INNER_ID: u32 = 1000;
 
-/// Who owns snapshots' files inside, where that is not the same.
+/// The user and group id that owns snapshots' files inside, where the owner is not the sandbox's own user.
 const CONTENT_INNER_ID: u32 = 1001;
 
-/// The init counts as a process of the sandbox.
+/// The sandbox's init counts as one of its processes.
 const INIT_PROCESSES: u32 = 1;
 
-/// Makes a sandbox; returns when it walls itself in.
+/// Makes a sandbox. Returns when its first process has been released and begins to wall itself in.
 pub(super) fn create(
     launcher: &mut Launcher,
     order: &CreateSandbox,
@@ -45,7 +45,8 @@ pub(super) fn create(
     let made = clone_into(launcher, order, slot, channel, group.as_ref());
     match made {
         Ok(Made { pid, pidfd, network, members }) => {
-            // What goes too far in a machine is killed by the kernel, and the machine goes on.
+            // When a machine's memory is full, the kernel kills some of its processes and the machine goes on, so there
+            // is no watch.
             let is_watched = launcher.host.is_none();
             let memory_watch = group.as_ref().filter(|_| is_watched).and_then(Group::watch_memory);
             let name = order.name.clone();
@@ -63,7 +64,7 @@ pub(super) fn create(
         }
         Err(error) => {
             if let Some(group) = &group {
-                // The first error is the one to tell.
+                // We report the first error, not that of cleaning up.
                 let _ = group.remove();
             }
             Err(error)
@@ -71,8 +72,8 @@ pub(super) fn create(
     }
 }
 
-/// A first process, its network namespace if the launcher has made it, and the files through which others join its
-/// cgroups.
+/// A sandbox's first process, its network namespace if the launcher has made it, and the files through which other
+/// processes join its cgroups.
 struct Made {
     pid: Pid,
     pidfd: OwnedFd,
@@ -115,7 +116,7 @@ fn clone_into(
     };
     match cloned {
         Cloned::Child => {
-            // Whatever happens, no frame of the launcher goes on in the child.
+            // Even after a panic, the child must not run on in the launcher's frames.
             let code = catch_unwind(AssertUnwindSafe(|| {
                 let prepared = Prepared { has_network: network.is_some(), layers, devices };
                 let kept = [&channel, &lifeline, &released].into_iter().chain(prepared.all());
@@ -153,19 +154,19 @@ fn clone_into(
     }
 }
 
-/// Who a sandbox's processes are on the host.
+/// The ids of a sandbox's processes on the host.
 #[derive(Clone, Copy)]
 enum OuterIds {
     /// The launcher's own user and group.
     Launcher,
-    /// One that no other sandbox has.
+    /// A single id that no other sandbox has.
     One(u32),
-    /// As many as a machine has, from this one on.
+    /// A machine's range of ids, [`machine::IDS`] of them, beginning with this one.
     Machine(u32),
 }
 
 impl OuterIds {
-    /// Who is to have created the sandbox's user namespace, if it is not the launcher's own user.
+    /// Returns the user that has to create the sandbox's user namespace, if it is not the launcher's own user.
     fn creator(self) -> Option<u32> {
         match self {
             Self::Launcher => None,
@@ -192,7 +193,8 @@ fn outer_ids(launcher: &Launcher, slot: u32) -> OuterIds {
     }
 }
 
-/// As many ids as are mapped into a user namespace, there from one number on, and outside from another.
+/// A range of `count` ids that is mapped into a user namespace: `inside` is the first id there, `outside` the first one
+/// on the host.
 #[derive(Clone, Copy)]
 pub(super) struct IdRange {
     pub(super) inside: u32,
@@ -201,7 +203,7 @@ pub(super) struct IdRange {
 }
 
 impl IdRange {
-    /// Maps them into the user namespace of a child: users and groups.
+    /// Maps the range, both users and groups, into the user namespace of a child.
     pub(super) fn write(self, pid: Pid) -> io::Result<()> {
         let Self { inside, outside, count } = self;
         ["uid_map", "gid_map"]
@@ -215,16 +217,16 @@ fn write_map(pid: Pid, name: &str, text: String) -> io::Result<()> {
         .map_err(|error| named(format_args!("mapping ids ({name})"), error))
 }
 
-/// Maps a user and a group into the user namespace of a child; beside them, when they are not the launcher's own, the
-/// owner of snapshots' files: an overlay can copy up only a file whose owner is mapped. Nobody inside can become that
-/// user.
+/// Maps a user and a group into the user namespace of a child. If they are not the launcher's own, it also maps the
+/// owner of snapshots' files, because an overlay can copy up only a file whose owner is mapped. No process inside can
+/// become that user.
 pub(super) fn map_ids(pid: Pid, (uid, gid): (u32, u32)) -> io::Result<()> {
     let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let write = |name: &str, text: String| write_map(pid, name, text);
     let content = if (uid, gid) == own { String::new() } else { format!("\n{CONTENT_INNER_ID} {CONTENT_OWNER} 1") };
     write("uid_map", format!("{INNER_ID} {uid} 1{content}"))?;
     if !rustix::process::geteuid().is_root() {
-        // Who may not map others' groups must give up changing groups first.
+        // A process that may not map others' groups must first forbid changing groups.
         write("setgroups", "deny".to_owned())?;
     }
     write("gid_map", format!("{INNER_ID} {gid} 1{content}"))

@@ -1,8 +1,8 @@
-//! Who the kernel takes for the creator of a sandbox's user namespace.
+//! Sets the user whom the kernel takes for the creator of a sandbox's user namespace.
 //!
-//! The kernel charges what a sandbox uses up of the numbers that it keeps by user (queued signals, watches of files,
-//! namespaces) to the users of its namespace, and then to the user who created that namespace. If that is the host's
-//! root, all sandboxes and the host share one number. So the launcher creates each namespace under the sandbox's own id
+//! Some resources are counted per user: queued signals, watches of files, namespaces. The kernel charges what a sandbox
+//! uses of them to the users of its namespace, and then to the user who created that namespace. If that is the host's
+//! root, all sandboxes and the host share one count. So the launcher creates each namespace under the sandbox's own id
 //! on the host.
 
 use std::io;
@@ -12,8 +12,8 @@ use rustix::process::{getegid, geteuid, getgid, getuid};
 use rustix::thread::{CapabilitySets, capabilities, set_capabilities, set_thread_res_gid, set_thread_res_uid};
 use workers_engine_sys::{Cloned, exit_now, set_file_ids};
 
-/// Clones this process while it has another effective user and group. It keeps its capabilities and its rights over
-/// files meanwhile, and so does the child until it takes its ids; the parent is who it was.
+/// Clones this process while it has another effective user and group. The process keeps its capabilities and its rights
+/// over files meanwhile, and so does the child until it takes its ids. The parent has its own ids again afterwards.
 ///
 /// # Errors
 ///
@@ -23,8 +23,8 @@ pub(super) fn clone_as(creator: Option<u32>, clone: impl FnOnce() -> io::Result<
     let own = Ids::of_this_process();
     let cloned = own.lend_to(creator).and_then(|()| clone());
     if !matches!(cloned, Ok(Cloned::Child)) && own.restore().is_err() {
-        // A launcher with half of its ids can make no sandbox and kill none. Its sandboxes end with it, and the server
-        // starts another.
+        // A launcher without its own ids can neither make nor kill sandboxes. Its sandboxes end with it, and the server
+        // starts another launcher.
         exit_now(1);
     }
     cloned
@@ -46,8 +46,8 @@ impl Ids {
         set_thread_res_uid(user, Uid::from_raw(creator), effective)?;
         // Only the launcher's own user may walk to the data directory, and the child opens the parts of its root there.
         set_file_ids(effective.as_raw(), effective_group.as_raw())?;
-        // The kernel takes them away together with the effective id. Some systems ask for a capability of who makes a
-        // user namespace.
+        // The kernel drops the effective capabilities together with the effective id. Some systems require a capability
+        // to make a user namespace.
         let sets = capabilities(None)?;
         Ok(set_capabilities(None, CapabilitySets { effective: sets.permitted, ..sets })?)
     }

@@ -1,4 +1,4 @@
-//! Devices of a sandbox's own: the kernel's, in files that no other sandbox can lock or watch.
+//! Devices of a sandbox's own: the kernel's devices, in device files that no other sandbox can lock or watch.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +12,7 @@ use workers_engine_sys::{MountAttributes, mount_attributes};
 use super::root::{attach, bind, make_file_system, open_path};
 use crate::message::Walls;
 
-/// What programs look for beside devices, and where it leads.
+/// Links that programs look for beside devices, and their targets.
 pub(crate) const LINKS: [(&str, &str); 4] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
@@ -20,19 +20,19 @@ pub(crate) const LINKS: [(&str, &str); 4] = [
     ("stderr", "/proc/self/fd/2"),
 ];
 
-/// What devices may be used for.
+/// The mount attributes of devices.
 const OF_DEVICES: MountAttributes = MountAttributes::NO_SETUID.and(MountAttributes::NO_EXEC);
 
-/// Where a sandbox's devices come from.
+/// The device files that a sandbox gets.
 pub(super) enum DeviceSource {
-    /// From a file system with nothing else, which no other sandbox has.
+    /// From a file system that has only devices in it and belongs to this sandbox alone.
     Own(OwnedFd),
     /// From the host, which all sandboxes share.
     Host(BTreeMap<String, OwnedFd>),
 }
 
 impl DeviceSource {
-    /// Its own, if they were made; otherwise opens those of the host.
+    /// Takes the sandbox's own devices, if they were made; otherwise opens those of the host.
     pub(super) fn open(own: Option<OwnedFd>, walls: &Walls) -> io::Result<Self> {
         let open = |name: &String| Ok((name.clone(), open_path(&format!("/dev/{name}"))?));
         match own {
@@ -41,8 +41,8 @@ impl DeviceSource {
         }
     }
 
-    /// Makes them appear below `dev`, in the current directory. Where they come from the host, there are files of these
-    /// names.
+    /// Makes the devices appear below `dev`, in the current directory. Devices of the host are mounted on files of the
+    /// same names, which must exist.
     pub(super) fn attach(&self) -> io::Result<()> {
         match self {
             Self::Own(tree) => attach(tree, "dev").map(drop),
@@ -50,7 +50,8 @@ impl DeviceSource {
         }
     }
 
-    /// Makes each appear in a file below `dev`, in the current directory. There is an empty directory `beside` it.
+    /// Makes each device appear on its file below `dev`, in the current directory. `beside` is an empty directory where
+    /// the sandbox's own devices are attached for that.
     pub(super) fn attach_each(&self, walls: &Walls, beside: &str) -> io::Result<()> {
         match self {
             Self::Own(tree) => {
@@ -75,14 +76,14 @@ fn bind_device(device: &OwnedFd, name: &str) -> io::Result<()> {
 pub(super) struct Devices(Vec<(String, Dev)>);
 
 impl Devices {
-    /// Those of the host with these names.
+    /// Reads the numbers of the host's devices with these names.
     pub(super) fn of_host(names: &[String]) -> io::Result<Self> {
         let numbers = names.iter().map(|name| Ok((name.clone(), stat(format!("/dev/{name}"))?.st_rdev)));
         Ok(Self(numbers.collect::<io::Result<_>>()?))
     }
 
-    /// A file system with them, read-only and not attached to anything. Only the host's root can make one: in a user
-    /// namespace the kernel makes no devices.
+    /// Makes a file system with the devices, read-only and not attached anywhere. Only the host's root can make one: in
+    /// a user namespace the kernel makes no devices.
     pub(super) fn make(&self) -> io::Result<OwnedFd> {
         let tree = make_file_system("tmpfs", |system| fsconfig_set_string(system, "mode", "0755"))?;
         let before = umask(Mode::empty());

@@ -1,4 +1,4 @@
-//! Making a sandbox, the child's side. The order of the steps is the design.
+//! The child's side of making a sandbox. The order of the steps matters.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,7 +22,7 @@ use crate::fault::named;
 use crate::message::{CreateSandbox, Failure, FromInit, Walls};
 use crate::wire;
 
-/// What the child of the clone has.
+/// What the child of the clone starts with.
 pub(super) struct Entrance<'a> {
     pub(super) setup: &'a Setup,
     pub(super) order: &'a CreateSandbox,
@@ -32,47 +32,47 @@ pub(super) struct Entrance<'a> {
     pub(super) prepared: Prepared,
 }
 
-/// What the launcher has made for it.
+/// What the launcher has made for the child before the clone.
 pub(super) struct Prepared {
-    /// Whether it was born into the network namespace that it is to have.
+    /// Whether the child was born into its network namespace.
     pub(super) has_network: bool,
     /// For a machine: the layers of its files.
     pub(super) layers: Option<Layers>,
-    /// Devices of its own, where the launcher can make them.
+    /// A file system with devices of the sandbox's own, where the launcher can make one.
     pub(super) devices: Option<OwnedFd>,
 }
 
 impl Prepared {
-    /// The descriptors.
+    /// Returns the descriptors that the child must keep open.
     pub(super) fn all(&self) -> impl Iterator<Item = &OwnedFd> {
         self.layers.iter().flat_map(Layers::all).chain(&self.devices)
     }
 }
 
-/// What is left open once the walls stand.
+/// What stays open once the walls stand.
 struct Inside {
     /// The working directory.
     work: OwnedFd,
-    /// What the init of a machine has besides.
+    /// What only the init of a machine has.
     machine: Option<Changed>,
 }
 
-/// What the init of a machine has.
+/// What the init of a machine has in addition.
 pub(super) struct Changed {
-    /// The directories with its changes.
+    /// The directories with its changes, of the root and of `/usr`.
     pub(super) changes: [OwnedFd; 2],
-    /// How soon the kernel turns to it.
+    /// The out-of-memory score of the init and of its children.
     pub(super) score: OomScore,
 }
 
-/// The name of the machine inside.
+/// The host name inside.
 const HOSTNAME: &[u8] = b"sandbox";
 
-/// More than any process of the host has by default, so that the kernel turns to sandboxes first when the machine is
-/// out of memory.
+/// More than any process of the host has by default, so that the kernel kills sandboxes first when the host is out of
+/// memory.
 const OOM_SCORE: &[u8] = b"800";
 
-/// Walls the process in and is its init; returns its exit code.
+/// Walls the process in and runs as its init; returns the exit code.
 pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
     let Entrance { setup, order, channel, lifeline, released, prepared } = entrance;
     let configuration = &setup.surroundings.configuration;
@@ -88,7 +88,7 @@ pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
     match init {
         Ok(init) => init.run(),
         Err(error) => {
-            // If the server is gone there is nobody to tell.
+            // Fails if the server is gone; then there is no receiver for the error.
             let _ = wire::send(&channel, &FromInit::SetupFailed(Failure::of(&error)), &[]);
             1
         }
@@ -102,12 +102,12 @@ fn wall_in(
     released: &OwnedFd,
     prepared: Prepared,
 ) -> io::Result<Inside> {
-    // Before anything else: a launcher that dies takes its sandboxes along.
+    // Before anything else, so that a launcher that is killed takes its sandboxes with it.
     step("dying with the launcher", die_with_parent())?;
-    // Until then our ids are not mapped and we are not in our cgroup. From here on whatever we use is counted.
+    // Until then our ids are not mapped and we are not in our cgroup. From here on the cgroup counts all that we use.
     step("waiting for the launcher", await_release(released))?;
-    // After joining the cgroup: what the kernel keeps for a namespace is counted, the cgroup namespace's root is the
-    // group we are in, and the launcher does not wait for it.
+    // After joining the cgroup, for three reasons: the cgroup counts the kernel's memory for namespaces, its root
+    // becomes the root of the cgroup namespace, and the launcher does not wait for this work.
     let told = step("the kernel's directory of the process", Told::open())?;
     step("cgroups", check_cgroups(&told, &walls.cgroups, &order.name))?;
     let shared = match setup.omitted() {
@@ -120,7 +120,7 @@ fn wall_in(
         step("network namespace", leave_network(setup.thread))?;
         step("loopback interface", bring_loopback_up())?;
     }
-    // While the host's /proc is there and we are still allowed to write to our own part of it.
+    // While the host's `/proc` is mounted and we may still write to our own part of it.
     let watches = if walls.machines.is_some() { Watches::OF_MACHINE } else { Watches::OF_WORKER };
     step("limits of the user namespace", limit_namespace(&watches))?;
     if let (Some(machines), Some(layers)) = (&walls.machines, prepared.layers) {
@@ -128,9 +128,9 @@ fn wall_in(
         return become_machine(setup, walls, order, parts, &told);
     }
     step("out-of-memory score", raise_oom_score(&told))?;
-    // While we are who the launcher is on the host: only it may walk to the data directory.
+    // While our id on the host is still the launcher's: only the launcher's user may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(walls, order, prepared.devices))?;
-    // Before any file is made: who is not mapped cannot own one.
+    // Before any file is made, because an id that is not mapped cannot own a file.
     step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
@@ -139,7 +139,7 @@ fn wall_in(
     drop(sources);
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
-    // Last, for every step before needs them.
+    // Last, because every step before uses them.
     if setup.omitted() != Some(Wall::Capabilities) {
         step("capabilities", give_up_capabilities())?;
     }
@@ -150,7 +150,7 @@ fn wall_in(
     Ok(Inside { work, machine: None })
 }
 
-/// The rest of the way for a machine, whose root has users and rights over them.
+/// Does the remaining steps for a machine, which has a root user with rights over the machine's other users.
 fn become_machine(
     setup: &Setup,
     walls: &Walls,
@@ -172,9 +172,9 @@ fn become_machine(
     Ok(Inside { work, machine: Some(Changed { changes, score }) })
 }
 
-/// Without walls: only a directory, limits and an end together with the launcher.
+/// Prepares a sandbox without walls: it has only a directory and limits, and ends together with the launcher.
 fn prepare_unconfined(order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
-    // Termination, not death: this init has to end its processes itself.
+    // SIGTERM and not SIGKILL, because this init has to end its processes itself.
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     step("waiting for the launcher", await_release(released))?;
     step("session", rustix::process::setsid())?;
@@ -188,14 +188,15 @@ fn die_with_parent() -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 
-/// Also notices a launcher that died before we asked to die with it: then the pipe is closed.
+/// Waits until the launcher releases the process. Fails if the launcher exited before we set the parent-death signal,
+/// because then the pipe is closed.
 fn await_release(released: &OwnedFd) -> io::Result<()> {
     let read = rustix::io::retry_on_intr(|| rustix::io::read(released, &mut [0; 1]))?;
     if read == 1 { Ok(()) } else { Err(io::Error::other("the launcher is gone")) }
 }
 
-/// How soon the kernel turns to a process when memory runs out: to the commands of a machine before its init, without
-/// which there is no machine.
+/// The out-of-memory score of a process. When memory runs out, the kernel has to kill the commands of a machine before
+/// its init, without which there is no machine.
 pub(super) struct OomScore {
     file: OwnedFd,
     own: Vec<u8>,
@@ -210,7 +211,7 @@ impl OomScore {
         Ok(Self { file, own: own.trim_ascii().to_vec() })
     }
 
-    /// Does something in which children are made: they are the first to go.
+    /// Runs `work`, which makes child processes, with the higher score, so that the kernel kills the children first.
     pub(super) fn for_children<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
         rustix::io::pwrite(&self.file, OOM_SCORE, 0)?;
         let done = work();
@@ -219,7 +220,7 @@ impl OomScore {
     }
 }
 
-/// For as long as the process and its descendants live.
+/// Raises the out-of-memory score of the process and of the descendants that it makes from now on.
 pub(super) fn raise_oom_score(told: &Told) -> io::Result<()> {
     rustix::io::write(told.file("oom_score_adj", OFlags::WRONLY)?, OOM_SCORE)?;
     Ok(())
@@ -229,17 +230,17 @@ pub(super) fn open_directory(path: &str) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// What a process reads that has no input, and writes to that has no output.
+/// Opens `/dev/null`, as input of a process without input and as output of a process without output.
 pub(super) fn null_device() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Names the step that failed.
+/// Adds the name of the failed step to the error.
 pub(super) fn step<T, E: Into<io::Error>>(name: &str, result: Result<T, E>) -> io::Result<T> {
     result.map_err(|error| named(name, error.into()))
 }
 
-/// The working directory as the init keeps it.
+/// Duplicates the descriptor of the working directory, to send it to the server.
 pub(super) fn same(work: &OwnedFd) -> io::Result<OwnedFd> {
     work.as_fd().try_clone_to_owned()
 }

@@ -1,5 +1,5 @@
-//! A sandbox's first process: starts commands, reaps whatever ends, and ends with everything when the server lets go of
-//! it.
+//! A sandbox's first process. It starts commands, reaps every process that ends, and ends together with all of them
+//! when the server closes its channel.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,12 +24,12 @@ pub(super) struct Init {
     signals: OwnedFd,
     work: OwnedFd,
     surroundings: Surroundings,
-    /// What the init of a machine has besides.
+    /// What only the init of a machine has.
     machine: Option<Changed>,
     commands: HashMap<Pid, Command>,
-    /// Commands of which it is not known yet whether they run.
+    /// Commands of which we do not have the result of the start yet.
     starting: Vec<Starting>,
-    /// Whether nothing may be started any more.
+    /// Whether no more commands may be started.
     is_frozen: bool,
 }
 
@@ -46,9 +46,10 @@ impl Init {
         surroundings: Surroundings,
         machine: Option<Changed>,
     ) -> io::Result<Self> {
-        // In a pid namespace only what runs in it could send us a signal, and we are deaf to that; the launcher kills.
+        // In a pid namespace, only processes inside of it could send us a termination signal, and we ignore that; the
+        // launcher uses SIGKILL.
         let signals = child_signals(!surroundings.walled)?;
-        // The launcher's standard error is the server's.
+        // The standard error that we inherit from the launcher is the server's.
         install_as(surroundings.null.as_fd(), 2)?;
         Ok(Self {
             channel,
@@ -63,7 +64,7 @@ impl Init {
         })
     }
 
-    /// Runs until the server or the launcher lets go; returns the exit code.
+    /// Runs until the server or the launcher closes its end; returns the exit code.
     pub(super) fn run(mut self) -> i32 {
         let result = self.serve();
         self.kill_everything();
@@ -83,12 +84,12 @@ impl Init {
             let mut ready = sources.into_iter().map(|source| !source.revents().is_empty());
             let [order, signal, launcher_gone] = std::array::from_fn(|_| ready.next().unwrap_or_default());
             let started: Vec<bool> = ready.collect();
-            // First: a command that has ended has been started before.
+            // Starts before ends: a command that has ended was started before.
             self.tell_started(&started)?;
             if launcher_gone {
                 return Ok(());
             }
-            // Ends first: what is asked next may depend on them.
+            // Ends before orders: the next order may depend on them.
             if signal {
                 let terminated = drain_signals(self.signals.as_fd())?;
                 self.reap()?;
@@ -102,7 +103,7 @@ impl Init {
         }
     }
 
-    /// Does what the server asks for; `false` when it is gone.
+    /// Carries out one order of the server. Returns `false` when the channel is closed.
     fn take_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive::<ToInit>(&self.channel)? else {
             return Ok(false);
@@ -152,7 +153,7 @@ impl Init {
         }
     }
 
-    /// Tells how the start of commands went, where that is known.
+    /// Reports the result of the start for those commands for which it is available.
     fn tell_started(&mut self, known: &[bool]) -> io::Result<()> {
         let mut known = known.iter();
         let (told, waiting) =
@@ -167,7 +168,7 @@ impl Init {
         let answer = match starting.outcome() {
             Ok(()) => FromInit::Started { command },
             Err(NotStarted { errno, in_directory }) => {
-                // Its end is of no interest.
+                // The end of a process that did not become a command is not reported.
                 self.commands.remove(&starting.pid);
                 FromInit::StartFailed { command, errno, in_directory }
             }
@@ -175,7 +176,7 @@ impl Init {
         wire::send(&self.channel, &answer, &[])
     }
 
-    /// Reaps all that has ended; whether anything is left that will.
+    /// Reaps all processes that have ended. Returns whether any are left.
     fn reap(&mut self) -> io::Result<bool> {
         loop {
             match wait_any() {
@@ -191,11 +192,11 @@ impl Init {
 
     fn ended(&mut self, ended: Ended) -> io::Result<()> {
         if let Some(index) = self.starting.iter().position(|starting| starting.pid == ended.pid) {
-            // It has let go of the pipe, whatever became of it.
+            // Because the process has ended, its end of the pipe is closed, so reading the result does not block.
             let starting = self.starting.swap_remove(index);
             self.tell_start(&starting)?;
         }
-        // Others are orphans that we adopted.
+        // All other processes are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
         if self.machine.is_none() {
             self.kill_left_behind(ended.pid);
@@ -204,7 +205,7 @@ impl Init {
         wire::send(&self.channel, &FromInit::Exited(exited), &[])
     }
 
-    /// In a machine, what a command has started may go on; its process group is what it has not let go of.
+    /// Sends a signal to the process group of a command. In a machine, processes that have left the group may go on.
     fn signal_command(&self, number: u32, signal: i32) {
         let leader = self.commands.iter().find(|(_, command)| command.number == number).map(|(pid, _)| *pid);
         if let (Some(leader), Some(signal)) = (leader, Signal::from_named_raw(signal)) {
@@ -213,7 +214,7 @@ impl Init {
         }
     }
 
-    /// Nothing changes any more when this has been answered.
+    /// Kills everything and forbids new commands. After the response, no file changes any more.
     fn freeze(&mut self) -> io::Result<()> {
         self.is_frozen = true;
         self.kill_everything();
@@ -242,8 +243,8 @@ impl Init {
         }
     }
 
-    /// Kills what a command has started. With no other command that is everything; otherwise it is its process group,
-    /// and what has left that group goes with the sandbox.
+    /// Kills what a command has started. If there is no other command, that is everything. Otherwise it is the
+    /// command's process group; processes that have left the group end with the sandbox.
     fn kill_left_behind(&self, leader: Pid) {
         if self.commands.keys().all(|pid| *pid == leader) {
             self.kill_everything();
@@ -258,7 +259,7 @@ impl Init {
             let _ = kill_all_others();
             return;
         }
-        // Without a pid namespace they are found one by one; who forks meanwhile is found in the next round.
+        // Without a pid namespace we find them one by one; what is forked meanwhile is found in the next round.
         loop {
             let found = descendants(rustix::process::getpid());
             let mut killed = false;
@@ -273,7 +274,7 @@ impl Init {
     }
 }
 
-/// The processes that descend from one, by `/proc`.
+/// Returns the processes that descend from `ancestor`, read from `/proc`.
 fn descendants(ancestor: Pid) -> Vec<Pid> {
     let mut found = Vec::new();
     let mut next = vec![ancestor];

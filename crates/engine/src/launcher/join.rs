@@ -1,4 +1,4 @@
-//! A copy of a booted node joins a sandbox. The order of the steps is the design.
+//! How a copy of a booted node joins a sandbox. The order of the steps matters.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,18 +12,18 @@ use super::enter::{null_device, step};
 use super::limits::set_limits;
 use super::serve::Setup;
 
-/// Where the copy is to be.
+/// The sandbox that a copy joins, as descriptors.
 pub(super) struct Place {
-    /// The sandbox's first process.
+    /// The pidfd of the sandbox's first process.
     pub(super) init: OwnedFd,
-    /// The way to the server.
+    /// The socket to the server.
     pub(super) channel: OwnedFd,
-    /// The files through which the sandbox's cgroups are joined.
+    /// The files through which a process joins the sandbox's cgroups.
     pub(super) members: Vec<OwnedFd>,
 }
 
 impl Place {
-    /// From descriptors as they are passed: in this order.
+    /// Takes the descriptors in the order in which they are passed: init, channel, then the cgroups' files.
     pub(super) fn new(passed: Vec<OwnedFd>) -> io::Result<Self> {
         let mut passed = passed.into_iter();
         let (Some(init), Some(channel)) = (passed.next(), passed.next()) else {
@@ -33,18 +33,18 @@ impl Place {
     }
 }
 
-/// Puts this process, which has one thread, behind the sandbox's walls. It dies with the sandbox's first process from
-/// its birth on, for it was born into its pid namespace.
+/// Puts this process, which has a single thread, behind the sandbox's walls. From its start it is killed together with
+/// the sandbox's first process, because it was born into that process's pid namespace.
 pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     let kept = [&place.init, &place.channel].into_iter().chain(&place.members);
     keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>())?;
-    // A session of its own, so that its process group can be killed and no terminal is near.
+    // A session of its own, so that its process group can be killed and it has no controlling terminal.
     step("session", rustix::process::setsid())?;
-    // Before anything is used: from here on it is counted.
+    // Before the process uses anything: from here on the cgroup counts it.
     for file in &place.members {
         step("cgroup", rustix::io::write(file, b"0"))?;
     }
-    // With them come the sandbox's root, and all capabilities over what is inside of it.
+    // With the namespaces come the sandbox's root and all capabilities over what is inside of it.
     step("namespaces", join_namespaces(setup.thread, place.init.as_fd()))?;
     step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
     step("working directory", rustix::process::chdir("/work"))?;
@@ -54,9 +54,9 @@ pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
     }
     rustix::process::umask(Mode::from_raw_mode(0o022));
     step("resource limits", set_limits(None))?;
-    // Handlers stay: they are those of a started node.
+    // The signal handlers stay: they are those of a started node.
     unblock_signals();
-    // Last, for every step before needs them.
+    // Last, because every step before uses them.
     step("capabilities", give_up_capabilities())?;
     step("system call filter", obey_filter(&setup.filter))?;
     check_own_walls(&Told::open()?, &setup.surroundings.host, Who::Worker)

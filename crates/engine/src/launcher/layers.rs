@@ -1,9 +1,9 @@
-//! The layers of machines' files, shown to each machine as its own.
+//! The layers of machines' files, mounted so that each machine sees them as owned by its own ids.
 //!
-//! On disk the files of all machines belong to one range of ids ([`FIRST_ID`]), and the system's to the host's root and
-//! its like. Each machine that runs has a range of ids of its own, for the kernel keeps many numbers by user. The
-//! layers are mounts that translate between them: a user namespace whose map leads from the ids on disk to those of the
-//! machine says how.
+//! On disk, the files of all machines belong to one range of ids ([`FIRST_ID`]), and the system's files to the host's
+//! root and other ids of the host. Each running machine has its own range of ids, because the kernel keeps many
+//! counters per user. The layers are id-mapped mounts that translate between the two: each uses a user namespace that
+//! maps the ids on disk to the ids of the machine.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,53 +22,54 @@ use super::root::{attach, clone_tree, open_path};
 use crate::machine::{FIRST_ID, IDS, MOST_MACHINES};
 use crate::message::MachineSetup;
 
-/// What a launcher of machines keeps.
+/// The state that a launcher of machines keeps.
 pub(super) struct Host {
     thread: SingleThread,
     setup: MachineSetup,
-    /// Of the first machine.
+    /// The first id of the machine in slot 0; the ids of the others follow.
     first_id: u32,
-    /// Those of machines are made once for all that come after each other.
+    /// The id mappings by slot. A mapping is made once, and used by all machines that have the slot one after another.
     owners: HashMap<u32, Owners>,
-    /// What all machines share where none can have its own.
+    /// The mapping that all machines share where they cannot have their own ids.
     shared: Option<Owners>,
 }
 
-/// Who owns the files of a machine's layers.
+/// The user namespaces that map the owners of the files in a machine's layers.
 struct Owners {
     /// The machine's first id.
     first: u32,
-    /// Leads from the ids on disk to the machine's; `None` where they are the same.
+    /// Maps the ids on disk to the machine's; `None` where they are the same.
     of_disk: Option<OwnedFd>,
-    /// Leads from the ids of the system's files to the machine's; `None` where that cannot be. Then nobody in a machine
-    /// owns the system's files, and programs that insist on it do not work.
+    /// Maps the ids of the system's files to the machine's; `None` where the kernel cannot do that. Then no user of a
+    /// machine owns the system's files, and programs that check for that fail.
     of_system: Option<OwnedFd>,
 }
 
-/// The layers of a machine: mounts that are not attached to anything.
+/// The layers of a machine: mounts that are not attached anywhere.
 pub(super) struct Layers {
     pub(super) base: OwnedFd,
     pub(super) places: OwnedFd,
-    /// Of the root and of `/usr`.
+    /// The snapshot's layers of the root and of `/usr`.
     pub(super) snapshot: Option<[OwnedFd; 2]>,
     pub(super) usr: OwnedFd,
 }
 
 impl Layers {
-    /// All of them.
+    /// Returns all layers.
     pub(super) fn all(&self) -> impl Iterator<Item = &OwnedFd> {
         [&self.base, &self.places, &self.usr].into_iter().chain(self.snapshot.iter().flatten())
     }
 }
 
 impl Host {
-    /// Looks at what the host can do.
+    /// Finds out whether machines can have ids of their own, and falls back to shared ids where the setup permits it.
     ///
     /// # Errors
     ///
-    /// When machines cannot have ids of their own and that is not permitted, or it cannot be found out at the moment.
+    /// When machines cannot have ids of their own and shared ids are not permitted, or when it cannot be found out at
+    /// the moment.
     pub(super) fn new(thread: SingleThread, setup: &MachineSetup, first_id: u32) -> io::Result<Self> {
-        // A machine takes a handful of descriptors here, and two that stay.
+        // Each machine takes a handful of descriptors here while it is made, and its slot keeps two.
         let most = rustix::process::getrlimit(Resource::Nofile).maximum;
         rustix::process::setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most })?;
         let mut host = Self { thread, setup: setup.clone(), first_id, owners: HashMap::new(), shared: None };
@@ -84,17 +85,16 @@ impl Host {
         Ok(host)
     }
 
-    /// Whether each machine has ids that no other has.
+    /// Returns whether each machine has ids that no other machine has.
     pub(super) fn has_own_ids(&self) -> bool {
         self.shared.is_none()
     }
 
-    /// The first id and the layers of the machine that is to have this place among all of them; `lower` is its
-    /// snapshot, or empty.
+    /// Returns the first id and the layers of the machine in this slot. `lower` is the path of its snapshot, or empty.
     ///
     /// # Errors
     ///
-    /// When there are as many machines as there are ids for, or the kernel refuses.
+    /// When the slot is beyond [`MOST_MACHINES`], or the kernel refuses.
     pub(super) fn layers(&mut self, slot: u32, lower: &str) -> io::Result<(u32, Layers)> {
         let setup = self.setup.clone();
         let owners = match &self.shared {
@@ -138,7 +138,7 @@ impl Host {
         Ok(Owners { first: FIRST_ID, of_disk: None, of_system })
     }
 
-    /// A user namespace with this map, which nobody is in.
+    /// Makes a user namespace with this map and without any process in it.
     fn namespace(&self, ids: IdRange) -> io::Result<OwnedFd> {
         in_user_namespace(self.thread, ids, |pid: Pid| {
             let path = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
@@ -146,7 +146,8 @@ impl Host {
         })
     }
 
-    /// Does what a machine needs: with the file systems that layers lie on, and with an overlay.
+    /// Tries all that a machine will use: id-mapped mounts of the file systems that layers lie on, and an overlay over
+    /// them.
     fn try_own_ids(&mut self) -> Result<(), (io::Error, String)> {
         let MachineSetup { base, places, images, usr, stage, .. } = self.setup.clone();
         let thread = self.thread;
@@ -161,14 +162,15 @@ impl Host {
     }
 }
 
-/// Whether an error says that something cannot be. Others say that it cannot be now, or that something else is wrong.
+/// Returns whether an error means that the kernel cannot do something at all. Other errors may pass, or have another
+/// cause.
 fn is_answer(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let definite = [Errno::INVAL, Errno::OPNOTSUPP, Errno::NOSYS, Errno::PERM];
     definite.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// A directory as a mount that is not attached to anything.
+/// Opens a directory as a mount that is not attached anywhere, id-mapped if `owners` is given.
 fn tree(path: &str, owners: Option<&OwnedFd>) -> io::Result<OwnedFd> {
     let tree = clone_tree(&open_path(path)?)?;
     if let Some(owners) = owners {
@@ -177,7 +179,7 @@ fn tree(path: &str, owners: Option<&OwnedFd>) -> io::Result<OwnedFd> {
     Ok(tree)
 }
 
-/// Mounts an overlay over a layer, as the root of a machine.
+/// Mounts an overlay over a layer as the root of a machine, to see whether the kernel can do it.
 fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -> io::Result<()> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match clone_process(thread, Namespaces::OWN)? {
@@ -189,7 +191,7 @@ fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -
                 }
                 enter_own_namespaces(thread)?;
                 mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-                // While the process may still walk there.
+                // Opened while the process may still walk to it.
                 let stage = open_path(stage)?;
                 take_machine_root()?;
                 rustix::process::fchdir(&stage)?;
@@ -201,13 +203,13 @@ fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -
                 attach(layer, "layer")?;
                 let options = c"lowerdir=layer,upperdir=changes,workdir=index,userxattr";
                 mount("overlay", "root", "overlay", MountFlags::NODEV, Some(options))?;
-                // Making a file and removing it again is where kernels without all that is needed fail.
+                // Kernels that lack a part of this fail when a file is made or removed.
                 rustix::fs::mkdir("root/trial", Mode::RWXU)?;
                 Ok(rustix::fs::rmdir("root/trial")?)
             };
             // An error number fits into an exit code.
             let code = |error: io::Error| error.raw_os_error().unwrap_or(rustix::io::Errno::IO.raw_os_error());
-            // Whatever happens, no frame of the launcher goes on in the child.
+            // Even after a panic, the child must not run on in the launcher's frames.
             exit_now(catch_unwind(AssertUnwindSafe(|| tried().map_or_else(code, |()| 0))).unwrap_or(255))
         }
         Cloned::Parent { pid, .. } => {

@@ -1,4 +1,4 @@
-//! Limits that the kernel keeps for each process, and for each user namespace.
+//! Limits that the kernel keeps per process, and per user namespace.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,40 +9,41 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::fault::named;
 
-/// Where the limits of the user namespace of a process are.
+/// The directory with the limits of the current process's user namespace.
 const OF_NAMESPACE: &str = "/proc/sys/user";
 
-/// Watchers of files in one sandbox, and the files that they watch together.
+/// Limits on inotify: the number of watchers in one sandbox, and the number of files that they watch together.
 pub(super) struct Watches {
     watchers: u32,
     files: u32,
 }
 
 impl Watches {
-    /// For a worker's sandbox. Where it shares the server's user id, the host has 128 watchers for all of them.
+    /// For a worker's sandbox. Where it shares the server's user id, the host has 128 watchers for all sandboxes
+    /// together.
     pub(super) const OF_WORKER: Self = Self { watchers: 16, files: 8192 };
 
-    /// For a machine: what a host grants a user, for tools for development watch whole trees.
+    /// For a machine: what a host grants a user, because development tools watch whole trees.
     pub(super) const OF_MACHINE: Self = Self { watchers: 128, files: 65_536 };
 }
 
-/// Bytes of a core file. With 0 the kernel still starts the host's handler of crashes, as root, where there is one;
-/// with 1 it does not, and it writes no file that small.
+/// The limit of a core file's size in bytes. With 0 the kernel still starts the host's crash handler, if there is one,
+/// as root. With 1 it does not, and it writes no file that small.
 const CORE: u64 = 1;
 
 const OPEN_FILES: u64 = 4096;
 const LOCKED_BYTES: u64 = 64 * 1024;
 
-/// Signals that wait, and timers of the `timer_create` kind.
+/// Queued signals, and timers made with `timer_create`.
 const QUEUED_SIGNALS: u64 = 512;
 
-/// Limits the user namespace of this process, once it has made all namespaces that it is to have. No process in it has
-/// the capability to change that once the walls stand.
+/// Limits the user namespace of this process, after it has made all its other namespaces. No process in it has the
+/// capability to change the limits once the walls stand.
 pub(super) fn limit_namespace(watches: &Watches) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(OF_NAMESPACE, flags, Mode::empty())?;
-    // Without a user namespace of its own, no process of a sandbox has the right to make any other. Each limit takes
-    // time, so there are no more.
+    // Without the right to make a user namespace, no process of a sandbox can make any other namespace, so one limit is
+    // enough. Each further limit would take time.
     write_limit(&directory, "max_user_namespaces", 0)?;
     write_limit(&directory, "max_inotify_instances", watches.watchers)?;
     write_limit(&directory, "max_inotify_watches", watches.files)
@@ -50,7 +51,7 @@ pub(super) fn limit_namespace(watches: &Watches) -> io::Result<()> {
 
 fn write_limit(directory: &OwnedFd, name: &str, limit: u32) -> io::Result<()> {
     let written = match rustix::fs::openat(directory, name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
-        // Not every kernel has all of them, and then it has not what they limit.
+        // Not every kernel has all of them; a kernel without the limit lacks the limited feature, too.
         Err(Errno::NOENT) => return Ok(()),
         Err(error) => Err(error),
         Ok(file) => rustix::io::write(file, limit.to_string().as_bytes()),
@@ -58,8 +59,8 @@ fn write_limit(directory: &OwnedFd, name: &str, limit: u32) -> io::Result<()> {
     written.map(drop).map_err(|error| named(name, error.into()))
 }
 
-/// Lets the sandboxes that this process makes have [`CORE`] where the server's own limit is 0. Only root may raise
-/// that.
+/// Sets the launcher's core limit to [`CORE`], so that its sandboxes can have that value even where the server's own
+/// limit is 0. Only root may raise a limit, so for other users it stays 0 there.
 pub(super) fn skip_crash_handler() {
     let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(CORE), maximum: Some(CORE) });
 }
@@ -72,7 +73,7 @@ pub(super) fn set_limits(file_bytes: Option<u64>) -> io::Result<()> {
         (Resource::Memlock, Some(LOCKED_BYTES)),
         (Resource::Msgqueue, Some(0)),
         (Resource::Sigpending, Some(QUEUED_SIGNALS)),
-        // Nothing ahead of others, whatever the server may.
+        // No priority above other processes, whatever the server itself may have.
         (Resource::Rtprio, Some(0)),
         (Resource::Nice, Some(0)),
         (Resource::Fsize, file_bytes),

@@ -1,9 +1,9 @@
-//! The root of a machine: the system's own files, changed in memory, wherever a machine changes them.
+//! The root of a machine: the host system's own files, with the machine's changes kept in memory.
 //!
-//! Two overlays make it: one for the root, whose lowest layer the server has prepared, and one for `/usr`, whose lowest
-//! layer is that of the host's system. A snapshot is a layer of both. All changes lie in one limited file system in
-//! memory. Set-user-id programs work, for a machine has users; the highest that they lead to is the machine's own root,
-//! who has no rights outside of it.
+//! It consists of two overlays: one for the root, whose lowest layer the server has prepared, and one for `/usr`, whose
+//! lowest layer is the host's `/usr`. A snapshot adds a layer to both. All changes lie in one limited file system in
+//! memory. Set-user-id programs work, because a machine has users; the highest user that they lead to is the machine's
+//! own root, which has no rights outside of the machine.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,35 +21,35 @@ use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};
 
-/// Directories of the file system in memory, ahead of the root's: what was changed, and what overlays need.
+/// Directories of the file system in memory, beside the root's: the upper and the work directories of the two overlays.
 const CHANGES: [&str; 2] = ["root-changes", "usr-changes"];
 const INDEX: [&str; 2] = ["root-index", "usr-index"];
 
-/// Where the layers below the changes are attached: what the server has prepared for the root and for `/usr`, the
-/// system's own `/usr`, and what a snapshot changed of both.
+/// Where the layers below the changes are attached: the layers that the server has prepared for the root and for
+/// `/usr`, the host's own `/usr`, and the changes of a snapshot to both.
 const BASE: &str = "base";
 const PLACES: &str = "places";
 const SYSTEM: &str = "system";
 const SNAPSHOT: [&str; 2] = ["root-snapshot", "usr-snapshot"];
 
-/// An empty directory that stays empty.
+/// A directory that is sealed, so that it stays empty.
 const EMPTY: &str = "empty";
 
-/// The same, seen from the root.
+/// The path of [`EMPTY`] as seen from the root.
 const EMPTY_BESIDE: &str = "../empty";
 
-/// Where its devices come from, and the same, seen from the root.
+/// Where the machine's own devices are attached, and the same path as seen from the root.
 const DEVICES: &str = "devices";
 const DEVICES_BESIDE: &str = "../devices";
 
-/// Where node comes from, and the same, seen from the root.
+/// Where node's files are attached, and the same path as seen from the root.
 const NODE_FROM: &str = "node";
 const NODE_BESIDE: &str = "../node";
 
 /// Directories of the root that something is mounted on.
 const MOUNTED_ON: [&str; 3] = ["dev", "proc", "usr"];
 
-/// How a path in the root is walked.
+/// How a path in the root is resolved: without links, and never out of the root.
 const NOWHERE_ELSE: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
@@ -69,7 +69,7 @@ impl Parts {
         layers: Layers,
         devices: Option<OwnedFd>,
     ) -> io::Result<Self> {
-        // Nothing that is mounted here may appear on the host, and the reverse.
+        // So that nothing that is mounted here appears on the host, and the reverse.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
         Ok(Self {
             stage: open_path(&setup.stage)?,
@@ -80,8 +80,8 @@ impl Parts {
     }
 }
 
-/// Mounts everything, makes it the root and leaves the host's file system behind. Answers with the directories of the
-/// changes.
+/// Mounts everything, makes it the root and leaves the host's file system behind. Returns the directories with the
+/// changes, of the root and of `/usr`.
 pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::Result<[OwnedFd; 2]> {
     rustix::process::fchdir(&parts.stage)?;
     step("files in memory", mount_memory("machine", MountFlags::NODEV, order.disk_bytes, "0755"))?;
@@ -105,7 +105,7 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     step("usr", overlay("root/usr", 1, &of_usr))?;
 
     rustix::process::chdir("root")?;
-    // A machine may have moved it away before its snapshot was taken, or put a link in its way.
+    // It may fail: before its snapshot was taken, a machine may have moved the file away or replaced it with a link.
     if let Ok(place) = openat2(&root, NODE, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), NOWHERE_ELSE) {
         let node = step("node", parts.system.node(NODE_BESIDE))?;
         let node = step("node", bind_at(&node, &place))?;
@@ -120,8 +120,9 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
     Ok(changes)
 }
 
-/// A directory at the top of the root. What a machine has put in its place goes: nothing that it has made may decide
-/// where something is mounted, for until the root is changed, links in it lead through the host's files.
+/// Opens a directory at the top of the root, and makes it if it is missing. A file or link that a machine has put in
+/// its place is removed: no file of a machine may decide where something is mounted, because until the root is changed,
+/// links in it lead through the host's files.
 fn own_directory(root: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || openat2(root, name, flags, Mode::empty(), NOWHERE_ELSE);
@@ -144,8 +145,8 @@ fn overlay(target: &str, number: usize, below: &str) -> io::Result<()> {
     Ok(mount("overlay", target, "overlay", MountFlags::NODEV, Some(options.as_c_str()))?)
 }
 
-/// Attaches the layers, read-only. Answers with those of the root and of `/usr` as an overlay takes them, the uppermost
-/// first.
+/// Attaches the layers, read-only. Returns those of the root and of `/usr` as the overlay's `lowerdir` option lists
+/// them, the uppermost first.
 fn attach_layers(layers: &Layers) -> io::Result<[String; 2]> {
     let place = |tree: &OwnedFd, name: &'static str| {
         let layer = attach(tree, name)?;
@@ -160,7 +161,8 @@ fn attach_layers(layers: &Layers) -> io::Result<[String; 2]> {
     Ok([of_root.join(":"), of_usr.join(":")])
 }
 
-/// On a file system of its own: whatever a machine has made of its directory of devices, these are there.
+/// Mounts the devices on a file system of their own, so that they are there independent of what a machine has done to
+/// its `/dev`.
 fn mount_devices(devices: &DeviceSource, walls: &Walls) -> io::Result<()> {
     mount("tmpfs", "dev", "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, Some(c"size=64m,mode=0755"))?;
     for name in &walls.runtime.devices {

@@ -1,21 +1,22 @@
-//! The launcher: a process of one thread that makes sandboxes for the server.
+//! The launcher: a single-threaded process that makes sandboxes for the server.
 //!
-//! It is a program of its own, so that its memory, environment and descriptors hold nothing of the server's; it has one
-//! thread, so that it may fork whenever it likes; and it outlives the server by the moment it takes to clear away what
-//! the server leaves behind when it is killed. In the order in which they run:
+//! It is a separate program, so that its memory, environment and descriptors hold nothing of the server's. It has a
+//! single thread, so that it can fork at any time. When the server is killed, the launcher runs on for a moment to
+//! clear away what the server leaves behind. Its parts, in the order in which they run:
 //!
 //! * [`start`]: becoming the launcher;
-//! * [`probe`]: finding out what the machine lets it do;
-//! * [`serve`]: its event loop, over [`ToLauncher`](crate::message::ToLauncher) and the ends of sandboxes;
-//! * [`create`]: a sandbox is cloned into a network namespace ([`networks`]) under its own id ([`creator`]), its ids
-//!   are mapped, its cgroup is joined; then it is released;
-//! * [`enter`]: the child walls itself in: [`limits`] bounds it, [`root`] makes the mounts, [`devices`] of its own
-//!   among them, [`confine`] gives up privileges;
-//! * [`check`]: it looks whether the walls stand;
-//! * [`init`]: the child is the sandbox's first process: it starts commands ([`command`]), writes files ([`write`]),
-//!   makes sockets ([`names`]) and reaps;
-//! * [`templates`]: booted nodes; [`template`] is what runs in them; a copy of one joins a sandbox ([`join`]) to run a
-//!   program there, and is the launcher's child ([`forks`]).
+//! * [`probe`]: finding out what the host lets the launcher do;
+//! * [`serve`]: the event loop; it handles [`ToLauncher`](crate::message::ToLauncher) messages and the ends of
+//!   sandboxes;
+//! * [`create`]: clones a sandbox's first process into a network namespace ([`networks`]) under its own id
+//!   ([`creator`]), maps its ids, puts it into its cgroup, and releases it;
+//! * [`enter`]: the child walls itself in: [`limits`] limits it, [`root`] makes the mounts, with devices of its own
+//!   ([`devices`]), [`confine`] gives up privileges;
+//! * [`check`]: the child checks that its walls stand;
+//! * [`init`]: the child is now the sandbox's first process: it starts commands ([`command`]), writes files
+//!   ([`write`]), makes sockets ([`names`]) and reaps;
+//! * [`templates`]: manages booted nodes; [`template`] is the code that runs in them; a copy of a template joins a
+//!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`forks`]).
 
 pub(crate) mod check;
 mod command;

@@ -1,9 +1,9 @@
-//! Network namespaces, made by the launcher, and used again while they are as new.
+//! Network namespaces, which the launcher makes and uses again as long as they are unchanged.
 //!
-//! Making and destroying one costs a tenth of what an invocation costs, and most programs never touch theirs. No
-//! process of a sandbox has rights over its network, so all that it can leave behind are sockets, and what follows from
-//! packets and from attempts to send one: the kernel counts them all ([`COUNTERS`], [`SOCKETS`]). A namespace whose
-//! counters stand where they stood when it was made serves another sandbox; any other is destroyed.
+//! Making and destroying one costs a tenth of what an invocation costs, and most programs never use theirs. No process
+//! of a sandbox has rights over its network. So it can leave behind only sockets, and the effects of packets that it
+//! sent or tried to send, and the kernel counts all of them ([`COUNTERS`], [`SOCKETS`]). A namespace whose counters are
+//! the same as when it was made serves another sandbox; any other is destroyed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,32 +14,32 @@ use workers_engine_sys::{
     Cloned, Namespaces, SingleThread, bring_loopback_up, clone_process, enter_network, leave_network,
 };
 
-/// How many wait.
+/// How many unused namespaces are kept.
 const MOST_IDLE: usize = 32;
 
-/// Below `/proc/self/net`: what was sent and received by the loopback; what each protocol was asked to send and could
-/// not; labels of flows, which stay for a while. A kernel without IPv6 lacks some of them.
+/// Files below `/proc/self/net`: the packets sent and received by the loopback interface; for each protocol, what it
+/// was asked to send and could not; flow labels, which stay for a while. A kernel without IPv6 lacks some of them.
 const COUNTERS: [&str; 4] = ["dev", "snmp", "snmp6", "ip6_flowlabel"];
 
-/// How many sockets there are, whoever holds them: the server may have some that answer for names. Only the first line
-/// of it; the others tell of the whole machine.
+/// The file with the number of sockets, of all processes: the server may hold some that answer DNS queries. Only its
+/// first line counts; the others describe the whole host.
 const SOCKETS: &str = "sockstat";
 
-/// What one of these files has at most.
+/// The most bytes that one of these files has.
 const COUNTERS_SIZE: usize = 16 * 1024;
 
 /// The namespaces that are not in use.
 pub(super) struct Networks {
     thread: SingleThread,
-    /// The launcher's own.
+    /// The launcher's own namespace.
     own: OwnedFd,
     idle: Vec<OwnedFd>,
-    /// The counters of a new one.
+    /// The counters of a new namespace.
     new: Vec<u8>,
 }
 
 impl Networks {
-    /// `None` where the launcher may not make any: then each sandbox makes its own.
+    /// Makes the first namespace. Returns `None` where the launcher may not make any: then each sandbox makes its own.
     pub(super) fn new(thread: SingleThread) -> Option<Self> {
         let mut networks = Self { thread, own: current().ok()?, idle: Vec::new(), new: Vec::new() };
         let first = networks.make().ok()?;
@@ -48,7 +48,7 @@ impl Networks {
         Some(networks)
     }
 
-    /// One that is new, or as new.
+    /// Returns a namespace that is new, or unchanged since it was made.
     ///
     /// # Errors
     ///
@@ -57,11 +57,11 @@ impl Networks {
         self.idle.pop().map_or_else(|| self.make(), Ok)
     }
 
-    /// Takes one back that no process is in any more.
+    /// Takes back a namespace that no process is in any more. It is kept if it is unchanged.
     ///
     /// # Errors
     ///
-    /// When this process cannot get back into its own; then it is of no use any more.
+    /// When this process cannot return to its own namespace; then the launcher cannot go on.
     pub(super) fn give_back(&mut self, network: OwnedFd) -> io::Result<()> {
         if self.idle.len() < MOST_IDLE && self.counters(&network)? == self.new {
             self.idle.push(network);
@@ -78,7 +78,7 @@ impl Networks {
         Ok(counters)
     }
 
-    /// Clones this process. The child is born into a namespace; the parent is back in its own.
+    /// Clones this process. The child is born into `network`; the parent returns to its own namespace.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ impl Networks {
     }
 }
 
-/// The whole of a file, for which there is room from the start: the kernel makes it anew for the first read, and few
-/// reads are quick. What cannot be read is as good as empty, each time.
+/// Reads a whole file into a buffer that is large enough from the start: the kernel generates the content at the first
+/// read, so few reads are fast. A file that cannot be read counts as empty, each time.
 fn read_counters(name: &str) -> Vec<u8> {
     let mut content = Vec::with_capacity(COUNTERS_SIZE);
     if let Ok(file) = File::open(format!("/proc/self/net/{name}")) {
@@ -110,7 +110,7 @@ fn read_counters(name: &str) -> Vec<u8> {
     content
 }
 
-/// The namespace that this process is in.
+/// Opens the network namespace that this process is in.
 fn current() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }

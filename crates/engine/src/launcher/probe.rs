@@ -1,4 +1,4 @@
-//! What this machine lets a launcher do, found out by doing it in a child.
+//! Finds out what this host lets a launcher do, by doing it in a child.
 
 use std::ffi::CStr;
 use std::io;
@@ -17,13 +17,12 @@ use super::devices::Devices;
 use crate::fault::named;
 use crate::message::{Configuration, Found};
 
-/// Finds out what the machine lets this launcher do.
+/// Finds out what the host lets this launcher do.
 ///
 /// # Errors
 ///
-/// When a piece of the isolation is missing that the operator has not given up by word; when there is less than an
-/// earlier launcher found; when something that may pass (a limit that is reached, no memory) keeps it from being found
-/// out.
+/// When a piece of the isolation is missing that the operator has not given up explicitly; when an earlier launcher
+/// found more; when a failure that may pass (a limit that is reached, no memory) prevents the trial.
 pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<Found> {
     let Some(walls) = &configuration.walls else { return Ok(Found::default()) };
     let own_uids = geteuid().is_root() && works(thread, Some(walls.first_uid), || Ok(()))?;
@@ -66,12 +65,12 @@ fn mount_overlay() -> io::Result<()> {
     }
     let options: &CStr = c"lowerdir=lower,upperdir=upper,workdir=index,userxattr";
     mount("overlay", "work", "overlay", MountFlags::NOSUID | MountFlags::NODEV, Some(options))?;
-    // Making a file and removing it again is where kernels without all that is needed fail.
+    // Kernels that lack a part of this fail when a file is made or removed.
     rustix::fs::mkdir("work/trial", Mode::RWXU)?;
     Ok(rustix::fs::rmdir("work/trial")?)
 }
 
-/// Does something with a process that is alone in a user namespace with these ids.
+/// Runs `work` with the id of a process that is alone in a user namespace with these ids.
 pub(super) fn in_user_namespace<T>(
     thread: SingleThread,
     ids: IdRange,
@@ -81,7 +80,7 @@ pub(super) fn in_user_namespace<T>(
     match clone_process(thread, Namespaces::OWN)? {
         Cloned::Child => {
             drop(release);
-            // Until the launcher lets go, or is gone.
+            // Blocks until the launcher closes the pipe, or is gone.
             let _ = rustix::io::read(&released, &mut [0; 1]);
             exit_now(0)
         }
@@ -94,17 +93,17 @@ pub(super) fn in_user_namespace<T>(
     }
 }
 
-/// Does something in new namespaces, as the user who is mapped into them; says whether that can be done here.
+/// Runs `trial` in new namespaces, as the user who is mapped into them. Returns whether that is possible here.
 ///
 /// # Errors
 ///
-/// When it failed for want of something that may be there the next time. That is no answer.
+/// When it failed for a reason that may pass, which says nothing about whether it is possible.
 fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Result<()>) -> io::Result<bool> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match clone_process(thread, Namespaces::OWN) {
         Ok(Cloned::Child) => {
             drop(release);
-            // Whatever happens, no frame of the launcher goes on in the child.
+            // Even after a panic, the child must not run on in the launcher's frames.
             let code = catch_unwind(AssertUnwindSafe(|| {
                 if rustix::io::read(&released, &mut [0; 1]) != Ok(1) {
                     return NOT_RELEASED;
@@ -119,7 +118,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
             let ids = uid.map_or_else(|| (geteuid().as_raw(), getegid().as_raw()), |uid| (uid, uid));
             let mapped = map_ids(pid, ids);
             if mapped.is_ok() {
-                // A child that has died meanwhile is told of below.
+                // Fails if the child has ended meanwhile; its exit status is checked below.
                 let _ = rustix::io::write(&release, b"!");
             }
             drop(release);
@@ -139,7 +138,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
     }
 }
 
-/// Whether something could be done.
+/// Returns whether something was possible.
 ///
 /// # Errors
 ///
@@ -151,12 +150,13 @@ fn answer<T>(tried: io::Result<T>) -> io::Result<bool> {
     }
 }
 
-/// How the child of a trial ends that has failed: for good, for now, or without having begun.
+/// Exit codes of a trial's child: not possible, failed for now, not begun.
 const IMPOSSIBLE: i32 = 1;
 const FAILED: i32 = 2;
 const NOT_RELEASED: i32 = 3;
 
-/// Whether a failure says that something cannot be done here. All others may have another outcome the next time.
+/// Returns whether a failure means that something is not possible here. After any other failure the next attempt may
+/// succeed.
 fn is_final(error: &io::Error) -> bool {
     [Errno::PERM, Errno::ACCESS, Errno::NOSYS, Errno::INVAL, Errno::NODEV, Errno::OPNOTSUPP]
         .iter()

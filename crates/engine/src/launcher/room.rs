@@ -1,4 +1,4 @@
-//! How much memory templates may take, and how much there is.
+//! How much memory templates may take, and how much is available.
 
 use std::fs;
 use std::path::Path;
@@ -8,15 +8,16 @@ use rustix::process::Pid;
 use crate::cgroup::discover::own_groups;
 use crate::message::TemplateRoom;
 
-/// The part of the templates' memory that is to be available to others. With less, templates go.
+/// At least the templates' memory limit divided by this number has to be available to others. If less is available,
+/// templates are ended.
 const AVAILABLE_PARTS: u64 = 4;
 
-/// What a template counts whose size cannot be read.
+/// The size in bytes that we assume for a template whose size cannot be read.
 const USUAL_SIZE: u64 = 16 << 20;
 
 impl TemplateRoom {
-    /// How many templates have to go, from the one on that was used least recently, of which these are the sizes. The
-    /// one that was used last stays.
+    /// Returns how many templates have to be ended. `sizes` are their sizes in bytes, the least recently used first.
+    /// The most recently used one always stays.
     pub(super) fn surplus(self, sizes: &[u64], available: Option<u64>) -> usize {
         let mut left = sizes.iter().sum::<u64>();
         let wanted = self.memory_bytes / AVAILABLE_PARTS;
@@ -35,7 +36,8 @@ impl TemplateRoom {
     }
 }
 
-/// The memory of a process that is no file's. Its copies share it until they change it.
+/// Returns the process's memory in bytes that does not belong to a file. Its copies share this memory until they change
+/// it.
 pub(super) fn size_of(pid: Pid) -> u64 {
     let path = format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero());
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -43,14 +45,15 @@ pub(super) fn size_of(pid: Pid) -> u64 {
     parts[0].map_or(USUAL_SIZE, |anonymous| anonymous + parts[1].unwrap_or_default())
 }
 
-/// The memory that the machine, and the groups that this process is in, have left.
+/// Returns the memory in bytes that is available on the host and in the cgroups of this process, whichever is least.
 pub(super) fn available() -> Option<u64> {
     let of_machine = amount(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:");
     let groups = own_groups("memory").unwrap_or_default();
     groups.iter().map(|group| left_in(group)).chain([of_machine]).flatten().min()
 }
 
-/// What a group has left of its limit, if it has one. Files that were not used lately make room.
+/// Returns how many bytes a group has left of its limit, if it has one. Cached files that were not used lately count as
+/// free.
 fn left_in(group: &Path) -> Option<u64> {
     let read = |name: &str| fs::read_to_string(group.join(name)).ok();
     let number = |names: [&str; 2]| names.into_iter().find_map(read)?.trim().parse::<u64>().ok();
@@ -63,7 +66,7 @@ fn left_in(group: &Path) -> Option<u64> {
     Some(limit.saturating_sub(used.saturating_sub(files.unwrap_or_default())))
 }
 
-/// An amount that a file of the kernel gives in kilobytes.
+/// Returns the value, in bytes, of a line that a file of the kernel gives in kilobytes.
 fn amount(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

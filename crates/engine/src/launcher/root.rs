@@ -1,4 +1,5 @@
-//! The root of a sandbox: a read-only directory, its own `/proc`, five devices, and a limited place to write to.
+//! The root of a worker's sandbox: a read-only directory, its own `/proc`, five devices, and a limited place to write
+//! to.
 
 use std::ffi::CString;
 use std::io;
@@ -21,26 +22,26 @@ use crate::copy;
 use crate::fault::named;
 use crate::message::{CreateSandbox, Walls};
 
-/// What the files of node may be used for.
+/// The mount attributes of node's files.
 pub(super) const READ_ONLY: MountAttributes =
     MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
 
-/// What the root is made of, on the host.
+/// The parts of the root, as paths on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Runtime {
     /// The directory that becomes the root.
     pub(crate) root: PathBuf,
-    /// A directory with nothing in it.
+    /// An empty directory.
     pub(crate) nothing: PathBuf,
     /// The node program, which appears as `/usr/bin/node`.
     pub(crate) node: PathBuf,
-    /// Whether it is in the directory already.
+    /// Whether the node program is already in the root directory.
     pub(crate) has_node: bool,
-    /// Below `/proc`, what is hidden.
+    /// Files below `/proc` that are hidden.
     pub(crate) masked_files: Vec<String>,
-    /// Below `/proc`, directories that are hidden.
+    /// Directories below `/proc` that are hidden.
     pub(crate) masked_directories: Vec<String>,
-    /// Below `/dev`, what is there.
+    /// Names of the devices below `/dev`.
     pub(crate) devices: Vec<String>,
 }
 
@@ -55,7 +56,7 @@ impl Sources {
     /// Opens the parts, while the process may still walk to them.
     pub(super) fn open(walls: &Walls, order: &CreateSandbox, devices: Option<OwnedFd>) -> io::Result<Self> {
         let runtime = &walls.runtime;
-        // Nothing that is mounted here may appear on the host, and the reverse.
+        // So that nothing that is mounted here appears on the host, and the reverse.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
         Ok(Self {
             system: System::open(runtime)?,
@@ -65,24 +66,24 @@ impl Sources {
     }
 }
 
-/// The files of node and what it needs, opened on the host.
+/// The files of node and its dependencies, opened on the host.
 pub(super) struct System {
     root: OwnedFd,
     nothing: OwnedFd,
-    /// Where it is not among them.
+    /// The node program, if it is not among the files of `root`.
     node: Option<OwnedFd>,
 }
 
 impl System {
-    /// Opens them, while the process may still walk to them.
+    /// Opens the files, while the process may still walk to them.
     pub(super) fn open(runtime: &Runtime) -> io::Result<Self> {
         let open = |path: &PathBuf| open_path(&path.to_string_lossy());
         let node = if runtime.has_node { None } else { Some(open(&runtime.node)?) };
         Ok(Self { root: open(&runtime.root)?, nothing: open(&runtime.nothing)?, node })
     }
 
-    /// A read-only mount with them that is not attached to anything: an overlay, if there are overlays, for its files
-    /// are the sandbox's own, and no other can lock or watch them.
+    /// Makes a read-only mount of the files that is not attached anywhere. With overlays it is an overlay, so that its
+    /// files are the sandbox's own, and no other sandbox can lock or watch them.
     fn mount(&self, overlay: bool) -> io::Result<OwnedFd> {
         let tree = if overlay { self.lay_over()? } else { clone_tree(&self.root)? };
         mount_attributes(tree.as_fd(), READ_ONLY)?;
@@ -90,7 +91,7 @@ impl System {
     }
 
     fn lay_over(&self) -> io::Result<OwnedFd> {
-        // The lowest layer last: of it the kernel reads no attributes.
+        // The lowest layer is last; the kernel does not read its attributes.
         let layers = [&self.nothing, &self.root].map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()));
         make_file_system("overlay", |overlay| {
             fsconfig_set_string(overlay, "lowerdir", layers.join(":"))?;
@@ -98,7 +99,8 @@ impl System {
         })
     }
 
-    /// Opens the node program, by way of an empty directory below the current one.
+    /// Opens the node program. `place` is an empty directory below the current one, where the files are attached for
+    /// that.
     pub(super) fn node(&self, place: &str) -> io::Result<OwnedFd> {
         if let Some(node) = &self.node {
             return node.try_clone();
@@ -126,15 +128,17 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
     step("working directory", rustix::process::chdir("/work"))
 }
 
-/// `/proc` of this pid namespace, read-only as a whole, without what tells of the host.
+/// Mounts the `/proc` of this pid namespace, read-only as a whole, without the files that reveal something about the
+/// host.
 fn mount_proc(walls: &Walls) -> io::Result<()> {
-    // The directory is the root's, which is read-only by then.
+    // The paths lie in the root, which is read-only by then.
     mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: "var/empty" })
 }
 
-/// What hides other things: paths below the current directory that no sandbox can change.
+/// The empty file and directory that are mounted over hidden ones: paths below the current directory that no sandbox
+/// can change.
 pub(super) struct Nothing {
-    /// A device without effect.
+    /// A device without effect, such as `/dev/null`.
     pub(super) file: &'static str,
     /// An empty directory.
     pub(super) directory: &'static str,
@@ -147,7 +151,7 @@ pub(super) fn mount_proc_at(target: &str, walls: &Walls, nothing: &Nothing) -> i
     let files = walls.runtime.masked_files.iter().map(|name| (nothing.file, name));
     let directories = walls.runtime.masked_directories.iter().map(|name| (nothing.directory, name));
     for (with, name) in files.chain(directories) {
-        // By path: there are dozens, and each costs one call instead of five.
+        // By path: there are dozens of them, and this takes one system call each instead of five.
         match mount_bind(with, format!("{target}/{name}")) {
             // Not every kernel has all of them.
             Err(Errno::NOENT) => {}
@@ -157,7 +161,7 @@ pub(super) fn mount_proc_at(target: &str, walls: &Walls, nothing: &Nothing) -> i
     Ok(())
 }
 
-/// One limited file system in memory for all that is written: `/tmp`, and the changes to the working directory.
+/// Mounts one limited file system in memory for all that is written: `/tmp`, and the changes to the working directory.
 fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount_memory("tmp", flags, order.disk_bytes, "0700")?;
@@ -173,13 +177,13 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
         copy::copy_tree(sources.lower.as_fd(), upper.as_fd(), None)?;
         bind(&upper, Some("work"))?;
     }
-    // From here on the overlay's insides cannot be reached any more.
+    // From here on the overlay's upper and work directories cannot be reached any more.
     let private = open_path("tmp/tmp")?;
     bind(&private, Some("tmp"))?;
     Ok(())
 }
 
-/// A new file system as a mount that is not attached to anything, with these options.
+/// Makes a new file system as a mount that is not attached anywhere; `set_options` sets its options.
 pub(super) fn make_file_system(
     kind: &str,
     set_options: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<()>,
@@ -190,15 +194,16 @@ pub(super) fn make_file_system(
     Ok(fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
 }
 
-/// A file system in memory of limited size.
+/// Mounts a file system in memory of limited size.
 pub(super) fn mount_memory(target: &str, flags: MountFlags, bytes: u64, mode: &str) -> io::Result<()> {
-    // A page of inodes for every page of files is more than any file tree needs.
+    // One inode per page of 4096 bytes is more than any file tree uses.
     let inodes = (bytes / 4096).max(1024);
     let options = c_string(format!("size={bytes},nr_inodes={inodes},mode={mode}"))?;
     Ok(mount("tmpfs", target, "tmpfs", flags, Some(options.as_c_str()))?)
 }
 
-/// Makes what is open appear at a path below the current directory, or where it is; returns the new mount.
+/// Makes an open file or directory appear at a path below the current directory, or, without a path, at its own place.
+/// Returns the new mount.
 pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
     match target {
         Some(path) => bind_at(source, &open_path(path)?),
@@ -206,20 +211,20 @@ pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd
     }
 }
 
-/// Makes what is open appear at a place that is open, too; returns the new mount.
+/// Makes an open file or directory appear at a place that is open, too. Returns the new mount.
 pub(super) fn bind_at(source: &OwnedFd, target: &OwnedFd) -> io::Result<OwnedFd> {
     let tree = clone_tree(source)?;
     move_to(&tree, target.as_fd())?;
     Ok(tree)
 }
 
-/// What is open as a mount that is not attached to anything.
+/// Clones an open file or directory as a mount that is not attached anywhere.
 pub(super) fn clone_tree(source: &OwnedFd) -> io::Result<OwnedFd> {
     let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     Ok(open_tree(source, "", clone)?)
 }
 
-/// Makes a tree that is not attached to anything appear at a path below the current directory; returns the mount.
+/// Attaches a mount at a path below the current directory; returns the mount.
 pub(super) fn attach(tree: &OwnedFd, target: &str) -> io::Result<OwnedFd> {
     let mount = tree.try_clone()?;
     move_to(&mount, open_path(target)?.as_fd())?;

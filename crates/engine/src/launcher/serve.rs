@@ -27,43 +27,45 @@ use crate::message::{
 use crate::policy;
 use crate::wire::{self, Received};
 
-/// How long to go on trying to remove a cgroup whose last process has ended but which the kernel still calls busy.
+/// How long, and how often, we try to remove a cgroup whose last process has ended but which the kernel still reports
+/// as busy.
 const REMOVE_PATIENCE: Duration = Duration::from_secs(5);
 const REMOVE_INTERVAL: Duration = Duration::from_millis(2);
 
-/// How long all sandboxes together may take to end when the server has gone. What is left then dies without us.
+/// How long all sandboxes together may take to end after the server is gone. Then the launcher exits, and what is left
+/// is killed with it.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A sandbox that is still there so long after a copy in it has ended may wait for a child that only the launcher can
-/// reap. It is looked for, then again after twice the time, and so on.
+/// A sandbox that still exists some time after a copy in it has ended may wait for a child that only the launcher can
+/// reap. We look for such children after `FIRST_LOOK`, then after twice the time, and so on, up to `LAST_LOOK`.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
-/// How many processes are described that do not die.
+/// How many of the processes that do not end are described in the log.
 const MOST_DESCRIBED: usize = 8;
 
-/// Between two attempts to end what does not die.
+/// The time between two attempts to kill the sandboxes that were set aside.
 const SET_ASIDE_INTERVAL: Duration = Duration::from_secs(1);
 
 const SERVER: u64 = 0;
 
-/// The most sandboxes of one launcher: each has user ids of its own.
+/// The most sandboxes of one launcher, because each has user ids of its own.
 pub(crate) const MOST_SLOTS: u32 = 4096;
 
-/// Mark the events of templates, and of their copies.
+/// Bits that mark the events of templates, and of their copies.
 const TEMPLATE: u64 = 1 << 62;
 const FORK: u64 = 1 << 61;
 
-/// What making a sandbox needs, here and in a template.
+/// The data that making a sandbox uses, here and in a template.
 pub(super) struct Setup {
     pub(super) thread: SingleThread,
     pub(super) surroundings: Surroundings,
-    /// What is added to the launcher's own filter in a sandbox.
+    /// The filter that is added to the launcher's own filter in a sandbox.
     pub(super) filter: Vec<Instruction>,
 }
 
 impl Setup {
-    /// The wall that a test leaves out. Programs that are built to be used leave out none.
+    /// Returns the wall that a test leaves out. Release builds always return `None`.
     pub(super) fn omitted(&self) -> Option<Wall> {
         let walls = self.surroundings.configuration.walls.as_ref()?;
         walls.omitted.filter(|_| cfg!(debug_assertions))
@@ -75,23 +77,23 @@ pub(super) struct Launcher {
     pub(super) setup: Setup,
     templates: Templates,
     forks: Forks,
-    /// `None` where sandboxes use the host's.
+    /// The host's devices, to make each sandbox's own files of; `None` where sandboxes use the host's files.
     pub(super) devices: Option<Devices>,
-    /// For machines.
+    /// The state for machines; `None` for a launcher of workers' sandboxes.
     pub(super) host: Option<Host>,
-    /// `None` where each sandbox makes its own.
+    /// The pool of network namespaces; `None` where each sandbox makes its own.
     pub(super) networks: Option<Networks>,
     server: OwnedFd,
     events: OwnedFd,
-    /// Whoever holds the other end sees it close when the launcher has died.
+    /// A pipe. A process that holds the reading end sees it close when the launcher has exited.
     pub(super) lifeline: (OwnedFd, OwnedFd),
     sandboxes: HashMap<u32, Running>,
     busy: Vec<Busy>,
-    /// When children that are not known are looked for, and how long after that again.
+    /// When we next look for unknown children, and the pause that led to it.
     next_look: Option<(Instant, Duration)>,
-    /// When sandboxes that were set aside are killed again.
+    /// When we next kill the sandboxes that were set aside.
     next_kill: Option<Instant>,
-    /// Whether another launcher of the same server makes the sandboxes that follow.
+    /// Whether another launcher of the same server makes all further sandboxes.
     is_replaced: bool,
 }
 
@@ -103,16 +105,16 @@ pub(super) struct Running {
     pub(super) group: Option<Group>,
     /// Its network namespace, if the launcher has made it.
     pub(super) network: Option<OwnedFd>,
-    /// The files through which its cgroups are joined.
+    /// The files through which processes join its cgroups.
     pub(super) members: Vec<OwnedFd>,
     pub(super) memory_watch: Option<OwnedFd>,
     pub(super) out_of_memory: bool,
-    /// Whether the server waits for its end no longer.
+    /// Whether the server no longer waits for its end.
     pub(super) is_set_aside: bool,
 }
 
 impl Running {
-    /// What it has used so far.
+    /// Returns what the sandbox has used so far.
     fn figures(&self) -> Figures {
         let figures = self.group.as_ref().map(Group::figures).unwrap_or_default();
         Figures { out_of_memory: figures.out_of_memory || self.out_of_memory, ..figures }
@@ -128,12 +130,13 @@ struct Busy {
 }
 
 impl Launcher {
-    /// Waits for the configuration; `None` when the server went away or the configuration cannot be used.
+    /// Waits for the configuration. Returns `None` when the server has closed the socket or the configuration cannot be
+    /// used.
     pub(super) fn configure(thread: SingleThread, server: OwnedFd) -> io::Result<Option<Self>> {
         let Some(Received { message: ToLauncher::Configure(configuration), .. }) = wire::receive(&server)? else {
             return Ok(None);
         };
-        // Before anything is made: a machine that lets us do less than before must not be worked on.
+        // Before anything is made: if the host permits less than before, the launcher must not work.
         let found = match probe(thread, &configuration) {
             Ok(found) => found,
             Err(error) => {
@@ -145,7 +148,7 @@ impl Launcher {
         let machines = walls.and_then(|walls| Some((walls.machines.as_ref()?, walls.first_uid)));
         let made = policy::inner().and_then(|filter| {
             let host = machines.map(|(setup, first_uid)| Host::new(thread, setup, first_uid)).transpose()?;
-            // All that is made from here on inherits it, and what it asks is heard in one place.
+            // All processes made from here on inherit the filter, and one listener receives the calls that it forwards.
             let listener = walls.map(|_| obey_and_ask(&policy::outer()?, machines.is_none())).transpose()?;
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
@@ -158,7 +161,7 @@ impl Launcher {
                 let found = Found { own_uids: host.as_ref().map_or(found.own_uids, Host::has_own_ids), ..found };
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
                 wire::send(&server, &FromLauncher::Configured(found), &hearing)?;
-                // The server has it alone: when the server dies, calls that wait for an answer fail.
+                // Only the server keeps it: when the server exits, calls that wait for a response fail.
                 drop(listener);
                 let own = Namespaces::current()?;
                 let surroundings = Surroundings { configuration: *configuration, found, host: own };
@@ -210,7 +213,7 @@ impl Launcher {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             };
-            // Ends first: they make room. New orders last.
+            // Ends first, because they make room; new orders last.
             for tag in ready.iter().copied() {
                 match tag {
                     SERVER => {}
@@ -235,7 +238,7 @@ impl Launcher {
         }
     }
 
-    /// How long it may take until something has to be done that no event tells of.
+    /// Returns the time until something has to be done without an event.
     fn rest(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
@@ -243,11 +246,11 @@ impl Launcher {
         [busy, look, self.next_kill.map(until), self.templates.rest()].into_iter().flatten().min()
     }
 
-    /// Reaps children that a sandbox has made its launcher's. No such call passes the filter; should there be a way all
-    /// the same, the sandbox's init would wait for ever.
+    /// Reaps children that a process of a sandbox has made the launcher's. The filter forbids the calls for that; if
+    /// there is a way nevertheless, the sandbox's init would wait forever for such a child.
     fn look_for_children(&mut self) {
         let Some((at, pause)) = self.next_look.filter(|(at, _)| *at <= Instant::now()) else { return };
-        // A copy that its template has not told of yet is a child that is not known.
+        // A copy that its template has not reported yet would look like an unknown child.
         if !self.templates.are_asked() {
             reap_children_but(&self.known_children());
         }
@@ -260,7 +263,8 @@ impl Launcher {
         inits.chain(self.templates.pids()).chain(self.forks.pids()).collect()
     }
 
-    /// The server waits no longer for the end of a sandbox.
+    /// Handles the order that the server no longer waits for the end of a sandbox: from now on it is killed again and
+    /// again.
     fn set_aside(&mut self, name: String) -> io::Result<()> {
         let found = self.sandboxes.values_mut().find(|running| running.name == name);
         let group = match found {
@@ -276,7 +280,7 @@ impl Launcher {
         wire::send(&self.server, &FromLauncher::StillThere { name, remains }, &[])
     }
 
-    /// Kills what was set aside, again.
+    /// Kills the sandboxes that were set aside again, if it is time.
     fn kill_set_aside(&mut self) {
         if self.next_kill.is_none_or(|at| at > Instant::now()) {
             return;
@@ -295,7 +299,7 @@ impl Launcher {
         self.next_kill = is_left.then(|| Instant::now() + SET_ASIDE_INTERVAL);
     }
 
-    /// Does what the server asks for; `false` when it is gone.
+    /// Carries out one order of the server. Returns `false` when the socket is closed.
     fn take_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive(&self.server)? else { return Ok(false) };
         match message {
@@ -315,7 +319,7 @@ impl Launcher {
         let name = order.name.clone();
         match wire::first(descriptors).and_then(|channel| self.create_and_watch(order, channel)) {
             Ok(slot) => {
-                // Passed without a copy, which would need room for another descriptor.
+                // Passed without duplicating it, because there may be no room for another descriptor.
                 let init = self.sandboxes.get(&slot).map(|running| running.pidfd.as_fd());
                 wire::send(&self.server, &FromLauncher::Created { name }, init.as_slice())
             }
@@ -331,7 +335,7 @@ impl Launcher {
             self.keep_templates()?;
         }
         let sandbox = self.sandboxes.values().find(|running| running.name == name.sandbox);
-        // Without the channel no copy can be heard.
+        // Without the channel, the copy could not report anything.
         let is_asked = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
             let passed = [&sandbox.pidfd].into_iter().chain(channel).chain(&sandbox.members);
             self.templates.fork(fork, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
@@ -339,7 +343,7 @@ impl Launcher {
         if is_asked { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
     }
 
-    /// Hands on what templates say.
+    /// Handles the results that templates have reported.
     fn take_answers(&mut self, answers: Vec<Answer>) -> io::Result<()> {
         for answer in answers {
             match answer {
@@ -354,8 +358,8 @@ impl Launcher {
         Ok(())
     }
 
-    /// A template died over this order. If there is a copy of it that nobody knows, its program may have begun: then it
-    /// must not begin again, and the sandbox goes.
+    /// Handles an order during which its template ended. If there is an unknown copy, its program may have begun. Then
+    /// it must not begin a second time, so we kill the sandbox.
     fn find_out(&mut self, name: CommandName) -> io::Result<()> {
         if !kill_children_but(&self.known_children()) {
             return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
@@ -370,7 +374,7 @@ impl Launcher {
         self.sandboxes.values().find(|running| running.name == name)
     }
 
-    /// A copy has ended.
+    /// Handles the end of a copy.
     fn fork_ended(&mut self, number: u64) -> io::Result<()> {
         let events = &self.events;
         let ended = self.forks.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
@@ -380,7 +384,7 @@ impl Launcher {
         wire::send(&self.server, &FromLauncher::ForkEnded { sandbox, exited, figures }, &[])
     }
 
-    /// Boots what is missing, and listens to it.
+    /// Boots a missing template, adds it to the event loop, and reports to the server whether there are templates.
     fn keep_templates(&mut self) -> io::Result<()> {
         if let Some((number, socket)) = self.templates.keep(&self.setup) {
             epoll::add(&self.events, socket, EventData::new_u64(TEMPLATE | number), EventFlags::IN)?;
@@ -391,7 +395,7 @@ impl Launcher {
         Ok(())
     }
 
-    /// Makes a sandbox; its slot.
+    /// Makes a sandbox; returns its slot.
     fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<u32> {
         let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
         let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
@@ -404,15 +408,16 @@ impl Launcher {
         Ok(slot)
     }
 
-    /// The kernel is about to kill one of its processes; all go.
+    /// Handles an event of a memory watch: if the sandbox itself is out of memory, the kernel is about to kill one of
+    /// its processes, and we kill all.
     fn memory_ran_out(&mut self, slot: u32) {
         if let Some(running) = self.sandboxes.get_mut(&slot) {
             let mut count = [0; 8];
-            // An event also comes when the group is removed; then the count is of no interest, for it is gone from the
-            // table.
+            // An event also comes when the group is removed; then the count does not matter, because the sandbox is no
+            // longer in the table.
             let is_read = rustix::io::read(running.memory_watch.as_ref().unwrap_or(&running.pidfd), &mut count).is_ok();
-            // The kernel says the same to all groups when one above them is full, and kills by itself what it chooses
-            // then.
+            // The kernel sends the event to all groups below one that is full, and chooses itself what to kill. So we
+            // check that this group is the full one.
             if is_read && running.group.as_ref().is_none_or(Group::is_out_of_memory) {
                 running.out_of_memory = true;
                 let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
@@ -420,16 +425,17 @@ impl Launcher {
         }
     }
 
-    /// Its init has ended, and with it all that ran in it.
+    /// Handles the end of a sandbox's init, with which all its processes have ended.
     fn ended(&mut self, slot: u32) -> io::Result<()> {
         let Some(running) = self.sandboxes.remove(&slot) else { return Ok(()) };
-        // Closing them is not enough: the server has a copy of the one, a child that was just cloned of both, and what
-        // epoll still watches would speak for whoever gets the slot next.
+        // Closing the descriptors is not enough: the server has a duplicate of the pidfd, and a child that was just
+        // cloned has duplicates of both. Then epoll goes on to watch them and reports their events for the next sandbox
+        // in this slot.
         epoll::delete(&self.events, &running.pidfd)?;
         if let Some(watch) = &running.memory_watch {
             epoll::delete(&self.events, watch)?;
         }
-        // It has ended, so this does not wait.
+        // It has ended, so this does not block.
         let _ = try_wait_for(running.pid);
         let figures = running.figures();
         if let (Some(networks), Some(network)) = (&mut self.networks, running.network) {
@@ -456,9 +462,9 @@ impl Launcher {
         gone.iter().try_for_each(|message| wire::send(&self.server, message, &[]))
     }
 
-    /// Ends all sandboxes and removes their cgroups; the server is gone.
+    /// Ends all sandboxes and removes their cgroups, after the server is gone.
     fn clear_away(&mut self) {
-        // An init without walls has to end its processes itself.
+        // An init without walls has to end its processes itself, so it gets SIGTERM.
         let walls = self.setup.surroundings.configuration.walls.as_ref();
         let signal = if walls.is_some() { Signal::KILL } else { Signal::TERM };
         for running in self.sandboxes.values() {
@@ -467,8 +473,8 @@ impl Launcher {
         self.templates.close();
         let deadline = Instant::now() + END_PATIENCE;
         loop {
-            // Copies come first, those too that their template had no time to tell of: an init ends when nothing is
-            // left that was born into its pid namespace.
+            // First we kill copies, including those that their template had no time to report: an init ends only when
+            // no process is left that was born into its pid namespace.
             let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
             kill_children_but(&inits);
             let busy = &mut self.busy;
@@ -480,14 +486,14 @@ impl Launcher {
                 }
                 is_there
             });
-            // The server is gone, so this process is all that waits.
+            // The server is gone, so it does not matter that this blocks.
             self.busy.retain(|busy| busy.group.remove().is_err());
             if (self.sandboxes.is_empty() && self.busy.is_empty()) || Instant::now() >= deadline {
                 break;
             }
             std::thread::sleep(REMOVE_INTERVAL);
         }
-        // The other one makes its sandboxes' cgroups there.
+        // If another launcher has replaced this one, its sandboxes' cgroups are in the same directory.
         if let Some(walls) = walls.filter(|_| !self.is_replaced) {
             // Fails when something of an earlier run is still in it, which the next start removes.
             let _ = walls.cgroups.group("").remove();
@@ -495,7 +501,7 @@ impl Launcher {
     }
 }
 
-/// The processes in a group: what each is called, its state, and where in the kernel it is.
+/// Describes the processes in a group for the log: id, name, state, and the kernel function that it waits in.
 fn describe(group: &Group) -> String {
     let read = |pid: Pid, file: &str| {
         let text = std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Becoming the launcher.
+//! How a process becomes the launcher.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,13 +15,13 @@ use super::serve::Launcher;
 /// The first argument that turns a host program into the launcher.
 pub(crate) const HOOK_ARGUMENT: &str = "__workers-sandbox-launcher";
 
-/// The most that is written to a pipe in one piece.
+/// The most bytes that a write to a pipe writes in one piece.
 const PIPE_BUF: usize = 4096;
 
 static HOOK_CALLED: AtomicBool = AtomicBool::new(false);
 
 /// Turns this process into the sandbox launcher if it was started to be one; then it does not return. A program that
-/// embeds the engine calls this first thing in `main`, before any thread exists.
+/// embeds the engine must call this first in `main`, before any thread exists.
 pub fn run_launcher_if_asked() {
     HOOK_CALLED.store(true, Ordering::Release);
     if std::env::args_os().nth(1).is_some_and(|argument| argument == HOOK_ARGUMENT) {
@@ -30,12 +30,12 @@ pub fn run_launcher_if_asked() {
     }
 }
 
-/// Whether this program would become the launcher if it were started to be one.
+/// Returns whether this program would become the launcher if it were started with [`HOOK_ARGUMENT`].
 pub(crate) fn hook_was_called() -> bool {
     HOOK_CALLED.load(Ordering::Acquire)
 }
 
-/// The whole of a program that is only the launcher. Expects its socket as standard input.
+/// The `main` of a program that is only the launcher. It expects its socket to the server as standard input.
 #[must_use]
 pub fn launcher_main() -> ExitCode {
     match try_main() {
@@ -47,30 +47,31 @@ pub fn launcher_main() -> ExitCode {
     }
 }
 
-/// Writes to standard error, which is the server's; there is no log here. If its reader has stopped, the words are
-/// lost: waiting for it would keep the launcher from leaving.
+/// Writes to standard error, which is the server's; the launcher has no log. If the pipe is full because its reader has
+/// stopped, the message is lost: waiting would keep the launcher from exiting.
 fn say(words: &str) {
     let stderr = io::stderr();
     let mut waiting = [PollFd::new(&stderr, PollFlags::OUT)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     if matches!(poll(&mut waiting, Some(&at_once)), Ok(1)) {
-        // As much as a pipe takes as a whole when it takes anything.
+        // A pipe that is writable takes so many bytes at once, without blocking.
         let words = words.as_bytes();
         let _ = rustix::io::write(stderr.as_fd(), words.get(..PIPE_BUF).unwrap_or(words));
     }
 }
 
 fn try_main() -> io::Result<()> {
-    // Ctrl-C reaches every process of a terminal. The server decides what it means, and we end when the server does.
+    // Ctrl-C reaches every process of a terminal. The server decides what to do about it, and the launcher ends when
+    // the server does.
     ignore_requests_to_end();
-    // Before anything else is opened: nothing that the server had open by accident stays open here.
+    // Before anything else is opened, so that nothing that the server had open by accident stays open here.
     keep_only(&[])?;
     let thread = SingleThread::check()?;
     let server = take(io::stdin().as_fd())?;
     if rustix::net::sockopt::socket_type(&server).ok() != Some(rustix::net::SocketType::SEQPACKET) {
         return Err(io::Error::other("this program is started by the server, not by hand"));
     }
-    // Held until the end: a server that starts anew waits for it, so that two launchers never work on one data
+    // Held until the end: a server that starts again waits for it, so that two launchers never work on one data
     // directory.
     let lock = take(io::stdout().as_fd())?;
     let null = null_device()?;
@@ -78,7 +79,7 @@ fn try_main() -> io::Result<()> {
     install_as(null.as_fd(), 1)?;
     rustix::process::chdir("/")?;
     skip_crash_handler();
-    // What sandboxes are made of has the modes that it is made with, whatever the server's umask is.
+    // So that the files of sandboxes have exactly the modes that they are made with, independent of the server's umask.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let result = Launcher::configure(thread, server)?.map_or(Ok(()), Launcher::serve);
     drop(lock);

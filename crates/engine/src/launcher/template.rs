@@ -1,4 +1,4 @@
-//! In a template: a booted node that is forked for the launcher.
+//! The code in a template: a booted node that is forked for the launcher.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -22,38 +22,38 @@ use crate::message::{FromCopy, FromTemplate, NodeProgram, ToTemplate};
 use crate::policy;
 use crate::wire::{self, Received};
 
-/// How often, and at which distance, is looked whether node's other threads have come to rest.
+/// How often, and with which pause, we check whether node's other threads are idle.
 const QUIET_ATTEMPTS: u32 = 500;
 const QUIET_PAUSE: Duration = Duration::from_millis(2);
 
-/// A descriptor that node has open when it is booted. Beside the event loop of the program there are others, for
-/// threads that are not forked along; node still writes to them, and runs one of them when it leaves.
+/// A descriptor that node has open when it has booted. Besides the program's event loop there are others, for threads
+/// that are not forked along; node still writes to them, and runs one of them when it exits.
 struct NodeDescriptor {
     number: i32,
     kind: Kind,
 }
 
 enum Kind {
-    /// An event counter that threads are woken through.
+    /// An eventfd that threads are woken through.
     Event,
-    /// What waits.
+    /// An epoll instance.
     Poll,
-    /// The reading end of a pipe of the process to itself, with the number of its other end and whether something is in
-    /// it, which means that a lock is free.
+    /// The reading end of a pipe within the process, with the number of its writing end and whether there is data in it
+    /// (data means that a lock is free).
     Pipe { writer: i32, is_filled: bool, flags: PipeFlags },
     /// Anything else.
     Other,
 }
 
-/// What the template's script calls: forks this process for the launcher, and returns in a copy that is to run a
-/// program, with that program as JSON. The library that node loads has no other use for this crate.
+/// Forks this process for the launcher, and returns only in a copy that is to run a program, with that program as JSON.
+/// The template's script calls it through the library that node loads, which uses nothing else of this crate.
 ///
 /// # Errors
 ///
 /// When this process is not a template of a launcher, or cannot be forked safely.
 #[doc(hidden)]
 pub fn serve_template(runtime: Runtime) -> io::Result<String> {
-    // Never dropped: the copies close theirs by number.
+    // Never dropped, because the copies close all descriptors by number.
     let launcher = ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?);
     let null = ManuallyDrop::new(null_device()?);
     install_as(null.as_fd(), 0)?;
@@ -62,10 +62,10 @@ pub fn serve_template(runtime: Runtime) -> io::Result<String> {
     };
     runtime.prepare()?;
     if std::process::id() <= 2 {
-        // A copy's id is 2; libraries tell by the id whether they were forked.
+        // A copy's process id is 2, and libraries detect a fork by a change of the process id.
         return Err(io::Error::other("this node cannot be a template"));
     }
-    // What is not there need not be copied.
+    // Memory that is given back now does not have to be copied at a fork.
     trim_memory();
     let described = Described::read()?;
     let descriptors = node_descriptors(&[launcher.as_raw_fd(), null.as_raw_fd()])?;
@@ -85,7 +85,7 @@ pub fn serve_template(runtime: Runtime) -> io::Result<String> {
     }
 }
 
-/// Waits until no thread but this one does anything.
+/// Waits until all other threads of this process are idle.
 fn when_quiet() -> io::Result<SingleThread> {
     let mut checked = SingleThread::check_others_sleep();
     for _ in 0..QUIET_ATTEMPTS {
@@ -103,17 +103,17 @@ enum Forked {
     Child(NodeProgram),
 }
 
-/// Forks; the copy returns behind the sandbox's walls, when it has something to run.
+/// Forks. The copy returns behind the sandbox's walls, when it has a program to run.
 fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     let place = Place::new(passed)?;
     bear_children_beside(place.init.as_fd())?;
     match clone_sibling(setup.thread)? {
         Cloned::Parent { pid, pidfd } => Ok(Forked::Parent { pid: pid.as_raw_nonzero().get(), pidfd }),
-        // Whatever happens, the copy does not go on as the template.
+        // Even after a panic, the copy must not run on as the template.
         Cloned::Child => match catch_unwind(AssertUnwindSafe(|| take_seat(setup, &place))) {
             Ok(Ok(program)) => Ok(Forked::Child(program)),
             Ok(Err(error)) => {
-                // If the server is gone there is nobody to tell.
+                // Fails if the server is gone; then there is no receiver for the error.
                 let failed = FromCopy::Failed { message: error.to_string(), errno: number_of(&error) };
                 let _ = wire::send(&place.channel, &failed, &[]);
                 exit_now(127)
@@ -123,7 +123,7 @@ fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     }
 }
 
-/// In a copy: joins the sandbox, and waits for a program and its outputs.
+/// Runs in a copy: joins the sandbox, then waits for a program and its outputs.
 fn take_seat(setup: &Setup, place: &Place) -> io::Result<NodeProgram> {
     join(setup, place)?;
     wire::send(&place.channel, &FromCopy::Seated, &[])?;
@@ -135,14 +135,14 @@ fn take_seat(setup: &Setup, place: &Place) -> io::Result<NodeProgram> {
     Ok(message)
 }
 
-/// What node has open, but for what is ours.
+/// Returns the descriptors that node has open, without `ours`.
 fn node_descriptors(ours: &[i32]) -> io::Result<Vec<NodeDescriptor>> {
     let mut open = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let entry = entry?;
         let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
         let Ok(target) = readlinkat(CWD, entry.path(), Vec::new()) else { continue };
-        // The directory itself is open while it is read, and gone afterwards.
+        // The directory itself is open while we read it, and closed afterwards.
         let is_this_directory = target.as_bytes().starts_with(b"/proc/");
         if number > 2 && !ours.contains(&number) && !is_this_directory {
             open.push((number, target.into_bytes()));
@@ -160,23 +160,24 @@ fn node_descriptors(ours: &[i32]) -> io::Result<Vec<NodeDescriptor>> {
     open.iter().map(describe).collect()
 }
 
-/// What a descriptor of a pipe is; the writing end is nothing by itself.
+/// Returns the kind of a pipe's descriptor. A writing end counts as [`Kind::Other`], because it is replaced together
+/// with its reading end.
 fn pipe_between(number: i32, target: &[u8], open: &[(i32, Vec<u8>)]) -> io::Result<Kind> {
     let other = open.iter().find(|(other, name)| *other != number && name == target).map(|(other, _)| *other);
-    // Whoever makes a pipe gets the reading end first.
+    // `pipe` returns the reading end first, so that has the lower number.
     let Some(writer) = other.filter(|other| *other > number) else { return Ok(Kind::Other) };
     let (waiting, is_blocking) = workers_engine_sys::pipe_state(number)?;
     let flags = if is_blocking { PipeFlags::CLOEXEC } else { PipeFlags::CLOEXEC | PipeFlags::NONBLOCK };
     Ok(Kind::Pipe { writer, is_filled: waiting > 0, flags })
 }
 
-/// Takes the numbers that node knows, so that nothing else gets them before they are node's again.
+/// Occupies the numbers that node uses, so that no other descriptor gets them before node's own are in place again.
 fn reserve(descriptors: &[NodeDescriptor]) -> io::Result<()> {
     let null = above(descriptors, null_device()?)?;
     descriptors.iter().try_for_each(|descriptor| replace(&null, descriptor.number))
 }
 
-/// The same under a number above all that node knows.
+/// Moves a descriptor to a number above all that node uses.
 fn above(descriptors: &[NodeDescriptor], descriptor: OwnedFd) -> io::Result<OwnedFd> {
     let last = descriptors.iter().map(|descriptor| descriptor.number).max().unwrap_or_default();
     let moved = rustix::io::fcntl_dupfd_cloexec(&descriptor, last + 1)?;
@@ -184,7 +185,7 @@ fn above(descriptors: &[NodeDescriptor], descriptor: OwnedFd) -> io::Result<Owne
     Ok(moved)
 }
 
-/// In a copy, behind the walls: lets go of the template.
+/// Runs in a copy, behind the walls: replaces everything that the copy still shares with the template.
 fn become_node(
     runtime: Runtime,
     descriptors: &[NodeDescriptor],
@@ -199,7 +200,7 @@ fn become_node(
         let arguments: Vec<_> = [&["node".to_owned()], program.options.as_slice(), program.script.as_slice()].concat();
         let environment: Vec<_> = program.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
         described.show(&arguments, &environment)?;
-        // As after an exec; until here nothing in the sandbox could look into this process.
+        // Dumpable again, as after an exec. Until here no process in the sandbox could inspect this one.
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         Ok(serde_json::to_string(program)?)
     };
@@ -209,7 +210,7 @@ fn become_node(
     })
 }
 
-/// Closes everything but the outputs, and gives node descriptors of its own under the numbers that it knows.
+/// Closes everything but the outputs, and opens new descriptors for node under the numbers that node uses.
 fn replace_descriptors(runtime: Runtime, descriptors: &[NodeDescriptor]) -> io::Result<()> {
     keep_only(&[])?;
     reserve(descriptors)?;
@@ -235,11 +236,11 @@ fn replace_descriptors(runtime: Runtime, descriptors: &[NodeDescriptor]) -> io::
             Kind::Other => {}
         }
     }
-    // It closes the numbers it knows, and opens as many.
+    // It closes the event loop's descriptors and opens as many new ones.
     runtime.fork_event_loop()
 }
 
-/// Makes `descriptor` reachable under `number`, until a program is executed.
+/// Makes `descriptor` available under `number`, until a program is executed.
 fn replace(descriptor: &OwnedFd, number: i32) -> io::Result<()> {
     install_as(descriptor.as_fd(), number)?;
     workers_engine_sys::close_at_exec(number)

@@ -1,10 +1,10 @@
-//! Booted nodes, which are forked for programs: started, assigned, restarted.
+//! Booted nodes, which are forked for programs: starting, assigning and replacing them.
 //!
-//! All forks of a template have the same layout of the address space, so by default a template serves one content only.
-//! A spare one, never forked, stands by for the next content, and for when a template is worn out. Whoever finds none
-//! starts node himself.
+//! All forks of a template have the same address space layout, so by default a template serves one content only. One
+//! spare template, which has never been forked, stands ready for the next content, or to replace a worn-out template. A
+//! program for which there is no template starts its own node.
 //!
-//! The launcher never waits for a template: it hands over an order, and hears later what became of it.
+//! The launcher never waits for a template: it sends an order, and handles the result when it arrives.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,23 +26,23 @@ use super::serve::Setup;
 use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
 
-/// After so many forks it is looked whether a template has grown, and by so much it may.
+/// After how many forks we check whether a template has grown, and by how many bytes it may grow.
 const FORKS_BETWEEN_LOOKS: u32 = 256;
 const MOST_GROWTH: u64 = 32 << 20;
 
-/// A template that does not answer within this time is ended.
+/// A template that does not respond within this time is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Between the starts of two templates: booting one costs more than it saves to a program that runs once, so that where
-/// every program is another one, most of them start their own node.
+/// The time between the starts of two templates. Booting one costs more than it saves for a program that runs once.
+/// With this interval, where every program is a different one, most of them start their own node.
 const BOOT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often a template may fail to boot before it counts that there are none. It is tried again after a while that
-/// grows.
+/// How many boots may fail in a row before we report that there are no templates. Booting is tried again after a pause,
+/// which grows up to `LONG_PAUSE`.
 const MOST_FAILURES: u32 = 3;
 const LONG_PAUSE: Duration = Duration::from_secs(4);
 
-/// After so many failures it is not expected any more, and tried seldom.
+/// After so many failures we no longer expect success and try only every `LONGEST_PAUSE`.
 const FAILURES_FOR_GOOD: u32 = 64;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -50,29 +50,29 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Templates {
     setup: Option<TemplateSetup>,
     spare: Option<Template>,
-    /// The last one was used last.
+    /// In order of use: the last element is the most recently used.
     assigned: Vec<Template>,
-    /// They are asked for nothing any more, and end when they have answered.
+    /// Templates that get no more orders, and are killed when they have responded to all earlier ones.
     retired: Vec<Template>,
     next_number: u64,
     last_boot: Option<Instant>,
     failures: u32,
     told: Option<bool>,
-    /// Whether the size of an assigned one has become known.
+    /// Whether an assigned template has finished booting, so that its size is now available.
     is_to_weigh: bool,
 }
 
-/// What has become of an order.
+/// The result of an order.
 pub(super) enum Answer {
     /// There is a copy.
     Forked { name: CommandName, pid: Pid, pidfd: OwnedFd },
     /// There is no copy.
     NotForked(CommandName),
-    /// The template died before it could tell.
+    /// The template ended before it reported a result.
     Unknown(CommandName),
 }
 
-/// What a template says.
+/// A message from a template.
 enum Heard {
     Booted,
     Answer(Answer),
@@ -86,13 +86,13 @@ struct Template {
     is_watched: bool,
     content: String,
     forks: u32,
-    /// Whether it is asked for no more forks.
+    /// Whether it gets no more orders to fork.
     is_worn: bool,
-    /// Its own memory when it had booted.
+    /// The size of its own memory in bytes, measured when it had booted.
     size: Option<u64>,
-    /// What it has not answered yet, in the order in which it was asked.
+    /// The orders without a result so far, oldest first.
     asked: VecDeque<CommandName>,
-    /// When it was asked for the first of them, or answered last.
+    /// When the oldest of these orders was sent, or the last result arrived.
     since: Instant,
 }
 
@@ -112,7 +112,8 @@ impl Templates {
         }
     }
 
-    /// Boots a spare one if there is none and it is time; answers with one that nobody listens to yet.
+    /// Boots a spare template if there is none and the pause is over. Returns the number and socket of a spare template
+    /// that the event loop does not watch yet.
     pub(super) fn keep(&mut self, setup: &Setup) -> Option<(u64, &OwnedFd)> {
         if let Some(files) = &self.setup
             && self.wants_spare()
@@ -131,7 +132,8 @@ impl Templates {
         Some((new.number, &new.socket))
     }
 
-    /// Sees that a spare one boots at once if one is wanted for this content, unless booting fails.
+    /// Makes a spare template boot at once if one is missing for this content, unless booting fails. Returns whether it
+    /// did.
     pub(super) fn hasten(&mut self, content: &str) -> bool {
         let is_wanted = self.wants_spare() && self.failures == 0 && self.assigned_to(content).is_none();
         if is_wanted {
@@ -140,7 +142,7 @@ impl Templates {
         is_wanted
     }
 
-    /// Which template serves a content.
+    /// Returns the index of the template that serves a content.
     fn assigned_to(&self, content: &str) -> Option<usize> {
         let serves_all = self.setup.as_ref().is_some_and(|setup| setup.room.is_none());
         self.assigned.iter().position(|template| serves_all || template.content == content)
@@ -150,15 +152,15 @@ impl Templates {
         self.setup.is_some() && self.spare.is_none()
     }
 
-    /// How long after the last boot the next one begins. What keeps a template from booting may be over soon (no
-    /// processes or no memory are left, its files are away), or never (another Node.js).
+    /// Returns how long after the last boot the next one begins. The reason why a template does not boot may pass soon
+    /// (no processes or memory left, its files missing), or never (another Node.js).
     fn pause(&self) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(16);
         let longest = if self.failures > FAILURES_FOR_GOOD { LONGEST_PAUSE } else { LONG_PAUSE };
         BOOT_INTERVAL.saturating_mul(1 << doublings).min(longest)
     }
 
-    /// Uses those that there are no more, and boots others at once.
+    /// Ends all templates and boots new ones at once.
     pub(super) fn renew(&mut self) {
         (self.failures, self.last_boot) = (0, None);
         for template in self.assigned.drain(..).chain(self.spare.take()).collect::<Vec<_>>() {
@@ -166,7 +168,7 @@ impl Templates {
         }
     }
 
-    /// How long it may take until something has to be done without anybody asking for it.
+    /// Returns the time until something has to be done without an event: a boot, or ending an overdue template.
     pub(super) fn rest(&self) -> Option<Duration> {
         let boot = self.last_boot.filter(|_| self.wants_spare()).map(|last| last + self.pause());
         let asked = self.all().filter(|template| !template.asked.is_empty()).map(|template| template.since + PATIENCE);
@@ -177,17 +179,17 @@ impl Templates {
         self.assigned.iter().chain(&self.retired).chain(&self.spare)
     }
 
-    /// Whether a template may have made a copy that it has not told of.
+    /// Returns whether a template may have made a copy that it has not reported yet.
     pub(super) fn are_asked(&self) -> bool {
         self.all().any(|template| !template.asked.is_empty())
     }
 
-    /// The processes that are templates.
+    /// Returns the process ids of all templates.
     pub(super) fn pids(&self) -> Vec<Pid> {
         self.all().map(|template| template.pid).collect()
     }
 
-    /// Whether there are templates, when that has changed since it was asked for last.
+    /// Returns whether there are templates, if that has changed since the last call.
     pub(super) fn news(&mut self) -> Option<bool> {
         let known = match &self.spare {
             _ if self.setup.is_none() || self.failures >= MOST_FAILURES => Some(false),
@@ -197,8 +199,8 @@ impl Templates {
         (known != std::mem::replace(&mut self.told, known)).then_some(known).flatten()
     }
 
-    /// A template has something to say: that it is booted, what has become of an order, or (by its end) nothing any
-    /// more.
+    /// Handles an event on a template's socket: it has booted, it reports the result of an order, or (when the socket
+    /// is closed) it has ended.
     pub(super) fn spoke(&mut self, number: u64) -> Vec<Answer> {
         let answers = self.hear(number);
         if std::mem::take(&mut self.is_to_weigh) {
@@ -213,7 +215,7 @@ impl Templates {
                 spare.become_ready();
                 self.failures = 0;
             } else if let Some(spare) = self.spare.take() {
-                // One that was booted shows that it can be done.
+                // A spare that had booted counts as no failure: booting works.
                 self.failures = self.failures.saturating_add(u32::from(!spare.is_ready));
                 spare.end();
             }
@@ -244,7 +246,7 @@ impl Templates {
         Vec::new()
     }
 
-    /// Ends those that do not answer.
+    /// Kills the templates that do not respond in time.
     pub(super) fn end_overdue(&mut self) -> Vec<Answer> {
         let is_overdue = |template: &mut Template| !template.asked.is_empty() && template.since.elapsed() >= PATIENCE;
         let (assigned, retired) = (&mut self.assigned, &mut self.retired);
@@ -252,7 +254,7 @@ impl Templates {
         overdue.flat_map(Template::end).collect()
     }
 
-    /// Ends all, and boots none any more.
+    /// Ends all templates, and boots no more.
     pub(super) fn close(&mut self) {
         self.setup = None;
         for template in self.assigned.drain(..).chain(self.retired.drain(..)).chain(self.spare.take()) {
@@ -260,7 +262,7 @@ impl Templates {
         }
     }
 
-    /// Orders a fork; whether somebody could be asked.
+    /// Orders a fork. Returns whether a template took the order.
     pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
         let Some(forks) = self.setup.as_ref().map(|setup| setup.forks) else { return false };
         let Fork { name, content, waits } = fork;
@@ -268,7 +270,7 @@ impl Templates {
         let is_new = known.is_none();
         let found = known.or_else(|| self.spare.take_if(|spare| spare.is_ready || waits));
         let Some(mut template) = found else { return false };
-        // A template that cannot be asked any more is heard of by its end.
+        // If sending fails, the template has ended, and the event loop sees that on its socket.
         let asked = template.ask(name, descriptors);
         template.content = content;
         template.is_worn = template.forks >= forks || template.has_grown();
@@ -283,7 +285,7 @@ impl Templates {
         asked
     }
 
-    /// Ends those that were used least recently, until all have room and others have memory.
+    /// Ends the least recently used templates, until the rest fits into the room and leaves enough memory to others.
     pub(super) fn keep_within_room(&mut self) {
         let Some(room) = self.setup.as_ref().and_then(|setup| setup.room) else { return };
         let sizes: Vec<_> = self.assigned.iter().map(|template| template.size.unwrap_or_default()).collect();
@@ -316,9 +318,9 @@ impl Template {
         true
     }
 
-    /// Whether it has piled something up, by a look at every so many forks.
+    /// Returns whether the template's memory has grown too much; checked only once every `FORKS_BETWEEN_LOOKS` forks.
     fn has_grown(&mut self) -> bool {
-        // While it boots it has not its size yet.
+        // A template that still boots has not reached its normal size yet.
         if !self.is_ready || self.forks % FORKS_BETWEEN_LOOKS != 1 {
             return false;
         }
@@ -331,11 +333,13 @@ impl Template {
         self.size = Some(size_of(self.pid));
     }
 
-    /// What it says: that it is booted, or what became of the oldest order. `None` when it is dead or mad.
+    /// Reads a message: the template has booted, or the result of the oldest order. Returns `None` when the template
+    /// has ended or breaks the protocol.
     fn hear(&mut self) -> Option<Heard> {
         let Ok(Some(Received { message, descriptors })) = wire::receive(&self.socket) else { return None };
         let copy = match message {
-            // Without a descriptor the end of a copy cannot be watched; it is handled as if it had not been announced.
+            // Without a descriptor we cannot watch for the end of the copy; it is handled as if the template had not
+            // reported it.
             FromTemplate::Forked { pid } => Some((Pid::from_raw(pid)?, wire::first(descriptors).ok()?)),
             FromTemplate::NotForked { .. } => None,
             FromTemplate::Ready if self.is_ready => return None,
@@ -352,7 +356,7 @@ impl Template {
         }))
     }
 
-    /// Kills it. The first thing it was asked may be done.
+    /// Kills the template. The first of its open orders may have been carried out already, so its result is unknown.
     fn end(self) -> Vec<Answer> {
         kill_and_reap(self.pid);
         let answer = |(index, name)| if index == 0 { Answer::Unknown(name) } else { Answer::NotForked(name) };
@@ -360,13 +364,14 @@ impl Template {
     }
 }
 
-/// Whether this process, and what it starts, may let its children be born into a sandbox's pid namespace.
+/// Returns whether this process, and the processes it starts, may let their children be born into a sandbox's pid
+/// namespace.
 fn can_send_children() -> bool {
     let itself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
     itself.is_ok_and(|itself| bear_children_beside(itself.as_fd()).is_ok())
 }
 
-/// Starts a template; it says when it is booted.
+/// Starts a template, which sends a message when it has booted.
 fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings, number: u64) -> io::Result<Template> {
     let (socket, theirs) = wire::channel()?;
     let options = [
@@ -374,17 +379,17 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         "--single-threaded",
         "--v8-pool-size=1",
         "--disable-sigusr1",
-        // Without a compiler thread, V8 leaves a loop that runs in Maglev's code there, at a fifth of the speed.
+        // Without a compiler thread, V8 keeps running a loop in Maglev's code, at a fifth of the speed.
         "--no-maglev-osr",
-        // What was compiled ahead stays compiled.
+        // Keeps the code that was compiled ahead.
         "--no-flush-bytecode",
-        // It collects garbage in a heap that has been idle for seconds: a template has, and each of its copies would
-        // begin with that.
+        // The memory reducer collects garbage in a heap that has been idle for seconds. A template is idle, so each of
+        // its copies would begin with a garbage collection.
         "--no-memory-reducer",
     ];
     let arguments = ["node"].into_iter().chain(options).chain([files.script.as_str(), &files.library, &files.module]);
-    // The loader takes a space or a colon for the end of a path, so it gets one from the directory that the process
-    // begins in.
+    // The loader takes a space or a colon in `LD_PRELOAD` for the end of a path, so we pass a path relative to the
+    // directory in which the process starts.
     let (directory, library) = files.library.rsplit_once('/').unwrap_or((".", &files.library));
     let preloaded = format!("./{library}");
     let environment = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("LD_PRELOAD", &preloaded)];
@@ -400,7 +405,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
             install_as(null.as_fd(), 1)?;
             install_as(null.as_fd(), 2)?;
             keep_only(&[])?;
-            // Its copies inherit it.
+            // Its copies inherit the score.
             raise_oom_score(&Told::open()?)?;
             reset_signals();
             Ok(())

@@ -1,8 +1,8 @@
-//! What a process of a machine does for the server in place of running a program: with the rights of its user, within
-//! its limits.
+//! File operations that a process of a machine does for the server instead of running a program. It has the rights of
+//! its user and is subject to the user's limits.
 //!
-//! So the server parses nothing that came from outside, and what a file operation costs is the machine's to pay. Links
-//! lead where the user could go itself.
+//! So the server does not parse anything that comes from outside, and the machine pays for the cost of a file
+//! operation. Links lead only where the user itself could go.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -18,7 +18,7 @@ use workers_domain::in_words;
 use crate::machine::{HOME, USER};
 use crate::message::Tool;
 
-/// Does it; returns the exit code.
+/// Does what `tool` says; returns the exit code.
 pub(super) fn run(tool: &Tool) -> i32 {
     let done = match tool {
         Tool::Unpack { directory } => unpack(Path::new(directory), io::stdin().lock()),
@@ -28,7 +28,7 @@ pub(super) fn run(tool: &Tool) -> i32 {
     match done {
         Ok(()) => 0,
         Err(error) => {
-            // Nobody may listen any more.
+            // The reader may be gone.
             let _ = writeln!(io::stderr(), "{}", in_words(&error));
             if error.kind() == io::ErrorKind::NotFound { Tool::NOT_FOUND } else { 1 }
         }
@@ -49,7 +49,8 @@ fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether an entry is an ordinary file; a directory is none, and comes by itself.
+/// Returns whether an entry is an ordinary file. Entries of directories are skipped, because writing a file makes the
+/// directories of its path.
 fn is_file(entry: &Entry<'_, impl Read>) -> io::Result<bool> {
     match entry.header().entry_type() {
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Ok(true),
@@ -58,7 +59,7 @@ fn is_file(entry: &Entry<'_, impl Read>) -> io::Result<bool> {
     }
 }
 
-/// An entry's path, which must stay below where it is unpacked.
+/// Returns the path of an entry, which must stay below the directory that it is unpacked into.
 fn inner_path(entry: &Entry<'_, impl Read>) -> io::Result<PathBuf> {
     let path = entry.path().map_err(|error| malformed(&error))?;
     let mut inner = PathBuf::new();
@@ -77,7 +78,7 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    // Without waiting, should it be a pipe.
+    // Without blocking, in case it is a pipe.
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(mode).custom_flags(NONBLOCK);
     let mut file = options.open(path)?;
@@ -90,8 +91,8 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
 
 /// Copies an ordinary file.
 fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
-    // This process is none of the machine's programs: what the kernel tells of it, and its own program, are nobody's
-    // business.
+    // This process is none of the machine's programs. Users must not read what the kernel shows of it in `/proc`, or
+    // its program file.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(io::Error::from);
     let file = File::from(opened.map_err(|error| Deed::Read.failed(path, &error))?);
@@ -109,13 +110,13 @@ fn copy(mut file: File, to: &mut impl Write) -> io::Result<()> {
 
 fn make_directory(path: &Path, recursive: bool) -> io::Result<()> {
     let made = DirBuilder::new().recursive(recursive).mode(0o755).create(path);
-    // Not told as a file that is missing: what is missing is its parent.
+    // Returned as a refusal and not as [`Tool::NOT_FOUND`]: if something is missing, it is the parent directory.
     made.map_err(|error| refused(Deed::Make.failed(path, &error).to_string()))
 }
 
 const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
-/// What is done with a path.
+/// A kind of operation on a path.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
     Write,
@@ -124,7 +125,8 @@ enum Deed {
 }
 
 impl Deed {
-    /// An error as a sentence for whoever asked: what cannot be done, why, and what to do about it. Of the same kind.
+    /// Returns an error of the same kind whose message is a sentence for the user: what cannot be done, why, and what
+    /// to do about it.
     fn failed(self, path: &Path, error: &io::Error) -> io::Error {
         let (done, otherwise) = match self {
             Self::Write => {
@@ -172,7 +174,7 @@ mod tests {
         let mut builder = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         for (path, kind, content) in entries {
             let mut header = Header::new_ustar();
-            // Past the builder's own checks: whoever sends one may use another.
+            // Bypasses the builder's checks, because a client may use another builder.
             header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
             header.set_entry_type(*kind);
             header.set_size(content.len() as u64);

@@ -1,4 +1,4 @@
-//! Who runs the commands of a machine.
+//! The users who run the commands of a machine.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,26 +8,26 @@ use rustix::fs::{Gid, Mode, OFlags, Uid};
 use crate::environment;
 use crate::machine::{HOME, USER};
 
-/// The ordinary user's id and that of its group.
+/// The id of the ordinary user and of its group.
 pub(crate) const ORDINARY: u32 = 1000;
 
-/// The most that is read of the machine's table of groups, which is its root's to write.
+/// The most bytes that are read of the machine's `/etc/group`, which its root can write to.
 const MOST_OF_TABLE: u64 = 1024 * 1024;
 
-/// The most groups of one user.
+/// The most supplementary groups that a user gets.
 const MOST_GROUPS: usize = 64;
 
 /// A user of a machine.
 pub(super) struct User {
     name: &'static str,
     home: &'static str,
-    /// Where its commands run unless told otherwise.
+    /// The directory in which its commands run if the order gives none.
     pub(super) start: &'static str,
     id: u32,
 }
 
 impl User {
-    /// Root, or the ordinary user.
+    /// Returns root or the ordinary user.
     pub(super) const fn of(as_root: bool) -> Self {
         if as_root {
             Self { name: "root", home: "/root", start: HOME, id: 0 }
@@ -36,13 +36,14 @@ impl User {
         }
     }
 
-    /// What its commands have in their environment. Root works on behalf of the ordinary user.
+    /// Returns the environment of its commands. For root it includes the variables of `sudo`, because root works on
+    /// behalf of the ordinary user.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         let usual = environment::of_user(self.name, self.home);
         if self.id == 0 { environment::with(usual, &environment::on_behalf_of(USER, ORDINARY)) } else { usual }
     }
 
-    /// Becomes this user for good, with the groups that the machine says it has.
+    /// Becomes this user for good, with the groups that the machine's `/etc/group` gives it.
     pub(super) fn take(&self) -> io::Result<()> {
         let others = if self.id == 0 { Vec::new() } else { groups_of(self.name, &table_of_groups()) };
         let others = others.into_iter().filter(|id| *id != self.id).take(MOST_GROUPS);
@@ -54,25 +55,26 @@ impl User {
     }
 }
 
-/// What the machine's table of groups says. It may be anything by now, a pipe too: whoever looks must not wait.
+/// Reads the machine's `/etc/group`. A machine may have replaced it with anything, such as a pipe, so it is opened
+/// without blocking.
 fn table_of_groups() -> String {
     let mut table = String::new();
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     if let Ok(file) = rustix::fs::open("/etc/group", flags, Mode::empty()).map(File::from)
         && file.metadata().is_ok_and(|found| found.is_file())
     {
-        // What is cut or no text lists nobody.
+        // A table that is cut or not UTF-8 lists no groups.
         let _ = file.take(MOST_OF_TABLE).read_to_string(&mut table);
     }
     table
 }
 
-/// The groups that list a user as a member.
+/// Returns the ids of the groups that list the user as a member.
 fn groups_of(user: &str, table: &str) -> Vec<u32> {
     let listed = table.lines().filter_map(|line| {
         let mut fields = line.split(':');
         let (id, members) = (fields.nth(2)?.parse().ok()?, fields.next()?);
-        // Not a number that stands for "none".
+        // Excludes the number that stands for "none".
         members.split(',').any(|member| member == user).then_some(id).filter(|id| *id < u32::from(u16::MAX))
     });
     listed.collect()

@@ -1,4 +1,4 @@
-//! Writing files into a sandbox, from inside of it: a link made by user code leads nowhere that user code could not go
+//! Writes files into a sandbox, from inside of it: a link made by user code leads nowhere that user code could not go
 //! itself.
 
 use std::fs::File;
@@ -10,12 +10,12 @@ use rustix::io::Errno;
 
 use crate::fault::named;
 
-/// How paths are walked: never out of the working directory, never over a link.
+/// Returns how paths are resolved: never out of the working directory, never over a link.
 fn strictly() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
 }
 
-/// Writes files below `work`. Their contents follow each other in `content`.
+/// Writes files below `work`. `files` lists their paths and lengths; `content` holds their contents one after another.
 pub(super) fn write_files(work: BorrowedFd<'_>, files: &[(String, u64)], content: OwnedFd) -> io::Result<()> {
     let mut content = File::from(content);
     content.rewind()?;
@@ -29,7 +29,7 @@ pub(super) fn write_files(work: BorrowedFd<'_>, files: &[(String, u64)], content
     Ok(())
 }
 
-/// A new, empty file in place of what was there.
+/// Makes a new, empty file in place of an existing one.
 fn create(work: BorrowedFd<'_>, path: &str) -> io::Result<File> {
     let (parents, name) = path.rsplit_once('/').map_or((None, path), |(parents, name)| (Some(parents), name));
     let mut directory: Option<OwnedFd> = None;
@@ -38,7 +38,7 @@ fn create(work: BorrowedFd<'_>, path: &str) -> io::Result<File> {
         directory = Some(enter(here, parent)?);
     }
     let here = directory.as_ref().map_or(work, AsFd::as_fd);
-    // A fresh file, not what is there: that might be a pipe, or a second name of another file.
+    // A new file, not the existing one opened again: that might be a pipe, or a second name of another file.
     match unlinkat(here, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(error) => return Err(error.into()),
@@ -47,7 +47,7 @@ fn create(work: BorrowedFd<'_>, path: &str) -> io::Result<File> {
     Ok(File::from(openat2(here, name, flags, Mode::from_raw_mode(0o644), strictly())?))
 }
 
-/// Opens a directory, made if need be.
+/// Opens a directory, and makes it if it is missing.
 fn enter(here: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     match mkdirat(here, name, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}

@@ -1,5 +1,5 @@
-//! What machines have of the host: a directory with the system's settings as far as programs need them and nobody
-//! minds, made anew at every start; and what lies over the host's `/usr`.
+//! Makes the files that machines share with the host: a directory with those of the system's settings that programs
+//! need and that reveal nothing, made anew at every start; and the layer over the host's `/usr`.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -12,8 +12,8 @@ use crate::home::remove;
 use crate::launcher::user::ORDINARY;
 use crate::message::MachineSetup;
 
-/// What is taken from the host's `/etc`: how programs are found and linked, who is trusted to sign, what names mean. Of
-/// these, what others may not read on the host is left out.
+/// The files of the host's `/etc` that are copied: how programs are found and linked, whose signatures are trusted,
+/// what names mean. Files that other users may not read on the host are left out.
 const SETTINGS: [&str; 26] = [
     "alternatives",
     "bash.bashrc",
@@ -59,7 +59,8 @@ const FILES: [(&str, u32, &str); 11] = [
     ),
     ("etc/shadow", 0o640, "root:*:20000:0:99999:7:::\nubuntu:*:20000:0:99999:7:::\n"),
     ("etc/gshadow", 0o640, "root:*::\nsudo:*::ubuntu\nubuntu:!::\n"),
-    // Whoever runs a machine owns it: passwords would protect it from nobody. Other users have no such right.
+    // A user who runs a machine owns it, so passwords would protect nothing from that user. Other users may not use
+    // `sudo`.
     (
         "etc/sudoers",
         0o440,
@@ -110,10 +111,10 @@ const DIRECTORIES: [(&str, u32); 26] = [
     ("vercel", 0o755),
 ];
 
-/// What programs expect below `/usr/local`.
+/// The directories that programs expect in `/usr/local`.
 const LOCAL: [&str; 7] = ["", "bin", "etc", "include", "lib", "sbin", "share"];
 
-/// Links at the top of a system whose programs all lie below `/usr`.
+/// Links in the root of a system whose programs all lie below `/usr`.
 const MERGED: [&str; 5] = ["bin", "lib", "lib32", "lib64", "sbin"];
 
 /// The directories that machines are made of.
@@ -123,10 +124,10 @@ pub(crate) const PARTS: [&str; 3] = ["base", "places", "stage"];
 ///
 /// # Errors
 ///
-/// When the system is not one whose programs lie below `/usr`, or a file cannot be made.
+/// When the system's programs do not all lie below `/usr`, or a file cannot be made.
 pub(crate) fn make(directory: &Path, system: &Path, images: &Path) -> io::Result<MachineSetup> {
     let part = |name: &str| directory.join(name);
-    // Machines that run are made of the old ones, and have mounted on the stage: it stays if it can be used.
+    // Running machines use the old directories and have mounts on the stage, so the stage stays if it exists.
     for name in PARTS.iter().filter(|name| **name != "stage" || !part(name).is_dir()) {
         let old = part(&format!("{name}.old"));
         remove(&old)?;
@@ -170,8 +171,8 @@ pub(crate) fn make(directory: &Path, system: &Path, images: &Path) -> io::Result
     })
 }
 
-/// What lies over the host's `/usr`: an empty `/usr/local`, for what is in the host's is its administrator's own, and
-/// in it the place where our node is mounted.
+/// Makes the layer over the host's `/usr`: an empty `/usr/local`, because the host's belongs to its administrator, with
+/// the file on which our node is mounted.
 fn make_places(places: &Path) -> io::Result<()> {
     make_directory(places, 0o755)?;
     for name in LOCAL {
@@ -197,7 +198,7 @@ fn link_merged(base: &Path, system: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a directory in one that is there, unless it is there itself.
+/// Makes a directory whose parent exists, unless it exists itself.
 fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(named(path.display(), error)),
@@ -210,7 +211,7 @@ fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
-/// Copies a setting of the host, and makes the directories that lead to it. One that is not there is left out.
+/// Copies a setting of the host, and makes the directories that lead to it. A missing setting is skipped.
 fn copy_setting(from: &Path, to: &Path, name: &Path) -> io::Result<()> {
     let source = from.join(name);
     if fs::symlink_metadata(&source).is_err() {
@@ -224,7 +225,7 @@ fn copy_setting(from: &Path, to: &Path, name: &Path) -> io::Result<()> {
     copy(&source, &to.join(name))
 }
 
-/// Copies what every user may read; what is not there is left out.
+/// Copies what every user may read; what is missing is skipped.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let Ok(status) = fs::symlink_metadata(from) else { return Ok(()) };
     let mode = status.permissions().mode();
@@ -248,7 +249,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn give_to_root(path: &Path) -> io::Result<()> {
-    // Set-user-id bits would be cleared by the change; there are none.
+    // The change would clear set-user-id bits; there are none.
     lchown(path, Some(FIRST_ID), Some(FIRST_ID))?;
     if fs::symlink_metadata(path)?.is_dir() {
         for item in fs::read_dir(path)? {

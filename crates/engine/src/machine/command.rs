@@ -42,12 +42,12 @@ enum End {
     Told,
 }
 
-/// What is to be started.
+/// The command to start.
 pub(super) struct Start {
     pub(super) spec: MachineCommandSpec,
-    /// What is done in place of running the program.
+    /// A file operation that is done instead of running the program.
     pub(super) tool: Option<Tool>,
-    /// Standard input; an empty one if there is none.
+    /// Standard input; `None` means `/dev/null`.
     pub(super) input: Option<OwnedFd>,
 }
 
@@ -88,7 +88,8 @@ pub(super) async fn start(
     }
 }
 
-/// What runs for long makes way for what does not.
+/// Gives the machine a smaller share of the processors if the command still runs after [`BRIEF`], so that short work
+/// goes first.
 async fn make_way_when_long(running: Weak<Running>, number: u32) {
     tokio::time::sleep(BRIEF).await;
     if let Some(running) = running.upgrade().filter(|running| running.has_route(number)) {
@@ -106,7 +107,7 @@ fn not_entered(directory: Option<String>, errno: i32) -> SandboxError {
 impl Drop for LocalMachineCommand {
     fn drop(&mut self) {
         match self.end {
-            // Nobody waits for what it does.
+            // The result of the file operation is not used any more.
             End::Awaited(_) if self.is_tool => {
                 self.running.try_tell(&ToInit::Signal { command: self.number, signal: SIGKILL });
             }
@@ -171,20 +172,20 @@ pub(super) struct Input {
     pipe: Watched,
 }
 
-/// A pipe for a command's standard input: its end, and ours.
+/// Makes a pipe for a command's standard input; returns the command's end and ours.
 pub(super) fn input(io: &SandboxIo) -> io::Result<(OwnedFd, Input)> {
     let (theirs, ours) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    // Ours only: the command's own end waits when there is nothing.
+    // Only our end is non-blocking: the command's own end has to block when there is no input.
     rustix::io::ioctl_fionbio(ours.as_fd(), true)?;
     Ok((theirs, Input { pipe: Watched::new(SandboxFd::new(io, ours), Interest::WRITABLE)? }))
 }
 
 impl Input {
-    /// Writes all of it, as the command takes it.
+    /// Writes all bytes, as fast as the command reads them.
     ///
     /// # Errors
     ///
-    /// `BrokenPipe` when nothing reads any more.
+    /// `BrokenPipe` when there is no reader any more.
     pub(super) async fn write_all(&self, bytes: Vec<u8>) -> io::Result<()> {
         let (bytes, mut written) = (Arc::new(bytes), 0);
         while written < bytes.len() {

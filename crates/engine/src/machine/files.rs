@@ -1,4 +1,4 @@
-//! Files of a machine, written and read by processes of its own.
+//! Files of a machine, written and read by processes in the machine.
 
 use std::io;
 
@@ -9,10 +9,10 @@ use workers_domain::ports::{ByteSource, CommandEvent, ExitStatus, MachineCommand
 use super::command::{Input, LocalMachineCommand};
 use crate::message::Tool;
 
-/// The most that is kept of what a tool says of its failure.
+/// How many bytes of a tool's error message are kept.
 const MOST_SAID: usize = 1024;
 
-/// Feeds a tool and waits for its end.
+/// Writes bytes to a tool's input and waits for its end.
 pub(super) async fn feed(
     mut tool: LocalMachineCommand,
     input: Input,
@@ -21,19 +21,19 @@ pub(super) async fn feed(
     let fed = async move {
         while let Some(piece) = bytes.next().await? {
             if let Err(error) = input.write_all(piece).await {
-                // It has ended, and says itself why.
+                // The tool has ended; its own message says why.
                 return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) };
             }
         }
         Ok(())
     };
-    // Side by side: a tool that says much while it is fed must not wait for us.
+    // At the same time, because a tool that prints while it reads must not block on its output.
     let (fed, ended) = tokio::join!(fed, finish(&mut tool, String::new()));
     fed.map_err(|error| SandboxError::failed("the bytes to write broke off", error))?;
     ended
 }
 
-/// Waits for the end of a tool that prints nothing.
+/// Waits for the end of a tool that prints nothing but error messages; `said` is what it has printed so far.
 pub(super) async fn finish(tool: &mut LocalMachineCommand, mut said: String) -> Result<(), SandboxError> {
     loop {
         match tool.next_event().await? {
@@ -64,13 +64,13 @@ fn outcome(status: ExitStatus, said: &str) -> Result<(), SandboxError> {
 /// A file that is being read.
 pub(super) struct Reading {
     tool: LocalMachineCommand,
-    /// What came first.
+    /// The first bytes, read by [`begin`](Self::begin).
     first: Option<Vec<u8>>,
     is_over: bool,
 }
 
 impl Reading {
-    /// Waits until it is known whether there is something to read.
+    /// Waits until the first bytes arrive, or the tool ends or fails.
     pub(super) async fn begin(mut tool: LocalMachineCommand) -> Result<Self, SandboxError> {
         match tool.next_event().await? {
             Some(CommandEvent::Output { stream: LogStream::Stdout, bytes }) => {

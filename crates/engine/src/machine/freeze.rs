@@ -1,9 +1,9 @@
-//! Freezing what a machine has changed: a new layer, of the changes and of the layer below them.
+//! Takes a snapshot of a machine's changes: writes a new layer that joins the changes and the layer below them.
 //!
-//! Files of the layer below that were not changed are not copied: they get another name. A tree is as hostile as its
-//! machine: no link is followed, nothing outside of the tree is opened, holes stay holes, and its depth and number of
-//! entries are limited. Layers are as overlays keep them: a removed file is a device of number 0, and a directory that
-//! hides the one below it says so in an attribute.
+//! Unchanged files of the layer below are not copied but hard-linked. A tree may be hostile, like its machine: no link
+//! is followed, nothing outside of the tree is opened, holes stay holes, and its depth and number of entries are
+//! limited. Layers have the format of overlays: a removed file is a character device with number 0, and a directory
+//! that hides the one below it has an attribute.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, OsStr};
@@ -22,29 +22,29 @@ use rustix::io::Errno;
 
 use super::{FIRST_ID, IDS, OPAQUE};
 
-/// Directories in directories.
+/// How deep directories may be nested.
 const MAX_DEPTH: usize = 200;
 
-/// Files, directories and links of one layer.
+/// The most files, directories and links of one layer.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// What is copied at once.
+/// How many bytes are copied at once.
 const CHUNK: usize = 1024 * 1024;
 
 const DIRECTORY_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Whose the files of a tree are on disk.
+/// How the owners of a tree's files are translated to the owners on disk.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Owners {
-    /// Whose they are already, for they lie there.
+    /// Unchanged, because the tree lies on disk already.
     Same,
-    /// Who of the ids on disk stands for who of the machine's, the first of which is this.
+    /// From the ids of a machine, whose first id is given.
     OfMachine(u32),
 }
 
 impl Owners {
-    /// Of the changes of a machine. Who owns their directory is the machine's to choose among its own ids; all of these
-    /// have the same upper half, and no other's do.
+    /// Returns the owners of a machine's changes. The machine can choose the owner of their directory, but only among
+    /// its own ids; all of these have the same upper half, and no other machine's ids have it.
     pub(super) fn of_changes(changes: BorrowedFd<'_>) -> io::Result<Self> {
         let first = rustix::fs::fstat(changes)?.st_uid / IDS * IDS;
         if first < FIRST_ID {
@@ -69,9 +69,9 @@ impl Owners {
     }
 }
 
-/// Writes the layer that is both `changes` and what of `below` they do not hide into `target`, an empty directory.
-/// Answers with the bytes that the layer takes up there; those of files that `below` has too count, for they stay when
-/// that goes.
+/// Writes a layer into `target`, an empty directory: `changes`, and all of `below` that they do not hide. Returns the
+/// bytes that the layer takes up on disk. Files that are shared with `below` count, too, because they stay when `below`
+/// is removed.
 ///
 /// # Errors
 ///
@@ -91,15 +91,15 @@ pub(super) fn freeze(
 
 struct Freeze<'a> {
     root: BorrowedFd<'a>,
-    /// Of the changes.
+    /// The owners of the changes.
     owners: Owners,
-    /// The directory that is being written.
+    /// The path of the directory that is being written, below `root`.
     here: PathBuf,
     size_bytes: u64,
     entries: usize,
-    /// Files with more than one name, by their number, and where each was written.
+    /// Files with more than one name: by device and inode, the path at which each was written.
     links: HashMap<(u64, u64), PathBuf>,
-    /// Files of the layer below that were counted.
+    /// Inodes of files of the layer below that were counted already.
     shared: HashSet<u64>,
 }
 
@@ -128,7 +128,7 @@ impl Freeze<'_> {
                 if is_hidden { Ok(()) } else { self.unchanged(below, target, name, depth) }
             })?;
         }
-        // Last, for what is made in a directory changes its time.
+        // Last, because entries that are made in a directory change its time.
         let own = changes.map(|changes| (changes, self.owners)).or(below.map(|below| (below, Owners::Same)));
         own.map_or(Ok(()), |(own, owners)| own_directory(target, &rustix::fs::fstat(own)?, owners))?;
         self.take_up(&rustix::fs::fstat(target)?);
@@ -140,7 +140,7 @@ impl Freeze<'_> {
         self.size_bytes = self.size_bytes.saturating_add(taken_up(status));
     }
 
-    /// The same of one that was made under this name, if it was: sockets and devices are not.
+    /// Counts the entry with this name, if it was made: sockets and devices are not.
     fn take_up_named(&mut self, target: BorrowedFd<'_>, name: &CStr) {
         if let Ok(status) = statat(target, name, AtFlags::SYMLINK_NOFOLLOW) {
             self.take_up(&status);
@@ -196,7 +196,7 @@ impl Freeze<'_> {
         }
     }
 
-    /// An entry of the layer below that stays as it is.
+    /// Takes over an unchanged entry of the layer below.
     fn unchanged(
         &mut self,
         below: BorrowedFd<'_>,
@@ -213,7 +213,7 @@ impl Freeze<'_> {
             }
             FileType::RegularFile => {
                 match linkat(below, name, target, name, AtFlags::empty()) {
-                    // It has as many names as a file can have.
+                    // The file already has as many names as the file system permits.
                     Err(Errno::MLINK) => return self.copied(below, target, name, &status, Owners::Same),
                     other => other?,
                 }
@@ -254,7 +254,7 @@ impl Freeze<'_> {
     }
 }
 
-/// Calls for every entry but the two that every directory has.
+/// Calls `work` for every entry except `.` and `..`.
 fn for_each_name(directory: BorrowedFd<'_>, mut work: impl FnMut(&CStr) -> io::Result<()>) -> io::Result<()> {
     for item in Dir::read_from(directory)? {
         let item = item?;
@@ -269,21 +269,21 @@ fn for_each_name(directory: BorrowedFd<'_>, mut work: impl FnMut(&CStr) -> io::R
     Ok(())
 }
 
-/// What a file or directory takes up, in bytes.
+/// Returns what a file or directory takes up, in bytes.
 fn taken_up(status: &Stat) -> u64 {
-    /// The unit that the kernel counts in, whatever the file system's blocks are.
+    /// The kernel's unit of `st_blocks`, independent of the file system's block size.
     const BLOCK: u64 = 512;
     u64::try_from(status.st_blocks).unwrap_or_default().saturating_mul(BLOCK)
 }
 
-/// Copies what is data of a file; what is none stays none.
+/// Copies the data of a file; holes stay holes.
 fn copy_data(source: &File, copy: BorrowedFd<'_>, status: &Stat) -> io::Result<()> {
     let size = u64::try_from(status.st_size).unwrap_or_default();
     let (mut position, mut buffer) = (0, vec![0; CHUNK.min(usize::try_from(size).unwrap_or(CHUNK)).max(1)]);
     while position < size {
         let start = match rustix::fs::seek(source, SeekFrom::Data(position)) {
             Ok(start) => start,
-            // There is no more.
+            // There is no more data.
             Err(Errno::NXIO) => break,
             Err(error) => return Err(error.into()),
         };
@@ -313,7 +313,7 @@ fn write_at(to: BorrowedFd<'_>, mut bytes: &[u8], mut position: u64) -> io::Resu
     Ok(())
 }
 
-/// Links, pipes, and the marks of removed files; sockets and devices are no files to keep.
+/// Makes links, pipes, and the marks of removed files. Sockets and other devices are skipped.
 fn special(from: BorrowedFd<'_>, target: BorrowedFd<'_>, name: &CStr, status: &Stat, owners: Owners) -> io::Result<()> {
     match FileType::from_raw_mode(status.st_mode) {
         FileType::Symlink => {
@@ -333,7 +333,7 @@ fn special(from: BorrowedFd<'_>, target: BorrowedFd<'_>, name: &CStr, status: &S
     }
 }
 
-/// Owner, mode and time of a file. The owner first: changing it clears bits of the mode.
+/// Sets owner, mode and time of a file. The owner first, because changing it clears bits of the mode.
 fn own(directory: BorrowedFd<'_>, name: &CStr, status: &Stat, owners: Owners) -> io::Result<()> {
     let (uid, gid) = owners.of(status)?;
     chownat(directory, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -370,7 +370,7 @@ fn exists(directory: BorrowedFd<'_>, name: &CStr) -> bool {
     statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
 }
 
-/// Opens one name of a directory.
+/// Opens one entry of a directory.
 fn open(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> io::Result<OwnedFd> {
     let resolve =
         ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
@@ -397,7 +397,7 @@ mod tests {
         (target, size)
     }
 
-    /// What the files and directories of a tree take up, each counted once.
+    /// Returns what the files and directories of a tree take up, each counted once.
     fn disk_usage(root: &Path) -> u64 {
         let ran = std::process::Command::new("du").args(["--block-size=1", "--summarize"]).arg(root).output().unwrap();
         let said = String::from_utf8(ran.stdout).unwrap();
@@ -452,7 +452,7 @@ mod tests {
         assert_eq!(size, disk_usage(to.path()));
         assert_eq!(status(below.path(), "kept/inner/file").ino(), status(to.path(), "kept/inner/file").ino());
         assert_eq!(fs::read(to.path().join("replaced")).unwrap(), b"new!");
-        // Still marked: a layer further down may have it.
+        // The mark stays, because a layer further down may have the file.
         assert_eq!(status(to.path(), "removed").rdev(), 0);
         assert!(!status(to.path(), "removed").is_file());
     }
@@ -491,7 +491,7 @@ mod tests {
         for other in [0, 1000, FIRST_ID, 0x8000_FFFF, 0x8002_0000, u32::MAX] {
             assert!(owners.translate(other).is_err(), "{other}");
         }
-        // The host's root owns it, as whatever is no machine's.
+        // It belongs to the host's root, which is not among the ids of machines.
         let of_host = tempfile::tempdir().unwrap();
         assert!(Owners::of_changes(File::open(of_host.path()).unwrap().as_fd()).is_err());
     }

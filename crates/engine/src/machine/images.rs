@@ -17,21 +17,21 @@ use workers_private_files::{make_directory, replace_file};
 use crate::fault::named;
 use crate::home::{Home, remove};
 
-/// What is written down of a snapshot. Written last: one without it is not whole.
+/// The file with a snapshot's record. It is written last, so a snapshot without it is incomplete.
 const RECORD: &str = "image.json";
 
-/// Ends the names of directories that are being written or removed.
+/// The suffix of directories that are being written or removed.
 const UNFINISHED: &str = ".unfinished";
 
-/// What a snapshot leaves free on the disk.
+/// How many bytes a snapshot has to leave free on the disk.
 const RESERVE: u64 = 64 << 20;
 
-/// The snapshots of machines, each a directory.
+/// The snapshots of machines; each is a directory.
 #[derive(Debug)]
 pub(super) struct Images {
     home: Home,
     directory: PathBuf,
-    /// How many machines run from which, and whether it was removed meanwhile.
+    /// How many machines run from each snapshot, and whether it was removed meanwhile.
     uses: Mutex<HashMap<String, Use>>,
 }
 
@@ -58,14 +58,15 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made or read, with its path. What cannot be read now is kept.
+    /// When the directory cannot be made or read; the error names its path. A snapshot whose record cannot be read now
+    /// is kept.
     pub(super) fn open(directory: PathBuf) -> io::Result<Arc<Self>> {
         make_directory(&directory)?;
         let at = |error| named(directory.display(), error);
         for item in fs::read_dir(&directory).map_err(at)? {
             let item = item.map_err(at)?;
             let name = item.file_name().to_string_lossy().into_owned();
-            // Other names are not ours. One that lost its record was being removed.
+            // Directories with other names are not ours. A snapshot without its record was being removed.
             let is_left = name.ends_with(UNFINISHED) || (is_name(&name) && is_gone(&item.path().join(RECORD)));
             if is_left && let Err(error) = remove(&item.path()) {
                 tracing::warn!(error = %error, "what an earlier server left of a snapshot could not be removed");
@@ -75,13 +76,13 @@ impl Images {
         Ok(Arc::new(Self { home, directory, uses: Mutex::default() }))
     }
 
-    /// Whether the directory is still the one that was opened: snapshots of another one are not those that clients
-    /// know, and in one that is away nothing is gone.
+    /// Checks that the directory is still the one that was opened: another directory has other snapshots than those
+    /// that clients have ids of, and a missing directory does not mean that its snapshots are gone.
     fn check(&self) -> io::Result<()> {
         self.home.check()
     }
 
-    /// Whether there is room for the changes that a file system in memory holds, and for others besides.
+    /// Checks that there is room for the changes that a file system in memory holds, and for [`RESERVE`] in addition.
     pub(super) fn check_room(&self, changes: BorrowedFd<'_>) -> io::Result<()> {
         let in_memory = rustix::fs::fstatvfs(changes)?;
         let used = in_memory.f_blocks.saturating_sub(in_memory.f_bfree).saturating_mul(in_memory.f_frsize);
@@ -94,7 +95,7 @@ impl Images {
         Ok(())
     }
 
-    /// An empty directory for a snapshot that is being taken.
+    /// Makes an empty directory for a snapshot that is being taken.
     pub(super) fn begin(&self) -> io::Result<PathBuf> {
         self.check()?;
         let path = self.directory.join(format!("{}{UNFINISHED}", Uuid::new_v4()));
@@ -102,24 +103,24 @@ impl Images {
         Ok(path)
     }
 
-    /// Keeps what was written into such a directory.
+    /// Makes a snapshot of such a directory.
     pub(super) fn keep(&self, written: &Path, size_bytes: u64) -> io::Result<Snapshot> {
         let name = format!("snap_{}", Uuid::now_v7());
         replace_file(&written.join(RECORD), &serde_json::to_vec(&Record { size_bytes })?)?;
         fs::rename(written, self.directory.join(&name))?;
-        // What was written to a directory that went meanwhile is not promised.
+        // If the directory has been replaced meanwhile, the snapshot may be lost.
         self.check()?;
         Ok(Snapshot { id: SnapshotId::new(name), size_bytes, expires_at: None })
     }
 
-    /// The snapshot of this id.
+    /// Returns the snapshot with this id.
     pub(super) fn find(&self, id: &SnapshotId) -> io::Result<Option<Snapshot>> {
         let Some(path) = self.path_of(id.as_str()) else { return Ok(None) };
         match fs::read(path.join(RECORD)) {
             Ok(bytes) => {
                 let Record { mut size_bytes } = serde_json::from_slice(&bytes)?;
                 if size_bytes == 0 {
-                    // Earlier servers counted what is in files only, and it has none that is not empty.
+                    // Earlier servers counted only what is in files, so 0 means that it has no file that is not empty.
                     size_bytes = taken_up(&path);
                 }
                 Ok(Some(Snapshot { id: id.clone(), size_bytes, expires_at: None }))
@@ -129,7 +130,7 @@ impl Images {
         }
     }
 
-    /// All snapshots.
+    /// Returns all snapshots.
     pub(super) fn all(&self) -> io::Result<Vec<SnapshotId>> {
         self.check()?;
         let uses = self.lock();
@@ -138,7 +139,7 @@ impl Images {
             let item = item?;
             let Ok(name) = item.file_name().into_string() else { continue };
             let is_removed = uses.get(&name).is_some_and(|entry| entry.is_removed);
-            // One whose record cannot be read now is there all the same.
+            // A snapshot whose record cannot be read now still exists.
             if !is_removed && is_name(&name) && !is_gone(&item.path().join(RECORD)) {
                 all.push(SnapshotId::new(name));
             }
@@ -146,7 +147,7 @@ impl Images {
         Ok(all)
     }
 
-    /// The files of the snapshot of this id, for as long as they are used.
+    /// Returns the files of the snapshot with this id; they are kept as long as the lease lives.
     pub(super) fn lease(self: &Arc<Self>, id: &SnapshotId) -> io::Result<Option<Lease>> {
         let name = id.as_str().to_owned();
         let mut uses = self.lock();
@@ -157,10 +158,10 @@ impl Images {
         Ok(Some(Lease { images: Arc::clone(self), name }))
     }
 
-    /// Removes a snapshot; its files when no machine runs from them any more.
+    /// Removes a snapshot. Its files are removed when no machine runs from them any more.
     pub(super) fn delete(&self, id: &SnapshotId) -> io::Result<()> {
         let Some(path) = self.path_of(id.as_str()) else { return Ok(()) };
-        // From here on it is not found, after a restart neither.
+        // From here on it is not found, not even after a restart.
         match fs::remove_file(path.join(RECORD)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.check(),
             other => other?,
@@ -193,18 +194,18 @@ impl Images {
         fs::remove_dir_all(trash)
     }
 
-    /// Where a snapshot is; `None` when the id is none of ours.
+    /// Returns the path of a snapshot; `None` when we do not make such ids.
     fn path_of(&self, id: &str) -> Option<PathBuf> {
         is_name(id).then(|| self.directory.join(id))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Use>> {
-        // The table is right after every statement, so a panic elsewhere has not torn it.
+        // The table is consistent after every statement, so a panic elsewhere does no harm.
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a tree takes up on disk, in bytes, as far as it can be looked at.
+/// Returns what a tree takes up on disk, in bytes. Parts that cannot be read are skipped.
 fn taken_up(path: &Path) -> u64 {
     let Ok(found) = path.symlink_metadata() else { return 0 };
     let inner = if found.is_dir() { fs::read_dir(path).ok() } else { None };
@@ -212,18 +213,18 @@ fn taken_up(path: &Path) -> u64 {
     inner.fold(found.blocks().saturating_mul(512), u64::saturating_add)
 }
 
-/// Whether something has the name of a snapshot.
+/// Returns whether this is the name of a snapshot.
 fn is_name(name: &str) -> bool {
     name.strip_prefix("snap_").is_some_and(|rest| Uuid::parse_str(rest).is_ok())
 }
 
-/// Whether there is nothing at a path, for sure.
+/// Returns whether there is definitely nothing at a path.
 fn is_gone(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 impl Lease {
-    /// Where the files are.
+    /// Returns the directory with the files.
     pub(super) fn path(&self) -> PathBuf {
         self.images.directory.join(&self.name)
     }

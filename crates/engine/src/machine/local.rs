@@ -24,21 +24,21 @@ use crate::message::{ToInit, Tool};
 use crate::sandbox::running::{Running, stopped};
 use crate::server::ground::Ground;
 
-/// A machine of this machine.
+/// A machine on this host.
 #[derive(Debug)]
 pub(super) struct LocalMachine {
     id: SandboxId,
     running: Arc<Running>,
     next_command: AtomicU32,
     images: Arc<Images>,
-    /// What it was made from; `None` for the bare system. Let go of when it has ended.
+    /// The snapshot that it was made from; `None` for the bare system. Dropped when the machine has ended.
     lease: Mutex<Option<Lease>>,
     ground: Arc<Ground>,
     made_at: Instant,
 }
 
 impl LocalMachine {
-    /// One whose making began at this time.
+    /// Makes one; `made_at` is when its making began.
     pub(super) fn new(
         id: SandboxId,
         running: Arc<Running>,
@@ -56,7 +56,7 @@ impl LocalMachine {
         }
         let number = self.next_command.fetch_add(1, Ordering::Relaxed);
         match command::start(Arc::clone(&self.running), number, start).await {
-            // What it misses may be missing from the files that the machine was made of.
+            // A missing program or directory may be missing from the files that the machine was made of.
             Err(error)
                 if matches!(error.kind, SandboxErrorKind::CommandNotFound | SandboxErrorKind::FileNotFound)
                     && self.ground.was_broken_since(self.made_at).await =>
@@ -69,12 +69,12 @@ impl LocalMachine {
     }
 
     async fn tool(&self, tool: Tool, input: Option<OwnedFd>) -> Result<LocalMachineCommand, SandboxError> {
-        // From the root, for all paths are absolute and the home may be gone.
+        // Run from the root directory, because all paths are absolute and the home may have been removed.
         let spec = MachineCommandSpec { directory: Some("/".to_owned()), ..MachineCommandSpec::default() };
         self.start(Start { spec, tool: Some(tool), input }).await
     }
 
-    /// Whether there is room for a snapshot.
+    /// Checks that there is room for a snapshot.
     async fn check_room(&self) -> Result<(), SandboxError> {
         let (images, changes) = (Arc::clone(&self.images), self.running.work().clone());
         let checked = self.running.io().run(move |thread| images.check_room(changes.get(thread))).await;
@@ -85,7 +85,7 @@ impl LocalMachine {
     }
 
     fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
-        // Held for single statements only, so a panic elsewhere has torn nothing.
+        // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,7 +151,7 @@ impl Machine for LocalMachine {
                     let changes = changes.each_ref().map(|changes| changes.get(thread));
                     let kept = write(changes, below.as_deref(), &target).and_then(|size| images.keep(&target, size));
                     if kept.is_err() {
-                        // Cleared at the next start at the latest.
+                        // If this fails, the next start removes it.
                         let _ = fs::remove_dir_all(&target);
                     }
                     kept
@@ -176,9 +176,9 @@ impl Machine for LocalMachine {
     }
 }
 
-/// Writes both layers of a snapshot; answers with the bytes that it takes up on disk.
+/// Writes both layers of a snapshot; returns the bytes that it takes up on disk.
 fn write(changes: [BorrowedFd<'_>; 2], below: Option<&Path>, target: &Path) -> std::io::Result<u64> {
-    // Its record takes one block.
+    // The snapshot's record takes one block.
     let mut size = rustix::fs::statvfs(target)?.f_frsize;
     for (changes, name) in changes.into_iter().zip(["root", "usr"]) {
         let layer = target.join(name);

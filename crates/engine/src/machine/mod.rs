@@ -9,9 +9,10 @@
 //! images/<snapshot id>/image.json
 //! ```
 //!
-//! Machines have a launcher of their own, which makes nothing else: their users may become others, which the launcher
-//! of other sandboxes rules out for all that it makes. The files of all machines have owners from one range of user ids
-//! on disk; each machine that runs has a range of its own, and its layers are shown to it as if they belonged there.
+//! Machines have a launcher of their own, which makes nothing else: the users of a machine may become other users, and
+//! the launcher of other sandboxes rules that out for all its processes. On disk, the files of all machines have owners
+//! from one range of user ids. Each running machine has its own range, and its layers are mounted so that the files
+//! appear to belong to that range.
 
 use std::ffi::CStr;
 
@@ -27,37 +28,37 @@ mod provider;
 
 pub use provider::{MachineEngine, MachineOptions};
 
-/// The ordinary user and its home, as the hosted service's images have them, so that what was written for those runs
+/// The ordinary user and its home, the same as in the hosted service's images, so that programs written for those run
 /// here.
 pub(crate) const USER: &str = "ubuntu";
 pub(crate) const HOME: &str = "/vercel";
 
-/// Where our own node appears: ahead of the system's on `PATH`.
+/// The path of our own node, ahead of the system's on `PATH`.
 pub(crate) const NODE: &str = "usr/local/bin/node";
 
-/// The attribute by which a directory of a layer hides those below it.
+/// The attribute of a directory in a layer that hides the same directory in the layers below.
 const OPAQUE: &CStr = c"user.overlay.opaque";
 
-/// How many user ids a machine has, its root's the first.
+/// How many user ids a machine has; the first one is its root's.
 pub(crate) const IDS: u32 = 0x1_0000;
 
-/// The first of the ids that machines' files have on disk, behind those of other sandboxes and of their files.
+/// The first of the ids that own machines' files on disk. They lie above the ids of other sandboxes and of their files.
 pub(crate) const FIRST_ID: u32 = 0x7200_0000;
 
-/// The first host user id of machines that run: each has [`IDS`] of its own.
+/// The first host user id of running machines; each has [`IDS`] of its own.
 const FIRST_OF_RUNNING: u32 = 0x8000_0000;
 
 /// How many machines a launcher has ids for.
 pub(crate) const MOST_MACHINES: u32 = 0x100;
 
-/// How many launchers of an engine have ids of their own. They take turns, so that a new one does not use those of
+/// How many ranges of ids the launchers of an engine use in turn, so that a new launcher does not use the ids of
 /// processes that an earlier one has left behind.
 pub(crate) const LAUNCHERS: u32 = 4;
 
-/// The ranges of ids of engines on this host. The last of all ids is none.
+/// The ranges of ids of engines on this host. The highest id is left out, because it stands for "no id".
 pub(crate) const ID_RANGES: Ranges = Ranges { kind: "machines", count: 0x1F };
 
-/// The first host user id of the machines of an engine with this range.
+/// Returns the first host user id of the machines of an engine with this range.
 fn first_of_engine(range: u32) -> u32 {
     FIRST_OF_RUNNING + range * LAUNCHERS * MOST_MACHINES * IDS
 }

@@ -29,32 +29,33 @@ use crate::server::ground::{Found, Ground};
 use crate::server::launcher::Launcher;
 use crate::server::{blocking, runtime, unavailable};
 
-/// How the engine of machines is to work. Make one with [`MachineOptions::new`] and change what is not to your liking.
+/// The options of the engine of machines. Make them with [`MachineOptions::new`] and change what differs.
 #[derive(Clone)]
 pub struct MachineOptions {
-    /// Where snapshots are kept. One engine a directory, and not that of an [`Engine`](crate::Engine).
+    /// The directory with the snapshots. Each engine has its own, which must not be that of an
+    /// [`Engine`](crate::Engine) either.
     pub data_dir: PathBuf,
     /// The node program.
     pub node: PathBuf,
     /// The system whose programs machines have: a directory with a `usr` and an `etc`. The host's own is `/`.
     pub system: PathBuf,
-    /// Which program makes the machines.
+    /// The program that makes the machines.
     pub launcher: LauncherProgram,
-    /// The cgroup below which machines' cgroups are made, as a path below the hierarchy's root; `None` for the one that
-    /// this process is in.
+    /// The cgroup below which machines' cgroups are made, as a path below the hierarchy's root; `None` for the cgroup
+    /// of this process.
     pub cgroup_parent: Option<PathBuf>,
     /// Whether all machines may share one range of user ids where the kernel cannot map the owners of files (Linux
-    /// before 5.19, some file systems). Then they share what the kernel counts by user: one machine can use it up for
-    /// all.
+    /// before 5.19, some file systems). Then they share the kernel's limits per user, and one machine can use them up
+    /// for all.
     pub allow_shared_ids: bool,
-    /// What is true of the network of all machines, whatever the policy of each says.
+    /// Options for the network of all machines; they apply whatever the policy of each machine allows.
     pub network: NetworkOptions,
-    /// Learns of machines that do not end.
+    /// Receives an event when a machine does not end.
     pub observer: Arc<dyn SandboxObserver>,
 }
 
 impl MachineOptions {
-    /// The usual options: the host's own system, and this program as its own launcher.
+    /// Returns the usual options: the host's own system, and this program as its own launcher.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, node: impl Into<PathBuf>) -> Self {
         Self {
@@ -102,7 +103,7 @@ struct Core {
 }
 
 impl Core {
-    /// Makes again what machines stand on where it is broken. Those that run go on.
+    /// Makes the files and directories that machines depend on again, if they are broken. Running machines go on.
     async fn mend(&self) -> Result<(), SandboxError> {
         if self.ground.mend().await? == Found::Mended {
             self.launcher.replace().await;
@@ -111,20 +112,19 @@ impl Core {
     }
 }
 
-/// Sees to what all machines stand on, as the engine of sandboxes does.
+/// Checks regularly the files and directories that all machines depend on, as the engine of sandboxes does.
 async fn keep_ground(core: Weak<Core>) {
     loop {
         tokio::time::sleep(GROUND_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
-        // The next request for a machine gets the error.
+        // The next request for a machine returns the error.
         let _ = core.mend().await;
         core.launcher.watch().await;
     }
 }
 
 impl MachineEngine {
-    /// Starts the engine: clears away what an earlier one left, starts the launcher, and makes a machine to see whether
-    /// that works.
+    /// Starts the engine: clears away what an earlier one left, starts the launcher, and makes a machine as a test.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl MachineEngine {
                 let made = base::make(&directory, &system, &snapshots)?;
                 Ok::<_, io::Error>((made, base::PARTS.map(|name| directory.join(name)).to_vec()))
             };
-            // The shell of machines is their system's.
+            // Without a shell from the host: machines use the shell of their system.
             let runtime = runtime::make(&root, &node, None)?;
             runtime::remove_old(&root)?;
             let (made, system_trees) = make_system()?;
@@ -199,11 +199,11 @@ impl MachineEngine {
         Ok(engine)
     }
 
-    /// Asks the runtime and the launcher of machines for a sign of life.
+    /// Checks that the runtime and the launcher of machines respond.
     ///
     /// # Errors
     ///
-    /// When one of them does not answer within two seconds.
+    /// When one of them does not respond within two seconds.
     pub async fn check(&self) -> Result<(), SandboxError> {
         self.core.mend().await?;
         pulse(&self.core.runtime, &self.core.launcher).await
@@ -221,13 +221,13 @@ impl MachineEngine {
         self.create(spec).await?.stop().await
     }
 
-    /// Whether every machine has host user ids of its own. Otherwise all share one range of them.
+    /// Returns whether every machine has host user ids of its own. Otherwise all share one range of them.
     #[must_use]
     pub fn has_own_user_ids(&self) -> bool {
         self.core.launcher.own_uids()
     }
 
-    /// Ends the launcher and every machine. When this returns nothing runs.
+    /// Ends the launcher and every machine. When this returns, none of their processes runs.
     pub async fn shutdown(&self) {
         self.core.launcher.end().await;
     }
@@ -270,7 +270,7 @@ impl MachineProvider for MachineEngine {
             launched => launched?,
         };
         let running = Arc::new(running);
-        // Workers go before machines.
+        // So that workers get the processors before machines.
         running.take_share(Share::Quarter);
         running.serve_network(&spec.network, self.core.launcher.network());
         let ground = Arc::clone(&self.core.ground);

@@ -1,5 +1,5 @@
-//! What a sandbox asks for when it calls `connect`, found out so that it cannot be changed meanwhile: the address is
-//! copied, and of the socket there is a descriptor of our own.
+//! The arguments of a sandbox's `connect` call, read so that the sandbox cannot change them meanwhile: the address is
+//! copied, and the socket is duplicated into a descriptor of our own.
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -15,28 +15,28 @@ use workers_engine_sys::notify::Notification;
 use super::hearing::Question;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, copy_descriptor, read_memory};
 
-/// The longest address of a socket.
+/// The longest address of a socket, in bytes.
 const ADDRESS: usize = 128;
 
-/// The Multipath TCP protocol, which falls back to TCP by design.
+/// The number of the Multipath TCP protocol, which by design falls back to TCP.
 const MPTCP: u32 = 262;
 
-/// A `connect` that waits for its answer.
+/// A `connect` call that waits for its response.
 #[derive(Debug)]
 pub(super) struct Asked {
-    /// By this question.
+    /// The question with which it was forwarded.
     pub(super) question: Question,
-    /// The number of the socket there.
+    /// The number of the socket's descriptor in the calling process.
     pub(super) number: i32,
-    /// The socket, in a descriptor of ours.
+    /// Our own descriptor of the socket.
     pub(super) socket: SandboxFd,
-    /// What kind of socket it is.
+    /// The kind of the socket.
     pub(super) kind: Kind,
-    /// Whether it is one of the host's network, which was put there for an earlier `connect`.
+    /// Whether it is a socket of the host's network, which was installed for an earlier `connect`.
     pub(super) is_outside: bool,
-    /// Whether whoever asks waits for a connection.
+    /// Whether the socket is blocking, so that the caller waits for the connection.
     pub(super) is_blocking: bool,
-    /// Whom it is to be connected to.
+    /// The address to connect to.
     pub(super) address: Address,
 }
 
@@ -47,34 +47,34 @@ pub(super) enum Kind {
     Tcp(AddressFamily),
     /// UDP, over either.
     Udp,
-    /// Local.
+    /// A local (Unix) socket.
     Unix,
     /// Any other.
     Other,
 }
 
-/// Whom a socket is to be connected to.
+/// The address argument of `connect`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Address {
-    /// An address of the internet's.
+    /// An IPv4 or IPv6 address with a port.
     Internet(SocketAddr),
-    /// A name in the file system, or, when it begins with NUL, out of it.
+    /// A path in the file system, or, if it begins with NUL, an abstract name.
     Unix(Vec<u8>),
-    /// Nobody any more.
+    /// No address (`AF_UNSPEC`): the socket loses its peer.
     Nobody,
-    /// Of a family that we do not know.
+    /// An address of an unknown family.
     Unknown,
 }
 
 impl Asked {
-    /// Finds out what is asked for.
+    /// Reads the arguments of the call.
     ///
     /// # Errors
     ///
-    /// What the kernel would have said. Of no meaning when nobody waits for the answer any more.
+    /// The error that the kernel would have returned. It has no meaning if the calling thread no longer waits.
     pub(super) fn look(question: Question, outside: u64, io: &SandboxIo, on: &OnSandboxThread) -> Result<Self, Errno> {
         let Notification { thread, arguments: [number, address, length, ..], .. } = question.notification;
-        // All three are 32 bits wide in the kernel, but for the pointer.
+        // In the kernel, the number and the length are 32 bits wide; only the address is a pointer.
         let number = i32::from_ne_bytes(low_half(number));
         let length = usize::try_from(i32::from_ne_bytes(low_half(length))).map_err(|_| Errno::INVAL)?;
         if length > ADDRESS {
@@ -86,7 +86,7 @@ impl Asked {
         if read_memory(thread, address, bytes, on).map_err(|_| Errno::FAULT)? < length {
             return Err(Errno::FAULT);
         }
-        // Who asked may have died since, and its number be another process's by now.
+        // The calling thread may have ended since, and its number may belong to another process by now.
         if !question.is_open() {
             return Err(Errno::SRCH);
         }
@@ -104,18 +104,18 @@ impl Asked {
         })
     }
 
-    /// The thread that asks.
+    /// Returns the calling thread.
     pub(super) fn thread(&self) -> Pid {
         self.question.notification.thread
     }
 
-    /// Whether the descriptor is closed when another program is executed.
+    /// Returns whether the descriptor is closed when another program is executed.
     pub(super) fn is_closed_at_exec(&self, _: &OnSandboxThread) -> bool {
         let path = format!("/proc/{}/fdinfo/{}", self.thread().as_raw_nonzero(), self.number);
         let described = fs::read_to_string(path).unwrap_or_default();
         let flags = described.lines().find_map(|line| line.strip_prefix("flags:"));
         let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-        // If it cannot be told, whoever asked is gone or plays with its descriptors.
+        // If the flags cannot be read, the caller is gone or is changing its descriptors.
         flags.is_none_or(|flags| flags & OFlags::CLOEXEC.bits() != 0)
     }
 }
@@ -125,10 +125,10 @@ pub(super) fn low_half(argument: u64) -> [u8; 4] {
     u32::from_le_bytes([a, b, c, d]).to_ne_bytes()
 }
 
-/// A descriptor of our own for a socket of another process.
+/// Makes a descriptor of our own for a socket of another process.
 pub(super) fn copy_of(thread: Pid, number: i32, on: &OnSandboxThread) -> Result<OwnedFd, Errno> {
-    // A thread that is not the first of its process has no pidfd on older kernels; its process has, and the same
-    // descriptors unless it is up to no good.
+    // On older kernels there is no pidfd for a thread that is not the first of its process. Then we use the process,
+    // which has the same descriptors, unless the program separates them on purpose.
     let process = pidfd_open(thread, PidfdFlags::empty()).or_else(|_| {
         let status =
             fs::read_to_string(format!("/proc/{}/status", thread.as_raw_nonzero())).map_err(|_| Errno::SRCH)?;
@@ -164,7 +164,7 @@ impl Address {
                 let address = Ipv4Addr::from(word(4).ok_or(Errno::INVAL)?);
                 Ok(Self::Internet(SocketAddrV4::new(address, port(bytes).ok_or(Errno::INVAL)?).into()))
             }
-            // Without a scope it is valid, too.
+            // An address without a scope is valid, too.
             AddressFamily::INET6 if bytes.len() >= 24 => {
                 let address: [u8; 16] = bytes.get(8..24).and_then(|bytes| bytes.try_into().ok()).ok_or(Errno::INVAL)?;
                 let (flow, scope) = (word(4).map_or(0, u32::from_ne_bytes), word(24).map_or(0, u32::from_ne_bytes));

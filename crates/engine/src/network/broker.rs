@@ -1,4 +1,4 @@
-//! The broker of one sandbox: answers its questions.
+//! The broker of one sandbox: it answers the sandbox's questions.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -22,30 +22,30 @@ use super::outside::{self, Since, errno_of};
 use super::{Shared, inside, linger};
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched};
 
-/// Connections that a sandbox may be waiting for. Each thread of it waits for one at most.
+/// The most connections that a sandbox may wait for at a time. Each of its threads waits for one at most.
 const MOST_WAITED_FOR: usize = 64;
 
-/// How often it is looked whether somebody still waits for a connection.
+/// How often we check that the caller is still blocked in `connect`.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Between two attempts to reach a local server whose queue is full, at first and in the long run. The kernel tells of
-/// no room in the queue of another socket.
+/// The pause between two attempts to connect to a local server whose queue is full, at first and at most. The kernel
+/// sends no event when the queue of another socket has room.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 const MOST_QUEUE_PAUSE: Duration = Duration::from_millis(50);
 
-/// The broker of one sandbox. Before there is one, and when it is dropped, nothing in the sandbox can connect to
+/// The broker of one sandbox. Before it is started, and after it is dropped, nothing in the sandbox can connect to
 /// anything.
 #[derive(Debug)]
 pub(crate) struct Broker {
     judge: Arc<Judge>,
     shared: Arc<Shared>,
     sandbox: String,
-    /// What its connections carry, where that is counted.
+    /// Counts what the sandbox's connections carry, where that is counted.
     account: Option<Arc<Account>>,
 }
 
 impl Broker {
-    /// Answers what a sandbox asks from now on. Nothing is done until it does.
+    /// Answers the sandbox's questions from now on. It does no work until there is one.
     pub(crate) fn start(
         sandbox: String,
         io: SandboxIo,
@@ -62,12 +62,12 @@ impl Broker {
         Self { judge, shared: Arc::clone(shared), sandbox, account }
     }
 
-    /// What the sandbox's connections to the outside have carried so far; `None` if that is not known.
+    /// Returns what the sandbox's connections to the outside have carried so far; `None` if that is not known.
     pub(crate) async fn carried(&self) -> Option<Carried> {
         self.account.as_ref()?.carried().await
     }
 
-    /// Answers by another policy from now on. Connections that were made stay.
+    /// Applies another policy from now on. Existing connections stay.
     pub(crate) fn change_policy(&self, policy: NetworkPolicy) {
         self.judge.change(policy);
     }
@@ -82,20 +82,20 @@ impl Drop for Broker {
     }
 }
 
-/// Where questions are answered.
+/// The state with which a sandbox's questions are answered.
 pub(super) struct Desk {
     judge: Arc<Judge>,
     io: SandboxIo,
     names: NameService,
-    /// The sockets of the host's network that were put into the sandbox.
+    /// The sockets of the host's network that were installed in the sandbox.
     connections: Connections,
-    /// What these carry, where that is counted.
+    /// Counts what these carry, where that is counted.
     account: Option<Arc<Account>>,
 }
 
-/// What becomes of a question.
+/// The result of handling a question.
 enum Step {
-    /// It is answered with this.
+    /// It is answered now, with this.
     Answer(Result<(), Errno>),
     /// It is answered later.
     Wait(Wait),
@@ -107,17 +107,17 @@ pub(super) enum Wait {
     Outside(Asked, SandboxFd),
     /// The connection of the sandbox's own socket.
     Inside(Asked),
-    /// Somebody who tells names; then the sandbox's own socket is connected.
+    /// The start of the name server; then the sandbox's own socket is connected.
     Names(Asked),
 }
 
 impl Desk {
-    /// The threads on which questions are answered.
+    /// Returns the threads on which questions are answered.
     pub(super) const fn io(&self) -> &SandboxIo {
         &self.io
     }
 
-    /// Answers a question, unless that has to wait. So many wait already.
+    /// Answers a question, or returns what it has to wait for. `waiting` is the number of questions that wait already.
     pub(super) fn deal_with(&self, question: &Question, waiting: usize, on: &OnSandboxThread) -> Option<Wait> {
         let step = if Some(question.notification.call) == syscall_number("setsockopt") {
             Ok(Step::Answer(linger::set(question, &self.io, on)))
@@ -191,8 +191,8 @@ impl Desk {
 
     fn connect_udp(&self, asked: Asked, waiting: usize, on: &OnSandboxThread) -> Result<Step, Errno> {
         match &asked.address {
-            // Not to send anything, but to find out by which address of its own it would: the C library sorts addresses
-            // by that. There is no way from here.
+            // The C library connects such a socket not to send, but to find out its local address for this destination,
+            // and sorts addresses by that. A sandbox has no route to the outside.
             Address::Internet(address) if !is_inside(*address) && address.port() == 0 => Err(Errno::NETUNREACH),
             Address::Internet(address) if !is_inside(*address) => {
                 self.judge.denied(NetworkDenial::Protocol);
@@ -251,7 +251,7 @@ impl Wait {
                 (asked, result)
             }
         };
-        // On a thread of the sandbox: what is dropped with it is the sandbox's.
+        // On a thread of the sandbox, because `asked` holds a descriptor of the sandbox's and is dropped there.
         let answer = move |_: &OnSandboxThread| asked.question.answer(result);
         // Fails when the sandbox keeps its threads busy.
         drop(desk.io.begin(answer));
@@ -262,7 +262,7 @@ async fn wait_outside(asked: &Arc<Asked>, socket: &SandboxFd) -> Result<(), Errn
     let patience = on_thread(socket, |socket, on| sockopt::socket_timeout(socket.get(on), Timeout::Send)).await;
     let connected = connected(asked, socket);
     let waited = match patience.ok().flatten() {
-        // As the kernel says it of one whose time is over and that goes on all the same.
+        // The kernel also returns `INPROGRESS` when a blocking `connect` times out, and goes on connecting.
         Some(patience) => tokio::time::timeout(patience, connected).await.unwrap_or(Err(Errno::INPROGRESS)),
         None => connected.await,
     };
@@ -275,17 +275,17 @@ async fn wait_outside(asked: &Arc<Asked>, socket: &SandboxFd) -> Result<(), Errn
     }
 }
 
-/// Does something with a socket on a thread of its sandbox.
+/// Runs work with a socket on a thread of its sandbox.
 async fn on_thread<T: Send + 'static>(
     socket: &SandboxFd,
     work: impl FnOnce(&SandboxFd, &OnSandboxThread) -> Result<T, Errno> + Send + 'static,
 ) -> Result<T, Errno> {
     let shared = socket.clone();
-    // The sandbox keeps its threads busy.
+    // The error when the sandbox keeps its threads busy.
     socket.io().run(move |on| work(&shared, on)).await.unwrap_or(Err(Errno::AGAIN))
 }
 
-/// Puts a socket where the one that was to be connected is.
+/// Installs a socket under the number of the socket that was to be connected.
 fn put_in_place(asked: &Asked, socket: &SandboxFd, on: &OnSandboxThread) -> Result<(), Errno> {
     rustix::io::ioctl_fionbio(socket.get(on), !asked.is_blocking)?;
     let (question, closed_at_exec) = (&asked.question, asked.is_closed_at_exec(on));
@@ -315,7 +315,7 @@ async fn wait_inside(asked: &Arc<Asked>) -> Result<(), Errno> {
     on_thread(&asked.socket, move |_, on| inside::end(&asked_there, on)).await.and(connected)
 }
 
-/// Waits until a socket is connected, or cannot be, or the thread that asked does not wait any more.
+/// Waits until a socket is connected, or fails to connect, or the calling thread no longer waits.
 async fn connected(asked: &Arc<Asked>, socket: &SandboxFd) -> Result<(), Errno> {
     let watched = Watched::new(socket.clone(), Interest::WRITABLE).map_err(|error| errno_of(&error))?;
     loop {
@@ -330,13 +330,13 @@ async fn connected(asked: &Arc<Asked>, socket: &SandboxFd) -> Result<(), Errno> 
     }
 }
 
-/// Whether the thread that asked still waits for its answer.
+/// Returns whether the calling thread still waits for the response.
 async fn still_waits(asked: &Arc<Asked>, socket: &SandboxFd) -> bool {
     let asked = Arc::clone(asked);
     on_thread(socket, move |_, _| Ok(asked.question.is_open())).await.unwrap_or(false)
 }
 
-/// Whether an address is one of the sandbox's own. The unspecified one stands for the loopback.
+/// Returns whether an address is one of the sandbox's own. The unspecified address stands for the loopback.
 fn is_inside(address: std::net::SocketAddr) -> bool {
     let ip = address.ip().to_canonical();
     ip.is_loopback() || ip.is_unspecified()

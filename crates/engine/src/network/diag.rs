@@ -1,5 +1,5 @@
-//! What the kernel tells of TCP sockets (`sock_diag`): whether one is still there, what it carries, and which ones have
-//! ended.
+//! Asks the kernel about TCP sockets (`sock_diag`): whether a socket still exists, how many bytes it has carried, and
+//! which sockets have ended.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,53 +16,53 @@ const IS_REQUEST: u16 = 1; // NLM_F_REQUEST
 const TCP: u8 = 6;
 const ALL_STATES: u32 = u32::MAX;
 const HEADER: usize = 16;
-/// `struct inet_diag_req_v2`.
+/// The length of `struct inet_diag_req_v2`.
 const REQUEST: usize = 56;
-/// `struct inet_diag_msg`, and where it has the socket's cookie.
+/// The length of `struct inet_diag_msg`, and the offset of the socket's cookie in it.
 const MESSAGE: usize = 72;
 const COOKIE: usize = 44;
-/// Asks for `struct tcp_info`, and comes with it.
+/// The attribute that carries `struct tcp_info`, and the bit that requests it.
 const INFO: u16 = 2; // INET_DIAG_INFO
 const WANTS_INFO: u8 = 1 << (INFO - 1);
-/// Where that has the figures.
+/// The offsets of the figures in `struct tcp_info`.
 const BYTES_RECEIVED: usize = 128;
 const BYTES_SENT: usize = 200;
 const BYTES_SENT_AGAIN: usize = 208;
-/// The groups of the kernel's messages about TCP sockets, of both families, that have ended.
+/// The groups of the kernel's messages about TCP sockets that have ended, for IPv4 and IPv6.
 const ENDED: u32 = 0b001 | 0b100; // SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY
 
-/// What the messages about sockets that have ended may take up until they are read, in bytes.
+/// The receive buffer for messages about sockets that have ended, in bytes.
 const WAITING: usize = 4 << 20;
 
-/// A socket's number, which no other one ever has.
+/// The kernel's number of a socket, which is never used again.
 pub(super) type Cookie = u64;
 
-/// What a connection has carried, in bytes.
+/// The bytes that a connection has carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
-    /// Sent, without what was sent again.
+    /// Sent, without retransmissions.
     pub(crate) sent: u64,
-    /// Received. The end of what the peer sends counts as one.
+    /// Received. The end of the peer's stream (FIN) counts as one byte.
     pub(crate) received: u64,
 }
 
 impl Carried {
-    /// Both together.
+    /// Returns the sum.
     pub(super) fn plus(self, other: Self) -> Self {
         Self { sent: self.sent.saturating_add(other.sent), received: self.received.saturating_add(other.received) }
     }
 }
 
-/// What the kernel knows a TCP socket by; as it is asked for it.
+/// A TCP socket, as the request that asks the kernel about it.
 #[derive(Debug, Default)]
 pub(super) struct Socket(Vec<u8>);
 
 impl Socket {
-    /// A socket that was bound.
+    /// Describes a socket that was bound.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell of it.
+    /// When the kernel does not report its address or cookie.
     pub(super) fn describe(socket: BorrowedFd<'_>, family: AddressFamily, peer: SocketAddr) -> io::Result<Self> {
         let local = SocketAddr::try_from(getsockname(socket)?)?;
         let cookie = sockopt::socket_cookie(socket)?;
@@ -90,17 +90,17 @@ impl Socket {
         Ok(Self(text))
     }
 
-    /// Its number.
+    /// Returns its cookie.
     pub(super) fn cookie(&self) -> Option<Cookie> {
         number(&self.0, HEADER + REQUEST - size_of::<Cookie>())
     }
 
-    /// Whether the kernel still has it. One that is being closed counts, since its buffers are still there.
+    /// Returns whether the kernel still has it. A socket that is being closed counts, because its buffers still exist.
     pub(super) fn exists(&self) -> bool {
         self.0.is_empty() || !matches!(self.ask(), Ok(None))
     }
 
-    /// What it has carried so far; `None` when it has ended, or is about to be told of as such.
+    /// Returns what it has carried so far; `None` when it has ended, or the message about its end is on the way.
     ///
     /// # Errors
     ///
@@ -109,12 +109,12 @@ impl Socket {
         Ok(self.ask()?.and_then(|answer| Told::parse(&answer)).and_then(|told| told.carried))
     }
 
-    /// The message about it; `None` when the kernel has it no more.
+    /// Returns the kernel's message about it; `None` when the socket no longer exists.
     fn ask(&self) -> io::Result<Option<Vec<u8>>> {
         let socket = open()?;
         sendto(&socket, &self.0, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
         let mut space = [0_u8; 1024];
-        // The kernel has answered by the time it has taken the question.
+        // When `sendto` returns, the kernel has already put its response into the socket.
         let (length, _) = recv(&socket, &mut space[..], RecvFlags::empty())?;
         let answer = space.get(..length).unwrap_or_default();
         if number::<u16>(answer, 4) == Some(SOCK_DIAG) {
@@ -132,14 +132,14 @@ fn open() -> io::Result<OwnedFd> {
     Ok(socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?)
 }
 
-/// The kernel's messages about TCP sockets of this network that have ended.
+/// Opens a socket that receives the kernel's messages about TCP sockets of this network namespace that have ended.
 ///
 /// # Errors
 ///
-/// When it does not send them.
+/// When the kernel does not send them.
 pub(super) fn open_ends() -> io::Result<OwnedFd> {
     let socket = open()?;
-    // Without it the kernel's own limit holds.
+    // If this fails, the kernel's own limit applies.
     let _ = sockopt::set_socket_recv_buffer_size_force(&socket, WAITING);
     bind(&socket, &SocketAddrNetlink::new(0, ENDED))?;
     Ok(socket)
@@ -149,12 +149,12 @@ pub(super) fn open_ends() -> io::Result<OwnedFd> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) cookie: Cookie,
-    /// What it has carried, where the message says it.
+    /// What it has carried, if the message includes it.
     pub(super) carried: Option<Carried>,
 }
 
 impl Told {
-    /// Reads a message; `None` if it is about something else.
+    /// Parses a message; returns `None` if it is about something else.
     pub(super) fn parse(message: &[u8]) -> Option<Self> {
         if number::<u16>(message, 4)? != SOCK_DIAG {
             return None;
@@ -167,20 +167,20 @@ impl Told {
             if kind == INFO {
                 carried = attributes.get(4..length).and_then(figures);
             }
-            // Each begins at a multiple of 4.
+            // Each attribute begins at a multiple of 4.
             attributes = attributes.get(length.max(4).next_multiple_of(4)..).unwrap_or_default();
         }
         Some(Self { cookie, carried })
     }
 }
 
-/// The figures of a `struct tcp_info`.
+/// Reads the figures from a `struct tcp_info`.
 fn figures(info: &[u8]) -> Option<Carried> {
     let sent = number::<u64>(info, BYTES_SENT)?.saturating_sub(number(info, BYTES_SENT_AGAIN)?);
     Some(Carried { sent, received: number(info, BYTES_RECEIVED)? })
 }
 
-/// A number of the kernel's, in its byte order.
+/// A number in the kernel's messages, in native byte order.
 trait Native: Sized {
     fn read(bytes: &[u8]) -> Option<Self>;
 }
@@ -214,7 +214,7 @@ mod tests {
         message[HEADER + COOKIE..HEADER + COOKIE + 8].copy_from_slice(&77_u64.to_ne_bytes());
         let nothing = Told { cookie: 77, carried: None };
         assert_eq!(Told::parse(&message), Some(nothing));
-        // An attribute without a length, and one that is cut off.
+        // An attribute with a length that is too small, and one that is cut off.
         for length in [0_u16, 3, 300] {
             message[HEADER + MESSAGE..HEADER + MESSAGE + 2].copy_from_slice(&length.to_ne_bytes());
             message[HEADER + MESSAGE + 2..HEADER + MESSAGE + 4].copy_from_slice(&INFO.to_ne_bytes());

@@ -1,8 +1,8 @@
-//! Doing something as whoever asks: with the rights of its user, and seen as that user by its peer.
+//! Runs work as the user of a sandbox's thread: with that user's rights, and so that a peer sees that user.
 //!
-//! The server may be root, who may walk to and connect to every socket; a process of a sandbox may not, and what
-//! answers it must not take it for the host's root either. A sandbox's own root counts as its user only, without the
-//! rights that it has over the sandbox's files.
+//! The server may be root, which may walk to and connect to every socket. A process of a sandbox may not, and a server
+//! in the sandbox must not take its peer for the host's root. A sandbox's own root counts only as its user on the host,
+//! without the rights that it has over the sandbox's files.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-/// Does something that does not wait as the user and the groups of a thread; this thread only, and for no longer. Where
-/// the server is not root, all its sandboxes are its own user's, and nothing changes.
+/// Runs work that does not block as the user and the groups of a thread. Only this thread changes, and only during the
+/// work. If the server is not root, all its sandboxes run as the server's user, and nothing changes.
 pub(super) fn as_user_of<T>(thread: Pid, work: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
     if !rustix::process::geteuid().is_root() {
         return work();
@@ -25,7 +25,7 @@ pub(super) fn as_user_of<T>(thread: Pid, work: impl FnOnce() -> Result<T, Errno>
     done
 }
 
-/// Who a thread is when it walks through files, by the numbers of the host.
+/// The user and groups with which a thread accesses files, as numbers of the host.
 #[derive(Debug, PartialEq, Eq)]
 struct User {
     id: u32,
@@ -34,17 +34,17 @@ struct User {
 }
 
 impl User {
-    /// By what the kernel tells of a thread.
+    /// Parses the kernel's `status` of a thread.
     fn parse(status: &str) -> Option<Self> {
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        // Real, effective, saved, and that for files.
+        // The four columns are real, effective, saved, and file system id.
         let last = |name: &str| field(name)?.split_whitespace().nth(3)?.parse().ok();
         let groups: Result<_, _> = field("Groups")?.split_whitespace().map(str::parse).collect();
         Some(Self { id: last("Uid")?, group: last("Gid")?, groups: groups.ok()? })
     }
 }
 
-/// This thread is somebody else until it is dropped.
+/// Gives this thread other ids until it is dropped.
 struct Disguise {
     groups: Vec<Gid>,
 }
@@ -56,7 +56,7 @@ impl Disguise {
         let disguise = Self { groups };
         set_thread_groups(&theirs)?;
         set_thread_res_gid(Gid::ROOT, Gid::from_raw(user.group), Gid::ROOT)?;
-        // Last, for it takes the right to the other two.
+        // Last, because without root's user id the thread may not change the other two.
         set_thread_res_uid(Uid::ROOT, Uid::from_raw(user.id), Uid::ROOT)?;
         Ok(disguise)
     }
@@ -68,7 +68,7 @@ impl Drop for Disguise {
             .and_then(|()| set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT))
             .and_then(|()| set_thread_groups(&self.groups));
         if taken_off.is_err() {
-            // The runtime would go on with a thread of unknown rights.
+            // Otherwise the runtime would go on with a thread of unknown rights.
             tracing::error!("a thread cannot become the server's own user again");
             std::process::abort();
         }

@@ -1,7 +1,8 @@
-//! Hears what the processes of all sandboxes ask, and hands each question to the line of its sandbox.
+//! Receives the calls that the seccomp filter forwards from the processes of all sandboxes ("questions"), and hands
+//! each to the line of its sandbox.
 //!
-//! There is one listener for a launcher and all that it makes, so a sandbox that connects to nothing pays nothing for
-//! it. A thread of its own hears; it finds out which sandbox asks and does nothing else for a question.
+//! One listener serves a launcher and all that it makes, so a sandbox without connections costs nothing. A separate
+//! thread receives; for each question it only finds out which sandbox it comes from.
 
 use std::fs;
 use std::io;
@@ -16,45 +17,46 @@ use workers_engine_sys::notify::{Heard, Listener, Notification};
 
 use super::Shared;
 
-/// A question, and where it is answered.
+/// A question, and the listener on which it is answered.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
     listener: Arc<Listener>,
-    /// What is asked.
+    /// The call as the kernel reports it.
     pub(super) notification: Notification,
 }
 
 impl Question {
-    /// Where it was heard.
+    /// Returns the listener that has received it.
     pub(super) fn listener(&self) -> &Listener {
         &self.listener
     }
 
-    /// Whether the thread that asks still waits. If not, what was found out about it may be another one's.
+    /// Returns whether the calling thread still waits. If not, its number may belong to another thread by now, and what
+    /// we read about it is not valid.
     pub(super) fn is_open(&self) -> bool {
         self.listener.is_waiting(self.notification.id)
     }
 
     /// Answers it.
     pub(super) fn answer(&self, result: Result<(), Errno>) {
-        // Fails when the thread does not wait any more.
+        // Fails when the thread no longer waits.
         let _ = self.listener.answer(self.notification.id, result);
     }
 }
 
-/// Hears questions until it is dropped. What is asked after that fails with `ENOSYS`.
+/// Receives questions until it is dropped. Calls after that fail with `ENOSYS`.
 #[derive(Debug)]
 pub(crate) struct Hearing {
-    /// Written to, it ends the thread.
+    /// A write to it ends the thread.
     stop: Arc<OwnedFd>,
 }
 
 impl Hearing {
-    /// Begins to hear what a launcher and all that it makes ask.
+    /// Begins to receive the questions of a launcher and all that it makes.
     ///
     /// # Errors
     ///
-    /// When the kernel lacks a piece of what is needed, or no thread can be started.
+    /// When the kernel lacks a required feature, or no thread can be started.
     pub(crate) fn start(listener: OwnedFd, shared: Arc<Shared>) -> io::Result<Self> {
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let (listener, stopped, runtime) = (Arc::new(Listener::new(listener)?), Arc::clone(&stop), Handle::current());
@@ -70,7 +72,7 @@ impl Hearing {
 
 impl Drop for Hearing {
     fn drop(&mut self) {
-        // It takes a counter that is full for this to fail.
+        // Fails only if the counter is full.
         let _ = rustix::io::write(&*self.stop, &1_u64.to_ne_bytes());
     }
 }
@@ -97,10 +99,11 @@ fn hear(listener: &Arc<Listener>, stop: &OwnedFd, shared: &Shared, runtime: &Han
     }
 }
 
-/// Gives the question to the line of the sandbox that asks; gives it back when there is none.
+/// Hands the question to the line of its sandbox; returns it if there is no such line.
 fn hand_on(question: Question, shared: &Shared, runtime: &Handle) -> Result<(), Question> {
     let groups = groups_of(question.notification.thread);
-    // If the thread that asked has died, its number may be another one's by now.
+    // If the calling thread has ended, its number may belong to another thread by now, so we check that the question is
+    // still open.
     match shared.line_of(groups.split(['/', '\n'])) {
         Some(line) if question.is_open() => {
             line.take(question, runtime);
@@ -110,7 +113,7 @@ fn hand_on(question: Question, shared: &Shared, runtime: &Handle) -> Result<(), 
     }
 }
 
-/// The cgroups of a thread: what no process of a sandbox can leave, nor hide.
+/// Reads the cgroups of a thread. No process of a sandbox can leave or hide them.
 fn groups_of(thread: Pid) -> String {
     fs::read_to_string(format!("/proc/{}/cgroup", thread.as_raw_nonzero())).unwrap_or_default()
 }

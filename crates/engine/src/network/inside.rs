@@ -1,5 +1,6 @@
-//! Connections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so that whatever it
-//! is connected to is in there; the call is made here all the same, on the socket that was looked at.
+//! Connections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so its destination
+//! is always inside. We make the call nevertheless, on the socket that we have checked, and do not hand it back to the
+//! kernel.
 
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -12,11 +13,11 @@ use super::asked::{Address, Asked};
 use super::disguise::as_user_of;
 use crate::sandbox_io::{OnSandboxThread, connect, connect_unspec};
 
-/// Connects a socket to where its own network or its own file system leads. With `INPROGRESS` for one that blocks, and
-/// with `AGAIN`, it is to be waited for.
+/// Connects a socket to an address in the sandbox's own network or file system. With `INPROGRESS` for a blocking socket
+/// the caller has to wait for the connection, with `AGAIN` it has to wait and try again.
 pub(super) fn begin(asked: &Asked, on: &OnSandboxThread) -> Result<(), Errno> {
-    // The sandbox shares the description of the socket, so its other threads can make the call below block all the
-    // same. Then it costs one of the sandbox's own threads, until the watchdog ends the call.
+    // The sandbox shares the open file of the socket, so its other threads can still make the call below block. Then it
+    // costs one of the sandbox's own threads, until the watchdog ends the call.
     let socket = asked.socket.get(on);
     if asked.is_blocking {
         rustix::io::ioctl_fionbio(socket, true)?;
@@ -33,12 +34,13 @@ pub(super) fn begin(asked: &Asked, on: &OnSandboxThread) -> Result<(), Errno> {
     begun
 }
 
-/// What is left to do when a socket that blocks was waited for.
+/// Makes a blocking socket blocking again, after waiting for it.
 pub(super) fn end(asked: &Asked, on: &OnSandboxThread) -> Result<(), Errno> {
     rustix::io::ioctl_fionbio(asked.socket.get(on), false)
 }
 
-/// As whoever asks: what it may not connect to itself it is not connected to, and its peer sees its user.
+/// Connects with the rights of the calling thread's user: what that user may not connect to is refused, and the peer
+/// sees that user.
 fn connect_local(asked: &Asked, socket: BorrowedFd<'_>, name: &[u8], on: &OnSandboxThread) -> Result<(), Errno> {
     if let [0, name @ ..] = name {
         let name = SocketAddrUnix::new_abstract_name(name)?;
@@ -47,7 +49,7 @@ fn connect_local(asked: &Asked, socket: BorrowedFd<'_>, name: &[u8], on: &OnSand
     let way = Way::of(asked, name.split(|byte| *byte == 0).next().unwrap_or_default())?;
     as_user_of(asked.thread(), || {
         let found = way.walk()?;
-        // Had whoever asked died before, all of this would have been another one's.
+        // If the calling thread had ended before, all that we read would belong to another thread.
         if !asked.question.is_open() {
             return Err(Errno::SRCH);
         }
@@ -55,7 +57,7 @@ fn connect_local(asked: &Asked, socket: BorrowedFd<'_>, name: &[u8], on: &OnSand
     })
 }
 
-/// The way to a file of whoever asks: from its root and its working directory, out of which nothing leads.
+/// A path of the calling thread: from its root and its working directory, and never out of its root.
 struct Way {
     root: OwnedFd,
     path: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The policy of one sandbox, applied.
+//! Applies the policy of one sandbox.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -9,7 +9,7 @@ use super::names::Names;
 use super::route::leads_elsewhere;
 use super::shared::Shared;
 
-/// The policy of one sandbox, applied.
+/// The policy of one sandbox, with the state to apply it.
 #[derive(Debug)]
 pub(super) struct Judge {
     policy: RwLock<NetworkPolicy>,
@@ -22,19 +22,19 @@ impl Judge {
         Self { policy: RwLock::new(policy), shared, names: Mutex::default() }
     }
 
-    /// Judges by another policy from now on.
+    /// Applies another policy from now on.
     pub(super) fn change(&self, policy: NetworkPolicy) {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 
-    /// Whether a connection may be made; it is counted.
+    /// Decides whether a connection may be made, and counts it.
     pub(super) fn connection(&self, address: SocketAddr) -> Result<(), NetworkDenial> {
         let verdict = self.permits(address);
         self.shared.observer.connection(verdict);
         verdict
     }
 
-    /// Counts a connection that is denied before anybody asks whom to.
+    /// Counts a connection that is denied without a look at its address.
     pub(super) fn denied(&self, denial: NetworkDenial) {
         self.shared.observer.connection(Err(denial));
     }
@@ -48,39 +48,39 @@ impl Judge {
         if self.shared.open.iter().any(|range| range.contains(asked) || range.contains(end)) {
             return Ok(());
         }
-        // When the kernel does not say, it is closed. A gateway's address is looked at beside the one that it stands
-        // for.
+        // If the kernel does not respond, the address is closed. The address of a gateway is checked in addition to the
+        // address that it stands for.
         let is_elsewhere = |address: IpAddr| leads_elsewhere(address).unwrap_or(false);
         let is_open = is_public(asked) && is_elsewhere(asked) && (end == asked || is_elsewhere(end));
         if is_open { Ok(()) } else { Err(NetworkDenial::ClosedAddress) }
     }
 
-    /// Whether a name may be looked up, `None` for one that no host has; it is counted.
+    /// Returns whether a name may be looked up, and counts it. `None` is a name that no host can have.
     pub(super) fn lookup(&self, name: Option<&DomainName>) -> bool {
         let permitted = self.policy().permits_name(name);
         self.shared.observer.lookup(permitted);
         permitted
     }
 
-    /// Remembers what a permitted name stands for, where that decides over connections.
+    /// Remembers the addresses of a permitted name, if the policy depends on names.
     pub(super) fn learn(&self, name: &DomainName, addresses: impl IntoIterator<Item = IpAddr>) {
         if matches!(*self.policy(), NetworkPolicy::AllowList(_)) {
             self.names().learn(name, addresses.into_iter().map(destination));
         }
     }
 
-    /// What all sandboxes share.
+    /// Returns what all sandboxes share.
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }
 
     fn policy(&self) -> RwLockReadGuard<'_, NetworkPolicy> {
-        // Replaced as a whole, so a panic elsewhere has torn nothing.
+        // Replaced as a whole, so a panic elsewhere leaves no inconsistent state.
         self.policy.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
-        // Held for single statements only, so a panic elsewhere has torn nothing.
+        // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

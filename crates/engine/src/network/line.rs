@@ -1,8 +1,8 @@
-//! The questions of one sandbox, at the pace that it may have.
+//! The questions of one sandbox, answered at a limited rate.
 //!
-//! A question that comes too soon is held and answered when its time has come: its thread waits in the kernel until
-//! then, and can ask nothing else. Nothing is refused for want of room, since a refusal would only be asked again at
-//! once: a sandbox has at most as many questions as threads.
+//! A question that comes too early is held and answered when its time has come: its thread waits in the kernel until
+//! then, and cannot ask anything else. No question is refused for lack of room, because the program would only repeat
+//! it at once. A sandbox has at most as many open questions as threads.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,14 @@ use super::broker::Desk;
 use super::hearing::Question;
 use super::pace::Pace;
 
-/// How many questions are held before those of threads that have died are looked for.
+/// How many questions are held before we first look for those of threads that have ended.
 const FIRST_LOOK: usize = 1024;
 
 /// The questions of one sandbox.
 pub(super) struct Line {
     desk: Arc<Desk>,
     held: Mutex<Held>,
-    /// What waits for connections; ends with the line.
+    /// The tasks that wait for connections; they end with the line.
     waits: Mutex<JoinSet<()>>,
     is_closed: AtomicBool,
 }
@@ -31,9 +31,9 @@ pub(super) struct Line {
 struct Held {
     pace: Pace,
     questions: VecDeque<Question>,
-    /// Whether a task answers what is held.
+    /// Whether a task answers the held questions.
     is_drained: bool,
-    /// How many are held when it is looked again which of them are still open.
+    /// The number of held questions at which we next check which of them are still open.
     next_look: usize,
 }
 
@@ -48,7 +48,7 @@ impl Line {
         })
     }
 
-    /// Has a question answered, now or when its time has come.
+    /// Answers a question, now or when its time has come.
     pub(super) fn take(self: &Arc<Self>, question: Question, runtime: &Handle) {
         let mut held = lock(&self.held);
         let now = Instant::now();
@@ -58,7 +58,7 @@ impl Line {
             return self.deal_with(question, runtime);
         }
         if held.questions.len() >= held.next_look {
-            // Those of threads that have died meanwhile.
+            // Removes those of threads that have ended meanwhile.
             held.questions.retain(Question::is_open);
             held.next_look = (held.questions.len() * 2).max(FIRST_LOOK);
         }
@@ -70,7 +70,7 @@ impl Line {
         }
     }
 
-    /// Ends it: what is held is not answered any more.
+    /// Ends it: held questions are not answered any more.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         let waits = std::mem::take(&mut *lock(&self.waits));
@@ -78,7 +78,7 @@ impl Line {
         lock(&self.held).questions.clear();
     }
 
-    /// Answers what is held, one after the other, each in its time.
+    /// Answers the held questions, one after the other, each when its time has come.
     async fn drain(self: Arc<Self>, runtime: &Handle) {
         loop {
             let may = {
@@ -115,13 +115,13 @@ impl Line {
             }
         });
         if begun.is_err() {
-            // It keeps all of its threads busy.
+            // The sandbox keeps all of its threads busy.
             asked.answer(Err(rustix::io::Errno::AGAIN));
         }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Held for single statements only, so a panic elsewhere has torn nothing.
+    // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
-//! What a sandbox asks for when it sets `SO_LINGER`.
+//! Handles a sandbox's `setsockopt` call with `SO_LINGER`.
 //!
-//! A socket that lingers makes the one who closes it wait, and the one who closes the last descriptor may be the
-//! server, or a thread of the kernel that closes for everybody. So a socket of a sandbox either resets its connection
-//! when it is closed (a time of 0), or closes in the background, as sockets do by default. Which of them is meant lies
-//! in memory, where the filter cannot see it.
+//! A socket that lingers blocks the process that closes it. The process that closes the last descriptor may be the
+//! server, or a kernel thread that closes sockets for all processes. So a sandbox's socket either resets its connection
+//! when it is closed (a time of 0), or closes in the background, as sockets do by default. The value of the option lies
+//! in memory, where the seccomp filter cannot see it, so the call is forwarded to the server.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use super::asked::{copy_of, low_half};
 use super::hearing::Question;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, read_memory};
 
-/// The kernel's `struct linger`: two integers, whether and for how long.
+/// The length of the kernel's `struct linger`: two integers, whether to linger and for how many seconds.
 const LENGTH: usize = 8;
 
-/// The level and the name of the option, as the filter lets them ask.
+/// The level and the name of the option; the filter forwards only this one.
 const SOL_SOCKET: [u8; 4] = 1_i32.to_ne_bytes();
 const SO_LINGER: [u8; 4] = 13_i32.to_ne_bytes();
 
-/// Sets the option in the place of the thread that asks.
+/// Sets the option on behalf of the calling thread.
 ///
 /// # Errors
 ///
-/// What the kernel would have said.
+/// The error that the kernel would have returned.
 pub(super) fn set(question: &Question, io: &SandboxIo, on: &OnSandboxThread) -> Result<(), Errno> {
     let Notification { thread, arguments: [number, level, name, value, length, _], .. } = question.notification;
     if low_half(level) != SOL_SOCKET || low_half(name) != SO_LINGER {
@@ -46,7 +46,7 @@ pub(super) fn set(question: &Question, io: &SandboxIo, on: &OnSandboxThread) -> 
     sockopt::set_socket_linger(socket.get(on), resets(bytes).then_some(Duration::ZERO))
 }
 
-/// Whether the connection is to be reset when the socket is closed: it lingers, for no time.
+/// Returns whether the connection is to be reset when the socket is closed: lingering is on, with a time of 0.
 const fn resets([on @ .., a, b, c, d]: [u8; LENGTH]) -> bool {
     i32::from_ne_bytes(on) != 0 && i32::from_ne_bytes([a, b, c, d]) == 0
 }

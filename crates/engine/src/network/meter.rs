@@ -1,8 +1,9 @@
-//! What the connections of sandboxes to the outside carry.
+//! Counts the bytes that the connections of sandboxes to the outside carry.
 //!
-//! The server has no part in a connection once it is made, and keeps no descriptor of it: its peer would not hear that
-//! the sandbox has closed it. So the kernel is asked for the figures of those that are open, and tells those of each
-//! that has ended. If it lost one of these messages, what the sandbox carried is not known, and no figure is told.
+//! Once a connection is made, the server takes no part in it and keeps no descriptor of it: otherwise its peer would
+//! not see that the sandbox has closed it. So we ask the kernel for the figures of open connections, and the kernel
+//! sends a message with the figures of each that has ended. If one of these messages is lost, the total of the sandbox
+//! is not known, and no figure is reported.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,7 +23,7 @@ use workers_engine_sys::{ClosedBy, Closer, watch};
 
 use super::diag::{self, Carried, Cookie, Socket, Told};
 
-/// How long the kernel may take to tell of a connection that has ended.
+/// How long the kernel may take to report the end of a connection.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Counts for the sandboxes of an engine.
@@ -32,7 +33,7 @@ pub(super) struct Meter {
     reader: AbortHandle,
 }
 
-/// Whose connections are open.
+/// The account of each open connection.
 type Books = Mutex<HashMap<Cookie, Arc<Account>>>;
 
 /// What the connections of one sandbox carry.
@@ -44,19 +45,19 @@ pub(super) struct Account {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What those that have ended have carried.
+    /// The sum of the connections that have ended.
     ended: Carried,
     open: HashMap<Cookie, Arc<Socket>>,
-    /// Whether the figures of one are lost.
+    /// Whether the figures of a connection are lost.
     lacks: bool,
 }
 
 impl Meter {
-    /// Counts from now on. Must be called within the runtime.
+    /// Starts to count. Must be called within the runtime.
     ///
     /// # Errors
     ///
-    /// When the kernel does not tell of connections that have ended.
+    /// When the kernel does not report connections that have ended.
     pub(super) fn start() -> io::Result<Self> {
         let ends = watch(Arc::new(ClosedBy::new(diag::open_ends()?, AtOnce)), Interest::READABLE)?;
         let books = Arc::<Books>::default();
@@ -64,7 +65,7 @@ impl Meter {
         Ok(Self { books, reader })
     }
 
-    /// Counts a connection, of which there still is a descriptor, for a sandbox.
+    /// Counts a connection for a sandbox. Must be called while we still have a descriptor of it.
     pub(super) fn count(
         &self,
         account: &Arc<Account>,
@@ -77,12 +78,12 @@ impl Meter {
             lock(&account.state).lacks = true;
             return;
         };
-        // In this order: what ends is looked up in the books first.
+        // In this order, because a connection that ends is looked up in the books first.
         lock(&account.state).open.insert(cookie, Arc::new(socket));
         lock(&self.books).insert(cookie, Arc::clone(account));
     }
 
-    /// Counts no more for a sandbox.
+    /// Stops counting for a sandbox.
     pub(super) fn close(&self, account: &Arc<Account>) {
         lock(&self.books).retain(|_, other| !Arc::ptr_eq(other, account));
     }
@@ -95,7 +96,7 @@ impl Drop for Meter {
 }
 
 impl Account {
-    /// What the sandbox's connections have carried so far; `None` if that is not known.
+    /// Returns what the sandbox's connections have carried so far; `None` if that is not known.
     pub(super) async fn carried(&self) -> Option<Carried> {
         timeout(PATIENCE, async {
             loop {
@@ -111,7 +112,7 @@ impl Account {
                 if let Some(all) = asked.ok()? {
                     return Some(all);
                 }
-                // One has ended meanwhile, and the kernel is about to say so.
+                // A connection has ended meanwhile, and the kernel's message about it is on the way.
                 changed.await;
             }
         })
@@ -140,7 +141,7 @@ impl Account {
     }
 }
 
-/// Closes a descriptor that no other process shares.
+/// Closes a descriptor that no other process shares, at once.
 #[derive(Debug)]
 struct AtOnce;
 
@@ -150,7 +151,7 @@ impl Closer for AtOnce {
     }
 }
 
-/// Adds what open connections have carried; `None` when one of them is not open any more.
+/// Adds what open connections have carried; returns `None` when one of them is not open any more.
 fn sum(mut all: Carried, open: &[Arc<Socket>]) -> io::Result<Option<Carried>> {
     for socket in open {
         let Some(carried) = socket.carried()? else { return Ok(None) };
@@ -159,7 +160,7 @@ fn sum(mut all: Carried, open: &[Arc<Socket>]) -> io::Result<Option<Carried>> {
     Ok(Some(all))
 }
 
-/// Books what the kernel tells, for ever.
+/// Books the ends that the kernel reports. Returns only after an error.
 async fn read_ends(ends: AsyncFd<Arc<ClosedBy<AtOnce>>>, books: Arc<Books>) {
     let mut space = [0_u8; 2048];
     loop {
@@ -175,7 +176,7 @@ async fn read_ends(ends: AsyncFd<Arc<ClosedBy<AtOnce>>>, books: Arc<Books>) {
             Err(Errno::AGAIN) => ready.clear_ready(),
             Err(Errno::INTR) => {}
             Err(error) => {
-                // There were more than it keeps, and it is not known which are missing.
+                // The kernel had more messages than it keeps, and we do not know which are missing.
                 tracing::warn!(error = %error, "what connections of sandboxes carried is not known");
                 let all = std::mem::take(&mut *lock(&books));
                 for account in all.into_values() {
@@ -191,7 +192,7 @@ async fn read_ends(ends: AsyncFd<Arc<ClosedBy<AtOnce>>>, books: Arc<Books>) {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Held for single statements only, so a panic elsewhere has torn nothing.
+    // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -202,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection that is counted, and its other end.
+    /// Makes a connection that is counted; returns it and its other end.
     fn connect(meter: &Meter, account: &Arc<Account>, server: &TcpListener) -> (TcpStream, TcpStream) {
         let address = server.local_addr().unwrap();
         let client = TcpStream::connect(address).unwrap();
@@ -233,7 +234,7 @@ mod tests {
             assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0, "the peer hears the end");
             drop(peer);
             let carried = account.carried().await.unwrap();
-            // The end of what the peer sent may have come before the socket's own.
+            // The end of the peer's stream may have arrived before the socket's own end.
             assert_eq!(carried.sent, expected.sent);
             assert!(carried.received - expected.received <= 1, "{carried:?}");
             expected = carried;

@@ -1,19 +1,19 @@
 //! The network of sandboxes, brokered by the server.
 //!
-//! A sandbox's own network namespace has a loopback and no way out, and its filter passes no `connect` on to the
-//! kernel: every one of them is a question to the server, which hears all of them ([`hearing`]). The [`Broker`] of a
-//! sandbox looks at whom the socket is to be connected to, and
+//! A sandbox's own network namespace has a loopback interface and no route out, and its filter lets no `connect`
+//! through to the kernel: every such call is forwarded as a question to the server, which receives all of them
+//! ([`hearing`]). The [`Broker`] of a sandbox checks the address, and
 //!
-//! * connects it itself if that is the sandbox ([`inside`]): it holds a copy of the descriptor, so nothing can be
-//!   exchanged behind its back;
-//! * makes another socket, in the host's network, connects that and puts it in the first one's place, if the policy
-//!   permits it ([`judge`], [`outside`]);
-//! * answers with an error otherwise.
+//! * connects the socket itself if the address is inside the sandbox ([`inside`]): it holds a duplicate of the
+//!   descriptor, so the sandbox cannot swap the socket meanwhile;
+//! * makes another socket, in the host's network, connects that and installs it in place of the first one, if the
+//!   policy permits the address ([`judge`], [`outside`]);
+//! * returns an error otherwise.
 //!
 //! No call is ever handed back to the kernel to "continue": by then another thread may have put another address into
-//! the memory and another socket under the number. A socket of the host's network that a sandbox holds can do nothing
-//! but speak with its one peer; how that is made sure is told in [`outside`]. What these carry is counted by the
-//! [`meter`]. Names are looked up through [`dns`], which answers in the sandbox's own network.
+//! the memory and another socket under the number. A socket of the host's network that a sandbox holds can only
+//! communicate with its one peer; [`outside`] describes how that is enforced. The [`meter`] counts the bytes of these
+//! sockets. Names are looked up through [`dns`], a name server in the sandbox's own network.
 
 mod asked;
 mod broker;

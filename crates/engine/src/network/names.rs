@@ -1,22 +1,22 @@
-//! Which names a sandbox has found which addresses under.
+//! Remembers under which names a sandbox has found which addresses.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use workers_domain::DomainName;
 
-/// The most addresses that are remembered of one sandbox; the oldest ones are forgotten first.
+/// The most addresses that are remembered per sandbox; the oldest ones are dropped first.
 const MOST: usize = 1024;
 
-/// Which names a sandbox has found which addresses under. Remembered as long as it lives, which is less than most
-/// answers may be kept.
+/// The names under which a sandbox has found addresses. They are remembered as long as the sandbox lives, which is
+/// shorter than the time for which most DNS responses may be cached.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     found: VecDeque<(IpAddr, DomainName)>,
 }
 
 impl Names {
-    /// Remembers what a name stands for.
+    /// Remembers the addresses of a name.
     pub(super) fn learn(&mut self, name: &DomainName, addresses: impl IntoIterator<Item = IpAddr>) {
         for address in addresses {
             self.found.retain(|(known, under)| *known != address || under != name);
@@ -27,7 +27,7 @@ impl Names {
         }
     }
 
-    /// The names that an address was found under.
+    /// Returns the names that an address was found under.
     pub(super) fn of(&self, address: IpAddr) -> Vec<&DomainName> {
         self.found.iter().filter(|(known, _)| *known == address).map(|(_, name)| name).collect()
     }

@@ -1,8 +1,9 @@
-//! How many connections to the outside are open, for each sandbox and altogether.
+//! Limits how many connections to the outside are open, per sandbox and in total.
 //!
-//! Their buffers lie in memory that the kernel counts for the whole host (`tcp_mem`). So what each may hold is limited
-//! when it is made, and how many there are is limited by what the host has. The sandbox closes them without a word;
-//! which of them are still there the kernel is asked when there is no room for another one.
+//! Their buffers lie in memory that the kernel counts for the whole host (`tcp_mem`). So the size of each connection's
+//! buffers is limited when it is made, and the number of connections by the memory of the host. A sandbox closes its
+//! connections without a notice to us. When there is no room for another one, we ask the kernel which of them still
+//! exist.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,16 +16,17 @@ use rustix::net::AddressFamily;
 
 use super::diag::Socket;
 
-/// Connections of one sandbox at one time.
+/// The most connections of one sandbox at one time.
 const MOST_OF_ONE: usize = 256;
 
-/// What one connection may hold, both directions together, as the kernel counts it, in pages of 4 KiB.
+/// The most memory of one connection, both directions together, as the kernel counts it, in pages of 4 KiB.
 const PAGES: usize = 256;
 
-/// The share of a host's memory that the kernel gives to TCP before it is under pressure, where it does not tell.
+/// The fraction (1/16) of a host's memory that TCP may use before it is under pressure; we assume it where the kernel
+/// does not report it.
 const SHARE: u64 = 16;
 
-/// The least that all sandboxes may have, on however small a host.
+/// The least number of connections of all sandboxes together, on however small a host.
 const LEAST: usize = 64;
 
 /// The connections of all sandboxes.
@@ -35,11 +37,11 @@ pub(super) struct AllConnections {
 }
 
 impl AllConnections {
-    /// As many as half of the memory holds that the kernel gives to TCP before it is under pressure.
+    /// Sets the limit: as many as fit into half of the memory that TCP may use before it is under pressure.
     pub(super) fn new() -> Self {
         let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").unwrap_or_default();
         let told: Option<u64> = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
-        // It tells only in the network namespace that the host began with.
+        // The file exists only in the initial network namespace.
         let pressure = told.unwrap_or_else(|| {
             let system = rustix::system::sysinfo();
             system.totalram.saturating_mul(u64::from(system.mem_unit)) / 4096 / SHARE
@@ -69,16 +71,16 @@ impl Drop for Counted {
 #[derive(Debug, Default)]
 pub(super) struct Connections(Mutex<Vec<(Socket, Counted)>>);
 
-/// A place for a connection.
+/// The right to make one connection.
 #[derive(Debug)]
 pub(super) struct Place(Counted);
 
 impl Connections {
-    /// A place for another connection.
+    /// Takes a place for another connection.
     ///
     /// # Errors
     ///
-    /// `NOBUFS` when this sandbox, or all together, have as many as they may.
+    /// `NOBUFS` when this sandbox, or all sandboxes together, have as many as they may.
     pub(super) fn place(&self, all: &AllConnections) -> Result<Place, Errno> {
         let most = MOST_OF_ONE.min((all.most / 4).max(1));
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +94,7 @@ impl Connections {
         counted.map(Place).ok_or(Errno::NOBUFS)
     }
 
-    /// Takes a place for a socket that is being connected.
+    /// Uses a place for a socket that is being connected.
     pub(super) fn add(&self, place: Place, socket: BorrowedFd<'_>, family: AddressFamily, peer: SocketAddr) {
         // A socket that cannot be described counts until its sandbox ends.
         let socket = Socket::describe(socket, family, peer).unwrap_or_default();
@@ -127,7 +129,7 @@ mod tests {
             let (server, connections, all) = (TcpListener::bind(server).unwrap(), Connections::default(), all(4));
             let (client, accepted) = connect(&connections, connections.place(&all).unwrap(), &server);
             assert_eq!(connections.place(&all).unwrap_err(), Errno::NOBUFS, "a quarter of 4 is 1");
-            // Reset, so that nothing of it stays in the kernel.
+            // Reset, so that the kernel keeps nothing of the connection.
             sockopt::set_socket_linger(&client, Some(std::time::Duration::ZERO)).unwrap();
             drop(client);
             drop(accepted);

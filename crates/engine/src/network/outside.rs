@@ -1,14 +1,15 @@
-//! Connections to the outside: sockets of the host's network, made here and put in the place of a sandbox's own.
+//! Connections to the outside: sockets of the host's network that are made here and installed in place of a sandbox's
+//! own socket.
 //!
-//! What keeps such a socket from being used for anything else, once the sandbox has it:
+//! Once the sandbox has such a socket, these rules keep it from being used for anything else:
 //!
-//! * `connect` is ours alone, for no process of a sandbox's can make that call, and sending with `MSG_FASTOPEN` is
-//!   refused by the filter;
-//! * a filter on the socket, which cannot be removed, drops whatever does not come from its peer's address and port; so
-//!   it could not receive from anybody else, nor accept a connection, even if it were made to listen (`shutdown` resets
-//!   one that is not connected yet);
-//! * its own port is bound for good, so that it cannot be bound to one that the host has a use for;
-//! * the ioctls that tell of a socket's network are refused by the filter.
+//! * only the server can call `connect`: the filter does not let a sandbox's processes make that call, and it refuses
+//!   sending with `MSG_FASTOPEN`;
+//! * a filter on the socket, which cannot be removed, drops all packets that do not come from its peer's address and
+//!   port. So the socket can neither receive from another peer nor accept a connection, even if it is made to listen
+//!   (`shutdown` resets one that is not connected yet);
+//! * its local port is bound for good, so that it cannot be bound to a port that the host uses;
+//! * the seccomp filter refuses the ioctls that reveal a socket's network.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,18 +24,18 @@ use workers_engine_sys::accept_only_from;
 
 use crate::sandbox_io::{OnSandboxThread, connect};
 
-/// What a connection may hold in each direction.
+/// The buffer of a connection in each direction, in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// How often another port of ours is tried when the first one is taken towards this peer.
+/// How many local ports we try when a port is already in use towards this peer.
 const ATTEMPTS: u32 = 4;
 
-/// Begins to connect a new socket, which does not block. Answers with the socket, and with whether it is connected
-/// already (`INPROGRESS` otherwise).
+/// Begins to connect a new, non-blocking socket. Returns the socket, and whether it is connected already (`INPROGRESS`
+/// otherwise).
 ///
 /// # Errors
 ///
-/// When there is no way to the address, or it refuses at once.
+/// When there is no route to the address, or the connection is refused at once.
 pub(super) fn begin(
     model: BorrowedFd<'_>,
     family: AddressFamily,
@@ -61,8 +62,9 @@ fn make(family: AddressFamily) -> Result<OwnedFd, Errno> {
     socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, Some(ipproto::TCP))
 }
 
-/// Binds a socket to a port that the kernel chooses, by number, which it never gives up. Had the kernel both chosen and
-/// bound, it would take the port back when the connection fails, and the socket could be bound to another one.
+/// Binds a socket to a port that the kernel chooses, but by its number, so that the kernel never releases it. If the
+/// kernel chose the port while binding, it would release the port when the connection fails, and the socket could be
+/// bound to another one.
 fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
     let any: SocketAddr = match family {
         AddressFamily::INET6 => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -75,14 +77,14 @@ fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
     bind(socket, &getsockname(&finder)?)
 }
 
-/// Limits what a connection holds of the memory that the kernel gives to all of TCP. The kernel doubles both figures
-/// for its own overhead.
+/// Limits how much a connection may hold of the memory that the kernel has for all of TCP. The kernel doubles both
+/// values for its own overhead.
 fn limit_buffers(socket: &OwnedFd) -> Result<(), Errno> {
     sockopt::set_socket_send_buffer_size(socket, BUFFER)?;
     sockopt::set_socket_recv_buffer_size(socket, BUFFER)
 }
 
-/// Gives a socket the options that programs set before they connect.
+/// Copies the options that programs set before they connect.
 fn copy_options(model: BorrowedFd<'_>, socket: &OwnedFd) {
     let copy = || -> Result<(), Errno> {
         sockopt::set_tcp_nodelay(socket, sockopt::tcp_nodelay(model)?)?;
@@ -93,7 +95,7 @@ fn copy_options(model: BorrowedFd<'_>, socket: &OwnedFd) {
             sockopt::set_tcp_keepcnt(socket, sockopt::tcp_keepcnt(model)?)?;
         }
         sockopt::set_tcp_user_timeout(socket, sockopt::tcp_user_timeout(model)?)?;
-        // Closing one that lingers longer would wait.
+        // Only a time of 0: closing a socket that lingers longer would block.
         if sockopt::socket_linger(model)? == Some(Duration::ZERO) {
             sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
         }
@@ -102,20 +104,20 @@ fn copy_options(model: BorrowedFd<'_>, socket: &OwnedFd) {
         }
         Ok(())
     };
-    // Options of a connection that works without them.
+    // If this fails, the connection works without the options.
     let _ = copy();
 }
 
-/// What became of a socket that was put into a sandbox, when it is to be connected once more.
+/// The state of a socket that was installed in a sandbox, when the sandbox calls `connect` on it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Since {
-    /// It is still being connected, it is connected, or it could not be.
+    /// It is still being connected, it is connected, or connecting failed; the `connect` fails with this error.
     Answer(Errno),
-    /// Nothing is left of its connection.
+    /// Its connection has ended; the socket may be replaced.
     Over,
 }
 
-/// Looks at a socket that was put into a sandbox.
+/// Returns the state of a socket that was installed in a sandbox.
 pub(super) fn since(socket: BorrowedFd<'_>) -> Since {
     if let Ok(Err(error)) = sockopt::socket_error(socket) {
         return Since::Answer(error);
@@ -129,7 +131,7 @@ pub(super) fn since(socket: BorrowedFd<'_>) -> Since {
     if polled.is_ok() && ready.contains(PollFlags::HUP) { Since::Over } else { Since::Answer(Errno::ALREADY) }
 }
 
-/// The error number of an error of the kernel's.
+/// Returns the error number of an error of the kernel.
 pub(super) fn errno_of(error: &io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_reset_before_it_is_connected_may_listen_and_hears_nobody() {
-        // Nobody answers: the queue of a server that does not accept is full.
+        // The server never accepts: its queue is full.
         let server = own(AddressFamily::INET);
         bind(&server, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         listen(&server, 0).unwrap();

@@ -1,17 +1,17 @@
-//! How fast a sandbox may ask.
+//! Limits the rate of a sandbox's questions.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Questions that a sandbox may ask at once, and how long it takes until it may ask one more.
+/// How many questions a sandbox may ask at once, and the time until it may ask one more.
 const BURST: u32 = 256;
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// How fast a sandbox may ask. One that asks in a loop waits for itself, not the server for it.
+/// Limits the rate of a sandbox's questions, so that a sandbox that asks in a loop slows down only itself.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// When all that it has asked would have been asked at the pace that can go on for ever.
+    /// When all its questions so far would have been asked at the sustained rate.
     due: Instant,
 }
 
@@ -20,7 +20,7 @@ impl Pace {
         Self { due: Instant::now() }
     }
 
-    /// Waits until another question may be asked. May be dropped and called again.
+    /// Waits until another question may be asked, and counts it. Cancel-safe.
     pub(super) async fn next(&mut self) {
         let now = Instant::now();
         let may = self.may_at(now);
@@ -30,7 +30,7 @@ impl Pace {
         self.count(now);
     }
 
-    /// When another question may be asked.
+    /// Returns when another question may be asked.
     pub(super) fn may_at(&self, now: Instant) -> Instant {
         (self.due.max(now) + INTERVAL).checked_sub(INTERVAL * BURST).unwrap_or(now).max(now)
     }

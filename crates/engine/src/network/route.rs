@@ -1,4 +1,4 @@
-//! Whether an address is this host's own, by the kernel's routes.
+//! Finds out from the kernel's routes whether an address is this host's own.
 
 use std::io;
 use std::net::IpAddr;
@@ -13,13 +13,13 @@ const IS_REQUEST: u16 = 1; // NLM_F_REQUEST
 const DESTINATION: u16 = 1; // RTA_DST
 const UNICAST: u8 = 1; // RTN_UNICAST
 
-/// Lengths of the headers: of any message, of one about a route, of an attribute.
+/// Lengths of the headers in bytes: of any message, of one about a route, of an attribute.
 const HEADER: usize = 16;
 const ROUTE_HEADER: usize = 12;
 const ATTRIBUTE_HEADER: usize = 4;
 
-/// Whether packets to an address leave this host for one other host, or would if there were a way. Not so for the
-/// host's own addresses, also those that it answers for without having them, and for broadcasts.
+/// Returns whether packets to an address leave this host for one other host, or would if there were a route. `false`
+/// for the host's own addresses, for addresses that the host answers for without having them, and for broadcasts.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub(super) fn leads_elsewhere(address: IpAddr) -> io::Result<bool> {
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
     sendto(&socket, &request(address), SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
     let mut space = [0_u8; 1024];
-    // The kernel has answered by the time it has taken the question.
+    // When `sendto` returns, the kernel has already put its response into the socket.
     let (length, _) = recv(&socket, &mut space[..], RecvFlags::empty())?;
     answer(space.get(..length).unwrap_or_default()).ok_or_else(|| io::Error::other("an answer of unknown form"))
 }
@@ -56,7 +56,7 @@ fn request(address: IpAddr) -> Vec<u8> {
 
 fn answer(message: &[u8]) -> Option<bool> {
     match u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?) {
-        // No route, or one that refuses: connecting says so.
+        // There is no route, or a route that refuses; then connecting fails with the right error.
         ERROR => Some(true),
         NEW_ROUTE => Some(*message.get(HEADER + 7)? == UNICAST),
         _ => None,

@@ -1,4 +1,4 @@
-//! What the brokers of all sandboxes share.
+//! The state that the brokers of all sandboxes share.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,30 +17,30 @@ use super::open::AllConnections;
 use crate::options::NetworkOptions;
 use crate::server::unavailable;
 
-/// What the brokers of all sandboxes share.
+/// The state that the brokers of all sandboxes share.
 pub(crate) struct Shared {
-    /// Ranges that the operator has opened.
+    /// Address ranges that the operator has opened.
     pub(super) open: Vec<AddressRange>,
-    /// Who is asked for names; the host's resolvers when there are none.
+    /// The resolvers for names; if empty, the host's resolvers are used.
     pub(super) resolvers: Vec<SocketAddr>,
-    /// Who counts.
+    /// Receives events to count.
     pub(super) observer: Arc<dyn NetworkObserver>,
     /// The connections of all sandboxes.
     pub(super) connections: AllConnections,
-    /// Counts what connections carry, for those who want to know it.
+    /// Counts what connections carry; `None` where that is not counted.
     pub(super) meter: Option<Meter>,
-    /// The network namespace of this process, to tell its sockets from those of sandboxes.
+    /// The network namespace of this process, to distinguish its sockets from those of sandboxes.
     pub(super) namespace: u64,
-    /// Where questions are handed on to, by the name of the sandbox, which is that of its cgroups.
+    /// The lines for questions, by the name of the sandbox, which is also the name of its cgroups.
     lines: Mutex<HashMap<String, Arc<Line>>>,
 }
 
 impl Shared {
-    /// Takes over what the operator has said.
+    /// Takes over the operator's configuration.
     ///
     /// # Errors
     ///
-    /// When the kernel cannot tell sockets of one network from those of another: then nothing can be brokered.
+    /// When the kernel does not report a socket's network namespace: then nothing can be brokered.
     pub(super) fn new(
         open: Vec<AddressRange>,
         resolvers: Vec<SocketAddr>,
@@ -51,14 +51,15 @@ impl Shared {
         Ok(Self { open, resolvers, observer, connections, meter: None, namespace, lines: Mutex::default() })
     }
 
-    /// The same, for an engine that starts.
+    /// Makes it for an engine that starts.
     pub(crate) fn of(options: NetworkOptions) -> Result<Arc<Self>, SandboxError> {
         let NetworkOptions { open, resolvers, observer } = options;
         let made = Self::new(open, resolvers, observer).map(Arc::new);
         made.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))
     }
 
-    /// The same, which counts what connections carry where the kernel tells it. Must be called within the runtime.
+    /// Makes it for an engine that starts and counts what connections carry, if the kernel reports that. Must be called
+    /// within the runtime.
     pub(crate) fn with_meter(options: NetworkOptions) -> Result<Arc<Self>, SandboxError> {
         let NetworkOptions { open, resolvers, observer } = options;
         let made = Self::new(open, resolvers, observer);
@@ -70,12 +71,12 @@ impl Shared {
         Ok(Arc::new(Self { meter: meter.ok(), ..made }))
     }
 
-    /// Opens the line of a sandbox.
+    /// Adds the line of a sandbox.
     pub(super) fn open_line(&self, sandbox: String, line: Arc<Line>) {
         self.lines().insert(sandbox, line);
     }
 
-    /// Closes it; what is in it is not answered any more.
+    /// Removes and closes the line of a sandbox; questions in it are not answered any more.
     pub(super) fn close_line(&self, sandbox: &str) {
         let closed = self.lines().remove(sandbox);
         if let Some(line) = closed {
@@ -83,14 +84,14 @@ impl Shared {
         }
     }
 
-    /// The line of the sandbox whose name is among these.
+    /// Returns the line of the sandbox whose name is among these.
     pub(super) fn line_of<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Option<Arc<Line>> {
         let lines = self.lines();
         names.find_map(|name| lines.get(name)).cloned()
     }
 
     fn lines(&self) -> MutexGuard<'_, HashMap<String, Arc<Line>>> {
-        // Held for single statements only, so a panic elsewhere has torn nothing.
+        // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

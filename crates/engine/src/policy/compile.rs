@@ -1,7 +1,7 @@
-//! What decides about one call, as instructions that always end in an answer.
+//! Compiles the decision about one call to instructions that always end in an answer.
 //!
-//! Only the lower half of an argument is looked at, but for pointers: all other arguments that are ruled are 32 bits
-//! wide in the kernel, or (the flags of `clone` and `mmap`) have no meaning above these.
+//! Only the lower half of an argument is examined, except for pointers: all other arguments with rules are 32 bits wide
+//! in the kernel, or (the flags of `clone` and `mmap`) have no meaning above these bits.
 
 use std::io;
 
@@ -9,11 +9,11 @@ use workers_engine_sys::seccomp::{Field, Instruction, Verdict};
 
 use super::text::{Case, Condition, Number, Rule, SetupCase};
 
-/// How far a test can jump.
+/// How many instructions a test can jump over.
 const FARTHEST: usize = u8::MAX as usize;
 
 impl Rule {
-    /// What decides about one of the rule's calls.
+    /// Compiles the decision about one of the rule's calls.
     ///
     /// # Errors
     ///
@@ -29,14 +29,14 @@ impl Rule {
 }
 
 impl Case {
-    /// Whether it is a case of this call of the rule's calls.
+    /// Returns whether the case applies to this one of the rule's calls.
     pub(super) fn is_for(&self, call: &str) -> bool {
         self.only_for.as_ref().is_none_or(|only| only == call)
     }
 }
 
 impl SetupCase {
-    /// Does `then`, which ends in an answer, if the case holds; goes on behind it if not.
+    /// Compiles the case: runs `then`, which ends in an answer, if the case holds; otherwise continues after it.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl SetupCase {
     }
 }
 
-/// What allows everything.
+/// Returns the instructions that allow a call.
 pub(super) fn allow() -> Vec<Instruction> {
     vec![Instruction::answer(Verdict::Allow)]
 }
@@ -56,7 +56,7 @@ fn when(conditions: &[Condition], then: Vec<Instruction>) -> io::Result<Vec<Inst
 }
 
 impl Condition {
-    /// Goes on with `then` if the condition holds, and behind it if not.
+    /// Compiles the condition: continues with `then` if it holds, and after `then` if not.
     fn compile(&self, then: Vec<Instruction>) -> io::Result<Vec<Instruction>> {
         let low = Instruction::load(Field::ArgumentLow(self.argument));
         let head = match (&self.is, &self.only, self.null) {
@@ -82,7 +82,7 @@ impl Condition {
     }
 }
 
-/// Goes on if what is loaded is one of these, and skips `length` instructions if not.
+/// Continues if the loaded value is one of these; skips `length` instructions if not.
 fn one_of(values: &[Number], length: usize) -> io::Result<Vec<Instruction>> {
     let Some((last, others)) = values.split_last() else { return Err(io::Error::other("a condition without values")) };
     let last = last.value()?;
@@ -99,7 +99,8 @@ fn one_of(values: &[Number], length: usize) -> io::Result<Vec<Instruction>> {
     Ok([tests, tail].concat())
 }
 
-/// Goes on if both halves of an argument are 0, or if one is not; skips `length` instructions otherwise.
+/// Continues if both halves of an argument are 0 (with `is_null`) or if one is not (without); skips `length`
+/// instructions otherwise.
 fn null(low: Instruction, argument: u8, is_null: bool, length: usize) -> io::Result<Vec<Instruction>> {
     let high = Instruction::load(Field::ArgumentHigh(argument));
     let away = skip(length)?;
@@ -114,7 +115,7 @@ fn bits(names: &[Number]) -> io::Result<u32> {
     names.iter().try_fold(0, |sum, name| Ok(sum | name.value()?))
 }
 
-/// A distance that a test can jump.
+/// Returns the distance if a test can jump that far.
 fn over(length: usize) -> Option<u8> {
     u8::try_from(length).ok().filter(|_| length <= FARTHEST)
 }

@@ -1,17 +1,17 @@
-//! The system calls a sandbox may make, and with which arguments: `policy/seccomp.json`, compiled to a filter.
+//! The system calls that a sandbox may make, and with which arguments: `policy/seccomp.json`, compiled to a filter.
 //!
-//! The filter kills a process that calls for another architecture and refuses the x32 variant of every call. Then it
-//! looks the call up: it is allowed, the server is asked about it, it is refused with an error number, or its arguments
-//! decide. A call that the policy does not name does not exist (`ENOSYS`). `clone3` is among these: its flags lie in
+//! The filter kills a process that makes a call for another architecture, and refuses the x32 variant of every call.
+//! Then it looks the call up: it is allowed, forwarded to the server, refused with an error number, or its arguments
+//! decide. A call that is not in the policy does not exist (`ENOSYS`). `clone3` is among these: its flags lie in
 //! memory, where a filter cannot see them, and C libraries fall back to `clone`.
 //!
 //! The policy is installed in two parts. The launcher puts itself, and with it all that it makes, under [`outer`]: the
-//! policy, but for what building the walls takes. A process that enters a sandbox adds [`inner`], which is short, and
-//! gives up the rest. Of several filters' answers the strictest counts.
+//! policy, plus the calls that building the walls takes. A process that enters a sandbox adds [`inner`], which is short
+//! and refuses those calls again. Of the answers of several filters the strictest counts.
 //!
-//! * [`text`]: the policy as it is written down;
-//! * [`compile`]: what decides about one call;
-//! * [`program`]: the decision of all calls, looked up by number.
+//! * [`text`]: the policy as it is written in the file;
+//! * [`compile`]: the decision about one call;
+//! * [`program`]: the decisions about all calls, looked up by number.
 
 mod compile;
 mod program;
@@ -25,10 +25,10 @@ use workers_engine_sys::seccomp::Instruction;
 
 use text::Policy;
 
-/// The policy's text, reviewed as data.
+/// The policy's text. Kept as data, so that it can be reviewed.
 const TEXT: &str = include_str!("../../policy/seccomp.json");
 
-/// The part of the policy for all that the launcher does and makes.
+/// Compiles the part of the policy for the launcher and all that it makes.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub(crate) fn outer() -> io::Result<Vec<Instruction>> {
     policy.outer()
 }
 
-/// The part that is added in a sandbox.
+/// Compiles the part that is added in a sandbox.
 ///
 /// # Errors
 ///

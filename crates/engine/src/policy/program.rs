@@ -1,5 +1,5 @@
-//! The decisions of all calls as one program, which looks a call up by halving: however many there are, a dozen tests
-//! find it.
+//! The decisions about all calls as one program. It finds a call by binary search, so a dozen tests are enough however
+//! many calls there are.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,11 +16,11 @@ pub(super) const X32: u32 = 0x4000_0000;
 const ENOSYS: u16 = 38;
 
 impl Policy {
-    /// Calls of which the arguments do not matter, with their answers.
+    /// Returns the calls whose arguments do not matter, with their answers.
     ///
     /// # Errors
     ///
-    /// When an error is not known by its name.
+    /// When there is no error with the name of an answer.
     pub(super) fn answers(&self) -> io::Result<BTreeMap<&str, Verdict>> {
         let allowed = self.allow.iter().map(|group| (&group.calls, Ok(Verdict::Allow)));
         let asked = self.ask.iter().map(|group| (&group.calls, Ok(Verdict::Ask)));
@@ -33,7 +33,8 @@ impl Policy {
         Ok(answers)
     }
 
-    /// What decides about each call that this architecture has, in a sandbox. A call that is not there cannot be made.
+    /// Compiles the decision about each call that this architecture has, in a sandbox. Calls that the architecture
+    /// lacks are skipped.
     fn bodies(&self) -> io::Result<BTreeMap<u32, Vec<Instruction>>> {
         let mut bodies = BTreeMap::new();
         for (call, verdict) in self.answers()? {
@@ -49,7 +50,7 @@ impl Policy {
         Ok(bodies)
     }
 
-    /// The part for the launcher, and for all that it makes.
+    /// Compiles the part for the launcher and all that it makes.
     pub(super) fn outer(&self) -> io::Result<Vec<Instruction>> {
         let mut bodies = self.bodies()?;
         for call in &self.setup.calls {
@@ -73,7 +74,8 @@ impl Policy {
         Ok(program)
     }
 
-    /// The part that is added in a sandbox: what the launcher has on top of the policy is answered by the policy.
+    /// Compiles the part that is added in a sandbox: for the calls that the launcher may make in addition, it gives the
+    /// policy's answer.
     pub(super) fn inner(&self) -> io::Result<Vec<Instruction>> {
         let (bodies, mut given_up) = (self.bodies()?, BTreeMap::new());
         for call in &self.setup.calls {
@@ -98,9 +100,9 @@ const fn absent() -> Instruction {
     Instruction::answer(Verdict::Errno(ENOSYS))
 }
 
-/// Looks the loaded number up. A number that has no body gets what `others` says.
+/// Looks up the loaded number. A number without a body is decided by `others`.
 fn look_up(bodies: BTreeMap<u32, Vec<Instruction>>, others: &[Instruction]) -> io::Result<Vec<Instruction>> {
-    // Each stretch of numbers that are decided alike, by its first number.
+    // Each range of numbers with the same decision, by its first number.
     let mut stretches: Vec<(u32, Vec<Instruction>)> = vec![(0, others.to_vec())];
     let mut add = |number, body: Vec<Instruction>| {
         stretches.pop_if(|(first, _)| *first == number);

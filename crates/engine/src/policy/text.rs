@@ -1,4 +1,4 @@
-//! The policy as it is written down. Numbers have the names that the kernel's headers give them.
+//! The policy as it is written in the file. Numbers have the names of the kernel's headers.
 
 use std::io;
 
@@ -12,19 +12,19 @@ use workers_engine_sys::seccomp::Verdict;
 pub(super) struct Policy {
     #[serde(rename = "about")]
     _about: String,
-    /// Calls that are made, whatever their arguments.
+    /// Calls that are allowed, whatever their arguments.
     pub(super) allow: Vec<Group>,
-    /// Calls that the server makes in the sandbox's place, or not at all.
+    /// Calls that are forwarded to the server, which makes them on behalf of the sandbox or refuses them.
     pub(super) ask: Vec<Group>,
-    /// Calls of which the arguments decide.
+    /// Calls whose arguments decide.
     pub(super) rules: Vec<Rule>,
-    /// Calls that are not made.
+    /// Calls that are refused.
     pub(super) refuse: Vec<Refused>,
-    /// What building the walls takes.
+    /// The calls that building the walls takes.
     pub(super) setup: Setup,
 }
 
-/// Calls that are answered alike.
+/// Calls with the same answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Group {
@@ -33,7 +33,7 @@ pub(super) struct Group {
     pub(super) calls: Vec<String>,
 }
 
-/// Calls that are not made, whatever their arguments.
+/// Calls that are refused, whatever their arguments.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refused {
@@ -43,7 +43,7 @@ pub(super) struct Refused {
     pub(super) calls: Vec<String>,
 }
 
-/// What decides about a call, or several that take the same arguments: the first case that holds.
+/// The rule of one call, or of several with the same arguments: the first case that holds decides.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
@@ -55,13 +55,13 @@ pub(super) struct Rule {
     pub(super) otherwise: Answer,
 }
 
-/// A case of a rule. It holds when all of its conditions do.
+/// A case of a rule. It holds when all of its conditions hold.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reader; a test wants every case to have one"))]
     pub(super) reason: String,
-    /// For one of the rule's calls only.
+    /// The only one of the rule's calls that the case applies to.
     pub(super) only_for: Option<String>,
     pub(super) when: Vec<Condition>,
     #[serde(default = "Answer::allow")]
@@ -73,18 +73,18 @@ pub(super) struct Case {
 #[serde(deny_unknown_fields)]
 pub(super) struct Condition {
     pub(super) argument: u8,
-    /// It is one of these numbers, ...
+    /// The argument is one of these numbers, ...
     pub(super) is: Option<Vec<Number>>,
-    /// ... these of its bits left out.
+    /// ... without these bits.
     #[serde(default)]
     pub(super) ignoring: Vec<Number>,
-    /// It has no other bits than these.
+    /// The argument has no other bits than these.
     pub(super) only: Option<Vec<Number>>,
-    /// It is a null pointer, or is none.
+    /// The argument is a null pointer (`true`), or is not (`false`).
     pub(super) null: Option<bool>,
 }
 
-/// What the launcher may do on top of what a sandbox may.
+/// The calls that the launcher may make in addition to those of a sandbox.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Setup {
@@ -96,7 +96,7 @@ pub(super) struct Setup {
     pub(super) cases: Vec<SetupCase>,
 }
 
-/// A case of a call that has a rule. It is allowed to the launcher.
+/// A case of a call that has a rule. The launcher is allowed to make it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetupCase {
@@ -104,21 +104,21 @@ pub(super) struct SetupCase {
     pub(super) reason: String,
     pub(super) call: String,
     pub(super) when: Vec<Condition>,
-    /// What the rule answers, said here so that the part for each sandbox is short.
+    /// The rule's answer, repeated here so that the filter that is added for each sandbox is short.
     pub(super) in_sandbox: Answer,
 }
 
-/// A number by name, or several whose bits are taken together: `CLONE_VM|CLONE_THREAD`. What has no name is written as
+/// A number by name, or several whose bits are combined: `CLONE_VM|CLONE_THREAD`. A number without a name is written as
 /// a number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Number(pub(super) String);
 
 impl Number {
-    /// The number that is meant.
+    /// Returns the value.
     ///
     /// # Errors
     ///
-    /// When a name is not known.
+    /// When a name is unknown.
     pub(super) fn value(&self) -> io::Result<u32> {
         self.0.split('|').try_fold(0, |sum, name| {
             let known = constant(name).or_else(|| name.parse().ok());
@@ -136,11 +136,11 @@ impl Answer {
         Self("allow".to_owned())
     }
 
-    /// The answer as the filter gives it.
+    /// Returns the answer for the filter.
     ///
     /// # Errors
     ///
-    /// When an error is not known by this name.
+    /// When there is no error with this name.
     pub(super) fn verdict(&self) -> io::Result<Verdict> {
         match self.0.as_str() {
             "allow" => Ok(Verdict::Allow),

@@ -25,17 +25,17 @@ use crate::server::launcher::{ForkNews, Launcher};
 
 const SIGKILL: i32 = 9;
 
-/// What runs for longer makes way for what has just begun when both want the processors.
+/// A command that runs longer than this gets a smaller share of the processors, so that commands that have just begun
+/// go first.
 pub(crate) const BRIEF: Duration = Duration::from_millis(200);
 
-/// How long after a command's deadline its sandbox is killed by a thread of its own, should the runtime not have done
-/// so.
+/// How long after a command's deadline its sandbox is killed by a separate thread, if the runtime has not done so.
 const LAST_GRACE: Duration = Duration::from_secs(2);
 
-/// How long the launcher has to say that a sandbox has ended whose command took too long.
+/// How long the launcher may take to report the end of a sandbox whose command took too long.
 const END_GRACE: Duration = Duration::from_secs(1);
 
-/// A command of a local sandbox. Dropped before its end, it is killed.
+/// A command of a local sandbox. It is killed when it is dropped before its end.
 #[derive(Debug)]
 pub(super) struct LocalCommand {
     running: Arc<Running>,
@@ -86,10 +86,10 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
     let watching = async move {
         let exit = watch(&watched, news, wall_clock).await;
         watched.finished();
-        // Nobody waits for the end of a command that was dropped.
+        // Fails if the command was dropped; then the result is not used.
         let _ = sender.send(exit);
         if is_forked {
-            // Mostly the sandbox goes now, and with it what was left behind.
+            // Usually the sandbox is stopped now, and all left-over processes with it.
             tokio::task::yield_now().await;
             if watched.reason().is_none() {
                 watched.clear().await;
@@ -100,15 +100,15 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
     Ok(LocalCommand { running, launcher, name, is_forked, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
 }
 
-/// Where the end of a command is told.
+/// The channel on which the end of a command is reported.
 enum News {
     Init(mpsc::Receiver<CommandNews>),
     Fork(oneshot::Receiver<ForkNews>),
 }
 
 impl News {
-    /// The end of the command, and what the sandbox had used by then where that was told along; `None` when the sandbox
-    /// ends first.
+    /// Waits for the end of the command. Returns it with what the sandbox had used by then, if that was reported along
+    /// with it; `None` when the sandbox ends first.
     async fn end(&mut self) -> Option<(Exited, Option<Figures>)> {
         match self {
             Self::Init(news) => loop {
@@ -125,7 +125,7 @@ impl News {
     }
 }
 
-/// Lets the sandbox's init run the command.
+/// Makes the sandbox's init run the command.
 async fn run(
     running: &Running,
     command: u32,
@@ -151,7 +151,7 @@ pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
     SandboxError { kind, message: format!("`{program}` cannot be started: {error}"), source: Some(error.into()) }
 }
 
-/// Gives a sandbox a smaller share of the processors when its command runs for long. Does not return.
+/// Gives a sandbox a smaller share of the processors when its command has run for [`BRIEF`]. Does not return.
 async fn make_way_when_long(running: &Running) -> Infallible {
     tokio::time::sleep(BRIEF).await;
     running.take_share(Share::Eighth);
@@ -162,7 +162,7 @@ async fn make_way_when_long(running: &Running) -> Infallible {
 async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Result<CommandExit, SandboxError> {
     let _kept_elsewhere = running.io().kill_after(wall_clock + LAST_GRACE);
     let end = tokio::select! {
-        // In this order: an end that is known is not turned into a timeout.
+        // In this order, so that an end that has been reported is not turned into a timeout.
         biased;
         end = news.end() => end,
         () = tokio::time::sleep(wall_clock) => {
@@ -172,7 +172,8 @@ async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Resul
         never = make_way_when_long(running) => match never {},
     };
     if let Some((exited, figures)) = end {
-        // A command that the end of its sandbox has killed has not ended by itself.
+        // A SIGKILL that we did not order may come from the end of the whole sandbox; then the command did not end on
+        // its own.
         if exited.status != Err(SIGKILL) || exited.asked || !running.has_died() {
             return Ok(exit_by_itself(running, exited, figures).await);
         }
@@ -181,7 +182,8 @@ async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Resul
     exit_by_sandbox(running, figures)
 }
 
-/// What a sandbox that was killed had used. A launcher that says nothing keeps no outcome back.
+/// Returns what a sandbox that was killed has used. Waits at most [`END_GRACE`] for the launcher, so that a launcher
+/// that does not respond does not delay the result.
 async fn figures_soon(running: &Running) -> Option<Figures> {
     match tokio::time::timeout(END_GRACE, running.wait()).await {
         Ok(end) => end.figures,
@@ -189,7 +191,7 @@ async fn figures_soon(running: &Running) -> Option<Figures> {
     }
 }
 
-/// The process ended and its sandbox goes on.
+/// Returns the result when the process ended and its sandbox goes on.
 async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figures>) -> CommandExit {
     let figures = match (figures, running.group().cloned()) {
         (Some(figures), _) => figures,
@@ -197,7 +199,8 @@ async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figur
         (None, None) => Figures::default(),
     };
     let killed = if figures.out_of_memory {
-        // On a machine where the kernel kills one process only; half a sandbox is of no use.
+        // On a host where the kernel kills only one process of the sandbox. A part of a sandbox is of no use, so we
+        // kill the rest.
         running.kill(KillReason::OutOfMemory);
         Some(KillReason::OutOfMemory)
     } else if exited.asked {
@@ -217,7 +220,7 @@ async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figur
     CommandExit { status, killed, usage: usage(own) }
 }
 
-/// The whole sandbox ended, and the command with it.
+/// Returns the result when the whole sandbox ended, and the command with it.
 fn exit_by_sandbox(running: &Running, figures: Option<Figures>) -> Result<CommandExit, SandboxError> {
     let out_of_memory = figures.is_some_and(|figures| figures.out_of_memory);
     let killed = running.reason().or_else(|| out_of_memory.then_some(KillReason::OutOfMemory));
@@ -270,10 +273,10 @@ impl Command for LocalCommand {
     }
 
     async fn abandon(&mut self) -> Result<Remains, SandboxError> {
-        // First, so that what is read is what was printed until now.
+        // First, so that we return what was printed until now.
         let (output, figures) = self.take_all().await?;
         if matches!(self.exit, Exit::Awaited(_)) {
-            // It is not waited for: a launcher that does not answer keeps no outcome back.
+            // We do not wait for its end, so that a launcher that does not respond does not delay the result.
             self.try_kill();
         }
         self.exit = Exit::Told;
@@ -282,8 +285,8 @@ impl Command for LocalCommand {
 }
 
 impl LocalCommand {
-    /// What is in its pipes, up to what they can hold, so that one that prints on and on is not read for ever; and what
-    /// the sandbox has used so far.
+    /// Returns what is in its pipes and what the sandbox has used so far. Each pipe is read only up to its capacity, so
+    /// that a command that never stops printing is not read forever.
     async fn take_all(&mut self) -> Result<(Vec<(LogStream, Vec<u8>)>, Figures), SandboxError> {
         let mut rest = Vec::new();
         for output in &mut self.outputs {
@@ -304,7 +307,7 @@ impl LocalCommand {
 }
 
 impl LocalCommand {
-    /// Kills it, unless those who would have to do it are drowned in messages; then its sandbox's end does.
+    /// Kills it, unless the socket to the launcher or init is full; then it ends with its sandbox.
     fn try_kill(&self) {
         if self.is_forked {
             self.launcher.try_kill_fork(self.name.clone());

@@ -1,4 +1,5 @@
-//! A deploy is mostly followed by an invocation: its sandbox, with a booted node in it, is made behind the deploy.
+//! A deploy is usually followed by an invocation, so after each deploy a sandbox for it is made in the background, with
+//! a booted node in it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,13 +10,15 @@ use workers_domain::{ResourceLimits, SnapshotId};
 use super::local::{Seating, make_ready};
 use crate::engine::Core;
 
-/// How many wait. When many are deployed at once, the oldest are left out: their invocations do it themselves.
+/// How many deploys wait for their sandbox. When there are more at once, the oldest are dropped; their invocations make
+/// their own sandbox.
 const MOST: usize = 4;
 
-/// Between two of them, so that many deploys leave the processors to invocations, and each finds a booted node.
+/// The time between two of them, so that many deploys leave the processors to invocations, and each finds a booted
+/// node.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// What will likely be asked for soon.
+/// The snapshots that will probably be used soon.
 #[derive(Debug, Default)]
 pub(crate) struct Expectations {
     state: Mutex<State>,
@@ -29,7 +32,7 @@ struct State {
 }
 
 impl State {
-    /// Whether a task has to begin to work on them.
+    /// Adds one. Returns whether a task has to be started to work on them.
     fn push(&mut self, snapshot: SnapshotId, limits: ResourceLimits) -> bool {
         if self.waiting.len() >= MOST {
             self.waiting.pop_front();
@@ -56,7 +59,7 @@ impl Expectations {
         }
     }
 
-    /// The next one. The task ends where there is none.
+    /// Returns the next one. The task ends when there is none.
     fn next(&self) -> Option<(SnapshotId, ResourceLimits)> {
         let mut state = self.lock();
         let next = state.waiting.pop_front();
@@ -65,13 +68,13 @@ impl Expectations {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half way.
+        // No code that holds the lock panics half way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn meet(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
-    // Deleted meanwhile, or not to be read: an invocation that asks for it learns why.
+    // If the snapshot was deleted meanwhile or cannot be read, the invocation that uses it reports the error.
     if let Ok(Some(lease)) = core.lease(&snapshot).await {
         make_ready(core, limits, lease, Seating::Awaited);
     }

@@ -1,4 +1,4 @@
-//! A sandbox: a directory of files until something runs in it, then processes.
+//! A sandbox: a directory of files until a command runs in it, then processes.
 
 use std::fs;
 use std::io;
@@ -32,46 +32,46 @@ use crate::server::{blocking, unavailable};
 use crate::snapshot::{Lease, Naming, Staging};
 use crate::wire::memory_file;
 
-/// How long the snapshot of a trial lives, should it not be removed.
+/// How long the snapshot of a trial lives, if it is not removed.
 const TRIAL_SNAPSHOT: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a sandbox waits to be used.
+/// How long a sandbox that was made in advance waits to be used.
 const READY_FOR: Duration = Duration::from_mins(1);
 
-/// A sandbox of this machine.
+/// A sandbox on this host.
 #[derive(Debug)]
 pub(crate) struct LocalSandbox {
     id: SandboxId,
     core: Arc<Core>,
     limits: ResourceLimits,
-    /// Whom what runs in it may talk to; said when it is used, which may be after it was made.
+    /// The policy for its network. It is set when the sandbox is used, which may be some time after it was made.
     network: NetworkPolicy,
     directory: PathBuf,
     made_at: Instant,
-    /// Of the program that was started last.
+    /// Measures how long processes have waited for memory since the last program was started.
     memory: MemoryWatch,
-    /// Asynchronous, for starting the first command must not meet another operation.
+    /// An asynchronous lock, because no other operation may run while the first command is being started.
     state: Mutex<State>,
 }
 
-/// Whether a booted node is to wait in a sandbox.
+/// Whether a booted node waits in a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seating {
-    /// One of the content's template, if there is one that is booted.
+    /// A copy of the content's template, if there is one that has booted.
     Booted,
-    /// One of the content's template, which is booted for it if there is none.
+    /// A copy of the content's template, which is booted first if there is none.
     Awaited,
-    /// None.
+    /// No booted node.
     None,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing has run yet. The staging is lent to a blocking thread while files are written.
+    /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
     Staged(Option<Staging>),
     /// Its processes, the number of the next command, the content it was made from, and a booted node that waits.
     Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, seat: Option<Seat> },
-    /// Nothing runs and no files are left.
+    /// Nothing runs, and no files are left.
     Stopped,
 }
 
@@ -81,7 +81,7 @@ impl LocalSandbox {
         Self { id, core, limits, network, directory, made_at: Instant::now(), memory: MemoryWatch::default(), state }
     }
 
-    /// One without files, which needs no process yet.
+    /// Makes a sandbox without files. It has no process until the first command.
     pub(crate) async fn empty(
         core: Arc<Core>,
         id: SandboxId,
@@ -97,7 +97,7 @@ impl LocalSandbox {
         Ok(Self::new(core, id, limits, network, State::Staged(Some(staging.await?))))
     }
 
-    /// One with the files of a snapshot.
+    /// Makes a sandbox with the files of a snapshot.
     pub(crate) async fn from_snapshot(
         core: Arc<Core>,
         id: SandboxId,
@@ -114,7 +114,7 @@ impl LocalSandbox {
         Ok(sandbox)
     }
 
-    /// Does once what a deploy and an invocation do, apart from running anything.
+    /// Runs once through the steps of a deploy and an invocation, without running a command.
     ///
     /// # Errors
     ///
@@ -154,8 +154,8 @@ impl LocalSandbox {
         Ok(sandbox)
     }
 
-    /// Starts its first process. The files are its own to change, or are copied where no overlay keeps the changes
-    /// apart.
+    /// Starts its first process. If the files are shared and there is no overlay for the changes, the sandbox gets a
+    /// copy of them.
     async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<Running>, SandboxError> {
         let walled = self.core.launcher.configuration().walls.is_some();
         let mut work = files.clone();
@@ -182,7 +182,8 @@ impl LocalSandbox {
         Running::launch(&self.core.launcher, order).await.map(Arc::new)
     }
 
-    /// Where a new command is to run, its processes started if need be, and the command's name.
+    /// Returns what a new command needs to start, and the command's name. Starts the sandbox's processes first if there
+    /// are none.
     async fn scene(&self, state: &mut State, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
         if let State::Staged(Some(staging)) = state {
             let running = self.launch(staging.directory().to_path_buf(), false).await?;
@@ -214,7 +215,7 @@ impl LocalSandbox {
         CommandName { sandbox: self.id.as_str().to_owned(), command }
     }
 
-    /// A booted node in the sandbox, if there is a template for it.
+    /// Puts a booted node into the sandbox, if there is a template for it.
     async fn take_seat(
         &self,
         name: CommandName,
@@ -227,12 +228,12 @@ impl LocalSandbox {
         }
     }
 
-    /// Whose template may run its commands: the content's, where there are templates.
+    /// Returns the content whose template may run the sandbox's commands, where there are templates.
     fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
         let templates = self.core.launcher.configuration().walls.as_ref()?.templates.as_ref()?;
         match templates.room {
             Some(_) => lease.map(Lease::content),
-            // One that serves all serves those without a content of their own, too.
+            // A template for all contents also serves sandboxes without a content.
             None => Some(String::new()),
         }
     }
@@ -254,7 +255,7 @@ impl LocalSandbox {
         }
     }
 
-    /// Freezes what the running sandbox's working directory holds.
+    /// Makes a snapshot of the running sandbox's working directory.
     async fn freeze(&self, running: &Running, naming: Naming) -> Result<Snapshot, SandboxError> {
         // Nothing may change while it is copied.
         running.ask(&ToInit::KillAll, &[]).await?;
@@ -270,7 +271,7 @@ impl LocalSandbox {
                 store.keep(&incoming, &manifest, &naming)
             })();
             if kept.is_err() {
-                // Cleared at the next start at the latest.
+                // If this fails, the next start removes it.
                 let _ = fs::remove_dir_all(&incoming);
             }
             kept
@@ -278,7 +279,7 @@ impl LocalSandbox {
         written.await.flatten().map_err(|error| refused("a snapshot cannot be written", &error))
     }
 
-    /// Makes its files a snapshot, and ends it.
+    /// Makes a snapshot of its files, and ends the sandbox.
     async fn keep(&self, naming: Naming) -> Result<Snapshot, SandboxError> {
         let mut state = self.state.lock().await;
         let snapshot = match std::mem::replace(&mut *state, State::Stopped) {
@@ -299,11 +300,11 @@ impl LocalSandbox {
         snapshot
     }
 
-    /// Whether the snapshot that it was made from is torn.
+    /// Returns whether the snapshot that it was made from is damaged.
     async fn is_torn(&self, lease: Lease) -> bool {
         let store = Arc::clone(&self.core.snapshots);
         let intact = blocking("a snapshot cannot be read", move || store.is_intact(&lease)).await;
-        // What cannot be read now says nothing.
+        // If it cannot be read now, we do not know.
         intact.is_ok_and(|intact| !intact)
     }
 
@@ -313,7 +314,8 @@ impl LocalSandbox {
     }
 }
 
-/// Makes a sandbox in the background for the next call that asks for the same, unless as many wait as may.
+/// Makes a sandbox in the background for the next call with the same content and limits, unless enough of them wait
+/// already.
 pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, seating: Seating) {
     let content = lease.content();
     if !core.ready.is_wanted(&content, limits) {
@@ -325,9 +327,9 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
         let id = Core::new_sandbox_id();
         let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, seating).await;
         let stay = alive.ready.put(&content, limits, made.ok());
-        // An engine that is given up is not kept for the sake of what waits.
+        // A waiting sandbox must not keep an engine alive that has been dropped.
         drop(alive);
-        // Most are used soon; then nothing is kept for them until they would have been old.
+        // Most are used soon; then this task ends at once and not only after `READY_FOR`.
         let Some(stay) = stay else { return };
         if tokio::time::timeout(READY_FOR, stay).await.is_err()
             && let Some(core) = core.upgrade()
@@ -417,7 +419,7 @@ impl Drop for LocalSandbox {
         if matches!(state, State::Stopped) {
             return;
         }
-        // At once; a command that is still held would keep the processes otherwise.
+        // At once: a command that is still held would keep the processes alive otherwise.
         if let State::Running { running, .. } = &state {
             running.kill(KillReason::Asked);
         }

@@ -1,7 +1,7 @@
-//! Sandboxes as the port sees them.
+//! Sandboxes, behind the port's traits.
 //!
-//! [`LocalSandbox`] is one; [`Running`](running::Running) is its processes, once there are any;
-//! [`LocalCommand`](command::LocalCommand) one of them.
+//! [`LocalSandbox`] is a sandbox; [`Running`](running::Running) is its processes, once it has any;
+//! [`LocalCommand`](command::LocalCommand) is one command in it.
 
 pub(crate) mod command;
 mod expectations;

@@ -1,7 +1,7 @@
-//! What a command prints, as it arrives.
+//! The output of a command, read as it arrives.
 //!
 //! The pipe is shared with the sandbox, whose processes can hold its lock while they wait for something else (a write
-//! from memory that is slow to come, a `splice` from a socket without data). So every call on it is made on the
+//! from memory that arrives slowly, a `splice` from a socket without data). So every call on it is made on the
 //! sandbox's own threads.
 
 use std::io;
@@ -19,14 +19,15 @@ use workers_domain::ports::{CommandEvent, SandboxError};
 use crate::fault::refused;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched, pipe_size};
 
-/// What is read at once.
+/// How many bytes are read at once.
 const CHUNK: usize = 32 * 1024;
 
-/// What a pipe holds unless the command has changed it.
+/// The capacity of a pipe in bytes, unless the command has changed it.
 const PIPE_CAPACITY: usize = 64 * 1024;
 
-/// Who may open the pipe: the sandbox's user is another than ours, and programs write to `/dev/stdout` and
-/// `/dev/stderr`. Reading stays with us. Only where a process has the pipe open is there a name for it.
+/// Other users may open the pipe for writing, because the sandbox's user is not ours, and programs open `/dev/stdout`
+/// and `/dev/stderr`. Only we may open it for reading. The pipe has a name only in the `/proc` of processes that have
+/// it open.
 const PIPE_MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::WGRP).union(Mode::WOTH);
 
 /// One of the two outputs of a command.
@@ -36,11 +37,11 @@ pub(crate) struct Output {
     /// `None` when it has ended.
     pipe: Option<Watched>,
     reading: Option<Reading>,
-    /// Whether what the command has left was read. What it has started may go on writing.
+    /// Whether all that the command left in the pipe was read. Processes that it has started may go on writing.
     has_rested: bool,
 }
 
-/// A read that was begun. It is kept, so that what it brings is not lost when the future that waits for it is dropped.
+/// A read that was begun. It is kept, so that its bytes are not lost when the future that waits for it is dropped.
 #[derive(Debug)]
 struct Reading {
     piece: oneshot::Receiver<Result<Piece, Errno>>,
@@ -48,18 +49,19 @@ struct Reading {
     is_last: bool,
 }
 
-/// An output, and the command's end of it.
+/// Makes an output and the command's end of it.
 pub(crate) fn output(io: &SandboxIo, stream: LogStream) -> io::Result<(Output, OwnedFd)> {
     let (ours, theirs) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::fs::fchmod(&theirs, PIPE_MODE)?;
-    // Ours only: the command's own end waits when the pipe is full.
+    // Only our end is non-blocking: the command's own end has to block when the pipe is full.
     rustix::io::ioctl_fionbio(&ours, true)?;
     let pipe = Watched::new(SandboxFd::new(io, ours), Interest::READABLE)?;
     Ok((Output { stream, pipe: Some(pipe), reading: None, has_rested: false }, theirs))
 }
 
 impl Output {
-    /// The next bytes; never returns once the output has ended. Loses nothing when it is dropped.
+    /// Returns the next bytes; never returns once the output has ended. Cancel-safe: no bytes are lost when the future
+    /// is dropped.
     pub(crate) async fn next(&mut self) -> Result<CommandEvent, SandboxError> {
         match self.read().await? {
             Some(bytes) => Ok(CommandEvent::Output { stream: self.stream, bytes }),
@@ -67,12 +69,12 @@ impl Output {
         }
     }
 
-    /// What the command has left in the pipe when it has ended; `None` when that was all. Loses nothing when it is
-    /// dropped.
+    /// Returns bytes that the command has left in the pipe when it has ended, and `None` when there are no more.
+    /// Cancel-safe: no bytes are lost when the future is dropped.
     pub(crate) async fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
         while let Self { pipe: Some(pipe), reading, stream, has_rested: false } = self {
-            // The kernel is asked whatever the runtime knows: the news of the end travel elsewhere, and may well be
-            // here first.
+            // We read without waiting for the runtime's readiness event: the message about the command's end takes
+            // another way and may arrive before that event.
             if reading.is_none() {
                 let descriptor = pipe.descriptor().clone();
                 let piece = pipe.descriptor().io().begin(move |thread| Ok(read_all(&descriptor, thread)));
@@ -91,12 +93,12 @@ impl Output {
         Ok(None)
     }
 
-    /// Which of the two it is.
+    /// Returns which of the two outputs it is.
     pub(crate) const fn stream(&self) -> LogStream {
         self.stream
     }
 
-    /// The pipe, unless it has ended, and what was read of it already.
+    /// Returns the bytes that were read already, and the pipe unless it has ended.
     pub(crate) async fn take_pipe(&mut self) -> Result<(Vec<u8>, Option<SandboxFd>), SandboxError> {
         let Self { pipe, reading, .. } = self;
         let piece = finish(reading).await?;
@@ -104,8 +106,8 @@ impl Output {
         Ok((piece.bytes, pipe.map(|pipe| pipe.descriptor().clone())))
     }
 
-    /// Reads on until nothing is left that prints, for what a command has left behind should not die of printing. Only
-    /// so many outputs of one sandbox are kept open.
+    /// Reads on in the background until all writers are gone, so that processes that a command has left behind are not
+    /// killed by SIGPIPE when they print. Only a limited number of outputs per sandbox is kept open.
     pub(crate) fn drain(&mut self, kept: &Arc<Semaphore>) {
         let (pipe, reading) = (self.pipe.take(), self.reading.take());
         let mut rest = Self { stream: self.stream, pipe, reading, has_rested: false };
@@ -122,7 +124,7 @@ impl Output {
         }
     }
 
-    /// The next bytes, `None` at the end.
+    /// Returns the next bytes, or `None` at the end.
     async fn read(&mut self) -> Result<Option<Vec<u8>>, SandboxError> {
         while let Self { pipe: Some(pipe), reading, .. } = self {
             let ready = pipe.readable().await.map_err(|error| failed(&error))?;
@@ -136,7 +138,7 @@ impl Output {
             if piece.is_end {
                 self.pipe = None;
             } else if piece.bytes.is_empty() && is_new {
-                // Readiness that is younger than the read is not cleared.
+                // Only for a read that began after the readiness event: a newer event must not be cleared.
                 ready.clear();
             }
             if !piece.bytes.is_empty() {
@@ -147,15 +149,15 @@ impl Output {
     }
 }
 
-/// What a read has brought.
+/// The result of a read.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
     pub(crate) bytes: Vec<u8>,
-    /// Whether nothing will ever follow.
+    /// Whether all writers are gone, so that no more bytes follow.
     is_end: bool,
 }
 
-/// Waits for the read that was begun.
+/// Waits for the read that was begun, if there is one.
 async fn finish(reading: &mut Option<Reading>) -> Result<Piece, SandboxError> {
     let Some(Reading { piece, .. }) = reading else { return Ok(Piece::default()) };
     let read = piece.await;
@@ -174,7 +176,8 @@ fn read_once(pipe: &SandboxFd, thread: &OnSandboxThread) -> Result<Piece, Errno>
     Ok(Piece { is_end: bytes.is_empty(), bytes })
 }
 
-/// What is in a pipe now. Others may go on writing to it; its capacity is the most that came before the command's end.
+/// Reads what is in a pipe now. Other processes may go on writing to it, so we read at most the pipe's capacity, which
+/// is the most that was in it at the command's end.
 pub(crate) fn read_all(pipe: &SandboxFd, thread: &OnSandboxThread) -> Piece {
     let most = pipe_size(pipe.get(thread), thread).unwrap_or(PIPE_CAPACITY);
     let mut all = Piece::default();

@@ -1,15 +1,15 @@
-//! Which commands a booted node can run.
+//! Decides which commands a booted node can run.
 
 use workers_domain::ports::{CommandSpec, Program, node_heap_option};
 
 use crate::environment;
 use crate::message::NodeProgram;
 
-/// Beginnings of names that node, its libraries or the loader look at when they start.
+/// Prefixes of variables that node, its libraries or the loader read when they start.
 const EARLY_VARIABLES: [&str; 10] =
     ["NODE_", "LD_", "UV_", "SSL_", "OPENSSL_", "ICU_", "LC_", "MALLOC_", "GLIBC_", "GCONV_"];
 
-/// What a command of a walled sandbox is to a booted node; `None` when only a fresh one can run it.
+/// Returns a command of a walled sandbox as a program for a booted node, or `None` when only a fresh node can run it.
 pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
     let Program::NodeScript { path, heap_mib } = &spec.program else { return None };
     let usual = environment::walled();

@@ -1,5 +1,4 @@
-//! Sandboxes that are made before they are asked for. Each is used once, like any other; what is saved is the time to
-//! make it.
+//! Sandboxes that are made in advance. Each is used once, like any other; this saves the time to make it during a call.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -12,11 +11,12 @@ use workers_domain::{ResourceLimits, SandboxId};
 
 use super::LocalSandbox;
 
-/// How many wait for one content, and how many for all.
+/// How many sandboxes wait for one content, and how many altogether.
 const MOST_EACH: usize = 2;
 const MOST: usize = 16;
 
-/// How long a call waits for one that is being made. It was begun earlier than one that the call would make itself.
+/// How long a call waits for a sandbox that is being made. That one was begun earlier than one that the call would make
+/// itself.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Sandboxes that wait to be used, the oldest first.
@@ -40,11 +40,11 @@ struct Place {
     sandbox: Option<LocalSandbox>,
     /// The call that waits for it while it is being made.
     claim: Option<oneshot::Sender<LocalSandbox>>,
-    /// Dropped with the place: then its sandbox waits no longer.
+    /// Dropped together with the place, which reports that the sandbox no longer waits.
     _stay: Option<oneshot::Sender<Infallible>>,
 }
 
-/// Resolves when a sandbox waits no longer.
+/// Resolves when a sandbox no longer waits.
 pub(crate) type Stay = oneshot::Receiver<Infallible>;
 
 impl Place {
@@ -52,19 +52,20 @@ impl Place {
         self.content == content && self.limits == limits
     }
 
-    /// Whether a call waits for it.
+    /// Returns whether a call waits for it.
     fn is_claimed(&self) -> bool {
         self.claim.as_ref().is_some_and(|claim| !claim.is_closed())
     }
 }
 
 impl ReadySandboxes {
-    /// An empty store; nothing is ever made for it unless `wanted`.
+    /// Makes an empty store. No sandbox is ever made for it if `wanted` is `false`.
     pub(crate) fn new(wanted: bool) -> Self {
         Self { waiting: Mutex::new(Waiting { places: Vec::new(), is_closed: !wanted }) }
     }
 
-    /// A sandbox with this content and these limits: one that waits, or one that is being made and is soon there.
+    /// Takes a sandbox with this content and these limits: one that is ready, or one that is being made and is ready
+    /// within [`PATIENCE`].
     pub(crate) async fn take(&self, content: &str, limits: ResourceLimits) -> Option<LocalSandbox> {
         let soon = self.claim(content, limits)?;
         tokio::time::timeout(PATIENCE, soon).await.ok()?.ok()
@@ -75,7 +76,7 @@ impl ReadySandboxes {
         let mut waiting = self.lock();
         let made = waiting.places.iter().position(|place| place.is_for(content, limits) && place.sandbox.is_some());
         if let Some(index) = made {
-            // The receiver is there to take it.
+            // Cannot fail, because we still have the receiver.
             let _ = claim.send(waiting.places.remove(index).sandbox?);
         } else {
             let is_open = |place: &&mut Place| place.is_for(content, limits) && !place.is_claimed();
@@ -84,15 +85,16 @@ impl ReadySandboxes {
         Some(soon)
     }
 
-    /// Whether any are made.
+    /// Returns whether sandboxes are made in advance.
     pub(crate) fn is_open(&self) -> bool {
         !self.lock().is_closed
     }
 
-    /// Whether another one is to be made; then a place is taken for it, and [`put`](Self::put) must follow.
+    /// Returns whether another sandbox should be made. If so, a place is reserved for it, and [`put`](Self::put) must
+    /// follow.
     pub(crate) fn is_wanted(&self, content: &str, limits: ResourceLimits) -> bool {
         let mut waiting = self.lock();
-        // One that a call waits for is as good as taken.
+        // A sandbox that a call waits for does not count, because it is taken as soon as it is made.
         let same = waiting.places.iter().filter(|place| place.is_for(content, limits) && !place.is_claimed()).count();
         if waiting.is_closed || same >= MOST_EACH {
             return false;
@@ -105,13 +107,13 @@ impl ReadySandboxes {
         true
     }
 
-    /// Gives a sandbox to the call that waits for it, or its place, or the place up. In its place it waits as long as
-    /// is answered.
+    /// Gives a sandbox to the call that waits for it, or stores it in its place; without a sandbox, gives the place up.
+    /// If the sandbox is stored, the returned future resolves when it no longer waits.
     pub(crate) fn put(&self, content: &str, limits: ResourceLimits, made: Option<LocalSandbox>) -> Option<Stay> {
         let mut waiting = self.lock();
         let is_free = |place: &Place| place.is_for(content, limits) && place.sandbox.is_none();
         let claimed = waiting.places.iter().position(|place| is_free(place) && place.is_claimed());
-        // Without a place, all was cleared meanwhile; the sandbox goes when it is dropped.
+        // Without a place, the store was cleared meanwhile; the sandbox ends when it is dropped.
         let index = claimed.or_else(|| waiting.places.iter().position(is_free))?;
         let mut place = waiting.places.remove(index);
         let sandbox = made?;
@@ -119,41 +121,41 @@ impl ReadySandboxes {
             Some(claim) => claim.send(sandbox).err(),
             None => Some(sandbox),
         };
-        // A call that has stopped to wait meanwhile leaves it to the next one.
+        // If the call has stopped waiting meanwhile, the sandbox is stored for the next one.
         let sandbox = left?;
         let (sender, stay) = oneshot::channel();
         waiting.places.push(Place { sandbox: Some(sandbox), _stay: Some(sender), ..place });
         Some(stay)
     }
 
-    /// Lets a sandbox go that was not asked for.
+    /// Drops a sandbox that was not used.
     pub(crate) fn forget(&self, id: &SandboxId) {
         self.lock().places.retain(|place| place.sandbox.as_ref().is_none_or(|sandbox| sandbox.id() != id));
     }
 
-    /// The contents that any are made from, each once.
+    /// Returns the contents that sandboxes are made from, each once.
     pub(crate) fn contents(&self) -> BTreeSet<String> {
         self.lock().places.iter().map(|place| place.content.clone()).collect()
     }
 
-    /// Lets those go that were made from the content with this digest, whichever of its files they have.
+    /// Drops those that were made from the content with this digest, whichever of its files they have.
     pub(crate) fn forget_content(&self, digest: &str) {
         self.lock().places.retain(|place| !place.content.starts_with(digest));
     }
 
-    /// Lets all go.
+    /// Drops all.
     pub(crate) fn clear(&self) {
         self.lock().places.clear();
     }
 
-    /// Lets all go, and makes no more.
+    /// Drops all, and makes no more.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing in here panics half way.
+        // No code that holds the lock panics half way.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,19 +24,19 @@ use crate::server::launcher::{Launcher, Made};
 use crate::server::unavailable;
 use crate::wire::{self, Received};
 
-/// Messages that wait for whoever asked; a command has at most two, and one question is asked at a time.
+/// How many messages wait in the route of a command. A command gets at most two.
 const QUEUE: usize = 4;
 
-/// Outputs of commands that have ended, of one sandbox, that are read on.
+/// How many outputs of commands that have ended are read on, per sandbox.
 const KEPT_OUTPUTS: usize = 64;
 
 /// How long a sandbox may take to wall itself in.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long the processes of a machine may take to end when they were killed.
+/// How long the processes of a machine may take to end after they were killed.
 const FREEZE_TIME: Duration = Duration::from_secs(20);
 
-/// The processes of a sandbox. Dropped, they are killed.
+/// The processes of a sandbox. They are killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     name: String,
@@ -44,41 +44,41 @@ pub(crate) struct Running {
     pidfd: OwnedFd,
     walled: bool,
     group: Option<Group>,
-    /// The threads on which the server touches what the sandbox shares.
+    /// The threads on which the server uses objects that it shares with the sandbox.
     io: SandboxIo,
     work: SandboxFd,
     routes: Arc<Routes>,
     ended: watch::Receiver<Option<End>>,
     reason: Mutex<Option<KillReason>>,
-    /// Who answers what it asks the network for, once that is said.
+    /// Answers the network requests of the sandbox, once its policy is set.
     broker: OnceLock<Broker>,
-    /// Whoever holds it asks the init something, or starts a command.
+    /// Held while the init handles a request, or a command is being started.
     turn: tokio::sync::Mutex<()>,
-    /// Commands that run.
+    /// The number of commands that run.
     alive: AtomicUsize,
-    /// Places for outputs that are read though their command has ended.
+    /// Limits how many outputs are read on after their command has ended.
     kept: Arc<Semaphore>,
 }
 
 /// How a sandbox ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
-    /// What it used; `None` when the launcher died first.
+    /// What it used; `None` when the launcher exited first.
     pub(crate) figures: Option<Figures>,
 }
 
-/// What a command's own route carries.
+/// A message about one command.
 #[derive(Debug)]
 pub(crate) enum CommandNews {
     /// It runs.
     Started,
-    /// It does not run, for this error number, which may be that of entering its directory.
+    /// It does not run, with this error number. With `in_directory`, its working directory could not be entered.
     StartFailed { errno: i32, in_directory: bool },
     /// It has ended.
     Exited(Exited),
 }
 
-/// Who waits for what the init says.
+/// The receivers of the init's messages.
 #[derive(Debug, Default)]
 struct Routes {
     commands: Mutex<HashMap<u32, mpsc::Sender<CommandNews>>>,
@@ -105,7 +105,7 @@ impl Running {
         io.set_init(pidfd.try_clone().map_err(failed)?);
         let first = tokio::time::timeout(ENTRY_PATIENCE, channel.receive::<FromInit>()).await;
         if first.is_err() {
-            // What follows ends it.
+            // Makes `follow` below end it.
             channel.close();
         }
         let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, walled, async move {
@@ -132,18 +132,18 @@ impl Running {
         Ok(Self { name, channel, pidfd, walled, group, io, work, routes, ended, reason, broker, turn, alive, kept })
     }
 
-    /// Its working directory.
+    /// Returns its working directory.
     pub(crate) const fn work(&self) -> &SandboxFd {
         &self.work
     }
 
-    /// The threads on which the server touches what it shares.
+    /// Returns the threads on which the server uses objects that it shares with the sandbox.
     pub(crate) const fn io(&self) -> &SandboxIo {
         &self.io
     }
 
-    /// Lets it talk to whom the policy permits, from now on; said once. Before that it can connect to nothing, itself
-    /// included.
+    /// Lets it connect to the destinations that the policy permits, from now on. Only the first call has an effect.
+    /// Before it, the sandbox can connect to nothing, not even itself.
     pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, shared: &Arc<Shared>) {
         if self.walled {
             let start = || {
@@ -154,24 +154,24 @@ impl Running {
         }
     }
 
-    /// Changes whom it may talk to, once [`serve_network`](Self::serve_network) was called.
+    /// Changes the policy, if [`serve_network`](Self::serve_network) was called before.
     pub(crate) fn change_network(&self, policy: NetworkPolicy) {
         if let Some(broker) = self.broker.get() {
             broker.change_policy(policy);
         }
     }
 
-    /// What its connections to the outside have carried so far, or in all; `None` where that is not known.
+    /// Returns what its connections to the outside have carried so far; `None` if that is not known.
     pub(crate) async fn carried(&self) -> Option<Carried> {
         self.broker.get()?.carried().await
     }
 
-    /// Its cgroup.
+    /// Returns its cgroup.
     pub(crate) fn group(&self) -> Option<&Group> {
         self.group.as_ref()
     }
 
-    /// What it has used so far, or in all; `None` where that is not known.
+    /// Returns what it has used so far, or in total if it has ended; `None` if that is not known.
     pub(crate) async fn figures(&self) -> Option<Figures> {
         if let Some(End { figures }) = *self.ended.borrow() {
             return figures;
@@ -180,79 +180,80 @@ impl Running {
         self.io.run_long(move |_| group.figures()).await.ok()
     }
 
-    /// Whether its first process has ended or is about to, and takes all others along, without having been killed by
-    /// us.
+    /// Returns whether its first process has ended or is exiting, and all others with it, although we have not killed
+    /// it.
     pub(crate) fn has_died(&self) -> bool {
         self.reason().is_none() && is_ending(&self.pidfd)
     }
 
-    /// Soon changes its share of the processors.
+    /// Changes its share of the processors, in the background.
     pub(crate) fn take_share(&self, share: Share) {
         let Some(group) = self.group.clone() else { return };
         let name = self.name.clone();
-        // The kernel moves one process after the other, each when it has the time.
+        // The kernel moves one process after the other, and that may take long.
         let begun = self.io.begin_long(move |_| {
             if let Err(error) = group.take_share(share) {
                 tracing::warn!(sandbox.id = name, error = %error, "the share of a sandbox cannot be changed");
             }
         });
-        // It keeps the one that it has.
+        // If it cannot begin, the sandbox keeps its share.
         drop(begun);
     }
 
-    /// Why it was killed, if it was.
+    /// Returns why it was killed, if it was.
     pub(crate) fn reason(&self) -> Option<KillReason> {
         *lock(&self.reason)
     }
 
-    /// Opens the route of a command.
+    /// Opens the route of a command: returns the receiver of messages about it.
     pub(crate) fn open_route(&self, command: u32) -> mpsc::Receiver<CommandNews> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         lock(&self.routes.commands).insert(command, sender);
         receiver
     }
 
-    /// Tells the init something, with descriptors.
+    /// Sends the init a message with descriptors.
     pub(crate) async fn tell(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<(), SandboxError> {
         let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         self.channel.send(message, &descriptors).await.map_err(|_| stopped())
     }
 
-    /// Tells the init something that may be lost when it is drowned in messages.
+    /// Sends the init a message, which is lost if the socket is full.
     pub(crate) fn try_tell(&self, message: &ToInit) {
         let _ = self.channel.try_send(message);
     }
 
-    /// Waits until nothing is asked of the init and no command is being started, and keeps it so.
+    /// Waits until the init handles no request and no command is being started, and prevents both as long as the guard
+    /// lives.
     pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
-    /// Places for outputs that are read though their command has ended.
+    /// Returns the limit on outputs that are read on after their command has ended.
     pub(crate) fn kept_outputs(&self) -> &Arc<Semaphore> {
         &self.kept
     }
 
-    /// A command runs.
+    /// Counts a command that runs.
     pub(crate) fn began(&self) {
         self.alive.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A command has ended.
+    /// Counts a command that has ended.
     pub(crate) fn finished(&self) {
         self.alive.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Kills what commands have left behind, if none runs.
+    /// Kills what commands have left behind, if no command runs.
     pub(crate) async fn clear(&self) {
         let _turn = self.turn().await;
         if self.alive.load(Ordering::Acquire) == 0 {
-            // Fails when the sandbox ends, and all with it.
+            // Fails when the sandbox ends, and all its processes with it.
             let _ = self.ask_in_turn(&ToInit::KillAll, &[]).await;
         }
     }
 
-    /// Asks the init something. One question at a time.
+    /// Sends the init a request and returns its response. There is one request at a time.
     pub(crate) async fn ask(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
         let _turn = self.turn().await;
         self.ask_in_turn(message, descriptors).await
@@ -265,7 +266,7 @@ impl Running {
         receiver.recv().await.ok_or_else(stopped)
     }
 
-    /// Ends every process of a machine; answers with the directories of its changes.
+    /// Ends every process of a machine; returns the directories with its changes.
     pub(crate) async fn freeze(&self) -> Result<[SandboxFd; 2], SandboxError> {
         let _turn = self.turn().await;
         let (sender, frozen) = oneshot::channel();
@@ -277,7 +278,7 @@ impl Running {
         Ok(changes.map(|directory| SandboxFd::new(&self.io, directory)))
     }
 
-    /// Whether a command is still to end, and its route was not closed.
+    /// Returns whether a command has not ended yet and its route is still open.
     pub(crate) fn has_route(&self, command: u32) -> bool {
         lock(&self.routes.commands).contains_key(&command)
     }
@@ -287,13 +288,13 @@ impl Running {
         lock(&self.routes.commands).remove(&command);
     }
 
-    /// Kills everything, for this reason unless another came first. Returns at once.
+    /// Kills everything, with this reason unless there is an earlier one. Returns at once.
     pub(crate) fn kill(&self, reason: KillReason) {
         lock(&self.reason).get_or_insert(reason);
         kill(&self.channel, &self.pidfd, self.walled);
     }
 
-    /// Waits until nothing of it runs.
+    /// Waits until no process of it runs.
     pub(crate) async fn wait(&self) -> End {
         let mut ended = self.ended.clone();
         let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
@@ -318,9 +319,9 @@ impl Drop for Running {
     }
 }
 
-/// Whether a process has ended or is about to.
+/// Returns whether a process has ended or is exiting.
 fn is_ending(pidfd: &OwnedFd) -> bool {
-    /// The kernel's flag of a process that is on its way out, and the place of flags behind a process's name.
+    /// The kernel's flag of a process that is exiting, and the index of the flags field after the process's name.
     const EXITING: u64 = 0x4;
     const FLAGS: usize = 6;
     let Ok(described) = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())) else { return false };
@@ -334,16 +335,16 @@ fn is_ending(pidfd: &OwnedFd) -> bool {
 }
 
 fn kill(channel: &Channel, pidfd: &OwnedFd, walled: bool) {
-    // An init whose channel ends kills all and leaves. Without a pid namespace it must do so itself; with one, the
-    // kernel does it sooner.
+    // An init whose channel is closed kills all processes and exits. Without a pid namespace this is the only way; with
+    // one, the kernel does the same faster.
     channel.close();
     if walled {
-        // Fails when it is gone already.
+        // Fails when it has ended already.
         let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
     }
 }
 
-/// Hands on what the init says, until it says no more.
+/// Delivers the init's messages until there are no more.
 async fn follow(
     channel: Arc<Channel>,
     routes: Arc<Routes>,
@@ -367,12 +368,12 @@ async fn follow(
                 continue;
             }
             answer => {
-                // Nobody may wait for it any more.
+                // The caller may have stopped waiting.
                 let _ = lock(&routes.answer).take().map(|waiting| waiting.try_send(answer));
                 continue;
             }
         };
-        // A route holds all that is ever said of its command.
+        // A route has room for all messages about its command.
         let is_last = matches!(news, CommandNews::Exited(_));
         let mut commands = lock(&routes.commands);
         let _ = commands.get(&command).map(|route| route.try_send(news));
@@ -388,12 +389,12 @@ async fn follow(
     lock(&routes.commands).clear();
 }
 
-/// The error of a sandbox that has been stopped.
+/// Returns the error of a sandbox that has been stopped.
 pub(crate) fn stopped() -> SandboxError {
     SandboxError::new(SandboxErrorKind::Stopped, "the sandbox has been stopped")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Held for single statements only, so a panic elsewhere has torn nothing.
+    // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,8 +15,8 @@ use crate::server::channel::Channel;
 use crate::server::launcher::{ForkNews, Launcher};
 use crate::wire::{self, Received};
 
-/// How long a copy may take to come to stand behind the sandbox's walls. A template that takes longer to answer is
-/// ended.
+/// How long a copy may take until it stands behind the sandbox's walls. The launcher kills a template that takes longer
+/// to respond.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A copy that waits.
@@ -28,8 +28,8 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Puts a copy of the content's template into a sandbox; `None` when there is none to be had. A template that boots
-    /// is waited for if `waits`.
+    /// Puts a copy of the content's template into a sandbox. Returns `None` when there is no template for it. With
+    /// `waits`, it waits for a template that is still booting.
     pub(super) async fn take(
         launcher: &Arc<Launcher>,
         name: CommandName,
@@ -41,11 +41,11 @@ impl Seat {
         let channel = Channel::new(ours).map_err(failed)?;
         let mut news = launcher.fork(Fork { name: name.clone(), content, waits }, theirs).await?;
         let said = tokio::select! {
-            // The copy is heard when it has failed, too; its end says less.
+            // First, because the copy's own message says more about a failure than its end does.
             biased;
             said = channel.receive::<FromCopy>() => said.map_err(failed)?,
             _ = &mut news => None,
-            // The sandbox starts its own node then.
+            // The sandbox then starts its own node.
             () = tokio::time::sleep(PATIENCE) => None,
         };
         match said {
@@ -61,7 +61,8 @@ impl Seat {
         }
     }
 
-    /// Lets the copy run a program; what the launcher says of its end. `None` when it has ended meanwhile.
+    /// Makes the copy run a program. Returns the receiver of the launcher's message about its end, or `None` when the
+    /// copy has ended meanwhile.
     pub(super) async fn run(
         self,
         program: &NodeProgram,
@@ -72,8 +73,8 @@ impl Seat {
     }
 }
 
-/// Whether this refusal says that the sandbox has ended meanwhile: its processes or its cgroup are not there any more.
-/// What was to run in it fails, and that is logged.
+/// Returns whether this error number means that the sandbox has ended meanwhile: its processes or its cgroup no longer
+/// exist. Then the command fails with an error that is logged elsewhere.
 fn means_gone(errno: i32) -> bool {
     matches!(Errno::from_raw_os_error(errno), Errno::SRCH | Errno::NODEV)
 }

@@ -1,6 +1,7 @@
-//! Deadlines that hold whatever the runtime does: a thread of its own kills sandboxes whose time is over.
+//! Deadlines that do not depend on the runtime: a separate thread kills sandboxes whose time is over.
 //!
-//! The runtime ends a command at its deadline, and tells why. This is for when it does not.
+//! Normally the runtime ends a command at its deadline, and reports why. These deadlines are for the case that it does
+//! not.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::pool::{Sandbox, lock};
 
-/// A deadline; it does not count any more when this is dropped.
+/// A deadline; dropping it cancels it.
 #[derive(Debug)]
 pub(crate) struct Deadline(Key);
 
@@ -23,10 +24,10 @@ struct Deadlines {
 
 #[derive(Default)]
 struct State {
-    /// The next one first.
+    /// Ordered by time, the next one first.
     pending: BTreeMap<Key, Weak<Sandbox>>,
-    /// When the thread looks again by itself. It may be the time of a deadline that was dropped: waking the thread for
-    /// each change would cost every command more.
+    /// When the thread wakes up without being notified. It may be the time of a deadline that was dropped: notifying
+    /// the thread of each change would make every command slower.
     wakes_at: Option<Instant>,
 }
 
@@ -112,7 +113,7 @@ mod tests {
             io
         };
         let (of_late, of_early) = (io(&late), io(&early));
-        // The thread sleeps until the first of these when the last one comes.
+        // When the last of these deadlines is set, the thread sleeps until the first one.
         let ended_in_time = of_early.kill_after(Duration::from_hours(1));
         let over = of_late.kill_after(Duration::from_millis(1));
         assert!(!late.wait().unwrap().success());

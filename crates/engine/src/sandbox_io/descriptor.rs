@@ -10,23 +10,23 @@ use workers_engine_sys::{ClosedBy, Closer, watch};
 
 use super::pool::{OnSandboxThread, SandboxIo};
 
-/// A descriptor of an object that a sandbox shares. Used, and closed, on the sandbox's threads only. Clones are the
-/// same descriptor.
+/// A descriptor of an object that a sandbox shares. It is used, and closed, on the sandbox's threads only. Clones are
+/// the same descriptor.
 #[derive(Debug, Clone)]
 pub(crate) struct SandboxFd(Arc<ClosedBy<SandboxIo>>);
 
 impl SandboxFd {
-    /// Takes a descriptor over.
+    /// Takes over a descriptor.
     pub(crate) fn new(io: &SandboxIo, descriptor: OwnedFd) -> Self {
         Self(Arc::new(ClosedBy::new(descriptor, io.clone())))
     }
 
-    /// The descriptor, for a system call on this thread.
+    /// Returns the descriptor, for a system call on this thread.
     pub(crate) fn get(&self, _: &OnSandboxThread) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 
-    /// The threads that it is used on.
+    /// Returns the threads that it is used on.
     pub(crate) fn io(&self) -> &SandboxIo {
         self.0.closer()
     }
@@ -50,22 +50,22 @@ impl Watched {
     ///
     /// # Errors
     ///
-    /// When it is no descriptor that can be waited for, or the kernel is out of memory.
+    /// When the descriptor does not support readiness, or the kernel is out of memory.
     pub(crate) fn new(descriptor: SandboxFd, interest: Interest) -> io::Result<Self> {
         Ok(Self { readiness: watch(Arc::clone(&descriptor.0), interest)?, descriptor })
     }
 
-    /// The descriptor.
+    /// Returns the descriptor.
     pub(crate) const fn descriptor(&self) -> &SandboxFd {
         &self.descriptor
     }
 
-    /// Waits until it can be read.
+    /// Waits until it is readable.
     pub(crate) async fn readable(&self) -> io::Result<Ready<'_>> {
         self.readiness.readable().await.map(Ready)
     }
 
-    /// Waits until it can be written.
+    /// Waits until it is writable.
     pub(crate) async fn writable(&self) -> io::Result<Ready<'_>> {
         self.readiness.writable().await.map(Ready)
     }
@@ -75,7 +75,7 @@ impl Watched {
 pub(crate) struct Ready<'a>(AsyncFdReadyGuard<'a, Arc<ClosedBy<SandboxIo>>>);
 
 impl Ready<'_> {
-    /// A call that was begun after this was made said that it would block.
+    /// Clears the readiness. Call it only after a call that began after this value was made and would have blocked.
     pub(crate) fn clear(mut self) {
         self.0.clear_ready();
     }

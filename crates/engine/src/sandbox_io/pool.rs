@@ -1,4 +1,4 @@
-//! The threads, and how sandboxes share them out.
+//! The threads, and how sandboxes share them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,11 +16,11 @@ use workers_engine_sys::ThreadId;
 use super::deadline::{self, Deadline};
 use super::watchdog::{self, Post};
 
-/// Threads that work for one sandbox at one time.
+/// How many threads work for one sandbox at a time.
 const MOST_OF_ONE: usize = 2;
 
-/// Work that waits for the threads of one sandbox. Each process, output and question of a sandbox has one piece of work
-/// at a time, so only a sandbox that blocks both of its threads gets here.
+/// How much work may wait for the threads of one sandbox. Each process, output and request of a sandbox has one piece
+/// of work at a time, so only a sandbox that blocks both of its threads reaches the limit.
 const MOST_WAITING: usize = 16 * 1024;
 
 /// How long a thread without work stays.
@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(10);
 pub(crate) struct OnSandboxThread(());
 
 impl OnSandboxThread {
-    /// For tests of what runs there.
+    /// Makes one for tests of such code.
     #[cfg(test)]
     pub(crate) const fn for_tests() -> Self {
         Self(())
@@ -42,11 +42,11 @@ impl OnSandboxThread {
 #[derive(Clone)]
 pub(crate) struct SandboxIo(Arc<Sandbox>);
 
-/// A sandbox with work.
+/// A sandbox with its work.
 pub(super) struct Sandbox {
     pub(super) name: String,
     queue: Mutex<Queue>,
-    /// What kills the sandbox, once it has processes.
+    /// The pidfd of its first process, to kill the sandbox with; set once it has processes.
     init: OnceLock<OwnedFd>,
     was_killed: AtomicBool,
 }
@@ -54,18 +54,18 @@ pub(super) struct Sandbox {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Work>,
-    /// How many of those are calls that somebody waits for, unlike descriptors to close.
+    /// How many of those are calls whose result is waited for, unlike closing descriptors.
     calls: usize,
-    /// Threads that work for it.
+    /// How many threads work for it.
     threads: usize,
     /// Whether it is in the pool's list of sandboxes that have work and may have another thread.
     is_listed: bool,
 }
 
 enum Work {
-    /// A call that should take no longer than a moment.
+    /// A call that should take only a moment.
     Quick(Box<dyn FnOnce(&OnSandboxThread) + Send>),
-    /// One that may take long, which the watchdog leaves alone.
+    /// A call that may take long; the watchdog does not interrupt it.
     Long(Box<dyn FnOnce(&OnSandboxThread) + Send>),
     /// A descriptor to close.
     Close(OwnedFd),
@@ -84,24 +84,24 @@ impl fmt::Debug for SandboxIo {
 }
 
 impl SandboxIo {
-    /// For the sandbox of this name. No thread works for it until there is something to do.
+    /// Makes one for the sandbox of this name. No thread works for it until there is work.
     pub(crate) fn new(name: &str) -> Self {
         let name = name.to_owned();
         let (queue, init) = (Mutex::default(), OnceLock::new());
         Self(Arc::new(Sandbox { name, queue, init, was_killed: AtomicBool::new(false) }))
     }
 
-    /// Names the first process, which the watchdog kills when the sandbox blocks a thread for good.
+    /// Sets the first process, which the watchdog kills when the sandbox blocks a thread for good.
     pub(crate) fn set_init(&self, pidfd: OwnedFd) {
-        // It is set once; a second one would be another sandbox's.
+        // Set only once: a second one would belong to another sandbox.
         let _ = self.0.init.set(pidfd);
     }
 
-    /// Does something that should take no longer than a moment; a wait in it ends with `EINTR` after a while.
+    /// Runs work that should take only a moment. If it blocks too long, its system call fails with `EINTR`.
     ///
     /// # Errors
     ///
-    /// When too much waits, or no thread can be had.
+    /// When too much work waits, or no thread can be started.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&OnSandboxThread) -> T + Send + 'static,
@@ -109,7 +109,7 @@ impl SandboxIo {
         Self::outcome(self.begin(work)).await
     }
 
-    /// The same for work that may take long, as copying files does.
+    /// Runs work that may take long, such as copying files.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ impl SandboxIo {
         Self::outcome(self.begin_long(work)).await
     }
 
-    /// Begins work that may take long, or that only the kernel can hold up: nothing of it waits for the sandbox. It is
-    /// done even if its outcome is not waited for.
+    /// Begins work that may take long, or that only the kernel can delay: no part of it waits for the sandbox. It is
+    /// done even if the result is not used.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl SandboxIo {
         Ok(receiver)
     }
 
-    /// Begins something that should take no longer than a moment. It is done even if its outcome is not waited for.
+    /// Begins work that should take only a moment. It is done even if the result is not used.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl SandboxIo {
         work: impl FnOnce(&OnSandboxThread) -> T + Send + 'static,
     ) -> io::Result<oneshot::Receiver<T>> {
         let (sender, receiver) = oneshot::channel();
-        // A receiver that has gone does not want to know.
+        // The receiver may have been dropped.
         self.0.push(Work::Quick(Box::new(move |thread| drop(sender.send(work(thread))))))?;
         Ok(receiver)
     }
@@ -181,7 +181,7 @@ impl Sandbox {
             let is_call = work.is_call();
             queue.waiting.push_back(work);
             queue.calls += usize::from(is_call);
-            // Closing has time until the thread that is at work is done.
+            // Closing can wait until the thread that works now has time for it.
             let most = if is_call { MOST_OF_ONE } else { 1 };
             let may_have_another = queue.threads < most && !queue.is_listed;
             queue.is_listed |= may_have_another;
@@ -192,7 +192,7 @@ impl Sandbox {
         }
     }
 
-    /// Kills it, and says why the first time.
+    /// Kills the sandbox, and logs the reason the first time.
     pub(super) fn kill(&self, reason: &'static str) {
         let Some(init) = self.init.get() else { return };
         if !self.was_killed.swap(true, Ordering::AcqRel) {
@@ -202,7 +202,7 @@ impl Sandbox {
         let _ = rustix::process::pidfd_send_signal(init, Signal::KILL);
     }
 
-    /// Does all that waits.
+    /// Does all work that waits.
     fn work_off(self: &Arc<Self>, post: &Post) {
         let thread = OnSandboxThread(());
         loop {
@@ -218,7 +218,7 @@ impl Sandbox {
                 (work, wants_another)
             };
             if wants_another {
-                // What is done now may block.
+                // The work that this thread does next may block.
                 Pool::get().list(Arc::clone(self));
             }
             let is_long = matches!(work, Work::Long(_));
@@ -227,7 +227,7 @@ impl Sandbox {
                 Work::Close(descriptor) => drop(descriptor),
             };
             let watched = (!is_long).then(|| post.watch(self));
-            // What a panic leaves undone is told by the sender that it drops; the thread goes on.
+            // After a panic the dropped sender reports the failure, and the thread goes on.
             let _ = catch_unwind(AssertUnwindSafe(done));
             drop(watched);
         }
@@ -262,14 +262,14 @@ impl Pool {
         if needs_thread {
             let started = std::thread::Builder::new().name("sandbox-io".to_owned()).spawn(|| self.serve());
             if let Err(error) = started {
-                // One that is busy takes the work over when it is done with its own.
+                // A busy thread takes the work over when it has done its own.
                 tracing::warn!(error = %error, "a thread for the system calls of sandboxes cannot be started");
             }
         }
         self.work.notify_one();
     }
 
-    /// The life of a thread.
+    /// The main loop of a thread.
     fn serve(&self) {
         let post = watchdog::enlist(ThreadId::current());
         while let Some(sandbox) = self.next() {
@@ -281,7 +281,7 @@ impl Pool {
         }
     }
 
-    /// The next sandbox with work; `None` when there has been none for a while.
+    /// Returns the next sandbox with work; `None` when there has been none for [`LINGER`].
     fn next(&self) -> Option<Arc<Sandbox>> {
         let mut state = lock(&self.state);
         state.idle += 1;
@@ -301,7 +301,7 @@ impl Pool {
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change is one statement, so a panic elsewhere has torn nothing.
+    // Every change is one statement, so a panic elsewhere leaves no inconsistent state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

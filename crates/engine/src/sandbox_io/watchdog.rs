@@ -7,16 +7,16 @@ use workers_engine_sys::{ThreadId, allow_interrupts};
 
 use super::pool::{Sandbox, lock};
 
-/// Between two looks while there is work.
+/// The time between two checks while there is work.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// After this time a call is interrupted, again and again until it ends.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A sandbox whose call goes on all the same is killed.
+/// After this time the sandbox is killed, if its call still goes on.
 const MOST_PATIENCE: Duration = Duration::from_secs(3);
 
-/// A thread's own post: what it does now.
+/// The record of what a thread does now, as the thread itself holds it.
 pub(super) struct Post(Arc<Seen>);
 
 struct Seen {
@@ -29,7 +29,7 @@ struct Doing {
     sandbox: Arc<Sandbox>,
 }
 
-/// While it lives, the watchdog looks at the call that its thread makes.
+/// While it lives, the watchdog checks the call that its thread makes.
 pub(super) struct Watch<'a>(&'a Seen);
 
 struct Watchdog {
@@ -39,7 +39,7 @@ struct Watchdog {
     is_resting: Mutex<bool>,
 }
 
-/// Gives a thread its post, until the post is dropped.
+/// Registers a thread, until the post is dropped.
 pub(super) fn enlist(thread: ThreadId) -> Post {
     let seen = Arc::new(Seen { thread, now: Mutex::default() });
     lock(&Watchdog::get().threads).push(Arc::clone(&seen));
@@ -47,7 +47,7 @@ pub(super) fn enlist(thread: ThreadId) -> Post {
 }
 
 impl Post {
-    /// The thread begins work for a sandbox.
+    /// Records that the thread begins work for a sandbox.
     pub(super) fn watch(&self, sandbox: &Arc<Sandbox>) -> Watch<'_> {
         *lock(&self.0.now) = Some(Doing { since: Instant::now(), sandbox: Arc::clone(sandbox) });
         Watchdog::get().wake();
@@ -57,7 +57,7 @@ impl Post {
 
 impl Drop for Post {
     fn drop(&mut self) {
-        // Before the thread ends: its number may be another thread's then.
+        // Before the thread ends, because its number may belong to another thread then.
         lock(&Watchdog::get().threads).retain(|seen| !Arc::ptr_eq(seen, &self.0));
     }
 }
@@ -102,7 +102,7 @@ impl Watchdog {
                 continue;
             }
             let mut is_resting = lock(&self.is_resting);
-            // What began while this was looked at is seen by the next look.
+            // The next round sees work that began during this one.
             if lock(&self.threads).iter().any(|seen| lock(&seen.now).is_some()) {
                 continue;
             }
@@ -117,14 +117,14 @@ impl Watchdog {
 }
 
 impl Seen {
-    /// Whether the thread is at work; ends its call if that takes too long.
+    /// Returns whether the thread is at work; interrupts its call if that takes too long.
     fn look(&self) -> bool {
-        // Held while the thread is interrupted, so that it is this call that ends.
+        // Held while the thread is interrupted, so that the interrupt hits this call and no later one.
         let now = lock(&self.now);
         let Some(Doing { since, sandbox }) = now.as_ref() else { return false };
         let taken = since.elapsed();
         if taken >= PATIENCE {
-            // The thread lives, for it is enlisted.
+            // The thread lives, because it is still registered.
             let _ = self.thread.interrupt();
         }
         if taken >= MOST_PATIENCE {

@@ -1,4 +1,4 @@
-//! How the files that all sandboxes are made of are made: at the start, and again when they are broken.
+//! Makes the files that all sandboxes are made of: at the start, and again when they are broken.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -16,12 +16,12 @@ use crate::launcher::root::Runtime;
 use crate::message::{TemplateRoom, TemplateSetup};
 use crate::options::{Confinement, EngineOptions, Templates};
 
-/// How the files that all sandboxes are made of are made. What they are made from is kept open or in memory, so that it
-/// is still the same when it was replaced on the disk.
+/// Makes the files that all sandboxes are made of. Their sources are kept open or in memory, so that they stay the same
+/// when they are replaced on the disk.
 pub(crate) struct Blueprint {
     directories: Directories,
     options: EngineOptions,
-    /// The program that the operator has named.
+    /// The program that the operator has configured.
     given: File,
     node: PathBuf,
     is_copied: bool,
@@ -36,23 +36,23 @@ struct Directories {
     template: PathBuf,
 }
 
-/// What was made.
+/// The files that were made.
 pub(crate) struct Made {
     /// The program that sandboxes run.
     pub(crate) node: PathBuf,
-    /// Their root, where they are walled in.
+    /// Their root; `None` without walls.
     pub(crate) runtime: Option<Runtime>,
-    /// What templates are made of, where there are some.
+    /// The files of templates; `None` where there are no templates.
     pub(crate) templates: Option<TemplateSetup>,
 }
 
 impl Blueprint {
-    /// Looks for what is needed, and makes everything.
+    /// Finds the sources, and makes everything.
     ///
     /// # Errors
     ///
-    /// When the node program cannot be used, or the root cannot be made. Without templates and without a copy of node
-    /// of our own it goes on, and logs that.
+    /// When the node program cannot be used, or the root cannot be made. If templates or our own copy of node cannot be
+    /// made, it goes on without them, and logs that.
     pub(crate) fn make_first(
         options: EngineOptions,
         data_dir: &DataDir,
@@ -85,7 +85,7 @@ impl Blueprint {
         Ok((blueprint, made))
     }
 
-    /// Makes one of the trees again, and those that are made of it.
+    /// Makes one of the trees again, and those that are made from it.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Blueprint {
         }
         let is_node = tree == self.node;
         if is_node && self.is_copied {
-            // Under no name, for it may have another one by now.
+            // Opened through the descriptor, because the file may have another name by now.
             let given = format!("/proc/self/fd/{}", self.given.as_raw_fd());
             node::copy(Path::new(&given), &self.directories.node)?;
         }
@@ -106,7 +106,7 @@ impl Blueprint {
         Ok(made.into_iter().flatten().collect())
     }
 
-    /// What was made, and the program.
+    /// Returns the trees that were made, and the node program.
     pub(crate) fn trees(&self) -> Vec<PathBuf> {
         let mut trees = vec![self.node.clone()];
         if self.is_walled() {
@@ -140,14 +140,14 @@ fn wants_templates(options: &EngineOptions) -> bool {
     options.confinement == Confinement::Full && options.templates != Templates::None
 }
 
-/// The shell that sandboxes get. Without one they run all the same, for few workers need it.
+/// Reads the shell that sandboxes get. Without one they run nevertheless, because few workers need it.
 fn find_shell(options: &EngineOptions, node: &Path) -> Option<Shell> {
     let path = options.shell.as_deref().filter(|_| options.confinement == Confinement::Full)?;
     let lack = |error: &io::Error| tracing::info!(error = %error, "there is no shell in sandboxes");
     Shell::read(path, node).inspect_err(lack).ok()
 }
 
-/// The program without links in its path.
+/// Returns the path of the program without links in it, after checking that it is an executable file.
 fn find_program(path: &Path) -> io::Result<PathBuf> {
     let at = |error| named(format_args!("the node program {}", path.display()), error);
     let program = path.canonicalize().map_err(at)?;

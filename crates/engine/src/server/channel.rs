@@ -1,4 +1,4 @@
-//! A message channel, asynchronously.
+//! An asynchronous message channel.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,15 +10,15 @@ use tokio::net::UnixStream;
 
 use crate::wire::{self, Received};
 
-/// One end of a seqpacket socket. The stream type lends it only its readiness: whole packets are sent and received past
-/// it.
+/// One end of a seqpacket socket. The stream type is used only for its readiness events; whole packets are sent and
+/// received with calls of our own.
 #[derive(Debug)]
 pub(crate) struct Channel {
     socket: UnixStream,
 }
 
 impl Channel {
-    /// Takes a socket over.
+    /// Takes over a socket.
     pub(crate) fn new(socket: OwnedFd) -> io::Result<Self> {
         let socket = std::os::unix::net::UnixStream::from(socket);
         socket.set_nonblocking(true)?;
@@ -30,22 +30,23 @@ impl Channel {
         Ok(Self { socket })
     }
 
-    /// Sends a message, when there is room.
+    /// Sends a message; waits while the socket is full.
     pub(crate) async fn send<M: Serialize>(&self, message: &M, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         self.socket.async_io(Interest::WRITABLE, || wire::send(&self.socket, message, descriptors)).await
     }
 
-    /// Sends a message if there is room now.
+    /// Sends a message if the socket has room now; otherwise returns an error.
     pub(crate) fn try_send<M: Serialize>(&self, message: &M) -> io::Result<()> {
         wire::send(&self.socket, message, &[])
     }
 
-    /// The next message, `None` at the end. Loses nothing when it is dropped.
+    /// Returns the next message, or `None` when the other end is closed. Cancel-safe: no message is lost when the
+    /// future is dropped.
     pub(crate) async fn receive<M: DeserializeOwned>(&self) -> io::Result<Option<Received<M>>> {
         self.socket.async_io(Interest::READABLE, || wire::receive(&self.socket)).await
     }
 
-    /// Ends it for both sides.
+    /// Shuts the channel down for both sides.
     pub(crate) fn close(&self) {
         // Fails only when it is closed already.
         let _ = rustix::net::shutdown(self.socket.as_fd(), rustix::net::Shutdown::Both);

@@ -1,4 +1,4 @@
-//! What is said to one launcher, and what it says.
+//! The messages to and from one launcher.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
@@ -19,36 +19,37 @@ use crate::message::{CommandName, Figures, FromLauncher, ToLauncher};
 use crate::network::Hearing;
 use crate::wire::{self, Received};
 
-/// A launcher that says nothing for so long while something is asked of it is ended.
+/// A launcher that sends nothing for so long while we wait for a response is killed.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long a sandbox may take to end when it was killed. After that it is set aside.
+/// How long a sandbox may take to end after it was killed. After that it is set aside.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// One launcher that runs.
+/// A running launcher.
 #[derive(Debug)]
 pub(crate) struct Connection {
     channel: Channel,
-    /// The launcher's process.
+    /// The launcher's process id.
     process: Option<u32>,
     created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, SandboxError>>>>,
-    /// Its sandboxes, and what tells of their ends.
+    /// Its sandboxes, and the senders that report their ends.
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
     forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
     pings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     next_ping: AtomicU64,
-    /// When the launcher has said something last.
+    /// When the last message of the launcher arrived.
     heard: Mutex<Instant>,
     /// Sandboxes that were killed and do not end.
     aside: Mutex<HashSet<String>>,
-    /// Whether another launcher makes the sandboxes that follow.
+    /// Whether another launcher makes all further sandboxes.
     is_retired: AtomicBool,
-    /// Whether it says nothing any more.
+    /// Whether it has stopped responding.
     is_silent: AtomicBool,
     templates: Arc<watch::Sender<Option<bool>>>,
-    /// Whether there are to be templates.
+    /// Whether templates are configured.
     wants_templates: bool,
-    /// What the launcher and all that it makes ask is heard as long as it is spoken to.
+    /// Receives the calls that the filter forwards from the launcher and its sandboxes, as long as this connection
+    /// lives.
     _hearing: Option<Hearing>,
 }
 
@@ -78,7 +79,7 @@ impl Connection {
         }
     }
 
-    /// The launcher's process, while it runs.
+    /// Returns the process id of the launcher.
     pub(super) const fn process(&self) -> Option<u32> {
         self.process
     }
@@ -87,7 +88,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// `Unavailable` when the launcher has died: it has not got the message. `Failed` when the message cannot be sent.
+    /// `Unavailable` when the launcher has exited, so that it has not received the message. `Failed` when the message
+    /// cannot be sent.
     pub(super) async fn send(&self, message: &ToLauncher, passed: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
         let sent = self.channel.send(message, passed).await;
         sent.map_err(|error| match error.kind() {
@@ -96,13 +98,13 @@ impl Connection {
         })
     }
 
-    /// Sends a message if there is room now.
+    /// Sends a message if the socket has room now.
     pub(super) fn try_send(&self, message: &ToLauncher) {
         let _ = self.channel.try_send(message);
     }
 
-    /// Waits for something that the launcher is to say. One that says nothing at all for a long time is of no use any
-    /// more: it is ended, and another one is started.
+    /// Waits for a response of the launcher. If the launcher sends nothing at all for [`SILENCE`], it is closed, and
+    /// another one is started.
     pub(super) async fn unless_silent<T>(&self, said: impl Future<Output = T>) -> Result<T, SandboxError> {
         let began = Instant::now();
         tokio::pin!(said);
@@ -123,12 +125,12 @@ impl Connection {
         }
     }
 
-    /// Whether it was found to say nothing any more: it will not leave by itself.
+    /// Returns whether it was found not to respond any more: then it will not exit without being killed.
     pub(super) fn is_silent(&self) -> bool {
         self.is_silent.load(Ordering::Acquire)
     }
 
-    /// Resolves when the launcher answers.
+    /// Waits for the launcher's response to a ping.
     pub(super) async fn ping(&self) -> Result<(), SandboxError> {
         let (sender, answered) = oneshot::channel();
         let number = self.next_ping.fetch_add(1, Ordering::Relaxed);
@@ -137,7 +139,7 @@ impl Connection {
         answered.await.map_err(|_| unavailable("the sandbox launcher died"))
     }
 
-    /// Opens the routes of a sandbox.
+    /// Registers a sandbox, so that messages about it are delivered to the returned receivers.
     pub(super) fn expect(&self, name: &str) -> Expected {
         let (created, gone) = (oneshot::channel(), oneshot::channel());
         lock(&self.created).insert(name.to_owned(), created.0);
@@ -145,60 +147,60 @@ impl Connection {
         Expected { created: created.1, gone: gone.1 }
     }
 
-    /// A sandbox was not made.
+    /// Removes the registration of a sandbox that was not made.
     pub(super) fn forget(&self, name: &str) {
         lock(&self.created).remove(name);
         lock(&self.gone).remove(name);
         self.close_if_done();
     }
 
-    /// Opens the route of a copy.
+    /// Registers a copy, so that the message about it is delivered to the returned receiver.
     pub(super) fn expect_fork(&self, name: &CommandName) -> oneshot::Receiver<ForkNews> {
         let (sender, news) = oneshot::channel();
         lock(&self.forks).insert(name.clone(), sender);
         news
     }
 
-    /// A copy was not asked for.
+    /// Removes the registration of a copy whose order was not sent.
     pub(super) fn forget_fork(&self, name: &CommandName) {
         lock(&self.forks).remove(name);
     }
 
-    /// Whether a sandbox is one of this launcher's.
+    /// Returns whether a sandbox is one of this launcher's.
     pub(super) fn has(&self, sandbox: &str) -> bool {
         lock(&self.gone).contains_key(sandbox)
     }
 
-    /// How many sandboxes do not end.
+    /// Returns the number of sandboxes that do not end.
     pub(super) fn set_aside(&self) -> usize {
         lock(&self.aside).len()
     }
 
-    /// Tells the launcher that a sandbox is waited for no longer; how many there are.
+    /// Reports to the launcher that the server no longer waits for a sandbox. Returns the number of such sandboxes.
     pub(super) async fn put_aside(&self, name: &str) -> usize {
         let many = {
             let mut aside = lock(&self.aside);
             aside.insert(name.to_owned());
             aside.len()
         };
-        // A launcher that cannot be reached has died, and its sandboxes are cleared away with it.
+        // A launcher that cannot be reached has exited, and its sandboxes are cleared away with it.
         let _ = self.send(&ToLauncher::SetAside { name: name.to_owned() }, &[]).await;
         self.close_if_done();
         many
     }
 
-    /// Makes it one that makes no more sandboxes; whether it was not yet.
+    /// Marks it as one that makes no more sandboxes. Returns whether it was not marked before.
     pub(super) fn retire(&self) -> bool {
         !self.is_retired.swap(true, Ordering::AcqRel)
     }
 
-    /// There is no other launcher that could take over.
+    /// Removes the mark, because no other launcher could be started.
     pub(super) fn unretire(&self) {
         self.is_retired.store(false, Ordering::Release);
     }
 
-    /// Lets a launcher go that another one stands in for, once all that it has is set aside. It kills that once more
-    /// when it leaves.
+    /// Closes a retired launcher once all sandboxes that it still has are set aside. It kills those once more when it
+    /// exits.
     pub(super) fn close_if_done(&self) {
         let is_done = {
             let (gone, aside) = (lock(&self.gone), lock(&self.aside));
@@ -209,12 +211,12 @@ impl Connection {
         }
     }
 
-    /// Ends it for both sides.
+    /// Closes the connection for both sides.
     pub(super) fn close(&self) {
         self.channel.close();
     }
 
-    /// Hands on what the launcher says, until it says no more.
+    /// Handles the launcher's messages until there are no more. Returns the reason for the end.
     pub(super) async fn follow(&self) -> String {
         loop {
             match self.channel.receive::<FromLauncher>().await {
@@ -228,7 +230,7 @@ impl Connection {
         }
     }
 
-    /// A receiver that has gone does not want to know.
+    /// Delivers a message. A receiver that was dropped is ignored.
     fn take(&self, Received { message, descriptors }: Received<FromLauncher>) {
         match message {
             FromLauncher::Created { name } => {
@@ -274,9 +276,9 @@ impl Connection {
         let _ = lock(&self.forks).remove(name).map(|fork| fork.send(news));
     }
 
-    /// Tells all that wait that nothing will come. Answers with the sandboxes that had not ended.
+    /// Ends all waits, because no message will come any more. Returns the sandboxes that had not ended.
     pub(super) fn let_go(&self) -> BTreeSet<String> {
-        // First, so that what comes later does not wait for an answer.
+        // First, so that a wait that begins later fails at once.
         self.channel.close();
         lock(&self.created).clear();
         let left = lock(&self.gone).drain().map(|(name, _)| name).collect();
@@ -286,12 +288,12 @@ impl Connection {
     }
 }
 
-/// What the launcher is to say of a sandbox that it was ordered to make.
+/// The receivers of the launcher's messages about a sandbox that it was ordered to make.
 #[derive(Debug)]
 pub(super) struct Expected {
-    /// Its init, or why there is none.
+    /// The pidfd of its init, or the reason why there is none.
     pub(super) created: oneshot::Receiver<Result<OwnedFd, SandboxError>>,
-    /// Its end.
+    /// What the sandbox has used, at its end.
     pub(super) gone: oneshot::Receiver<Figures>,
 }
 
@@ -314,14 +316,14 @@ impl Gone {
         Self { figures, name, launcher, connection }
     }
 
-    /// Waits until nothing runs of a sandbox that was killed, or so long as it may take; what it used, if it ended and
-    /// the launcher lives.
+    /// Waits until nothing runs any more of a sandbox that was killed, at most for [`GRACE`] or as long as a busy
+    /// launcher takes to report it. Returns what it used, if it ended and the launcher lives.
     pub(crate) async fn wait(mut self) -> Option<Figures> {
         if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.figures).await {
             return ended.ok();
         }
         let (launcher, connection) = (self.launcher.upgrade()?, self.connection.upgrade()?);
-        // A launcher with much to do tells of ends late. What it knew when it was asked it has told before it answers.
+        // A busy launcher reports ends late. Ends that it had seen before our ping it reports before its response.
         tokio::select! {
             biased;
             ended = &mut self.figures => return ended.ok(),
@@ -333,7 +335,7 @@ impl Gone {
         let setting_aside = async move {
             launcher.set_aside(&connection, &self.name).await;
             drop(connection);
-            // Also when its launcher has ended.
+            // Also returns when its launcher has ended.
             let _ = self.figures.await;
             launcher.ended_after_all();
         };
@@ -343,6 +345,6 @@ impl Gone {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Held for single statements only, so a panic elsewhere has torn nothing.
+    // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

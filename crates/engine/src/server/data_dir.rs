@@ -1,4 +1,4 @@
-//! The data directory: one engine works in it at a time, and clears away what the last one left behind.
+//! The data directory: one engine at a time works in it, and clears away what the last one left behind.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -21,11 +21,11 @@ use crate::snapshot::manifest::Digest256;
 /// How long the launcher of an engine that was killed may take to clear away.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long what is left in cgroups may take to die, and how often that is looked at.
+/// How long the processes in left-over cgroups may take to end, and how often we check.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Where it is written down in which cgroups sandboxes are made.
+/// The file that records in which cgroups sandboxes are made.
 const CGROUPS: &str = "cgroups.json";
 
 /// The data directory, locked.
@@ -37,11 +37,11 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if need be, closes it to others, and locks it. Waits for the launcher of an engine that was
-    /// killed, for it may be clearing away still; what it has not cleared, this does. Returns the lock for the new
-    /// launcher, too.
+    /// Makes the directory if it is missing, closes it to others, and locks it. Waits for the launcher of an engine
+    /// that was killed, because it may still be clearing away, and clears away what that has left. Also returns the
+    /// lock for the new launcher.
     fn open(path: &Path, ids: Ranges) -> io::Result<(Self, File)> {
-        // First of all, so that nobody else can put anything in the way of what follows.
+        // First, so that no other user can put anything in the way of what follows.
         let path = make_data_directory(path)?;
         if path.to_str().is_none() {
             return Err(io::Error::other("the path of the data directory is not UTF-8"));
@@ -53,7 +53,7 @@ impl DataDir {
         if remove(&data_dir.sandboxes()).is_err() {
             clear(&data_dir.sandboxes())?;
         }
-        // What is below is not for other users of the machine, whatever the modes of single files are.
+        // Closed to other users of the host, whatever the modes of the files in it are.
         for directory in [data_dir.sandboxes(), data_dir.snapshots(), data_dir.machines()] {
             data_dir.home.make(&directory)?;
         }
@@ -61,12 +61,12 @@ impl DataDir {
         Ok((data_dir, launcher_lock))
     }
 
-    /// The same off the asynchronous threads, no longer than an earlier launcher may take to clear away, and what else
-    /// is opened in it, for as long as that takes.
+    /// Opens the directory on a blocking thread, and waits at most [`LOCK_PATIENCE`] for it. Then runs `also`, which
+    /// opens other things in it and may take any time.
     ///
     /// # Errors
     ///
-    /// As [`Self::open`], and what opening the rest fails with.
+    /// As [`Self::open`], and the errors of `also`.
     pub(crate) async fn open_in_time<T: Send + 'static>(
         path: PathBuf,
         ids: Ranges,
@@ -79,7 +79,7 @@ impl DataDir {
         blocking(WHAT, move || also(&data_dir).map(|also| (data_dir, launcher_lock, also))).await
     }
 
-    /// Finds out where cgroups can be made, and writes it down.
+    /// Finds out where cgroups can be made, and records it.
     pub(crate) async fn plan_cgroups(&self, parent: Option<PathBuf>) -> Result<CgroupPlan, SandboxError> {
         let name = self.group_name();
         let found = blocking("cgroups", move || Ok(discover(parent.as_deref(), &name))).await?;
@@ -89,57 +89,57 @@ impl DataDir {
         Ok(plan)
     }
 
-    /// The directory itself.
+    /// Returns the directory itself.
     pub(crate) fn home(&self) -> &Home {
         &self.home
     }
 
-    /// Where sandboxes' files are staged.
+    /// Returns the directory where sandboxes' files are staged.
     pub(crate) fn sandboxes(&self) -> PathBuf {
         self.home.path().join("sandboxes")
     }
 
-    /// Where snapshots are.
+    /// Returns the directory of the snapshots.
     pub(crate) fn snapshots(&self) -> PathBuf {
         self.home.path().join("snapshots")
     }
 
-    /// Where the root that sandboxes get is made.
+    /// Returns the directory where the root that sandboxes get is made.
     pub(crate) fn runtime(&self) -> PathBuf {
         self.home.path().join("runtime")
     }
 
-    /// Where what machines are made of is.
+    /// Returns the directory with the files that machines are made of.
     pub(crate) fn machines(&self) -> PathBuf {
         self.home.path().join("system")
     }
 
-    /// Where what templates run is written to.
+    /// Returns the directory with the files that templates run.
     pub(crate) fn template(&self) -> PathBuf {
         self.home.path().join("template")
     }
 
-    /// Where our own copy of node is kept.
+    /// Returns the directory of our own copy of node.
     pub(crate) fn node(&self) -> PathBuf {
         self.home.path().join("node")
     }
 
-    /// The name of this directory's cgroup: engines of other directories have other groups.
+    /// Returns the name of this directory's cgroup. Engines of other directories have other groups.
     pub(crate) fn group_name(&self) -> String {
         format!("workers-{}", digits_of(self.home.path()))
     }
 
-    /// The number of the range of host user ids that this engine has for itself while the directory is open.
+    /// Returns the number of the range of host user ids that only this engine has while the directory is open.
     pub(crate) fn id_range(&self) -> u32 {
         self.ids.number
     }
 
-    /// Writes down where cgroups are made, for the next start may happen in another group.
+    /// Records where cgroups are made, because the next start may happen in another group.
     fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
         replace_file(&self.home.path().join(CGROUPS), &serde_json::to_vec(plan)?)
     }
 
-    /// Kills and removes what is left in the cgroups that were written down. Not what somebody else wrote down.
+    /// Kills and removes what is left in the recorded cgroups. A record that another user has written is refused.
     fn clear_recorded_cgroups(&self) -> io::Result<()> {
         let recorded = match read_file(&self.home.path().join(CGROUPS)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -154,18 +154,20 @@ impl DataDir {
     }
 }
 
-/// What stands for a path where a short name is needed.
+/// Returns 16 hex digits that stand for a path where a short name is needed.
 fn digits_of(path: &Path) -> String {
     let digest = Digest256::of(path.as_os_str().as_encoded_bytes());
     digest.as_str().get(..16).unwrap_or_default().to_owned()
 }
 
-/// The range of ids that a directory has at each start, if it is free: one that few others have.
+/// Returns the range of ids that a directory gets at each start, if it is free. It is a hash of the path, so few other
+/// directories have the same.
 fn preferred_range(path: &Path) -> u32 {
     digits_of(path).get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }
 
-/// Removes what is in a directory that itself cannot be removed, as one on which a file system is mounted.
+/// Removes the content of a directory that itself cannot be removed, for example because a file system is mounted on
+/// it.
 fn clear(directory: &Path) -> io::Result<()> {
     let listed = fs::read_dir(directory).map_err(|error| named(directory.display(), error))?;
     for item in listed {
@@ -177,8 +179,8 @@ fn clear(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills all that is in the groups below a plan's directories and removes them: those of these names, or all. What does
-/// not die within [`SWEEP_PATIENCE`] is left.
+/// Kills all processes in the groups below a plan's directories and removes the groups: those with these names, or all.
+/// What has not ended within [`SWEEP_PATIENCE`] is left.
 pub(crate) fn sweep_cgroups(plan: &CgroupPlan, names: Option<BTreeSet<String>>) {
     let mut names = names.unwrap_or_else(|| {
         let listed = plan.bases().into_iter().filter_map(|base| fs::read_dir(base).ok()).flatten();
@@ -195,7 +197,7 @@ pub(crate) fn sweep_cgroups(plan: &CgroupPlan, names: Option<BTreeSet<String>>) 
         if names.is_empty() || Instant::now() >= deadline {
             break;
         }
-        // The processes are dying; the kernel tells nobody when the last of them has left.
+        // The processes are ending; the kernel sends no event when the last of them has left the group, so we poll.
         std::thread::sleep(SWEEP_INTERVAL);
     }
     if !names.is_empty() {

@@ -1,4 +1,4 @@
-//! What every sandbox stands on: the files that the engine has made for all of them, and the directories of cgroups.
+//! The ground of every sandbox: the files that the engine has made for all of them, and the directories of cgroups.
 //! What goes missing or changes while the engine runs is made again.
 
 use std::collections::BTreeMap;
@@ -17,47 +17,47 @@ use crate::home::Home;
 use crate::server::{blocking, unavailable};
 use crate::stamp::Seen;
 
-/// Makes the files of a tree again, and answers with all trees that it has changed on the way.
+/// Makes the files of a tree again, and returns all trees that it has changed for that.
 pub(crate) type Make = dyn Fn(&Path) -> io::Result<Vec<PathBuf>> + Send + Sync;
 
-/// As many trees are made again at one time.
+/// How many trees are made again in one call at most.
 const MOST_TREES: usize = 8;
 
-/// What every sandbox stands on.
+/// The files and directories that all sandboxes depend on.
 pub(crate) struct Ground {
     home: Home,
     make: Box<Make>,
     cgroups: Option<CgroupPlan>,
-    /// Asynchronous: those who find something broken at one time wait for the first to mend it.
+    /// An asynchronous lock: callers that find something broken at the same time wait for the first one to repair it.
     turn: tokio::sync::Mutex<()>,
-    /// What each tree was.
+    /// The state of each tree when it was made.
     seen: Mutex<BTreeMap<PathBuf, Seen>>,
     /// When something was last found to be broken.
     broken_at: Mutex<Option<Instant>>,
-    /// Whether the last look found something broken that could not be made again.
+    /// Whether the last check found something broken that could not be made again.
     is_unmended: AtomicBool,
-    /// How often something was mended.
+    /// How often something was repaired.
     mended: AtomicU64,
 }
 
-/// What a look at what sandboxes stand on found.
+/// The result of a check of the ground.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Nothing was broken.
     Whole,
-    /// At the last look something was broken and could not be made again; now it is as it was, and this look did not
-    /// make it.
+    /// The last check found something broken that could not be made again; now it is whole, without a repair by this
+    /// check.
     BackByItself,
     /// Something was broken, and was made again.
     Mended,
 }
 
-/// What was found to be broken.
+/// Something that was found to be broken.
 #[derive(Debug)]
 enum Damage {
     /// A file of this tree is missing or has changed.
     Files(PathBuf, io::Error),
-    /// The directory of cgroups is missing.
+    /// This directory of cgroups is missing.
     Cgroups(PathBuf),
 }
 
@@ -68,11 +68,11 @@ impl std::fmt::Debug for Ground {
 }
 
 impl Ground {
-    /// Takes what was just made, in these trees.
+    /// Records the state of these trees, which were just made.
     ///
     /// # Errors
     ///
-    /// When something of it cannot be looked at.
+    /// When a part of them cannot be read.
     pub(crate) fn new(home: Home, trees: &[PathBuf], make: Box<Make>, cgroups: Option<CgroupPlan>) -> io::Result<Self> {
         Ok(Self {
             home,
@@ -86,16 +86,16 @@ impl Ground {
         })
     }
 
-    /// How often something was mended until now.
+    /// Returns how often something was repaired so far.
     pub(crate) fn times_mended(&self) -> u64 {
         self.mended.load(Ordering::Acquire)
     }
 
-    /// Looks at all of it, and makes again what is broken.
+    /// Checks everything, and makes again what is broken.
     ///
     /// # Errors
     ///
-    /// When the data directory is away, or what is broken cannot be made again now.
+    /// When the data directory is missing, or what is broken cannot be made again now.
     pub(crate) async fn mend(self: &Arc<Self>) -> Result<Found, SandboxError> {
         let _turn = self.turn.lock().await;
         let ground = Arc::clone(self);
@@ -105,14 +105,14 @@ impl Ground {
         mended.map_err(|error| {
             let what = "what sandboxes stand on is broken, and cannot be made again";
             match refused(what, &error) {
-                // It is tried again, and may be whole the next time.
+                // The next attempt may succeed.
                 error if error.kind == SandboxErrorKind::Failed => unavailable(error.message),
                 error => error,
             }
         })
     }
 
-    /// Makes a tree again although nothing of it is broken: what it is made from has changed.
+    /// Makes a tree again although nothing of it is broken, because what it is made from has changed.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Ground {
         blocking("what sandboxes stand on cannot be made again", move || ground.remake(&tree)).await
     }
 
-    /// Makes a tree, and takes what has come of it for what is right.
+    /// Makes a tree, and records the result as its correct state.
     fn remake(&self, tree: &Path) -> io::Result<()> {
         let made = take(&(self.make)(tree)?)?;
         lock(&self.seen).extend(made);
@@ -140,7 +140,7 @@ impl Ground {
         })
     }
 
-    /// Whether something was broken.
+    /// Repairs what is broken. Returns whether something was.
     fn mend_all(&self) -> io::Result<bool> {
         for times in 0..MOST_TREES {
             let found = self.find_damage();
@@ -156,8 +156,8 @@ impl Ground {
         Err(io::Error::other("what was made again changes again and again"))
     }
 
-    /// Logs what it made again. What it cannot make again it only returns: a caller may fail at it at each request, and
-    /// logs it once.
+    /// Repairs one thing. Logs a repair. A failure is only returned: a caller may fail at every request, and logs it
+    /// once.
     fn mend_one(&self, damage: Damage) -> io::Result<()> {
         match damage {
             Damage::Files(tree, cause) => {
@@ -172,7 +172,7 @@ impl Ground {
         Ok(())
     }
 
-    /// The first thing that is broken.
+    /// Returns the first thing that is broken.
     fn find_damage(&self) -> io::Result<Option<Damage>> {
         self.home.check()?;
         let seen = lock(&self.seen).clone();
@@ -196,7 +196,7 @@ impl Ground {
         Ok(None)
     }
 
-    /// Whether something was or is broken after this time. Mends nothing.
+    /// Returns whether something was broken at or after this time, or is broken now. Repairs nothing.
     pub(crate) async fn was_broken_since(self: &Arc<Self>, since: Instant) -> bool {
         let ground = Arc::clone(self);
         let looked = tokio::task::spawn_blocking(move || {
@@ -214,7 +214,7 @@ fn take(trees: &[PathBuf]) -> io::Result<BTreeMap<PathBuf, Seen>> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Held for single statements only, so a panic elsewhere has torn nothing.
+    // Held for single statements only, so a panic elsewhere leaves no inconsistent state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,8 +1,8 @@
-//! Ranges of host user ids, of which each engine on this host has one.
+//! Ranges of host user ids; each engine on this host has one range.
 //!
-//! The kernel counts much by user: pages of pipes, descriptors in flight. Two servers whose sandboxes have the same ids
-//! could use it up for each other. So an engine locks the number of its range in a directory that all servers of the
-//! host share.
+//! The kernel has limits per user, for example on the pages of pipes and on descriptors in flight. Two servers whose
+//! sandboxes have the same ids could use up each other's limits. So an engine locks the number of its range in a
+//! directory that all servers of the host share.
 
 use std::fs::File;
 use std::io;
@@ -12,15 +12,16 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use workers_private_files::{make_data_directory, open_file};
 
-/// Where root's engines lock the numbers of their ranges. Empty after a restart of the host, when no engine runs.
+/// The directory where root's engines lock the numbers of their ranges. It is empty after a restart of the host, when
+/// no engine runs.
 const LOCKS: &str = "/run/workers-platform";
 
 /// The ranges of one kind of sandbox.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ranges {
-    /// What the locks are named after.
+    /// The prefix of the locks' names.
     pub(crate) kind: &'static str,
-    /// How many there are.
+    /// The number of ranges.
     pub(crate) count: u32,
 }
 
@@ -33,12 +34,12 @@ pub(crate) struct Reserved {
 }
 
 impl Ranges {
-    /// Takes the range of this number if it is free, else the next free one. Only root can give sandboxes ids of their
-    /// own: for others nothing is locked.
+    /// Takes the range of this number if it is free, or else the next free one. Only root can give sandboxes ids of
+    /// their own, so for other users nothing is locked.
     ///
     /// # Errors
     ///
-    /// When other engines have all of them.
+    /// When other engines have all ranges.
     pub(crate) fn reserve(self, preferred: u32) -> io::Result<Reserved> {
         if rustix::process::geteuid().is_root() {
             self.reserve_in(Path::new(LOCKS), preferred)
@@ -69,7 +70,7 @@ impl Ranges {
         )))
     }
 
-    /// The lock of a number; `None` while another engine holds it.
+    /// Takes the lock of a number; returns `None` while another engine holds it.
     fn lock(self, locks: &Path, number: u32) -> io::Result<Option<File>> {
         let file = open_file(&make_data_directory(locks)?.join(format!("{}-{number}.lock", self.kind)))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -1,5 +1,5 @@
-//! The launcher, seen from the server: started, and started again when it dies or when too much of what it made does
-//! not end.
+//! The server's view of the launcher: starts it, and starts another one when it exits or when too many of its sandboxes
+//! do not end.
 
 use std::fmt;
 use std::fs::File;
@@ -33,52 +33,53 @@ use crate::wire::{self, Received};
 /// How long a request waits for a launcher that is being started again.
 const RESTART_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many launchers in a row may die before they get the order of a sandbox.
+/// How many launchers in a row we send the order of a sandbox to, if each exits before it receives the order.
 const ORDER_ATTEMPTS: u32 = 3;
 
-/// Between two attempts to start the launcher, so that one that cannot start does not keep the machine busy.
+/// The time between two attempts to start the launcher, so that a launcher that cannot start does not use up the host's
+/// CPU time.
 const RESTART_PAUSE: Duration = Duration::from_millis(200);
 
-/// How often the first start is tried when something that may pass keeps it from succeeding.
+/// How many attempts the first start has, because a failure may pass.
 const FIRST_ATTEMPTS: u32 = 3;
 
-/// How long a launcher may take to start, and to answer that it is there.
+/// How long a launcher may take to start, and to respond to a ping.
 const START_PATIENCE: Duration = Duration::from_secs(15);
 const PING_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// How long a launcher whose socket is closed may take to clear away and leave; it takes two seconds at most. Then it
-/// is killed.
+/// How long a launcher whose socket is closed may take to clear away and exit; it takes two seconds at most. After that
+/// it is killed.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// With so many sandboxes set aside, another launcher takes over.
+/// The number of sandboxes set aside at which another launcher takes over.
 const MOST_SET_ASIDE: usize = 8;
 
-/// How many launchers may still have sandboxes that do not end, while another one works.
+/// How many retired launchers, with sandboxes that do not end, may run beside the current one.
 const MOST_RETIRED: usize = 4;
 
-/// Launchers of one server take turns at the user ids, so that a new one does not use those of processes that an
-/// earlier one left behind.
+/// The number of ranges of user ids that successive launchers of one server use in turn, so that a new launcher does
+/// not use the ids of processes that an earlier one left behind.
 const GENERATIONS: u32 = 16;
 
-/// This program, also after its file was replaced by another version.
+/// This program, even after its file was replaced by another version.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
-/// The launcher, seen from the server.
+/// The server's view of the launcher.
 pub(crate) struct Launcher {
     program: LauncherProgram,
     configuration: Configuration,
     lock: File,
     network: Arc<Shared>,
     observer: Arc<dyn SandboxObserver>,
-    /// The one that makes sandboxes; `None` while it is started again.
+    /// The launcher that makes sandboxes; `None` while it is being started again.
     current: watch::Sender<Option<Arc<Connection>>>,
-    /// How many run: the current one, and those that only wait for the ends of their sandboxes.
+    /// The number of launchers that run: the current one, and those that only wait for the ends of their sandboxes.
     running: watch::Sender<usize>,
     generation: AtomicU32,
-    /// What the first launcher has found. Later ones must find as much.
+    /// What the first launcher has found out about the host. Later launchers must find at least as much.
     least: OnceLock<Found>,
     leaving: AtomicBool,
-    /// All that run.
+    /// All launchers that run.
     known: Mutex<Vec<Weak<Connection>>>,
     templates: Arc<watch::Sender<Option<bool>>>,
 }
@@ -92,23 +93,23 @@ impl fmt::Debug for Launcher {
 /// A sandbox that the launcher has made.
 #[derive(Debug)]
 pub(crate) struct Made {
-    /// Its init.
+    /// The pidfd of its init.
     pub(crate) pidfd: OwnedFd,
-    /// Its end.
+    /// Resolves at its end.
     pub(crate) gone: Gone,
 }
 
-/// What the launcher says of a copy of a booted node, once.
+/// The launcher's only message about a copy of a booted node.
 #[derive(Debug)]
 pub(crate) enum ForkNews {
     /// There is no booted node to copy.
     NotForked,
-    /// It has ended, and what the sandbox has used by then.
+    /// The copy has ended; with the figures of the sandbox at that time.
     Ended(Exited, Figures),
 }
 
 impl Launcher {
-    /// Starts it.
+    /// Starts the first launcher.
     pub(crate) async fn start(
         program: LauncherProgram,
         configuration: Configuration,
@@ -149,12 +150,12 @@ impl Launcher {
         Ok(launcher)
     }
 
-    /// Makes sandboxes with a launcher from now on, and follows it.
+    /// Makes this launcher the current one, and supervises it.
     fn begin(self: &Arc<Self>, connection: Arc<Connection>, child: Child) {
         self.running.send_modify(|running| *running += 1);
         self.current.send_replace(Some(Arc::clone(&connection)));
         if self.leaving.load(Ordering::Acquire) {
-            // It was asked to leave while none was there to be closed.
+            // `shut_down` has run while there was no launcher to close.
             connection.close();
         }
         tokio::spawn(Arc::clone(self).supervise(connection, child));
@@ -164,17 +165,18 @@ impl Launcher {
         self.least.get().copied()
     }
 
-    /// Whether each sandbox has a user id of its own.
+    /// Returns whether each sandbox has a user id of its own.
     pub(crate) fn own_uids(&self) -> bool {
         self.found().is_some_and(|found| found.own_uids)
     }
 
-    /// Whether working directories are overlays.
+    /// Returns whether working directories are overlays.
     pub(crate) fn overlays(&self) -> bool {
         self.found().is_some_and(|found| found.overlays)
     }
 
-    /// Waits until it is known whether there are templates; tells.
+    /// Waits until the launcher has reported whether there are templates, at most [`RESTART_PATIENCE`]; returns whether
+    /// there are.
     pub(crate) async fn has_templates(&self) -> bool {
         let wanted = self.wants_templates();
         let mut known = self.templates.subscribe();
@@ -182,7 +184,7 @@ impl Launcher {
         wanted && known.is_ok_and(|known| known.is_ok_and(|known| *known == Some(true)))
     }
 
-    /// Whether there are to be templates, and none can be booted.
+    /// Returns whether templates are configured but cannot be booted.
     pub(crate) fn has_lost_templates(&self) -> bool {
         self.wants_templates() && *self.templates.borrow() == Some(false)
     }
@@ -191,16 +193,16 @@ impl Launcher {
         self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some())
     }
 
-    /// Who brokers the network of sandboxes.
+    /// Returns the broker of the sandboxes' network.
     pub(crate) fn network(&self) -> &Arc<Shared> {
         &self.network
     }
 
-    /// Asks it whether it is there.
+    /// Checks that the launcher responds.
     ///
     /// # Errors
     ///
-    /// When it does not run or does not answer in time, or too many sandboxes do not end.
+    /// When it does not run or does not respond in time, or too many sandboxes do not end.
     pub(crate) async fn check(&self) -> Result<(), SandboxError> {
         let current = self.current.borrow().clone();
         let connection = current.ok_or_else(|| unavailable("the sandbox launcher is not running"))?;
@@ -212,28 +214,28 @@ impl Launcher {
         Ok(())
     }
 
-    /// The process that makes sandboxes now.
+    /// Returns the process id of the current launcher.
     pub(crate) fn process(&self) -> Option<u32> {
         self.current.borrow().as_ref().and_then(|connection| connection.process())
     }
 
-    /// Sees that it answers, and that another one takes its place if it does not.
+    /// Pings all launchers; one that does not respond is killed and replaced.
     pub(crate) async fn watch(&self) {
         for connection in self.connections() {
-            // One that has died is started again by the task that follows it.
+            // A launcher that has exited is replaced by its `supervise` task.
             let _ = connection.unless_silent(connection.ping()).await;
         }
     }
 
-    /// What templates are made of was made again.
+    /// Makes launchers replace their templates, because the templates' files were made again.
     pub(crate) async fn renew_templates(&self) {
         for connection in self.connections() {
-            // One that has died has no templates.
+            // A launcher that has exited has no templates.
             let _ = connection.send(&ToLauncher::RenewTemplates, &[]).await;
         }
     }
 
-    /// What it was told.
+    /// Returns the launcher's configuration.
     pub(crate) fn configuration(&self) -> &Configuration {
         &self.configuration
     }
@@ -256,7 +258,8 @@ impl Launcher {
         }
     }
 
-    /// Orders a sandbox. A launcher that has just died has not got the order, so the one that follows gets it.
+    /// Sends the order of a sandbox. A launcher that has just exited has not received the order, so its successor gets
+    /// it.
     async fn order(
         &self,
         name: &str,
@@ -278,8 +281,8 @@ impl Launcher {
         }
     }
 
-    /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. Nothing is said of it when the sandbox
-    /// ends first.
+    /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. The receiver gets no message when the
+    /// sandbox ends before the copy.
     pub(crate) async fn fork(
         &self,
         order: Fork,
@@ -301,7 +304,7 @@ impl Launcher {
         connection.send(&ToLauncher::KillFork(name), &[]).await
     }
 
-    /// Kills such a copy, unless the launcher is drowned in messages.
+    /// Kills such a copy, unless the socket to the launcher is full.
     pub(crate) fn try_kill_fork(&self, name: CommandName) {
         for connection in self.connections() {
             if connection.has(&name.sandbox) {
@@ -311,7 +314,7 @@ impl Launcher {
         }
     }
 
-    /// Waits no longer for the end of a sandbox. With too many of them, another launcher takes over.
+    /// Stops waiting for the end of a sandbox. If there are too many such sandboxes, another launcher takes over.
     pub(super) async fn set_aside(self: &Arc<Self>, connection: &Arc<Connection>, name: &str) {
         self.observer.set_aside();
         let many = connection.put_aside(name).await;
@@ -321,12 +324,13 @@ impl Launcher {
         }
     }
 
-    /// A sandbox that was set aside has ended.
+    /// Reports to the observer that a sandbox that was set aside has ended.
     pub(super) fn ended_after_all(&self) {
         self.observer.ended_after_all();
     }
 
-    /// Has another launcher make sandboxes from now on, for what they are made of was made again.
+    /// Starts another launcher that makes all further sandboxes, because the files that sandboxes are made of were made
+    /// again.
     pub(crate) async fn replace(self: &Arc<Self>) {
         let current = self.current.borrow().clone();
         if let Some(current) = current {
@@ -335,7 +339,8 @@ impl Launcher {
         }
     }
 
-    /// Has another launcher make sandboxes in place of this one, which goes on until its own have ended.
+    /// Starts another launcher that makes sandboxes in place of `old`, which goes on until its own sandboxes have
+    /// ended.
     async fn take_over(self: &Arc<Self>, old: &Arc<Connection>) {
         let is_current = self.current.borrow().as_ref().is_some_and(|current| Arc::ptr_eq(current, old));
         if !is_current || *self.running.borrow() > MOST_RETIRED || !old.retire() {
@@ -354,18 +359,18 @@ impl Launcher {
         old.close_if_done();
     }
 
-    /// Ends it, and all sandboxes with it.
+    /// Ends all launchers, and all sandboxes with them.
     async fn shut_down(&self) {
         self.leaving.store(true, Ordering::Release);
         for connection in self.connections() {
             connection.close();
         }
-        // Each is given its time by the task that follows it.
+        // The `supervise` task of each launcher limits the time that it may take.
         let _ = self.running.subscribe().wait_for(|running| *running == 0).await;
     }
 
-    /// Ends it, and removes the cgroups that are left. When this returns nothing of the engine runs, but what cannot be
-    /// killed.
+    /// Ends the launchers, and removes the cgroups that are left. When this returns, nothing of the engine runs, except
+    /// processes that cannot be killed.
     pub(crate) async fn end(&self) {
         self.shut_down().await;
         let Some(walls) = self.configuration.walls.clone() else { return };
@@ -378,7 +383,7 @@ impl Launcher {
         }
     }
 
-    /// The launcher that makes sandboxes, but not one that has died.
+    /// Waits for the current launcher; `dead` is one that has exited and does not count.
     async fn connection(&self, dead: Option<&Arc<Connection>>) -> Result<Arc<Connection>, SandboxError> {
         let mut current = self.current.subscribe();
         let is_dead = |connection: &Arc<Connection>| dead.is_some_and(|dead| Arc::ptr_eq(dead, connection));
@@ -388,7 +393,7 @@ impl Launcher {
         connection.ok_or_else(|| unavailable("the sandbox launcher is not running"))
     }
 
-    /// The launcher of a sandbox.
+    /// Returns the launcher that has made a sandbox, or the current one.
     async fn connection_of(&self, sandbox: &str) -> Result<Arc<Connection>, SandboxError> {
         match self.connections().into_iter().find(|connection| connection.has(sandbox)) {
             Some(connection) => Ok(connection),
@@ -401,7 +406,7 @@ impl Launcher {
         known.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Starts a launcher, and tells it what it is to do.
+    /// Starts a launcher, and sends it its configuration.
     async fn connect(&self) -> Result<(Arc<Connection>, Child), SandboxError> {
         let (mut child, channel) = self.spawn()?;
         let greeted = tokio::time::timeout(START_PATIENCE, self.greet(channel, child.id())).await;
@@ -424,7 +429,7 @@ impl Launcher {
         };
         let lock = self.lock.try_clone().map_err(failed)?;
         let child = Command::new(&program)
-            // What every sandbox sees as the command line of its first process.
+            // Every sandbox sees this as the command line of its first process.
             .arg0("workers-sandbox")
             .arg(HOOK_ARGUMENT)
             .env_clear()
@@ -463,7 +468,7 @@ impl Launcher {
         }
     }
 
-    /// What a launcher that is started now is told.
+    /// Returns the configuration for a launcher that is started now, with the next range of user ids.
     fn configuration_now(&self) -> Configuration {
         let mut configuration = Configuration { least: self.found(), ..self.configuration.clone() };
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
@@ -476,7 +481,7 @@ impl Launcher {
         configuration
     }
 
-    /// Hears what processes behind walls ask.
+    /// Starts to receive the calls that the filter forwards from processes behind walls.
     fn hear(&self, descriptors: Vec<OwnedFd>) -> Result<Option<Hearing>, SandboxError> {
         if self.configuration.walls.is_none() {
             return Ok(None);
@@ -487,7 +492,7 @@ impl Launcher {
         hearing.map(Some).map_err(|error| missing(&error.to_string()))
     }
 
-    /// Follows what a launcher says until it ends. If it was the one that makes sandboxes, another one is started.
+    /// Handles a launcher's messages until it ends. If it was the current one, another one is started.
     async fn supervise(self: Arc<Self>, connection: Arc<Connection>, mut child: Child) {
         let ended = connection.follow().await;
         let was_current = self.current.send_if_modified(|current| {
@@ -520,7 +525,7 @@ impl Launcher {
         while !self.leaving.load(Ordering::Acquire) {
             match self.connect().await {
                 Ok((connection, child)) => return self.begin(connection, child),
-                // Once, and then now and again: it is tried several times a second.
+                // Logged at the first failure and then ever more rarely, because we try several times a second.
                 Err(error) if failures.is_power_of_two() || failures == 0 => {
                     tracing::error!(error = %error, attempt = failures + 1, "the sandbox launcher cannot be started again");
                 }
@@ -532,15 +537,15 @@ impl Launcher {
     }
 }
 
-/// Waits for the end of a launcher whose socket is closed; one that takes too long is killed, and one that is of no use
-/// at once.
+/// Waits for the end of a launcher whose socket is closed. One that takes too long is killed; with `at_once` it is
+/// killed immediately.
 async fn end(child: &mut Child, at_once: bool) {
     let patience = if at_once { Duration::ZERO } else { LEAVE_PATIENCE };
     if tokio::time::timeout(patience, child.wait()).await.is_err() {
         if !at_once {
             tracing::error!("the sandbox launcher does not leave; it is killed");
         }
-        // It may have left meanwhile.
+        // Fails if it has exited meanwhile.
         let _ = child.start_kill();
         let _ = tokio::time::timeout(LEAVE_PATIENCE, child.wait()).await;
     }

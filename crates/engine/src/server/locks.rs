@@ -1,9 +1,9 @@
-//! The locks of a data directory: one engine at a time works in it, and one launcher.
+//! The locks of a data directory: one engine and one launcher at a time work in it.
 //!
-//! The directory is closed before they are opened, so nobody else can hold them. Earlier versions left them open to
-//! others, and who has opened a lock once can hold it for ever. So a lock that was open to others is replaced by a new
-//! one; if somebody holds it at that time, it counts only if that is a process of our own user, or cannot be seen from
-//! here.
+//! The directory is closed to other users before the locks are opened, so no other user can hold them. Earlier versions
+//! left the locks open to others, and a user who has opened such a lock once can hold it forever. So we replace a lock
+//! that was open to others with a new one. If the old lock is held at that time, it counts only if the holder is a
+//! process of our own user, or cannot be seen from here.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +16,7 @@ use workers_private_files::open_file;
 const ENGINE: &str = "engine.lock";
 const LAUNCHER: &str = "launcher.lock";
 
-/// Takes the engine's lock in a data directory that is closed.
+/// Takes the engine's lock in a data directory that is closed to others.
 ///
 /// # Errors
 ///
@@ -34,7 +34,8 @@ pub(super) fn lock_engine(data_dir: &Path) -> io::Result<File> {
     })
 }
 
-/// Takes the launcher's lock. Waits for the launcher of an engine that was killed, for it may be clearing away still.
+/// Takes the launcher's lock. Waits for the launcher of an engine that was killed, because it may still be clearing
+/// away.
 ///
 /// # Errors
 ///
@@ -54,7 +55,7 @@ fn lock(path: &Path, displaced: Option<Displaced>, operation: FlockOperation) ->
     }
     let lock = open_file(path)?;
     flock(&lock, operation)?;
-    // Not before: until now it has kept out another server of ours that saw the same.
+    // Not earlier: until now the old lock has kept out another server of ours that found the same file.
     drop(displaced);
     Ok(lock)
 }
@@ -62,7 +63,7 @@ fn lock(path: &Path, displaced: Option<Displaced>, operation: FlockOperation) ->
 /// A lock that others could open, and that is to be replaced.
 struct Displaced {
     file: File,
-    /// Whether somebody holds it who has to be respected; else we do, or a stranger.
+    /// Whether a process that counts holds it. Otherwise we hold it, or a process of another user does.
     is_held: bool,
 }
 
@@ -71,8 +72,8 @@ impl Displaced {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(file) => File::from(file),
-            // Not there; or a link, or without rights for us, which is refused with a reason by the code that opens it
-            // next.
+            // Either it does not exist; or it is a link, or we have no rights to it: then the code that opens it next
+            // refuses it with a reason.
             Err(_) => return Ok(None),
         };
         let status = file.metadata()?;
@@ -91,13 +92,13 @@ impl Displaced {
     }
 }
 
-/// Whether a path still leads to a file.
+/// Returns whether a path still leads to a file.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let (file, at) = (file.metadata()?, fs::symlink_metadata(path));
     Ok(at.is_ok_and(|at| (at.dev(), at.ino()) == (file.dev(), file.ino())))
 }
 
-/// Whether another process of our user has a file open.
+/// Returns whether another process of our user has a file open.
 fn is_open_in_a_process_of_ours(file: &File) -> io::Result<bool> {
     let (file, own, itself) = (file.metadata()?, rustix::process::geteuid().as_raw(), std::process::id().to_string());
     let is_it = |path: &Path| fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (file.dev(), file.ino()));
@@ -107,7 +108,7 @@ fn is_open_in_a_process_of_ours(file: &File) -> io::Result<bool> {
         if !is_other || process.metadata().map_or(true, |status| status.uid() != own) {
             continue;
         }
-        // One that has ended meanwhile holds nothing.
+        // A process that has ended meanwhile holds nothing.
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
         if descriptors.filter_map(Result::ok).any(|descriptor| is_it(&descriptor.path())) {
             return Ok(true);
@@ -116,8 +117,8 @@ fn is_open_in_a_process_of_ours(file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a lock was taken by a process that can be seen from here: in another container there could be another
-/// server.
+/// Returns whether a lock was taken by a process that can be seen from here. If not, the holder may be another server
+/// in another container.
 fn is_lock_of_a_process_here(file: &File) -> io::Result<bool> {
     let end = format!(":{}", file.metadata()?.ino());
     let is_it = |line: &str| {
@@ -186,7 +187,7 @@ mod tests {
     fn a_lock_that_others_could_open_is_replaced_by_one_that_they_cannot() {
         let directory = tempfile::tempdir().unwrap();
         old_locks(directory.path());
-        // As a stranger has it who opened it before.
+        // As another user has it who opened it before.
         let [engine, launcher] = [ENGINE, LAUNCHER].map(|name| File::open(directory.path().join(name)).unwrap());
         let _locks = [lock_engine(directory.path()).unwrap(), lock_launcher(directory.path()).unwrap()];
         for (before, name) in [(engine, ENGINE), (launcher, LAUNCHER)] {

@@ -19,12 +19,12 @@ use workers_domain::ports::{SandboxError, SandboxErrorKind};
 
 use crate::fault::refused;
 
-/// An error that names the piece of isolation that is missing.
+/// Makes an `Unavailable` error; the message names the piece of isolation that is missing.
 pub(crate) fn unavailable(message: impl Into<String>) -> SandboxError {
     SandboxError::new(SandboxErrorKind::Unavailable, message)
 }
 
-/// Runs file-system work off the asynchronous threads.
+/// Runs file-system work on a blocking thread, in the current tracing span.
 pub(crate) async fn blocking<T: Send + 'static>(
     what: &'static str,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,

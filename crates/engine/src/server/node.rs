@@ -1,8 +1,8 @@
 //! Our own copy of the node program.
 //!
-//! A file that is written in large pieces lies in large pages where the file system can do that, and is then mapped by
-//! two dozen page faults in place of three hundred, in every process. It also stays what it was when somebody replaces
-//! the program on the disk.
+//! A file that is written in large pieces lies in large pages where the file system supports that. Each process then
+//! maps it with about two dozen page faults instead of three hundred. The copy also stays the same when the program is
+//! replaced on the disk.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
@@ -14,15 +14,15 @@ use workers_private_files::{make_directory, open_file};
 use super::runtime::libraries;
 use crate::home::{is_for_want, remove, set_aside};
 
-/// The size of a large page.
+/// The size of a large page, in bytes.
 const PIECE: u64 = 2 << 20;
 
-/// Makes a copy of `node` in `directory`, in place of an earlier one: that may lie in small pages, if it was read from
-/// the disk.
+/// Makes a copy of `node` in `directory`. It replaces an earlier copy, because that may lie in small pages if it was
+/// read from the disk.
 ///
 /// # Errors
 ///
-/// When the program cannot be read or the copy not be written; then there is none.
+/// When the program cannot be read or the copy cannot be written; then no copy is left.
 pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
     let copy = directory.join("node");
     remove(&copy)?;
@@ -41,14 +41,15 @@ pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
         }
     });
     made.inspect_err(|_| {
-        // The first error is the one to tell.
+        // We report the first error, not that of cleaning up.
         let _ = fs::remove_file(&copy);
     })
 }
 
 fn write(from: &Path, to: &Path) -> io::Result<()> {
     let (from, mut file) = (File::open(from)?, open_file(to)?);
-    // Sandboxes run it as users of their own; nobody but us may change it, and it gives nobody other ids.
+    // Sandboxes run it as users of their own, so others may read and execute it. Only we may change it, and it has no
+    // set-user-id bit.
     file.set_permissions(Permissions::from_mode(from.metadata()?.permissions().mode() & 0o755))?;
     file.set_len(0)?;
     let mut piece = Vec::new();

@@ -1,5 +1,5 @@
-//! The root that sandboxes get: a directory with node's libraries, a shell where there is one, and five small files,
-//! made anew at every start.
+//! The root that sandboxes get: a directory with node's libraries, a shell if there is one, and five small files. It is
+//! made again at every start.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -15,7 +15,7 @@ use crate::home::{make_below, remove};
 use crate::launcher::devices::LINKS;
 use crate::launcher::root::Runtime;
 
-/// What a sandbox sees of the kernel's own files, reviewed as data.
+/// What a sandbox sees of the kernel's own files. Kept as data, so that it can be reviewed.
 const MOUNTS: &str = include_str!("../../policy/mounts.json");
 
 #[derive(Debug, Deserialize)]
@@ -42,14 +42,14 @@ const FILES: [(&str, &str); 5] = [
 const DIRECTORIES: [&str; 10] =
     ["dev", "etc/ssl/certs", "lib", "lib64", "proc", "tmp", "usr/bin", "usr/lib", "var/empty", "work"];
 
-/// The other name of the directory of programs, where programs look for a shell.
+/// A link from `/bin` to the directory of programs, because programs look for a shell there.
 const OTHER_BIN: (&str, &str) = ("bin", "usr/bin");
 
-/// Where systems keep the certificates of authorities, in one file.
+/// The file with the certificates of authorities, on different systems.
 const CERTIFICATES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// What the root that was there before is called.
+/// The suffix of the previous root's name.
 const OLD: &str = ".old";
 
 /// Makes the root. An earlier one is moved aside.
@@ -58,7 +58,8 @@ const OLD: &str = ".old";
 ///
 /// When node's libraries cannot be found or copied.
 pub(crate) fn make(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Result<Runtime> {
-    // Made beside, so that what is made of it meanwhile gets the old one or the new one as a whole.
+    // Made beside the old one and then renamed, so that a sandbox that starts meanwhile gets either the old root or the
+    // new one, as a whole.
     let (new, old) = (with_suffix(directory, ".new"), with_suffix(directory, OLD));
     remove(&new)?;
     let has_node = make_files(&new, node, shell)?;
@@ -79,7 +80,7 @@ pub(crate) fn make(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::
     })
 }
 
-/// Removes what was there before. While sandboxes run from it, it stays.
+/// Removes the previous root. It must stay as long as sandboxes run from it.
 pub(crate) fn remove_old(directory: &Path) -> io::Result<()> {
     remove(&with_suffix(directory, OLD))
 }
@@ -90,7 +91,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Makes the files; whether node is among them.
+/// Makes the files. Returns whether node is among them.
 fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Result<bool> {
     let mounts: Mounts = serde_json::from_str(MOUNTS)?;
     let nothing = directory.join("nothing");
@@ -109,12 +110,12 @@ fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Resul
     if let Some(certificates) = CERTIFICATES.iter().find_map(|path| fs::read(path).ok()) {
         write(&directory.join("etc/ssl/certs/ca-certificates.crt"), &certificates)?;
     }
-    // Places to mount on.
+    // Files to mount devices on.
     for name in &mounts.devices {
         write(&directory.join("dev").join(name), b"")?;
     }
     let place = directory.join("usr/bin/node");
-    // On another file system there can be no second name for it, and it is mounted there.
+    // On another file system a hard link is not possible; then node is mounted there.
     let node_file = node.canonicalize().map_err(|error| named(node.display(), error))?;
     let has_node = fs::hard_link(node_file, &place).is_ok();
     if !has_node {
@@ -140,7 +141,7 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o444))
 }
 
-/// Writes a program or a library at a place below the root, and makes the directories that lead to it.
+/// Writes a program or a library below the root, and makes the directories that lead to it.
 fn write_program(root: &Path, place: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(parent) = place.parent() {
         make_below(root, parent)?;
@@ -151,7 +152,7 @@ fn write_program(root: &Path, place: &Path, content: &[u8]) -> io::Result<()> {
         .map_err(|error| named(path.display(), error))
 }
 
-/// Gives every directory the mode that another user needs, whatever the umask was.
+/// Sets the mode of every directory so that other users can enter it, whatever the umask was.
 fn open_directories(directory: &Path) -> io::Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     for item in fs::read_dir(directory)? {
@@ -163,9 +164,10 @@ fn open_directories(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The libraries that a program loads and its loader, as the loader itself tells them. A static program has none.
+/// Returns a program's loader and the libraries that it loads, as the loader itself lists them. A static program has
+/// none.
 pub(super) fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
-    // With this variable the loader lists what it would load and leaves.
+    // With this variable the loader lists what it would load and exits.
     let output = Command::new(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output();
     let output = output.map_err(|error| named(program.display(), error))?;
     if !output.status.success() {

@@ -1,5 +1,5 @@
-//! The shell that sandboxes get, which is the host's: programs that run commands by `/bin/sh` (`exec`, `execSync`) need
-//! one.
+//! The shell that sandboxes get, which is the host's: programs that run commands through `/bin/sh` (`exec`, `execSync`)
+//! need one.
 
 use std::fs;
 use std::io;
@@ -8,29 +8,30 @@ use std::path::{Path, PathBuf};
 use super::runtime::libraries;
 use crate::fault::named;
 
-/// Where the shell is in a sandbox's root. `/bin` is a link to `/usr/bin`, so it is `/bin/sh` too, and `sh` on `PATH`.
+/// The path of the shell in a sandbox's root. `/bin` is a link to `/usr/bin`, so it is also `/bin/sh`, and `sh` on
+/// `PATH`.
 pub(crate) const PLACE: &str = "usr/bin/sh";
 
-/// How the files of programs begin.
+/// The first bytes of a program's file.
 const ELF: &[u8] = b"\x7fELF";
 
-/// A shell, in memory: it stays what it was when the host's is replaced while the engine runs.
+/// A shell, in memory, so that it does not change when the host's shell is replaced while the engine runs.
 #[derive(Debug)]
 pub(crate) struct Shell {
-    /// Paths below the root, and what is in the files: the program, and those of its libraries that node does not need.
+    /// Paths below the root, and contents: of the program, and of those of its libraries that node does not load.
     files: Vec<(PathBuf, Vec<u8>)>,
 }
 
 impl Shell {
-    /// Reads the shell at a path of the host, and what it needs beyond what `node` needs.
+    /// Reads the shell at a path of the host, and the libraries that it loads and `node` does not.
     ///
     /// # Errors
     ///
-    /// When it is not there, is no program, or lacks a library.
+    /// When it does not exist, is not a program, or lacks a library.
     pub(crate) fn read(path: &Path, node: &Path) -> io::Result<Self> {
         let read = |path: &Path| fs::read(path).map_err(|error| named(path.display(), error));
         let program = read(path)?;
-        // A script would need its interpreter, and be listed with the interpreter's libraries.
+        // A script would also need its interpreter, and the loader would list the interpreter's libraries.
         if !program.starts_with(ELF) {
             return Err(named(path.display(), io::Error::other("it is no program of this system")));
         }
@@ -43,7 +44,7 @@ impl Shell {
         Ok(Self { files })
     }
 
-    /// Its files: paths below the root, and contents.
+    /// Returns its files: paths below the root, and contents.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, &[u8])> {
         self.files.iter().map(|(path, content)| (path.as_path(), content.as_slice()))
     }
@@ -55,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    /// A program with a library that few others need, if the host has one.
+    /// Returns a program with a library that few other programs load, if the host has one.
     fn program_with_libraries() -> Option<(PathBuf, Vec<PathBuf>)> {
         let programs = ["/bin/bash", "/usr/bin/ls", "/usr/bin/grep"].map(PathBuf::from);
         let beyond = |program: &Path| -> Vec<PathBuf> {

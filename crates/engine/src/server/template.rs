@@ -13,23 +13,23 @@ use crate::home::remove;
 use crate::message::{TemplateRoom, TemplateSetup};
 use crate::options::{EngineOptions, TemplateLibrary};
 
-/// What a template runs.
+/// The script that a template runs.
 const SCRIPT: &str = include_str!("../../js/template.cjs");
 
-/// What it imports to have imported something.
+/// The module that a template imports once, so that its copies find the module loader warm.
 const WARM_MODULE: &str = include_str!("../../js/warm.mjs");
 
-/// What it does ahead of programs until a platform has said more.
+/// The module that a template loads if the platform has not set a [`NodePreload`].
 const NOTHING_AHEAD: &str = "exports.warm = async () => {}; exports.prepare = () => {};";
 
-/// The library's name, as cargo gives it.
+/// The file name of the library, as cargo builds it.
 const LIBRARY: &str = "libworkers_engine_template.so";
 
-/// The library's bytes.
+/// Returns the content of the library.
 ///
 /// # Errors
 ///
-/// When it is not there.
+/// When the file cannot be read.
 pub(crate) fn library(options: &EngineOptions) -> io::Result<Cow<'static, [u8]>> {
     match options.template_library {
         TemplateLibrary::Beside => {
@@ -40,7 +40,7 @@ pub(crate) fn library(options: &EngineOptions) -> io::Result<Cow<'static, [u8]>>
     }
 }
 
-/// Writes them, the library too, so that replacing it on the disk does not change what runs.
+/// Writes the files. The library is copied, too, so that replacing it on the disk does not change what runs.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! The files of a content: whether they are gone, and how they get to their place.
+//! The files of a content: whether they are gone, and how they are moved to their place.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,8 +12,8 @@ use crate::copy::copy_tree;
 use crate::fault::named;
 use crate::home::remove;
 
-/// Turns errors that say that something is not there, or not as it was written, into "no". Those that say nothing about
-/// it, as want of descriptors, stay errors.
+/// Turns errors that mean that something does not exist or is damaged into `false`. Errors that say nothing about it,
+/// such as a lack of descriptors, stay errors.
 pub(super) fn unless_gone(found: io::Result<bool>) -> io::Result<bool> {
     const NOTHING_SAID: [Errno; 7] =
         [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN, Errno::INTR, Errno::ACCESS, Errno::PERM];
@@ -24,8 +24,8 @@ pub(super) fn unless_gone(found: io::Result<bool>) -> io::Result<bool> {
     })
 }
 
-/// Moves a directory to a name that is free. Where that is another file system it is copied, and appears there as a
-/// whole.
+/// Moves a directory to a free name. On another file system it is copied, and appears under the new name only when it
+/// is complete.
 pub(super) fn move_tree(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {}
@@ -34,14 +34,14 @@ pub(super) fn move_tree(from: &Path, to: &Path) -> io::Result<()> {
     let new = unfinished(to);
     let copied = copy(from, &new).and_then(|()| fs::rename(&new, to));
     if copied.is_err() {
-        // The first error is the one to tell.
+        // We report the first error, not that of cleaning up.
         let _ = remove(&new);
     }
     copied?;
     remove(from)
 }
 
-/// Path and name of what is in a directory; what has no name in UTF-8 is not ours.
+/// Returns path and name of the entries in a directory. Entries whose name is not UTF-8 are not ours and are skipped.
 pub(super) fn entries(directory: &Path) -> io::Result<Vec<(PathBuf, String)>> {
     let listed = || -> io::Result<Vec<(PathBuf, String)>> {
         let mut found = Vec::new();
@@ -54,14 +54,14 @@ pub(super) fn entries(directory: &Path) -> io::Result<Vec<(PathBuf, String)>> {
     listed().map_err(|error| named(directory.display(), error))
 }
 
-/// The name of a directory that is not there as a whole.
+/// Returns the name of a directory while it is incomplete.
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);
     name.into()
 }
 
-/// How such a name ends.
+/// The suffix of such a name.
 pub(super) const UNFINISHED: &str = ".unfinished";
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

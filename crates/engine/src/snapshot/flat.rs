@@ -1,4 +1,4 @@
-//! The layout that earlier versions made, and how it becomes the one of this version:
+//! The layout of earlier versions, and how it is converted to the current one:
 //!
 //! ```text
 //! snapshots/contents/<sha-256>/manifest.json   what is in the tree
@@ -17,13 +17,13 @@ use super::manifest::Digest256;
 use super::reference::{is_name, path_of};
 use super::trash::Trash;
 
-/// Moves what an earlier version has made to where it lies today, and logs when that begins and ends: many snapshots
-/// take long, and the server answers no request meanwhile. Each step leaves a store that can be used: the next start
-/// goes on with what was not done.
+/// Moves the files of an earlier version to their current place, and logs when that begins and ends: with many
+/// snapshots it takes long, and the server answers no request meanwhile. After each step the store is usable, and the
+/// next start continues where this one stopped.
 ///
 /// # Errors
 ///
-/// When the directories cannot be read, or the data directory is away.
+/// When the directories cannot be read, or the data directory is missing.
 pub(super) fn adopt(layout: &Layout, trash: &Trash) -> io::Result<()> {
     let contents: Vec<(PathBuf, Digest256)> = entries(&layout.contents)?
         .into_iter()
@@ -53,8 +53,8 @@ pub(super) fn adopt(layout: &Layout, trash: &Trash) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves something to where nothing is, and says whether it did. What cannot be moved counts as gone, and is made again
-/// when it is needed.
+/// Moves something to a path where nothing is, and returns whether it did. What cannot be moved counts as gone, and is
+/// made again when it is needed.
 fn move_unless_taken(layout: &Layout, from: &Path, to: &Path) -> io::Result<bool> {
     if to.symlink_metadata().is_ok() || from.symlink_metadata().is_err() {
         return Ok(false);

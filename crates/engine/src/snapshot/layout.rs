@@ -1,4 +1,4 @@
-//! Which directory holds what.
+//! The directories of a store.
 
 use std::fs;
 use std::io;
@@ -13,9 +13,9 @@ use crate::home::Home;
 pub(super) struct Layout {
     pub(super) home: Home,
     root: PathBuf,
-    /// Trees of files, in levels.
+    /// The trees of files, in levels.
     pub(super) contents: PathBuf,
-    /// Which snapshot has which content, in levels.
+    /// The references, which map each snapshot to its content, in levels.
     pub(super) references: PathBuf,
     /// What is being written.
     pub(super) incoming: PathBuf,
@@ -30,20 +30,21 @@ impl Layout {
         Self { home, root: root.to_owned(), contents, references, incoming, trash }
     }
 
-    /// Makes what is not there, but no levels.
+    /// Makes the directories that are missing, but no levels.
     pub(super) fn make(&self) -> io::Result<()> {
-        // What is below is not for other users of the machine, whatever the modes of single files are.
+        // Closed to other users of the host, whatever the modes of the files in it are.
         [&self.root, &self.contents, &self.references, &self.incoming, &self.trash]
             .into_iter()
             .try_for_each(|directory| self.home.make(directory))
     }
 
-    /// Where the tree of a content is.
+    /// Returns the path of a content's tree.
     pub(super) fn tree_of(&self, content: &Digest256) -> PathBuf {
         self.contents.join(content.level()).join(content.as_str())
     }
 
-    /// Does what puts something at a path in a level, and makes the level if it is not there.
+    /// Calls `put`, which puts something at a path in a level. Makes the level and calls it again if the level is
+    /// missing.
     pub(super) fn in_level(&self, path: &Path, put: impl Fn() -> io::Result<()>) -> io::Result<()> {
         match (put(), path.parent()) {
             (Err(error), Some(level)) if is_about_the_way(&error) => {
@@ -55,7 +56,7 @@ impl Layout {
     }
 }
 
-/// The levels that are in a directory.
+/// Returns the levels in a directory.
 pub(super) fn levels(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let is_level = |(path, name): &(PathBuf, String)| {
         name.len() == 2
@@ -65,7 +66,7 @@ pub(super) fn levels(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(entries(directory)?.into_iter().filter(is_level).map(|(path, _)| path).collect())
 }
 
-/// Whether a directory on the way is not there, or is something else.
+/// Returns whether a directory of the path is missing, or is not a directory.
 fn is_about_the_way(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

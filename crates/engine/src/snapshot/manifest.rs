@@ -1,4 +1,4 @@
-//! What is in a content, and its address.
+//! The list of what is in a content, and the content's address.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Digest256(String);
 
 impl Digest256 {
-    /// The digest of what a hasher has seen.
+    /// Returns the digest of all bytes that a hasher has got.
     pub(crate) fn finish(hasher: Sha256) -> Self {
         use std::fmt::Write;
         let mut text = String::with_capacity(64);
@@ -21,27 +21,27 @@ impl Digest256 {
         Self(text)
     }
 
-    /// The digest of bytes.
+    /// Returns the digest of bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::finish(Sha256::new_with_prefix(bytes))
     }
 
-    /// The digest as text: 64 digits.
+    /// Returns the digest as text: 64 digits.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first two digits, which name the directory that it lies in.
+    /// Returns the first two digits, which are the name of its level.
     pub(super) fn level(&self) -> &str {
         self.0.get(..2).unwrap_or_default()
     }
 
-    /// Whether it is 64 digits, as it must be to be used as a file name.
+    /// Returns whether it is 64 digits, as it must be to be used as a file name.
     pub(crate) fn is_well_formed(&self) -> bool {
         Self::is_one(&self.0)
     }
 
-    /// A digest as text; `None` if it is none.
+    /// Parses a digest; returns `None` if the text is not one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::is_one(text).then(|| Self(text.to_owned()))
     }
@@ -62,11 +62,11 @@ pub(crate) struct Manifest {
 pub(crate) struct Entry {
     /// Its path below the working directory.
     pub(crate) path: String,
-    /// What it is.
+    /// Its kind, with the details of that kind.
     pub(crate) kind: Kind,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) enum Kind {
     /// A directory.
@@ -82,7 +82,7 @@ pub(crate) enum Kind {
     },
     /// A symbolic link.
     Link {
-        /// Where to.
+        /// The path that it leads to.
         target: String,
     },
 }
@@ -94,32 +94,32 @@ impl PartialOrd for Kind {
 }
 
 impl Ord for Kind {
-    // Paths are unique, so what is at them never decides.
+    // Paths are unique, so the kind never decides the order.
     fn cmp(&self, _: &Self) -> std::cmp::Ordering {
         std::cmp::Ordering::Equal
     }
 }
 
 impl Manifest {
-    /// A manifest of these entries.
+    /// Makes a manifest of these entries.
     pub(crate) fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort();
         Self { entries }
     }
 
-    /// The files' size together.
+    /// Returns the size of all files together, in bytes.
     pub(crate) fn size_bytes(&self) -> u64 {
         let size = |entry: &Entry| if let Kind::File { size, .. } = entry.kind { size } else { 0 };
         self.entries.iter().map(size).sum()
     }
 
-    /// The content's address: the digest of all this. It must be the same from version to version, or what was kept by
-    /// an earlier one counts as torn, and is made again.
+    /// Returns the content's address: the digest of the manifest. It must stay the same from version to version;
+    /// otherwise contents of an earlier version count as damaged, and are made again.
     pub(crate) fn address(&self) -> io::Result<Digest256> {
         Ok(Digest256::of(&serde_json::to_vec(self)?))
     }
 
-    /// The paths of its ordinary files.
+    /// Returns the paths of its ordinary files.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         let is_file = |entry: &&Entry| matches!(entry.kind, Kind::File { .. });
         self.entries.iter().filter(is_file).map(|entry| entry.path.as_str())

@@ -7,15 +7,15 @@
 //! snapshots/trash/                            what is being removed
 //! ```
 //!
-//! So a snapshot costs its files and little more, and no directory has many entries. Contents lie by the first two
-//! digits of their name, references by the last two, which are random. What earlier versions made (`flat.rs`) is moved
-//! there at the start; what was being written goes to the trash then.
+//! So a snapshot costs little more than its files, and no directory has many entries. Contents lie in levels by the
+//! first two digits of their name, references by the last two, which are random. At the start, the files of earlier
+//! versions (`flat.rs`) are moved there, and what was being written is moved to the trash.
 //!
-//! Several snapshots may share a content; it goes with the last of them, and not before the last sandbox that runs from
-//! it. A snapshot is a cache of what the database has, so nothing is forced to the disk: instead a content is read
-//! whole and held against its name when it is first used after a start, and again when one of its files is not the one
-//! that was checked. One that a loss of power or a person has torn counts as gone. What lies here and is not ours is
-//! left alone.
+//! Several snapshots may share a content. It is removed with the last of them, but not before the last sandbox that
+//! runs from it has ended. A snapshot is a cache of what the database has, so nothing is synced to the disk. Instead a
+//! content is read completely and compared with its name when it is first used after a start, and again when one of its
+//! files is not the one that was checked. A content that is damaged by a power loss or by a person counts as gone.
+//! Files in these directories that are not ours are left alone.
 
 mod files;
 mod flat;

@@ -14,30 +14,30 @@ use workers_private_files::open_file;
 use super::layout::Layout;
 use super::manifest::Digest256;
 
-/// Which content a snapshot has, and until when.
+/// The content of a snapshot, and when the snapshot expires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reference {
     /// The content's address.
     pub(super) content: Digest256,
-    /// Its files' size.
+    /// The size of its files in bytes.
     pub(super) size_bytes: u64,
-    /// When it ends.
+    /// When it expires.
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
-/// What a new snapshot is called, and until when it is kept.
+/// The name of a new snapshot, and when it expires.
 #[derive(Debug, Clone)]
 pub(crate) struct Naming {
-    /// The id it is to have; one of its own where there is none, or none that could be ours.
+    /// The requested id. A new id is made if there is none, or if it does not have the form of ours.
     pub(crate) id: Option<SnapshotId>,
     /// When it is made.
     pub(crate) now: DateTime<Utc>,
-    /// When it ends.
+    /// When it expires.
     pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 
 impl Naming {
-    /// The id, and where the reference of that id is.
+    /// Returns the id, and the path of the reference with that id.
     pub(super) fn place(&self, references: &Path) -> io::Result<(SnapshotId, PathBuf)> {
         let wanted = self.id.clone().and_then(|id| path_of(references, &id).map(|path| (id, path)));
         let own = || {
@@ -48,24 +48,24 @@ impl Naming {
     }
 }
 
-/// A version 7 UUID: snapshots sort by when they were made.
+/// Makes a version 7 UUID, so that snapshots sort by when they were made.
 fn new_uuid(now: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
     Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, now.timestamp_subsec_nanos()))
 }
 
 impl Reference {
-    /// The snapshot it stands for.
+    /// Returns the snapshot that it stands for.
     pub(super) fn snapshot(&self, id: SnapshotId) -> Snapshot {
         Snapshot { id, size_bytes: self.size_bytes, expires_at: self.expires_at }
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has expired.
     pub(super) fn has_expired(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// Reads the reference at a path; `None` when there is none or it is torn.
+    /// Reads the reference at a path; returns `None` when there is none or it is damaged.
     pub(super) fn read(path: &Path) -> io::Result<Option<Self>> {
         match fs::read(path) {
             Ok(bytes) => {
@@ -77,28 +77,29 @@ impl Reference {
         }
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes it atomically.
     pub(super) fn write(&self, layout: &Layout, path: &Path, id: &SnapshotId) -> io::Result<()> {
         let (bytes, incoming) = (serde_json::to_vec(self)?, layout.incoming.join(id.as_str()));
         let written = open_file(&incoming)
             .and_then(|mut file| file.write_all(&bytes))
             .and_then(|()| layout.in_level(path, || fs::rename(&incoming, path)));
         written.inspect_err(|_| {
-            // What is left of it is cleared at the next start at the latest.
+            // If this fails, the next start removes it.
             let _ = fs::remove_file(&incoming);
         })
     }
 }
 
-/// Whether a file of this name is one that this module writes.
+/// Returns whether this module writes files with this name.
 pub(super) fn is_name(name: &str) -> bool {
     name_of(&SnapshotId::new(name)).is_some_and(|ours| ours == name)
 }
 
-/// Where a snapshot's reference is; `None` for an id that is none of ours, which could lead anywhere.
+/// Returns the path of a snapshot's reference; `None` for an id that does not have the form of ours and could lead
+/// anywhere.
 pub(super) fn path_of(references: &Path, id: &SnapshotId) -> Option<PathBuf> {
     let name = name_of(id)?;
-    // An id begins with the time; its end is random, and spreads.
+    // An id begins with the time; its end is random, so the references are spread evenly.
     let level = name.get(name.len().checked_sub(2)?..)?;
     Some(references.join(level).join(&name))
 }

@@ -1,4 +1,4 @@
-//! The files of a sandbox in which nothing has run yet: an ordinary directory, and what is in it.
+//! The files of a sandbox in which no command has run yet: an ordinary directory, and a list of what is in it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -12,7 +12,7 @@ use super::manifest::{Digest256, Entry, Kind, Manifest};
 use crate::copy::{DIRECTORY_MODE, file_mode, give_away};
 use crate::fault::named;
 
-/// The files of a sandbox in which nothing has run yet.
+/// The files of a sandbox in which no command has run yet.
 #[derive(Debug)]
 pub(crate) struct Staging {
     directory: PathBuf,
@@ -22,13 +22,13 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// An empty one, in a new directory.
+    /// Makes an empty one, in a new directory.
     pub(crate) fn new(directory: PathBuf, limit: u64, owner: Option<u32>) -> io::Result<Self> {
         make_directory(&directory, owner)?;
         Ok(Self { directory, files: BTreeMap::new(), limit, owner })
     }
 
-    /// Where the files are.
+    /// Returns the directory with the files.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -69,7 +69,7 @@ impl Staging {
         Ok(())
     }
 
-    /// What is in it.
+    /// Returns the manifest of the files.
     pub(crate) fn manifest(&self) -> Manifest {
         Manifest::new(self.files.iter().map(|(path, kind)| Entry { path: path.clone(), kind: kind.clone() }).collect())
     }

@@ -1,4 +1,4 @@
-//! Where snapshots are kept.
+//! The store of snapshots.
 
 use std::collections::HashMap;
 use std::fs;
@@ -26,7 +26,7 @@ use crate::fault::named;
 use crate::home::{Home, set_aside};
 use crate::stamp::Seen;
 
-/// Where snapshots are kept. Every method works on the disk and blocks.
+/// The store of snapshots. Every method works on the disk and blocks.
 #[derive(Debug)]
 pub(crate) struct SnapshotStore {
     layout: Layout,
@@ -34,7 +34,7 @@ pub(crate) struct SnapshotStore {
     trash: Trash,
 }
 
-/// A content that stays as long as this does.
+/// Keeps a content as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Lease {
     store: Arc<SnapshotStore>,
@@ -43,8 +43,8 @@ pub(crate) struct Lease {
 }
 
 impl SnapshotStore {
-    /// Opens the store below the data directory and removes what no reference names. What is not ours there is left
-    /// alone; what cannot be used and is in the way is set aside.
+    /// Opens the store below the data directory and removes contents without a reference. Files that are not ours are
+    /// left alone; what is unusable and in the way is set aside.
     ///
     /// # Errors
     ///
@@ -75,9 +75,9 @@ impl SnapshotStore {
         Ok(store)
     }
 
-    /// Removes contents that no reference names, and those that are not there as a whole.
+    /// Removes contents without a reference, and incomplete contents.
     fn discard_strays(&self) -> io::Result<()> {
-        // The first one for what earlier versions made, and for what is on the way to a level.
+        // The first directory is for contents of earlier versions, and for trees on the way to a level.
         let directories = std::iter::once(self.layout.contents.clone()).chain(levels(&self.layout.contents)?);
         for (path, name) in directories.map(|directory| entries(&directory)).collect::<io::Result<Vec<_>>>()?.concat() {
             let is_stray = match Digest256::parse(&name) {
@@ -91,16 +91,17 @@ impl SnapshotStore {
         Ok(())
     }
 
-    /// A place for a tree that is to become a content. It is the caller's to hand to [`keep`](Self::keep) or to remove.
+    /// Makes a directory for a tree that is to become a content. The caller passes it to [`keep`](Self::keep) or
+    /// removes it.
     pub(crate) fn incoming(&self) -> io::Result<PathBuf> {
-        // It is a cache: when it was cleared by hand while the engine runs, it goes on as an empty one.
+        // The store is a cache: when it is cleared by hand while the engine runs, it goes on as an empty one.
         self.layout.make()?;
         let directory = self.layout.incoming.join(Uuid::new_v4().to_string());
         make_directory(&directory)?;
         Ok(directory)
     }
 
-    /// Makes the tree `files` a snapshot; it is moved away. A snapshot that has the name already makes way.
+    /// Makes a snapshot of the tree `files`, which is moved away. An existing snapshot with the same name is replaced.
     pub(crate) fn keep(&self, files: &Path, manifest: &Manifest, naming: &Naming) -> io::Result<Snapshot> {
         let (id, path) = naming.place(&self.layout.references)?;
         let address = manifest.address()?;
@@ -109,7 +110,7 @@ impl SnapshotStore {
             let mut part = self.uses.part_of(&address);
             let entry = part.entry(address.as_str().to_owned()).or_default();
             if entry.is_unused() || !self.is_whole(&address, entry)? {
-                // What lies there is not used, or torn.
+                // A tree that is there already is unused or damaged.
                 let tree = self.layout.tree_of(&address);
                 self.trash.take(&tree)?;
                 self.layout.in_level(&tree, || move_tree(files, &tree))?;
@@ -123,7 +124,7 @@ impl SnapshotStore {
             entry.add_reference();
             (reference.snapshot(id), replaced)
         };
-        // It is still there if the same content was.
+        // It is still there if the store had the same content already.
         self.trash.take(files)?;
         if let Some(replaced) = replaced {
             self.release(&replaced.content, Use::remove_reference)?;
@@ -131,13 +132,13 @@ impl SnapshotStore {
         Ok(snapshot)
     }
 
-    /// The snapshot of this id.
+    /// Returns the snapshot with this id.
     pub(crate) fn find(self: &Arc<Self>, id: &SnapshotId, now: DateTime<Utc>) -> io::Result<Option<Snapshot>> {
-        // Held for a moment so that what is there is known to be whole.
+        // We take a lease for a moment, because that checks that the content is whole.
         Ok(self.lease(id, now)?.map(|(snapshot, _)| snapshot))
     }
 
-    /// The snapshot of this id, and its content for as long as it is used.
+    /// Returns the snapshot with this id, and a lease of its content.
     pub(crate) fn lease(
         self: &Arc<Self>,
         id: &SnapshotId,
@@ -161,7 +162,7 @@ impl SnapshotStore {
         Ok(Some((reference.snapshot(id.clone()), lease)))
     }
 
-    /// The snapshots that have been here since `before` or longer. Calls `rest` as [`sweep`](Self::sweep) does.
+    /// Returns the snapshots that were made at or before `before`. Calls `rest` as [`sweep`](Self::sweep) does.
     pub(crate) fn older_than(&self, before: DateTime<Utc>, mut rest: impl FnMut()) -> io::Result<Vec<SnapshotId>> {
         let before = SystemTime::from(before);
         let is_old = |path: &Path| -> io::Result<bool> { Ok(path.metadata()?.modified()? <= before) };
@@ -177,7 +178,7 @@ impl SnapshotStore {
         Ok(found)
     }
 
-    /// Reads a reference. While the data directory is away, nothing is known to be gone.
+    /// Reads a reference. While the data directory is missing, a missing reference is an error.
     fn read(&self, path: &Path) -> io::Result<Option<Reference>> {
         let mut read = None;
         let is_there = Reference::read(path).map(|reference| {
@@ -190,7 +191,7 @@ impl SnapshotStore {
         Ok(read)
     }
 
-    /// Whether a content that is being used is there in full.
+    /// Returns whether a content that is in use is still whole.
     ///
     /// # Errors
     ///
@@ -201,13 +202,14 @@ impl SnapshotStore {
         Ok(entry.generation == lease.generation && self.is_whole(&lease.content, entry)?)
     }
 
-    /// Removes a snapshot and returns its content's digest. One that is not there is no error.
+    /// Removes a snapshot and returns its content's digest. A missing snapshot is fine.
     pub(crate) fn delete(&self, id: &SnapshotId) -> io::Result<Option<String>> {
         let Some(path) = path_of(&self.layout.references, id) else { return Ok(None) };
         let Some(reference) = self.read(&path)? else { return Ok(None) };
-        // The reference first: a content without one is garbage, a reference without its content is a broken promise.
+        // The reference first: a content without a reference is only garbage, but a reference without its content is a
+        // snapshot that cannot be read.
         match fs::remove_file(&path) {
-            // Another call was quicker and has counted it.
+            // Another call was faster and has counted it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         }
@@ -215,8 +217,8 @@ impl SnapshotStore {
         Ok(Some(reference.content.as_str().to_owned()))
     }
 
-    /// Removes every snapshot that has expired, and the files of those whose references were removed by hand. Between
-    /// directories of references it calls `rest`.
+    /// Removes every snapshot that has expired, and the contents whose references were removed by hand. Calls `rest`
+    /// after each directory of references.
     pub(crate) fn sweep(&self, now: DateTime<Utc>, mut rest: impl FnMut()) -> io::Result<()> {
         self.layout.make()?;
         self.uses.begin_count();
@@ -232,7 +234,7 @@ impl SnapshotStore {
             }
             rest();
         }
-        // What could not be removed earlier.
+        // Retries what could not be removed earlier.
         self.trash.wake();
         let discard = |content: &str| Digest256::parse(content).map_or(Ok(()), |content| self.discard(&content));
         self.uses.end_count(&counted, discard)
@@ -249,7 +251,7 @@ impl SnapshotStore {
         self.discard(content)
     }
 
-    /// Those of these contents, as a lease [names](Lease::content) them, that no snapshot has.
+    /// Returns those of these contents that no snapshot has; they are named as a lease [names](Lease::content) them.
     pub(crate) fn unreferenced(&self, contents: impl IntoIterator<Item = String>) -> Vec<String> {
         let is_referenced = |content: &String| {
             let digest = content.split('.').next().and_then(Digest256::parse);
@@ -258,8 +260,8 @@ impl SnapshotStore {
         contents.into_iter().filter(|content| !is_referenced(content)).collect()
     }
 
-    /// Whether a content is there in full: whether its files are those that were checked last, and if not, whether they
-    /// have the right digests all the same.
+    /// Returns whether a content is whole: its files are the ones that were checked last, or else they still have the
+    /// right digests.
     ///
     /// # Errors
     ///
@@ -279,7 +281,7 @@ impl SnapshotStore {
             let before = Seen::take_tree(&tree)?;
             let manifest = survey_tree(opened.as_fd())?;
             let seen = watch(&tree, &manifest)?;
-            // What changed meanwhile may have been read before that.
+            // A file that changed meanwhile may have been read before the change.
             let matches = manifest.address()? == *content && before.changed()?.is_none();
             whole = matches.then_some(seen);
             Ok(matches)
@@ -289,20 +291,20 @@ impl SnapshotStore {
         Ok(is_whole)
     }
 
-    /// Removes a content: out of the way in one step, then file by file.
+    /// Removes a content: moves it to the trash in one step, to be removed file by file.
     fn discard(&self, content: &Digest256) -> io::Result<()> {
         self.trash.take(&self.layout.tree_of(content))
     }
 }
 
 impl Lease {
-    /// Which content it is, and which of its files, if they were replaced. What was made ahead for one is not for
-    /// another.
+    /// Returns the content's digest and generation. The generation changes when the files are replaced, because
+    /// sandboxes made in advance from the old files must not be used for the new ones.
     pub(crate) fn content(&self) -> String {
         format!("{}.{}", self.content.as_str(), self.generation)
     }
 
-    /// Where the content's files are.
+    /// Returns the directory with the content's files.
     pub(crate) fn files(&self) -> PathBuf {
         self.store.layout.tree_of(&self.content)
     }
@@ -335,15 +337,16 @@ impl Drop for Lease {
     }
 }
 
-/// As many files of a content are looked at each time it is used. Workers have one.
+/// How many files of a content are checked each time it is used. Workers have one.
 const MOST_WATCHED: usize = 32;
 
-/// The files of a content as they are now.
+/// Records the state of a content's files.
 fn watch(files: &Path, manifest: &Manifest) -> io::Result<Seen> {
     Seen::take(manifest.files().take(MOST_WATCHED).map(|path| files.join(path)))
 }
 
-/// Every reference in a level, and what it says unless it is torn. What cannot be read as one is set aside.
+/// Returns every reference in a level with its content; `None` if it is damaged. A file that cannot be read is set
+/// aside.
 fn references_in(level: &Path) -> io::Result<Vec<(PathBuf, Option<Reference>)>> {
     let mut found = Vec::new();
     for (path, name) in entries(level)? {

@@ -28,7 +28,7 @@ impl Place {
         self.directory.path().join("snapshots").join(path)
     }
 
-    /// Opens the store, and waits until what the start moved to the trash is gone: it would be listed else.
+    /// Opens the store, and waits until what the start moved to the trash is removed; otherwise tests would list it.
     fn open(&self) -> Arc<SnapshotStore> {
         let home = Home::of(self.directory.path()).unwrap();
         let store = Arc::new(SnapshotStore::open(&home, &self.at(""), START).unwrap());
@@ -36,7 +36,7 @@ impl Place {
         store
     }
 
-    /// A tree that is to become a content, and what is in it.
+    /// Makes a tree that is to become a content, and its manifest.
     fn stage(&self, text: &str) -> (PathBuf, Manifest) {
         let mut staging = Staging::new(self.directory.path().join("staged"), 1 << 20, None).unwrap();
         let path = SandboxPath::parse("worker.mjs").unwrap();
@@ -64,7 +64,7 @@ impl Place {
         id
     }
 
-    /// The files below a directory, each with what it is below it.
+    /// Returns the paths of the files below a directory, relative to the store.
     fn files(&self, directory: &str) -> Vec<String> {
         let mut found = Vec::new();
         list(&self.at(directory), &mut |path| {
@@ -92,7 +92,7 @@ fn list(directory: &Path, visit: &mut dyn FnMut(&Path)) {
     }
 }
 
-/// The lines that are logged on this thread meanwhile, without colours and times.
+/// Returns the lines that are logged on this thread during `work`, without colours and times.
 fn lines_logged(work: impl FnOnce()) -> Vec<String> {
     let log = tempfile::NamedTempFile::new().unwrap();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
@@ -113,7 +113,7 @@ fn a_snapshot_of_one_file_is_the_file_its_directory_and_a_reference() {
     let snapshot = place.keep(&store, "text", None);
     let mut entries = Vec::new();
     list(&place.at(""), &mut |path| entries.push(path.to_owned()));
-    // Four directories and two levels are for all.
+    // Four directories and two levels are shared by all snapshots.
     assert_eq!(entries.len(), 4 + 2 + 3, "{entries:?}");
     assert_eq!(text_of(&store, &snapshot.id).as_deref(), Some("text"));
 }
@@ -140,7 +140,7 @@ fn snapshots_of_earlier_versions_are_found_used_listed_and_removed() {
     let place = Place::new();
     let old = [place.keep_flat("one"), place.keep_flat("two")];
     let store = place.open();
-    // Another one with a content that an earlier version has made.
+    // A new snapshot with a content that an earlier version has made.
     let new = place.keep(&store, "two", None);
     let mut listed = store.older_than(later(), || {}).unwrap();
     let mut expected = [old[0].clone(), old[1].clone(), new.id.clone()];
@@ -190,7 +190,8 @@ fn a_move_from_the_earlier_layout_that_was_broken_off_is_gone_on_with() {
     let place = Place::new();
     let (moved, left) = (place.keep_flat("moved"), place.keep_flat("left"));
     drop(place.open());
-    // As it was before the second step: the reference has not been moved yet, and the rest of the content lies there.
+    // As after a crash before the second step: the reference has not been moved yet, and the rest of the content is
+    // still in the old place.
     let reference = place.files("refs").into_iter().find(|path| path.ends_with(moved.as_str())).unwrap();
     fs::rename(place.at(&reference), place.at("refs").join(moved.as_str())).unwrap();
     let tree = place.files("contents").into_iter().find(|path| fs::read(place.at(path)).unwrap() == b"moved").unwrap();
@@ -211,7 +212,7 @@ fn what_a_killed_server_has_half_made_is_never_used_and_goes_with_the_next_start
     drop(store);
     let reference = place.files("refs").into_iter().find(|path| path.ends_with(lost.id.as_str())).unwrap();
     let level = place.at(&reference).parent().unwrap().to_owned();
-    // A content that got no reference, and one that was copied in part; a reference that was written in part.
+    // A content that got no reference, a content that was partly copied, and a reference that was partly written.
     fs::remove_file(place.at(&reference)).unwrap();
     fs::create_dir_all(place.at("contents/ab/abcd.unfinished")).unwrap();
     let torn = "snap_0193579b-0000-7000-8000-000000000000";
@@ -272,7 +273,7 @@ fn the_sweep_takes_what_has_expired_or_lost_its_reference_and_leaves_what_is_use
     assert_eq!(place.files("contents").len(), 1);
 }
 
-/// Later than any file of a test.
+/// Returns a time later than any file of a test.
 fn later() -> DateTime<Utc> {
     DateTime::from_timestamp(1 << 40, 0).unwrap()
 }

@@ -1,5 +1,5 @@
-//! What is being removed. A tree of files is moved here in one step, and removed behind that, one tree after the other,
-//! by a thread that gives way to all others.
+//! The trash: a tree of files is moved here in one step, and removed later by a thread of low priority, one tree after
+//! the other.
 
 use std::fs;
 use std::io;
@@ -11,20 +11,20 @@ use uuid::Uuid;
 use super::files::entries;
 use crate::home::remove;
 
-/// How much the thread gives way: by so much it is nicer than others. A core that is wanted is then its own for a tenth
-/// of the time at most.
+/// By how much the thread's nice value is raised. When other threads are busy, too, it gets at most a tenth of a core's
+/// time.
 const NICENESS: i32 = 10;
 
 /// The directory of what is being removed.
 #[derive(Debug)]
 pub(super) struct Trash {
     directory: PathBuf,
-    /// Holds one word at most: that there is something to remove. The thread ends when this is dropped.
+    /// Holds at most one message: that there is something to remove. The thread ends when this is dropped.
     wake: SyncSender<()>,
 }
 
 impl Trash {
-    /// Starts the thread. The directory need not be there yet.
+    /// Starts the thread. The directory may still be missing.
     pub(super) fn start(directory: PathBuf) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let watched = directory.clone();
@@ -32,7 +32,7 @@ impl Trash {
         Ok(Self { directory, wake })
     }
 
-    /// Moves a file or directory out of the way, to be removed soon. What is not there is no error.
+    /// Moves a file or directory to the trash, to be removed soon. A missing one is fine.
     ///
     /// # Errors
     ///
@@ -41,26 +41,26 @@ impl Trash {
         match fs::rename(path, self.directory.join(Uuid::new_v4().to_string())) {
             Ok(()) => self.wake(),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => {}
-            // On another file system, or into a directory that is not there.
+            // It is on another file system, or the trash directory is missing.
             Err(_) => return remove(path),
         }
         Ok(())
     }
 
-    /// Has what lies there removed.
+    /// Wakes the thread, to remove what is in the trash.
     pub(super) fn wake(&self) {
-        // A thread that was woken already looks at all that is there.
+        // If a message waits already, the thread has yet to list the directory.
         let _ = self.wake.try_send(());
     }
 }
 
-/// Removes what lies in a directory each time that there may be something, until nothing can be put there any more.
+/// Removes all entries of a directory each time it is woken, until the sender is dropped.
 fn empty(directory: &Path, woken: &Receiver<()>) {
     if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::debug!(error = %error, "removed snapshots' files do not give way to other work");
     }
     while woken.recv().is_ok() {
-        // It may have been removed by hand.
+        // The directory may have been removed by hand.
         for (path, _) in entries(directory).unwrap_or_default() {
             if let Err(error) = remove(&path) {
                 tracing::warn!(error = %error, "a removed snapshot's files could not be removed; the next sweep tries again");

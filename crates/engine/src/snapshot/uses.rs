@@ -1,4 +1,4 @@
-//! Who uses each content.
+//! Counts the users of each content.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,38 +6,38 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::manifest::Digest256;
 use crate::stamp::Seen;
 
-/// What is known of a content.
+/// The state of a content.
 #[derive(Debug, Default)]
 pub(super) struct Use {
     pub(super) references: usize,
     pub(super) leases: usize,
-    /// Whether no reference was added or removed since a count of all references began.
+    /// Whether no reference was added or removed since the current count of all references began.
     is_quiet: bool,
-    /// What it was when it was found to be whole.
+    /// Its files when they were last found to be whole.
     pub(super) seen: Option<Seen>,
-    /// How often its files were replaced by others: what was made of earlier ones must not be used any more.
+    /// How often its files were replaced by others. What was made from earlier files must not be used any more.
     pub(super) generation: u32,
 }
 
 impl Use {
-    /// Notes one reference more.
+    /// Counts one more reference.
     pub(super) fn add_reference(&mut self) {
         self.references += 1;
         self.is_quiet = false;
     }
 
-    /// Notes one reference fewer.
+    /// Counts one reference less.
     pub(super) fn remove_reference(&mut self) {
         self.references = self.references.saturating_sub(1);
         self.is_quiet = false;
     }
 
-    /// Whether a snapshot has the content.
+    /// Returns whether a snapshot has the content.
     pub(super) const fn is_referenced(&self) -> bool {
         self.references > 0
     }
 
-    /// Whether nothing needs the content.
+    /// Returns whether neither a snapshot nor a sandbox uses the content.
     pub(super) const fn is_unused(&self) -> bool {
         self.references + self.leases == 0
     }
@@ -46,14 +46,14 @@ impl Use {
 /// The contents of one part, by their addresses.
 pub(super) type Part = HashMap<String, Use>;
 
-/// All contents, in parts by how their addresses begin. A part is locked for as long as it takes to add or remove a
-/// content of it, so that the two never meet; the other parts go on meanwhile.
+/// All contents, in parts by the first two digits of their addresses. A part is locked as long as it takes to add or
+/// remove a content of it, so that the two never happen at the same time; the other parts are not blocked meanwhile.
 #[derive(Debug)]
 pub(super) struct Uses {
     parts: Vec<Mutex<Part>>,
 }
 
-/// As many parts as there are directories of contents.
+/// The number of parts, the same as the number of levels.
 const PARTS: usize = 256;
 
 impl Default for Uses {
@@ -63,7 +63,7 @@ impl Default for Uses {
 }
 
 impl Uses {
-    /// The part that a content belongs to.
+    /// Locks and returns the part that a content belongs to.
     pub(super) fn part_of(&self, content: &Digest256) -> MutexGuard<'_, Part> {
         let number = usize::from_str_radix(content.level(), 16).unwrap_or_default();
         lock(&self.parts[number % PARTS])
@@ -76,12 +76,12 @@ impl Uses {
         }
     }
 
-    /// Takes over what was counted, except for contents that changed meanwhile. What nothing needs any more is handed
-    /// to `discard`, and forgotten.
+    /// Takes over the counted numbers, except for contents that changed meanwhile. Unused contents are passed to
+    /// `discard` and removed from the table.
     ///
     /// # Errors
     ///
-    /// What `discard` fails with.
+    /// The errors of `discard`.
     pub(super) fn end_count<E>(
         &self,
         counted: &HashMap<String, usize>,
@@ -100,7 +100,7 @@ impl Uses {
 }
 
 fn lock(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
-    // The table is right after every statement, so a panic elsewhere has not torn it.
+    // The table is consistent after every statement, so a panic elsewhere does no harm.
     part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,4 +1,4 @@
-//! What a sandbox asks a name server, and what it is told.
+//! The DNS messages between a sandbox and its name server.
 
 use std::net::IpAddr;
 
@@ -8,32 +8,33 @@ use domain::base::{Message, MessageBuilder, Question, ToName};
 use domain::rdata::{A, Aaaa};
 use workers_domain::DomainName;
 
-/// The longest answer in a datagram that is asked for: what fits a packet everywhere.
+/// The longest response in a datagram that we request from a resolver, in bytes: it fits into a packet on all networks.
 const DATAGRAM: u16 = 1232;
 
-/// A question of a sandbox's.
+/// A query of a sandbox.
 #[derive(Debug)]
 pub(super) struct Query {
     id: u16,
-    /// The name; `None` for one that no host has.
+    /// The name; `None` for one that no host can have.
     pub(super) name: Option<DomainName>,
-    /// As it is passed on: made anew from what was understood, so that resolvers of the host see nothing else.
+    /// The query that is sent to resolvers. It is built anew from the parsed parts, so that the host's resolvers
+    /// receive nothing else.
     pub(super) text: Vec<u8>,
 }
 
-/// What came from a sandbox.
+/// A parsed message of a sandbox.
 #[derive(Debug)]
 pub(super) enum Received {
-    /// A question that can be answered.
+    /// A query that can be answered.
     Query(Query),
-    /// One that is answered with an error.
+    /// A query that is refused; with the response.
     Refused(Vec<u8>),
-    /// Nothing that is worth an answer.
+    /// A message that gets no response.
     Nonsense,
 }
 
 impl Query {
-    /// Understands a question. The one that is passed on has a number of ours.
+    /// Parses a query. The one for the resolvers gets `id` as its number.
     pub(super) fn read(bytes: &[u8], id: u16) -> Received {
         let Ok(message) = Message::from_octets(bytes) else { return Received::Nonsense };
         if message.header().qr() {
@@ -57,7 +58,7 @@ impl Query {
         }
     }
 
-    /// Whether a resolver's message answers this question, and not another one.
+    /// Returns whether a resolver's message is the response to this query, and not to another one.
     pub(super) fn is_answered_by(&self, bytes: &[u8]) -> bool {
         let (Ok(asked), Ok(message)) = (Message::from_octets(self.text.as_slice()), Message::from_octets(bytes)) else {
             return false;
@@ -65,7 +66,7 @@ impl Query {
         message.is_answer(&asked)
     }
 
-    /// An answer of a resolver's as the sandbox gets it: under its own number.
+    /// Returns a resolver's response as it is sent to the sandbox: with the number of the sandbox's query.
     pub(super) fn passed_on(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         for (to, from) in bytes.iter_mut().zip(self.id.to_be_bytes()) {
             *to = from;
@@ -97,12 +98,13 @@ fn rebuild<'a>(message: &Message<&'a [u8]>, question: &Question<ParsedName<&'a [
     Some(builder.finish())
 }
 
-/// What is told of a name that the policy does not permit: that there is none, so that nobody asks again.
+/// Returns the response for a name that the policy does not permit: the name does not exist, so that clients do not try
+/// again.
 pub(super) fn no_such_name(bytes: &[u8]) -> Option<Vec<u8>> {
     error(bytes, Rcode::NXDOMAIN)
 }
 
-/// What is told when no resolver answers.
+/// Returns the response when no resolver answers.
 pub(super) fn failure(bytes: &[u8]) -> Option<Vec<u8>> {
     error(bytes, Rcode::SERVFAIL)
 }
@@ -118,7 +120,7 @@ fn error(bytes: &[u8], code: Rcode) -> Option<Vec<u8>> {
     Some(builder.finish())
 }
 
-/// The addresses in an answer.
+/// Returns the addresses in a response.
 pub(super) fn addresses(bytes: &[u8]) -> Vec<IpAddr> {
     let Ok(message) = Message::from_octets(bytes) else { return Vec::new() };
     let Ok(answers) = message.answer() else { return Vec::new() };
@@ -131,7 +133,7 @@ pub(super) fn addresses(bytes: &[u8]) -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
-    /// A question for addresses, its name as it travels.
+    /// Makes a query for addresses; `name` is in wire format.
     fn question(name: &[u8]) -> Vec<u8> {
         let head: [u8; 12] = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         [&head, name, &[0, 1, 0, 1]].concat()

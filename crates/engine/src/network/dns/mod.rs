@@ -1,5 +1,5 @@
-//! The names of a sandbox: a name server in its own network, which asks the host's resolvers for what the policy
-//! permits.
+//! The name server of a sandbox. It runs in the sandbox's own network, and asks the host's resolvers for names that the
+//! policy permits.
 
 mod message;
 mod resolvers;
@@ -19,21 +19,20 @@ use tokio::task::JoinSet;
 use super::judge::Judge;
 use crate::sandbox_io::SandboxIo;
 
-/// Where programs in a sandbox look up names; `etc/resolv.conf` says so.
+/// The address of the name server in a sandbox; `etc/resolv.conf` names it.
 pub(super) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)), 53);
 
-/// Connections that may wait to be accepted.
+/// How many connections may wait to be accepted.
 const BACKLOG: i32 = 16;
 
 /// Makes sockets in the network of a sandbox.
 #[async_trait]
 pub(crate) trait NameSockets: Send + Sync {
-    /// Makes two, which do not block: for datagrams, and for connections.
+    /// Makes two non-blocking sockets: one for datagrams, one for connections.
     async fn make(&self) -> io::Result<[OwnedFd; 2]>;
 }
 
-/// The name server of a sandbox: there from the first time on that somebody wants to know something; ends when it is
-/// dropped.
+/// The name server of a sandbox. It starts with the first query, and ends when it is dropped.
 pub(super) struct NameService {
     sandbox: Weak<dyn NameSockets>,
     /// The tasks that answer.
@@ -41,17 +40,17 @@ pub(super) struct NameService {
 }
 
 impl NameService {
-    /// One for this sandbox.
+    /// Makes one for this sandbox.
     pub(super) fn new(sandbox: Weak<dyn NameSockets>) -> Self {
         Self { sandbox, serving: OnceCell::new() }
     }
 
-    /// Whether it answers.
+    /// Returns whether it runs.
     pub(super) fn is_there(&self) -> bool {
         self.serving.initialized()
     }
 
-    /// Starts to answer, unless it does already.
+    /// Starts it, unless it runs already.
     ///
     /// # Errors
     ///
@@ -65,9 +64,10 @@ impl NameService {
     }
 }
 
-/// Binds the sockets from here: the sandbox itself has no right to so low a port, and this process owns its namespaces.
+/// Binds the sockets in this process: the sandbox itself has no right to use so low a port, and this process owns its
+/// namespaces.
 async fn start(sockets: [OwnedFd; 2], judge: &Arc<Judge>, io: &SandboxIo) -> io::Result<JoinSet<()>> {
-    // The init has made them and kept no copy, so from here on only the server has them: they are in the sandbox's
+    // The init has made them and kept no duplicate, so from here on only the server has them: they are in the sandbox's
     // network, and no process of the sandbox can change how they work.
     let bound = io.run(move |_| {
         let [datagrams, connections] = &sockets;

@@ -1,4 +1,4 @@
-//! The host's resolvers, asked.
+//! Sends queries to the host's resolvers.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,21 +12,21 @@ use super::message::Query;
 
 const CONFIGURATION: &str = "/etc/resolv.conf";
 
-/// Those that a C library asks, too.
+/// The most resolvers that are used; a C library uses as many.
 const MOST: usize = 3;
 
 /// How long one of them may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The longest message of the protocol.
+/// The longest DNS message in bytes.
 const LONGEST: usize = 65_535;
 
-/// Whom to ask, in this order.
+/// The addresses of the resolvers, in the order in which they are asked.
 #[derive(Debug, Clone)]
 pub(super) struct Resolvers(Vec<SocketAddr>);
 
 impl Resolvers {
-    /// Those that were given, or else the host's.
+    /// Returns the configured resolvers, or else the host's.
     pub(super) async fn find(given: &[SocketAddr]) -> Self {
         if !given.is_empty() {
             return Self(given.to_vec());
@@ -34,7 +34,7 @@ impl Resolvers {
         Self(parse(&tokio::fs::read_to_string(CONFIGURATION).await.unwrap_or_default()))
     }
 
-    /// The first answer, as the resolver gave it.
+    /// Returns the first response, as the resolver sent it.
     pub(super) async fn ask(&self, query: &Query, over_tcp: bool) -> Option<Vec<u8>> {
         for resolver in &self.0 {
             let answer = async {
@@ -48,7 +48,7 @@ impl Resolvers {
     }
 }
 
-/// As the C library reads it.
+/// Parses `/etc/resolv.conf` as the C library does.
 fn parse(configuration: &str) -> Vec<SocketAddr> {
     let servers = configuration.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
@@ -60,7 +60,7 @@ fn parse(configuration: &str) -> Vec<SocketAddr> {
 }
 
 async fn ask_over_udp(resolver: SocketAddr, query: &Query) -> io::Result<Vec<u8>> {
-    // A port of its own for every question is half of what makes an answer hard to forge.
+    // A separate source port for every query is half of what makes a response hard to forge.
     let any: IpAddr = if resolver.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(resolver).await?;

@@ -1,4 +1,4 @@
-//! The name server's two sides towards the sandbox: datagrams, and connections.
+//! The name server's two interfaces to the sandbox: datagrams, and connections.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,17 +15,17 @@ use super::resolvers::{Resolvers, read, write};
 use crate::network::judge::Judge;
 use crate::network::pace::Pace;
 
-/// Questions, and connections, that are dealt with at one time; further ones wait.
+/// How many queries, and connections, are handled at a time; further ones wait.
 const MOST_QUESTIONS: usize = 32;
 const MOST_CONNECTIONS: usize = 8;
 
 /// How long a connection may be idle.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// The longest question: a name, and options that we do not pass on.
+/// The longest query in bytes: a name, and options that we do not pass on.
 const LONGEST: usize = 4096;
 
-/// Answers datagrams, for ever.
+/// Answers datagrams. Does not return.
 pub(super) async fn datagrams(socket: UdpSocket, judge: Arc<Judge>) {
     let socket = Arc::new(socket);
     let resolvers = Resolvers::find(&judge.shared().resolvers).await;
@@ -53,12 +53,12 @@ async fn answer_datagram(
     judge: Arc<Judge>,
 ) {
     if let Some(answer) = answer(&question, &resolvers, &judge, false).await {
-        // Who does not get it asks again.
+        // If this fails, the client asks again.
         let _ = socket.send_to(&answer, from).await;
     }
 }
 
-/// Answers connections, for ever.
+/// Answers connections. Does not return.
 pub(super) async fn connections(listener: TcpListener, judge: Arc<Judge>) {
     let resolvers = Resolvers::find(&judge.shared().resolvers).await;
     let mut pace = Pace::new();
@@ -85,7 +85,7 @@ async fn answer_connection(mut stream: TcpStream, resolvers: Resolvers, judge: A
     Ok(())
 }
 
-/// The answer to a question, if it deserves one.
+/// Returns the response to a query; `None` if the message gets no response.
 async fn answer(bytes: &[u8], resolvers: &Resolvers, judge: &Judge, over_tcp: bool) -> Option<Vec<u8>> {
     let mut id = [0; 2];
     getrandom(&mut id, GetRandomFlags::empty()).ok()?;
@@ -98,7 +98,7 @@ async fn answer(bytes: &[u8], resolvers: &Resolvers, judge: &Judge, over_tcp: bo
         return no_such_name(bytes);
     }
     let Some(answer) = resolvers.ask(&query, over_tcp).await else { return failure(bytes) };
-    // Before the sandbox has it, for it connects at once.
+    // Before the sandbox has the response, because it connects at once.
     if let Some(name) = &query.name {
         judge.learn(name, addresses(&answer));
     }

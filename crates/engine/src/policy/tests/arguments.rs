@@ -10,7 +10,7 @@ fn clone_makes_threads_and_processes_as_libraries_do() {
         "SIGCHLD|CLONE_CHILD_SETTID|CLONE_CHILD_CLEARTID",
         "SIGCHLD|CLONE_VM|CLONE_VFORK",
         "SIGCHLD|CLONE_VM|CLONE_VFORK|CLONE_PIDFD",
-        // Of glibc, musl and Go.
+        // The flags of glibc, musl and Go.
         "CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SYSVSEM|CLONE_SIGHAND|CLONE_THREAD|CLONE_SETTLS|CLONE_PARENT_SETTID|CLONE_CHILD_CLEARTID",
         "CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SYSVSEM|CLONE_SIGHAND|CLONE_THREAD|CLONE_SETTLS|CLONE_PARENT_SETTID|CLONE_CHILD_CLEARTID|CLONE_DETACHED",
         "CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_SYSVSEM|CLONE_THREAD",
@@ -35,7 +35,7 @@ fn clone_makes_no_namespace_has_no_other_parent_and_no_other_signal() {
         "CLONE_NEWUSER",
         "CLONE_NEWPID",
         "CLONE_NEWNET",
-        // A namespace of time has the bit of an exit signal.
+        // The flag of a time namespace is among the bits of the exit signal.
         "128",
     ] {
         for flags in [format!("SIGCHLD|{more}"), format!("{thread}|{more}"), more.to_owned()] {
@@ -67,7 +67,7 @@ fn descriptors_are_copied_locked_and_sealed_and_no_more() {
     for command in ["F_DUPFD_CLOEXEC", "F_GETFL", "F_SETFD", "F_SETLK", "F_OFD_SETLKW", "F_GETPIPE_SZ", "F_ADD_SEALS"] {
         assert_eq!(parts.with("fcntl", 1, command), Verdict::Allow, "{command}");
     }
-    // F_SETSIG and F_SET_RW_HINT too.
+    // The numbers are F_SETSIG and F_SET_RW_HINT.
     for command in ["F_SETLEASE", "F_GETLEASE", "F_NOTIFY", "F_SETOWN", "F_SETPIPE_SZ", "10", "1036"] {
         assert_eq!(parts.with("fcntl", 1, command), EINVAL, "{command}");
     }
@@ -79,7 +79,7 @@ fn a_process_says_nothing_of_itself_that_reaches_others() {
     for allowed in ["PR_SET_NAME", "PR_SET_PDEATHSIG", "PR_SET_NO_NEW_PRIVS", "PR_CAPBSET_DROP"] {
         assert_eq!(parts.with("prctl", 0, allowed), Verdict::Allow, "{allowed}");
     }
-    // PR_SET_TIMING, PR_MCE_KILL, PR_SET_SPECULATION_CTRL, PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE too.
+    // The numbers are PR_SET_TIMING, PR_MCE_KILL, PR_SET_SPECULATION_CTRL, PR_SET_SYSCALL_USER_DISPATCH, PR_SCHED_CORE.
     for refused in [
         "PR_SET_CHILD_SUBREAPER",
         "PR_SET_SECCOMP",
@@ -124,7 +124,7 @@ fn the_processor_is_set_up_for_threads_and_no_more() {
         assert_eq!(parts.with("sched_setscheduler", 1, policy), expected, "{policy}");
     }
     assert_eq!(parts.answer("sched_setattr", [0; 6]), ENOSYS);
-    // Nothing of the sandbox's first process, which is ours.
+    // Process 1 is the sandbox's first process, which is ours and must not be changed.
     for call in ["sched_setaffinity", "sched_setparam", "sched_setscheduler"] {
         assert_eq!(
             [0, 1, 2].map(|process| parts.answer(call, [process, 0, 0, 0, 0, 0])),

@@ -1,4 +1,4 @@
-//! The compiled parts do what the description says, and the description is whole.
+//! Checks that the compiled parts do what the description says, and that the description is complete.
 
 use std::collections::HashSet;
 
@@ -6,8 +6,8 @@ use super::*;
 use crate::policy::program::X32;
 use crate::policy::text::Case;
 
-/// Calls with an argument that selects one of many functions of the kernel, or switches on what reaches beyond the
-/// process, and which arguments these are.
+/// Calls with an argument that selects one of many functions of the kernel, or enables effects beyond the process, and
+/// the numbers of these arguments.
 const SELECTING: &[(&str, &[u8])] = &[
     ("arch_prctl", &[0]),
     ("bpf", &[0]),
@@ -176,7 +176,7 @@ fn another_architecture_is_killed_and_x32_does_not_exist() {
     assert_eq!(parts.answer_on(ARCHITECTURE, 5000, [0; 6]), ENOSYS);
 }
 
-/// The upper half of an argument that the kernel does not read must not lead past a rule.
+/// The upper half of an argument that the kernel does not read must not bypass a rule.
 #[test]
 fn the_upper_half_of_a_number_changes_nothing() {
     let (policy, parts) = (policy(), Parts::new());

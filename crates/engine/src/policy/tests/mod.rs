@@ -1,4 +1,4 @@
-//! What the policy answers, asked of its compiled parts as the kernel would.
+//! Evaluates the compiled parts of the policy as the kernel would, and checks the answers.
 
 mod arguments;
 mod description;
@@ -27,7 +27,7 @@ fn policy() -> Policy {
     serde_json::from_str(TEXT).unwrap()
 }
 
-/// The rule of a call.
+/// Returns the rule of a call.
 fn rule_of<'a>(policy: &'a Policy, call: &str) -> Option<&'a Rule> {
     policy.rules.iter().find(|rule| rule.calls.iter().any(|one| one == call))
 }
@@ -40,7 +40,7 @@ impl Parts {
         Self([outer().unwrap(), inner().unwrap()])
     }
 
-    /// The answer in a sandbox: that of both parts together.
+    /// Returns the answer in a sandbox, which is that of both parts together.
     fn answer_on(&self, architecture: u32, number: u32, arguments: [u64; 6]) -> Verdict {
         let answers = self.0.iter().map(|part| simulate(part, architecture, number, arguments).unwrap());
         let strictness = |verdict: &Verdict| match verdict {
@@ -49,7 +49,7 @@ impl Parts {
             Verdict::Errno(_) => 2,
             Verdict::Kill => 3,
         };
-        // Of two that are as strict, that of the filter that was added last.
+        // Of two answers that are equally strict, the filter that was added last decides.
         answers.max_by_key(strictness).unwrap()
     }
 
@@ -57,12 +57,12 @@ impl Parts {
         self.answer_on(ARCHITECTURE, syscall_number(call).unwrap(), arguments)
     }
 
-    /// The answer to the launcher, and to what it makes until that enters a sandbox.
+    /// Returns the answer to the launcher, and to its children until they enter a sandbox.
     fn answer_outside(&self, call: &str, arguments: [u64; 6]) -> Verdict {
         simulate(&self.0[0], ARCHITECTURE, syscall_number(call).unwrap(), arguments).unwrap()
     }
 
-    /// The answer to a call whose one argument of interest has this value.
+    /// Returns the answer to a call with this value of one argument; the other arguments are 0.
     fn with(&self, call: &str, argument: usize, value: &str) -> Verdict {
         let mut arguments = [0; 6];
         arguments[argument] = number(value);
@@ -74,7 +74,7 @@ fn number(name: &str) -> u64 {
     Number(name.to_owned()).value().unwrap_or_else(|error: io::Error| panic!("{error}")).into()
 }
 
-/// Values of an argument for which a condition holds: one for each number and bit that it names.
+/// Returns values of an argument for which a condition holds: one for each number and bit that it lists.
 fn witnesses(condition: &Condition) -> Vec<u64> {
     let value = |number: &Number| u64::from(number.value().unwrap());
     match (&condition.is, &condition.only, condition.null) {
@@ -88,7 +88,7 @@ fn witnesses(condition: &Condition) -> Vec<u64> {
     }
 }
 
-/// Whether a condition holds, without compiling it.
+/// Returns whether a condition holds, without compiling it.
 fn holds(condition: &Condition, arguments: &[u64; 6]) -> bool {
     let bits = |numbers: &[Number]| numbers.iter().fold(0, |sum, one| sum | one.value().unwrap());
     let argument = arguments[usize::from(condition.argument)];
@@ -99,7 +99,8 @@ fn holds(condition: &Condition, arguments: &[u64; 6]) -> bool {
         && condition.null.is_none_or(|null| null == (argument == 0))
 }
 
-/// Arguments for which all of these conditions hold. What no condition is about is once 0 and once something else.
+/// Returns arguments for which all of these conditions hold. Arguments without a condition are 0 in one and not 0 in
+/// another.
 fn arguments_for(conditions: &[Condition]) -> Vec<[u64; 6]> {
     let mut all = vec![[0; 6], [0x7F7F_7F7F_7F7F_7F7F; 6]];
     for condition in conditions {

@@ -1,9 +1,9 @@
-//! Nothing in the policy's rules is without effect: each case, number and bit changes an answer.
+//! Checks that nothing in the policy's rules is without effect: each case, number and bit changes an answer.
 
 use super::*;
 use crate::policy::text::Rule;
 
-/// Whether two versions of a rule answer differently to one of these.
+/// Returns whether two versions of a rule answer differently for one of these arguments.
 fn differ(one: &Rule, other: &Rule, all: &[[u64; 6]]) -> bool {
     one.calls.iter().any(|call| {
         let bodies = [one, other].map(|rule| rule.compile(call).unwrap());
@@ -25,7 +25,7 @@ fn every_case_changes_an_answer() {
     }
 }
 
-/// Also finds what is named twice: without one of the two, nothing changes.
+/// Also finds what is listed twice: without one of the two, nothing changes.
 #[test]
 fn every_number_and_every_bit_changes_an_answer() {
     for rule in &policy().rules {

@@ -1,4 +1,4 @@
-//! Sockets: which there are, and what may be set of them.
+//! Sockets: which kinds may be made, and which options may be set.
 
 use super::*;
 
@@ -201,7 +201,7 @@ fn what_is_received_is_data_and_no_reports_of_routers() {
         for reports in ["MSG_ERRQUEUE", "MSG_ERRQUEUE|MSG_DONTWAIT|MSG_PEEK"] {
             assert_eq!(parts.with(call, flags, reports), Verdict::Errno(11), "{call} {reports}");
         }
-        // MSG_SOCK_DEVMEM too.
+        // The number is `MSG_SOCK_DEVMEM`.
         for refused in ["MSG_OOB", "MSG_OOB|MSG_ERRQUEUE", "33554432"] {
             assert_eq!(parts.with(call, flags, refused), EINVAL, "{call} {refused}");
         }
