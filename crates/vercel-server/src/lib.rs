@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+//!
 //! ## How it is made
 //!
 //! A **sandbox** is a durable name; each **session** of it is the life of one machine. `registry` starts, changes and
