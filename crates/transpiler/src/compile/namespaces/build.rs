@@ -119,8 +119,8 @@ impl<'a> Build<'a> {
         self.statement(span, Expression::new_call_expression(span, function, None, arguments, false, ast))
     }
 
-    /// Builds the argument of the call of a block: `name || (name = {})`, and in a namespace that exports it `name =
-    /// home.name || (home.name = {})`.
+    /// Builds the argument of the call of a block: `name || (name = {})`, and in a namespace that exports it
+    /// `name = home.name || (home.name = {})`.
     pub(super) fn object(&self, name: &str, home: Option<&str>) -> Expression<'a> {
         let ast = &self.ast;
         let plain = || AssignmentTarget::new_assignment_target_identifier(SPAN, self.ident(name), ast);
