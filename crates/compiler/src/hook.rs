@@ -1,4 +1,4 @@
-//! Becoming a compiler process.
+//! The hook that turns a host program into a compiler process.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +10,8 @@ pub(crate) const HOOK_ARGUMENT: &str = "__workers-compiler";
 
 static HOOK_CALLED: AtomicBool = AtomicBool::new(false);
 
-/// Turns this process into a compiler process if it was started to be one; then it does not return. A program that
-/// embeds [`ProcessCompiler`](crate::ProcessCompiler) calls this first thing in `main`, before any thread exists.
+/// Turns this process into a compiler process if it was started as one; then it does not return. A program that embeds
+/// [`ProcessCompiler`](crate::ProcessCompiler) calls this first thing in `main`, before any thread exists.
 pub fn run_compiler_if_asked() {
     HOOK_CALLED.store(true, Ordering::Release);
     if std::env::args_os().nth(1).is_some_and(|argument| argument == HOOK_ARGUMENT) {
@@ -20,15 +20,16 @@ pub fn run_compiler_if_asked() {
     }
 }
 
-/// Whether this program would become a compiler process if it were started to be one. Without that it would start
-/// itself over and over.
+/// Returns whether this program has called the hook. A program that has not would run as a second server when started
+/// as a compiler, and would start itself over and over.
 pub(crate) fn hook_was_called() -> bool {
     HOOK_CALLED.load(Ordering::Acquire)
 }
 
-/// The whole of a program that is only a compiler process. Expects the server's pipes as standard input and output.
+/// The main function of a program that is only a compiler process. Expects the server's pipes as standard input and
+/// output.
 #[must_use]
 pub fn compiler_main() -> ExitCode {
-    // What went wrong was said on the pipe, if there is still somebody at its other end.
+    // Errors were already sent on the pipe, if the server still reads it.
     if child::run().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

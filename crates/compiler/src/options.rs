@@ -1,44 +1,46 @@
-//! What an embedder says when it starts the compiler.
+//! Options of the compiler.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How much processor time a compilation may use. Ten mebibytes of ordinary code take two seconds; the rest is for slow
-/// machines.
+/// hosts.
 const PROCESSOR_TIME: Duration = Duration::from_secs(10);
-/// How long a compilation may last. Twice its processor time, for a machine whose processors have other work too.
+/// How long a compilation may last. Twice its processor time, for a host whose processors also have other work.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// How much memory a compilation may use. Ten mebibytes of the densest code need about half of it.
+/// How much memory a compilation may use, in bytes. Ten mebibytes of the densest code need about half of it.
 const MEMORY_BYTES: u64 = 2 << 30;
 
-/// What compilations may cost.
+/// The program that compiles, and limits for compilations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompilerOptions {
-    /// Which program compiles.
+    /// The program that compiles.
     pub program: CompilerProgram,
-    /// Compilations at one time, each in a process of its own. A compilation keeps a core busy.
+    /// Maximum number of compilations at one time, each in a process of its own. A compilation keeps one core busy.
     pub processes: usize,
-    /// How much processor time a compilation may use; what uses more is killed, and its author told.
+    /// How much processor time a compilation may use. A compilation that uses more is killed, and the source is refused
+    /// as too expensive.
     pub processor_time: Duration,
-    /// How long a compilation may last, with all processes that try; then it has failed, which is not its author's
-    /// doing.
+    /// How long a compilation may last, including all processes that attempt it. After that it has failed for a reason
+    /// that is not the source's.
     pub deadline: Duration,
-    /// How much memory a compilation may use, in bytes; what uses more is ended, and its author told.
+    /// How much memory a compilation may use, in bytes. A compilation that uses more is ended, and the source is
+    /// refused as too expensive.
     pub memory_bytes: u64,
-    /// How long a source waits for a free process before it is turned away.
+    /// How long a source waits for a free process before it is refused.
     pub queue_timeout: Duration,
-    /// Workers run on a Node.js that may export more than the compiler knows: imports of unknown names are left to the
-    /// run.
+    /// Whether workers run on a newer Node.js, which may export more than the compiler's list contains: then imports of
+    /// unlisted names are not checked until run time.
     pub newer_node: bool,
 }
 
-/// Which program compiles.
+/// The program that compiles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum CompilerProgram {
-    /// This one, through [`run_compiler_if_asked`](crate::run_compiler_if_asked).
+    /// The current program, through [`run_compiler_if_asked`](crate::run_compiler_if_asked).
     #[default]
     CurrentExe,
-    /// The one at this path: `workers-compiler`.
+    /// The program `workers-compiler` at this path.
     Path(PathBuf),
 }
 
@@ -50,7 +52,7 @@ impl Default for CompilerOptions {
             processor_time: PROCESSOR_TIME,
             deadline: DEADLINE,
             memory_bytes: MEMORY_BYTES,
-            // On a machine that is not starved, what is in front is done or killed by then.
+            // Unless the host is overloaded, the compilations ahead are done or killed by then.
             queue_timeout: PROCESSOR_TIME,
             newer_node: false,
         }

@@ -1,9 +1,9 @@
-//! What server and compiler process say to each other over two pipes.
+//! The protocol between server and compiler process, over two pipes.
 //!
-//! The process first says [`Hello`]. Then, for ever: the server sends a source, as its length and its bytes; the
-//! process answers with a frame: the lengths of head and body, the head in JSON, and the body, which is the script's
-//! text as it is. Lengths are little-endian. Whatever a process says is checked against limits: it has read a
-//! stranger's text.
+//! The process first sends [`Hello`]. Then they repeat: the server sends a source, as its length and its bytes; the
+//! process responds with a frame: the lengths of head and body, the head in JSON, and the body, which is the unescaped
+//! text of the script. Lengths are little-endian. The server checks everything from a process against limits, because
+//! the process has read a user's text.
 
 use std::io::{self, Read, Write};
 
@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use workers_service::{Diagnostic, DiagnosticKind};
 
-/// The longest head. A function's name takes a few bytes of the source, and twenty diagnostics a few kilobytes.
+/// Maximum length of a head in bytes. The name of a function takes a few bytes of the source, and twenty diagnostics a
+/// few kilobytes.
 const MAX_HEAD_BYTES: u32 = 64 << 20;
-/// The longest script. With positions for every token one is about twice its source.
+/// Maximum length of a script in bytes. With positions for every token a script is about twice its source.
 const MAX_BODY_BYTES: u32 = 512 << 20;
 
-/// The process is as it must be, and reads sources from now on; or it is not, and why.
+/// The first message of the process. Without a problem, the process is confined and reads sources from now on.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) problem: Option<String>,
@@ -27,24 +28,24 @@ pub(crate) struct Hello {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
-    /// The process waits for another source; otherwise it has gone.
+    /// Whether the process waits for another source; otherwise it exits.
     pub(crate) stays: bool,
-    /// What a panic said, for the log.
+    /// The message of a panic, for the log.
     pub(crate) panic: Option<String>,
 }
 
-/// What became of a source.
+/// The result for a source.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Verdict {
-    /// The body is the script's text.
+    /// The source was compiled. The body is the text of the script.
     Script { functions: Vec<String> },
-    /// The user's mistakes.
+    /// The source has errors.
     Diagnostics(Vec<WireDiagnostic>),
-    /// It took too much memory.
+    /// The source took too much memory.
     TooLarge,
-    /// The process could not have a thread or the address space for its stack, and says what it lacked.
+    /// The process could not get a thread or the address space for its stack; the text says which.
     OutOfResources(String),
-    /// The compiler failed, which is a bug of ours.
+    /// The compiler failed because of a bug of its own.
     Internal(String),
 }
 
@@ -74,13 +75,13 @@ enum DiagnosticKindShape {
     TooDeep,
 }
 
-/// The server's half: sends a source.
+/// Sends a source. Called by the server.
 pub(crate) async fn send_source(mut pipe: impl AsyncWrite + Unpin, source: &str) -> io::Result<()> {
     pipe.write_all(&length(source.len())?).await?;
     pipe.write_all(source.as_bytes()).await
 }
 
-/// The process's half: receives a source; `None` when the server wants no more.
+/// Receives a source; `None` when the server has closed the pipe. Called by the process.
 pub(crate) fn receive_source(mut pipe: impl Read) -> io::Result<Option<String>> {
     let mut bytes = [0; 4];
     match pipe.read_exact(&mut bytes) {
@@ -92,7 +93,7 @@ pub(crate) fn receive_source(mut pipe: impl Read) -> io::Result<Option<String>> 
     String::from_utf8(source).map(Some).map_err(io::Error::other)
 }
 
-/// The process's half: sends a frame.
+/// Sends a frame. Called by the process.
 pub(crate) fn send_frame(mut pipe: impl Write, head: &impl Serialize, body: &[u8]) -> io::Result<()> {
     let head = serde_json::to_vec(head)?;
     let lengths = [length(head.len())?, length(body.len())?];
@@ -100,7 +101,7 @@ pub(crate) fn send_frame(mut pipe: impl Write, head: &impl Serialize, body: &[u8
     pipe.write_all(body)
 }
 
-/// The server's half: receives a frame.
+/// Receives a frame. Called by the server.
 pub(crate) async fn receive_frame<T: DeserializeOwned>(mut pipe: impl AsyncRead + Unpin) -> io::Result<(T, Vec<u8>)> {
     let head_length = pipe.read_u32_le().await?;
     let body_length = pipe.read_u32_le().await?;

@@ -1,4 +1,4 @@
-//! Compiles a worker: its program goes to standard output, what it exports or what is wrong with it to standard error.
+//! Compiles a worker. Writes the program to standard output, and its exports or its errors to standard error.
 //!
 //! ```sh
 //! cargo run --package workers-transpiler --example compile -- worker.ts > worker.mjs

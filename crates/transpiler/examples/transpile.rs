@@ -1,11 +1,12 @@
-//! Compiles bundles: one to standard output, or each of a directory for `./just compare`.
+//! Compiles bundles: one to standard output, or all of a directory for `./just compare`.
 //!
 //! ```sh
-//! cargo run -p workers-transpiler --example transpile -- worker.ts > worker.mjs && node worker.mjs main
-//! '{"name":"Ada"}' cargo run -p workers-transpiler --example transpile -- --each DIRECTORY
+//! cargo run -p workers-transpiler --example transpile -- worker.ts > worker.mjs
+//! node worker.mjs main '{"name":"Ada"}'
+//! cargo run -p workers-transpiler --example transpile -- --each DIRECTORY
 //! ```
 //!
-//! The environment variable `EXPERIMENTAL_DECORATORS` is that option, `true` or `false`.
+//! The environment variable `EXPERIMENTAL_DECORATORS` sets that option to `true` or `false`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
 
 #[path = "../tests/it/compare/each.rs"]

@@ -1,4 +1,4 @@
-//! What comes out.
+//! The output of a compilation.
 
 use std::error::Error;
 use std::fmt;
@@ -14,35 +14,36 @@ pub struct WorkerScript {
     pub functions: Vec<String>,
 }
 
-/// Why there is no program.
+/// Why a compilation failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TranspileError {
-    /// The code is no bundle that can run. The same code would be rejected again.
+    /// The code has errors. The same code would be rejected again.
     Rejected(Rejection),
-    /// The machine had no thread or address space for the compiler, which is not the code's doing: what it lacked.
+    /// The host had no thread or address space for the compiler, which the code did not cause. The text says what was
+    /// lacking.
     OutOfResources(String),
-    /// The compiler itself failed, which is a bug of ours.
+    /// The compiler itself failed because of a bug of its own.
     Internal(String),
 }
 
-/// The mistakes in a bundle, in source order: at least one, and twenty at most.
+/// The errors in a bundle, in source order: at least one, and at most twenty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection(Vec<Diagnostic>);
 
 impl Rejection {
-    /// A rejection for these mistakes; `None` without any.
+    /// Creates a rejection with these errors; `None` without any.
     #[must_use]
     pub fn new(diagnostics: Vec<Diagnostic>) -> Option<Self> {
         (!diagnostics.is_empty()).then_some(Self(diagnostics))
     }
 
-    /// The mistakes.
+    /// Returns the errors.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.0
     }
 
-    /// The mistakes, given away.
+    /// Returns the errors by value.
     #[must_use]
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.0
@@ -50,7 +51,7 @@ impl Rejection {
 }
 
 impl TranspileError {
-    /// The mistakes in the code; none where the failure is ours.
+    /// Returns the errors in the code; none for the other kinds of failure.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {

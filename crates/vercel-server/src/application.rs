@@ -1,4 +1,5 @@
-//! An HTTP server for the API: bound first, so that its address is known, then run until somebody asks it to stop.
+//! An HTTP server for the API. Binding comes before running, so that the address is known early; it then runs until a
+//! [`StopHandle`] stops it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,62 +13,62 @@ use workers_web::{BindError, Listener, Phase, track};
 use crate::VercelServer;
 use crate::routes::outside;
 
-/// How long an idle connection is kept: longer than proxies keep theirs.
+/// How long an idle connection stays open: longer than proxies keep theirs.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a client may take to send a request's head.
+/// How long a client may take to send the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// How long an unread rest of a body is read and thrown away, so that the client can read the answer.
+/// How long the unread rest of a body is read and discarded, so that the client can read the response.
 const LINGER: Duration = Duration::from_secs(5);
-/// How long answers that are ready may take to reach their clients once everything else has stopped.
+/// How long responses that are ready may take to reach their clients once everything else has stopped, in seconds.
 const LAST_WORDS: u64 = 2;
 
-/// An HTTP server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go
-/// of the address.
+/// An HTTP server that is bound to its address and accepts connections once it runs. Dropping it before that frees the
+/// address.
 pub struct VercelApplication {
     listener: Listener,
     server: VercelServer,
     stop: workers_web::StopHandle,
 }
 
-/// Asks a [`VercelApplication`] to stop. Cheap to clone; may outlive it.
+/// Stops a [`VercelApplication`]. Cheap to clone; may outlive it.
 #[derive(Debug, Clone)]
 pub struct StopHandle(workers_web::StopHandle);
 
 impl StopHandle {
-    /// Stops it, after sessions have ended.
+    /// Stops the server after its sessions have ended.
     pub fn stop(&self) {
         self.0.stop();
     }
 }
 
 impl VercelApplication {
-    /// Binds to the address; port 0 means any free one. Must be called within a tokio runtime.
+    /// Binds to the address; port 0 means any free port. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// When the address is taken, or is not loopback while no token is needed.
+    /// When the address is taken, or when it is not loopback and no token is configured.
     pub fn bind(address: SocketAddr, server: VercelServer) -> Result<Self, BindError> {
         let listener = Listener::bind(address, server.is_open(), server.write_timeout())?;
         Ok(Self { listener, server, stop: workers_web::StopHandle::new() })
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
     }
 
-    /// Asks it to stop, from elsewhere.
+    /// Returns a handle that stops the server from elsewhere.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         StopHandle(self.stop.clone())
     }
 
-    /// Serves until it was asked to stop, and every session has ended or had its time.
+    /// Serves until a [`StopHandle`] stops the server and every session has ended or used up its time to end.
     ///
     /// # Errors
     ///
-    /// When the server cannot be started, or fails as a whole.
+    /// When the HTTP server cannot be started, or fails as a whole.
     pub async fn run(self) -> io::Result<()> {
         let Self { listener, server, stop, .. } = self;
         let routes = server.clone();
@@ -84,9 +85,9 @@ impl VercelApplication {
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
         .client_request_timeout(HEAD_TIME)
         .client_disconnect_timeout(LINGER)
-        // A line must not wait for the acknowledgement of the one before.
+        // Without this, a line of a stream waits for the acknowledgement of the line before it (Nagle's algorithm).
         .tcp_nodelay(true)
-        // Without this a client that has gone away is noticed only when something is written to it.
+        // Without this, a closed connection is noticed only when the server next writes to it.
         .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout(LAST_WORDS)
@@ -102,7 +103,7 @@ impl VercelApplication {
             () = stop.reached(Phase::Draining) => {}
         }
         tracing::info!("sandboxes are stopped");
-        // Sessions first: their streams end with the reason.
+        // End the sessions first: their streams then end with the reason.
         tokio::select! {
             ended = &mut serving => {
                 server.shutdown().await;
@@ -113,7 +114,7 @@ impl VercelApplication {
         drop(handle.stop(true));
         match tokio::time::timeout(Duration::from_secs(LAST_WORDS * 2), serving).await {
             Ok(ended) => ended,
-            // Clients that do not read their last answer do not hold us up.
+            // Clients that do not read their last response must not delay the exit.
             Err(_) => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Who asks, and for which team.
+//! Authentication: checks the token of a request and finds the team it is for.
 
 use std::future::{Ready, ready};
 
@@ -15,10 +15,10 @@ use crate::error::{ApiError, ErrorCode};
 use crate::registry::Registry;
 use crate::routes::Params;
 
-/// Somebody who may use the API.
+/// The authenticated sender of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    /// The team whose sandboxes he may use; empty for none.
+    /// The team whose sandboxes the caller may use; empty for none.
     pub(crate) team: String,
 }
 
@@ -54,7 +54,7 @@ fn admit(request: &HttpRequest) -> Result<Caller, ApiError> {
     }
     if let Some(registry) = registry {
         let standing = registry.count_request(&team);
-        // The answer tells it.
+        // The response reports it in its rate limit headers.
         request.extensions_mut().insert(standing);
         if let Some(seconds) = standing.retry_after {
             let message = format!(
@@ -73,7 +73,7 @@ fn check_token<'a>(tokens: &'a [AccessToken], headers: &HeaderMap) -> Result<&'a
         let message = "This needs the header `Authorization: Bearer <token>`.";
         return Err(ApiError::new(ErrorCode::Unauthorized, message));
     };
-    // All are compared, so that the time does not tell which one it was.
+    // Compare all tokens, so that the time taken does not reveal which one matched.
     let mut found = None;
     for token in tokens {
         if token.matches(given) && found.is_none() {
@@ -83,11 +83,14 @@ fn check_token<'a>(tokens: &'a [AccessToken], headers: &HeaderMap) -> Result<&'a
     found.ok_or_else(|| ApiError::new(ErrorCode::Forbidden, "The token is not valid."))
 }
 
-/// Without tokens the only protection is that nobody else is on this machine. Web pages are: one of another site may
-/// send requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry its name
-/// as `Host`).
+/// Checks that a request to a server without tokens does not come from a web page.
 ///
-/// A request target may name a host beside the header; a request that names two different ones, or none, is refused.
+/// Without tokens the only protection is that no other user has access to this host. Web pages do have access: a page
+/// of another site can send requests to loopback (they carry its `Origin`), or make its own name resolve to loopback
+/// (they carry its name as `Host`).
+///
+/// A request target may name a host in addition to the header; a request that names two different ones, or none, is
+/// refused.
 fn check_local(headers: &HeaderMap, uri: &Uri) -> Result<(), ApiError> {
     let sites = headers.get_all(HeaderName::from_static("sec-fetch-site")).map(HeaderValue::as_bytes);
     let is_page = headers.contains_key(header::ORIGIN) || !is_own_site(sites);

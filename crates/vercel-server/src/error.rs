@@ -1,4 +1,4 @@
-//! Why a request was refused or failed, as the use cases know it: a code, a sentence, and when to try again.
+//! Why a request was refused or failed, independent of HTTP: a code, a message, and when to try again.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,46 +8,46 @@ use workers_domain::{Part, error_chain, in_words};
 
 use crate::store::Fault;
 
-/// What went wrong. How HTTP tells each is in `routes/error.rs`.
+/// The kind of an error. `routes/error.rs` maps each kind to an HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorCode {
-    /// The request says something that cannot be.
+    /// The request contains an invalid value.
     BadRequest,
-    /// The hosted service has it and this server has not.
+    /// The hosted service has this feature and this server does not.
     NotSupported,
-    /// More time than there is.
+    /// The requested time is longer than allowed.
     TimeoutInvalid,
-    /// A file or directory is not as it would have to be.
+    /// A file or directory has the wrong kind or state for the request.
     FileError,
-    /// There is no such program.
+    /// The program to run does not exist.
     ExecutableNotFound,
-    /// A command takes no input.
+    /// The command takes no input.
     StdinUnavailable,
-    /// A program that is there and does not start.
+    /// The program exists but cannot be started.
     CommandFailed,
-    /// There is no snapshot: the session goes on if there was no room, and has ended otherwise.
+    /// No snapshot was taken. The session goes on if there was no room, and has ended otherwise.
     SnapshotFailed,
-    /// There is no room for what is to be kept.
+    /// There is no room to store the data.
     StorageFull,
-    /// What is to be kept cannot be written: the file system can only be read.
+    /// The data cannot be stored: the file system is read-only.
     StorageReadOnly,
-    /// What is to be kept cannot be written for another reason.
+    /// The data cannot be stored for another reason.
     StorageUnavailable,
-    /// The files of a snapshot cannot be had now; it is not deleted.
+    /// The files of a snapshot cannot be read now. The snapshot is not deleted.
     SnapshotUnavailable,
-    /// There is nothing to start from.
+    /// The sandbox has no snapshot to start from.
     NothingToResume,
-    /// What it would start from is gone.
+    /// The snapshot to start from is deleted or expired.
     SnapshotGone,
-    /// No token, or a wrong one.
+    /// The token is missing or has the wrong form.
     Unauthorized,
-    /// A token of somebody else.
+    /// The token is wrong or is bound to another team; without tokens, the request comes from a web page.
     Forbidden,
-    /// It does not exist, or is somebody else's.
+    /// The object does not exist, or belongs to another team.
     NotFound,
-    /// The route takes other methods.
+    /// The route accepts other methods only.
     MethodNotAllowed,
-    /// The session is over.
+    /// The session has ended.
     SandboxStopped,
     /// The session is ending.
     SandboxStopping,
@@ -55,26 +55,26 @@ pub(crate) enum ErrorCode {
     SandboxSnapshotting,
     /// The body is longer than the limit.
     TooLarge,
-    /// Running sessions leave no room for another one, or their team has as much as it may.
+    /// Running sessions leave no room for another one, or the team has reached its share.
     TooManySessions,
-    /// There are as many sandboxes as may be. Not a 429: to wait does not help.
+    /// The maximum number of sandboxes exists. Not a 429, because waiting does not help.
     TooManySandboxes,
-    /// As many commands run as may.
+    /// The maximum number of commands is running.
     TooManyCommands,
-    /// The team has asked as often as it may.
+    /// The team has made the maximum number of requests for now.
     TooManyRequests,
-    /// As many files are moved and logs are read as may.
+    /// The maximum number of file transfers and log readers is active.
     TooManyTransfers,
-    /// Not now; nothing was done.
+    /// The server cannot do this now. Nothing was done.
     Unavailable,
-    /// Our fault; nothing was done.
+    /// An error of the server. Nothing was done.
     Internal,
 }
 
-/// When to try again what failed because something of ours is away, in seconds.
+/// How long a client should wait when the server itself lacks something, in seconds.
 const RETRY_SECONDS: u32 = 5;
 
-/// The sentence of a session that is over.
+/// The message for a session that has ended.
 pub(crate) const STOPPED: &str = "Sandbox has stopped execution and is no longer available";
 
 /// A request that was refused or failed.
@@ -86,39 +86,39 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// An error with its sentence.
+    /// Creates an error from its code and message.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry_after: None }
     }
 
-    /// A request that says something that cannot be.
+    /// Creates the error for a request that contains an invalid value.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::BadRequest, message)
     }
 
-    /// A session that is over.
+    /// Creates the error for a session that has ended.
     pub(crate) fn stopped() -> Self {
         Self::new(ErrorCode::SandboxStopped, STOPPED)
     }
 
-    /// Something that is not the client's doing; the cause goes to the log only.
+    /// Creates the error for a failure that the client did not cause. The cause goes to the log only.
     pub(crate) fn internal(cause: &(dyn StdError + 'static)) -> Self {
         tracing::error!(error = error_chain(cause), "a request failed");
         Self::new(ErrorCode::Internal, "Internal error.")
     }
 
-    /// When to try again, in seconds.
+    /// Adds the time after which to try again, in seconds.
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// A failure whose sentence is the machine's, which has it for the client.
+    /// Creates an error with the machine's own message, which is written for the client.
     pub(crate) fn told_by(code: ErrorCode, error: &SandboxError) -> Self {
         Self::new(code, in_words(&error.message))
     }
 
-    /// A failure of a machine, for which its kind has no better name at this place.
+    /// Converts an error of a machine, where the caller has no more specific code for its kind.
     pub(crate) fn from_machine(error: &SandboxError) -> Self {
         match error.kind {
             SandboxErrorKind::Stopped => Self::stopped(),
@@ -161,23 +161,23 @@ impl ApiError {
         }
     }
 
-    /// What went wrong, for a program.
+    /// Returns the kind of the error.
     pub(crate) const fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// Seconds after which to try again, if that may help.
+    /// Returns the seconds after which to try again, if trying again may help.
     pub(crate) const fn seconds_to_wait(&self) -> Option<u32> {
         self.retry_after
     }
 }
 
-/// What a session would start from is gone.
+/// Creates the error for a session whose snapshot to start from is gone.
 pub(crate) fn snapshot_gone() -> ApiError {
     ApiError::new(ErrorCode::SnapshotGone, "The snapshot has been deleted or has expired.")
 }
 
-/// The files of a snapshot that is not deleted are not there now.
+/// Creates the error for a snapshot that is not deleted but whose files cannot be read now.
 pub(crate) fn snapshot_unavailable() -> ApiError {
     let message = "The files of the snapshot cannot be read at the moment. It has not been deleted.";
     ApiError::new(ErrorCode::SnapshotUnavailable, message).retry_after(RETRY_SECONDS)

@@ -2,9 +2,9 @@
 //!
 //! ## How it is made
 //!
-//! A **sandbox** is a durable name; a **session** of it is one machine's life. `registry` has what begins, changes and
-//! ends them, `session` a live one with its commands, `logs` what these print, `store` the records on disk, `body` and
-//! `routes` what clients see.
+//! A **sandbox** is a durable name; each **session** of it is the life of one machine. `registry` starts, changes and
+//! ends both; `session` has a live session with its commands; `logs` has the output of the commands; `store` has the
+//! records on disk; `body` and `routes` have what clients see.
 
 mod application;
 mod auth;

@@ -1,4 +1,4 @@
-//! How the server behaves.
+//! Options of the server.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,78 +11,80 @@ use workers_web::Token;
 
 use crate::MachineSizes;
 
-/// How the server behaves. [`VercelServerOptions::new`] fills in all but what it must be given.
+/// Options of the server. [`VercelServerOptions::new`] sets everything that has a default.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VercelServerOptions {
-    /// Makes the machines. What snapshots it has and the directory does not know are removed at start: it must serve
-    /// nobody else.
+    /// Creates the machines. It must serve this server only: at start, the server removes all of its snapshots that
+    /// have no record in the directory.
     pub machines: Arc<dyn MachineProvider>,
-    /// Where sandboxes and the output of commands are kept. Made if it is not there; must serve nobody else.
+    /// Where the records of sandboxes and the output of commands are stored. Created if it does not exist; must serve
+    /// this server only.
     pub directory: PathBuf,
-    /// Who may use the API. Without any, everybody on this machine may, and no web page: bind to loopback only.
+    /// Who may use the API. Without any token every local process may, and no web page: bind to loopback only.
     pub tokens: Vec<AccessToken>,
-    /// Tells the time of day.
+    /// The source of the time of day.
     pub clock: Arc<dyn Clock>,
     /// Where its requests are counted, as `workers_vercel_api_requests_total` and
-    /// `workers_vercel_api_request_duration_seconds`. No two servers can share one. One of its own unless it is said.
+    /// `workers_vercel_api_request_duration_seconds`. Two servers cannot share one registry. The default is a registry
+    /// of its own.
     pub metrics: prometheus::Registry,
-    /// The region that sandboxes are said to be in.
+    /// The region that responses show for sandboxes.
     pub region: String,
-    /// How long a session lasts if nobody says.
+    /// How long a session lasts by default.
     pub default_timeout: Duration,
     /// How long a session may last, extensions included.
     pub max_timeout: Duration,
-    /// Sandboxes of a team, those that do not run included: each is held in memory.
+    /// Maximum number of sandboxes of a team, including those without a running session: each is held in memory.
     pub max_sandboxes: usize,
-    /// Sessions at one time.
+    /// Maximum number of sessions at one time.
     pub max_sessions: usize,
-    /// What the machines of all sessions may take altogether. Without limits unless it is said: only the embedder knows
-    /// the host.
+    /// What the machines of all sessions may take together. The default is no limit, because only the embedder has the
+    /// size of the host.
     pub capacity: Resources,
-    /// What the sessions of one team may take of that, in hundredths, where tokens are bound to several teams. Teams
-    /// that no token is bound to share one part.
+    /// How much of that the sessions of one team may take, in percent, where tokens are bound to several teams. All
+    /// teams without a bound token share one part.
     pub team_share_percent: u32,
-    /// How large machines are.
+    /// Memory and disk sizes of machines.
     pub sizes: MachineSizes,
-    /// Requests of one team within ten seconds; teams that no token is bound to count as one. Meant for programs that
-    /// run wild.
+    /// Maximum number of requests of one team within ten seconds; all teams without a bound token count as one. Limits
+    /// programs that send requests in an endless loop.
     pub max_requests: u32,
-    /// Connections of clients at one time; further ones wait to be accepted.
+    /// Maximum number of client connections at one time; further ones wait to be accepted.
     pub max_connections: usize,
-    /// How long a client may take nothing of what is to be sent to it before its connection is closed. Nothing: for
-    /// ever.
+    /// How long a client may read nothing of its response before its connection is closed. Zero means for ever.
     pub write_timeout: Duration,
-    /// Size of an archive of files to write, as it is sent, in bytes.
+    /// Maximum size of an archive of files to write, as it is sent, in bytes.
     pub max_upload_bytes: u64,
-    /// Size of the stored output of one command, in bytes.
+    /// Maximum size of the stored output of one command, in bytes.
     pub max_log_bytes: u64,
-    /// Size of the stored output of all commands of a session, in bytes.
+    /// Maximum size of the stored output of all commands of a session, in bytes.
     pub max_session_log_bytes: u64,
-    /// Size of the stored output of all sessions, in bytes. What does not fit is dropped and counted.
+    /// Maximum size of the stored output of all sessions, in bytes. What does not fit is dropped and counted.
     pub max_total_log_bytes: u64,
-    /// How long a snapshot is kept after its last use if nobody says.
+    /// How long a snapshot is kept after its last use by default.
     pub snapshot_expiration: Duration,
-    /// How long a sandbox is kept that has nothing to start from any more, and a snapshot's record after its files.
+    /// How long to keep a sandbox that has no snapshot to start from any more, and the record of a snapshot after its
+    /// files are removed.
     pub retention: Duration,
-    /// How long lists show a snapshot that was deleted or has expired. No longer than its record is kept.
+    /// How long lists show a deleted or expired snapshot. It is not shown for longer than its record is kept.
     pub deleted_shown: Duration,
-    /// Ended sessions that are remembered of each sandbox.
+    /// How many ended sessions of each sandbox stay on record.
     pub session_history: usize,
-    /// How often what has expired is looked for.
+    /// How often expired records are looked for.
     pub sweep_interval: Duration,
-    /// How long taking a snapshot may take: files of many gigabytes on a busy disk, but not for ever. Then its session
-    /// has failed.
+    /// How long taking a snapshot may take: long enough for many gigabytes on a busy disk, but limited. After that the
+    /// session has failed.
     pub snapshot_timeout: Duration,
-    /// How long the end of a machine may take, which is killed and its files removed; and how long deleting a sandbox
-    /// waits for a snapshot of it that is being taken. Then the machine is let go of as it is.
+    /// How long stopping a machine may take, which kills it and removes its files; and how long deleting a sandbox
+    /// waits for a snapshot of it that is being taken. After that the machine is dropped as it is.
     pub stop_timeout: Duration,
-    /// How long the end may take in which persistent sandboxes are frozen.
+    /// How long the shutdown may take, which takes the snapshots of persistent sandboxes.
     pub shutdown_timeout: Duration,
 }
 
 impl VercelServerOptions {
-    /// The defaults, over these machines and in this directory.
+    /// Creates options with the default values for this provider and directory.
     #[must_use]
     pub fn new(machines: Arc<dyn MachineProvider>, directory: impl Into<PathBuf>) -> Self {
         const DAY: Duration = Duration::from_hours(24);
@@ -129,29 +131,29 @@ impl fmt::Debug for VercelServerOptions {
     }
 }
 
-/// A secret that opens the API.
+/// A secret that gives access to the API.
 #[derive(Clone)]
 pub struct AccessToken {
     secret: Token,
     team: Option<String>,
 }
 
-/// Text that cannot be a token.
+/// The text cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token must be of at least one printable ASCII character and must not contain spaces")]
 pub struct InvalidAccessTokenError;
 
 impl AccessToken {
-    /// A token that opens every team.
+    /// Creates a token that gives access to every team.
     ///
     /// # Errors
     ///
-    /// When no `Authorization` header could carry it.
+    /// When the secret cannot be sent in an `Authorization` header.
     pub fn new(secret: impl Into<String>) -> Result<Self, InvalidAccessTokenError> {
         Token::new(secret).map(|secret| Self { secret, team: None }).map_err(|_| InvalidAccessTokenError)
     }
 
-    /// Opens this team only.
+    /// Limits the token to this team.
     #[must_use]
     pub fn for_team(mut self, team: impl Into<String>) -> Self {
         self.team = Some(team.into());
@@ -163,7 +165,7 @@ impl AccessToken {
         self.secret.matches(candidate)
     }
 
-    /// The only team it opens.
+    /// Returns the only team that the token gives access to, if it is limited to one.
     pub(crate) fn team(&self) -> Option<&str> {
         self.team.as_deref()
     }

@@ -1,4 +1,4 @@
-//! The server as its embedder sees it.
+//! The server, as its embedder uses it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ pub struct VercelServer {
 }
 
 impl VercelServer {
-    /// Takes over what an earlier server left in the directory: its sandboxes stopped, and whatever belongs to none
-    /// removed. Must be called within a tokio runtime, where sessions go on from then; it must outlive the threads that
-    /// serve requests.
+    /// Starts the server on its directory. Sandboxes of an earlier server are restored as stopped, and files that
+    /// belong to none are removed. Must be called within a tokio runtime. The tasks of sessions run in that runtime, so
+    /// it must outlive the threads that serve requests.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be read or written, or is another user's, or another server counts in the registry of
-    /// the options.
+    /// When the directory cannot be read or written, or belongs to another user, or when another server has registered
+    /// its metrics in the registry of the options.
     pub async fn start(options: VercelServerOptions) -> Result<Self, StartError> {
         let directory = options.directory.clone();
         blocking(move || make_data_directory(&directory)).await.map_err(StartError::Directory)?;
@@ -42,28 +42,28 @@ impl VercelServer {
         routes::configure(config, self.words.clone());
     }
 
-    /// Whether anybody may use it who can reach it: then it must listen on loopback only.
+    /// Returns whether requests need no token. Such a server must listen on loopback only.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.registry.options().tokens.is_empty()
     }
 
-    /// The words of the API, for what stands around the whole server.
+    /// Returns the metrics and error responses of the API, for middleware around the whole server.
     pub(crate) fn words(&self) -> Words {
         self.words.clone()
     }
 
-    /// How long a client may take nothing of what is to be sent to it.
+    /// Returns how long a client may read nothing of its response.
     pub(crate) fn write_timeout(&self) -> Duration {
         self.registry.options().write_timeout
     }
 
-    /// Connections of clients at one time.
+    /// Returns the maximum number of client connections.
     pub(crate) fn max_connections(&self) -> usize {
         self.registry.options().max_connections
     }
 
-    /// Ends every session, within the time for that: persistent sandboxes keep their files. Nothing begins any more.
+    /// Ends every session within the shutdown timeout; persistent sandboxes keep their files. Nothing new can begin.
     pub async fn shutdown(&self) {
         self.registry.shut_down().await;
     }

@@ -1,34 +1,34 @@
-//! How large machines are.
+//! Machine sizes.
 
 use workers_domain::Resources;
 
-/// Descriptors of the server that a running command takes: two for its outputs, one for its log.
+/// Descriptors of the server for a running command: two for its outputs, one for its log.
 const COMMAND_DESCRIPTORS: u64 = 3;
-/// Those that an upload, a download or another file operation takes: two for the outputs of the process in the machine,
-/// one for its input.
+/// Descriptors of the server for an upload, a download or another file operation: two for the outputs of the process in
+/// the machine, one for its input.
 pub(crate) const TRANSFER_DESCRIPTORS: u32 = 3;
-/// Those that somebody takes who reads a log.
+/// Descriptors of the server for a reader of a log.
 pub(crate) const READER_DESCRIPTORS: u32 = 1;
-/// Processes of a machine that are not its users': its init.
+/// Processes of a machine that do not belong to its user: its init.
 const OWN_PROCESSES: u64 = 1;
 
-/// What a machine is given for the cores that its client asks for.
+/// How much of each resource a machine gets for its requested cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MachineSizes {
-    /// Cores that a client may ask for. Where fewer fit in what there is, fewer.
+    /// Maximum number of cores that a client may request. Lowered if the capacity has room for fewer.
     pub max_vcpus: u32,
-    /// Memory for each core, changed files included, in MiB.
+    /// Memory for each core, including changed files, in MiB.
     pub memory_mib_per_vcpu: u64,
     /// Processes and threads for each core.
     pub processes_per_vcpu: u32,
-    /// Processes and threads at most.
+    /// Maximum number of processes and threads of a machine.
     pub max_processes: u32,
-    /// Commands that run at one time, for each core.
+    /// Commands that may run at one time, for each core.
     pub commands_per_vcpu: u32,
-    /// Commands that run at one time at most.
+    /// Maximum number of commands that may run at one time.
     pub max_commands: u32,
-    /// Descriptors of the server that any machine takes up, without those of commands, files and logs. The provider
-    /// knows.
+    /// Descriptors of the server for each machine, without those of commands, files and logs. The value depends on the
+    /// provider.
     pub descriptors: u64,
 }
 
@@ -47,7 +47,7 @@ impl Default for MachineSizes {
 }
 
 impl MachineSizes {
-    /// Everything that a machine of so many cores can take up.
+    /// Returns the most of each resource that a machine with this many cores can use.
     #[must_use]
     pub fn demand(&self, vcpus: u32) -> Resources {
         let commands = u64::from(self.commands(vcpus)) * COMMAND_DESCRIPTORS;
@@ -60,14 +60,14 @@ impl MachineSizes {
         }
     }
 
-    /// The most cores that a machine can have which takes no more than this; 0 where none fits.
+    /// Returns the largest number of cores whose machine fits into `available`; 0 if none fits.
     #[must_use]
     pub fn largest(&self, available: Resources) -> u32 {
         let fits = |vcpus: &u32| self.demand(*vcpus).shortage(available).is_none();
         (1..=self.max_vcpus).filter(|vcpus| is_offered(*vcpus)).rfind(fits).unwrap_or(0)
     }
 
-    /// Memory in MiB.
+    /// Returns the memory of a machine in MiB.
     pub(crate) fn memory_mib(&self, vcpus: u32) -> u64 {
         self.memory_mib_per_vcpu.saturating_mul(u64::from(vcpus))
     }
@@ -80,13 +80,14 @@ impl MachineSizes {
         self.commands_per_vcpu.saturating_mul(vcpus).min(self.max_commands)
     }
 
-    /// Descriptors of all that read logs and move files at one time: a reader for each command, and some more.
+    /// Returns how many descriptors log readers and file transfers may use at one time: a reader for each command, and
+    /// some more.
     pub(crate) fn transfers(&self, vcpus: u32) -> u32 {
         self.commands(vcpus).saturating_add(64)
     }
 }
 
-/// Whether machines of so many cores can be asked for: one, or an even number.
+/// Returns whether clients may request this many cores: one, or an even number.
 pub(crate) const fn is_offered(vcpus: u32) -> bool {
     vcpus == 1 || vcpus != 0 && vcpus.is_multiple_of(2)
 }

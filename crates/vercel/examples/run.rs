@@ -1,11 +1,11 @@
-//! Runs a program in a sandbox of its own, with its output as it is printed.
+//! Runs a program in a sandbox of its own and prints its output as it arrives.
 //!
 //! ```sh
 //! export VERCEL_TOKEN=… VERCEL_TEAM_ID=… VERCEL_PROJECT_ID=…   # or VERCEL_OIDC_TOKEN=…
 //! cargo run --package workers-vercel --example run
 //! ```
 //!
-//! `VERCEL_API_BASE_URL` names another server that speaks the API.
+//! `VERCEL_API_BASE_URL` names another server with this API.
 
 use std::env;
 use std::io::Write as _;
@@ -32,7 +32,7 @@ async fn main() -> Result<()> {
 
     let name = format!("example-{}", std::process::id());
     let sandbox = CreateSandbox {
-        // With a name of our own it can be deleted even if the answer gets lost.
+        // We choose the name, so that the sandbox can be deleted even if the response gets lost.
         name: Some(name.clone()),
         runtime: Some("node24".to_owned()),
         persistent: Some(false),
@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
         ..CreateSandbox::default()
     };
     let ran = run(&client, &sandbox).await;
-    // Whatever happened, nothing is left running.
+    // Delete the sandbox whatever happened, so that nothing is left running.
     let deleted = client.delete_sandbox(&name).await;
     ran?;
     deleted?;

@@ -1,4 +1,4 @@
-//! Who asks: a token, and the team and project it is used for.
+//! Credentials: a token, and the team and project it is used for.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::error::VercelError;
 
-/// A token that ends within this time is not used any more: it could end before the request arrives.
+/// A token that expires within this time is not used any more, because it could expire before the request arrives.
 const EXPIRY_MARGIN: TimeDelta = TimeDelta::seconds(10);
 
 /// A token, and the team and project it is used for.
@@ -24,27 +24,27 @@ pub struct Credentials {
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// Why there are no credentials. It never quotes a token.
+/// Why there are no credentials. It never contains a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// Neither kind was given.
+    /// Neither kind of token was given.
     #[error(
         "no credentials for Vercel: set VERCEL_TOKEN, VERCEL_TEAM_ID and VERCEL_PROJECT_ID, or VERCEL_OIDC_TOKEN \
          (`vercel link` and `vercel env pull` write one)"
     )]
     Missing,
-    /// An access token came without the team or the project it is for.
+    /// An access token was given without the team or the project it is for.
     #[error("VERCEL_TOKEN needs {0} beside it")]
     Incomplete(&'static str),
-    /// What was given as an OIDC token is not three parts of base64 with JSON in the second.
+    /// The OIDC token does not consist of three parts of base64 with JSON in the second.
     #[error("VERCEL_OIDC_TOKEN is not a JSON web token")]
     NotAToken,
-    /// An OIDC token lacks a claim.
+    /// The OIDC token lacks a claim.
     #[error("VERCEL_OIDC_TOKEN has no claim `{0}`")]
     NoClaim(&'static str),
 }
 
-/// What is read of an OIDC token. Its signature is the API's to check.
+/// The claims of an OIDC token that are used here. The API checks its signature.
 #[derive(Deserialize)]
 struct Claims {
     owner_id: Option<String>,
@@ -53,7 +53,7 @@ struct Claims {
 }
 
 impl Credentials {
-    /// An access token, with the team and project it is used for.
+    /// Creates credentials from an access token, and the team and project it is used for.
     pub fn access_token(
         token: impl Into<SecretString>,
         team_id: impl Into<String>,
@@ -62,11 +62,11 @@ impl Credentials {
         Self { token: token.into(), team_id: team_id.into(), project_id: project_id.into(), expires_at: None }
     }
 
-    /// An OIDC token, which says itself for which team and project it is, and until when.
+    /// Creates credentials from an OIDC token, which contains the team, the project and the time of its expiry.
     ///
     /// # Errors
     ///
-    /// When it is no such token.
+    /// When the text is not such a token.
     pub fn oidc(token: impl Into<SecretString>) -> Result<Self, CredentialsError> {
         let token = token.into();
         let claims = claims(token.expose_secret())?;
@@ -76,10 +76,12 @@ impl Credentials {
         Ok(Self { token, team_id, project_id, expires_at })
     }
 
-    /// Those that variables name: `VERCEL_TOKEN` with `VERCEL_TEAM_ID` and `VERCEL_PROJECT_ID`, or `VERCEL_OIDC_TOKEN`.
+    /// Creates credentials from variables: `VERCEL_TOKEN` with `VERCEL_TEAM_ID` and `VERCEL_PROJECT_ID`, or
+    /// `VERCEL_OIDC_TOKEN`.
     ///
-    /// The three win over the one, being the more explicit; a `VERCEL_TOKEN` without team or project gives way to an
-    /// OIDC token. An empty variable counts as none. Where variables come from is the caller's business:
+    /// If all four are set, the first three are used, because they are more explicit; if `VERCEL_TOKEN` lacks its team
+    /// or project, the OIDC token is used. An empty variable counts as unset. The caller provides the source of the
+    /// variables:
     ///
     /// ```
     /// # use workers_vercel::Credentials;
@@ -89,7 +91,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// With what is missing or wrong.
+    /// When a variable is missing or invalid.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, CredentialsError> {
         let variable = |name| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let (team, project) = (variable("VERCEL_TEAM_ID"), variable("VERCEL_PROJECT_ID"));
@@ -102,25 +104,25 @@ impl Credentials {
         }
     }
 
-    /// The team.
+    /// Returns the id of the team.
     #[must_use]
     pub fn team_id(&self) -> &str {
         &self.team_id
     }
 
-    /// The project.
+    /// Returns the id of the project.
     #[must_use]
     pub fn project_id(&self) -> &str {
         &self.project_id
     }
 
-    /// When the token ends, if it says so.
+    /// Returns when the token expires, if the token contains that.
     #[must_use]
     pub const fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.expires_at
     }
 
-    /// The token, if it can still be used.
+    /// Returns the token, unless it has expired or is about to.
     pub(crate) fn token(&self, now: DateTime<Utc>) -> Result<&str, VercelError> {
         match self.expires_at {
             Some(expires_at) if expires_at - EXPIRY_MARGIN <= now => Err(VercelError::TokenExpired { expires_at }),

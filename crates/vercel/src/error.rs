@@ -1,4 +1,4 @@
-//! What can go wrong between here and the API.
+//! Errors of the client.
 
 use std::time::Duration;
 
@@ -8,79 +8,79 @@ use serde::Deserialize;
 /// Why a call of the API failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VercelError {
-    /// The token has ended, or will before a request could arrive. Nothing was sent.
+    /// The token has expired, or expires before a request could arrive. Nothing was sent.
     #[error("the Vercel token expired at {expires_at}; a new one is needed (`vercel env pull` writes one)")]
     TokenExpired {
-        /// When.
+        /// When the token expires.
         expires_at: DateTime<Utc>,
     },
-    /// An id or a name that could not stand in a path. Nothing was sent.
+    /// An id or a name cannot be part of a path. Nothing was sent.
     #[error("`{0}` is not an id")]
     InvalidId(String),
     /// The files cannot be packed. Nothing was sent.
     #[error("failed to pack files for an upload")]
     Pack(#[source] std::io::Error),
-    /// The API answered with an error.
+    /// The API responded with an error.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// No connection could be made: name, address, TLS. Nothing was sent.
+    /// No connection could be made: the name look-up, the address or TLS failed. Nothing was sent.
     #[error("failed to connect to the sandbox API")]
     Connect(#[source] reqwest::Error),
     /// The connection broke.
     #[error("lost the connection to the sandbox API")]
     Connection(#[source] reqwest::Error),
-    /// The answer took too long.
+    /// The response took too long.
     #[error("the sandbox API did not answer within {0:?}")]
     Timeout(Duration),
-    /// A 2xx answer that is not what was expected.
+    /// A 2xx response does not have the expected form.
     #[error("the sandbox API answered with something else than expected")]
     Decode(#[source] serde_json::Error),
-    /// An answer longer than anything sensible.
+    /// A response is longer than its limit.
     #[error("the sandbox API answered with more than {0} bytes")]
     TooLong(usize),
-    /// A stream broke off, or is none.
+    /// A stream broke off, or its contents are invalid.
     #[error(transparent)]
     Stream(#[from] StreamError),
 }
 
-/// An error that the API told.
+/// An error that the API returned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the sandbox API answered {status} ({code}): {message}")]
 pub struct ApiError {
     /// The HTTP status.
     pub status: u16,
-    /// The error's code, empty if there was none.
+    /// The code of the error; empty if there was none.
     pub code: String,
-    /// What the API said, cut where it is long.
+    /// The API's message, truncated if it is long.
     pub message: String,
     /// How long to wait before the next attempt, if the API said so.
     pub retry_after: Option<Duration>,
 }
 
-/// Why a stream of lines is worth nothing any more.
+/// Why a stream of lines cannot be read any further.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// It ended before the command did.
+    /// The stream ended before the command did.
     #[error("the stream ended before the command did")]
     EndedEarly,
-    /// The API said that it is over.
+    /// The API reported that the stream is closed.
     #[error("the sandbox API closed the stream ({code}): {message}")]
     Closed {
-        /// The error's code.
+        /// The code of the error.
         code: String,
-        /// What the API said.
+        /// The API's message.
         message: String,
     },
-    /// A line that is not JSON of a known form.
+    /// A line is not JSON of a supported form.
     #[error("the sandbox API sent a line that cannot be understood: {0}")]
     Malformed(String),
-    /// A line without an end.
+    /// A line is longer than the limit.
     #[error("the sandbox API sent a line of more than {0} bytes")]
     LineTooLong(usize),
 }
 
 impl VercelError {
-    /// What the API told, if it did.
+    /// Returns the error of the API, if it is one.
     #[must_use]
     pub const fn api(&self) -> Option<&ApiError> {
         match self {
@@ -89,7 +89,7 @@ impl VercelError {
         }
     }
 
-    /// Whether the API said this with one of these statuses.
+    /// Returns whether the API responded with one of these statuses.
     fn has_status(&self, statuses: &[u16]) -> bool {
         self.api().is_some_and(|error| statuses.contains(&error.status))
     }
@@ -98,37 +98,37 @@ impl VercelError {
         self.api().is_some_and(|error| codes.contains(&error.code.as_str()))
     }
 
-    /// The thing asked for does not exist (404).
+    /// Returns whether the requested object does not exist (404).
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.has_status(&[404])
     }
 
-    /// The thing asked for has ended: a stopped session, a deleted snapshot (410).
+    /// Returns whether the requested object has ended: a stopped session, a deleted snapshot (410).
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.has_status(&[410])
     }
 
-    /// The snapshot to start from is deleted, expired, or in another region.
+    /// Returns whether the snapshot to start from is deleted, expired, or in another region.
     #[must_use]
     pub fn is_snapshot_not_found(&self) -> bool {
         self.has_code(&["snapshot_not_found", "snapshot_region_mismatch"])
     }
 
-    /// The session is on its way to its end: it stops, or is being frozen (422).
+    /// Returns whether the session is about to end: it is stopping, or its snapshot is being taken (422).
     #[must_use]
     pub fn is_in_transition(&self) -> bool {
         self.has_status(&[422]) && self.has_code(&["sandbox_stopping", "sandbox_snapshotting"])
     }
 
-    /// There is no such program in the sandbox.
+    /// Returns whether the program does not exist in the sandbox.
     #[must_use]
     pub fn is_executable_not_found(&self) -> bool {
         self.has_code(&["executable_not_found"])
     }
 
-    /// The name is taken.
+    /// Returns whether the name is taken.
     #[must_use]
     pub fn is_name_taken(&self) -> bool {
         self.api().is_some_and(|error| {
@@ -136,19 +136,19 @@ impl VercelError {
         })
     }
 
-    /// Too many requests (429).
+    /// Returns whether there were too many requests (429).
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.has_status(&[429])
     }
 
-    /// The API does not take the credentials, or they have ended.
+    /// Returns whether the API refuses the credentials, or they have expired.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::TokenExpired { .. }) || self.has_status(&[401, 403])
     }
 
-    /// The request certainly had no effect: it was not sent, or not taken.
+    /// Returns whether the request certainly had no effect: it was not sent, or was refused.
     #[must_use]
     pub fn had_no_effect(&self) -> bool {
         match self {
@@ -158,7 +158,7 @@ impl VercelError {
         }
     }
 
-    /// Whether the same request may well succeed a moment later.
+    /// Returns whether the same request may succeed a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -168,12 +168,12 @@ impl VercelError {
         }
     }
 
-    /// As if the API had said so.
+    /// Creates the error that a response of the API with this status would be.
     pub(crate) fn from_status(status: u16, message: &str) -> Self {
         Self::Api(ApiError { status, code: String::new(), message: message.to_owned(), retry_after: None })
     }
 
-    /// From the HTTP client. The URL is left out: it tells nothing that the caller does not know.
+    /// Converts an error of the HTTP client. The URL is removed: the caller has it already.
     pub(crate) fn from_http(error: reqwest::Error, limit: Duration) -> Self {
         let error = error.without_url();
         if error.is_connect() {
@@ -186,7 +186,7 @@ impl VercelError {
     }
 }
 
-/// How much of a message is kept.
+/// How many characters of a message are kept.
 const MAX_MESSAGE_CHARS: usize = 1000;
 
 #[derive(Deserialize)]
@@ -194,7 +194,7 @@ struct ErrorBody {
     error: ErrorDetail,
 }
 
-/// The inside of an error body, and of an error line in a stream.
+/// The contents of an error body, and of an error line in a stream.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ErrorDetail {
     #[serde(default)]
@@ -204,7 +204,8 @@ pub(crate) struct ErrorDetail {
 }
 
 impl ApiError {
-    /// From an answer that is no success. A body of another form, as proxies send it, is quoted.
+    /// Creates the error of a response that is not a success. If the body has another form, as with proxies, the
+    /// message quotes it.
     pub(crate) fn from_answer(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         let detail = match serde_json::from_slice(body) {
             Ok(ErrorBody { error }) => error,

@@ -1,28 +1,28 @@
-//! Lines of JSON, as they come in.
+//! Splits a body into lines of JSON as it arrives.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::{StreamError, VercelError};
 
-/// The longest line that is taken. The API sends what a command wrote in one piece, which is seldom above 64 KiB, or
-/// six times that once it is escaped.
+/// The maximum length of a line. The API sends what a command wrote in one piece, which is seldom above 64 KiB, or six
+/// times that when it is escaped.
 pub(crate) const MAX_LINE_BYTES: usize = 8 << 20;
 
-/// Splits pieces of a body into lines.
+/// Splits the pieces of a body into lines.
 #[derive(Debug, Default)]
 pub(crate) struct LineBuffer {
     bytes: BytesMut,
-    /// How many of them are known to have no end of line.
+    /// How many of the bytes were already searched for a newline.
     searched: usize,
 }
 
 impl LineBuffer {
-    /// Takes the next piece.
+    /// Appends the next piece.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// The next whole line, without its end. Empty lines, which servers send as a sign of life, are left out.
+    /// Returns the next complete line, without its newline. Skips empty lines, which servers send as a sign of life.
     pub(crate) fn next_line(&mut self) -> Result<Option<Bytes>, VercelError> {
         loop {
             let Some(end) = self.bytes[self.searched..].iter().position(|&byte| byte == b'\n') else {
@@ -41,7 +41,7 @@ impl LineBuffer {
         }
     }
 
-    /// What is left when the body has ended: a last line without an end.
+    /// Returns the rest after the end of the body: a last line without a newline.
     pub(crate) fn take_rest(&mut self) -> Option<Bytes> {
         self.searched = 0;
         let rest = self.bytes.split().freeze();

@@ -1,4 +1,4 @@
-//! Which failures are tried again, how often, and after which pause.
+//! Retries: which failures are tried again, how often, and after which pause.
 
 use std::time::Duration;
 
@@ -7,16 +7,17 @@ use tokio::time::Instant;
 
 use crate::error::VercelError;
 
-/// How often and how long failed requests are tried again.
+/// How often and for how long failed requests are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts altogether. Three, as the official client makes.
+    /// Total number of attempts. Three, like the official client.
     pub attempts: u32,
-    /// The longest first pause; the next is twice as long. A pause is between a half and the whole of it, by chance, so
-    /// that clients that failed together do not come back together. 800 ms, as with the official client.
+    /// The maximum of the first pause; each further one is twice as long. A pause is a random time between half of the
+    /// maximum and the maximum, so that clients that failed together do not try again together. 800 ms, like the
+    /// official client.
     pub pause: Duration,
-    /// No attempt begins later than this after the first one began. If the API asks for more patience (`Retry-After`),
-    /// there is no further attempt: 20 s, which is as long as the official client waits.
+    /// No attempt begins later than this after the first one began. If the API requires a longer wait (`Retry-After`),
+    /// there is no further attempt. 20 s, which is as long as the official client waits.
     pub budget: Duration,
 }
 
@@ -26,12 +27,12 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What a second attempt of a request would do.
+/// The effect of repeating a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// The same as the first: it reads, or says what shall be.
+    /// The same effect as sending it once: the request reads, or sets a state.
     Harmless,
-    /// It might do something twice; only what had no effect may be repeated.
+    /// The effect may happen twice; the request may be repeated only if it had no effect.
     Harmful,
 }
 
@@ -49,7 +50,7 @@ impl Attempts {
         Self { policy, repeat, began: Instant::now(), made: 0 }
     }
 
-    /// How long to wait before the next attempt after this failure; `None` if there is to be none.
+    /// Returns how long to wait before the next attempt after this failure; `None` if there is no further attempt.
     pub(crate) fn pause_after(&mut self, error: &VercelError) -> Option<Duration> {
         self.made += 1;
         let repeatable = error.is_transient() && (self.repeat == Repeat::Harmless || error.had_no_effect());
@@ -64,7 +65,7 @@ impl Attempts {
     }
 }
 
-/// The header `Retry-After`: seconds, or a date.
+/// Parses the header `Retry-After`: seconds, or a date.
 pub(crate) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {

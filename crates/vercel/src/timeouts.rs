@@ -1,23 +1,24 @@
-//! How long is waited for what.
+//! Timeouts of requests.
 
 use std::time::Duration;
 
-/// How long is waited for what. Each is for one attempt; how many attempts there are, and until when, is the
-/// [`RetryPolicy`](crate::RetryPolicy)'s.
+/// Timeouts of requests. Each is for one attempt; [`RetryPolicy`](crate::RetryPolicy) limits the number of attempts and
+/// their total time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a connection, name look-up and TLS included: 10 s. One that takes longer is not going to be.
+    /// For a connection, including name look-up and TLS: 10 s. A connection that takes longer is not going to succeed.
     pub connect: Duration,
-    /// For a whole answer, where the API has little to do: 30 s. Most take a tenth of a second, stopping and deleting a
-    /// running sandbox two to three seconds.
+    /// For a whole response, where the API has little to do: 30 s. Most take a tenth of a second; stopping and deleting
+    /// a running sandbox takes two to three seconds.
     pub request: Duration,
-    /// For a sandbox: 60 s. From a snapshot that has just been made it was seen to take 9 s, from others below 1 s.
+    /// For creating a sandbox: 60 s. From a snapshot that had just been taken it was measured to take 9 s, from others
+    /// below 1 s.
     pub create: Duration,
-    /// For an upload of files: 120 s, for their size counts.
+    /// For an upload of files: 120 s, because it depends on their size.
     pub upload: Duration,
-    /// For a snapshot, and for stopping a sandbox that makes one: 120 s. Some were seen to take 23 s.
+    /// For taking a snapshot, and for stopping a sandbox that takes one: 120 s. Some were measured to take 23 s.
     pub snapshot: Duration,
-    /// For a command to start, which is when its stream begins: 60 s. The first command after a restore was seen to
+    /// For a command to start, which is when its stream begins: 60 s. The first command after a restore was measured to
     /// take 33 s.
     pub command_start: Duration,
 }

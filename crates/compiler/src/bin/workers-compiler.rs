@@ -1,4 +1,4 @@
-//! The compiler process as a program of its own, for hosts that do not call the hook.
+//! The compiler process as a program of its own, for host programs that do not call the hook.
 
 fn main() -> std::process::ExitCode {
     workers_compiler::compiler_main()

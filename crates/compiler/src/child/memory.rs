@@ -1,10 +1,10 @@
-//! How large this process is.
+//! Measures the memory of this process.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-/// The kernel's account of this process, opened while files can still be.
+/// The kernel's memory account of this process (`statm`), opened while files can still be opened.
 pub(super) struct Memory {
     statm: File,
     page_bytes: u64,
@@ -16,7 +16,7 @@ impl Memory {
         Ok(Self { statm: File::open("/proc/self/statm")?, page_bytes })
     }
 
-    /// What is in memory now.
+    /// Returns how many bytes are resident in memory now.
     pub(super) fn resident_bytes(&self) -> io::Result<u64> {
         let mut text = [0; 128];
         let length = self.statm.read_at(&mut text, 0)?;

@@ -1,4 +1,4 @@
-//! The compiler process: reads sources, answers, and keeps an eye on itself while it compiles.
+//! The compiler process: reads sources, sends answers, and watches its own memory while it compiles.
 
 mod confine;
 mod memory;
@@ -15,22 +15,22 @@ use workers_service::{TranspileError, WorkerScript, compile_worker};
 use self::memory::Memory;
 use crate::wire::{self, Answer, Hello, Verdict, WireDiagnostic};
 
-/// How often a process that compiles looks at its memory, and whether there is still a server.
+/// How often the process checks, while it compiles, how much memory it uses and whether the server still exists.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
-/// A process that has grown beyond this leaves, for what the allocator has once had it does not give back. Twice what
-/// small bundles need.
+/// A process that has more than this in memory ends after its answer, because the allocator does not return memory to
+/// the system. Twice what small bundles need.
 const STAYING_BYTES: u64 = 32 << 20;
-/// Sources after which a process leaves, so that nothing adds up.
+/// The number of sources after which a process ends, so that leaks cannot add up.
 const STAYING_SOURCES: u32 = 1_000;
 
-/// What the server said on the command line, after the hook's argument.
+/// The server's settings from the command line, after the hook's argument.
 struct Orders {
     server: Pid,
     memory_bytes: u64,
     newer_node: bool,
 }
 
-/// The life of the process.
+/// Runs the compiler process until its end.
 pub(crate) fn run() -> io::Result<()> {
     let (input, output) = (io::stdin().lock(), io::stdout());
     let ready = || -> io::Result<(Orders, Memory)> {
@@ -46,7 +46,7 @@ pub(crate) fn run() -> io::Result<()> {
     serve(&orders, &memory, input, &output)
 }
 
-/// Answers sources until the server closes the pipe or dies, or it is time to leave.
+/// Serves sources until the server closes the pipe or dies, or until the process should be replaced.
 fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io::Stdout) -> io::Result<()> {
     for number in 1.. {
         let Some(source) = wire::receive_source(&mut input)? else { break };
@@ -57,7 +57,7 @@ fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io
                 (Verdict::OutOfResources(format!("no thread to compile on: {error}")), String::new())
             }
         };
-        // What took too much memory still goes on.
+        // The compilation that took too much memory is still running.
         let ended = !matches!(verdict, Verdict::TooLarge);
         let stays = ended && number < STAYING_SOURCES && memory.resident_bytes()? < STAYING_BYTES;
         send(output, &Answer { verdict, stays, panic: panic::take_message() }, script.as_bytes())?;
@@ -68,12 +68,12 @@ fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io
     Ok(())
 }
 
-/// What became of a source.
+/// The result of compiling one source.
 enum Compiled {
     Output(Result<WorkerScript, TranspileError>),
-    /// It takes too much memory. It still goes on, so the process must end.
+    /// It takes too much memory. Its thread is still running, so the process must end.
     TooLarge,
-    /// It was not begun.
+    /// The compilation did not start.
     NoThread(io::Error),
 }
 
@@ -89,12 +89,12 @@ fn into_verdict(output: Result<WorkerScript, TranspileError>) -> (Verdict, Strin
     (verdict, String::new())
 }
 
-/// Compiles beside this thread, which watches.
+/// Compiles on another thread while this one watches.
 fn compile(orders: &Orders, memory: &Memory, source: String) -> io::Result<Compiled> {
     let (done, outcome) = mpsc::sync_channel(1);
     let newer_node = orders.newer_node;
     let begun = thread::Builder::new().spawn(move || {
-        // Nothing waits any more if the source has taken too much.
+        // Fails if the source has taken too much memory: the receiver is dropped then.
         let _ = done.send(compile_worker(&source, newer_node));
     });
     if let Err(error) = begun {
@@ -120,7 +120,7 @@ fn send(output: &io::Stdout, head: &impl serde::Serialize, body: &[u8]) -> io::R
     wire::send_frame(Unbuffered(output), head, body)
 }
 
-/// A descriptor, written to directly.
+/// A descriptor that is written to without a buffer.
 struct Unbuffered<D>(D);
 
 impl<D: std::os::fd::AsFd> io::Write for Unbuffered<D> {

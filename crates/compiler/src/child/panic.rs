@@ -1,4 +1,4 @@
-//! What a panic says: there is no log here, so it goes with the answer.
+//! Keeps the message of a panic. The process has no log, so its answer carries the message.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ const MESSAGE_CHARS: usize = 500;
 
 static MESSAGE: Mutex<Option<String>> = Mutex::new(None);
 
-/// From now on a panic's message is kept.
+/// Installs a panic hook that keeps the message.
 pub(super) fn keep_messages() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.to_string().chars().take(MESSAGE_CHARS).collect();
@@ -15,7 +15,7 @@ pub(super) fn keep_messages() {
     }));
 }
 
-/// The message of the last panic, once.
+/// Takes the message of the last panic.
 pub(super) fn take_message() -> Option<String> {
     MESSAGE.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

@@ -1,7 +1,7 @@
-//! Compiling one source, with as many processes as that takes.
+//! Compiles one source, with as many processes as that takes.
 //!
-//! A source is refused on evidence only: processor time that it has used, memory that it has filled, processes that it
-//! has crashed. Any other failure is ours, and another process tries, as long as there is time.
+//! A source is refused only on evidence: processor time that it has used, memory that it has filled, processes that it
+//! has crashed. Any other failure is the platform's own, and another process tries, as long as there is time.
 
 use std::time::Duration;
 
@@ -13,31 +13,32 @@ use super::seat::Seat;
 use super::watch::{Bounds, Watched, watch};
 use crate::wire::{Answer, Verdict};
 
-/// Processes that one source may crash before it is to blame: memory that fails crashes one at times.
+/// Number of processes that one source may crash before it is refused: faulty memory crashes one now and then.
 const CRASHES: u32 = 2;
-/// Processes that may fail for reasons of ours.
+/// Number of processes that may fail for the platform's own reasons.
 const FAILURES: u32 = 5;
-/// The pause after the first of them, doubled each time: threads and descriptors that ran out may come back.
+/// The pause after the first of these failures, doubled each time: threads and descriptors that ran out may become
+/// free.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// How long a process that has closed its pipes may take to be dead.
+/// How long a process that has closed its pipes may take to exit.
 const DEATH_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What came of one process.
+/// The result of one process.
 enum Outcome {
     Compiled(WorkerScript),
-    /// The source has mistakes.
+    /// The source has errors.
     Rejected(Rejection),
-    /// The source takes too much.
+    /// The source takes too much time or memory.
     TooExpensive(TooExpensive),
-    /// The process died of what may be the source.
+    /// The process crashed, possibly because of the source.
     Crashed,
-    /// Nothing speaks against the source.
+    /// There is no evidence against the source.
     Failed(String),
-    /// A process answered what cannot be understood.
+    /// A process sent an invalid answer, or the compiler failed because of a bug.
     Nonsense(String),
 }
 
-/// Has a source compiled by the process on the seat, or another one.
+/// Compiles a source with the process on the seat, or with another one if that fails.
 pub(super) async fn compile(seat: &mut Seat, source: &str, bounds: Bounds) -> Result<WorkerScript, CompileFailure> {
     let (mut crashes, mut failures, mut pause) = (0, 0, FIRST_PAUSE);
     loop {

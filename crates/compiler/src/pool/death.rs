@@ -1,4 +1,4 @@
-//! What a compiler process died of, as far as there is evidence.
+//! Finds out why a compiler process died, as far as there is evidence.
 
 use std::io::{self, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -6,29 +6,27 @@ use std::process::{Child, ExitStatus};
 
 use rustix::process::Signal;
 
-/// As much of a process's last words as is read. Its runtime says one or two sentences.
+/// How much of a dead process's standard error is read, in bytes. Its runtime prints one or two sentences.
 const LAST_WORDS_BYTES: usize = 4 << 10;
-/// What the runtime of a Rust program says before it ends for want of stack.
+/// What the runtime of a Rust program prints before it aborts because of a stack overflow.
 const STACK_OVERFLOW: &str = "overflowed its stack";
-/// What it says before it ends for want of memory; the size in bytes comes behind.
+/// What it prints before it aborts because an allocation failed; the size in bytes follows.
 const NO_MEMORY: &str = "memory allocation of ";
-/// Signals by which a process ends itself when it does what no program may: a wrong access, instruction or calculation,
-/// a trap.
+/// Signals for faults of the program itself: an invalid access, instruction or calculation, or a trap.
 const FAULTS: [Signal; 4] = [Signal::SEGV, Signal::ILL, Signal::FPE, Signal::TRAP];
 
-/// Whose doing a death was.
+/// The cause of a death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// The source may have done it: the process did something wrong while it compiled.
+    /// Possibly the source: the process made a fault while it compiled.
     Source,
-    /// The source asked for more memory at once than a compilation may use at all.
+    /// The source requested more memory at once than a compilation may use in total.
     Memory,
-    /// There is no evidence against the source: the process was killed from outside, left by itself, or had not what it
-    /// needed.
+    /// There is no evidence against the source: the process was killed from outside, exited, or lacked a resource.
     Unknown,
 }
 
-/// Tells from how a process ended and what it said at last.
+/// Determines the cause from how a process ended and what it printed last.
 pub(super) fn cause(status: ExitStatus, last_words: &str, memory_bytes: u64) -> Cause {
     let ended_by = |signal: Signal| status.signal() == Some(signal.as_raw());
     if FAULTS.into_iter().any(ended_by) || ended_by(Signal::ABORT) && last_words.contains(STACK_OVERFLOW) {
@@ -40,20 +38,21 @@ pub(super) fn cause(status: ExitStatus, last_words: &str, memory_bytes: u64) -> 
     Cause::Unknown
 }
 
-/// The size of the allocation that failed, in bytes.
+/// Returns the size of the allocation that failed, in bytes.
 fn failed_allocation(last_words: &str) -> Option<u64> {
     let size = last_words.split_once(NO_MEMORY)?.1;
     size.split(' ').next()?.parse().ok()
 }
 
-/// What a process that is dead has said on its standard error.
+/// Returns what a dead process has printed to its standard error.
 pub(super) fn last_words(child: &mut Child) -> String {
     let read = |child: &mut Child| -> io::Result<Vec<u8>> {
         let mut words = Vec::new();
         if let Some(pipe) = child.stderr.take() {
-            // All that there is to read is there; nothing that holds the other end can make us wait.
+            // Everything it printed is in the pipe already. Without blocking, another process that holds the other end
+            // cannot make us wait.
             rustix::io::ioctl_fionbio(&pipe, true)?;
-            // What was read before an error is there.
+            // What was read before an error is kept.
             let _ = pipe.take(u64::try_from(LAST_WORDS_BYTES).unwrap_or(u64::MAX)).read_to_end(&mut words);
         }
         Ok(words)
@@ -76,7 +75,7 @@ mod tests {
         for signal in FAULTS {
             assert_eq!(ended_by(signal, ""), Cause::Source, "{signal:?}");
         }
-        // An abort without a word among them. A bus error is a program's file that was cut.
+        // These include an abort without a message. A bus error means that the file of a program was truncated.
         for signal in [Signal::HUP, Signal::INT, Signal::ABORT, Signal::BUS, Signal::KILL, Signal::TERM, Signal::XCPU] {
             assert_eq!(ended_by(signal, ""), Cause::Unknown, "{signal:?}");
         }

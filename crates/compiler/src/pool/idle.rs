@@ -1,4 +1,4 @@
-//! Processes that wait for a source.
+//! Idle processes, which wait for a source.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::Pool;
 use super::process::CompilerProcess;
 
-/// How long a process waits for a source while there is another one that does.
+/// How long a process stays idle while another one is idle too.
 const IDLE_TIME: Duration = Duration::from_secs(10);
 
-/// Processes that wait for a source; the one that waits longest comes first.
+/// The idle processes. The one that has waited longest comes first.
 #[derive(Default)]
 pub(super) struct IdleProcesses {
     waiting: Mutex<Waiting>,
@@ -20,12 +20,12 @@ pub(super) struct IdleProcesses {
 #[derive(Default)]
 struct Waiting {
     processes: Vec<(Instant, CompilerProcess)>,
-    /// Somebody comes by to end those that wait too long.
+    /// Whether a task will end processes that wait too long.
     watched: bool,
 }
 
 impl IdleProcesses {
-    /// Adds a process. Says whether somebody has to come by, from now on, to [`thin_out`] the others.
+    /// Adds a process. Returns whether the caller has to start [`thin_out`].
     pub(super) fn push(&self, process: CompilerProcess) -> bool {
         let mut waiting = self.lock();
         waiting.processes.push((Instant::now(), process));
@@ -34,12 +34,12 @@ impl IdleProcesses {
         watch
     }
 
-    /// Takes the process that was used last: the others may turn out not to be needed.
+    /// Takes the process that was used last, so that the others can become old and end.
     pub(super) fn pop(&self) -> Option<CompilerProcess> {
         self.lock().processes.pop().map(|(_, process)| process)
     }
 
-    /// Takes out those that can be given no source, and says why not.
+    /// Removes the processes that cannot take a source, each with the reason.
     pub(super) fn take_defective(&self) -> Vec<(CompilerProcess, &'static str)> {
         let mut waiting = self.lock();
         let mut defective = Vec::new();
@@ -56,7 +56,7 @@ impl IdleProcesses {
         self.lock().processes.is_empty()
     }
 
-    /// Takes out those that have waited too long, but for the last one. Says whether to come by again.
+    /// Removes the processes that have waited too long, except the last one. Returns whether to check again later.
     fn take_surplus(&self) -> (Vec<CompilerProcess>, bool) {
         let mut waiting = self.lock();
         let spare = waiting.processes.len().saturating_sub(1);
@@ -67,12 +67,12 @@ impl IdleProcesses {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Held for single statements only, so a panic elsewhere has torn nothing.
+        // The lock is held for single statements only, so a panic elsewhere leaves no inconsistent state.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends processes that wait too long, until only one waits.
+/// Ends processes that wait too long, until only one is idle.
 pub(super) async fn thin_out(pool: Weak<Pool>) {
     loop {
         tokio::time::sleep(IDLE_TIME).await;

@@ -1,7 +1,7 @@
-//! The pool of compiler processes, seen from the server.
+//! The pool of compiler processes, on the server's side.
 //!
-//! A process is either idle or belongs to a [`Seat`](seat::Seat), which holds one of the pool's places. There are as
-//! many processes as places at most, and one is left when nothing has been compiled for a while.
+//! A process is either idle or belongs to a [`Seat`](seat::Seat), which holds one of the pool's places. There are at
+//! most as many processes as places, and one is left when nothing has been compiled for a while.
 
 mod attempts;
 mod death;
@@ -31,16 +31,16 @@ use self::watch::{Bounds, Watched, watch};
 use crate::hook::hook_was_called;
 use crate::{CompilerOptions, CompilerProgram};
 
-/// How long a process may take from its start to its first word, on a machine that is busy.
+/// How long a process may take from its start to its first message, on a busy host.
 const START_PATIENCE: Duration = Duration::from_secs(10);
-/// A process that uses no processor time for so long, though it has something to do, stands still. Some hundredths of a
-/// second are left to a process even where others take nearly all.
+/// How long a busy process may use no processor time before it counts as standing still. Even where other processes
+/// take nearly all, it gets some hundredths of a second in this time.
 const STILLNESS: Duration = Duration::from_secs(2);
-/// What a check has compiled.
+/// The source that a check compiles.
 const CHECK_SOURCE: &str = "export const f = () => 1";
-/// How long a check may take, and two processes that stand still fit in.
+/// How long a check may take. Two processes that stand still fit into this time.
 const CHECK_PATIENCE: Duration = Duration::from_millis(1_500);
-/// As [`STILLNESS`], for a check.
+/// The same as [`STILLNESS`], for a check.
 const CHECK_STILLNESS: Duration = Duration::from_millis(600);
 
 /// Compiles in processes of its own. Cheap to clone; the processes end with the last clone. See the crate's page for an
@@ -50,10 +50,10 @@ pub struct ProcessCompiler {
     pool: Arc<Pool>,
 }
 
-/// Why there is no compiler.
+/// Why the compiler cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// This program would not know what it was started for, and start itself over and over.
+    /// This program has not called the hook, so as a compiler process it would start itself over and over.
     #[error(
         "this program has not called `workers_compiler::run_compiler_if_asked` at the start of `main`, so it cannot be its own \
          compiler process"
@@ -70,8 +70,8 @@ struct Pool {
     idle: IdleProcesses,
     nursery: Nursery,
     trouble: Trouble,
-    /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends
-    /// sooner.
+    /// The runtime for background work: not the caller's, which may belong to a thread of a web server that ends
+    /// earlier.
     runtime: Handle,
 }
 
@@ -80,7 +80,7 @@ impl ProcessCompiler {
     ///
     /// # Errors
     ///
-    /// When a process cannot be started, or would not know what for.
+    /// When a process cannot be started, or the program has not called the hook.
     pub async fn start(options: CompilerOptions) -> Result<Self, StartError> {
         if options.program == CompilerProgram::CurrentExe && !hook_was_called() {
             return Err(StartError::HookNotCalled);
@@ -99,7 +99,7 @@ impl ProcessCompiler {
 impl Compiler for ProcessCompiler {
     async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure> {
         let place = self.pool.places.enter().await?;
-        // Dropped with this future, wherever that is.
+        // Dropped together with this future, wherever that happens.
         let mut seat = Seat::new(Arc::clone(&self.pool), place);
         let CompilerOptions { processor_time, deadline, .. } = self.pool.options;
         let bounds = Bounds { processor_time, stillness: STILLNESS, until: Instant::now() + deadline };
@@ -111,7 +111,7 @@ impl Compiler for ProcessCompiler {
             process.discard(defect);
         }
         let Some(place) = self.pool.places.try_enter() else {
-            // All processes are at work; the last one that ended says how that goes.
+            // All processes are busy; the last one that ended determines the result.
             return self.pool.trouble.last_failure().map_or(Ok(()), |cause| Err(CompileFailure::Unavailable(cause)));
         };
         let mut seat = Seat::new(Arc::clone(&self.pool), place);
@@ -125,7 +125,7 @@ impl Compiler for ProcessCompiler {
 }
 
 impl Pool {
-    /// Starts a process and hears its first word.
+    /// Starts a process and waits for its first message.
     async fn start_process(&self, until: Instant) -> io::Result<CompilerProcess> {
         let late = |problem: String| io::Error::new(io::ErrorKind::TimedOut, problem);
         let child = timeout_at(until, self.nursery.start()).await;

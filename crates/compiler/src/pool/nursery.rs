@@ -1,8 +1,8 @@
 //! The thread that starts compiler processes and reaps them.
 //!
-//! Both take time, which no async thread has. And the kernel kills a process whose parent *thread* ends, if it has
-//! asked to die with its parent: so the parent is a thread that lives as long as the pool, and with it end all
-//! processes that might still be there.
+//! Both take time, so they must not run on an async thread. Also, the kernel kills a process whose parent *thread*
+//! ends, if the process has requested to die with its parent. The parent therefore is a thread that lives as long as
+//! the pool, and all remaining processes end with it.
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -18,15 +18,14 @@ use super::death::{self, Cause};
 use crate::hook::HOOK_ARGUMENT;
 use crate::{CompilerOptions, CompilerProgram};
 
-/// How often the thread looks whether the dying are dead. They have been killed; what takes time is giving their memory
-/// back.
+/// How often the thread checks whether killed processes have exited. What takes time is returning their memory.
 const REAP_INTERVAL: Duration = Duration::from_millis(20);
-/// This program, even if its file was replaced by another version meanwhile.
+/// The current program, even if its file has been replaced by another version.
 const OWN_PROGRAM: &str = "/proc/self/exe";
-/// What a process is called in lists.
+/// The name of the processes in process lists.
 const PROCESS_NAME: &str = "workers-compiler";
 
-/// The way to the thread. It ends, and its last children with it, when nobody knows the way any more.
+/// A handle of the thread. The thread ends when the last handle is dropped, and its remaining children end with it.
 #[derive(Clone)]
 pub(super) struct Nursery {
     orders: mpsc::Sender<Order>,
@@ -39,10 +38,10 @@ enum Order {
 
 /// Why a process ends.
 pub(super) enum Death {
-    /// We want it to.
+    /// The pool ends it.
     Wanted,
-    /// It ended by itself, or spoke nonsense, which is the error. What it died of is to be told, and logged in the span
-    /// of the request that it worked for.
+    /// It exited unexpectedly or sent an invalid message, which is the error. The cause of death is sent to the
+    /// receiver, and logged in the span of the request that the process worked for.
     Surprising(io::Error, oneshot::Sender<Cause>, Span),
 }
 
@@ -69,11 +68,11 @@ impl Nursery {
         started.await.map_err(|_| ended())?
     }
 
-    /// Kills a process at once, and has it reaped.
+    /// Kills a process at once and hands it over to be reaped.
     pub(super) fn bury(&self, mut child: Child, death: Death) {
-        // Fails when it is dead.
+        // Fails if the process is dead already.
         let _ = child.kill();
-        // Fails when the thread has ended, and then the child has died with it.
+        // Fails if the thread has ended; then the child has died with it.
         let _ = self.orders.send(Order::Bury(child, death));
     }
 }
@@ -89,7 +88,7 @@ fn work(orders: &mpsc::Receiver<Order>, start: impl Fn() -> io::Result<Child>, m
         match order {
             Ok(Order::Start(sender)) => {
                 if let Err(Ok(mut unwanted)) = sender.send(start()) {
-                    // Whoever asked has gone.
+                    // The caller no longer waits for it.
                     let _ = unwanted.kill();
                     dying.push((unwanted, Death::Wanted));
                 }
@@ -108,7 +107,7 @@ fn work(orders: &mpsc::Receiver<Order>, start: impl Fn() -> io::Result<Child>, m
     }
 }
 
-/// Gives back what is not dead yet.
+/// Reaps a process that has exited. Returns it if it has not exited yet.
 fn reap((mut child, death): (Child, Death), memory_bytes: u64) -> Option<(Child, Death)> {
     let status = match child.try_wait() {
         Ok(None) => return Some((child, death)),
@@ -127,7 +126,7 @@ fn report(child: &mut Child, status: io::Result<ExitStatus>, death: Death, memor
             .map_or(Cause::Unknown, |status| death::cause(*status, &death::last_words(child), memory_bytes));
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
         tracing::warn!(process.id = child.id(), status, error = %error, ?cause, "a compiler process died while it compiled");
-        // The source's owner may have gone.
+        // The caller may no longer wait for the cause.
         let _ = asked.send(cause);
     }
 }
@@ -142,8 +141,8 @@ fn start(program: &Path, memory_bytes: u64, newer_node: bool) -> io::Result<Chil
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // What there is to say comes with the answers. What its runtime says before it aborts is evidence, and read by
-        // this program only: a stranger's text has no business in the server's log.
+        // Regular messages come with the answers. What the runtime prints before an abort is evidence, and only this
+        // program reads it: a user's text must not get into the server's log.
         .stderr(Stdio::piped())
         .spawn()
         .map_err(named)

@@ -1,4 +1,4 @@
-//! One compiler process, seen from the server.
+//! One compiler process, on the server's side.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,9 +13,9 @@ use super::nursery::{Death, Nursery};
 use super::vitals::{Reading, Vitals};
 use crate::wire::{self, Answer, Hello};
 
-/// A compiler process. Killed when it is dropped.
+/// A compiler process. Dropping it kills it.
 pub(super) struct CompilerProcess {
-    /// `None` once it has been handed over to be buried.
+    /// `None` once it was handed over to be reaped.
     child: Option<Child>,
     id: u32,
     sources: pipe::Sender,
@@ -25,7 +25,7 @@ pub(super) struct CompilerProcess {
 }
 
 impl CompilerProcess {
-    /// Takes a child in, whose pipes are then served by `runtime`.
+    /// Takes over a child process. `runtime` handles the I/O of its pipes.
     pub(super) fn new(mut child: Child, nursery: Nursery, runtime: &Handle) -> io::Result<Self> {
         let _served_by = runtime.enter();
         match open(&mut child) {
@@ -43,12 +43,13 @@ impl CompilerProcess {
         self.id
     }
 
-    /// What the kernel says about it.
+    /// Returns the kernel's account of the process.
     pub(super) const fn vitals(&self) -> &Vitals {
         &self.vitals
     }
 
-    /// Why it can be given no source, if that shows from outside: it has ended, or was stopped.
+    /// Returns why the process cannot take a source, if that is visible from outside: it has exited, or a signal has
+    /// stopped it.
     pub(super) fn defect(&mut self) -> Option<&'static str> {
         if !self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None))) {
             return Some("it has ended");
@@ -56,7 +57,7 @@ impl CompilerProcess {
         self.vitals.read().is_some_and(Reading::is_stopped).then_some("a signal has stopped it")
     }
 
-    /// Waits until it is ready for sources.
+    /// Waits until the process is ready for sources.
     pub(super) async fn hello(&mut self) -> io::Result<()> {
         match wire::receive_frame::<Hello>(&mut self.answers).await?.0.problem {
             None => Ok(()),
@@ -64,18 +65,20 @@ impl CompilerProcess {
         }
     }
 
-    /// Has a source compiled. A process whose answer was not waited for is of no further use.
+    /// Sends a source and waits for the answer. If this future is dropped before it completes, the process must not be
+    /// used any more.
     pub(super) async fn compile(&mut self, source: &str) -> io::Result<(Answer, Vec<u8>)> {
         wire::send_source(&mut self.sources, source).await?;
         wire::receive_frame(&mut self.answers).await
     }
 
-    /// Ends it because of a defect that was found before it was given a source.
+    /// Ends the process because of a defect that was found before it got a source.
     pub(super) fn discard(self, defect: &str) {
         tracing::warn!(process.id = self.id, cause = defect, "an idle compiler process is of no use and is replaced");
     }
 
-    /// It has ended by itself, or speaks nonsense. Answers with what it died of, and logs it, as soon as that is known.
+    /// Buries a process that exited or sent an invalid message. The cause of death is logged and sent to the returned
+    /// receiver as soon as it is determined.
     pub(super) fn bury_dead(mut self, error: io::Error) -> oneshot::Receiver<Cause> {
         let (tell, told) = oneshot::channel();
         if let Some(child) = self.child.take() {

@@ -11,8 +11,8 @@ use super::death::Cause;
 use super::process::CompilerProcess;
 use super::trouble::Trouble;
 
-/// A place in the pool. A process that still sits there when the seat is dropped has not finished what it was given: it
-/// is killed, and the place becomes free.
+/// A place in the pool. If the seat is dropped while a process sits there, the process has not finished its work: it is
+/// killed, and the place becomes free.
 pub(super) struct Seat {
     pool: Arc<Pool>,
     process: Option<CompilerProcess>,
@@ -24,7 +24,7 @@ impl Seat {
         Self { pool, process: None, place: Some(place) }
     }
 
-    /// Puts a process on the seat: one that waits, or a new one, which must be ready in time.
+    /// Puts a process on the seat: an idle one, or a new one, which must be ready before `until`.
     pub(super) async fn occupy(&mut self, until: Instant) -> io::Result<&mut CompilerProcess> {
         let mut found = None;
         while found.is_none()
@@ -42,24 +42,25 @@ impl Seat {
         Ok(self.process.insert(process))
     }
 
-    /// What is known about failures that are ours.
+    /// Returns the record of the platform's own failures.
     pub(super) fn trouble(&self) -> &Trouble {
         &self.pool.trouble
     }
 
-    /// The process is done and waits for the next source.
+    /// Puts the process, which has finished its work, back among the idle ones.
     pub(super) fn vacate(&mut self) {
         if let Some(process) = self.process.take() {
             self.pool.put_by(process);
         }
     }
 
-    /// The process is of no further use: it is killed if it lives.
+    /// Kills the process, which cannot be used any more.
     pub(super) fn dismiss(&mut self) {
         drop(self.process.take());
     }
 
-    /// The process has died. Its cause of death is answered as soon as it is known; `None` if there is no process.
+    /// Buries a process that has died. The receiver gets the cause of death as soon as it is determined; `None` if
+    /// there is no process.
     pub(super) fn bury_dead(&mut self, error: io::Error) -> Option<oneshot::Receiver<Cause>> {
         self.process.take().map(|process| process.bury_dead(error))
     }
@@ -69,15 +70,15 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.dismiss();
         if self.pool.idle.is_empty() {
-            // One ahead, so that the next source finds a process. It keeps the place until then: there are never more
-            // than places.
+            // Start one process ahead, so that the next source finds one. It holds the place until it is ready, so that
+            // there are never more processes than places.
             let (pool, place) = (Arc::downgrade(&self.pool), self.place.take());
             self.pool.runtime.spawn(replace(pool, place));
         }
     }
 }
 
-/// A process that cannot be started now is started by the next source, which says so if it cannot be started then.
+/// Starts a process in advance. If that fails, the next source starts one, and its compilation reports the failure.
 async fn replace(pool: Weak<Pool>, place: Option<OwnedSemaphorePermit>) {
     if let Some(pool) = pool.upgrade() {
         match pool.start_process(Instant::now() + super::START_PATIENCE).await {

@@ -1,9 +1,9 @@
-//! Whether compilers work, and what the log says about it: once when they stop to, once when they work again.
+//! Tracks whether compiling works. Logs once when it stops working, and once when it works again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// What is known about failures that are ours.
+/// The record of the platform's own failures.
 #[derive(Default)]
 pub(super) struct Trouble {
     state: Mutex<State>,
@@ -11,9 +11,9 @@ pub(super) struct Trouble {
 
 #[derive(Default)]
 struct State {
-    /// Why a process failed last, if none has compiled anything since.
+    /// Why a process failed last, if no process has compiled anything since.
     last_failure: Option<String>,
-    /// What the log was told, and has not been told the end of.
+    /// The failure that was logged and has not been logged as over.
     told: Option<Told>,
 }
 
@@ -23,12 +23,12 @@ struct Told {
 }
 
 impl Trouble {
-    /// A process failed; another one may be tried.
+    /// Records that a process failed; another one may be tried.
     pub(super) fn process_failed(&self, cause: &str) {
         self.lock().last_failure = Some(cause.to_owned());
     }
 
-    /// Nothing is left to try.
+    /// Records that a source was given up because all attempts failed.
     pub(super) fn gave_up(&self, cause: &str) {
         let mut state = self.lock();
         state.last_failure = Some(cause.to_owned());
@@ -41,7 +41,7 @@ impl Trouble {
         tracing::error!(cause, "nothing can be compiled; deploys are refused until that works again");
     }
 
-    /// A process has compiled something.
+    /// Records that a process has compiled something.
     pub(super) fn works(&self) {
         let mut state = self.lock();
         state.last_failure = None;
@@ -52,13 +52,13 @@ impl Trouble {
         }
     }
 
-    /// Why a process failed last, if none has compiled anything since.
+    /// Returns why a process failed last, if no process has compiled anything since.
     pub(super) fn last_failure(&self) -> Option<String> {
         self.lock().last_failure.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Held for single statements only, so a panic elsewhere has torn nothing.
+        // The lock is held for single statements only, so a panic elsewhere leaves no inconsistent state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

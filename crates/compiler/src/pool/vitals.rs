@@ -1,4 +1,4 @@
-//! What the kernel says about a compiler process.
+//! Reads the kernel's account of a compiler process.
 
 use std::fs::File;
 use std::io;
@@ -6,29 +6,29 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The kernel's account of one process. Opened when the process starts, so that looking needs no descriptor later, and
-/// never finds another process that got the same id.
+/// The kernel's account of one process. It is opened when the process starts, so that reading it needs no descriptor
+/// later and never returns another process that got the same id.
 #[derive(Clone)]
 pub(super) struct Vitals {
     stat: Arc<File>,
 }
 
-/// What the account says at one time.
+/// The account at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// The state's letter, as in `ps`.
+    /// The letter of the state, as in `ps`.
     pub(super) state: char,
     /// The processor time that all threads of the process have used.
     pub(super) used: Duration,
 }
 
 impl Vitals {
-    /// The account of a child that has not been reaped.
+    /// Opens the account of a child that has not been reaped.
     pub(super) fn open(process: u32) -> io::Result<Self> {
         Ok(Self { stat: Arc::new(File::open(format!("/proc/{process}/stat"))?) })
     }
 
-    /// Looks now; `None` when there is nothing to see, for example because the process is gone.
+    /// Reads the account; `None` if that is not possible, for example because the process is gone.
     pub(super) fn read(&self) -> Option<Reading> {
         let mut text = [0; 1024];
         let length = self.stat.read_at(&mut text, 0).ok()?;
@@ -37,15 +37,15 @@ impl Vitals {
 }
 
 impl Reading {
-    /// Whether a signal or a debugger has stopped the process.
+    /// Returns whether a signal or a debugger has stopped the process.
     pub(super) const fn is_stopped(self) -> bool {
         matches!(self.state, 'T' | 't')
     }
 }
 
 fn parse(stat: &str) -> Option<Reading> {
-    // The name, in parentheses, may hold anything. Behind it come the state and, ten fields later, user and system
-    // time.
+    // The name is in parentheses and may contain anything. After it come the state and, ten fields later, user and
+    // system time.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;
     let in_program: u64 = fields.nth(10)?.parse().ok()?;

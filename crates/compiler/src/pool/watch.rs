@@ -1,7 +1,7 @@
-//! Waiting for a compiler process, with an eye on what it does meanwhile.
+//! Waits for a compiler process and watches what it does meanwhile.
 //!
-//! The clock alone proves nothing: a process that was stopped, frozen or left without a processor takes long, whatever
-//! the source. What a source costs shows in the processor time that the process has used for it.
+//! Elapsed time alone proves nothing: a process that was stopped, frozen or left without a processor takes long,
+//! whatever the source. The cost of a source is the processor time that the process has used for it.
 
 use std::time::Duration;
 
@@ -9,47 +9,48 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
 use super::vitals::Vitals;
 
-/// How often a process that has not answered is looked at.
+/// How often a process that has not answered is checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-/// Looks after which a process that a signal has stopped counts as stopped: a debugger may hold one for a moment.
+/// Number of checks after which a process that a signal has stopped counts as stopped: a debugger may hold one for a
+/// moment.
 const STOPPED_LOOKS: u32 = 2;
 
-/// How long to wait.
+/// Limits for waiting.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// Processor time that the process may use from now on.
     pub(super) processor_time: Duration,
-    /// A process that uses no processor time for so long stands still.
+    /// How long the process may use no processor time before it counts as standing still.
     pub(super) stillness: Duration,
-    /// When there is no time left, whatever the process does.
+    /// When to give up, whatever the process does.
     pub(super) until: Instant,
 }
 
 /// How the wait ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Watched<T> {
-    /// With what was waited for.
+    /// The work is done.
     Done(T),
     /// The process has used up its processor time.
     Expensive,
-    /// The process stands still, and how that shows.
+    /// The process stands still; the text says how that was noticed.
     Still(String),
-    /// There is no time left, though the process has not used up its processor time.
+    /// The time is over, although the process has not used up its processor time.
     Late,
 }
 
-/// Waits for `work`, which a process does.
+/// Waits for `work`, which the process does.
 pub(super) async fn watch<T>(vitals: &Vitals, bounds: Bounds, work: impl Future<Output = T>) -> Watched<T> {
     tokio::select! {
-        // What has been done was done in time.
+        // Check the work first: what is done was done in time.
         biased;
         done = timeout_at(bounds.until, work) => done.map_or(Watched::Late, Watched::Done),
         ended = look(vitals, bounds) => ended,
     }
 }
 
-/// Looks until there is a reason to give up. Counts looks and not time: when this server itself was stopped, that
-/// proves nothing.
+/// Checks the process repeatedly until there is a reason to give up. Counts checks instead of time, because a stop of
+/// the server itself proves nothing about the process.
 async fn look<T>(vitals: &Vitals, bounds: Bounds) -> Watched<T> {
     let begin = vitals.read().map(|reading| reading.used);
     let mut used_before = begin;

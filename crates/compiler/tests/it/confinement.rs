@@ -26,7 +26,7 @@ async fn a_process_has_no_rights_descriptors_or_environment() {
     let session: Vec<_> = read("stat").rsplit_once(')').unwrap().1.split_whitespace().map(str::to_owned).collect();
     assert_eq!(session[3], id.to_string());
     if !rustix::process::geteuid().is_root() {
-        // Without root, what is not dumpable cannot be looked at from outside.
+        // Without root, a process that is not dumpable cannot be inspected from outside.
         return;
     }
     assert_eq!(field("CapBnd").trim_start_matches('0'), "");
@@ -37,7 +37,7 @@ async fn a_process_has_no_rights_descriptors_or_environment() {
     open.sort();
     let targets: Vec<_> = open.iter().map(|path| fs::read_link(path).unwrap().display().to_string()).collect();
     assert_eq!(targets.len(), 4, "{targets:?}");
-    // The third one is read by the server only, after the process has died.
+    // Only the server reads the third one, after the process has died.
     assert!(targets[..3].iter().all(|target| target.starts_with("pipe:")), "{targets:?}");
     assert!(targets[3].ends_with("/statm"), "{targets:?}");
     drop(test);

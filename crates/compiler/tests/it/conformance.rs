@@ -1,4 +1,4 @@
-//! What every compiler does, the one in the process and the one outside.
+//! What every compiler must do: the one in this process and the one in processes of its own.
 
 use workers_service::{CompileFailure, Compiler, DiagnosticKind, InProcessCompiler};
 

@@ -1,4 +1,4 @@
-//! What a source may cost.
+//! Limits of what a source may cost.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What happens to compiler processes from outside is no customer's doing.
+//! External events that hit compiler processes are not blamed on the source.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use workers_service::{CompileFailure, Compiler as _, TooExpensive};
 
 use crate::support::{GOOD, TestCompiler, busy_processes, heavy, kill, processes, stop, wait_for};
 
-/// A source that takes a few tenths of a second, so that its process can be met at work.
+/// Returns a source that takes a few tenths of a second, so that a test can find its process at work.
 fn slow() -> String {
     format!("export const f = () => [{}]", "a(),".repeat(1 << 16))
 }
@@ -133,8 +133,8 @@ async fn a_process_that_can_have_no_thread_says_so_and_works_again_when_it_can()
     let test = TestCompiler::start(|options| options.processes = 1).await;
     let process = processes()[0];
     narrow.take_in(process);
-    // One for the thread that waits for sources; then one for the thread that has it compiled, but none for the
-    // compiler's.
+    // One for the thread that waits for sources; then one for the thread that starts the compiler, but none for the
+    // compiler's own thread.
     for threads in ["1", "2"] {
         narrow.set("pids.max", threads);
         let failed = test.compiler.compile(GOOD).await;
@@ -196,7 +196,8 @@ async fn how_a_process_dies_decides_who_is_to_blame() {
     }
 }
 
-/// A program that says that it is ready, as `wire.rs` has it, and does something else when the first source comes.
+/// Writes a program that reports that it is ready, in the format of `wire.rs`, and runs `end` when the first source
+/// arrives.
 fn fake_compiler(path: &Path, end: &str) -> PathBuf {
     let hello = r#"\020\000\000\000\000\000\000\000{"problem":null}"#;
     std::fs::write(path, format!("#!/bin/sh\nprintf '{hello}'\nhead -c 4 >/dev/null\n{end}\n")).unwrap();
@@ -204,13 +205,13 @@ fn fake_compiler(path: &Path, end: &str) -> PathBuf {
     path.to_owned()
 }
 
-/// A cgroup of one hierarchy of version 1. Thawed, widened and removed when it is dropped.
+/// A cgroup in a hierarchy of version 1. Thawed and removed when it is dropped.
 struct Group {
     directory: PathBuf,
 }
 
 impl Group {
-    /// `None` where the hierarchy is not mounted.
+    /// Creates the group; `None` where the hierarchy is not mounted.
     fn make(hierarchy: &str) -> Option<Self> {
         let directory =
             Path::new("/sys/fs/cgroup").join(hierarchy).join(format!("workers-compiler-test-{}", std::process::id()));

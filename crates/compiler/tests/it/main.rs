@@ -1,4 +1,4 @@
-//! The compiler's processes from outside.
+//! Tests of the compiler's processes from outside.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod confinement;

@@ -1,4 +1,4 @@
-//! Processes come and go.
+//! Start, reuse and end of processes.
 
 use futures_util::future::join_all;
 use workers_compiler::{CompilerOptions, CompilerProgram, ProcessCompiler, StartError};

@@ -1,4 +1,4 @@
-//! A compiler, and a look at its processes.
+//! A compiler for tests, and helpers that inspect its processes.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use workers_compiler::{CompilerOptions, CompilerProgram, ProcessCompiler};
 use workers_service::Compiler as _;
 
-/// A bundle that compiles.
+/// A source that compiles.
 pub(crate) const GOOD: &str = "export const greet = (name: string) => `hello ${name}`";
 
-/// A compiler whose processes are the only ones below this one, however tests are run.
+/// A compiler whose processes are the only compiler children of this process, even if tests run in parallel.
 pub(crate) struct TestCompiler {
     pub(crate) compiler: ProcessCompiler,
     alone: MutexGuard<'static, ()>,
@@ -23,7 +23,7 @@ impl TestCompiler {
         Self { compiler: ProcessCompiler::start(options(change)).await.unwrap(), alone }
     }
 
-    /// Ends the compiler, but keeps others from starting one.
+    /// Ends the compiler, but still prevents other tests from starting one.
     pub(crate) fn dissolve(self) -> MutexGuard<'static, ()> {
         self.alone
     }
@@ -34,7 +34,7 @@ impl TestCompiler {
     }
 }
 
-/// Options for a busy machine and unoptimised code.
+/// Returns options for a busy host and unoptimised code.
 pub(crate) fn options(change: impl FnOnce(&mut CompilerOptions)) -> CompilerOptions {
     let program = CompilerProgram::Path(env!("CARGO_BIN_EXE_workers-compiler").into());
     let patience = Duration::from_mins(1);
@@ -49,7 +49,7 @@ pub(crate) fn options(change: impl FnOnce(&mut CompilerOptions)) -> CompilerOpti
     options
 }
 
-/// A source that takes seconds: nothing about it is wrong, there is only much of it.
+/// Returns a source that takes seconds. It is correct; there is only much of it.
 pub(crate) fn heavy() -> String {
     let mut source = "export const f = () => 1\n".to_owned();
     let line = "{ function _(a: number, b?: { c: string }) { return a + (b?.c.length ?? 0) * [1, 2, 3].length } }\n";
@@ -57,13 +57,13 @@ pub(crate) fn heavy() -> String {
     source
 }
 
-/// The compiler processes below this one that live.
+/// Returns the live compiler processes that are children of this one.
 pub(crate) fn processes() -> Vec<u32> {
     let all = std::fs::read_dir("/proc").unwrap().flatten();
     all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(|id| is_compiler(*id)).collect()
 }
 
-/// Those of them that compile, which a thread of its own does.
+/// Returns those of them that are compiling, which a second thread does.
 pub(crate) fn busy_processes() -> Vec<u32> {
     let threads = |id: &u32| std::fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count);
     processes().into_iter().filter(|id| threads(id) > 1).collect()
@@ -71,7 +71,7 @@ pub(crate) fn busy_processes() -> Vec<u32> {
 
 fn is_compiler(process: u32) -> bool {
     let read = |name| std::fs::read_to_string(format!("/proc/{process}/{name}")).unwrap_or_default();
-    // State and parent stand behind the name, which may hold anything, in parentheses.
+    // The name, in parentheses, may contain anything; state and parent come after it.
     let stat = read("stat");
     let mut fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
     let lives = fields.next().is_some_and(|state| state != "Z" && state != "X");
@@ -83,7 +83,7 @@ pub(crate) fn kill(process: u32) {
     send("KILL", process);
 }
 
-/// Stops a process as Ctrl-Z does.
+/// Stops a process like Ctrl-Z does.
 pub(crate) fn stop(process: u32) {
     send("STOP", process);
 }
@@ -93,7 +93,7 @@ fn send(signal: &str, process: u32) {
     assert!(sent.unwrap().success());
 }
 
-/// Looks again and again.
+/// Polls until the condition holds.
 pub(crate) async fn wait_for(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {

@@ -1,4 +1,4 @@
-//! Says what is wrong with `<any>x` in a bundle that also has JSX, where `<any>` begins an element.
+//! Explains `<any>x` in a bundle that also has JSX, where `<any>` begins an element.
 
 use oxc::{
     allocator::Allocator,
@@ -9,11 +9,11 @@ use oxc::{
     span::{SourceType, Span},
 };
 
-/// The longest type that is looked at, and how many there may be.
+/// The maximum length of a type assertion in bytes, and how many of them are considered.
 const LONGEST: usize = 200;
 const MOST: usize = 200;
 
-/// The mistake, if a bundle that does not parse would parse with JSX but for type assertions.
+/// Returns the diagnostic for a bundle that does not parse, but would parse as JSX without its type assertions.
 pub(super) fn mistake(code: &str, language: SourceType) -> Option<OxcDiagnostic> {
     let found = assertions(code);
     let &(start, end) = found.first()?;
@@ -44,7 +44,8 @@ pub(super) fn mistake(code: &str, language: SourceType) -> Option<OxcDiagnostic>
     Some(OxcDiagnostic::error(message).with_help(help).with_label(span))
 }
 
-/// Everything that looks like a type in angle brackets where an expression begins, and is not closed as an element is.
+/// Returns the ranges of everything that looks like a type in angle brackets at the beginning of an expression and has
+/// no closing tag.
 fn assertions(code: &str) -> Vec<(usize, usize)> {
     let bytes = code.as_bytes();
     let mut found: Vec<(usize, usize)> = Vec::new();
@@ -60,7 +61,7 @@ fn assertions(code: &str) -> Vec<(usize, usize)> {
     found
 }
 
-/// Whether an operand is wanted after this text.
+/// Returns whether an operand must follow this text.
 fn begins_expression(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     let word =
@@ -93,7 +94,7 @@ fn begins_expression(before: &[u8]) -> bool {
     }
 }
 
-/// Where `<type>` ends, if an operand follows and no element of that name is closed anywhere.
+/// Returns where `<type>` ends, if an operand follows and there is no closing tag of that name.
 fn end_of_type(code: &str, start: usize) -> Option<usize> {
     let bytes = code.as_bytes();
     let mut open = 0_usize;
@@ -125,7 +126,7 @@ fn is_type(text: &str) -> bool {
     is_one && !text.is_empty() && !parsed.panicked && !parsed.diagnostics.has_errors()
 }
 
-/// Whether an arrow function begins after `end`.
+/// Returns whether an arrow function begins after `end`.
 fn begins_arrow(program: &Program<'_>, code: &str, end: usize) -> bool {
     let rest = code.get(end..).unwrap_or_default();
     let mut arrows = Arrows { start: end + rest.len() - rest.trim_start().len(), found: false };

@@ -1,21 +1,22 @@
-//! What the modules of Node.js export, of the version that the platform brings along.
+//! The exports of the modules of Node.js, in the version that the platform ships.
 //!
-//! The list is written by `scripts/builtin-exports.mjs`; a test compares it with the Node.js that runs the tests. It
-//! leaves out `process`, whose exports depend on the command line.
+//! `scripts/builtin-exports.mjs` writes the list; a test compares it with the Node.js that runs the tests. The list
+//! omits `process`, whose exports depend on the command line.
 
-/// A line for the version, and one for every module: its name and its exports, in order.
+/// The first line has the version. Each further line has a module's name and its sorted exports.
 const LIST: &str = include_str!("builtin_exports.txt");
-/// How many names are suggested.
+/// Maximum number of suggested names.
 const MOST: usize = 3;
-/// Modules that only old programs name.
+/// Modules that only old programs use.
 const OLD: &[&str] = &["constants", "punycode", "sys"];
 
-/// The version of Node.js that the list is of, such as `24.21.0`.
+/// Returns the version of Node.js that the list is of, such as `24.21.0`.
 pub(crate) fn version() -> &'static str {
     LIST.lines().next().and_then(|line| line.strip_prefix("node ")).unwrap_or_default()
 }
 
-/// Whether a version of Node.js, such as `24.1.0`, is newer, or none that can be read.
+/// Returns whether a version of Node.js, such as `24.1.0`, is newer than the list. Also true if the text is not a
+/// version.
 pub(crate) fn is_newer(other: &str) -> bool {
     match (numbers(other), numbers(version())) {
         (Some(other), Some(ours)) => other > ours,
@@ -28,20 +29,20 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
     Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
-/// What the list says of a name that is imported from a module.
+/// The result of looking up a name that is imported from a module.
 pub(super) enum Export {
-    /// It is there, or the list does not have the module.
+    /// The module exports it, or the list does not contain the module.
     Known,
-    /// It is not there.
+    /// The module does not export it.
     Missing {
-        /// Names of the module that are nearly the same.
+        /// Similar names that the module exports.
         near: Vec<&'static str>,
-        /// Modules that do export it.
+        /// Modules that export the name.
         elsewhere: Vec<&'static str>,
     },
 }
 
-/// Looks up `name` in the module that `specifier` names.
+/// Looks up the export `name` of the module that `specifier` refers to.
 pub(super) fn look_up(specifier: &str, name: &str) -> Export {
     let module = specifier.strip_prefix("node:").unwrap_or(specifier);
     let Some((_, mut exports)) = modules().find(|(name, _)| *name == module) else {
@@ -71,7 +72,7 @@ fn modules() -> impl Iterator<Item = (&'static str, std::str::SplitAsciiWhitespa
     })
 }
 
-/// How many characters would have to change, if that is few for the length of the name. Case counts for nothing.
+/// Returns how many characters differ, if they are few for the length of the name. Ignores case.
 fn distance(name: &str, export: &str) -> Option<usize> {
     let (name, export) = (name.to_ascii_lowercase(), export.to_ascii_lowercase());
     let most = (name.len().min(export.len()) / 3).clamp(1, 3);
@@ -85,7 +86,7 @@ fn distance(name: &str, export: &str) -> Option<usize> {
         for j in 1..=to.len() {
             let changed = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
             let mut least = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            // Two characters the wrong way round are one change.
+            // Two swapped characters count as one change.
             if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
                 least = least.min(rows[i - 2][j - 2] + 1);
             }

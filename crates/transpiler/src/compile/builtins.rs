@@ -1,6 +1,6 @@
 //! The modules that are part of Node.js.
 
-/// Modules that Node.js 20 to 24 bring along, also without the prefix `node:`.
+/// Modules of Node.js 20 to 24 that can also be imported without the prefix `node:`.
 const PLAIN: &[&str] = &[
     "assert",
     "assert/strict",
@@ -61,7 +61,7 @@ const PLAIN: &[&str] = &[
 /// Modules that need the prefix `node:`.
 const PREFIXED: &[&str] = &["sea", "sqlite", "test", "test/reporters"];
 
-/// Whether an import of `specifier` gives a module of Node.js.
+/// Returns whether `specifier` refers to a module of Node.js.
 pub(super) fn is_builtin(specifier: &str) -> bool {
     match specifier.strip_prefix("node:") {
         Some(name) => PLAIN.contains(&name) || PREFIXED.contains(&name),

@@ -1,4 +1,4 @@
-//! Measures how deeply a tree nests, and refuses what the steps after this one, or V8, could not follow.
+//! Measures how deeply a tree nests, and refuses trees that the later steps or V8 could not handle.
 
 use oxc::{
     ast::ast::{
@@ -14,13 +14,14 @@ use oxc::{
 
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
-/// Levels of nesting proper: brackets, functions, statements, types, elements. V8 gives up on functions in functions,
-/// the hungriest kind, at about three times as much with its usual stack.
+/// Maximum levels of actual nesting: brackets, functions, statements, types, elements. With its usual stack, V8 fails
+/// on functions in functions, which need the most stack, at about three times as many.
 const MAX_NESTING: u32 = 800;
-/// Levels in total, with the links of chains such as `a + b + c` or `a.b().c()`, which V8 takes without recursion.
+/// Maximum levels in total, including the links of chains such as `a + b + c` or `a.b().c()`, which V8 handles without
+/// recursion.
 const MAX_DEPTH: u32 = 12_000;
 
-/// Reports the first place that nests too deeply. Anything reported means that no other step may walk this tree.
+/// Reports the first place that nests too deeply. If it reports anything, no other step may walk this tree.
 pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
     let mut meter = DepthMeter { nesting: 0, depth: 0, link: false, too_deep: None };
     meter.visit_program(program);
@@ -29,14 +30,14 @@ pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
     }
 }
 
-/// Reports that `offset` is too deep.
+/// Reports that the code at `offset` nests too deeply.
 pub(super) fn report(reporter: &mut Reporter<'_>, offset: u32) {
     let help = "Build large structures from smaller parts, or read them with JSON.parse.".to_owned();
     let message = "This is nested too deeply.";
     reporter.add(DiagnosticKind::TooDeep, Span::new(offset, offset + 1), message, Some(help));
 }
 
-/// Reports that at `offset` there are more open `<` or `(` than can be understood in time.
+/// Reports that at `offset` more `<` or `(` are open than the parser can handle in a reasonable time.
 pub(super) fn report_speculation(reporter: &mut Reporter<'_>, offset: u32) {
     let help = "Write parentheses around comparisons, and build large expressions from smaller parts.".to_owned();
     let message = "There are too many nested `<` or `(`.";
@@ -46,13 +47,13 @@ pub(super) fn report_speculation(reporter: &mut Reporter<'_>, offset: u32) {
 struct DepthMeter {
     nesting: u32,
     depth: u32,
-    /// The expression that is visited next continues a chain.
+    /// Whether the next visited expression continues a chain.
     link: bool,
     too_deep: Option<Span>,
 }
 
 impl DepthMeter {
-    /// Goes down one level, unless that is too deep already.
+    /// Visits one level down, unless the tree is already known to be too deep.
     fn down(&mut self, span: Span, walk: impl FnOnce(&mut Self)) {
         if self.too_deep.is_some() {
             return;

@@ -1,10 +1,10 @@
-//! Mends what the parser makes of `(): T => x` in a conditional expression.
+//! Works around an error of the parser with `(): T => x` in a conditional expression.
 //!
-//! In `a ? (b) : x => (): T => x` the parser first tries `(b): x => …` as an arrow function. Inside of that try it
-//! takes `(): T` for something else, and remembers this when it comes by again, although `()` before a colon is always
-//! an arrow function. So where a bundle does not parse, and such a place is near, the place is written as `(   ) => x`,
-//! which leaves no doubt, and the bundle is parsed again. The type says nothing at run time, and no position moves.
-//! Behind `async` the parser may also get to the end with the wrong meaning, which the tree shows.
+//! In `a ? (b) : x => (): T => x` the parser first tries to read `(b): x => …` as an arrow function. In that attempt it
+//! reads `(): T` as something else, and keeps this result for the second attempt, although `()` before a colon always
+//! begins an arrow function. So if a bundle does not parse and such a place is near the error, the place is rewritten
+//! as `(   ) => x`, which is not ambiguous, and the bundle is parsed again. The type has no meaning at run time, and no
+//! position changes. After `async` the parser may also succeed with the wrong meaning, which is visible in the tree.
 
 use std::collections::HashSet;
 
@@ -19,18 +19,18 @@ use oxc::{
 
 use super::stack::string_length;
 
-/// How much text is parsed again for one bundle.
+/// How many bytes of text are parsed again for one bundle in total.
 const BUDGET: usize = 8 << 20;
-/// How often a large bundle is parsed again, and the most that a small one is.
+/// How often a bundle is parsed again: at least the first number, even if it is large, and at most the second.
 const TRIES: std::ops::RangeInclusive<usize> = 4..=64;
-/// How many parentheses are looked at before a mistake.
+/// How many parentheses before an error are considered.
 const NEAR: usize = 64;
-/// The longest return type.
+/// The maximum length of a return type in bytes.
 const LONGEST: usize = 2_000;
-/// The most arrows that may stand in a return type.
+/// The maximum number of arrows in a return type.
 const ARROWS: usize = 4;
 
-/// Looks at what `parse` made of `code`, and parses it again as long as that gets it further.
+/// Checks the result of `parse` for `code`, and parses again as long as that gets further.
 pub(super) fn settle<'a>(
     allocator: &'a Allocator,
     code: &str,
@@ -65,7 +65,7 @@ pub(super) fn settle<'a>(
     first
 }
 
-/// Where `a ? (b): x => async () : any => c` was read, which is `a ? (b) : x => async (): any => c`.
+/// Returns where `a ? (b): x => async () : any => c` was read instead of `a ? (b) : x => async (): any => c`.
 fn misread(program: &Program<'_>) -> Option<u32> {
     if !program.source_text.contains("async") {
         return None;
@@ -77,7 +77,7 @@ fn misread(program: &Program<'_>) -> Option<u32> {
 
 #[derive(Default)]
 struct Conditionals {
-    /// Where calls `async()` end.
+    /// The ends of calls `async()`.
     calls: HashSet<u32>,
     misread: Option<u32>,
 }
@@ -100,7 +100,7 @@ impl<'a> VisitJs<'a> for Conditionals {
     }
 }
 
-/// Mends the last place before `offset`. Says where its parenthesis is, and what the text becomes.
+/// Rewrites the last such place before `offset`. Returns the position of its parenthesis and the new text.
 fn mend(code: &str, offset: usize) -> Option<(usize, String)> {
     let bytes = code.as_bytes();
     let before = bytes.get(..=offset).unwrap_or(bytes);
@@ -114,7 +114,7 @@ fn mend(code: &str, offset: usize) -> Option<(usize, String)> {
     Some((open, String::from_utf8(text).ok()?))
 }
 
-/// Where the return type ends, if `open` begins `(): T =>`.
+/// Returns where the return type ends, if `(): T =>` begins at `open`.
 fn end_of_type(code: &str, open: usize) -> Option<usize> {
     let bytes = code.as_bytes();
     let close = skip_blank(bytes, open + 1);
@@ -123,13 +123,13 @@ fn end_of_type(code: &str, open: usize) -> Option<usize> {
         return None;
     }
     let from = colon + 1;
-    // The longest one: in `(): (a: A) => B => x` the type is a function's.
+    // Prefer the longest type: in `(): (a: A) => B => x` the type is that of a function.
     let ends = arrows(bytes, from).into_iter().rev();
     let mut types = ends.map(|arrow| code.get(from..arrow).map(|text| (text, from + text.trim_end().len())));
     types.find_map(|found| found.filter(|(text, _)| is_type(text))).map(|(_, end)| end)
 }
 
-/// The arrows after `from` that are in no brackets.
+/// Returns the arrows after `from` that are outside of brackets.
 fn arrows(bytes: &[u8], from: usize) -> Vec<usize> {
     let mut found = Vec::new();
     let mut open = 0_usize;
@@ -156,7 +156,7 @@ fn arrows(bytes: &[u8], from: usize) -> Vec<usize> {
     found
 }
 
-/// Whether a text is a return type and nothing else.
+/// Returns whether a text is exactly one return type.
 fn is_type(text: &str) -> bool {
     let allocator = Allocator::default();
     let declaration = format!("declare function f():{text}\n;");
@@ -170,7 +170,7 @@ fn is_type(text: &str) -> bool {
     is_one && !parsed.panicked && !parsed.diagnostics.has_errors()
 }
 
-/// The first place that is neither blank nor in a comment.
+/// Returns the first position that is neither blank nor in a comment.
 fn skip_blank(bytes: &[u8], from: usize) -> usize {
     let mut index = from;
     loop {
@@ -185,7 +185,7 @@ fn skip_blank(bytes: &[u8], from: usize) -> usize {
     }
 }
 
-/// Whether arrow functions begin with all of these parentheses; something in a string, say, does not.
+/// Returns whether all of these parentheses begin arrow functions; those in a string, for example, do not.
 fn are_arrows(program: &Program<'_>, open: Vec<u32>) -> bool {
     let mut arrows = Arrows { open };
     arrows.visit_program(program);

@@ -1,4 +1,4 @@
-//! Which exports are functions.
+//! Finds the exports that are functions.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -17,12 +17,12 @@ use super::{
 };
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
-/// An export, as the source has it.
+/// An export of the source.
 pub(super) struct Export {
     name: String,
     kind: ValueKind,
     span: Span,
-    /// By `export` in front of a declaration.
+    /// Whether `export` stands before its declaration.
     declared: bool,
 }
 
@@ -112,7 +112,8 @@ pub(super) fn find<'a>(
     exports
 }
 
-/// Declarations of one name may merge, as a function and a namespace do; any other name can be exported once.
+/// Reports names that are exported twice. Declarations of the same name may merge, for example a function and a
+/// namespace; any other name can be exported once.
 fn refuse_duplicates(exports: &mut Vec<Export>, reporter: &mut Reporter<'_>) {
     let mut seen: HashMap<String, bool> = HashMap::new();
     exports.retain(|export| match seen.entry(export.name.clone()) {
@@ -131,10 +132,11 @@ fn refuse_duplicates(exports: &mut Vec<Export>, reporter: &mut Reporter<'_>) {
     });
 }
 
-/// The longest name of a function, in characters.
+/// The maximum length of a function's name, in characters.
 const MAX_NAME_CHARS: usize = 255;
 
-/// Names stand in URLs, rows and logs: one that is blank, overlong or has control characters is refused.
+/// Refuses names that are blank, too long or contain control characters, because names appear in URLs, database rows
+/// and logs.
 fn check_name(export: &Export, reporter: &mut Reporter<'_>) {
     let chars = export.name.chars().count();
     let problem = if export.name.trim().is_empty() {
@@ -150,7 +152,7 @@ fn check_name(export: &Export, reporter: &mut Reporter<'_>) {
     reporter.add(DiagnosticKind::InvalidFunctionName, export.span, message, None);
 }
 
-/// Keeps the exports that can be invoked; says why when there are none.
+/// Returns the exports that can be invoked. If there are none, reports why.
 pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut Reporter<'_>) -> Vec<ExportedFunction> {
     let functions: Vec<ExportedFunction> = exports
         .iter()
@@ -181,7 +183,7 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
     functions
 }
 
-/// Adds what `export` in front of a declaration exports.
+/// Adds the exports of a declaration that follows `export`.
 fn add_declared(values: &TopLevel<'_, '_>, declaration: &Declaration<'_>, exports: &mut Vec<Export>) {
     let mut push = |name: &str, span: Span| {
         if let Some(kind) = values.of_exported_name(name) {

@@ -1,4 +1,4 @@
-//! Imports that no single file can satisfy.
+//! Checks imports.
 
 use oxc::{
     semantic::{Scoping, SymbolFlags},
@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
-/// Reports every import whose name the module gives to a value of its own as well, which the compiler takes for a merge
-/// as it is allowed for types. No engine loads such a module.
+/// Reports every import whose name is also declared as a value in the module. The compiler treats this as a merge,
+/// which is allowed for types, but no engine loads such a module.
 pub(super) fn check_names(scoping: &Scoping, reporter: &mut Reporter<'_>) {
     for symbol in scoping.iter_bindings_in(scoping.root_scope_id()) {
         let declarations = scoping.symbol_redeclarations(symbol);
@@ -28,13 +28,13 @@ pub(super) fn check_names(scoping: &Scoping, reporter: &mut Reporter<'_>) {
     }
 }
 
-/// Whether a declaration exists at run time.
+/// Returns whether a declaration exists at run time.
 fn is_value(flags: SymbolFlags) -> bool {
     flags.intersects(SymbolFlags::Value) && !flags.intersects(SymbolFlags::Ambient | SymbolFlags::Import)
 }
 
-/// Reports every import that names anything but a module of Node.js and what it exports. Imports of types are gone by
-/// now.
+/// Reports every import that is not of a module of Node.js and one of its exports. Imports of types have been removed
+/// before.
 pub(super) fn check(imports: &[Import], names: Names, reporter: &mut Reporter<'_>) {
     for import in imports.iter().filter(|import| !import.is_generated()) {
         if import.imported == Imported::Unsupported {
@@ -62,12 +62,12 @@ pub(super) fn check(imports: &[Import], names: Names, reporter: &mut Reporter<'_
     }
 }
 
-/// Which names a module of Node.js may be asked for.
+/// Which names may be imported from a module of Node.js.
 #[derive(Clone, Copy)]
 pub(super) enum Names {
-    /// Those that it exports in the version that the platform brings along.
+    /// Those that it exports in the version that the platform ships.
     Listed,
-    /// Any; the run tells.
+    /// Any name; a wrong one fails at run time.
     Any,
 }
 

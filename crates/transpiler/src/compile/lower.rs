@@ -1,4 +1,4 @@
-//! TypeScript, JSX and `using` to JavaScript that Node.js 20 runs.
+//! Lowers TypeScript, JSX and `using` to JavaScript that Node.js 20 runs.
 
 use std::{borrow::Cow, path::Path};
 
@@ -21,12 +21,13 @@ use oxc::{
 
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
-/// The module that generated imports of compiler helpers name; [`crate::script`] writes them into the script instead.
+/// The module specifier of generated imports of compiler helpers. [`crate::script`] writes the helpers into the script
+/// instead.
 pub(crate) const HELPERS: &str = "workers:helpers";
-/// The module that generated imports of the JSX factory name.
+/// The module specifier of generated imports of the JSX factory.
 pub(crate) const JSX: &str = "workers:jsx";
 
-/// Lowers the program in place. Everything in the answer is a mistake.
+/// Lowers the program in place. Every returned diagnostic is an error in the program.
 pub(super) fn lower<'a>(
     allocator: &'a Allocator,
     name: &str,
@@ -45,13 +46,13 @@ pub(super) fn lower<'a>(
     diagnostics
 }
 
-/// Reports syntax that the lowering would pass on although no Node.js runs it.
+/// Reports syntax that the lowering leaves unchanged although no Node.js supports it.
 pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
     Unsupported { reporter }.visit_program(program);
 }
 
-/// Writes regular expressions that only newer versions of Node.js know as `new RegExp(…)`. As literals they would keep
-/// an older version from loading the script at all, so that not even the harness could say what is wrong.
+/// Rewrites regular expressions that only newer versions of Node.js support as `new RegExp(…)`. As literals they would
+/// prevent an older version from loading the script at all, so that not even the harness could report the error.
 fn newer_expressions<'a>(allocator: &'a Allocator, program: &mut Program<'a>) {
     if is_newer(program.source_text) {
         NewerExpressions { ast: AstBuilder::new(allocator) }.visit_program(program);
@@ -81,7 +82,7 @@ impl<'a> VisitMut<'a> for NewerExpressions<'a> {
     }
 }
 
-/// Whether a pattern has modifiers, `(?i:…)`, or may give one name to two groups.
+/// Returns whether a pattern has modifiers, `(?i:…)`, or possibly two groups with the same name.
 fn is_newer(pattern: &str) -> bool {
     let mut names = 0;
     pattern.split("(?").skip(1).any(|rest| {
@@ -97,7 +98,7 @@ struct Unsupported<'r, 's> {
 impl<'a> Visit<'a> for Unsupported<'_, '_> {
     fn visit_program(&mut self, it: &Program<'a>) {
         for statement in &it.body {
-            // At the top level, and directly in a namespace, `import` and `export` are in their place.
+            // At the top level, and directly in a namespace, `import` and `export` are allowed.
             match statement.as_module_declaration() {
                 Some(declaration) => walk::walk_module_declaration(self, declaration),
                 None => self.visit_statement(statement),
@@ -120,7 +121,7 @@ impl<'a> Visit<'a> for Unsupported<'_, '_> {
         }
     }
 
-    // What is only declared is not part of the program.
+    // Code that is only declared is not part of the program.
 
     fn visit_ts_namespace_declaration(&mut self, it: &TSNamespaceDeclaration<'a>) {
         if !it.declare {

@@ -1,10 +1,10 @@
 //! The steps from source text to worker script, in the order in which they run.
 //!
-//! [`speculation`] refuses what would take for ever, [`stack`] decides on the stack, [`parse`] makes the tree,
-//! [`depth`] refuses what nests too deeply for the steps after it, [`exports`] and [`imports`] read the module's
-//! interface off the tree, [`namespaces`] and [`decorators`] lower what they are named after, [`lower`] turns the rest
-//! of TypeScript into JavaScript, and [`rewrite`] takes the module syntax out. What is left is printed, [`verify`]
-//! reads it over, and it is handed to [`crate::script`].
+//! [`speculation`] refuses code that would take the parser too long, [`stack`] decides on the size of the stack,
+//! [`parse`] builds the tree, [`depth`] refuses trees that nest too deeply for the later steps, [`exports`] and
+//! [`imports`] read the module's interface from the tree, [`namespaces`] and [`decorators`] lower the constructs of
+//! that name, [`lower`] turns the rest of TypeScript into JavaScript, and [`rewrite`] removes the module syntax. The
+//! result is printed, [`verify`] checks it, and [`crate::script`] builds the script from it.
 
 mod assertions;
 mod builtin_exports;
@@ -38,7 +38,7 @@ pub(crate) use lower::{HELPERS, JSX};
 pub(crate) use rewrite::{Binding, Import, Imported};
 pub(crate) use stack::on_large_stack;
 
-/// Whether the compiler means it; it has opinions on style as well.
+/// Returns whether a diagnostic is an error. The compiler also reports warnings about style.
 fn is_error(diagnostic: &OxcDiagnostic) -> bool {
     diagnostic.severity == Severity::Error
 }

@@ -1,12 +1,12 @@
-//! Names that collide with none of the user's.
+//! Chooses a name that collides with no name in the user's code.
 
 use oxc::semantic::Scoping;
 
-/// The one name that the generated code adds to the scope of user code; what else it needs is a property or begins with
-/// it.
+/// Returns the one name that the generated code adds to the scope of user code. Everything else that it adds is a
+/// property of that name or has it as prefix.
 pub(super) fn reserve(code: &str, scoping: &Scoping) -> String {
     let taken = |candidate: &str| {
-        // The text is looked at for the sake of `eval`, the symbols for names that are written with escapes.
+        // Check the text because of `eval`, and the symbols because of names that are written with escapes.
         code.contains(candidate)
             || scoping.symbol_names().any(|name| name.starts_with(candidate))
             || scoping.root_unresolved_references().keys().any(|name| name.starts_with(candidate))

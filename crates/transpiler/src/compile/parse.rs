@@ -1,4 +1,4 @@
-//! Source text to syntax tree.
+//! Parses source text to a syntax tree.
 
 use std::path::Path;
 
@@ -13,9 +13,9 @@ use oxc::{
 use super::{assertions, decorators::without_excused, empty_parameters};
 use crate::{SourceFile, diagnostic::first_span};
 
-/// Parses the bundle as what its name says; if that fails, as the same language with JSX turned the other way, because
-/// `<T>(x)` and `<div>` cannot both be had and a bundle's name says little. Of two failures the one that got further
-/// counts.
+/// Parses the bundle in the language that its name indicates. If that fails, parses it in the same language with JSX
+/// switched the other way, because `<T>(x)` and `<div>` exclude each other and the name of a bundle says little. Of two
+/// failures, returns the one that got further.
 pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Result<Program<'a>, Diagnostics> {
     let named = SourceType::from_path(Path::new(source.name)).unwrap_or_else(|_| SourceType::ts());
     let named = named.with_typescript_definition_off().with_module(true);
@@ -50,7 +50,7 @@ fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType
     if mistakes.has_errors() || parsed.panicked { Err(mistakes) } else { Ok(parsed.program) }
 }
 
-/// How far the parser got before its first complaint.
+/// Returns how far the parser got before its first error.
 fn furthest(diagnostics: &Diagnostics) -> u32 {
     diagnostics.iter().filter_map(first_span).map(|span| span.start).min().unwrap_or(0)
 }

@@ -18,7 +18,7 @@ use crate::{
     script::{self, Body, Positions},
 };
 
-/// Compiles a bundle whose byte order mark has been taken off.
+/// Compiles a bundle whose byte order mark has been removed.
 pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Result<WorkerScript, TranspileError> {
     let allocator = Allocator::default();
     let mut reporter = Reporter::new(source.code);

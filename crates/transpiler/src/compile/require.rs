@@ -1,7 +1,7 @@
-//! Whether a module is to have a `require`.
+//! Decides whether a module gets a `require`.
 //!
-//! ES modules have none, and what asks for one by `require("x")` fails as in Node.js. Bundlers, however, put modules of
-//! the older kind into ES modules, and have them ask for the modules of Node.js like this, as esbuild does:
+//! ES modules have none, and `require("x")` fails like in Node.js. Bundlers, however, put `CommonJS` modules into ES
+//! modules, and let them load the modules of Node.js in the following way, which is esbuild's:
 //!
 //! ```js
 //! var __require = ((x) => typeof require !== "undefined" ? require : …)(function (x) {
@@ -10,9 +10,9 @@
 //! });
 //! ```
 //!
-//! So code that looks whether there is a `require`, and hands it on, is given one. All other code is treated as in
-//! Node.js: what is written for both kinds of modules calls a `require` that is there (and then expects `module` and
-//! `__dirname` as well), or looks at `require.main`.
+//! So code that tests whether there is a `require` and passes it on gets one. All other code is treated like in
+//! Node.js: code that is written for both kinds of modules tests for `require` and then calls it (and then also expects
+//! `module` and `__dirname`), or reads `require.main`.
 
 use oxc::{
     ast::ast::{
@@ -23,7 +23,7 @@ use oxc::{
     semantic::Scoping,
 };
 
-/// Whether the program tests for a `require` that it does not declare, and hands it on.
+/// Returns whether the program tests for a `require` that it does not declare, and passes it on.
 pub(super) fn is_needed(program: &Program<'_>, scoping: &Scoping) -> bool {
     if !scoping.root_unresolved_references().contains_key("require") {
         return false;

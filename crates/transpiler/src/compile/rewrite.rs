@@ -1,9 +1,9 @@
-//! Takes the module syntax out of a lowered program.
+//! Removes the module syntax from a lowered program.
 //!
-//! Input: a program of plain JavaScript with `import` and `export`. Output: the same program without them, and its
-//! [`Interface`]. `export` in front of a declaration goes away; `export default <expression>` becomes a constant,
-//! written so that an anonymous function is still named `default`; imports become a list that [`crate::script`] turns
-//! into bindings.
+//! Input: a program in plain JavaScript with `import` and `export`. Output: the same program without them, and its
+//! [`Interface`]. `export` before a declaration is removed; `export default <expression>` becomes a constant, in a form
+//! in which an anonymous function is still named `default`; imports become a list, from which [`crate::script`]
+//! generates bindings.
 
 use std::collections::HashSet;
 
@@ -22,21 +22,21 @@ use oxc::{
 
 use super::lower::{HELPERS, JSX};
 
-/// The outside of a module.
+/// The interface of a module.
 #[derive(Default)]
 pub(super) struct Interface {
-    /// What it imports, in source order.
+    /// The imports, in source order.
     pub(super) imports: Vec<Import>,
-    /// Whether it uses `module` or `exports` as only a module of the older kind can.
+    /// Whether it uses `module` or `exports` in a way that only works in a `CommonJS` module.
     pub(super) is_commonjs: bool,
     /// The generated name of an anonymous default export.
     pub(super) default_name: Option<String>,
-    /// What it exports, each name once: the name and the variable.
+    /// The exports, each name once: the name and the variable.
     pub(super) exports: Vec<(String, String)>,
 }
 
 impl Interface {
-    /// The variable behind an export.
+    /// Returns the variable behind an export.
     pub(super) fn local_of(&self, exported: &str) -> Option<&str> {
         self.exports.iter().find(|(name, _)| name == exported).map(|(_, local)| local.as_str())
     }
@@ -45,49 +45,49 @@ impl Interface {
 /// One import declaration.
 #[derive(Debug)]
 pub(crate) struct Import {
-    /// What is imported from.
+    /// The module specifier.
     pub(crate) specifier: String,
-    /// What is imported.
+    /// The imported bindings.
     pub(crate) imported: Imported,
-    /// Where it stands; nowhere if the compiler added it.
+    /// The position in the source; `SPAN` if the compiler added the import.
     pub(crate) span: Span,
 }
 
 impl Import {
-    /// Whether it is the compiler's own, and names something that the script brings along.
+    /// Returns whether the compiler added the import, and it refers to code that the script contains.
     pub(crate) fn is_generated(&self) -> bool {
         self.span == SPAN && (self.specifier.starts_with(HELPERS) || self.specifier.starts_with(JSX))
     }
 }
 
-/// What an import declaration binds.
+/// The bindings of an import declaration.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Imported {
-    /// Some of the module's exports, perhaps none.
+    /// Some of the module's exports, or none.
     Names(Vec<Binding>),
-    /// The module itself, and perhaps its default export.
+    /// The module itself, and possibly its default export.
     Namespace {
         /// The variable for the module.
         local: String,
         /// The variable for its default export.
         default: Option<String>,
     },
-    /// Something that Node.js 20 does not know.
+    /// A form of import that Node.js 20 does not support.
     Unsupported,
 }
 
 /// One imported name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Binding {
-    /// The module's name for it.
+    /// The name that the module exports.
     pub(crate) imported: String,
-    /// The variable.
+    /// The local variable.
     pub(crate) local: String,
-    /// Where the module's name for it stands.
+    /// The position of the exported name in the source.
     pub(crate) span: Span,
 }
 
-/// Rewrites `program` in place. `name` is free to be used, with any ending.
+/// Rewrites `program` in place. `name` is unused in the program, also as a prefix.
 pub(super) fn rewrite<'a>(allocator: &'a Allocator, program: &mut Program<'a>, name: &str) -> Interface {
     let mut rewriter = Rewriter { ast: AstBuilder::new(allocator), name, interface: Interface::default() };
     program.hashbang = None;
@@ -239,7 +239,7 @@ impl<'a> Rewriter<'a, '_> {
         statement
     }
 
-    /// `const <name> = { default: <value> }.default`, in which an anonymous function gets the name `default`.
+    /// Builds `const <name> = { default: <value> }.default`, in which an anonymous function gets the name `default`.
     fn default_constant(&self, name: &str, value: Expression<'a>, span: Span) -> Statement<'a> {
         let ast = &self.ast;
         let key = PropertyKey::new_static_identifier(SPAN, "default", ast);

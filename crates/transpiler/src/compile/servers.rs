@@ -8,11 +8,11 @@ use oxc::{
 
 use crate::{DiagnosticKind, diagnostic::Reporter};
 
-/// What to write instead of a handler of requests.
+/// The help text for modules with a handler of requests.
 pub(super) const INSTEAD: &str = "The platform is the server: a caller names a function and gives it a payload. \
     Export the function itself: `export async function main(payload) { … }`.";
 
-/// Whether an object is a handler of requests, as Cloudflare Workers, Deno and Bun take one.
+/// Returns whether an object is a handler of requests in the form of Cloudflare Workers, Deno and Bun.
 pub(super) fn is_handler(expression: &Expression<'_>) -> bool {
     let Expression::ObjectExpression(object) = expression.get_inner_expression() else {
         return false;
@@ -23,7 +23,7 @@ pub(super) fn is_handler(expression: &Expression<'_>) -> bool {
     })
 }
 
-/// Reports `Deno.serve(…)` and `Bun.serve(…)` where every load of the module comes by.
+/// Reports `Deno.serve(…)` and `Bun.serve(…)` at places that every load of the module executes.
 pub(super) fn check(program: &Program<'_>, scoping: &Scoping, reporter: &mut Reporter<'_>) {
     for statement in &program.body {
         if let Some((name, span)) = started_by(statement).and_then(server)
@@ -35,7 +35,7 @@ pub(super) fn check(program: &Program<'_>, scoping: &Scoping, reporter: &mut Rep
     }
 }
 
-/// What a statement evaluates first.
+/// Returns the expression that a statement evaluates first.
 fn started_by<'e, 'a>(statement: &'e Statement<'a>) -> Option<&'e Expression<'a>> {
     match statement {
         Statement::ExpressionStatement(statement) => Some(&statement.expression),
@@ -49,7 +49,7 @@ fn started_by<'e, 'a>(statement: &'e Statement<'a>) -> Option<&'e Expression<'a>
     }
 }
 
-/// The server that an expression starts, and where its name stands.
+/// Returns the name of the server that an expression starts, and the position of the name.
 fn server(expression: &Expression<'_>) -> Option<(&'static str, Span)> {
     match expression.get_inner_expression() {
         Expression::AwaitExpression(awaited) => server(&awaited.argument),

@@ -1,20 +1,21 @@
-//! Refuses what would keep the parser guessing.
+//! Refuses code on which the parser would speculate for too long.
 //!
-//! In TypeScript `a < b` may turn out to be `a<b>(c)`, and `<T>(a = …` an arrow function, so the parser tries the one
-//! and goes back to the other. Where such places nest, it tries again inside every try, and a few kilobytes take it
-//! minutes. This scan adds up how many tries could be open at every place that opens one more; `(a = (a = …` is such a
-//! place too, from a depth that nobody writes. People, and minifiers, close or end them after a few.
+//! In TypeScript `a < b` may turn out to be `a<b>(c)`, and `<T>(a = …` may begin an arrow function, so the parser tries
+//! one reading and falls back to the other. Where such places nest, each attempt contains further attempts, and a few
+//! kilobytes can take minutes. This scan sums up how many attempts could be open at every place that starts another
+//! one. `(a = (a = …` counts as such a place too, but only from a depth that real code does not have. In real code, and
+//! in minified code, only a few are open at a time.
 
 use super::stack::string_length;
 
-/// Open tries that cost next to nothing.
+/// Number of open attempts that cost next to nothing.
 const FREE: usize = 8;
-/// Parentheses in one another that nobody is suspicious of.
+/// Number of nested parentheses that are not counted as attempts.
 const FREE_PARENTHESES: usize = 150;
-/// The sum of all open tries beyond those: about a thousand in one another, which is a fraction of a second.
+/// Maximum sum of all open attempts beyond these: about a thousand nested ones, which take a fraction of a second.
 const BUDGET: usize = 500_000;
 
-/// Where the budget runs out, if it does.
+/// Returns where the budget is used up, if it is.
 pub(super) fn exhausts(code: &str) -> Option<u32> {
     let mut scan = Scan { bytes: code.as_bytes(), ..Scan::default() };
     while scan.index < scan.bytes.len() {
@@ -26,17 +27,17 @@ pub(super) fn exhausts(code: &str) -> Option<u32> {
     None
 }
 
-/// What the last token was.
+/// The kind of the last token.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Last {
-    /// Something that wants an operand after it.
+    /// A token that an operand must follow.
     #[default]
     Operator,
-    /// Something after which `<` or `/` is an operator.
+    /// A token after which `<` or `/` is an operator.
     Operand,
-    /// `>`, either.
+    /// `>`, which can be either.
     Greater,
-    /// A word such as `if`, whose brackets a statement follows.
+    /// A word such as `if`, whose parentheses a statement follows.
     Head,
 }
 
@@ -47,14 +48,14 @@ enum Bracket {
     Template,
     /// `(` that could begin the parameters of an arrow function with type parameters.
     Generic,
-    /// `(` of `if (…)` and the like.
+    /// `(` of `if (…)` and similar statements.
     Head,
-    /// Any other, by its first character.
+    /// Any other bracket, by its first character.
     Plain(u8),
 }
 
 impl Bracket {
-    /// Which of `)`, `]` and `}` closes it.
+    /// Returns which of `)`, `]` and `}` closes it, as 0, 1 or 2.
     fn kind(self) -> usize {
         match self {
             Self::Generic | Self::Head | Self::Plain(b'(' | b')') => 0,
@@ -70,9 +71,9 @@ struct Scan<'a> {
     index: usize,
     last: Last,
     brackets: Vec<Bracket>,
-    /// How many of them there are that `)`, `]` and `}` close.
+    /// How many of the brackets are closed by `)`, `]` and `}`.
     counts: [usize; 3],
-    /// How many `<` are open that could begin type arguments.
+    /// How many open `<` could begin type arguments.
     angles: usize,
     /// How many of the brackets are [`Bracket::Generic`].
     generics: usize,
@@ -80,7 +81,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Takes one token, comment or blank.
+    /// Consumes one token, comment or blank.
     fn step(&mut self) {
         let byte = self.bytes[self.index];
         let next = self.bytes.get(self.index + 1).copied().unwrap_or_default();
@@ -108,7 +109,7 @@ impl Scan<'_> {
             self.index += 1;
         }
         self.last = match &self.bytes[start..self.index] {
-            // These cannot stand in a type.
+            // These words cannot occur in a type.
             b"if" | b"for" | b"while" | b"with" => {
                 self.angles = 0;
                 Last::Head
@@ -139,7 +140,7 @@ impl Scan<'_> {
             b'-' if next.is_ascii_digit() => {}
             b'=' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'~' => self.angles = 0,
             b'!' if next == b'=' => self.angles = 0,
-            // The parser also knows the types of JSDoc, of which `!T` is one.
+            // The parser also supports the types of JSDoc, such as `!T`.
             b'!' => self.last = last,
             b'&' | b'|' | b'?' if next == byte => {
                 self.index += 1;
@@ -168,8 +169,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Closes the nearest bracket of a kind and forgets those inside it, which were misread: part of a regular
-    /// expression, say.
+    /// Closes the innermost bracket of a kind and drops those inside it, which were misread, for example in a regular
+    /// expression.
     fn close(&mut self, byte: u8) {
         let kind = Bracket::Plain(byte).kind();
         while self.counts[kind] > 0
@@ -191,7 +192,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Skips text of a template, from the character that begins it to the end of the template or the next `${`.
+    /// Skips the text of a template, from the character that begins it (a backtick or `}`) to the end of the template
+    /// or the next `${`.
     fn template(&mut self) {
         self.index += 1;
         while let Some(&byte) = self.bytes.get(self.index) {
@@ -233,7 +235,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Goes on after the next occurrence of `end`, or at the end of the text.
+    /// Moves after the next occurrence of `end`, or to the end of the text.
     fn skip_past(&mut self, end: &[u8]) {
         let rest = self.bytes.get(self.index..).unwrap_or_default();
         let found = rest.windows(end.len()).position(|window| window == end);

@@ -1,27 +1,28 @@
 //! The thread that compiles.
 //!
-//! The compiler recurses wherever the language nests, and does not watch its stack. A stack overflow would take the
-//! whole server down, so: (1) everything runs on a thread whose stack is large enough for the most deeply nesting
-//! program that the bundle's text could possibly be, counted from the characters and words that can open a level; it is
-//! address space and not memory until it is used; (2) where that would be too much even so, a quick scan refuses what
-//! plainly nests too deeply; (3) once there is a tree, [`super::depth`] measures it and refuses it before any other
-//! step walks it.
+//! The compiler recurses wherever the language nests, and does not check its stack. A stack overflow would kill the
+//! whole process, so: (1) everything runs on a thread whose stack is large enough for the most deeply nested program
+//! that the text of the bundle could be, counted from the characters and words that can open a level; the stack is only
+//! address space, and not memory, until it is used; (2) where even that would be too large, a quick scan refuses text
+//! that clearly nests too deeply; (3) once there is a tree, [`super::depth`] measures it and refuses it before any
+//! other step walks it.
 
 use std::thread;
 
 use super::pipeline;
 use crate::{SourceFile, TranspileError, TranspileOptions, WorkerScript, diagnostic::Reporter};
 
-/// Stack for everything but the parser: walks over a tree as deep as [`super::depth`] lets pass.
+/// Stack for everything but the parser, in bytes: walks over a tree as deep as [`super::depth`] permits.
 const BASE: usize = if cfg!(debug_assertions) { 512 << 20 } else { 128 << 20 };
-/// Stack that the parser takes for one level, at most.
+/// Maximum stack that the parser uses for one level, in bytes.
 const PER_LEVEL: usize = if cfg!(debug_assertions) { 12 << 10 } else { 4 << 10 };
-/// The largest stack asked for. A machine that does not have even the address space is asked for half of it, and so on.
+/// The largest stack that is requested, in bytes. If the host does not even have the address space, half of it is
+/// requested, and so on.
 const LARGEST: usize = 8 << 30;
-/// A text that the quick scan sees nest this deeply is refused before it is parsed.
+/// Text that nests this deeply in the quick scan is refused before it is parsed.
 const PLAINLY_TOO_DEEP: usize = 3_000;
 
-/// Compiles on a thread with a stack that cannot overflow.
+/// Compiles on a thread whose stack cannot overflow.
 pub(crate) fn on_large_stack(
     source: &SourceFile<'_>,
     options: &TranspileOptions,
@@ -64,8 +65,8 @@ pub(crate) fn on_large_stack(
     }
 }
 
-/// How many levels of nesting the text could open at most, whatever it turns out to mean: the number of characters and
-/// words after which the parser may recurse.
+/// Returns the maximum number of levels that the text could open, whatever it means: the number of characters and words
+/// after which the parser may recurse.
 fn levels(code: &str) -> usize {
     let mut count = 0;
     let mut word = 0;
@@ -100,7 +101,7 @@ fn levels(code: &str) -> usize {
     count
 }
 
-/// The words that can stand before something of their own kind.
+/// Returns whether a word can be followed by another one of its own kind, so that it may open a level.
 fn opens_a_level(word: &[u8]) -> bool {
     const WORDS: &[&[u8]] = &[
         b"abstract",
@@ -138,9 +139,9 @@ fn opens_a_level(word: &[u8]) -> bool {
     word.contains(&b'\\') || WORDS.contains(&word)
 }
 
-/// Where brackets nest beyond any doubt too deeply. Strings and comments are skipped in the simplest of ways, and a
-/// bracket that is not closed when the one around it is (one in a regular expression, say) is forgotten. That is right
-/// for nearly every program and safe for all: what this scan misses, the large stack carries.
+/// Returns where brackets certainly nest too deeply. Strings and comments are skipped in a simplified way, and a
+/// bracket that is not closed before the one around it (for example in a regular expression) is dropped. That is right
+/// for nearly every program and safe for all: the large stack handles what this scan misses.
 fn plainly_too_deep(code: &str) -> Option<u32> {
     let bytes = code.as_bytes();
     let mut open = OpenBrackets::default();
@@ -170,11 +171,11 @@ fn plainly_too_deep(code: &str) -> Option<u32> {
     None
 }
 
-/// The brackets that are open at a place in the text.
+/// The brackets that are open at a position in the text.
 #[derive(Default)]
 struct OpenBrackets {
     stack: Vec<u8>,
-    /// How many of each kind are on the stack.
+    /// The number of brackets of each kind on the stack.
     counts: [usize; 3],
 }
 
@@ -184,7 +185,7 @@ impl OpenBrackets {
         self.counts[kind(bracket)] += 1;
     }
 
-    /// Closes the nearest bracket of a kind and forgets those inside it.
+    /// Closes the innermost bracket of a kind and drops those inside it.
     fn close(&mut self, bracket: u8) {
         while self.counts[kind(bracket)] > 0
             && let Some(inner) = self.stack.pop()
@@ -205,7 +206,7 @@ fn kind(bracket: u8) -> usize {
     }
 }
 
-/// The length of a string literal without its closing quote; 0 when it is not closed on its line.
+/// Returns the length of a string literal without its closing quote; 0 if it is not closed on its line.
 pub(super) fn string_length(bytes: &[u8]) -> usize {
     let mut index = 1;
     while let Some(&byte) = bytes.get(index) {

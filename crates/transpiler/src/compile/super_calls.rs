@@ -1,9 +1,9 @@
-//! Sets parameter properties right after `super()`, where that is no statement of the constructor itself.
+//! Sets parameter properties right after `super()`, where that is not a statement directly in the constructor.
 //!
-//! `constructor(public id: string) { try { super() } catch … }` sets `this.id` once `super()` has returned. The
-//! lowering knows only a `super()` that is a statement of its own directly in the constructor, and would otherwise set
-//! the properties first, when there is no `this` yet. So such a call becomes `(super(), this.id = id, this)`, and the
-//! parameters plain ones.
+//! `constructor(public id: string) { try { super() } catch … }` sets `this.id` when `super()` has returned. The
+//! lowering handles only a `super()` that is a statement directly in the constructor. Otherwise it would set the
+//! properties first, when there is no `this` yet. So such a call is rewritten to `(super(), this.id = id, this)`, and
+//! the parameters become plain ones.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ use oxc::{
 
 /// Rewrites the constructors of a program that no step has analysed yet.
 pub(super) fn place<'a>(allocator: &'a Allocator, program: &mut Program<'a>) {
-    // No constructor is touched but one with a modifier in front of a parameter.
+    // Only constructors with a modifier before a parameter are changed.
     if program.source_type.is_typescript() && program.source_text.contains("super") {
         Classes { allocator, ast: AstBuilder::new(allocator) }.visit_program(program);
     }
@@ -62,7 +62,7 @@ impl<'a> Classes<'a> {
         class.body.body.splice(0..0, fields);
     }
 
-    /// Rewrites a constructor, and gives the names of its parameter properties; nothing if it stays as it is.
+    /// Rewrites a constructor and returns the names of its parameter properties; `None` if it stays as it is.
     fn constructor(&self, constructor: &mut Function<'a>) -> Option<Vec<(Ident<'a>, Span)>> {
         let properties: Vec<_> = constructor.params.items.iter().filter_map(property).collect();
         let body = constructor.body.as_mut()?;
@@ -82,7 +82,7 @@ impl<'a> Classes<'a> {
         Some(properties)
     }
 
-    /// `name;`.
+    /// Builds `name;`.
     fn field(&self, name: Ident<'a>, span: Span) -> ClassElement<'a> {
         let ast = &self.ast;
         let key = PropertyKey::new_static_identifier(span, name, ast);
@@ -94,7 +94,7 @@ impl<'a> Classes<'a> {
     }
 }
 
-/// The name of a parameter that is a property too.
+/// Returns the name of a parameter that is also a property.
 fn property<'a>(parameter: &FormalParameter<'a>) -> Option<(Ident<'a>, Span)> {
     let name = parameter.pattern.get_binding_identifier().filter(|_| parameter.has_modifier())?;
     Some((name.name, name.span))
@@ -115,8 +115,8 @@ fn names_of_fields<'a>(class: &Class<'a>) -> HashSet<&'a str> {
     fields.collect()
 }
 
-/// Whether something in the body has the name of one of the parameters, so that the name may not mean the parameter at
-/// a call.
+/// Returns whether something in the body has the name of one of the parameters, so that the name may not refer to the
+/// parameter at a call.
 fn hides<'a>(body: &mut FunctionBody<'a>, properties: &[(Ident<'a>, Span)]) -> bool {
     let mut bindings = Bindings { properties, found: false };
     bindings.visit_function_body(body);
@@ -133,7 +133,7 @@ impl<'a> VisitJsMut<'a> for Bindings<'_, 'a> {
         self.found |= self.properties.iter().any(|(name, _)| *name == it.name);
     }
 
-    // What these declare is not in sight at a call of the constructor.
+    // Declarations inside of these are not visible at a call of `super`.
 
     fn visit_class(&mut self, it: &mut Class<'a>) {
         it.id.iter_mut().for_each(|id| self.visit_binding_identifier(id));
@@ -179,7 +179,7 @@ impl<'a> VisitJsMut<'a> for Calls<'_, 'a> {
         *it = Expression::new_sequence_expression(SPAN, expressions, ast);
     }
 
-    // Arrow functions share the constructor's `super`, these do not.
+    // Arrow functions share the constructor's `super`; these do not.
 
     fn visit_class(&mut self, _it: &mut Class<'a>) {}
 

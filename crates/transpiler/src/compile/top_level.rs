@@ -1,4 +1,4 @@
-//! What the top level of a module declares, as far as it tells functions from other values.
+//! The declarations at the top level of a module, as far as they distinguish functions from other values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,12 +14,12 @@ use oxc::{
 use super::namespaces::Namespaces;
 use super::value_kind::{ValueKind, of_expression};
 
-/// The values that the top level of a module declares.
+/// The values that are declared at the top level of a module.
 pub(super) struct TopLevel<'p, 'a> {
     scoping: &'p Scoping,
     namespaces: Option<&'p Namespaces<'p, 'a>>,
     declared: HashMap<&'a str, Declared<'p, 'a>>,
-    /// Aliases of types.
+    /// The names of aliases of types.
     types: HashSet<&'a str>,
 }
 
@@ -30,7 +30,7 @@ enum Declared<'p, 'a> {
 }
 
 impl<'p, 'a> TopLevel<'p, 'a> {
-    /// Reads the declarations off the tree.
+    /// Collects the declarations from the tree.
     pub(super) fn collect(
         program: &'p Program<'a>,
         scoping: &'p Scoping,
@@ -115,12 +115,12 @@ impl<'p, 'a> TopLevel<'p, 'a> {
         }
     }
 
-    /// Whether there is anything of this name, if only a type.
+    /// Returns whether there is a declaration of this name, including types.
     pub(super) fn declares(&self, name: &str) -> bool {
         self.scoping.get_root_binding(Ident::from(name)).is_some()
     }
 
-    /// What the exported variable `name` holds, unless it is only a type.
+    /// Returns the kind of value that the exported variable `name` holds, unless it is only a type.
     pub(super) fn of_exported_name(&self, name: &str) -> Option<ValueKind> {
         let symbol = self.scoping.get_root_binding(Ident::from(name))?;
         let flags = self.scoping.symbol_flags(symbol);
@@ -128,12 +128,12 @@ impl<'p, 'a> TopLevel<'p, 'a> {
         (is_value && !flags.contains(SymbolFlags::Ambient) && !self.types.contains(name)).then(|| self.of_name(name, 0))
     }
 
-    /// What an expression at the top level gives.
+    /// Returns the kind of value of an expression at the top level.
     pub(super) fn of(&self, expression: &Expression<'_>) -> ValueKind {
         of_expression(expression, &|name| self.of_name(name, 0))
     }
 
-    /// Follows names to a value, through a few aliases.
+    /// Follows names to a value, through a limited number of aliases.
     fn of_name(&self, name: &str, aliases: u8) -> ValueKind {
         let Some(symbol) = self.scoping.get_root_binding(Ident::from(name)) else {
             return if name == "undefined" || name == "NaN" || name == "Infinity" {

@@ -1,8 +1,8 @@
-//! Takes `using` out of the heads of `for (using x = …; …; …)`.
+//! Moves `using` out of the heads of `for (using x = …; …; …)`.
 //!
-//! The transformer lowers `using` in blocks and in `for … of`, but leaves it in the head of an ordinary `for`. Node.js
-//! 20 does not know it there, and the V8 of Node.js 24 disposes of the resource after every turn. The resources are
-//! declared in a block around the loop instead, which lives exactly as long.
+//! The transformer lowers `using` in blocks and in `for … of`, but not in the head of an ordinary `for`. Node.js 20
+//! does not support it there, and the V8 of Node.js 24 disposes of the resource after every iteration. The resources
+//! are declared in a block around the loop instead, which has the same lifetime.
 
 use oxc::{
     allocator::{Allocator, ArenaVec},
@@ -38,7 +38,7 @@ impl<'a> VisitMut<'a> for Heads<'a> {
     }
 }
 
-/// Takes the declaration out of a loop's head. The loop keeps its labels, because `continue` needs them there.
+/// Removes the declaration from the head of a loop. The loop keeps its labels, because `continue` needs them there.
 fn take_resources<'a>(statement: &mut Statement<'a>) -> Option<Statement<'a>> {
     let mut inner = statement;
     while let Statement::LabeledStatement(labelled) = inner {

@@ -1,10 +1,10 @@
-//! What can be said of an expression's value without running it.
+//! Determines what is known about the value of an expression without running it.
 
 use oxc::ast::ast::{AssignmentExpression, Expression, LogicalOperator};
 
 use super::servers::is_handler;
 
-/// What a handler of requests is.
+/// The description of a handler of requests.
 pub(super) const HANDLER: &str = "an object with `fetch`";
 
 /// Whether a value can be invoked.
@@ -12,15 +12,15 @@ pub(super) const HANDLER: &str = "an object with `fetch`";
 pub(super) enum ValueKind {
     /// A function.
     Function,
-    /// A generator function, which has no one result.
+    /// A generator function, which has no single result.
     Generator,
-    /// Certainly not a function, and what it is instead.
+    /// Certainly not a function; the text says what it is.
     Other(&'static str),
-    /// Known only when the program runs, as with `withRetry(…)`.
+    /// Only known at run time, as with `withRetry(…)`.
     Unknown,
 }
 
-/// Looks at an initialiser. `resolve` says what a name stands for.
+/// Determines the kind of an initialiser's value. `resolve` returns the kind of a name's value.
 pub(super) fn of_expression(expression: &Expression<'_>, resolve: &dyn Fn(&str) -> ValueKind) -> ValueKind {
     match expression.get_inner_expression() {
         Expression::FunctionExpression(function) if function.generator => ValueKind::Generator,

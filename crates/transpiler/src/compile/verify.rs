@@ -1,8 +1,8 @@
-//! Looks at the lowered program as Node.js will.
+//! Checks the lowered program the way Node.js will read it.
 //!
-//! Mistakes that only TypeScript's checker knows, such as a namespace before the class that it is to merge with,
-//! survive all the steps so far and would keep the whole script, harness and all, from loading. So the output is parsed
-//! once more, as JavaScript.
+//! Errors that only TypeScript's checker finds, for example a namespace before the class that it should merge with,
+//! pass all the steps so far. They would prevent the whole script, including the harness, from loading. So the output
+//! is parsed once more, as JavaScript.
 
 use oxc::{
     allocator::Allocator,
@@ -20,7 +20,7 @@ use crate::{
 /// A generated line and column, and the source line and column that it came from.
 pub(super) type Position = [u32; 4];
 
-/// Reports the first mistake in `generated`, at the place in `source` that it came from.
+/// Reports the first error in `generated`, at the position in `source` that it came from.
 pub(super) fn verify(
     source: &str,
     generated: &str,

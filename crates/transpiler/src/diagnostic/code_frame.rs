@@ -1,12 +1,12 @@
-//! The lines around a mistake.
+//! Renders the source lines around an error.
 
 use super::LineIndex;
 
-/// Lines shown before the one with the mistake.
+/// Number of lines shown before the line with the error.
 const LINES_BEFORE: usize = 2;
-/// Lines shown after it.
+/// Number of lines shown after it.
 const LINES_AFTER: usize = 2;
-/// Characters of a line that are shown; a minified bundle is one line of megabytes.
+/// Number of characters of a line that are shown; a minified bundle is one line of megabytes.
 const WIDTH: usize = 100;
 
 /// Renders the lines around `line` (from 0) and a caret under the character `character` (from 0), `length` characters
@@ -39,7 +39,8 @@ pub(super) fn render(index: &LineIndex<'_>, line: usize, character: usize, lengt
     frame
 }
 
-/// The part of a line that is shown, with an ellipsis where something was cut, and without control characters.
+/// Returns the part of a line that is shown: with an ellipsis where something was cut off, and without control
+/// characters.
 fn clip(line: &str, skip: usize) -> String {
     let mut rest = line.chars().skip(skip);
     let mut text = String::new();

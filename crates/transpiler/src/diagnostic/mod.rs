@@ -1,4 +1,4 @@
-//! Mistakes in user code, told so that a person can mend them.
+//! Diagnostics: errors in user code, with the details that a user needs to fix them.
 
 mod code_frame;
 mod position;
@@ -7,25 +7,25 @@ mod report;
 pub(crate) use position::LineIndex;
 pub(crate) use report::{Reporter, first_span};
 
-/// What kind of mistake it is.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DiagnosticKind {
     /// The text is not a TypeScript or JavaScript module.
     SyntaxError,
-    /// There is nothing to invoke.
+    /// The bundle exports no function that can be invoked.
     NoExportedFunction,
-    /// An exported function has a name that no caller could ask for.
+    /// An exported function has a name that a caller could not use.
     InvalidFunctionName,
-    /// An import names something that is not part of Node.js.
+    /// An import refers to something that is not part of Node.js.
     UnsupportedImport,
-    /// Valid, but no supported version of Node.js or of the compiler knows it.
+    /// Valid syntax that no supported version of Node.js, or the compiler, supports.
     UnsupportedSyntax,
-    /// Nested more deeply than a compiler or Node.js can follow.
+    /// The code nests more deeply than the compiler or Node.js can handle.
     TooDeep,
 }
 
 impl DiagnosticKind {
-    /// The stable name of the kind, for programs.
+    /// Returns the stable name of the kind, for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -39,19 +39,19 @@ impl DiagnosticKind {
     }
 }
 
-/// One mistake.
+/// One error in user code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of mistake it is.
+    /// The kind of the error.
     pub kind: DiagnosticKind,
-    /// A sentence for a person, without the position.
+    /// A sentence for the user, without the position.
     pub message: String,
     /// The line, from 1.
     pub line: u32,
     /// The column in UTF-16 units, from 1, as editors and Node.js count.
     pub column: u32,
-    /// A few lines of the source around the position, the line marked with `>` and the place with `^`.
+    /// A few lines of the source around the position. The line is marked with `>` and the position with `^`.
     pub code_frame: String,
-    /// How to mend it, where that can be said.
+    /// How to fix the error, where that is known.
     pub help: Option<String>,
 }

@@ -1,9 +1,9 @@
-//! From byte offsets to lines and columns.
+//! Converts byte offsets to lines and columns.
 
-/// Where the lines of a text begin.
+/// The beginnings of the lines of a text.
 ///
-/// Lines end as ECMAScript says: `\n`, `\r\n`, `\r`, U+2028 or U+2029. Stack traces and diagnostics so agree on every
-/// line number.
+/// Lines end as ECMAScript defines: `\n`, `\r\n`, `\r`, U+2028 or U+2029. So stack traces and diagnostics agree on
+/// every line number.
 pub(crate) struct LineIndex<'a> {
     text: &'a str,
     starts: Vec<usize>,
@@ -24,26 +24,26 @@ impl<'a> LineIndex<'a> {
         Self { text, starts }
     }
 
-    /// The number of lines.
+    /// Returns the number of lines.
     pub(crate) fn len(&self) -> usize {
         self.starts.len()
     }
 
-    /// The text of a line, from 0, without its end.
+    /// Returns the text of a line, from 0, without its line end.
     pub(crate) fn line(&self, line: usize) -> &'a str {
         let start = self.starts[line];
         let end = self.starts.get(line + 1).copied().unwrap_or(self.text.len());
         self.text[start..end].trim_end_matches(['\n', '\r', '\u{2028}', '\u{2029}'])
     }
 
-    /// Line and column in UTF-16 units, both from 0, of a byte offset.
+    /// Returns line and column in UTF-16 units, both from 0, of a byte offset.
     pub(crate) fn place(&self, offset: u32) -> (u32, u32) {
         let (line, before) = self.locate(offset as usize);
         let number = |size| u32::try_from(size).unwrap_or(u32::MAX);
         (number(line), number(before.encode_utf16().count()))
     }
 
-    /// The byte offset of a line and a column in UTF-16 units, both from 0.
+    /// Returns the byte offset of a line and a column in UTF-16 units, both from 0.
     pub(crate) fn offset(&self, line: u32, column: u32) -> u32 {
         let line = (line as usize).min(self.len() - 1);
         let mut units = 0;
@@ -55,7 +55,8 @@ impl<'a> LineIndex<'a> {
         u32::try_from(self.starts[line] + bytes).unwrap_or(u32::MAX)
     }
 
-    /// Line and character within the line, both from 0, of a byte offset (clamped into the text and onto a character).
+    /// Returns the line, from 0, of a byte offset, and the text of the line before it. The offset is clamped into the
+    /// text and onto a character.
     pub(crate) fn locate(&self, offset: usize) -> (usize, &'a str) {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {

@@ -9,10 +9,10 @@ use crate::{Rejection, TranspileError};
 
 use super::{Diagnostic, DiagnosticKind, LineIndex, code_frame};
 
-/// More than this many mistakes in one file help nobody.
+/// Maximum number of reported errors in one file; more do not help the user.
 const MAX_DIAGNOSTICS: usize = 20;
 
-/// Collects the mistakes found in one source text.
+/// Collects the errors found in one source text.
 pub(crate) struct Reporter<'a> {
     code: &'a str,
     found: Vec<(u32, Diagnostic)>,
@@ -23,7 +23,7 @@ impl<'a> Reporter<'a> {
         Self { code, found: Vec::new() }
     }
 
-    /// Adds a mistake of ours.
+    /// Adds an error that our own steps found.
     pub(crate) fn add(&mut self, kind: DiagnosticKind, span: Span, message: impl Into<String>, help: Option<String>) {
         if self.found.len() >= MAX_DIAGNOSTICS {
             return;
@@ -43,7 +43,7 @@ impl<'a> Reporter<'a> {
         self.found.push((span.start, diagnostic));
     }
 
-    /// Adds mistakes that the compiler found.
+    /// Adds errors that the compiler library found.
     pub(crate) fn add_all(&mut self, kind: DiagnosticKind, diagnostics: Diagnostics) {
         for diagnostic in diagnostics.into_iter().take(MAX_DIAGNOSTICS) {
             let span = first_span(&diagnostic).unwrap_or_default();
@@ -53,7 +53,8 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Where the name was declared before, if the mistake is to declare it again.
+    /// Returns a text with the position of the first declaration, if the error is a second declaration of the same
+    /// name.
     fn first_declaration(&self, diagnostic: &OxcDiagnostic) -> Option<String> {
         is_redeclaration(diagnostic).then_some(())?;
         let first = diagnostic.labels.iter().map(|label| label.span().start).min()?;
@@ -61,7 +62,7 @@ impl<'a> Reporter<'a> {
         Some(format!("It was first declared at line {}, column {}.", line + 1, column + 1))
     }
 
-    /// Whether a mistake was reported there already.
+    /// Returns whether an error was already reported at this position.
     pub(crate) fn reports_at(&self, span: Span) -> bool {
         self.found.iter().any(|(start, _)| *start == span.start)
     }
@@ -70,7 +71,7 @@ impl<'a> Reporter<'a> {
         self.found.is_empty()
     }
 
-    /// The mistakes in source order.
+    /// Returns the errors in source order.
     pub(crate) fn finish(mut self) -> TranspileError {
         self.found.sort_by_key(|(start, _)| *start);
         let found = self.found.into_iter().map(|(_, diagnostic)| diagnostic).collect();
@@ -79,12 +80,12 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// Whether two declarations are at odds, each with a label.
+/// Returns whether the error is about two declarations of the same name, each with a label.
 fn is_redeclaration(diagnostic: &OxcDiagnostic) -> bool {
     diagnostic.labels.len() == 2 && diagnostic.message.ends_with("has already been declared")
 }
 
-/// Where the compiler says the mistake is; of two declarations of a name it is the later.
+/// Returns the position of an error; for two declarations of the same name, that of the later one.
 pub(crate) fn first_span(diagnostic: &OxcDiagnostic) -> Option<Span> {
     if is_redeclaration(diagnostic) {
         return diagnostic.labels.iter().map(LabeledSpan::span).max_by_key(|span| span.start);

@@ -12,7 +12,7 @@ use oxc::{
 
 use super::literal::string;
 
-/// The parts of the harness, one subject a file; together they are the body of one function.
+/// The parts of the harness, one file for each subject. Together they are the body of one function.
 const PARTS: &[&str] = &[
     include_str!("../../js/harness/intrinsics.js"),
     include_str!("../../js/harness/launch.js"),
@@ -30,7 +30,7 @@ const PARTS: &[&str] = &[
     include_str!("../../js/harness/main.js"),
 ];
 
-/// The same for what is seldom needed, which is not parsed before it is.
+/// The rarely used parts of the harness, which are parsed only when they are needed.
 const RARE_PARTS: &[&str] = &[
     include_str!("../../js/harness/rare/scope.js"),
     include_str!("../../js/harness/rare/writer.js"),
@@ -38,16 +38,17 @@ const RARE_PARTS: &[&str] = &[
     include_str!("../../js/harness/rare/kinds.js"),
 ];
 
-/// The name under which stack traces know the harness.
+/// The name of the harness in stack traces.
 const SOURCE_NAME: &str = "workers:harness";
 
-/// What the harness and its configuration call the global object: the names of its properties may be the user's own.
+/// The name of the global object in the harness and its configuration. The names of its properties may be redefined in
+/// the user's code.
 pub(super) const GLOBAL: &str = "g";
 
-/// What a booted Node.js does ahead of scripts.
+/// The module with the work that a booted Node.js does before scripts.
 const PREPARE: &str = include_str!("../../js/template/prepare.cjs");
 
-/// The harness as a program whose value is a function, on one line, without comments.
+/// Returns the harness as a program whose value is a function: on one line, without comments.
 pub(super) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
@@ -56,20 +57,20 @@ pub(super) fn text() -> &'static str {
     })
 }
 
-/// What is seldom needed as such a program. The harness has it as a string.
+/// Returns the rarely used parts in the same form. The harness contains them as a string.
 fn rare_text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| program("scope", &RARE_PARTS.concat()))
 }
 
-/// A program whose value is a function of one parameter.
+/// Builds a program whose value is a function of one parameter.
 fn program(parameter: &str, body: &str) -> String {
     let function = one_line(&format!("(({parameter}) => {{\n{body}\n}})"));
     ascii(&format!("\"use strict\";{function}//# sourceURL={SOURCE_NAME}"))
 }
 
-/// Escapes what is not ASCII, all of which stands in strings. One character beyond Latin-1 would make V8 read the whole
-/// script as UTF-16.
+/// Escapes non-ASCII characters, all of which are in strings. A single character beyond Latin-1 would make V8 read the
+/// whole script as UTF-16.
 fn ascii(program: &str) -> String {
     let escape = |unit: &u16| {
         u8::try_from(*unit)
@@ -80,16 +81,16 @@ fn ascii(program: &str) -> String {
     program.encode_utf16().map(|unit| escape(&unit)).collect()
 }
 
-/// What tells a program from those of other versions. Should the standard library hash otherwise one day, scripts of
-/// before only evaluate their own text.
+/// Returns an id that distinguishes a program from those of other versions. If a later standard library hashes
+/// differently, older scripts evaluate their own text, which still works.
 fn id(program: &str) -> String {
     let mut hasher = DefaultHasher::new();
     program.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// The harness as an expression: the one that a booted Node.js has compiled before if there is one, else from its text.
-/// A text is scanned ten times sooner than a function that nobody calls is parsed.
+/// Returns the harness as an expression: the one that a booted Node.js has already compiled, if there is one, otherwise
+/// evaluated from its text. Scanning a string is ten times faster than parsing a function that is not called.
 pub(super) fn expression() -> &'static str {
     static EXPRESSION: OnceLock<String> = OnceLock::new();
     EXPRESSION.get_or_init(|| {
@@ -101,8 +102,8 @@ pub(super) fn expression() -> &'static str {
     })
 }
 
-/// What a booted Node.js can do ahead of scripts, as a `CommonJS` module: `warm()`, and in each of its forks
-/// `prepare(environment)`.
+/// Returns the work that a booted Node.js can do before scripts, as a `CommonJS` module: `warm()`, and in each of its
+/// forks `prepare(environment)`.
 pub(crate) fn prepare_module() -> String {
     PREPARE
         .replace("\"$HARNESS$\"", &string(text()))
@@ -111,13 +112,13 @@ pub(crate) fn prepare_module() -> String {
         .replace("$RARE_ID$", &id(rare_text()))
 }
 
-/// Prints an expression of ours without line ends and comments.
+/// Prints an expression of our own without line ends and comments.
 pub(super) fn one_line(expression: &str) -> String {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, expression, SourceType::mjs()).parse();
     debug_assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
     let printed = Codegen::new().with_options(CodegenOptions::minify()).build(&parsed.program).code;
-    // The line ends that are left stand in template literals, where an escape means the same.
+    // The remaining line ends are in template literals, where an escape means the same.
     printed.trim_end_matches([';', '\n']).replace('\n', "\\n")
 }
 

@@ -1,12 +1,12 @@
-//! What lowered code calls.
+//! The helpers that lowered code calls.
 
 use oxc::{allocator::Allocator, parser::Parser, semantic::SemanticBuilder, span::SourceType};
 
 use super::harness::one_line;
 use crate::compile::{HELPERS, JSX};
 
-/// The value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the factory's
-/// module. `name` is what the harness is called.
+/// Returns the value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the
+/// module of the factory. `name` is the variable of the harness.
 pub(super) fn value_of(name: &str, specifier: &str) -> Option<String> {
     if specifier.starts_with(JSX) {
         return Some(enclosed(name, include_str!("../../js/helpers/jsx.js")));
@@ -22,8 +22,8 @@ pub(super) fn value_of(name: &str, specifier: &str) -> Option<String> {
     Some(format!("{{default:{}}}", enclosed(name, source)))
 }
 
-/// A helper on one line. The globals that it uses are parameters: the user's module may have a `Promise` or a `Reflect`
-/// of its own.
+/// Prints a helper on one line. The globals that it uses become parameters, because the user's module may declare a
+/// `Promise` or a `Reflect` of its own.
 fn enclosed(name: &str, source: &str) -> String {
     let allocator = Allocator::default();
     let program = Parser::new(&allocator, source, SourceType::mjs()).parse().program;

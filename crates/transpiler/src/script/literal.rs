@@ -1,8 +1,8 @@
-//! Rust strings as JavaScript.
+//! Converts Rust strings to JavaScript.
 
 use std::fmt::Write as _;
 
-/// A string literal that stands for `text`, on one line.
+/// Returns a string literal for `text`, on one line.
 pub(super) fn string(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');
@@ -10,7 +10,7 @@ pub(super) fn string(text: &str) -> String {
         match symbol {
             '"' | '\\' => literal.extend(['\\', symbol]),
             '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                // Writing to a string cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(literal, "\\u{:04x}", u32::from(symbol));
             }
             _ => literal.push(symbol),

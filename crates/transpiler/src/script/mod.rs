@@ -1,4 +1,4 @@
-//! Puts a worker script together: the harness, what the user's module needs around it, the module, its positions.
+//! Assembles a worker script: the harness, the imports and helpers of the user's module, the module, its positions.
 //!
 //! ```text
 //! const $w=(g=>(<harness>)({…}))(<global>);<imports and helpers> line 1, always one line
@@ -8,14 +8,14 @@
 //! function $w_positions(){/*<where everything came from>*/}      read only when a stack trace is looked at
 //! ```
 //!
-//! The user's code stands at the top level, so whatever looks at it from outside sees a module with its exports: a
-//! thread or a child process that runs the same file, an import of it, and V8 where it names functions in stack traces.
-//! Whether the script was invoked is the harness's to decide; where it was not, it loads the module and does no more.
+//! The user's code is at the top level, so that everything outside sees a module with its exports: a thread or a child
+//! process that runs the same file, an import of it, and V8 where it names functions in stack traces. The harness
+//! decides whether the script was invoked; if it was not, it loads the module and does no more.
 //!
-//! Helpers stand in line 1, inside the scope of the user's names, so they take the globals that they use from the
+//! Helpers are in line 1, inside the scope of the user's names, so they take the globals that they use from the
 //! harness.
 //!
-//! The harness is a text that is evaluated, unless a booted Node.js has it compiled already ([`prepare_module`]).
+//! The harness is a text that is evaluated, unless a booted Node.js has already compiled it ([`prepare_module`]).
 
 mod harness;
 mod helpers;
@@ -29,25 +29,25 @@ pub(crate) use harness::prepare_module;
 use literal::string;
 pub(crate) use positions::Positions;
 
-/// The global object, without the use of a name: the user's module may have a `process`, a `Symbol` or a `globalThis`
-/// of its own at its top level, which cannot be read before its line.
+/// The global object, without the use of a name: the user's module may declare a `process`, a `Symbol` or a
+/// `globalThis` of its own at its top level, which cannot be read before its declaration.
 const THE_GLOBAL: &str = "(()=>{}).constructor(\"return this\")()";
 
 /// The user's part of a script.
 pub(crate) struct Body<'a> {
     /// The statements, in plain JavaScript.
     pub(crate) code: String,
-    /// What they import.
+    /// The imports of the module.
     pub(crate) prelude: &'a [Import],
-    /// What it exports: names, and the variables behind them.
+    /// The exports of the module: names, and the variables behind them.
     pub(crate) exports: &'a [(String, String)],
-    /// What can be invoked.
+    /// The functions that can be invoked.
     pub(crate) functions: &'a [ExportedFunction],
-    /// Where they came from.
+    /// The source positions of the statements.
     pub(crate) positions: Option<Positions>,
     /// The variable of a default export that has no name of its own.
     pub(crate) default_name: Option<String>,
-    /// Whether the code is to have a `require`.
+    /// Whether the code gets a `require`.
     pub(crate) needs_require: bool,
 }
 

@@ -1,15 +1,16 @@
-//! Where every piece of the generated code came from.
+//! Encodes the source positions of the generated code.
 
-/// Positions in the manner of a source map's `mappings`: a generated line ends with `;`, a segment with `,`, and a
+/// Positions in a format like a source map's `mappings`: a generated line ends with `;`, a segment with `,`, and a
 /// segment is three numbers, each relative to the one before: generated column, source line, source column. There is
-/// one source and there are no names, so this is a third smaller than a source map; and it has no character that could
-/// end the comment in which it is kept.
+/// only one source and there are no names, so this is a third smaller than a source map. It also has no character that
+/// could end the comment in which it is kept.
 pub(crate) struct Positions(String);
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 impl Positions {
-    /// Encodes what the printer recorded: generated line and column, source line and column, all from 0, in order.
+    /// Encodes the positions that the printer recorded: generated line and column, source line and column, all from 0,
+    /// in order.
     pub(crate) fn encode(recorded: impl Iterator<Item = [u32; 4]>) -> Self {
         let mut text = String::new();
         let (mut line, mut column, mut source_line, mut source_column) = (0, 0, 0, 0);
@@ -30,13 +31,14 @@ impl Positions {
         Self(text)
     }
 
-    /// The encoded text.
+    /// Returns the encoded text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// One number: six bits a digit, the lowest of all for the sign, the highest of a digit for "more to come".
+/// Appends one number: six bits for each digit. The lowest bit of the first digit is the sign; the highest bit of a
+/// digit means that another one follows.
 fn push(text: &mut String, number: i64) {
     let mut rest = number.unsigned_abs() << 1 | u64::from(number < 0);
     loop {

@@ -1,11 +1,11 @@
-//! Imports as bindings at the top of the user's code.
+//! Writes imports as bindings at the top of the user's code.
 
 use super::{helpers, literal::string};
 use crate::compile::{Binding, Import, Imported};
 
-/// Writes every import as a declaration on one line. `name` is what the harness is called.
+/// Writes every import as a declaration, all on one line. `name` is the variable of the harness.
 ///
-/// Modules of Node.js come from `process.getBuiltinModule`, which is 3 ms quicker than the module loader for the first
+/// Modules of Node.js come from `process.getBuiltinModule`, which is 3 ms faster than the module loader for the first
 /// import.
 pub(super) fn write(name: &str, imports: &[Import]) -> Result<String, String> {
     imports.iter().map(|import| declaration(name, import)).collect()
@@ -32,7 +32,7 @@ fn declaration(name: &str, import: &Import) -> Result<String, String> {
     }
 }
 
-/// A destructuring pattern.
+/// Returns a destructuring pattern.
 fn pattern(bindings: &[Binding]) -> String {
     let items: Vec<String> =
         bindings.iter().map(|binding| format!("{}:{}", string(&binding.imported), binding.local)).collect();

@@ -1,4 +1,4 @@
-//! What is too large is cut or refused, in time and memory that the limits bound.
+//! Oversized values are truncated or refused, within limits of time and memory.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -9,11 +9,11 @@ use crate::support::{Framed, Worker};
 
 static WORKER: LazyLock<Worker> = LazyLock::new(|| Worker::new(include_str!("workers/budgets.ts")));
 
-/// A limit for results, and less memory than sandboxes have.
+/// A limit for results, and a heap that is smaller than in sandboxes.
 const RESULT_LIMIT: usize = 1024 * 1024;
 const HEAP: &str = "--max-old-space-size=160";
 
-/// What an outcome may have besides the result.
+/// Maximum size of an outcome besides the result, in bytes.
 const OVERHEAD: usize = 1024 * 1024;
 
 fn run(function: &str, kind: &str) -> Framed {

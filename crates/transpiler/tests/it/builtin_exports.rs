@@ -1,4 +1,4 @@
-//! The list of what the modules of Node.js export is that of the Node.js here.
+//! The list of the exports of Node.js's modules matches the Node.js that runs the tests.
 
 use std::{path::Path, process::Command};
 
@@ -10,7 +10,7 @@ fn the_list_of_exports_is_what_node_js_says() {
     let output = Command::new(node()).arg("--no-warnings").arg(script).output().expect("Node.js runs");
     let actual = String::from_utf8(output.stdout).expect("it is text");
     let listed = include_str!("../../src/compile/builtin_exports.txt");
-    // Another version than the pinned one has other exports.
+    // A version other than the pinned one has other exports.
     if actual.lines().next() == listed.lines().next() {
         assert!(actual == listed, "write it anew, as scripts/builtin-exports.mjs says");
     }

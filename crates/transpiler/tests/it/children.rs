@@ -1,4 +1,4 @@
-//! What a script says when a process that it starts by a shell cannot be started.
+//! The error of a script when a process that it starts through a shell cannot be started.
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
-//! Programs with decorators: one a file in `tests/decorators`, whose last line is what its `main` returns. `tsc` 5.9
-//! with the target ES2022 and Node.js 24 returned it, unless the program's first line says in what `tsc` differs.
+//! Programs with decorators, one in each file of `tests/decorators`. The last line of a file is what its `main`
+//! returns. `tsc` 5.9 with the target ES2022 and Node.js 24 returned it, unless the first line of the program says in
+//! what `tsc` differs.
 
 use std::{fs, path::Path};
 
@@ -8,10 +9,10 @@ use workers_transpiler::{SourceFile, TranspileOptions, transpile};
 
 use crate::support::Worker;
 
-/// What stands before the expected value.
+/// The text before the expected value.
 const EXPECTED: &str = "\n// returns ";
 
-/// Runs all programs of a directory, and says of each that returns something else what that is.
+/// Runs all programs of a directory, and reports each that returns something else.
 fn run_all(directory: &str, experimental_decorators: Option<bool>) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/decorators").join(directory);
     let mut paths: Vec<_> =
@@ -47,7 +48,7 @@ fn experimental_decorators_do_what_typescript_does() {
     run_all("legacy", Some(true));
 }
 
-/// Where the second line of a stack trace is, for every error that `main` of a program returns.
+/// Returns the second line of the stack trace of every error that `main` of a program returns.
 fn places(code: &str, experimental_decorators: Option<bool>) -> Vec<String> {
     let options = TranspileOptions { experimental_decorators, ..TranspileOptions::default() };
     let output = transpile(&SourceFile { name: "worker.ts", code }, &options);

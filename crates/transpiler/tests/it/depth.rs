@@ -1,10 +1,11 @@
-//! However deeply a bundle nests, the answer is a diagnostic and never a stack overflow.
+//! However deeply a bundle nests, the result is a diagnostic and never a stack overflow.
 
 use workers_transpiler::{DiagnosticKind, TranspileError};
 
 use crate::support::{compile, mistake, script};
 
-/// Every way to nest that the language has: what is repeated before the middle, the middle, what is repeated after it.
+/// Every way to nest that the language has: the name, the beginning, the text repeated before the middle, the middle,
+/// the text repeated after it.
 const SHAPES: &[(&str, &str, &str, &str, &str)] = &[
     ("arrays", "x = ", "[", "1", "]"),
     ("parentheses", "x = ", "(", "1", ")"),

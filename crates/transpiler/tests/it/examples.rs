@@ -1,4 +1,4 @@
-//! The example `compile` does what it says.
+//! The example `compile` works as its documentation says.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use crate::support::node;
 
 /// Compiles a file with the example's program, which cargo builds beside the tests.
 fn compile(source: &Path) -> Output {
-    // The tests' program is in `deps`, the examples' are in a folder beside that.
+    // The program of the tests is in `deps`; the examples are in a directory beside that.
     let tests = std::env::current_exe().expect("a test knows its program");
     let program: PathBuf = tests.parent().and_then(Path::parent).expect("it is in deps").join("examples/compile");
     assert!(program.exists(), "{} is missing: build it with `cargo build --examples`", program.display());

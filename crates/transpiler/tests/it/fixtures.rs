@@ -1,4 +1,4 @@
-//! One file a case in `tests/fixtures`, with what becomes of it beside it.
+//! The cases in `tests/fixtures`: one file each, with the expected result beside it.
 
 use std::{fmt::Write as _, fs};
 
@@ -27,7 +27,7 @@ fn every_fixture_compiles_to_its_snapshot() {
     });
 }
 
-/// A script without the harness and the positions.
+/// Returns a script without the harness and the positions.
 fn users_part(script: &str) -> String {
     let (first, rest) = script.split_once('\n').expect("every script has a first line");
     let (_, prelude) = first.rsplit_once(BEFORE_PRELUDE).expect("the harness comes first");
@@ -35,5 +35,5 @@ fn users_part(script: &str) -> String {
     format!("{prelude}\n{part}").replace('\r', "\\r")
 }
 
-/// How the call of the harness ends.
+/// The end of the call of the harness.
 const BEFORE_PRELUDE: &str = "(()=>{}).constructor(\"return this\")());";

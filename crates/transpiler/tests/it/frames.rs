@@ -1,4 +1,4 @@
-//! Stack traces are those of the user's own module, wherever they are looked at.
+//! Stack traces are those of the user's own module, wherever they are read.
 
 use std::{path::Path, process::Command, sync::LazyLock};
 
@@ -8,7 +8,8 @@ use crate::support::{Worker, node};
 
 static WORKER: LazyLock<Worker> = LazyLock::new(|| Worker::new(include_str!("workers/frames.ts")));
 
-/// A trace without columns, which are the compiler's, and without Node.js's own way of running a program.
+/// Returns a trace without columns, which depend on the compiler, and without the frames with which Node.js runs a
+/// program.
 fn comparable(stack: &Value, url: &str) -> String {
     let text = stack.as_str().expect("a stack").replace(url, "worker.ts");
     let lines = text.lines().filter(|line| {

@@ -1,4 +1,5 @@
-//! A script that was not invoked is the user's module: in a thread, in a child process, and imported from elsewhere.
+//! A script that was not invoked behaves like the user's module: in a thread, in a child process, and imported from
+//! elsewhere.
 
 use std::sync::LazyLock;
 use workers_protocol::{RESULT_BEGIN, RESULT_END};
@@ -9,7 +10,7 @@ use crate::support::{Worker, node};
 
 static WORKER: LazyLock<Worker> = LazyLock::new(|| Worker::new(include_str!("workers/itself.ts")));
 
-/// What a function returns, invoked by the platform and by hand.
+/// Returns the result of a function, which must be the same when the platform invokes it and when it is run by hand.
 fn both_ways(function: &str) -> Value {
     let framed = WORKER.result(function);
     let plain = WORKER.plain(function, "{}");

@@ -1,4 +1,4 @@
-//! The crate from outside: what it makes of bundles, and what Node.js makes of the scripts.
+//! Tests of the crate from outside: how it compiles bundles, and how the scripts behave in Node.js.
 
 mod budgets;
 mod builtin_exports;

@@ -1,4 +1,4 @@
-//! A bundle behaves as the ES module that it is.
+//! A bundle behaves like the ES module that it is.
 
 use std::sync::LazyLock;
 

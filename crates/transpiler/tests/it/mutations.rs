@@ -1,4 +1,4 @@
-//! Damaged bundles: the fuzz target's promises, on a few thousand inputs that are the same every time.
+//! Damaged bundles: checks the properties of the fuzz target on a few thousand inputs, which are the same in every run.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -16,7 +16,7 @@ fn fixtures() -> Vec<(String, String)> {
     files.iter().map(|path| (name(path), fs::read_to_string(path).expect("text"))).collect()
 }
 
-/// A small generator of numbers, so that every run damages the same bytes.
+/// A small pseudo-random generator, so that every run damages the same bytes.
 struct Numbers(u64);
 
 impl Numbers {
@@ -120,7 +120,7 @@ fn node_accepts_every_fixture() {
     assert_eq!(refused(directory.path()), "");
 }
 
-/// The scripts in a directory that are no modules, and why.
+/// Returns which scripts in a directory are not valid modules, and why.
 fn refused(directory: &Path) -> String {
     let check = "const fs = require('fs'), vm = require('vm');
         for (const name of fs.readdirSync(process.argv[1])) {

@@ -159,7 +159,7 @@ fn what_a_module_throws_while_loading_is_load_failed() {
 
 #[test]
 fn an_import_that_does_not_exist_is_load_failed() {
-    // What this module exports depends on the command line, so the compiler lets any name pass.
+    // The exports of this module depend on the command line, so the compiler accepts any name.
     let run = Worker::new("import { nope } from 'node:process';\nexport const f = () => nope;").framed("f", "{}");
     assert_eq!(run.code(), "load_failed");
     assert_eq!(run.value()["message"], "The requested module 'node:process' does not provide an export named 'nope'");

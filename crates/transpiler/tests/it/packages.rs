@@ -1,4 +1,4 @@
-//! Packages that many use, bundled as our own help says, do what they are for.
+//! Widely used packages work when they are bundled as the compiler's help text says.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::{
     support::{Framed, Worker, node},
 };
 
-/// What `main` of a bundle does: as it is, and made small, which changes how it asks for the modules of Node.js.
+/// Runs `main` of a bundle, unminified and minified. Minifying changes how the bundle loads the modules of Node.js.
 fn run(name: &str) -> Framed {
     let [run, minified] = [&[][..], &["--minify"]].map(|more| {
         let run = Worker::new(&bundle(node(), name, more)).framed("main", "{}");
@@ -18,7 +18,8 @@ fn run(name: &str) -> Framed {
     run
 }
 
-/// What was printed, to whichever stream, wherever it was printed: some packages write to descriptors themselves.
+/// Returns everything printed to either stream, inside and outside of frames: some packages write to descriptors
+/// directly.
 fn printed(run: &Framed) -> String {
     run.printed.iter().map(|(_, text)| text.as_str()).collect()
 }
@@ -87,7 +88,7 @@ fn ws_echoes() {
     assert_eq!(run("ws").value(), json!([["text", false], ["bytes", true]]));
 }
 
-/// A line of the bundle, from 1.
+/// Returns the number, from 1, of the line of the bundle that contains `text`.
 fn line_of(code: &str, text: &str) -> usize {
     code.lines().position(|line| line.contains(text)).expect("it is there") + 1
 }

@@ -1,7 +1,7 @@
-//! Programs do what they do when `tsc` compiles them.
+//! Programs have the same results as when `tsc` compiles them.
 //!
-//! `tests/programs/*.txt` hold many small ones: a line `# title`, TypeScript that exports `main`, and a line
-//! `> result`, which `tests/programs/expect.mjs` fills in by TypeScript itself.
+//! Each `tests/programs/*.txt` contains many small programs: a line `# title`, TypeScript that exports `main`, and a
+//! line `> result`, which `tests/programs/expect.mjs` fills in with the help of TypeScript itself.
 
 use std::{fmt::Write as _, fs, path::Path, thread};
 
@@ -32,7 +32,7 @@ fn programs(text: &str) -> Vec<Program<'_>> {
     programs
 }
 
-/// Runs the programs of a file, some at one time, and fails with all that went wrong.
+/// Runs the programs of a file, several at a time, and fails with everything that went wrong.
 fn run(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(file);
     let text = fs::read_to_string(path).expect("it is there");
@@ -47,7 +47,7 @@ fn run(file: &str) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is wrong with what a program gives.
+/// Returns what is wrong with a program's result, if anything is.
 fn mistake_of(program: &Program<'_>) -> Option<String> {
     let source = SourceFile { name: "worker.ts", code: &program.code };
     if let Err(error) = transpile(&source, &TranspileOptions::default()) {

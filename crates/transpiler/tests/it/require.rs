@@ -1,10 +1,10 @@
-//! Names that only modules of the older kind have.
+//! Names that exist only in `CommonJS` modules.
 
 use serde_json::json;
 
 use crate::support::Worker;
 
-/// As esbuild writes it.
+/// The form that esbuild generates.
 const SHIM: &str = r#"var __require = /* @__PURE__ */ ((x) => typeof require !== "undefined" ? require : typeof Proxy !== "undefined" ? new Proxy(x, {
   get: (a, b) => (typeof require !== "undefined" ? require : a)[b]
 }) : x)(function(x) {

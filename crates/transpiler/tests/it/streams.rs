@@ -1,4 +1,4 @@
-//! Console output: all of it arrives, in order, as it was printed.
+//! Console output: all of it arrives, in the order in which it was printed.
 
 use std::{
     io::Read,
@@ -59,7 +59,7 @@ fn a_reader_that_goes_away_does_not_hang_the_worker() {
 
 #[test]
 fn a_pipe_that_does_not_block_loses_nothing() {
-    // A child that shares the pipe puts it into non-blocking mode, as Node.js itself does.
+    // A child that shares the pipe makes it non-blocking, as Node.js itself does.
     let script = "sleep 0.2; cat | grep -c 'line of some length'";
     let command = format!("{:?} {:?} nonBlocking | ({script})", crate::support::node(), WORKER.path());
     let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();

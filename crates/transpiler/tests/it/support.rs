@@ -18,17 +18,17 @@ use workers_transpiler::{Diagnostic, SourceFile, TranspileError, TranspileOption
 /// The token of framed runs.
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// Compiles as `worker.ts`.
+/// Compiles a bundle as `worker.ts`.
 pub(crate) fn compile(code: &str) -> Result<WorkerScript, TranspileError> {
     transpile(&SourceFile { name: "worker.ts", code }, &TranspileOptions::default())
 }
 
-/// The script of a bundle that has to compile.
+/// Compiles a bundle that must be valid.
 pub(crate) fn script(code: &str) -> WorkerScript {
     compile(code).unwrap_or_else(|error| panic!("it does not compile: {error:#?}"))
 }
 
-/// The one mistake of a bundle that must not compile.
+/// Returns the only error of a bundle that must not compile.
 pub(crate) fn mistake(code: &str) -> Diagnostic {
     let error = compile(code).expect_err("it has a mistake");
     let TranspileError::Rejected(rejection) = error else { panic!("{error}") };
@@ -36,7 +36,7 @@ pub(crate) fn mistake(code: &str) -> Diagnostic {
     mistake
 }
 
-/// The Node.js to run with.
+/// Returns the path of the Node.js to run with.
 pub(crate) fn node() -> OsString {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/node/bin/node");
     env::var_os("WORKERS_NODE")
@@ -44,7 +44,7 @@ pub(crate) fn node() -> OsString {
         .unwrap_or_else(|| "node".into())
 }
 
-/// A compiled bundle on disk, in a directory of the build: several tests share one, so none of them could remove it at
+/// A compiled bundle on disk, in a directory of the build. Several tests share one, so none of them can remove it at
 /// its end.
 pub(crate) struct Worker {
     path: PathBuf,
@@ -61,7 +61,7 @@ impl Worker {
         script.hash(&mut hasher);
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("worker-{:016x}", hasher.finish()));
         fs::create_dir_all(&directory).expect("there is room");
-        // In one step, for another process may be reading it.
+        // Replace the file in one step, because another process may be reading it.
         let written = directory.join(format!("{}.mjs", std::process::id()));
         let path = directory.join("worker.mjs");
         fs::write(&written, script).and_then(|()| fs::rename(&written, &path)).expect("there is room");
@@ -72,7 +72,7 @@ impl Worker {
         self.path.clone()
     }
 
-    /// A command that runs a function.
+    /// Returns a command that runs a function.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(node());
         command.arg(self.path()).args(arguments).env_remove(TOKEN_VARIABLE).env_remove("NODE_OPTIONS");
@@ -84,13 +84,13 @@ impl Worker {
         Plain::from(self.command(&[function, payload]).output().expect("Node.js runs"))
     }
 
-    /// Runs a function as the platform does.
+    /// Runs a function like the platform does.
     pub(crate) fn framed(&self, function: &str, payload: &str) -> Framed {
         let output = self.command(&[function, payload]).env(TOKEN_VARIABLE, TOKEN).output().expect("Node.js runs");
         Framed::decode(&output)
     }
 
-    /// Runs a function as the platform does, with an option of Node.js and a limit for the result.
+    /// Runs a function like the platform does, with an option of Node.js and a limit for the result.
     pub(crate) fn limited(&self, option: &str, limit: usize, arguments: &[&str]) -> Framed {
         let mut command = Command::new(node());
         command.arg(option).arg(self.path()).args(arguments).env_remove("NODE_OPTIONS");
@@ -98,7 +98,7 @@ impl Worker {
         Framed::decode(&command.output().expect("Node.js runs"))
     }
 
-    /// What a function returns.
+    /// Returns the result of a function, which must succeed.
     pub(crate) fn result(&self, function: &str) -> Value {
         let run = self.framed(function, "{}");
         assert_eq!(run.meta["code"], "ok", "{}", run.json);
@@ -106,7 +106,7 @@ impl Worker {
     }
 }
 
-/// A run by hand.
+/// The output of a run by hand.
 pub(crate) struct Plain {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -123,9 +123,9 @@ impl From<Output> for Plain {
     }
 }
 
-/// A run in framed mode, decoded as PROTOCOL.md says.
+/// The output of a run in framed mode, decoded as PROTOCOL.md says.
 pub(crate) struct Framed {
-    /// What was printed: `O` or `E` and the text, in order; `raw` for bytes outside frames.
+    /// What was printed, in order: `O` or `E` with the text; `raw` for bytes outside of frames.
     pub(crate) printed: Vec<(String, String)>,
     pub(crate) meta: Value,
     pub(crate) json: String,
@@ -165,19 +165,19 @@ impl Framed {
         serde_json::from_str(&self.json).expect("the record is JSON")
     }
 
-    /// Everything printed to standard output.
+    /// Returns everything printed to standard output.
     pub(crate) fn stdout(&self) -> String {
         self.printed.iter().filter(|(kind, _)| kind == "O").map(|(_, text)| text.as_str()).collect()
     }
 
-    /// The code of the outcome.
+    /// Returns the code of the outcome.
     pub(crate) fn code(&self) -> &str {
         self.meta["code"].as_str().expect("every outcome has a code")
     }
 }
 
-/// Whether every frame is one that a harness writes: a known kind, in one piece. A decoder takes longer ones, too, and
-/// leaves away what makes no sense.
+/// Checks that every frame is one that a harness writes: a known kind, in one piece. A decoder also accepts longer
+/// ones, and skips invalid ones.
 fn check_frames(stdout: &[u8]) {
     let mark = [&[SEPARATOR], TOKEN.as_bytes()].concat();
     let begins = (0..stdout.len()).filter(|begin| stdout[*begin..].starts_with(&mark));

@@ -1,4 +1,4 @@
-//! All that an error carries, and whatever else can be thrown.
+//! All properties of thrown errors, and other values that can be thrown.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! What becomes of values that JSON does not have; js/VALUES.md says the same in words.
+//! Values that JSON does not support; js/VALUES.md describes the same in words.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! User code that breaks what the harness stands on still has its outcome told.
+//! The outcome is reported even if user code breaks the built-in objects that the harness relies on.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::LazyLock;
@@ -43,14 +43,14 @@ fn setters_on_array_prototypes_are_not_met() {
 fn no_method_of_any_prototype_is_needed_once_user_code_runs() {
     let value = run("everything");
     assert_eq!((value.code(), value.json.as_str()), ("ok", "{\"n\":null,\"list\":[1,\"a\u{fffd}\"],\"a-b\":null}"));
-    // Node.js 20 stumbles over itself after the return, and says so.
+    // Node.js 20 fails in its own code after the return, and adds a warning about that.
     assert_eq!(warnings(&value)[..2], ["NaN became null", "Infinity became null"]);
     assert_eq!(value.meta["warnings"][1]["path"], "$[\"a-b\"]");
     assert_eq!(run("everythingPlain").json, r#"{"a":[1,"x"]}"#);
     let thrown = run("everythingThenThrows");
     assert_eq!((thrown.code(), &thrown.value()["message"]), ("thrown", &json!("the reason")));
     let exited = run("everythingThenExits");
-    // The process.exit of Node.js 20 calls listeners with Function.prototype.apply, so there it throws.
+    // `process.exit` of Node.js 20 calls listeners with `Function.prototype.apply`, so it throws there.
     assert!(matches!(exited.code(), "process_exit" | "thrown"), "{}", exited.json);
     let printed = run("everythingThenPrints");
     assert_eq!((printed.code(), printed.stdout().as_str()), ("ok", "printed\n"));

@@ -1,10 +1,11 @@
-//! Bundles a package as the help of an import that is not supported says. The tests of two crates use it.
+//! Bundles a package in the way that the help text for an unsupported import recommends. The tests of two crates use
+//! it.
 
 use std::{ffi::OsString, path::Path, process::Command};
 
-/// The bundle of `<name>.ts` beside this file, with the packages that `./just setup-test` has installed.
+/// Bundles `<name>.ts`, which is beside this file, with the packages that `./just setup-test` has installed.
 pub(crate) fn bundle(node: OsString, name: &str, more: &[&str]) -> String {
-    // Both crates are as deep in the repository.
+    // Both crates are at the same depth in the repository.
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let packages = repository.join(".tools/packages/node_modules");
     let output = Command::new(node)

@@ -1,4 +1,4 @@
-//! Commands, as they are asked for and shown.
+//! Commands in requests and responses.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::model::Millis;
 use crate::session::{Command, CommandRequest, Outcome};
 
-/// What to run, and how.
+/// A request to run a command.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RunCommandRequest {
@@ -20,10 +20,10 @@ pub(crate) struct RunCommandRequest {
     cwd: Option<String>,
     env: Option<BTreeMap<String, String>>,
     sudo: Option<bool>,
-    /// Whether the answer is a stream that ends with the command.
+    /// Whether the response is a stream that ends with the command.
     #[serde(default)]
     pub(crate) wait: bool,
-    /// Whether that stream has what the command prints.
+    /// Whether that stream contains the output of the command.
     #[serde(default)]
     pub(crate) logs: bool,
     timeout: Option<u64>,
@@ -31,7 +31,7 @@ pub(crate) struct RunCommandRequest {
 }
 
 impl RunCommandRequest {
-    /// What to run in a session with this default directory.
+    /// Validates the request. A relative or missing `cwd` is resolved against `session_cwd`.
     pub(crate) fn parse(self, session_cwd: &str) -> Result<CommandRequest, ApiError> {
         if self.attach_stdin == Some(true) {
             let message = "Input for commands is not offered by this server; `attachStdin` must be false.";
@@ -62,7 +62,7 @@ impl RunCommandRequest {
     }
 }
 
-/// A path below a directory, unless it says itself where it is.
+/// Returns an absolute path as it is and resolves a relative path against `directory`.
 pub(crate) fn absolute(path: &str, directory: &str) -> Result<String, ApiError> {
     if path.contains('\0') || path.len() > 4096 {
         return Err(ApiError::bad_request("A path must have at most 4096 bytes and must not contain NUL."));
@@ -74,14 +74,14 @@ pub(crate) fn absolute(path: &str, directory: &str) -> Result<String, ApiError> 
     })
 }
 
-/// An answer with a command.
+/// A response that contains one command.
 #[derive(Debug, Serialize)]
 pub(crate) struct CommandResponse {
     /// The command.
     pub(crate) command: CommandView,
 }
 
-/// A command.
+/// A command as responses show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CommandView {
@@ -91,19 +91,20 @@ pub(crate) struct CommandView {
     cwd: String,
     session_id: String,
     started_at: Millis,
-    /// `null` while it runs.
+    /// `null` while the command runs.
     exit_code: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_ms: Option<u64>,
 }
 
 impl CommandView {
-    /// A command as it stands.
+    /// Builds the view of a command in its current state.
     pub(crate) fn new(session: &str, command: &Command) -> Self {
         Self::with_outcome(session, command, command.outcome())
     }
 
-    /// A command, with how it ended as far as one is to know.
+    /// Builds the view of a command with the given outcome. The first line of a stream shows the command as running,
+    /// even if it has ended meanwhile.
     pub(crate) fn with_outcome(session: &str, command: &Command, outcome: Option<Outcome>) -> Self {
         let (exit_code, duration_ms) = match outcome {
             Some(Outcome::Exited { code, duration }) => (Some(code), Some(duration)),

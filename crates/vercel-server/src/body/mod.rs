@@ -1,5 +1,5 @@
-//! Bodies of requests and answers. Unknown members of requests are ignored; what is not there is left out of answers,
-//! for clients refuse `null` but in the two places that have it.
+//! Bodies of requests and responses. Unknown members of requests are ignored. Responses omit absent members, because
+//! clients reject `null` except in the two places that define it.
 
 mod command;
 mod network;
@@ -17,11 +17,11 @@ pub(crate) use sandbox_request::{SandboxRequest, check_expiration};
 pub(crate) use session::SessionView;
 pub(crate) use snapshot::SnapshotView;
 
-/// Where a list goes on.
+/// The position of a page in its list.
 #[derive(Debug, Serialize)]
 pub(crate) struct Pagination {
     /// Items on this page.
     pub(crate) count: usize,
-    /// The next page's cursor; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     pub(crate) next: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Network policies, as they are asked for.
+//! Network policies in requests.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::error::{ApiError, ErrorCode};
 use crate::model::NetworkSetting;
 
-/// A network policy: by mode, or by what is allowed. The form in which policies are read back is accepted too.
+/// A network policy in a request: a mode, or lists of what is allowed. The form in which responses show policies is
+/// accepted too.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct NetworkPolicyRequest {
@@ -39,7 +40,7 @@ struct Subnets {
 }
 
 impl NetworkPolicyRequest {
-    /// What it says, if it can be enforced.
+    /// Converts the request into a setting. Fails if the policy cannot be enforced.
     pub(crate) fn parse(self) -> Result<NetworkSetting, ApiError> {
         let has_rules = |rules: &Option<Vec<Value>>| rules.as_ref().is_some_and(|rules| !rules.is_empty());
         if has_rules(&self.injection_rules) || has_rules(&self.forward_rules) {

@@ -1,4 +1,4 @@
-//! Sandboxes, as they are shown.
+//! Sandboxes in responses.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::{KeepLastSnapshots, Millis, NetworkSetting, Route, SessionStatus};
 use crate::registry::{Registry, View};
 
-/// A sandbox.
+/// A sandbox as responses show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SandboxView {
@@ -48,17 +48,17 @@ pub(crate) struct SandboxView {
     updated_at: Millis,
 }
 
-/// The one runtime there is.
+/// The only runtime that this server offers.
 pub(crate) const RUNTIME: &str = "node24";
 
-/// The image of a sandbox that was asked for without one.
+/// The image that is shown for a sandbox whose request names none.
 const IMAGE: &str = "vercel/sandbox/universal";
 
-/// What programs are made for, as the hosted service spells it.
+/// The architecture that programs must be built for, in the hosted service's spelling.
 pub(crate) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 
 impl SandboxView {
-    /// A sandbox with its current session.
+    /// Builds the view of a sandbox with its current session.
     pub(crate) fn new(registry: &Registry, view: &View) -> Self {
         let View { sandbox, session } = view.clone();
         let is_running = session.status == SessionStatus::Running;
@@ -93,7 +93,7 @@ impl SandboxView {
     }
 }
 
-/// A port's public name, which leads nowhere: clients insist on it.
+/// The public host name of a port. It leads nowhere, but clients require it.
 #[derive(Debug, Serialize)]
 pub(crate) struct RouteView {
     url: String,
@@ -102,7 +102,7 @@ pub(crate) struct RouteView {
 }
 
 impl RouteView {
-    /// Routes of a sandbox.
+    /// Builds the views of a sandbox's routes.
     pub(crate) fn list(routes: &[Route]) -> Vec<Self> {
         let view = |route: &Route| Self {
             url: format!("https://{}.vercel.run", route.subdomain),

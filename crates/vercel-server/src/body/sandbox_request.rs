@@ -1,4 +1,4 @@
-//! What is asked of a sandbox: at its making, in a fork, and when it changes.
+//! Sandbox settings in requests: for creating, forking and updating.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,18 @@ use crate::model::{Change, KeepLastSnapshots, NetworkSetting};
 use crate::registry::{NewSandbox, SandboxChange};
 use crate::sizes::is_offered;
 
-/// Memory that clients take for granted for each core, in MiB.
+/// Memory for each core that clients assume, in MiB.
 const CLIENTS_MEMORY: u64 = 2048;
 const MAX_PORTS: usize = 15;
-/// A port of the hosted service's own.
+/// A port that the hosted service reserves for itself.
 const RESERVED_PORT: u16 = 23456;
 const MAX_TAGS: usize = 5;
-/// Size of an environment, or of a command with its arguments: they are held in memory.
+/// Maximum size of an environment, or of a command with its arguments, in bytes. It is limited because they are held in
+/// memory.
 pub(super) const MAX_WORDS_BYTES: usize = 128 << 10;
 const DAY: u64 = 86_400_000;
 
-/// The settings of a sandbox; which of them are given depends.
+/// The settings of a sandbox. The kind of request determines which of them may be present.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct SandboxRequest {
@@ -63,7 +64,7 @@ struct Resources {
 }
 
 impl SandboxRequest {
-    /// A new sandbox.
+    /// Validates the request as one for a new sandbox.
     pub(crate) fn into_new(self, options: &VercelServerOptions) -> Result<NewSandbox, ApiError> {
         let network = self.check(options)?;
         let snapshot = self.source.map(Source::into_snapshot).transpose()?;
@@ -104,7 +105,7 @@ impl SandboxRequest {
         })
     }
 
-    /// A change.
+    /// Validates the request as one that changes a sandbox.
     pub(crate) fn into_change(self, options: &VercelServerOptions) -> Result<SandboxChange, ApiError> {
         let network = self.check(options)?;
         Ok(SandboxChange {
@@ -123,7 +124,7 @@ impl SandboxRequest {
         })
     }
 
-    /// Refuses what cannot be, whatever the request is for.
+    /// Refuses values that are invalid in every kind of request.
     fn check(&self, options: &VercelServerOptions) -> Result<Option<NetworkSetting>, ApiError> {
         if let Some(name) = &self.name {
             check_name(name)?;
@@ -204,7 +205,7 @@ impl Source {
 }
 
 impl Resources {
-    /// The cores that are asked for: by their number, or by the memory that comes with them.
+    /// Returns the requested cores: given by number, or derived from the requested memory.
     fn cores(&self, options: &VercelServerOptions) -> Option<u32> {
         self.vcpus.or_else(|| {
             let memory = self.memory?;
@@ -230,7 +231,7 @@ impl Resources {
     }
 }
 
-/// Whether this is the memory that comes with so many cores, as clients or this server count it.
+/// Returns whether `memory` is the amount that comes with `vcpus` cores, by the ratio of the clients or of this server.
 fn fits(memory: u64, vcpus: u32, options: &VercelServerOptions) -> bool {
     let of = |per_vcpu: u64| per_vcpu.saturating_mul(u64::from(vcpus));
     memory == of(CLIENTS_MEMORY) || memory == of(options.sizes.memory_mib_per_vcpu)
@@ -246,7 +247,7 @@ fn is_ours(image: &str) -> bool {
     }
 }
 
-/// A sandbox's name.
+/// Checks the name of a sandbox.
 pub(crate) fn check_name(name: &str) -> Result<(), ApiError> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if (1..=128).contains(&name.len()) && name.bytes().all(known) {
@@ -275,7 +276,7 @@ fn check_ports(ports: &[u16]) -> Result<(), ApiError> {
     }
 }
 
-/// An environment.
+/// Checks an environment.
 pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), ApiError> {
     let fits =
         |(name, value): (&String, &String)| !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
@@ -292,7 +293,7 @@ pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), ApiError> 
     }
 }
 
-/// How long a snapshot is kept, in milliseconds.
+/// Checks how long a snapshot is kept, in milliseconds.
 pub(crate) fn check_expiration(expiration: u64) -> Result<(), ApiError> {
     if expiration == 0 || (DAY..=10_000 * DAY).contains(&expiration) {
         Ok(())

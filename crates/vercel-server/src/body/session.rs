@@ -1,14 +1,14 @@
-//! Sessions, as they are shown.
+//! Sessions in responses.
 
 use serde::Serialize;
 
 use super::sandbox::{ARCHITECTURE, RUNTIME};
 use crate::model::{Millis, NetworkSetting, SessionRecord, SessionStatus, Used};
 
-/// Where the hosted service's shells listen; a client fails without it.
+/// The port of the hosted service's interactive shells. A client fails without it.
 const INTERACTIVE_PORT: u16 = 26661;
 
-/// A session.
+/// A session as responses show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SessionView {

@@ -1,11 +1,11 @@
-//! Snapshots, as they are shown.
+//! Snapshots in responses.
 
 use serde::Serialize;
 
 use super::sandbox::ARCHITECTURE;
 use crate::model::{CreationMethod, Millis, SnapshotRecord, SnapshotStatus};
 
-/// A snapshot.
+/// A snapshot as responses show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SnapshotView {

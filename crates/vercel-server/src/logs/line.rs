@@ -1,21 +1,22 @@
-//! One piece of output as one line of JSON, in ASCII.
+//! Encodes one piece of output as one line of JSON, in ASCII.
 //!
-//! Clients decode each network packet by itself; what is ASCII cannot be cut in the middle of a character.
+//! Clients decode each network packet separately. Non-ASCII characters are escaped, so that a packet cannot end in the
+//! middle of one.
 
 use std::fmt::Write as _;
 
 use workers_domain::LogStream;
 
-/// Bytes of one stream as text: a character that is cut by the end of a piece waits for the rest, and what is none
-/// becomes U+FFFD.
+/// Decodes the bytes of one stream as UTF-8. A character that is cut off at the end of a piece waits for the next
+/// piece; invalid bytes become U+FFFD.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    /// The beginning of a character; at most three bytes.
+    /// The first bytes of an incomplete character; at most three.
     cut: Vec<u8>,
 }
 
 impl Decoder {
-    /// The text of the next piece.
+    /// Returns the text of the next piece.
     pub(crate) fn decode(&mut self, bytes: &[u8]) -> String {
         let joined;
         let mut rest = if self.cut.is_empty() {
@@ -33,7 +34,7 @@ impl Decoder {
                 }
                 Err(error) => {
                     let (valid, after) = rest.split_at(error.valid_up_to());
-                    // Checked a line above; there is no loss.
+                    // `valid_up_to` says that this part is valid, so nothing is replaced.
                     text.push_str(&String::from_utf8_lossy(valid));
                     let Some(length) = error.error_len() else {
                         self.cut = after.to_vec();
@@ -46,13 +47,13 @@ impl Decoder {
         }
     }
 
-    /// What is left when no more comes.
+    /// Returns the text of what is left at the end of the stream: U+FFFD for an incomplete character.
     pub(crate) fn finish(&mut self) -> &'static str {
         if std::mem::take(&mut self.cut).is_empty() { "" } else { "\u{fffd}" }
     }
 }
 
-/// A line with this text of a stream.
+/// Encodes one line with this text of a stream.
 pub(crate) fn line(stream: LogStream, text: &str) -> Vec<u8> {
     let mut line = String::with_capacity(text.len() + 40);
     line.push_str(match stream {
@@ -64,7 +65,7 @@ pub(crate) fn line(stream: LogStream, text: &str) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// The line that ends a stream which cannot go on.
+/// Returns the line that ends a stream which cannot continue.
 pub(crate) fn error_line() -> Vec<u8> {
     b"{\"stream\":\"error\",\"data\":{\"code\":\"sandbox_stream_closed\",\"message\":\"Sandbox stream was closed and is not accepting commands.\"}}\n".to_vec()
 }
@@ -80,7 +81,7 @@ fn escape(text: &str, into: &mut String) {
             ' '..='~' => into.push(symbol),
             _ => {
                 for unit in symbol.encode_utf16(&mut [0; 2]) {
-                    // Writing to a string does not fail.
+                    // Writing to a `String` cannot fail.
                     let _ = write!(into, "\\u{unit:04x}");
                 }
             }
@@ -88,7 +89,7 @@ fn escape(text: &str, into: &mut String) {
     }
 }
 
-/// JSON in which everything beyond ASCII is escaped.
+/// Escapes everything beyond ASCII in a JSON text.
 pub(crate) fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for symbol in json.chars() {

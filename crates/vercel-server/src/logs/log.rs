@@ -1,4 +1,4 @@
-//! Writing a command's log.
+//! Writes the log of a command.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use workers_domain::LogStream;
 
 use super::line::{Decoder, line};
 
-/// What some logs may still take, together. What was taken goes back when nobody has the budget any more.
+/// What a group of logs may still grow by, in bytes. Dropping the last reference returns what was taken to `whole`.
 #[derive(Debug)]
 pub(crate) struct LogBudget {
     left: AtomicU64,
     size: u64,
-    /// What these logs and others may take.
+    /// The larger budget that this one is part of.
     whole: Option<Arc<Self>>,
 }
 
 impl LogBudget {
-    /// So many bytes.
+    /// Creates a budget of `bytes`.
     pub(crate) const fn new(bytes: u64) -> Self {
         Self { left: AtomicU64::new(bytes), size: bytes, whole: None }
     }
 
-    /// So many bytes of those that others take from too.
+    /// Creates a budget of `bytes` that also takes from `whole`, which other budgets share.
     pub(crate) const fn within(whole: Arc<Self>, bytes: u64) -> Self {
         Self { left: AtomicU64::new(bytes), size: bytes, whole: Some(whole) }
     }
@@ -59,33 +59,33 @@ impl Drop for LogBudget {
     }
 }
 
-/// A command's log, as its readers see it.
+/// The log of a command, as its readers see it.
 #[derive(Debug)]
 pub(crate) struct CommandLog {
     path: PathBuf,
     progress: watch::Sender<Progress>,
     budget: Arc<LogBudget>,
-    /// What it took of the budget.
+    /// How much this log has taken from the budget, in bytes.
     taken: AtomicU64,
 }
 
 /// How far a log is written.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Progress {
-    /// Bytes.
+    /// Size of the file in bytes.
     pub(super) written: u64,
-    /// Whether there are no more.
+    /// Whether the log is complete.
     pub(super) closed: bool,
 }
 
 impl CommandLog {
-    /// A log that is empty; its file is made when something is printed.
+    /// Creates an empty log. Its file is created when the command first prints something.
     pub(crate) fn new(path: PathBuf, budget: Arc<LogBudget>) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
         Arc::new(Self { path, progress, budget, taken: AtomicU64::new(0) })
     }
 
-    /// Ends it; readers end when they have read what there is.
+    /// Closes the log. Readers end when they have read what is there.
     pub(crate) fn close(&self) {
         self.progress.send_modify(|progress| progress.closed = true);
     }
@@ -94,7 +94,7 @@ impl CommandLog {
         self.progress.subscribe()
     }
 
-    /// The file, which is there once something is written.
+    /// Returns the path of the file, which exists once something is written.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -109,14 +109,14 @@ impl CommandLog {
 
     fn advance(&self, bytes: u64) {
         self.progress.send_modify(|progress| {
-            // Who has read to the end of a log that was closed shall find nothing more when he reads it again.
+            // A reader that has read a closed log to its end must not find more when it reads the log again.
             if !progress.closed {
                 progress.written += bytes;
             }
         });
     }
 
-    /// Removes the file; for a log that is no more.
+    /// Removes the file and returns its size to the budget. For a log that is no longer used.
     pub(crate) async fn remove(&self) {
         self.budget.give_back(self.taken.swap(0, Ordering::Relaxed));
         let _ = tokio::fs::remove_file(&self.path).await;
@@ -130,18 +130,18 @@ pub(crate) struct LogWriter {
     file: Option<File>,
     stdout: Decoder,
     stderr: Decoder,
-    /// What it may still grow by.
+    /// How much the log may still grow by, in bytes.
     room: u64,
     limit: u64,
-    /// What the file has.
+    /// Size of the file in bytes.
     stored: u64,
     dropped: u64,
-    /// Whether what was dropped is so because it could not be stored.
+    /// Whether output was dropped because storing it failed.
     failed: bool,
 }
 
 impl LogWriter {
-    /// Writes this log, up to a size.
+    /// Creates a writer for this log, which may grow to `limit` bytes.
     pub(crate) fn new(log: Arc<CommandLog>, limit: u64) -> Self {
         Self {
             log,
@@ -156,7 +156,7 @@ impl LogWriter {
         }
     }
 
-    /// Writes what was printed next.
+    /// Appends a piece of output.
     pub(crate) async fn write(&mut self, stream: LogStream, bytes: &[u8]) {
         if self.dropped > 0 {
             self.dropped += bytes.len() as u64;
@@ -180,7 +180,7 @@ impl LogWriter {
         self.append(&line).await;
     }
 
-    /// Ends the log.
+    /// Completes the log: writes the rest of the streams and how much was dropped.
     pub(crate) async fn finish(mut self) {
         for (stream, rest) in [(LogStream::Stdout, self.stdout.finish()), (LogStream::Stderr, self.stderr.finish())] {
             if !rest.is_empty() && self.dropped == 0 {
@@ -211,7 +211,7 @@ impl LogWriter {
             }
             self.failed = true;
             self.dropped += line.len() as u64;
-            // A part of the line may have been written.
+            // A part of the line may have been written: cut it off.
             if let Some(file) = &self.file {
                 let _ = file.set_len(self.stored).await;
             }

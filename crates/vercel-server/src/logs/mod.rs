@@ -1,5 +1,5 @@
-//! What commands print: kept in a file each, as the lines that clients are sent, so that any number of readers can
-//! begin at the beginning while it is still written, and none of it is held in memory.
+//! The output of commands. Each command has a file with the lines that clients receive. So any number of readers can
+//! read from the beginning while the file is still being written, and no output is held in memory.
 
 mod line;
 mod log;

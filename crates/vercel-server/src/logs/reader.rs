@@ -1,4 +1,4 @@
-//! Reading a command's log while it is written.
+//! Reads the log of a command while it is being written.
 
 use std::fs::File;
 use std::io;
@@ -14,37 +14,37 @@ use super::log::{CommandLog, Progress};
 use crate::session::Transfer;
 use crate::store::blocking;
 
-/// Bytes that are read at one time.
+/// Maximum number of bytes in one read.
 const PIECE: u64 = 64 * 1024;
 
-/// Reads a log from the beginning to its end.
+/// Reads a log from its beginning to its end.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     log: Arc<CommandLog>,
     progress: watch::Receiver<Progress>,
     position: u64,
-    /// Opened once: it can be read on when it is removed meanwhile.
+    /// Opened once, so that it stays readable after the file is removed.
     file: Option<Arc<File>>,
-    /// Its place among all that read logs of the session.
+    /// Counts this reader against the session's limit of transfers.
     _place: Option<Transfer>,
 }
 
 impl LogReader {
-    /// Begins.
+    /// Creates a reader at the beginning of the log.
     pub(crate) fn new(log: Arc<CommandLog>) -> Self {
         let progress = log.progress();
         Self { log, progress, position: 0, file: None, _place: None }
     }
 
-    /// Keeps a place as long as it reads.
+    /// Keeps `place` for as long as the reader exists.
     pub(crate) fn in_place(self, place: Transfer) -> Self {
         Self { _place: Some(place), ..self }
     }
 
-    /// What comes next, as soon as it is there; `None` at the end.
+    /// Waits for the next piece and returns it; `None` at the end.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         let position = self.position;
-        // The sender cannot be gone: we hold it.
+        // The sender cannot be dropped: `self.log` holds it.
         let written = match self.progress.wait_for(|progress| progress.written > position || progress.closed).await {
             Ok(progress) => progress.written,
             Err(_) => return Ok(None),
@@ -66,7 +66,7 @@ impl LogReader {
         Ok(Some(Bytes::from(piece)))
     }
 
-    /// All of it.
+    /// Returns the whole log as a stream.
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> {
         try_unfold(self, |mut reader| async move { Ok(reader.next().await?.map(|piece| (piece, reader))) })
     }

@@ -1,21 +1,21 @@
-//! What becomes of a setting.
+//! Changes to an optional setting.
 
 use serde::{Deserialize, Deserializer};
 
-/// What becomes of a setting that there need not be: in JSON not there, `null`, or a value.
+/// A change to an optional setting. In JSON: absent, `null`, or a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Change<T> {
-    /// Nothing.
+    /// Leaves the setting as it is.
     #[default]
     Keep,
-    /// It goes.
+    /// Removes the setting.
     Clear,
-    /// It is this.
+    /// Sets the setting to this value.
     Set(T),
 }
 
 impl<T> Change<T> {
-    /// The value, if there is one.
+    /// Returns the new value, if the change sets one.
     pub(crate) fn value(self) -> Option<T> {
         match self {
             Self::Keep | Self::Clear => None,
@@ -26,7 +26,7 @@ impl<T> Change<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A member that is not there does not come here, but has its default.
+        // An absent member does not get here: serde uses its default.
         Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
     }
 }

@@ -1,5 +1,5 @@
-//! What the server remembers: sandboxes, their sessions and snapshots. Stored as they are here; what a client sees is
-//! in [`body`](crate::body).
+//! The records of the server: sandboxes, their sessions and their snapshots. They are stored in this form;
+//! [`body`](crate::body) has the form that clients see.
 
 mod change;
 mod network;
@@ -18,7 +18,7 @@ pub(crate) use used::Used;
 /// Milliseconds since the Unix epoch.
 pub(crate) type Millis = i64;
 
-/// A period in milliseconds, for sums with [`Millis`].
+/// Converts a period to milliseconds that can be added to [`Millis`].
 pub(crate) fn period(millis: u64) -> Millis {
     Millis::try_from(millis).unwrap_or(Millis::MAX)
 }

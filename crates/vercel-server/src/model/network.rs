@@ -1,9 +1,9 @@
-//! Whom a sandbox may talk to, as its owner said it.
+//! The network policy of a sandbox, as its owner set it.
 
 use serde::{Deserialize, Serialize};
 use workers_domain::{AddressRange, Destination, NetworkPolicy, NetworkRule, Ports};
 
-/// Addresses that no policy opens. What denies only these is honoured by denying nothing.
+/// Ranges that no policy opens. A policy that denies only these is honoured without any rule.
 const NEVER_REACHED: [&str; 13] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -20,34 +20,34 @@ const NEVER_REACHED: [&str; 13] = [
     "ff00::/8",
 ];
 
-/// A network policy in the form in which it is read back.
+/// A network policy in the form in which responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "kebab-case")]
 pub(crate) enum NetworkSetting {
-    /// Every public address.
+    /// Every public address is reachable.
     AllowAll,
-    /// Nobody.
+    /// No address is reachable.
     DenyAll,
-    /// Those that are listed. A list that was not given is not read back.
+    /// The listed destinations are reachable. A list that was not given is not shown.
     Custom {
-        /// By name.
+        /// Allowed domain names.
         #[serde(rename = "allowedDomains", default, skip_serializing_if = "Option::is_none")]
         allowed_domains: Option<Vec<String>>,
-        /// By address.
+        /// Allowed address ranges.
         #[serde(rename = "allowedCIDRs", default, skip_serializing_if = "Option::is_none")]
         allowed_ranges: Option<Vec<String>>,
-        /// Those that stay closed.
+        /// Denied address ranges, which take precedence.
         #[serde(rename = "deniedCIDRs", default, skip_serializing_if = "Option::is_none")]
         denied_ranges: Option<Vec<String>>,
     },
 }
 
 impl NetworkSetting {
-    /// The policy that a machine can enforce.
+    /// Converts the setting to the policy that a machine enforces.
     ///
     /// # Errors
     ///
-    /// With a sentence for the client when it says what cannot be enforced, so that nobody relies on it.
+    /// With a message for the client when the setting cannot be enforced, so that no user relies on it.
     pub(crate) fn to_policy(&self) -> Result<NetworkPolicy, String> {
         let (domains, allowed, denied) = match self {
             Self::AllowAll => return Ok(NetworkPolicy::AllowAll),

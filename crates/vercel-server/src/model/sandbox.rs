@@ -1,4 +1,4 @@
-//! Sandboxes: durable names under which sessions come and go.
+//! Sandboxes: durable names, each with one session after another.
 
 use std::collections::BTreeMap;
 
@@ -6,71 +6,71 @@ use serde::{Deserialize, Serialize};
 
 use super::{Millis, NetworkSetting, Used};
 
-/// Where a name counts.
+/// Identifies a sandbox: its name, and the scope in which the name is unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct SandboxKey {
-    /// Whose it is; empty for those who name no team.
+    /// The team that owns the sandbox; empty for callers without a team.
     pub(crate) team: String,
-    /// In which project of theirs.
+    /// The team's project.
     pub(crate) project: String,
-    /// Its name there.
+    /// The name within the project.
     pub(crate) name: String,
 }
 
-/// A sandbox.
+/// The record of a sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SandboxRecord {
-    /// Names its file; unlike the name it is never used twice.
+    /// The name of its file. Unlike the sandbox's name it is never reused.
     pub(crate) file: String,
-    /// Where its name counts.
+    /// The sandbox's name and its scope.
     pub(crate) key: SandboxKey,
-    /// Whether the end of a session keeps its files.
+    /// Whether its files are kept when a session ends.
     pub(crate) persistent: bool,
-    /// Cores that a client asked for.
+    /// Requested cores.
     pub(crate) vcpus: u32,
     /// How long a session lasts unless it is extended, in milliseconds.
     pub(crate) timeout: u64,
-    /// The image as it was asked for.
+    /// The requested image.
     pub(crate) image: Option<String>,
-    /// The region as it was asked for.
+    /// The requested region.
     pub(crate) region: String,
-    /// Further regions as they were asked for.
+    /// The requested failover regions.
     pub(crate) failover_regions: Vec<String>,
-    /// Default environment of commands.
+    /// Default environment of its commands.
     pub(crate) env: BTreeMap<String, String>,
-    /// Marks to find it by.
+    /// Tags to find it by.
     pub(crate) tags: Option<BTreeMap<String, String>>,
-    /// Whom its sessions may talk to.
+    /// The network policy of its sessions.
     pub(crate) network: Option<NetworkSetting>,
-    /// Public names of its ports.
+    /// Public host names of its ports.
     pub(crate) routes: Vec<Route>,
-    /// How long its snapshots are kept after their last use, in milliseconds; 0 is for ever.
+    /// How long its snapshots are kept after their last use, in milliseconds; 0 means for ever.
     pub(crate) snapshot_expiration: Option<u64>,
     /// How many snapshots it keeps.
     pub(crate) keep_last: Option<KeepLastSnapshots>,
-    /// The session that runs, or ran last.
+    /// The id of the session that runs, or ran last.
     pub(crate) current_session: String,
-    /// What its next session starts from.
+    /// The snapshot that its next session starts from.
     pub(crate) current_snapshot: Option<String>,
-    /// The sum of its ended sessions' durations in milliseconds.
+    /// The sum of the durations of its ended sessions, in milliseconds.
     pub(crate) total_duration: u64,
-    /// What its ended sessions have used. Not known where that of one of them is not.
+    /// What its ended sessions have used. Unknown if the usage of one of them is unknown.
     #[serde(default)]
     pub(crate) total_used: Used,
-    /// When it was made.
+    /// When it was created.
     pub(crate) created_at: Millis,
-    /// When anything of it changed.
+    /// When its record last changed.
     pub(crate) updated_at: Millis,
-    /// When its status changed.
+    /// When its status last changed.
     pub(crate) status_updated_at: Millis,
 }
 
-/// A port's public name.
+/// The public host name of a port.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Route {
-    /// The port.
+    /// The port in the sandbox.
     pub(crate) port: u16,
-    /// The first label of its host.
+    /// The first label of the host name.
     pub(crate) subdomain: String,
 }
 
@@ -78,12 +78,12 @@ pub(crate) struct Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeepLastSnapshots {
-    /// So many.
+    /// The number of snapshots.
     pub(crate) count: u32,
-    /// How long these are kept, in milliseconds; 0 is for ever.
+    /// How long these are kept, in milliseconds; 0 means for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expiration: Option<u64>,
-    /// Whether further ones are deleted at once, and not when they expire.
+    /// Whether older ones are deleted at once instead of when they expire.
     #[serde(default = "yes")]
     pub(crate) delete_evicted: bool,
 }

@@ -1,76 +1,76 @@
-//! Sessions: one machine's life each.
+//! Sessions: each is the life of one machine.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Millis, NetworkSetting, SandboxKey, Used, period};
 
-/// A session.
+/// The record of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SessionRecord {
-    /// Its id.
+    /// The session's id.
     pub(crate) id: String,
-    /// Whose session it is.
+    /// The sandbox that it belongs to.
     pub(crate) sandbox: SandboxKey,
-    /// Which of all that ever had this name.
+    /// The file of that sandbox, which identifies it among all that ever had this name.
     pub(crate) sandbox_file: String,
-    /// How far it has come.
+    /// Its state.
     pub(crate) status: SessionStatus,
-    /// Where commands run unless told otherwise.
+    /// The working directory of commands that name none.
     pub(crate) cwd: String,
-    /// Cores that a client asked for.
+    /// Requested cores.
     pub(crate) vcpus: u32,
     /// Memory in MiB.
     pub(crate) memory: u64,
-    /// The region as it was asked for.
+    /// The requested region.
     pub(crate) region: String,
     /// How long it lasts from its start, extensions included, in milliseconds.
     pub(crate) timeout: u64,
     /// The snapshot it started from.
     pub(crate) source_snapshot: Option<String>,
-    /// Whom it may talk to.
+    /// Its network policy.
     pub(crate) network: Option<NetworkSetting>,
-    /// When it was asked for.
+    /// When it was requested.
     pub(crate) requested_at: Millis,
-    /// When its machine was there.
+    /// When its machine was ready.
     pub(crate) started_at: Millis,
-    /// When its end was asked for.
+    /// When its end was requested.
     pub(crate) requested_stop_at: Option<Millis>,
-    /// When it was over.
+    /// When it ended.
     pub(crate) stopped_at: Option<Millis>,
     /// When it was lost.
     pub(crate) aborted_at: Option<Millis>,
-    /// When its files were frozen.
+    /// When its snapshot was taken.
     pub(crate) snapshotted_at: Option<Millis>,
-    /// What it has used, once it is over.
+    /// What it has used; set when it has ended.
     #[serde(default)]
     pub(crate) used: Used,
-    /// When anything of it changed.
+    /// When its record last changed.
     pub(crate) updated_at: Millis,
 }
 
-/// How far a session has come.
+/// The state of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SessionStatus {
     /// It can be used.
     Running,
-    /// It is being ended.
+    /// It is ending.
     Stopping,
-    /// Its files are being frozen, which ends it.
+    /// Its snapshot is being taken, which ends it.
     Snapshotting,
-    /// It ended.
+    /// It has ended.
     Stopped,
-    /// It broke: its files are those of the last snapshot.
+    /// It broke. What is left of its files is the last snapshot.
     Failed,
 }
 
 impl SessionStatus {
-    /// Whether it is over.
+    /// Returns whether the session has ended.
     pub(crate) const fn has_ended(self) -> bool {
         matches!(self, Self::Stopped | Self::Failed)
     }
 
-    /// As clients spell it.
+    /// Returns the spelling that clients use.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -83,18 +83,18 @@ impl SessionStatus {
 }
 
 impl SessionRecord {
-    /// When its time is over.
+    /// Returns when the session's time is over.
     pub(crate) fn expires_at(&self) -> Millis {
         self.started_at.saturating_add(period(self.timeout))
     }
 
-    /// How long it lasted, in milliseconds, once it is over.
+    /// Returns how long the session lasted in milliseconds, if it has ended.
     pub(crate) fn duration(&self) -> Option<u64> {
         let ended = self.stopped_at.or(self.aborted_at)?;
         Some(u64::try_from(ended - self.started_at).unwrap_or_default())
     }
 
-    /// Ends it.
+    /// Marks the session as ended.
     pub(crate) fn end(&mut self, status: SessionStatus, now: Millis) {
         self.status = status;
         self.stopped_at = Some(now);

@@ -1,25 +1,25 @@
-//! What sessions have used.
+//! Resource usage of sessions.
 
 use serde::{Deserialize, Serialize};
 use workers_domain::ports::MachineUsage;
 
-/// What a session, or all of a sandbox, has used. What is not known is `None`: what an earlier server did not count, or
-/// what was lost.
+/// The usage of a session, or of all ended sessions of a sandbox. Unknown values are `None`: an earlier server did not
+/// count them, or they were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Used {
     /// Processor time in milliseconds.
     pub(crate) cpu: Option<u64>,
-    /// Bytes that were received from outside.
+    /// Bytes received from outside.
     pub(crate) ingress: Option<u64>,
-    /// Bytes that were sent to the outside.
+    /// Bytes sent to the outside.
     pub(crate) egress: Option<u64>,
 }
 
 impl Used {
-    /// Of what has not begun yet.
+    /// The usage of a sandbox without ended sessions.
     pub(crate) const NOTHING: Self = Self { cpu: Some(0), ingress: Some(0), egress: Some(0) };
 
-    /// Both together, as far as both are known.
+    /// Adds two usages. A sum is unknown if one of its parts is.
     pub(crate) fn plus(self, other: Self) -> Self {
         let sum = |one: Option<u64>, other: Option<u64>| Some(one?.saturating_add(other?));
         Self {

@@ -1,4 +1,4 @@
-//! Room for machines: what there is, who holds it, and who gets more.
+//! Admission: how much room for machines there is, which sessions hold it, and whether a new one fits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,10 +14,12 @@ use crate::VercelServerOptions;
 use crate::error::{ApiError, ErrorCode};
 use crate::sizes::MachineSizes;
 
-/// The account of all teams that no token is bound to: whoever has a token for every team can invent names of teams.
+/// The account that all teams without a bound token share. They share one because a caller whose token gives access to
+/// every team can invent team names.
 pub(super) const OTHER_TEAMS: &str = "";
 
-/// The accounts that teams have: one for each that a token is bound to, and that of all others where there can be any.
+/// Returns the accounts of the teams: one for each team with a bound token, and [`OTHER_TEAMS`] if a request can name
+/// any other team.
 pub(super) fn accounts(options: &VercelServerOptions) -> BTreeSet<&str> {
     let mut accounts: BTreeSet<&str> = options.tokens.iter().map(|token| token.team().unwrap_or(OTHER_TEAMS)).collect();
     if accounts.is_empty() {
@@ -26,7 +28,7 @@ pub(super) fn accounts(options: &VercelServerOptions) -> BTreeSet<&str> {
     accounts
 }
 
-/// Room for machines.
+/// The room for machines.
 pub(super) struct Admission {
     budget: Arc<Budget>,
     sizes: MachineSizes,
@@ -34,18 +36,18 @@ pub(super) struct Admission {
     places: TaskTracker,
 }
 
-/// The room of one machine, from before it is made until nothing of it is left. Dropped, it is free again.
+/// The room of one machine, held from before it is made until nothing of it is left. Dropping it frees the room.
 #[derive(Debug)]
 pub(crate) struct Place {
     permit: Option<Permit>,
     team: String,
     freed: Arc<Freed>,
-    /// The end of the server waits for the whole session, and not for its machine only.
+    /// Makes [`Admission::emptied`] wait for the end of the whole session, not only of its machine.
     _token: TaskTrackerToken,
 }
 
 impl Place {
-    /// Frees the room, once.
+    /// Frees the room. Further calls do nothing.
     pub(crate) fn vacate(&mut self) {
         if let Some(permit) = self.permit.take() {
             self.freed.tell(&self.team, Instant::now());
@@ -61,7 +63,7 @@ impl Drop for Place {
 }
 
 impl Admission {
-    /// All room there is. Lowers the largest machine that may be asked for to one that fits.
+    /// Creates the account of all room. Lowers the largest machine size that clients may request to one that fits.
     pub(super) fn new(options: &mut VercelServerOptions) -> Result<Self, StartError> {
         let sandboxes = u64::try_from(options.max_sessions).unwrap_or(u64::MAX);
         let total = options.capacity.min(Resources { sandboxes, ..Resources::UNLIMITED });
@@ -77,9 +79,9 @@ impl Admission {
         Ok(Self { budget, sizes: options.sizes, freed, places: TaskTracker::new() })
     }
 
-    /// Takes room for a machine of a team. One that does not fit is not made at all.
+    /// Takes room for a machine of a team. Refuses the request if the machine does not fit.
     pub(super) fn admit(&self, team: &str, vcpus: u32) -> Result<Place, ApiError> {
-        // First, so that the end of the server waits for what has begun.
+        // Take the token first, so that the shutdown waits for everything that has begun.
         let token = self.places.token();
         match self.budget.admit(team, self.sizes.demand(vcpus)) {
             Ok(permit) => {
@@ -116,7 +118,8 @@ impl Admission {
         ApiError::new(ErrorCode::TooManySessions, message).retry_after(seconds)
     }
 
-    /// Waits until all room is free. What takes some after that must see that the server ends.
+    /// Waits until all room is free. Callers that take room afterwards must themselves check whether the server is
+    /// shutting down.
     pub(super) async fn emptied(&self) {
         self.places.close();
         self.places.wait().await;

@@ -1,4 +1,4 @@
-//! New sandboxes.
+//! Creates sandboxes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,41 +12,41 @@ use crate::id;
 use crate::model::{KeepLastSnapshots, NetworkSetting, Route, SandboxKey, SandboxRecord, Used};
 use crate::store::Kind;
 
-/// A sandbox to be made. What is not given has its default, or in a fork what the other one has.
+/// The settings of a new sandbox. Absent settings have their defaults, or in a fork the values of the source.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewSandbox {
-    /// Its name; a random one by default.
+    /// The name; a random one by default.
     pub(crate) name: Option<String>,
-    /// The snapshot it starts from.
+    /// The id of the snapshot that its first session starts from.
     pub(crate) snapshot: Option<String>,
-    /// Whether the end of a session keeps its files.
+    /// Whether its files are kept when a session ends.
     pub(crate) persistent: Option<bool>,
-    /// Cores.
+    /// Requested cores.
     pub(crate) vcpus: Option<u32>,
     /// How long a session lasts, in milliseconds.
     pub(crate) timeout: Option<u64>,
-    /// The image.
+    /// The requested image.
     pub(crate) image: Option<String>,
-    /// The region.
+    /// The requested region.
     pub(crate) region: Option<String>,
-    /// Further regions.
+    /// The requested failover regions.
     pub(crate) failover_regions: Option<Vec<String>>,
-    /// Default environment of commands.
+    /// Default environment of its commands.
     pub(crate) env: Option<BTreeMap<String, String>>,
-    /// Marks to find it by.
+    /// Tags to find it by.
     pub(crate) tags: Option<BTreeMap<String, String>>,
-    /// Whom it may talk to.
+    /// The network policy of its sessions.
     pub(crate) network: Option<NetworkSetting>,
-    /// Ports to name.
+    /// Ports that get a public host name.
     pub(crate) ports: Option<Vec<u16>>,
-    /// How long snapshots are kept, in milliseconds.
+    /// How long its snapshots are kept, in milliseconds.
     pub(crate) snapshot_expiration: Option<u64>,
-    /// How many snapshots are kept.
+    /// How many snapshots it keeps.
     pub(crate) keep_last: Option<KeepLastSnapshots>,
 }
 
 impl Registry {
-    /// Makes a sandbox and its first session.
+    /// Creates a sandbox and its first session.
     #[tracing::instrument(name = "sandboxes.create", skip_all, fields(sandbox.name))]
     pub(crate) async fn create(
         self: &Arc<Self>,
@@ -83,12 +83,12 @@ impl Registry {
         };
         let reserved = Reserved::take(self, key)?;
         let launched = self.launch(&record, record.current_snapshot.as_deref()).await?;
-        // From here on a failure must take everything back: a client that is told of one asks again, and would find the
+        // From here on a failure must undo everything: a client that receives an error tries again, and would find the
         // name taken.
         let transition = Arc::new(Mutex::new(()));
         let sandbox = SandboxRecord { current_session: launched.record.id.clone(), ..record };
         let view = View { sandbox: sandbox.clone(), session: launched.record.clone() };
-        // Nobody else knows of it yet, so this does not wait.
+        // The sandbox is not in the tables yet, so this lock is free.
         let excluded = transition.lock().await;
         self.attach(launched, &transition);
         {
@@ -102,7 +102,7 @@ impl Registry {
         drop(reserved);
         let (file, session) = (&view.sandbox.file, &view.session.id);
         if let Err(fault) = self.store.confirm(&[(Kind::Sandbox, file), (Kind::Session, session)]).await {
-            // In memory it is gone, whether or not that can be written down.
+            // This removes it from memory, even if the removal cannot be written to disk.
             let _ = self.remove(&view.sandbox.key, false).await;
             return Err(fault.into());
         }
@@ -110,12 +110,12 @@ impl Registry {
         Ok(view)
     }
 
-    /// The image of the sandbox that a snapshot was taken of.
+    /// Returns the image of the sandbox that a snapshot was taken of.
     fn image_of(&self, team: &str, snapshot: &str) -> Option<String> {
         self.tables().snapshots.get(snapshot).filter(|record| record.sandbox.team == team)?.image.clone()
     }
 
-    /// Makes a sandbox with another one's files and settings.
+    /// Creates a sandbox with the files and settings of another one.
     #[tracing::instrument(name = "sandboxes.fork", skip_all, fields(sandbox.source = source.name))]
     pub(crate) async fn fork(self: &Arc<Self>, source: &SandboxKey, new: NewSandbox) -> Result<View, ApiError> {
         let other = self.find(source)?.sandbox;
@@ -146,7 +146,7 @@ impl Registry {
     }
 }
 
-/// Routes of these ports: those that there are stay.
+/// Returns routes for these ports. Ports that have a route in `old` keep it.
 pub(super) fn routes(ports: &[u16], old: &[Route]) -> Vec<Route> {
     let route = |port: &u16| {
         let known = old.iter().find(|route| route.port == *port).cloned();
@@ -159,7 +159,7 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A name that nobody else can take meanwhile.
+/// A name that is reserved, so that no concurrent request can take it. Dropping it frees the name.
 struct Reserved<'a> {
     registry: &'a Registry,
     key: SandboxKey,

@@ -1,4 +1,4 @@
-//! The end of a session, and of a sandbox.
+//! Ends sessions and deletes sandboxes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,70 +20,71 @@ use crate::model::{
 };
 use crate::store::{Fault, Kind};
 
-/// How long the provider may take to say whether it has a place for snapshots.
+/// How long the provider may take to list its snapshots, which shows that the place for snapshots is there.
 const LISTING_PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is asked by a session that must end, while it has none.
+/// How often a session that must end repeats that check while the place for snapshots is away.
 const LISTING_PAUSE: Duration = Duration::from_millis(500);
-/// How long such a session waits for it. Then its files are lost.
+/// How long such a session waits for the place to come back. After that its files are lost.
 const LATE_PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long the provider may take to say what a machine has used that has ended.
+/// How long the provider may take to report the usage of a machine that has ended.
 const USAGE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How a session ends.
+/// Why a session ends, which determines what happens to its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// As its owner asked. A persistent sandbox keeps its files, or goes on if there is no room for them.
+    /// Its owner stops it. A persistent sandbox keeps its files; without room for them, the session goes on.
     Stop,
-    /// Because its time is over, or the server's. A persistent sandbox keeps its files, if there is room for them.
+    /// Its time is over, or the server is shutting down. A persistent sandbox keeps its files if there is room for
+    /// them.
     Late,
-    /// In a snapshot that its owner asked for, with how long it is kept in milliseconds.
+    /// Its owner takes a snapshot, which is kept for this many milliseconds.
     Snapshot(Option<u64>),
-    /// With the sandbox.
+    /// Its sandbox is deleted.
     Delete,
-    /// Its machine ended by itself.
+    /// Its machine ended unexpectedly.
     Broken,
 }
 
-/// What became of a session that was to end.
+/// The result of ending a session.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It is over, and may have ended in a snapshot.
+    /// The session has ended, with this snapshot if one was taken.
     Ended(Option<Box<SnapshotRecord>>),
-    /// Somebody else ended it first.
+    /// The session had already been ended by another caller.
     Over,
-    /// It is over, without the snapshot it should have ended in.
+    /// The session has ended, without the snapshot that it should have ended in.
     NotKept,
-    /// It goes on: there is no room for the snapshot.
+    /// The session goes on: there is no room for the snapshot.
     GoesOn,
-    /// It goes on: snapshots cannot be kept now.
+    /// The session goes on: snapshots cannot be stored now.
     Postponed,
 }
 
-/// Why there is no snapshot.
+/// Why no snapshot was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unfrozen {
-    /// There is no room for it, and the machine goes on.
+    /// There is no room for it. The machine goes on.
     NoRoom,
-    /// The place where snapshots are kept is away, and the machine goes on.
+    /// The place where snapshots are stored is away. The machine goes on.
     Away,
-    /// Whatever else; nothing is to be had of the machine any more.
+    /// Any other reason. Nothing can be recovered from the machine.
     Failed,
 }
 
-/// A session that is over.
+/// A session that has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
-    /// The session.
+    /// The session's record.
     pub(crate) session: SessionRecord,
-    /// Its sandbox, unless that is gone.
+    /// Its sandbox with the current session, unless the sandbox is deleted.
     pub(crate) view: Option<View>,
-    /// The snapshot it ended in.
+    /// The snapshot that it ended in.
     pub(crate) snapshot: Option<SnapshotRecord>,
 }
 
 impl Registry {
-    /// Stops a session. One that is over stays so.
+    /// Stops a session. A session that has ended stays as it is.
     #[tracing::instrument(name = "sessions.stop", skip_all, fields(session.id = id))]
     pub(crate) async fn stop(self: &Arc<Self>, team: &str, id: &str) -> Result<Ended, ApiError> {
         self.find_session(team, id)?;
@@ -108,19 +109,20 @@ impl Registry {
         let snapshot = kept(self.end(id, End::Snapshot(expiration)).await)?;
         let session = self.find_session(team, id)?;
         self.confirm_end(&session, snapshot.as_ref()).await?;
-        // Without one, somebody else ended it first.
+        // Without a snapshot, another caller ended the session first.
         let snapshot = snapshot.ok_or_else(ApiError::stopped)?;
         Ok(Ended { session, view: None, snapshot: Some(snapshot) })
     }
 
-    /// Waits until the end of a session is written down.
+    /// Waits until the end of a session is on disk.
     async fn confirm_end(&self, session: &SessionRecord, snapshot: Option<&SnapshotRecord>) -> Result<(), ApiError> {
         let mut records = vec![(Kind::Session, session.id.as_str()), (Kind::Sandbox, session.sandbox_file.as_str())];
         records.extend(snapshot.map(|snapshot| (Kind::Snapshot, snapshot.id.as_str())));
         Ok(self.store.confirm(&records).await?)
     }
 
-    /// Removes a sandbox, and with it its session; its snapshots only if they are asked for and nobody else needs them.
+    /// Deletes a sandbox and its session. Deletes its snapshots too if `snapshots` is set and no other sandbox starts
+    /// from them.
     #[tracing::instrument(name = "sandboxes.delete", skip_all, fields(sandbox.name = key.name))]
     pub(crate) async fn delete(self: &Arc<Self>, key: &SandboxKey, snapshots: bool) -> Result<View, ApiError> {
         self.find(key)?;
@@ -128,7 +130,7 @@ impl Registry {
         self.remove(key, snapshots).await
     }
 
-    /// As [`delete`](Self::delete), whether or not it can be written down.
+    /// Does the same as [`delete`](Self::delete), without first checking that the store can be written.
     pub(super) async fn remove(self: &Arc<Self>, key: &SandboxKey, snapshots: bool) -> Result<View, ApiError> {
         let (file, transition) = {
             let tables = self.tables();
@@ -138,7 +140,7 @@ impl Registry {
         let _excluded = if let Ok(excluded) = timeout(self.options.stop_timeout, transition.lock()).await {
             excluded
         } else {
-            // It is being frozen, and that takes too long for somebody who wants to be rid of it.
+            // Its snapshot is being taken and that takes too long: abandon the machine, so that the deletion can go on.
             let stuck = self.find(key).ok().and_then(|view| self.tables().live.get(&view.session.id).cloned());
             if let Some(live) = stuck {
                 live.session.abandon();
@@ -159,7 +161,7 @@ impl Registry {
             let mut tables = self.tables();
             tables.sandboxes.remove(key);
             tables.store.remove(Kind::Sandbox, &file);
-            // Its sessions are remembered for a while, for those who still hold them.
+            // The records of its sessions stay in memory for a while, for clients that still use their ids.
             let sessions: Vec<_> = tables
                 .sessions
                 .values()
@@ -184,14 +186,14 @@ impl Registry {
         };
         let mut records = vec![(Kind::Sandbox, file.as_str())];
         records.extend(own.iter().map(|id| (Kind::Snapshot, id.as_str())));
-        // As for a single snapshot: records first.
+        // Remove the records before the files, for the reason given in `delete_snapshot`.
         self.store.confirm(&records).await?;
         self.remove_from_provider(gone);
         tracing::info!(sandbox.name = key.name, "a sandbox was deleted");
         Ok(view)
     }
 
-    /// Ends a session, unless it is over.
+    /// Ends a session, unless it has ended.
     pub(super) async fn end(self: &Arc<Self>, id: &str, how: End) -> Outcome {
         let Some(live) = self.tables().live.get(id).cloned() else { return Outcome::Over };
         let _excluded = live.transition.lock().await;
@@ -201,7 +203,7 @@ impl Registry {
         self.end_excluded(&live, how).await
     }
 
-    /// Ends a session while its sandbox's transition is excluded.
+    /// Ends a session. The caller holds the transition lock of its sandbox.
     async fn end_excluded(self: &Arc<Self>, live: &Live, how: End) -> Outcome {
         let id = live.session.id();
         let now = self.now();
@@ -238,7 +240,7 @@ impl Registry {
         if let Some(postponed) = postponed
             && how != End::Late
         {
-            // Its owner can make room and ask again; commands did not notice anything.
+            // The owner can make room and try again; the commands are not affected.
             self.tables().change_session(id, self.now(), |session| {
                 session.requested_stop_at = None;
                 session.status = SessionStatus::Running;
@@ -266,9 +268,9 @@ impl Registry {
         let snapshot = if let Outcome::Ended(snapshot) = &outcome { snapshot.as_deref() } else { None };
         let mut used = Used::default();
         if is_gone {
-            // First, so that who sees the end finds the room free.
+            // Free the room first, so that a client that sees the end finds it free.
             live.session.vacate();
-            // One that may still run may use more.
+            // Only a machine that is gone has its final usage; one that may still run can use more.
             let usage = timeout(USAGE_PATIENCE, live.session.machine().usage()).await;
             used = usage.map(Used::from).unwrap_or_default();
         }
@@ -276,7 +278,8 @@ impl Registry {
         outcome
     }
 
-    /// Takes a snapshot, and makes it known before anybody could take it for one that nobody needs.
+    /// Takes a snapshot and puts its record into the tables. Until that is done, the session is in `freezing`, so that
+    /// the sweep does not remove the snapshot as one without a record.
     async fn freeze(
         self: &Arc<Self>,
         live: &Live,
@@ -290,16 +293,17 @@ impl Registry {
             Ok(frozen) => self.keep(frozen, session, sandbox, method, expiration).await,
             Err(unfrozen) => Err(unfrozen),
         };
-        // What was taken is known now.
+        // The snapshot, if one was taken, now has its record.
         self.tables().freezing.remove(&session.id);
         record
     }
 
-    /// Whether snapshots can be kept now: a machine that is asked for one that cannot is lost with its files.
+    /// Returns whether snapshots can be stored now. Callers check this first, because taking a snapshot that cannot be
+    /// stored loses the machine and its files.
     pub(super) async fn keeps_snapshots(&self) -> bool {
         match timeout(LISTING_PATIENCE, self.options.machines.snapshots()).await {
             Ok(Ok(_)) => true,
-            // The caller says what that comes to.
+            // The caller logs the consequence.
             Ok(Err(error)) => {
                 tracing::debug!(error = error_chain(&error), "snapshots cannot be kept now");
                 false
@@ -308,7 +312,7 @@ impl Registry {
         }
     }
 
-    /// Waits a while for the place of snapshots to come back, for a session that must end now.
+    /// Waits a limited time until snapshots can be stored again, for a session that must end now.
     async fn await_snapshots(&self, live: &Live) {
         let come_back = async {
             while !self.keeps_snapshots().await {
@@ -321,7 +325,7 @@ impl Registry {
         }
     }
 
-    /// Takes the snapshot, within the time for that.
+    /// Takes the snapshot within [`snapshot_timeout`](crate::VercelServerOptions::snapshot_timeout).
     async fn freeze_machine(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
         if !self.keeps_snapshots().await {
             tracing::error!(
@@ -357,14 +361,14 @@ impl Registry {
                     advice = Part::Sandboxes.advice(),
                     "a snapshot was not taken in time"
                 );
-                // It may come into being yet.
+                // The provider may still complete it: the sweep must look for it.
                 self.may_have_unknown.store(true, Ordering::Relaxed);
                 Err(Unfrozen::Failed)
             }
         }
     }
 
-    /// Makes a snapshot known.
+    /// Puts the record of a snapshot into the tables.
     async fn keep(
         &self,
         frozen: Snapshot,
@@ -401,10 +405,10 @@ impl Registry {
                     return Ok(record);
                 }
             }
-            // The same files, kept earlier, are being removed under this id.
+            // The provider gave the same id to the same files, kept earlier, and these are being removed.
             self.removing.wait_for(&record.provider_id).await;
             let is_there = self.options.machines.find_snapshot(&frozen.id).await;
-            // What cannot be told now is not gone.
+            // Fail only if the snapshot is certainly gone; an error does not say that.
             if matches!(is_there, Ok(None)) {
                 tracing::error!(session.id = session.id, "a snapshot was removed while it was taken");
                 return Err(Unfrozen::Failed);
@@ -412,7 +416,8 @@ impl Registry {
         }
     }
 
-    /// Stops a machine, within the time for that. One that does not stop is killed when nobody has it any more.
+    /// Stops a machine within [`stop_timeout`](crate::VercelServerOptions::stop_timeout). A machine that does not stop
+    /// in time is killed when its last reference is dropped.
     async fn stop_machine(&self, live: &Live) -> SessionStatus {
         let stopped = tokio::select! {
             stopped = timeout(self.options.stop_timeout, live.session.machine().stop()) => stopped,
@@ -441,7 +446,7 @@ impl Registry {
         }
     }
 
-    /// Writes down that a session is over.
+    /// Records that a session has ended.
     fn note_end(
         self: &Arc<Self>,
         live: &Live,
@@ -453,7 +458,7 @@ impl Registry {
         let now = self.now();
         let mut tables = self.tables();
         if tables.live.remove(&session.id).is_none() {
-            // Somebody did not wait for us.
+            // The shutdown or a deletion did not wait for us and has recorded the end already.
             return;
         }
         let ended = tables.change_session(&session.id, now, |session| {
@@ -478,7 +483,7 @@ impl Registry {
             self.evict_snapshots(&session.sandbox, now);
         }
         let directory = live.session.directory().clone();
-        // Readers of logs have their files open.
+        // Readers of logs are not affected: they have their files open.
         let removing = async move {
             if let Err(error) = tokio::fs::remove_dir_all(&directory).await {
                 tracing::warn!(error = error_chain(&error), "the output of a session cannot be removed");
@@ -488,14 +493,14 @@ impl Registry {
         tracing::info!(session.id = session.id, status = status.as_str(), "a session ended");
     }
 
-    /// Ends everything, within the time for that; persistent sandboxes keep their files. Nothing begins any more.
+    /// Ends all sessions within the shutdown timeout; persistent sandboxes keep their files. Nothing new can begin.
     pub(crate) async fn shut_down(self: &Arc<Self>) {
         self.stopping.cancel();
-        // Every session ends itself, and its room is free then.
+        // Each session's supervisor ends it, which frees its room.
         if timeout(self.options.shutdown_timeout, self.admission.emptied()).await.is_err() {
             let left: Vec<Live> = self.tables().live.values().cloned().collect();
             tracing::warn!(sessions = left.len(), "sessions still run after the time to end; they are stopped");
-            // Side by side: one that is stuck does not use up the time of the others.
+            // Stop them concurrently: one that hangs must not use up the time of the others.
             join_all(left.iter().map(|live| async move {
                 live.session.close();
                 self.stop_machine(live).await;
@@ -511,7 +516,7 @@ impl Registry {
     }
 }
 
-/// The snapshot that a session ended in, for whoever asked for its end.
+/// Returns the snapshot that a session ended in, or the error for the caller that ended it.
 fn kept(outcome: Outcome) -> Result<Option<SnapshotRecord>, ApiError> {
     let message = match outcome {
         Outcome::Ended(snapshot) => return Ok(snapshot.map(|snapshot| *snapshot)),
@@ -526,7 +531,7 @@ fn kept(outcome: Outcome) -> Result<Option<SnapshotRecord>, ApiError> {
 }
 
 impl super::tables::Tables {
-    /// Forgets the oldest sessions of a sandbox.
+    /// Removes the oldest ended sessions of a sandbox beyond `history`.
     fn forget_sessions(&mut self, file: &str, history: usize) {
         let mut ended: Vec<(Millis, String)> = self
             .sessions

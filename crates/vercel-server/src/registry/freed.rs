@@ -1,4 +1,4 @@
-//! When room became free, which is what a client that found none can be told of when to ask again.
+//! When room last became free. A request that finds no room gets its `Retry-After` from this.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use super::admission::OTHER_TEAMS;
 
-/// Seconds after which a client asks again at the latest. Official clients wait so long by themselves.
+/// Upper limit of `Retry-After`, in seconds. Official clients wait this long on their own.
 const LONGEST: u32 = 10;
 
-/// When a machine of each account last ended.
+/// When the last machine of each account ended.
 #[derive(Debug)]
 pub(super) struct Freed {
     last: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Freed {
-    /// At the start, room has just become free for all.
+    /// Creates the table as if room had become free for every account at `now`, the start of the server.
     pub(super) fn new(accounts: impl IntoIterator<Item = String>, now: Instant) -> Self {
         Self { last: Mutex::new(accounts.into_iter().map(|account| (account, now)).collect()) }
     }
 
-    /// A machine of a team ended.
+    /// Records that a machine of a team ended.
     pub(super) fn tell(&self, team: &str, now: Instant) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let account = if last.contains_key(team) { team } else { OTHER_TEAMS };
@@ -30,9 +30,9 @@ impl Freed {
         }
     }
 
-    /// Seconds after which a team, or any team, should ask again: as many as have passed since a machine last ended,
-    /// within limits. Where sandboxes live for moments, so does the want of room; where none has ended for long, asking
-    /// often would only use up the client's attempts.
+    /// Returns after how many seconds a team should try again, or any team for `None`: as many as have passed since a
+    /// machine last ended, within limits. Where sandboxes live for moments, room is free again soon; where none has
+    /// ended for long, frequent attempts would only use up the client's retries.
     pub(super) fn retry_after(&self, team: Option<&str>, now: Instant) -> u32 {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let of_team = team.map(|team| last.get(team).or_else(|| last.get(OTHER_TEAMS)));

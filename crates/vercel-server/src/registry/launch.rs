@@ -1,4 +1,4 @@
-//! The beginning of a session.
+//! Starts sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, Used};
 use crate::session::{LiveSession, SessionLimits};
 
-/// A session whose machine is there, and which nobody knows of yet.
+/// A session whose machine runs and which is not in the tables yet.
 pub(super) struct Launched {
     pub(super) record: SessionRecord,
     live: Arc<LiveSession>,
@@ -98,8 +98,8 @@ impl Registry {
         Ok(Launched { record, live })
     }
 
-    /// Why there is no machine. A snapshot that the provider does not find is not gone: its files may be away for a
-    /// while. Only a deletion or its expiry ends it.
+    /// Returns the error for a machine that could not be made. A snapshot that the provider does not find is not
+    /// treated as gone, because its files may be away for a while: only deletion or expiry ends a snapshot.
     async fn not_launched(&self, error: &SandboxError, snapshot: Option<&str>) -> ApiError {
         match (error.kind, snapshot) {
             (SandboxErrorKind::SnapshotNotFound, Some(id)) => {
@@ -114,7 +114,7 @@ impl Registry {
                 );
                 snapshot_unavailable()
             }
-            // What it lacks may be what the store lacks too.
+            // The store may lack the same thing, for example room, and then has the better error.
             (SandboxErrorKind::Failed, _) => match self.check_store().await {
                 Ok(()) => ApiError::from_machine(error),
                 Err(lacking) => {
@@ -126,22 +126,22 @@ impl Registry {
         }
     }
 
-    /// Removes a machine that nothing knows of. Its room is free when nothing of it is left.
+    /// Removes a machine that is not in the tables. Its room becomes free when nothing of it is left.
     async fn give_up(&self, machine: Arc<dyn Machine>, place: Place) {
         if !matches!(timeout(self.options.stop_timeout, machine.stop()).await, Ok(Ok(()))) {
             tracing::error!("a machine that was not needed was not wholly removed in time");
         }
-        // Stopped in the background if it still runs.
+        // If it still runs, dropping it stops it in the background.
         drop(machine);
         drop(place);
     }
 
-    /// Memory of a session in MiB.
+    /// Returns the memory of a session in MiB.
     pub(crate) fn memory_mib(&self, vcpus: u32) -> u64 {
         self.options.sizes.memory_mib(vcpus)
     }
 
-    /// Makes a session known. Must be called while the sandbox's transition is excluded.
+    /// Adds a session to the tables and starts its supervisor. The caller must hold the transition lock of the sandbox.
     pub(super) fn attach(self: &Arc<Self>, launched: Launched, transition: &Arc<Mutex<()>>) {
         let Launched { record, live } = launched;
         let id = record.id.clone();
@@ -152,7 +152,7 @@ impl Registry {
             tables.live.insert(id, Live { session: Arc::clone(&live), transition: Arc::clone(transition) });
         }
         let registry = Arc::clone(self);
-        // A session outlives the request that began it.
+        // A session outlives the request that started it, so its span has no parent.
         let span = tracing::info_span!(parent: None, "sessions.supervise", session.id = live.id());
         self.runtime.spawn(async move { registry.supervise(live).await }.instrument(span));
     }
@@ -167,12 +167,12 @@ impl Registry {
             () = self.stopping.cancelled() => End::Late,
         };
         let id = live.id().to_owned();
-        // Not kept alive by us: its place is free when it is over.
+        // Our reference must not keep the session alive: its room is free when the session is dropped.
         drop(live);
         self.end(&id, how).await;
     }
 
-    /// What the provider calls a snapshot that is used now.
+    /// Marks a snapshot as used now and returns the provider's id of it.
     fn use_snapshot(self: &Arc<Self>, team: &str, id: &str, now: Millis) -> Result<SnapshotId, ApiError> {
         self.expire_snapshots();
         let mut tables = self.tables();
@@ -188,13 +188,13 @@ impl Registry {
     }
 }
 
-/// Changed files count as memory: their limit is lower, so that who writes too much is told that the disk is full, and
-/// not killed.
+/// Returns the disk limit of a machine. Changed files count as memory, so the disk limit is below the memory limit: a
+/// program that writes too much gets "disk full" instead of being killed.
 const fn disk_bytes(memory: u64) -> u64 {
     memory / 4 * 3
 }
 
-/// What a sandbox's network setting means.
+/// Converts the network setting of a sandbox to a policy.
 fn policy(sandbox: &SandboxRecord) -> Result<NetworkPolicy, ApiError> {
     sandbox
         .network

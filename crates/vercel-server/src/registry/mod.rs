@@ -1,9 +1,9 @@
-//! All sandboxes, sessions and snapshots, and what can be done with them.
+//! The registry: all sandboxes, sessions and snapshots, and the operations on them.
 //!
-//! What is known stands in [`Tables`] behind one lock that is never held across an await. What begins or ends a session
-//! of a sandbox excludes everything else that does: each sandbox has a *transition* lock for that, which is
-//! asynchronous and held as long as it takes. Work that must not stop half way runs in a task of its own
-//! ([`Registry::to_completion`]), whatever becomes of the connection.
+//! The state is in [`Tables`] behind one lock that is never held across an await. Each sandbox also has a *transition*
+//! lock. It is asynchronous, and whatever begins or ends a session of the sandbox holds it for as long as that takes,
+//! so that only one such operation runs at a time. Work that must not stop half way runs in a task of its own
+//! ([`Registry::to_completion`]), so that a closed connection does not cancel it.
 
 mod admission;
 mod create;
@@ -49,48 +49,48 @@ use rate::Rate;
 use removing::Removing;
 use tables::Tables;
 
-/// Everything there is.
+/// The state of the server.
 pub(crate) struct Registry {
     options: VercelServerOptions,
-    /// Where work goes on: not one of the threads that serve requests, which end first.
+    /// The runtime for tasks that outlive a request: not one of the threads that serve requests, which end first.
     runtime: Handle,
     store: Store,
     tables: Mutex<Tables>,
-    /// What the logs of all sessions may still take.
+    /// What the logs of all sessions may still grow by.
     log_budget: Arc<LogBudget>,
-    /// Room for machines.
+    /// The room for machines.
     admission: Admission,
-    /// Requests of teams.
+    /// The request counts of the teams.
     rate: Rate,
     /// The provider's snapshots that are being removed now.
     removing: Removing,
-    /// Whether snapshots that no record knows stay: it may be their record that cannot be read.
+    /// Whether snapshots without a record are kept: set when a record could not be read, because it may be theirs.
     keeps_unknown: bool,
-    /// The provider's snapshots that stay though no record knows them.
+    /// The provider's snapshots that are kept although they have no record.
     kept: HashSet<String>,
-    /// Whether the provider may have snapshots that no record knows.
+    /// Whether the provider may have snapshots without a record.
     may_have_unknown: AtomicBool,
-    /// Set once nothing may begin any more.
+    /// Cancelled when the shutdown begins; nothing may begin after that.
     stopping: CancellationToken,
 }
 
 impl Registry {
-    /// How the server behaves.
+    /// Returns the options of the server.
     pub(crate) const fn options(&self) -> &VercelServerOptions {
         &self.options
     }
 
-    /// The time of day.
+    /// Returns the time of day.
     pub(crate) fn now(&self) -> Millis {
         self.options.clock.now().timestamp_millis()
     }
 
-    /// Counts a request of a team, unless that has made as many as it may.
+    /// Counts a request of a team, unless the team has reached its limit.
     pub(crate) fn count_request(&self, team: &str) -> Standing {
         self.rate.count(team, self.now())
     }
 
-    /// Runs what must not stop half way, whatever becomes of the connection.
+    /// Runs `work` to its end in a task of its own, so that a closed connection does not cancel it.
     pub(crate) async fn to_completion<T, F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> Result<T, ApiError>
     where
         T: Send + 'static,
@@ -102,8 +102,8 @@ impl Registry {
         }
     }
 
-    /// Sees that what a request is about to change could be written down: nothing is acknowledged that a restart would
-    /// not find.
+    /// Checks that a change could be written to disk now. Every request that changes something calls this first,
+    /// because nothing may be acknowledged that a restart would not find.
     async fn check_store(&self) -> Result<(), ApiError> {
         Ok(self.store.check().await?)
     }

@@ -1,37 +1,37 @@
-//! Lists in pages.
+//! Splits lists into pages.
 
-/// Which page of a list.
+/// Which page of a list a request asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct PageRequest {
-    /// Items on it.
+    /// Maximum number of items on the page.
     pub(crate) limit: usize,
-    /// Where the last page ended.
+    /// The rank of the last item of the previous page.
     pub(crate) cursor: Option<Rank>,
-    /// Whether the greatest comes first.
+    /// Whether the list is sorted in descending order.
     pub(crate) descending: bool,
 }
 
-/// One page.
+/// One page of a list.
 #[derive(Debug)]
 pub(crate) struct Page<T> {
-    /// What is on it.
+    /// The items on the page.
     pub(crate) items: Vec<T>,
-    /// Where the next one begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub(crate) next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The same page of something else.
+    /// Converts the items of the page.
     pub(crate) fn map<U>(self, to: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(to).collect(), next: self.next }
     }
 }
 
-/// An item's place in a list: what it is sorted by, and what tells it from others with the same.
+/// An item's position in a list: the value it is sorted by, and a text that orders items with equal values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(pub(crate) SortValue, pub(crate) String);
 
-/// What items are sorted by.
+/// A value that items are sorted by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SortValue {
     /// A time.
@@ -41,7 +41,7 @@ pub(crate) enum SortValue {
 }
 
 impl Rank {
-    /// A cursor as it was given out. An item that was removed meanwhile still has its place.
+    /// Parses a cursor of an earlier response. A cursor stays valid when its item is removed.
     pub(crate) fn parse(cursor: &str) -> Option<Self> {
         let (value, tie) = cursor.split_once('~')?;
         let value = match value.split_at_checked(1)? {
@@ -60,7 +60,7 @@ impl Rank {
     }
 }
 
-/// The page of these items.
+/// Returns the requested page of these items.
 pub(crate) fn page<T>(items: Vec<(Rank, T)>, request: &PageRequest) -> Page<T> {
     let mut items = items;
     items.sort_by(|(one, _), (other, _)| if request.descending { other.cmp(one) } else { one.cmp(other) });

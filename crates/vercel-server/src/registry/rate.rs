@@ -1,4 +1,4 @@
-//! How often teams ask.
+//! Limits the request rate of teams.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,10 +7,11 @@ use super::admission::{OTHER_TEAMS, accounts};
 use crate::VercelServerOptions;
 use crate::model::Millis;
 
-/// How long requests count together, in milliseconds. Clients wait longer than this by themselves.
+/// Length of a counting window in milliseconds. Official clients wait longer than this on their own.
 const WINDOW: Millis = 10_000;
 
-/// Counts the requests of each team. Teams that no token is bound to count as one, as they do for room.
+/// Counts the requests of each team. All teams without a bound token share one count, as they share one account of
+/// room.
 pub(super) struct Rate {
     limit: u32,
     windows: Mutex<HashMap<String, Window>>,
@@ -22,16 +23,16 @@ struct Window {
     requests: u32,
 }
 
-/// How a team stands with its requests.
+/// The request count of a team, for the rate limit headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// Requests that it may make within the time.
+    /// Requests that the team may make in one window.
     pub(crate) limit: u32,
-    /// Those that are left.
+    /// Requests that are left in the window.
     pub(crate) remaining: u32,
-    /// When it may make all of them again, in seconds since the epoch.
+    /// When the window ends, in seconds since the Unix epoch.
     pub(crate) reset: i64,
-    /// Seconds until then, if the request was one too many.
+    /// Seconds until the window ends; set if the request exceeded the limit.
     pub(crate) retry_after: Option<u32>,
 }
 
@@ -41,12 +42,12 @@ impl Rate {
         Self { limit: options.max_requests, windows: Mutex::new(windows.collect()) }
     }
 
-    /// Counts a request of a team, unless that has made as many as it may.
+    /// Counts a request of a team, unless the team has reached its limit.
     pub(super) fn count(&self, team: &str, now: Millis) -> Standing {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let account = if windows.contains_key(team) { team } else { OTHER_TEAMS };
         let window = windows.entry(account.to_owned()).or_default();
-        // A clock that was put back does not make anybody wait.
+        // A clock that was set back starts a new window, so that no team has to wait for the old time.
         if !(window.began..window.began.saturating_add(WINDOW)).contains(&now) {
             *window = Window { began: now, requests: 0 };
         }

@@ -1,4 +1,4 @@
-//! Finding and listing.
+//! Finds and lists sandboxes and sessions.
 
 use std::sync::Arc;
 
@@ -9,56 +9,56 @@ use crate::error::{ApiError, ErrorCode};
 use crate::model::{Route, SandboxKey, SessionRecord, SessionStatus};
 use crate::session::LiveSession;
 
-/// Which sandboxes.
+/// Which sandboxes to list, and in which order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SandboxFilter {
-    /// Those whose name begins so.
+    /// The prefix of the name.
     pub(crate) name_prefix: Option<String>,
-    /// Those with this mark.
+    /// The name and value of a tag.
     pub(crate) tag: Option<(String, String)>,
-    /// Those in this state.
+    /// The status of the current session.
     pub(crate) status: Option<String>,
-    /// In which order.
+    /// The order of the list.
     pub(crate) sort_by: SortBy,
 }
 
 /// What sandboxes are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum SortBy {
-    /// When they were made.
+    /// Creation time.
     #[default]
     CreatedAt,
-    /// Their name.
+    /// Name.
     Name,
-    /// When their status changed.
+    /// Time of the last change of status.
     StatusUpdatedAt,
-    /// What they start from.
+    /// The id of the snapshot that the next session starts from.
     CurrentSnapshotId,
 }
 
-/// There is no such sandbox.
+/// Creates the error for a sandbox that does not exist.
 pub(super) fn not_found(key: &SandboxKey) -> ApiError {
     ApiError::new(ErrorCode::NotFound, format!("Named sandbox '{}' not found for this project.", key.name))
 }
 
 impl Registry {
-    /// A sandbox.
+    /// Finds a sandbox.
     pub(crate) fn find(&self, key: &SandboxKey) -> Result<View, ApiError> {
         self.tables().view(key).ok_or_else(|| not_found(key))
     }
 
-    /// A session.
+    /// Finds a session.
     pub(crate) fn find_session(&self, team: &str, id: &str) -> Result<SessionRecord, ApiError> {
         let record = self.tables().sessions.get(id).filter(|record| record.sandbox.team == team).cloned();
         record.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("Session '{id}' not found.")))
     }
 
-    /// Ports of a session's sandbox.
+    /// Returns the routes of a session's sandbox.
     pub(crate) fn routes_of(&self, session: &SessionRecord) -> Vec<Route> {
         self.tables().sandbox_of(session).map(|sandbox| sandbox.routes.clone()).unwrap_or_default()
     }
 
-    /// A session that can be used.
+    /// Finds a session that can be used. Fails if it is ending or has ended.
     pub(crate) fn live(&self, team: &str, id: &str) -> Result<Arc<LiveSession>, ApiError> {
         let record = self.find_session(team, id)?;
         let live = self.tables().live.get(id).map(|live| Arc::clone(&live.session));
@@ -74,11 +74,11 @@ impl Registry {
         }
     }
 
-    /// Sandboxes of a project.
+    /// Lists the sandboxes of a project.
     pub(crate) fn list(&self, team: &str, project: &str, filter: &SandboxFilter, request: &PageRequest) -> Page<View> {
         let tables = self.tables();
         let of_project = tables.of_team(team).filter(|sandbox| sandbox.key.project == project);
-        // Only what is on the page is copied.
+        // Copy only what is on the page.
         let ranked = of_project.filter_map(|sandbox| {
             let key = &sandbox.key;
             let session = tables.sessions.get(&sandbox.current_session)?;
@@ -99,7 +99,7 @@ impl Registry {
         page(ranked, request).map(|(sandbox, session)| View { sandbox: sandbox.clone(), session: session.clone() })
     }
 
-    /// Sessions of a project, or of one sandbox.
+    /// Lists the sessions of a project, or of one sandbox.
     pub(crate) fn list_sessions(
         &self,
         team: &str,

@@ -1,23 +1,24 @@
-//! Which of the provider's snapshots are being removed.
+//! Tracks which of the provider's snapshots are being removed.
 //!
-//! Nobody holds a lock while the provider works, so that one machine that hangs holds up nobody else. A snapshot that
-//! is being removed is marked as such; a provider that gives the same files the same id may answer with it to whoever
-//! freezes a machine meanwhile, who then waits for this one id and looks whether it is still there.
+//! No lock is held while the provider works, so that one operation that hangs does not block the others. Instead, a
+//! snapshot that is being removed is marked here. A provider that gives the same id to the same files may return a
+//! marked id when another session takes its snapshot meanwhile; that session waits for this one id and then checks
+//! whether the snapshot still exists.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// Which of the provider's snapshots are being removed.
+/// The provider's snapshots that are being removed.
 #[derive(Debug)]
 pub(super) struct Removing {
     ids: watch::Sender<HashSet<String>>,
-    /// Those that could not be removed.
+    /// Snapshots that could not be removed.
     failed: Mutex<BTreeSet<String>>,
 }
 
-/// A snapshot that is being removed, until this is dropped.
+/// Marks a snapshot as being removed, until dropped.
 #[derive(Debug)]
 pub(super) struct Mark<'a> {
     removing: &'a Removing,
@@ -29,29 +30,29 @@ impl Removing {
         Self { ids: watch::channel(HashSet::new()).0, failed: Mutex::default() }
     }
 
-    /// Marks a snapshot, unless somebody else removes it already.
+    /// Marks a snapshot. Returns `None` if another task is already removing it.
     pub(super) fn mark(&self, id: &str) -> Option<Mark<'_>> {
         let is_new = self.ids.send_if_modified(|ids| ids.insert(id.to_owned()));
         is_new.then(|| Mark { removing: self, id: id.to_owned() })
     }
 
-    /// Whether a snapshot is being removed.
+    /// Returns whether a snapshot is being removed.
     pub(super) fn is_marked(&self, id: &str) -> bool {
         self.ids.borrow().contains(id)
     }
 
     /// Waits until a snapshot is not being removed.
     pub(super) async fn wait_for(&self, id: &str) {
-        // The sender cannot be gone: we hold it.
+        // The sender cannot be dropped: `self.ids` holds it.
         let _ = self.ids.subscribe().wait_for(|ids| !ids.contains(id)).await;
     }
 
-    /// Remembers a snapshot that could not be removed.
+    /// Records that a snapshot could not be removed.
     pub(super) fn failed(&self, id: &str) {
         self.lock().insert(id.to_owned());
     }
 
-    /// What could not be removed, to be tried again.
+    /// Takes the snapshots that could not be removed, to try again.
     pub(super) fn take_failed(&self) -> Vec<String> {
         std::mem::take(&mut *self.lock()).into_iter().collect()
     }

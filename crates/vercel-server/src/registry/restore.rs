@@ -1,4 +1,4 @@
-//! The beginning: what was known before.
+//! Starts the server: restores the state that an earlier server left on disk.
 
 use std::collections::HashSet;
 use std::io;
@@ -18,22 +18,23 @@ use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus, Used};
 use crate::store::{Kind, Store, blocking};
 
-/// Why the server could not be started.
+/// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Another server counts its requests in the registry.
+    /// Another server already registered its request metrics in the registry.
     #[error("failed to register the metrics of requests")]
     Metrics(#[source] prometheus::Error),
-    /// Its directory cannot be read or written.
+    /// The server's directory cannot be read or written.
     #[error("failed to open the directory of sandboxes")]
     Directory(#[source] io::Error),
-    /// Nothing could ever run.
+    /// The capacity is too small for the smallest sandbox.
     #[error("there is not enough for the smallest sandbox ({0}): none could ever be made")]
     NoRoom(Resource),
 }
 
 impl Registry {
-    /// Takes over what is on disk. Sessions that ran are over; snapshots are compared with those that there are.
+    /// Restores the records on disk. Sessions that were running have ended; the recorded snapshots are compared with
+    /// those of the provider.
     pub(crate) async fn open(mut options: VercelServerOptions) -> Result<Arc<Self>, StartError> {
         let admission = Admission::new(&mut options)?;
         let logs = options.directory.join("logs");
@@ -69,8 +70,8 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Removes snapshots that no record knows. Those that the provider has lost stay on record: what is not there now
-    /// may be put back.
+    /// Removes the provider's snapshots that have no record. Records whose snapshot the provider has lost stay, because
+    /// the files may be put back.
     async fn compare_snapshots(self: &Arc<Self>) {
         match self.options.machines.snapshots().await {
             Ok(there) => {
@@ -98,7 +99,7 @@ impl Registry {
         self.measure_snapshots().await;
     }
 
-    /// Asks for the size of snapshots of which an earlier server wrote down none.
+    /// Asks the provider for the sizes of snapshots for which an earlier server recorded none.
     async fn measure_snapshots(&self) {
         let unmeasured: Vec<(String, SnapshotId)> = {
             let tables = self.tables();
@@ -107,7 +108,7 @@ impl Registry {
             without.map(|record| (record.id.clone(), SnapshotId::new(record.provider_id.clone()))).collect()
         };
         for (id, provider_id) in unmeasured {
-            // One that is not there now is measured by a later start.
+            // A snapshot that is not there now is measured at a later start.
             let Ok(Some(found)) = self.options.machines.find_snapshot(&provider_id).await else { continue };
             let mut tables = self.tables();
             if let Some(record) = tables.snapshots.get_mut(&id).filter(|_| found.size_bytes > 0) {
@@ -118,8 +119,8 @@ impl Registry {
     }
 }
 
-/// Snapshots of the provider that are kept though no record knows them. Where all records are gone, or were never
-/// there, these are all snapshots that there are: the records may be put back.
+/// Returns the provider's snapshots that are kept although they have no record. If there is no place for records yet,
+/// these are all snapshots of the provider: the records may have been moved away and may be put back.
 async fn kept_snapshots(options: &VercelServerOptions, store: &Store) -> io::Result<HashSet<String>> {
     let mut kept = store.kept_snapshots().await?;
     if !store.is_new() {
@@ -141,7 +142,7 @@ async fn kept_snapshots(options: &VercelServerOptions, store: &Store) -> io::Res
 }
 
 impl Tables {
-    /// Says whether every record could be read.
+    /// Loads all records. Returns whether every record could be read.
     async fn restore(&mut self, now: Millis) -> io::Result<bool> {
         let snapshots = self.store.load::<SnapshotRecord>(Kind::Snapshot).await?;
         let sandboxes = self.store.load::<SandboxRecord>(Kind::Sandbox).await?;
@@ -155,7 +156,7 @@ impl Tables {
         let mut lost = Vec::new();
         for mut session in sessions.records {
             if self.sandbox_of(&session).is_none() {
-                // Perhaps it is only its sandbox that cannot be read.
+                // Keep the session if the record of its sandbox may be one that cannot be read.
                 if sandboxes.is_whole {
                     self.store.remove(Kind::Session, &session.id);
                 }
@@ -168,7 +169,7 @@ impl Tables {
                 session.aborted_at = Some(now);
                 if let Some(sandbox) = self.sandbox_of(&session) {
                     sandbox.status_updated_at = now;
-                    // What it has used is not known any more.
+                    // The usage of the lost session is unknown, so the total is unknown too.
                     sandbox.total_used = Used::default();
                     lost.push(session.sandbox.clone());
                 }
@@ -185,7 +186,7 @@ impl Tables {
         Ok(snapshots.is_whole && sandboxes.is_whole && sessions.is_whole)
     }
 
-    /// A sandbox whose session was never written down, because the server died just then, gets one that is over.
+    /// Gives an ended session to each sandbox whose current session was never written because the server died before.
     fn complete(&mut self, now: Millis) {
         let missing: Vec<_> = self
             .sandboxes

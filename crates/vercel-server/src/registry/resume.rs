@@ -1,4 +1,4 @@
-//! Bringing a sandbox back to life.
+//! Resumes sandboxes.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::model::{SandboxKey, SessionStatus};
 use crate::store::Kind;
 
-/// A sandbox whose session runs.
+/// A sandbox whose session is running.
 #[derive(Debug)]
 pub(crate) struct Resumed {
-    /// The sandbox.
+    /// The sandbox with its session.
     pub(crate) view: View,
-    /// Whether its session is a new one.
+    /// Whether the session was started by this request.
     pub(crate) is_new: bool,
 }
 
 impl Registry {
-    /// Makes sure that a session of a sandbox runs. Waits for one that is ending; those who ask at the same time get
-    /// the same.
+    /// Returns a sandbox with a running session, starting one if needed. Waits for a session that is ending. Concurrent
+    /// calls return the same session.
     #[tracing::instrument(name = "sandboxes.resume", skip_all, fields(sandbox.name = key.name))]
     pub(crate) async fn resume(self: &Arc<Self>, key: &SandboxKey) -> Result<Resumed, ApiError> {
         let transition = {
@@ -29,7 +29,7 @@ impl Registry {
         };
         let _excluded = transition.lock().await;
         let view = self.find(key)?;
-        // A sandbox that was made under this name meanwhile runs.
+        // If the sandbox was deleted meanwhile and another one was created under its name, that one runs.
         if view.session.status == SessionStatus::Running {
             return Ok(Resumed { view, is_new: false });
         }

@@ -1,4 +1,4 @@
-//! Snapshots that were taken.
+//! Finds, lists, expires and deletes snapshots.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,36 +13,37 @@ use crate::error::{ApiError, ErrorCode};
 use crate::model::{Millis, SandboxKey, SandboxRecord, SnapshotRecord, SnapshotStatus, period};
 use crate::store::Kind;
 
-/// A snapshot among those that were taken beside it.
+/// A snapshot with its siblings.
 #[derive(Debug)]
 pub(crate) struct TreeNode {
     /// The snapshot.
     pub(crate) snapshot: SnapshotRecord,
-    /// Others that come from the same one.
+    /// Other snapshots with the same parent.
     pub(crate) siblings: Vec<SnapshotRecord>,
 }
 
 impl Registry {
-    /// A snapshot, be it deleted.
+    /// Finds a snapshot, including a deleted one.
     pub(crate) fn find_snapshot(self: &Arc<Self>, team: &str, id: &str) -> Result<SnapshotRecord, ApiError> {
         self.expire_snapshots();
         let record = self.tables().snapshots.get(id).filter(|record| record.sandbox.team == team).cloned();
         record.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("Snapshot '{id}' not found.")))
     }
 
-    /// Removes a snapshot. One that is gone stays so.
+    /// Deletes a snapshot. A deleted snapshot stays as it is.
     #[tracing::instrument(name = "snapshots.delete", skip_all, fields(snapshot.id = id))]
     pub(crate) async fn delete_snapshot(self: &Arc<Self>, team: &str, id: &str) -> Result<SnapshotRecord, ApiError> {
         self.find_snapshot(team, id)?;
         self.check_store().await?;
         let gone = self.tables().delete_snapshots(&[id.to_owned()], self.now());
-        // The record first: files without it are removed by the next start, a record without files would be a promise.
+        // Remove the record first: the next start removes files without a record, but a record without files would
+        // promise a snapshot that cannot be used.
         self.store.confirm(&[(Kind::Snapshot, id)]).await?;
         self.remove_from_provider(gone);
         self.find_snapshot(team, id)
     }
 
-    /// Snapshots of a project, or of one sandbox, and those that were deleted a while ago.
+    /// Lists the snapshots of a project, or of one sandbox, including recently deleted ones.
     pub(crate) fn list_snapshots(
         self: &Arc<Self>,
         team: &str,
@@ -65,7 +66,7 @@ impl Registry {
         page(ranked, request).map(Clone::clone)
     }
 
-    /// A snapshot's ancestors, nearest first, or its descendants; and itself.
+    /// Returns a snapshot, and its ancestors, nearest first, if `descending`, otherwise its descendants.
     pub(crate) fn snapshot_tree(
         self: &Arc<Self>,
         team: &str,
@@ -93,12 +94,12 @@ impl Registry {
         };
         let mut found = Vec::new();
         let mut at = anchor.clone();
-        // One more than fits says that there is a next page.
+        // Collect one more than `limit`, to see whether there is a next page.
         while found.len() <= limit {
             let next = if descending {
                 at.parent.as_ref().and_then(|parent| tables.snapshots.get(parent)).cloned()
             } else {
-                // Of several the one that was taken last leads on; the others are its siblings.
+                // If there are several children, follow the one that was taken last; the others are its siblings.
                 children(Some(&at.id)).pop()
             };
             let Some(next) = next else { break };
@@ -111,13 +112,14 @@ impl Registry {
         Ok((node(anchor), Page { items: found.into_iter().map(node).collect(), next }))
     }
 
-    /// How long a sandbox's snapshots are kept unless something else is said, in milliseconds.
+    /// Returns how long snapshots of a sandbox are kept by default, in milliseconds.
     pub(super) fn default_expiration(&self, sandbox: &SandboxRecord) -> u64 {
         let general = || u64::try_from(self.options.snapshot_expiration.as_millis()).unwrap_or(u64::MAX);
         sandbox.snapshot_expiration.unwrap_or_else(general)
     }
 
-    /// Keeps no more snapshots of a sandbox than it is to keep.
+    /// Evicts the snapshots of a sandbox beyond the number that it keeps: deletes them, or sets their expiration to the
+    /// default.
     pub(super) fn evict_snapshots(self: &Arc<Self>, key: &SandboxKey, now: Millis) {
         let mut tables = self.tables();
         let Some(sandbox) = tables.sandboxes.get(key).map(|entry| entry.record.clone()) else { return };
@@ -152,7 +154,7 @@ impl Registry {
         }
     }
 
-    /// Deletes what has had its time.
+    /// Deletes expired snapshots.
     pub(super) fn expire_snapshots(self: &Arc<Self>) {
         let now = self.now();
         let mut tables = self.tables();
@@ -167,7 +169,7 @@ impl Registry {
         self.remove_from_provider(gone);
     }
 
-    /// Removes the files of snapshots, unless another record has the same, in the background.
+    /// Removes the files of snapshots in the background, unless another record has the same files.
     pub(super) fn remove_from_provider(self: &Arc<Self>, provider_ids: Vec<String>) {
         if provider_ids.is_empty() {
             return;
@@ -177,8 +179,8 @@ impl Registry {
         self.runtime.spawn(removing.in_current_span());
     }
 
-    /// Removes these snapshots of the provider, unless a record has them. While their place is away they cannot be, and
-    /// it is tried again.
+    /// Removes these snapshots of the provider, unless they have a record. While their place is away they are put
+    /// aside, to try again later.
     pub(super) async fn remove_all_unless_known(&self, provider_ids: Vec<String>) {
         if !provider_ids.is_empty() && !self.keeps_snapshots().await {
             for id in &provider_ids {
@@ -191,15 +193,15 @@ impl Registry {
         }
     }
 
-    /// Removes whatever the provider has and no record knows.
+    /// Removes all snapshots of the provider that have no record.
     pub(super) async fn remove_unknown(&self) {
         if self.keeps_unknown {
             return;
         }
         match self.options.machines.snapshots().await {
             Ok(ids) => {
-                // One of these may be a snapshot whose taking has not come back yet. What is taken from now on is not
-                // among them.
+                // One of these may be a snapshot that is still being taken and gets its record later. A snapshot whose
+                // taking starts after the listing cannot be in the list.
                 if !self.tables().freezing.is_empty() {
                     self.may_have_unknown.store(true, Ordering::Relaxed);
                     return;
@@ -217,10 +219,10 @@ impl Registry {
         }
     }
 
-    /// Removes a snapshot of the provider that no record has, or has any more.
+    /// Removes a snapshot of the provider, unless it has a record.
     pub(super) async fn remove_unless_known(&self, id: &str) {
         let marked = {
-            // Together, so that whoever makes it known meanwhile sees the mark.
+            // Check and mark under one lock, so that a task that adds a record meanwhile sees the mark.
             let tables = self.tables();
             let is_known = tables
                 .snapshots

@@ -1,4 +1,4 @@
-//! What has had its time.
+//! The sweep: removes what has expired.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -8,7 +8,7 @@ use crate::model::{Millis, SandboxKey, SessionStatus, SnapshotStatus, period};
 use crate::store::Kind;
 
 impl Registry {
-    /// Looks for it now and then, as long as there is a registry.
+    /// Sweeps at intervals for as long as the registry exists.
     pub(super) async fn sweep_forever(registry: Weak<Self>) {
         loop {
             let Some(interval) = registry.upgrade().map(|registry| registry.options.sweep_interval) else { return };
@@ -18,7 +18,7 @@ impl Registry {
         }
     }
 
-    /// Removes expired snapshots, sandboxes that have nothing to start from any more, and what is remembered of either.
+    /// Removes expired snapshots, sandboxes that have no snapshot to start from any more, and old records of both.
     #[tracing::instrument(name = "sandboxes.sweep", skip_all)]
     async fn sweep(self: &Arc<Self>) {
         self.expire_snapshots();
@@ -32,7 +32,7 @@ impl Registry {
         }
     }
 
-    /// Forgets snapshots that were deleted before a time, and sessions of deleted sandboxes.
+    /// Removes the records of snapshots that were deleted before `before`, and of sessions whose sandbox is deleted.
     fn forget_old(&self, now: Millis, before: Millis) {
         let mut tables = self.tables();
         let old: Vec<String> = tables
@@ -45,7 +45,7 @@ impl Registry {
             tables.snapshots.remove(&id);
             tables.store.remove(Kind::Snapshot, &id);
         }
-        // Sessions of deleted sandboxes are for those who hold them still.
+        // Sessions of deleted sandboxes stay for an hour, for clients that still use their ids.
         let hour = period(3_600_000);
         let lost: Vec<String> = tables
             .sessions
@@ -62,7 +62,7 @@ impl Registry {
         }
     }
 
-    /// Forgets sandboxes that ended before a time and cannot be resumed.
+    /// Removes sandboxes that ended before a time and cannot be resumed.
     fn forget_sandboxes(&self, before: Millis) {
         let mut tables = self.tables();
         let idle: Vec<(SandboxKey, String)> = tables
@@ -75,11 +75,11 @@ impl Registry {
             })
             .filter(|entry| {
                 let Some(id) = &entry.record.current_snapshot else { return true };
-                // One that is not known may be one whose record cannot be read.
+                // A snapshot that is not in the tables may be one whose record cannot be read.
                 let snapshot = tables.snapshots.get(id);
                 snapshot.map_or(!self.keeps_unknown, |snapshot| snapshot.status == SnapshotStatus::Deleted)
             })
-            // Whoever holds it is about to begin a session.
+            // A held lock means that a session is about to begin.
             .filter(|entry| entry.transition.try_lock().is_ok())
             .map(|entry| (entry.record.key.clone(), entry.record.file.clone()))
             .collect();

@@ -1,4 +1,4 @@
-//! What is known, in memory.
+//! The state of the server, in memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use crate::model::{Millis, SandboxKey, SandboxRecord, SessionRecord, SnapshotRec
 use crate::session::LiveSession;
 use crate::store::{Kind, Store};
 
-/// Everything that is known.
+/// All records and live sessions.
 pub(super) struct Tables {
-    /// Where changes are kept.
+    /// The copy on disk, which gets every change.
     pub(super) store: Store,
     pub(super) sandboxes: BTreeMap<SandboxKey, SandboxEntry>,
     pub(super) sessions: HashMap<String, SessionRecord>,
     pub(super) snapshots: HashMap<String, SnapshotRecord>,
     pub(super) live: HashMap<String, Live>,
-    /// Sessions of which a snapshot is being taken that no record knows yet.
+    /// Sessions of which a snapshot is being taken that has no record yet.
     pub(super) freezing: HashSet<String>,
-    /// Names of sandboxes that are being made.
+    /// Names of sandboxes that are being created.
     pub(super) reserved: HashSet<SandboxKey>,
 }
 
@@ -27,23 +27,23 @@ pub(super) struct Tables {
 #[derive(Clone)]
 pub(super) struct SandboxEntry {
     pub(super) record: SandboxRecord,
-    /// Held by whoever begins or ends a session of it.
+    /// Held while a session of the sandbox begins or ends.
     pub(super) transition: Arc<Mutex<()>>,
 }
 
-/// A session that lives.
+/// A live session.
 #[derive(Clone)]
 pub(super) struct Live {
     pub(super) session: Arc<LiveSession>,
     pub(super) transition: Arc<Mutex<()>>,
 }
 
-/// A sandbox as it is shown: with the session that runs, or ran last.
+/// A sandbox as responses show it: with the session that runs, or ran last.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
-    /// The sandbox.
+    /// The sandbox's record.
     pub(crate) sandbox: SandboxRecord,
-    /// Its current session.
+    /// The record of its current session.
     pub(crate) session: SessionRecord,
 }
 
@@ -60,14 +60,14 @@ impl Tables {
         }
     }
 
-    /// A sandbox with its current session.
+    /// Returns a sandbox with its current session.
     pub(super) fn view(&self, key: &SandboxKey) -> Option<View> {
         let sandbox = self.sandboxes.get(key)?.record.clone();
         let session = self.sessions.get(&sandbox.current_session)?.clone();
         Some(View { sandbox, session })
     }
 
-    /// The sandboxes of a team.
+    /// Returns the sandboxes of a team.
     pub(super) fn of_team(&self, team: &str) -> impl Iterator<Item = &SandboxRecord> {
         let first = SandboxKey { team: team.to_owned(), project: String::new(), name: String::new() };
         self.sandboxes
@@ -76,7 +76,7 @@ impl Tables {
             .take_while(move |sandbox| sandbox.key.team == team)
     }
 
-    /// The sandbox of a session, if it is still there.
+    /// Returns the sandbox of a session, if it still exists.
     pub(super) fn sandbox_of(&mut self, session: &SessionRecord) -> Option<&mut SandboxRecord> {
         let entry = self.sandboxes.get_mut(&session.sandbox)?;
         (entry.record.file == session.sandbox_file).then_some(&mut entry.record)
@@ -100,7 +100,7 @@ impl Tables {
         }
     }
 
-    /// Changes a session and keeps the change; says how it is now.
+    /// Changes the record of a session, saves it and returns it.
     pub(super) fn change_session(
         &mut self,
         id: &str,
@@ -120,7 +120,7 @@ impl Tables {
         Some(record)
     }
 
-    /// Marks snapshots as deleted; says what the provider calls them.
+    /// Marks snapshots as deleted. Returns the provider's ids of them.
     pub(super) fn delete_snapshots(&mut self, ids: &[String], now: Millis) -> Vec<String> {
         let mut gone = Vec::new();
         for id in ids {
@@ -135,7 +135,7 @@ impl Tables {
         gone
     }
 
-    /// Whether a sandbox other than this one starts from a snapshot.
+    /// Returns whether a sandbox other than this one starts from a snapshot.
     pub(super) fn is_needed_elsewhere(&self, snapshot: &str, file: &str) -> bool {
         self.sandboxes
             .values()

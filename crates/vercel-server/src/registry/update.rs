@@ -1,4 +1,4 @@
-//! Changes of sandboxes and running sessions.
+//! Changes sandboxes and running sessions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,37 +10,37 @@ use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::model::{Change, KeepLastSnapshots, NetworkSetting, SandboxKey, SessionRecord};
 use crate::store::Kind;
 
-/// What changes of a sandbox, from its next session on.
+/// A change of a sandbox's settings. It applies from the next session on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SandboxChange {
-    /// Whether the end of a session keeps its files.
+    /// Whether its files are kept when a session ends.
     pub(crate) persistent: Option<bool>,
-    /// Cores.
+    /// Requested cores.
     pub(crate) vcpus: Option<u32>,
     /// How long a session lasts, in milliseconds.
     pub(crate) timeout: Option<u64>,
-    /// The region.
+    /// The requested region.
     pub(crate) region: Option<String>,
-    /// Further regions.
+    /// The requested failover regions.
     pub(crate) failover_regions: Option<Vec<String>>,
-    /// Default environment of commands.
+    /// Default environment of its commands.
     pub(crate) env: Option<BTreeMap<String, String>>,
-    /// Marks to find it by, all of them.
+    /// Tags to find it by. They replace all earlier tags.
     pub(crate) tags: Option<BTreeMap<String, String>>,
-    /// Whom it may talk to.
+    /// The network policy of its sessions.
     pub(crate) network: Option<NetworkSetting>,
-    /// Ports to name, all of them.
+    /// Ports that get a public host name. They replace all earlier ports.
     pub(crate) ports: Option<Vec<u16>>,
-    /// How long snapshots are kept, in milliseconds.
+    /// How long its snapshots are kept, in milliseconds.
     pub(crate) snapshot_expiration: Option<u64>,
-    /// How many snapshots are kept.
+    /// How many snapshots it keeps.
     pub(crate) keep_last: Change<KeepLastSnapshots>,
-    /// What the next session starts from.
+    /// The snapshot that its next session starts from.
     pub(crate) current_snapshot: Option<String>,
 }
 
 impl Registry {
-    /// Changes a sandbox.
+    /// Changes the settings of a sandbox.
     #[tracing::instrument(name = "sandboxes.update", skip_all, fields(sandbox.name = key.name))]
     pub(crate) async fn update(&self, key: &SandboxKey, change: SandboxChange) -> Result<View, ApiError> {
         self.find(key)?;
@@ -84,7 +84,7 @@ impl Registry {
         self.find(key)
     }
 
-    /// Gives a running session more time.
+    /// Extends the time of a running session.
     #[tracing::instrument(name = "sessions.extend", skip_all, fields(session.id = id))]
     pub(crate) async fn extend(&self, team: &str, id: &str, millis: u64) -> Result<SessionRecord, ApiError> {
         let live = self.live(team, id)?;
@@ -110,7 +110,7 @@ impl Registry {
         Ok(extended)
     }
 
-    /// Changes whom a running session may talk to, and the next ones of its sandbox.
+    /// Changes the network policy of a running session, and of the later sessions of its sandbox.
     #[tracing::instrument(name = "sessions.set_network", skip_all, fields(session.id = id))]
     pub(crate) async fn set_network(
         &self,
@@ -124,7 +124,8 @@ impl Registry {
         let now = self.now();
         let changed = {
             let mut tables = self.tables();
-            // Under the lock, so that of two changes the later one is both in force and on record.
+            // Set the policy under the lock, so that of two concurrent changes the later one is both in force and on
+            // record.
             live.machine().set_network(policy);
             let session = tables.sessions.get_mut(id).ok_or_else(ApiError::stopped)?;
             session.network = Some(setting.clone());

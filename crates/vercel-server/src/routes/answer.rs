@@ -1,4 +1,4 @@
-//! Answers.
+//! Builds responses.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -12,18 +12,19 @@ use crate::error::ApiError;
 const FRESH: &str = "private, max-age=0, must-revalidate";
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 
-/// A JSON answer.
+/// Builds a JSON response.
 pub(super) fn json(value: &impl Serialize) -> Result<HttpResponse, ApiError> {
     json_with(StatusCode::OK, value)
 }
 
-/// A JSON answer with this status.
+/// Builds a JSON response with this status.
 pub(super) fn json_with(status: StatusCode, value: &impl Serialize) -> Result<HttpResponse, ApiError> {
     let text = serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?;
     Ok(HttpResponse::build(status).insert_header((CACHE_CONTROL, FRESH)).content_type(JSON).body(text))
 }
 
-/// A JSON answer that comes later, while its head is sent at once: clients wait for that a limited time only.
+/// Builds a JSON response whose body comes later. Its head is sent at once, because clients wait for the head only for
+/// a limited time.
 pub(super) fn late_json<E>(body: impl Stream<Item = Result<Bytes, E>> + 'static) -> HttpResponse
 where
     E: Into<Box<dyn std::error::Error>> + 'static,
@@ -31,7 +32,7 @@ where
     HttpResponse::Ok().insert_header((CACHE_CONTROL, FRESH)).content_type(JSON).streaming(body)
 }
 
-/// Lines of JSON as they come. The type must be exactly this one.
+/// Builds a stream of JSON lines. Clients require exactly this content type.
 pub(super) fn lines<E>(body: impl Stream<Item = Result<Bytes, E>> + 'static) -> HttpResponse
 where
     E: Into<Box<dyn std::error::Error>> + 'static,

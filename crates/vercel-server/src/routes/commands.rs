@@ -31,7 +31,7 @@ pub(super) async fn run(
     let session = registry.live(&caller.team, &path)?;
     let (wait, logs) = (body.0.wait, body.0.logs);
     let request = body.0.parse(session.machine().home())?;
-    // Before the command starts, which could not be taken back.
+    // Reserve the reader before the command starts, because a started command cannot be undone.
     let reader = (wait && logs).then(|| session.transfer(READER_DESCRIPTORS)).transpose()?;
     let now = registry.now();
     let live = Arc::clone(&session);
@@ -90,7 +90,7 @@ pub(super) async fn logs(
     Ok(lines(command.read_log(reader).into_stream()))
 }
 
-/// Which signal.
+/// The signal to send.
 #[derive(Debug, Deserialize)]
 pub(super) struct KillRequest {
     signal: Option<i32>,
@@ -134,7 +134,7 @@ fn find(
     Ok((session, found))
 }
 
-/// What of a waited command comes next.
+/// The stages of the stream for a command that the client waits for.
 enum Stage {
     Started(Option<Transfer>),
     Output(LogReader),
@@ -142,7 +142,7 @@ enum Stage {
     Over,
 }
 
-/// A command from its start to its end. To drop it leaves the command running.
+/// Returns the stream of a command from its start to its end. Dropping the stream leaves the command running.
 fn watch(session: String, command: Arc<Command>, reader: Option<Transfer>) -> impl Stream<Item = io::Result<Bytes>> {
     try_unfold((Stage::Started(reader), session, command), |(mut stage, session, command)| async move {
         loop {

@@ -1,4 +1,4 @@
-//! How HTTP tells an error: its name and status, the one body that every error has, and when to try again.
+//! Error responses: the name and status of each code, the body that all errors share, and `Retry-After`.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answer::JSON;
 use crate::error::{ApiError, ErrorCode};
 
-/// The body of every error.
+/// The body of every error response.
 #[derive(Debug, Serialize)]
 struct ErrorBody<'a> {
     error: ErrorMembers<'a>,
@@ -21,7 +21,7 @@ struct ErrorMembers<'a> {
     message: &'a str,
 }
 
-/// A code's name on the wire, which is API, and its status.
+/// Returns the name of a code on the wire, which is part of the API, and its HTTP status.
 const fn told(code: ErrorCode) -> (&'static str, StatusCode) {
     use ErrorCode as Code;
     match code {
@@ -57,7 +57,7 @@ const fn told(code: ErrorCode) -> (&'static str, StatusCode) {
     }
 }
 
-/// The body of an error, for where it is not the whole answer.
+/// Returns the body of an error, for a response whose head is already sent.
 pub(super) fn error_body(error: &ApiError) -> Vec<u8> {
     let (code, message) = (told(error.code()).0, error.to_string());
     serde_json::to_vec(&ErrorBody { error: ErrorMembers { code, message: &message } }).unwrap_or_default()

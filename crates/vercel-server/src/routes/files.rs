@@ -24,7 +24,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::registry::Registry;
 use crate::sizes::TRANSFER_DESCRIPTORS;
 
-/// Pieces of an archive that wait to be unpacked.
+/// Pieces of an archive that may wait to be unpacked.
 const PIECES: usize = 8;
 
 /// `POST …/fs/write`: a gzipped tar archive.
@@ -57,14 +57,15 @@ pub(super) async fn write(
         drop(transfer);
         unpacked.map_err(|error| write_error(&error, archive.broke_off))
     };
-    // A body that breaks off is an archive that breaks off, so whichever fails says why.
+    // When the client breaks off its body, the archive breaks off too, so both errors name the cause, and either can be
+    // returned.
     let (unpacked, sent) = tokio::join!(registry.to_completion(|_| unpack), send(payload, sender, limit));
     sent?;
     unpacked?;
     json(&json!({}))
 }
 
-/// Hands a body on, piece by piece, as fast as it is taken.
+/// Forwards a request body piece by piece, as fast as the receiver takes it.
 async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: u64) -> Result<(), ApiError> {
     let mut length: u64 = 0;
     while let Some(piece) = payload.next().await {
@@ -74,7 +75,7 @@ async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: 
             return Err(too_large(limit));
         }
         if !piece.is_empty() && sender.send(Some(piece)).await.is_err() {
-            // Nobody wants the rest; the answer says why.
+            // The receiver is dropped, so the rest is not needed; the response contains the receiver's error.
             return Ok(());
         }
     }
@@ -82,7 +83,8 @@ async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: 
     Ok(())
 }
 
-/// Why something was not written. That a client went away is nobody's fault, and there is nobody to be told.
+/// Returns the error for a failed write. A connection that the client closed is logged at debug level only: it is not
+/// an error of the server, and the response has no reader.
 fn write_error(error: &SandboxError, broke_off: bool) -> ApiError {
     if broke_off {
         tracing::debug!(error = error_chain(error), "an archive was not sent to its end");
@@ -98,9 +100,9 @@ fn too_large(limit: u64) -> ApiError {
     ApiError::new(ErrorCode::TooLarge, format!("An archive of files must have at most {limit} bytes."))
 }
 
-/// A body on its way.
+/// A request body that is being received.
 struct Upload {
-    /// Its pieces, and `None` at its end; without that it was cut off.
+    /// The pieces of the body, then `None` at its end. If the channel closes without `None`, the body was cut off.
     pieces: mpsc::Receiver<Option<Bytes>>,
     is_whole: bool,
     broke_off: bool,
@@ -126,7 +128,7 @@ impl ByteSource for Upload {
     }
 }
 
-/// Which file or directory.
+/// The file or directory of a request.
 #[derive(Debug, Deserialize)]
 pub(super) struct PathRequest {
     path: String,

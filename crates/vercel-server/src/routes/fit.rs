@@ -1,4 +1,4 @@
-//! Fits an answer whose length is not known to its request.
+//! Adapts a streaming response, whose length is unknown, to its request.
 
 use std::convert::Infallible;
 
@@ -10,8 +10,8 @@ use actix_web::middleware::Next;
 use bytes::Bytes;
 use futures_util::stream;
 
-/// Ends the body at once where only the head was asked for: a command's log goes on as long as the command. For a
-/// client of HTTP/1.0, which knows no chunks, has the connection end it.
+/// Drops the body of a response to HEAD, because the log of a command goes on as long as the command. For HTTP/1.0,
+/// which has no chunked encoding, marks the end of the body by closing the connection.
 pub(super) async fn fit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -30,7 +30,7 @@ pub(super) async fn fit(
     Ok(response)
 }
 
-/// A body that is a stream still, so that the head is the same as for GET.
+/// Returns an empty body that is still a stream, so that the head is the same as for GET.
 fn nothing() -> BoxBody {
     BoxBody::new(BodyStream::new(stream::empty::<Result<Bytes, Infallible>>()))
 }

@@ -1,4 +1,4 @@
-//! The routes. One file a group; this one is the table.
+//! The routes. This file is the table; each group of routes has a file of its own.
 
 mod answer;
 mod commands;
@@ -25,13 +25,13 @@ pub(crate) use track::Words;
 use crate::error::{ApiError, ErrorCode};
 use request::MAX_JSON_BYTES;
 
-/// All routes, below `/api`.
+/// Adds all routes, below `/api`.
 pub(crate) fn configure(config: &mut ServiceConfig, words: Words) {
     let scope = web::scope("/api")
         .app_data(web::PayloadConfig::new(MAX_JSON_BYTES))
         .service(resource("/v3/sandboxes", [web::post().to(sandboxes::create)]))
         .service(resource("/v2/sandboxes", [web::post().to(sandboxes::create), get().to(sandboxes::list)]))
-        // Before names, of which these are none.
+        // These come before `{name}`, which would match them too.
         .configure(sessions)
         .configure(snapshots)
         .service(resource("/v2/sandboxes/drives", [web::route().to(unsupported::drives)]))
@@ -48,8 +48,8 @@ pub(crate) fn configure(config: &mut ServiceConfig, words: Words) {
     config.service(scope);
 }
 
-/// What lies outside of the API where a server has nothing but it. Proxies ask with
-/// `OPTIONS /` or `OPTIONS *` whether the server is there.
+/// Handles requests outside of `/api`, on a server that serves nothing else. Proxies use `OPTIONS /` or `OPTIONS *` to
+/// check whether the server is up.
 pub(crate) async fn outside(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     if request.method() == Method::OPTIONS && ["/", "*"].contains(&request.path()) {
         return Ok(HttpResponse::NoContent().insert_header((header::ALLOW, "OPTIONS")).finish());
@@ -57,7 +57,7 @@ pub(crate) async fn outside(request: HttpRequest) -> Result<HttpResponse, ApiErr
     not_found(request).await
 }
 
-/// What GET answers, HEAD answers without the body.
+/// Creates a route for GET and for HEAD, which gets the same response without the body.
 fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }

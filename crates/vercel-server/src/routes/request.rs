@@ -1,4 +1,4 @@
-//! Queries and bodies, refused in the API's own shape.
+//! Extracts queries and bodies; errors have the form of the API.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,34 +15,34 @@ use workers_domain::error_chain;
 use crate::error::{ApiError, ErrorCode};
 use crate::registry::{PageRequest, Rank};
 
-/// Length of a JSON body: arguments and environments of commands are in it.
+/// Maximum length of a JSON body in bytes. It must fit the arguments and the environment of a command.
 pub(crate) const MAX_JSON_BYTES: usize = 4 << 20;
-/// How long one may take to arrive.
+/// How long a JSON body may take to arrive.
 const BODY_TIME: Duration = Duration::from_mins(1);
 
-/// The query, in which names may be repeated.
+/// The query of a request, in which names may be repeated.
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// The query of a request.
+    /// Parses the query of a request.
     pub(crate) fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
         let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());
         let pairs = pairs.map_err(|error| ApiError::bad_request(format!("The query is not valid: {error}.")))?;
         Ok(Self(pairs.into_inner()))
     }
 
-    /// The first value of this name that is not empty.
+    /// Returns the first non-empty value of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
-    /// All values of this name.
+    /// Returns all values of this name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether this name says `true`.
+    /// Returns whether this name has the value `true` or `1`.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
         match self.get(name) {
             None | Some("false" | "0") => Ok(false),
@@ -51,14 +51,14 @@ impl Params {
         }
     }
 
-    /// The project, by either of the names that it has.
+    /// Returns the project, from either of its two names.
     pub(crate) fn project(&self) -> Result<String, ApiError> {
         let project = self.get("projectId").or_else(|| self.get("project")).unwrap_or_default();
         check_project(project)?;
         Ok(project.to_owned())
     }
 
-    /// Which page.
+    /// Returns which page of a list is requested.
     pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
         let cursor = match self.get("cursor") {
             None => None,
@@ -67,14 +67,14 @@ impl Params {
         Ok(PageRequest { limit: self.limit(20, 50)?, cursor, descending: self.descending()? })
     }
 
-    /// How many items.
+    /// Returns the maximum number of items.
     pub(crate) fn limit(&self, default: usize, max: usize) -> Result<usize, ApiError> {
         let Some(text) = self.get("limit") else { return Ok(default) };
         let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
         limit.ok_or_else(|| ApiError::bad_request(format!("`limit` must be from 1 to {max}.")))
     }
 
-    /// Whether the greatest comes first.
+    /// Returns whether the list is requested in descending order.
     pub(crate) fn descending(&self) -> Result<bool, ApiError> {
         match self.get("sortOrder") {
             None | Some("desc") => Ok(true),
@@ -93,7 +93,7 @@ impl FromRequest for Params {
     }
 }
 
-/// A project's id.
+/// Checks the id of a project.
 pub(crate) fn check_project(project: &str) -> Result<(), ApiError> {
     if project.len() <= 128 {
         Ok(())
@@ -102,7 +102,7 @@ pub(crate) fn check_project(project: &str) -> Result<(), ApiError> {
     }
 }
 
-/// Why a body cannot be had. What the operating system said of its connection is for the log.
+/// Returns the error for a body that could not be read. The error of the connection goes to the log only.
 pub(super) fn unread(error: &PayloadError) -> ApiError {
     tracing::debug!(error = error_chain(error), "a request body was not read");
     match error {
@@ -117,7 +117,7 @@ fn broke_off() -> ApiError {
     ApiError::bad_request("The request body broke off.")
 }
 
-/// A JSON body, whatever its `Content-Type` says; one that is absent is `{}`.
+/// A JSON body, regardless of its `Content-Type`. An absent body counts as `{}`.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::model::SandboxKey;
 use crate::registry::{Registry, SandboxFilter, SortBy, View};
 
-/// `POST /v3/sandboxes`, and `/v2` for clients that name a runtime.
+/// `POST /v3/sandboxes`; also `POST /v2/sandboxes`, for clients that name a runtime.
 pub(super) async fn create(
     registry: Data<Registry>,
     caller: Caller,
@@ -123,7 +123,7 @@ fn key(caller: Caller, params: &Params, path: Path<String>) -> Result<SandboxKey
     Ok(SandboxKey { team: caller.team, project: params.project()?, name: path.into_inner() })
 }
 
-/// A sandbox with its session and its routes.
+/// Builds the response with a sandbox, its session and its routes.
 fn whole(registry: &Registry, view: &View, resumed: Option<bool>) -> Result<HttpResponse, ApiError> {
     let mut answer = Map::new();
     let mut add = |name: &str, value: Result<Value, serde_json::Error>| {

@@ -34,7 +34,7 @@ pub(super) async fn get(
     json(&json!({ "session": SessionView::from(session), "routes": routes }))
 }
 
-/// A session that is over.
+/// A response with a session that has ended.
 #[derive(Debug, Serialize)]
 struct EndedResponse {
     session: SessionView,
@@ -58,7 +58,7 @@ pub(super) async fn stop(
     })
 }
 
-/// How long a snapshot is kept.
+/// How long to keep the snapshot, in milliseconds.
 #[derive(Debug, Deserialize)]
 pub(super) struct SnapshotRequest {
     expiration: Option<u64>,
@@ -76,7 +76,7 @@ pub(super) async fn snapshot(
     let mut ended = registry
         .to_completion(|registry| async move { registry.snapshot(&caller.team, &path, expiration).await })
         .await?;
-    // As the hosted service says it: what the session did last.
+    // Like the hosted service, show the status that the session had while its snapshot was taken.
     ended.session.status = SessionStatus::Snapshotting;
     let answer = EndedResponse {
         session: ended.session.into(),
@@ -86,7 +86,7 @@ pub(super) async fn snapshot(
     json_with(StatusCode::CREATED, &answer)
 }
 
-/// How much more time.
+/// How much time to add, in milliseconds.
 #[derive(Debug, Deserialize)]
 pub(super) struct ExtendRequest {
     duration: u64,

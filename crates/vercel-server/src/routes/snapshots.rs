@@ -19,12 +19,12 @@ pub(super) async fn list(registry: Data<Registry>, caller: Caller, params: Param
     json(&json!({ "pagination": Pagination { count: snapshots.len(), next: page.next }, "snapshots": snapshots }))
 }
 
-/// A snapshot among those beside it.
+/// A snapshot with its siblings, as responses show it.
 #[derive(Debug, Serialize)]
 struct NodeView {
     snapshot: SnapshotView,
     siblings: Vec<SnapshotView>,
-    /// A string, for whatever reason.
+    /// The number of snapshots with the same parent, this one included. The hosted service sends it as a string.
     count: String,
 }
 

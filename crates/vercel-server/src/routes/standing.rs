@@ -1,4 +1,4 @@
-//! Tells with each answer how its team stands with its requests.
+//! Adds the rate limit headers of the team to each response.
 
 use actix_web::Error;
 use actix_web::HttpMessage as _;
@@ -9,7 +9,7 @@ use actix_web::middleware::Next;
 
 use crate::registry::Standing;
 
-/// Adds the headers that the hosted service has. A request that was refused before its team was known has none.
+/// Adds the headers that the hosted service has. A request that was refused before its team was determined has none.
 pub(super) async fn tell<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let mut response = next.call(request).await?;
     let standing = response.request().extensions().get::<Standing>().copied();

@@ -1,4 +1,4 @@
-//! What the API says in its answers, for [`workers_web::track`], which goes around every handler.
+//! The parts of [`workers_web::track`], which wraps every handler, that are specific to this API.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use workers_web::{RequestMetrics, Wording};
 
 use crate::error::ApiError;
 
-/// The words of this API. Its errors are worded where they are made.
+/// The API's metrics and error responses, for [`workers_web::track`]. Errors get their messages where they are created.
 #[derive(Clone)]
 pub(crate) struct Words {
     requests: RequestMetrics,

@@ -12,38 +12,38 @@ use super::{LiveSession, Transfer};
 use crate::logs::{CommandLog, LogReader, LogWriter};
 use crate::model::Millis;
 
-/// Ends a process without asking it.
+/// SIGKILL.
 const KILL: i32 = 9;
 
-/// What to run.
+/// A request to run a command.
 #[derive(Debug, Clone)]
 pub(crate) struct CommandRequest {
-    /// The program.
+    /// The program to run.
     pub(crate) program: String,
-    /// Its arguments.
+    /// The arguments of the program.
     pub(crate) args: Vec<String>,
-    /// Where; an absolute path.
+    /// The working directory; an absolute path.
     pub(crate) cwd: String,
-    /// Its environment, on top of the session's.
+    /// The environment, in addition to the session's.
     pub(crate) env: Vec<(String, String)>,
-    /// Whether as root.
+    /// Whether to run it as root.
     pub(crate) as_root: bool,
-    /// How long.
+    /// How long it may run.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// A command.
+/// A command that was started.
 #[derive(Debug)]
 pub(crate) struct Command {
-    /// Its id.
+    /// The command's id.
     pub(crate) id: String,
     /// The machine's number for it.
     pub(crate) number: u32,
-    /// The program as it was asked for.
+    /// The program as the request names it.
     pub(crate) name: String,
-    /// Its arguments.
+    /// The arguments of the program.
     pub(crate) args: Vec<String>,
-    /// Where it runs.
+    /// The working directory.
     pub(crate) cwd: String,
     /// When it started.
     pub(crate) started_at: Millis,
@@ -55,9 +55,9 @@ pub(crate) struct Command {
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// By itself, or by a signal.
+    /// It exited, or a signal killed it.
     Exited {
-        /// Its exit code; for a signal, 128 more than that.
+        /// The exit code; for a signal, 128 plus its number.
         code: i32,
         /// How long it ran, in milliseconds.
         duration: u64,
@@ -67,32 +67,32 @@ pub(crate) enum Outcome {
 }
 
 impl Command {
-    /// How much of memory it is remembered in, nearly.
+    /// Returns roughly how many bytes of memory the command takes.
     pub(super) fn size(&self) -> usize {
-        // A text of no length costs its place.
+        // Even an empty string takes the memory of a `String`.
         let args: usize = self.args.iter().map(|arg| arg.len() + size_of::<String>()).sum();
         self.name.len() + self.cwd.len() + args
     }
 
-    /// How it ended, if it has.
+    /// Returns how the command ended, if it has.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         *self.outcome.borrow()
     }
 
-    /// Waits until it has ended.
+    /// Waits until the command has ended.
     pub(crate) async fn ended(&self) -> Outcome {
         let mut outcome = self.outcome.subscribe();
-        // The sender cannot be gone: we hold it.
+        // The sender cannot be dropped: `self.outcome` holds it.
         let ended = outcome.wait_for(Option::is_some).await;
         ended.ok().and_then(|outcome| *outcome).unwrap_or(Outcome::Lost)
     }
 
-    /// What it prints, from the beginning.
+    /// Reads the output of the command from the beginning.
     pub(crate) fn read_log(&self, place: Transfer) -> LogReader {
         LogReader::new(Arc::clone(&self.log)).in_place(place)
     }
 
-    /// Ends it, unless it has ended.
+    /// Records how the command ended, unless that is recorded already. Returns whether this call recorded it.
     pub(super) fn conclude(&self, outcome: Outcome) -> bool {
         self.outcome.send_if_modified(|known| {
             let first = known.is_none();
@@ -104,7 +104,7 @@ impl Command {
     }
 }
 
-/// Follows a command to its end: keeps what it prints, and kills it when its time is over.
+/// Follows a command to its end: stores its output, and kills it when its time is over.
 pub(super) async fn follow(
     session: Arc<LiveSession>,
     command: Arc<Command>,
@@ -148,7 +148,7 @@ pub(super) async fn follow(
             }
         }
     };
-    // The log first: whoever knows the outcome can read all of it.
+    // Complete the log first: a reader that sees the outcome must be able to read all of it.
     writer.finish().await;
     command.conclude(outcome);
     session.forget_old_commands().await;

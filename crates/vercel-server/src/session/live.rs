@@ -1,4 +1,4 @@
-//! A machine with its commands.
+//! A live session: a machine with its commands.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,46 +19,46 @@ use crate::logs::{CommandLog, LogBudget};
 use crate::model::Millis;
 use crate::registry::Place;
 
-/// Commands that have ended and are still remembered.
+/// Maximum number of commands that stay listed after they have ended.
 const REMEMBERED: usize = 10_000;
-/// Memory for what is remembered of commands.
+/// Maximum memory for the commands of a session, in bytes.
 const REMEMBERED_BYTES: usize = 4 << 20;
-/// Commands in a list: more would be an answer of many megabytes.
+/// Maximum number of commands in a list: more would be a response of many megabytes.
 const LISTED: usize = 1000;
 
-/// What the commands of a session may use.
+/// Limits for the commands of a session.
 #[derive(Debug)]
 pub(crate) struct SessionLimits {
-    /// Commands at one time.
+    /// Commands that may run at one time.
     pub(crate) running_commands: u32,
-    /// Descriptors of the server for readers of logs and for files, at one time.
+    /// Descriptors of the server for log readers and file transfers at one time.
     pub(crate) transfers: u32,
-    /// Stored output of one, in bytes.
+    /// Stored output of one command, in bytes.
     pub(crate) log_bytes: u64,
-    /// Stored output of all.
+    /// Stored output of all commands.
     pub(crate) log_budget: Arc<LogBudget>,
 }
 
-/// Somebody who reads a log, or moves a file.
+/// A reader of a log or a transfer of a file, counted against the session's limit until dropped.
 #[derive(Debug)]
 pub(crate) struct Transfer {
     _permit: OwnedSemaphorePermit,
 }
 
-/// A session that lives.
+/// A live session.
 pub(crate) struct LiveSession {
     id: String,
     machine: Arc<dyn Machine>,
     env: BTreeMap<String, String>,
-    /// Where the output of commands is kept.
+    /// Where the output of its commands is stored.
     directory: PathBuf,
     limits: SessionLimits,
     commands: Mutex<Commands>,
     deadline: watch::Sender<Instant>,
     closed: CancellationToken,
-    /// Set when nobody waits for its machine any more.
+    /// Cancelled when no task should wait for the end of the machine any more.
     abandoned: CancellationToken,
-    /// What is left for readers of logs and for files.
+    /// Descriptors left for log readers and file transfers.
     transfers: Arc<Semaphore>,
     /// The room of the machine.
     place: Mutex<Place>,
@@ -68,12 +68,12 @@ pub(crate) struct LiveSession {
 struct Commands {
     /// Oldest first.
     known: Vec<Arc<Command>>,
-    /// Commands that are being started.
+    /// Number of commands that are being started.
     starting: usize,
 }
 
 impl LiveSession {
-    /// A session over a machine that was just made.
+    /// Creates a session for a machine that was just made.
     pub(crate) fn new(
         id: String,
         machine: Arc<dyn Machine>,
@@ -99,46 +99,46 @@ impl LiveSession {
         })
     }
 
-    /// Its id.
+    /// Returns the session's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its machine.
+    /// Returns the session's machine.
     pub(crate) fn machine(&self) -> &Arc<dyn Machine> {
         &self.machine
     }
 
-    /// Where the output of its commands is kept.
+    /// Returns where the output of its commands is stored.
     pub(crate) fn directory(&self) -> &PathBuf {
         &self.directory
     }
 
-    /// Gives it more time.
+    /// Extends the time of the session.
     pub(crate) fn extend(&self, by: Duration) {
         self.deadline.send_modify(|deadline| *deadline += by);
     }
 
-    /// Waits until its time is over.
+    /// Waits until the time of the session is over.
     pub(crate) async fn expired(&self) {
         let mut deadlines = self.deadline.subscribe();
         loop {
             let deadline = *deadlines.borrow_and_update();
             tokio::select! {
                 () = tokio::time::sleep_until(deadline) => return,
-                // The sender cannot be gone: we hold it.
+                // The sender cannot be dropped: `self.deadline` holds it.
                 _ = deadlines.changed() => {}
             }
         }
     }
 
-    /// Waits until it is closed.
+    /// Waits until the session is closed.
     pub(crate) async fn closed(&self) {
         self.closed.cancelled().await;
     }
 
-    /// Does something with the machine unless the session is closed first: then nothing holds on to the machine any
-    /// more.
+    /// Runs `work` on the machine. If the session is closed first, drops `work` and its reference to the machine, and
+    /// fails.
     pub(crate) async fn while_open<T>(
         &self,
         work: impl Future<Output = Result<T, SandboxError>>,
@@ -149,17 +149,17 @@ impl LiveSession {
         }
     }
 
-    /// Lets whoever waits for the end of the machine wait no longer.
+    /// Makes all tasks stop waiting for the end of the machine.
     pub(crate) fn abandon(&self) {
         self.abandoned.cancel();
     }
 
-    /// Waits until nobody is to wait for the machine any more.
+    /// Waits until the machine is abandoned.
     pub(crate) async fn abandoned(&self) {
         self.abandoned.cancelled().await;
     }
 
-    /// Ends it for its users: what runs in it is lost from now on, and whoever waits for it is told.
+    /// Closes the session for its users: its running commands are lost, and their waiters get that outcome.
     pub(crate) fn close(&self) {
         self.closed.cancel();
         for command in &self.commands().known {
@@ -169,13 +169,13 @@ impl LiveSession {
         }
     }
 
-    /// Frees the room of its machine, of which nothing is left. A machine that may still run has its room until it is
-    /// dropped.
+    /// Frees the room of the machine, of which nothing is left. The room of a machine that may still run is freed when
+    /// the session is dropped.
     pub(crate) fn vacate(&self) {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).vacate();
     }
 
-    /// Takes descriptors for reading a log or moving a file, until what is answered is dropped.
+    /// Takes descriptors for reading a log or transferring a file, until the returned value is dropped.
     pub(crate) fn transfer(&self, descriptors: u32) -> Result<Transfer, ApiError> {
         let taken = Arc::clone(&self.transfers).try_acquire_many_owned(descriptors);
         taken.map(|permit| Transfer { _permit: permit }).map_err(|_| {
@@ -184,12 +184,12 @@ impl LiveSession {
         })
     }
 
-    /// A command by its id.
+    /// Finds a command by its id.
     pub(crate) fn command(&self, id: &str) -> Option<Arc<Command>> {
         self.commands().known.iter().rev().find(|command| command.id == id).map(Arc::clone)
     }
 
-    /// The newest commands, newest first.
+    /// Returns the newest commands, newest first.
     pub(crate) fn list_commands(&self) -> Vec<Arc<Command>> {
         self.commands().known.iter().rev().take(LISTED).map(Arc::clone).collect()
     }
@@ -217,7 +217,7 @@ impl LiveSession {
                 request.cwd
             )),
             SandboxErrorKind::FileRefused => ApiError::told_by(ErrorCode::CommandFailed, &error),
-            // Asking again would run it again, if it did start.
+            // The command may have started, so the code must not make the client try again: that could run it twice.
             SandboxErrorKind::Failed | SandboxErrorKind::Unavailable => {
                 tracing::error!(
                     error = error_chain(&error),
@@ -245,7 +245,8 @@ impl LiveSession {
         });
         starting.started(Arc::clone(&command));
         if self.closed.is_cancelled() {
-            // It came after the others were told.
+            // The session was closed after this command was reserved and before it was listed, so `close` did not see
+            // it.
             command.conclude(Outcome::Lost);
             command.log.close();
         }
@@ -254,7 +255,7 @@ impl LiveSession {
         Ok(command)
     }
 
-    /// Forgets the oldest commands that have ended, where there are very many or very long ones.
+    /// Removes the oldest ended commands when there are too many or they take too much memory.
     pub(super) async fn forget_old_commands(&self) {
         let forgotten: Vec<_> = {
             let mut commands = self.commands();
@@ -298,7 +299,7 @@ impl LiveSession {
     }
 }
 
-/// A place among the commands that may run at one time.
+/// A reserved place among the commands that may run at one time.
 struct Starting(Arc<LiveSession>);
 
 impl Starting {

@@ -11,22 +11,22 @@ use workers_domain::error_chain;
 
 use super::home::named;
 
-/// Records that were read.
+/// The records of a folder.
 #[derive(Debug)]
 pub(crate) struct Loaded<T> {
-    /// Those that can be read.
+    /// The records that could be read.
     pub(crate) records: Vec<T>,
-    /// Whether these are all.
+    /// Whether every record could be read.
     pub(crate) is_whole: bool,
 }
 
-/// Ends the names of records that could not be read.
+/// File name extension of records that could not be read.
 const SET_ASIDE: &str = "set-aside";
-/// Ends the names of records that were being written when an earlier server died.
+/// File name extension of records that were being written when an earlier server died.
 const UNFINISHED: &str = "new";
 
-/// Reads every record. One that cannot be read is set aside: it keeps its name, with an ending, so that nothing is
-/// written over it.
+/// Reads every record. A record that cannot be read is set aside: an extension is added to its file name, so that it is
+/// not overwritten.
 pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Loaded<T>> {
     let mut records = Vec::new();
     let mut is_whole = true;
@@ -45,7 +45,7 @@ pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Loaded<T>> 
                 is_whole = false;
                 tracing::error!(path = %path.display(), "a record is set aside, as an earlier start could not read it");
             }
-            // None of ours, for example `lost+found`.
+            // Not a file of ours, for example `lost+found`.
             _ => {}
         }
     }
@@ -56,7 +56,8 @@ fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> io::Result<T> {
     serde_json::from_slice(text).map_err(|error| named(path, &error.into()))
 }
 
-/// Gives a record that cannot be read another name, unless it is only that this process can open nothing now.
+/// Sets a record aside. First opens the folder, because a failure may mean only that this process cannot open any file
+/// now, for example for lack of descriptors; then the record stays.
 fn set_aside(path: &Path, error: &io::Error) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         File::open(folder).map_err(|lack| named(folder, &lack))?;
@@ -72,7 +73,7 @@ fn set_aside(path: &Path, error: &io::Error) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file. One that is not there is no error.
+/// Removes a file. Succeeds if the file does not exist.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -115,7 +116,7 @@ mod tests {
         assert!(!folder.path().join("cut.new").exists());
         let aside = folder.path().join("broken.json.set-aside");
         assert_eq!(fs::read(&aside).unwrap(), b"{");
-        // As long as it lies there something is missing.
+        // While the file lies there, the records are incomplete.
         assert!(!load::<u32>(folder.path()).unwrap().is_whole);
         fs::write(&aside, b"8").unwrap();
         fs::rename(&aside, folder.path().join("broken.json")).unwrap();

@@ -1,7 +1,7 @@
-//! Where records are, and whether that is still the same place, with room in it.
+//! The directories of the records, and checks that they are still the same and have room.
 //!
-//! A path is a name, and what it names may change under a running server: the data directory is moved, a disk is
-//! mounted over it, a copy is restored. What is written then is lost for the next start, so nothing is.
+//! A path is a name, and what it refers to can change under a running server: the data directory is moved, a disk is
+//! mounted over it, a copy is restored. The next start would not find what is written then, so nothing is written.
 
 use std::fs;
 use std::io;
@@ -11,24 +11,24 @@ use std::path::{Path, PathBuf};
 use rustix::fs::StatVfsMountFlags;
 use workers_private_files::make_directory;
 
-/// Less than this is no room, in bytes: a few records.
+/// A file system with fewer free bytes than this counts as full: room for a few records.
 const LEAST_BYTES: u64 = 64 << 10;
-/// Less than this is no room, in files.
+/// A file system with fewer free files than this counts as full.
 const LEAST_FILES: u64 = 4;
 
-/// Why a request that changes something is refused while nothing can be written.
+/// Why a request that changes something is refused while records cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// There is no room.
+    /// The file system is full.
     Full,
-    /// The file system can only be read.
+    /// The file system is read-only.
     ReadOnly,
     /// The directory is away, is another one, or cannot be used.
     Unavailable,
 }
 
 impl Fault {
-    /// What an error comes to.
+    /// Classifies an I/O error.
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
@@ -38,12 +38,12 @@ impl Fault {
     }
 }
 
-/// The directories that were there at the start.
+/// The directories as they were at the start.
 pub(super) struct Home {
     directories: Vec<(PathBuf, Identity)>,
 }
 
-/// What the system knows a directory by, whatever its name.
+/// Identifies a directory independently of its path: device and inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -51,7 +51,7 @@ struct Identity {
 }
 
 impl Home {
-    /// Makes those of these directories that are not there, and remembers which ones they are.
+    /// Creates those of the directories that do not exist, and records the identity of each.
     pub(super) fn open(directories: Vec<PathBuf>) -> io::Result<Self> {
         let open = |path: PathBuf| {
             make_directory(&path)?;
@@ -61,7 +61,7 @@ impl Home {
         Ok(Self { directories: directories.into_iter().map(open).collect::<io::Result<_>>()? })
     }
 
-    /// Sees that each directory is still there, and the same.
+    /// Checks that each directory still exists and is the same one.
     pub(super) fn check_place(&self) -> io::Result<()> {
         self.directories.iter().try_for_each(|(path, identity)| {
             if Identity::of(path)? == *identity {
@@ -76,7 +76,7 @@ impl Home {
         })
     }
 
-    /// Sees that something could be written there.
+    /// Checks that a record could be written to each directory.
     pub(super) fn check(&self) -> io::Result<()> {
         self.check_place()?;
         self.directories.iter().try_for_each(|(path, _)| check_room(path))
@@ -95,10 +95,10 @@ fn check_room(path: &Path) -> io::Result<()> {
     if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Err(named(path, &io::ErrorKind::ReadOnlyFilesystem.into()));
     }
-    // What a file system keeps for root, root may use.
+    // Root may use the blocks that a file system reserves for it.
     let is_root = rustix::process::geteuid().is_root();
     let (blocks, files) = if is_root { (found.f_bfree, found.f_ffree) } else { (found.f_bavail, found.f_favail) };
-    // Some file systems do not count files.
+    // Some file systems report no number of files.
     let has_files = found.f_files == 0 || files >= LEAST_FILES;
     if blocks.saturating_mul(found.f_frsize) < LEAST_BYTES || !has_files {
         return Err(named(path, &io::ErrorKind::StorageFull.into()));
@@ -106,7 +106,7 @@ fn check_room(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// An error with the path that it is about.
+/// Adds the path to an I/O error.
 pub(super) fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

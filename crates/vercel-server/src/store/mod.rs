@@ -1,9 +1,9 @@
-//! Records on disk: one JSON file each, replaced as a whole.
+//! Records on disk: one JSON file each, always replaced as a whole.
 //!
-//! What the server knows is in memory; this is the copy that survives it. [`Store::save`] takes a record's new form and
-//! returns at once, one task writes, and a form that is replaced before it was written is never written. A request that
-//! must not be acknowledged before its record is safe asks with [`Store::check`] before it changes anything, and awaits
-//! [`Store::confirm`] afterwards.
+//! The state of the server is in memory; this is the copy that survives a restart. [`Store::save`] takes the new form
+//! of a record and returns at once. One task writes; a form that is replaced before it is written is never written. A
+//! request that must not be acknowledged before its record is safe calls [`Store::check`] before it changes anything,
+//! and awaits [`Store::confirm`] afterwards.
 
 mod directory;
 mod home;
@@ -26,15 +26,15 @@ use home::Home;
 pub(crate) use directory::Loaded;
 pub(crate) use home::Fault;
 
-/// How long after a failure records are written again, unless there are new ones.
+/// How long after a failed write the records are written again, unless a new change comes first.
 const RETRY: Duration = Duration::from_secs(1);
-/// What the provider's snapshots are called that are kept though no record knows them.
+/// The file that lists the provider's snapshots that are kept although they have no record.
 const KEPT: &str = "kept-snapshots.json";
 
-/// The folder that records are in.
+/// The folder of the records.
 const RECORDS: &str = "records";
 
-/// Kinds of records; each has a folder of its own.
+/// The kinds of records; each kind has its own folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Sandboxes.
@@ -64,34 +64,35 @@ pub(crate) struct Store {
 }
 
 struct Shared {
-    /// Of the server; records are in one below it.
+    /// The server's directory; the records are in a folder below it.
     directory: PathBuf,
     home: Home,
-    /// Whether there was no place for snapshots' records before.
+    /// Whether the folder of snapshot records did not exist before.
     is_new: bool,
     waiting: Mutex<Waiting>,
     work: Arc<Notify>,
     written: watch::Sender<u64>,
 }
 
-/// What is to be written next; bounded by the number of records.
+/// Changes that are to be written next; bounded by the number of records.
 #[derive(Default)]
 struct Waiting {
     changes: BTreeMap<PathBuf, Option<Vec<u8>>>,
-    /// Counts changes.
+    /// The number of the last change.
     last: u64,
-    /// What could not be written and is tried again.
+    /// Changes that could not be written and are tried again.
     failed: BTreeMap<PathBuf, Fault>,
-    /// Since when nothing can be written, if the log was told so.
+    /// Since when writing has failed; set once the failure is logged.
     told: Option<Instant>,
 }
 
 impl Store {
-    /// Opens the store of a server's directory, which is made if it is not there, and starts the task that writes.
+    /// Opens the store in the server's directory, which is created if it does not exist, and starts the task that
+    /// writes.
     ///
     /// # Errors
     ///
-    /// When a directory cannot be made.
+    /// When a directory cannot be created.
     pub(crate) async fn open(directory: PathBuf) -> io::Result<Self> {
         let root = directory.clone();
         let (home, is_new) = blocking(move || {
@@ -111,20 +112,21 @@ impl Store {
         Ok(Self { shared })
     }
 
-    /// Whether there were no records before, not even a place for them.
+    /// Returns whether there was no folder for snapshot records when the store was opened.
     pub(crate) fn is_new(&self) -> bool {
         self.shared.is_new
     }
 
-    /// Sees that something could be written now.
+    /// Checks that a record could be written now.
     pub(crate) async fn check(&self) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
         let checked = blocking(move || shared.home.check()).await;
         checked.map_err(|error| self.shared.lock().tell(&error))
     }
 
-    /// Makes a directory for what a session prints, and the one that those of all sessions lie in. The server's own is
-    /// never made here: while it is away, another one in its place would be in its way.
+    /// Creates the directory for the output of a session, and the parent directory of all such directories. Never
+    /// creates the server's own directory: while that is away, a new one in its place would get in the way when it
+    /// comes back.
     pub(crate) async fn make_log_directory(&self, path: PathBuf) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
         let made = blocking(move || {
@@ -135,7 +137,7 @@ impl Store {
         made.await.map_err(|error| self.shared.lock().tell(&error))
     }
 
-    /// The provider's snapshots that are kept though no record knows them.
+    /// Returns the provider's snapshots that are kept although they have no record.
     pub(crate) async fn kept_snapshots(&self) -> io::Result<HashSet<String>> {
         let path = self.shared.directory.join(KEPT);
         blocking(move || match read_file(&path) {
@@ -146,13 +148,13 @@ impl Store {
         .await
     }
 
-    /// Writes down which these are.
+    /// Writes the list of these snapshots. Returns the path of the file.
     pub(crate) async fn keep_snapshots(&self, ids: &HashSet<String>) -> io::Result<PathBuf> {
         let (path, text) = (self.shared.directory.join(KEPT), serde_json::to_vec(ids)?);
         blocking(move || replace_file(&path, &text).map(|()| path)).await
     }
 
-    /// Every record of a kind that can be read. What cannot is set aside, and logged.
+    /// Loads every record of a kind. Records that cannot be read are set aside and logged.
     ///
     /// # Errors
     ///
@@ -162,7 +164,7 @@ impl Store {
         blocking(move || directory::load(&folder)).await
     }
 
-    /// Writes a record, soon.
+    /// Queues a record to be written.
     pub(crate) fn save<T: Serialize>(&self, kind: Kind, name: &str, record: &T) {
         match serde_json::to_vec(record) {
             Ok(text) => self.change(kind, name, Some(text)),
@@ -170,7 +172,7 @@ impl Store {
         }
     }
 
-    /// Removes a record, soon.
+    /// Queues the removal of a record.
     pub(crate) fn remove(&self, kind: Kind, name: &str) {
         self.change(kind, name, None);
     }
@@ -179,8 +181,7 @@ impl Store {
         self.shared.directory.join(RECORDS).join(kind.folder()).join(format!("{name}.json"))
     }
 
-    /// Waits until these records were written or removed. If one could not be, that is tried again as long as nothing
-    /// replaces it.
+    /// Waits until these records are written or removed. A failed one is tried again until it succeeds or is replaced.
     pub(crate) async fn confirm(&self, records: &[(Kind, &str)]) -> Result<(), Fault> {
         self.flushed().await;
         let waiting = self.shared.lock();
@@ -197,10 +198,10 @@ impl Store {
         self.shared.work.notify_one();
     }
 
-    /// Returns when all that was saved and removed before is on disk, or could not be written.
+    /// Waits until every earlier save and removal is on disk or has failed.
     pub(crate) async fn flushed(&self) {
         let last = self.shared.lock().last;
-        // The sender lives as long as we do.
+        // The sender cannot be dropped: `self.shared` holds it.
         let _ = self.shared.written.subscribe().wait_for(|written| *written >= last).await;
     }
 }
@@ -217,7 +218,7 @@ impl Drop for Shared {
     }
 }
 
-/// Writes what waits, until the store is gone.
+/// Writes queued changes until the store is dropped.
 async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
     while let Some(shared) = store.upgrade() {
         let (changes, last) = {
@@ -225,7 +226,7 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
             (std::mem::take(&mut waiting.changes), waiting.last)
         };
         if changes.is_empty() {
-            // Not kept alive by us.
+            // Our reference must not keep the store alive.
             drop(shared);
             work.notified().await;
             continue;
@@ -262,7 +263,7 @@ fn apply(path: &Path, text: Option<&[u8]>) -> io::Result<()> {
 }
 
 impl Shared {
-    /// Remembers what could not be written, to try it again; says whether there is any.
+    /// Records which changes could not be written, to try them again. Returns whether there are any.
     fn note(&self, changes: Vec<(PathBuf, Option<Vec<u8>>, io::Result<()>)>) -> bool {
         let mut waiting = self.lock();
         for (path, text, result) in changes {
@@ -287,7 +288,7 @@ impl Shared {
 }
 
 impl Waiting {
-    /// Logs what is in the way, once until something is written again. Says what it comes to.
+    /// Logs a write failure, only once until writing works again. Returns the fault.
     fn tell(&mut self, error: &io::Error) -> Fault {
         if self.told.is_none() {
             self.told = Some(Instant::now());
@@ -300,7 +301,7 @@ impl Waiting {
     }
 }
 
-/// Runs what blocks where it may.
+/// Runs blocking work on a thread that may block.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -1,4 +1,4 @@
-//! Who may use the API, and what of it.
+//! Access: tokens, teams, and requests without a token.
 
 use prometheus::Registry;
 use reqwest::Method;

@@ -1,4 +1,4 @@
-//! What is granted exists: machines are admitted against what there is, and against the share of their team.
+//! Admission: a machine is only made if it fits into the capacity and into the share of its team.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use workers_vercel_server::{AccessToken, MachineSizes, StartError, VercelServer,
 
 use crate::support::{TestServer, code, parsed, session_path};
 
-/// Room for one machine of so many cores, and no more.
+/// Returns exactly the room for one machine with this many cores.
 fn room(vcpus: u32) -> Resources {
     MachineSizes::default().demand(vcpus)
 }
 
-/// Memory for so many cores, and everything else without end.
+/// Returns memory for this many cores and no limit on anything else.
 fn memory(vcpus: u64) -> Resources {
     Resources { memory_bytes: vcpus * (2 << 30), ..Resources::UNLIMITED }
 }
@@ -25,7 +25,7 @@ async fn with_capacity(capacity: Resources) -> TestServer {
     TestServer::with(|options| options.capacity = capacity).await
 }
 
-/// Two teams with a token each, and one token for all teams.
+/// Starts a server with two teams that have a token each, and one token for all teams.
 async fn with_teams(capacity: Resources) -> TestServer {
     TestServer::with(|options| {
         let token = |secret: &str| AccessToken::new(secret).unwrap();
@@ -35,7 +35,7 @@ async fn with_teams(capacity: Resources) -> TestServer {
     .await
 }
 
-/// Asks for a sandbox of one core.
+/// Requests a sandbox with one core.
 async fn ask(server: &TestServer, token: &str, team: &str, name: &str) -> (u16, Value) {
     let url = format!("{}/v3/sandboxes?teamId={team}", server.base);
     let body = json!({ "projectId": "p", "name": name, "resources": { "vcpus": 1 }, "persistent": false });
@@ -126,7 +126,7 @@ async fn a_machine_that_is_being_made_has_its_room_already() {
     server.machines.hold(true);
     let (one, two) = (create(&server, "one"), create(&server, "two"));
     tokio::pin!(one, two);
-    // Either may come first. The one that is refused is answered while the other one waits.
+    // Either request may get the room first. The refused one gets its response while the other one still waits.
     let refused = tokio::select! {
         (status, _) = &mut one => status,
         (status, _) = &mut two => {
@@ -156,7 +156,7 @@ async fn room_is_free_again_however_a_machine_ends() {
             how => server.post(&format!("{session}/{how}"), json!({})).await,
         };
         assert!((200..300).contains(&ended), "{how}");
-        // Once only: there is room for one again, and not for two.
+        // The room was freed exactly once: there is room for one again, and not for two.
         server.post(&format!("{session}/stop"), json!({})).await;
         let (status, answer) = create(&server, &format!("after-{how}")).await;
         assert_eq!(status, 200, "{how}: {answer}");

@@ -1,4 +1,4 @@
-//! Commands and what they print.
+//! Commands and their output.
 
 use futures_util::StreamExt as _;
 use reqwest::{Method, Response};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{TestServer, code, lines, nulls};
 
-/// The next piece of a stream as text.
+/// Returns the next piece of a stream as text.
 async fn next(stream: &mut (impl futures_util::Stream<Item = reqwest::Result<bytes::Bytes>> + Unpin)) -> String {
     String::from_utf8(stream.next().await.unwrap().unwrap().to_vec()).unwrap()
 }
@@ -59,7 +59,7 @@ async fn a_silent_commands_head_comes_at_once() {
     let server = TestServer::start().await;
     let session = server.session("demo", false).await;
     let command = server.detached(&session, "sleep", &[]).await;
-    // Each of these would wait for ever for its head otherwise.
+    // Without an early head, each of these would wait for it until the command ends.
     let logs = server.send(Method::GET, &format!("{command}/logs"), None).await;
     let waited = server.send(Method::GET, &format!("{command}?wait=true"), None).await;
     assert!(waited.headers()["content-type"].to_str().unwrap().starts_with("application/json"));

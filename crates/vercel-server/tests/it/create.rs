@@ -1,4 +1,4 @@
-//! Making sandboxes.
+//! Creating sandboxes.
 
 use serde_json::json;
 use workers_domain::ports::{SandboxErrorKind, SandboxSource};

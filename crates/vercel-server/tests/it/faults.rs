@@ -1,5 +1,5 @@
-//! The ground is broken under a running server: what cannot be read now is not gone, and nothing is acknowledged that a
-//! restart would not find.
+//! Failures of the directory, the disk and the place for snapshots while the server is running. What cannot be read for
+//! now does not count as gone, and nothing is acknowledged that a restart would not find.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use workers_testing::skip_unless_root;
 
 use crate::support::{TestServer, code, parsed, session_path};
 
-/// A sandbox that was stopped; says the path of the snapshot that it ended in.
+/// Creates a sandbox and stops it. Returns the path of the snapshot that it ended in.
 async fn stopped(server: &TestServer, name: &str) -> String {
     let session = server.session(name, true).await;
     server.write(&session, "/vercel/a.txt", name).await;
@@ -28,7 +28,7 @@ async fn resumes(server: &TestServer, name: &str) {
     assert_eq!(server.read(&session_path(&resumed), "a.txt").await, (200, name.to_owned()));
 }
 
-/// Every request that changes something. The sandboxes `stopped` and `running` must be there.
+/// Sends every request that changes something. The sandboxes `stopped` and `running` must exist.
 async fn changes(server: &TestServer, running: &str, snapshot: &str) -> Vec<(String, u16, Value)> {
     let requests = [
         (Method::POST, "/v3/sandboxes".to_owned(), json!({ "projectId": "prj_a", "name": "new" })),
@@ -51,7 +51,7 @@ async fn changes(server: &TestServer, running: &str, snapshot: &str) -> Vec<(Str
     answers
 }
 
-/// Nothing of what [`changes`] asks for was done.
+/// Asserts that none of the requests of [`changes`] had an effect.
 async fn is_unchanged(server: &TestServer, running: &str, snapshot: &str) {
     assert_eq!(server.get(snapshot).await.1["snapshot"]["status"], "created");
     assert_eq!(server.get(running).await.1["session"]["status"], "running");
@@ -71,7 +71,7 @@ async fn snapshots_that_are_away_for_a_while_are_not_gone() {
         assert_eq!((status, code(&answer)), (503, "snapshot_unavailable"));
         assert_eq!(server.get(&snapshot).await.1["snapshot"]["status"], "created");
     }
-    // A restart while they are away changes nothing.
+    // A restart while the snapshots are away changes nothing.
     let server = server.crash(|_| {}).await;
     assert_eq!(server.get("/v2/sandboxes/demo?resume=true").await.0, 503);
     server.machines.move_snapshots_away(false);
@@ -263,8 +263,8 @@ async fn a_file_system_that_can_only_be_read_is_told_as_that() {
     resumes(&server, "stopped").await;
 }
 
-/// A file system in memory in the place of the server's directory. Unmounted when it is dropped, which is after the
-/// server.
+/// A file system in memory that holds the server's directory. Dropping it unmounts it, which happens after the server
+/// has ended.
 struct SmallDisk {
     directory: Arc<TempDir>,
     path: PathBuf,

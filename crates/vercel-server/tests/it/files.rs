@@ -84,7 +84,7 @@ async fn an_archive_over_the_limit_is_refused_announced_or_not() {
 async fn a_client_that_never_reads_its_file_is_given_up() {
     let server = TestServer::with(|options| options.write_timeout = Duration::from_millis(500)).await;
     let session = server.session("demo", false).await;
-    // More than the buffers of the operating system take of it.
+    // More than the socket buffers of the operating system hold.
     server.write(&session, "/vercel/long.txt", &"x".repeat(20_000_000)).await;
     let address = server.base.trim_start_matches("http://").trim_end_matches("/api");
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -95,11 +95,11 @@ async fn a_client_that_never_reads_its_file_is_given_up() {
         body.len()
     );
     client.write_all(head.as_bytes()).await.unwrap();
-    // The first bytes are there; from then on it takes nothing until the connection is closed.
+    // The first bytes are there; from now on the client reads nothing until the connection is closed.
     let mut start = [0; 12];
     client.read_exact(&mut start).await.unwrap();
     assert_eq!(&start, b"HTTP/1.1 200");
-    // A system that has given up a client tells it so when the client says something.
+    // The client's system learns of the closed connection only when the client sends something.
     let closed = async {
         let mut pace = tokio::time::interval(Duration::from_millis(50));
         while client.write_all(b"\r\n").await.is_ok() {

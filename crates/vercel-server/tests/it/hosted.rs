@@ -1,4 +1,4 @@
-//! Answers beside those of the hosted service, as they were recorded.
+//! Compares responses with recorded ones of the hosted service.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ const SNAPSHOT: &[&str] = &[
     "updatedAt",
 ];
 
-/// Has each of these members.
+/// Asserts that `answer` has each of these members.
 fn has(answer: &Value, members: &[&str]) {
     for member in members {
         assert!(!answer[member].is_null(), "{member} is missing: {answer}");
@@ -105,7 +105,7 @@ async fn a_sandbox_says_its_image_also_if_it_is_made_of_a_snapshot_of_another_on
         assert_eq!(made["sandbox"]["image"], shown);
         let (_, stopped) = server.post(&format!("{}/stop", session_path(&made)), json!({})).await;
         let source = json!({ "type": "snapshot", "snapshotId": stopped["snapshot"]["id"] });
-        // The sandbox may be gone.
+        // The sandbox of the snapshot may have been deleted.
         server.delete(&format!("/v2/sandboxes/{name}")).await;
         let copy = server.create(json!({ "name": format!("{name}-copy"), "source": source })).await;
         assert_eq!(copy["sandbox"]["image"], shown);
@@ -140,7 +140,7 @@ async fn a_sandbox_from_a_snapshot_has_the_resources_that_it_was_asked_for() {
         assert_eq!(server.machines.specs().last().unwrap().memory_bytes, (2048_u64 * vcpus) << 20);
         let body = json!({ "name": format!("fork-{number}"), "resources": resources });
         let (_, fork) = server.post("/v2/sandboxes/large/fork", body).await;
-        // A fork has the settings of its source but for those that are given.
+        // A fork has the settings of its source, except those in the request.
         let expected = if resources == json!({}) { 4 } else { vcpus };
         assert_eq!(fork["session"]["vcpus"], expected, "{resources}");
     }
@@ -152,7 +152,7 @@ async fn a_sandbox_from_a_snapshot_has_the_resources_that_it_was_asked_for() {
     }
 }
 
-/// How the team of an answer stands with its requests: limit, remaining and reset.
+/// Returns the rate limit headers of a response: limit, remaining and reset.
 async fn standing(server: &TestServer, method: Method, path: &str) -> (u16, [i64; 3]) {
     let response = server.send(method, path, None).await;
     let header = |name: &str| response.headers()[name].to_str().unwrap().parse().unwrap();
@@ -191,11 +191,11 @@ async fn requests_of_each_team_that_a_token_is_bound_to_are_counted_by_themselve
     let number = |text: &str| Some(text.to_owned());
     assert_eq!(left("of-a", "a").await, number("19999"));
     assert_eq!(left("of-b", "b").await, number("19999"));
-    // Names of other teams can be made up, and do not make more.
+    // A caller can invent names of other teams, but gets no further requests by that.
     assert_eq!(left("any", "x").await, number("19999"));
     assert_eq!(left("any", "y").await, number("19998"));
     assert_eq!(left("any", "a").await, number("19998"));
-    // No request is counted for a team that is not its sender's.
+    // A request is not counted for a team that the sender has no token for.
     assert_eq!(left("wrong", "a").await, None);
     assert_eq!(left("of-b", "a").await, None);
     assert_eq!(left("of-a", "a").await, number("19997"));

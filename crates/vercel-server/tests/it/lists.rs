@@ -1,4 +1,4 @@
-//! Lists.
+//! Lists in pages.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

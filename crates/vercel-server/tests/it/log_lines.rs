@@ -1,4 +1,4 @@
-//! Ids of requests, in answers and in the log.
+//! Request ids in responses and in the log.
 
 use std::sync::Arc;
 

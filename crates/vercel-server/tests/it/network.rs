@@ -1,4 +1,4 @@
-//! Whom sandboxes may talk to.
+//! Network policies.
 
 use serde_json::json;
 use workers_domain::NetworkPolicy;
@@ -17,7 +17,7 @@ async fn a_policy_is_enforced_and_read_back_in_the_other_form() {
     let (_, answer) = server.post(&format!("{session}/network-policy"), json!({ "mode": "deny-all" })).await;
     assert_eq!(answer["session"]["networkPolicy"], json!({ "mode": "deny-all" }));
     assert_eq!(server.machines.networks(), [NetworkPolicy::DenyAll]);
-    // What follows is no more open than what was.
+    // The next session must not be more open than this one.
     assert_eq!(server.get("/v2/sandboxes/demo").await.1["sandbox"]["networkPolicy"], json!({ "mode": "deny-all" }));
 }
 

@@ -1,4 +1,4 @@
-//! What outlives the server.
+//! What survives a restart of the server.
 
 use std::time::{Duration, Instant};
 
@@ -122,7 +122,7 @@ async fn a_snapshot_whose_record_cannot_be_read_is_not_removed() {
     let record = server.directory.path().join(name);
     let text = std::fs::read(&record).unwrap();
     std::fs::write(&record, "{").unwrap();
-    // Not the next time either, when the record has been set aside.
+    // It is also kept at the start after that, when the record has already been set aside.
     let server = server.crash(|_| {}).await.crash(|_| {}).await;
     assert_eq!(server.machines.snapshot_count(), 1);
     std::fs::remove_file(record.with_extension("json.set-aside")).unwrap();

@@ -224,7 +224,7 @@ async fn a_deleted_sandbox_is_gone_and_its_name_free() {
     assert_eq!((status, &answer["sandbox"]["status"]), (200, &json!("stopped")));
     assert_eq!(server.get("/v2/sandboxes/demo").await.0, 404);
     assert_eq!(server.delete("/v2/sandboxes/demo").await.0, 404);
-    // Whoever still holds the session may stop it once more.
+    // A client that still has the session's id may stop it once more.
     assert_eq!(server.post(&format!("{session}/stop"), json!({})).await.0, 200);
     assert_eq!(server.post(&format!("{session}/cmd"), json!({ "command": "echo" })).await.0, 410);
     server.machines.wait_for_live_machines(0).await;

@@ -18,7 +18,7 @@ fn path(snapshot: &Value) -> String {
     format!("/v2/sandboxes/snapshots/{}", snapshot["id"].as_str().unwrap())
 }
 
-/// Waits until the provider has so many snapshots; they are removed in the background.
+/// Waits until the provider has this many snapshots. They are removed in the background.
 async fn wait_for_snapshots(server: &TestServer, number: usize) {
     while server.machines.snapshot_count() != number {
         tokio::task::yield_now().await;
@@ -108,13 +108,13 @@ async fn a_deleted_snapshot_is_shown_as_such_and_starts_nothing() {
     assert_eq!((status, code(&answer)), (410, "snapshot_not_found"));
     let (status, answer) = server.get("/v2/sandboxes/demo?resume=true").await;
     assert_eq!((status, code(&answer)), (410, "snapshot_not_found"));
-    // As the client does next.
+    // The official client does this next.
     assert_eq!(server.delete("/v2/sandboxes/demo").await.0, 200);
     server.session("demo", true).await;
     assert_eq!(server.get("/v2/sandboxes/snapshots/snap_0").await.0, 404);
 }
 
-/// Those that a list shows, by status.
+/// Returns the id and status of each snapshot in a list.
 async fn listed(server: &TestServer, query: &str) -> Vec<(String, String)> {
     let (status, answer) = server.get(&format!("/v2/sandboxes/snapshots?project=prj_a{query}")).await;
     assert_eq!(status, 200, "{answer}");
@@ -148,7 +148,7 @@ async fn lists_show_a_deleted_snapshot_for_a_day_also_after_a_restart() {
     assert_eq!(listed(&server, "").await, both);
     server.clock.advance(TimeDelta::hours(1));
     assert_eq!(listed(&server, "").await, both[..1]);
-    // It can be asked for by its id as long as its record is kept.
+    // A deleted snapshot can be requested by its id for as long as its record is kept.
     assert_eq!(server.get(&path(&deleted)).await.1["snapshot"]["status"], "deleted");
 }
 
@@ -285,7 +285,7 @@ async fn a_snapshot_that_hangs_holds_up_nobody_else() {
     let hanging = server.post(&stop, json!({}));
     let others = async {
         while server.get(&stuck).await.1["session"]["status"] != "stopping" {}
-        // A snapshot is removed, and then others are taken.
+        // One snapshot is removed, and then others are taken.
         let snapshot = snapshot_of(&server, &other, json!({})).await;
         server.delete(&path(&snapshot)).await;
         wait_for_snapshots(&server, 0).await;

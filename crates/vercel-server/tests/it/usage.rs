@@ -1,4 +1,4 @@
-//! What sandboxes have used.
+//! Usage of sandboxes and sessions.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ const USED: MachineUsage = MachineUsage {
     network: Some(NetworkTransfer { sent: 11, received: 222 }),
 };
 
-/// What an answer's sandbox has used in all: processor time, bytes in and bytes out.
+/// Returns the total usage of the sandbox in a response: processor time, bytes in and bytes out.
 fn totals(answer: &Value) -> [&Value; 3] {
     ["totalActiveCpuDurationMs", "totalIngressBytes", "totalEgressBytes"].map(|name| &answer["sandbox"][name])
 }
 
-/// What its session has used.
+/// Returns the usage of the session in a response.
 fn of_session(answer: &Value) -> [&Value; 2] {
     ["activeCpuDurationMs", "networkTransfer"].map(|name| &answer["session"][name])
 }
@@ -44,7 +44,7 @@ async fn a_session_says_what_it_has_used_when_it_is_over_and_its_sandbox_the_sum
     }
     let list = server.get("/v2/sandboxes?project=prj_a").await.1;
     assert_eq!(list["sandboxes"][0]["totalEgressBytes"], 22);
-    // It is the same after a restart.
+    // The usage is the same after a restart.
     let server = server.shut_down().await;
     assert_eq!(totals(&server.get("/v2/sandboxes/demo").await.1), [&json!(2468), &json!(444), &json!(22)]);
 }
@@ -57,7 +57,7 @@ async fn what_is_not_known_is_left_out_and_not_told_as_nothing() {
     let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!(of_session(&stopped), [&json!(1234), UNKNOWN]);
     assert_eq!(totals(&stopped), [&json!(1234), UNKNOWN, UNKNOWN]);
-    // What a session had used that was lost with its server is not known.
+    // The usage of a session that was lost with its server is unknown.
     server.session("lost", true).await;
     let server = server.crash(|_| {}).await;
     let lost = server.get("/v2/sandboxes/lost").await.1;

@@ -1,4 +1,4 @@
-//! What a request and its answer look like on the wire.
+//! Requests and responses as bytes on the connection.
 
 use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +8,7 @@ use crate::support::TestServer;
 
 const QUERY: &str = "teamId=team_a&projectId=prj_a";
 
-/// All that comes back for these bytes, up to the end of the connection.
+/// Sends these bytes and returns everything that comes back until the connection is closed.
 async fn exchange(server: &TestServer, request: &str) -> String {
     let address = server.base.trim_start_matches("http://").trim_end_matches("/api");
     let mut connection = TcpStream::connect(address).await.unwrap();
@@ -52,7 +52,7 @@ async fn what_get_answers_head_answers_without_the_body() {
         assert_eq!(head.headers()["content-type"], get.headers()["content-type"], "{path}");
         assert!(head.text().await.unwrap().is_empty(), "{path}");
     }
-    // The command still runs, and so does its log.
+    // The command is still running, so its log has not ended either.
     let request = format!("HEAD /api{command}/logs?{QUERY} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let head = exchange(&server, &request).await;
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("content-type: application/x-ndjson"), "{head}");

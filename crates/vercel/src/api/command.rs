@@ -1,4 +1,4 @@
-//! Commands and what they print.
+//! Commands and their output.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,45 +8,45 @@ use serde::{Deserialize, Serialize};
 use super::sandbox::{milliseconds, null_as_default};
 use crate::error::ErrorDetail;
 
-/// A command to be run.
+/// A command to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RunCommand {
-    /// The program, looked for in the sandbox's `PATH`. There is no shell.
+    /// The program, searched for in the sandbox's `PATH`. There is no shell.
     #[serde(rename = "command")]
     pub program: String,
-    /// Its arguments.
+    /// The arguments of the program.
     pub args: Vec<String>,
-    /// Where; the session's working directory if `None`.
+    /// The working directory; the session's working directory if `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
-    /// On top of the sandbox's environment.
+    /// Environment variables, in addition to the sandbox's.
     pub env: BTreeMap<String, String>,
-    /// As root.
+    /// Whether to run it as root.
     pub sudo: bool,
-    /// After which time it gets SIGKILL: 100 ms to five hours.
+    /// How long it may run before the API sends SIGKILL: 100 ms to five hours.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub timeout: Option<Duration>,
 }
 
-/// A command.
+/// A command, as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CommandInfo {
-    /// Its id.
+    /// The command's id.
     pub id: String,
-    /// The program, as it was asked for.
+    /// The program, as the request named it.
     #[serde(default, deserialize_with = "null_as_default")]
     pub name: String,
-    /// Its arguments.
+    /// The arguments of the program.
     #[serde(default, deserialize_with = "null_as_default")]
     pub args: Vec<String>,
-    /// Its exit code, once it has ended; 128 and the signal's number if a signal ended it.
+    /// The exit code, once the command has ended; 128 plus the signal's number if a signal ended it.
     pub exit_code: Option<i32>,
-    /// How long it ran, in milliseconds, once it has ended.
+    /// How long the command ran, in milliseconds, once it has ended.
     pub duration_ms: Option<u64>,
 }
 
-/// Which of a command's outputs.
+/// An output of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputStream {
@@ -56,7 +56,7 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// A command to be run, and whether it is waited for.
+/// The body of a request to run a command, and whether the response waits for its end.
 #[derive(Serialize)]
 pub(crate) struct CommandBody<'a> {
     #[serde(flatten)]
@@ -65,7 +65,7 @@ pub(crate) struct CommandBody<'a> {
     pub(crate) wait: Option<Wait>,
 }
 
-/// What makes the answer a stream.
+/// The members of a request that make the response a stream.
 #[derive(Serialize)]
 pub(crate) struct Wait {
     wait: bool,
@@ -76,7 +76,7 @@ impl Wait {
     pub(crate) const WITH_LOGS: Self = Self { wait: true, logs: true };
 }
 
-/// A line of a command's stream.
+/// One line of a command's stream.
 #[derive(Debug)]
 pub(crate) enum StreamLine {
     Command(CommandInfo),
@@ -84,7 +84,7 @@ pub(crate) enum StreamLine {
     Error(ErrorDetail),
 }
 
-/// Both forms of a line.
+/// A line of either form, as it is parsed.
 #[derive(Deserialize)]
 struct AnyLine {
     command: Option<CommandInfo>,
@@ -93,7 +93,7 @@ struct AnyLine {
 }
 
 impl StreamLine {
-    /// Reads a line. One that says something which is not known here is an error: output must not get lost.
+    /// Parses a line. An unknown form is an error, because output must not get lost.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
         use serde::de::Error;
 

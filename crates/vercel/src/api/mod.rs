@@ -1,7 +1,7 @@
-//! What is sent and what comes back, as types.
+//! The bodies of requests and responses, as types.
 //!
-//! Fields that the API may leave out are [`Option`]s, whether it leaves them out or says `null`; fields and words that
-//! are not known here are passed over, for the API grows.
+//! Fields that the API may omit are [`Option`]s; `None` stands for both an absent field and `null`. Unknown fields and
+//! unknown values of enumerations are ignored, because the API grows.
 
 mod command;
 mod network;

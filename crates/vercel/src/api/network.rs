@@ -1,32 +1,32 @@
-//! Whom a sandbox may talk to.
+//! Network policies.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-/// Whom a sandbox may talk to, in the form of a request.
+/// The network policy of a sandbox, in the form of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkRules {
-    /// Everybody, as far as the cloud lets anybody.
+    /// Every address is reachable that the cloud permits.
     AllowAll,
-    /// Nobody.
+    /// No address is reachable.
     DenyAll,
-    /// Some.
+    /// Only some destinations are reachable.
     Custom {
-        /// Domains, `*.example.com` for all below one. Reached through the cloud's own filter, which looks at the name
-        /// that a connection asks for.
+        /// Domain names; `*.example.com` stands for all names below `example.com`. Connections go through the cloud's
+        /// own filter, which checks the name that the connection is for.
         domains: Vec<String>,
-        /// Ranges of addresses.
+        /// Address ranges.
         subnets: SubnetRules,
     },
 }
 
-/// Ranges of addresses, as `10.0.0.0/8`.
+/// Address ranges, such as `10.0.0.0/8`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SubnetRules {
-    /// May be reached.
+    /// Ranges that may be reached.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<String>,
-    /// May not, which wins.
+    /// Ranges that may not be reached. They take precedence over `allow`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<String>,
 }
@@ -37,12 +37,12 @@ impl Serialize for NetworkRules {
         match self {
             Self::AllowAll => map.serialize_entry("mode", "allow-all")?,
             Self::DenyAll => map.serialize_entry("mode", "deny-all")?,
-            // An object with neither member would be something else than a list of nobody.
+            // An object without `allow` and `subnets` would not mean that nothing is allowed.
             Self::Custom { domains, subnets } if domains.is_empty() && *subnets == SubnetRules::default() => {
                 map.serialize_entry("mode", "deny-all")?;
             }
             Self::Custom { domains, subnets } => {
-                // Even if it is empty: no list at all might mean every domain.
+                // Send the list even if it is empty: without a list the API might allow every domain.
                 map.serialize_entry("allow", domains)?;
                 if *subnets != SubnetRules::default() {
                     map.serialize_entry("subnets", subnets)?;

@@ -1,4 +1,4 @@
-//! Lists, a page at a time.
+//! Lists in pages.
 
 use serde::Deserialize;
 
@@ -7,50 +7,51 @@ use super::{SandboxInfo, SnapshotInfo};
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
-    /// What is on it.
+    /// The items on the page.
     pub items: Vec<T>,
-    /// What to ask for the next page with, if there is one.
+    /// The cursor of the next page, if there is one.
     pub next: Option<String>,
 }
 
-/// Which sandboxes are listed, and how many at once.
+/// Which sandboxes to list, and how many on a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListSandboxes {
-    /// Those with this tag, as key and value.
+    /// Only sandboxes with this tag, as key and value.
     pub tag: Option<(String, String)>,
-    /// Those whose name begins so. The API wants them sorted by name then, and so they are.
+    /// Only sandboxes whose name has this prefix. The API requires the order by name for this, so the request asks for
+    /// it.
     pub name_prefix: Option<String>,
-    /// At most so many on a page: 1 to 50, and 20 if `None`.
+    /// Maximum number on a page: 1 to 50, and 20 if `None`.
     pub limit: Option<u32>,
     /// The page, from [`Page::next`].
     pub cursor: Option<String>,
-    /// In which order.
+    /// The order of the list.
     pub order: Option<SortOrder>,
 }
 
-/// Which snapshots are listed, and how many at once.
+/// Which snapshots to list, and how many on a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListSnapshots {
-    /// Those made of the sandbox with this name.
+    /// Only snapshots of the sandbox with this name.
     pub sandbox: Option<String>,
-    /// At most so many on a page.
+    /// Maximum number on a page.
     pub limit: Option<u32>,
     /// The page, from [`Page::next`].
     pub cursor: Option<String>,
-    /// In which order.
+    /// The order of the list.
     pub order: Option<SortOrder>,
 }
 
-/// In which order a list comes.
+/// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortOrder {
-    /// The oldest first, or A.
+    /// Oldest first, or A first.
     Ascending,
-    /// The newest first, or Z.
+    /// Newest first, or Z first.
     Descending,
 }
 
-/// Parameters of a query.
+/// The parameters of a query.
 pub(crate) type Query = Vec<(&'static str, String)>;
 
 impl ListSandboxes {

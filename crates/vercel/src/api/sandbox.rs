@@ -9,30 +9,30 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::NetworkRules;
 
-/// A sandbox to be made. What is `None` is left to the API.
+/// A sandbox to create. For a `None` the API's default applies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateSandbox {
-    /// Its name: letters, digits, `_` and `-`, at most 128, unique in the project. Without one the API makes one up,
-    /// and a failed request is not tried again, for nobody could tell whether there is a sandbox already.
+    /// The name: letters, digits, `_` and `-`, at most 128, unique in the project. Without one the API generates a
+    /// name, and a failed request is not tried again, because the client cannot find out whether it created a sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What it starts from; a clean image if `None`.
+    /// What the sandbox starts from; a clean image if `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
-    /// `node24` and the like. Not together with [`image`](Self::image) or a snapshot.
+    /// The runtime, for example `node24`. Not allowed together with [`image`](Self::image) or a snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
-    /// An image, as `vercel/sandbox/universal`.
+    /// The image, for example `vercel/sandbox/universal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// How long it may run: at least a second, and five minutes if `None`.
+    /// How long a session may run: at least a second, and five minutes if `None`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub timeout: Option<Duration>,
-    /// Processors: one, or an even number. There are 2048 MB of memory for each.
+    /// Number of processors: one, or an even number. Each comes with 2048 MB of memory.
     #[serde(rename = "resources", skip_serializing_if = "Option::is_none", serialize_with = "resources")]
     pub vcpus: Option<u32>,
-    /// Whether it outlives its session, in an automatic snapshot. The API's default is yes.
+    /// Whether the files outlive the session, in an automatic snapshot. The API's default is yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub persistent: Option<bool>,
     /// Ports that are reachable from outside.
@@ -40,16 +40,16 @@ pub struct CreateSandbox {
     /// The environment of every command.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
-    /// At most five, with values of at most 256 characters.
+    /// Tags: at most five, with values of at most 256 characters.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// Whom it may talk to; everybody if `None`.
+    /// The network policy; every address is reachable if `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<NetworkRules>,
-    /// Where it runs, as `iad1`. A snapshot can be used in its own region only.
+    /// The region, for example `iad1`. A snapshot can be used in its own region only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// How long its snapshots are kept: a day at least, or zero for ever.
+    /// How long its snapshots are kept: at least a day, or zero for ever.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "milliseconds")]
     pub snapshot_expiration: Option<Duration>,
 }
@@ -60,23 +60,23 @@ pub struct CreateSandbox {
 pub enum Source {
     /// A snapshot.
     Snapshot {
-        /// Its id.
+        /// The snapshot's id.
         snapshot_id: String,
     },
     /// A Git repository.
     Git {
-        /// Where it is.
+        /// The URL of the repository.
         url: String,
         /// A branch, tag or commit.
         #[serde(skip_serializing_if = "Option::is_none")]
         revision: Option<String>,
-        /// How many commits are fetched.
+        /// How many commits to fetch.
         #[serde(skip_serializing_if = "Option::is_none")]
         depth: Option<u32>,
     },
-    /// An archive.
+    /// A tar archive.
     Tarball {
-        /// Where it is.
+        /// The URL of the archive.
         url: String,
     },
 }
@@ -85,31 +85,31 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SandboxInfo {
-    /// Its name.
+    /// The sandbox's name.
     pub name: String,
-    /// Its session, the last one if none runs.
+    /// The id of the current session; of the last one if none runs.
     pub current_session_id: String,
-    /// How that is.
+    /// The status of that session.
     pub status: SessionStatus,
-    /// What its next session starts from.
+    /// The snapshot that its next session starts from.
     pub current_snapshot_id: Option<String>,
-    /// Whether it outlives its session.
+    /// Whether the files outlive the session.
     pub persistent: Option<bool>,
-    /// Where it runs.
+    /// The region.
     pub region: Option<String>,
-    /// Processors.
+    /// Number of processors.
     pub vcpus: Option<u32>,
     /// Memory in MB.
     pub memory: Option<u64>,
     /// How long a session may run, in milliseconds.
     pub timeout: Option<u64>,
-    /// When the session ends, while it runs.
+    /// When the running session ends.
     #[serde(default, with = "ts_milliseconds_option")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// Its tags.
+    /// The sandbox's tags.
     #[serde(default, deserialize_with = "null_as_default")]
     pub tags: BTreeMap<String, String>,
-    /// When it was made.
+    /// When the sandbox was created.
     #[serde(with = "ts_milliseconds")]
     pub created_at: DateTime<Utc>,
 }
@@ -118,55 +118,55 @@ pub struct SandboxInfo {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionInfo {
-    /// Its id, which commands and files go by.
+    /// The session's id, which requests for commands and files use.
     pub id: String,
-    /// How it is.
+    /// The session's status.
     pub status: SessionStatus,
-    /// Its working directory.
+    /// The session's working directory.
     pub cwd: String,
-    /// How long it may run, in milliseconds.
+    /// How long the session may run, in milliseconds.
     pub timeout: Option<u64>,
-    /// Where it runs.
+    /// The region.
     pub region: Option<String>,
-    /// Processors.
+    /// Number of processors.
     pub vcpus: Option<u32>,
-    /// What it started from.
+    /// The snapshot that it started from.
     pub source_snapshot_id: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     #[serde(default, with = "ts_milliseconds_option")]
     pub requested_at: Option<DateTime<Utc>>,
     /// When it started.
     #[serde(default, with = "ts_milliseconds_option")]
     pub started_at: Option<DateTime<Utc>>,
-    /// Processor time it took, in milliseconds, once it has stopped.
+    /// Processor time used, in milliseconds; set once it has stopped.
     pub active_cpu_duration_ms: Option<u64>,
 }
 
-/// How a session is.
+/// The status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionStatus {
-    /// It is being made.
+    /// It is being created.
     Pending,
-    /// It runs.
+    /// It is running.
     Running,
-    /// It is about to have stopped.
+    /// It is stopping.
     Stopping,
     /// It has stopped.
     Stopped,
-    /// It could not start, or broke.
+    /// It could not start, or it broke.
     Failed,
     /// It was ended by force.
     Aborted,
-    /// It is being frozen.
+    /// Its snapshot is being taken.
     Snapshotting,
-    /// A word that is not known here.
+    /// A status that this crate does not support.
     #[serde(other)]
     Unknown,
 }
 
 impl SessionStatus {
-    /// Whether nothing of it runs any more.
+    /// Returns whether nothing of the session runs any more.
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Stopped | Self::Failed | Self::Aborted)
@@ -176,9 +176,9 @@ impl SessionStatus {
 /// A port that is reachable from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RouteInfo {
-    /// Under which address.
+    /// The public URL of the port.
     pub url: String,
-    /// Which port.
+    /// The port in the sandbox.
     pub port: u16,
 }
 
@@ -187,9 +187,9 @@ pub struct RouteInfo {
 pub struct SandboxWithSession {
     /// The sandbox.
     pub sandbox: SandboxInfo,
-    /// Its session.
+    /// The current session.
     pub session: SessionInfo,
-    /// Its ports.
+    /// The reachable ports.
     #[serde(default, deserialize_with = "null_as_default")]
     pub routes: Vec<RouteInfo>,
 }
@@ -199,13 +199,13 @@ pub struct SandboxWithSession {
 pub struct StoppedSession {
     /// The session.
     pub session: SessionInfo,
-    /// Its sandbox.
+    /// The sandbox of the session.
     pub sandbox: Option<SandboxInfo>,
-    /// What was kept of it, if it is persistent.
+    /// The snapshot of its files, if the sandbox is persistent.
     pub snapshot: Option<super::SnapshotInfo>,
 }
 
-/// A sandbox to be made, and where.
+/// The body of a request to create a sandbox: its settings and its project.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreateBody<'a> {

@@ -4,39 +4,39 @@ use chrono::serde::ts_milliseconds_option;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A snapshot: a frozen file system.
+/// A snapshot: the files of a sandbox at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotInfo {
-    /// Its id.
+    /// The snapshot's id.
     pub id: String,
-    /// How it is.
+    /// The snapshot's status.
     pub status: SnapshotStatus,
-    /// Its size.
+    /// Size in bytes.
     pub size_bytes: u64,
-    /// The session it was made of.
+    /// The session that it was taken of.
     pub source_session_id: Option<String>,
-    /// Where it is.
+    /// The region.
     pub region: Option<String>,
-    /// When the API will remove it. Each use puts it off.
+    /// When the API removes the snapshot. Each use postpones that.
     #[serde(default, with = "ts_milliseconds_option")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// When it was taken.
     #[serde(default, with = "ts_milliseconds_option")]
     pub created_at: Option<DateTime<Utc>>,
 }
 
-/// How a snapshot is.
+/// The status of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SnapshotStatus {
     /// It can be used.
     Created,
-    /// It is no more.
+    /// It was deleted.
     Deleted,
-    /// It never was.
+    /// It could not be taken.
     Failed,
-    /// A word that is not known here.
+    /// A status that this crate does not support.
     #[serde(other)]
     Unknown,
 }
@@ -46,9 +46,9 @@ pub(crate) struct SnapshotBody {
     pub(crate) snapshot: SnapshotInfo,
 }
 
-/// What a snapshot is asked for with.
+/// The body of a request to take a snapshot.
 #[derive(Serialize)]
 pub(crate) struct MakeSnapshotBody {
-    /// In milliseconds; zero for ever.
+    /// How long to keep the snapshot, in milliseconds; zero for ever.
     pub(crate) expiration: u64,
 }

@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! Configures a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::credentials::Credentials;
 use crate::retry::RetryPolicy;
 use crate::timeouts::Timeouts;
 
-/// Where Vercel's API is.
+/// The base URL of Vercel's API.
 const DEFAULT_BASE_URL: &str = "https://vercel.com/api";
 
 const USER_AGENT: &str = concat!("workers-vercel/", env!("CARGO_PKG_VERSION"));
 
-/// How often the system asks whether the other side of a silent connection is still there. A command may be silent for
-/// as long as it runs, which is no reason to end its stream; a machine that is gone is.
+/// The interval of TCP keep-alive probes on a silent connection. A command may be silent for as long as it runs, so
+/// silence alone must not end its stream; a host that does not respond to probes does.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Sets up a [`Client`].
+/// Configures and builds a [`Client`].
 #[derive(Clone)]
 pub struct ClientBuilder {
     credentials: Credentials,
@@ -34,19 +34,19 @@ pub struct ClientBuilder {
     roots: Option<Vec<u8>>,
 }
 
-/// Why a client cannot be set up.
+/// Why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The base URL is none, or not of a web server.
+    /// The text is not a URL, or not one of a web server.
     #[error("`{0}` is not a base URL such as https://vercel.com/api")]
     BaseUrl(String),
-    /// There are no certificates to know servers by.
+    /// There are no root certificates to verify servers with.
     #[error("there are no root certificates, without which the sandbox API cannot be told from an impostor")]
     NoRootCertificates,
-    /// TLS cannot be set up.
+    /// TLS cannot be configured.
     #[error("failed to set up TLS")]
     Tls(#[source] rustls::Error),
-    /// The HTTP client cannot be set up.
+    /// The HTTP client cannot be created.
     #[error("failed to set up the HTTP client")]
     Http(#[source] reqwest::Error),
 }
@@ -63,57 +63,58 @@ impl ClientBuilder {
         }
     }
 
-    /// Another server that speaks the API, as `http://127.0.0.1:8787/api`. The token is sent in clear to an `http` one.
+    /// Sets the base URL of another server with this API, for example `http://127.0.0.1:8787/api`. With `http` the
+    /// token is sent unencrypted.
     #[must_use]
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
         self
     }
 
-    /// How long is waited for what.
+    /// Sets the timeouts of requests.
     #[must_use]
     pub const fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// How often and how long failed requests are tried again.
+    /// Sets how often and for how long failed requests are tried again.
     #[must_use]
     pub const fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
     }
 
-    /// What tells whether a token has ended.
+    /// Sets the clock that decides whether a token has expired.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Certificates that servers are known by, in PEM form, in place of the operating system's.
+    /// Sets the root certificates for TLS, in PEM form, in place of the operating system's.
     #[must_use]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots = Some(pem.into());
         self
     }
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
-    /// When the base URL is none, or there are no root certificates for one with `https`.
+    /// When the base URL is invalid, or is an `https` URL and there are no root certificates.
     pub fn build(self) -> Result<Client, BuildError> {
         let Self { credentials, base_url, timeouts, retry, clock, roots } = self;
         let base_url = parse_base_url(&base_url)?;
         let mut http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .tls_backend_preconfigured(tls(&base_url, roots.as_deref())?)
-            // Nothing of the API redirects, and the token is for nobody else.
+            // The API never redirects, and the token must not be sent to another server.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(timeouts.connect)
             .tcp_keepalive(KEEP_ALIVE)
-            // One stream a connection: readers that are slow on purpose would hold up each other on a shared one.
+            // One stream per connection: on a shared one, a slow reader would block the others.
             .http1_only();
         if is_loopback(&base_url) {
             http = http.no_proxy();
@@ -140,7 +141,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// TLS with the cryptography of the rest of the platform.
+/// Configures TLS with the same cryptography provider as the rest of the platform.
 fn tls(base_url: &Url, roots: Option<&[u8]>) -> Result<ClientConfig, BuildError> {
     let mut store = RootCertStore::empty();
     if base_url.scheme() == "https" {
@@ -148,7 +149,7 @@ fn tls(base_url: &Url, roots: Option<&[u8]>) -> Result<ClientConfig, BuildError>
             Some(pem) => CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect(),
             None => rustls_native_certs::load_native_certs().certs,
         };
-        // Some machines have a few that no one can read among many that are fine.
+        // Some hosts have a few certificates that cannot be parsed among many valid ones; these are skipped.
         store.add_parsable_certificates(certificates);
         if store.is_empty() {
             return Err(BuildError::NoRootCertificates);

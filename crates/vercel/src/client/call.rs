@@ -15,16 +15,16 @@ use crate::api::Query;
 use crate::error::{ApiError, VercelError};
 use crate::retry::{Attempts, Repeat, retry_after};
 
-/// The longest answer that is read as a whole, files aside: a page of fifty sandboxes is below 100 KiB.
+/// Maximum length of a response that is read as a whole, except files: a page of fifty sandboxes is below 100 KiB.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// How much of an error's body is read.
+/// How much of the body of an error is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// Which directory the names in an upload start from.
+/// The header with the directory that the paths in an upload are relative to.
 const X_CWD: HeaderName = HeaderName::from_static("x-cwd");
 
-/// A request to be sent, once or several times.
+/// A request that is sent once or several times.
 #[derive(Debug)]
 pub(super) struct Call {
     method: Method,
@@ -38,12 +38,12 @@ pub(super) struct Call {
 enum Body {
     None,
     Json(Bytes),
-    /// A packed tree of files, with names that start from the root.
+    /// A packed tree of files, with paths relative to the root.
     Gzip(Bytes),
 }
 
 impl Call {
-    /// What is done instead of reading.
+    /// Adds a JSON body.
     pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, VercelError> {
         self.body = Body::Json(serde_json::to_vec(body).map_err(VercelError::Decode)?.into());
         Ok(self)
@@ -59,13 +59,13 @@ impl Call {
         self
     }
 
-    /// How long one attempt may take.
+    /// Sets how long one attempt may take.
     pub(super) const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// A second attempt might do something twice.
+    /// Marks the call as one whose effect may happen twice if it is repeated.
     pub(super) const fn harmful_twice(mut self) -> Self {
         self.repeat = Repeat::Harmful;
         self
@@ -76,14 +76,14 @@ impl Call {
     }
 }
 
-/// Says that a path's parts are ids, which can mean nothing but themselves in a path.
+/// Checks that an id has no special meaning as a segment of a path.
 fn check_segment(segment: &str) -> Result<(), VercelError> {
     let means_itself = !segment.is_empty() && segment != "." && segment != ".." && !segment.contains('\0');
     if means_itself { Ok(()) } else { Err(VercelError::InvalidId(segment.to_owned())) }
 }
 
 impl Client {
-    /// A call that is harmless to repeat, until it says otherwise.
+    /// Creates a call that may be repeated, unless [`harmful_twice`](Call::harmful_twice) is called on it.
     pub(super) fn call(&self, method: Method, path: &[&str]) -> Result<Call, VercelError> {
         for segment in path {
             check_segment(segment)?;
@@ -96,7 +96,7 @@ impl Client {
         Ok(Call { method, url, body: Body::None, timeout: self.inner.timeouts.request, repeat: Repeat::Harmless })
     }
 
-    /// The answer, read as a whole.
+    /// Sends the call and reads the whole response.
     pub(super) async fn answer<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
         let mut attempts = self.attempts(call.repeat);
         loop {
@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// Only that it was a success. What is said besides does not matter.
+    /// Sends the call and ignores the body of a successful response.
     pub(super) async fn done(&self, call: &Call) -> Result<(), VercelError> {
         match self.answer::<IgnoredAny>(call).await {
             Ok(_) | Err(VercelError::Decode(_)) => Ok(()),
@@ -115,7 +115,7 @@ impl Client {
         }
     }
 
-    /// One attempt of [`answer`](Self::answer).
+    /// Makes one attempt of [`answer`](Self::answer).
     pub(super) async fn answer_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
         let body = within(call.timeout, async {
             let mut response = self.send(call).await?;
@@ -125,7 +125,8 @@ impl Client {
         serde_json::from_slice(&body).map_err(VercelError::Decode)
     }
 
-    /// The answer as it begins; its body is read by the caller, for as long as that takes.
+    /// Sends the call and returns when the head of the response is there. The caller reads the body, without a time
+    /// limit.
     pub(super) async fn open(&self, call: &Call) -> Result<Response, VercelError> {
         let mut attempts = self.attempts(call.repeat);
         loop {
@@ -140,15 +141,15 @@ impl Client {
         Attempts::new(self.inner.retry, repeat)
     }
 
-    /// Sends once, and answers when the head of a successful answer is there.
+    /// Makes one attempt and returns when the head of a successful response is there.
     async fn send(&self, call: &Call) -> Result<Response, VercelError> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.inner.credentials.token(self.now())?))
-            // A token that cannot stand in a header is one that nobody gave out.
+            // A token that cannot be sent in a header was never issued.
             .map_err(|_| VercelError::from_status(401, "the token has characters that no token has"))?;
         bearer.set_sensitive(true);
         let mut request = self.inner.http.request(call.method.clone(), call.url.clone()).header(AUTHORIZATION, bearer);
         request = match call.body.clone() {
-            // A request that might have content says that it has none; some that stand in between refuse it otherwise.
+            // A POST without a body says so with `Content-Length: 0`, because some proxies refuse it otherwise.
             Body::None if call.method == Method::POST => request.header(CONTENT_LENGTH, 0),
             Body::None => request,
             Body::Json(body) => request.header(CONTENT_TYPE, "application/json").body(body),
@@ -159,7 +160,7 @@ impl Client {
             return Ok(response);
         }
         let retry_after = self.retry_after(response.headers());
-        // What cannot be read of an explanation is missed, but the status stands.
+        // If the body cannot be read, the error lacks its message, but the status is what matters.
         let body = read_some(&mut response, MAX_ERROR_BYTES).await;
         Err(ApiError::from_answer(response.status().as_u16(), &body, retry_after).into())
     }
@@ -173,7 +174,7 @@ impl Client {
     }
 }
 
-/// Waits for the next attempt, or fails if there is to be none.
+/// Waits before the next attempt, or returns the error if there is no further attempt.
 pub(super) async fn pause_or_fail(attempts: &mut Attempts, call: &Call, error: VercelError) -> Result<(), VercelError> {
     let Some(pause) = attempts.pause_after(&error) else { return Err(error) };
     tracing::debug!(
@@ -187,7 +188,7 @@ pub(super) async fn pause_or_fail(attempts: &mut Attempts, call: &Call, error: V
     Ok(())
 }
 
-/// Bounds an attempt.
+/// Limits how long an attempt may take.
 pub(super) async fn within<T>(
     limit: Duration,
     attempt: impl Future<Output = Result<T, VercelError>>,
@@ -195,7 +196,7 @@ pub(super) async fn within<T>(
     tokio::time::timeout(limit, attempt).await.unwrap_or(Err(VercelError::Timeout(limit)))
 }
 
-/// The whole body, if it is not longer than that.
+/// Reads the whole body, unless it is longer than `limit`.
 pub(super) async fn read(response: &mut Response, limit: usize, timeout: Duration) -> Result<Vec<u8>, VercelError> {
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|error| VercelError::from_http(error, timeout))? {
@@ -207,7 +208,8 @@ pub(super) async fn read(response: &mut Response, limit: usize, timeout: Duratio
     Ok(body)
 }
 
-/// The beginning of an error's body. It has a second, for what matters is the status, which is here.
+/// Reads the beginning of an error's body. This may take only a second, because the status, which matters more, is
+/// there already.
 async fn read_some(response: &mut Response, limit: usize) -> Vec<u8> {
     let until = Instant::now() + Duration::from_secs(1);
     let mut body = Vec::new();

@@ -18,16 +18,16 @@ struct CommandAnswer {
 }
 
 impl Client {
-    /// Runs a command and follows it, in one request: answers when it has started, with a stream of its output and its
-    /// end.
+    /// Runs a command and follows it in one request. Returns when the command has started, with a stream of its output
+    /// and its end.
     ///
-    /// It is never sent twice if it may have arrived. The command goes on if the stream is dropped.
+    /// The request is never sent again if it may have arrived. The command goes on if the stream is dropped.
     ///
     /// # Errors
     ///
-    /// [`is_executable_not_found`](VercelError::is_executable_not_found) when there is no such program;
-    /// [`is_gone`](VercelError::is_gone) when the session has ended. Unless the error
-    /// [had no effect](VercelError::had_no_effect), the command may run.
+    /// [`is_executable_not_found`](VercelError::is_executable_not_found) when the program does not exist;
+    /// [`is_gone`](VercelError::is_gone) when the session has ended. Unless the error [had no
+    /// effect](VercelError::had_no_effect), the command may be running.
     pub async fn run_command(&self, session: &str, command: &RunCommand) -> Result<RunningCommand, VercelError> {
         let call = self.start(session, &CommandBody { command, wait: Some(Wait::WITH_LOGS) })?;
         let mut lines = LineStream::new(self.open(&call).await?);
@@ -42,12 +42,12 @@ impl Client {
         }
     }
 
-    /// Starts a command, and answers when it runs. Its output is kept for [`command_logs`](Self::command_logs) while
-    /// the session lives.
+    /// Starts a command and returns when it runs. The API keeps its output for [`command_logs`](Self::command_logs) for
+    /// as long as the session lives.
     ///
     /// # Errors
     ///
-    /// As [`run_command`](Self::run_command).
+    /// The same as for [`run_command`](Self::run_command).
     pub async fn start_command(&self, session: &str, command: &RunCommand) -> Result<CommandInfo, VercelError> {
         let call = self.start(session, &CommandBody { command, wait: None })?;
         Ok(self.answer::<CommandAnswer>(&call).await?.command)
@@ -58,22 +58,25 @@ impl Client {
         Ok(call.timeout(self.timeouts().command_start).harmful_twice())
     }
 
-    /// A command as it is now.
+    /// Returns a command in its current state.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) when there is none of this id; [`is_gone`](VercelError::is_gone)
-    /// when the session has ended, and all that was known of its commands with it.
+    /// [`is_not_found`](VercelError::is_not_found) when there is no command with this id;
+    /// [`is_gone`](VercelError::is_gone) when the session has ended, because the API forgets the commands of a session
+    /// at its end.
     pub async fn command(&self, session: &str, command: &str) -> Result<CommandInfo, VercelError> {
         let call = self.call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command])?;
         Ok(self.answer::<CommandAnswer>(&call).await?.command)
     }
 
-    /// A command once it has ended. Asks again where an answer takes longer than what lies between allows.
+    /// Waits until a command has ended and returns it. Repeats the request where a proxy ends it before the command
+    /// ends.
     ///
     /// # Errors
     ///
-    /// [`VercelError::Timeout`] when it has not ended within this time; otherwise as [`command`](Self::command).
+    /// [`VercelError::Timeout`] when the command has not ended within `limit`; otherwise the same as for
+    /// [`command`](Self::command).
     pub async fn wait_for_command(
         &self,
         session: &str,
@@ -87,11 +90,11 @@ impl Client {
         within(limit, async { Ok(self.answer::<CommandAnswer>(&call).await?.command) }).await
     }
 
-    /// Sends a signal to a command. One that has ended already may be an error or not, as the API likes.
+    /// Sends a signal to a command. For a command that has ended already, the API may return an error or success.
     ///
     /// # Errors
     ///
-    /// When there is none of this id, or the session has ended.
+    /// When there is no command with this id, or the session has ended.
     pub async fn kill_command(&self, session: &str, command: &str, signal: i32) -> Result<CommandInfo, VercelError> {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "cmd", command, "kill"])?
@@ -99,11 +102,12 @@ impl Client {
         Ok(self.answer::<CommandAnswer>(&call).await?.command)
     }
 
-    /// All that a command printed, from the beginning, and then what it prints, until it ends.
+    /// Returns everything that a command has printed, from the beginning, and continues with its further output until
+    /// it ends.
     ///
     /// # Errors
     ///
-    /// As [`command`](Self::command).
+    /// The same as for [`command`](Self::command).
     pub async fn command_logs(&self, session: &str, command: &str) -> Result<LogEvents, VercelError> {
         let call = self.call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command, "logs"])?;
         Ok(LogEvents::new(LineStream::new(self.open(&call).await?)))

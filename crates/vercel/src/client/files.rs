@@ -8,33 +8,33 @@ use super::call::{read, within};
 use super::upload::pack;
 use crate::error::VercelError;
 
-/// A file to be written.
+/// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadFile {
-    /// Where, from the root; with or without the slash in front.
+    /// The path, relative to the root of the file system; the leading slash may be omitted.
     pub path: String,
-    /// What.
+    /// The contents of the file.
     pub contents: Vec<u8>,
-    /// Who may do what with it, as `0o644`.
+    /// The permissions, for example `0o644`.
     pub mode: u32,
 }
 
 impl UploadFile {
-    /// A file that its owner may change and all may read.
+    /// Creates a file that its owner may write and every user may read.
     pub fn new(path: impl Into<String>, contents: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), contents: contents.into(), mode: 0o644 }
     }
 }
 
 impl Client {
-    /// Writes files, all in one request, with the directories on the way. Those that exist are replaced.
+    /// Writes files in one request and creates missing parent directories. Existing files are replaced.
     ///
-    /// Paths start from the root of the file system; a session's working directory is its
+    /// Paths start at the root of the file system; a session's working directory is its
     /// [`cwd`](crate::SessionInfo::cwd).
     ///
     /// # Errors
     ///
-    /// When the session has ended, a path leads nowhere, or there is no room.
+    /// When the session has ended, a path is invalid, or there is no room.
     pub async fn write_files(&self, session: &str, files: Vec<UploadFile>) -> Result<(), VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "fs", "write"])?;
         let now = u64::try_from(self.now().timestamp()).unwrap_or_default();
@@ -47,12 +47,12 @@ impl Client {
         self.done(&call.gzip(packed).timeout(self.timeouts().upload)).await
     }
 
-    /// The contents of a file, if it exists. A path that does not start from the root starts from the working
+    /// Returns the contents of a file, or `None` if it does not exist. A relative path is resolved against the working
     /// directory.
     ///
     /// # Errors
     ///
-    /// When the session has ended, or the file is longer than `limit`, or cannot be read.
+    /// When the session has ended, or the file is longer than `limit` or cannot be read.
     pub async fn read_file(&self, session: &str, path: &str, limit: usize) -> Result<Option<Vec<u8>>, VercelError> {
         let timeout = self.timeouts().upload;
         let call = self
@@ -66,11 +66,11 @@ impl Client {
         within(timeout, read(&mut response, limit, timeout)).await.map(Some)
     }
 
-    /// Makes a directory, with those on the way. One that exists is no error.
+    /// Creates a directory and missing parent directories. Succeeds if the directory exists.
     ///
     /// # Errors
     ///
-    /// When the session has ended, or something else is in the way.
+    /// When the session has ended, or a file with this path exists.
     pub async fn make_directory(&self, session: &str, path: &str) -> Result<(), VercelError> {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "fs", "mkdir"])?

@@ -1,4 +1,4 @@
-//! The client: one method a request, one file a subject.
+//! The client: one method for each request, one file for each subject.
 
 mod builder;
 mod call;
@@ -25,8 +25,9 @@ use crate::timeouts::Timeouts;
 
 /// A client of the Vercel Sandbox API. Cheap to clone; clones share connections.
 ///
-/// Made by [`Client::new`] or [`Client::builder`]. Its methods are one request each, apart from attempts after failures
-/// that a second attempt can mend; what is safe to send twice, and what not, each method knows.
+/// Created by [`Client::new`] or [`Client::builder`]. Each method is one request, which is sent again after failures
+/// that a further attempt may fix. Methods whose request must not have its effect twice are sent again only if the
+/// failure certainly had no effect.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -42,28 +43,28 @@ struct Inner {
 }
 
 impl Client {
-    /// A client of Vercel's own API with default settings.
+    /// Creates a client of Vercel's own API with default settings.
     ///
     /// # Errors
     ///
-    /// When the machine has no root certificates.
+    /// When the host has no root certificates.
     pub fn new(credentials: Credentials) -> Result<Self, BuildError> {
         Self::builder(credentials).build()
     }
 
-    /// A client with other settings.
+    /// Returns a builder for a client with other settings.
     #[must_use]
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         ClientBuilder::new(credentials)
     }
 
-    /// Who asks.
+    /// Returns the credentials that the client uses.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.inner.credentials
     }
 
-    /// How long it waits for what.
+    /// Returns the timeouts of requests.
     #[must_use]
     pub fn timeouts(&self) -> &Timeouts {
         &self.inner.timeouts

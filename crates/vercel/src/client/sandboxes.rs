@@ -1,4 +1,4 @@
-//! Sandboxes: made, looked at, changed, ended.
+//! Requests for sandboxes and sessions.
 
 use std::time::Duration;
 
@@ -14,27 +14,28 @@ use crate::api::{
 use crate::error::VercelError;
 
 impl Client {
-    /// Makes a sandbox, and answers when commands can be run in it.
+    /// Creates a sandbox. Returns when commands can be run in it.
     ///
-    /// A named one is asked for again after a failure; if it turns out that the first attempt had made it after all, it
-    /// is looked up.
+    /// If the sandbox has a name, the request is tried again after a failure. If it turns out that an earlier attempt
+    /// did create the sandbox, it is looked up.
     ///
     /// # Errors
     ///
-    /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when what it should start from is gone. If any of
-    /// the attempts may have had an effect there may be a sandbox, and whoever gave it a name can delete it.
+    /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when the snapshot to start from does not exist. If
+    /// any of the attempts may have had an effect, there may be a sandbox; a caller who named it can delete it by that
+    /// name.
     pub async fn create_sandbox(&self, sandbox: &CreateSandbox) -> Result<SandboxWithSession, VercelError> {
         self.try_create_sandbox(sandbox, &mut false).await
     }
 
-    /// As [`create_sandbox`](Self::create_sandbox). After an error, `may_exist` is set if there may be a sandbox
-    /// nevertheless.
+    /// Does the same as [`create_sandbox`](Self::create_sandbox). After an error, `may_exist` is set if there may be a
+    /// sandbox nevertheless.
     pub(crate) async fn try_create_sandbox(
         &self,
         sandbox: &CreateSandbox,
         may_exist: &mut bool,
     ) -> Result<SandboxWithSession, VercelError> {
-        // A runtime is named by the older route alone.
+        // Only the older route accepts a runtime.
         let version = if sandbox.runtime.is_some() { "v2" } else { "v3" };
         let body = CreateBody { project_id: self.credentials().project_id(), sandbox };
         let mut call = self.call(Method::POST, &[version, "sandboxes"])?.timeout(self.timeouts().create).json(&body)?;
@@ -48,7 +49,7 @@ impl Client {
                 made => return made,
             };
             match &sandbox.name {
-                // We were here before.
+                // An earlier attempt of ours has taken the name.
                 Some(name) if *may_exist && error.is_name_taken() => {
                     return self.made_before(name, sandbox, error).await;
                 }
@@ -58,7 +59,8 @@ impl Client {
         }
     }
 
-    /// A sandbox that an attempt made whose answer got lost.
+    /// Looks up the sandbox that an earlier attempt created and whose response got lost. Fails with `taken` if the
+    /// sandbox of this name is another one.
     async fn made_before(
         &self,
         name: &str,
@@ -75,31 +77,32 @@ impl Client {
         if is_ours { Ok(found) } else { Err(taken) }
     }
 
-    /// A sandbox with its current session, whether that runs or not.
+    /// Returns a sandbox with its current session, whether that runs or not.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) when there is none of this name.
+    /// [`is_not_found`](VercelError::is_not_found) when there is no sandbox with this name.
     pub async fn sandbox(&self, name: &str) -> Result<SandboxWithSession, VercelError> {
         self.answer(&self.by_name(Method::GET, name)?).await
     }
 
-    /// A sandbox with a session that runs: if the last one has ended, another is started from what was kept of it.
+    /// Returns a sandbox with a running session. If the last session has ended, the API starts another one from its
+    /// snapshot.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) when there is none of this name;
-    /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when nothing was kept.
+    /// [`is_not_found`](VercelError::is_not_found) when there is no sandbox with this name;
+    /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when it has no snapshot.
     pub async fn resume_sandbox(&self, name: &str) -> Result<SandboxWithSession, VercelError> {
         let call = self.by_name(Method::GET, name)?.query(vec![("resume", "true".to_owned())]);
         self.answer(&call.timeout(self.timeouts().create)).await
     }
 
-    /// A page of the project's sandboxes, the newest first unless asked otherwise.
+    /// Returns a page of the project's sandboxes, newest first by default.
     ///
     /// # Errors
     ///
-    /// When the API does not answer, or does not like the request.
+    /// When the API cannot be reached or refuses the request.
     pub async fn list_sandboxes(&self, list: &ListSandboxes) -> Result<Page<SandboxInfo>, VercelError> {
         let call = self
             .call(Method::GET, &["v2", "sandboxes"])?
@@ -108,32 +111,32 @@ impl Client {
         Ok(self.answer::<SandboxesBody>(&call).await?.into())
     }
 
-    /// Stops a sandbox, if it runs, and forgets it. Snapshots that were made of it stay.
+    /// Stops a sandbox, if it runs, and deletes it. Snapshots that were taken of it stay.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) when there is none of this name.
+    /// [`is_not_found`](VercelError::is_not_found) when there is no sandbox with this name.
     pub async fn delete_sandbox(&self, name: &str) -> Result<SandboxInfo, VercelError> {
         Ok(self.answer::<SandboxBody>(&self.by_name(Method::DELETE, name)?).await?.sandbox)
     }
 
-    /// Stops a session, and answers when it has stopped. One that had stopped before is no error.
+    /// Stops a session and returns when it has stopped. Succeeds if it had stopped before.
     ///
     /// # Errors
     ///
-    /// When there is none of this id, or the API does not answer.
+    /// When there is no session with this id, or the API cannot be reached.
     pub async fn stop_session(&self, session: &str) -> Result<StoppedSession, VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "stop"])?;
         self.answer(&call.timeout(self.timeouts().snapshot)).await
     }
 
-    /// Lets a session run for longer, by at least a second.
+    /// Extends the time of a session by at least a second.
     ///
     /// # Errors
     ///
-    /// When it has ended, or would run for longer than the plan allows. After an error that did not certainly have [no
-    /// effect](VercelError::had_no_effect), it may run for longer all the same: each such request adds its part, so
-    /// none is repeated.
+    /// When the session has ended, or would run for longer than the plan allows. The request is never repeated, because
+    /// each one adds its time. After an error that did not certainly have [no effect](VercelError::had_no_effect), the
+    /// time may be extended all the same.
     pub async fn extend_timeout(&self, session: &str, by: Duration) -> Result<SessionInfo, VercelError> {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "extend-timeout"])?
@@ -142,17 +145,17 @@ impl Client {
         Ok(self.answer::<SessionBody>(&call).await?.session)
     }
 
-    /// Changes whom a session may talk to, at once.
+    /// Changes the network policy of a session, with immediate effect.
     ///
     /// # Errors
     ///
-    /// When it has ended, or the API does not like the rules.
+    /// When the session has ended, or the API refuses the rules.
     pub async fn set_network_policy(&self, session: &str, rules: &NetworkRules) -> Result<SessionInfo, VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "network-policy"])?.json(rules)?;
         Ok(self.answer::<SessionBody>(&call).await?.session)
     }
 
-    /// A call about a sandbox.
+    /// Creates a call for a sandbox by its name.
     fn by_name(&self, method: Method, name: &str) -> Result<super::call::Call, VercelError> {
         let project = vec![("projectId", self.credentials().project_id().to_owned())];
         Ok(self.call(method, &["v2", "sandboxes", name])?.query(project))

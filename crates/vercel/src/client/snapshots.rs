@@ -1,4 +1,4 @@
-//! Snapshots: made, looked at, removed.
+//! Requests for snapshots.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::api::{ListSnapshots, MakeSnapshotBody, Page, SnapshotBody, SnapshotIn
 use crate::error::VercelError;
 
 impl Client {
-    /// Freezes the files of a session, which ends with it. Answers when the snapshot can be used.
+    /// Takes a snapshot of a session, which ends the session. Returns when the snapshot can be used.
     ///
-    /// It is kept for that long after each use, or for ever; the API wants a day at least.
+    /// The API keeps the snapshot for `kept_for` after each use, or for ever if `None`; it requires at least a day.
     ///
     /// # Errors
     ///
@@ -26,22 +26,22 @@ impl Client {
         Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)
     }
 
-    /// A snapshot.
+    /// Returns a snapshot.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) when there is none of this id. One that was deleted may still be
-    /// told of.
+    /// [`is_not_found`](VercelError::is_not_found) when there is no snapshot with this id. The API may still return a
+    /// snapshot that was deleted.
     pub async fn snapshot(&self, id: &str) -> Result<SnapshotInfo, VercelError> {
         let call = self.call(Method::GET, &["v2", "sandboxes", "snapshots", id])?;
         Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)
     }
 
-    /// A page of the project's snapshots, the newest first unless asked otherwise.
+    /// Returns a page of the project's snapshots, newest first by default.
     ///
     /// # Errors
     ///
-    /// When the API does not answer, or does not like the request.
+    /// When the API cannot be reached or refuses the request.
     pub async fn list_snapshots(&self, list: &ListSnapshots) -> Result<Page<SnapshotInfo>, VercelError> {
         let call = self
             .call(Method::GET, &["v2", "sandboxes", "snapshots"])?
@@ -50,11 +50,12 @@ impl Client {
         Ok(self.answer::<SnapshotsBody>(&call).await?.into())
     }
 
-    /// Removes a snapshot. Sandboxes that were made from it go on.
+    /// Deletes a snapshot. Sandboxes that were created from it go on.
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](VercelError::is_not_found) or [`is_gone`](VercelError::is_gone) when there is none of this id.
+    /// [`is_not_found`](VercelError::is_not_found) or [`is_gone`](VercelError::is_gone) when there is no snapshot with
+    /// this id.
     pub async fn delete_snapshot(&self, id: &str) -> Result<SnapshotInfo, VercelError> {
         let call = self.call(Method::DELETE, &["v2", "sandboxes", "snapshots", id])?;
         Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)

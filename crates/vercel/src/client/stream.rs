@@ -1,4 +1,4 @@
-//! Streams: what commands print, as they print it.
+//! Streams: the output of commands while they run.
 
 use reqwest::Response;
 
@@ -6,44 +6,44 @@ use crate::api::{CommandInfo, OutputStream, StreamLine};
 use crate::error::{ErrorDetail, StreamError, VercelError};
 use crate::ndjson::LineBuffer;
 
-/// A command that was started, and what comes of it.
+/// A command that was started, and its stream.
 #[derive(Debug)]
 pub struct RunningCommand {
-    /// The command as it started.
+    /// The command at its start.
     pub info: CommandInfo,
-    /// What it prints, and its end.
+    /// The output of the command, and its end.
     pub events: CommandEvents,
 }
 
-/// What a command printed, in one piece: no line, but what the API had at that time.
+/// A piece of a command's output. It is not a line, but what the API had at that time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    /// Where.
+    /// The output that the text belongs to.
     pub stream: OutputStream,
-    /// What. Bytes that are no UTF-8 come as replacement characters.
+    /// The text. Bytes that are not UTF-8 arrive as replacement characters.
     pub text: String,
 }
 
-/// What a command does.
+/// An event of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamEvent {
-    /// It printed something.
+    /// The command printed something.
     Output(Output),
-    /// It ended.
+    /// The command ended.
     Finished(CommandInfo),
 }
 
-/// What a command prints, and its end.
+/// The output of a command, and its end.
 ///
-/// There is no time limit between two events, for a command may be silent: whoever wants one puts it around
-/// [`next`](Self::next), which may be dropped and called again without losing anything.
+/// There is no time limit between two events, because a command may be silent. To limit the time, put a timeout around
+/// [`next`](Self::next), which is cancel safe: it may be dropped and called again without losing anything.
 #[derive(Debug)]
 pub struct CommandEvents {
     lines: LineStream,
     is_finished: bool,
 }
 
-/// What a command printed, from the beginning, and prints until it ends.
+/// The output of a command, from its beginning to its end.
 #[derive(Debug)]
 pub struct LogEvents {
     lines: LineStream,
@@ -54,13 +54,13 @@ impl CommandEvents {
         Self { lines, is_finished: false }
     }
 
-    /// What happens next; `None` once it has finished.
+    /// Waits for the next event; returns `None` after the end.
     ///
     /// # Errors
     ///
-    /// When the stream breaks off before the command ends, which then goes on:
-    /// [`command_logs`](super::Client::command_logs) and [`wait_for_command`](super::Client::wait_for_command) tell
-    /// what came of it.
+    /// When the stream breaks off before the command ends. The command then goes on:
+    /// [`command_logs`](super::Client::command_logs) and [`wait_for_command`](super::Client::wait_for_command) return
+    /// the rest.
     pub async fn next(&mut self) -> Result<Option<StreamEvent>, VercelError> {
         if self.is_finished {
             return Ok(None);
@@ -82,8 +82,9 @@ impl LogEvents {
         Self { lines }
     }
 
-    /// What it printed next; `None` when the stream has ended, which is when the command has, unless something in
-    /// between cut it off neatly. May be dropped and called again without losing anything.
+    /// Waits for the next piece of output; returns `None` when the stream has ended. That means that the command has
+    /// ended, unless a proxy closed the stream in an orderly way. May be dropped and called again without losing
+    /// anything.
     ///
     /// # Errors
     ///
@@ -98,7 +99,7 @@ impl LogEvents {
     }
 }
 
-/// An answer that is read line by line.
+/// A response that is read line by line.
 #[derive(Debug)]
 pub(super) struct LineStream {
     response: Response,
@@ -111,15 +112,15 @@ impl LineStream {
         Self { response, buffer: LineBuffer::default(), has_ended: false }
     }
 
-    /// The next line; `None` when the answer has ended in order. May be dropped and called again without losing
-    /// anything.
+    /// Waits for the next line; returns `None` when the response has ended in an orderly way. May be dropped and called
+    /// again without losing anything.
     pub(super) async fn next_line(&mut self) -> Result<Option<StreamLine>, VercelError> {
         loop {
             if let Some(line) = self.buffer.next_line()? {
                 return parse(&line).map(Some);
             }
             if self.has_ended {
-                // A line without its end is most likely half a line.
+                // A last line without a newline is most likely incomplete.
                 let rest = self.buffer.take_rest();
                 return rest.map(|line| parse(&line).map_err(|_| StreamError::EndedEarly.into())).transpose();
             }

@@ -1,4 +1,4 @@
-//! Files packed for an upload: a gzipped tar.
+//! Packs files for an upload: a gzipped tar archive.
 
 use std::io;
 
@@ -9,10 +9,10 @@ use tar::{Builder, EntryType, Header};
 
 use super::UploadFile;
 
-/// Packs files. Their names start from the root, so that the API need not be told a directory.
+/// Packs files. Their paths are relative to the root, so the request needs no directory.
 ///
-/// There are no entries for directories, which the API makes by itself, and names that the plain format cannot hold
-/// (long, or not in ASCII) are told by an extended header of POSIX, as the official client does it.
+/// There are no entries for directories, because the API creates them. Paths that the plain format cannot hold (long,
+/// or not in ASCII) are in an extended header of POSIX, as in the official client.
 pub(super) fn pack(files: &[UploadFile], modified_at: u64) -> io::Result<Bytes> {
     let mut archive = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for file in files {
@@ -27,7 +27,7 @@ pub(super) fn pack(files: &[UploadFile], modified_at: u64) -> io::Result<Bytes> 
         if !path.is_ascii() || header.set_path(path).is_err() {
             check_path(path)?;
             archive.append_pax_extensions([("path", path.as_bytes())])?;
-            // For readers that do not know the extension, which then find some name.
+            // Readers without support for the extension use this path instead.
             header.set_path("long-name")?;
         }
         header.set_cksum();
@@ -36,7 +36,7 @@ pub(super) fn pack(files: &[UploadFile], modified_at: u64) -> io::Result<Bytes> 
     Ok(archive.into_inner()?.finish()?.into())
 }
 
-/// Refuses what the plain format refuses too, apart from length.
+/// Refuses paths that the plain format refuses too, except for their length.
 fn check_path(path: &str) -> io::Result<()> {
     let ordinary = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains('\0');
     if path.split('/').all(ordinary) {

@@ -1,4 +1,4 @@
-//! A command of the port.
+//! A command, for the platform's sandbox port.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,26 +15,27 @@ use super::follow::Follower;
 use super::stage::{Stage, StageWatch};
 use crate::client::RunningCommand;
 
-/// How many events may wait for a reader before the stream is left unread.
+/// How many events may wait for the reader before the task stops reading the stream.
 const WAITING_EVENTS: usize = 4;
 
 /// SIGKILL.
 pub(super) const SIGKILL: i32 = 9;
 
-/// A command. A task follows it; a full channel makes the task, the connection and in the end the command wait.
+/// A command. A task follows its stream. When the channel is full, the task stops reading, then the connection fills
+/// up, and finally the command blocks.
 pub(super) struct VercelCommand {
     target: Arc<Target>,
     events: mpsc::Receiver<Result<CommandEvent, SandboxError>>,
     is_over: bool,
 }
 
-/// Which command it is, for all who deal with it.
+/// Identifies a command, for all parts that handle it.
 pub(super) struct Target {
     pub(super) core: Arc<Core>,
     pub(super) session: String,
     pub(super) command: String,
     pub(super) stage: StageWatch,
-    /// When the platform asked for its end.
+    /// When the platform requested its end.
     killed_at: Mutex<Option<Instant>>,
 }
 
@@ -82,16 +83,17 @@ impl Command for VercelCommand {
         })
     }
 
-    /// Ends without a request of its own: the sandbox is about to be stopped, which ends the command too. If it is not,
-    /// the command is killed in the background.
+    /// Ends without a request to the API: the sandbox is about to be stopped, which ends the command too. If the
+    /// sandbox is not stopped, the follower kills the command in the background.
     async fn abandon(&mut self) -> Result<Remains, SandboxError> {
         let mut remains = Remains::default();
-        // What came in one piece with what was read last is handed on by now, or after a turn of the task.
+        // Events that arrived in one piece with the last read are in the channel by now, or after the task has run once
+        // more.
         for _ in 0..=WAITING_EVENTS {
             while let (false, Ok(event)) = (self.is_over, self.events.try_recv()) {
                 match event {
                     Ok(CommandEvent::Output { stream, bytes }) => remains.output.push((stream, bytes)),
-                    // All that matters is known: how it ended, or that nobody knows, does not.
+                    // The command has ended or its end is unknown; neither matters any more.
                     Ok(CommandEvent::Exited(_)) | Err(_) => self.is_over = true,
                 }
             }
@@ -104,7 +106,7 @@ impl Command for VercelCommand {
 }
 
 impl Target {
-    /// Kills the command, if its sandbox lives. One that has ended is no error.
+    /// Kills the command, if its sandbox is running. Succeeds if the command has ended.
     pub(super) async fn kill(&self) -> Result<(), SandboxError> {
         if self.stage.get() != Stage::Running {
             return Ok(());
@@ -117,12 +119,12 @@ impl Target {
         }
     }
 
-    /// Whether the platform asked for its end before this time.
+    /// Returns whether the platform requested its end before this time.
     pub(super) fn was_killed_before(&self, time: Instant) -> bool {
         self.killed_at.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at < time)
     }
 
-    /// The first time counts. Answers what was there before.
+    /// Records the time of the first kill, or clears it for `None`. Returns the previous value.
     fn mark_killed(&self, at: Option<Instant>) -> Option<Instant> {
         let mut killed_at = self.killed_at.lock().unwrap_or_else(PoisonError::into_inner);
         let before = *killed_at;

@@ -1,4 +1,4 @@
-//! What all sandboxes of a provider share, and how they are made and forgotten.
+//! The state that all sandboxes of a provider share, and how sandboxes are created and deleted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::client::Client;
 /// The tag by which an installation finds its sandboxes.
 pub(super) const TAG: &str = "workers-platform";
 
-/// What all sandboxes of a provider share.
+/// The state that all sandboxes of a provider share.
 pub(super) struct Core {
     pub(super) client: Client,
     pub(super) options: VercelOptions,
-    /// What goes on without anybody waiting for it.
+    /// Background tasks.
     pub(super) tasks: TaskTracker,
 }
 
@@ -33,7 +33,7 @@ impl Core {
         self.options.clock.now()
     }
 
-    /// The request for a sandbox. Its name is our own, so that it can be deleted whatever becomes of the answer.
+    /// Builds the request for a sandbox. We choose its name, so that it can be deleted even if the response gets lost.
     pub(super) fn request(&self, spec: &SandboxSpec) -> Result<CreateSandbox, SandboxError> {
         let source = match &spec.source {
             SandboxSource::Empty => None,
@@ -49,7 +49,7 @@ impl Core {
             .map_err(|error| SandboxError::failed("the network policy cannot be enforced", error))?;
         Ok(CreateSandbox {
             name: Some(format!("workers-{}", Uuid::new_v4())),
-            // What a snapshot starts with is in the snapshot.
+            // A sandbox that starts from a snapshot gets its runtime from the snapshot.
             runtime: source.is_none().then(|| self.options.runtime.clone()),
             source,
             timeout: Some(self.options.lifetime(&spec.limits)),
@@ -62,8 +62,8 @@ impl Core {
         })
     }
 
-    /// Makes a sandbox. Runs to its end even if nobody waits for it any more; the sandbox that nobody takes is then
-    /// dropped, which stops it.
+    /// Creates a sandbox. Runs in a task of its own to its end, even if the caller is gone; the sandbox is then
+    /// dropped, which deletes it.
     pub(super) async fn make(
         self: Arc<Self>,
         spec: SandboxSpec,
@@ -99,7 +99,7 @@ impl Core {
         self.tasks.spawn_on(forget.instrument(span), runtime);
     }
 
-    /// Removes a snapshot in the background.
+    /// Deletes a snapshot in the background.
     pub(super) fn forget_snapshot(self: &Arc<Self>, runtime: &Handle, id: String) {
         let core = Arc::clone(self);
         let forget = async move {

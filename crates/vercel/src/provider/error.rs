@@ -1,10 +1,10 @@
-//! From the client's errors to the port's.
+//! Converts the client's errors to those of the platform's sandbox port.
 
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 
 use crate::error::VercelError;
 
-/// The error of a sandbox that was to be made.
+/// Converts the error of creating a sandbox.
 pub(super) fn creating(error: VercelError, from_snapshot: bool) -> SandboxError {
     let is_missing = error.is_snapshot_not_found() || from_snapshot && (error.is_not_found() || error.is_gone());
     if is_missing {
@@ -18,7 +18,7 @@ pub(super) fn creating(error: VercelError, from_snapshot: bool) -> SandboxError 
     with(SandboxErrorKind::Failed, "a sandbox cannot be made", error)
 }
 
-/// The error of something within a sandbox.
+/// Converts the error of an operation in a sandbox.
 pub(super) fn within(doing: &str, error: VercelError) -> SandboxError {
     let kind = if error.is_executable_not_found() {
         SandboxErrorKind::CommandNotFound
@@ -30,12 +30,12 @@ pub(super) fn within(doing: &str, error: VercelError) -> SandboxError {
     with(kind, doing, error)
 }
 
-/// Whether the session is over, or about to be.
+/// Returns whether the session has ended or is about to.
 pub(super) fn has_ended(error: &VercelError) -> bool {
     error.is_gone() || error.is_not_found() || error.is_in_transition()
 }
 
-/// Whether there is no such snapshot. An id that the API does not even take for one names none either.
+/// Returns whether there is no such snapshot. An id that the API refuses as invalid names none either.
 pub(super) fn is_no_snapshot(error: &VercelError) -> bool {
     error.is_not_found() || error.is_gone() || error.api().is_some_and(|api| api.status == 400)
 }

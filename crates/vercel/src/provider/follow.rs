@@ -1,4 +1,4 @@
-//! Follows a command from its first line to its end, over as many streams as it takes.
+//! Follows a command from its first line to its end. If a stream breaks off, opens another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,55 +15,56 @@ use crate::api::{CommandInfo, OutputStream};
 use crate::client::{CommandEvents, LogEvents, Output, StreamEvent};
 use crate::error::{StreamError, VercelError};
 
-/// How often in a row a stream is opened again that brings nothing new.
+/// How many streams in a row may be opened again without bringing anything new.
 const MAX_VAIN_RESUMES: u32 = 3;
 
-/// The pause before the second of them in a row; the third waits twice as long.
+/// The pause before the second of these in a row; before the third it is twice as long.
 const RESUME_PAUSE: Duration = Duration::from_millis(200);
 
-/// A stream that lasted for so long was worth opening, even if the command was silent all the time: some are cut after
-/// minutes.
+/// A stream that lasted for this long does not count as one that brought nothing new, even if the command was silent
+/// all the time: some streams are cut after minutes.
 const WORTHWHILE: Duration = Duration::from_secs(10);
 
-/// How long the API may take to end a command's stream once its sandbox has been stopped.
+/// How long the API may take to end a command's stream after its sandbox has been stopped.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a command that nobody follows any more may run on before it is killed: in most cases its sandbox is stopped
-/// sooner, which saves the request.
+/// How long an abandoned command may run on before it is killed. In most cases its sandbox is stopped sooner, which
+/// saves the request.
 const ABANDONED_GRACE: Duration = Duration::from_millis(500);
 
-/// How long is waited for the end of a stream that nobody reads, so that its connection can be used again.
+/// How long to read an abandoned stream to its end, so that its connection can be used again.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// How much time the API's clock and ours may be apart over a command's run.
+/// By how much the API's clock and ours may differ over a command's run.
 const CLOCK_MARGIN: Duration = Duration::from_millis(100);
 
-/// What follows a command.
+/// Follows one command.
 pub(super) struct Follower {
     target: Arc<Target>,
     source: Source,
-    /// How many bytes of each output were handed on.
+    /// How many bytes of each output were delivered.
     delivered: Positions,
-    /// How many bytes of each output the stream, which begins anew, has to repeat before it brings something new.
+    /// How many bytes of each output the current stream, which starts from the beginning, has to repeat before it
+    /// brings something new.
     repeated: Positions,
     began: Instant,
     wall_clock: Duration,
     opened: Instant,
     vain_resumes: u32,
-    /// The end is near: it was killed, or its logs have ended.
+    /// Whether the end is expected soon: the command was killed, or its logs have ended.
     end_expected: bool,
-    /// It was killed because it was overdue.
+    /// Whether it was killed because it was overdue.
     overdue: bool,
 }
 
-/// Where events come from.
+/// The stream that events come from.
 enum Source {
-    /// The stream that came with the command.
+    /// The stream of the request that started the command.
     Command(CommandEvents),
-    /// The logs, from their beginning. If the command had finished before they were opened, they are complete when they
-    /// end.
+    /// The logs, from their beginning. If the command had ended before they were opened, they contain everything when
+    /// they end.
     Logs(LogEvents, Option<CommandInfo>),
-    /// Nowhere for now.
+    /// No stream for now.
     None,
 }
 
@@ -77,12 +78,12 @@ struct Positions {
 enum Step {
     Output(Output),
     Finished(CommandInfo),
-    /// The logs ended, and it is not known whether the command has.
+    /// The logs ended; whether the command has ended is unknown.
     LogsEnded,
     Cut(VercelError),
-    /// Nothing came for longer than the command may run.
+    /// The command is still running although its time and the grace period are over.
     Overdue,
-    /// Its sandbox was stopped.
+    /// The sandbox was stopped.
     Stopped,
 }
 
@@ -102,14 +103,14 @@ impl Follower {
         }
     }
 
-    /// Follows the command until it ends, or nobody wants to know any more.
+    /// Follows the command until it ends or the receiver is dropped.
     pub(super) async fn run(mut self, sender: mpsc::Sender<Result<CommandEvent, SandboxError>>) {
         let ended = tokio::select! {
             ended = self.follow(&sender) => Some(ended),
             () = sender.closed() => None,
         };
         match ended {
-            // A reader that has gone in this moment knows all it wants.
+            // If the receiver was dropped at this moment, the event is not needed.
             Some(ended) => drop(sender.send(ended.map(CommandEvent::Exited)).await),
             None => self.release().await,
         }
@@ -124,7 +125,7 @@ impl Follower {
                 Step::Output(output) => {
                     let Some(event) = self.fresh(output) else { continue };
                     self.vain_resumes = 0;
-                    // Nobody there is noticed by the caller.
+                    // `run` notices when the receiver is dropped.
                     sender.send(Ok(event)).await.ok();
                 }
                 Step::Finished(info) => return self.exit(&info),
@@ -133,7 +134,7 @@ impl Follower {
                     self.end_expected = true;
                     self.resume(StreamError::EndedEarly.into()).await?;
                 }
-                // However a stream ends once its sandbox is being stopped, that is the reason.
+                // When the sandbox is being stopped, that is the reason for the end of the stream, whatever its error.
                 Step::Cut(_) if self.is_stopped() => return Ok(asked()),
                 Step::Cut(error) => self.resume(error).await?,
                 Step::Overdue => self.hurry().await?,
@@ -141,10 +142,10 @@ impl Follower {
         }
     }
 
-    /// Waits for what happens next. May be dropped and called again without losing anything.
+    /// Waits for the next step. May be dropped and called again without losing anything.
     async fn step(&mut self) -> Step {
         let grace = self.target.core.options.grace;
-        // A stream that was left unread for a while gets a chance too.
+        // A stream that was not read for a while gets the grace period too.
         let limit = (self.began + self.wall_clock + grace).max(Instant::now() + grace);
         let mut stage = self.target.stage.clone();
         let stopped = async {
@@ -159,7 +160,7 @@ impl Follower {
         }
     }
 
-    /// Kills a command that should have ended, and looks for what came of it in another way.
+    /// Kills a command that should have ended, and finds out how it ended by opening its logs.
     async fn hurry(&mut self) -> Result<(), SandboxError> {
         if self.overdue {
             return Err(SandboxError::new(SandboxErrorKind::Failed, "the command did not end when its time was up"));
@@ -171,7 +172,7 @@ impl Follower {
         self.resume(VercelError::Timeout(self.wall_clock)).await
     }
 
-    /// Opens the logs in place of a stream that has ended before its time.
+    /// Opens the logs in place of a stream that ended early.
     async fn resume(&mut self, cause: VercelError) -> Result<(), SandboxError> {
         self.source = Source::None;
         if self.opened.elapsed() >= WORTHWHILE {
@@ -197,7 +198,7 @@ impl Follower {
                 self.opened = Instant::now();
                 Ok(())
             }
-            // The next step finds out.
+            // The next step handles the stop of the sandbox.
             Err(_) if self.is_stopped() => Ok(()),
             Err(error) if error::has_ended(&error) => {
                 let message = "the sandbox ended while the command ran";
@@ -207,7 +208,7 @@ impl Follower {
         }
     }
 
-    /// The logs, and the command if it had finished before they were opened.
+    /// Opens the logs. Also returns the command if it had ended before they were opened.
     async fn reopen(&self) -> Result<(LogEvents, Option<CommandInfo>), VercelError> {
         let Target { core, session, command, .. } = &*self.target;
         let info = if self.end_expected {
@@ -222,7 +223,7 @@ impl Follower {
         Ok((logs, info.filter(|info| info.exit_code.is_some())))
     }
 
-    /// What of an output was not handed on before.
+    /// Returns the part of an output that was not delivered before.
     fn fresh(&mut self, output: Output) -> Option<CommandEvent> {
         let stream = match output.stream {
             OutputStream::Stdout => LogStream::Stdout,
@@ -260,7 +261,7 @@ impl Follower {
         Ok(CommandExit { status, killed, usage: ResourceUsage::default() })
     }
 
-    /// Ends a command that nobody follows any more, and reads its stream to the end.
+    /// Ends an abandoned command and reads its stream to the end.
     async fn release(mut self) {
         let mut stage = self.target.stage.clone();
         if tokio::time::timeout(ABANDONED_GRACE, stage.ending()).await.is_err()
@@ -278,7 +279,7 @@ impl Follower {
 }
 
 impl Source {
-    /// What comes next. May be dropped and called again without losing anything.
+    /// Waits for the next event of the stream. May be dropped and called again without losing anything.
     async fn next(&mut self) -> Step {
         match self {
             Self::Command(events) => match events.next().await {
@@ -306,12 +307,12 @@ impl Positions {
     }
 }
 
-/// Whether opening the stream again would bring the same again.
+/// Returns whether opening the stream again would bring the same error.
 fn is_nonsense(error: &StreamError) -> bool {
     matches!(error, StreamError::Malformed(_) | StreamError::LineTooLong(_))
 }
 
-/// How a command ends that was stopped together with its sandbox.
+/// Returns the exit of a command that was stopped together with its sandbox.
 fn asked() -> CommandExit {
     CommandExit {
         status: ExitStatus::Signal(SIGKILL),

@@ -1,4 +1,4 @@
-//! The platform's sandbox port over the API.
+//! The platform's sandbox port, implemented with the API.
 
 mod command;
 mod core;

@@ -1,4 +1,4 @@
-//! From the platform's network policies to those of the API.
+//! Converts the platform's network policies to those of the API.
 
 use workers_domain::{Destination, NetworkPolicy, Ports};
 
@@ -12,13 +12,13 @@ pub struct UnsupportedPolicyError {
     hint: String,
 }
 
-/// The API's form of a policy, which permits the same or less.
+/// Converts a policy to the API's form, which permits the same or less.
 ///
-/// What it knows are names and ranges of addresses, not ports. A name stands for what can be told to be meant for it,
-/// which is the web, so a name with the ports of the web, or with all, is taken over. A range of addresses is only with
-/// all ports: it would permit more than it says. Everything else is an error. What
-/// [`AllowAll`](NetworkPolicy::AllowAll) lets through beyond public addresses, and what lies behind a permitted name,
-/// is for the cloud's own filter to decide.
+/// The API supports names and address ranges, but no ports. The API filters by name where a connection contains the
+/// name, which is web traffic, so a rule with a name is accepted if it has the ports of the web or all ports. A rule
+/// with an address range is accepted only with all ports; otherwise the API would permit more than the rule says. Any
+/// other rule is an error. What [`AllowAll`](NetworkPolicy::AllowAll) permits beyond public addresses, and which
+/// addresses a permitted name may lead to, is decided by the cloud's own filter.
 impl TryFrom<&NetworkPolicy> for NetworkRules {
     type Error = UnsupportedPolicyError;
 

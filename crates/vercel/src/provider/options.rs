@@ -1,4 +1,4 @@
-//! What an embedder says when it sets the provider up.
+//! Options of the provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,36 +7,36 @@ use std::time::Duration;
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{Clock, SystemClock};
 
-/// What one processor comes with.
+/// Memory that comes with one processor, in bytes.
 const MEMORY_PER_VCPU: u64 = 2048 << 20;
 
-/// How the provider is to work. Make one with [`VercelOptions::new`] and change what is not to your liking.
+/// Options of the provider. Create them with [`VercelOptions::new`] and change fields as needed.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VercelOptions {
-    /// Which installation of the platform this is: what it makes is tagged so, and found again by that tag. Servers
-    /// that share a database share it; two platforms in one project must not. At most 256 characters.
+    /// The name of this installation of the platform. Its sandboxes are tagged with it and found by that tag. Servers
+    /// that share a database share the name; two platforms in one project must not. At most 256 characters.
     pub installation: String,
-    /// What empty sandboxes come with: `node24`.
+    /// The runtime of empty sandboxes: `node24`.
     pub runtime: String,
-    /// Where sandboxes run; the API's default (`iad1`) if `None`. A snapshot made elsewhere counts as lost.
+    /// The region of sandboxes; the API's default (`iad1`) if `None`. A snapshot from another region counts as lost.
     pub region: Option<String>,
-    /// Processors of a sandbox: one, or an even number. As many as the limit of memory takes if `None`, at 2048 MiB
-    /// each.
+    /// Processors of a sandbox: one, or an even number. If `None`, as many as are needed for the memory limit, at 2048
+    /// MiB each.
     pub vcpus: Option<u32>,
-    /// For how long after the wall-clock limit a sandbox may live: for what comes before and after its command. The API
-    /// ends it then, if nobody has, which is how long an orphan costs money at most. 90 s: the first command after a
-    /// restore was seen to take 33 s.
+    /// How long a sandbox may live beyond the wall-clock limit, for the time before and after its command. The API then
+    /// ends the sandbox, so this bounds how long an orphan costs money. 90 s: the first command after a restore was
+    /// measured to take 33 s.
     pub slack: Duration,
-    /// For how long after the wall-clock limit the API may take to end a command itself, and to tell so, before it is
-    /// helped: 3 s.
+    /// How long the API may take, after the wall-clock limit, to end a command and report that, before the provider
+    /// kills the command: 3 s.
     pub grace: Duration,
-    /// Tells when snapshots expire and how old sandboxes are.
+    /// The clock that decides when snapshots expire and how old sandboxes are.
     pub clock: Arc<dyn Clock>,
 }
 
 impl VercelOptions {
-    /// The defaults, for this installation.
+    /// Creates options with the default values for this installation.
     pub fn new(installation: impl Into<String>) -> Self {
         Self {
             installation: installation.into(),
@@ -49,13 +49,13 @@ impl VercelOptions {
         }
     }
 
-    /// How long the API may let a sandbox of these limits live.
+    /// Returns how long the API may let a sandbox with these limits live.
     pub(super) fn lifetime(&self, limits: &ResourceLimits) -> Duration {
-        // The API takes no less.
+        // The API requires at least a second.
         limits.wall_clock.saturating_add(self.slack).max(Duration::from_secs(1))
     }
 
-    /// How many processors a sandbox of these limits gets.
+    /// Returns how many processors a sandbox with these limits gets.
     pub(super) fn vcpus(&self, limits: &ResourceLimits) -> u32 {
         self.vcpus.unwrap_or_else(|| match limits.memory_bytes.div_ceil(MEMORY_PER_VCPU) {
             0 | 1 => 1,

@@ -1,4 +1,4 @@
-//! Sandboxes that nobody holds any more: those of a server that died.
+//! Deletes orphans: sandboxes of a server that died.
 
 use chrono::TimeDelta;
 use workers_domain::ports::SandboxError;
@@ -9,25 +9,26 @@ use super::core::TAG;
 use super::error;
 use crate::api::{ListSandboxes, SandboxInfo};
 
-/// How much longer than it may a sandbox must live to count as an orphan: clocks differ, and endings take a while.
+/// By how much a sandbox must outlive its time to count as an orphan: clocks differ, and ending a sandbox takes a
+/// while.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
 
-/// The API's largest page.
+/// The API's maximum page size.
 const PAGE: u32 = 50;
 
 impl VercelProvider {
-    /// Deletes what is left of this installation's sandboxes that nobody can hold any more, and answers how many there
-    /// were: those that have ended, and those that live for longer than they may. Younger ones may be another server's,
-    /// and end by themselves.
+    /// Deletes the orphaned sandboxes of this installation and returns their number. A sandbox is an orphan if it has
+    /// ended, or has lived for longer than it may. Younger ones may belong to another server, and the API ends them
+    /// when their time is over.
     ///
     /// # Errors
     ///
-    /// When they cannot be listed. One that cannot be deleted is logged.
+    /// When the sandboxes cannot be listed. A sandbox that cannot be deleted is only logged.
     #[tracing::instrument(name = "vercel.sandbox.sweep", skip_all)]
     pub async fn sweep_orphans(&self) -> Result<usize, SandboxError> {
         let tag = Some((TAG.to_owned(), self.core.options.installation.clone()));
         let mut list = ListSandboxes { tag, limit: Some(PAGE), ..ListSandboxes::default() };
-        // Listed to the end first: deleting changes what is on the next page.
+        // List all pages first: deleting changes what is on the next page.
         let mut orphans = Vec::new();
         loop {
             let page = self
@@ -61,7 +62,7 @@ impl VercelProvider {
     }
 
     fn is_orphan(&self, found: &SandboxInfo) -> bool {
-        // The API is not trusted to have filtered: what is not ours is not touched.
+        // Check the tag again instead of trusting the API's filter: sandboxes that are not ours must not be deleted.
         let is_ours = found.tags.get(TAG) == Some(&self.core.options.installation);
         let end = found.timeout.and_then(|timeout| {
             let timeout = TimeDelta::try_milliseconds(i64::try_from(timeout).ok()?)?;

@@ -1,4 +1,4 @@
-//! A sandbox of the port.
+//! A sandbox, for the platform's sandbox port.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::api::{ListSnapshots, RunCommand, SessionInfo, SnapshotInfo, SnapshotS
 use crate::client::UploadFile;
 use crate::error::VercelError;
 
-/// What the API takes for a command's time limit.
+/// The shortest and the longest time limit of a command that the API accepts.
 const COMMAND_TIMEOUTS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_hours(5));
 
-/// A sandbox. Dropped, it is deleted in the background.
+/// A sandbox. Dropping it deletes it in the background.
 pub(super) struct VercelSandbox {
     core: Arc<Core>,
     /// Its name at the API.
@@ -31,11 +31,11 @@ pub(super) struct VercelSandbox {
     session: SessionInfo,
     wall_clock: Duration,
     stage: Arc<StageSetter>,
-    /// For what a drop has to do, wherever that happens.
+    /// Runs the deletion after a drop, which may happen outside of a runtime.
     runtime: Handle,
 }
 
-/// A snapshot that was made. Unless somebody takes it, it is removed.
+/// A snapshot that was just taken. It is deleted when dropped, unless [`take`](Self::take) was called.
 struct NewSnapshot {
     core: Arc<Core>,
     runtime: Handle,
@@ -52,7 +52,7 @@ impl VercelSandbox {
         if self.stage.get() == Stage::Running { Ok(()) } else { Err(error::stopped()) }
     }
 
-    /// Where a file is, seen from the root.
+    /// Returns the file with its path relative to the root.
     fn absolute(&self, file: SandboxFile) -> UploadFile {
         UploadFile::new(format!("{}/{}", self.session.cwd.trim_end_matches('/'), file.path), file.contents)
     }
@@ -139,7 +139,7 @@ impl Drop for VercelSandbox {
     }
 }
 
-/// Makes the snapshot, and lets the record of the sandbox go. Runs to its end even if nobody waits for it any more.
+/// Takes the snapshot and deletes the sandbox. Runs in a task of its own to its end, even if the caller is gone.
 async fn freeze(
     core: Arc<Core>,
     stage: Arc<StageSetter>,
@@ -162,14 +162,14 @@ async fn freeze(
             Ok(NewSnapshot { core, runtime, made: Some((key, snapshot)) })
         }
         Err(error) => {
-            // Whether it runs or not, it is still there to be stopped.
+            // Whether it is running or not, the sandbox still has to be stopped.
             stage.set(Stage::Running);
             Err(error::within("a sandbox cannot be frozen", error))
         }
     }
 }
 
-/// Looks whether there is a snapshot although the answer got lost.
+/// Checks whether a snapshot was taken although the response got lost.
 async fn made_after_all(core: &Core, id: &SandboxId, lost: VercelError) -> Result<SnapshotInfo, VercelError> {
     let of_it = ListSnapshots { sandbox: Some(id.as_str().to_owned()), limit: Some(1), ..ListSnapshots::default() };
     let found = core.client.list_snapshots(&of_it).await.ok().and_then(|page| page.items.into_iter().next());

@@ -1,5 +1,5 @@
-//! The platform's ids of snapshots: the API's, with an end where the API would keep the snapshot for longer than was
-//! asked.
+//! The platform's ids of snapshots: the API's id, plus an expiry where the API keeps the snapshot for longer than
+//! requested.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use crate::api::{SnapshotInfo, SnapshotStatus};
 /// The shortest time for which the API keeps a snapshot.
 const SHORTEST_EXPIRY: TimeDelta = TimeDelta::days(1);
 
-/// A snapshot's id at the API, and until when it counts: `snap_1`, or `snap_1@1763890000000` with milliseconds since
+/// A snapshot's id at the API, and until when it is valid: `snap_1`, or `snap_1@1763890000000` with milliseconds since
 /// 1970.
 ///
-/// The API keeps every snapshot for a day at least. One that shall end earlier carries its end in its id, and is
-/// treated as gone from then on, by every server that knows the id.
+/// The API keeps every snapshot for at least a day. The id of a snapshot that has to expire earlier contains the time,
+/// and every server treats the snapshot as gone after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SnapshotKey {
     pub(super) id: String,
     until: Option<DateTime<Utc>>,
 }
 
-/// For how long the API is to keep a snapshot, and what it cannot be told.
+/// How long a snapshot is kept, in a form that the API can represent plus the rest that it cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expiry {
-    /// For how long, or for ever.
+    /// How long the API keeps it; `None` is for ever.
     pub(super) kept_for: Option<Duration>,
-    /// Until when it counts, if the API keeps it for longer.
+    /// Until when it is valid, if the API keeps it for longer.
     until: Option<DateTime<Utc>>,
 }
 
@@ -46,7 +46,7 @@ impl Expiry {
 }
 
 impl SnapshotKey {
-    /// Reads an id; `None` if the API could never have given it out.
+    /// Parses an id; `None` if the API cannot have issued it.
     pub(super) fn parse(id: &SnapshotId) -> Option<Self> {
         let (id, until) = match id.as_str().split_once('@') {
             Some((id, until)) => (id, Some(DateTime::from_timestamp_millis(until.parse().ok()?)?)),
@@ -60,14 +60,14 @@ impl SnapshotKey {
         self.until.is_some_and(|until| until <= now)
     }
 
-    /// The snapshot, if it can still be used.
+    /// Returns the snapshot, if it can still be used.
     pub(super) fn snapshot(&self, info: &SnapshotInfo, now: DateTime<Utc>) -> Option<Snapshot> {
         let expires_at = [self.until, info.expires_at].into_iter().flatten().min();
         let is_usable = info.status == SnapshotStatus::Created && expires_at.is_none_or(|at| at > now);
         is_usable.then(|| Snapshot { id: self.to_id(), size_bytes: info.size_bytes, expires_at })
     }
 
-    /// The snapshot as it was just made, whether it can be used or not.
+    /// Returns the snapshot as it was just taken, even if it cannot be used any more.
     pub(super) fn new_snapshot(&self, info: &SnapshotInfo) -> Snapshot {
         let expires_at = [self.until, info.expires_at].into_iter().flatten().min();
         Snapshot { id: self.to_id(), size_bytes: info.size_bytes, expires_at }

@@ -1,23 +1,23 @@
-//! Where in its life a sandbox is, for all who hold a part of it.
+//! The stage of a sandbox's life, shared by all parts that handle the sandbox.
 
 use tokio::sync::watch;
 
-/// Where in its life a sandbox is.
+/// The stage of a sandbox's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// It can be used.
     Running,
-    /// It is being ended, by us.
+    /// The provider is ending it.
     Ending,
-    /// Nothing of it runs.
+    /// Nothing of it runs any more.
     Ended,
 }
 
-/// The stage, for those who set it.
+/// The writing side of a stage.
 #[derive(Debug)]
 pub(super) struct StageSetter(watch::Sender<Stage>);
 
-/// The stage, for those who look at it.
+/// The reading side of a stage.
 #[derive(Debug, Clone)]
 pub(super) struct StageWatch(watch::Receiver<Stage>);
 
@@ -44,13 +44,13 @@ impl StageWatch {
         *self.0.borrow()
     }
 
-    /// Waits until it is being ended, or nobody is left who could.
+    /// Waits until the sandbox is being ended, or the writing side is dropped.
     pub(super) async fn ending(&mut self) {
-        // The other side is gone only when the sandbox is.
+        // The writing side is dropped together with the sandbox, so an error means the end too.
         self.0.wait_for(|stage| *stage != Stage::Running).await.ok();
     }
 
-    /// Waits until it has ended, or nobody is left who could tell.
+    /// Waits until the sandbox has ended, or the writing side is dropped.
     pub(super) async fn ended(&mut self) {
         self.0.wait_for(|stage| *stage == Stage::Ended).await.ok();
     }

@@ -20,24 +20,24 @@ use super::snapshot_id::SnapshotKey;
 use crate::api::ListSandboxes;
 use crate::client::Client;
 
-/// Makes the platform's sandboxes in Vercel's cloud. Cheap to clone.
+/// Creates the platform's sandboxes in Vercel's cloud. Cheap to clone.
 ///
-/// | the port asks for | what becomes of it |
+/// | requirement of the port | how the provider handles it |
 /// |---|---|
-/// | a limit of memory | machines come with 2048 MiB a processor; as many processors as it takes, so the limit is rounded up |
-/// | a limit of processes, of disk | none: a sandbox is a machine of its own, with a disk of 32 GB |
-/// | a network policy | as [`NetworkRules`](crate::NetworkRules) tells; one that needs ports is an error |
-/// | bytes of output | text: what is no UTF-8 arrives as replacement characters |
-/// | how a command ended | exit codes 129 to 159 are taken for signals 1 to 31, which is how the API tells them |
-/// | usage | not told |
-/// | a snapshot's end within a day | kept by the API for a day, and treated as gone before |
+/// | memory limit | rounded up: a sandbox has 2048 MiB for each processor, and as many processors as needed |
+/// | limits of processes and of disk | not enforced: a sandbox is a virtual machine of its own, with a disk of 32 GB |
+/// | network policy | converted to [`NetworkRules`](crate::NetworkRules); a policy that needs ports is an error |
+/// | bytes of output | text: bytes that are not UTF-8 arrive as replacement characters |
+/// | how a command ended | exit codes 129 to 159 count as signals 1 to 31, which is how the API reports signals |
+/// | usage | not reported |
+/// | a snapshot that expires within a day | the API keeps it for a day; the provider treats it as gone at its expiry |
 #[derive(Clone)]
 pub struct VercelProvider {
     pub(super) core: Arc<Core>,
 }
 
 impl VercelProvider {
-    /// A provider that uses this client.
+    /// Creates a provider that uses this client.
     #[must_use]
     pub fn new(client: Client, options: VercelOptions) -> Self {
         if let Some(expires_at) = client.credentials().expires_at() {
@@ -46,9 +46,9 @@ impl VercelProvider {
         Self { core: Arc::new(Core { client, options, tasks: TaskTracker::new() }) }
     }
 
-    /// Waits until all that goes on in the background is done, sandboxes that were dropped being deleted above all, or
-    /// so much time has passed. What is left then the API ends by itself. For a server that ends: call it when no
-    /// sandbox is held any more.
+    /// Waits until all background tasks are done, most importantly the deletion of dropped sandboxes, or until
+    /// `patience` is over. Sandboxes that are left then end at the API by their timeouts. Call it when the server shuts
+    /// down and no sandbox is held any more.
     pub async fn shutdown(&self, patience: Duration) {
         self.core.tasks.close();
         if tokio::time::timeout(patience, self.core.tasks.wait()).await.is_err() {
@@ -107,13 +107,13 @@ impl SandboxProvider for VercelProvider {
         }
     }
 
-    /// The API can make nothing ahead.
+    /// Does nothing: the API cannot prepare anything in advance.
     fn preload(&self, _preload: NodePreload) {}
 
-    /// The same.
+    /// Does nothing, for the same reason.
     fn expect(&self, _snapshot: &SnapshotId, _limits: ResourceLimits) {}
 
-    /// All servers of an account have the same ones.
+    /// Returns `false`: all servers of an account share the same snapshots.
     fn keeps_own_snapshots(&self) -> bool {
         false
     }

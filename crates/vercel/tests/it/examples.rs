@@ -1,4 +1,4 @@
-//! The example does what it says, against this project's own server of the API.
+//! The example works against this project's own server of the API.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use workers_testing::{FakeMachineProvider, MachineStep};
 use workers_vercel::{Client, Credentials, ListSandboxes};
 use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
 
-/// An example's program, which cargo builds beside the tests.
+/// Returns the command for an example, whose program cargo builds beside the tests.
 fn example(name: &str) -> Command {
-    // The tests' program is in `deps`, the examples' are in a folder beside that.
+    // The program of the tests is in `deps`; the examples are in a directory beside that.
     let tests = std::env::current_exe().unwrap();
     let program: PathBuf = tests.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(program.exists(), "{} is missing: build it with `cargo build --examples`", program.display());
     Command::new(program)
 }
 
-/// What the machines print for the program that the example has written: they have no Node.js.
+/// Returns the output of the machines for the example's program, because they have no Node.js.
 fn script(command: &MachineCommandSpec) -> Option<Vec<MachineStep>> {
     let is_expected = command.program == "node" && command.args == ["program.mjs"];
     is_expected.then(|| {

@@ -1,4 +1,4 @@
-//! What the client makes of an API that fails.
+//! How the client handles failures of the API.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -147,7 +147,7 @@ async fn a_stream_that_breaks_off_is_an_error_and_what_came_before_is_kept() {
     let lines = [started(), output("stdout", "before")];
     let closed = json!({"stream": "error", "data": {"code": "sandbox_stream_closed", "message": "Closed."}});
     let whole = Reply::stream(&lines);
-    // What comes before a reset may get lost, unless it was read.
+    // Data sent before a reset may get lost unless the client has read it.
     let gate = Arc::new(Semaphore::new(0));
     for (reply, is_expected) in [
         (
@@ -197,7 +197,7 @@ async fn an_event_that_nobody_waited_for_is_not_lost() {
 async fn an_api_that_is_not_there_is_told_as_such() {
     let credentials = Credentials::access_token("t", "team", "project");
     let builder = Client::builder(credentials).timeouts(timeouts());
-    // Nobody has this name, and nobody listens on this port.
+    // This host name does not exist, and no process listens on this port.
     for base_url in ["http://no-such-host.invalid/api", "http://127.0.0.1:1/api"] {
         let client = builder.clone().base_url(base_url).build().unwrap();
         let error = client.run_command("sbx_1", &node()).await.unwrap_err();

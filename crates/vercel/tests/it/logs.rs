@@ -1,4 +1,4 @@
-//! What is logged, and what is not.
+//! What is logged, and what must not be.
 
 use std::io;
 use std::sync::{Arc, Mutex};

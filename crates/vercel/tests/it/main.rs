@@ -1,4 +1,4 @@
-//! Tests of the client and the provider against a server of their own, which does what it is told, failures above all.
+//! Tests of the client and the provider against a scripted server, mainly of failures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod examples;

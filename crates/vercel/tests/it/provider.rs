@@ -1,4 +1,4 @@
-//! The port over an API where everything works.
+//! The provider over an API without failures.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -252,7 +252,7 @@ async fn a_slow_reader_is_waited_for() {
     let provider = provider(&api);
     let sandbox = provider.create(hasty_spec()).await.unwrap();
     let mut command = sandbox.run(node()).await.unwrap();
-    // Longer than the command may run, and longer than is waited for a stream that is silent.
+    // Longer than the command may run, and longer than the provider waits for a silent stream.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let found = events(&mut *command).await;
     assert_eq!(printed(&found).len(), 4 << 20);

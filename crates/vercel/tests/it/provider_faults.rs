@@ -1,4 +1,4 @@
-//! The port over an API that fails: every failure has its kind, and nothing is left running.
+//! The provider over an API that fails: every failure has the right kind, and nothing is left running.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ fn from_snapshot() -> SandboxSource {
     SandboxSource::Snapshot(SnapshotId::new("snap_1"))
 }
 
-/// Reads to the end, which is a failure.
+/// Reads the events up to the expected error.
 async fn failure(command: &mut dyn Command) -> SandboxError {
     loop {
         match command.next_event().await {
@@ -33,7 +33,8 @@ async fn failure(command: &mut dyn Command) -> SandboxError {
     }
 }
 
-/// A stream that is reset once the command is known to have started: what comes before a reset may get lost.
+/// Returns a stream that is reset once the gate is opened. The test opens the gate when the command is known to have
+/// started, because data sent before a reset may get lost.
 fn reset_later(lines: &[Value]) -> (Arc<Semaphore>, Reply) {
     let gate = Arc::new(Semaphore::new(0));
     let reply = Reply::stream(lines).gate(&gate).then_reset();

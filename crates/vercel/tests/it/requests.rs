@@ -1,4 +1,4 @@
-//! What the client sends, and what it makes of the answers.
+//! The requests that the client sends, and how it handles the responses.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

@@ -11,7 +11,7 @@ use workers_vercel::{BuildError, Client, Credentials, ListSandboxes, VercelError
 
 const ANSWER: &str = r#"{"sandboxes":[],"pagination":{"count":0,"next":null}}"#;
 
-/// A server that answers every request with an empty list; its address, and its certificate.
+/// Starts a server that responds to every request with an empty list. Returns its address and its certificate.
 async fn server() -> (String, String) {
     let identity = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.signing_key.serialize_der()));
@@ -28,7 +28,7 @@ async fn server() -> (String, String) {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            // A client that does not like the certificate goes.
+            // A client that does not accept the certificate closes the connection.
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! Short ways to write syntax trees. What is built has no place in the source, so stack traces never name it.
+//! Builds nodes of the syntax tree. The nodes have no position in the source, so stack traces never name them.
 
 use oxc::{
     allocator::{Allocator, ArenaBox, ArenaVec},
@@ -18,7 +18,7 @@ use oxc::{
     syntax::operator::AssignmentOperator,
 };
 
-/// Writes syntax trees.
+/// Builds nodes of the syntax tree.
 #[derive(Clone, Copy)]
 pub(super) struct Build<'a> {
     pub(super) ast: &'a AstBuilder<'a>,
@@ -29,7 +29,7 @@ impl<'a> Build<'a> {
         Self { ast: allocator.alloc(AstBuilder::new(allocator)) }
     }
 
-    /// A text that lives as long as the tree.
+    /// Copies a text into the arena of the tree.
     pub(super) fn text(self, text: &str) -> &'a str {
         Str::from_str_in(text, self.ast).as_str()
     }
@@ -70,18 +70,18 @@ impl<'a> Build<'a> {
         Expression::new_array_expression(SPAN, self.vec(items.into_iter().map(Into::into)), self.ast)
     }
 
-    /// `object.property`.
+    /// Builds `object.property`.
     pub(super) fn member(self, object: Expression<'a>, property: &str) -> Expression<'a> {
         let property = IdentifierName::new(SPAN, self.text(property), self.ast);
         Expression::new_static_member_expression(SPAN, object, property, false, self.ast)
     }
 
-    /// `object.#name`; the name comes without its `#`.
+    /// Builds `object.#name`. `name` comes without its `#`.
     pub(super) fn private_member(self, object: Expression<'a>, name: &str) -> Expression<'a> {
         Expression::new_private_field_expression(SPAN, object, self.private(name), false, self.ast)
     }
 
-    /// `#name in object`.
+    /// Builds `#name in object`.
     pub(super) fn private_in(self, name: &str, object: Expression<'a>) -> Expression<'a> {
         Expression::new_private_in_expression(SPAN, self.private(name), object, self.ast)
     }
@@ -103,25 +103,25 @@ impl<'a> Build<'a> {
         Expression::new_call_expression(SPAN, callee, None, arguments, false, self.ast)
     }
 
-    /// `object.method(…)`, of a variable.
+    /// Builds `object.method(…)`, where `object` is a variable.
     pub(super) fn call_on(self, object: &str, method: &str, arguments: Vec<Expression<'a>>) -> Expression<'a> {
         self.call(self.member(self.name(object), method), arguments)
     }
 
-    /// `name = value`.
+    /// Builds `name = value`.
     pub(super) fn assign(self, name: &str, value: Expression<'a>) -> Expression<'a> {
         let target = AssignmentTarget::new_assignment_target_identifier(SPAN, self.text(name), self.ast);
         Expression::new_assignment_expression(SPAN, AssignmentOperator::Assign, target, value, self.ast)
     }
 
-    /// `object.#name = value`.
+    /// Builds `object.#name = value`.
     pub(super) fn assign_private(self, object: Expression<'a>, name: &str, value: Expression<'a>) -> Expression<'a> {
         let field = self.private(name);
         let target = AssignmentTarget::new_private_field_expression(SPAN, object, field, false, self.ast);
         Expression::new_assignment_expression(SPAN, AssignmentOperator::Assign, target, value, self.ast)
     }
 
-    /// `(a, b, c)`; one expression stays alone.
+    /// Builds `(a, b, c)`, or the expression itself if there is only one.
     pub(super) fn sequence(self, mut expressions: Vec<Expression<'a>>) -> Expression<'a> {
         match expressions.len() {
             1 => expressions.remove(0),
@@ -129,7 +129,7 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// `{ key: value }`.
+    /// Builds `{ key: value }`.
     pub(super) fn object(self, key: Expression<'a>, computed: bool, value: Expression<'a>) -> Expression<'a> {
         let (kind, key) = (PropertyKind::Init, key.into());
         let property =
@@ -137,7 +137,7 @@ impl<'a> Build<'a> {
         Expression::new_object_expression(SPAN, self.vec([property]), self.ast)
     }
 
-    /// `object[key]`.
+    /// Builds `object[key]`.
     pub(super) fn computed_member(self, object: Expression<'a>, key: Expression<'a>) -> Expression<'a> {
         Expression::new_computed_member_expression(SPAN, object, key, false, self.ast)
     }
@@ -150,12 +150,12 @@ impl<'a> Build<'a> {
         FormalParameters::boxed(SPAN, kind, items, None, self.ast)
     }
 
-    /// `(…) => value`.
+    /// Builds `(…) => value`.
     pub(super) fn arrow(self, parameters: &[&str], value: Expression<'a>) -> Expression<'a> {
         self.arrow_with(parameters, value.into())
     }
 
-    /// `(…) => { … }`.
+    /// Builds `(…) => { … }`.
     pub(super) fn arrow_block(self, parameters: &[&str], statements: Vec<Statement<'a>>) -> Expression<'a> {
         let body = ArrowFunctionBody::new_function_body(SPAN, self.vec([]), self.vec(statements), self.ast);
         self.arrow_with(parameters, body)
@@ -174,7 +174,7 @@ impl<'a> Build<'a> {
         Statement::new_return_statement(SPAN, Some(value), self.ast)
     }
 
-    /// `let a, b;`
+    /// Builds `let a, b;`.
     pub(super) fn variables(self, names: &[String]) -> Statement<'a> {
         let declarators = self.vec(names.iter().map(|name| {
             let id = BindingPattern::new_binding_identifier(SPAN, self.text(name), self.ast);
@@ -183,7 +183,7 @@ impl<'a> Build<'a> {
         Statement::new_variable_declaration(SPAN, VariableDeclarationKind::Let, declarators, false, self.ast)
     }
 
-    /// `const name = value`, as a declaration.
+    /// Builds `const name = value` as a declaration.
     pub(super) fn constant(self, name: &str, value: Expression<'a>) -> Declaration<'a> {
         let id = BindingPattern::new_binding_identifier(SPAN, self.text(name), self.ast);
         let declarator = VariableDeclarator::new(SPAN, id, None, Some(value), false, self.ast);
@@ -191,12 +191,12 @@ impl<'a> Build<'a> {
         Declaration::new_variable_declaration(SPAN, VariableDeclarationKind::Const, declarators, false, self.ast)
     }
 
-    /// `static { … }`.
+    /// Builds `static { … }`.
     pub(super) fn static_block(self, statements: impl IntoIterator<Item = Statement<'a>>) -> ClassElement<'a> {
         ClassElement::new_static_block(SPAN, self.vec(statements), self.ast)
     }
 
-    /// A method, getter or setter with these statements.
+    /// Builds a method, getter or setter with these statements.
     pub(super) fn method(
         self,
         kind: MethodDefinitionKind,
@@ -238,7 +238,7 @@ impl<'a> Build<'a> {
         )
     }
 
-    /// A private field.
+    /// Builds a private field.
     pub(super) fn private_field(self, name: &str, value: Option<Expression<'a>>, is_static: bool) -> ClassElement<'a> {
         ClassElement::new_property_definition(
             SPAN,
@@ -259,7 +259,7 @@ impl<'a> Build<'a> {
         )
     }
 
-    /// `import name from "module";`
+    /// Builds `import name from "module";`.
     pub(super) fn import_default(self, name: &str, module: &str) -> Statement<'a> {
         let local = BindingIdentifier::new(SPAN, self.text(name), self.ast);
         let specifier = ImportDeclarationSpecifier::new_import_default_specifier(SPAN, local, self.ast);
@@ -269,10 +269,10 @@ impl<'a> Build<'a> {
     }
 }
 
-/// Gives a call the place in the source that stack traces name.
+/// Gives a call the position in the source that stack traces show.
 pub(super) fn at(span: Span, mut call: Expression<'_>) -> Expression<'_> {
     if let Expression::CallExpression(call) = &mut call {
-        // Node.js says that a call is where the name of what is called is.
+        // Node.js reports the position of a call as that of the called name.
         match &mut call.callee {
             Expression::Identifier(name) => name.span = span,
             Expression::StaticMemberExpression(member) => member.property.span = span,

@@ -1,4 +1,4 @@
-//! Questions about pieces of a tree.
+//! Inspects pieces of the syntax tree.
 
 use oxc::{
     ast::ast::{
@@ -11,10 +11,10 @@ use oxc::{
     syntax::scope::ScopeFlags,
 };
 
-/// What a module has of decorators.
+/// The decorators of a module.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Whether there is a decorator or an `accessor`.
+    /// Whether the module has a decorator or an `accessor`.
     pub(super) any: bool,
     /// The decorators of parameters.
     pub(super) parameters: Vec<Span>,
@@ -22,7 +22,7 @@ pub(super) struct Found {
     pub(super) private: Vec<Span>,
 }
 
-/// Looks for decorators.
+/// Finds the decorators of a program.
 pub(super) fn find(program: &Program<'_>) -> Found {
     let mut found = Found::default();
     if program.source_text.contains('@') || program.source_text.contains("accessor") {
@@ -56,7 +56,7 @@ impl<'a> Visit<'a> for Found {
     }
 }
 
-/// Whether a class has anything to lower itself, apart from what is inside its members.
+/// Returns whether the class itself has anything to lower; classes inside its members do not count.
 pub(super) fn is_decorated(class: &Class<'_>) -> bool {
     !class.decorators.is_empty()
         || class.body.body.iter().any(|element| {
@@ -69,13 +69,13 @@ pub(super) fn is_decorated(class: &Class<'_>) -> bool {
         })
 }
 
-/// Whether a class or one of its members has decorators.
+/// Returns whether a class or one of its members has decorators.
 pub(super) fn has_decorators(class: &Class<'_>) -> bool {
     !class.decorators.is_empty()
         || class.body.body.iter().any(|element| exists(element) && !decorators_of(element).is_empty())
 }
 
-/// Whether a method, getter or setter of the instances has decorators.
+/// Returns whether a method, getter or setter of the instances has decorators.
 pub(super) fn has_instance_methods(class: &Class<'_>) -> bool {
     class.body.body.iter().any(|element| {
         matches!(element, ClassElement::MethodDefinition(it) if !it.r#static && !it.decorators.is_empty())
@@ -83,14 +83,14 @@ pub(super) fn has_instance_methods(class: &Class<'_>) -> bool {
     })
 }
 
-/// Whether a class has private static members.
+/// Returns whether a class has private static members.
 pub(super) fn has_private_statics(class: &Class<'_>) -> bool {
     let private =
         |element: &ClassElement<'_>| matches!(element.property_key(), Some(PropertyKey::PrivateIdentifier(_)));
     class.body.body.iter().any(|element| element.r#static() && private(element))
 }
 
-/// The decorators of a member.
+/// Returns the decorators of a member.
 pub(super) fn decorators_of<'e, 'a>(element: &'e ClassElement<'a>) -> &'e [Decorator<'a>] {
     match element {
         ClassElement::MethodDefinition(it) => &it.decorators,
@@ -105,7 +105,7 @@ pub(super) fn has_parameter_decorators(function: &Function<'_>) -> bool {
         || function.params.rest.as_ref().is_some_and(|rest| !rest.decorators.is_empty())
 }
 
-/// Whether a member exists at run time.
+/// Returns whether a member exists at run time.
 pub(super) fn exists(element: &ClassElement<'_>) -> bool {
     match element {
         ClassElement::MethodDefinition(it) => {
@@ -122,7 +122,7 @@ pub(super) fn is_constructor(element: &ClassElement<'_>) -> bool {
     matches!(element, ClassElement::MethodDefinition(it) if it.kind == MethodDefinitionKind::Constructor)
 }
 
-/// Whether an expression is a function or class without a name, which takes the name of what it is assigned to.
+/// Returns whether an expression is a function or class without a name, which gets the name of what it is assigned to.
 pub(super) fn is_anonymous(expression: &Expression<'_>) -> bool {
     match expression.get_inner_expression() {
         Expression::ClassExpression(class) => class.id.is_none(),
@@ -132,34 +132,34 @@ pub(super) fn is_anonymous(expression: &Expression<'_>) -> bool {
     }
 }
 
-/// Whether an expression is a class without a name that will be lowered.
+/// Returns whether an expression is a class without a name that will be lowered.
 pub(super) fn is_anonymous_decorated(expression: &Expression<'_>) -> bool {
     let inner = expression.get_inner_expression();
     matches!(inner, Expression::ClassExpression(class) if class.id.is_none() && is_decorated(class))
 }
 
-/// What an initialiser or block takes from around it.
+/// What an initialiser or block uses of the class around it.
 #[derive(Default)]
 struct Context {
     this: bool,
     private: bool,
 }
 
-/// Whether an initialiser says `this` or `super` of its class.
+/// Returns whether an initialiser uses `this` or `super` of its class.
 pub(super) fn uses_this(expression: &Expression<'_>) -> bool {
     let mut context = Context::default();
     context.visit_expression(expression);
     context.this
 }
 
-/// Whether a static block says `this` or `super` of its class.
+/// Returns whether a static block uses `this` or `super` of its class.
 pub(super) fn block_uses_this<'a>(statements: &oxc::allocator::ArenaVec<'a, Statement<'a>>) -> bool {
     let mut context = Context::default();
     context.visit_statements(statements);
     context.this
 }
 
-/// Whether an expression has private names.
+/// Returns whether an expression uses private names.
 pub(super) fn uses_private_names(expression: &Expression<'_>) -> bool {
     let mut context = Context::default();
     context.visit_expression(expression);
@@ -186,7 +186,7 @@ impl<'a> Visit<'a> for Context {
     }
 
     fn visit_function(&mut self, it: &Function<'a>, flags: ScopeFlags) {
-        // A function has a `this` of its own, but not private names of its own.
+        // A function has its own `this`, but shares the private names.
         let this = self.this;
         walk::walk_function(self, it, flags);
         self.this = this;

@@ -1,5 +1,5 @@
-//! TypeScript's `experimentalDecorators`, as `tsc` lowers them for ES2022: calls after the class, for the members of
-//! the instance, then for the static ones, then for the class.
+//! Lowers TypeScript's `experimentalDecorators` like `tsc` does for ES2022: calls after the class, first for the
+//! members of the instance, then for the static ones, then for the class.
 
 use oxc::{
     allocator::{ArenaBox, ArenaVec, TakeIn},
@@ -15,12 +15,12 @@ use super::{
     names::{self, Name},
 };
 
-/// The decorators of one member, which have been visited.
+/// The decorators of one member; they have been visited.
 struct Decoration<'a> {
-    /// Which member.
+    /// The index of the member.
     element: usize,
     is_static: bool,
-    /// Whether it is a field, which has no descriptor.
+    /// Whether the member is a field, which has no descriptor.
     is_field: bool,
     list: Vec<Expression<'a>>,
     span: Span,
@@ -28,7 +28,7 @@ struct Decoration<'a> {
 
 /// A class that has been lowered.
 struct Lowered<'a> {
-    /// The decorators of its members, and the names of these.
+    /// The decorators of its members, with the members' names.
     members: Vec<(Decoration<'a>, Name)>,
     /// The decorators of the class itself.
     class: Vec<Expression<'a>>,
@@ -51,7 +51,7 @@ impl<'a> Lowering<'a, '_> {
         self.beside().after.extend(statements);
     }
 
-    /// Lowers a class expression; `name` is what it takes its name from if it has none.
+    /// Lowers a class expression. If the class is anonymous, it gets its name from `name`.
     pub(super) fn legacy_expression(
         &mut self,
         mut class: ArenaBox<'a, Class<'a>>,
@@ -76,7 +76,7 @@ impl<'a> Lowering<'a, '_> {
     fn legacy_class(&mut self, class: &mut Class<'a>, variable: Option<&str>) -> Lowered<'a> {
         let build = self.build;
         let span = class.decorators.first().map_or(class.span, GetSpan::span);
-        // Decorators run outside of the class, so they are visited before what is inside.
+        // Decorators run outside of the class, so they are visited before the contents of the class.
         let mut own = self.legacy_list(class.decorators.take_in(build.ast));
         let decorations = self.legacy_members(class, &mut own);
         let alias = class.id.as_ref().and_then(|id| id.symbol_id.get()).filter(|_| !own.is_empty());
@@ -110,7 +110,7 @@ impl<'a> Lowering<'a, '_> {
         Lowered { members, class: own, alias: used, span }
     }
 
-    /// The calls that apply the decorators of a class, which the variable `class` has.
+    /// Builds the calls that apply the decorators of a class. The variable `class` holds the class.
     fn legacy_calls(&mut self, class: &str, lowered: Lowered<'a>) -> Vec<Expression<'a>> {
         let build = self.build;
         let mut calls = Vec::new();
@@ -134,7 +134,8 @@ impl<'a> Lowering<'a, '_> {
         calls
     }
 
-    /// Decorators that say a private name of the class are made inside of it, and called outside.
+    /// Moves the evaluation of decorators that use a private name of the class into a static block. They are still
+    /// called outside.
     fn inside(&mut self, class: &mut Class<'a>, list: Vec<Expression<'a>>) -> Vec<Expression<'a>> {
         let build = self.build;
         let mut outside = Vec::new();
@@ -156,7 +157,7 @@ impl<'a> Lowering<'a, '_> {
         decorators.into_iter().map(|decorator| decorator.expression).collect()
     }
 
-    /// Takes the decorators off the members; those of a constructor's parameters are the class's.
+    /// Removes the decorators from the members. Those of a constructor's parameters become decorators of the class.
     fn legacy_members(&mut self, class: &mut Class<'a>, own: &mut Vec<Expression<'a>>) -> Vec<Decoration<'a>> {
         let mut taken: Vec<Taken<'a>> =
             class.body.body.iter_mut().map(|element| Taken::off(self.build, element)).collect();
@@ -203,12 +204,12 @@ impl<'a> Lowering<'a, '_> {
     }
 }
 
-/// The decorators that have been taken off a member.
+/// The decorators that were removed from a member.
 struct Taken<'a> {
     own: ArenaVec<'a, Decorator<'a>>,
-    /// Whether it had any of its own.
+    /// Whether the member had any decorators of its own.
     is_decorated: bool,
-    /// Those of its parameters, with the positions of these.
+    /// The decorators of its parameters, with the indexes of the parameters.
     parameters: Vec<(usize, ArenaVec<'a, Decorator<'a>>)>,
 }
 
@@ -224,7 +225,7 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// Takes the decorators off the parameters of a function; an overload has none that count.
+/// Removes the decorators from the parameters of a function. Those of an overload have no effect and are dropped.
 fn parameters<'a>(build: Build<'a>, function: &mut Function<'a>) -> Vec<(usize, ArenaVec<'a, Decorator<'a>>)> {
     let params = &mut *function.params;
     let rest = params.rest.iter_mut().map(|rest| &mut rest.decorators);
@@ -239,8 +240,8 @@ fn is_accessor(element: &ClassElement<'_>) -> bool {
         if matches!(it.kind, MethodDefinitionKind::Get | MethodDefinitionKind::Set))
 }
 
-/// The members that define the same property as a getter or setter does, itself among them. Any other member is on
-/// its own.
+/// Returns the indexes of all getters and setters of the same property as the accessor at `index`, which is included.
+/// For any other member, returns only its own index.
 fn accessors_with<'e>(elements: &'e [ClassElement<'_>], index: usize) -> impl Iterator<Item = usize> + 'e {
     let name = |element: &ClassElement<'_>| element.property_key().and_then(names::literal);
     let own = name(&elements[index]).filter(|_| is_accessor(&elements[index]));

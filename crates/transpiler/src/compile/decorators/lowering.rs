@@ -1,5 +1,5 @@
-//! The walk through a program: it finds decorated classes, innermost first, and makes room for the variables that
-//! they need.
+//! Walks through a program: finds decorated classes, innermost first, and declares the variables that their lowered
+//! forms use.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -27,21 +27,21 @@ use super::{
     names::{self, Name},
 };
 
-/// What a statement needs beside itself.
+/// Additions to a statement.
 #[derive(Default)]
 pub(super) struct Beside<'a> {
-    /// Variables of its own.
+    /// Variables to declare for it.
     variables: Vec<String>,
-    /// What runs before it.
+    /// Statements that run before it.
     pub(super) before: Vec<Statement<'a>>,
-    /// What runs after it.
+    /// Statements that run after it.
     pub(super) after: Vec<Statement<'a>>,
 }
 
-/// What the name of a class stands for in its body.
+/// The variable that replaces the name of a class in its body.
 pub(super) struct Alias {
     pub(super) symbol: SymbolId,
-    /// The variable that has it, or has it as its property `c`.
+    /// The variable that holds the class, directly or in its property `c`.
     pub(super) variable: String,
     pub(super) is_property: bool,
     pub(super) is_used: bool,
@@ -50,12 +50,12 @@ pub(super) struct Alias {
 /// The private names that a class declares.
 struct PrivateNames {
     all: HashSet<String>,
-    /// Those of static members, if a decorator may replace the class that has them, and the variable that knows about
-    /// it.
+    /// The names of static members, if a decorator may replace the class, and the variable of the class's helper
+    /// object, which finds the class that has them.
     statics: Option<(HashSet<String>, String)>,
 }
 
-/// The walk.
+/// The state of the walk.
 pub(super) struct Lowering<'a, 's> {
     pub(super) build: Build<'a>,
     pub(super) kind: Decorators,
@@ -63,16 +63,17 @@ pub(super) struct Lowering<'a, 's> {
     /// The compiler helpers that the program needs.
     pub(super) helpers: BTreeSet<&'static str>,
     scoping: &'s Scoping,
-    /// How generated names begin.
+    /// The prefix of generated names.
     prefix: &'s str,
     count: usize,
     beside: Vec<Beside<'a>>,
     private_names: Vec<PrivateNames>,
-    /// What says which class `this` is.
+    /// In a private static method of a class that may be replaced: the variable of the class's helper object, which
+    /// converts `this`.
     this: Option<String>,
-    /// What an anonymous class that comes next is called.
+    /// The name for the next expression, if that is an anonymous class.
     pending: Option<Name>,
-    /// The expression that comes next runs where no variable can be declared.
+    /// Whether the next expression runs where no variable can be declared.
     isolate: bool,
     is_in_namespace: bool,
 }
@@ -96,25 +97,25 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// A name that nothing else has.
+    /// Returns a new unique name.
     pub(super) fn fresh(&mut self) -> String {
         self.count += 1;
         format!("{}_d{}", self.prefix, self.count)
     }
 
-    /// A variable beside the statement that is visited.
+    /// Declares a new variable for the current statement and returns its name.
     pub(super) fn temporary(&mut self) -> String {
         let name = self.fresh();
         self.declare(name.clone());
         name
     }
 
-    /// Declares a variable beside the statement that is visited.
+    /// Declares a variable for the current statement.
     pub(super) fn declare(&mut self, name: String) {
         self.beside().variables.push(name);
     }
 
-    /// What stands beside the statement that is visited.
+    /// Returns the additions to the current statement.
     pub(super) fn beside(&mut self) -> &mut Beside<'a> {
         if self.beside.is_empty() {
             self.beside.push(Beside::default());
@@ -123,7 +124,7 @@ impl<'a, 's> Lowering<'a, 's> {
         &mut self.beside[last]
     }
 
-    /// The variable of a compiler helper.
+    /// Returns the variable of a compiler helper, and records that the program needs the helper.
     pub(super) fn helper(&mut self, name: &'static str) -> String {
         self.helpers.insert(name);
         format!("{}_{name}", self.prefix)
@@ -135,8 +136,8 @@ impl<'a, 's> Lowering<'a, 's> {
         self.beside.pop().unwrap_or_default()
     }
 
-    /// Visits an expression that runs where no variable can be declared: those it needs are declared in a function
-    /// around it.
+    /// Visits an expression that runs where no variable can be declared. If it needs variables, wraps it in a function
+    /// that declares them.
     fn isolated(&mut self, it: &mut Expression<'a>) {
         let beside = self.collect(|this| this.visit_expression(it));
         if !beside.variables.is_empty() {
@@ -146,7 +147,7 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// Visits the body of a loop, whose variables are new in every round.
+    /// Visits the body of a loop. Its variables are declared inside the body, so that each iteration has new ones.
     fn loop_body(&mut self, it: &mut Statement<'a>) {
         let beside = self.collect(|this| this.visit_statement(it));
         if !beside.variables.is_empty() {
@@ -155,14 +156,14 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// Visits a value that takes the name of what it is assigned to.
+    /// Visits a value that gets the name of what it is assigned to.
     fn named(&mut self, name: Option<&str>, value: &mut Expression<'a>) {
         self.pending = name.filter(|_| is_anonymous_decorated(value)).map(|name| Name::Text(name.to_owned()));
         self.visit_expression(value);
         self.pending = None;
     }
 
-    /// Visits the key of a property and then its value, which takes the name of the key.
+    /// Visits the key of a property and then its value, which gets the name of the key.
     fn keyed(&mut self, key: &mut PropertyKey<'a>, value: &mut Expression<'a>) {
         self.visit_property_key(key);
         if is_anonymous_decorated(value) {
@@ -178,8 +179,8 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// Visits what is inside a class. `statics` knows which class has the private static members, should a decorator
-    /// replace it.
+    /// Visits the contents of a class. `statics` is the variable of the class's helper object, if the class has private
+    /// static members and a decorator may replace it.
     pub(super) fn class_parts(&mut self, class: &mut Class<'a>, statics: Option<&str>) {
         if let Some(heritage) = &mut class.heritage {
             self.visit_expression(&mut heritage.expression);
@@ -221,7 +222,7 @@ impl<'a, 's> Lowering<'a, 's> {
         }
     }
 
-    /// The key of a field runs outside of the class, the value inside.
+    /// Visits a field. Its key runs outside of the class, its value inside.
     fn field(&mut self, key: &mut PropertyKey<'a>, value: Option<&mut Expression<'a>>) {
         self.visit_property_key(key);
         let Some(value) = value else {
@@ -250,20 +251,21 @@ impl<'a, 's> Lowering<'a, 's> {
         matches!(it, Expression::Identifier(it) if self.alias(it).is_some_and(|(_, is_property)| is_property))
     }
 
-    /// `(0, callee)`, so that a call has no `this`.
+    /// Replaces a callee by `(0, callee)`, so that the call has no `this`.
     fn detached(&self, callee: &mut Expression<'a>) {
         let inner = callee.take_in(self.build.ast);
         *callee = self.build.sequence(vec![self.build.number(0), inner]);
     }
 
-    /// The variable that knows which class has the private static members, if `name` is one of them.
+    /// Returns the variable of the helper object for the private static member `name`, if there is such a member in a
+    /// class that may be replaced.
     fn statics_of(&self, name: &str) -> Option<&str> {
         let names = self.private_names.iter().rev().find(|names| names.all.contains(name))?;
         let (statics, variable) = names.statics.as_ref()?;
         statics.contains(name).then_some(variable)
     }
 
-    /// An object of which a private static member is used.
+    /// Wraps an object whose private member `name` is used, if that is a static member of a class that may be replaced.
     fn private_object(&self, name: &str, object: &mut Expression<'a>) {
         if let Some(variable) = self.statics_of(name) {
             let inner = object.take_in(self.build.ast);
@@ -295,7 +297,7 @@ impl PrivateNames {
     }
 }
 
-/// The name of a target, if it is a plain one.
+/// Returns the name of an assignment target, if it is a plain name.
 fn target_name<'t>(target: &'t AssignmentTarget<'_>) -> Option<&'t str> {
     match target {
         AssignmentTarget::AssignmentTargetIdentifier(name) => Some(name.name.as_str()),
@@ -481,7 +483,7 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
 
     fn visit_object_property(&mut self, it: &mut ObjectProperty<'a>) {
         it.shorthand &= !matches!(&it.value, Expression::Identifier(name) if self.alias(name).is_some());
-        // A `__proto__: value` is no property.
+        // `__proto__: value` sets the prototype and is not a property.
         let names = it.kind == PropertyKind::Init
             && !it.method
             && (it.computed || !matches!(names::literal(&it.key), Some(Name::Text(name)) if name == "__proto__"));
@@ -556,7 +558,8 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
         self.is_in_namespace = outer;
     }
 
-    /// A namespace exports a class as soon as it is defined, so one that a decorator may replace becomes a constant.
+    /// Turns an exported class in a namespace whose class decorators may replace it into a constant, because a
+    /// namespace exports a class as soon as it is defined.
     fn visit_export_declaration(&mut self, it: &mut ExportDeclaration<'a>) {
         let Declaration::ClassDeclaration(class) = &mut it.declaration else {
             return walk_mut::walk_export_declaration(self, it);

@@ -1,5 +1,4 @@
-//! Writes the members of a class anew, with calls of `js/helpers/standard.js` in the place of decorators and
-//! `accessor`.
+//! Rewrites the members of a class: replaces decorators and `accessor` by calls of `js/helpers/standard.js`.
 
 use oxc::{
     allocator::{ArenaBox, TakeIn},
@@ -23,37 +22,37 @@ const FIELD: usize = 3;
 const ACCESSOR: usize = 4;
 const STATIC: usize = 8;
 const PRIVATE: usize = 16;
-/// A member that the class does not define under its key.
+/// Set for a member that the class does not define under its key.
 const DETACHED: usize = 32;
 
 /// The decorators of one member.
 pub(super) struct Decorated<'a> {
-    /// As an array.
+    /// The decorators as an array expression.
     pub(super) list: Expression<'a>,
     pub(super) span: Span,
 }
 
-/// The members of one class, as they are written.
+/// The members of one class while they are rewritten.
 pub(super) struct Members<'a, 'l, 's> {
     lowering: &'l mut Lowering<'a, 's>,
     build: Build<'a>,
-    /// What knows all about the class; nothing if there are no decorators.
+    /// The variable of the class's helper object; `None` if there are no decorators.
     variable: Option<&'l str>,
-    /// Whether that variable has its value by now.
+    /// Whether that variable is assigned at this point of the class.
     has_begun: bool,
     /// Whether a decorator may replace the class.
     is_replaceable: bool,
-    /// What has the class itself, for its static accessors, if `variable` has it not.
+    /// The variable that holds the class itself, for its static accessors, if there is no helper object.
     class: Option<String>,
-    /// How many members have been told of.
+    /// How many members the helper object has been given.
     count: usize,
-    /// What runs before the next field of an instance is defined.
+    /// Expressions that run before the next instance field is defined.
     pending: Vec<Expression<'a>>,
     list: Vec<ClassElement<'a>>,
 }
 
 impl<'a, 'l, 's> Members<'a, 'l, 's> {
-    /// Lowers the members of a class that have been visited. `span` is where the class begins.
+    /// Lowers the members of a class, which have been visited. `span` is the beginning of the class.
     pub(super) fn lower(
         lowering: &'l mut Lowering<'a, 's>,
         class: &mut Class<'a>,
@@ -121,12 +120,12 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         }
     }
 
-    /// Calls the variable that knows all about the class.
+    /// Builds a call of a method of the class's helper object.
     fn call(&self, method: &str, arguments: Vec<Expression<'a>>) -> Expression<'a> {
         self.build.call_on(self.variable.unwrap_or_default(), method, arguments)
     }
 
-    /// The class as its body sees it, in static code.
+    /// Builds a reference to the class as its body sees it, in static code.
     fn seen(&self) -> Expression<'a> {
         if self.is_replaceable {
             self.build.member(self.build.name(self.variable.unwrap_or_default()), "c")
@@ -135,7 +134,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         }
     }
 
-    /// Tells of a member: gives the call that evaluates its decorators, and the number of the member.
+    /// Registers a member with the helper object. Returns the call that evaluates its decorators, and the member's
+    /// index.
     fn tell(
         &mut self,
         flags: usize,
@@ -159,7 +159,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         (at(span, build.call(build.member(object, "e"), arguments)), self.count - 1)
     }
 
-    /// How to reach a private member: functions that say whether an object has it, read it and write it.
+    /// Builds the functions that access a private member: one checks whether an object has it, one reads it, one writes
+    /// it.
     fn access(&self, name: &str, flags: usize) -> Vec<Expression<'a>> {
         let build = self.build;
         let object = || {
@@ -178,7 +179,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         access
     }
 
-    /// An empty static method in whose key `key` runs. It is gone when the class is defined.
+    /// Adds an empty static method whose computed key evaluates `key`. The helper removes the method once the class is
+    /// defined.
     fn placeholder(&mut self, key: Expression<'a>) {
         let method = self.build.method(MethodDefinitionKind::Method, key.into(), true, &[], self.build.vec([]));
         self.list.push(method);
@@ -189,7 +191,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         self.list.push(block);
     }
 
-    /// A private getter or setter, which does what the decorators made of it.
+    /// Adds a private getter or setter that calls the decorated one.
     fn delegate(&mut self, kind: MethodDefinitionKind, name: &str, is_static: bool, index: usize) {
         let build = self.build;
         let this = if is_static && self.is_replaceable { self.call("t", vec![build.this()]) } else { build.this() };
@@ -270,12 +272,12 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         self.added(index, is_static);
     }
 
-    /// Whether the value of a field that has no decorators is written anew all the same.
+    /// Returns whether the value of a field without decorators is rewritten nevertheless.
     fn wraps(&self, is_static: bool) -> bool {
         if is_static { self.is_replaceable } else { !self.pending.is_empty() }
     }
 
-    /// The value of a field, which has the field's name if it has none of its own.
+    /// Returns the value of a field; an anonymous function or class gets the field's name.
     fn named_value(&mut self, key: &mut PropertyKey<'a>, value: Option<Expression<'a>>) -> Option<Expression<'a>> {
         let value = value?;
         if !is_anonymous(&value) {
@@ -285,7 +287,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         Some(name.give(self.build, value))
     }
 
-    /// The first value of a field with all that belongs before it.
+    /// Builds the initial value of a field, preceded by the pending expressions.
     fn first_value(
         &mut self,
         index: Option<usize>,
@@ -311,7 +313,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         value
     }
 
-    /// Runs what decorators added to a field, once it is defined.
+    /// Runs the initialisers that decorators added to a field, after the field is defined.
     fn added(&mut self, index: Option<usize>, is_static: bool) {
         let Some(index) = index else {
             return;
@@ -325,7 +327,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         }
     }
 
-    /// Static code, run on the class that decorators may have put in the place of this one.
+    /// Makes static code run on the class that decorators may have replaced this one with.
     fn on_class(&mut self, value: Expression<'a>) -> Expression<'a> {
         if !uses_this(&value) {
             return value;
@@ -338,7 +340,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         self.call("v", vec![build.private_member(build.this(), &name)])
     }
 
-    /// A public static field of a class that a decorator may replace: the field belongs to the other class then.
+    /// Adds a public static field of a class that a decorator may replace: the field is defined on the replacement.
     fn detached_field(&mut self, mut field: ArenaBox<'a, PropertyDefinition<'a>>, decorated: Option<Decorated<'a>>) {
         let build = self.build;
         let value = field.value.take();
@@ -366,7 +368,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         self.static_statement(at(block.span, run));
     }
 
-    /// `accessor x = 1`: a private field, a getter and a setter.
+    /// Lowers `accessor x = 1` to a private field, a getter and a setter.
     fn accessor(&mut self, mut accessor: ArenaBox<'a, AccessorProperty<'a>>) {
         let build = self.build;
         let is_static = accessor.r#static;
@@ -411,8 +413,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         }
     }
 
-    /// What has the private field of an accessor. A subclass has the static accessors of its parent, but not its
-    /// private fields.
+    /// Builds a reference to the object that has the private field of an accessor. A subclass inherits the static
+    /// accessors of its parent, but not the private fields.
     fn holder(&mut self, is_static: bool) -> Expression<'a> {
         match self.variable {
             _ if !is_static => self.build.this(),
@@ -434,7 +436,7 @@ fn private_name(key: &PropertyKey<'_>) -> Option<String> {
     }
 }
 
-/// A key as an argument of a call.
+/// Converts a key to an argument of a call.
 fn argument<'a>(build: Build<'a>, key: PropertyKey<'a>) -> Expression<'a> {
     names::literal(&key).map_or_else(|| key.into_expression(), |name| name.expression(build))
 }

@@ -1,7 +1,7 @@
-//! Decorators and `accessor`, lowered before the transformer sees them.
+//! Decorators and `accessor`, lowered before the transformer runs.
 //!
-//! [`inspect`] finds them, [`lowering`] walks the program, [`standard`] and [`legacy`] lower a class of one kind or
-//! the other, [`members`] writes its members, and [`build`] and [`names`] are what these have in common.
+//! [`inspect`] finds them, [`lowering`] walks the program, [`standard`] and [`legacy`] each lower a class of one kind,
+//! [`members`] rewrites its members, and [`build`] and [`names`] are shared by all of these.
 
 mod build;
 mod inspect;
@@ -29,12 +29,12 @@ use build::Build;
 use inspect::Found;
 use lowering::Lowering;
 
-/// How decorators are lowered.
+/// The kind of decorators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decorators {
-    /// As the ECMAScript proposal has them, which is how TypeScript has them by default.
+    /// The decorators of the ECMAScript proposal, which are TypeScript's default.
     Standard,
-    /// As TypeScript's `experimentalDecorators` are.
+    /// TypeScript's `experimentalDecorators`.
     Legacy,
 }
 
@@ -45,26 +45,26 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Looks for decorators, and decides which they are.
+    /// Finds the decorators and decides on their kind.
     pub(super) fn of(program: &Program<'_>, options: &TranspileOptions) -> Self {
         let found = inspect::find(program);
-        // Only the older kind has decorators of parameters.
+        // Only `experimentalDecorators` allows decorators of parameters.
         let is_legacy = options.experimental_decorators.unwrap_or(!found.parameters.is_empty());
         Self { kind: if is_legacy { Decorators::Legacy } else { Decorators::Standard }, found }
     }
 
-    /// Whether there is anything to lower.
+    /// Returns whether there is anything to lower.
     pub(super) fn is_needed(&self) -> bool {
         self.found.any
     }
 
-    /// Whether a complaint of the compiler is none: decorators of parameters run outside of the function whose
-    /// parameters they are.
+    /// Returns whether an error of the compiler is wrong and must be ignored: decorators of parameters run outside of
+    /// the function that has the parameters.
     pub(super) fn excuses(&self, mistake: &OxcDiagnostic) -> bool {
         excuses(&self.found.parameters, mistake)
     }
 
-    /// Reports decorators that stand where their kind cannot.
+    /// Reports decorators at places where their kind is not allowed.
     pub(super) fn check(&self, reporter: &mut Reporter<'_>) {
         let (spans, help) = match self.kind {
             Decorators::Standard => (
@@ -82,7 +82,7 @@ impl Plan {
         }
     }
 
-    /// Lowers all decorators and `accessor` fields. `prefix` is how generated names begin; `scoping` is out of date
+    /// Lowers all decorators and `accessor` fields. `prefix` is the prefix of generated names. `scoping` is out of date
     /// afterwards.
     pub(super) fn lower<'a>(
         &self,
@@ -101,7 +101,7 @@ impl Plan {
     }
 }
 
-/// Takes away the parser's complaints about `await` and `yield` in decorators of parameters.
+/// Removes the parser's errors about `await` and `yield` in decorators of parameters.
 pub(super) fn without_excused(program: &Program<'_>, mistakes: Diagnostics) -> Diagnostics {
     let parameters = inspect::find(program).parameters;
     mistakes.into_iter().filter(|mistake| !excuses(&parameters, mistake)).collect()

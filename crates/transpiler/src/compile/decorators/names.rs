@@ -1,4 +1,4 @@
-//! The names of members, as values.
+//! Names of members, as values.
 
 use oxc::{
     allocator::TakeIn,
@@ -8,14 +8,14 @@ use oxc::{
 
 use super::{build::Build, lowering::Lowering};
 
-/// What a member, or an anonymous class, is called.
+/// The name of a member or of an anonymous class.
 #[derive(Clone, PartialEq)]
 pub(super) enum Name {
-    /// A name that the source has.
+    /// A name that the source contains.
     Text(String),
-    /// A key that is a number.
+    /// A numeric key.
     Number(f64),
-    /// A key that is computed; this variable has it.
+    /// A computed key, which this variable holds.
     Variable(String),
 }
 
@@ -28,7 +28,7 @@ impl Name {
         }
     }
 
-    /// The key of a member that is called so.
+    /// Builds the key of a member with this name.
     pub(super) fn key<'a>(&self, build: Build<'a>) -> PropertyKey<'a> {
         match self {
             Self::Text(text) if is_identifier_name(text) => build.static_key(text),
@@ -36,10 +36,10 @@ impl Name {
         }
     }
 
-    /// `{ name: value }`, in which an anonymous function or class is named.
+    /// Builds `{ name: value }`, in which an anonymous function or class gets the name.
     pub(super) fn object<'a>(&self, build: Build<'a>, value: Expression<'a>) -> Expression<'a> {
-        // Written as `"__proto__"`, that name would mean the prototype. With a computed key, V8 overrides a static
-        // method `name`.
+        // Written as `"__proto__"`, the key would set the prototype. A computed key must be avoided otherwise, because
+        // with one V8 overrides a static method `name`.
         let computed = match self {
             Self::Text(text) => text == "__proto__",
             Self::Number(_) => false,
@@ -48,13 +48,13 @@ impl Name {
         build.object(self.expression(build), computed, value)
     }
 
-    /// `{ name: value }[name]`, which is the value with a name.
+    /// Builds `{ name: value }[name]`, which is the value with the name.
     pub(super) fn give<'a>(&self, build: Build<'a>, value: Expression<'a>) -> Expression<'a> {
         build.computed_member(self.object(build, value), self.expression(build))
     }
 }
 
-/// The name that a key has before the program runs. A private one begins with `#`.
+/// Returns the name of a key, if it is known at compile time. A private name begins with `#`.
 pub(super) fn literal(key: &PropertyKey<'_>) -> Option<Name> {
     match key {
         PropertyKey::StaticIdentifier(name) => Some(Name::Text(name.name.to_string())),
@@ -66,8 +66,8 @@ pub(super) fn literal(key: &PropertyKey<'_>) -> Option<Name> {
 }
 
 impl<'a> Lowering<'a, '_> {
-    /// The name of a member whose key has been visited. A computed key is kept in a variable, and is a property key
-    /// from then on.
+    /// Returns the name of a member whose key has been visited. A computed key is converted to a property key and kept
+    /// in a variable.
     pub(super) fn name_of_key(&mut self, key: &mut PropertyKey<'a>) -> Name {
         if let Some(name) = literal(key) {
             return name;

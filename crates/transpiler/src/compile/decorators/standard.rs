@@ -1,7 +1,7 @@
 //! Standard decorators, those of the ECMAScript proposal (2023-11), and `accessor`.
 //!
-//! What runs in the middle of a class's definition is written into the computed keys of its members, because that is
-//! where `this`, `await`, `yield`, private names and the name of the class mean what they mean in a decorator:
+//! Code that has to run while a class is being defined is put into the computed keys of its members. There `this`,
+//! `await`, `yield`, private names and the name of the class mean the same as in a decorator:
 //!
 //! ```text
 //! @d class C { @d m() {} }
@@ -16,9 +16,8 @@
 //! C = $w_d1.c;
 //! ```
 //!
-//! A private member cannot have a computed key. A private method is therefore defined under a symbol for as long as
-//! the class is being defined, and so is an empty method in place of a private field. `js/helpers/standard.js` lists
-//! the calls.
+//! A private member cannot have a computed key. While the class is being defined, a private method is therefore defined
+//! under a symbol, and an empty method stands in for a private field. `js/helpers/standard.js` lists the calls.
 
 use oxc::{
     allocator::{ArenaBox, ArenaVec, TakeIn},
@@ -36,9 +35,9 @@ use super::{
 
 /// A class that has been lowered.
 struct Lowered<'a> {
-    /// The variable that knows all about it, if it is needed.
+    /// The variable of its helper object, if one is needed.
     variable: Option<String>,
-    /// What evaluates the decorators of the class itself.
+    /// The expression that evaluates the decorators of the class itself.
     begin: Option<Expression<'a>>,
 }
 
@@ -56,7 +55,7 @@ impl<'a> Lowering<'a, '_> {
         beside.after.push(build.statement(replaced));
     }
 
-    /// Lowers a class expression; `name` is what it takes its name from if it has none.
+    /// Lowers a class expression. If the class is anonymous, it gets its name from `name`.
     pub(super) fn standard_expression(
         &mut self,
         mut class: ArenaBox<'a, Class<'a>>,
@@ -118,13 +117,13 @@ impl<'a> Lowering<'a, '_> {
         Lowered { variable, begin }
     }
 
-    /// The decorators of one class or member, as an array.
+    /// Builds an array of the decorators of one class or member.
     pub(super) fn decorator_list(&mut self, decorators: ArenaVec<'a, Decorator<'a>>) -> Expression<'a> {
         let list = decorators.into_iter().map(|decorator| self.decorator(decorator.expression)).collect();
         self.build.array(list)
     }
 
-    /// A decorator that is a property of an object is called on that object.
+    /// Builds a decorator. One that is a property of an object is called as a method of that object.
     fn decorator(&mut self, expression: Expression<'a>) -> Expression<'a> {
         let build = self.build;
         let mut expression = expression.into_inner_expression();
@@ -146,7 +145,7 @@ impl<'a> Lowering<'a, '_> {
         build.call_on(&standard, "bind", vec![receiver, expression])
     }
 
-    /// What [`Members`] needs to know of one decorated member.
+    /// Takes the decorators off one member, for [`Members`].
     pub(super) fn decorated(&mut self, decorators: &mut ArenaVec<'a, Decorator<'a>>) -> Option<Decorated<'a>> {
         let span: Span = decorators.first()?.span;
         let list = decorators.take_in(self.build.ast);

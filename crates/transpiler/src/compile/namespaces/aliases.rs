@@ -1,4 +1,4 @@
-//! Which aliases are written out.
+//! Decides which aliases are emitted.
 
 use std::collections::HashSet;
 
@@ -6,14 +6,13 @@ use oxc::{semantic::SymbolId, syntax::reference::ReferenceId};
 
 use super::collect::Collected;
 
-/// The aliases that a value needs. The others may stand for types, and reading them could fail.
+/// The aliases that a value needs. The others may stand for types, and evaluating them could fail.
 pub(super) struct Aliases {
     needed: HashSet<SymbolId>,
 }
 
 impl Aliases {
-    /// Begins with the aliases that expressions name, and goes on with those that the paths of needed aliases begin
-    /// with.
+    /// Finds the aliases that are used in expressions, and then those with which the paths of needed aliases begin.
     pub(super) fn find(collected: &Collected<'_, '_>) -> Self {
         let Collected { spaces, roots } = collected;
         let scoping = spaces.scoping;

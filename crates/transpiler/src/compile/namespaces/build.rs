@@ -1,4 +1,4 @@
-//! The nodes that lowering makes.
+//! Builds the nodes of lowered namespaces and enums.
 
 use oxc::{
     allocator::ArenaBox,
@@ -16,7 +16,7 @@ use oxc::{
     str::{Ident, Str},
 };
 
-/// Makes nodes.
+/// Builds nodes.
 pub(super) struct Build<'a> {
     pub(super) ast: AstBuilder<'a>,
 }
@@ -26,7 +26,7 @@ impl<'a> Build<'a> {
         Ident::from_str_in(name, &self.ast)
     }
 
-    /// `name`.
+    /// Builds `name`.
     pub(super) fn name(&self, name: &str) -> Expression<'a> {
         Expression::new_identifier(SPAN, self.ident(name), &self.ast)
     }
@@ -35,45 +35,45 @@ impl<'a> Build<'a> {
         IdentifierName::new(span, self.ident(name), &self.ast)
     }
 
-    /// `object.name`.
+    /// Builds `object.name`.
     pub(super) fn property(&self, span: Span, object: Expression<'a>, name: &str) -> Expression<'a> {
         Expression::new_static_member_expression(span, object, self.property_name(span, name), false, &self.ast)
     }
 
-    /// `object.name`, to be assigned to.
+    /// Builds `object.name` as the target of an assignment.
     pub(super) fn target(&self, span: Span, object: &str, name: &str) -> AssignmentTarget<'a> {
         AssignmentTarget::from(self.simple_target(span, object, name))
     }
 
-    /// `object.name`, to be assigned to or counted up.
+    /// Builds `object.name` as the target of an assignment or an increment.
     pub(super) fn simple_target(&self, span: Span, object: &str, name: &str) -> SimpleAssignmentTarget<'a> {
         let property = self.property_name(span, name);
         SimpleAssignmentTarget::new_static_member_expression(span, self.name(object), property, false, &self.ast)
     }
 
-    /// `<object.name>`.
+    /// Builds `<object.name>`.
     pub(super) fn jsx_name(&self, span: Span, object: &str, name: &str) -> ArenaBox<'a, JSXMemberExpression<'a>> {
         let object = JSXMemberExpressionObject::new_identifier_reference(span, self.ident(object), &self.ast);
         let property = JSXIdentifier::new(span, Str::from_str_in(name, &self.ast), &self.ast);
         JSXMemberExpression::boxed(span, object, property, &self.ast)
     }
 
-    /// `target = value`.
+    /// Builds `target = value`.
     pub(super) fn assign(&self, span: Span, target: AssignmentTarget<'a>, value: Expression<'a>) -> Expression<'a> {
         Expression::new_assignment_expression(span, AssignmentOperator::Assign, target, value, &self.ast)
     }
 
-    /// `expression;`.
+    /// Builds `expression;`.
     pub(super) fn statement(&self, span: Span, expression: Expression<'a>) -> Statement<'a> {
         Statement::new_expression_statement(span, expression, &self.ast)
     }
 
-    /// `object.name = name;`.
+    /// Builds `object.name = name;`.
     pub(super) fn export(&self, object: &str, name: &str) -> Statement<'a> {
         self.statement(SPAN, self.assign(SPAN, self.target(SPAN, object, name), self.name(name)))
     }
 
-    /// `var name = value`, or `let`.
+    /// Builds `var name = value`, or the same with `let`.
     pub(super) fn variable(
         &self,
         span: Span,
@@ -87,7 +87,7 @@ impl<'a> Build<'a> {
         Declaration::new_variable_declaration(span, kind, declarators, false, &self.ast)
     }
 
-    /// `(function (parameter) { body })(argument);`.
+    /// Builds `(function (parameter) { body })(argument);`.
     pub(super) fn block(
         &self,
         span: Span,
@@ -119,7 +119,7 @@ impl<'a> Build<'a> {
         self.statement(span, Expression::new_call_expression(span, function, None, arguments, false, ast))
     }
 
-    /// What a block is called with: `name || (name = {})`, and in a namespace that exports it
+    /// Builds the argument of the call of a block: `name || (name = {})`, and in a namespace that exports it
     /// `name = home.name || (home.name = {})`.
     pub(super) fn object(&self, name: &str, home: Option<&str>) -> Expression<'a> {
         let ast = &self.ast;
@@ -134,7 +134,7 @@ impl<'a> Build<'a> {
         if home.is_some() { self.assign(SPAN, plain(), object) } else { object }
     }
 
-    /// A number as it is written.
+    /// Builds a numeric literal or an equivalent expression.
     pub(super) fn number(&self, value: f64) -> Expression<'a> {
         let ast = &self.ast;
         if value.is_nan() {
@@ -152,12 +152,12 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// A text as it is written.
+    /// Builds a string literal.
     pub(super) fn text(&self, value: &str) -> Expression<'a> {
         Expression::new_string_literal(SPAN, Str::from_str_in(value, &self.ast), None, &self.ast)
     }
 
-    /// `object[key] = value`.
+    /// Builds `object[key] = value`.
     pub(super) fn assign_key(
         &self,
         span: Span,
@@ -170,7 +170,7 @@ impl<'a> Build<'a> {
         self.assign(span, AssignmentTarget::from(target), value)
     }
 
-    /// `void 0`.
+    /// Builds `void 0`.
     pub(super) fn nothing(&self) -> Expression<'a> {
         Expression::new_unary_expression(SPAN, UnaryOperator::Void, self.number(0.0), &self.ast)
     }

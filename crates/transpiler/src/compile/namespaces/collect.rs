@@ -25,14 +25,14 @@ use super::{
 };
 use crate::compile::value_kind::{ValueKind, of_expression};
 
-/// What a program has.
+/// The namespaces, enums and aliases of a program.
 pub(super) struct Collected<'s, 'a> {
     pub(super) spaces: Spaces<'s, 'a>,
-    /// The references that the paths of aliases begin with.
+    /// The references with which the paths of aliases begin.
     pub(super) roots: HashMap<SymbolId, ReferenceId>,
 }
 
-/// Reads a program; nothing if it has nothing to lower.
+/// Collects them from a program; `None` if there is nothing to lower.
 pub(super) fn collect<'s, 'a>(program: &Program<'a>, scoping: &'s Scoping) -> Option<Collected<'s, 'a>> {
     let spaces = Spaces {
         scoping,
@@ -52,7 +52,8 @@ pub(super) fn collect<'s, 'a>(program: &Program<'a>, scoping: &'s Scoping) -> Op
     };
     collector.visit_program(program);
     let found = collector.found;
-    // In source order, so that few aliases are followed at once, and each program always gives the same.
+    // Follow the aliases in source order, so that recursion stays shallow and the output of a program is always the
+    // same.
     let mut aliases: Vec<SymbolId> = found.spaces.aliases.keys().copied().collect();
     aliases.sort_unstable();
     for alias in aliases {
@@ -61,22 +62,22 @@ pub(super) fn collect<'s, 'a>(program: &Program<'a>, scoping: &'s Scoping) -> Op
     (!found.spaces.blocks.is_empty() || !found.spaces.aliases.is_empty()).then_some(found)
 }
 
-/// The block of a namespace that is being read.
+/// The block of a namespace that is being visited.
 #[derive(Clone, Copy)]
 struct Home {
     space: SpaceId,
     scope: ScopeId,
-    /// In a block that is only declared, everything is exported.
+    /// Whether the block is only declared; then everything in it is exported.
     ambient: bool,
 }
 
 struct Collector<'s, 'a> {
     found: Collected<'s, 'a>,
-    /// Every name that is taken, and how many bindings it has; counted when it is needed.
+    /// The number of bindings of each name; counted on first use.
     names: Option<HashMap<String, usize>>,
     scopes: Vec<ScopeId>,
     home: Option<Home>,
-    /// The namespaces and enums that a namespace exports.
+    /// The namespaces and enums that a namespace exports, by its id and their name.
     exported: HashMap<(SpaceId, &'a str), SpaceId>,
 }
 
@@ -112,7 +113,7 @@ impl<'a> VisitJs<'a> for Collector<'_, 'a> {
 }
 
 impl<'a> Collector<'_, 'a> {
-    /// Reads a declaration, which the block `home` exports.
+    /// Visits a declaration that the block `home` exports.
     fn declare(&mut self, declaration: &Declaration<'a>, home: Option<Home>) {
         match declaration {
             Declaration::TSNamespaceDeclaration(namespace) => self.namespace(namespace, home, false),
@@ -239,7 +240,7 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// A function or a class, which may be merged with a namespace.
+    /// Adds a function or a class, which may be merged with a namespace.
     fn export_bound(&mut self, id: &BindingIdentifier<'a>, kind: ValueKind, home: Option<Home>) {
         let Some(symbol) = id.symbol_id.get() else {
             return;
@@ -257,7 +258,7 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// Something that exists on the object of the namespace alone.
+    /// Adds an export that exists only as a property of the namespace object.
     fn export_unbound(&mut self, name: &'a str, thing: Thing, home: Home) {
         self.found.spaces.all[home.space.0].exports.insert(name, thing);
         if let Some(block) = self.found.spaces.blocks.get_mut(&home.scope) {
@@ -265,8 +266,8 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// What the declaration of a name belongs to: all declarations of one name in the exports of a namespace are one
-    /// thing.
+    /// Returns the namespace or enum that a declaration belongs to. All declarations of the same name in the exports of
+    /// a namespace belong to the same one.
     fn space_of(&mut self, id: &BindingIdentifier<'a>, symbol: SymbolId, home: Option<Home>) -> SpaceId {
         let all = &mut self.found.spaces.all;
         let mut add = || {
@@ -292,7 +293,7 @@ impl<'a> Collector<'_, 'a> {
         self.found.spaces.blocks.insert(scope, Block { space, is_enum, parameter, unbound: HashSet::new() });
     }
 
-    /// The name of the declaration itself, unless something else has that name too.
+    /// Returns the name for the parameter of a block: the declared name, unless something else has that name too.
     fn parameter(&mut self, id: &BindingIdentifier<'a>) -> String {
         let scoping = self.found.spaces.scoping;
         let names = self.names.get_or_insert_with(|| {
@@ -306,7 +307,7 @@ impl<'a> Collector<'_, 'a> {
         if names.get(name) == Some(&1) {
             return name.to_owned();
         }
-        // The number of the last one that was made, so that many blocks of one name take no time.
+        // Continue after the last number used, so that many blocks with the same name stay fast.
         let mut number = names.get(&counter(name)).copied().unwrap_or_default();
         loop {
             number += 1;
@@ -320,12 +321,12 @@ impl<'a> Collector<'_, 'a> {
     }
 }
 
-/// A key that is no name.
+/// Returns a key for the counter that cannot be a name.
 fn counter(name: &str) -> String {
     format!("{name} _")
 }
 
-/// The name of a member of an enum; nothing for a template that is no plain text.
+/// Returns the name of a member of an enum; `None` for a template that is not a plain text.
 pub(super) fn name_of_member<'a>(name: &TSEnumMemberName<'a>) -> Option<&'a str> {
     match name {
         TSEnumMemberName::Identifier(name) => Some(name.name.as_str()),

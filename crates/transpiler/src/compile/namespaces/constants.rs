@@ -1,4 +1,4 @@
-//! Computes the members of enums whose values can be told without a run, as TypeScript does.
+//! Computes the members of enums whose values are constant, like TypeScript does.
 
 use std::{cell::Cell, collections::HashMap};
 
@@ -14,19 +14,19 @@ use super::{
     spaces::{Found, SpaceId, Spaces, Thing, Value},
 };
 
-/// What a member or a constant is.
+/// The value of a member or a constant.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Constant {
     Number(f64),
     Text(String),
-    /// Certainly text, but which is known only when the program runs.
+    /// A text whose value is only known at run time.
     SomeText,
 }
 
-/// How much text all values may have together, in bytes; a few short ones could grow beyond measure.
+/// Maximum length of all computed texts together, in bytes: a few short ones could otherwise grow without limit.
 const MAX_TEXT: usize = 4 << 20;
 
-/// The values, as far as they are known.
+/// The known values.
 #[derive(Default)]
 pub(super) struct Constants {
     members: HashMap<SpaceId, HashMap<String, Constant>>,
@@ -34,7 +34,7 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// Goes through the enums in source order.
+    /// Evaluates the enums in source order.
     pub(super) fn evaluate<'a>(program: &Program<'a>, spaces: &Spaces<'_, 'a>) -> Self {
         let room = Cell::new(MAX_TEXT);
         let mut evaluator = Evaluator { spaces, scopes: Vec::new(), constants: Self::default(), room };
@@ -42,7 +42,7 @@ impl Constants {
         evaluator.constants
     }
 
-    /// The value of a member.
+    /// Returns the value of a member.
     pub(super) fn of_member(&self, space: SpaceId, name: &str) -> Option<&Constant> {
         self.members.get(&space)?.get(name)
     }
@@ -52,7 +52,7 @@ struct Evaluator<'c, 's, 'a> {
     spaces: &'c Spaces<'s, 'a>,
     scopes: Vec<ScopeId>,
     constants: Constants,
-    /// How much text there may still be.
+    /// How many more bytes of text may be computed.
     room: Cell<usize>,
 }
 
@@ -105,7 +105,7 @@ impl<'a> VisitJs<'a> for Evaluator<'_, '_, 'a> {
 }
 
 impl<'a> Evaluator<'_, '_, 'a> {
-    /// What an expression gives.
+    /// Evaluates an expression.
     fn of(&self, expression: &Expression<'a>) -> Option<Constant> {
         let constant = self.compute(expression)?;
         if let Constant::Text(text) = &constant {
@@ -186,7 +186,7 @@ impl<'a> Evaluator<'_, '_, 'a> {
         }
     }
 
-    /// The namespace or enum that a dotted path names.
+    /// Returns the namespace or enum that a dotted path refers to.
     fn space_of(&self, expression: &Expression<'a>) -> Option<SpaceId> {
         let mut path = Vec::new();
         let mut expression = expression;
@@ -218,7 +218,7 @@ impl<'a> Evaluator<'_, '_, 'a> {
     }
 }
 
-/// `left + right`, if one of them is text.
+/// Evaluates `left + right`, if one of them is text.
 fn concatenation(left: Option<&Constant>, right: Option<&Constant>) -> Option<Constant> {
     let is_text = |side: Option<&Constant>| matches!(side, Some(Constant::Text(_) | Constant::SomeText));
     if !is_text(left) && !is_text(right) {
@@ -230,7 +230,7 @@ fn concatenation(left: Option<&Constant>, right: Option<&Constant>) -> Option<Co
     }
 }
 
-/// As text, if that is sure to be what JavaScript makes of it.
+/// Converts a value to text, if the result is certainly the same as in JavaScript.
 fn text(constant: &Constant) -> Option<String> {
     match constant {
         Constant::Text(text) => Some(text.clone()),
@@ -261,7 +261,7 @@ fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> Option<f64> {
         BinaryOperator::Multiplication => left * right,
         BinaryOperator::Division => left / right,
         BinaryOperator::Remainder => left % right,
-        // JavaScript has no number for what mathematics leaves open.
+        // In JavaScript these powers are `NaN`; in Rust they are 1.
         BinaryOperator::Exponential if right.is_nan() || (right.is_infinite() && [1.0, -1.0].contains(&left)) => {
             f64::NAN
         }

@@ -1,8 +1,9 @@
-//! Whether a namespace exists at run time.
+//! Determines whether a namespace exists at run time.
 
 use oxc::ast::ast::{Declaration, Statement, TSNamespaceDeclaration, TSNamespaceDeclarationBody};
 
-/// Whether a namespace holds anything but types. Constant enums count, since they are written out as other enums are.
+/// Returns whether a namespace contains anything but types. Constant enums count, because they are emitted like other
+/// enums.
 pub(super) fn is_instantiated(namespace: &TSNamespaceDeclaration<'_>) -> bool {
     match &namespace.body {
         TSNamespaceDeclarationBody::TSNamespaceDeclaration(inner) => is_instantiated(inner),

@@ -1,4 +1,4 @@
-//! Rewrites a program: the declarations to statements, and the names that these take along.
+//! Rewrites a program: turns the declarations into statements, and names into properties where needed.
 
 use std::collections::HashSet;
 
@@ -42,18 +42,18 @@ pub(super) fn lower<'a>(
     Lowerer { allocator, references, constants, aliases, place }.visit_program(program);
 }
 
-/// Where the statements stand that are being rewritten.
+/// The position of the statements that are being rewritten.
 #[derive(Clone, Copy)]
 struct Place<'c> {
     /// How many lists of statements are open.
     lists: u32,
-    /// The object of the namespace around them.
+    /// The object of the enclosing namespace.
     home: Option<&'c str>,
     /// Whether they are the statements of a namespace.
     is_block: bool,
 }
 
-/// A declaration of a namespace or an enum.
+/// The head of a declaration of a namespace or an enum.
 struct Header<'n> {
     span: Span,
     name: &'n str,
@@ -69,10 +69,10 @@ struct Lowerer<'c, 's, 'a> {
     place: Place<'c>,
 }
 
-/// The statements that a list becomes.
+/// The statements that a list is rewritten to.
 struct List<'a> {
     statements: ArenaVec<'a, Statement<'a>>,
-    /// The names that are declared so far and that a namespace or an enum adds to.
+    /// The names declared so far that a namespace or an enum may add to.
     declared: HashSet<String>,
 }
 
@@ -141,7 +141,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
             Statement::TSImportEqualsDeclaration(alias) if path_of(&alias).is_some() => {
                 self.alias(&alias, false, list);
             }
-            // No other step looks for these inside of functions.
+            // No other step handles these inside of functions.
             Statement::TSNamespaceDeclaration(_) if self.place.is_block => {}
             Statement::ExportDeclaration(export) => {
                 let span = export.span;
@@ -159,7 +159,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
         }
     }
 
-    /// What stands behind `export`, at the top level or in a namespace.
+    /// Rewrites the declaration after `export`, at the top level or in a namespace.
     fn exported(&mut self, mut declaration: Declaration<'a>, span: Span, list: &mut List<'a>) {
         match declaration {
             Declaration::TSNamespaceDeclaration(namespace) if is_lowered(&namespace) => {
@@ -202,12 +202,12 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
         }
     }
 
-    /// The object that an export goes to; none at the top level.
+    /// Returns the object that an export becomes a property of; `None` at the top level.
     fn home(&self) -> Option<&'c str> {
         self.place.home.filter(|_| self.place.is_block)
     }
 
-    /// `export let a = 1, { b } = c;` becomes `home.a = 1, { b: home.b } = c;`.
+    /// Rewrites `export let a = 1, { b } = c;` to `home.a = 1, { b: home.b } = c;`.
     fn variables(&mut self, variables: VariableDeclaration<'a>, home: &str) -> Option<Statement<'a>> {
         let span = variables.span;
         let mut assignments = ArenaVec::new_in(&self.allocator);
@@ -321,7 +321,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
         list.statements.push(build.block(header.span, parameter, directives, body, argument));
     }
 
-    /// `import a = N.b` becomes `var a = N.b`, or `home.a = N.b`, or nothing if only types need it.
+    /// Rewrites `import a = N.b` to `var a = N.b` or `home.a = N.b`, or drops it if only types need it.
     fn alias(&mut self, alias: &TSImportEqualsDeclaration<'a>, exported: bool, list: &mut List<'a>) {
         let needed = self.aliases.needs(alias.id.symbol_id.get()) && alias.import_kind.is_value();
         let Some(mut value) = path_of(alias).filter(|_| needed).map(|path| self.entity(&path)) else {
@@ -347,7 +347,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
         list.statements.push(statement);
     }
 
-    /// `N.b` as an expression, its first name with the reference that it has.
+    /// Builds the expression `N.b`. Its first name keeps its reference.
     fn entity(&self, path: &Path<'_, 'a>) -> Expression<'a> {
         let build = self.build();
         let first = IdentifierReference::boxed(path.root.span, path.root.name, &build.ast);
@@ -356,7 +356,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
         properties.fold(Expression::Identifier(first), |object, (name, span)| build.property(*span, object, name))
     }
 
-    /// Takes the aliases of types out of `export { a, b }`.
+    /// Removes the aliases of types from `export { a, b }`.
     fn drop_types(&self, export: &mut ExportNamedDeclaration<'a>) {
         export.specifiers.retain(|specifier| {
             let ModuleExportName::IdentifierReference(local) = &specifier.local else {
@@ -370,14 +370,14 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
     }
 }
 
-/// What an alias names, from the inside out.
+/// The path of an alias.
 struct Path<'n, 'a> {
     root: &'n IdentifierReference<'a>,
-    /// The properties and their places, the last one first.
+    /// The properties and their positions, the last one first.
     properties: Vec<(&'a str, Span)>,
 }
 
-/// The path of an alias; nothing for `require(…)`.
+/// Returns the path of an alias; `None` for `require(…)`.
 fn path_of<'n, 'a>(alias: &'n TSImportEqualsDeclaration<'a>) -> Option<Path<'n, 'a>> {
     let name = match &alias.module_reference {
         TSModuleReference::ExternalModuleReference(_) => return None,
@@ -402,7 +402,7 @@ fn is_lowered(namespace: &TSNamespaceDeclaration<'_>) -> bool {
     !namespace.declare && is_instantiated(namespace)
 }
 
-/// The name of a function, which exists before the first statement runs.
+/// Returns the name of a declared function, which exists before the first statement runs.
 fn hoisted<'n>(statement: &'n Statement<'_>) -> Option<&'n str> {
     let function = match statement {
         Statement::FunctionDeclaration(function) => function,
@@ -420,7 +420,7 @@ fn hoisted<'n>(statement: &'n Statement<'_>) -> Option<&'n str> {
     name.map(|name| name.name.as_str())
 }
 
-/// The name of a class that a statement declares.
+/// Returns the name of the class that a statement declares.
 fn class_of<'n>(statement: &'n Statement<'_>) -> Option<&'n str> {
     let class = match statement {
         Statement::ClassDeclaration(class) => class,

@@ -1,10 +1,10 @@
-//! Namespaces, enums and `import a = N.b` to plain JavaScript, as `tsc` writes them.
+//! Lowers namespaces, enums and `import a = N.b` to plain JavaScript, in the form that `tsc` emits.
 //!
-//! The blocks of one namespace share their exports: a later block sees what an earlier one exports, and an exported
-//! variable lives on the namespace object alone. So every reference has to be resolved with all blocks in view.
-//! [`collect`] lists the blocks and their exports, [`spaces`] answers what a name means at a place, [`constants`]
-//! computes the members of enums, [`aliases`] finds the aliases that a value needs, and [`lower`] rewrites the tree.
-//! [`references`] rewrites single names, [`build`] makes the new nodes.
+//! The blocks of one namespace share their exports: a later block can use what an earlier one exports, and an exported
+//! variable exists only as a property of the namespace object. So every reference must be resolved with regard to all
+//! blocks. [`collect`] lists the blocks and their exports, [`spaces`] resolves names, [`constants`] computes the
+//! members of enums, [`aliases`] finds the aliases that a value needs, and [`lower`] rewrites the tree. [`references`]
+//! rewrites single names, [`build`] builds the new nodes.
 
 mod aliases;
 mod build;
@@ -27,7 +27,7 @@ use aliases::Aliases;
 use constants::Constants;
 use spaces::{Spaces, Thing};
 
-/// What the namespaces, enums and aliases of a program are.
+/// The namespaces, enums and aliases of a program.
 pub(super) struct Namespaces<'s, 'a> {
     spaces: Spaces<'s, 'a>,
     constants: Constants,
@@ -35,7 +35,7 @@ pub(super) struct Namespaces<'s, 'a> {
 }
 
 impl<'s, 'a> Namespaces<'s, 'a> {
-    /// Reads them off the tree; nothing if there are none.
+    /// Collects them from the tree; `None` if there are none.
     pub(super) fn collect(program: &Program<'a>, scoping: &'s Scoping) -> Option<Self> {
         let collected = collect::collect(program, scoping)?;
         let constants = Constants::evaluate(program, &collected.spaces);
@@ -43,7 +43,7 @@ impl<'s, 'a> Namespaces<'s, 'a> {
         Some(Self { spaces: collected.spaces, constants, aliases })
     }
 
-    /// What an alias at the top level stands for; nothing if that is only a type.
+    /// Returns the kind of value that an alias at the top level stands for; `None` if that is only a type.
     pub(super) fn of_alias(&self, alias: &TSImportEqualsDeclaration<'a>) -> Option<ValueKind> {
         let symbol = alias.id.symbol_id.get()?;
         match self.spaces.of_alias(symbol) {
@@ -54,7 +54,7 @@ impl<'s, 'a> Namespaces<'s, 'a> {
         }
     }
 
-    /// Rewrites the program in place. Its scoping has to be made anew afterwards.
+    /// Rewrites the program in place. Its scoping must be built again afterwards.
     pub(super) fn lower(self, allocator: &'a Allocator, program: &mut Program<'a>) {
         lower::lower(allocator, program, &self.spaces, &self.constants, &self.aliases);
     }

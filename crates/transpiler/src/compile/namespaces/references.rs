@@ -1,4 +1,4 @@
-//! Rewrites single names: to properties of a namespace or an enum, where they are that.
+//! Rewrites single names to properties of a namespace or an enum, where they refer to one.
 
 use oxc::ast::ast::{
     AssignmentTarget, AssignmentTargetMaybeDefault, AssignmentTargetProperty, Expression, IdentifierReference,
@@ -17,7 +17,8 @@ pub(super) struct References<'c, 's, 'a> {
 }
 
 impl<'c, 'a> References<'c, '_, 'a> {
-    /// The object that a name is a property of. A name that lowering made itself is none.
+    /// Returns the object that a name is a property of. A name that the lowering itself created has no reference, and
+    /// so no object.
     fn object(&self, name: &IdentifierReference<'a>) -> Option<&'c str> {
         let reference = self.spaces.scoping.get_reference(name.reference_id.get()?);
         match self.spaces.find(reference.scope_id(), &name.name) {
@@ -42,14 +43,14 @@ impl<'c, 'a> References<'c, '_, 'a> {
         }
     }
 
-    /// `{ name }` becomes `{ name: object.name }`.
+    /// Expands `{ name }` to `{ name: object.name }`, where the value has been rewritten.
     pub(super) fn property(it: &mut ObjectProperty<'a>) {
         if it.shorthand && !it.value.is_identifier_reference() {
             it.shorthand = false;
         }
     }
 
-    /// `({ name = 1 } = …)` becomes `({ name: object.name = 1 } = …)`.
+    /// Rewrites `({ name = 1 } = …)` to `({ name: object.name = 1 } = …)`.
     pub(super) fn target_property(&self, it: &mut AssignmentTargetProperty<'a>) {
         let AssignmentTargetProperty::AssignmentTargetPropertyIdentifier(property) = it else {
             return;

@@ -1,4 +1,4 @@
-//! What a name means at a place, with every block of every namespace in view.
+//! Resolves names with regard to all blocks of all namespaces.
 
 use std::{
     cell::RefCell,
@@ -13,23 +13,23 @@ use oxc::{
 
 use crate::compile::value_kind::ValueKind;
 
-/// How many aliases of aliases are followed, if the later ones come first.
+/// How many aliases of aliases are followed, where the later ones come first in the source.
 const MAX_ALIASES: u8 = 64;
 
-/// A namespace or an enum, with all its blocks; its index in [`Spaces`].
+/// The index in [`Spaces`] of a namespace or an enum with all its blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SpaceId(pub(super) usize);
 
-/// What a namespace or an enum consists of.
+/// The contents of a namespace or an enum.
 #[derive(Default)]
 pub(super) struct Space<'a> {
-    /// What its blocks export, by name.
+    /// The exports of its blocks, by name.
     pub(super) exports: HashMap<&'a str, Thing>,
-    /// Its members, if it is an enum.
+    /// The names of its members, if it is an enum.
     pub(super) members: HashSet<&'a str>,
-    /// Whether a namespace of it exists at run time.
+    /// Whether a namespace of this name exists at run time.
     pub(super) instantiated: bool,
-    /// A function or a class that it is merged with.
+    /// The function or class that it is merged with.
     pub(super) merged: Option<ValueKind>,
 }
 
@@ -38,73 +38,72 @@ pub(super) struct Space<'a> {
 pub(super) enum Thing {
     /// A namespace or an enum.
     Space(SpaceId),
-    /// Another value.
+    /// A value other than a namespace or an enum.
     Value(Value),
-    /// Nothing at run time.
+    /// Something that does not exist at run time.
     Type,
 }
 
-/// A value.
+/// A value other than a namespace or an enum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Value {
     pub(super) kind: ValueKind,
-    /// Its declaration.
+    /// The symbol of its declaration.
     pub(super) symbol: Option<SymbolId>,
 }
 
 impl Value {
-    /// A value of which nothing is known.
+    /// A value about which nothing is known.
     const UNKNOWN: Self = Self { kind: ValueKind::Unknown, symbol: None };
 }
 
-/// One block of a namespace, or of an enum.
+/// One block of a namespace or an enum.
 pub(super) struct Block<'a> {
     pub(super) space: SpaceId,
     /// Whether it is a block of an enum.
     pub(super) is_enum: bool,
-    /// The parameter that holds the object inside of it.
+    /// The parameter that holds the object inside of the block.
     pub(super) parameter: String,
-    /// The names that it exports and that exist on the object alone.
+    /// The names that it exports and that exist only as properties of the object.
     pub(super) unbound: HashSet<&'a str>,
 }
 
-/// `import a = N.b`.
+/// An alias, `import a = N.b`.
 pub(super) struct Alias<'a> {
-    /// Where it stands.
+    /// The scope of its declaration.
     pub(super) scope: ScopeId,
-    /// `["N", "b"]`.
+    /// The path, for example `["N", "b"]`.
     pub(super) path: Vec<&'a str>,
 }
 
-/// Where a name leads.
+/// The result of resolving a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found {
-    /// To a binding of that name.
+    /// A binding of that name.
     Binding(SymbolId),
-    /// To a property of the object of the block with this scope.
+    /// A property of the object of the block with this scope.
     Property(ScopeId),
-    /// Out of the module.
+    /// No declaration in the module.
     Nowhere,
 }
 
-/// All of them.
+/// All namespaces, enums and aliases of a program.
 pub(super) struct Spaces<'s, 'a> {
     pub(super) scoping: &'s Scoping,
     pub(super) all: Vec<Space<'a>>,
     /// The blocks, by their scopes.
     pub(super) blocks: HashMap<ScopeId, Block<'a>>,
-    /// The namespace or enum that a name is bound to.
+    /// The namespace or enum that a symbol is bound to.
     pub(super) of_symbol: HashMap<SymbolId, SpaceId>,
     pub(super) aliases: HashMap<SymbolId, Alias<'a>>,
-    /// Those that stand behind `export`.
+    /// The aliases that are exported.
     pub(super) exported_aliases: HashSet<SymbolId>,
-    /// What aliases stand for, as far as they have been followed. Each is followed once, for they may go round in
-    /// circles.
+    /// The results of following aliases. Each alias is followed once, because aliases may form a circle.
     pub(super) followed: RefCell<HashMap<SymbolId, Thing>>,
 }
 
 impl<'a> Spaces<'_, 'a> {
-    /// Follows a name, seen as a value, from `scope` outwards.
+    /// Resolves a name, used as a value, from `scope` outwards.
     pub(super) fn find(&self, scope: ScopeId, name: &str) -> Found {
         for scope in self.scoping.scope_ancestors(scope) {
             let block = self.blocks.get(&scope);
@@ -131,7 +130,7 @@ impl<'a> Spaces<'_, 'a> {
         Found::Nowhere
     }
 
-    /// Whether a name is bound to a value; a namespace of types is none.
+    /// Returns whether a name is bound to a value. A namespace of types does not count.
     fn binds_value(&self, symbol: SymbolId) -> bool {
         let flags = self.scoping.symbol_flags(symbol) - SymbolFlags::ValueModule;
         flags.is_value() || self.of_symbol.get(&symbol).is_some_and(|&space| self.exists(space))
@@ -149,25 +148,25 @@ impl<'a> Spaces<'_, 'a> {
         &self.all[space.0]
     }
 
-    /// Whether it exists at run time.
+    /// Returns whether a namespace or an enum exists at run time.
     fn exists(&self, space: SpaceId) -> bool {
         let space = self.space(space);
         space.instantiated || space.merged.is_some()
     }
 
-    /// What a namespace or an enum is, as an export.
+    /// Returns the kind of value that a namespace or an enum is, as an export.
     pub(super) fn kind(&self, space: SpaceId) -> ValueKind {
         let space = self.space(space);
         let plain = if space.members.is_empty() { "a namespace" } else { "an enum" };
         space.merged.unwrap_or(ValueKind::Other(plain))
     }
 
-    /// What an alias stands for.
+    /// Returns what an alias stands for.
     pub(super) fn of_alias(&self, symbol: SymbolId) -> Thing {
         self.of_symbol(symbol, 0)
     }
 
-    /// What a dotted path means in `scope`.
+    /// Returns what a dotted path means in `scope`.
     pub(super) fn of_path(&self, scope: ScopeId, path: &[&str]) -> Thing {
         self.follow(scope, path, 0)
     }
@@ -179,7 +178,7 @@ impl<'a> Spaces<'_, 'a> {
         let first = match self.find(scope, first) {
             Found::Binding(symbol) => self.of_symbol(symbol, aliases),
             Found::Property(scope) => self.of_property(self.blocks[&scope].space, first, aliases),
-            // A namespace of types only is not found as a value.
+            // `find` does not find a namespace of types, because that is not a value.
             Found::Nowhere => match self.scoping.find_binding(scope, Ident::from(*first)) {
                 Some(symbol) => self.of_symbol(symbol, aliases),
                 None => Thing::Value(Value::UNKNOWN),
@@ -202,7 +201,7 @@ impl<'a> Spaces<'_, 'a> {
             None if found.members.contains(name) => {
                 Thing::Value(Value { kind: ValueKind::Other("a plain value"), symbol: None })
             }
-            // A static member of a class, for example.
+            // For example a static member of a class.
             None if self.exists(space) => Thing::Value(Value::UNKNOWN),
             None => Thing::Type,
         }
@@ -211,7 +210,7 @@ impl<'a> Spaces<'_, 'a> {
     fn of_symbol(&self, symbol: SymbolId, aliases: u8) -> Thing {
         let flags = self.scoping.symbol_flags(symbol);
         match self.of_symbol.get(&symbol) {
-            // A namespace of types may share its name with a variable.
+            // A namespace of types may have the same name as a variable.
             Some(&space) if self.exists(space) || !flags.intersects(SymbolFlags::Variable) => {
                 return Thing::Space(space);
             }
@@ -244,7 +243,7 @@ impl<'a> Spaces<'_, 'a> {
         thing
     }
 
-    /// Whether an alias stands for something that exists at run time, as far as is known.
+    /// Returns whether an alias stands for something that exists at run time, as far as is known.
     pub(super) fn alias_is_value(&self, symbol: SymbolId) -> bool {
         self.is_value(self.of_alias(symbol))
     }

@@ -1,4 +1,4 @@
-//! Turns what a declaration binds into what an assignment sets.
+//! Converts the pattern of a declaration to the target of an assignment.
 
 use oxc::{
     allocator::{ArenaBox, ArenaVec},
@@ -10,7 +10,7 @@ use oxc::{
 
 use super::build::Build;
 
-/// `{ a, b: [c] }` becomes `{ a: home.a, b: [home.c] }`.
+/// Converts `{ a, b: [c] }` to `{ a: home.a, b: [home.c] }`.
 pub(super) fn of_pattern<'a>(build: &Build<'a>, pattern: BindingPattern<'a>, home: &str) -> AssignmentTarget<'a> {
     let ast = &build.ast;
     match pattern {
@@ -39,7 +39,7 @@ pub(super) fn of_pattern<'a>(build: &Build<'a>, pattern: BindingPattern<'a>, hom
             let rest = rest(build, pattern.rest, home);
             AssignmentTarget::new_array_assignment_target(pattern.span, elements, rest, ast)
         }
-        // Stands inside of another pattern only, where `with_default` takes it.
+        // Occurs only inside of another pattern, where `with_default` handles it.
         BindingPattern::AssignmentPattern(pattern) => of_pattern(build, pattern.unbox().left, home),
     }
 }

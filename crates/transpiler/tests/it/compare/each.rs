@@ -1,10 +1,11 @@
-//! Compiles every program that the tool in `tests/compare/tool` has laid out in a directory.
+//! Compiles every program that the tool in `tests/compare/tool` has written to a directory.
 
 use std::{fs, io, path::Path};
 
 use workers_transpiler::{SourceFile, TranspileOptions, transpile};
 
-/// Beside each `<number>/worker.<extension>` writes `ours/worker.mjs`, or to `ours/refused.txt` why there is none.
+/// Writes `ours/worker.mjs` beside each `<number>/worker.<extension>`, or `ours/refused.txt` with the reason if it does
+/// not compile.
 pub(crate) fn compile(directory: &Path) -> io::Result<()> {
     for program in fs::read_dir(directory)? {
         for file in fs::read_dir(program?.path())? {
@@ -34,7 +35,7 @@ fn compile_one(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What the program's `compilerOptions` say about decorators, which the tool writes beside it.
+/// Returns what the program's `compilerOptions`, which the tool writes beside it, say about decorators.
 fn experimental_decorators(path: &Path) -> Option<bool> {
     let text = fs::read_to_string(path.with_file_name("options.json")).ok()?;
     let options: serde_json::Value = serde_json::from_str(&text).ok()?;

@@ -1,5 +1,5 @@
-//! Programs do what they do when tsc compiles them and Node.js runs them, as it is written down beside them.
-//! `./just compare` asks tsc and Node.js again; see `tests/compare/README.md`.
+//! Programs have the same output as when tsc compiles them and Node.js runs them; the expected output is stored beside
+//! each. `./just compare` generates the expected output again; see `tests/compare/README.md`.
 
 mod each;
 
@@ -23,7 +23,7 @@ fn check(area: &str) {
     tool("expected");
 }
 
-/// A test for each area, because together they take longer than a test may.
+/// Defines a test for each area, because together they take longer than a test may.
 macro_rules! areas {
     ($($folder:ident: $($area:ident)*;)*) => {
         mod run_as_with_tsc {

@@ -1,4 +1,4 @@
-//! A server to test against.
+//! A server for tests.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use workers_vercel_server::{StopHandle, VercelApplication, VercelServer, VercelS
 /// A day in milliseconds.
 pub(crate) const DAY: i64 = 86_400_000;
 
-/// A running server, one a test.
+/// A running server; each test has its own.
 pub(crate) struct TestServer {
     pub(crate) base: String,
     pub(crate) client: Client,
     pub(crate) machines: FakeMachineProvider,
     pub(crate) clock: Arc<TestClock>,
-    /// What the command `gate` waits for.
+    /// The command `gate` waits for this.
     pub(crate) gate: Arc<Notify>,
     pub(crate) directory: Arc<TempDir>,
     stop: StopHandle,
@@ -35,12 +35,12 @@ impl TestServer {
         Self::with(|_| {}).await
     }
 
-    /// A server with other options.
+    /// Starts a server with changed options.
     pub(crate) async fn with(change: impl FnOnce(&mut VercelServerOptions)) -> Self {
         Self::within(Arc::new(TempDir::new().unwrap()), change).await
     }
 
-    /// A server whose own directory, `sandboxes`, is in this one.
+    /// Starts a server whose own directory, `sandboxes`, is in `directory`.
     pub(crate) async fn within(directory: Arc<TempDir>, change: impl FnOnce(&mut VercelServerOptions)) -> Self {
         let gate = Arc::new(Notify::new());
         let waited_for = Arc::clone(&gate);
@@ -67,26 +67,26 @@ impl TestServer {
         Self { base, client, machines, clock, gate, directory, stop, running }
     }
 
-    /// Ends it as a signal does.
+    /// Shuts the server down like a signal does, and starts another one on its directory.
     pub(crate) async fn shut_down(self) -> Self {
         self.stop.stop();
         self.running.await.unwrap().unwrap();
         Self::over(self.machines, self.directory, self.clock, self.gate, |_| {}).await
     }
 
-    /// Another server takes over what this one has on disk, as after a crash.
+    /// Aborts the server and starts another one on its directory, as after a crash.
     pub(crate) async fn crash(self, change: impl FnOnce(&mut VercelServerOptions)) -> Self {
         self.running.abort();
         let _ = self.running.await;
         Self::over(self.machines, self.directory, self.clock, self.gate, change).await
     }
 
-    /// Seconds of its clock since the epoch, up to the next whole one.
+    /// Returns the seconds of the server's clock since the epoch, rounded up.
     pub(crate) fn clock_seconds(&self) -> i64 {
         (self.clock.now().timestamp_millis() + 999).div_euclid(1000)
     }
 
-    /// A request in the team and project of the test.
+    /// Creates a request in the team and project of the test.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let separator = if path.contains('?') { '&' } else { '?' };
         self.client.request(method, format!("{}{path}{separator}teamId=team_a&projectId=prj_a", self.base))
@@ -116,7 +116,7 @@ impl TestServer {
         parsed(self.send(Method::DELETE, path, None).await).await
     }
 
-    /// Creates a sandbox; says all that was answered.
+    /// Creates a sandbox. Returns the whole response.
     pub(crate) async fn create(&self, body: Value) -> Value {
         let mut whole = json!({ "projectId": "prj_a", "ports": [] });
         whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
@@ -125,19 +125,19 @@ impl TestServer {
         answer
     }
 
-    /// Creates a sandbox with this name; says the path of its session.
+    /// Creates a sandbox with this name. Returns the path of its session.
     pub(crate) async fn session(&self, name: &str, persistent: bool) -> String {
         session_path(&self.create(json!({ "name": name, "persistent": persistent })).await)
     }
 
-    /// Starts a command and does not wait for it; says its path.
+    /// Starts a command without waiting for it. Returns its path.
     pub(crate) async fn detached(&self, session: &str, command: &str, args: &[&str]) -> String {
         let (status, answer) = self.post(&format!("{session}/cmd"), json!({ "command": command, "args": args })).await;
         assert_eq!(status, 200, "{answer}");
         format!("{session}/cmd/{}", answer["command"]["id"].as_str().unwrap())
     }
 
-    /// Runs a command to its end; says its lines.
+    /// Runs a command to its end. Returns the lines of its stream.
     pub(crate) async fn run(&self, session: &str, command: &str, args: &[&str]) -> Vec<Value> {
         let body = json!({ "command": command, "args": args, "env": {}, "sudo": false, "wait": true, "logs": true });
         let response = self.send(Method::POST, &format!("{session}/cmd"), Some(body)).await;
@@ -159,12 +159,12 @@ impl TestServer {
     }
 }
 
-/// The path of an answer's session.
+/// Returns the path of the session in a response.
 pub(crate) fn session_path(answer: &Value) -> String {
     format!("/v2/sandboxes/sessions/{}", answer["session"]["id"].as_str().unwrap())
 }
 
-/// A gzipped archive of ordinary files.
+/// Packs regular files into a gzipped archive.
 pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, contents) in files {
@@ -186,13 +186,13 @@ pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The code of an error's body, whose shape is checked.
+/// Returns the code in the body of an error, and checks the form of the body.
 pub(crate) fn code(answer: &Value) -> &str {
     assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");
     answer["error"]["code"].as_str().unwrap()
 }
 
-/// Paths of members that are `null`.
+/// Returns the paths of members that are `null`.
 pub(crate) fn nulls(value: &Value) -> Vec<String> {
     fn walk(value: &Value, path: &str, found: &mut Vec<String>) {
         match value {
@@ -209,7 +209,7 @@ pub(crate) fn nulls(value: &Value) -> Vec<String> {
     found
 }
 
-/// What the programs of the machines do.
+/// Simulates the programs in the machines.
 fn script(command: &MachineCommandSpec, gate: &Arc<Notify>) -> Option<Vec<MachineStep>> {
     let print = |text: &str| MachineStep::Print(LogStream::Stdout, text.as_bytes().to_vec());
     let first = command.args.first().cloned().unwrap_or_default();

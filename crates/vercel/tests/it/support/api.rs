@@ -1,4 +1,4 @@
-//! The server: which requests it knows, and what it remembers.
+//! The scripted server: the requests it supports, and the state it keeps.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use super::PATIENCE;
 use super::reply::{Reply, finished, output, started};
 use super::wire::{self, Request};
 
-/// Which request it is.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Route {
     Create,
@@ -58,7 +58,7 @@ struct Memory {
 }
 
 impl FakeApi {
-    /// A server where everything works.
+    /// Starts a server without failures.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}/api", listener.local_addr().unwrap());
@@ -73,7 +73,7 @@ impl FakeApi {
         Self { base_url, state, server }
     }
 
-    /// A server that answers these requests so, in turn, and then as usual.
+    /// Starts a server that responds to requests of this kind with these replies in turn, and then normally.
     pub(crate) async fn with(route: Route, replies: impl IntoIterator<Item = Reply>) -> Self {
         let api = Self::start().await;
         api.script(route, replies);
@@ -84,40 +84,40 @@ impl FakeApi {
         &self.base_url
     }
 
-    /// Answers these requests so, in turn, and then as usual.
+    /// Responds to requests of this kind with these replies in turn, and then normally.
     pub(crate) fn script(&self, route: Route, replies: impl IntoIterator<Item = Reply>) {
         self.state.memory.lock().unwrap().scripts.entry(route).or_default().extend(replies);
     }
 
-    /// All requests so far.
+    /// Returns the kinds of all requests so far.
     pub(crate) fn routes(&self) -> Vec<Route> {
         self.state.memory.lock().unwrap().requests.iter().map(|(route, _)| *route).collect()
     }
 
-    /// How often this was asked.
+    /// Returns the number of requests of this kind.
     pub(crate) fn count(&self, route: Route) -> usize {
         self.routes().into_iter().filter(|found| *found == route).count()
     }
 
-    /// The last request of this kind.
+    /// Returns the last request of this kind.
     pub(crate) fn last(&self, route: Route) -> Request {
         let memory = self.state.memory.lock().unwrap();
         memory.requests.iter().rev().find(|(found, _)| *found == route).unwrap().1.clone()
     }
 
-    /// The only request.
+    /// Returns the only request.
     pub(crate) fn only(&self) -> Request {
         let memory = self.state.memory.lock().unwrap();
         let [(_, request)] = &memory.requests[..] else { panic!("not one request, but {:?}", memory.requests) };
         request.clone()
     }
 
-    /// Waits until this was asked.
+    /// Waits until a request of this kind has arrived.
     pub(crate) async fn asked(&self, route: Route) {
         self.until(|memory| memory.requests.iter().any(|(found, _)| *found == route)).await;
     }
 
-    /// Waits until no sandbox runs.
+    /// Waits until no sandbox is running.
     pub(crate) async fn nothing_is_left(&self) {
         self.until(|memory| memory.living.is_empty()).await;
     }
@@ -170,7 +170,7 @@ impl State {
             match route {
                 Route::Create => drop(memory.living.insert(name_of(&request))),
                 Route::Delete => drop(memory.living.remove(*request.segments().last().unwrap())),
-                // It ends the session.
+                // Taking a snapshot ends the session.
                 Route::MakeSnapshot => memory.living.clear(),
                 _ => {}
             }

@@ -1,4 +1,4 @@
-//! A server that speaks the API as far as tests need it, and fails in the ways that they ask for.
+//! A server with as much of the API as the tests need, which fails in the ways that they request.
 
 mod api;
 mod reply;
@@ -17,10 +17,10 @@ use workers_vercel::{Client, ClientBuilder, Credentials, RetryPolicy, Timeouts, 
 pub(crate) use api::{FakeApi, Route, snapshot};
 pub(crate) use reply::{Reply, finished, output, started};
 
-/// Longer than anything takes that works, shorter than nextest's patience.
+/// Longer than any successful operation takes, shorter than nextest's timeout.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a test waits for something that is not going to come.
+/// How long a test waits for something that is not going to happen.
 pub(crate) const SHORT: Duration = Duration::from_millis(150);
 
 pub(crate) fn timeouts() -> Timeouts {
@@ -45,7 +45,7 @@ pub(crate) fn client(api: &FakeApi) -> Client {
     builder(api).build().unwrap()
 }
 
-/// A client that waits a moment only.
+/// Returns a client with very short timeouts.
 pub(crate) fn hasty_client(api: &FakeApi) -> Client {
     let timeouts =
         Timeouts { request: SHORT, create: SHORT, upload: SHORT, snapshot: SHORT, command_start: SHORT, ..timeouts() };
@@ -79,7 +79,7 @@ pub(crate) fn node() -> CommandSpec {
     CommandSpec::node_script("worker.mjs", Vec::new())
 }
 
-/// All events of a command to its end.
+/// Returns all events of a command up to its end.
 pub(crate) async fn events(command: &mut dyn Command) -> Vec<CommandEvent> {
     let mut events = Vec::new();
     let all = async {
@@ -91,7 +91,7 @@ pub(crate) async fn events(command: &mut dyn Command) -> Vec<CommandEvent> {
     events
 }
 
-/// What was printed on standard output, and behind a bar what was printed on standard error, if anything was.
+/// Returns the standard output, followed by a bar and the standard error if there is any.
 pub(crate) fn printed(events: &[CommandEvent]) -> String {
     let of = |wanted: LogStream| {
         let bytes = events.iter().filter_map(|event| match event {
@@ -106,7 +106,7 @@ pub(crate) fn printed(events: &[CommandEvent]) -> String {
     }
 }
 
-/// How it ended.
+/// Returns how the command ended.
 pub(crate) fn exit(events: &[CommandEvent]) -> CommandExit {
     match events.last() {
         Some(CommandEvent::Exited(exit)) => *exit,

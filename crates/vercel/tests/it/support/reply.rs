@@ -1,4 +1,4 @@
-//! What the server answers, and how it fails to.
+//! The replies of the server, including failures.
 
 use std::sync::Arc;
 
@@ -7,32 +7,32 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-/// An answer, or what is done instead.
+/// A response, or a failure in place of one.
 #[derive(Clone)]
 pub(crate) struct Reply {
     head: Option<String>,
     parts: Vec<Part>,
     end: End,
-    /// Whether the request does what it asks for, whatever is answered.
+    /// Whether the request has its effect, whatever the response is.
     pub(super) takes_effect: bool,
 }
 
 #[derive(Clone)]
 enum Part {
     Bytes(Vec<u8>),
-    /// Waits until the test says so.
+    /// Waits until the test opens the gate.
     Gate(Arc<Semaphore>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// In order.
+    /// The response ends properly.
     Whole,
-    /// The connection is closed in the middle.
+    /// The connection is closed in the middle of the response.
     Cut,
     /// The connection is reset.
     Reset,
-    /// Nothing more comes, and the connection stays.
+    /// Nothing more comes, but the connection stays open.
     Stall,
 }
 
@@ -41,7 +41,7 @@ impl Reply {
         Self { head, parts: Vec::new(), end, takes_effect: false }
     }
 
-    /// JSON with this status.
+    /// Creates a JSON response with this status.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         let body = body.to_string();
         let head =
@@ -52,12 +52,12 @@ impl Reply {
         reply
     }
 
-    /// An error as the API tells them.
+    /// Creates an error response in the form of the API.
     pub(crate) fn error(status: u16, code: &str) -> Self {
         Self::json(status, &json!({"error": {"code": code, "message": format!("It is {code}.")}}))
     }
 
-    /// Bytes as they are.
+    /// Creates a response with these bytes.
     pub(crate) fn bytes(bytes: &[u8]) -> Self {
         let head =
             format!("HTTP/1.1 200 X\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\n", bytes.len());
@@ -66,23 +66,23 @@ impl Reply {
         reply
     }
 
-    /// Lines of JSON.
+    /// Creates a response with lines of JSON.
     pub(crate) fn stream(lines: &[Value]) -> Self {
         let head = "HTTP/1.1 200 X\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n";
         Self::new(Some(head.to_owned()), End::Whole).lines(lines)
     }
 
-    /// No answer, and the connection is reset.
+    /// Creates a reset of the connection without a response.
     pub(crate) fn reset() -> Self {
         Self::new(None, End::Reset)
     }
 
-    /// No answer, ever.
+    /// Creates a reply that never comes.
     pub(crate) fn silence() -> Self {
         Self::new(None, End::Stall)
     }
 
-    /// More lines of a stream.
+    /// Adds lines to a stream.
     pub(crate) fn lines(mut self, lines: &[Value]) -> Self {
         for line in lines {
             self = self.raw_line(&line.to_string());
@@ -90,19 +90,19 @@ impl Reply {
         self
     }
 
-    /// Whatever it is, as a line of a stream.
+    /// Adds any text as a line to a stream.
     pub(crate) fn raw_line(mut self, line: &str) -> Self {
         self.parts.push(Part::Bytes(format!("{:x}\r\n{line}\n\r\n", line.len() + 1).into_bytes()));
         self
     }
 
-    /// Goes on when the gate is opened.
+    /// Makes the response stop at this point until the gate is opened.
     pub(crate) fn gate(mut self, gate: &Arc<Semaphore>) -> Self {
         self.parts.push(Part::Gate(Arc::clone(gate)));
         self
     }
 
-    /// Begins when the gate is opened.
+    /// Makes the response start only when the gate is opened.
     pub(crate) fn gate_first(mut self, gate: &Arc<Semaphore>) -> Self {
         self.parts.insert(0, Part::Gate(Arc::clone(gate)));
         self
@@ -123,7 +123,7 @@ impl Reply {
         self
     }
 
-    /// With half of its body missing.
+    /// Drops half of the body.
     pub(crate) fn half(mut self) -> Self {
         if let Some(Part::Bytes(bytes)) = self.parts.first_mut() {
             bytes.truncate(bytes.len() / 2);
@@ -138,13 +138,13 @@ impl Reply {
         self
     }
 
-    /// The request does what it asks for, although the answer does not say so.
+    /// Makes the request have its effect although the response does not say so.
     pub(crate) fn with_effect(mut self) -> Self {
         self.takes_effect = true;
         self
     }
 
-    /// Sends it; answers whether the connection can be used again.
+    /// Sends the reply. Returns whether the connection can be used again.
     pub(super) async fn send(self, stream: &mut TcpStream) -> bool {
         self.try_send(stream).await.unwrap_or(false)
     }
@@ -168,7 +168,7 @@ impl Reply {
                 stream.set_zero_linger()?;
                 return Ok(false);
             }
-            // Until the other side has had enough.
+            // Wait until the other side closes the connection.
             End::Stall => {
                 stream.readable().await?;
                 return Ok(false);
@@ -185,17 +185,17 @@ fn command(exit_code: Option<i32>) -> Value {
     }})
 }
 
-/// The first line of a waited command, and its state while it runs.
+/// Returns the first line of a waited command's stream, which is also its state while it runs.
 pub(crate) fn started() -> Value {
     command(None)
 }
 
-/// The last line of a waited command, and its state afterwards.
+/// Returns the last line of a waited command's stream, which is also its state after its end.
 pub(crate) fn finished(exit_code: i32) -> Value {
     command(Some(exit_code))
 }
 
-/// A line of output.
+/// Returns a line of output.
 pub(crate) fn output(stream: &str, data: &str) -> Value {
     json!({"stream": stream, "data": data})
 }

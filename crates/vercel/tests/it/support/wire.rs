@@ -1,4 +1,4 @@
-//! Requests as they come over a connection.
+//! Reads requests from a connection.
 
 use tokio::io::{AsyncReadExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -14,7 +14,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Method, path and query.
+    /// Returns method, path and query.
     pub(crate) fn line(&self) -> String {
         format!("{} {}?{}", self.method, self.path, self.query)
     }
@@ -27,13 +27,13 @@ impl Request {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The path's parts behind `/api/v2/sandboxes`, or whatever version.
+    /// Returns the segments of the path after `/api/v2/sandboxes`, for any version.
     pub(super) fn segments(&self) -> Vec<&str> {
         self.path.split('/').skip(4).collect()
     }
 }
 
-/// The next request; `None` when the other side has gone.
+/// Reads the next request; `None` when the other side has closed the connection.
 pub(super) async fn read(stream: &mut BufReader<TcpStream>) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
