@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     workers_engine::run_launcher_if_asked();
     let done = match embedded::asked() {
         Some((data, node)) => block_on(&mut Builder::new_multi_thread(), embedded::serve(data, node)),
-        // One thread, because the generator takes its processor time from what it measures.
+        // One thread: the generator shares the processors with what it measures.
         None => block_on(&mut Builder::new_current_thread(), measure(Options::parse())),
     };
     match done {

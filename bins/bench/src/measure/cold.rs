@@ -17,8 +17,8 @@ const DEPLOYERS: u32 = 4;
 /// How many cold workers are invoked.
 const SAMPLES: usize = 200;
 
-/// The step from one invoked worker to the next. It is a prime, so that workers invoked one after the other do not lie
-/// next to each other on disk.
+/// The step from one invoked worker to the next. It is a prime, so that workers invoked one after the other were not
+/// deployed one after the other.
 const STRIDE: usize = 7919;
 
 /// The figures of this measurement.
