@@ -490,7 +490,7 @@ fn find_binary(name: &str) -> io::Result<PathBuf> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, HOW_TO_INSTALL))
 }
 
-/// Returns the user `postgres` or `nobody` if we are root.
+/// Returns the ids of the user `postgres`, or `nobody` where there is no such user, if we are root.
 fn unprivileged_user() -> io::Result<Option<User>> {
     // The owner of a new file is the current user. This avoids a system call that would need another crate.
     let probe = std::env::temp_dir().join(format!("workers-postgres-owner-{}", Uuid::new_v4().simple()));

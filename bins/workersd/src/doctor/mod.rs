@@ -21,8 +21,7 @@ use crate::{engine, output, sandboxes, telemetry, vercel_api};
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
     let settings = Settings::look(*options)?;
-    // The running server is asked first: it may repair many faults while the other checks run, and they would go
-    // unseen.
+    // This check comes first: the server may repair many faults while the other checks run, and they would go unseen.
     let mut complete = tell(running::look(&settings).await);
     let observer: Arc<dyn NetworkObserver> = Arc::new(NoNetworkObserver);
     if settings.sandbox == SandboxKind::Vercel {

@@ -8,7 +8,7 @@ use workers_testing::skip_unless_root;
 
 use crate::support::{command, spawn};
 
-/// How long the server lets running invocations continue after it is asked to stop.
+/// How long the server lets running invocations continue after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// How much longer the server may take to exit.
