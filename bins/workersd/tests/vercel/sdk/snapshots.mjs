@@ -6,7 +6,7 @@ import { Sandbox, Snapshot } from "@vercel/sandbox";
 
 import { connection, contentOf, create, DAY, output, refusal, sh, unique } from "../world.mjs";
 
-/** Returns a stopped sandbox, and the snapshot that its stop made. */
+/** Returns a sandbox that a snapshot has ended, its session, and the snapshot. */
 async function frozen(t, files, options) {
   const sandbox = await create(t);
   await sandbox.writeFiles(files);
