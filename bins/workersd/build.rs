@@ -1,5 +1,6 @@
-//! Builds the template library into the server, if it is told where that lies: cargo cannot make one package's library
-//! a part of another. `./just build` tells; a plain `cargo build` leaves it to be found beside the server.
+//! Embeds the template library into the server if `WORKERS_TEMPLATE_LIBRARY` holds its path. Cargo cannot embed one
+//! package's library into another. `./just build` sets the variable; after a plain `cargo build` the server looks for
+//! the library beside itself.
 
 fn main() {
     println!("cargo::rerun-if-env-changed=WORKERS_TEMPLATE_LIBRARY");

@@ -1,5 +1,5 @@
-//! A client of one connection. The generator shares the machine with what it measures, so it does no more than it must:
-//! no pool, no redirects, no second thread.
+//! An HTTP client with one connection. The load generator shares the host with what it measures, so it does as little
+//! as possible: no pool, no redirects, no second thread.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A request that is not answered within this time has failed.
+/// A request without a response within this time has failed.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A connection that is opened when there is none, and kept.
+/// A client with one connection. It opens the connection when it needs one, and keeps it.
 pub(crate) struct Client {
     server: SocketAddr,
     connection: Option<SendRequest<Full<Bytes>>>,
@@ -27,7 +27,7 @@ impl Client {
         Self { server, connection: None }
     }
 
-    /// Opens the connection if it is not open.
+    /// Returns the connection. Opens it if it is not open.
     pub(crate) async fn connect(&mut self) -> anyhow::Result<&mut SendRequest<Full<Bytes>>> {
         let open = match self.connection.take() {
             Some(mut connection) => connection.ready().await.is_ok().then_some(connection),
@@ -41,17 +41,17 @@ impl Client {
         let stream = TcpStream::connect(self.server).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let (connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
-        // Whoever waits for an answer is told what went wrong.
+        // An error of the driver also reaches the sender of a request, as the error of its response.
         tokio::spawn(async { drop(driver.await) });
         Ok(connection)
     }
 
-    /// Sends a request, and waits for the head of the answer.
+    /// Sends a request and waits for the head of the response.
     pub(crate) async fn begin(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
         Ok(self.connect().await?.send_request(request).await?)
     }
 
-    /// Sends a request, and waits for the whole answer.
+    /// Sends a request and waits for the whole response.
     pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
         let exchange = async {
             let answer = self.begin(request).await?;
@@ -60,7 +60,7 @@ impl Client {
         };
         let exchanged = tokio::time::timeout(PATIENCE, exchange).await.context("no answer in time").flatten();
         if exchanged.is_err() {
-            // What is left of an answer must not be taken for the next one.
+            // The rest of an unfinished response must not be read as part of the next one.
             self.connection = None;
         }
         exchanged

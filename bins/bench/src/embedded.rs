@@ -1,5 +1,5 @@
-//! The use cases in a program of its own, as `embed_service.rs` has them, behind the smallest HTTP server there is:
-//! what an embedder's invocations take, beside those of `workersd`. This program starts itself again for it.
+//! The use cases in a program of their own, as in `embed_service.rs`, behind a minimal HTTP server. It shows what an
+//! invocation costs an embedder, beside one of `workersd`. The bench starts itself again as this program.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,10 +26,10 @@ use workers_storage::Database;
 use crate::process::Process;
 use crate::target::WORK;
 
-/// The first argument of the program that embeds; behind it come the data directory and Node.js.
+/// The first argument of the embedding program. The data directory and Node.js's path follow it.
 const ARGUMENT: &str = "__embedded";
 
-/// Starts it.
+/// Starts the embedding program with an empty data directory.
 pub(crate) fn start(node: &Path) -> anyhow::Result<(Process, SocketAddr, TempDir)> {
     let data = tempfile::tempdir()?;
     let mut command = Command::new(std::env::current_exe()?);
@@ -37,14 +37,14 @@ pub(crate) fn start(node: &Path) -> anyhow::Result<(Process, SocketAddr, TempDir
     Ok((process, address, data))
 }
 
-/// The data directory and Node.js, if this program was started to embed.
+/// Returns the data directory and Node.js's path if this process was started as the embedding program.
 pub(crate) fn asked() -> Option<(PathBuf, PathBuf)> {
     let mut arguments = std::env::args_os().skip(1);
     let is_asked = arguments.next()? == ARGUMENT;
     is_asked.then(|| Some((arguments.next()?.into(), arguments.next()?.into()))).flatten()
 }
 
-/// Deploys the work and answers each request with what an invocation of it returned, until the process is ended.
+/// Deploys the work and responds to each request with the result of an invocation, until the process is ended.
 #[expect(clippy::print_stdout, reason = "the line says where it listens")]
 pub(crate) async fn serve(data: PathBuf, node: PathBuf) -> anyhow::Result<()> {
     let database = Database::sqlite_file(data.join("workers.sqlite3")).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn serve(data: PathBuf, node: PathBuf) -> anyhow::Result<()> {
     }
 }
 
-/// Answers what comes over one connection.
+/// Serves the requests of one connection.
 async fn answer(stream: TcpStream, platform: Platform, worker: WorkerId) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| {
@@ -75,7 +75,7 @@ async fn answer(stream: TcpStream, platform: Platform, worker: WorkerId) {
             Ok::<_, Infallible>(response)
         }
     });
-    // A client that goes away is the end of it.
+    // If the client closes the connection, there is nothing left to do.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 

@@ -1,4 +1,4 @@
-//! A closed loop: every client sends its next request when it has the answer to the last.
+//! A closed loop: each client sends its next request when it has the response to the last one.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use crate::client::Client;
 use crate::stats::{as_f64, count, percentile};
 use crate::target::Target;
 
-/// When a round may end: when both are reached.
+/// The least that a round does. It ends when both are reached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Enough {
     pub(crate) requests: usize,
     pub(crate) time: Duration,
 }
 
-/// What a round of requests took.
+/// The figures of one round of requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Round {
     pub(crate) p50: Duration,
@@ -25,15 +25,15 @@ pub(crate) struct Round {
     pub(crate) per_second: f64,
     pub(crate) failures: usize,
     pub(crate) first_failure: Option<String>,
-    /// Processor time of this process, a request.
+    /// Processor time of the load generator for each request.
     pub(crate) generator: Duration,
 }
 
-/// Sends requests from `clients` clients.
+/// Sends requests from `clients` clients at a time.
 pub(crate) async fn run(target: &Target, clients: usize, enough: Enough) -> Round {
     let mut connections: Vec<_> = (0..clients).map(|_| Client::new(target.server)).collect();
     for connection in &mut connections {
-        // If it fails, so does the first request, which is counted.
+        // If connecting fails, the first request fails as well, and that failure is counted.
         let _ = connection.connect().await;
     }
     let sent = Cell::new(0);
@@ -71,6 +71,6 @@ pub(crate) async fn run(target: &Target, clients: usize, enough: Enough) -> Roun
 }
 
 fn processor_time() -> Duration {
-    // The clock exists, and does not run backwards from zero.
+    // This clock always exists and is never negative.
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What the kernel tells of the whole machine.
+//! Figures of the kernel about the whole host.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,60 +7,60 @@ use std::path::Path;
 
 use crate::proc::{all, field, namespace};
 
-/// Memory that the kernel itself holds and cannot give back by itself, in bytes.
+/// Returns the bytes of kernel memory that cannot be reclaimed.
 pub(crate) fn kernel_memory() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kinds = ["SUnreclaim:", "PageTables:", "KernelStack:", "Percpu:"];
     kinds.into_iter().filter_map(|kind| field(&text, kind)).sum::<u64>() * 1024
 }
 
-/// The kernel's small objects, those that cannot be given back, in bytes. What hangs on caches (the nodes of control
-/// files that were opened once hang on inodes, which are one) is let go first, where we may.
+/// Returns the bytes of kernel slab that cannot be reclaimed. First drops reclaimable caches, if permitted: some
+/// unreclaimable objects belong to them, for example the nodes of control files that were opened once belong to inodes.
 pub(crate) fn slab() -> u64 {
-    // Without root it counts all the same.
+    // Without root the write fails, and the figure includes those objects.
     let _ = fs::write("/proc/sys/vm/drop_caches", "2");
     field(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "SUnreclaim:").unwrap_or(0) * 1024
 }
 
-/// Network namespaces that somebody is in.
+/// Counts the network namespaces that have a process in them.
 pub(crate) fn networks() -> u64 {
     let networks: BTreeSet<_> = all().filter_map(|process| namespace(process, "net")).collect();
     number(networks.len())
 }
 
-/// Network namespaces that the kernel holds, those that it is still clearing away among them.
+/// Counts the network namespaces that the kernel holds, including those that it is still cleaning up.
 pub(crate) fn networks_held() -> u64 {
     field(&fs::read_to_string("/proc/slabinfo").unwrap_or_default(), "net_namespace ").unwrap_or(0)
 }
 
-/// Directories of control groups.
+/// Counts the directories of control groups.
 pub(crate) fn cgroups() -> u64 {
     count(Path::new("/sys/fs/cgroup"), true)
 }
 
-/// Control groups that the kernel holds, those that are dying among them.
+/// Counts the control groups that the kernel holds, including dying ones.
 pub(crate) fn cgroups_held() -> u64 {
     let text = fs::read_to_string("/proc/cgroups").unwrap_or_default();
     let rows = text.lines().filter(|line| !line.starts_with('#'));
     rows.filter_map(|row| row.split_whitespace().nth(2)?.parse::<u64>().ok()).sum()
 }
 
-/// Lines of a process's mount table.
+/// Counts the lines of a process's mount table.
 pub(crate) fn mounts(process: u32) -> u64 {
     number(fs::read_to_string(format!("/proc/{process}/mountinfo")).unwrap_or_default().lines().count())
 }
 
-/// Open descriptors of a process.
+/// Counts the open descriptors of a process.
 pub(crate) fn descriptors(process: u32) -> u64 {
     number(fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().count())
 }
 
-/// Files and directories below a directory.
+/// Counts the files and directories below a directory.
 pub(crate) fn files(directory: &Path) -> u64 {
     count(directory, false)
 }
 
-/// Bytes of disk that a directory takes.
+/// Returns the bytes of disk that the content of a directory takes.
 pub(crate) fn disk(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| {

@@ -1,8 +1,8 @@
-//! Measures the platform beside its peers, all in one run: the same work, the same machine, the same load generator.
+//! Measures the platform beside its peers, all in one run: the same work, the same host, the same load generator.
 //!
-//! `./just bench` builds and runs it. Rounds alternate between the targets, so that a noisy minute hits all of them;
-//! figures are medians over the rounds. [`run`] goes through the parts, and [`vercel`] through another run, of the way
-//! over the cloud's API; how to read what it prints is in `docs/performance.md`.
+//! `./just bench` builds and runs it. Rounds alternate between the targets, so that a noisy minute affects all of them;
+//! figures are medians over the rounds. [`run`] goes through the parts. [`vercel`] does another run, which measures
+//! access through the cloud's API. `docs/performance.md` explains how to read the output.
 
 mod client;
 mod embedded;
@@ -28,11 +28,11 @@ use tokio::runtime::Builder;
 use crate::options::Options;
 
 fn main() -> ExitCode {
-    // One that embeds the engine is its launcher, too.
+    // A program that embeds the engine also runs as its launcher.
     workers_engine::run_launcher_if_asked();
     let done = match embedded::asked() {
         Some((data, node)) => block_on(&mut Builder::new_multi_thread(), embedded::serve(data, node)),
-        // One thread: what the generator takes is taken from what it measures.
+        // One thread: the generator shares the processors with what it measures.
         None => block_on(&mut Builder::new_current_thread(), measure(Options::parse())),
     };
     match done {
@@ -56,7 +56,7 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     }
 }
 
-/// With its causes, and without a backtrace: what is to be done stands in its words.
+/// Prints the error with its causes, without a backtrace: its words say what to do.
 #[expect(clippy::print_stderr, reason = "the program ends with this sentence")]
 fn complain(error: &anyhow::Error) {
     eprintln!("workers-bench: {error:#}");

@@ -64,7 +64,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// How to start each of the servers.
+    /// Returns how to start each of the servers.
     pub(crate) fn servers(&self) -> anyhow::Result<Vec<Setup>> {
         let program = self.workersd.canonicalize().context("there is no server there; run `./just build`")?;
         let node = self.node()?;
@@ -79,19 +79,19 @@ impl Options {
         Ok(if self.templates.is_empty() { vec![setup(None)] } else { modes.map(setup).collect() })
     }
 
-    /// Where the peers' programs are.
+    /// Returns where the peers' programs are.
     pub(crate) fn programs(&self) -> anyhow::Result<Programs> {
-        // What is missing is told when it is looked for.
+        // A missing program is reported when it is started.
         let packages = std::path::absolute(&self.peers_dir)?;
         Ok(Programs { node: self.node()?, packages })
     }
 
-    /// Where the official SDK is.
+    /// Returns where the official SDK is.
     pub(crate) fn vercel_programs(&self) -> anyhow::Result<Programs> {
         Ok(Programs { node: self.node()?, packages: std::path::absolute(&self.vercel_clients)? })
     }
 
-    /// How much a round is.
+    /// Returns how long a round is.
     pub(crate) fn enough(&self) -> anyhow::Result<Enough> {
         Ok(Enough { requests: self.requests, time: Duration::try_from_secs_f64(self.seconds)? })
     }

@@ -1,4 +1,4 @@
-//! The platform: a server with an empty data directory, and what can be asked of it.
+//! The platform: a server with an empty data directory, and the requests that the bench sends to it.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -23,16 +23,16 @@ use crate::target::{PAYLOAD, Target, WORK, post};
 pub(crate) struct Setup {
     pub(crate) program: PathBuf,
     pub(crate) node: PathBuf,
-    /// Its mode of templates, if it was asked for one.
+    /// The value of `--templates`, if the command line sets one.
     pub(crate) templates: Option<String>,
-    /// What else it is told.
+    /// Further arguments of the server.
     pub(crate) arguments: Vec<String>,
-    /// And by variables.
+    /// Further environment variables.
     pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Setup {
-    /// What the server is called in tables.
+    /// Returns the server's name in tables.
     pub(crate) fn name(&self) -> String {
         match &self.templates {
             Some(mode) => format!("**workersd** `--templates {mode}`"),
@@ -41,7 +41,7 @@ impl Setup {
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
@@ -50,7 +50,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server; `more` comes after what the set-up says.
+    /// Starts a server. `more` comes after the arguments of the set-up.
     pub(crate) fn start(setup: &Setup, more: &[&str]) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(&setup.program);
@@ -67,9 +67,9 @@ impl Server {
         self.process.id()
     }
 
-    /// Fails if it has ended, or was ended.
+    /// Fails if the process has ended.
     pub(crate) fn must_run(&self) -> anyhow::Result<()> {
-        // What waits for us to look at its end takes no memory any more.
+        // A process that has ended and was not waited for has no memory any more.
         let runs = memory([self.id()]).pss > 0;
         anyhow::ensure!(runs, "the server has ended; its last words: {}", self.process.last_words());
         Ok(())
@@ -79,7 +79,7 @@ impl Server {
         self.data.path()
     }
 
-    /// The server and all that runs outside of sandboxes: launcher, compiler, templates.
+    /// Returns the server's process and all processes outside of sandboxes: launcher, compiler, templates.
     pub(crate) fn helpers(&self) -> BTreeSet<u32> {
         let mut helpers = below(self.id());
         helpers.insert(self.id());
@@ -89,7 +89,8 @@ impl Server {
         helpers
     }
 
-    /// The process that makes the sandboxes. Those below it may have its command line.
+    /// Returns the process that makes the sandboxes. Only the server's own children are searched, because processes
+    /// below the launcher may have the same command line.
     pub(crate) fn launcher(&self) -> Option<u32> {
         let is_launcher = |process: &u32| {
             let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
@@ -98,7 +99,7 @@ impl Server {
         children(self.id()).into_iter().find(is_launcher)
     }
 
-    /// Deploys a worker; answers with its id.
+    /// Deploys a worker and returns its id.
     pub(crate) async fn deploy(&self, code: &str) -> anyhow::Result<String> {
         let body = Full::new(deployment(code));
         let (status, answer) =
@@ -111,7 +112,7 @@ impl Server {
         Client::new(self.address)
     }
 
-    /// An invocation of a worker, answered as a whole; the server's word is parsed.
+    /// Invokes a worker, waits for the whole response, and returns its parsed body.
     pub(crate) async fn invoke(&self, worker: &str, payload: &'static str) -> anyhow::Result<Value> {
         let request = self.invocation(worker, "*/*", payload)?;
         let (status, answer) = self.client().send(request).await?;
@@ -120,7 +121,7 @@ impl Server {
         serde_json::from_str(&text).with_context(|| format!("an invocation answers {text}"))
     }
 
-    /// The request that invokes a worker.
+    /// Returns the request that invokes a worker.
     pub(crate) fn invocation(
         &self,
         worker: &str,
@@ -131,17 +132,17 @@ impl Server {
         Ok(post(self.address, &path(worker), accept)?.map(|()| body))
     }
 
-    /// Invocations that are answered as a whole.
+    /// Returns a target for invocations whose response comes as a whole.
     pub(crate) fn batch(&self, worker: &str) -> anyhow::Result<Target> {
         Target::work(batch_name(&self.name), self.address, &path(worker), "application/json")
     }
 
-    /// Invocations that are streamed.
+    /// Returns a target for streamed invocations.
     pub(crate) fn stream(&self, worker: &str) -> anyhow::Result<Target> {
         Target::work(stream_name(&self.name), self.address, &path(worker), "text/event-stream")
     }
 
-    /// Deploys, each of another worker.
+    /// Returns a target for deploys, each of a different worker.
     pub(crate) fn deploys(&self) -> anyhow::Result<Target> {
         let number = Cell::new(0);
         let body = move || {
@@ -152,14 +153,14 @@ impl Server {
     }
 }
 
-/// The work as a worker that differs from all others; equal programs would share their snapshot's content. It is a
-/// statement that makes the difference, for comments are not compiled. The number is that of the `series`, for more
-/// than one part deploys to the same server.
+/// Returns the work as a worker that differs from all others; equal programs would share their snapshot's content. A
+/// statement makes the difference, because comments are not compiled. `series` keeps the numbers of different parts
+/// apart, because more than one part deploys to the same server.
 pub(crate) fn distinct(series: &str, number: u32) -> String {
     format!("{WORK}globalThis.worker = '{series} {number}';\n")
 }
 
-/// Invokes a worker until whatever is made ready beforehand has been.
+/// Invokes a worker until the server has prepared everything that it prepares in advance.
 pub(crate) async fn warm_up(server: &Server, worker: &str) -> anyhow::Result<()> {
     for _ in 0..10 {
         server.invoke(worker, PAYLOAD).await?;

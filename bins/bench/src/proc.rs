@@ -1,11 +1,11 @@
-//! What the kernel tells of processes.
+//! Figures of the kernel about processes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 
-/// Memory in bytes: shared pages counted by share, and what is nobody else's.
+/// Memory in bytes. In `pss` a shared page counts in proportion to its sharers; `private` counts unshared pages only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) pss: u64,
@@ -19,11 +19,11 @@ impl AddAssign for Memory {
     }
 }
 
-/// What these processes take.
+/// Returns the memory that these processes take together.
 pub(crate) fn memory(processes: impl IntoIterator<Item = u32>) -> Memory {
     let mut sum = Memory::default();
     for process in processes {
-        // One that has ended takes nothing.
+        // A process that has ended takes no memory.
         sum += rollup(&fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default());
     }
     sum
@@ -34,13 +34,13 @@ fn rollup(text: &str) -> Memory {
     Memory { pss: figure("Pss:"), private: figure("Private_Clean:") + figure("Private_Dirty:") }
 }
 
-/// The number behind a name at the start of a line.
+/// Returns the number that follows a name at the start of a line.
 pub(crate) fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
 }
 
-/// The processes below a process.
+/// Returns all descendants of a process.
 pub(crate) fn below(ancestor: u32) -> BTreeSet<u32> {
     let parents: BTreeMap<u32, u32> = all().filter_map(|process| Some((process, parent(process)?))).collect();
     let mut found = BTreeSet::from([ancestor]);
@@ -55,18 +55,18 @@ pub(crate) fn below(ancestor: u32) -> BTreeSet<u32> {
     }
 }
 
-/// The processes that a process has started itself.
+/// Returns the direct children of a process.
 pub(crate) fn children(ancestor: u32) -> BTreeSet<u32> {
     below(ancestor).into_iter().filter(|process| parent(*process) == Some(ancestor)).collect()
 }
 
-/// The children of a process, each with all below it.
+/// Returns one set for each child of a process: the child and its descendants.
 pub(crate) fn families(ancestor: u32) -> Vec<BTreeSet<u32>> {
     children(ancestor).into_iter().map(|child| below(child).into_iter().chain([child]).collect()).collect()
 }
 
-/// Those of the processes below a process that are in another process namespace, by namespace. Who would look into a
-/// namespace must be allowed to trace its processes.
+/// Returns the descendants of a process that are in another PID namespace, one set for each namespace. Reading a
+/// process's namespaces takes the permission to trace it.
 pub(crate) fn namespaces(ancestor: u32) -> Vec<BTreeSet<u32>> {
     let home = namespace(ancestor, "pid");
     let mut found: BTreeMap<PathBuf, BTreeSet<u32>> = BTreeMap::new();
@@ -78,19 +78,19 @@ pub(crate) fn namespaces(ancestor: u32) -> Vec<BTreeSet<u32>> {
     found.into_values().collect()
 }
 
-/// The name of a namespace that a process is in.
+/// Returns the name of the namespace of this kind that a process is in.
 pub(crate) fn namespace(process: u32, kind: &str) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{process}/ns/{kind}")).ok()
 }
 
-/// Every process of the machine.
+/// Returns every process of the host.
 pub(crate) fn all() -> impl Iterator<Item = u32> {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 fn parent(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Behind the name, which may hold anything, stand state and parent.
+    // State and parent follow the name, which may contain any character.
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 

@@ -1,4 +1,4 @@
-//! Servers that end with us.
+//! Server processes that end with the bench.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -13,25 +13,25 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long a server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How much of a server's log is told.
+/// How many bytes and lines of a server's log an error message contains at most.
 const LAST_WORDS: u64 = 4096;
 const LAST_LINES: usize = 5;
 
-/// A process that is ended when this is dropped.
+/// A process. It is ended when this value is dropped.
 pub(crate) struct Process {
     child: Child,
     errors: File,
 }
 
 impl Process {
-    /// Starts a server, and waits for the line that says where it listens: `listening on http://ADDRESS`.
+    /// Starts a server and waits for the line that names its address: `listening on http://ADDRESS`.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<(Self, SocketAddr)> {
         let (process, [address]) = Self::start_all(command, ["listening on http://"])?;
         Ok((process, address))
     }
 
-    /// Starts a server that listens on several addresses, and waits for a line for each, which begins with these words.
-    /// What stands behind an address is its path.
+    /// Starts a server that listens on several addresses, and waits for one line for each. The lines begin with these
+    /// words. A path after an address is ignored.
     pub(crate) fn start_all<const N: usize>(
         command: &mut Command,
         words: [&str; N],
@@ -50,7 +50,7 @@ impl Process {
         }
     }
 
-    /// Starts a server that was told to listen on this address, and waits until it does. What it prints goes nowhere.
+    /// Starts a server whose arguments set this address, and waits until it listens there. Discards what it prints.
     pub(crate) fn start_on(address: SocketAddr, command: &mut Command) -> anyhow::Result<Self> {
         let mut process = Self::spawn(command.stdout(Stdio::null()))?;
         let began = Instant::now();
@@ -67,7 +67,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Logs go to a file, as they would in earnest.
+    /// Spawns the process. Its log goes to a file, as it would in production.
     fn spawn(command: &mut Command) -> anyhow::Result<Self> {
         let errors = tempfile::tempfile()?;
         let child = command.stdin(Stdio::null()).stderr(errors.try_clone()?).spawn();
@@ -78,12 +78,13 @@ impl Process {
         anyhow::anyhow!("{command:?} does not listen: {}", self.last_words())
     }
 
-    /// The end of its log.
+    /// Returns the end of the process's log.
     pub(crate) fn last_words(&self) -> String {
         let length = self.errors.metadata().map_or(0, |metadata| metadata.len());
         let start = length.saturating_sub(LAST_WORDS);
         let mut bytes = vec![0; usize::try_from(length - start).unwrap_or(0)];
-        // The position is the process's own, which goes on writing; what cannot be read is not told.
+        // Reading at an offset leaves the file's position alone, which the running process shares. If reading fails,
+        // the log is left out.
         let read = self.errors.read_at(&mut bytes, start).unwrap_or(0);
         let text = String::from_utf8_lossy(&bytes[..read]);
         let lines: Vec<_> = text.lines().rev().take(LAST_LINES).collect();
@@ -100,7 +101,7 @@ impl Drop for Process {
     }
 }
 
-/// An address that nobody listens on.
+/// Returns an address on which no process listens.
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

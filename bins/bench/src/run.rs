@@ -1,4 +1,4 @@
-//! The whole run, part by part, and what it prints.
+//! The whole run, part by part, and its output.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,7 +20,7 @@ use crate::target::{Target, WORK};
 /// The peers' packages, with their versions.
 const PACKAGES: &str = include_str!("../peers/package.json");
 
-/// A server with what is measured of it beside requests.
+/// A server, and what is measured of it beside requests.
 struct Subject {
     server: Server,
     worker: String,
@@ -30,11 +30,11 @@ struct Subject {
     delays: Vec<Vec<Duration>>,
     spins: Spins,
     firsts: Vec<Duration>,
-    /// Of the three before.
+    /// Failures of the three measurements above.
     failures: Vec<String>,
 }
 
-/// Measures, and prints.
+/// Measures everything and prints the tables.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let (setups, programs) = (options.servers()?, options.programs()?);
     let mut subjects = Vec::new();
@@ -95,8 +95,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs many invocations on each server, one after the other, and prints what it looked at. That anything has grown, or
-/// an invocation has failed, is an error.
+/// Runs many invocations on each server, one after the other, and prints the looks at it. Fails if a figure has grown
+/// or an invocation has failed.
 pub(crate) async fn soak(options: &Options, invocations: usize) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     for setup in options.servers()? {
@@ -110,7 +110,7 @@ pub(crate) async fn soak(options: &Options, invocations: usize) -> anyhow::Resul
     Ok(())
 }
 
-/// What stands in the place of a part that failed.
+/// Returns the text in place of a part that failed.
 fn failed(part: &str, name: &str) -> impl FnOnce(anyhow::Error) -> String {
     move |error| format!("{part}, {name}: FAILED, {error:#}\n")
 }
@@ -135,14 +135,14 @@ async fn prepare(setup: &Setup, programs: &Programs) -> anyhow::Result<Subject> 
     })
 }
 
-/// All rounds over all targets.
+/// Runs all rounds over all targets.
 async fn rounds<'a>(options: &Options, subjects: &mut [Subject], peers: &'a [Running]) -> anyhow::Result<Vec<Summary>> {
     let (mut invocations, mut deploys) = (Vec::new(), Vec::new());
     for Subject { server, worker, .. } in subjects.iter() {
         invocations.extend([server.batch(worker)?, server.stream(worker)?]);
         deploys.push(server.deploys()?);
     }
-    // Ours first: what deploys leave to do behind them would slow down what comes next.
+    // Our own targets come first: deploys leave background work behind, which would slow down the next target.
     let (ours, others): (Vec<_>, Vec<_>) = peers.iter().partition(|running| running.peer == Peer::Embedded);
     let targets_of = |running: Vec<&'a Running>| running.into_iter().map(|running| &running.target);
     let targets: Vec<&Target> =
@@ -163,7 +163,7 @@ async fn rounds<'a>(options: &Options, subjects: &mut [Subject], peers: &'a [Run
                 rounds.push(load::run(target, *clients, enough).await);
             }
         }
-        // Without it there is nothing left to measure.
+        // Without the server there is nothing left to measure.
         subjects.iter().try_for_each(|subject| subject.server.must_run())?;
         for subject in subjects.iter_mut().filter(|_| round > 0) {
             match delays::measure(&subject.server, &subject.clock).await {
@@ -182,7 +182,7 @@ async fn rounds<'a>(options: &Options, subjects: &mut [Subject], peers: &'a [Run
     Ok(cells.iter().map(|(clients, target, rounds)| Summary::new(*clients, target.name.clone(), rounds)).collect())
 }
 
-/// Servers first, then the peers that start a process a request.
+/// Measures the memory of sandboxes: first of the servers, then of the peers that start a process for each request.
 async fn look_at_memory(
     options: &Options,
     setups: &[Setup],
@@ -202,7 +202,7 @@ async fn look_at_memory(
     rows
 }
 
-/// What stands above the table.
+/// Formats the facts above the table.
 fn facts(setup: &Setup, programs: &Programs, subjects: &[Subject]) -> anyhow::Result<String> {
     let version = |program: &std::path::Path| {
         let output = std::process::Command::new(program).arg("--version").output();
@@ -211,7 +211,7 @@ fn facts(setup: &Setup, programs: &Programs, subjects: &[Subject]) -> anyhow::Re
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let packages: serde_json::Value = serde_json::from_str(PACKAGES)?;
     let packages = ["dependencies", "optionalDependencies"].iter().filter_map(|kind| packages[kind].as_object());
-    // Those for other machines are not there.
+    // Packages for other architectures are not installed.
     let installed = packages.flatten().filter(|(name, _)| programs.packages.join("node_modules").join(name).is_dir());
     let packages = installed.map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default()));
     let idle = subjects.iter().map(|subject| {

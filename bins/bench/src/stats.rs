@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-/// The smallest of the sorted values that this percentage of them does not exceed; zero for none.
+/// Returns the percentile of sorted values: the smallest value that at least `percent` percent of them do not exceed.
+/// Returns the default, zero, if there are none.
 pub(crate) fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).copied().unwrap_or_default()
 }
 
-/// The value in the middle; of an even number of values the lower one.
+/// Returns the median. Of an even number of values it is the lower one of the two in the middle.
 pub(crate) fn median<T: Copy + Default + PartialOrd>(values: impl IntoIterator<Item = T>) -> T {
     let mut values: Vec<_> = values.into_iter().collect();
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
@@ -19,13 +20,13 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// Exact below 2^53, which nothing here reaches.
+/// Converts a number. The result is exact below 2^53, which no count or size here reaches.
 #[expect(clippy::cast_precision_loss, reason = "no count or size here reaches 2^53")]
 pub(crate) const fn as_f64(count: u64) -> f64 {
     count as f64
 }
 
-/// The number of things.
+/// Returns the number of elements.
 pub(crate) fn count<T>(things: &[T]) -> f64 {
     as_f64(u64::try_from(things.len()).unwrap_or(u64::MAX))
 }

@@ -1,4 +1,4 @@
-//! What can be put under load.
+//! A server that can be put under load.
 
 use std::net::SocketAddr;
 
@@ -8,20 +8,20 @@ use http_body_util::Full;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, header};
 
-/// The work, the same for all: take a parsed payload, print a line, answer with the SHA-256 of a member.
+/// The work, the same for all: parse a payload, print a line, and return the SHA-256 of one member.
 pub(crate) const WORK: &str = include_str!("../peers/work.mjs");
 
-/// The payload.
+/// The payload of each request.
 pub(crate) const PAYLOAD: &str = r#"{"text":"hello"}"#;
 
-/// What its answer must hold, or it counts as a failure.
+/// What each response must contain: the SHA-256 of `hello`. A response without it counts as a failure.
 pub(crate) const DIGEST: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
-/// Something that answers requests.
+/// A server under load.
 pub(crate) struct Target {
     /// Its name in the table.
     pub(crate) name: String,
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) server: SocketAddr,
     parts: Parts,
     body: Box<dyn Fn() -> Bytes>,
@@ -29,12 +29,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// A server that does the work.
+    /// Returns a target for a server that does the work.
     pub(crate) fn work(name: String, server: SocketAddr, path: &str, accept: &'static str) -> anyhow::Result<Self> {
         Self::new(name, server, path, accept, || Bytes::from_static(PAYLOAD.as_bytes()), DIGEST)
     }
 
-    /// A server that is sent these bodies, and answers with what is expected.
+    /// Returns a target for a server that gets these bodies and returns a text that contains `expected`.
     pub(crate) fn new(
         name: String,
         server: SocketAddr,
@@ -47,12 +47,12 @@ impl Target {
         Ok(Self { name, server, parts, body: Box::new(body), expected })
     }
 
-    /// The next request.
+    /// Returns the next request.
     pub(crate) fn request(&self) -> Request<Full<Bytes>> {
         Request::from_parts(self.parts.clone(), Full::new((self.body)()))
     }
 
-    /// Fails if the answer is not the right one.
+    /// Fails if the response is not the expected one.
     pub(crate) fn check(&self, status: StatusCode, body: &Bytes) -> anyhow::Result<()> {
         let text = std::str::from_utf8(body).context("the answer is not text")?;
         anyhow::ensure!(status.is_success() && text.contains(self.expected), "{status}: {text}");
@@ -60,7 +60,7 @@ impl Target {
     }
 }
 
-/// A request without its body.
+/// Returns a request with an empty body.
 pub(crate) fn post(server: SocketAddr, path: &str, accept: &'static str) -> anyhow::Result<Request<()>> {
     let request = Request::builder().method(Method::POST).uri(path).header(header::HOST, server.to_string());
     let request = request.header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, accept);

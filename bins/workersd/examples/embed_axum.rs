@@ -1,8 +1,9 @@
-//! The use cases inside an axum application: one route answers with what a function returns, the other streams what it
-//! prints.
+//! The use cases inside an axum application: one route responds with what a function returns, the other one streams
+//! what it prints.
 //!
 //! `cargo run --package workersd --example embed_axum`, then `curl http://127.0.0.1:8080/run/greet -d '{"name":"Ada"}'`
-//! or `curl -N http://127.0.0.1:8080/log/greet -d '{"name":"Ada"}'`. With `--self-test` it asks itself and ends.
+//! or `curl -N http://127.0.0.1:8080/log/greet -d '{"name":"Ada"}'`. With `--self-test` it sends requests to itself and
+//! exits.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ export async function greet({ name }: { name: string }) {
 }
 ";
 
-/// What every request needs.
+/// The state that every request uses.
 #[derive(Clone)]
 struct Greeter {
     platform: Platform,
@@ -37,7 +38,7 @@ struct Greeter {
 
 impl Greeter {
     async fn invoke(&self, function: &str, payload: &[u8]) -> Result<Invocation, Response> {
-        // An application with users says here which of its tenants calls.
+        // An application with users sets here which of its tenants makes the call.
         let call = CallContext::embedder(RequestId::generate(self.platform.clock().now()));
         let begun = self.platform.invocations().invoke(&call, self.worker, function, payload).await;
         begun.map_err(|error| {
@@ -52,7 +53,7 @@ impl Greeter {
     }
 }
 
-/// Answers once, with the result.
+/// Responds once, with the result.
 async fn run(
     State(greeter): State<Greeter>,
     Path(function): Path<String>,
@@ -72,7 +73,7 @@ async fn run(
     Err(StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// Sends each line when it is printed. A client that leaves drops the invocation, which ends its sandbox.
+/// Sends each line when it is printed. When the client disconnects, the invocation is dropped, which ends its sandbox.
 async fn log(State(greeter): State<Greeter>, Path(function): Path<String>, payload: Bytes) -> Result<Body, Response> {
     let invocation = greeter.invoke(&function, &payload).await?;
     let lines = invocation.map(|event| match event.kind {
@@ -86,8 +87,8 @@ async fn log(State(greeter): State<Greeter>, Path(function): Path<String>, paylo
 }
 
 fn main() -> anyhow::Result<()> {
-    // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is
-    // a second thread.
+    // The engine's launcher and the compiler's processes also run this program. They must branch off here, before there
+    // is a second thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
     tokio::runtime::Runtime::new()?.block_on(serve())

@@ -1,8 +1,8 @@
 //! Our routes inside another actix application, under a prefix and behind that application's own authentication.
 //!
-//! `cargo run --package workersd --example embed_http`, then
-//! `curl -H 'x-user: ada' http://127.0.0.1:8080/functions/api/workers`. The console is at `/functions/`, for browsers
-//! that are let in. With `--self-test` it asks itself and ends.
+//! `cargo run --package workersd --example embed_http`, then `curl -H 'x-user: ada'
+//! http://127.0.0.1:8080/functions/api/workers`. The console is at `/functions/`, for authenticated browsers. With
+//! `--self-test` it sends requests to itself and exits.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use workers_service::{CancellationToken, Platform};
 use workers_storage::Database;
 
 fn main() -> anyhow::Result<()> {
-    // This program is also the engine's launcher and the compiler's processes; they must be told apart before there is
-    // a second thread.
+    // The engine's launcher and the compiler's processes also run this program. They must branch off here, before there
+    // is a second thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
     tokio::runtime::Runtime::new()?.block_on(run())
@@ -40,8 +40,8 @@ async fn run() -> anyhow::Result<()> {
     // Expires workers, and ends deploys whose server has stopped.
     let token = CancellationToken::new();
     let background = tokio::spawn(platform.run_background(token.clone()));
-    // The application has let its users in by then, so every request acts for the application, in the default tenant.
-    // `Access::Custom` takes an authenticator of its own, which says for each request whom it acts for.
+    // The application has authenticated its users before our routes run, so every request acts for the application, in
+    // the default tenant. `Access::Custom` takes an authenticator that decides for each request for whom it acts.
     let mut options = HttpOptions::default();
     options.access = Access::Embedded;
     options.console = Some(Branding::new("Acme Functions")?);
@@ -53,7 +53,7 @@ async fn run() -> anyhow::Result<()> {
             .route("/", web::get().to(async || "own page"))
             .service(web::scope("/functions").configure(api.routes()).wrap(from_fn(only_users)))
     })
-    // Lets our routes notice that a client has gone away.
+    // With this setting our routes notice when a client has disconnected.
     .h1_allow_half_closed(false)
     .bind(("127.0.0.1", if self_test { 0 } else { 8080 }))?;
     let address = server.addrs()[0];
@@ -79,7 +79,7 @@ async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stands for the application's own authentication.
+/// Stands in for the application's own authentication.
 async fn only_users(
     request: ServiceRequest,
     next: Next<impl MessageBody>,

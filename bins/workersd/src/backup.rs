@@ -1,4 +1,4 @@
-//! `workersd backup`: writes a copy of the database, while a server runs or not.
+//! `workersd backup`: writes a copy of the database. A server may run meanwhile.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The local engine with the server's settings.
+//! Starts the local engine with the server's settings.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use workers_engine::{Confinement, Engine, EngineOptions, NetworkOptions, Templat
 
 use crate::config::{SandboxKind, Settings, TemplateKind, Weaker};
 
-/// What the engine is told.
+/// Returns the options of the engine.
 pub(crate) fn options(
     settings: &Settings,
     observer: Arc<dyn NetworkObserver>,
@@ -31,19 +31,19 @@ pub(crate) fn options(
     options
 }
 
-/// Built in by `./just build`; see `build.rs`.
+/// Returns the library that `./just build` embeds; see `build.rs`.
 #[cfg(template_library)]
 const fn template_library() -> TemplateLibrary {
     TemplateLibrary::Bytes(include_bytes!(env!("WORKERS_TEMPLATE_LIBRARY")))
 }
 
-/// As a plain `cargo build` leaves it.
+/// Without an embedded library, as after a plain `cargo build`, the engine looks for the file beside the program.
 #[cfg(not(template_library))]
 const fn template_library() -> TemplateLibrary {
     TemplateLibrary::Beside
 }
 
-/// Starts the engine, which refuses if the machine lacks a piece of the isolation.
+/// Starts the engine. It refuses to start if the host lacks a part of the isolation.
 pub(crate) async fn start(
     settings: &Settings,
     observer: Arc<dyn NetworkObserver>,

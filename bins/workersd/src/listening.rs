@@ -1,7 +1,8 @@
-//! Where the server of a data directory listens: it says so in a file, for `workersd doctor` beside it.
+//! The address on which the server of a data directory listens. The server writes it to a file, where `workersd doctor`
+//! finds it.
 //!
-//! The server holds a lock on the file as long as it runs. What an earlier server has left is not locked, and does not
-//! count.
+//! The server holds a lock on the file as long as it runs. A file that an earlier server left is not locked and does
+//! not count.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -12,20 +13,20 @@ use rustix::fs::{FlockOperation, flock};
 use workers_private_files::open_file;
 
 const NAME: &str = "listening.lock";
-/// It has this name until it is complete and locked.
+/// The file's name until it is complete and locked.
 const NEW_NAME: &str = "listening.lock.new";
 
-/// More than an address takes.
+/// The most bytes that are read: more than an address has.
 const MAX_BYTES: u64 = 128;
 
-/// Held by the server that listens. The lock ends with it.
+/// Held by the server while it listens. Dropping it releases the lock.
 #[derive(Debug)]
 pub(crate) struct Listening {
     _lock: File,
 }
 
 impl Listening {
-    /// Says in the data directory that a server listens on this address.
+    /// Writes the server's address into the data directory.
     ///
     /// # Errors
     ///
@@ -44,7 +45,7 @@ impl Listening {
     }
 }
 
-/// Where the server of a data directory listens, if one runs and has said so. Changes nothing.
+/// Returns the address of the server that runs on a data directory, if it has written one. Changes nothing.
 pub(crate) fn address_of_server(data_dir: &Path) -> Option<SocketAddr> {
     let file = File::open(data_dir.join(NAME)).ok()?;
     let is_held = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
@@ -66,7 +67,7 @@ mod tests {
         assert_eq!(address_of_server(directory.path()), Some(first));
         drop(server);
         assert_eq!(address_of_server(directory.path()), None);
-        // What a server that was killed had not finished is no obstacle.
+        // An unfinished file of a server that was killed does not stop the next one.
         fs::write(directory.path().join(NEW_NAME), "unfinished").unwrap();
         let _server = Listening::say(directory.path(), second).unwrap();
         assert_eq!(address_of_server(directory.path()), Some(second));

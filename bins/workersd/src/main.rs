@@ -1,7 +1,7 @@
-//! The Workers Platform server: reads the configuration, chooses the adapters, wires them, serves, and drains.
+//! The Workers Platform server: reads the configuration, chooses the adapters, connects them, serves, and shuts down.
 //!
-//! `workersd serve` runs it, `workersd migrate` brings its database up to date, `workersd backup` copies it, and
-//! `workersd doctor` says what the machine has and lacks.
+//! `workersd serve` runs the server, `workersd migrate` brings its database up to date, `workersd backup` copies the
+//! database, and `workersd doctor` reports what the host has and lacks.
 
 mod backup;
 mod capacity;
@@ -26,17 +26,17 @@ use rustix::process::Resource;
 use crate::config::{Cli, Subcommand};
 
 fn main() -> ExitCode {
-    // The engine's launcher and the compiler's processes are this same program; they must be told apart before there is
-    // a second thread.
+    // The engine's launcher and the compiler's processes run this same program. They must branch off here, before there
+    // is a second thread.
     workers_engine::run_launcher_if_asked();
     workers_compiler::run_compiler_if_asked();
     workers_engine::give_memory_back();
-    // All files of ours have their modes in words; this is for those that libraries make.
+    // Our own files are created with explicit modes. The mask is for files that libraries create.
     rustix::process::umask(Mode::from_raw_mode(0o077));
     raise_open_files_limit();
     let cli = Cli::read();
     let code = run(cli).unwrap_or_else(|error| {
-        // Errors that end the program are for the person who started it, not for the log.
+        // An error that ends the program goes to the person who started it, not to the log.
         telemetry::say(&format!("workersd: {error:#}"));
         ExitCode::FAILURE
     });
@@ -44,12 +44,12 @@ fn main() -> ExitCode {
     code
 }
 
-/// Every sandbox and every client takes some descriptors. The usual soft limit is for programs that use `select`;
-/// sandboxes have their own.
+/// Raises the soft limit of open files to the hard limit, because every sandbox and every client takes some
+/// descriptors. The usual soft limit is low for programs that use `select`; sandboxes have limits of their own.
 fn raise_open_files_limit() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // What is not granted is done without.
+    // If the limit cannot be raised, the server runs with the one it has.
     let _ = rustix::process::setrlimit(Resource::Nofile, limit);
 }
 

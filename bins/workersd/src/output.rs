@@ -1,17 +1,16 @@
 //! Lines on standard output, for scripts and people.
 //!
-//! Who reads them may have gone: `workersd doctor | head -1` has what it wanted after a line. That is no failure, and
-//! no reason to end what goes on.
+//! The reader may exit early: `workersd doctor | head -1` reads one line. That is no failure, and the command goes on.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether a line could not be written, for another reason than that its reader has gone.
+/// Whether a line could not be written for a reason other than a closed pipe.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Writes a line. The log tells once why it cannot be written, unless it is that its reader has gone.
+/// Writes a line. Logs the first error, unless it is a closed pipe.
 pub(crate) fn print(line: impl Display) {
     let written = writeln!(io::stdout().lock(), "{line}");
     if let Err(error) = written
@@ -22,7 +21,7 @@ pub(crate) fn print(line: impl Display) {
     }
 }
 
-/// The end of a command whose lines are what it is for: without them it has failed.
+/// Returns the exit code of a command whose result is its lines: a failure if one of them could not be written.
 pub(crate) fn checked(code: ExitCode) -> ExitCode {
     if HAS_FAILED.load(Ordering::Relaxed) { ExitCode::FAILURE } else { code }
 }

@@ -1,4 +1,4 @@
-//! Who makes the sandboxes of workers.
+//! The provider of the workers' sandboxes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,23 +19,23 @@ use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelPro
 use crate::config::{SandboxKind, Settings};
 use crate::engine;
 
-/// How long the ends of sandboxes in the cloud may take once the server leaves. Those that nobody ends do so by
-/// themselves.
+/// How long the server waits at its end for requests that stop sandboxes in the cloud. The others stop at their own
+/// timeout.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
-/// Between two looks for sandboxes that nobody ended; each is one request.
+/// The interval between two searches for orphaned sandboxes in the cloud. Each search is one request.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(2);
 
-/// Who makes the sandboxes of workers.
+/// The provider of the workers' sandboxes.
 pub(crate) enum Sandboxes {
-    /// Our own engine.
+    /// Our own engine, on this host.
     Local(Engine),
-    /// The cloud.
+    /// Vercel's cloud.
     Vercel(VercelProvider),
 }
 
 impl Sandboxes {
-    /// Starts what the settings name.
+    /// Starts the provider that the settings name.
     pub(crate) async fn start(
         settings: &Settings,
         observer: Arc<dyn NetworkObserver>,
@@ -49,7 +49,7 @@ impl Sandboxes {
         }
     }
 
-    /// As the port that the use cases know.
+    /// Returns the provider as the port that the use cases take.
     pub(crate) fn provider(&self) -> Arc<dyn SandboxProvider> {
         match self {
             Self::Local(engine) => Arc::new(engine.clone()),
@@ -57,8 +57,8 @@ impl Sandboxes {
         }
     }
 
-    /// Whether their Node.js may be newer than the compiler knows. Of the cloud's it is not known which one a sandbox
-    /// gets.
+    /// Returns whether the sandboxes' Node.js may be newer than the version that the compiler supports. In the cloud
+    /// the version is unknown, so it may be.
     pub(crate) fn may_have_newer_node(&self) -> bool {
         match self {
             Self::Local(engine) => workers_service::is_newer_node(engine.node_version()),
@@ -66,7 +66,7 @@ impl Sandboxes {
         }
     }
 
-    /// What of the isolation is missing here, by the operator's leave.
+    /// Returns the parts of the isolation that are missing, as `--allow-weaker` permits.
     pub(crate) fn weaker(&self) -> Vec<&'static str> {
         match self {
             Self::Local(engine) if engine.is_confined() && !engine.has_own_user_ids() => vec!["shared-user-id"],
@@ -74,7 +74,7 @@ impl Sandboxes {
         }
     }
 
-    /// Leaves nothing running.
+    /// Stops all sandboxes.
     pub(crate) async fn shut_down(&self) {
         match self {
             Self::Local(engine) => engine.shutdown().await,
@@ -83,7 +83,8 @@ impl Sandboxes {
     }
 }
 
-/// The sandboxes of workers on a server that makes machines as well: it can serve only while both can be made.
+/// The workers' sandboxes on a server that offers machines as well. The server is healthy only while both can be made,
+/// so the checks cover both.
 pub(crate) struct BesideMachines {
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
     pub(crate) machines: MachineEngine,
@@ -144,8 +145,8 @@ async fn vercel(settings: &Settings) -> anyhow::Result<VercelProvider> {
     Ok(provider)
 }
 
-/// Ends what an earlier server of this data directory has left running, as soon as it is overdue: what it had just
-/// begun ends by itself.
+/// Stops the sandboxes that an earlier server of this data directory left running, once they are overdue. Those that
+/// server had just begun end at their own timeout.
 async fn sweep_orphans(provider: VercelProvider) {
     loop {
         if let Err(error) = provider.sweep_orphans().await {
@@ -156,9 +157,9 @@ async fn sweep_orphans(provider: VercelProvider) {
     }
 }
 
-/// The cloud, not asked yet.
+/// Returns the provider for the cloud. Sends no request yet.
 pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvider> {
-    // Now, and not at each invocation.
+    // An unusable policy is reported here, at the start, and not at each invocation.
     NetworkRules::try_from(&settings.service.network)
         .with_context(|| format!("Vercel Sandboxes cannot keep to what {} says", settings.said.name("network")))?;
     let credentials = Credentials::from_variables(|name| std::env::var(name).ok())?;
@@ -173,8 +174,8 @@ pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvi
     Ok(VercelProvider::new(client, options))
 }
 
-/// By what this server knows its own sandboxes from those of others in one project: a name that it gives itself at its
-/// first start.
+/// Returns the name by which this server recognizes its own sandboxes among others in the same project. The server
+/// generates it at its first start and stores it in the data directory.
 fn installation(data_dir: &Path) -> anyhow::Result<String> {
     let path = data_dir.join("installation");
     make_data_directory(data_dir).context("cannot use the data directory")?;

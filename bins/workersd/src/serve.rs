@@ -1,4 +1,4 @@
-//! `workersd serve`: adapters, use cases, HTTP, background loops, and an orderly end.
+//! `workersd serve`: starts the adapters, use cases, HTTP servers and background tasks, and shuts them down in order.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,7 +75,7 @@ async fn serve(
             return Err(error);
         }
     };
-    // Ends the background work on every way out.
+    // Dropping this guard ends the background work, on every way out of this function.
     let ending = CancellationToken::new().drop_guard();
     let background = tokio::spawn(platform.run_background(ending.token().clone()));
     let giving_back = tokio::spawn(memory::give_back(platform.clone()));
@@ -98,12 +98,12 @@ async fn serve(
     giving_back.abort();
     drop(ending);
     let ended = background.await.context("the background work failed");
-    // Whoever was cut off by the end of the HTTP server has no time left.
+    // Invocations that the end of the HTTP server has cut off get no more time.
     platform.invocations().drain(Duration::ZERO).await;
     served.and(ended)
 }
 
-/// The use cases, and the HTTP server over them, bound to its address.
+/// Builds the use cases and the HTTP server over them, bound to its address.
 async fn bind(
     settings: &Settings,
     http: HttpOptions,
@@ -122,7 +122,7 @@ async fn bind(
     Ok((platform, Application::bind(settings.listen, api)?))
 }
 
-/// Says in the data directory where the server listens. It serves all the same where that cannot be written.
+/// Writes the server's address into the data directory. If that fails, logs a warning and the server runs on.
 async fn say_where(data_dir: PathBuf, address: SocketAddr) -> Option<Listening> {
     let said = tokio::task::spawn_blocking(move || Listening::say(&data_dir, address)).await;
     match said.unwrap_or_else(|error| Err(error.into())) {
@@ -135,7 +135,7 @@ async fn say_where(data_dir: PathBuf, address: SocketAddr) -> Option<Listening> 
     }
 }
 
-/// Serves both until both have stopped; when one fails or stops, the other is asked to.
+/// Serves both APIs until both have stopped. When one of them fails or stops, it stops the other.
 async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::Result<()> {
     let (stop, stop_vercel) = (application.stop_handle(), vercel_api.application.stop_handle());
     let platform = async {

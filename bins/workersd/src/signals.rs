@@ -1,4 +1,4 @@
-//! Signals that ask the server to end, and an end in time whatever happens.
+//! Stops the server on signals, and exits if stopping takes too long.
 
 use std::time::Duration;
 
@@ -7,18 +7,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use workers_http::StopHandle;
 
-/// How long the end of the server may take beyond the time for running invocations.
+/// How long the shutdown may take beyond the time for running invocations.
 const LAST_TIME: Duration = Duration::from_secs(9);
 
-/// For so long after the first signal others are the same one: `timeout` signals the whole group of processes and then
-/// this one, a terminal and a wrapper both pass one on.
+/// Signals within this time after the first count as the same one: `timeout` signals the whole process group and then
+/// this process, and a terminal and a wrapper may both pass one on.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
 
-/// Stops the server when the process is asked to end. The first signal lets running invocations finish within `time`.
-/// One that comes a second later or more ends them.
+/// Stops the server on SIGTERM, SIGINT and SIGHUP. The first signal lets running invocations finish within `time`. A
+/// signal that comes a second later or more ends them.
 ///
-/// It waits on a thread of its own, with a runtime of its own: what keeps the server's threads from going on does not
-/// keep it from ending. A process that has not ended in time exits; its launchers see that, and clear away.
+/// Signals are handled on a thread of their own, with a runtime of its own, so that the server can be stopped even if
+/// its other threads are blocked. If the server has not stopped in time, the process exits; its launchers notice that
+/// and clean up.
 pub(crate) fn stop_on_signals(
     stop: StopHandle,
     vercel_api: Option<workers_vercel_server::StopHandle>,
@@ -29,7 +30,7 @@ pub(crate) fn stop_on_signals(
     let entered = runtime.enter();
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    // The terminal was closed.
+    // The kernel sends SIGHUP when the terminal is closed.
     let mut hangup = signal(SignalKind::hangup()).context("cannot wait for SIGHUP")?;
     let wait = async move {
         let mut first: Option<Instant> = None;

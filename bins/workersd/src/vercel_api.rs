@@ -1,4 +1,4 @@
-//! The Vercel API that the server offers, over machines of its own.
+//! The Vercel API that the server offers, backed by system containers on this host.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions
 use crate::capacity::Machines;
 use crate::config::{Settings, VercelApiSettings, Weaker};
 
-/// What is offered, bound to its address and not served yet.
+/// The offered API, bound to its address and not served yet.
 pub(crate) struct VercelApi {
     pub(crate) application: VercelApplication,
     machines: MachineEngine,
 }
 
-/// What the engine of machines is told.
+/// Returns the options of the machine engine.
 pub(crate) fn options(
     settings: &Settings,
     api: &VercelApiSettings,
@@ -33,7 +33,7 @@ pub(crate) fn options(
 }
 
 impl VercelApi {
-    /// Starts the engine of machines, and binds.
+    /// Starts the machine engine and binds the API to its address.
     pub(crate) async fn start(
         settings: &Settings,
         api: &VercelApiSettings,
@@ -57,12 +57,12 @@ impl VercelApi {
         }
     }
 
-    /// The engine of machines.
+    /// Returns the machine engine.
     pub(crate) const fn machines(&self) -> &MachineEngine {
         &self.machines
     }
 
-    /// What of the isolation is missing here, by the operator's leave.
+    /// Returns the part of the isolation that is missing, as `--allow-weaker` permits.
     pub(crate) fn weaker(&self) -> Option<&'static str> {
         (!self.machines.has_own_user_ids()).then_some("shared-machine-ids")
     }
@@ -89,7 +89,7 @@ impl VercelApi {
         Ok(VercelApplication::bind(api.listen, server)?)
     }
 
-    /// Serves until it is asked to stop; then nothing of it runs.
+    /// Serves until it is stopped, and then stops all machines.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let served = self.application.run().await.context("the server of the Vercel API failed");
         self.machines.shutdown().await;

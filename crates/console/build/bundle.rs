@@ -1,4 +1,4 @@
-//! From sources to files.
+//! Builds the console's files from their sources.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::{packages, tools};
 /// Builds `web` to `out/dist`.
 pub(crate) fn build(web: &Path, out: &Path) -> Result<(), String> {
     tools::check_node()?;
-    // Two builds at once share the packages: one must not replace what the other reads.
+    // Two concurrent builds share the packages: one must not replace what the other one reads.
     let lock = File::open(web.join("package-lock.json")).and_then(|file| file.lock().map(|()| file));
     let _lock = lock.map_err(|error| format!("cannot lock its packages: {error}"))?;
     packages::install(web, out)?;

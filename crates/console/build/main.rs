@@ -1,5 +1,5 @@
-//! Builds the console: `web/`, with npm and Vite, to files in `OUT_DIR/dist`, and a table of them for the library to
-//! embed.
+//! Builds the console: `web/`, with npm and Vite, to files in `OUT_DIR/dist`, and a table of them that the library
+//! embeds.
 
 #![expect(clippy::print_stdout, reason = "cargo reads it")]
 
@@ -14,7 +14,7 @@ use std::{env, fs, io};
 /// Names a folder with files that were built elsewhere, for builds without npm.
 const DIST: &str = "WORKERS_CONSOLE_DIST";
 
-/// What the files are made from.
+/// The sources of the files. Cargo builds again when one of them changes.
 const SOURCES: [&str; 8] =
     ["src", "public", "build", "index.html", "vite.config.ts", "package.json", "package-lock.json", "tsconfig.json"];
 

@@ -1,14 +1,14 @@
-//! The packages that the build needs, in `web/node_modules`.
+//! The packages in `web/node_modules` that the build needs.
 
 use std::fs;
 use std::path::Path;
 
 use crate::tools;
 
-/// Installs them, unless they are there. The caller holds the lock.
+/// Installs the packages unless they are installed already. The caller holds the lock.
 ///
-/// A copy of the lock file in `node_modules` says what is installed: in `.build.json` if the packages of the build are,
-/// in `.all.json` if those for tests and lints are too. It is written last, and npm removes it first;
+/// A copy of the lock file in `node_modules` records what is installed: `.build.json` for the packages of the build,
+/// `.all.json` if those for tests and lints are installed too. It is written last, and npm removes it first;
 /// `scripts/install-console-packages.sh` does the same.
 pub(crate) fn install(web: &Path, out: &Path) -> Result<(), String> {
     let wanted =
@@ -18,7 +18,7 @@ pub(crate) fn install(web: &Path, out: &Path) -> Result<(), String> {
     if installed(".build.json") || installed(".all.json") {
         return Ok(());
     }
-    // With a cache of its own, for whoever builds may have no home.
+    // npm gets a cache of its own, because the user that builds may have no home directory.
     let cache = out.join("npm");
     let mut npm = tools::program("npm");
     npm.args(["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--cache"]);
@@ -27,7 +27,7 @@ pub(crate) fn install(web: &Path, out: &Path) -> Result<(), String> {
         "npm could not install what crates/console/web/package-lock.json names (its messages are above); it needs the npm registry, \
          and to write to crates/console/web/node_modules",
     )?;
-    // It only costs room.
+    // The cache is not needed any more; if removing it fails, it only takes space.
     let _ = fs::remove_dir_all(&cache);
     fs::write(modules.join(".build.json"), wanted).map_err(|error| format!("cannot write to node_modules: {error}"))
 }

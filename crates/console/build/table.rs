@@ -1,4 +1,4 @@
-//! The table of files that the library embeds.
+//! Writes the table of files that the library embeds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,10 +6,10 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
-/// The page, which is filled in for every visitor and therefore no file.
+/// The page. It is filled in for every visitor, so it is no file in the table.
 const PAGE: &str = "index.html";
 
-/// What is compressed has a twin with one of these behind its name.
+/// Codings and file name extensions. A compressed copy of a file has the same name with one of these extensions.
 const CODINGS: [(&str, &str); 2] = [("brotli", "br"), ("gzip", "gz")];
 
 /// Writes Rust that embeds every file of `dist`.
@@ -29,7 +29,7 @@ pub(crate) fn write(dist: &Path, table: &Path) -> Result<(), String> {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         let etag = format!("W/\"{:016x}\"", hasher.finish());
-        // Vite puts a hash of the content into these names, and only these.
+        // Vite puts a hash of the content into these names, and into no others.
         let immutable = path.starts_with("assets/");
         let _ = write!(
             text,
@@ -69,7 +69,7 @@ fn content_type(path: &str) -> Option<&'static str> {
     Some(match path.rsplit('.').next()? {
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
-        // Browsers show plain text, and would save Markdown to a file.
+        // Browsers show plain text, but would download Markdown.
         "md" | "txt" => "text/plain; charset=utf-8",
         "json" => "application/json",
         "svg" => "image/svg+xml",

@@ -1,25 +1,25 @@
-//! node and npm.
+//! Runs node and npm.
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, io};
 
-/// The oldest releases of Node.js that Vite runs on; of the lines in between, none.
+/// The oldest releases of Node.js that Vite supports: from 20.19 within version 20, and from 22.12 on.
 const NODES: [(u32, u32); 2] = [(20, 19), (22, 12)];
 
-/// A program, with the Node.js of `./just setup` in front of the others, where there is one.
+/// Returns a command for a program. The Node.js of `./just setup` comes first in its `PATH`, if it is installed.
 pub(crate) fn program(name: &str) -> Command {
     let pinned = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/node/bin");
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(std::iter::once(pinned).chain(env::split_paths(&path)));
     let mut command = Command::new(name);
-    // What it prints is for people: cargo reads our standard output.
+    // The program's output is for people and goes to standard error, because cargo reads our standard output.
     command.env("PATH", path.unwrap_or_else(|_| OsString::new())).stdin(Stdio::null()).stdout(io::stderr());
     command
 }
 
-/// Runs it to its end, and says what is wrong if that is a bad one.
+/// Runs a command and waits for it. Returns `failed` as the error if it exits with a failure.
 pub(crate) fn run(command: &mut Command, failed: &str) -> Result<(), String> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
@@ -28,7 +28,7 @@ pub(crate) fn run(command: &mut Command, failed: &str) -> Result<(), String> {
     }
 }
 
-/// Whether the Node.js that is there will do.
+/// Checks that the installed Node.js is recent enough.
 pub(crate) fn check_node() -> Result<(), String> {
     let mut node = program("node");
     let output =

@@ -6,36 +6,36 @@ pub use page::page;
 
 include!(concat!(env!("OUT_DIR"), "/table.rs"));
 
-/// The mark that is shown where a vendor gave none of his own: square, an SVG, for light backgrounds and dark ones.
+/// The logo for vendors that have set none: a square SVG for light and dark backgrounds.
 pub static DEFAULT_LOGO: &[u8] = include_bytes!("logo.svg");
 
-/// A file, as it is to be served.
+/// A file that the server serves.
 #[derive(Debug)]
 pub struct Asset {
-    /// Where the page expects it, relative to itself: `assets/index-1a2b3c4d.js`.
+    /// The path relative to the page, as `assets/index-1a2b3c4d.js`.
     pub path: &'static str,
-    /// Its `Content-Type`.
+    /// The value of `Content-Type`.
     pub content_type: &'static str,
-    /// Its weak `ETag`, the same whatever the coding.
+    /// The weak `ETag`. It is the same for every coding.
     pub etag: &'static str,
-    /// Whether its name changes when its content does, so that it may be kept for ever.
+    /// Whether the name changes with the content, so that clients may cache the file for ever.
     pub immutable: bool,
-    /// Its content.
+    /// The content.
     pub bytes: &'static [u8],
-    /// Its content in brotli, where that is shorter.
+    /// The content in brotli, if that is shorter.
     pub brotli: Option<&'static [u8]>,
-    /// Its content in gzip, where that is shorter.
+    /// The content in gzip, if that is shorter.
     pub gzip: Option<&'static [u8]>,
 }
 
-/// The file at this path, relative to the page.
+/// Returns the file at this path, relative to the page.
 #[must_use]
 pub fn asset(path: &str) -> Option<&'static Asset> {
-    // The table is in the order of paths.
+    // The table is sorted by path.
     ASSETS.binary_search_by(|asset| asset.path.cmp(path)).ok().and_then(|index| ASSETS.get(index))
 }
 
-/// All files, in the order of their paths.
+/// Returns all files, sorted by path.
 #[must_use]
 pub fn assets() -> &'static [Asset] {
     ASSETS

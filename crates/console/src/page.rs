@@ -1,9 +1,9 @@
-//! The page, filled in.
+//! Fills in the page.
 
 use crate::PAGE;
 
-/// The page, for one visitor: under the vendor's `name`, in his `accent` if he has one (`#rrggbb`), with a `nonce` that
-/// the policy in the answer's header allows style elements by, and that no other answer has.
+/// Returns the page for one visitor, with the vendor's `name` and the `accent` colour if there is one (`#rrggbb`). The
+/// policy in the response's header allows style elements with this `nonce`; it must be different in every response.
 #[must_use]
 pub fn page(name: &str, accent: Option<&str>, nonce: &str) -> String {
     fill(PAGE, |placeholder| match placeholder {
@@ -14,7 +14,7 @@ pub fn page(name: &str, accent: Option<&str>, nonce: &str) -> String {
     })
 }
 
-/// Puts values, escaped, in the place of `{{placeholders}}`. What a value holds is never taken for a placeholder.
+/// Replaces `{{placeholders}}` by escaped values. A placeholder inside a value is not replaced.
 fn fill<'a>(template: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
     let mut filled = String::with_capacity(template.len() + 256);
     let mut rest = template;
@@ -32,7 +32,7 @@ fn fill<'a>(template: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
     filled
 }
 
-/// Text as it stands in HTML, in an attribute too.
+/// Appends text, escaped for HTML content and attributes.
 fn escape(text: &str, into: &mut String) {
     for symbol in text.chars() {
         match symbol {

@@ -1,17 +1,17 @@
-//! What must hold of the built files, whatever the sources are.
+//! Checks that must hold for the built files, whatever the sources are.
 
 use super::*;
 
-/// What may cross the network before the console shows.
+/// The most bytes that the first load of the console may transfer.
 const FIRST_LOAD_BYTES: usize = 250_000;
 
-/// The values of the attributes `src` and `href`.
+/// Returns the values of the attributes `src` and `href`.
 fn references(page: &str) -> Vec<&str> {
     let quoted = |attribute| page.split(attribute).skip(1).filter_map(|rest: &str| rest.split('"').next());
     quoted(" src=\"").chain(quoted(" href=\"")).collect()
 }
 
-/// What the page loads of our files.
+/// Returns our files that the page loads.
 fn loaded(page: &str) -> Vec<&'static Asset> {
     let ours = references(page).into_iter().filter(|path| *path != "./branding/logo");
     ours.map(|path| asset(path.trim_start_matches("./")).unwrap_or_else(|| panic!("{path} is no file of ours")))

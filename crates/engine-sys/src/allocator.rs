@@ -1,20 +1,21 @@
-//! The C library's allocator, which is the one of all our programs.
+//! Settings of the C library's allocator, which all our programs use.
 
-/// Memory of at least this size is its own mapping, which goes back to the system as soon as it is freed.
+/// Bytes. A buffer of at least this size gets a mapping of its own, which returns to the system as soon as the buffer
+/// is freed.
 #[cfg(target_env = "gnu")]
 const MAPPED_ALONE: i32 = 128 * 1024;
 
-/// So much may be free at the end of a heap before it goes back to the system.
+/// Bytes that may be free at the end of a heap before they return to the system.
 #[cfg(target_env = "gnu")]
 const KEPT_AT_END: i32 = 1024 * 1024;
 
-/// Heaps that threads share. Each keeps what is free between what is in use.
+/// The number of heaps that threads share. Each heap keeps the memory that is free between buffers in use.
 #[cfg(target_env = "gnu")]
 const HEAPS: i32 = 2;
 
-/// Has the allocator give long buffers back to the system when they are freed. By itself it raises the size from which
-/// it does, up to 32 MiB, with every longer buffer that is freed; then it keeps them in as many heaps as there are
-/// threads, for good. Call it before the second thread.
+/// Makes the allocator return long buffers to the system when they are freed. By default it raises the size from which
+/// it does so with every longer buffer that is freed, up to 32 MiB. Then it keeps long buffers in as many heaps as
+/// there are threads, for good. Call this before the process has a second thread.
 pub fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     for (parameter, value) in
@@ -22,13 +23,14 @@ pub fn give_memory_back() {
     {
         // SAFETY: the call takes numbers only, and locks what it changes.
         let taken = unsafe { libc::mallopt(parameter, value) };
-        // What it does not take is done without.
+        // If the allocator refuses a setting, it keeps its default.
         debug_assert_eq!(taken, 1, "parameter {parameter}");
     }
 }
 
-/// Gives memory back that is free between what is in use, which the allocator does not do by itself: buffers shorter
-/// than those that are their own mapping, and what belongs to connections. Threads that allocate meanwhile may wait.
+/// Returns free memory between buffers in use to the system: buffers shorter than those with a mapping of their own,
+/// and the state of connections. The allocator does not do that without this call. Threads that allocate meanwhile may
+/// wait.
 pub fn trim_memory() {
     // SAFETY: the call takes a number only, and locks what it touches.
     #[cfg(target_env = "gnu")]
@@ -41,7 +43,7 @@ pub fn trim_memory() {
 mod tests {
     use super::*;
 
-    /// Bytes in mappings of their own, and how many.
+    /// Returns how many bytes are in mappings of their own, and how many such mappings there are.
     fn mapped() -> (usize, usize) {
         // SAFETY: the call only counts.
         let info = unsafe { libc::mallinfo2() };

@@ -1,5 +1,5 @@
-//! Arguments of system calls by name. The numbers come from the C library's headers, as those of the calls do, so that
-//! there is no table of numbers to keep right; what the headers lack is at the end, from the kernel's.
+//! Arguments of system calls by name. The numbers come from the C library's headers, like those of the calls, so we
+//! maintain no table of numbers. Numbers that these headers lack are at the end and come from the kernel's headers.
 
 macro_rules! from_headers {
     ($($name:ident),* $(,)?) => {
@@ -62,14 +62,15 @@ from_headers! {
     POSIX_FADV_DONTNEED, POSIX_FADV_NOREUSE, POSIX_FADV_NORMAL, POSIX_FADV_RANDOM, POSIX_FADV_SEQUENTIAL,
     POSIX_FADV_WILLNEED,
     RLIMIT_CORE, RLIMIT_NOFILE, SCHED_BATCH, SCHED_FIFO, SCHED_IDLE, SCHED_OTHER, SCHED_RESET_ON_FORK,
-    // What a process says of itself.
+    // Operations of `prctl`.
     PR_CAPBSET_DROP, PR_CAPBSET_READ, PR_CAP_AMBIENT, PR_GET_DUMPABLE, PR_GET_KEEPCAPS, PR_GET_NAME,
     PR_GET_NO_NEW_PRIVS, PR_GET_PDEATHSIG, PR_GET_SECCOMP, PR_GET_SECUREBITS, PR_GET_THP_DISABLE, PR_GET_TID_ADDRESS,
     PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME,
     PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_SECUREBITS, PR_SET_THP_DISABLE, PR_SET_VMA,
 }
 
-/// What the C library's bindings lack; from the kernel's headers, where both architectures have the same.
+/// Constants that the C library's bindings lack. They come from the kernel's headers, where both architectures have the
+/// same values.
 const OTHERS: &[(&str, u32)] = &[
     ("ARCH_GET_FS", 0x1003),
     ("ARCH_GET_GS", 0x1004),
@@ -83,7 +84,7 @@ const OTHERS: &[(&str, u32)] = &[
     ("ARCH_SHSTK_STATUS", 0x5005),
     ("MADV_GUARD_INSTALL", 102),
     ("MADV_GUARD_REMOVE", 103),
-    // Only on x86, which alone has a use for it.
+    // Only x86 has this flag, and only the filter for x86 uses it.
     ("MAP_32BIT", 0x40),
     ("MEMBARRIER_CMD_GLOBAL", 1),
     ("MEMBARRIER_CMD_GLOBAL_EXPEDITED", 2),
@@ -105,7 +106,7 @@ const OTHERS: &[(&str, u32)] = &[
     ("TIOCLINUX", 0x541C),
 ];
 
-/// The number that a name stands for, if we know it. Signed ones are as the kernel's filters see them.
+/// Returns the value of a name, if the table contains it. Signed values are returned as the kernel's filters see them.
 #[must_use]
 pub fn constant(name: &str) -> Option<u32> {
     FROM_HEADERS.iter().chain(OTHERS).find(|(known, _)| *known == name).map(|(_, number)| *number)

@@ -1,4 +1,4 @@
-//! File descriptors by number.
+//! Operations on file descriptors, some of them known only by number.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Closes every descriptor but 0, 1, 2 and those given. For the child of a fork, which has a copy of all that its
-/// parent had open and whose owners will not run there any more; also for a program that starts, before it opens
+/// Closes every descriptor but 0, 1, 2 and those given. It is for the child of a fork, which has copies of all that its
+/// parent had open, and whose owners no longer run there. It is also for a program at its start, before it opens
 /// anything.
 ///
 /// # Errors
@@ -22,9 +22,9 @@ pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut first = 3;
     for number in numbers {
         if number > first {
-            // SAFETY: close_range takes three integers and touches no memory of ours. Values that own one of the closed
-            // numbers still exist in a forked child, on frames that never go on; were one used, the kernel would answer
-            // EBADF.
+            // SAFETY: close_range takes three integers and touches no memory of ours. In a forked child, values that
+            // own one of the closed numbers still exist, on frames that never continue; if one were used, the kernel
+            // would return EBADF.
             let result = unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0_u32) };
             if result != 0 {
                 return Err(io::Error::last_os_error());
@@ -35,14 +35,14 @@ pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes `descriptor` also reachable under `number`, which survives `exec`. What was there is closed.
+/// Duplicates `descriptor` to `number`, which stays open across `exec`. Closes what was open under that number before.
 ///
 /// # Errors
 ///
 /// When the kernel refuses.
 pub fn install_as(descriptor: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     if descriptor.as_raw_fd() == number {
-        // dup2 onto itself would leave close-on-exec set.
+        // dup2 of a descriptor onto itself would leave close-on-exec set.
         rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::empty())?;
         return Ok(());
     }
@@ -51,7 +51,7 @@ pub fn install_as(descriptor: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     if result == number { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// An event descriptor that becomes readable when the cgroup (version 1) of `control` runs out of memory.
+/// Returns an event descriptor that becomes readable when the cgroup (version 1) of `control` runs out of memory.
 ///
 /// `control` is the cgroup's `memory.oom_control`, `registrar` its `cgroup.event_control` opened for writing.
 ///
@@ -66,7 +66,7 @@ pub fn notify_on_memory_exhaustion(control: impl AsFd, registrar: impl AsFd) -> 
     Ok(event)
 }
 
-/// Closes a descriptor, known by its number, when another program is executed.
+/// Makes the kernel close a descriptor, known by its number, at the next `exec`.
 ///
 /// # Errors
 ///
@@ -77,7 +77,8 @@ pub fn close_at_exec(number: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Of the reading end of a pipe, known by its number: how many bytes wait in it, and whether reading blocks.
+/// Returns the state of the reading end of a pipe, known by its number: how many bytes it holds, and whether reading
+/// blocks.
 ///
 /// # Errors
 ///
@@ -92,7 +93,7 @@ pub fn pipe_state(number: i32) -> io::Result<(u64, bool)> {
 
 /// Closes descriptors in place of [`OwnedFd`]'s own drop.
 pub trait Closer {
-    /// Closes it, now or later, on whichever thread is right for it.
+    /// Closes the descriptor now or later, on the thread that the implementation chooses.
     fn close(&self, descriptor: OwnedFd);
 }
 
@@ -104,12 +105,12 @@ pub struct ClosedBy<C: Closer> {
 }
 
 impl<C: Closer> ClosedBy<C> {
-    /// Takes a descriptor over.
+    /// Takes ownership of a descriptor.
     pub const fn new(descriptor: OwnedFd, closer: C) -> Self {
         Self { descriptor: ManuallyDrop::new(descriptor), closer }
     }
 
-    /// What closes it.
+    /// Returns the closer.
     pub const fn closer(&self) -> &C {
         &self.closer
     }
@@ -127,7 +128,7 @@ impl<C: Closer> AsRawFd for ClosedBy<C> {
     }
 }
 
-/// Has the runtime tell when a descriptor is ready. Must be called within the runtime.
+/// Registers a descriptor with the runtime, which then reports when it is ready. Must be called within the runtime.
 ///
 /// # Errors
 ///

@@ -1,10 +1,11 @@
-//! Becoming another program.
+//! Replacing the process by another program.
 
 use std::ffi::CString;
 use std::io;
 use std::ptr;
 
-/// A program with arguments and environment, laid out before the fork so that the child allocates nothing.
+/// A program with its arguments and environment. It is built before the fork, so that the child allocates as little as
+/// possible.
 #[derive(Debug)]
 pub struct CommandImage {
     candidates: Vec<CString>,
@@ -13,7 +14,7 @@ pub struct CommandImage {
 }
 
 impl CommandImage {
-    /// Lays a program out. `candidates` are the paths to try, in order; `arguments` start with the program's name.
+    /// Builds the image. `candidates` are the paths to try, in order; `arguments` start with the program's name.
     ///
     /// # Errors
     ///
@@ -30,7 +31,7 @@ impl CommandImage {
     }
 }
 
-/// Replaces the process by the first candidate that exists. Returns only with the reason why that failed.
+/// Replaces the process by the first candidate that exists. Returns only if that fails, with the reason.
 #[must_use]
 pub fn exec(image: &CommandImage) -> io::Error {
     let pointers = |texts: &[CString]| -> Vec<*const libc::c_char> {

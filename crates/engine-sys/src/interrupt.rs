@@ -1,19 +1,19 @@
-//! Ending a wait of another thread of this process.
+//! Interrupts a blocking system call of another thread of this process.
 //!
-//! A system call that waits returns `EINTR` when its thread gets a signal that has a handler. The signal is `SIGURG`:
-//! its default action is to be ignored, so a process that did not call [`allow_interrupts`] is not harmed by it.
+//! A blocking system call returns `EINTR` when its thread gets a signal that has a handler. The signal is `SIGURG`: its
+//! default action is to be ignored, so it does no harm to a process that did not call [`allow_interrupts`].
 
 use std::io;
 
 const SIGNAL: libc::c_int = libc::SIGURG;
 
-/// A thread of this process. The caller makes sure that the thread still lives when it interrupts it, for the kernel
-/// gives numbers of threads that ended to others.
+/// The kernel's id of a thread of this process. The caller ensures that the thread still lives when it interrupts it,
+/// because the kernel reuses the ids of threads that have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadId(libc::pid_t);
 
 impl ThreadId {
-    /// The calling thread, which can be interrupted from now on.
+    /// Returns the id of the calling thread. From now on the thread can be interrupted.
     #[must_use]
     pub fn current() -> Self {
         // SAFETY: `sigset_t` is plain old data; sigemptyset and sigaddset initialise it and are given a live local and
@@ -27,8 +27,8 @@ impl ThreadId {
         }
     }
 
-    /// Makes the thread's current system call return `EINTR`, if it is one that a signal can end. A thread that is
-    /// about to make a call makes it all the same, so the caller repeats this until the thread has gone on.
+    /// Makes the thread's current system call return `EINTR`, if it is a call that a signal can interrupt. A thread
+    /// that is about to make the call still makes it, so the caller repeats this until the thread has continued.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl ThreadId {
 
 extern "C" fn do_nothing(_: libc::c_int) {}
 
-/// Gives the signal a handler, for the whole process.
+/// Installs a handler for the signal, for the whole process.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ mod tests {
         });
         let thread = told.recv().unwrap();
         while !waits.is_finished() {
-            // It may not have begun to wait the first time.
+            // The thread may not have begun to wait the first time.
             thread.interrupt().unwrap();
             std::thread::yield_now();
         }

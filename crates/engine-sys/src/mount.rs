@@ -1,23 +1,23 @@
-//! Attributes of mounts.
+//! Sets attributes of mounts.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Attributes to add to a mount.
+/// A set of attributes to add to a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MountAttributes(u64);
 
 impl MountAttributes {
-    /// Nothing can be written through it.
+    /// Nothing can be written through the mount.
     pub const READ_ONLY: Self = Self(libc::MOUNT_ATTR_RDONLY);
-    /// Set-user-id bits and file capabilities have no effect.
+    /// Set-user-id bits and file capabilities have no effect on the mount.
     pub const NO_SETUID: Self = Self(libc::MOUNT_ATTR_NOSUID);
-    /// Device nodes cannot be opened.
+    /// Device nodes on the mount cannot be opened.
     pub const NO_DEVICES: Self = Self(libc::MOUNT_ATTR_NODEV);
-    /// Nothing can be executed.
+    /// Files on the mount cannot be executed.
     pub const NO_EXEC: Self = Self(libc::MOUNT_ATTR_NOEXEC);
 
-    /// Both.
+    /// Returns the attributes of both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -33,11 +33,13 @@ pub fn mount_attributes(mount: BorrowedFd<'_>, add: MountAttributes) -> io::Resu
     set(mount, libc::mount_attr { attr_set: add.0, attr_clr: 0, propagation: 0, userns_fd: 0 })
 }
 
-/// Shows the files of a mount that is not attached yet as a user namespace sees them: who is 0 on disk is 0 in there.
+/// Maps the owners of a mount's files into a user namespace: a file of user 0 on disk belongs to user 0 inside. The
+/// mount must not be attached yet.
 ///
 /// # Errors
 ///
-/// When the kernel is older than 5.12, the file system cannot, or the caller has no rights over the file system.
+/// When the kernel is older than 5.12, the file system does not support it, or the caller has no rights over the file
+/// system.
 pub fn map_owners(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> io::Result<()> {
     let userns_fd = u64::try_from(user_namespace.as_raw_fd()).map_err(io::Error::other)?;
     set(mount, libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd })

@@ -1,4 +1,4 @@
-//! The network of a namespace, and sockets of one.
+//! Network namespaces and their sockets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-/// Brings up the loopback interface of the network namespace that the process is in.
+/// Brings up the loopback interface in the network namespace of this process.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn bring_loopback_up() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Which network namespace a socket belongs to: a number that no other namespace gets.
+/// Returns the number of the network namespace that a socket belongs to. No other namespace gets the same number.
 ///
 /// # Errors
 ///
@@ -42,17 +42,18 @@ pub fn network_namespace_of(socket: impl AsFd) -> io::Result<u64> {
     if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The same on all architectures that we know of, and missing from libc.
+/// libc lacks this constant. It has the same value on all architectures that we checked.
 const SO_NETNS_COOKIE: libc::c_int = 71;
 
-/// Makes a TCP socket deaf, for ever, to whatever does not come from one port of one address. Whoever has the socket
-/// later cannot take that back.
+/// Makes a TCP socket drop every packet that does not come from one port of one address. A later owner of the socket
+/// cannot undo that.
 ///
 /// # Errors
 ///
 /// When the kernel refuses.
 pub fn accept_only_from(socket: impl AsFd, peer: SocketAddr) -> io::Result<()> {
-    // Loads from here on are counted from the network's header; others from TCP's, which begins with the sender's port.
+    // Offsets from this value on count from the network header. Other offsets count from the TCP header, which begins
+    // with the sender's port.
     const NETWORK: u32 = 0xFFF0_0000; // SKF_NET_OFF
     const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
     const LOAD_HALF: u16 = 0x28; // BPF_LD | BPF_H | BPF_ABS
@@ -69,7 +70,8 @@ pub fn accept_only_from(socket: impl AsFd, peer: SocketAddr) -> io::Result<()> {
     let instruction = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let mut filter = Vec::new();
     for (left, (load, place, value)) in (0..tests.len()).rev().zip(tests) {
-        // What differs goes to the last instruction, behind the loads and tests that are left and the one that accepts.
+        // If the value differs, the filter jumps to the last instruction: over the remaining loads and tests, and over
+        // the instruction that accepts.
         let over = u8::try_from(2 * left + 1).map_err(io::Error::other)?;
         filter.extend([instruction(load, 0, 0, place), instruction(JUMP_EQUAL, 0, over, value)]);
     }
@@ -119,7 +121,8 @@ mod tests {
             TcpStream::from(client).read_to_string(&mut text).unwrap();
             assert_eq!(text, "heard");
 
-            // One that should hear another port of the same host does not even notice that it is answered.
+            // The socket accepts another port of the same host only, so it ignores the answer to its own connection
+            // request.
             let client = socket(family);
             accept_only_from(&client, SocketAddr::new(address, 1)).unwrap();
             assert_eq!(connect(&client, &peer).unwrap_err(), rustix::io::Errno::INPROGRESS);

@@ -1,4 +1,5 @@
-//! System calls that a filter asks about, and their answers. The caller waits meanwhile, in the kernel.
+//! Receives system calls that a filter passes to a listener, and sends the listener's responses. The calling thread
+//! waits meanwhile, in the kernel.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -7,41 +8,44 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-/// What a filter with questions hands out: the calls of all processes under it.
+/// The listener of a filter that uses [`Verdict::Ask`](crate::seccomp::Verdict::Ask). It receives these calls from all
+/// processes under the filter.
 #[derive(Debug)]
 pub struct Listener {
     descriptor: OwnedFd,
-    /// What the running kernel takes and gives, in words of eight bytes; at least what we know of.
+    /// The size of the buffers for requests and responses in words of eight bytes: what the running kernel uses, but at
+    /// least the sizes of our structures.
     words: usize,
 }
 
-/// A call that waits for an answer.
+/// A system call that waits for a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notification {
-    /// Which question.
+    /// The id of the notification.
     pub id: u64,
-    /// The thread that asks. If [`Listener::is_waiting`] says no afterwards, what was found out about it may be another
-    /// one's.
+    /// The thread that made the call. The thread may end meanwhile, and its id may be reused. So after you read its
+    /// state, call [`Listener::is_waiting`]: if it returns false, what you read may belong to another thread.
     pub thread: Pid,
     /// The number of the call.
     pub call: u32,
-    /// Its arguments.
+    /// The arguments of the call.
     pub arguments: [u64; 6],
 }
 
-/// What is to be had from a [`Listener`] now.
+/// The result of [`Listener::receive`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// A question.
+    /// A call that waits for a response.
     Question(Notification),
-    /// None that is not answered yet.
+    /// No call waits that was not received before.
     Nothing,
-    /// No process is left that could ask.
+    /// No process is left under the filter.
     End,
 }
 
 impl Listener {
-    /// Takes over what [`install_with_listener`](crate::seccomp::install_with_listener) has made, here or elsewhere.
+    /// Takes over the descriptor that [`install_with_listener`](crate::seccomp::install_with_listener) returned, in
+    /// this process or in another one.
     ///
     /// # Errors
     ///
@@ -58,13 +62,14 @@ impl Listener {
         Ok(Self { descriptor, words: known.max(wanted).div_ceil(size_of::<u64>()) })
     }
 
-    /// The next question, if there is one now. Not to be called by two threads at once, of which one might wait.
+    /// Returns the next notification, if there is one now. Two threads must not call this at the same time: one of them
+    /// could block.
     ///
     /// # Errors
     ///
     /// When the kernel refuses.
     pub fn receive(&self) -> io::Result<Heard> {
-        // The call below waits, whatever flags the descriptor has.
+        // The ioctl below blocks, whatever flags the descriptor has, so poll first.
         let mut ready = [PollFd::new(&self.descriptor, PollFlags::IN)];
         rustix::io::retry_on_intr(|| poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })))?;
         let [ready] = ready.map(|ready| ready.revents());
@@ -72,7 +77,7 @@ impl Listener {
             let ended = ready.intersects(PollFlags::HUP | PollFlags::ERR);
             return Ok(if ended { Heard::End } else { Heard::Nothing });
         }
-        // The kernel wants zeroes.
+        // The kernel requires a buffer of zeroes.
         let mut space = vec![0_u64; self.words];
         // SAFETY: the request writes one `seccomp_notif` of the kernel's size; `space` is at least that long, aligned
         // for it, and lives across the call.
@@ -81,7 +86,7 @@ impl Listener {
         if result != 0 {
             let error = io::Error::last_os_error();
             return match error.raw_os_error() {
-                // Who asked has died, or was interrupted.
+                // The thread has been killed, or its call was interrupted.
                 Some(libc::ENOENT | libc::EINTR) => Ok(Heard::Nothing),
                 _ => Err(error),
             };
@@ -95,7 +100,7 @@ impl Listener {
         Ok(Heard::Question(Notification { id: received.id, thread, call, arguments: received.data.args }))
     }
 
-    /// Whether the thread that asked still waits for the answer.
+    /// Returns whether the thread that made the call still waits for the response.
     #[must_use]
     pub fn is_waiting(&self, id: u64) -> bool {
         // SAFETY: the request reads one integer, which lives across the call.
@@ -104,11 +109,11 @@ impl Listener {
         result == 0
     }
 
-    /// Answers in the kernel's place: the call is not made, and returns 0 or fails.
+    /// Responds to the call: the kernel does not make it, and it returns 0 or fails.
     ///
     /// # Errors
     ///
-    /// `ENOENT` when nobody waits any more.
+    /// `ENOENT` when the thread does not wait any more.
     pub fn answer(&self, id: u64, result: Result<(), Errno>) -> io::Result<()> {
         let mut space = vec![0_u64; self.words];
         // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value
@@ -123,11 +128,12 @@ impl Listener {
         if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Puts a descriptor into the process that asks, under a number of its own; what it had there is closed.
+    /// Installs a descriptor in the process that made the call, under a number that the caller chooses. A descriptor
+    /// that the process had open under that number is closed.
     ///
     /// # Errors
     ///
-    /// `ENOENT` when nobody waits any more; `EBADF` when the number is beyond the process's limit.
+    /// `ENOENT` when the thread does not wait any more; `EBADF` when the number is beyond the process's limit.
     pub fn install(&self, id: u64, descriptor: BorrowedFd<'_>, number: i32, close_at_exec: bool) -> io::Result<()> {
         let request = libc::seccomp_notif_addfd {
             id,
@@ -156,11 +162,11 @@ impl AsRawFd for Listener {
     }
 }
 
-/// Reads another process's memory; answers with how much of it could be read.
+/// Reads another process's memory. Returns how many bytes could be read.
 ///
 /// # Errors
 ///
-/// When there is no such thread, nothing there, or no permission to trace it.
+/// When there is no such thread, nothing is mapped at the address, or there is no permission to trace the process.
 pub fn read_memory_of(thread: Pid, address: u64, into: &mut [u8]) -> io::Result<usize> {
     let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
     let remote = libc::iovec {

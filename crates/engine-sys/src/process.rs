@@ -1,4 +1,4 @@
-//! Making, ending and reaping processes.
+//! Creates, ends and reaps processes.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
-/// Proof that this process had one thread when it was made. Only then is it sound to go on in a forked child as if
-/// nothing had happened: with more threads, a lock held by another one at the fork stays locked in the child for ever.
+/// Proof that this process had only one thread when it was checked. Only then is it sound for a forked child to
+/// continue normally: with more threads, a lock that another thread holds at the fork stays locked in the child for
+/// ever.
 #[derive(Debug, Clone, Copy)]
 pub struct SingleThread(());
 
 impl SingleThread {
-    /// Counts the threads of this process. The caller promises by holding the token not to start any.
+    /// Counts the threads of this process. A caller that holds the token promises not to start any.
     ///
     /// # Errors
     ///
@@ -24,12 +25,12 @@ impl SingleThread {
 }
 
 impl SingleThread {
-    /// For a process with threads that were started by others: that each of them sleeps and waits to be woken by this
-    /// one, which will not do so while it forks. Then nobody else holds a lock.
+    /// Checks a process whose other threads were started by foreign code: each of them must sleep until this thread
+    /// wakes it, which it must not do while it forks. Then no other thread holds a lock.
     ///
     /// # Errors
     ///
-    /// When a thread is doing something, or that cannot be told.
+    /// When a thread is not asleep, or its state cannot be read.
     pub fn check_others_sleep() -> io::Result<Self> {
         let own = rustix::thread::gettid().as_raw_nonzero().to_string();
         for entry in std::fs::read_dir("/proc/self/task")? {
@@ -37,7 +38,7 @@ impl SingleThread {
             if entry.file_name().to_str() == Some(&own) {
                 continue;
             }
-            // The number of the call that it sleeps in comes first; `running` when it does not.
+            // The first field is the number of the system call that the thread sleeps in, or `running`.
             let state = std::fs::read_to_string(entry.path().join("syscall"))?;
             let number = state.split(' ').next().and_then(|number| number.parse().ok());
             let sleeps = [libc::SYS_futex, libc::SYS_epoll_pwait].iter().any(|call| Some(*call) == number);
@@ -49,35 +50,35 @@ impl SingleThread {
     }
 }
 
-/// Which namespaces a new process does not share with its parent.
+/// The namespaces that a new process does not share with its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Namespaces(u64);
 
 impl Namespaces {
-    /// All are shared.
+    /// All namespaces are shared.
     pub const SHARED: Self = Self(0);
-    /// A user namespace and a pid namespace of its own: those that a process can only be born into, if it is to be
-    /// their first.
+    /// A user namespace and a PID namespace of its own. A process can be the first one of these only if it is created
+    /// in them.
     pub const OWN: Self = Self((libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64);
     /// A user namespace of its own.
     pub const OWN_USER: Self = Self(libc::CLONE_NEWUSER as u64);
 }
 
-/// Which side of a fork this is.
+/// The two sides of a fork.
 #[derive(Debug)]
 pub enum Cloned {
-    /// The new process.
+    /// This is the new process.
     Child,
-    /// The old one.
+    /// This is the process that forked.
     Parent {
-        /// The child's id in this pid namespace.
+        /// The child's id in this PID namespace.
         pid: Pid,
-        /// The child itself.
+        /// The child's process descriptor.
         pidfd: OwnedFd,
     },
 }
 
-/// Forks, with namespaces.
+/// Forks a child in new namespaces.
 ///
 /// # Errors
 ///
@@ -86,20 +87,20 @@ pub fn clone_process(thread: SingleThread, namespaces: Namespaces) -> io::Result
     clone_at(thread, namespaces.0, libc::SIGCHLD, 0)
 }
 
-/// The same with all namespaces shared, and the new process is a child not of the caller but of the caller's parent.
-/// The C library knows the child's id, so that it can go on as a program that uses threads.
+/// Forks a child that shares all namespaces and is a child of the caller's parent, not of the caller. The kernel writes
+/// the child's id to where the C library keeps it, so the child can continue as a program that uses threads.
 ///
 /// # Errors
 ///
-/// As [`clone_process`]; also on a kernel that does not tell where the C library keeps the id
+/// As [`clone_process`]; also on a kernel that does not report where the C library keeps the id
 /// (`CONFIG_CHECKPOINT_RESTORE`).
 pub fn clone_sibling(thread: SingleThread) -> io::Result<Cloned> {
     let flags = libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID;
-    // The signal at its end is that of the caller.
+    // With CLONE_PARENT the kernel takes the exit signal of the caller.
     clone_at(thread, u64::from(flags.unsigned_abs()), 0, thread_id_address()?)
 }
 
-/// Where the kernel, and with it the C library, keeps the id of this thread.
+/// Returns the address at which the kernel and the C library keep the id of this thread.
 fn thread_id_address() -> io::Result<u64> {
     let mut address: u64 = 0;
     // SAFETY: PR_GET_TID_ADDRESS writes one pointer to the place given, a live local of that size.
@@ -116,16 +117,16 @@ fn clone_at(_: SingleThread, flags: u64, exit_signal: libc::c_int, child_id_at: 
     arguments.child_tid = child_id_at;
     arguments.pidfd = (&raw mut pidfd) as u64;
     // SAFETY: without CLONE_VM the child has its own copy of the address space and returns on its own copy of this
-    // stack (`stack` is 0). `pidfd` lives across the call. The token says that nobody else runs, so no lock of the
-    // allocator or of the standard library is held by anyone but us, and we hold none here. `child_tid` is 0, or where
-    // the C library keeps this thread's id, which in the child is the child's own copy.
+    // stack (`stack` is 0). `pidfd` lives across the call. The token proves that no other thread runs, so no other
+    // thread holds a lock of the allocator or of the standard library, and we hold none here. `child_tid` is 0, or
+    // where the C library keeps this thread's id, which in the child is the child's own copy.
     let result = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size_of::<libc::clone_args>()) };
     match result {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Cloned::Child),
         number => {
             let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
-            // SAFETY: the kernel has just made this descriptor for us (CLONE_PIDFD); nobody else owns it.
+            // SAFETY: the kernel has just made this descriptor for us (CLONE_PIDFD); it has no other owner.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
             pid.map(|pid| Cloned::Parent { pid, pidfd })
                 .ok_or_else(|| io::Error::other("clone3 returned no process id"))
@@ -133,21 +134,22 @@ fn clone_at(_: SingleThread, flags: u64, exit_signal: libc::c_int, child_id_at: 
     }
 }
 
-/// Forks, all namespaces shared. Unlike [`clone_process`] this needs no call that a sandbox's own filter refuses.
+/// Forks a child that shares all namespaces. Unlike [`clone_process`], this makes no call that a sandbox's own filter
+/// refuses.
 ///
 /// # Errors
 ///
 /// When a limit of processes is reached, or there is no memory.
 pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
-    // SAFETY: the token says that there is one thread, so the child inherits no lock that nobody will release.
+    // SAFETY: the token proves that there is one thread, so the child inherits no lock that would never be released.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         number => Ok(Pid::from_raw(number)),
     }
 }
 
-/// Leaves the mount, ipc, uts and cgroup namespaces for new ones. The cgroup namespace's root is the group that the
-/// process is in.
+/// Moves this process to new mount, IPC, UTS and cgroup namespaces. The root of the cgroup namespace is the group that
+/// the process is in.
 ///
 /// # Errors
 ///
@@ -156,18 +158,18 @@ pub fn enter_own_namespaces(thread: SingleThread) -> io::Result<()> {
     enter_own_namespaces_but(thread, Shared::Nothing)
 }
 
-/// Which of the namespaces of [`enter_own_namespaces_but`] stays shared.
+/// The namespace that [`enter_own_namespaces_but`] leaves shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shared {
-    /// None.
+    /// None of them.
     Nothing,
-    /// The ipc namespace.
+    /// The IPC namespace.
     Ipc,
     /// The cgroup namespace.
     Cgroup,
 }
 
-/// The same, one of them left out.
+/// Does the same as [`enter_own_namespaces`], but one of the namespaces stays shared.
 ///
 /// # Errors
 ///
@@ -182,7 +184,7 @@ pub fn enter_own_namespaces_but(thread: SingleThread, shared: Shared) -> io::Res
     leave(thread, all & !shared)
 }
 
-/// Leaves the network namespace for a new one.
+/// Moves this process to a new network namespace.
 ///
 /// # Errors
 ///
@@ -202,12 +204,12 @@ pub fn enter_network(_: SingleThread, network: BorrowedFd<'_>) -> io::Result<()>
 
 fn leave(_: SingleThread, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: unshare takes flags only. A new mount namespace also unshares the current directory and root of this
-    // thread from those of others; the token says that there are no others. No memory of ours is touched.
+    // thread from those of others; the token proves that there are no others. No memory of ours is touched.
     let result = unsafe { libc::unshare(flags) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Lets the processes that this one makes from now on be born into the pid namespace of another.
+/// Makes the processes that this one creates from now on start in the PID namespace of another process.
 ///
 /// # Errors
 ///
@@ -216,8 +218,8 @@ pub fn bear_children_beside(process: BorrowedFd<'_>) -> io::Result<()> {
     enter(process, libc::CLONE_NEWPID)
 }
 
-/// Joins all other namespaces of a process, with every capability over them. The root and the current directory are
-/// then the root of its mount namespace.
+/// Joins all other namespaces of a process, with every capability over them. The root and the current directory become
+/// the root of its mount namespace.
 ///
 /// # Errors
 ///
@@ -235,19 +237,19 @@ pub fn join_namespaces(_: SingleThread, process: BorrowedFd<'_>) -> io::Result<(
 /// Enters namespaces, given by their file or by a process that is in them.
 fn enter(process: BorrowedFd<'_>, namespaces: libc::c_int) -> io::Result<()> {
     // SAFETY: setns takes a descriptor, which is live because it is borrowed for the call, and flags. No memory of ours
-    // is touched. A new mount namespace unshares the current directory and root from those of other threads; who asks
-    // for one holds the token that says that there are none.
+    // is touched. A new mount namespace unshares the current directory and root from those of other threads; the caller
+    // that passes its flag holds the token, which proves that there are none.
     let result = unsafe { libc::setns(process.as_raw_fd(), namespaces) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Leaves at once, without running any destructor or exit handler that a fork has copied from the parent.
+/// Exits at once, without running destructors or exit handlers that a fork has copied from the parent.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: _exit takes an integer and never returns.
     unsafe { libc::_exit(code) }
 }
 
-/// Kills every process in the caller's pid namespace but itself.
+/// Kills every process in the caller's PID namespace except the caller.
 ///
 /// # Errors
 ///
@@ -262,20 +264,20 @@ pub fn kill_all_others() -> io::Result<()> {
     if result == 0 || error.raw_os_error() == Some(libc::ESRCH) { Ok(()) } else { Err(error) }
 }
 
-/// A child that has ended.
+/// A child that has ended and was reaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// Which.
+    /// Its id.
     pub pid: Pid,
-    /// Its exit code, or the signal that ended it.
+    /// Its exit code, or as the error the signal that ended it.
     pub status: Result<i32, i32>,
-    /// Processor time of it and of its own reaped children.
+    /// Processor time of the child and of its own reaped children.
     pub cpu: Duration,
-    /// The largest resident size of it or of one of its own reaped children, in bytes.
+    /// The largest resident size of the child or of one of its own reaped children, in bytes.
     pub max_resident_bytes: u64,
 }
 
-/// Reaps a child that has ended, if there is one. Never waits.
+/// Reaps a child that has ended, if there is one. Never blocks.
 ///
 /// # Errors
 ///
@@ -284,7 +286,7 @@ pub fn wait_any() -> io::Result<Option<Ended>> {
     wait(-1, libc::WNOHANG)
 }
 
-/// Reaps a child if it has ended, whatever signal it sends at its end. Never waits.
+/// Reaps a child if it has ended, whatever its exit signal is. Never blocks.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Filters of system calls, as the kernel takes them: a short program that sees a call's number, architecture and
+//! Filters of system calls in the kernel's form: a short BPF program that reads a call's number, architecture and
 //! arguments.
 
 use std::io;
@@ -16,13 +16,13 @@ pub struct Instruction {
 /// What the kernel does with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is made.
+    /// The call is made.
     Allow,
-    /// It is not made and fails with this error number; with 0 it is not made and succeeds.
+    /// The call is not made and fails with this error number; with 0 it is not made and succeeds.
     Errno(u16),
-    /// The whole process is killed.
+    /// The kernel kills the whole process.
     Kill,
-    /// Whoever holds the filter's [`Listener`](crate::notify::Listener) is asked.
+    /// The filter's [`Listener`](crate::notify::Listener) decides.
     Ask,
 }
 
@@ -42,18 +42,18 @@ impl Verdict {
 pub enum Field {
     /// The call's number.
     Number,
-    /// The architecture it is made for.
+    /// The architecture that the call is made for.
     Architecture,
     /// The lower half of an argument, counted from 0.
     ArgumentLow(u8),
-    /// The upper half of an argument.
+    /// The upper half of an argument, counted from 0.
     ArgumentHigh(u8),
 }
 
-/// The architecture this program is built for, as filters see it.
+/// The architecture that this program is built for, as filters see it.
 #[cfg(target_arch = "x86_64")]
 pub const ARCHITECTURE: u32 = 0xC000_003E;
-/// The architecture this program is built for, as filters see it.
+/// The architecture that this program is built for, as filters see it.
 #[cfg(target_arch = "aarch64")]
 pub const ARCHITECTURE: u32 = 0xC000_00B7;
 
@@ -79,44 +79,44 @@ impl Instruction {
         Self { code: LOAD, when_true: 0, when_false: 0, value: offset }
     }
 
-    /// Skips so many instructions when what is loaded is, or is not, this value.
+    /// Skips `when_true` instructions if the loaded value is equal to `value`, otherwise `when_false`.
     #[must_use]
     pub const fn equal(value: u32, when_true: u8, when_false: u8) -> Self {
         Self { code: JUMP_EQUAL, when_true, when_false, value }
     }
 
-    /// Skips so many instructions when what is loaded is at least, or less than, this value.
+    /// Skips `when_true` instructions if the loaded value is at least `value`, otherwise `when_false`.
     #[must_use]
     pub const fn at_least(value: u32, when_true: u8, when_false: u8) -> Self {
         Self { code: JUMP_AT_LEAST, when_true, when_false, value }
     }
 
-    /// Skips so many instructions when what is loaded has any, or none, of these bits.
+    /// Skips `when_true` instructions if the loaded value has any of these bits, otherwise `when_false`.
     #[must_use]
     pub const fn any_bit(bits: u32, when_true: u8, when_false: u8) -> Self {
         Self { code: JUMP_ANY_BIT, when_true, when_false, value: bits }
     }
 
-    /// Keeps these bits of what is loaded, and no others.
+    /// Clears all bits of the loaded value except these.
     #[must_use]
     pub const fn mask(bits: u32) -> Self {
         Self { code: AND, when_true: 0, when_false: 0, value: bits }
     }
 
-    /// Skips so many instructions: any number, unlike the tests.
+    /// Skips `count` instructions. Unlike the tests, it can skip more than 255.
     #[must_use]
     pub const fn skip(count: u32) -> Self {
         Self { code: JUMP, when_true: 0, when_false: 0, value: count }
     }
 
-    /// Ends the program.
+    /// Ends the program with a verdict.
     #[must_use]
     pub const fn answer(verdict: Verdict) -> Self {
         Self { code: RETURN, when_true: 0, when_false: 0, value: verdict.value() }
     }
 }
 
-/// Runs a filter in this process as the kernel would, to test it. `None` when the program is malformed.
+/// Runs a filter in this process as the kernel would, for tests. Returns `None` if the program is malformed.
 #[must_use]
 pub fn simulate(program: &[Instruction], architecture: u32, number: u32, arguments: [u64; 6]) -> Option<Verdict> {
     let mut data = Vec::from(number.to_ne_bytes());
@@ -156,8 +156,8 @@ pub fn simulate(program: &[Instruction], architecture: u32, number: u32, argumen
     }
 }
 
-/// Puts this process, and all it will start, under a filter, for ever. Needs `no_new_privs`, or
-/// `CAP_SYS_ADMIN` in the process's user namespace.
+/// Puts this process, and all that it will start, under a filter, for ever. Needs `no_new_privs`, or `CAP_SYS_ADMIN` in
+/// the process's user namespace.
 ///
 /// # Errors
 ///
@@ -166,22 +166,23 @@ pub fn install(program: &[Instruction]) -> io::Result<()> {
     load(program, 0).map(drop)
 }
 
-/// The same for a filter that asks; answers with what [`Listener::new`](crate::notify::Listener::new) takes. Until
-/// somebody listens, and when nobody does any more, calls that it asks about wait, or fail.
+/// Does the same as [`install`] for a filter that uses [`Verdict::Ask`]. Returns the descriptor for
+/// [`Listener::new`](crate::notify::Listener::new). Calls with that verdict wait until a listener responds, and fail
+/// after the descriptor is closed.
 ///
 /// # Errors
 ///
-/// When the kernel refuses the program, has no seccomp or no notifications, or the process is under a filter that asks
-/// already.
+/// When the kernel refuses the program, has no seccomp or no notifications, or the process is already under a filter
+/// with a listener.
 pub fn install_with_listener(program: &[Instruction]) -> io::Result<OwnedFd> {
-    // Once a call is being dealt with, only death interrupts it: no signal makes it start again half done. Kernels
-    // before 5.19 cannot.
+    // After the listener has received a call, only a fatal signal interrupts it: no other signal makes it start again
+    // half done. Kernels before 5.19 do not support that flag.
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let listener = match load(program, flags | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => load(program, flags)?,
         loaded => loaded?,
     };
-    // SAFETY: with this flag the call returns a descriptor that the kernel has just made for us; nobody else owns it.
+    // SAFETY: with this flag the call returns a descriptor that the kernel has just made for us; it has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(listener) })
 }
 

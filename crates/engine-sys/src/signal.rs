@@ -1,4 +1,4 @@
-//! Signals.
+//! Blocks, ignores and receives signals.
 
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
@@ -12,8 +12,8 @@ fn empty_set() -> libc::sigset_t {
     }
 }
 
-/// Blocks every signal, and returns a descriptor that is readable while `SIGCHLD`, or `SIGTERM` if asked for, is
-/// pending. A handler that the process has inherited never runs.
+/// Blocks every signal, and returns a descriptor that is readable while `SIGCHLD` is pending, or also `SIGTERM` if
+/// `termination` is set. A handler that the process has inherited never runs.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ fn empty_set() -> libc::sigset_t {
 pub fn child_signals(termination: bool) -> io::Result<OwnedFd> {
     let mut set = empty_set();
     // SAFETY: `set` and `all` are initialised signal sets that live across the calls; both signals are valid. The
-    // descriptor that signalfd returns is new and ours alone.
+    // descriptor that signalfd returns is new and has no other owner.
     unsafe {
         let mut all = empty_set();
         libc::sigfillset(&raw mut all);
@@ -39,7 +39,7 @@ pub fn child_signals(termination: bool) -> io::Result<OwnedFd> {
     }
 }
 
-/// Takes all pending signals from a descriptor of [`child_signals`]; says whether `SIGTERM` was among them.
+/// Takes all pending signals from a descriptor of [`child_signals`]. Returns whether `SIGTERM` was among them.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub fn drain_signals(signals: BorrowedFd<'_>) -> io::Result<bool> {
     }
 }
 
-/// Ignores the signals by which a terminal or a service manager asks a whole process group to end.
+/// Ignores the signals by which a terminal or a service manager ends a whole process group.
 pub fn ignore_requests_to_end() {
     for number in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
         // SAFETY: SIG_IGN is a valid action for each of these, and no code runs when one of them comes.
@@ -69,7 +69,7 @@ pub fn ignore_requests_to_end() {
     }
 }
 
-/// Unblocks every signal and gives each its default action, as a freshly started program expects.
+/// Unblocks every signal and resets each one to its default action, as a freshly started program expects.
 pub fn reset_signals() {
     for number in 1..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL is a valid action for every number; the kernel refuses those that cannot be set, which is

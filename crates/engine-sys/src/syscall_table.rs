@@ -1,5 +1,5 @@
-//! System calls by name. The numbers are those of the architecture this is built for and come from the C library's
-//! headers, so that there is no table of numbers to keep right.
+//! System calls by name. The numbers are those of the architecture that this is built for. They come from the C
+//! library's headers, so we maintain no table of numbers.
 
 /// Calls that every architecture has.
 const COMMON: &[(&str, libc::c_long)] = &[
@@ -305,8 +305,8 @@ const COMMON: &[(&str, libc::c_long)] = &[
     ("writev", libc::SYS_writev),
 ];
 
-/// Calls that newer architectures have left out because a newer call does the same, and some that only the bindings
-/// leave out.
+/// Calls that newer architectures leave out because a newer call does the same, and some that only the bindings leave
+/// out.
 #[cfg(target_arch = "x86_64")]
 const LEGACY: &[(&str, libc::c_long)] = &[
     ("fchmodat2", libc::SYS_fchmodat2),
@@ -359,18 +359,19 @@ const LEGACY: &[(&str, libc::c_long)] = &[
     ("vfork", libc::SYS_vfork),
 ];
 
-/// Calls whose numbers the C library's bindings lack on this architecture; from the kernel's generic table.
+/// Calls whose numbers the C library's bindings lack on this architecture. The numbers are from the kernel's generic
+/// table.
 #[cfg(target_arch = "aarch64")]
 const LEGACY: &[(&str, libc::c_long)] =
     &[("fchmodat2", 452), ("getrlimit", 163), ("renameat", 38), ("setrlimit", 164), ("sync_file_range", 84)];
 
-/// The number of a call, if this architecture has it and we know it.
+/// Returns the number of a call, if this architecture has it and the table contains it.
 #[must_use]
 pub fn syscall_number(name: &str) -> Option<u32> {
     syscall_numbers().find(|(known, _)| *known == name).map(|(_, number)| number)
 }
 
-/// Every call we know, with its number on this architecture.
+/// Returns every call in the table, with its number on this architecture.
 pub fn syscall_numbers() -> impl Iterator<Item = (&'static str, u32)> {
     COMMON.iter().chain(LEGACY).filter_map(|(name, number)| Some((*name, u32::try_from(*number).ok()?)))
 }

@@ -1,7 +1,7 @@
-//! What a booted Node.js needs in order to be forked: functions in place of the C library's, a way from the template's
-//! script into ours, and the mending of a forked child.
+//! Makes a booted Node.js forkable: replacements for functions of the C library, calls from the template's script into
+//! our code, and the repair of a forked child.
 //!
-//! Functions of node and of the C library that only a running node has are found by name when they are needed, so that
+//! Functions of node and of the C library that only a running node has are looked up by name when they are needed, so
 //! nothing has to be linked.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -13,27 +13,27 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 /// Whether this process is a forked child that runs a program.
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
-/// The threads that a child does not have, and how many they are.
+/// The ids of the threads that a child does not have. [`THREAD_COUNT`] is their number.
 static THREADS: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 static THREAD_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// What the script's call does; it returns in a child, with what the script is to run.
+/// The function behind the script's `serve()`. It returns only in a child, with the text that the script gets.
 static SERVE: OnceLock<fn(Runtime) -> io::Result<String>> = OnceLock::new();
 
-/// Access to the node that called. Only a call from node has one.
+/// Access to the node that made the current call. Only a call from node creates one.
 #[derive(Debug, Clone, Copy)]
 pub struct Runtime {
     environment: *mut c_void,
 }
 
-/// A function of this process, by name, behind those of this library.
+/// Returns a function by name from the libraries that come after this one in the search order.
 fn next_function(name: &CStr) -> *mut c_void {
     // SAFETY: `name` is NUL-terminated and lives across the call; RTLD_NEXT is a valid pseudo handle.
     unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
 }
 
-/// The functions of node that a child calls. They are looked for once, in the template: a search touches many pages,
-/// each of which a child would have to map.
+/// The functions of node that a child calls. The template looks them up once: a search touches many pages, each of
+/// which a child would have to map.
 static CALLED_BY_CHILDREN: [(&CStr, AtomicPtr<c_void>); 9] = [
     (c"napi_create_string_utf8", AtomicPtr::new(ptr::null_mut())),
     (c"napi_throw_error", AtomicPtr::new(ptr::null_mut())),
@@ -46,7 +46,7 @@ static CALLED_BY_CHILDREN: [(&CStr, AtomicPtr<c_void>); 9] = [
     (HEAP_FUNCTIONS[2], AtomicPtr::new(ptr::null_mut())),
 ];
 
-/// A function of node, by name.
+/// Returns a function of node by name.
 fn node_function(name: &CStr) -> io::Result<*mut c_void> {
     let kept = CALLED_BY_CHILDREN.iter().find(|(known, _)| *known == name).map(|(_, address)| address);
     let mut found = kept.map_or(ptr::null_mut(), |address| address.load(Ordering::Acquire));
@@ -60,31 +60,30 @@ fn node_function(name: &CStr) -> io::Result<*mut c_void> {
     if found.is_null() { Err(io::Error::other(format!("node lacks {}", name.to_string_lossy()))) } else { Ok(found) }
 }
 
-/// `madvise(2)`, but for the one advice that keeps memory from forked children.
+/// `madvise(2)`, but ignores `MADV_DONTFORK`, which would keep memory from forked children.
 ///
 /// # Safety
 ///
 /// As `madvise(2)`.
 pub unsafe fn advise_memory(address: *mut c_void, length: usize, advice: c_int) -> c_int {
     if advice == libc::MADV_DONTFORK {
-        // V8 asks for it, as an optimisation for programs that fork to run another one.
+        // V8 gives this advice as an optimisation for programs that fork to run another program.
         return 0;
     }
-    // SAFETY: the caller's promise. The call goes straight to the kernel, for the C library's own function is hidden by
-    // ours.
+    // SAFETY: the caller's promise. The call goes straight to the kernel, because our function hides the C library's.
     unsafe { c_int::try_from(libc::syscall(libc::SYS_madvise, address, length, advice)).unwrap_or(-1) }
 }
 
-/// Where V8's heap goes, and in which steps.
+/// The next address for V8's heap; it advances in steps of [`ARENA_STEP`] bytes. Zero until the first use.
 static ARENA: AtomicUsize = AtomicUsize::new(0);
 const ARENA_STEP: usize = 256 << 10;
 
-/// The longest mapping that goes there.
+/// The length in bytes of the longest mapping that goes there.
 const ARENA_MOST: usize = 16 << 20;
 
-/// `mmap(2)`, but V8 does not get the places that it draws by lot for the parts of its heap. They would be all over the
-/// address space, each with page tables of its own, which a fork copies and an exit frees. They follow each other from
-/// one place, drawn once.
+/// `mmap(2)`, but replaces the random addresses that V8 picks for the parts of its heap. They would be spread all over
+/// the address space, each with page tables of its own, which a fork copies and an exit frees. Here the parts follow
+/// each other from one random address.
 ///
 /// # Safety
 ///
@@ -102,12 +101,12 @@ pub unsafe fn map_memory(
     let hint = if is_fixed || !is_data || address.is_null() || length > ARENA_MOST {
         address
     } else {
-        // V8 asks for a step more than it needs less a page, and gives back what is not aligned.
+        // V8 requests one step more than it needs, less a page, and unmaps what is not aligned.
         let kept = (length + 4096).saturating_sub(ARENA_STEP).max(1).next_multiple_of(ARENA_STEP);
         ptr::without_provenance_mut(arena().fetch_add(kept, Ordering::AcqRel))
     };
-    // SAFETY: the caller's promise; a hint that is not fixed is only a wish. The call goes straight to the kernel, for
-    // the C library's own function is hidden by ours.
+    // SAFETY: the caller's promise; an address that is not fixed is only a hint. The call goes straight to the kernel,
+    // because our function hides the C library's.
     let mapped = unsafe { libc::syscall(libc::SYS_mmap, hint, length, protection, flags, descriptor, offset) };
     ptr::with_exposed_provenance_mut(usize::try_from(mapped).unwrap_or(libc::MAP_FAILED.addr()))
 }
@@ -115,18 +114,18 @@ pub unsafe fn map_memory(
 fn arena() -> &'static AtomicUsize {
     if ARENA.load(Ordering::Acquire) == 0 {
         let mut random = [0; 8];
-        // SAFETY: getrandom writes at most as many bytes as the array has. If it fails, the place is the same each
+        // SAFETY: getrandom writes at most as many bytes as the array has. If it fails, the address is the same each
         // time.
         unsafe { libc::getrandom(random.as_mut_ptr().cast(), random.len(), libc::GRND_NONBLOCK) };
-        // Between 16 and 80 TiB, where little else is, on a border of 2 MiB.
+        // An address between 16 and 80 TiB, where little else is mapped, aligned to 2 MiB.
         let start = (16 << 40) + (usize::from_ne_bytes(random) % (64 << 40)) / (2 << 20) * (2 << 20);
-        // Whoever is first decides.
+        // If two threads come here at the same time, the first one sets the address.
         let _ = ARENA.compare_exchange(0, start, Ordering::AcqRel, Ordering::Acquire);
     }
     &ARENA
 }
 
-/// `exit(3)`; in a child without the handlers, which would wait for threads that are not there.
+/// `exit(3)`, but a child skips the exit handlers, which would wait for threads that it does not have.
 pub fn leave(code: c_int) -> ! {
     let is_child = IS_CHILD.load(Ordering::Acquire);
     let real = if is_child { ptr::null_mut() } else { next_function(c"exit") };
@@ -142,7 +141,7 @@ pub fn leave(code: c_int) -> ! {
     real(code)
 }
 
-/// `pthread_create(3)`.
+/// `pthread_create(3)`, but records the new threads of the template.
 ///
 /// # Safety
 ///
@@ -172,7 +171,7 @@ pub unsafe fn create_thread(
     result
 }
 
-/// `pthread_join(3)`; in a child, a thread of the template counts as ended.
+/// `pthread_join(3)`, but in a child a thread of the template counts as ended.
 ///
 /// # Safety
 ///
@@ -190,8 +189,8 @@ pub unsafe fn join_thread(thread: usize, result: *mut *mut c_void) -> c_int {
     unsafe { real(thread, result) }
 }
 
-/// `pthread_cond_destroy(3)`; in a child it does nothing. The C library's waits for whoever waits on the condition, and
-/// that may be a thread of the template. A condition holds nothing that had to be given back.
+/// `pthread_cond_destroy(3)`, but does nothing in a child. The C library's function waits for the threads that wait on
+/// the condition, and one of them may be a thread of the template. A condition holds no resource that must be released.
 ///
 /// # Safety
 ///
@@ -201,8 +200,8 @@ pub unsafe fn destroy_condition(condition: *mut c_void) -> c_int {
     unsafe { destroy(c"pthread_cond_destroy", condition) }
 }
 
-/// `pthread_mutex_destroy(3)`; in a child it does nothing. Node aborts when it fails, which it does while a thread of
-/// the template counts as a user of the mutex. A mutex holds nothing that had to be given back.
+/// `pthread_mutex_destroy(3)`, but does nothing in a child. The C library's function fails while a thread of the
+/// template counts as a user of the mutex, and then node aborts. A mutex holds no resource that must be released.
 ///
 /// # Safety
 ///
@@ -222,14 +221,14 @@ unsafe fn destroy(name: &CStr, object: *mut c_void) -> c_int {
     if real.is_null() {
         return 0;
     }
-    // SAFETY: the caller knows that the function of this name has this type.
+    // SAFETY: the callers pass only names of functions that have this type.
     let real = unsafe { std::mem::transmute::<*mut c_void, Destroy>(real) };
     // SAFETY: the caller's promise.
     unsafe { real(object) }
 }
 
-/// Gives the addon's object its two functions. `serve` calls `serve` here, which returns in a forked child; the answer
-/// is the text that the script gets. `reallyExit` ends a child at once, with the code that it is given.
+/// Adds two functions to the addon's object. `serve` calls the argument `serve`, which returns in a forked child; the
+/// script gets the text that it returns. `reallyExit` ends a child at once, with the given code.
 ///
 /// # Safety
 ///
@@ -243,7 +242,7 @@ pub unsafe fn register(
         unsafe extern "C" fn(*mut c_void, *const c_char, usize, Callback, *mut c_void, *mut *mut c_void) -> c_int;
     type SetProperty = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_char, *mut c_void) -> c_int;
     if IS_CHILD.load(Ordering::Acquire) || SERVE.set(serve).is_err() {
-        // A program of a user's that finds the library again gets an empty object.
+        // A user's program that loads the library again gets an empty object.
         return exports;
     }
     let (Ok(create), Ok(set)) = (node_function(c"napi_create_function"), node_function(c"napi_set_named_property"))
@@ -271,7 +270,7 @@ pub unsafe fn register(
 /// A function that JavaScript calls.
 type Callback = unsafe extern "C" fn(*mut c_void, *mut c_void) -> *mut c_void;
 
-/// `reallyExit(code)`.
+/// Implements `reallyExit(code)`.
 unsafe extern "C" fn call_leave(environment: *mut c_void, call: *mut c_void) -> *mut c_void {
     type GetArguments = unsafe extern "C" fn(
         *mut c_void,
@@ -291,14 +290,14 @@ unsafe extern "C" fn call_leave(environment: *mut c_void, call: *mut c_void) -> 
             let arguments = std::mem::transmute::<*mut c_void, GetArguments>(arguments);
             let number = std::mem::transmute::<*mut c_void, GetNumber>(number);
             arguments(environment, call, &raw mut count, &raw mut argument, ptr::null_mut(), ptr::null_mut());
-            // What is no number leaves the code as it is.
+            // An argument that is no number leaves the code at 0.
             number(environment, argument, &raw mut code);
         }
     }
     leave(code)
 }
 
-/// `serve()`.
+/// Implements `serve()`.
 unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
     type CreateText = unsafe extern "C" fn(*mut c_void, *const c_char, usize, *mut *mut c_void) -> c_int;
     type Throw = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int;
@@ -334,8 +333,8 @@ unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mu
 }
 
 impl Runtime {
-    /// Gives the event loop of a forked child descriptors of its own. The numbers of the parent's must be taken by
-    /// then, by anything that may be closed: the loop closes them first.
+    /// Gives the event loop of a forked child descriptors of its own. Before the call, every number that the parent's
+    /// loop uses must refer to a descriptor that may be closed, because the loop first closes these numbers.
     ///
     /// # Errors
     ///
@@ -356,11 +355,11 @@ impl Runtime {
         if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(-result)) }
     }
 
-    /// Lowers the limit of V8's heap.
+    /// Lowers the limit of V8's heap to this many bytes.
     ///
     /// # Errors
     ///
-    /// When this node has no way to do so.
+    /// When this node does not export the functions for it.
     pub fn limit_heap(self, bytes: usize) -> io::Result<()> {
         type Current = unsafe extern "C" fn() -> *mut c_void;
         type Add = unsafe extern "C" fn(*mut c_void, NearLimit, *mut c_void);
@@ -385,11 +384,11 @@ impl Runtime {
         Ok(())
     }
 
-    /// Finds all that a child will need.
+    /// Looks up all functions that a child will call.
     ///
     /// # Errors
     ///
-    /// When this node lacks a part of it.
+    /// When this node lacks one of them.
     pub fn prepare(self) -> io::Result<()> {
         CALLED_BY_CHILDREN.iter().try_for_each(|(name, _)| node_function(name).map(drop))
     }
@@ -397,7 +396,7 @@ impl Runtime {
 
 type NearLimit = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
 
-/// Of V8's class Isolate: `GetCurrent`, `AddNearHeapLimitCallback`, `RemoveNearHeapLimitCallback`.
+/// Member functions of V8's class `Isolate`: `GetCurrent`, `AddNearHeapLimitCallback`, `RemoveNearHeapLimitCallback`.
 const HEAP_FUNCTIONS: [&CStr; 3] = [
     c"_ZN2v87Isolate10GetCurrentEv",
     c"_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_",
@@ -408,14 +407,14 @@ unsafe extern "C" fn keep_limit(_: *mut c_void, current: usize, _: usize) -> usi
     current
 }
 
-/// What the kernel tells about this process's memory, which is the same in its copies.
+/// What the kernel shows about this process's memory. It is the same in forked copies.
 #[derive(Debug, Clone, Copy)]
 pub struct Described {
     map: MemoryMap,
 }
 
 impl Described {
-    /// Reads it.
+    /// Reads it from `/proc/self/stat`.
     ///
     /// # Errors
     ///
@@ -453,7 +452,7 @@ impl Described {
     pub fn show(mut self, arguments: &[String], environment: &[String]) -> io::Result<()> {
         let pack = |texts: &[String]| texts.iter().flat_map(|text| text.bytes().chain([0])).collect::<Vec<u8>>();
         let (arguments, environment) = (pack(arguments), pack(environment));
-        // For the rest of the process's life.
+        // The kernel reads this memory for the rest of the process's life.
         let shown: &'static mut [u8] = Box::leak([arguments.as_slice(), &environment].concat().into_boxed_slice());
         let start = shown.as_ptr() as u64;
         let middle = start + arguments.len() as u64;
@@ -463,7 +462,7 @@ impl Described {
         let program_break = unsafe { libc::syscall(libc::SYS_brk, 0) };
         self.map.brk = u64::try_from(program_break).unwrap_or_default();
         // SAFETY: the structure is the kernel's `prctl_mm_map`, lives across the call and is passed with its size. It
-        // changes only what the kernel tells about the process; the texts it points to live as long as the process.
+        // changes only what the kernel shows about the process; the texts it points to live as long as the process.
         let result =
             unsafe { libc::prctl(libc::PR_SET_MM, PR_SET_MM_MAP, &raw const self.map, size_of::<MemoryMap>(), 0) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -485,7 +484,7 @@ struct MemoryMap {
     start_stack: u64,
     arguments: [u64; 2],
     environment: [u64; 2],
-    /// A pointer; 0 leaves what there is.
+    /// A pointer; 0 keeps the current value.
     auxiliary: u64,
     auxiliary_size: u32,
     program: u32,

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 
 use workers_engine_sys::template;
 
-/// In place of the C library's: memory that V8 would hide from forked children is not hidden.
+/// Replaces the C library's function: memory that V8 would hide from forked children stays visible to them.
 ///
 /// # Safety
 ///
@@ -13,13 +13,13 @@ use workers_engine_sys::template;
 // SAFETY: the name is the C library's on purpose, and so is the signature; see `template::advise_memory`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int {
-    // SAFETY: the caller's promise is handed on.
+    // SAFETY: the caller keeps the contract of `madvise(2)`.
     unsafe { template::advise_memory(address, length, advice) }
 }
 
 macro_rules! in_place_of_mmap {
     ($($name:ident),*) => {
-        $(/// In place of the C library's: the parts of V8's heap lie side by side.
+        $(/// Replaces the C library's function: the parts of V8's heap lie side by side.
         ///
         /// # Safety
         ///
@@ -34,23 +34,23 @@ macro_rules! in_place_of_mmap {
             descriptor: c_int,
             offset: i64,
         ) -> *mut c_void {
-            // SAFETY: the caller's promise is handed on.
+            // SAFETY: the caller keeps the contract of `mmap(2)`.
             unsafe { template::map_memory(address, length, protection, flags, descriptor, offset) }
         })*
     };
 }
 
-// The C library has it under two names.
+// The C library exports the function under two names.
 in_place_of_mmap!(mmap, mmap64);
 
-/// In place of the C library's: a forked child leaves without waiting for threads that it does not have.
+/// Replaces the C library's function: a forked child exits without waiting for threads that it does not have.
 // SAFETY: the name is the C library's on purpose, and so is the signature; see `template::leave`.
 #[unsafe(no_mangle)]
 pub extern "C" fn exit(code: c_int) -> ! {
     template::leave(code)
 }
 
-/// In place of the C library's: remembers the threads that a forked child will not have.
+/// Replaces the C library's function: records the threads that a forked child will not have.
 ///
 /// # Safety
 ///
@@ -63,11 +63,11 @@ pub unsafe extern "C" fn pthread_create(
     start: *const c_void,
     argument: *mut c_void,
 ) -> c_int {
-    // SAFETY: the caller's promise is handed on.
+    // SAFETY: the caller keeps the contract of `pthread_create(3)`.
     unsafe { template::create_thread(thread, attributes, start, argument) }
 }
 
-/// In place of the C library's: a thread that was not forked along counts as ended.
+/// Replaces the C library's function: in a forked child, a thread of the template counts as ended.
 ///
 /// # Safety
 ///
@@ -75,11 +75,11 @@ pub unsafe extern "C" fn pthread_create(
 // SAFETY: the name is the C library's on purpose, and so is the signature; see `template::join_thread`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pthread_join(thread: usize, result: *mut *mut c_void) -> c_int {
-    // SAFETY: the caller's promise is handed on.
+    // SAFETY: the caller keeps the contract of `pthread_join(3)`.
     unsafe { template::join_thread(thread, result) }
 }
 
-/// In place of the C library's: a forked child does not wait for the waiters that it does not have.
+/// Replaces the C library's function: a forked child does not wait for threads that it does not have.
 ///
 /// # Safety
 ///
@@ -87,11 +87,12 @@ pub unsafe extern "C" fn pthread_join(thread: usize, result: *mut *mut c_void) -
 // SAFETY: the name is the C library's on purpose, and so is the signature; see `template::destroy_condition`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pthread_cond_destroy(condition: *mut c_void) -> c_int {
-    // SAFETY: the caller's promise is handed on.
+    // SAFETY: the caller keeps the contract of `pthread_cond_destroy(3)`.
     unsafe { template::destroy_condition(condition) }
 }
 
-/// In place of the C library's: in a forked child, a lock that counts users who are not there can be destroyed.
+/// Replaces the C library's function: a forked child can destroy a lock that counts users which the child does not
+/// have.
 ///
 /// # Safety
 ///
@@ -99,18 +100,18 @@ pub unsafe extern "C" fn pthread_cond_destroy(condition: *mut c_void) -> c_int {
 // SAFETY: the name is the C library's on purpose, and so is the signature; see `template::destroy_mutex`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pthread_mutex_destroy(mutex: *mut c_void) -> c_int {
-    // SAFETY: the caller's promise is handed on.
+    // SAFETY: the caller keeps the contract of `pthread_mutex_destroy(3)`.
     unsafe { template::destroy_mutex(mutex) }
 }
 
-/// What node calls when the library is loaded as an addon.
+/// Registers the addon. Node calls this when it loads the library.
 ///
 /// # Safety
 ///
 /// Only node calls it, with a live environment and a live object of that environment.
-// SAFETY: node looks for this very name, and calls it with this signature.
+// SAFETY: node looks for exactly this name, and calls it with this signature.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn napi_register_module_v1(environment: *mut c_void, exports: *mut c_void) -> *mut c_void {
-    // SAFETY: node's promise is handed on.
+    // SAFETY: node passes a live environment and object.
     unsafe { template::register(environment, exports, workers_engine::serve_template) }
 }

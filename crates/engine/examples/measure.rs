@@ -1,5 +1,5 @@
-//! Measures what a sandbox costs on this machine:
-//! `cargo run --release -p workers-engine --example measure -- /path/to/node`.
+//! Measures the cost of a sandbox on this host: `cargo run --release -p workers-engine --example measure --
+//! /path/to/node`.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::error::Error;

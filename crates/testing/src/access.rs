@@ -9,33 +9,33 @@ use workers_domain::access::{
     AccessControl, AccessError, Action, CallContext, Policy, Principal, RequestId, Resource, TenantScope,
 };
 
-/// A call of the operator's, in the default tenant.
+/// Returns a call of the operator in the default tenant.
 #[must_use]
 pub fn operator() -> &'static CallContext {
     static CALL: LazyLock<CallContext> = LazyLock::new(|| operator_in(TenantId::DEFAULT));
     &CALL
 }
 
-/// A call of the operator's in a tenant.
+/// Returns a call of the operator in a tenant.
 #[must_use]
 pub fn operator_in(tenant: TenantId) -> CallContext {
     CallContext::new(Principal::AdminToken, tenant, RequestId::generate(DateTime::UNIX_EPOCH))
 }
 
-/// A call of the platform itself.
+/// Returns a call of the platform itself in the default tenant.
 #[must_use]
 pub fn system() -> &'static CallContext {
     static CALL: LazyLock<CallContext> = LazyLock::new(|| system_in(TenantId::DEFAULT));
     &CALL
 }
 
-/// A call of the platform itself in a tenant. It may touch what all tenants have.
+/// Returns a call of the platform itself in a tenant. It may access the data of all tenants.
 #[must_use]
 pub fn system_in(tenant: TenantId) -> CallContext {
     CallContext::new(Principal::System, tenant, RequestId::generate(DateTime::UNIX_EPOCH))
 }
 
-/// The scope of a call in this tenant.
+/// Returns the scope of a call in this tenant.
 ///
 /// # Panics
 ///
@@ -46,7 +46,7 @@ pub fn scope_of(tenant: TenantId) -> TenantScope {
     checked.expect("the standard policy lets everyone list workers")
 }
 
-/// The scope of a call of the platform itself: all tenants.
+/// Returns the scope of a call of the platform itself: all tenants.
 ///
 /// # Panics
 ///
@@ -57,7 +57,7 @@ pub fn scope_of_all() -> TenantScope {
     checked.expect("the standard policy lets the system do everything")
 }
 
-/// A policy that permits everything, or nothing.
+/// A policy that permits either everything or nothing.
 #[derive(Debug, Default)]
 pub struct SwitchedPolicy {
     refuses: AtomicBool,

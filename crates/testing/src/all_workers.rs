@@ -1,4 +1,4 @@
-//! The whole list, for tests: it is short there.
+//! Reads the whole list of workers, which is short in tests.
 
 use std::num::NonZeroU32;
 
@@ -8,10 +8,10 @@ use workers_domain::ports::{PageRequest, RepositoryError, WorkerRepository};
 
 use crate::access::scope_of_all;
 
-/// Reads all workers at once.
+/// An extension of repositories that reads all workers at once.
 #[async_trait]
 pub trait AllWorkers {
-    /// All workers of all tenants, newest first.
+    /// Returns all workers of all tenants, newest first.
     ///
     /// # Errors
     ///

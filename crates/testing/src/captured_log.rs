@@ -1,4 +1,4 @@
-//! The log, for tests that read it.
+//! Captures the log, for tests that read it.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 
-/// What is logged on this thread as long as this lives: from `info` up, in the JSON that the server writes.
+/// The log of this thread while this value lives, from `info` up, in the JSON that the server writes.
 pub struct CapturedLog {
     written: Arc<Mutex<Vec<u8>>>,
     _is_default: DefaultGuard,
@@ -15,7 +15,7 @@ pub struct CapturedLog {
 struct Writer(Arc<Mutex<Vec<u8>>>);
 
 impl CapturedLog {
-    /// Begins to take what is logged.
+    /// Starts capturing.
     #[must_use]
     pub fn start() -> Self {
         let written = Arc::<Mutex<Vec<u8>>>::default();
@@ -25,14 +25,14 @@ impl CapturedLog {
         Self { written, _is_default: tracing::subscriber::set_default(log) }
     }
 
-    /// The lines up to now.
+    /// Returns the lines logged so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&written).lines().map(str::to_owned).collect()
     }
 
-    /// The warnings and errors among them.
+    /// Returns the warnings and errors logged so far.
     #[must_use]
     pub fn failures(&self) -> Vec<String> {
         let is_failure = |line: &String| ["WARN", "ERROR"].iter().any(|level| line.contains(&format!("\"{level}\"")));

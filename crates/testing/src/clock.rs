@@ -1,35 +1,35 @@
-//! A clock that stands still until it is told otherwise.
+//! A clock that a test moves.
 
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use workers_domain::ports::Clock;
 
-/// A clock that stands still until it is told otherwise.
+/// A clock that shows the same time until [`advance`](Self::advance) moves it.
 #[derive(Debug)]
 pub struct TestClock(Mutex<DateTime<Utc>>);
 
 impl TestClock {
-    /// A clock that shows this time.
+    /// Creates a clock that shows this time.
     #[must_use]
     pub const fn at(now: DateTime<Utc>) -> Self {
         Self(Mutex::new(now))
     }
 
-    /// The time that it will show after so long.
+    /// Returns the time that the clock will show after `later`.
     #[must_use]
     pub fn at_in(&self, later: TimeDelta) -> DateTime<Utc> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) + later
     }
 
-    /// Moves it.
+    /// Moves the clock forward.
     pub fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
 }
 
 impl Default for TestClock {
-    /// A day in November 2025.
+    /// Creates a clock that shows a day in November 2025.
     fn default() -> Self {
         Self::at(DateTime::UNIX_EPOCH + TimeDelta::seconds(1_763_890_000))
     }

@@ -1,7 +1,7 @@
-//! What every [`EventBus`] must do, written once.
+//! The conformance suite for every [`EventBus`].
 //!
-//! Each expectation is a function that gets a bus without listeners. [`event_bus_conformance!`] makes a test of each; a
-//! new expectation is written here and added to the macro's list.
+//! Each expectation is a function that gets a bus without listeners. [`event_bus_conformance!`] makes one test of each.
+//! A new expectation is written here and added to the macro's list.
 //!
 //! [`event_bus_conformance!`]: crate::event_bus_conformance
 
@@ -13,14 +13,13 @@ use workers_domain::{TenantId, WorkerId};
 
 use crate::{scope_of, scope_of_all};
 
-/// Changes that are more than any bus keeps for a slow listener.
+/// More changes than any bus keeps for a slow listener.
 const FLOOD: usize = 100_000;
 
-/// Makes a module of tests, one an expectation.
+/// Makes a module of tests, one for each expectation.
 ///
-/// `event_bus_conformance!(in_process, make_bus)`: the name of the module, and a function without arguments that
-/// answers with something that dereferences to an [`EventBus`], which passes a change on before it returns from
-/// publishing it.
+/// `event_bus_conformance!(in_process, make_bus)` takes the name of the module, and a function without arguments that
+/// returns something that dereferences to an [`EventBus`]. The bus must deliver a change before `publish` returns.
 #[macro_export]
 macro_rules! event_bus_conformance {
     ($bus:ident, $make_bus:ident) => {
@@ -55,12 +54,12 @@ fn other() -> TenantId {
     TenantId::from(Uuid::from_u128(7))
 }
 
-/// All that has come and was not taken yet.
+/// Returns all changes that have arrived and were not taken yet.
 fn pending(listener: &mut Box<dyn WorkerEvents>) -> Vec<WorkerChange> {
     std::iter::from_fn(|| listener.next().now_or_never().flatten()).collect()
 }
 
-/// What was published before is not told; what comes after is, in order.
+/// Checks that a listener gets no change from before it began, and gets all later changes in order.
 pub fn every_listener_is_told_what_happens_after_it_began(bus: &dyn EventBus) {
     bus.publish(TenantId::DEFAULT, deleted());
     let scope = scope_of(TenantId::DEFAULT);
@@ -74,7 +73,7 @@ pub fn every_listener_is_told_what_happens_after_it_began(bus: &dyn EventBus) {
     }
 }
 
-/// Two tenants listen, and each is told its own.
+/// Checks that each of two listening tenants gets only its own changes.
 pub fn a_listener_of_one_tenant_gets_no_change_of_another(bus: &dyn EventBus) {
     let (mut one, mut another) = (bus.listen(scope_of(TenantId::DEFAULT)), bus.listen(scope_of(other())));
     let (of_one, of_another) = (deleted(), deleted());
@@ -87,7 +86,7 @@ pub fn a_listener_of_one_tenant_gets_no_change_of_another(bus: &dyn EventBus) {
     assert_eq!(pending(&mut another), vec![of_another; 3]);
 }
 
-/// The platform itself may listen to all.
+/// Checks that a listener of all tenants, such as the platform itself, gets every change.
 pub fn a_listener_of_all_tenants_gets_every_change(bus: &dyn EventBus) {
     let mut all = bus.listen(scope_of_all());
     let changes = [deleted(), deleted()];
@@ -96,7 +95,7 @@ pub fn a_listener_of_all_tenants_gets_every_change(bus: &dyn EventBus) {
     assert_eq!(pending(&mut all), changes);
 }
 
-/// The database was emptied: nobody's list is right.
+/// Checks that a reset reaches every tenant: when the database was emptied, every list is wrong.
 pub fn a_reset_reaches_every_tenant(bus: &dyn EventBus) {
     let mut listeners = [scope_of(TenantId::DEFAULT), scope_of(other()), scope_of_all()].map(|scope| bus.listen(scope));
     bus.reset();
@@ -105,7 +104,8 @@ pub fn a_reset_reaches_every_tenant(bus: &dyn EventBus) {
     }
 }
 
-/// The next that comes is newer than a list that is read after the reset.
+/// Checks that a listener that falls behind gets one reset instead of the old changes. The next change is newer than a
+/// list that is read after the reset.
 pub fn a_listener_that_falls_behind_is_told_once_and_spared_what_is_old(bus: &dyn EventBus) {
     let mut listener = bus.listen(scope_of(TenantId::DEFAULT));
     for _ in 0..FLOOD {
@@ -117,7 +117,7 @@ pub fn a_listener_that_falls_behind_is_told_once_and_spared_what_is_old(bus: &dy
     assert_eq!(pending(&mut listener), [change]);
 }
 
-/// That another tenant is busy cannot be seen.
+/// Checks that a listener does not notice when another tenant is busy.
 pub fn a_flood_in_one_tenant_is_nothing_to_a_listener_of_another(bus: &dyn EventBus) {
     let (mut quiet, _slow) = (bus.listen(scope_of(other())), bus.listen(scope_of(TenantId::DEFAULT)));
     let change = deleted();
@@ -128,7 +128,7 @@ pub fn a_flood_in_one_tenant_is_nothing_to_a_listener_of_another(bus: &dyn Event
     assert_eq!(pending(&mut quiet), [change]);
 }
 
-/// Nothing is prepared for listeners where there is none.
+/// Checks that a dropped listener does not count: without listeners, no changes are prepared.
 pub fn who_has_stopped_listening_is_no_listener(bus: &dyn EventBus) {
     let has_listeners = || [other(), TenantId::DEFAULT].map(|tenant| bus.has_listeners(tenant));
     assert_eq!(has_listeners(), [false, false]);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
-/// A client that speaks to servers of this machine, past any proxy. It trusts nobody's certificate: in a workspace
-/// where another crate has chosen how `reqwest` does TLS, a client must be told, even one that does none.
+/// Returns a client for servers on this host. It ignores proxies and trusts no certificates. It sets TLS explicitly
+/// although it does not use it: in a workspace where another crate has chosen the TLS backend of `reqwest`, a client
+/// does not work without that.
 ///
 /// # Panics
 ///

@@ -1,18 +1,18 @@
 //! A Postgres server that lives as long as the tests.
 //!
-//! The server is made of the machine's own binaries, listens on a free port of the loopback address, and writes to a
-//! directory of its own. A small shell watches over it, and stops the server and removes the directory when it is no
-//! longer needed:
+//! The server runs from the host's own binaries, listens on a free port of the loopback address, and writes to a
+//! directory of its own. A small shell, the watchdog, stops the server and removes the directory when it is no longer
+//! needed:
 //!
-//! * A server for one test ([`ThrowAwayPostgres::start`]): when the shell's standard input closes, which is a pipe from
-//!   the test's process.
-//! * The shared one ([`ThrowAwayPostgres::shared`]): when no process holds its lock any more. A runner that gives each
-//!   test a process of its own thus starts one server and not hundreds, for each of which it would pay most of a
+//! * A server for one test ([`ThrowAwayPostgres::start`]) ends when the shell's standard input closes, which is a pipe
+//!   from the test's process.
+//! * The shared server ([`ThrowAwayPostgres::shared`]) ends when no process holds its lock any more. So a runner that
+//!   gives each test a process of its own starts one server and not hundreds, each of which would take most of a
 //!   second.
 //!
-//! Both happen for whatever reason the process ends, be it killed, so no server stays behind.
+//! Both work however the process ends, even if it is killed, so no server is left behind.
 //!
-//! `initdb` takes most of a second, and a runner that gives each test a process of its own would pay it each time; so
+//! `initdb` takes most of a second, and a runner that gives each test a process of its own would run it each time. So
 //! its result is kept beside the test binaries and copied.
 
 use std::fs::{self, File};
@@ -30,24 +30,24 @@ use std::time::Duration;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-/// Names a server to use instead of a throw-away one, as `postgres://postgres@127.0.0.1:5432/postgres`.
+/// Names a server to use instead of starting one, as `postgres://postgres@127.0.0.1:5432/postgres`.
 const URL_VARIABLE: &str = "TEST_DATABASE_URL";
 
-/// What to do when there is no server to be found.
+/// The advice when no server is found.
 const HOW_TO_INSTALL: &str = "tests need Postgres: install its server (on Debian `apt-get install postgresql`, on macOS \
      `brew install postgresql`), or set TEST_DATABASE_URL to one that tests may create databases on";
 
 /// Far longer than a start takes, even with every core busy.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Someone else may take a free port before the server does; hardly ever this often.
+/// Another process may take the free port before the server does. Five attempts are more than enough.
 const START_ATTEMPTS: usize = 5;
 
-/// Lines of the server's log that are shown when it does not start.
+/// How many lines of the server's log are shown if it does not start.
 const LOG_LINES_SHOWN: usize = 20;
 
-/// Runs a server until nobody holds the lock `users`. Whoever comes to share it holds `start` meanwhile, so that nobody
-/// is given a server that is about to stop.
+/// A shell script that runs the server until no process holds the lock `users`. A process that joins holds `start`
+/// meanwhile, so that it does not get a server that is about to stop.
 const SHARED_WATCHDOG: &str = r#"
     directory=$1; shared=$2; shift 2
     "$@" </dev/null &
@@ -61,7 +61,8 @@ const SHARED_WATCHDOG: &str = r#"
     rm -rf "$directory"
 "#;
 
-/// Runs a server until standard input closes, and removes the directory unless told to keep it.
+/// A shell script that runs the server until standard input closes, and then removes the directory, unless it reads
+/// `keep` there.
 const WATCHDOG: &str = r#"
     directory=$1; shift
     "$@" </dev/null &
@@ -72,22 +73,22 @@ const WATCHDOG: &str = r#"
     [ "$word" = keep ] || rm -rf "$directory"
 "#;
 
-/// A server to test with, and its databases.
+/// A Postgres server for tests, and its databases.
 pub struct ThrowAwayPostgres {
     place: Place,
 }
 
-/// A transaction that is open until this is dropped.
+/// A transaction that stays open until this value is dropped.
 pub struct OpenTransaction {
     _client: tokio_postgres::Client,
 }
 
 enum Place {
-    /// The one that [`URL_VARIABLE`] names.
+    /// The server that [`URL_VARIABLE`] names.
     Elsewhere {
         url: String,
     },
-    /// One that other processes use too, for as long as one of them holds the lock.
+    /// A server that other processes use as well. It runs as long as one of them holds the lock.
     Shared {
         port: u16,
         _lock: File,
@@ -101,11 +102,11 @@ struct Server {
     settings: Vec<(String, String)>,
     user: Option<User>,
     watchdog: Option<Child>,
-    /// Where the locks of a shared server are.
+    /// The directory with the locks of a shared server.
     shared: Option<PathBuf>,
 }
 
-/// Who runs the server, if we are root, as whom Postgres refuses to run.
+/// The user that runs the server if the test runs as root: Postgres refuses to run as root.
 #[derive(Clone, Copy)]
 struct User {
     uid: u32,
@@ -113,7 +114,7 @@ struct User {
 }
 
 impl ThrowAwayPostgres {
-    /// The server that all tests share, also those of other processes; started by the first.
+    /// Returns the server that all tests share, also those of other processes. The first one starts it.
     ///
     /// # Panics
     ///
@@ -122,13 +123,13 @@ impl ThrowAwayPostgres {
         static SHARED: OnceLock<ThrowAwayPostgres> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var(URL_VARIABLE) {
             Ok(url) => Self { place: Place::Elsewhere { url } },
-            // Without the tool that the shell needs for locks, each process has its own.
+            // Without `flock`, which the shell needs for locks, each process has its own server.
             Err(_) if find_binary("flock").is_err() => Self::start(),
             Err(_) => Self { place: share().unwrap_or_else(|error| panic!("no Postgres for the tests: {error}")) },
         })
     }
 
-    /// A server for one test alone, which may stop it. It ignores `TEST_DATABASE_URL`.
+    /// Starts a server for one test alone, which may stop it. Ignores `TEST_DATABASE_URL`.
     ///
     /// # Panics
     ///
@@ -138,7 +139,7 @@ impl ThrowAwayPostgres {
         Self::start_with(&[], &[])
     }
 
-    /// A server for one test alone, with settings as in `postgresql.conf` and with files put into its data directory,
+    /// Starts a server for one test alone, with settings as in `postgresql.conf` and with files in its data directory,
     /// such as `pg_hba.conf` or a key.
     ///
     /// # Panics
@@ -151,7 +152,7 @@ impl ThrowAwayPostgres {
         Self { place: Place::Here(Box::new(server)) }
     }
 
-    /// The URL of a database on this server.
+    /// Returns the URL of a database on this server.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         match &self.place {
@@ -161,7 +162,7 @@ impl ThrowAwayPostgres {
         }
     }
 
-    /// The port it listens on, on the loopback address; `None` if it is not ours.
+    /// Returns the server's port on the loopback address, or `None` if the server is not ours.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         match &self.place {
@@ -171,7 +172,7 @@ impl ThrowAwayPostgres {
         }
     }
 
-    /// Makes an empty database and answers with its URL.
+    /// Creates an empty database and returns its URL.
     ///
     /// # Panics
     ///
@@ -186,7 +187,7 @@ impl ThrowAwayPostgres {
         self.url(&name)
     }
 
-    /// Runs SQL, perhaps many statements, on a database given by its URL.
+    /// Runs SQL, one or more statements, on the database with this URL.
     ///
     /// # Panics
     ///
@@ -206,7 +207,7 @@ impl ThrowAwayPostgres {
         }
     }
 
-    /// Runs SQL in a transaction that stays open until what is returned is dropped.
+    /// Runs SQL in a transaction that stays open until the returned value is dropped.
     ///
     /// # Panics
     ///
@@ -224,7 +225,7 @@ impl ThrowAwayPostgres {
         }
     }
 
-    /// Stops the server, as a crash would, and keeps what is stored.
+    /// Stops the server as a crash would, and keeps its data.
     ///
     /// # Panics
     ///
@@ -233,7 +234,7 @@ impl ThrowAwayPostgres {
         self.ours().stop(true).unwrap_or_else(|error| panic!("Postgres did not stop: {error}"));
     }
 
-    /// Starts the server again on the same port.
+    /// Restarts the server on the same port.
     ///
     /// # Panics
     ///
@@ -294,7 +295,7 @@ impl Server {
         command.arg("-c").arg(if self.shared.is_some() { SHARED_WATCHDOG } else { WATCHDOG }).arg("watchdog");
         command.arg(&self.directory).args(&self.shared);
         command.arg(find_binary("postgres")?).arg("-D").arg(self.data()).arg("-k").arg(&self.directory);
-        // What a crash of the machine would lose is of no interest.
+        // The data need not survive a crash of the host, so durability is off for speed.
         let mut settings =
             vec!["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "max_connections=400"]
                 .into_iter()
@@ -306,7 +307,8 @@ impl Server {
             command.arg("-c").arg(setting);
         }
         command.current_dir(&self.directory).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        // Out of reach of whatever ends the test's process group, so that it can still clean up.
+        // A process group of its own: a signal to the test's group must not reach the watchdog, so that it can still
+        // clean up.
         command.process_group(0);
         run_as(&mut command, self.user);
         let mut watchdog = command.spawn()?;
@@ -318,11 +320,12 @@ impl Server {
     fn stop(&mut self, keep: bool) -> io::Result<()> {
         let Some(mut watchdog) = self.watchdog.take() else { return Ok(()) };
         if self.shared.is_some() {
-            // It waits for our lock, and a shared server is only ever stopped from here when it did not start.
+            // The watchdog waits for a lock that we hold. A shared server is stopped from here only if it did not
+            // start.
             watchdog.kill()?;
         }
         if let Some(mut input) = watchdog.stdin.take() {
-            // A watchdog that is gone needs no word.
+            // If the watchdog has exited, writing fails, and that is fine.
             drop(input.write_all(if keep { b"keep\n" } else { b"end\n" }));
         }
         watchdog.wait().map(drop)
@@ -335,15 +338,15 @@ impl Drop for Server {
             return;
         }
         drop(self.stop(false));
-        // The watchdog has done so, unless there was none.
+        // The watchdog has removed it already, unless it did not start.
         drop(fs::remove_dir_all(&self.directory));
     }
 }
 
-/// Joins those who use the shared server, and starts it if nobody does.
+/// Joins the shared server. Starts it if no process uses one.
 fn share() -> io::Result<Place> {
     let user = unprivileged_user()?;
-    // Test binaries of one build share a server, those of another have their own.
+    // Test binaries of one build share a server. Those of another build have their own.
     let build = std::env::current_exe()?.parent().map(|directory| directory.display().to_string()).unwrap_or_default();
     let build = Uuid::new_v5(&Uuid::NAMESPACE_URL, build.as_bytes()).simple().to_string();
     let shared = std::env::temp_dir().join(format!("workers-postgres-shared-{build}"));
@@ -365,7 +368,7 @@ fn share() -> io::Result<Place> {
     Ok(Place::Shared { port: server.port, _lock: lock })
 }
 
-/// Anybody may make a directory of this name beside all others that are temporary.
+/// Checks that the directory is ours: any user can create one of this name in the temporary directory.
 fn check_owner(shared: &Path, user: Option<User>) -> io::Result<()> {
     let (status, own) = (fs::symlink_metadata(shared)?, fs::metadata("/proc/self")?.uid());
     let is_ours = status.uid() == own || user.is_some_and(|user| user.uid == status.uid());
@@ -376,11 +379,11 @@ fn check_owner(shared: &Path, user: Option<User>) -> io::Result<()> {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    // To be locked for all, it must be readable by all.
+    // Every user must be able to lock the file, so every user must be able to read it.
     File::options().create(true).truncate(false).write(true).read(true).mode(0o644).open(path)
 }
 
-/// The port in the note about a server, if that runs; a machine that lost power leaves a note behind.
+/// Returns the port in the note of a server if that server runs. A note may be left behind by a host that lost power.
 fn running_port(note: &str) -> Option<u16> {
     let (port, data) = note.split_once(' ')?;
     let port = port.parse().ok()?;
@@ -392,12 +395,13 @@ fn local_url(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 
-/// Reads the log until the server is ready, and leaves a thread behind that reads the rest.
+/// Reads the log until the server is ready. A thread reads the rest.
 fn await_ready(log: impl BufRead + Send + 'static) -> io::Result<()> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for line in log.lines().map_while(Result::ok) {
-            // Once the server is ready nobody listens, but the pipe must not fill.
+            // After the server is ready there is no receiver, but the thread goes on reading so that the pipe does not
+            // fill.
             drop(sender.send(line));
         }
     });
@@ -418,12 +422,13 @@ fn await_ready(log: impl BufRead + Send + 'static) -> io::Result<()> {
     Err(io::Error::new(kind, format!("the server ended at once and said:\n{shown}")))
 }
 
-/// Copies a data directory that `initdb` has made, which it does first if nobody has.
+/// Copies the data directory that `initdb` made. Runs `initdb` first if there is no such directory yet.
 fn copy_template(target: &Path, user: Option<User>) -> io::Result<()> {
     let initdb = find_binary("initdb")?;
     let binaries = std::env::current_exe()?;
     let cache = binaries.parent().ok_or_else(|| io::Error::other("a test binary lies in no directory"))?;
-    // Owned by whoever runs the server, so each of them has one; and each version of Postgres wants its own.
+    // The directory belongs to the user that runs the server, so there is one for each user, and one for each version
+    // of Postgres.
     let version = fs::canonicalize(&initdb)?.display().to_string().replace('/', "-");
     let owner = user.map_or(fs::metadata(cache)?.uid(), |user| user.uid);
     let template = cache.join(format!("postgres-template{version}-{owner}"));
@@ -468,7 +473,7 @@ fn run_as(command: &mut Command, user: Option<User>) {
     }
 }
 
-/// Looks where `PATH` says, and where Debian keeps binaries that are not for `PATH`; the newest version first.
+/// Searches `PATH`, and then Debian's directories of Postgres binaries outside `PATH`, the newest version first.
 fn find_binary(name: &str) -> io::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut directories: Vec<_> = std::env::split_paths(&path).collect();
@@ -485,9 +490,9 @@ fn find_binary(name: &str) -> io::Result<PathBuf> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, HOW_TO_INSTALL))
 }
 
-/// `postgres` or `nobody`, if we are root.
+/// Returns the ids of the user `postgres`, or `nobody` where there is no such user, if we are root.
 fn unprivileged_user() -> io::Result<Option<User>> {
-    // Whoever creates a file owns it, which spares us a system call that would need a crate.
+    // The owner of a new file is the current user. This avoids a system call that would need another crate.
     let probe = std::env::temp_dir().join(format!("workers-postgres-owner-{}", Uuid::new_v4().simple()));
     let uid = File::create(&probe)?.metadata()?.uid();
     fs::remove_file(&probe)?;

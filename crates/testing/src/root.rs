@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-/// Ends the process, as a test that passed, unless it is root's: machines need that. For tests that have a process of
-/// their own, as `cargo nextest` gives them.
+/// Exits the process as if the test had passed, unless root runs it: machines need root. For tests that have a process
+/// of their own, as under `cargo nextest`.
 #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
 pub fn skip_unless_root(why: &str) {
     if !is_root() {
@@ -12,7 +12,7 @@ pub fn skip_unless_root(why: &str) {
     }
 }
 
-/// Whether root runs the test.
+/// Returns whether root runs the test.
 #[must_use]
 pub fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)

@@ -1,9 +1,9 @@
-//! What every [`SandboxProvider`] must do, written once.
+//! The conformance suite for every [`SandboxProvider`].
 //!
-//! Each expectation is a function that gets a provider. [`sandbox_conformance!`] makes a test of each; a new
-//! expectation is written here and added to the macro's list. The only program that is run is `node`, with `-e`.
-//! Expectations of providers that limit memory stand apart, in [`sandbox_memory_conformance!`], for not every provider
-//! can.
+//! Each expectation is a function that gets a provider. [`sandbox_conformance!`] makes one test of each. A new
+//! expectation is written here and added to the macro's list. The only program that runs is `node`, with `-e`.
+//! Expectations of providers that limit memory are separate, in [`sandbox_memory_conformance!`], because not every
+//! provider can do that.
 //!
 //! [`sandbox_conformance!`]: crate::sandbox_conformance
 //! [`sandbox_memory_conformance!`]: crate::sandbox_memory_conformance
@@ -18,10 +18,10 @@ use workers_domain::ports::{
 };
 use workers_domain::{LogStream, NetworkPolicy, ResourceLimits, SnapshotId};
 
-/// Makes a module of tests, one an expectation.
+/// Makes a module of tests, one for each expectation.
 ///
-/// `sandbox_conformance!(confined, make_provider)`: the name of the module, and an async function without arguments
-/// that answers with something that dereferences to a [`SandboxProvider`]. The crate needs tokio.
+/// `sandbox_conformance!(confined, make_provider)` takes the name of the module, and an async function without
+/// arguments that returns something that dereferences to a [`SandboxProvider`]. The crate needs tokio.
 #[macro_export]
 macro_rules! sandbox_conformance {
     ($provider:ident, $make_provider:ident) => {
@@ -69,8 +69,8 @@ macro_rules! sandbox_conformance {
     };
 }
 
-/// Makes a module of tests for a provider that limits memory, as [`sandbox_conformance!`](crate::sandbox_conformance)
-/// does.
+/// Makes a module of tests for a provider that limits memory, like
+/// [`sandbox_conformance!`](crate::sandbox_conformance).
 #[macro_export]
 macro_rules! sandbox_memory_conformance {
     ($provider:ident, $make_provider:ident) => {
@@ -133,7 +133,7 @@ async fn run(sandbox: &dyn Sandbox, text: &str) -> Ran {
     finish(&mut *command).await
 }
 
-/// Reads until something was printed.
+/// Reads the first output of a command.
 async fn first_output(command: &mut dyn Command) -> Vec<u8> {
     match command.next_event().await.expect("the command is not lost") {
         Some(CommandEvent::Output { bytes, .. }) => bytes,
@@ -141,7 +141,7 @@ async fn first_output(command: &mut dyn Command) -> Vec<u8> {
     }
 }
 
-/// An expectation.
+/// Checks that a command prints and exits with its code.
 pub async fn a_command_prints_and_exits_with_its_code(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let ran = run(&*sandbox, "console.log('hello'); process.exitCode = 7").await;
@@ -149,7 +149,7 @@ pub async fn a_command_prints_and_exits_with_its_code(provider: &dyn SandboxProv
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that both outputs arrive separately and completely.
 pub async fn both_outputs_arrive_apart_and_whole(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let ran = run(&*sandbox, "for (let i = 0; i < 1000; i++) { console.log('o' + i); console.error('e' + i) }").await;
@@ -158,21 +158,21 @@ pub async fn both_outputs_arrive_apart_and_whole(provider: &dyn SandboxProvider)
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that a slow reader gets all of a large output.
 pub async fn a_large_output_is_not_lost_to_a_slow_reader(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text = "const fs = require('fs'); const line = 'x'.repeat(1023) + '\\n';
         process.stdout._handle?.setBlocking?.(true); for (let i = 0; i < 4096; i++) process.stdout.write(line)";
     let mut command = sandbox.run(script(text)).await.expect("node starts");
     let first = first_output(&mut *command).await.len();
-    // A reader that does something else in between.
+    // The reader does something else in between.
     tokio::task::yield_now().await;
     let ran = finish(&mut *command).await;
     assert_eq!(first + ran.stdout.len(), 4 << 20);
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that running a program that does not exist fails with `CommandNotFound`.
 pub async fn a_command_that_is_not_there_is_told_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let spec = CommandSpec::named("no-such-program", Vec::new());
@@ -182,7 +182,7 @@ pub async fn a_command_that_is_not_there_is_told_as_such(provider: &dyn SandboxP
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that a command gets its arguments and its environment, and nothing else.
 pub async fn a_command_gets_its_arguments_and_environment_and_no_other(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let mut spec = script("console.log(JSON.stringify([process.argv.slice(1), process.env]))");
@@ -199,7 +199,7 @@ pub async fn a_command_gets_its_arguments_and_environment_and_no_other(provider:
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that files are found below the working directory.
 pub async fn files_are_found_below_the_working_directory(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let bytes: Vec<u8> = (0..=255).collect();
@@ -212,7 +212,7 @@ pub async fn files_are_found_below_the_working_directory(provider: &dyn SandboxP
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that files can be written after a command has run.
 pub async fn files_can_be_written_after_a_command_has_run(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     run(&*sandbox, "0").await;
@@ -223,7 +223,7 @@ pub async fn files_can_be_written_after_a_command_has_run(provider: &dyn Sandbox
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that a file is replaced.
 pub async fn a_file_is_replaced(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     sandbox.write_files(vec![file("file", b"the first, which is longer")]).await.expect("it is written");
@@ -235,7 +235,7 @@ pub async fn a_file_is_replaced(provider: &dyn SandboxProvider) {
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that a snapshot contains the files that the caller wrote and those that commands wrote.
 pub async fn a_snapshot_keeps_what_was_written_and_what_commands_wrote(provider: &dyn SandboxProvider) {
     let first = sandbox(provider).await;
     first.write_files(vec![file("written", b"by us")]).await.expect("it is written");
@@ -243,7 +243,7 @@ pub async fn a_snapshot_keeps_what_was_written_and_what_commands_wrote(provider:
         fs.writeFileSync('made/here/file', 'by a command'); fs.symlinkSync('written', 'link')";
     run(&*first, text).await;
     let snapshot = first.snapshot(None).await.expect("it is frozen");
-    // The length of the files at least; a provider may count what they take up on its disk.
+    // The size is at least the length of the files; a provider may count the space that they take on its disk.
     assert!(snapshot.size_bytes >= 17, "{}", snapshot.size_bytes);
     let found = provider.find_snapshot(&snapshot.id).await.expect("it can be told");
     assert_eq!(found.as_ref(), Some(&snapshot));
@@ -262,7 +262,7 @@ async fn snapshot_of(provider: &dyn SandboxProvider, path: &str, contents: &[u8]
     sandbox.snapshot(None).await.expect("it is frozen").id
 }
 
-/// An expectation.
+/// Checks that a sandbox can change the files of its snapshot, and that no other sandbox sees the changes.
 pub async fn a_sandbox_made_from_a_snapshot_may_change_its_files_and_no_other_sees_it(provider: &dyn SandboxProvider) {
     let id = snapshot_of(provider, "directory/file", b"original").await;
     let from = || sandbox_with(provider, SandboxSource::Snapshot(id.clone()), ResourceLimits::default());
@@ -279,7 +279,7 @@ pub async fn a_sandbox_made_from_a_snapshot_may_change_its_files_and_no_other_se
     provider.delete_snapshot(&id).await.expect("it is deleted");
 }
 
-/// An expectation.
+/// Checks that of two snapshots of the same files one remains when the other is deleted.
 pub async fn a_snapshot_of_the_same_files_outlives_its_twin(provider: &dyn SandboxProvider) {
     let first = snapshot_of(provider, "file", b"the same").await;
     let second = snapshot_of(provider, "file", b"the same").await;
@@ -293,7 +293,8 @@ pub async fn a_snapshot_of_the_same_files_outlives_its_twin(provider: &dyn Sandb
     provider.delete_snapshot(&second).await.expect("deleting twice is no error");
 }
 
-/// A provider that keeps snapshots for itself gives the name that it is asked for; the answer says which name it is.
+/// Checks that a snapshot can be made again under its name or another one. A provider that keeps its own snapshots uses
+/// the requested name; the returned snapshot has the name that was used.
 pub async fn a_snapshot_is_made_again_under_its_name_or_another_one(provider: &dyn SandboxProvider) {
     let id = snapshot_of(provider, "file", b"the first").await;
     for (delete_first, contents) in [(true, "made again"), (false, "in place of the one that is there")] {
@@ -317,7 +318,7 @@ pub async fn a_snapshot_is_made_again_under_its_name_or_another_one(provider: &d
     assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
 }
 
-/// An expectation.
+/// Checks that a sandbox continues to work after its snapshot is deleted.
 pub async fn a_sandbox_goes_on_when_its_snapshot_is_deleted(provider: &dyn SandboxProvider) {
     let id = snapshot_of(provider, "file", b"still here").await;
     let sandbox = sandbox_with(provider, SandboxSource::Snapshot(id.clone()), ResourceLimits::default()).await;
@@ -327,7 +328,7 @@ pub async fn a_sandbox_goes_on_when_its_snapshot_is_deleted(provider: &dyn Sandb
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that an unknown snapshot is not found.
 pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     for id in ["snap_0193579b-0000-7000-8000-000000000000", "../../etc", "", "snap_x"].map(SnapshotId::new) {
         assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
@@ -342,7 +343,7 @@ pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     }
 }
 
-/// An expectation.
+/// Checks that an expired snapshot is not found.
 pub async fn an_expired_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let past = SystemClock.now() - TimeDelta::seconds(1);
@@ -350,7 +351,7 @@ pub async fn an_expired_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     assert_eq!(provider.find_snapshot(&snapshot.id).await.expect("it can be told"), None);
 }
 
-/// An expectation.
+/// Checks that every call of a stopped sandbox fails with `Stopped`.
 pub async fn a_stopped_sandbox_says_so(provider: &dyn SandboxProvider) {
     for has_run in [false, true] {
         let sandbox = sandbox(provider).await;
@@ -367,7 +368,7 @@ pub async fn a_stopped_sandbox_says_so(provider: &dyn SandboxProvider) {
     }
 }
 
-/// An expectation.
+/// Checks that stopping a stopped sandbox succeeds.
 pub async fn a_sandbox_stops_twice(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     run(&*sandbox, "0").await;
@@ -375,7 +376,7 @@ pub async fn a_sandbox_stops_twice(provider: &dyn SandboxProvider) {
     sandbox.stop().await.expect("stopping twice is no error");
 }
 
-/// An expectation.
+/// Checks that taking a snapshot ends the sandbox and its commands.
 pub async fn a_sandbox_ends_with_its_snapshot(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let mut command = sandbox.run(script("console.log(1); setInterval(() => {}, 1000)")).await.expect("node starts");
@@ -387,7 +388,7 @@ pub async fn a_sandbox_ends_with_its_snapshot(provider: &dyn SandboxProvider) {
     provider.delete_snapshot(&snapshot.id).await.expect("it is deleted");
 }
 
-/// An expectation.
+/// Checks that a command is killed at its deadline and its output arrives.
 pub async fn a_command_is_killed_at_its_deadline_and_its_output_arrives(provider: &dyn SandboxProvider) {
     let limits = ResourceLimits { wall_clock: Duration::from_millis(1500), ..ResourceLimits::default() };
     let sandbox = sandbox_with(provider, SandboxSource::Empty, limits).await;
@@ -399,7 +400,7 @@ pub async fn a_command_is_killed_at_its_deadline_and_its_output_arrives(provider
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that a command ends when it is killed.
 pub async fn a_command_is_killed_when_asked(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let mut command = sandbox.run(script("console.log('up'); setInterval(() => {}, 1000)")).await.expect("node starts");
@@ -411,7 +412,7 @@ pub async fn a_command_is_killed_when_asked(provider: &dyn SandboxProvider) {
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that a command ends when its sandbox is stopped.
 pub async fn a_command_ends_when_its_sandbox_is_stopped(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let mut command = sandbox.run(script("console.log('up'); setInterval(() => {}, 1000)")).await.expect("node starts");
@@ -420,7 +421,7 @@ pub async fn a_command_ends_when_its_sandbox_is_stopped(provider: &dyn SandboxPr
     assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Asked));
 }
 
-/// An expectation.
+/// Checks that the exit of a command that a signal ended names that signal.
 pub async fn a_signal_is_told_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let ran = run(&*sandbox, "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)").await;
@@ -428,7 +429,7 @@ pub async fn a_signal_is_told_as_such(provider: &dyn SandboxProvider) {
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that two commands can run in one sandbox at the same time.
 pub async fn two_commands_run_in_one_sandbox(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text = "console.log('up'); const wait = setInterval(() => {
@@ -441,7 +442,7 @@ pub async fn two_commands_run_in_one_sandbox(provider: &dyn SandboxProvider) {
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that no event is lost when a call of `next_event` is dropped.
 pub async fn an_event_that_nobody_waited_for_is_not_lost(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text =
@@ -449,7 +450,7 @@ pub async fn an_event_that_nobody_waited_for_is_not_lost(provider: &dyn SandboxP
     let mut command = sandbox.run(script(text)).await.expect("node starts");
     let mut printed = Vec::new();
     loop {
-        // Cut off again and again, as a `select!` around it does.
+        // The call is cut off again and again, as in a `select!`.
         let Ok(event) = tokio::time::timeout(Duration::from_millis(1), command.next_event()).await else { continue };
         match event.expect("the command is not lost") {
             Some(CommandEvent::Output { bytes, .. }) => printed.extend(bytes),
@@ -461,7 +462,7 @@ pub async fn an_event_that_nobody_waited_for_is_not_lost(provider: &dyn SandboxP
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that a process that a command leaves behind does not delay the command's exit.
 pub async fn what_a_command_leaves_behind_does_not_hold_up_its_end(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text = "const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'],
@@ -473,7 +474,7 @@ pub async fn what_a_command_leaves_behind_does_not_hold_up_its_end(provider: &dy
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation.
+/// Checks that sandboxes do not see each other's files.
 pub async fn sandboxes_do_not_see_each_others_files(provider: &dyn SandboxProvider) {
     let (first, second) = (sandbox(provider).await, sandbox(provider).await);
     assert_eq!(run(&*first, "require('fs').writeFileSync('file', 'mine')").await.exit.status, ExitStatus::Code(0));
@@ -482,7 +483,8 @@ pub async fn sandboxes_do_not_see_each_others_files(provider: &dyn SandboxProvid
     second.stop().await.expect("it stops");
 }
 
-/// A provider may have no room for so many, and says so; it is asked until it has.
+/// Creates a sandbox. A provider may have no room for so many and return an error; then this tries again until there is
+/// room.
 async fn sandbox_when_there_is_room(
     provider: &dyn SandboxProvider,
     id: &SnapshotId,
@@ -498,13 +500,13 @@ async fn sandbox_when_there_is_room(
     }
 }
 
-/// An expectation.
+/// Checks that many concurrent sandboxes do not get each other's files, outputs or exit codes.
 pub async fn many_sandboxes_at_once_are_not_mixed_up(provider: &dyn SandboxProvider) {
     let id = snapshot_of(provider, "file", b"shared").await;
     let limits = ResourceLimits { wall_clock: Duration::from_mins(2), ..ResourceLimits::default() };
     let one = async |number: usize| {
         let sandbox = sandbox_when_there_is_room(provider, &id, limits).await;
-        // Codes above 128 are signals to some providers.
+        // Some providers use exit codes above 128 for signals.
         let code = number % 100;
         let text = format!(
             "const fs = require('fs'); fs.writeFileSync('own', '{number}');
@@ -519,7 +521,8 @@ pub async fn many_sandboxes_at_once_are_not_mixed_up(provider: &dyn SandboxProvi
     provider.delete_snapshot(&id).await.expect("it is deleted");
 }
 
-/// An expectation of a provider that limits memory.
+/// Checks that a command that exceeds the memory limit is killed, and that the exit says why. For providers that limit
+/// memory.
 pub async fn a_command_that_takes_too_much_memory_is_killed_for_it(provider: &dyn SandboxProvider) {
     let limits = ResourceLimits { memory_bytes: 128 << 20, ..ResourceLimits::default() };
     let sandbox = sandbox_with(provider, SandboxSource::Empty, limits).await;
@@ -529,7 +532,7 @@ pub async fn a_command_that_takes_too_much_memory_is_killed_for_it(provider: &dy
     sandbox.stop().await.expect("it stops");
 }
 
-/// An expectation of a provider that limits memory.
+/// Checks that the exit of a command contains its processor time and its memory. For providers that limit memory.
 pub async fn usage_is_told(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text = "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";

@@ -16,10 +16,10 @@ use workers_domain::ports::{
 use workers_domain::{LogStream, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId, Trouble};
 use workers_protocol::{Encoder, Meta, OutcomeCode, OutputStream, Payload, ReceivedCall};
 
-/// How long a function that returns takes.
+/// How long a function takes that returns: 1.5 ms of loading and 2.25 ms of running.
 const RETURNED_AFTER: Duration = Duration::from_micros(1500 + 2250);
 
-/// What a scripted command does next. A script without [`Step::Exit`] ends with exit code 0.
+/// The next step of a scripted command. A script without [`Step::Exit`] ends with exit code 0.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Prints bytes outside any frame.
@@ -28,8 +28,8 @@ pub enum Step {
     Frame(String),
     /// Prints a frame with this console output, at a time long ago.
     Log(LogStream, &'static str),
-    /// Prints the outcome frame of a function that returned this JSON, after 1.5 ms of loading and 2.25 ms of running,
-    /// which it takes.
+    /// Prints the outcome frame of a function that returned this JSON. The frame reports 1.5 ms of loading and 2.25 ms
+    /// of running, and the step takes that long.
     Return(String),
     /// Prints the outcome frame of a function that threw an error with this message.
     Throw(&'static str),
@@ -37,31 +37,31 @@ pub enum Step {
     WaitFor(Arc<Notify>),
     /// Does nothing until it is killed.
     Hang,
-    /// Ends.
+    /// Exits.
     Exit(ExitStatus, Option<KillReason>),
-    /// The provider loses the command.
+    /// The provider loses the command: reading its events fails.
     Lose,
 }
 
-/// A command as it was asked for.
+/// A command that the platform runs, as the script sees it.
 #[derive(Debug, Clone)]
 pub struct ScriptedCall {
     /// The function's name.
     pub function: String,
     /// The payload, read from its file if it came in one.
     pub payload: String,
-    /// All of it.
+    /// The whole command.
     pub spec: CommandSpec,
     /// The sandbox's files.
     pub files: HashMap<String, Vec<u8>>,
 }
 
-/// Snapshots that all providers of this process have named.
+/// The number of the next snapshot. All providers of this process share it, so their snapshots have different names.
 static SNAPSHOTS: AtomicU64 = AtomicU64::new(1);
 
 type Script = dyn Fn(&ScriptedCall) -> Vec<Step> + Send + Sync;
 
-/// A sandbox provider without processes. Cheap to clone; clones are the same provider.
+/// A sandbox provider without processes. Clones are cheap and are the same provider.
 #[derive(Clone)]
 pub struct ScriptedSandboxProvider {
     state: Arc<State>,
@@ -90,33 +90,33 @@ struct Inner {
 }
 
 impl ScriptedSandboxProvider {
-    /// A provider whose every command plays what `script` says for it.
+    /// Creates a provider whose commands play the steps that `script` returns for them.
     pub fn new(script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let (live, held_removals) = (watch::Sender::new(0), watch::Sender::new(0));
         Self { state: Arc::new(State { script: Box::new(script), inner: Mutex::default(), live, held_removals }) }
     }
 
-    /// From now on making a sandbox fails like this; `None` ends it.
+    /// Makes the creation of sandboxes fail with this kind from now on. `None` ends that.
     pub fn fail_with(&self, kind: Option<SandboxErrorKind>) {
         self.state.lock().failure = kind;
     }
 
-    /// From now on making a sandbox never comes to its end.
+    /// Makes the creation of sandboxes wait for ever from now on.
     pub fn hang(&self) {
         self.state.lock().hangs = true;
     }
 
-    /// From now on snapshots have the names that the provider gives them, as in a cloud that several servers share.
+    /// From now on the provider chooses the names of snapshots, as a cloud does that several servers share.
     pub fn name_snapshots_itself(&self) {
         self.state.lock().names_snapshots_itself = true;
     }
 
-    /// This is done once, when the next snapshot has been made.
+    /// Calls `then` once, after the next snapshot has been made.
     pub fn when_next_snapshot_is_made(&self, then: impl FnOnce() + Send + 'static) {
         self.state.lock().on_snapshot = Some(Box::new(then));
     }
 
-    /// From now on the removal of a snapshot takes a permit first, which it does not give back.
+    /// From now on the removal of a snapshot first takes a permit, and does not return it.
     pub fn hold_removals(&self, permits: Arc<Semaphore>) {
         self.state.lock().removals = Some(permits);
     }
@@ -127,48 +127,48 @@ impl ScriptedSandboxProvider {
         let _ = self.state.held_removals.subscribe().wait_for(|held| *held > 0).await;
     }
 
-    /// How many snapshots were ever made.
+    /// Returns how many snapshots were made so far.
     #[must_use]
     pub fn snapshots_made(&self) -> usize {
         self.state.lock().snapshots_made
     }
 
-    /// Loses every snapshot, as a provider does whose cache was emptied.
+    /// Removes every snapshot, as a provider does whose cache was emptied.
     pub fn lose_snapshots(&self) {
         self.state.lock().snapshots.clear();
     }
 
-    /// How many snapshots there are.
+    /// Returns how many snapshots exist.
     #[must_use]
     pub fn snapshot_count(&self) -> usize {
         self.state.lock().snapshots.len()
     }
 
-    /// The snapshots of which it was said that a sandbox will be made from them.
+    /// Returns the snapshots that were passed to `expect`.
     #[must_use]
     pub fn expected(&self) -> Vec<SnapshotId> {
         self.state.lock().expected.clone()
     }
 
-    /// What was said that scripts need ahead of them.
+    /// Returns the preloads that were passed to `preload`.
     #[must_use]
     pub fn preloads(&self) -> Vec<NodePreload> {
         self.state.lock().preloads.clone()
     }
 
-    /// How many sandboxes were ever made.
+    /// Returns how many sandboxes were created so far.
     #[must_use]
     pub fn sandboxes_made(&self) -> u64 {
         self.state.lock().made
     }
 
-    /// The limits of the sandbox that was made last.
+    /// Returns the limits of the sandbox that was created last.
     #[must_use]
     pub fn limits_of_last(&self) -> Option<ResourceLimits> {
         self.state.lock().limits
     }
 
-    /// Waits until this number of sandboxes lives.
+    /// Waits until exactly this number of sandboxes lives.
     pub async fn wait_for_live_sandboxes(&self, number: usize) {
         // The sender lives as long as `self`, so this cannot fail.
         let _ = self.state.live.subscribe().wait_for(|live| *live == number).await;
@@ -268,7 +268,7 @@ impl SandboxProvider for ScriptedSandboxProvider {
     }
 }
 
-/// Counts one live sandbox, as long as it lives.
+/// Counts one live sandbox until it is dropped.
 struct Life {
     state: Arc<State>,
 }
@@ -354,7 +354,7 @@ impl Sandbox for ScriptedSandbox {
     }
 
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        // No other provider uses the same name.
+        // The number is unique among all providers of the process.
         let number = SNAPSHOTS.fetch_add(1, Ordering::Relaxed);
         self.keep(SnapshotId::new(format!("snap_{number}")), expires_at)
     }
@@ -390,7 +390,7 @@ impl ScriptedCommand {
     }
 }
 
-/// Bytes of the script's standard output.
+/// Returns an event with these bytes of the script's standard output.
 const fn written(bytes: Vec<u8>) -> CommandEvent {
     CommandEvent::Output { stream: LogStream::Stdout, bytes }
 }
@@ -401,7 +401,7 @@ impl Command for ScriptedCommand {
         if self.over {
             return Ok(None);
         }
-        // A step that waits stays first until it is over, so that a dropped call loses nothing.
+        // A step that waits stays at the front until it is done, so that a dropped call loses nothing.
         loop {
             let event = match self.steps.front() {
                 Some(Step::WaitFor(notify)) => {
@@ -433,7 +433,8 @@ impl Command for ScriptedCommand {
                 Some(Step::Return(json)) => {
                     let meta = Meta { code: OutcomeCode::Ok, load_ms: 1.5, run_ms: 2.25, ..Meta::default() };
                     let frame = written(self.encoder.outcome(&meta, json));
-                    // A platform believes no more than it has seen pass.
+                    // The platform does not believe a run time longer than it has measured itself, so the step must
+                    // take as long.
                     tokio::time::sleep_until(self.began + RETURNED_AFTER).await;
                     frame
                 }

@@ -1,10 +1,10 @@
-//! The suite that every store passes.
+//! The conformance suite for every store.
 
-/// Makes a module of tests, one an expectation.
+/// Makes a module of tests, one for each expectation.
 ///
-/// `store_conformance!(sqlite, make_store)`: the name of the module, and an async function without arguments that
-/// answers with something that dereferences to a [`Store`](workers_domain::ports::Store) without a schema. The crate
-/// needs tokio. A new expectation is written in [`worker_repository`](crate::worker_repository) or
+/// `store_conformance!(sqlite, make_store)` takes the name of the module, and an async function without arguments that
+/// returns something that dereferences to a [`Store`](workers_domain::ports::Store) without a schema. The crate needs
+/// tokio. A new expectation is written in [`worker_repository`](crate::worker_repository) or
 /// [`transactions`](crate::transactions), and added to a list here.
 #[macro_export]
 macro_rules! store_conformance {
@@ -12,7 +12,7 @@ macro_rules! store_conformance {
         mod $backend {
             use super::$make_store;
 
-            // Of the store's own repository, and of that of a transaction.
+            // These run on the store's own repository and on the repository of a transaction.
             $crate::store_conformance! {
                 @both $make_store,
                 a_worker_is_found_as_it_was_inserted,

@@ -1,4 +1,4 @@
-//! Limits of tenants that a test has set.
+//! Limits of tenants that a test sets.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use workers_domain::ports::{LimitsFor, RepositoryError};
 use workers_domain::{TenantId, TenantLimits};
 
-/// Limits of tenants that a test has set; other tenants have none.
+/// Limits of tenants that a test sets. Other tenants have none.
 #[derive(Debug, Default)]
 pub struct StubLimits {
     known: Mutex<Known>,
@@ -20,12 +20,12 @@ struct Known {
 }
 
 impl StubLimits {
-    /// Gives a tenant limits.
+    /// Sets the limits of a tenant.
     pub fn set(&self, tenant: TenantId, limits: TenantLimits) {
         self.lock().tenants.insert(tenant, limits);
     }
 
-    /// From now on limits cannot be read.
+    /// Makes reading limits fail from now on.
     pub fn fail(&self) {
         self.lock().fails = true;
     }

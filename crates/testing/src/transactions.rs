@@ -1,5 +1,4 @@
-//! What the transactions of every [`Store`] must do, written once: see
-//! [`store_conformance!`](crate::store_conformance).
+//! The conformance suite for the transactions of every [`Store`]; see [`store_conformance!`](crate::store_conformance).
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,24 +16,24 @@ use crate::AllWorkers as _;
 use crate::access::scope_of_all;
 use crate::workers::{at, change, found, good, ids, insert, ready_until, with_state, worker};
 
-/// How often a transaction is begun that is dropped: more often than there are connections.
+/// How many transactions are begun and dropped: more than there are connections.
 const DROPPED: u32 = 40;
 
-/// A transaction in the place of a store, so that its repository passes the suite of all repositories. Its schema is
-/// left as it is.
+/// A transaction that stands in for a store, so that its repository runs the same suite as every other one. It does not
+/// change the schema.
 pub struct InTransaction<'a> {
     store: &'a dyn Store,
     transaction: Box<dyn Transaction>,
 }
 
 impl<'a> InTransaction<'a> {
-    /// Sets the store up and begins.
+    /// Sets the store up and begins a transaction.
     pub async fn begin(store: &'a dyn Store) -> Self {
         good(store.schema().set_up(ExistingWorkers::Keep).await);
         Self { store, transaction: begun(store).await }
     }
 
-    /// Commits, and sees that all that the transaction has seen is stored.
+    /// Commits, and checks that everything the transaction has seen is stored.
     pub async fn commit(self) {
         let seen = good(self.transaction.workers().list().await);
         good(self.transaction.commit().await);
@@ -88,7 +87,7 @@ fn failed(message: &str) -> WorkerState {
     WorkerState::Error { message: message.to_owned() }
 }
 
-/// See its name, as for all that follow.
+/// Checks that a transaction is stored whole when it is committed.
 pub async fn a_transaction_is_stored_whole_when_it_is_committed(store: &dyn Store) {
     let [mut changed, deleted, inserted] = [worker(at(0)), worker(at(1)), worker(at(2))];
     insert(store, &[&changed, &deleted]).await;
@@ -101,7 +100,7 @@ pub async fn a_transaction_is_stored_whole_when_it_is_committed(store: &dyn Stor
     assert_eq!(good(store.workers().list().await), [inserted, changed]);
 }
 
-/// See its name.
+/// Checks that a transaction that is dropped leaves nothing.
 pub async fn a_transaction_that_is_dropped_leaves_nothing(store: &dyn Store) {
     let [kept, new] = [worker(at(0)), worker(at(1))];
     insert(store, &[&kept]).await;
@@ -111,11 +110,11 @@ pub async fn a_transaction_that_is_dropped_leaves_nothing(store: &dyn Store) {
     good(transaction.workers().delete(&scope_of_all(), kept.id).await);
     drop(transaction);
     assert_eq!(good(store.workers().list().await), std::slice::from_ref(&kept));
-    // What it held is free again.
+    // The locks of the dropped transaction must be released.
     change(store.workers(), &mut kept.clone(), failed("yes")).await;
 }
 
-/// See its name.
+/// Checks that only the transaction itself sees its changes until it is committed.
 pub async fn a_transaction_alone_sees_what_it_has_changed_until_it_is_committed(store: &dyn Store) {
     let [old, new] = [worker(at(0)), worker(at(1))];
     insert(store, &[&old]).await;
@@ -130,8 +129,8 @@ pub async fn a_transaction_alone_sees_what_it_has_changed_until_it_is_committed(
     assert_eq!(good(store.workers().list().await), [new, changed]);
 }
 
-/// Changes a worker in a transaction. Says whether that was stored, and fails if it was lost in another way than it
-/// may.
+/// Changes a worker in a transaction. Returns whether the change was stored, and fails if it was lost in a way that is
+/// not permitted.
 async fn changes_in_a_transaction(store: &dyn Store, read: &Worker, message: String) -> bool {
     let transaction = begun(store).await;
     let mut changed = with_state(read, WorkerState::Error { message });
@@ -152,7 +151,7 @@ async fn changes_in_a_transaction(store: &dyn Store, read: &Worker, message: Str
     }
 }
 
-/// See its name.
+/// Checks that of transactions that were decided on the same revision exactly one wins.
 pub async fn of_transactions_that_were_decided_on_the_same_revision_one_wins(store: &dyn Store) {
     let worker = worker(at(0));
     insert(store, &[&worker]).await;
@@ -167,12 +166,12 @@ pub async fn of_transactions_that_were_decided_on_the_same_revision_one_wins(sto
     }
 }
 
-/// See its name.
+/// Checks that transactions that read and write the same worker lose no change.
 pub async fn transactions_that_read_and_write_the_same_worker_lose_no_change(store: &dyn Store) {
     let worker = worker(at(0));
     insert(store, &[&worker]).await;
     let write = |writer: u32| async move {
-        // The one that is refused does it all again.
+        // A writer that is refused starts again.
         loop {
             let transaction = begun(store).await;
             let read = found(transaction.workers(), worker.id).await;
@@ -192,7 +191,7 @@ pub async fn transactions_that_read_and_write_the_same_worker_lose_no_change(sto
     assert_eq!(written, ['0', '1', '2', '3', '4']);
 }
 
-/// See its name.
+/// Checks that a stale update in a transaction is a conflict and the rest is stored.
 pub async fn a_stale_update_in_a_transaction_is_a_conflict_and_the_rest_is_stored(store: &dyn Store) {
     let [mut stale, other] = [ready_until(at(60)), worker(at(1))];
     insert(store, &[&stale]).await;
@@ -206,7 +205,7 @@ pub async fn a_stale_update_in_a_transaction_is_a_conflict_and_the_rest_is_store
     assert_eq!(found(store.workers(), other.id).await, other);
 }
 
-/// See its name.
+/// Checks that after a refusal by the database a transaction stores nothing.
 pub async fn after_a_refusal_by_the_database_a_transaction_stores_nothing(store: &dyn Store) {
     let [kept, new] = [worker(at(0)), worker(at(1))];
     insert(store, &[&kept]).await;
@@ -220,7 +219,7 @@ pub async fn after_a_refusal_by_the_database_a_transaction_stores_nothing(store:
     assert_eq!(good(store.workers().list().await), [kept]);
 }
 
-/// See its name.
+/// Checks that a call that is refused before it reaches the database does not end the transaction.
 pub async fn what_is_refused_before_the_database_is_asked_does_not_end_a_transaction(store: &dyn Store) {
     let worker = worker(at(0));
     insert(store, &[]).await;
@@ -232,7 +231,7 @@ pub async fn what_is_refused_before_the_database_is_asked_does_not_end_a_transac
     assert_eq!(good(store.workers().list().await), [worker]);
 }
 
-/// Polls a future a few times, and then drops it.
+/// Polls a future up to `polls` times, and then drops it.
 async fn polled<F: Future>(future: F, polls: u32) {
     let mut future = pin!(future);
     let mut polled = 0;
@@ -244,7 +243,8 @@ async fn polled<F: Future>(future: F, polls: u32) {
     .await;
 }
 
-/// The client of a request may hang up at any moment.
+/// Checks that transactions that are dropped at any moment return their connections: the client of a request may
+/// disconnect at any moment.
 pub async fn transactions_that_are_dropped_at_any_moment_give_their_connections_back(store: &dyn Store) {
     insert(store, &[]).await;
     for round in 0..DROPPED {
@@ -262,7 +262,7 @@ pub async fn transactions_that_are_dropped_at_any_moment_give_their_connections_
     good(store.schema().check().await);
 }
 
-/// See its name.
+/// Checks that a transaction whose `begin` is dropped leaves the store usable.
 pub async fn a_transaction_whose_beginning_is_given_up_leaves_the_store_usable(store: &dyn Store) {
     insert(store, &[]).await;
     for round in 0..DROPPED {
@@ -274,7 +274,7 @@ pub async fn a_transaction_whose_beginning_is_given_up_leaves_the_store_usable(s
     assert_eq!(good(store.workers().list().await), [worker]);
 }
 
-/// See its name.
+/// Checks that many transactions one after the other are all stored.
 pub async fn many_transactions_one_after_the_other_are_all_stored(store: &dyn Store) {
     insert(store, &[]).await;
     let workers: Vec<Worker> = (0..i64::from(DROPPED)).map(|second| worker(at(second))).collect();

@@ -1,4 +1,4 @@
-//! What the workers of every [`Store`] must do, written once: see [`store_conformance!`](crate::store_conformance).
+//! The conformance suite for the workers of every [`Store`]; see [`store_conformance!`](crate::store_conformance).
 
 use std::num::NonZeroU32;
 
@@ -17,7 +17,7 @@ use crate::workers::{
     at, change, found, functions, good, ids, in_state, insert, name, ready_until, with_state, worker,
 };
 
-/// See its name, as for all that follow.
+/// Checks that a worker is found as it was inserted.
 pub async fn a_worker_is_found_as_it_was_inserted(store: &dyn Store) {
     let repository = store.workers();
     let worker = worker(at(0));
@@ -25,7 +25,7 @@ pub async fn a_worker_is_found_as_it_was_inserted(store: &dyn Store) {
     assert_eq!(found(repository, worker.id).await, worker);
 }
 
-/// See its name.
+/// Checks that a worker keeps its tenant.
 pub async fn a_worker_keeps_its_tenant(store: &dyn Store) {
     let repository = store.workers();
     let tenant_id = TenantId::generate(at(0));
@@ -42,7 +42,7 @@ pub async fn a_worker_keeps_its_tenant(store: &dyn Store) {
     );
 }
 
-/// See its name.
+/// Checks that a worker of another tenant is not found, listed or deleted.
 pub async fn a_worker_of_another_tenant_is_not_found_listed_or_deleted(store: &dyn Store) {
     let repository = store.workers();
     let [own, foreign] = [1, 2].map(|number| TenantId::from(Uuid::from_u128(number)));
@@ -70,7 +70,7 @@ fn of_tenant(tenant_id: TenantId, seconds: i64) -> Worker {
     Worker::restore(StoredWorker { tenant_id, ..worker.into_stored() })
 }
 
-/// See its name.
+/// Checks that an unknown worker is not found.
 pub async fn an_unknown_worker_is_not_found(store: &dyn Store) {
     let repository = store.workers();
     insert(store, &[&worker(at(0))]).await;
@@ -79,7 +79,7 @@ pub async fn an_unknown_worker_is_not_found(store: &dyn Store) {
     assert_eq!(good(repository.find_source(&scope_of_all(), unknown).await), None);
 }
 
-/// See its name.
+/// Checks that a second worker with the same id is refused.
 pub async fn a_second_worker_with_the_same_id_is_refused(store: &dyn Store) {
     let repository = store.workers();
     let worker = worker(at(0));
@@ -88,7 +88,7 @@ pub async fn a_second_worker_with_the_same_id_is_refused(store: &dyn Store) {
     assert_ne!(good(repository.find_source(&scope_of_all(), worker.id).await), Some("other".to_owned()));
 }
 
-/// See its name.
+/// Checks that a source is found byte for byte.
 pub async fn a_source_is_found_byte_for_byte(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
@@ -100,7 +100,7 @@ pub async fn a_source_is_found_byte_for_byte(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that a source of ten mebibytes is kept.
 pub async fn a_source_of_ten_mebibytes_is_kept(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
@@ -112,7 +112,7 @@ pub async fn a_source_of_ten_mebibytes_is_kept(store: &dyn Store) {
     assert!(kept.is_some_and(|kept| kept == source));
 }
 
-/// Postgres cannot hold it, so no repository does.
+/// Checks that a source with U+0000 is refused. Postgres cannot store the character, so no repository accepts it.
 pub async fn a_source_with_a_nul_is_refused(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
@@ -122,7 +122,7 @@ pub async fn a_source_with_a_nul_is_refused(store: &dyn Store) {
     assert_eq!(good(repository.find_by_id(&scope_of_all(), worker.id).await), None);
 }
 
-/// See its name.
+/// Checks that names are kept whatever their characters.
 pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
@@ -136,7 +136,7 @@ pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that a thousand functions keep their order.
 pub async fn a_thousand_functions_keep_their_order(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = worker(at(0));
@@ -150,7 +150,7 @@ pub async fn a_thousand_functions_keep_their_order(store: &dyn Store) {
     assert_eq!(found(repository, worker.id).await.functions, []);
 }
 
-/// See its name.
+/// Checks that text that looks like SQL is stored as text.
 pub async fn text_that_looks_like_sql_is_only_text(store: &dyn Store) {
     let repository = store.workers();
     let bystander = worker(at(0));
@@ -167,7 +167,7 @@ pub async fn text_that_looks_like_sql_is_only_text(store: &dyn Store) {
     assert_eq!(found(repository, bystander.id).await, bystander);
 }
 
-/// See its name.
+/// Checks that workers are listed newest first.
 pub async fn workers_are_listed_newest_first(store: &dyn Store) {
     let repository = store.workers();
     let [first, second, third] = [worker(at(1)), worker(at(2)), worker(at(3))];
@@ -175,7 +175,7 @@ pub async fn workers_are_listed_newest_first(store: &dyn Store) {
     assert_eq!(good(repository.list().await), [third, second, first]);
 }
 
-/// See its name.
+/// Checks that workers of the same time are listed by id.
 pub async fn workers_of_the_same_time_are_listed_by_id(store: &dyn Store) {
     let repository = store.workers();
     let mut same: Vec<Worker> = (0..8).map(|_| worker(at(0))).collect();
@@ -189,13 +189,13 @@ fn page(after: Option<&ListPlace>, limit: u32) -> PageRequest {
     PageRequest { after: after.cloned(), limit }
 }
 
-/// See its name.
+/// Checks that following the pages returns the whole list.
 pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
     let empty = Page { items: Vec::new(), next: None };
     assert_eq!(good(repository.list_page(&scope_of_all(), &page(None, 1)).await), empty);
-    // Some of one time, on both sides of every end of a page.
+    // Some workers have equal times, on both sides of every end of a page.
     let workers: Vec<Worker> = [0, 1, 1, 1, 1, 2, 3, 3, 3, 4, 4, 5].map(|seconds| worker(at(seconds))).into();
     insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let all = good(repository.list().await);
@@ -217,11 +217,11 @@ pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that pages of one tenant contain no worker of another one.
 pub async fn pages_of_one_tenant_hold_no_other(store: &dyn Store) {
     let repository = store.workers();
     let [one, another] = [1, 2].map(|number| TenantId::from(Uuid::from_u128(number)));
-    // They alternate, some with equal times; and one has more in a row than fit into a page.
+    // The tenants alternate, some workers have equal times, and one tenant has more in a row than fit on a page.
     let workers: Vec<Worker> = (0..24)
         .map(|number| of_tenant(if number % 2 == 0 || number > 16 { one } else { another }, number / 3))
         .collect();
@@ -243,21 +243,22 @@ pub async fn pages_of_one_tenant_hold_no_other(store: &dyn Store) {
             assert_eq!(found, own, "{tenant}: {count}");
         }
     }
-    // A place is one in the list of all: in another tenant's list it leads on at the same time.
+    // A place belongs to the list of all tenants: in another tenant's list it continues at the same time.
     let middle = good(repository.list_page(&scope_of(one), &page(None, 5)).await);
     let last = middle.items.last().map_or_else(|| at(0), |worker| worker.created_at);
     let behind = good(repository.list_page(&scope_of(another), &page(middle.next.as_ref(), 100)).await);
     assert!(behind.items.iter().all(|worker| worker.tenant_id() == another && worker.created_at <= last));
 }
 
-/// See its name.
+/// Checks that pages contain each worker that exists throughout exactly once, whatever is inserted and deleted
+/// meanwhile.
 pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(store: &dyn Store) {
     let repository = store.workers();
     let workers: Vec<Worker> = (0..9).map(|index| worker(at(index / 2))).collect();
     insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let all = ids(&good(repository.list().await));
     let first = good(repository.list_page(&scope_of_all(), &page(None, 3)).await);
-    // The end of the page goes, and so do its neighbours; others come, before it and of the same time.
+    // The last worker of the page and its neighbours are deleted; others are inserted before it and with the same time.
     for gone in &all[1..5] {
         good(repository.delete(&scope_of_all(), *gone).await);
     }
@@ -265,14 +266,14 @@ pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(s
     good(repository.insert(&newer, "").await);
     let second = good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await);
     assert_eq!((ids(&first.items), ids(&second.items)), (all[..3].to_vec(), all[5..8].to_vec()));
-    // A place may be gone to again, and leads on from there.
+    // A place can be used again and continues at the same point.
     assert_eq!(good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await), second);
     good(store.schema().set_up(ExistingWorkers::Remove).await);
     let end = Page { items: Vec::new(), next: None };
     assert_eq!(good(repository.list_page(&scope_of_all(), &page(second.next.as_ref(), 3)).await), end);
 }
 
-/// See its name.
+/// Checks that a place that no page has returned is refused.
 pub async fn a_place_that_is_of_no_page_is_refused(store: &dyn Store) {
     let repository = store.workers();
     insert(store, &[&worker(at(0)), &worker(at(1))]).await;
@@ -302,7 +303,7 @@ fn every_state() -> Vec<WorkerState> {
     ]
 }
 
-/// See its name.
+/// Checks that every state is read back as it was stored.
 pub async fn every_state_survives(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
@@ -313,7 +314,7 @@ pub async fn every_state_survives(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that a state replaces all fields of the previous one.
 pub async fn a_state_replaces_all_of_the_one_before(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = worker(at(0));
@@ -327,7 +328,7 @@ pub async fn a_state_replaces_all_of_the_one_before(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that a change of state touches nothing else.
 pub async fn a_change_of_state_touches_nothing_else(store: &dyn Store) {
     let repository = store.workers();
     let [worker, other] = [worker(at(0)), worker(at(0))];
@@ -346,7 +347,7 @@ pub async fn a_change_of_state_touches_nothing_else(store: &dyn Store) {
     assert_eq!(found(repository, other.id).await, other);
 }
 
-/// See its name.
+/// Checks that an error message with U+0000 is kept, with the character replaced.
 pub async fn a_nul_in_an_error_message_does_not_lose_it(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = worker(at(0));
@@ -355,7 +356,7 @@ pub async fn a_nul_in_an_error_message_does_not_lose_it(store: &dyn Store) {
     assert_eq!(found(repository, worker.id).await.error_message(), Some("a\u{FFFD}b"));
 }
 
-/// See its name.
+/// Checks that a stale update is refused.
 pub async fn a_stale_update_is_refused(store: &dyn Store) {
     let repository = store.workers();
     let mut stale = ready_until(at(60));
@@ -368,13 +369,13 @@ pub async fn a_stale_update_is_refused(store: &dyn Store) {
     assert_eq!(good(repository.update_state(&mut stale).await), Update::Conflict);
     assert_eq!(stale, before, "a refused update changes nothing of what was handed over");
     assert_eq!(found(repository, stale.id).await, newer);
-    // A mark is no change: what was decided before it still holds.
+    // A mark does not change the revision: a decision that was made before it is still valid.
     good(repository.record_invocations(&[InvocationMark { worker_id: newer.id, at: at(9) }]).await);
     change(repository, &mut newer, WorkerState::Error { message: "no".to_owned() }).await;
     assert_eq!(found(repository, newer.id).await.revision, newer.revision);
 }
 
-/// See its name.
+/// Checks that two writers cannot both win.
 pub async fn two_writers_cannot_both_win(store: &dyn Store) {
     let repository = store.workers();
     let worker = worker(at(0));
@@ -394,7 +395,7 @@ pub async fn two_writers_cannot_both_win(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that snapshots without a live worker are found.
 pub async fn snapshots_that_no_worker_needs_are_found(store: &dyn Store) {
     let repository = store.workers();
     let snapshot = |number: u32| SnapshotId::new(format!("snap_{number}"));
@@ -410,7 +411,7 @@ pub async fn snapshots_that_no_worker_needs_are_found(store: &dyn Store) {
     assert_eq!(good(repository.find_unused_snapshots(&[]).await), []);
 }
 
-/// See its name.
+/// Checks that a deleted worker stays deleted.
 pub async fn a_deleted_worker_stays_deleted(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = ready_until(at(60));
@@ -422,7 +423,7 @@ pub async fn a_deleted_worker_stays_deleted(store: &dyn Store) {
     assert_eq!(good(repository.list().await), []);
 }
 
-/// See its name.
+/// Checks that a removed worker is returned once.
 pub async fn a_removed_worker_is_answered_once(store: &dyn Store) {
     let repository = store.workers();
     let [worker, other] = [ready_until(at(60)), ready_until(at(60))];
@@ -433,7 +434,7 @@ pub async fn a_removed_worker_is_answered_once(store: &dyn Store) {
     assert_eq!(good(repository.list().await), [other]);
 }
 
-/// See its name.
+/// Checks that the time of the last invocation only moves forward.
 pub async fn invocations_only_move_forward(store: &dyn Store) {
     let repository = store.workers();
     let worker = worker(at(0));
@@ -444,7 +445,7 @@ pub async fn invocations_only_move_forward(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that the latest of several marks counts.
 pub async fn the_latest_of_several_marks_counts(store: &dyn Store) {
     let repository = store.workers();
     let [worker, other] = [worker(at(0)), worker(at(0))];
@@ -455,7 +456,7 @@ pub async fn the_latest_of_several_marks_counts(store: &dyn Store) {
     assert_eq!(found(repository, other.id).await.last_invoked_at, Some(at(1)));
 }
 
-/// See its name.
+/// Checks that marks of unknown workers are skipped.
 pub async fn marks_of_unknown_workers_are_skipped(store: &dyn Store) {
     let repository = store.workers();
     let worker = worker(at(0));
@@ -466,7 +467,7 @@ pub async fn marks_of_unknown_workers_are_skipped(store: &dyn Store) {
     assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(1)));
 }
 
-/// See its name.
+/// Checks that due workers are listed in the order in which they expire.
 pub async fn due_workers_come_soonest_first(store: &dyn Store) {
     let repository = store.workers();
     let [first, second, third, later] =
@@ -479,7 +480,7 @@ pub async fn due_workers_come_soonest_first(store: &dyn Store) {
     assert_eq!(good(repository.list_due_to_expire(at(9), u32::MAX).await).len(), 4);
 }
 
-/// See its name.
+/// Checks that only ready workers are due to expire.
 pub async fn only_ready_workers_come_due(store: &dyn Store) {
     let repository = store.workers();
     let workers: Vec<Worker> = every_state().into_iter().map(in_state).collect();
@@ -487,7 +488,7 @@ pub async fn only_ready_workers_come_due(store: &dyn Store) {
     assert_eq!(good(repository.list_due_to_expire(at(1000), 10).await), [workers[1].clone()]);
 }
 
-/// See its name.
+/// Checks that workers stuck in *creating* are listed oldest first.
 pub async fn stuck_workers_come_oldest_first(store: &dyn Store) {
     let repository = store.workers();
     let [first, second, third] = [worker(at(1)), worker(at(2)), worker(at(3))];
@@ -497,7 +498,7 @@ pub async fn stuck_workers_come_oldest_first(store: &dyn Store) {
     assert_eq!(good(repository.list_stuck_in_creating(at(0), 10).await), []);
 }
 
-/// See its name.
+/// Checks that times are kept to the microsecond.
 pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
     let repository = store.workers();
     let exact = at(0) + TimeDelta::microseconds(123_456);
@@ -513,7 +514,7 @@ pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
     assert_eq!(good(repository.list_due_to_expire(exact - microsecond, 1).await), []);
     assert_eq!(good(repository.list_due_to_expire(exact, 1).await).len(), 1);
 
-    // Times with few digits sort among those with many.
+    // Times with fewer digits must sort correctly among those with more.
     let [whole, next] = [ready_until(at(0)), ready_until(at(1))];
     good(repository.insert(&whole, "").await);
     good(repository.insert(&next, "").await);
@@ -525,7 +526,7 @@ pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
     }
 }
 
-/// See its name.
+/// Checks that fifty concurrent inserts are all stored.
 pub async fn fifty_inserts_at_once_all_arrive(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
@@ -536,7 +537,7 @@ pub async fn fifty_inserts_at_once_all_arrive(store: &dyn Store) {
     assert_eq!(good(repository.list().await), workers.into_iter().rev().collect::<Vec<_>>());
 }
 
-/// See its name.
+/// Checks that concurrent readers and writers do not disturb each other.
 pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dyn Store) {
     let repository = store.workers();
     let workers: Vec<Worker> = (0..20).map(|index| worker(at(index))).collect();
@@ -562,7 +563,8 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dy
     assert!(listed.iter().all(|worker| worker.last_invoked_at == Some(at(7))));
 }
 
-/// The client of a request may hang up at any moment.
+/// Checks that a future that is dropped leaves the repository usable: the client of a request may disconnect at any
+/// moment.
 pub async fn a_future_that_is_dropped_leaves_the_repository_usable(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
@@ -583,7 +585,7 @@ pub async fn a_future_that_is_dropped_leaves_the_repository_usable(store: &dyn S
     good(store.schema().check().await);
 }
 
-/// See its name.
+/// Checks that setting up creates the schema, keeps existing workers, and removes them only on request.
 pub async fn set_up_creates_keeps_and_removes_only_if_asked(store: &dyn Store) {
     let repository = store.workers();
     assert_eq!(good(store.schema().set_up(ExistingWorkers::Keep).await), SetupOutcome::Created);
@@ -615,7 +617,7 @@ fn assert_missing<R>(result: Result<R, RepositoryError>) {
     assert!(matches!(result, Err(RepositoryError::SchemaMissing)), "{:?}", result.err());
 }
 
-/// See its name.
+/// Checks that every call fails with `SchemaMissing` if there is no schema.
 pub async fn without_a_schema_every_call_says_so(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = worker(at(0));

@@ -1,4 +1,4 @@
-//! Workers for the expectations, and how they are stored.
+//! Workers for the conformance suites, and helpers to store them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use workers_domain::ports::{ExistingWorkers, RepositoryError, Store, Update, WorkerRepository};
@@ -6,7 +6,7 @@ use workers_domain::{FunctionName, SnapshotId, StoredWorker, TenantId, Worker, W
 
 use crate::access::scope_of_all;
 
-/// A time that all tests count from.
+/// Returns a time `seconds` after the start of all tests' time.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_763_890_000 + seconds)
 }
@@ -44,7 +44,7 @@ pub(crate) fn with_state(worker: &Worker, state: WorkerState) -> Worker {
     Worker::restore(StoredWorker { state, ..worker.clone().into_stored() })
 }
 
-/// Stores a worker in another state, over what was stored last.
+/// Stores a worker in another state, over its last stored revision.
 pub(crate) async fn change(repository: &dyn WorkerRepository, worker: &mut Worker, state: WorkerState) {
     *worker = with_state(worker, state);
     assert_eq!(good(repository.update_state(worker).await), Update::Updated);

@@ -1,4 +1,4 @@
-//! Workers that nobody has invoked yet, among very many: what deploying them costs, and what waking one of them costs.
+//! Workers that were never invoked, among very many: the cost of deploying them and of the first invocation of one.
 
 use std::time::{Duration, Instant};
 
@@ -11,39 +11,40 @@ use crate::proc::field;
 use crate::stats::{as_f64, median};
 use crate::target::{PAYLOAD, WORK};
 
-/// Clients that deploy at a time.
+/// Clients that deploy at the same time.
 const DEPLOYERS: u32 = 4;
 
 /// How many cold workers are invoked.
 const SAMPLES: usize = 200;
 
-/// A prime that leads from one of the workers to the next, so that neighbours in time are none in place.
+/// The step from one invoked worker to the next. It is a prime, so that workers invoked one after the other were not
+/// deployed one after the other.
 const STRIDE: usize = 7919;
 
-/// What was found.
+/// The figures of this measurement.
 #[derive(Debug)]
 pub(crate) struct Cold {
     pub(crate) workers: usize,
     pub(crate) deploys_per_second: f64,
-    /// Bytes of disk a worker, database included.
+    /// Bytes of disk for each worker, including the database.
     pub(crate) disk: u64,
-    /// Of a worker that was never invoked before.
+    /// The cost of the first invocation of a worker.
     pub(crate) first: Cost,
-    /// Of a worker that has just run.
+    /// The cost of an invocation of a worker that has just run.
     pub(crate) again: Cost,
 }
 
-/// What an invocation cost, medians.
+/// The cost of an invocation, as medians.
 #[derive(Debug, Default, Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) struct Cost {
     pub(crate) time: Duration,
-    /// Calls that read, of the server and its launcher.
+    /// System calls that read, by the server and its launcher.
     pub(crate) reads: u64,
-    /// Bytes that were read.
+    /// Bytes read by these calls.
     pub(crate) bytes: u64,
 }
 
-/// Deploys this many distinct workers, and invokes some of them for the first time, in turn with one that has just run.
+/// Deploys this many distinct workers and invokes some of them for the first time, in turn with one that has just run.
 pub(crate) async fn measure(server: &Server, workers: usize) -> anyhow::Result<Cold> {
     let warm = server.deploy(WORK).await?;
     let (before, files_before, began) = (disk(server.data()), files(server.data()), Instant::now());
@@ -57,8 +58,8 @@ pub(crate) async fn measure(server: &Server, workers: usize) -> anyhow::Result<C
     };
     let ids: Vec<_> = try_join_all((0..DEPLOYERS).map(deployer)).await?.into_iter().flatten().collect();
     let deploys_per_second = as_f64(u64::from(number)) / began.elapsed().as_secs_f64();
-    // Each has a reference of its own; what is more is content. Workers that share theirs are neither distinct nor
-    // cold.
+    // Each worker has a reference file of its own; further files are its content. Workers that share their content are
+    // neither distinct nor cold.
     let files = files(server.data()).saturating_sub(files_before);
     anyhow::ensure!(
         files >= 2 * u64::from(number),
@@ -89,7 +90,7 @@ async fn cost(server: &Server, worker: &str) -> anyhow::Result<Cost> {
     Ok(cost)
 }
 
-/// Calls and bytes that a process has read.
+/// Returns how many system calls that read a process has made, and how many bytes they returned.
 fn reads(process: u32) -> (u64, u64) {
     let text = std::fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default();
     (field(&text, "syscr:").unwrap_or(0), field(&text, "rchar:").unwrap_or(0))

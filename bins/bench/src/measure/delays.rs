@@ -1,4 +1,4 @@
-//! How long log lines take from their printing to their arrival.
+//! The delay of log lines from their printing to their arrival at the client.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::platform::Server;
 
-/// Prints its time.
+/// A worker that prints the current time in each line.
 const CLOCK: &str = include_str!("../../peers/clock.mjs");
 
-/// How many lines it prints.
+/// How many lines the worker prints.
 const LINES: usize = 100;
 
-/// Deploys the worker that prints its time.
+/// Deploys the worker that prints the time.
 pub(crate) async fn prepare(server: &Server) -> anyhow::Result<String> {
     server.deploy(CLOCK).await
 }
 
-/// The delays of one invocation's lines, sorted.
+/// Invokes the worker once and returns the delays of its lines, sorted.
 pub(crate) async fn measure(server: &Server, worker: &str) -> anyhow::Result<Vec<Duration>> {
     let request = server.invocation(worker, "text/event-stream", "{}")?;
     let mut client = server.client();

@@ -1,21 +1,23 @@
-//! How long the first invocation of a worker takes that was deployed a moment before.
+//! How long the first invocation of a worker takes shortly after its deploy.
 
 use std::time::{Duration, Instant};
 
 use crate::platform::{Server, distinct};
 use crate::target::PAYLOAD;
 
-/// Workers a round.
+/// Workers in each round.
 const WORKERS: u32 = 20;
 
-/// Between the answer to a deploy and the invocation: a person or a script that deploys and calls is not faster.
+/// The pause between the response to a deploy and the invocation. A person or a script that deploys and then calls is
+/// not faster.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Before each deploy. A template takes longer to boot than a deploy and an invocation together; workers that come
-/// faster than templates start a node of their own, which is another figure.
+/// The pause before each deploy. A template takes longer to boot than a deploy and an invocation together. If workers
+/// come faster than templates boot, their invocations start a node of their own, which is another figure.
 const REST: Duration = Duration::from_millis(700);
 
-/// The times of the first invocations of new workers. The round keeps those of one from those of another apart.
+/// Returns the times of the first invocations of new workers. The number of the round makes them differ from those of
+/// other rounds.
 pub(crate) async fn measure(server: &Server, round: usize) -> anyhow::Result<Vec<Duration>> {
     let mut times = Vec::new();
     for number in 0..WORKERS {

@@ -1,8 +1,9 @@
-//! Whether anything piles up: many invocations in legs, and after each leg a look at what the server and the kernel
-//! hold.
+//! Checks whether anything grows without bound: runs many invocations in legs, and after each leg looks at what the
+//! server and the kernel hold.
 //!
-//! The rule: the first leg is left out, for the server is still filling its pools. Of what is left, the median of the
-//! last third is compared with that of the first third; what has grown by more than its allowance has grown.
+//! The rule: the first leg is ignored, because the server is still filling its pools. Of the other legs, the median of
+//! the last third is compared with that of the first third. A figure has grown if the difference is more than its
+//! allowance.
 
 use std::time::Duration;
 
@@ -13,22 +14,22 @@ use crate::proc::{below, memory};
 use crate::stats::median;
 use crate::target::WORK;
 
-/// Clients at a time.
+/// Clients at the same time.
 const CLIENTS: usize = 8;
 
 /// Legs of the check.
 const LEGS: usize = 10;
 
-/// How long what has ended may take to be cleared away.
+/// The pause after each leg, in which the server and the kernel clean up.
 const REST: Duration = Duration::from_secs(2);
 
-/// Something that must not grow.
+/// A figure that must not grow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
-    /// Whether it is in bytes; else it is a number of things.
+    /// Whether the figure is in bytes. Otherwise it is a count.
     pub(crate) is_bytes: bool,
-    /// What it may grow by at least.
+    /// How much it may grow. For bytes, a twentieth of the first value is also allowed if that is more.
     allowance: u64,
 }
 
@@ -40,8 +41,8 @@ const fn bytes(name: &'static str, allowance: u64) -> Figure {
     Figure { name, is_bytes: true, allowance }
 }
 
-/// What is looked at, in the order of [`look`]. What counts for the whole machine may have grown by other programs, and
-/// is allowed more.
+/// The figures, in the order of [`look`]. Figures of the whole host may grow because of other programs, so they have
+/// larger allowances.
 pub(crate) const FIGURES: [Figure; 11] = [
     bytes("PSS", 2 << 20),
     number("descriptors", 4),
@@ -56,19 +57,19 @@ pub(crate) const FIGURES: [Figure; 11] = [
     bytes("disk", 1 << 20),
 ];
 
-/// A look.
+/// The values of all figures at one time.
 pub(crate) type Look = [u64; FIGURES.len()];
 
-/// How it went.
+/// The course of a check.
 #[derive(Debug)]
 pub(crate) struct Course {
-    /// Invocations before each look, and the look.
+    /// The number of invocations before each look, and the look.
     pub(crate) looks: Vec<(usize, Look)>,
     pub(crate) failures: usize,
     pub(crate) first_failure: Option<String>,
 }
 
-/// Runs so many invocations, half of them streamed.
+/// Runs this many invocations, half of them streamed.
 pub(crate) async fn check(server: &Server, invocations: usize) -> anyhow::Result<Course> {
     let worker = server.deploy(WORK).await?;
     warm_up(server, &worker).await?;
@@ -106,7 +107,7 @@ fn look(server: &Server) -> Look {
 }
 
 impl Course {
-    /// What is wrong: what has grown, and invocations that failed.
+    /// Returns everything that is wrong: figures that have grown, and failed invocations.
     pub(crate) fn faults(&self) -> Vec<String> {
         let grown = self.grown().into_iter().map(|grown| format!("grew: {grown}"));
         let failed = (self.failures > 0).then(|| {
@@ -116,7 +117,7 @@ impl Course {
         grown.chain(failed).collect()
     }
 
-    /// What has grown, with its names: nothing if all is flat.
+    /// Describes the figures that have grown. Empty if none has.
     pub(crate) fn grown(&self) -> Vec<String> {
         let kept = self.looks.get(1..).unwrap_or_default();
         let third = kept.len() / 3;
@@ -127,7 +128,7 @@ impl Course {
         };
         let grown = FIGURES.iter().enumerate().filter_map(|(index, figure)| {
             let (from, to) = growth(index);
-            // A twentieth of something large is no growth.
+            // A twentieth of a large figure does not count as growth.
             let allowance = figure.allowance.max(if figure.is_bytes { from / 20 } else { 0 });
             (to > from + allowance).then(|| format!("{} from {from} to {to}", figure.name))
         });

@@ -1,4 +1,4 @@
-//! What a sandbox takes while it runs: many of them wait at the same time, and are looked at.
+//! The memory of a running sandbox: many functions wait at the same time while the memory of their sandboxes is read.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -18,33 +18,33 @@ use crate::platform::{Server, Setup, warm_up};
 use crate::proc::{Memory, families, memory, namespaces};
 use crate::target::post;
 
-/// Does the work, says so, and waits.
+/// A worker that does the work, prints a line, and waits.
 const WAIT: &str = include_str!("../../peers/wait.mjs");
 
-/// How long it waits, which must do for looking at all of them.
+/// The payload. It holds how long the worker waits: long enough to look at all sandboxes.
 const PAYLOAD: &str = r#"{"text":"hello","milliseconds":60000}"#;
 
-/// What it prints before.
+/// The line that the worker prints before it waits.
 const WAITS: &str = "waiting";
 
-/// How long what was begun may take to come to rest.
+/// How long processes may take to settle after they start.
 const REST: Duration = Duration::from_secs(1);
 
-/// How long all may take to begin.
+/// How long all invocations may take to begin.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-/// What sandboxes take.
+/// The memory that sandboxes take.
 #[derive(Debug)]
 pub(crate) struct Sandboxes {
-    /// Each of those that run.
+    /// The memory of each running sandbox.
     pub(crate) running: Vec<Memory>,
-    /// How many more stand ready.
+    /// How many further sandboxes are kept ready.
     pub(crate) spare: usize,
-    /// Memory of the kernel, a running one.
+    /// Kernel memory for each running sandbox, in bytes.
     pub(crate) kernel: u64,
 }
 
-/// What sandboxes of a server of its own take.
+/// Measures the sandboxes of a new server.
 pub(crate) async fn of_platform(setup: &Setup, number: usize) -> anyhow::Result<Sandboxes> {
     let number_of_places = number.to_string();
     let places = ["--concurrency", &number_of_places, "--max-concurrent-per-worker", &number_of_places];
@@ -55,7 +55,7 @@ pub(crate) async fn of_platform(setup: &Setup, number: usize) -> anyhow::Result<
     look(server.address, number, request, || namespaces(server.id())).await
 }
 
-/// What the processes take that a peer spawns.
+/// Measures the processes that a peer spawns.
 pub(crate) async fn of_peer(program: Program, programs: &Programs, number: usize) -> anyhow::Result<Sandboxes> {
     let peer = Spawned::start(program, programs, WAIT)?;
     let body = || Full::new(Bytes::from_static(PAYLOAD.as_bytes()));
@@ -72,17 +72,17 @@ async fn look(
     tokio::time::sleep(REST).await;
     let before = kernel_memory();
     let waiting = try_join_all((0..number).map(|_| wait(server, request())));
-    // They run for as long as their connections are held.
+    // The functions run as long as their connections are open.
     let held = tokio::time::timeout(PATIENCE, waiting).await.context("they do not all begin in time")??;
     tokio::time::sleep(REST).await;
     let kernel = kernel_memory().saturating_sub(before) / u64::try_from(number.max(1))?;
     let mut found: Vec<_> = sandboxes().into_iter().map(|group| (memory(group.iter().copied()), group)).collect();
     anyhow::ensure!(found.len() >= number, "{} sandboxes run instead of {number}", found.len());
-    // What stands ready has run nothing yet, and is smaller than what runs.
+    // A sandbox that is kept ready has run nothing yet, and is smaller than one that runs.
     found.sort_unstable_by_key(|(memory, _)| std::cmp::Reverse(memory.pss));
     let spare = found.split_off(number).len();
     drop(held);
-    // What goes on waiting would share its pages with whatever is looked at next.
+    // A sandbox that goes on waiting would share its pages with those of the next measurement.
     let runs = || sandboxes().iter().any(|group| found.iter().any(|(_, known)| !known.is_disjoint(group)));
     let ended = async {
         while runs() {
@@ -94,7 +94,7 @@ async fn look(
     Ok(Sandboxes { running, spare, kernel })
 }
 
-/// Sends a request, and reads until the function waits.
+/// Sends a request and reads the response until the function waits.
 async fn wait(server: SocketAddr, request: anyhow::Result<Request<Full<Bytes>>>) -> anyhow::Result<(Client, Incoming)> {
     let mut client = Client::new(server);
     let mut body = client.begin(request?).await?.into_body();

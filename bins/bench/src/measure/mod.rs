@@ -1,4 +1,4 @@
-//! What is measured beside requests under load, a file each.
+//! The measurements beside requests under load, one file for each.
 
 pub(crate) mod cold;
 pub(crate) mod delays;

@@ -1,4 +1,4 @@
-//! Loops that live from the just-in-time compiler: here, and in a Node.js that somebody just starts.
+//! Loops whose speed depends on the just-in-time compiler: on the server, and in a plain Node.js.
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -10,29 +10,29 @@ use crate::platform::Server;
 use crate::stats::median;
 use crate::target::post;
 
-/// Tells how many milliseconds its loops took.
+/// A worker that returns how many milliseconds its loops took.
 const SPIN: &str = include_str!("../../peers/spin.mjs");
 
-/// How often each runs in a round.
+/// How often each one runs in a round.
 const RUNS: usize = 3;
 
 /// Milliseconds of each run.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Spins {
-    /// As the server tells the running of the function.
+    /// On the server: the `run` time that it reports.
     pub(crate) ours: Vec<f64>,
-    /// As the function tells itself.
+    /// In plain Node.js: the time that the function returns.
     pub(crate) plain: Vec<f64>,
 }
 
 impl Spins {
-    /// Our speed in that of the plain one.
+    /// Returns our speed as a multiple of plain Node.js's.
     pub(crate) fn ratio(&self) -> f64 {
         median(self.plain.iter().copied()) / median(self.ours.iter().copied())
     }
 }
 
-/// Both, in turn.
+/// The worker on our server and the same one in plain Node.js. They run in turn.
 pub(crate) struct Spin {
     worker: String,
     plain: Spawned,
@@ -43,7 +43,7 @@ impl Spin {
         Ok(Self { worker: server.deploy(SPIN).await?, plain: Spawned::start(Program::Node, programs, SPIN)? })
     }
 
-    /// One round.
+    /// Runs one round.
     pub(crate) async fn measure(&self, server: &Server, spins: &mut Spins) -> anyhow::Result<()> {
         for _ in 0..RUNS {
             let answer = server.invoke(&self.worker, "{}").await?;

@@ -1,4 +1,4 @@
-//! What others would run the same work with. Their programs are installed by `./just setup-bench`.
+//! Alternatives that would run the same work. `./just setup-bench` installs their programs.
 
 mod reusing;
 mod spawned;
@@ -15,7 +15,7 @@ use crate::embedded;
 use crate::process::Process;
 use crate::target::{Target, WORK};
 
-/// A peer, as it is named on the command line.
+/// A peer, under its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Peer {
     /// The use cases of the platform in a program of its own, as a library
@@ -35,7 +35,7 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// What it starts for every request, if it does that.
+    /// Returns the program that the peer starts for each request, if it does that.
     pub(crate) const fn program(self) -> Option<Program> {
         match self {
             Self::Node => Some(Program::Node),
@@ -46,7 +46,7 @@ impl Peer {
         }
     }
 
-    /// Its name in tables.
+    /// Returns the peer's name in tables.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Embedded => "**embedded** in a bare HTTP server",
@@ -59,7 +59,7 @@ impl Peer {
         }
     }
 
-    /// What is missing when it does not work.
+    /// Returns the advice for a peer that does not work.
     const fn remedy(self) -> &'static str {
         match self {
             Self::Embedded => "`workersd doctor` says what the machine lacks",
@@ -74,12 +74,12 @@ impl Peer {
 #[derive(Debug)]
 pub(crate) struct Programs {
     pub(crate) node: PathBuf,
-    /// The folder with `node_modules`.
+    /// The directory that contains `node_modules`.
     pub(crate) packages: PathBuf,
 }
 
 impl Programs {
-    /// A file of a package; `machines` are the package's names for x86-64 and for ARM.
+    /// Returns the path of a file in a package. `machines` are the package's names for x86-64 and for ARM.
     fn file(&self, machines: [&str; 2], file: &str) -> anyhow::Result<PathBuf> {
         let [x86, arm] = machines;
         let package = if cfg!(target_arch = "aarch64") { arm } else { x86 };
@@ -88,7 +88,7 @@ impl Programs {
     }
 }
 
-/// A peer that runs.
+/// A running peer.
 pub(crate) struct Running {
     pub(crate) peer: Peer,
     pub(crate) target: Target,
@@ -96,7 +96,7 @@ pub(crate) struct Running {
     _directory: TempDir,
 }
 
-/// Starts a peer, and sees whether it does the work.
+/// Starts a peer and checks that it does the work.
 pub(crate) async fn start(peer: Peer, programs: &Programs) -> anyhow::Result<Running> {
     let started = async {
         let (process, address, directory) = match peer.program() {

@@ -1,4 +1,4 @@
-//! Peers that keep one instance for all requests: no sandbox a request, shown for scale.
+//! Peers that use one instance for all requests. They have no sandbox for each request, and are shown for scale.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -9,7 +9,7 @@ use super::{Peer, Programs};
 use crate::process::{Process, free_address};
 use crate::target::WORK;
 
-/// What the peers need beside the worker.
+/// The files that the peers read.
 const FILES: [(&str, &str); 4] = [
     ("worker.mjs", WORK),
     ("functions.mjs", include_str!("../../peers/functions.mjs")),
@@ -17,13 +17,13 @@ const FILES: [(&str, &str); 4] = [
     ("workerd.capnp", include_str!("../../peers/workerd.capnp")),
 ];
 
-/// Starts such a peer.
+/// Starts a peer of this kind.
 pub(super) fn start(peer: Peer, programs: &Programs) -> anyhow::Result<(Process, SocketAddr, TempDir)> {
     let directory = tempfile::tempdir()?;
     for (name, text) in FILES {
         std::fs::write(directory.path().join(name), text)?;
     }
-    // Functions find their framework beside them.
+    // The functions resolve their framework in the directory beside them.
     std::os::unix::fs::symlink(programs.packages.join("node_modules"), directory.path().join("node_modules"))?;
     let address = free_address()?;
     let mut command = if peer == Peer::Workerd {

@@ -1,4 +1,4 @@
-//! The peer that everybody would write first: an HTTP server that starts a process for each request.
+//! The simplest peer: an HTTP server that starts a process for each request.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use crate::process::Process;
 /// The peer's server.
 const SERVER: &str = include_str!("../../peers/spawn-server.mjs");
 
-/// What runs the function in the process that is started.
+/// The script that runs the function in the started process.
 const RUN: &str = include_str!("../../peers/run.mjs");
 
-/// What is started.
+/// The program that the server starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
     Node,
@@ -24,7 +24,7 @@ pub(crate) enum Program {
     Bun,
 }
 
-/// A server that starts processes.
+/// A server that starts a process for each request.
 pub(crate) struct Spawned {
     pub(crate) address: SocketAddr,
     process: Process,
@@ -41,7 +41,7 @@ impl Spawned {
         let mut command = Command::new(&programs.node);
         command.arg(directory.path().join("server.mjs")).args(program.command(programs)?);
         command.arg(directory.path().join("run.mjs"));
-        // Deno keeps compiled code there, from one start to the next.
+        // Deno keeps compiled code there from one start to the next.
         command.env("DENO_DIR", directory.path().join("deno")).env("DENO_NO_UPDATE_CHECK", "1");
         let (process, address) = Process::start(&mut command)?;
         Ok(Self { address, process, directory })
@@ -51,14 +51,14 @@ impl Spawned {
         (self.process, self.address, self.directory)
     }
 
-    /// The server's process.
+    /// Returns the id of the server's process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 }
 
 impl Program {
-    /// The command before the script.
+    /// Returns the command that precedes the script.
     fn command(self, programs: &Programs) -> anyhow::Result<Vec<OsString>> {
         let node = || OsString::from(&programs.node);
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
@@ -68,7 +68,7 @@ impl Program {
                 let walls = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"];
                 [words(&walls), words(&["--dev", "/dev", "--proc", "/proc"]), vec![node()]].concat()
             }
-            // Nothing is allowed, and nothing asks.
+            // Deno gets no permissions, and `--no-prompt` keeps it from asking for them.
             Self::Deno => {
                 let deno = programs.file(["@deno/linux-x64-glibc", "@deno/linux-arm64-glibc"], "deno")?;
                 [vec![deno.into()], words(&["run", "--no-prompt"])].concat()

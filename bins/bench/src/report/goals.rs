@@ -1,4 +1,4 @@
-//! What the platform is meant to reach, and whether it does.
+//! The goals of the platform, and whether it meets them.
 
 use super::parts::mean;
 use super::{Delays, Firsts, Summary, table};
@@ -7,7 +7,7 @@ use crate::measure::spin::Spins;
 use crate::platform::{batch_name, deploy_name, stream_name};
 use crate::stats::{as_f64, milliseconds};
 
-/// A goal, and what was measured; `None` for what was not.
+/// A goal and the measured value. `measured` is `None` if the value was not measured.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Goal {
     what: String,
@@ -22,7 +22,7 @@ enum Bound {
     AtLeast(f64),
 }
 
-/// What was measured of one server.
+/// All figures of one server.
 pub(crate) struct Measured<'a> {
     pub(crate) server: &'a str,
     pub(crate) requests: &'a [Summary],
@@ -36,7 +36,7 @@ pub(crate) struct Measured<'a> {
 }
 
 impl Goal {
-    /// All goals.
+    /// Returns all goals of one server.
     pub(crate) fn all(measured: &Measured<'_>) -> Vec<Self> {
         let server = measured.server;
         let find = |name: &str, clients: usize| {
@@ -85,7 +85,7 @@ impl Goal {
     }
 }
 
-/// A row a goal.
+/// Formats a table with one row for each goal.
 pub(crate) fn goals(goals: &[Goal]) -> String {
     let rows = goals.iter().map(|goal| {
         let bound = match goal.bound {

@@ -1,4 +1,4 @@
-//! What was measured, as Markdown.
+//! Formats the figures as Markdown.
 
 mod goals;
 mod parts;
@@ -10,14 +10,14 @@ pub(crate) use self::parts::{Delays, Firsts, cold, delays, firsts, leak, memory,
 pub(crate) use self::requests::{Summary, failures, generator, requests};
 pub(crate) use self::vercel::{PlatformRow, WayRow, platforms, ways};
 
-/// A table of these rows; the first one is its head.
+/// Formats a table with this head and these rows.
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let line = |cells: &str| format!("| {cells} |\n");
     let rows: String = rows.into_iter().map(|row| line(&row.join(" | "))).collect();
     format!("{}|{}\n{rows}", line(&head.join(" | ")), "---|".repeat(N))
 }
 
-/// Bytes as megabytes.
+/// Converts bytes to megabytes.
 fn megabytes(bytes: u64) -> f64 {
     crate::stats::as_f64(bytes) / 1e6
 }

@@ -1,4 +1,4 @@
-//! What is measured beside requests under load.
+//! Formats the measurements beside requests under load.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct Delays {
 }
 
 impl Delays {
-    /// Of rounds, each of them sorted.
+    /// Summarizes rounds, each of them sorted.
     pub(crate) fn new(rounds: &[Vec<Duration>]) -> Self {
         Self {
             p50: median(rounds.iter().map(|round| percentile(round, 50))),
@@ -30,7 +30,7 @@ impl Delays {
     }
 }
 
-/// First invocations of workers that were deployed a moment before.
+/// Times of the first invocations of workers shortly after their deploy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Firsts {
     pub(crate) p50: Duration,
@@ -39,14 +39,14 @@ pub(crate) struct Firsts {
 }
 
 impl Firsts {
-    /// Of the times of all; `None` when there are none.
+    /// Summarizes the times of all first invocations. Returns `None` if there are none.
     pub(crate) fn new(times: &[Duration]) -> Option<Self> {
         let longest = times.iter().copied().max()?;
         Some(Self { p50: median(times.iter().copied()), longest, workers: times.len() })
     }
 }
 
-/// A row a sandbox.
+/// Formats a table with one row for each kind of sandbox. `number` of them ran at the same time.
 pub(crate) fn memory(number: usize, rows: &[(String, anyhow::Result<Sandboxes>)]) -> String {
     let running = format!("{number} running");
     let head = [&running, "PSS MB", "mean", "private MB", "mean", "kernel MB", "ready beside"];
@@ -71,12 +71,12 @@ pub(crate) fn memory(number: usize, rows: &[(String, anyhow::Result<Sandboxes>)]
     table(head, rows)
 }
 
-/// Of all running ones.
+/// Returns the mean over all running sandboxes.
 pub(super) fn mean(sandboxes: &Sandboxes, of: fn(&crate::proc::Memory) -> u64) -> f64 {
     as_f64(sandboxes.running.iter().map(of).sum()) / count(&sandboxes.running).max(1.0)
 }
 
-/// From the printing of a line to its arrival.
+/// Formats the delays from the printing of a line to its arrival.
 pub(crate) fn delays(name: &str, delays: &Delays) -> String {
     format!(
         "From the printing of a log line to its arrival at the client, {name}: p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms \
@@ -88,7 +88,7 @@ pub(crate) fn delays(name: &str, delays: &Delays) -> String {
     )
 }
 
-/// From the sending of a first invocation to its answer.
+/// Formats the times from the sending of a first invocation to its response.
 pub(crate) fn firsts(name: &str, firsts: &Firsts) -> String {
     format!(
         "A worker's first invocation, 100 ms after its deploy, {name}: p50 {:.2} ms, longest {:.2} ms ({} workers).\n",
@@ -98,7 +98,7 @@ pub(crate) fn firsts(name: &str, firsts: &Firsts) -> String {
     )
 }
 
-/// How fast loops are.
+/// Formats the speed of the loops.
 pub(crate) fn spins(name: &str, spins: &Spins) -> String {
     format!(
         "Loops that live from the just-in-time compiler, {name}: {:.0} ms, an ordinary Node 24 {:.0} ms, {:.2} times its speed \
@@ -110,7 +110,7 @@ pub(crate) fn spins(name: &str, spins: &Spins) -> String {
     )
 }
 
-/// What cold workers cost.
+/// Formats the cost of cold workers.
 pub(crate) fn cold(name: &str, cold: &Cold) -> String {
     let head = ["of workers deployed", "invoked", "p50 ms", "calls that read", "KB read"];
     let row = |what: &str, cost: &crate::measure::cold::Cost| {
@@ -126,7 +126,7 @@ pub(crate) fn cold(name: &str, cold: &Cold) -> String {
     )
 }
 
-/// What the server and the kernel held during very many invocations.
+/// Formats what the server and the kernel held during very many invocations.
 pub(crate) fn leak(name: &str, course: &Course) -> String {
     const COLUMNS: usize = FIGURES.len() + 1;
     let heads: [String; COLUMNS] =

@@ -1,4 +1,4 @@
-//! Requests under load.
+//! Formats the figures of requests under load.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::table;
 use crate::load::Round;
 use crate::stats::{median, milliseconds};
 
-/// What the rounds of a target and a number of clients say together: medians.
+/// The rounds of one target with one number of clients, as medians.
 #[derive(Debug, Clone)]
 pub(crate) struct Summary {
     pub(crate) clients: usize,
@@ -14,7 +14,7 @@ pub(crate) struct Summary {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
     pub(crate) per_second: f64,
-    /// Of all rounds.
+    /// The sum over all rounds.
     pub(crate) failures: usize,
     pub(crate) first_failure: Option<String>,
     pub(crate) generator: Duration,
@@ -35,7 +35,7 @@ impl Summary {
     }
 }
 
-/// A row a number of clients and target; `yardstick` is the peer that all are compared with.
+/// Formats a table with one row for each number of clients and target. All rows are compared with the peer `yardstick`.
 pub(crate) fn requests(summaries: &[Summary], yardstick: &str) -> String {
     let head = ["clients", "what", "p50 ms", "p99 ms", "per second", "times bwrap", "failures"];
     let rows = summaries.iter().map(|row| {
@@ -54,7 +54,7 @@ pub(crate) fn requests(summaries: &[Summary], yardstick: &str) -> String {
     table(head, rows)
 }
 
-/// The first failure of each row that has one.
+/// Formats the first failure of each row that has one.
 pub(crate) fn failures(summaries: &[Summary]) -> String {
     let failed = summaries.iter().filter_map(|row| {
         let first = row.first_failure.as_ref()?;
@@ -63,7 +63,7 @@ pub(crate) fn failures(summaries: &[Summary]) -> String {
     failed.collect()
 }
 
-/// What the load generator itself took: a request, and of the machine while it sent them.
+/// Formats the load generator's own processor time: for each request, and as a share of one core at the busiest row.
 pub(crate) fn generator(summaries: &[Summary]) -> String {
     let costs = || summaries.iter().map(|row| row.generator.as_secs_f64() * 1e6);
     let busiest = summaries.iter().map(|row| (row.generator.as_secs_f64() * row.per_second * 100.0, row));

@@ -1,4 +1,4 @@
-//! What the way over the cloud's API costs.
+//! Formats the figures of access through the cloud's API.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{Summary, failures, table};
 use crate::stats::{median, milliseconds, percentile};
 use crate::vercel::Count;
 
-/// A way to do a work.
+/// The figures of one client for one piece of work.
 pub(crate) struct WayRow {
     name: &'static str,
     count: Count,
@@ -20,15 +20,15 @@ struct Times {
     p99: Duration,
 }
 
-/// What was asked of a server.
+/// The figures of one kind of request to one server.
 pub(crate) struct PlatformRow {
     pub(crate) summary: Summary,
-    /// What it asked of the API.
+    /// The requests that the server sends to the API for it.
     pub(crate) count: Option<Count>,
 }
 
 impl WayRow {
-    /// Of the times to the outcome and to the end of each round, sorted.
+    /// Summarizes the times to the outcome and to the end. Each has one sorted list for each round.
     pub(crate) fn new(name: &'static str, count: Count, [outcome, end]: &[Vec<Vec<Duration>>; 2]) -> Self {
         Self { name, count, outcome: Times::new(outcome), end: Times::new(end) }
     }
@@ -46,7 +46,7 @@ impl Times {
     }
 }
 
-/// A row a way; the first one is what all are compared with.
+/// Formats a table with one row for each client. All rows are compared with the first one.
 pub(crate) fn ways(work: &str, rows: &[WayRow]) -> String {
     let head = [
         work,
@@ -70,7 +70,7 @@ pub(crate) fn ways(work: &str, rows: &[WayRow]) -> String {
     table(head, lines)
 }
 
-/// A row a server and what it is asked.
+/// Formats a table with one row for each server and kind of request.
 pub(crate) fn platforms(rows: &[PlatformRow]) -> String {
     let head = ["1 client", "requests", "waited for", "p50 ms", "p99 ms", "failures"];
     let lines = rows.iter().map(|PlatformRow { summary, count }| {

@@ -1,4 +1,4 @@
-//! A server that offers the API.
+//! A server that offers the Vercel API.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -26,7 +26,7 @@ impl ApiServer {
         let mut command = Command::new(&setup.program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0"]);
         command.args(["--vercel-api-token", &format!("{TEAM}={TOKEN}")]);
-        // Each of many clients has a machine of 2 GiB at least, and uses little of it.
+        // Each of many clients has a machine of at least 2 GiB, and uses little of it.
         command.args(["--overcommit-memory", "16"]);
         command.arg("--data-dir").arg(data.path()).arg("--node").arg(&setup.node);
         let words = ["listening on http://", "vercel api on http://"];
@@ -36,12 +36,12 @@ impl ApiServer {
     }
 }
 
-/// Where clients are told the API is, if it listens there.
+/// Returns the base URL that clients use for the API at this address.
 pub(super) fn base_url(address: SocketAddr) -> String {
     format!("http://{address}/api")
 }
 
-/// Who they are, as the variables that name it.
+/// Returns the clients' credentials as environment variables.
 pub(super) fn credentials() -> [(&'static str, &'static str); 3] {
     [("VERCEL_TOKEN", TOKEN), ("VERCEL_TEAM_ID", TEAM), ("VERCEL_PROJECT_ID", PROJECT)]
 }

@@ -1,5 +1,5 @@
-//! The requests alone: over one connection, with bodies that were made beforehand, and answers that are read and hardly
-//! looked at. What this takes is the server's own time.
+//! Bare requests: over one connection, with bodies made in advance, and responses that are read and hardly parsed.
+//! Their times are the server's own.
 
 use std::net::SocketAddr;
 
@@ -16,7 +16,7 @@ use super::watch::{Run, Watch};
 use super::work::{ARGUMENTS, COMMAND_TIME, FILE, PROGRAM, RUNTIME, SANDBOX_TIME, TAG, file};
 use crate::client::Client;
 
-/// Requests over one connection.
+/// A client that sends bare requests over one connection.
 pub(super) struct Bare {
     http: Client,
     host: String,
@@ -70,13 +70,13 @@ impl Bare {
         Ok((watch.end()?, snapshot))
     }
 
-    /// Removes what a deploy has made.
+    /// Removes the snapshot that a deploy made.
     pub(super) async fn remove_snapshot(&mut self, snapshot: &str) -> anyhow::Result<()> {
         let path = format!("v2/sandboxes/snapshots/{snapshot}");
         self.send(&Method::DELETE, &path, "", "application/json", Bytes::new()).await.map(drop)
     }
 
-    /// The name and the body of a request for a sandbox.
+    /// Returns the name and the body of a request that creates a sandbox.
     fn sandbox(&mut self, more: Value) -> (String, Bytes) {
         self.number += 1;
         let name = format!("bare-{}", self.number);
@@ -91,7 +91,7 @@ impl Bare {
         (name, Bytes::from(body.to_string()))
     }
 
-    /// Makes a sandbox; answers with its session.
+    /// Creates a sandbox and returns the id of its session.
     async fn create(&mut self, version: &str, body: Bytes) -> anyhow::Result<String> {
         let made = self.send(&Method::POST, &format!("{version}/sandboxes"), "", "application/json", body).await?;
         text(&made, "session", "id")
@@ -129,7 +129,7 @@ impl Bare {
     }
 }
 
-/// The file, packed.
+/// Returns the file as a compressed archive.
 fn archive() -> anyhow::Result<Bytes> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     let content = file();
@@ -140,7 +140,7 @@ fn archive() -> anyhow::Result<Bytes> {
     Ok(archive.into_inner()?.finish()?.into())
 }
 
-/// The text that a member of a member of an answer is.
+/// Returns the string at `outer.inner` in a response.
 fn text(answer: &[u8], outer: &str, inner: &str) -> anyhow::Result<String> {
     let answer: Value = serde_json::from_slice(answer)?;
     Ok(answer[outer][inner].as_str().with_context(|| format!("an answer without `{outer}.{inner}`"))?.to_owned())

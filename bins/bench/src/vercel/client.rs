@@ -1,4 +1,4 @@
-//! The work with our client of the API.
+//! The work done with our client of the API.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -66,7 +66,7 @@ impl Typed {
     }
 }
 
-/// A client of the API at this address.
+/// Returns a client of the API at this address.
 pub(super) fn client(address: SocketAddr) -> anyhow::Result<Client> {
     let credentials = Credentials::access_token(TOKEN, TEAM, PROJECT);
     Ok(Client::builder(credentials).base_url(base_url(address)).build()?)

@@ -1,4 +1,4 @@
-//! A proxy that counts what goes through it.
+//! A proxy that counts connections and requests.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use tokio::sync::Mutex;
 
 use super::watch::Count;
 
-/// How long nothing may be asked until all is taken to be done: longer than the port waits before it ends a command
-/// that nobody follows.
+/// How long no request may come until the work is considered done. It is longer than the time that the port waits
+/// before it ends a command whose output is not read.
 const QUIET: Duration = Duration::from_millis(700);
 
-/// A proxy of an HTTP server. It is not there while times are measured.
+/// A proxy of an HTTP server. It is used only for counting, not while times are measured.
 pub(super) struct Counter {
-    /// Where it listens.
+    /// The address on which it listens.
     pub(super) address: SocketAddr,
     counts: Arc<Counts>,
 }
@@ -36,8 +36,9 @@ struct Counts {
 }
 
 impl Counter {
-    /// Starts a proxy of the server at this address. It ends with the program, and has a thread of its own: ours waits
-    /// for servers to start that already talk through it.
+    /// Starts a proxy of the server at this address. It runs until the program ends. It has a thread of its own,
+    /// because the bench's thread blocks while it waits for servers to start that already send requests through the
+    /// proxy.
     pub(super) fn start(upstream: SocketAddr) -> anyhow::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -48,20 +49,20 @@ impl Counter {
         Ok(Self { address, counts })
     }
 
-    /// Counts from zero again.
+    /// Resets all counts to zero.
     pub(super) fn reset(&self) {
         for count in [&self.counts.connections, &self.counts.requests, &self.counts.answered] {
             count.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Requests whose answer has begun.
+    /// Returns the number of requests whose response has begun.
     pub(super) fn answered(&self) -> usize {
         self.counts.answered.load(Ordering::Relaxed)
     }
 
-    /// What was asked since the last reset, once nothing more has been asked for a while; so many had an answer before
-    /// there was an outcome.
+    /// Returns the counts since the last reset, once no request has come for [`QUIET`]. `waited_for` is how many
+    /// requests had a response before there was an outcome.
     pub(super) async fn all(&self, waited_for: usize) -> Count {
         let requests = || self.counts.requests.load(Ordering::Relaxed);
         let (mut since, mut seen) = (Instant::now(), requests());
@@ -81,12 +82,12 @@ async fn accept(listener: StdListener, upstream: SocketAddr, counts: Arc<Counts>
         let (stream, _) = listener.accept().await?;
         counts.connections.fetch_add(1, Ordering::Relaxed);
         let counts = Arc::clone(&counts);
-        // Whoever asks is told what went wrong by the end of the connection.
+        // If carrying fails, the connection closes, and the client reports the error.
         tokio::spawn(async move { drop(carry(stream, upstream, counts).await) });
     }
 }
 
-/// Carries the requests of a connection over one of its own.
+/// Carries the requests of one connection over another one to the server.
 async fn carry(stream: TcpStream, upstream: SocketAddr, counts: Arc<Counts>) -> anyhow::Result<()> {
     let onward = TcpStream::connect(upstream).await?;
     for stream in [&stream, &onward] {

@@ -1,8 +1,8 @@
-//! What the way over the cloud's API costs: the same work as bare requests, with our client, with our port, and with
+//! Measures access through the cloud's API: the same work as bare requests, with our client, with our port, and with
 //! the official SDK.
 //!
-//! The API is that of a server of ours on the same machine, so that what is compared is the way there and not the
-//! cloud's hardware. [`mod@run`] goes through the parts.
+//! The API is offered by a server of ours on the same host, so that the figures compare the clients and not the cloud's
+//! hardware. [`mod@run`] goes through the parts.
 
 mod api;
 mod bare;

@@ -1,4 +1,4 @@
-//! The whole platform over HTTP: with sandboxes of this machine, and with those of the API.
+//! The whole platform over HTTP: with sandboxes on this host, and with sandboxes of the API.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,18 +12,17 @@ use crate::platform::{Server, Setup, warm_up};
 use crate::report::{self, PlatformRow, Summary};
 use crate::target::{PAYLOAD, Target, WORK};
 
-/// The servers, those with sandboxes of this machine first.
+/// The servers. Those with sandboxes on this host come first.
 pub(super) struct Platforms {
     servers: Vec<Server>,
-    /// An invocation and a deploy of each.
+    /// For each server: the target for invocations and the target for deploys, with their rounds.
     targets: Vec<(Target, Vec<Round>)>,
-    /// Of an invocation and of a deploy, over the API.
+    /// What an invocation and a deploy send to the API.
     counts: [Count; 2],
 }
 
 impl Platforms {
-    /// Starts a server as each of these set-ups says, and one more that takes its sandboxes from the API at this
-    /// address.
+    /// Starts one server for each of these set-ups, and one more that takes its sandboxes from the API at this address.
     pub(super) async fn start(setups: &[Setup], api: SocketAddr) -> anyhow::Result<Self> {
         let mut servers = Vec::new();
         for setup in setups {
@@ -44,7 +43,7 @@ impl Platforms {
     /// Counts the requests of a server that takes its sandboxes through this proxy.
     pub(super) async fn count(&mut self, setup: &Setup, counter: &Counter) -> anyhow::Result<()> {
         let server = over(setup, counter.address)?;
-        // What a server asks when it starts is not counted.
+        // The requests that a server sends at its start are not counted.
         counter.all(0).await;
         let (mut invocations, mut deploys) = (Vec::new(), Vec::new());
         for _ in 0..=COUNTED {
@@ -59,7 +58,7 @@ impl Platforms {
         Ok(())
     }
 
-    /// One round.
+    /// Runs one round.
     pub(super) async fn measure(&mut self, requests: usize, keep: bool) {
         for (target, rounds) in &mut self.targets {
             let round = load::run(target, 1, Enough { requests, time: Duration::ZERO }).await;
@@ -67,7 +66,7 @@ impl Platforms {
         }
     }
 
-    /// The table.
+    /// Formats the table.
     pub(super) fn report(&self) -> String {
         let rows = self.targets.iter().enumerate().map(|(index, (target, rounds))| {
             let is_over_the_api = index / 2 + 1 == self.servers.len();
@@ -80,7 +79,7 @@ impl Platforms {
     }
 }
 
-/// A server that takes its sandboxes from the API at this address.
+/// Starts a server that takes its sandboxes from the API at this address.
 fn over(setup: &Setup, api: SocketAddr) -> anyhow::Result<Server> {
     let environment = credentials().map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let setup = Setup { templates: None, environment, ..setup.clone() };

@@ -1,4 +1,4 @@
-//! The work with our sandbox port over the API, as the platform uses it.
+//! The work done with our sandbox port over the API, as the platform uses it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::client::client;
 use super::watch::{Run, Watch};
 use super::work::{ARGUMENTS, FILE, PROGRAM, TAG, file};
 
-/// How long the rest may take.
+/// How long the provider's shutdown may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Our port. It is made anew for each piece of work, over the same client, for only then can be seen when nothing is
-/// left of it.
+/// Our port. Each piece of work uses a new provider over the same client, because only the provider's shutdown shows
+/// when the work is completely done.
 pub(super) struct Port {
     client: Client,
     file: String,
@@ -42,7 +42,7 @@ impl Port {
         watch.outcome();
         sandbox.stop().await?;
         let run = watch.end()?;
-        // The stream that nobody reads is read to its end.
+        // The shutdown reads the abandoned output stream to its end.
         provider.shutdown(PATIENCE).await;
         Ok(run)
     }
@@ -56,7 +56,7 @@ impl Port {
         let snapshot = sandbox.snapshot(None).await?;
         drop(sandbox);
         watch.outcome();
-        // The sandbox is removed in the background.
+        // The sandbox is removed in the background; the shutdown waits for that.
         provider.shutdown(PATIENCE).await;
         Ok((watch.end()?, snapshot.id.as_str().to_owned()))
     }

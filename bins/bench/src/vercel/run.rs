@@ -1,4 +1,4 @@
-//! The whole run over the API, part by part, and what it prints.
+//! The whole run over the API, part by part, and its output.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,21 +20,21 @@ use crate::load::Enough;
 use crate::options::Options;
 use crate::report::{self, WayRow};
 
-/// How often each work is done while requests are counted, after a first time, which opens what is kept.
+/// How often each piece of work is counted. One more run comes first, which opens connections that are kept.
 pub(super) const COUNTED: usize = 5;
 
-/// One way to do one work, with what was found.
+/// One piece of work done with one client, and its figures.
 struct Cell {
     work: Work,
-    /// Its number.
+    /// The index of the client.
     way: usize,
     count: Count,
-    /// Of the round that goes on.
+    /// The runs of the current round.
     runs: Vec<Run>,
     rounds: Vec<Vec<Run>>,
 }
 
-/// Measures, and prints.
+/// Measures everything and prints the tables.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let (setups, programs, enough) = (options.servers()?, options.vercel_programs()?, options.enough()?);
     let api = ApiServer::start(&setups[0])?;
@@ -77,8 +77,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One work after the other, each on each way that often, in another order each time: what is left of a piece of work,
-/// in the server and in the kernel, burdens the next one, which is of the same kind so.
+/// Does one kind of work after the other. Each kind is done `times` times with each client, in a random order each
+/// time. Work leaves something to clean up in the server and in the kernel, which slows down the next piece; this way
+/// that is of the same kind.
 async fn measure(
     cells: &mut [Cell],
     ways: &mut [Way],
@@ -104,7 +105,7 @@ async fn measure(
     Ok(())
 }
 
-/// What a work on a way asks of the API.
+/// Counts what one piece of work sends to the API.
 async fn count(way: &mut Way, work: Work, snapshot: &str, counter: &Counter, bare: &mut Bare) -> anyhow::Result<Count> {
     let mut counts = Vec::new();
     for _ in 0..=COUNTED {
@@ -119,7 +120,7 @@ async fn count(way: &mut Way, work: Work, snapshot: &str, counter: &Counter, bar
 }
 
 impl Cell {
-    /// Times to the outcome, and to the end, of each round.
+    /// Returns the times to the outcome and to the end, one sorted list for each round.
     fn marks(&self) -> [Vec<Vec<Duration>>; 2] {
         let of = |mark: fn(&Run) -> Duration| {
             let sorted = self.rounds.iter().map(|runs| {

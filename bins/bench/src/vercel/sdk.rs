@@ -1,4 +1,4 @@
-//! The work with the official SDK, in a Node.js that does it again and again.
+//! The work done with the official SDK, in a Node.js process that does many pieces of work.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -15,15 +15,15 @@ use super::watch::{Run, Watch};
 use super::work::{ARGUMENTS, FILE, PROGRAM, RUNTIME, SANDBOX_TIME, TAG, file};
 use crate::peers::Programs;
 
-/// What does the work there.
+/// The script in that process.
 const SCRIPT: &str = include_str!("../../peers/vercel-sdk.mjs");
 
-/// The SDK. It looks at its own clock.
+/// The SDK. Its script measures the times with its own clock.
 pub(super) struct Sdk {
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
     file: String,
-    /// It ends with us.
+    /// Killed when this value is dropped.
     _process: Child,
     _directory: TempDir,
 }
@@ -33,7 +33,7 @@ impl Sdk {
     pub(super) fn start(address: SocketAddr, programs: &Programs) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         std::fs::write(directory.path().join("sdk.mjs"), SCRIPT)?;
-        // It finds the SDK beside it.
+        // Node.js resolves the SDK in the directory beside the script.
         std::os::unix::fs::symlink(programs.packages.join("node_modules"), directory.path().join("node_modules"))?;
         let mut command = Command::new(&programs.node);
         command.arg("sdk.mjs").current_dir(directory.path());
@@ -76,7 +76,7 @@ impl Sdk {
     }
 }
 
-/// How sandboxes are to be, beside what the work asks for.
+/// Returns the properties of sandboxes that all work has in common.
 fn settings() -> Value {
     let (tag, value) = TAG;
     json!({

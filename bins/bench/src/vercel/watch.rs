@@ -1,4 +1,5 @@
-//! When a piece of work had its outcome, and when it was over; and what was asked of the API until then.
+//! Measures when a piece of work had its outcome, when it was completely done, and how many requests had a response by
+//! then.
 
 use std::time::{Duration, Instant};
 
@@ -7,43 +8,44 @@ use anyhow::Context as _;
 use super::counter::Counter;
 use crate::stats::median;
 
-/// Runs while a piece of work is done.
+/// A stopwatch for one piece of work.
 pub(super) struct Watch<'a> {
     counter: Option<&'a Counter>,
     began: Instant,
     outcome: Option<Mark>,
 }
 
-/// A moment of it.
+/// A point in time during a piece of work.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     pub(super) time: Duration,
-    /// Requests that had an answer by then; none if nobody counted.
+    /// Requests that had a response by then. Zero if requests are not counted.
     pub(super) answered: usize,
 }
 
 /// A piece of work that was done.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
-    /// When what it was done for was known: the line that was printed, the snapshot's id.
+    /// When the result was available: the printed line, or the snapshot's id.
     pub(super) outcome: Mark,
-    /// When nothing was left of it.
+    /// When everything was cleaned up.
     pub(super) end: Mark,
 }
 
-/// What a piece of work asks of the API.
+/// What a piece of work sends to the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Count {
     pub(crate) requests: usize,
-    /// Those that had an answer before there was an outcome.
+    /// Requests that had a response before there was an outcome.
     pub(crate) waited_for: usize,
     /// Connections that were opened.
     pub(crate) connections: usize,
 }
 
 impl Count {
-    /// Of the same work, done several times; the first one opened what is kept. What once had no answer before the
-    /// outcome is not waited for, even if it was faster another time.
+    /// Summarizes the counts of the same work, done several times. The first one is ignored, because it opened the
+    /// connections that are kept. The work does not wait for a request that had no response before the outcome at least
+    /// once, even if the response was faster another time: so `waited_for` is the minimum.
     pub(super) fn of(counts: &[Self]) -> Self {
         let kept = || counts.iter().skip(1);
         Self {
@@ -55,34 +57,34 @@ impl Count {
 }
 
 impl<'a> Watch<'a> {
-    /// Begins; somebody counts, or nobody.
+    /// Starts the watch. If there is a counter, it also records responses.
     pub(super) fn new(counter: Option<&'a Counter>) -> Self {
         Self { counter, began: Instant::now(), outcome: None }
     }
 
-    /// Begins now: what was prepared before does not count.
+    /// Starts the watch again: preparation before does not count.
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
     }
 
-    /// The outcome is known now, if it was not before.
+    /// Records that the outcome is available now, unless it was recorded before.
     pub(super) fn outcome(&mut self) {
         self.outcome_after(self.began.elapsed());
     }
 
-    /// As [`outcome`](Self::outcome), by another's watch.
+    /// Does the same as [`outcome`](Self::outcome), with a time that another clock measured.
     pub(super) fn outcome_after(&mut self, time: Duration) {
         let mark = self.mark(time);
         self.outcome.get_or_insert(mark);
     }
 
-    /// It is over now.
+    /// Records that the work is completely done now.
     pub(super) fn end(self) -> anyhow::Result<Run> {
         let time = self.began.elapsed();
         self.end_after(time)
     }
 
-    /// As [`end`](Self::end), by another's watch.
+    /// Does the same as [`end`](Self::end), with a time that another clock measured.
     pub(super) fn end_after(self, time: Duration) -> anyhow::Result<Run> {
         let end = self.mark(time);
         Ok(Run { outcome: self.outcome.context("it ended without an outcome")?, end })

@@ -1,4 +1,4 @@
-//! The ways to do the work.
+//! The ways to use the API.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use super::watch::{Run, Watch};
 use super::work::Work;
 use crate::peers::Programs;
 
-/// A way to do the work.
+/// A way to use the API: a kind of client.
 pub(super) enum Way {
     Bare(Box<Bare>),
     Client(Typed),
@@ -19,7 +19,7 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// All of them, over the API at this address.
+    /// Returns all ways, over the API at this address.
     pub(super) fn all(address: SocketAddr, programs: &Programs) -> anyhow::Result<Vec<Self>> {
         Ok(vec![
             Self::Bare(Box::new(Bare::new(address)?)),
@@ -29,7 +29,7 @@ impl Way {
         ])
     }
 
-    /// Its name in tables.
+    /// Returns its name in tables.
     pub(super) const fn title(&self) -> &'static str {
         match self {
             Self::Bare(_) => "bare requests, one connection",
@@ -39,7 +39,7 @@ impl Way {
         }
     }
 
-    /// Does the work; what is frozen by it is answered.
+    /// Does the work. Returns the id of the snapshot that a deploy made.
     pub(super) async fn run(
         &mut self,
         work: Work,

@@ -1,4 +1,4 @@
-//! The work, the same for all.
+//! The work, the same for all clients.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 /// A piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
-    /// A sandbox is made from a snapshot, a program prints a line in it and ends, and the sandbox is removed.
+    /// Create a sandbox from a snapshot, run a program in it that prints a line, and remove the sandbox.
     Invocation,
-    /// An empty sandbox is made, takes a file, is frozen, and removed.
+    /// Create an empty sandbox, write a file into it, make a snapshot, and remove the sandbox.
     Deploy,
 }
 
 impl Work {
     pub(super) const ALL: [Self; 2] = [Self::Invocation, Self::Deploy];
 
-    /// Its name in tables.
+    /// Returns its name in tables.
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Invocation => "run",
@@ -24,27 +24,27 @@ impl Work {
     }
 }
 
-/// What runs.
+/// The program that a sandbox runs.
 pub(super) const PROGRAM: &str = "node";
 pub(super) const ARGUMENTS: [&str; 2] = ["-e", "console.log('hello')"];
 
-/// What empty sandboxes come with.
+/// The runtime of empty sandboxes.
 pub(super) const RUNTIME: &str = "node24";
 
-/// The file that is frozen.
+/// The file that the snapshot contains.
 pub(super) const FILE: &str = "worker.mjs";
 
-/// Its size.
+/// Its size in bytes.
 const FILE_SIZE: usize = 10_000;
 
-/// How long a sandbox and its command may take: as the port says it with the platform's default limits.
+/// The limits of a sandbox and of its command, as the port sets them with the platform's default limits.
 pub(super) const SANDBOX_TIME: Duration = Duration::from_mins(2);
 pub(super) const COMMAND_TIME: Duration = Duration::from_secs(30);
 
-/// What sandboxes are tagged with: a name and a value.
+/// A tag of sandboxes: name and value.
 pub(super) const TAG: (&str, &str) = ("workers-platform", "bench");
 
-/// The file's content: functions of a few numbers, which pack as well as programs do.
+/// Returns the file's content: functions with a few numbers, which compress as well as real programs.
 pub(super) fn file() -> String {
     let mut text = String::new();
     for number in 0_u32.. {
@@ -55,7 +55,7 @@ pub(super) fn file() -> String {
         }
         text += &line;
     }
-    // A comment fills it up.
+    // A comment fills it up to its size.
     let rest = FILE_SIZE - text.len();
     let _ = write!(text, "{:/<rest$}", "");
     text

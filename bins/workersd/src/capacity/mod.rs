@@ -1,5 +1,5 @@
-//! How what the host has is divided: something is kept for the host, invocations get what they can take at most,
-//! machines the rest.
+//! Divides the host's resources: a reserve stays with the host and the server, invocations get the most they can take,
+//! and system containers get the rest.
 
 mod words;
 
@@ -11,49 +11,49 @@ use workers_vercel_server::MachineSizes;
 use self::words::{amount, amounts, noun};
 use crate::config::{SandboxKind, Settings};
 
-/// Descriptors of the server that a machine may keep for outputs of commands that have ended.
+/// Descriptors of the server that one machine may hold for the outputs of commands that have ended.
 const KEPT_OUTPUTS: u64 = 64;
-/// Descriptors that an invocation takes for its outputs and its payload.
+/// Descriptors of the server that one invocation takes for its outputs and its payload.
 const INVOCATION_DESCRIPTORS: u64 = 4;
-/// Descriptors that an invocation in the cloud takes: its connections.
+/// Descriptors of the server that one invocation in the cloud takes for its connections.
 const CLOUD_DESCRIPTORS: u64 = 4;
-/// Processes and threads of a booted node.
+/// Processes and threads of one booted node.
 const TEMPLATE_PROCESSES: u64 = 8;
-/// Processes of a sandbox that are not its users': its init.
+/// Processes of a sandbox beside its user's: its init.
 const OWN_PROCESSES: u64 = 1;
 
-/// How what the host has is divided.
+/// How the host's resources are divided.
 #[derive(Debug)]
 pub(crate) struct Plan {
     host: Resources,
     reserve: Resources,
-    /// Invocations at one time.
+    /// Invocations that run at one time.
     concurrency: usize,
-    /// Why these are fewer than usual.
+    /// Why `concurrency` is lower than the default. `None` if it is not.
     lowered: Option<String>,
-    /// Connections of clients that the platform's API holds, and that the Vercel API holds.
+    /// Client connections that each API may hold: the platform's API, then the Vercel API.
     connections: [usize; 2],
     pub(crate) machines: Option<Machines>,
 }
 
-/// What there is for machines.
+/// What machines may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Machines {
-    /// For all together.
+    /// For all machines together.
     pub(crate) capacity: Resources,
-    /// How large one may be.
+    /// The largest size of one machine.
     pub(crate) sizes: MachineSizes,
     pub(crate) connections: usize,
 }
 
 impl Plan {
-    /// Looks at the host, and divides it.
+    /// Looks at the host and divides it.
     pub(crate) async fn make(settings: &Settings) -> anyhow::Result<Self> {
         let host = tokio::task::spawn_blocking(workers_engine::host_capacity).await?;
         Self::new(settings, host.context("cannot find out what this machine has")?)
     }
 
-    /// Divides a host.
+    /// Divides a host that has these resources.
     fn new(settings: &Settings, host: Resources) -> anyhow::Result<Self> {
         let reserve = settings.capacity.reserve.of(host);
         let left = host.minus(reserve);
@@ -62,7 +62,8 @@ impl Plan {
         let sizes = machine_sizes();
         let wanted = settings.service.max_concurrent_invocations;
         let smallest = if settings.vercel_api.is_some() { sizes.demand(1) } else { Resources::default() };
-        // What somebody said counts, and leaves less for machines; otherwise one machine finds room.
+        // A concurrency that the operator set is kept, and leaves less for machines. The default is lowered until one
+        // machine fits.
         let room = if settings.capacity.concurrency_is_said { granted } else { granted.minus(smallest) };
         let (fits, scarce) = room.fits(demand);
         let fits = usize::try_from(fits).unwrap_or(usize::MAX);
@@ -85,7 +86,7 @@ impl Plan {
         Ok(Self { host, reserve, concurrency, lowered, connections, machines })
     }
 
-    /// Has the settings follow it.
+    /// Writes the plan into the settings.
     pub(crate) fn apply(&self, settings: &mut Settings) {
         if let Some(reason) = &self.lowered {
             tracing::warn!("{reason}");
@@ -97,13 +98,13 @@ impl Plan {
         http.max_connections_per_thread = http.max_connections_per_thread.min(each);
     }
 
-    /// The booted nodes of workers take half of the memory and of the processes that are reserved.
+    /// Returns the limits for booted nodes of workers: half of the reserve's memory and of its processes.
     fn templates(&self) -> Templates {
         let most = u32::try_from(self.reserve.pids / 2 / TEMPLATE_PROCESSES).unwrap_or(u32::MAX);
         Templates::PerContent { most, memory_bytes: self.reserve.memory_bytes / 2 }
     }
 
-    /// A line for a person.
+    /// Describes the plan in one line for people.
     pub(crate) fn describe(&self) -> String {
         let machines = self.machines.map(|machines| {
             let largest = machines.sizes.max_vcpus;
@@ -122,7 +123,11 @@ impl Plan {
 }
 
 impl Machines {
-    /// What is left for machines. One alone gets no more than what is really there.
+    /// Returns what is left for machines. One machine gets no more than the host really has, also with overcommitment.
+    ///
+    /// # Errors
+    ///
+    /// When the smallest machine does not fit.
     fn new(
         settings: &Settings,
         rest: Resources,
@@ -149,7 +154,7 @@ impl Machines {
     }
 }
 
-/// Everything that one invocation can take.
+/// Returns the most that one invocation can take.
 fn invocation(settings: &Settings) -> Resources {
     if settings.sandbox == SandboxKind::Vercel {
         return Resources { descriptors: CLOUD_DESCRIPTORS, ..Resources::default() };
@@ -158,7 +163,7 @@ fn invocation(settings: &Settings) -> Resources {
     Resources {
         sandboxes: 1,
         memory_bytes: limits.memory_bytes,
-        // Shared in time.
+        // Invocations share the processors in time.
         millicores: 0,
         pids: u64::from(limits.processes) + OWN_PROCESSES,
         descriptors: SANDBOX_DESCRIPTORS + INVOCATION_DESCRIPTORS,
@@ -169,8 +174,8 @@ fn machine_sizes() -> MachineSizes {
     MachineSizes { descriptors: SANDBOX_DESCRIPTORS + KEPT_OUTPUTS, ..MachineSizes::default() }
 }
 
-/// Clients' connections come out of the reserve, half of which is theirs. One to the Vercel API may have a file with
-/// it, or three pipes.
+/// Returns how many client connections each API may hold. They take half of the reserve's descriptors. A connection to
+/// the Vercel API may also hold a file or three pipes, so it counts as four.
 fn connections(settings: &Settings, reserve: Resources) -> [usize; 2] {
     let half = usize::try_from(reserve.descriptors / 2).unwrap_or(usize::MAX);
     if settings.vercel_api.is_some() { [half / 2, (half / 2 / 4).clamp(1, 10_000)] } else { [half, 0] }

@@ -1,4 +1,4 @@
-//! Hosts of several sizes, divided.
+//! Divides hosts of several sizes.
 use super::*;
 use crate::config::{Cli, Subcommand};
 
@@ -13,7 +13,7 @@ fn settings(arguments: &[&str]) -> Settings {
     let Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };
     let mut settings = Settings::new(*options).unwrap();
     if !settings.capacity.concurrency_is_said {
-        // As on a host with four cores, wherever the test runs.
+        // The default on a host with four cores. The test must not depend on the host it runs on.
         settings.service.max_concurrent_invocations = 16;
     }
     settings
@@ -89,7 +89,7 @@ fn an_api_without_room_for_a_machine_is_refused() {
     for arguments in [
         &["--vercel-api", "127.0.0.1:0", "--concurrency", "48", "--memory", "450MiB"][..],
         &["--vercel-api", "127.0.0.1:0", "--reserve", "memory=23GiB"],
-        // A machine alone is never larger than what is there.
+        // Overcommitment does not make one machine larger than the host.
         &["--vercel-api", "127.0.0.1:0", "--reserve", "memory=23GiB", "--overcommit-memory", "10"],
     ] {
         let refused = plan(arguments, HOST).unwrap_err().to_string();

@@ -1,9 +1,9 @@
-//! Amounts, for people.
+//! Resources in words, for messages to people.
 
 use bytesize::ByteSize;
 use workers_domain::{Resource, Resources};
 
-/// What it is, for a sentence.
+/// Returns the resource's name, for use in a sentence.
 pub(super) const fn noun(resource: Resource) -> &'static str {
     match resource {
         Resource::Sandboxes => "namespaces",
@@ -14,7 +14,7 @@ pub(super) const fn noun(resource: Resource) -> &'static str {
     }
 }
 
-/// How much of it.
+/// Formats an amount of one resource with its unit.
 pub(super) fn amount(resource: Resource, amount: u64) -> String {
     match resource {
         Resource::Memory => ByteSize::b(amount).display().iec().to_string(),
@@ -23,7 +23,7 @@ pub(super) fn amount(resource: Resource, amount: u64) -> String {
     }
 }
 
-/// How much of everything.
+/// Formats the amounts of all resources.
 pub(super) fn amounts(resources: Resources) -> String {
     format!(
         "{} memory, {} processors, {} processes, {} descriptors",

@@ -1,4 +1,4 @@
-//! Whose name, logo and colour the console shows.
+//! The vendor's name, logo and colour in the console.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,7 +11,7 @@ use workers_http::{Branding, Logo};
 
 use super::said::Said;
 
-/// More of a logo than will do is not read.
+/// The most bytes of a logo file that are read: more than a logo may have, so that a file that is too large is noticed.
 const READ_AT_MOST: u64 = 1024 * 1024;
 
 /// What can be said about the brand: in `workers.toml` as the table `branding`.
@@ -33,17 +33,17 @@ pub(crate) struct BrandingOptions {
 }
 
 impl BrandingOptions {
-    /// Takes from `other` what is not said here.
+    /// Fills the options that are not set from `other`.
     pub(super) fn or(self, other: Self) -> Self {
         Self { name: self.name.or(other.name), logo: self.logo.or(other.logo), accent: self.accent.or(other.accent) }
     }
 
-    /// Has a relative path start from the directory of the file that it stands in.
+    /// Resolves a relative path of the logo against the directory of the file that names it.
     pub(super) fn in_directory(self, directory: &Path) -> Self {
         Self { logo: self.logo.map(|path| directory.join(path)), ..self }
     }
 
-    /// The brand, with the logo read.
+    /// Reads the logo and returns the brand.
     pub(super) fn read(&self, said: &Said) -> anyhow::Result<Branding> {
         let mut branding = match &self.name {
             Some(name) => {

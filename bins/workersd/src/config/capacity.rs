@@ -1,4 +1,4 @@
-//! What of the host is for sandboxes, as people write it.
+//! Options that say how much of the host sandboxes get, in the form in which people write them.
 
 use std::str::FromStr;
 
@@ -9,8 +9,8 @@ use super::units::Size;
 
 const MIB: u64 = 1 << 20;
 
-/// What is kept for the host and the server, as `memory=2GiB,processors=0.5,pids=4096,descriptors=512`. What is not
-/// said has its default.
+/// What is kept for the host and the server, as `memory=2GiB,processors=0.5,pids=4096,descriptors=512`. A resource that
+/// is left out has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Reserve {
@@ -20,19 +20,20 @@ pub(crate) struct Reserve {
     descriptors: Option<u64>,
 }
 
-/// A factor from 1 to 100, as `1.5`, in thousandths.
+/// A factor from 1 to 100 with up to three decimal places, as `1.5`. It is stored in thousandths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Factor(u64);
 
-/// A part of something, as `50%`.
+/// A share in percent, from 1 to 100, as `50%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Share(pub(crate) u32);
 
 impl Reserve {
-    /// What is kept of this host: a tenth of memory and processes and a quarter of descriptors, at least what a server
-    /// needs by itself, and half at most.
+    /// Returns the reserve on this host. The default is a tenth of memory and processes and a quarter of descriptors,
+    /// but at least what a server alone takes (512 MiB, 1024 processes, 512 descriptors), and at most half of what the
+    /// host has.
     pub(crate) fn of(self, host: Resources) -> Resources {
         let default = |amount: u64, parts: u64, least: u64| (amount / parts).max(least).min(amount / 2);
         Resources {
@@ -69,10 +70,10 @@ impl FromStr for Reserve {
 }
 
 impl Factor {
-    /// Four times as much.
+    /// The factor 4.
     pub(crate) const FOUR: Self = Self(4000);
 
-    /// So many times as much.
+    /// Multiplies an amount by the factor.
     pub(crate) fn of(self, amount: u64) -> u64 {
         u64::try_from(u128::from(amount) * u128::from(self.0) / 1000).unwrap_or(u64::MAX)
     }
@@ -102,7 +103,7 @@ impl FromStr for Share {
     }
 }
 
-/// A decimal number of at most three places.
+/// Parses a decimal number with at most three places, in thousandths.
 fn thousandths(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let (whole, places) = text.split_once('.').unwrap_or((text, "0"));

@@ -1,4 +1,5 @@
-//! Configuration: flags win over the environment, the environment over `workers.toml` in the data directory.
+//! Configuration. Flags take precedence over environment variables, and those over `workers.toml` in the data
+//! directory.
 
 mod branding;
 mod capacity;

@@ -1,4 +1,5 @@
-//! How each option was said, so that a message names what its reader wrote: a flag, a variable, or a key of the file.
+//! Remembers where each option was set: by a flag, by a variable, or by a key of the file. Messages then name what the
+//! operator wrote.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -10,16 +11,17 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 use super::options::Cli;
 use super::settings::FILE_NAME;
 
-/// Variables that say something also when they are empty: an empty secret is a mistake, and must not open a server.
+/// Variables that count also when they are empty: an empty secret is a mistake, and must not open the server to
+/// everyone.
 const SECRETS: [&str; 2] = ["WORKERS_ADMIN_TOKEN", "WORKERS_VERCEL_API_TOKENS"];
 
-/// The names of options as they were written.
+/// For each option, the name under which it was set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Said(HashMap<String, String>);
 
 impl Said {
-    /// What was written for an option, which is named as its flag without the dashes. What is neither on the command
-    /// line nor in the environment is in the file.
+    /// Returns the name under which an option was set. `option` is the flag without the dashes. An option that is
+    /// neither on the command line nor in the environment is in the file.
     pub(crate) fn name(&self, option: &str) -> String {
         match self.0.get(option) {
             Some(name) => name.clone(),
@@ -41,24 +43,24 @@ impl Said {
     }
 }
 
-/// The name of an option in the file.
+/// Returns the key of an option in the file.
 fn key(option: &str) -> String {
-    // A table of its own.
+    // Options of the brand have a table of their own.
     option.strip_prefix("branding-").map_or_else(|| option.to_owned(), |key| format!("branding.{key}"))
 }
 
 impl Cli {
-    /// Reads the command line and the environment; ends the process with a message, or with the help that was asked
-    /// for.
+    /// Reads the command line and the environment. Ends the process with a message if they are not usable, or with the
+    /// help if that is what the arguments ask for.
     pub(crate) fn read() -> Self {
         Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// The same for these arguments, the program's name first.
+    /// Does the same for these arguments, the program's name first.
     pub(crate) fn try_read(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, clap::Error> {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         let mut command = Self::command().mut_subcommands(|command| command.mut_args(without_empty_variable));
-        // An argument has no text before its command is built.
+        // An argument formats as text, which error messages contain, only after its command is built.
         command.build();
         let matches = command
             .try_get_matches_from_mut(&arguments)
@@ -73,7 +75,7 @@ impl Cli {
     }
 }
 
-/// An empty variable says nothing, as one that is not set: this is how a file of variables leaves one out.
+/// Ignores an empty variable, as if it were not set: this is how a file of variables leaves one out.
 fn without_empty_variable(argument: Arg) -> Arg {
     let is_empty = argument.get_env().is_some_and(|name| {
         !SECRETS.iter().any(|secret| name == *secret) && std::env::var_os(name).is_some_and(|value| value.is_empty())
@@ -81,12 +83,12 @@ fn without_empty_variable(argument: Arg) -> Arg {
     if is_empty { argument.env(None::<&str>) } else { argument }
 }
 
-/// The subcommand that the arguments are for.
+/// Returns the subcommand that the arguments are for.
 fn command_of<'a>(command: &'a Command, arguments: &[OsString]) -> Option<&'a Command> {
     command.find_subcommand(arguments.get(1)?)
 }
 
-/// Has an error about a value name the variable that it stood in, where it was not on the command line.
+/// Makes an error about a value name the variable instead of the flag, if the value came from the variable.
 fn name_variable(mut error: clap::Error, command: Option<&Command>, arguments: &[OsString]) -> clap::Error {
     let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else { return error };
     let is_meant = |argument: &&Arg| argument.to_string() == *named;

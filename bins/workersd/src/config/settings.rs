@@ -1,4 +1,4 @@
-//! The configuration in force: everything decided, every default filled in.
+//! The configuration in force, with all defaults filled in.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -20,45 +20,45 @@ use super::said::Said;
 use super::units::Size;
 use super::vercel::{VercelApiSettings, VercelSettings};
 
-/// The file in the data directory that can hold options.
+/// The name of the file in the data directory that can hold options.
 pub(super) const FILE_NAME: &str = "workers.toml";
 
 /// The configuration in force.
 pub(crate) struct Settings {
     pub(crate) database: DatabaseSettings,
-    /// How options were said, for messages.
+    /// Where each option was set, for messages.
     pub(crate) said: Said,
     pub(crate) migrate: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) sandbox: SandboxKind,
-    /// What the operator does without.
+    /// The parts of the isolation that the operator allows to be missing.
     pub(crate) allow_weaker: Vec<Weaker>,
     pub(crate) templates: TemplateKind,
     pub(crate) node: PathBuf,
-    /// Addresses that are not public and open all the same.
+    /// Addresses outside the public ranges that sandboxes may reach all the same.
     pub(crate) network_open: Vec<AddressRange>,
     pub(crate) http: HttpOptions,
     pub(crate) service: ServiceOptions,
     pub(crate) capacity: CapacitySettings,
-    /// Whom to ask for sandboxes, where they are Vercel's.
+    /// Where sandboxes come from if they are Vercel's.
     pub(crate) vercel: VercelSettings,
-    /// The Vercel API that is offered.
+    /// The Vercel API that this server offers, if any.
     pub(crate) vercel_api: Option<VercelApiSettings>,
 }
 
-/// What of the host is for sandboxes.
+/// How much of the host sandboxes get.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CapacitySettings {
     pub(crate) reserve: Reserve,
     pub(crate) overcommit_memory: Factor,
     pub(crate) overcommit_processors: Factor,
-    /// The booted nodes that are kept where each worker has its own.
+    /// The limits for booted nodes when each worker has its own.
     pub(crate) templates: Templates,
-    /// Whether somebody said how many invocations run at one time.
+    /// Whether the operator set the number of invocations that run at one time.
     pub(crate) concurrency_is_said: bool,
 }
 
-/// Where workers are kept.
+/// Where the database is.
 pub(crate) struct DatabaseSettings {
     pub(crate) data_dir: PathBuf,
     pub(crate) url: DatabaseUrl,
@@ -78,16 +78,16 @@ impl DatabaseSettings {
 }
 
 impl Settings {
-    /// Fills the gaps of flags and environment from the file, then with the defaults. Closes the data directory to
-    /// other users.
+    /// Reads the configuration: flags and environment first, then the file, then the defaults. Closes the data
+    /// directory to other users.
     pub(crate) fn new(options: ServeOptions) -> anyhow::Result<Self> {
         let database = DatabaseSettings::new(options.database.clone())?;
-        // Before anything in it is believed.
+        // This comes before anything in the directory is read and trusted.
         close_data_directory(&database.data_dir).context("cannot use the data directory")?;
         Self::look(options)
     }
 
-    /// The same for one who only looks, and changes nothing.
+    /// Does the same, but changes nothing. `workersd doctor` uses it.
     pub(crate) fn look(options: ServeOptions) -> anyhow::Result<Self> {
         let said = options.database.said.clone();
         let mut database = DatabaseSettings::new(options.database)?;
@@ -143,7 +143,8 @@ fn read_file(path: &Path) -> anyhow::Result<TunableOptions> {
     }
 }
 
-/// What is in a file of ours or of root's. It decides which program runs sandboxes, and who is let in.
+/// Reads a file that belongs to this user or to root. Others are refused, because the file decides which program runs
+/// sandboxes and who may call the API.
 fn read_owned(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let (owner, own) = (file.metadata()?.uid(), rustix::process::geteuid().as_raw());
@@ -167,7 +168,7 @@ fn http_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<HttpOpt
         let origins: Result<_, InvalidAllowedOriginError> = origins.collect();
         http.cors_origins = origins.context("WORKERS_CORS_ORIGINS (--cors-origin) is not usable")?;
     }
-    // A bad brand is refused where nobody would see it, too: it is a mistake all the same.
+    // A bad brand is refused even if the console is off: it is a mistake all the same.
     let branding = tunable.branding.read(said)?;
     http.console = tunable.console.is_none_or(|switch| switch.0).then_some(branding);
     if let Some(span) = tunable.write_timeout {
@@ -225,7 +226,8 @@ fn service_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<Serv
     Ok(options)
 }
 
-/// Whoever reaches the API owns the platform, so who reaches it must be decided by somebody.
+/// Refuses an address that other hosts can reach unless a token is set. A caller of the API controls the whole
+/// platform, so the operator must decide who may call it.
 fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access, said: &Said) -> anyhow::Result<()> {
     if listen.ip().to_canonical().is_loopback() {
         return Ok(());
@@ -246,8 +248,9 @@ fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access, said: &
     Ok(())
 }
 
-/// The runtime of user code: the one that was named, else the one that setup installed beside the program, else one
-/// from PATH. Whether it is one is for the engine to find out, which says what is wrong with it, to `doctor` too.
+/// Returns the Node.js that runs user code: the one that the configuration names, else the one that setup installed
+/// beside the program, else the first one in `PATH`. The engine checks later whether it works; its message also appears
+/// in `workersd doctor`.
 fn find_node(named: Option<PathBuf>) -> PathBuf {
     if let Some(path) = named {
         return path;

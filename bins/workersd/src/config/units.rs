@@ -1,4 +1,4 @@
-//! Sizes, times and networks as people write them.
+//! Sizes, times and networks in the form in which people write them.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use workers_domain::{AddressRange, InvalidPolicyError, InvalidRangeError, Networ
 
 use super::capacity::{Factor, Reserve, Share};
 
-/// A size, as `256MiB` or `6291456`.
+/// A number of bytes, as `256MiB` or `6291456`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Size(ByteSize);
 
@@ -17,23 +17,23 @@ pub(crate) struct Size(ByteSize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Switch(pub(crate) bool);
 
-/// A time, as `30s` or `7d`.
+/// A length of time, as `30s` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Span(pub(crate) Duration);
 
-/// Whom sandboxes may talk to, as `allow-all` or `example.com,db.example.net:5432`.
+/// The hosts that sandboxes may connect to, as `allow-all` or `example.com,db.example.net:5432`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Network(pub(crate) NetworkPolicy);
 
-/// Addresses, as `10.0.0.0/8` or `192.0.2.1`.
+/// A range of addresses, as `10.0.0.0/8` or `192.0.2.1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Range(pub(crate) AddressRange);
 
 impl Size {
-    /// In bytes.
+    /// Returns the size in bytes.
     pub(crate) const fn bytes(self) -> u64 {
         self.0.as_u64()
     }
@@ -59,7 +59,7 @@ impl FromStr for Switch {
     }
 }
 
-/// In the file it may be one of the file's own words and numbers, too.
+/// The file may also hold a TOML boolean or integer.
 impl<'de> Deserialize<'de> for Switch {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -101,7 +101,7 @@ impl FromStr for Range {
     }
 }
 
-/// In the file they are written as on the command line.
+/// The file holds these types as strings, in the form of the command line.
 macro_rules! read_from_text {
     ($($kind:ty),*) => {
         $(impl TryFrom<String> for $kind {

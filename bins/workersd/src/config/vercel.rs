@@ -1,4 +1,4 @@
-//! The two sides of Vercel's API: whom to ask for sandboxes, and whom to offer them.
+//! Settings for both sides of Vercel's API: as a client that gets sandboxes from it, and as a server that offers it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,20 +9,20 @@ use workers_vercel_server::AccessToken;
 use super::options::TunableOptions;
 use super::said::Said;
 
-/// Whom to ask for sandboxes.
+/// Where and how to get sandboxes of Vercel.
 pub(crate) struct VercelSettings {
     pub(crate) base_url: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) vcpus: Option<u32>,
 }
 
-/// The API that is offered.
+/// The Vercel API that this server offers.
 pub(crate) struct VercelApiSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) tokens: Vec<AccessToken>,
     pub(crate) system: PathBuf,
     pub(crate) sessions: usize,
-    /// What one of several teams may take, in hundredths.
+    /// The most that one team may take while there are several, in percent.
     pub(crate) team_share_percent: u32,
 }
 
@@ -37,7 +37,7 @@ impl VercelSettings {
 }
 
 impl VercelApiSettings {
-    /// `None` when nothing is to be offered.
+    /// Returns `None` if the API is not to be offered.
     pub(super) fn new(tunable: &TunableOptions, said: &Said) -> anyhow::Result<Option<Self>> {
         let Some(listen) = tunable.vercel_api else { return Ok(None) };
         let tokens: anyhow::Result<Vec<_>> =
@@ -56,7 +56,7 @@ impl VercelApiSettings {
     }
 }
 
-/// `TOKEN`, or `TEAM=TOKEN`.
+/// Parses `TOKEN` or `TEAM=TOKEN`.
 fn token(text: &str) -> anyhow::Result<AccessToken> {
     Ok(match text.split_once('=') {
         Some((team, secret)) if !team.is_empty() => AccessToken::new(secret)?.for_team(team),

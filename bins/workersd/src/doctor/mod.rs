@@ -1,4 +1,5 @@
-//! `workersd doctor`: what this machine has and lacks to run the server, a line each, and what to do about it.
+//! `workersd doctor`: checks what this host has and lacks to run the server. Prints one line for each check, and what
+//! to do about a problem.
 
 mod running;
 
@@ -16,11 +17,11 @@ use crate::config::{DatabaseSettings, LogFormat, SandboxKind, ServeOptions, Sett
 use crate::migrate::VERIFY_LIMIT;
 use crate::{engine, output, sandboxes, telemetry, vercel_api};
 
-/// Fails if something that the server cannot do without is missing.
+/// Runs all checks. Fails if something is missing that the server cannot do without.
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
     let settings = Settings::look(*options)?;
-    // First: while the rest is tried, a server mends much by itself.
+    // This check comes first: the server may repair many faults while the other checks run, and they would go unseen.
     let mut complete = tell(running::look(&settings).await);
     let observer: Arc<dyn NetworkObserver> = Arc::new(NoNetworkObserver);
     if settings.sandbox == SandboxKind::Vercel {
@@ -38,7 +39,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints what was found; whether nothing is missing.
+/// Prints the findings. Returns whether nothing is missing.
 fn tell(findings: Vec<Finding>) -> bool {
     let mut complete = true;
     for finding in findings {
@@ -53,7 +54,7 @@ fn tell(findings: Vec<Finding>) -> bool {
     complete
 }
 
-/// How what the host has is divided.
+/// Checks whether the settings fit this host, and prints how its resources are divided.
 async fn check_capacity(settings: &Settings) -> bool {
     match Plan::make(settings).await {
         Ok(plan) => {
@@ -103,7 +104,7 @@ async fn check_database(settings: &Settings) -> bool {
     usable
 }
 
-/// Changes nothing: no file, no directory, no schema.
+/// Checks the database without changing anything: no file, no directory, no schema.
 async fn look_at_database(settings: &DatabaseSettings) -> anyhow::Result<(&'static str, Option<ConnectionLimits>)> {
     let database = Database::look(&settings.url, &settings.storage).await?;
     if !database.is_there().await? {
@@ -111,14 +112,14 @@ async fn look_at_database(settings: &DatabaseSettings) -> anyhow::Result<(&'stat
     }
     database.verify(VERIFY_LIMIT).await?;
     let schema = match database.store().schema().check().await {
-        // `serve` and `migrate` make both.
+        // `serve` and `migrate` create the database and its schema.
         Err(RepositoryError::SchemaMissing) => "no schema yet",
         checked => checked.map(|()| "schema is current, it can be read and written")?,
     };
     Ok((schema, database.connection_limits().await?))
 }
 
-/// What to do about it.
+/// Returns the advice for an error of the database.
 fn remedy(error: &anyhow::Error) -> &'static str {
     match error.downcast_ref() {
         Some(RepositoryError::Damaged(_)) => {

@@ -1,4 +1,4 @@
-//! What a server that runs on the data directory says of itself: some faults only that server can know.
+//! Asks the server that runs on the data directory about its health: some faults are visible only inside that server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -16,21 +16,22 @@ use crate::listening::address_of_server;
 
 const NAME: &str = "running server";
 
-/// How long the server may take. It asks its own parts for 2.2 s at most, and one request at a time.
+/// How long the server may take to respond. `/readyz` gives the server's own parts up to 2.2 s, and handles one request
+/// at a time.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// What is known of a server before it is asked.
+/// What the data directory shows about a server before any request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// It runs on the data directory, and has said where it listens.
+    /// A server runs on the data directory, and its address is in [`listening`](crate::listening).
     Address,
-    /// It runs on the data directory.
+    /// A server runs on the data directory; its address is not there.
     Running,
-    /// Nothing: one may listen where this one would.
+    /// No server runs on the data directory. Another one may listen on the configured address.
     Nothing,
 }
 
-/// What `GET /readyz` answers.
+/// The body of `GET /readyz`.
 #[derive(Debug, Deserialize)]
 struct Readiness {
     status: Status,
@@ -53,7 +54,7 @@ struct Problem {
     advice: String,
 }
 
-/// Asks the server that runs on the data directory what is wrong with it. Nothing is found where no server runs.
+/// Asks the server that runs on the data directory what is wrong with it. Returns no findings where no server runs.
 pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
     let data_dir = settings.database.data_dir.clone();
     let looked = tokio::task::spawn_blocking(move || (address_of_server(&data_dir), is_in_use(&data_dir)));
@@ -87,7 +88,8 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
     }
 }
 
-/// An address that means all addresses of this machine is asked for on this machine.
+/// Returns an address to connect to: loopback in place of the unspecified address, which means all addresses of this
+/// host.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -111,17 +113,17 @@ async fn ask(url: &str) -> Result<Readiness, String> {
     })
 }
 
-/// The server speaks HTTP without TLS, but reqwest is built with TLS and wants some.
+/// Builds a client. The server speaks HTTP without TLS, but reqwest is built with TLS and needs a configuration for it.
 fn client() -> anyhow::Result<reqwest::Client> {
     let tls =
         ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions()?;
     let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-    // A proxy for the rest of the world does not lead to this machine.
+    // A proxy for outgoing requests does not lead to this host.
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
     Ok(client.redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build()?)
 }
 
-/// A server answers that does not hold the data directory.
+/// Returns the finding for a server that responds but does not hold the data directory.
 fn stranger(url: &str, data_dir: &Path) -> Finding {
     Finding {
         name: NAME,

@@ -1,5 +1,6 @@
-//! Fewer lines of the thread that accepts connections. Without a free descriptor it tries twice a second and logs each
-//! time, for as long as that lasts; the health of the part `descriptors` says the rest.
+//! Limits the log lines of the thread that accepts connections. Without a free descriptor it tries twice a second and
+//! logs each failure. One line in each interval is enough, because the health of the part `descriptors` reports the
+//! fault too.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,13 +8,13 @@ use std::time::{Duration, Instant};
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata};
 
-/// Where those lines come from.
+/// The target of those lines.
 const TARGET: &str = "actix_server::accept";
 
-/// How often one is let through.
+/// The shortest time between two of those lines.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Lets all lines through but those that come too soon after another one of that thread.
+/// A filter that drops a line of that thread if it comes too soon after another one. All other lines pass.
 pub(super) struct Accepting {
     last: Mutex<Option<Instant>>,
 }
@@ -23,7 +24,7 @@ impl Accepting {
         Self { last: Mutex::new(None) }
     }
 
-    /// Whether a line is to be logged.
+    /// Returns whether a line is to be logged.
     pub(super) fn lets_through(&self, line: &Metadata<'_>, now: Instant) -> bool {
         if !is_of_accepting(line) {
             return true;
@@ -37,7 +38,7 @@ impl Accepting {
     }
 }
 
-/// Only these lines are asked about each time: all others are decided once.
+/// Makes `tracing` call the filter each time only for these lines. It decides once for all others.
 pub(super) fn interest(line: &'static Metadata<'static>) -> Interest {
     if is_of_accepting(line) { Interest::sometimes() } else { Interest::always() }
 }

@@ -1,7 +1,7 @@
-//! Where structured logs go: to standard error, for standard output is for what scripts read.
+//! Structured logs. They go to standard error, because scripts read standard output.
 //!
-//! The program that reads standard error may stop reading, and a pipe that is full blocks its writers. So no thread of
-//! the server writes there itself: lines go through a queue, see [`queue`].
+//! The program that reads standard error may stop reading, and a full pipe blocks its writers. So no thread of the
+//! server writes there directly: lines go through a queue, see [`queue`].
 
 mod accept;
 mod note;
@@ -22,13 +22,13 @@ use self::accept::Accepting;
 use self::queue::LogQueue;
 use crate::config::LogFormat;
 
-/// How long the end of the process waits for what was logged last to be read.
+/// How long the process waits at its end until the last log lines are written.
 const LAST_TIME: Duration = Duration::from_secs(1);
 
-/// The way to standard error, once there is one.
+/// The queue to standard error, once logging has started.
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
-/// Starts logging. `RUST_LOG` chooses what; by default everything from `info` up.
+/// Starts logging. `RUST_LOG` sets the filter; the default is everything from `info` up.
 pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
@@ -54,32 +54,34 @@ pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Panics are logged as all else is: the usual hook writes to standard error itself, and would wait for its reader.
+/// Logs panics like everything else. The default hook writes to standard error directly, and would block on its reader.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let current = std::thread::current();
         let thread = current.name().unwrap_or("unnamed");
-        // Says nothing unless `RUST_BACKTRACE` asks for it.
+        // The backtrace is empty unless `RUST_BACKTRACE` is set.
         let backtrace = std::backtrace::Backtrace::capture();
         tracing::error!(thread, %backtrace, "{panic}");
     }));
 }
 
-/// How many lines of the log were lost since the start, counted on.
+/// Returns the number of log lines lost since the start. The counter goes on counting.
 pub(crate) fn lost_lines() -> Arc<AtomicU64> {
     QUEUE.get().map(LogQueue::lost_total).unwrap_or_default()
 }
 
-/// Writes a line for a person to standard error, behind what was logged.
+/// Writes a line for a person to standard error, after what was logged before.
 pub(crate) fn say(line: &str) {
     match QUEUE.get() {
         Some(queue) => queue.push(format!("{line}\n").as_bytes()),
-        // Before there is a log nothing is held up. Where nobody reads it there is no one to tell.
+        // Before logging starts there is no queue, and a blocked write delays nothing else. An error is ignored,
+        // because there is no other place to report it.
         None => drop(writeln!(std::io::stderr(), "{line}")),
     }
 }
 
-/// Waits until what was logged is written, for a moment: who does not read it does not keep the process from ending.
+/// Waits until the log is written, but at most [`LAST_TIME`]: a reader that does not read must not keep the process
+/// from exiting.
 pub(crate) fn flush() {
     if let Some(queue) = QUEUE.get() {
         queue.flush(LAST_TIME);

@@ -1,15 +1,15 @@
-//! The line that tells that lines were lost. No filter takes it away.
+//! The log line that reports lost lines. It is written past the log filter, so `RUST_LOG` cannot hide it.
 
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 use crate::config::LogFormat;
 
-/// How many lines were lost since the last note, and since the start of the server.
+/// Formats the note. `lines` were lost since the last note, `total` since the start of the server.
 pub(super) fn note(format: LogFormat, lines: u64, total: u64) -> String {
     const TEXT: &str = "lines of log were lost, because standard error was not read in time";
     let mut time = String::new();
-    // A time that cannot be told is left out.
+    // If the time cannot be formatted it is left out.
     let _ = SystemTime.format_time(&mut Writer::new(&mut time));
     match format {
         LogFormat::Text => format!("{time}  WARN workersd::telemetry: {TEXT} lines={lines} total={total}\n"),

@@ -1,7 +1,7 @@
-//! Lines on their way to standard error.
+//! The queue of log lines for standard error.
 //!
-//! The queue is bounded. One thread writes; while its reader does not read, the queue fills, and further lines are
-//! dropped and counted. When there is room again one line says how many.
+//! The queue is bounded. One thread writes. While the reader of standard error does not read, the queue fills, and
+//! further lines are dropped and counted. When there is room again, one line reports how many were dropped.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -15,10 +15,10 @@ use rustix::io::Errno;
 use super::note::note;
 use crate::config::LogFormat;
 
-/// What may wait, in bytes: some ten thousand lines, which a reader that is only slow catches up with.
+/// The queue's limit in bytes: about ten thousand lines, enough for a reader that is only slow for a while.
 const CAPACITY_BYTES: usize = 4 << 20;
 
-/// A queue. Cheap to clone; clones are the same queue.
+/// A handle of a queue. Clones are cheap and refer to the same queue.
 #[derive(Debug, Clone)]
 pub(super) struct LogQueue {
     shared: Arc<Shared>,
@@ -27,26 +27,26 @@ pub(super) struct LogQueue {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// There is something to write.
+    /// Signals that there is something to write.
     filled: Condvar,
-    /// All is written.
+    /// Signals that everything is written.
     written: Condvar,
-    /// Lines that were ever dropped.
+    /// Lines dropped since the start.
     lost_total: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     lines: Vec<u8>,
-    /// Lines that were dropped and not told of.
+    /// Lines dropped and not reported yet.
     lost: u64,
     is_writing: bool,
-    /// Whether what was written last could not be: then nothing is tried until there is another line.
+    /// Whether the last write failed. Then the thread writes nothing until another line comes.
     has_failed: bool,
 }
 
 impl LogQueue {
-    /// A queue to standard error.
+    /// Starts a queue to standard error.
     pub(super) fn start(format: LogFormat) -> io::Result<Self> {
         Self::to(io::stderr(), format)
     }
@@ -59,7 +59,7 @@ impl LogQueue {
         Ok(queue)
     }
 
-    /// Adds a line, or several that belong together, and never waits.
+    /// Adds a line, or several lines that belong together. Never blocks; drops them if the queue is full.
     pub(super) fn push(&self, lines: &[u8]) {
         let mut state = self.shared.lock();
         if state.lines.len() + lines.len() > CAPACITY_BYTES {
@@ -72,12 +72,12 @@ impl LogQueue {
         self.shared.filled.notify_one();
     }
 
-    /// How many lines were dropped since the start, counted on.
+    /// Returns the number of lines dropped since the start. The counter goes on counting.
     pub(super) fn lost_total(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.shared.lost_total)
     }
 
-    /// Waits until all is written, for so long at most.
+    /// Waits until everything is written, but at most `patience`.
     pub(super) fn flush(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         let mut state = self.shared.lock();
@@ -91,7 +91,7 @@ impl LogQueue {
     }
 }
 
-/// The layer of `tracing-subscriber` that words events hands each over in one piece.
+/// The formatting layer of `tracing-subscriber` writes each event with one call, so events are not split.
 impl Write for &LogQueue {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.push(bytes);
@@ -105,11 +105,11 @@ impl Write for &LogQueue {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Held for single statements only, so a panic elsewhere has torn nothing.
+        // The lock is held for single statements only, so a panic elsewhere leaves the state consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines and takes all.
+    /// Waits for lines and takes all of them.
     fn take(&self) -> Taken {
         let mut state = self.lock();
         state.is_writing = false;
@@ -125,14 +125,14 @@ impl Shared {
     }
 }
 
-/// What is to be written next: lines, and behind them how many found no room meanwhile.
+/// What to write next: the lines, and after them a note with the number of lines dropped in the meantime.
 struct Taken {
     lines: Vec<u8>,
     lost: u64,
     lost_total: u64,
 }
 
-/// Writes, as long as there is a process.
+/// Writes what is in the queue, until the process exits.
 fn write_all(shared: &Shared, output: &impl AsFd, format: LogFormat) {
     loop {
         let Taken { lines, lost, lost_total } = shared.take();
@@ -144,7 +144,8 @@ fn write_all(shared: &Shared, output: &impl AsFd, format: LogFormat) {
             },
             Err(written) => u64::try_from(lines[written..].split(|byte| *byte == b'\n').count() - 1).unwrap_or(0),
         };
-        // There is no reader any more, or no room where the log goes to. The log says so once something can be written.
+        // The reader has closed the pipe, or the disk that holds the log is full. The lines count as lost and are
+        // reported once a write succeeds.
         let mut state = shared.lock();
         state.lost += lost + unwritten;
         shared.lost_total.fetch_add(unwritten, Ordering::Relaxed);
@@ -152,14 +153,14 @@ fn write_all(shared: &Shared, output: &impl AsFd, format: LogFormat) {
     }
 }
 
-/// Waits for room as long as it takes. On failure says how much was written.
+/// Writes all bytes, and waits for room as long as it takes. On failure returns how many bytes were written.
 fn write(output: rustix::fd::BorrowedFd<'_>, bytes: &[u8]) -> Result<(), usize> {
     let mut written = 0;
     while written < bytes.len() {
         match rustix::io::write(output, &bytes[written..]) {
             Ok(more) => written += more,
             Err(Errno::INTR) => {}
-            // Its other owners have made it so.
+            // Standard error is non-blocking if another process that shares it has made it so.
             Err(Errno::AGAIN) => {
                 let _ = poll(&mut [PollFd::new(&output, PollFlags::OUT)], None);
             }
@@ -181,7 +182,7 @@ mod tests {
     fn lines_that_find_no_room_are_dropped_without_waiting_and_counted_when_there_is_room_again() {
         let (mut reader, writer) = io::pipe().unwrap();
         let queue = LogQueue::to(writer, LogFormat::Text).unwrap();
-        // Twice of what fits into queue, pipe and the writer's hands.
+        // Twice as many bytes as fit into the queue, the pipe and the writer's buffer.
         let pushed = 4 * CAPACITY_BYTES / LINE.len();
         for _ in 0..pushed {
             queue.push(LINE.as_bytes());

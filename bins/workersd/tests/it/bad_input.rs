@@ -1,4 +1,4 @@
-//! Whatever comes in, a clear error goes out, and the server goes on.
+//! Bad input of every kind gets a clear error, and the server goes on.
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ async fn code_that_takes_for_ever_to_compile_is_refused_and_holds_up_nobody() {
     };
     let ((status, body), ()) = tokio::join!(refused, others);
     assert_eq!((status, &body["code"]), (400, &json!("too_deep")), "{body}");
-    // Whoever goes away takes the compilation along: on however many cores there are, the next deploy finds a place.
+    // A client that disconnects ends its compilation: on any number of cores the next deploy finds a free compiler.
     let line = "{ function _(a: number, b?: { c: string }) { return a + (b?.c.length ?? 0) * [1, 2, 3].length } }\n";
     let heavy = json!({"name": "heavy", "code": line.repeat((9 << 20) / line.len())}).to_string();
     let cores = std::thread::available_parallelism().unwrap().get();

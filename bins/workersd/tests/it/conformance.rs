@@ -1,4 +1,5 @@
-//! The sandbox port over the cloud's API: the same suite that our own engine and the fake pass.
+//! Runs the conformance suite of sandbox providers over the cloud's API. Our own engine and the fake run the same
+//! suite.
 
 use std::ops::Deref;
 
@@ -7,7 +8,7 @@ use workers_vercel::{Client, Credentials, VercelOptions, VercelProvider};
 
 use crate::support::cloud::Cloud;
 
-/// A provider, and the server that stands for the cloud.
+/// A provider, and the server that stands in for the cloud.
 struct InCloud {
     provider: VercelProvider,
     _cloud: Cloud,

@@ -1,5 +1,5 @@
-//! The console, in a real browser. What is tried is in `crates/console/web/e2e`, a file a subject; a test here runs one
-//! file, which starts its own servers.
+//! The console in a real browser. The tests themselves are in `crates/console/web/e2e`, one file for each subject. A
+//! test here runs one file, which starts its own servers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ fn run(file: &str) {
     run_with(file, &[]);
 }
 
-/// The same, with further variables.
+/// Runs a file with further variables.
 pub(crate) fn run_with(file: &str, variables: &[(&str, &str)]) {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/console/web");
     assert!(

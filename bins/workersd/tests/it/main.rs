@@ -1,16 +1,16 @@
-//! The whole server: its own process, a real database, real sandboxes, over HTTP.
+//! Tests the whole server over HTTP: a process of its own, a real database, real sandboxes.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod attack;
 mod bad_input;
-/// The same bundles that the transpiler's tests run without a sandbox.
+/// The bundles that the transpiler's tests run without a sandbox.
 #[path = "../../../../crates/transpiler/tests/packages/bundle.rs"]
 mod bundle;
 mod conformance;
 mod console;
 mod examples;
 mod faults;
-/// The paths of a worker, over our own engine.
+/// The path tests with our own engine.
 #[path = "."]
 mod local {
     use crate::support::local as support;
@@ -33,7 +33,7 @@ mod signals;
 mod support;
 mod tenants;
 mod upgrade;
-/// The same, over Vercel's API; a server of ours stands for the cloud.
+/// The same tests over Vercel's API; a server of ours stands in for the cloud.
 #[expect(clippy::duplicate_mod, reason = "the same suite over another kind of sandbox")]
 #[path = "."]
 mod vercel {

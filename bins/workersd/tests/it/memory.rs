@@ -1,4 +1,4 @@
-//! The server's memory: what was needed for a while is given back.
+//! The server returns memory that it needed only for a while.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,25 +12,25 @@ use crate::support::local::TestServer;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Bytes that are the process's own and no file's.
+/// Returns a process's bytes of anonymous memory, which belong to no file.
 fn anonymous(process: u32) -> u64 {
     let figures = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
     let line = figures.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Waits for a line of the metrics.
+/// Waits until the metrics contain a line.
 async fn until(server: &TestServer, line: &str) {
     let metrics = async || server.get("/metrics").send().await.unwrap().text().await.unwrap();
     while !metrics().await.lines().any(|there| there == line) {}
 }
 
-/// Clients that each send one of these requests, and read nothing.
+/// Connects clients that each send one of these requests and read nothing.
 async fn deaf_clients(server: &TestServer, requests: impl Iterator<Item = String>) -> Vec<TcpStream> {
     let address: SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
     let ask = async |request: String| {
         let client = TcpSocket::new_v4()?;
-        // What the system does not take of an answer is the server's to keep.
+        // With small buffers, the server must keep most of its response in its own memory.
         client.set_recv_buffer_size(4096)?;
         let mut client = client.connect(address).await?;
         client.write_all(request.as_bytes()).await?;
@@ -62,7 +62,7 @@ async fn what_clients_do_not_read_is_given_back() {
 #[tokio::test]
 async fn what_many_clients_of_shorter_answers_needed_is_given_back_when_they_have_gone() {
     const CLIENTS: usize = 900;
-    // The clients need twice as much, and most of it stays where nothing gives it back.
+    // The clients need twice as much, and most of that stays unless the server returns it.
     const STAYS: u64 = 24 * MIB;
     let server = TestServer::start(&[]);
     // Too short for a mapping of its own.
@@ -102,6 +102,6 @@ async fn ten_thousand_invocations_leave_nothing_behind() {
         }
         figures.push(anonymous(server.process_id()));
     }
-    // The first ones fill what is kept for the next.
+    // The first ones fill buffers that are kept for the next ones.
     assert!(figures[3] < figures[1] + MIB, "after each ten thousand: {figures:?}");
 }

@@ -1,5 +1,5 @@
-//! The network of workers, as the server is told. What is tried here leads nowhere: whatever may be reached is tried by
-//! the engine's tests.
+//! The network options of the server. The connections that these tests try lead nowhere; the engine's tests cover what
+//! can be reached.
 
 use serde_json::json;
 
@@ -15,14 +15,14 @@ const CODE: &str = "import net from 'node:net';
     const name = (url: string) => fetch(url).catch((error) => error.cause.code);
     export const f = async () => [await tcp('10.1.2.3', 80), await tcp('169.254.169.254', 80), await name('http://example.com/'), await own()]";
 
-/// What an invocation finds, and the lines of the metrics about its network that are not zero.
+/// Returns the result of an invocation, and the lines of the metrics about its network that are not zero.
 async fn found(arguments: &[&str]) -> (serde_json::Value, Vec<String>) {
     let server = TestServer::start(arguments);
     let id = server.deploy(CODE).await;
     let (status, body) = server.call(&id, "f", &json!({})).await;
     assert_eq!(status, 200, "{body}");
     let metrics = server.get("/metrics").send().await.unwrap().text().await.unwrap();
-    // A name is asked for twice, once for each kind of address.
+    // A name is looked up twice, once for each kind of address.
     let counted = metrics.lines().filter(|line| line.starts_with("workers_network_") && !line.ends_with(" 0"));
     (body["result"].clone(), counted.map(str::to_owned).collect())
 }

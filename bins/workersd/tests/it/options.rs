@@ -1,10 +1,10 @@
-//! What a person reads who has written an option that cannot be.
+//! Tests the messages about invalid options.
 
 use std::path::Path;
 
 use crate::support::command;
 
-/// What the server says that does not start.
+/// Starts a server that must refuse to start, and returns its message.
 fn refused(data_dir: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> String {
     let mut command = command();
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
@@ -34,7 +34,7 @@ fn a_message_names_what_was_written_the_flag_the_variable_or_the_key_of_the_file
         let flag = format!("--{option}");
         let said = refused(directory.path(), &[], &[&format!("{flag}={value}")]);
         assert!(said.contains(&flag) && !said.contains(variable), "{said}");
-        // A flag wins over the variable, and so it is the flag that is wrong.
+        // A flag takes precedence over the variable, so the message must name the flag.
         let said = refused(directory.path(), &[(variable, value)], &[&format!("{flag}={value}")]);
         assert!(said.contains(&flag) && !said.contains(variable), "{said}");
         let said = refused(directory.path(), &[(variable, value)], &[]);
@@ -65,7 +65,7 @@ fn an_empty_variable_is_as_one_that_is_not_set_and_a_switch_is_read_as_people_wr
         .filter(|name| !["WORKERS_ADMIN_TOKEN", "WORKERS_VERCEL_API_TOKENS", "WORKERS_NODE"].contains(name))
         .collect();
     assert!(variables.len() > 40 && variables.contains(&"WORKERS_CONSOLE"));
-    // What keeps it from starting is the one thing that is wrong.
+    // The server must refuse only the one option that is wrong.
     let empty: Vec<_> = variables.into_iter().map(|name| (name, "")).collect();
     let said = refused(directory.path(), &empty, &["--memory", "1MiB"]);
     assert_eq!(said.lines().count(), 1, "{said}");

@@ -1,11 +1,11 @@
-//! What the commands do when no process reads what they print, and when it cannot be written.
+//! What the commands do when their output is not read, or cannot be written.
 
 use std::fs::OpenOptions;
 use std::process::{Output, Stdio};
 
 use crate::support::{command, end};
 
-/// A pipe whose reader has gone.
+/// Returns the writing end of a pipe whose reader is closed.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -71,7 +71,7 @@ async fn a_server_serves_although_nobody_reads_where_it_listens_or_that_cannot_b
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(directory.path());
         let mut process = command.args(["--vercel-api", "127.0.0.1:0"]).stdout(stdout).spawn().unwrap();
         let address = loop {
-            // It is complete when it has its name.
+            // The file gets this name when it is complete.
             if let Ok(address) = std::fs::read_to_string(directory.path().join("listening.lock")) {
                 break address;
             }

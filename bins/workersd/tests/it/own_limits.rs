@@ -1,4 +1,4 @@
-//! What our own engine limits and no cloud can be asked to.
+//! Limits that our own engine enforces and that a cloud does not offer.
 
 use serde_json::json;
 

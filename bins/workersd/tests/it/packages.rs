@@ -1,4 +1,4 @@
-//! What a bundle is and brings along works behind the walls, too: packages, and a module that runs itself.
+//! Bundles work behind the walls, too: with packages in them, and with a module that runs itself.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn node() -> std::ffi::OsString {
     std::env::var_os("WORKERS_NODE").unwrap_or_else(|| installed.into_os_string())
 }
 
-/// What a function answers, and the messages that it logged.
+/// Invokes a function. Returns its result and the messages that it logged.
 async fn call(server: &Server<false>, code: &str, function: &str) -> (Value, Vec<String>) {
     let id = server.deploy(code).await;
     let events = server.stream(&id, function, &json!({})).await.all().await;
@@ -69,7 +69,7 @@ async fn a_shell_runs_in_a_sandbox_and_says_which_programs_are_not_there() {
     assert_eq!(logs, Vec::<String>::new());
 }
 
-/// The shell itself forks once, before the bomb takes all processes: a shell that cannot fork ends, and the function
+/// The shell forks once before the bomb takes all processes: a shell that cannot fork exits, and the function would end
 /// with it.
 #[tokio::test]
 async fn a_shell_that_forks_without_end_ends_with_its_invocation() {

@@ -1,4 +1,4 @@
-//! A server that was killed leaves nothing behind.
+//! A killed server leaves nothing behind.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -118,7 +118,7 @@ async fn a_terminal_that_interrupts_the_whole_group_lets_invocations_finish() {
     assert_eq!(last.data["result"], "done", "{}", last.data);
 }
 
-/// Every process below this one.
+/// Returns all descendants of a process.
 fn descendants_of(ancestor: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::from([ancestor]);
     loop {
@@ -137,7 +137,7 @@ fn descendants_of(ancestor: u32) -> BTreeSet<u32> {
     }
 }
 
-/// State and parent stand behind the name, which may hold anything, in parentheses.
+/// Returns state and parent of a process. They follow the name, which is in parentheses and may contain any character.
 fn status_of(process: u32) -> Option<(char, u32)> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
@@ -152,7 +152,7 @@ fn is_alive(process: u32) -> bool {
     status_of(process).is_some_and(|(state, _)| state != 'Z')
 }
 
-/// The cgroups that the server's sandboxes have, by the names of its own directory: those that hold one of its
+/// Returns the cgroups of the server's sandboxes: those with this directory's names that contain one of its
 /// descendants.
 fn cgroups_of(server: u32) -> BTreeSet<String> {
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
@@ -162,7 +162,7 @@ fn cgroups_of(server: u32) -> BTreeSet<String> {
         .filter_map(|process| std::fs::read_to_string(format!("/proc/{process}/cgroup")).ok())
         .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
         .filter(|line| !own.contains(line.as_str()))
-        // A process that is just ending is in no group of ours any more.
+        // A process that is just exiting is no longer in one of our groups.
         .filter(|line| line.contains("/workers-"))
         .filter_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);

@@ -15,7 +15,7 @@ const ECHO: &str = "export const f = (p) => p";
 /// How long two servers change the same workers.
 const RACE: Duration = Duration::from_secs(30);
 
-/// What one server does is known to the other long before this.
+/// Much longer than a change on one server takes to reach the other one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Pair {
@@ -32,7 +32,7 @@ async fn pair(arguments: &[&str]) -> Pair {
     Pair { servers, postgres, url }
 }
 
-/// The snapshots that a server keeps.
+/// Counts the snapshots that a server keeps.
 fn snapshots(server: &TestServer) -> usize {
     in_levels(&server.data_dir.join("snapshots/refs")).len()
 }
@@ -152,7 +152,8 @@ async fn each_server_tells_its_listeners_what_the_other_one_does() {
     wait_for(format!("event: deleted\ndata: {{\"id\":\"{id}\"")).await;
 }
 
-/// One worker: it comes due, and both servers notice that while one of them redeploys it.
+/// Races over one worker: it becomes due to expire, and both servers notice that while one of them redeploys it.
+/// Returns the number of rounds.
 async fn race(pair: &Pair, began: Instant) -> u32 {
     let [one, other] = &pair.servers;
     let (mut rounds, mut id) = (0, one.deploy(ECHO).await);

@@ -1,4 +1,4 @@
-//! Signals that ask the server to end.
+//! Tests signals that stop the server.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::local::TestServer;
 
-/// Says so when it begins and a good second later, and would go on for long.
+/// A function that prints a line at its start and one 1.5 seconds later, and then waits for long.
 const SLOW: &str = "export async function f(p) {
     console.log('begun');
     await new Promise((done) => setTimeout(done, 1500));

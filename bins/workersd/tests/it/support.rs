@@ -1,4 +1,4 @@
-//! Starts a server with an empty data directory, and talks to it.
+//! Starts a server with an empty data directory, and sends requests to it.
 
 pub(crate) mod cloud;
 pub(crate) mod document;
@@ -17,23 +17,23 @@ use tempfile::TempDir;
 
 use self::cloud::{CREDENTIALS, Cloud};
 
-/// For suites that run once over our own engine and once over the cloud's API.
+/// For suites that run twice: here over our own engine.
 pub(crate) mod local {
     pub(crate) use super::{answer, messages};
 
-    /// A server whose sandboxes are its own.
+    /// A server that makes its own sandboxes.
     pub(crate) type TestServer = super::Server<false>;
 }
 
-/// The same, over the cloud's API.
+/// For the same suites over the cloud's API.
 pub(crate) mod vercel {
     pub(crate) use super::{answer, messages};
 
-    /// A server whose sandboxes are those of another, which stands for the cloud.
+    /// A server whose sandboxes are on another server, which stands in for the cloud.
     pub(crate) type TestServer = super::Server<true>;
 }
 
-/// Removes a directory in which a server may be making files at the same time.
+/// Removes a directory in which a server may be creating files at the same time.
 pub(crate) fn remove_tree(directory: &Path) {
     let began = Instant::now();
     while let Err(error) = std::fs::remove_dir_all(directory) {
@@ -42,7 +42,7 @@ pub(crate) fn remove_tree(directory: &Path) {
     }
 }
 
-/// What lies in the levels of a directory of snapshots; nothing where it is not there.
+/// Returns the entries two levels below a directory of snapshots. Empty if the directory does not exist.
 pub(crate) fn in_levels(directory: &Path) -> Vec<PathBuf> {
     let paths = |directory: &Path| {
         let listed = std::fs::read_dir(directory).into_iter().flatten();
@@ -51,7 +51,7 @@ pub(crate) fn in_levels(directory: &Path) -> Vec<PathBuf> {
     paths(directory).iter().flat_map(|level| paths(level)).collect()
 }
 
-/// A server of its own process, stopped when it is dropped.
+/// A server in a process of its own, stopped when this value is dropped.
 pub(crate) struct Server<const CLOUD: bool> {
     process: Child,
     /// Dropped after the server has stopped.
@@ -72,10 +72,10 @@ pub(crate) struct Event {
 }
 
 impl<const CLOUD: bool> Server<CLOUD> {
-    /// Whether its sandboxes are those of the cloud.
+    /// Whether the server's sandboxes are in the cloud.
     pub(crate) const IS_CLOUD: bool = CLOUD;
 
-    /// A server with an empty data directory.
+    /// Starts a server with an empty data directory.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut server = Self::start_in(directory.path(), arguments);
@@ -83,12 +83,12 @@ impl<const CLOUD: bool> Server<CLOUD> {
         server
     }
 
-    /// A server with this data directory.
+    /// Starts a server with this data directory.
     pub(crate) fn start_in(data_dir: &Path, arguments: &[&str]) -> Self {
         Self::start_program(Path::new(env!("CARGO_BIN_EXE_workersd")), data_dir, arguments)
     }
 
-    /// A server with this data directory, or what it says that does not start.
+    /// Tries a start with this data directory. Returns the running server, or the message of one that does not start.
     pub(crate) fn try_start_in(data_dir: &Path, arguments: &[&str]) -> Result<Self, String> {
         let mut trial = command();
         trial.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(arguments);
@@ -102,7 +102,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
         Ok(Self::start_in(data_dir, arguments))
     }
 
-    /// A server of this program.
+    /// Starts a server from this program.
     pub(crate) fn start_program(program: &Path, data_dir: &Path, arguments: &[&str]) -> Self {
         let cloud = CLOUD.then(|| Box::new(Cloud::start_in(&data_dir.join("cloud"))));
         let mut command = command_of(program);
@@ -111,12 +111,12 @@ impl<const CLOUD: bool> Server<CLOUD> {
             command.args(["--sandbox", "vercel", "--vercel-base-url", &cloud.api]).envs(CREDENTIALS);
         }
         let (process, [url]) = spawn(command, ["listening on "]);
-        // A client of its own a server: a pooled connection must not outlive it.
+        // Each server has its own client: a pooled connection must not outlive the server.
         let http = workers_testing::http_client();
         Self { process, cloud, url, data_dir: data_dir.to_owned(), directory: None, http }
     }
 
-    /// Removes every snapshot behind the platform's back.
+    /// Removes every snapshot without the platform's knowledge.
     pub(crate) async fn lose_snapshots(&self) {
         match &self.cloud {
             Some(cloud) => cloud.lose_snapshots(&self.http).await,
@@ -128,7 +128,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
         self.process.id()
     }
 
-    /// Ends it without warning.
+    /// Kills the server.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -142,7 +142,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
         self.http.post(format!("{}{path}", self.url))
     }
 
-    /// Deploys a bundle and answers with the worker's id.
+    /// Deploys a bundle and returns the worker's id.
     pub(crate) async fn deploy(&self, code: &str) -> String {
         let response = self.post("/api/workers").json(&json!({"name": "test", "code": code})).send().await.unwrap();
         let (status, body) = answer(response).await;
@@ -150,13 +150,13 @@ impl<const CLOUD: bool> Server<CLOUD> {
         body["id"].as_str().unwrap().to_owned()
     }
 
-    /// Invokes a function and waits for the whole answer.
+    /// Invokes a function and waits for the whole response.
     pub(crate) async fn call(&self, id: &str, function: &str, payload: &Value) -> (u16, Value) {
         let path = format!("/api/workers/{id}/functions/{function}");
         answer(self.post(&path).json(payload).send().await.unwrap()).await
     }
 
-    /// Invokes a function and begins to follow its events.
+    /// Invokes a function and returns its events as they arrive.
     pub(crate) async fn stream(&self, id: &str, function: &str, payload: &Value) -> Events {
         let path = format!("/api/workers/{id}/invoke/{function}");
         let response = self.post(&path).header(ACCEPT, "text/event-stream").json(payload).send().await.unwrap();
@@ -175,11 +175,12 @@ impl<const CLOUD: bool> Drop for Server<CLOUD> {
     }
 }
 
-/// Starts a server; answers with what follows these words on the first lines that it prints.
+/// Starts a server. Returns what follows these words on the first lines that it prints.
 pub(crate) fn spawn<const N: usize>(mut command: Command, words: [&str; N]) -> (Child, [String; N]) {
     let mut process = command
         .stdout(Stdio::piped())
-        // As a terminal starts it: signals that a test sends to its group do not reach the test.
+        // A process group of its own, as a terminal makes it: signals that a test sends to the group do not reach the
+        // test.
         .process_group(0)
         .spawn()
         .unwrap();
@@ -191,7 +192,8 @@ pub(crate) fn spawn<const N: usize>(mut command: Command, words: [&str; N]) -> (
     (process, said)
 }
 
-/// Asked nicely, a server removes what it made; a test that fails must not wait for that for ever.
+/// Stops a server with SIGTERM, so that it removes what it made. Kills it after 10 seconds, because a test that fails
+/// must not wait for ever.
 pub(crate) fn end(process: &mut Child) {
     let _ = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
@@ -207,12 +209,12 @@ pub(crate) fn end(process: &mut Child) {
 pub(crate) struct Events {
     body: std::pin::Pin<Box<dyn futures_util::Stream<Item = Vec<u8>> + Send>>,
     text: String,
-    /// The beginning of a character that the last chunk was cut in.
+    /// The bytes at the end of the last chunk that are the beginning of a character.
     cut: Vec<u8>,
 }
 
 impl Events {
-    /// The next event; `None` when the stream was closed.
+    /// Returns the next event, or `None` when the stream was closed.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(end) = self.text.find("\n\n") {
@@ -230,7 +232,7 @@ impl Events {
         }
     }
 
-    /// All events to the end of the stream.
+    /// Returns all events up to the end of the stream.
     pub(crate) async fn all(mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {
@@ -240,7 +242,7 @@ impl Events {
     }
 }
 
-/// An event; `None` for a block of comments and settings only.
+/// Parses a block. Returns `None` for a block with only comments and settings.
 fn parse(block: &str) -> Option<Event> {
     let field = |name: &str| {
         block
@@ -251,14 +253,14 @@ fn parse(block: &str) -> Option<Event> {
     Some(Event { name: field("event")?, id: field("id")?, data })
 }
 
-/// Status and body of an answer.
+/// Returns status and body of a response.
 pub(crate) async fn answer(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: not JSON: {text}")))
 }
 
-/// The server's program, with nothing of this process's configuration.
+/// Returns a command for the server's program, without this process's configuration.
 pub(crate) fn command() -> Command {
     command_of(Path::new(env!("CARGO_BIN_EXE_workersd")))
 }
@@ -274,7 +276,7 @@ fn command_of(program: &Path) -> Command {
     command
 }
 
-/// Messages of the log events.
+/// Returns the messages of the log events.
 pub(crate) fn messages(events: &[Event]) -> Vec<&str> {
     events.iter().filter(|event| event.name == "log").map(|event| event.data["message"].as_str().unwrap()).collect()
 }

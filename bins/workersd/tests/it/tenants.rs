@@ -19,7 +19,7 @@ async fn platform(url: &str) -> Platform {
     Platform::builder(database.store(), Arc::new(sandboxes)).build()
 }
 
-/// The next change that is about a worker.
+/// Returns the next change that is about a worker.
 async fn next(changes: &mut WorkerChanges) -> WorkerChange {
     loop {
         match changes.next().await.unwrap() {
@@ -55,7 +55,7 @@ async fn a_listener_hears_what_another_server_does_in_its_tenant_and_nothing_of_
         }
         assert!(told.iter().all(|id| *id == worker.id), "{told:?}");
     }
-    // What was done in the other tenant was heard there before anything was heard here.
+    // Changes in the other tenant arrived there before those here, so nothing more is on its way.
     for listener in [&mut changes, &mut of_other] {
         while let Some(change) = listener.next().now_or_never() {
             assert!(!matches!(change, Some(WorkerChange::State(_) | WorkerChange::Deleted(_))), "{change:?}");

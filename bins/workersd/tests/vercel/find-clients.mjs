@@ -1,4 +1,5 @@
-// A preload: packages are looked for where `./just setup-test` has installed them, $VERCEL_CLIENTS, and not above the file that imports them.
+// A preload that resolves packages in $VERCEL_CLIENTS, where `./just setup-test` has installed them, and not in the
+// directories above the importing file.
 import { isBuiltin, registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 

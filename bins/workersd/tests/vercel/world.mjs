@@ -1,4 +1,4 @@
-// What the tests of the SDK share: how it reaches the server and as whom, and a sandbox for a test.
+// Shared by the tests of the SDK: how it reaches the server and with which credentials, and a sandbox for a test.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
@@ -7,7 +7,7 @@ import { APIError, Sandbox } from "@vercel/sandbox";
 
 export const DAY = 86_400_000;
 
-/** What every static call of the SDK is given. The test's environment says which of the ways it is. */
+/** The arguments that every static call of the SDK gets. The test's environment chooses how it reaches the server. */
 export const connection = { ...credentials(), ...(process.env.VERCEL_TEST_POINT === "fetch" && { fetch: throughTheOption() }) };
 
 function credentials() {
@@ -15,7 +15,7 @@ function credentials() {
   return { token: "secret", teamId: "team_ours", projectId: "prj_ours" };
 }
 
-/** The SDK's option `fetch`; whatever goes past it finds no network. */
+/** The SDK's option `fetch`. Requests that bypass it find no network. */
 function throughTheOption() {
   const hosted = "https://vercel.com/api/";
   const send = globalThis.fetch;
@@ -28,7 +28,7 @@ function throughTheOption() {
 
 export const unique = (word = "test") => `${word}-${randomBytes(6).toString("hex")}`;
 
-/** A sandbox that does not outlive its test. */
+/** Creates a sandbox that is removed when its test ends. */
 export async function create(t, options = {}) {
   const sandbox = await Sandbox.create({ ...connection, name: unique(), persistent: false, resources: { vcpus: 1 }, ...options });
   return deletedAfter(t, sandbox);
@@ -41,7 +41,7 @@ export function deletedAfter(t, sandbox) {
 
 export const sh = (where, script, options = {}) => where.runCommand({ cmd: "sh", args: ["-c", script], ...options });
 
-/** What a script prints that ends well. */
+/** Runs a script that must succeed, and returns its output. */
 export async function output(where, script, options) {
   const command = await sh(where, script, options);
   assert.equal(command.exitCode, 0, await command.stderr());
@@ -53,7 +53,7 @@ export async function contentOf(where, path) {
   return buffer?.toString() ?? null;
 }
 
-/** A stream that tells of each piece that is written to it. */
+/** Returns a stream that passes on each piece that is written to it. */
 export const listener = (heard) =>
   new Writable({
     write(piece, _encoding, done) {
@@ -62,7 +62,7 @@ export const listener = (heard) =>
     },
   });
 
-/** Waits until a running command prints these words, and stops to listen. */
+/** Waits until a running command has printed these words, and then stops reading. */
 export async function heard(command, words) {
   let text = "";
   for await (const line of command.logs()) {
@@ -72,7 +72,7 @@ export async function heard(command, words) {
   assert.fail(`the command ended without ${JSON.stringify(words)}; it printed ${JSON.stringify(text)}`);
 }
 
-/** A test that the server refused, for `assert.rejects`. */
+/** Returns a check for `assert.rejects`: the server refused with this status and code. */
 export const refusal = (status, code) => (error) => {
   assert.ok(error instanceof APIError, `${error?.stack}`);
   assert.equal(error.response.status, status, error.message);

@@ -1,7 +1,6 @@
-//! One attack, by hand:
-//! `WORKERS_ATTACK='toggle-tcp 3600' cargo nextest run -p workers-engine --run-ignored only --no-capture attack::by_hand`.
-//! With `WORKERS_ATTACK_WAY` as `spawn`, `library` or `machine` it comes to run in another way.
-//! `scripts/blocking-calls.sh` sees what the engine's threads wait for meanwhile.
+//! Runs one attack by hand: `WORKERS_ATTACK='toggle-tcp 3600' cargo nextest run -p workers-engine --run-ignored only
+//! --no-capture attack::by_hand`. `WORKERS_ATTACK_WAY` as `spawn`, `library` or `machine` starts it in another way.
+//! `scripts/blocking-calls.sh` shows what the engine's threads wait for meanwhile.
 
 use super::ground::{Forked, MachineGround};
 use super::support::{Attack, Way, withstand};

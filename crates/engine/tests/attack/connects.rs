@@ -1,12 +1,12 @@
-//! Connections that the server makes in a sandbox's place, on sockets that change meanwhile. What stops whoever changes
-//! them: the server makes and closes them where a wait costs that sandbox only.
+//! Connections that the server makes for a sandbox, on sockets that the sandbox changes meanwhile. The defence: the
+//! server connects and closes them where a wait delays only that sandbox.
 
 use workers_domain::ResourceLimits;
 
 use super::ground::{Forked, MachineGround, Spawned};
 use super::support::{Attack, refuse, withstand};
 
-/// More at one time than the engine has threads.
+/// Runs the attack from more sandboxes than the engine has threads.
 fn from_many(words: &str) {
     withstand::<Forked>(&[Attack::new(words).in_many()]);
 }

@@ -1,6 +1,6 @@
-//! What the kernel counts by user, or for the owner of a namespace, or for all of the host: one sandbox takes as much
-//! as it gets, and another one has as much as before. What stops it: ids of a sandbox's own, limits inside, calls that
-//! are refused.
+//! Resources that the kernel counts for a user, for the owner of a namespace, or for the whole host. One sandbox takes
+//! as much as it can get, and another one must have as much as before. The defence: ids of a sandbox's own, limits
+//! inside, refused calls.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::ground::{Forked, Ground, MachineGround, Started};
 use super::support::{Attack, Report, test_on, withstand};
 use crate::machines::support::run;
 
-/// What of a counter one sandbox takes, what is left for another, and for the host.
+/// For each counter: its name, how much one sandbox takes, and how much must be left for another one and for the host.
 const COUNTERS: [(&str, u32, u32); 4] = [
     // Name, how much is taken, how much a neighbour needs.
     ("in-flight", 4200, 50),
@@ -26,7 +26,7 @@ async fn said(started: Started) -> Report {
     lines
 }
 
-/// One fills a counter, another one on the same ground and the host use it.
+/// One sandbox fills a counter; then another one on the same ground and the host use it.
 async fn neighbours_are_not_affected<G: Ground>(ground: Arc<G>, as_root: bool) {
     neighbours_have_theirs(&*ground, as_root, &COUNTERS).await;
 }
@@ -59,15 +59,15 @@ fn a_machines_root_takes_nothing_of_another_machines_counters() {
     test_on(|ground: Arc<MachineGround>| neighbours_are_not_affected(ground, true));
 }
 
-/// How many signals wait for processes of the host's root, by the kernel's own count; those of sandboxes that it has
-/// made count as well.
+/// Returns how many signals are queued for processes of the host's root. The kernel also counts those of sandboxes that
+/// root has made.
 fn signals_of_root() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let queued = status.lines().find_map(|line| line.strip_prefix("SigQ:")?.trim().split('/').next()?.parse().ok());
     queued.unwrap()
 }
 
-/// Few enough that a thousand sandboxes at once leave the host its share.
+/// Few enough that a thousand sandboxes at the same time leave the host its share.
 const MOST_SIGNALS: u64 = 1200;
 
 async fn signals_are_few<G: Ground>(ground: Arc<G>) {
@@ -91,7 +91,7 @@ fn a_machine_takes_few_of_the_hosts_queued_signals_and_timers() {
     test_on(signals_are_few::<MachineGround>);
 }
 
-/// What an attack says that it took.
+/// Returns how much an attack has taken, from its report.
 fn taken(report: &Report) -> u64 {
     report.iter().find_map(|line| line.strip_prefix("took ")?.split(',').next()?.parse().ok()).unwrap()
 }
@@ -100,7 +100,7 @@ fn host_has(name: &str) -> u64 {
     std::fs::read_to_string(format!("/proc/sys/{name}")).unwrap().trim().parse().unwrap()
 }
 
-/// A sandbox gets at most an eighth of what the owner of its namespace has.
+/// Checks that a sandbox gets at most an eighth of the limit of its namespace's owner.
 async fn watches_are_few<G: Ground>(ground: Arc<G>) {
     let wanted = host_has("fs/inotify/max_user_watches") / 8;
     let attack = Attack::new(&format!("fill inotify-watches {}", wanted.min(60_000)));
@@ -116,8 +116,8 @@ fn a_worker_takes_few_of_the_hosts_watches_of_files() {
     test_on(watches_are_few::<Forked>);
 }
 
-/// Memory for programs of the kernel's is the host's, and no cgroup counts it: a filter of 4,000 instructions takes
-/// some 20 KiB.
+/// Checks that few filters can be loaded. Their programs lie in kernel memory of the host, which no cgroup counts: a
+/// filter of 4,000 instructions takes some 20 KiB.
 async fn filters_are_few<G: Ground>(ground: Arc<G>) {
     for (counter, most) in [("socket-filters", 0), ("process-filters", 16)] {
         let report = said(ground.begin(&Attack::new(&format!("fill {counter} 200")), "greedy").await).await;
@@ -149,7 +149,7 @@ fn the_users_of_two_machines_are_not_the_same_to_the_host() {
     });
 }
 
-/// The rest of a limit that is not shared is a sandbox's own affair, and ends with it.
+/// A sandbox that reaches a limit that it does not share harms only itself, and is stopped like any other.
 #[test]
 fn what_reaches_its_own_limits_ends_like_any_other() {
     let words =

@@ -1,5 +1,5 @@
-//! Files that are read, frozen or removed by others than whoever made them, and files that all sandboxes share. What
-//! stops those who make them: nothing is opened that could wait, and what all share tells nothing.
+//! Files that other processes read, freeze or remove than the one that made them, and files that all sandboxes share.
+//! The defence: the server opens nothing that could block, and shared files reveal nothing.
 
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
@@ -13,7 +13,7 @@ use super::programs::programs;
 use super::support::{Attack, END, in_time, test_on, withstand};
 use crate::machines::support::{read, run, shell};
 
-/// What leaves files behind that are none.
+/// Attacks that leave behind special files and directories that change.
 const TREES: [&str; 4] = ["odd-files .", "swapped-file .", "renamed-directories .", "endless-tree . 1"];
 
 #[test]
@@ -32,7 +32,7 @@ fn a_workers_files_hold_up_nobody_who_freezes_or_removes_them() {
             );
             let mut command = ground.run(&*sandbox, &script).await;
             in_time(words, END, command.next_event()).await.unwrap();
-            // Frozen or refused, but not for ever.
+            // The sandbox may be frozen or refused, but this must end.
             let _ = in_time(words, END, sandbox.snapshot(None)).await;
             in_time(words, END, ground.serve()).await;
         }
@@ -79,7 +79,7 @@ fn a_file_of_a_machine_that_is_no_file_or_another_one_by_now_holds_up_nobody_who
                 ["pipe", "socket", "link", "loop", "input", "closed", "file", "one/deeper/file", "two/deeper/file"]
             {
                 let read = in_time(path, END, read(&*machine, &format!("/vercel/{path}"))).await;
-                // The link of an exchanged name leads to the machine's own file, never to the host's.
+                // The link in place of an exchanged name leads to the machine's own file, never to the host's.
                 assert!(read.is_err() || path.contains("file"), "{path}");
             }
         }
@@ -101,7 +101,7 @@ fn a_lease_of_a_file_holds_up_nobody_but_who_reads_it() {
         let spec = MachineCommandSpec { program: "/tmp/attacker".to_owned(), args, ..MachineCommandSpec::default() };
         let mut command = machine.run(spec).await.unwrap();
         in_time("the lease", END, command.next_event()).await.unwrap();
-        // Read or refused, but at once.
+        // The file may be read or refused, but at once.
         let _ = in_time("reading a leased file", END, read(&*machine, "/vercel/file")).await;
         let other = in_time("a command beside it", END, run(&*machine, shell("echo beside"))).await;
         assert_eq!(other.stdout, "beside\n");
@@ -109,7 +109,7 @@ fn a_lease_of_a_file_holds_up_nobody_but_who_reads_it() {
     });
 }
 
-/// A file of the system's that is not in memory, and one page of which is.
+/// Returns a file of the system of which only the first page is in memory, and the offset of a page that is not.
 fn half_cached() -> (String, u64) {
     const PAGE: u64 = 1 << 20;
     let names =
@@ -136,7 +136,7 @@ fn a_machine_cannot_tell_which_pages_of_the_systems_files_others_have_used() {
                 started.stop.await;
                 lines.into_iter().filter(|line| line.contains("memory")).collect::<Vec<_>>()
             };
-            // The first page is in memory, the other one is not; whoever cannot tell says the same of both.
+            // The first page is in memory, and the other one is not. The attack must get the same result for both.
             assert_eq!(ask(0).await, ask(page).await, "{path}, root: {as_root}");
         }
     });

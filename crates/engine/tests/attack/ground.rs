@@ -20,32 +20,32 @@ use crate::support::{finish, forked, options, start};
 /// An attack that has begun.
 pub(crate) struct Started {
     pub(crate) said: Heard,
-    /// Stops its sandbox, and waits for the end of its command.
+    /// Stops the attack's sandbox, and waits for the end of its command.
     pub(crate) stop: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// An engine that is attacked.
 pub(crate) trait Ground: Sized + Send + Sync + 'static {
-    /// Ends the test where it cannot be had.
+    /// Ends the test if this engine cannot run here.
     fn require() {}
 
     fn start(directory: &Path) -> impl Future<Output = Self> + Send;
 
-    /// Lets an attack loose in a sandbox of its own.
+    /// Starts an attack in a sandbox of its own.
     fn begin(&self, attack: &Attack, marker: &str) -> impl Future<Output = Started> + Send;
 
-    /// Serves somebody else.
+    /// Serves another client.
     fn serve(&self) -> impl Future<Output = ()> + Send;
 
     fn shutdown(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// The sandboxes of workers; their node is started or forked.
+/// The sandboxes of workers. Their node is started or forked.
 pub(crate) struct Workers<const FORKED: bool> {
     pub(crate) engine: Engine,
 }
 
-/// As the server runs them.
+/// As in the server, which forks its nodes.
 pub(crate) type Forked = Workers<true>;
 
 pub(crate) type Spawned = Workers<false>;
@@ -56,13 +56,13 @@ impl<const FORKED: bool> Workers<FORKED> {
         self.engine.create(spec).await.unwrap()
     }
 
-    /// Runs a script.
+    /// Runs a script in a sandbox.
     pub(crate) async fn run(&self, sandbox: &dyn Sandbox, script: &str) -> Box<dyn Command> {
         if FORKED { forked::start(sandbox, script).await } else { start(sandbox, script).await }
     }
 }
 
-/// What node does to attack, and what somebody else does meanwhile.
+/// Returns the script that makes node run the attack.
 fn script(attack: &Attack, marker: &str) -> String {
     let words = format!("{:?}", attack.arguments(marker));
     let program =
@@ -81,7 +81,7 @@ fn script(attack: &Attack, marker: &str) -> String {
     format!("{run} // {marker}")
 }
 
-/// A server and a client of its own, in one sandbox.
+/// A script with a server and a client of its own in one sandbox. It stands for the other client's work.
 const SERVE: &str = "const net = require('net'); const server = net.createServer((socket) => socket.end('hello'));
     server.listen(0, '127.0.0.1', () => net.connect(server.address().port).on('data', (data) => {
         console.log(String(data)); server.close() }))";
@@ -132,7 +132,7 @@ impl<const FORKED: bool> Ground for Workers<FORKED> {
     }
 }
 
-/// Machines.
+/// The ground of machines.
 pub(crate) struct MachineGround {
     pub(crate) engine: MachineEngine,
 }
@@ -189,7 +189,7 @@ impl Ground for MachineGround {
     }
 }
 
-/// Puts the attacks into a machine.
+/// Uploads the program with the attacks to a machine.
 pub(crate) async fn upload(machine: &dyn Machine) {
     let mut files = machines::archive(&[("tmp/attacker", &programs().attacker, 0o755)]);
     machine.write_archive("/", &mut files).await.unwrap();

@@ -1,11 +1,11 @@
-//! Calls that must not work, and arguments of calls that work otherwise. What stops them: the system call filter,
-//! missing capabilities, the root of the sandbox. `tests/escape` tries some of them one by one, and that they work
-//! without walls.
+//! System calls that must not work, and arguments that must not work in permitted calls. The defence: the system call
+//! filter, missing capabilities, the root of the sandbox. `tests/escape` tries some of them one by one, and checks that
+//! they work without walls.
 
 use super::ground::{Forked, MachineGround};
 use super::support::{Attack, refuse, withstand};
 
-/// In a worker's sandbox and by a machine's root.
+/// Checks that an attack gets nothing in a worker's sandbox, and nothing as a machine's root.
 fn refused_everywhere(words: &str) {
     refuse::<Forked>(&[Attack::new(words)]);
     refuse::<MachineGround>(&[Attack::new(words).by_root()]);
@@ -46,7 +46,7 @@ fn a_machines_user_can_neither_read_nor_change_its_first_process() {
     refuse::<MachineGround>(&[Attack::new("first-process")]);
 }
 
-/// What its root changes there is its own; the machine still ends in time.
+/// What the machine's root changes there belongs to the machine, which must still end in time.
 #[test]
 fn a_machines_root_that_changes_its_first_process_is_ended_like_any_other() {
     withstand::<MachineGround>(&[Attack::new("first-process").by_root()]);
@@ -66,7 +66,7 @@ fn devices_terminals_leases_and_attributes_are_out_of_a_machines_reach() {
 fn devices_and_masked_files_are_out_of_reach_of_a_machines_root() {
     let report = withstand::<MachineGround>(&[Attack::new("files-and-devices").by_root()]).concat();
     assert!(report.iter().any(|line| line == "done"), "{report:#?}");
-    // Files of the machine are its own to change; what others share is not.
+    // A machine may change its own files, but not what others share.
     let shared = ["device", "disk", "terminal", "/dev/", "bytes of /proc", "handler", "caches", "machine", "tunnel"];
     let got = report.iter().filter(|line| line.starts_with("got ") && shared.iter().any(|part| line.contains(part)));
     assert_eq!(got.collect::<Vec<_>>(), Vec::<&String>::new());

@@ -1,13 +1,13 @@
-//! Attacks on the engine by native code, in a worker's sandbox and in a machine. `programs/` has the attacks
-//! themselves, in C; each test here lets some of them loose, and sees that
+//! Attacks on the engine by native code, in a worker's sandbox and in a machine. `programs/` contains the attacks
+//! themselves, in C. Each test here starts some of them, and checks that
 //!
-//! * they do not get what they are after;
-//! * others beside them are served in time, and so are those that come after them;
-//! * their sandbox is gone within [`support::END`] once it is stopped, and so is the engine once it is shut down, with
-//!   every process.
+//! * they do not get what they try to get;
+//! * others beside them are served in time, and so are later ones;
+//! * their sandbox is gone within [`support::END`] after it is stopped, and so is the engine after it is shut down,
+//!   with every process.
 //!
-//! What a test says about the walls that are tried one by one is in `tests/escape`. `bins/workersd/tests/it/attack` has
-//! the same attacks beside a server's other users.
+//! `tests/escape` tries the walls one by one. `bins/workersd/tests/it/attack` runs the same attacks beside a server's
+//! other users.
 
 mod by_hand;
 mod connects;

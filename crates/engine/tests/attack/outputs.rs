@@ -1,10 +1,10 @@
-//! The pipes that a command prints to, which the server reads. What stops whoever holds them: the server never waits
-//! for a pipe where it would hold up others.
+//! The pipes that a command prints to and that the server reads. The defence against a command that blocks them: the
+//! server never waits for a pipe where that would delay others.
 
 use super::ground::{Forked, MachineGround, Spawned};
 use super::support::{Attack, Way, withstand};
 
-/// More at one time than the engine has threads.
+/// Runs the attack from more sandboxes than the engine has threads.
 fn from_many(words: &str) {
     withstand::<Forked>(&[Attack::new(words).in_many()]);
 }

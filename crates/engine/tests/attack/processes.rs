@@ -1,11 +1,11 @@
-//! Processes that another one than their sandbox should have to clear away, and processes that do not want to go. What
-//! stops them: the flags of `clone` that the policy allows, the pid namespace, and a launcher that waits for nothing
-//! without a bound.
+//! Processes that try to leave their clean-up to a process outside of their sandbox, and processes that are hard to
+//! end. The defence: the flags of `clone` that the policy allows, the PID namespace, and a launcher that never waits
+//! without a time limit.
 
 use super::ground::{Forked, MachineGround, Spawned};
 use super::support::{Attack, Way, refuse, withstand};
 
-/// A node that was forked is a child of the launcher, so a sibling of it would be, too.
+/// Checks that no attack gets a sibling. A forked node is a child of the launcher, so its sibling would be one, too.
 fn no_sibling(words: &str) {
     refuse::<Forked>(&[Attack::new(words).by(Way::Library), Attack::new(words)]);
 }
@@ -62,7 +62,7 @@ fn a_machines_root_has_no_sibling() {
     refuse::<MachineGround>(&attacks.map(|words| Attack::new(words).by_root()));
 }
 
-/// Processes that are hard to end, each in its own way.
+/// Attacks with processes that are hard to end, each in its own way.
 const STUBBORN: [&str; 10] = [
     "exit-signals",
     "subreaper",

@@ -1,11 +1,11 @@
-//! The attacks in C, compiled once for all tests that need them.
+//! Compiles the attacks in C, once for all tests that need them.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Every source; the first one is no unit of its own.
+/// All source files. The first one is a header and is not compiled itself.
 const SOURCES: &[(&str, &str)] = &[
     ("attack.h", include_str!("programs/attack.h")),
     ("connects.c", include_str!("programs/connects.c")),
@@ -26,7 +26,7 @@ pub(crate) struct Programs {
     pub(crate) library: Vec<u8>,
 }
 
-/// Compiles them, unless that was done for the same sources before.
+/// Compiles the attacks, unless the same sources were compiled before.
 pub(crate) fn programs() -> &'static Programs {
     static PROGRAMS: OnceLock<Programs> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
@@ -41,7 +41,7 @@ pub(crate) fn programs() -> &'static Programs {
     })
 }
 
-/// Compiles into a directory that appears when it is complete, for several tests may do so at one time.
+/// Compiles into a directory that appears when it is complete, because several tests may do so at the same time.
 fn compile(directory: &Path) {
     let parent = directory.parent().unwrap();
     let making = tempfile::tempdir_in(parent).unwrap();

@@ -1,4 +1,4 @@
-//! Lets attacks loose, and sees what becomes of all others meanwhile and afterwards.
+//! Starts attacks, and checks what happens to all others meanwhile and afterwards.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
@@ -11,48 +11,48 @@ use super::ground::{Ground, Started};
 use super::programs::programs;
 use crate::support::{host_processes_with, unique};
 
-/// Within this a sandbox is gone that was stopped, and an engine that was shut down.
+/// The time within which a stopped sandbox, or an engine that was shut down, must be gone.
 pub(crate) const END: Duration = Duration::from_secs(10);
 
-/// Within this somebody else is served, on a machine that has more to do.
+/// The time within which another client must be served, on a busy host.
 pub(crate) const SERVED: Duration = Duration::from_secs(5);
 
-/// How long others are served beside an attack.
+/// How long other clients are served beside an attack.
 const BESIDE: Duration = Duration::from_secs(1);
 
-/// Attacks end by themselves after this many seconds, so that a test that fails does not hang.
+/// Attacks end after this many seconds, so that a test that fails does not hang.
 const LIFE: u64 = 14;
 
-/// More than all of a test may take.
+/// More than a whole test may take.
 const PATIENCE: Duration = Duration::from_secs(55);
 
-/// How an attack comes to run.
+/// How an attack is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// In the place of the process that the engine has started.
+    /// It replaces the process that the engine has started.
     Exec,
-    /// As a child of it.
+    /// It is a child of that process.
     Spawn,
-    /// Within it.
+    /// It runs within that process, as a library.
     Library,
 }
 
 /// An attack.
 #[derive(Debug, Clone)]
 pub(crate) struct Attack {
-    /// Its name and arguments, as `programs/` knows them.
+    /// Its name and arguments, as in `programs/`.
     pub(crate) words: String,
     pub(crate) way: Way,
     pub(crate) limits: ResourceLimits,
     pub(crate) network: &'static str,
-    /// In how many sandboxes at one time.
+    /// In how many sandboxes it runs at the same time.
     pub(crate) copies: usize,
-    /// In a machine.
+    /// Whether it runs as root. For machines only.
     pub(crate) as_root: bool,
 }
 
 impl Attack {
-    /// In the place of the process that the engine has started.
+    /// Creates an attack that replaces the process that the engine has started.
     pub(crate) fn new(words: &str) -> Self {
         let limits = ResourceLimits { wall_clock: Duration::from_mins(1), ..ResourceLimits::default() };
         Self { words: words.to_owned(), way: Way::Exec, limits, network: "deny-all", copies: 1, as_root: false }
@@ -62,7 +62,7 @@ impl Attack {
         Self { way, ..self }
     }
 
-    /// From more sandboxes than the engine has threads.
+    /// Runs it in more sandboxes than the engine has threads.
     pub(crate) fn in_many(self) -> Self {
         Self { copies: 3, ..self }
     }
@@ -71,13 +71,13 @@ impl Attack {
         Self { as_root: true, ..self }
     }
 
-    /// What follows the program's name.
+    /// Returns the arguments of the attacks' program.
     pub(crate) fn arguments(&self, marker: &str) -> String {
         format!("{marker} {LIFE} {}", self.words)
     }
 }
 
-/// What an attack has said so far.
+/// The output of an attack so far.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
     text: Mutex<String>,
@@ -85,7 +85,7 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Hears more of it; who says too much is not listened to any longer.
+    /// Appends to the output. More than 1 MiB is discarded.
     pub(crate) fn hear(&self, bytes: &[u8]) {
         let mut text = self.text.lock().unwrap();
         if text.len() < 1 << 20 {
@@ -95,12 +95,12 @@ impl Said {
         self.more.notify_waiters();
     }
 
-    /// The attack has ended.
+    /// Records that the attack has ended.
     pub(crate) fn end(&self) {
         self.hear(b"\nended\n");
     }
 
-    /// All lines.
+    /// Returns all lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.text.lock().unwrap().lines().map(str::to_owned).collect()
     }
@@ -117,10 +117,10 @@ impl Said {
     }
 }
 
-/// What came of an attack: what each of its copies said.
+/// The result of an attack: the lines that all of its copies printed.
 pub(crate) type Report = Vec<String>;
 
-/// Lets attacks loose, one after the other, on an engine of their own.
+/// Runs attacks, one after the other, on an engine of their own.
 pub(crate) fn withstand<G: Ground>(attacks: &[Attack]) -> Vec<Report> {
     let attacks = attacks.to_vec();
     test_on(|ground: Arc<G>| async move {
@@ -132,12 +132,12 @@ pub(crate) fn withstand<G: Ground>(attacks: &[Attack]) -> Vec<Report> {
     })
 }
 
-/// Does something with an engine, which must end in time and leave nothing.
+/// Runs a test with an engine, which must end in time and leave nothing.
 pub(crate) fn test_on<G: Ground, T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     run: impl FnOnce(Arc<G>) -> F + Send + 'static,
 ) -> T {
     G::require();
-    // Before anything is in a hurry.
+    // Compile first, before any time limit runs.
     programs();
     let directory = tempfile::tempdir().unwrap();
     let (_done, is_done) = mpsc::channel::<()>();
@@ -148,9 +148,9 @@ pub(crate) fn test_on<G: Ground, T: Send + 'static, F: Future<Output = T> + Send
         }
     });
     let _launchers = Launchers(directory.path().to_owned());
-    // As many threads as the smallest host has processors, so that an attack that takes them takes all.
+    // As many threads as the smallest host has processors, so that an attack that blocks threads blocks all of them.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    // On a thread of the runtime, as a server's work is.
+    // On a thread of the runtime, like a server's work.
     let path = directory.path().to_owned();
     let done = runtime.block_on(runtime.spawn(async move {
         let ground = Arc::new(G::start(&path).await);
@@ -165,14 +165,15 @@ pub(crate) fn test_on<G: Ground, T: Send + 'static, F: Future<Output = T> + Send
     }
 }
 
-/// The same for attacks that try what must not work; each says when it has tried all, and nothing may have worked.
+/// Does the same for attacks that try what must not work. Each one reports when it has tried everything, and nothing
+/// may have worked.
 pub(crate) fn refuse<G: Ground>(attacks: &[Attack]) {
     for (attack, report) in attacks.iter().zip(withstand::<G>(attacks)) {
         assert_nothing_got(attack, &report);
     }
 }
 
-/// Whatever an attack got, it must not have.
+/// Checks that an attack got nothing.
 pub(crate) fn assert_nothing_got(attack: &Attack, report: &Report) {
     let got: Vec<_> = report.iter().filter(|line| line.starts_with("got ") || line.starts_with("failed")).collect();
     assert!(got.is_empty(), "{}: {got:#?}", attack.words);
@@ -205,7 +206,8 @@ async fn one<G: Ground>(ground: &G, attack: &Attack) -> Report {
     report
 }
 
-/// Waits for something that must not take longer, not even where nothing is left to tell the time.
+/// Waits for work that must not take longer than `most`, and also checks the time afterwards, in case the runtime
+/// itself was blocked.
 pub(crate) async fn in_time<T>(what: &str, most: Duration, work: impl Future<Output = T>) -> T {
     let began = Instant::now();
     let done = tokio::time::timeout(most, work).await;
@@ -214,7 +216,7 @@ pub(crate) async fn in_time<T>(what: &str, most: Duration, work: impl Future<Out
     done.unwrap_or_else(|_| panic!("{what} took longer than {most:?}"))
 }
 
-/// Sandboxes that have cgroups, by the plan that the engine wrote down.
+/// Counts the sandboxes that have cgroups, from the plan that the engine wrote.
 fn cgroups_left(directory: &Path) -> usize {
     let plan = std::fs::read_to_string(directory.join("cgroups.json")).unwrap_or_default();
     let bases = plan.split('"').filter(|text| text.starts_with('/'));
@@ -224,7 +226,7 @@ fn cgroups_left(directory: &Path) -> usize {
     bases.map(inside).sum()
 }
 
-/// A test that fails leaves no launcher behind, whatever it waits for.
+/// Kills the launchers of a test that fails, whatever they wait for, when it is dropped.
 struct Launchers(PathBuf);
 
 impl Drop for Launchers {
@@ -256,7 +258,7 @@ fn kill_launchers(directory: &Path) {
     }
 }
 
-/// Processes that have the lock of this directory's launcher open, and its name.
+/// Returns the launchers that have the lock of this directory open.
 fn launchers_of(directory: &Path) -> Vec<rustix::process::Pid> {
     let Ok(directory) = directory.canonicalize() else { return Vec::new() };
     let holds = |pid: &str| {
@@ -274,5 +276,5 @@ fn launchers_of(directory: &Path) -> Vec<rustix::process::Pid> {
     launchers.filter_map(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
-/// What an attack says, shared with whoever listens to it.
+/// The output of an attack, shared with the task that reads it.
 pub(crate) type Heard = Arc<Said>;

@@ -1,5 +1,5 @@
-//! Calls that a worker may make, with arguments that it must not pass. The layer that stops them: the rules of the
-//! system call filter. A native program makes the attempts, which are described in `native.c`.
+//! Permitted calls with arguments that a worker must not pass. The layer that stops them: the rules of the system call
+//! filter. A native program makes the attempts; `native.c` describes them.
 
 use std::path::Path;
 use std::process::Command;
@@ -76,7 +76,7 @@ const ATTEMPTS: &[(&str, i32)] = &[
     ("splice_socket", EINVAL),
     ("tee_pipe", EINVAL),
     ("send_socket", EINVAL),
-    // By the kernel, on which the policy builds.
+    // The kernel itself refuses this one. The policy relies on that.
     ("send_socket_from_position", ESPIPE),
     ("send_file", 0),
     ("adopt_orphans", EINVAL),
@@ -89,7 +89,7 @@ const ATTEMPTS: &[(&str, i32)] = &[
     ("filter_by_call", EINVAL),
 ];
 
-/// Those that end the same way without walls (on some kernels), and those that would change the host.
+/// Attempts that end in the same way without walls (on some kernels), and attempts that would change the host.
 const THE_SAME: &[&str] = &[
     "clone_parent",
     "clone_process",
@@ -98,7 +98,7 @@ const THE_SAME: &[&str] = &[
     "send_socket_from_position",
     "send_file",
     "limits_of_init",
-    // A kernel need not have names of memory.
+    // A kernel need not support names of memory.
     "name_memory",
 ];
 
@@ -111,7 +111,7 @@ fn compiled() -> Vec<u8> {
     std::fs::read(program).unwrap()
 }
 
-/// What became of each attempt but those left out.
+/// Returns the error number of each attempt except those left out.
 async fn attempt(engine: &TestEngine, left_out: &[&str]) -> Vec<(String, i32)> {
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let file = SandboxFile { path: SandboxPath::parse("native").unwrap(), contents: compiled() };
@@ -134,7 +134,7 @@ async fn arguments_that_reach_beyond_the_sandbox_are_refused() {
     assert_eq!(found, expected);
 }
 
-/// Without walls none of them ends that way, so the test above can fail.
+/// Without walls none of them ends that way, which shows that the test above can fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_arguments_end_otherwise_without_walls() {
     let found = attempt(&TestEngine::start(Confinement::Unconfined).await, THE_SAME).await;

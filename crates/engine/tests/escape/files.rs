@@ -29,8 +29,8 @@ async fn the_hosts_files_are_not_there() {
     );
 }
 
-/// A lock, and a watcher, is a file's: who has another file sees nothing of it. Stopped by: devices and an overlay of
-/// the sandbox's own.
+/// Locks and watchers belong to a file, so a sandbox with another file notices nothing of them. Stopped by: devices and
+/// an overlay of the sandbox's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_file_is_one_that_another_sandbox_has() {
     skip_unless_root("without root all sandboxes have the host's devices");
@@ -40,7 +40,7 @@ async fn no_file_is_one_that_another_sandbox_has() {
         "console.log({paths:?}.map((path) => {{ const {{ dev, ino }} = require('fs').statSync(path); return `${{path}} ${{dev}} ${{ino}}` }})
              .join('\\n'))"
     );
-    // It goes on, for the numbers of what has gone are given to others.
+    // This sandbox stays alive, because the kernel reuses inode numbers of files that are gone.
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let mut running = start(&*sandbox, &format!("{script}; setInterval(() => {{}}, 1000)")).await;
     let Some(CommandEvent::Output { bytes, .. }) = running.next_event().await.unwrap() else { panic!("no output") };
@@ -85,7 +85,7 @@ async fn no_cgroup_can_be_seen_or_changed() {
     assert_eq!(engine.node(script).await.output, "false false");
 }
 
-/// Stopped by: files are written by the sandbox's own init, which follows no links.
+/// Stopped by: the sandbox's own init writes files, and it follows no links.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
     let engine = TestEngine::confined().await;
@@ -102,10 +102,10 @@ async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
         let error = sandbox.write_files(vec![file(path)]).await.unwrap_err();
         assert_eq!(error.kind, SandboxErrorKind::Failed);
     }
-    // A link in the last place is replaced, not followed.
+    // A link as the last component is replaced, not followed.
     sandbox.write_files(vec![file("passwd")]).await.unwrap();
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
-    // Freezing keeps links as links and copies nothing from behind them.
+    // A snapshot keeps links as links and copies nothing that they refer to.
     let snapshot = sandbox.snapshot(None).await.unwrap();
     assert_eq!(snapshot.size_bytes, 4);
     let spec = SandboxSpec {
@@ -119,7 +119,7 @@ async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
     second.stop().await.unwrap();
 }
 
-/// Stopped by: the overlay, whose lower layer the kernel never writes.
+/// Stopped by: the overlay. The kernel never writes its lower layer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshots_files_on_the_host_stay_as_they_are() {
     let engine = TestEngine::confined().await;

@@ -1,4 +1,4 @@
-//! Calls into the kernel that a worker must not make. The layer that stops them: the system call filter.
+//! System calls that a worker must not make. The layer that stops them: the system call filter.
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{SandboxFile, SandboxPath};
@@ -13,7 +13,7 @@ const EINVAL: i32 = 22;
 const ENOSYS: i32 = 38;
 const NEW_USER: u64 = 0x1000_0000;
 
-/// Name, arguments, and the error that stops it.
+/// Name, arguments, and the error that stops the call.
 const CALLS: &[(&str, [Argument; 2], i32)] = &[
     ("unshare", [Number(NEW_USER), Number(0)], EPERM),
     ("clone", [Number(NEW_USER | 0x11), Number(0)], EPERM),
@@ -45,12 +45,12 @@ const CALLS: &[(&str, [Argument; 2], i32)] = &[
     // Packet and vsock sockets.
     ("socket", [Number(17), Number(3)], EPERM),
     ("socket", [Number(40), Number(1)], EPERM),
-    // Raw sockets, which missing capabilities would stop too.
+    // Raw sockets, which missing capabilities would stop as well.
     ("socket", [Number(2), Number(3)], EPERM),
 ];
 
-/// Calls of the list that change nothing but the process that makes them: these alone may be tried without walls, for
-/// there they are made on the host.
+/// Calls of the list that change nothing but the process that makes them. Only these may be tried without walls, where
+/// they run on the host.
 const HARMLESS: [(&str, [Argument; 2], i32); 4] = [
     ("unshare", [Number(NEW_USER), Number(0)], 0),
     ("ptrace", [Number(0), Number(0)], 0),
@@ -58,7 +58,7 @@ const HARMLESS: [(&str, [Argument; 2], i32); 4] = [
     ("clone3", [Number(0), Number(0)], EINVAL),
 ];
 
-/// Tries every call; the error numbers in the same order.
+/// Tries every call. Returns the error numbers in the same order.
 async fn attempt(engine: &TestEngine, calls: &[(&str, [Argument; 2], i32)]) -> Vec<i32> {
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let file = |(index, (call, arguments, _)): (usize, &(&str, [Argument; 2], i32))| {
@@ -94,7 +94,7 @@ async fn calls_that_could_break_the_walls_are_refused() {
     expect(&TestEngine::confined().await, CALLS).await;
 }
 
-/// Without walls the same programs succeed, so the test above can fail.
+/// Without walls the same programs succeed, which shows that the test above can fail.
 #[tokio::test(flavor = "multi_thread")]
 async fn harmless_ones_of_these_calls_succeed_without_walls() {
     expect(&TestEngine::start(Confinement::Unconfined).await, &HARMLESS).await;

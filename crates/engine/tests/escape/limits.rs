@@ -1,5 +1,5 @@
-//! What a worker must not use up. The layers that stop it: the cgroup, the size of the writable file system, resource
-//! limits.
+//! Resources that a worker must not use up. The layers that stop it: the cgroup, the size of the writable file system,
+//! resource limits.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn a_fork_bomb_is_held() {
     assert_eq!(engine.node_with(script, limits).await.output, "EAGAIN true");
 }
 
-/// Stopped by: the memory cgroup, which counts files in memory too.
+/// Stopped by: the memory cgroup, which also counts files in memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_in_files_counts() {
     let engine = TestEngine::confined().await;
@@ -31,7 +31,7 @@ async fn memory_in_files_counts() {
     assert_eq!(engine.node_with(script, limits).await.exit.killed, Some(KillReason::OutOfMemory));
 }
 
-/// Stopped by: the engine kills the whole sandbox, not the one process that the kernel picks.
+/// Stopped by: the engine kills the whole sandbox, not just the process that the kernel picks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_takes_too_much_memory_takes_its_sandbox_along() {
     let engine = TestEngine::confined().await;
@@ -43,7 +43,7 @@ async fn a_child_that_takes_too_much_memory_takes_its_sandbox_along() {
     assert!(ran.exit.usage.max_memory_bytes.unwrap() <= limits.memory_bytes, "{:?}", ran.exit.usage);
 }
 
-/// Stopped by: the size of the one file system that can be written.
+/// Stopped by: the size of the only writable file system.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_disk_is_not_filled() {
     let engine = TestEngine::confined().await;
@@ -74,7 +74,7 @@ async fn open_files_are_not_without_number() {
     assert_eq!(engine.node(script).await.output, "EMFILE true");
 }
 
-/// Stopped by: the deadline, which kills the pid namespace's first process.
+/// Stopped by: the deadline, which kills the first process of the PID namespace.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_ignores_every_signal_is_killed_at_its_deadline() {
     let engine = TestEngine::confined().await;

@@ -1,5 +1,5 @@
-//! What a worker must not do, tried. Each file tries things that one layer stops, and says which; each test fails when
-//! that layer is taken away.
+//! Tries what a worker must not do. Each file names the layer that stops its attempts; each test fails when that layer
+//! is removed.
 
 mod arguments;
 mod files;

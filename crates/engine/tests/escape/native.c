@@ -1,5 +1,5 @@
-// Attempts at what a sandbox must not do, by their arguments. Prints for each its name and the error that stops it, or 0. Arguments of
-// the program are names of attempts to leave out.
+// Attempts at what a sandbox must not do, in the arguments of permitted calls. For each one, prints its name and the
+// number of the error that stops it, or 0. The program's arguments are names of attempts to leave out.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -109,7 +109,7 @@ static int report_of_router(void) {
     char told[256];
     struct msghdr message = { .msg_control = told, .msg_controllen = sizeof told };
     setsockopt(udp, IPPROTO_IP, IP_RECVERR, &one, sizeof one);
-    // To a port where nothing listens: the report is there when the call returns.
+    // To a port on which no socket listens: the error report is there when the call returns.
     sendto(udp, "x", 1, 0, (void *)&here, sizeof here);
     return failed(recvmsg(udp, &message, MSG_ERRQUEUE));
 }
@@ -136,7 +136,7 @@ static int size_of_pipe(void) { int ends[2]; if (pipe(ends)) return -1; return f
 static int owner_of_signals(void) { int ends[2]; if (pipe(ends)) return -1; return failed(fcntl(ends[0], F_SETOWN, getpid())); }
 static int notification_pipe(void) { int ends[2]; return failed(pipe2(ends, O_EXCL)); }
 
-// A size that no kernel has, so that the kernel itself would say EINVAL.
+// A size that no kernel has, so that the kernel itself would return EINVAL.
 static int huge_pages(void) {
     void *memory = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (5 << 26), -1, 0);
     return memory == MAP_FAILED ? errno : 0;
@@ -159,7 +159,7 @@ static int read_what_is_in_memory(void) {
     return failed(preadv2(ends[0], &vector, 1, -1, RWF_NOWAIT));
 }
 
-// The kernel itself refuses to flush a pipe, and what is not mapped.
+// The kernel itself refuses to flush a pipe, and memory that is not mapped.
 static int flush_file(void) { int ends[2]; if (pipe(ends)) return -1; return failed(fsync(ends[0])); }
 static int flush_data(void) { int ends[2]; if (pipe(ends)) return -1; return failed(fdatasync(ends[0])); }
 static int flush_range(void) { int ends[2]; if (pipe(ends)) return -1; return failed(sync_file_range(ends[0], 0, 0, 2)); }
@@ -169,7 +169,7 @@ static int name_memory(void) {
     return failed(prctl(0x53564d41, 0, memory, 4096, "name"));
 }
 
-// Something to read in a socket, and a pipe.
+// Returns a socket with data to read, and makes a pipe.
 static int filled(int ends[2]) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || write(pair[1], "x", 1) != 1 || pipe(ends)) return -1;
@@ -206,7 +206,7 @@ static int limits_of_init(void) {
     struct rlimit limit = { 64, 64 };
     return failed(prlimit(1, RLIMIT_NOFILE, &limit, NULL));
 }
-// 0 when it seems to be set and is as before.
+// Returns 0 if setting the limit seems to succeed and leaves it as it was.
 static int core_dumps(void) {
     struct rlimit before, after, none = { 0, 0 }, some = { 1, 1 };
     getrlimit(RLIMIT_CORE, &before);

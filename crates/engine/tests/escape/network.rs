@@ -1,6 +1,6 @@
-//! Networks that a worker must not reach. The layers that stop it: the network namespace, which has a loopback and
-//! nothing else, and the broker, which alone can give it a socket of another one. What it may reach is tried in
-//! `tests/it/network`.
+//! Networks that a worker must not reach. The layers that stop it: the network namespace, which has a loopback
+//! interface and nothing else, and the broker, the only process that can give it a socket of another network.
+//! `tests/it/network` tests what it may reach.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};

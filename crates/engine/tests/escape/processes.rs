@@ -1,5 +1,5 @@
-//! Processes that a worker must not reach. The layers that stop it: the pid namespace, an init that cannot be looked
-//! into, ids of its own, no capabilities.
+//! Processes that a worker must not reach. The layers that stop it: the PID namespace, an init that cannot be
+//! inspected, ids of its own, no capabilities.
 
 use workers_domain::ResourceLimits;
 

@@ -1,12 +1,12 @@
-//! What a worker must not do by way of the shell. The layers that stop it are those that stop any program which a
-//! worker brings along: the shell is one more program behind them.
+//! What a worker must not do through the shell. The same layers stop it as for any other program that a worker brings
+//! along: the shell is one more program behind them.
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::KillReason;
 
 use super::super::support::{TestEngine, finish, host_processes_with, start, unique};
 
-/// Stopped by: walls that whatever a process executes inherits.
+/// Stopped by: walls that every executed program inherits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_has_no_more_rights_and_no_more_descriptors_than_node() {
     let engine = TestEngine::confined().await;
@@ -25,7 +25,7 @@ async fn a_shell_has_no_more_rights_and_no_more_descriptors_than_node() {
     assert_eq!(engine.node(script).await.output, "true true true true\n0,1,2");
 }
 
-/// Stopped by: the read-only root, and the init that no signal of its sandbox reaches.
+/// Stopped by: the read-only root, and the init, which no signal from its sandbox reaches.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_writes_and_kills_nothing_that_node_could_not() {
     let engine = TestEngine::confined().await;
@@ -58,7 +58,7 @@ async fn a_fork_bomb_of_a_shell_is_held_and_ends_with_its_sandbox() {
     assert_eq!(host_processes_with(&marker), 0);
 }
 
-/// Stopped by: the engine kills the whole sandbox, not the one process that the kernel picks.
+/// Stopped by: the engine kills the whole sandbox, not just the process that the kernel picks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_that_takes_too_much_memory_takes_its_sandbox_along() {
     let engine = TestEngine::confined().await;
@@ -67,14 +67,14 @@ async fn a_shell_that_takes_too_much_memory_takes_its_sandbox_along() {
     assert_eq!(engine.node_with(script, limits).await.exit.killed, Some(KillReason::OutOfMemory));
 }
 
-/// Stopped by: the pid namespace, whose processes end with its init.
+/// Stopped by: the PID namespace, whose processes end with its init.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_does_not_outlive_its_sandbox_whether_its_command_has_ended_or_not() {
     let engine = TestEngine::confined().await;
     for last in ["setInterval(() => {}, 1000)", "process.exit()"] {
         let sandbox = engine.sandbox(ResourceLimits::default()).await;
         let marker = unique();
-        // It stops itself, and so never ends by itself.
+        // The shell stops itself, so it would never exit without being killed.
         let script = format!(
             "const options = {{ shell: true, detached: true, stdio: ['ignore', 'pipe', 'ignore'] }};
              require('child_process').spawn('echo up; kill -STOP $$; echo {marker}', options)

@@ -1,4 +1,4 @@
-//! The engine against what every sandbox provider must do, with walls and without.
+//! Runs the conformance suite of sandbox providers against the engine, with walls and without.
 
 use std::ops::Deref;
 

@@ -1,4 +1,5 @@
-//! Numbers that the kernel keeps by user, or by the creator of a user namespace: those of a sandbox are its own.
+//! Resources that the kernel counts for each user, or for the creator of a user namespace: every sandbox has counters
+//! of its own.
 
 use std::process::Command;
 
@@ -7,7 +8,7 @@ use workers_testing::skip_unless_root;
 
 use crate::support::{TestEngine, finish, start, unique};
 
-/// The ids of the host's processes with this text in their command line.
+/// Returns the ids of the host's processes that have this text in their command line.
 pub(crate) fn processes_with(marker: &str) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let has_marker = |pid: &u32| {
@@ -16,14 +17,14 @@ pub(crate) fn processes_with(marker: &str) -> Vec<u32> {
     pids.filter(has_marker).collect()
 }
 
-/// What the kernel says on a line of a file about a process.
+/// Returns the words behind `line` in a file of `/proc` about a process.
 fn words(pid: u32, file: &str, line: &str) -> Vec<String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
     let rest = text.lines().find_map(|one| one.strip_prefix(line)).unwrap();
     rest.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Who created the user namespace of a process (`NS_GET_OWNER_UID`).
+/// Returns the user that created the user namespace of a process (`NS_GET_OWNER_UID`).
 pub(crate) fn creator_of(pid: u32) -> String {
     let script = "open(my $file, '<', $ARGV[0]) or die; my $id = pack('L', 0); ioctl($file, 0xb704, $id) or die;
         print unpack('L', $id)";
@@ -45,7 +46,7 @@ async fn the_user_namespace_of_a_sandbox_was_created_by_its_own_user() {
         let mut command = start(&*sandbox, &script).await;
         command.next_event().await.unwrap();
         let [pid] = processes_with(&marker)[..] else { panic!("one process") };
-        // Real, effective, saved, and for files.
+        // The real, effective, saved and file system ids.
         let ids = words(pid, "status", "Uid:");
         assert!(ids.iter().all(|id| *id == ids[0] && id != "0"), "{ids:?}");
         assert_eq!(words(pid, "status", "Gid:"), ids);
@@ -80,7 +81,7 @@ async fn files_that_a_sandbox_watches_are_limited() {
     assert_eq!(ran.output, "ENOSPC 8192");
 }
 
-/// The share of the processors that a process's group has; `None` where the machine does not share them out by group.
+/// Returns the share of the processors of a process's group. `None` where the host does not share processors by group.
 fn share(pid: u32) -> Option<String> {
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
     groups.lines().find_map(|line| {
@@ -96,7 +97,7 @@ fn share(pid: u32) -> Option<String> {
     })
 }
 
-/// Waits until a process has one of these shares.
+/// Waits until the process's group has one of these shares.
 pub(crate) async fn has_share(pid: u32, expected: [&str; 2]) {
     while !share(pid).is_none_or(|share| expected.contains(&&*share)) {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! What the doctor says.
+//! Tests the findings of `diagnose`.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -69,7 +69,7 @@ async fn what_an_engine_that_runs_has_lost_is_named_with_its_path() {
     };
     assert_eq!(look().await.status, FindingStatus::Ok);
     let data_dir = engine.directory.path().join("sandboxes");
-    // Made again only when it is needed.
+    // The engine makes the directory again only when it needs it.
     std::fs::remove_dir_all(&data_dir).unwrap();
     let found = look().await;
     assert_eq!(found.status, FindingStatus::Missing);

@@ -1,18 +1,18 @@
-//! A program that makes system calls, one after the other, and exits with the error number of the first that fails:
-//! what a hostile native binary could do, without needing a compiler. It is laid out here byte by byte.
+//! Builds a program that makes system calls, one after the other, and exits with the error number of the first that
+//! fails. It stands for a hostile native binary and needs no compiler, because it is assembled here byte by byte.
 
 /// An argument of a system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Argument {
     Number(u64),
-    /// A pointer to these bytes, with a zero behind them.
+    /// A pointer to these bytes, with a zero after them.
     Text(&'static [u8]),
 }
 
 const BASE: u64 = 0x40_0000;
 const HEADERS: u64 = 64 + 56;
 
-/// A program that makes these calls and exits with the error number of the first that fails, or 0.
+/// Returns a program that makes these calls and exits with the error number of the first that fails, or 0.
 pub(crate) fn program(calls: &[(u32, [Argument; 6])]) -> Vec<u8> {
     let end = exit_code();
     let code_length = calls.len() * call_code(0, [0; 6]).len() + end.len();

@@ -1,4 +1,4 @@
-//! Machines: sandboxes with a whole system in them.
+//! Tests of machines: sandboxes that contain a whole system.
 
 pub(crate) mod counted;
 mod fallbacks;

@@ -1,4 +1,4 @@
-//! Tests of the engine from outside.
+//! Tests the engine from outside.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 /// Attacks by native code.
@@ -9,7 +9,7 @@ mod counted;
 mod doctor;
 mod elf;
 mod machines;
-/// What a worker must not do, tried by a node that was started.
+/// What a worker must not do, tried in a node that the engine starts.
 #[path = "."]
 mod spawned {
     use crate::support::spawned as support;
@@ -18,7 +18,7 @@ mod spawned {
     mod escape;
 }
 
-/// The same, tried by a node that was forked.
+/// The same suite in a node that the engine forks.
 #[expect(clippy::duplicate_mod, reason = "the same suite against another way of running a command")]
 #[path = "."]
 mod forked {

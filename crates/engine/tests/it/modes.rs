@@ -1,4 +1,4 @@
-//! Who may enter, read and change what an engine makes, whatever the umask is.
+//! Tests who may enter, read and change the files that an engine makes, whatever the umask is.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -17,11 +17,12 @@ use crate::support::{TestEngine, finish, options};
 
 const DIRECTORY: &str = "WORKERS_TEST_MODES_DIRECTORY";
 
-/// What sandboxes read as users of their own, below a directory that no other user enters.
+/// Returns whether a path is for sandboxes, which read it as users of their own. All of these lie below a directory
+/// that no other user may enter.
 fn is_for_sandboxes(path: &Path) -> bool {
     let names: Vec<_> = path.iter().filter_map(|name| name.to_str()).collect();
     match names.as_slice() {
-        // The last one is of machines.
+        // The last pattern is for machines.
         ["runtime", ..]
         | ["node", "node"]
         | ["system", "base" | "places" | "stage", ..]
@@ -33,7 +34,7 @@ fn is_for_sandboxes(path: &Path) -> bool {
     }
 }
 
-/// Whatever below a directory has another mode than it should.
+/// Collects everything below a directory whose mode is not the expected one.
 fn loose(directory: &Path, below: &Path, found: &mut Vec<String>) {
     let path = directory.join(below);
     let status = fs::symlink_metadata(&path).unwrap();
@@ -60,7 +61,7 @@ fn all_that_is_loose(directory: &Path) -> Vec<String> {
     found
 }
 
-/// Runs a test below as a program of its own, for the umask is the whole process's.
+/// Runs one of the ignored tests below as a program of its own, because a umask applies to the whole process.
 fn under_umask(umask: &str, test: &str) {
     let directory = tempfile::tempdir().unwrap();
     let status = HostCommand::new("sh")
@@ -183,7 +184,7 @@ async fn a_directory_of_an_earlier_version_is_closed_and_who_holds_its_locks_sto
     let engine = Engine::start(options(directory.path(), Confinement::Unconfined)).await.unwrap();
     engine.shutdown().await;
     drop(engine);
-    // As earlier versions left it.
+    // Earlier versions left these modes and this file.
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(directory.path().join("cgroups.json"), "{}").unwrap();
     let names = ["engine.lock", "launcher.lock", "cgroups.json"];

@@ -1,4 +1,4 @@
-//! The outputs of a command as files that it opens by name.
+//! A command can open its outputs by name, as files.
 
 use workers_engine::Confinement;
 

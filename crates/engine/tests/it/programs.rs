@@ -1,4 +1,4 @@
-//! Small programs that must do the same in a forked node as in one that was started.
+//! Small programs must do the same in a forked node as in one that was started.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::{Tested, finish, node};
 
 const HEAP_MIB: u64 = 768;
 
-/// What a program printed to both outputs, line by line in no particular order, and how it ended.
+/// What a program printed to both outputs, as sorted lines, and its exit code.
 #[derive(Debug, PartialEq, Eq)]
 struct Did {
     lines: Vec<String>,
@@ -35,7 +35,7 @@ fn started(program: &Path) -> Did {
         .envs([("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("EXTRA", "1")])
         .output()
         .unwrap();
-    // Where the program lies is not part of what it does.
+    // The program's directory differs from run to run, so it is replaced.
     let directory = program.parent().unwrap().to_str().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).replace(directory, "/work"));
     let code = output.status.code().unwrap_or_else(|| -output.status.signal().unwrap());
@@ -83,10 +83,10 @@ async fn programs_do_the_same_in_a_forked_node() {
     assert!(different.is_empty(), "{}", different.join("\n\n"));
 }
 
-/// Where the time is among what siblings print.
+/// The index of the line with the time of origin in what siblings print.
 const TIME_ORIGIN: usize = 6;
 
-/// What siblings must not have in common.
+/// Siblings must not have the same random numbers, names and times.
 #[tokio::test(flavor = "multi_thread")]
 async fn siblings_draw_different_numbers() {
     let engine = Tested::<true>::start(Confinement::Full).await;
@@ -100,7 +100,7 @@ async fn siblings_draw_different_numbers() {
     let (first, second, third) = tokio::join!(engine.node(script), engine.node(script), engine.node(script));
     let lines = [&first, &second, &third].map(|ran| ran.output.lines().map(str::to_owned).collect::<Vec<_>>());
     assert!(lines.iter().all(|lines| lines.len() == 10 && lines.last().unwrap() == "true"), "{lines:?}");
-    // Two of them may begin in the same microsecond.
+    // The time is left out: two of them may begin in the same microsecond.
     let is_drawn = |(index, _): &(usize, &String)| *index < 9 && *index != TIME_ORIGIN;
     let drawn: Vec<_> = lines.iter().flat_map(|lines| lines.iter().enumerate().filter(is_drawn)).collect();
     let distinct: std::collections::HashSet<_> = drawn.iter().map(|(_, drawn)| drawn).collect();

@@ -1,4 +1,4 @@
-//! What is left when something dies that must not.
+//! Tests what remains after a process is killed that should not be.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,12 +18,12 @@ use crate::support::{TestEngine, content_of, finish, host_processes_with, option
 
 const FOREVER: &str = "console.log('up'); setInterval(() => {}, 1000)";
 
-/// Tells the ignored test below that it is the server to be killed.
+/// The variables that make the ignored test below act as the server that is killed.
 const SERVER_DIRECTORY: &str = "WORKERS_TEST_SERVER_DIRECTORY";
 const SERVER_MARKER: &str = "WORKERS_TEST_SERVER_MARKER";
 const SERVER_SANDBOXES: usize = 50;
 
-/// The process that has this file open as its standard output.
+/// Returns the launcher's process: the one that has the launcher's lock of this directory open.
 pub(crate) fn launcher_of(directory: &Path) -> rustix::process::Pid {
     let lock = directory.canonicalize().unwrap().join("launcher.lock");
     let holds = |pid: &str| {
@@ -37,7 +37,7 @@ pub(crate) fn launcher_of(directory: &Path) -> rustix::process::Pid {
     rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap()
 }
 
-/// Cgroups of sandboxes, by the plan that the engine wrote down.
+/// Counts the cgroups of sandboxes in the plan that the engine wrote.
 pub(crate) fn cgroups_left(directory: &Path) -> usize {
     let plan = fs::read_to_string(directory.join("cgroups.json")).unwrap_or_default();
     let bases = plan.split('"').filter(|text| text.starts_with('/'));
@@ -143,12 +143,12 @@ async fn a_torn_snapshot_counts_as_gone() {
     engine.engine.shutdown().await;
     let content = content_of(engine.directory.path());
     fs::write(content.join("worker.mjs"), "console.lo").unwrap();
-    // The old engine's lock must go first.
+    // The old engine must release its lock first.
     let directory = engine.directory;
     drop(engine.engine);
     engine = TestEngine { engine: reopen(directory.path()).await, directory };
     assert_eq!(engine.engine.find_snapshot(&snapshot).await.unwrap(), None);
-    // Deploying the same again mends it.
+    // Deploying the same files again repairs the snapshot.
     let again = deploy(&engine.engine).await;
     assert!(engine.engine.find_snapshot(&again).await.unwrap().is_some());
     engine.engine.shutdown().await;
@@ -156,7 +156,7 @@ async fn a_torn_snapshot_counts_as_gone() {
 
 async fn reopen(directory: &Path) -> Engine {
     loop {
-        // The lock goes with the last task that still holds the old engine.
+        // The lock is released when the last task drops the old engine.
         match Engine::start(options(directory, Confinement::Full)).await {
             Err(error) if error.to_string().contains("another server") => tokio::task::yield_now().await,
             other => return other.unwrap(),
@@ -188,12 +188,12 @@ async fn an_engine_lists_the_snapshots_that_it_has_had_for_a_while() {
     let mut both = [first, second];
     both.sort();
     assert_eq!(listed, both);
-    // What was made again under a name of long ago is young all the same.
+    // A snapshot that was made again under an old name still counts as new.
     let old = workers_domain::SnapshotId::new("snap_0193579b-0000-7000-8000-000000000000");
     let sandbox = engine.create(empty()).await.unwrap();
     assert_eq!(sandbox.snapshot_as(&old, None).await.unwrap().id, old);
     assert_eq!(engine.own_snapshots(before).await.unwrap(), []);
-    // A name that is none of this engine's leads nowhere, and is not given.
+    // A name that is not in this engine's form is not used for the new snapshot.
     let sandbox = engine.create(empty()).await.unwrap();
     let foreign = workers_domain::SnapshotId::new("../../etc/passwd");
     assert_ne!(sandbox.snapshot_as(&foreign, None).await.unwrap().id, foreign);
@@ -217,7 +217,7 @@ async fn a_server_that_is_killed_leaves_nothing_after_a_restart() {
         let ready = lines.find_map(|line| Some(line.split_once("ready ")?.1.to_owned())).unwrap();
         assert_eq!(host_processes_with(&marker), SERVER_SANDBOXES);
         if kill_launcher_first {
-            // Nobody is left who could clear away.
+            // After this no process is left that could clean up.
             rustix::process::kill_process(launcher_of(directory.path()), rustix::process::Signal::KILL).unwrap();
         }
         server.kill().unwrap();

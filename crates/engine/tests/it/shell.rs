@@ -1,4 +1,4 @@
-//! The shell in a sandbox: there where the host has one, and none where it has not.
+//! A sandbox has a shell if the host has one, and none otherwise.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use workers_engine::{Confinement, Engine};
 
 use crate::support::{TestEngine, Tested, options_with};
 
-/// What a shell answers, or which error there is in place of it.
+/// A script that prints what a shell prints, or the error if there is none, and which files exist.
 const ASK: &str = "const { execSync } = require('child_process'), { existsSync } = require('fs');
     try { console.log(execSync('echo a shell', { encoding: 'utf8' }).trim()) }
     catch (error) { console.log(error.message) }
@@ -54,14 +54,14 @@ async fn a_shell_that_was_removed_or_changed_is_made_again_as_it_was() {
     let given = host.path().join("sh");
     fs::copy("/bin/sh", &given).unwrap();
     let engine = with_shell(Some(given.clone())).await;
-    // What the host has in its place by then is not taken.
+    // What the host has at that path by then is not used.
     fs::write(&given, "another").unwrap();
     let shell = engine.directory.path().join("runtime/root/usr/bin/sh");
     for destroy in [&|| fs::remove_file(&shell), &|| fs::remove_file(&shell).and_then(|()| fs::write(&shell, "no"))]
         as [&dyn Fn() -> std::io::Result<()>; 2]
     {
         destroy().unwrap();
-        // The engine looks every few seconds, and when it is asked.
+        // The engine checks every few seconds, and also on this call.
         engine.engine.troubles().await;
         assert_eq!(engine.node(ASK).await.output, THERE);
     }

@@ -1,4 +1,4 @@
-//! An engine in a directory of its own, and short ways to run things in it.
+//! An engine in a directory of its own, and helpers to run scripts in its sandboxes.
 
 use std::path::{Path, PathBuf};
 
@@ -17,12 +17,12 @@ pub(crate) struct Tested<const FORKED: bool> {
 /// An engine whose commands start their own node.
 pub(crate) type TestEngine = Tested<false>;
 
-/// For suites that run once with nodes that are started and once with nodes that are forked.
+/// For suites that run twice: here with nodes that are started.
 pub(crate) mod spawned {
     pub(crate) use super::{TestEngine, finish, host_processes_with, start, unique};
 }
 
-/// The same, forked.
+/// For the same suites with nodes that are forked.
 pub(crate) mod forked {
     use workers_domain::ports::{Command, CommandSpec, Sandbox, SandboxFile, SandboxPath};
 
@@ -31,7 +31,8 @@ pub(crate) mod forked {
     /// An engine whose commands are forked from one template.
     pub(crate) type TestEngine = super::Tested<true>;
 
-    /// Starts a script in a file that it removes first; the command line has its text, as with `node -e`.
+    /// Starts a script from a file, which the script removes first. The command line contains its text, as with `node
+    /// -e`.
     pub(crate) async fn start(sandbox: &dyn Sandbox, script: &str) -> Box<dyn Command> {
         let path = SandboxPath::parse("main.cjs").unwrap();
         let contents = format!("require('fs').unlinkSync(__filename);{script}").into_bytes();
@@ -40,13 +41,13 @@ pub(crate) mod forked {
     }
 }
 
-/// The files of the only snapshot that there is in a data directory.
+/// Returns the directory with the files of the only snapshot in a data directory.
 pub(crate) fn content_of(directory: &Path) -> PathBuf {
     let level = std::fs::read_dir(directory.join("snapshots/contents")).unwrap().next().unwrap().unwrap().path();
     std::fs::read_dir(level).unwrap().next().unwrap().unwrap().path()
 }
 
-/// Where node is.
+/// Returns the path of node.
 pub(crate) fn node() -> PathBuf {
     if let Some(path) = std::env::var_os("WORKERS_NODE") {
         return path.into();
@@ -60,7 +61,7 @@ pub(crate) fn node() -> PathBuf {
     found.expect("node is neither named by WORKERS_NODE, nor installed by the setup, nor on PATH")
 }
 
-/// Options for a directory.
+/// Returns options for a directory.
 pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptions {
     let mut options = EngineOptions::new(directory, node());
     options.launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
@@ -70,7 +71,7 @@ pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptio
     options
 }
 
-/// Options for a directory, with all walls, that are changed so.
+/// Returns options for a directory, with all walls, after `change` was applied to them.
 pub(crate) fn options_with(directory: &Path, change: impl FnOnce(&mut EngineOptions)) -> EngineOptions {
     let mut options = options(directory, Confinement::Full);
     change(&mut options);
@@ -84,12 +85,12 @@ impl<const FORKED: bool> Tested<FORKED> {
         Self::start_with(directory, options).await
     }
 
-    /// One on a host that has no overlays.
+    /// Starts an engine as on a host without overlays.
     pub(crate) async fn copying() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = options_with(directory.path(), |options| options.omitted_wall = Some(Wall::Overlays));
         let tested = Self::start_with(directory, options).await;
-        // Programs that are built for release leave nothing out.
+        // Release builds cannot omit a wall.
         assert_eq!(tested.engine.has_overlays(), !cfg!(debug_assertions));
         tested
     }
@@ -113,7 +114,7 @@ impl<const FORKED: bool> Tested<FORKED> {
             .unwrap()
     }
 
-    /// Runs a script in a fresh sandbox.
+    /// Runs a script in a new sandbox.
     pub(crate) async fn node(&self, script: &str) -> Ran {
         self.node_with(script, ResourceLimits::default()).await
     }
@@ -127,7 +128,7 @@ impl<const FORKED: bool> Tested<FORKED> {
     }
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     /// Both outputs together, in the order of their arrival.
@@ -142,7 +143,7 @@ pub(crate) async fn start(sandbox: &dyn Sandbox, script: &str) -> Box<dyn Comman
     sandbox.run(CommandSpec::named("node", args)).await.unwrap()
 }
 
-/// Both outputs and the end.
+/// Reads a command's outputs until it exits.
 pub(crate) async fn finish(command: &mut dyn Command) -> Ran {
     let (mut output, mut outputs) = (Vec::new(), [Vec::new(), Vec::new()]);
     loop {
@@ -161,7 +162,7 @@ pub(crate) async fn finish(command: &mut dyn Command) -> Ran {
     }
 }
 
-/// A text that nobody else has.
+/// Returns a text that no other process has.
 pub(crate) fn unique() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -169,7 +170,7 @@ pub(crate) fn unique() -> String {
     format!("marker-{}-{count}-{}", std::process::id(), std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos())
 }
 
-/// How many processes of the host have this text in their command line.
+/// Counts the host's processes that have this text in their command line.
 pub(crate) fn host_processes_with(marker: &str) -> usize {
     let processes =
         std::fs::read_dir("/proc").unwrap().filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());

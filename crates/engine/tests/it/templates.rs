@@ -1,5 +1,5 @@
-//! Booted nodes that die, are worn out, or cannot be had: no command is lost, and each says in the end what it has to
-//! say.
+//! Booted nodes that die, are worn out, or cannot be started: no command is lost, and each one returns its output and
+//! its exit.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,8 @@ use workers_engine::{Confinement, Engine, EngineOptions, TemplateLibrary, Templa
 
 use crate::support::{Ran, finish, options};
 
-/// Prints the id of its parent as the kernel sees it from inside: nobody for a fork, the sandbox's first process else.
+/// A script that prints the id of its parent as seen inside the sandbox: 0 for a fork, because its parent is outside;
+/// otherwise the sandbox's first process.
 const PARENT: &str = "console.log(require('fs').readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[1])";
 const FORKED: &str = "0";
 
@@ -61,17 +62,18 @@ impl Templated {
         ran
     }
 
-    /// Runs until a command is forked.
+    /// Runs the snapshot until a command is forked.
     async fn run_forked(&self, snapshot: &SnapshotId) {
         while self.run(snapshot).await.output != FORKED {}
     }
 
-    /// The processes that run the template's script, be it only until they have a program of their own.
+    /// Returns the processes outside of sandboxes that run the template's script, even if only until they execute
+    /// another program.
     fn templates(&self) -> BTreeSet<i32> {
         self.booted().filter(|pid| is_child_of_launcher(*pid)).collect()
     }
 
-    /// Their copies that wait in a sandbox.
+    /// Returns the copies of templates that wait in a sandbox.
     fn copies(&self) -> BTreeSet<i32> {
         self.booted().filter(|pid| !is_child_of_launcher(*pid)).collect()
     }
@@ -92,7 +94,7 @@ fn node() -> CommandSpec {
     CommandSpec::node_script("main.cjs", Vec::new())
 }
 
-/// Copies in sandboxes are in another pid namespace.
+/// Returns whether a process is in the launcher's PID namespace. Copies in sandboxes are in another one.
 fn is_child_of_launcher(pid: i32) -> bool {
     let namespace = |pid: &str| fs::read_link(Path::new("/proc").join(pid).join("ns/pid")).ok();
     namespace(&pid.to_string()) == namespace("self")
@@ -100,7 +102,7 @@ fn is_child_of_launcher(pid: i32) -> bool {
 
 fn kill_all(processes: &BTreeSet<i32>, signal: Signal) {
     for pid in processes {
-        // It may be gone.
+        // The process may have exited.
         let _ = kill_process(Pid::from_raw(*pid).unwrap(), signal);
     }
 }
@@ -108,7 +110,7 @@ fn kill_all(processes: &BTreeSet<i32>, signal: Signal) {
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_of_a_booted_node_run_on_a_host_without_overlays_and_each_finds_the_files_as_new() {
     let engine = Templated::start(|options| options.omitted_wall = Some(Wall::Overlays)).await;
-    // It says whose copy it is, and fails where an earlier one has left its mark.
+    // The script prints its parent, and fails if an earlier run has left its mark.
     let snapshot = engine.snapshot(&format!("require('fs').mkdirSync('mark');{PARENT}")).await;
     engine.run_forked(&snapshot).await;
     for _ in 0..3 {
@@ -131,12 +133,12 @@ async fn a_snapshot_that_is_expected_has_a_sandbox_with_a_booted_node_before_it_
     let waiting = engine.copies();
     engine.engine.delete_snapshot(&other).await.unwrap();
     assert_eq!(engine.copies(), waiting, "the end of another snapshot is no matter");
-    // A copy is seen a moment before its sandbox can be had.
+    // A copy is visible shortly before its sandbox can be used.
     while !engine.copies().is_disjoint(&waiting) {
         assert!(began.elapsed() < Duration::from_secs(5), "others are used");
         assert_eq!(engine.run(&snapshot).await.output, FORKED);
     }
-    // What is not there is not made.
+    // A snapshot that does not exist is not made.
     engine.engine.expect(&other, ResourceLimits::default());
     engine.engine.delete_snapshot(&snapshot).await.unwrap();
     engine.engine.shutdown().await;
@@ -215,7 +217,7 @@ async fn an_order_that_a_template_dies_over_is_carried_out_all_the_same() {
     kill_all(&templates, Signal::STOP);
     let running: Vec<_> = (0..4).map(|_| engine.run(&snapshot)).collect();
     let killed = async {
-        // They have asked by then, or ask later; both must end well.
+        // Some commands have asked for a copy by then, others ask later; all must end well.
         tokio::task::yield_now().await;
         kill_all(&templates, Signal::KILL);
     };
@@ -255,7 +257,7 @@ async fn no_more_templates_are_kept_than_was_said() {
     for _ in 0..2 {
         for snapshot in &snapshots {
             engine.run_forked(snapshot).await;
-            // The one that is assigned, the spare one, and one that is just leaving.
+            // The assigned one, the spare one, and one that is just exiting.
             assert!(engine.templates().len() <= 3);
         }
     }
@@ -264,7 +266,7 @@ async fn no_more_templates_are_kept_than_was_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn templates_take_no_more_memory_than_was_said() {
-    // A booted node takes more than half of it.
+    // One booted node takes more than half of this memory.
     let room = Templates::PerContent { most: 100, memory_bytes: 24 << 20 };
     let engine = Templated::start(|options| options.templates = room).await;
     for index in 0..4 {
@@ -285,7 +287,7 @@ async fn a_sandbox_that_was_made_ahead_leaves_no_task_behind_when_it_was_used() 
     for _ in 0..40 {
         engine.run(&snapshot).await;
     }
-    // Two sandboxes wait, and the last ones are taken apart.
+    // Two sandboxes wait, and the last ones are being removed.
     assert!(tasks() < before + 20, "{before} tasks before, {} after", tasks());
     engine.engine.shutdown().await;
 }

@@ -1,4 +1,5 @@
-//! The engine without root, where a cgroup is delegated to it. Needs root to delegate one, and version 1 hierarchies.
+//! The engine without root, in a cgroup that is delegated to its user. The test needs root to delegate one, and version
+//! 1 hierarchies.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -50,11 +51,11 @@ async fn the_engine_without_root() {
     let group = PathBuf::from(std::env::var_os(CGROUP).unwrap());
     let directory = Path::new(&directory).join("data");
     let own = |parent| options_with(&directory, |options| options.cgroup_parent = parent);
-    // Not delegated: refused, by name.
+    // Without delegation the engine refuses to start and names the cgroup.
     let error = Engine::start(own(None)).await.unwrap_err();
     assert!(error.to_string().contains("cgroup"), "{error}");
     drop(error);
-    // All sandboxes share the user id of whom the engine runs as, which takes a word of the operator's.
+    // All sandboxes share the user id that the engine runs as, which the operator must permit.
     let error = Engine::start(own(Some(group.clone()))).await.unwrap_err();
     assert!(error.to_string().contains("--allow-weaker shared-user-id"), "{error}");
     drop(error);
@@ -66,7 +67,8 @@ async fn the_engine_without_root() {
     let script = "const fs = require('fs'); console.log(process.getuid(), process.pid, fs.existsSync('/home'),
         /CapBnd:\\s*0+\\n/.test(fs.readFileSync('/proc/self/status', 'utf8')))";
     assert_eq!(engine.node(script).await.output, "1000 2 false true");
-    // Its network is brokered, too: the server may look into what it has made, and bind low ports there.
+    // Its network goes through the broker, too: the server may look into the namespaces that it has made, and bind low
+    // ports there.
     let script = "require('dns').resolve4('example.com', (error) => console.log(error.code));
         require('net').connect(80, '10.0.0.1').on('error', (error) => console.log(error.code));
         const server = require('net').createServer((socket) => socket.end('own')).listen(0, () =>

@@ -44,7 +44,7 @@ async fn a_launcher_started_while_processes_are_short_makes_no_weaker_sandboxes_
     skip_unless_root("a cgroup limits the processes");
     let group = Path::new("/sys/fs/cgroup/pids").join(unique());
     if fs::create_dir(&group).is_err() {
-        // Version 2 has no hierarchy of its own for processes, and its root cannot be left by a test alone.
+        // Version 2 has no separate hierarchy for processes, and a test cannot leave its root group alone.
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -53,7 +53,7 @@ async fn a_launcher_started_while_processes_are_short_makes_no_weaker_sandboxes_
         .env(DIRECTORY, directory.path())
         .env(GROUP, &group)
         .status();
-    // The processes of the engine may take a moment to leave.
+    // The engine's processes may take a moment to leave the group.
     let started = Instant::now();
     while fs::remove_dir(&group).is_err() && started.elapsed() < Duration::from_secs(5) {
         tokio::task::yield_now().await;
@@ -68,7 +68,7 @@ async fn a_server_that_runs_short_of_processes() {
     let group = PathBuf::from(std::env::var_os(GROUP).unwrap());
     fs::write(group.join("cgroup.procs"), std::process::id().to_string()).unwrap();
     let own = |parent| options_with(Path::new(&directory), |options| options.cgroup_parent = parent);
-    // The engine's own cgroups lie beside the one that is limited, in which only its launcher is.
+    // The engine's own cgroups lie beside the limited one, which contains only its launcher.
     let engine = Engine::start(own(Some(PathBuf::from("/")))).await.unwrap();
     assert!(engine.has_own_user_ids());
     let create = || {
@@ -78,7 +78,7 @@ async fn a_server_that_runs_short_of_processes() {
     for room in 0..3_u32 {
         let launcher = launcher_of(Path::new(&directory));
         let current: u32 = fs::read_to_string(group.join("pids.current")).unwrap().trim().parse().unwrap();
-        // The launcher that dies makes room for the next one; what that one may make besides is this.
+        // The launcher that is killed makes room for the next one. `room` is how many more processes that one may make.
         fs::write(group.join("pids.max"), (current + room).saturating_sub(1).to_string()).unwrap();
         rustix::process::kill_process(launcher, rustix::process::Signal::KILL).unwrap();
         let _ = tokio::time::timeout(Duration::from_secs(2), async {
@@ -115,7 +115,7 @@ fn sleep() -> workers_domain::ports::CommandSpec {
     workers_domain::ports::CommandSpec::named("node", args)
 }
 
-/// No program of a sandbox has user id 0 on the host.
+/// Checks that no program of a sandbox has user id 0 on the host.
 fn assert_no_root_of_the_host() {
     for entry in fs::read_dir("/proc").unwrap() {
         let path = entry.unwrap().path();
@@ -127,18 +127,18 @@ fn assert_no_root_of_the_host() {
     }
 }
 
-/// Freezes the processes of a sandbox, which then do not die; thawed when dropped.
+/// A freezer group. Frozen processes do not die when they are killed. Dropping this thaws them.
 struct Frozen(PathBuf);
 
 impl Frozen {
-    /// `None` where the machine has no freezer that outlasts a kill.
+    /// Returns `None` where the host has no freezer that outlasts a kill.
     fn new() -> Option<Self> {
         let group = Path::new("/sys/fs/cgroup/freezer").join(unique());
         fs::create_dir(&group).ok()?;
         Some(Self(group))
     }
 
-    /// All processes that have this text in their command line, and their parents in the sandbox.
+    /// Freezes all processes that have this text in their command line, and their parents in the sandbox.
     fn take(&self, marker: &str) {
         for entry in fs::read_dir("/proc").unwrap() {
             let path = entry.unwrap().path();
@@ -174,7 +174,7 @@ async fn sandboxes_that_do_not_die_are_set_aside_and_others_go_on() {
     let Some(frozen) = Frozen::new() else { return };
     let engine = TestEngine::confined().await;
     let old_launcher = launcher_of(engine.directory.path());
-    // One that was there before goes on through all of it.
+    // A sandbox from before goes on through all of this.
     let bystander = engine.sandbox(ResourceLimits::default()).await;
     let mut witness = start(&*bystander, "process.stdout.write('up'); setInterval(() => {}, 1000)").await;
     witness.next_event().await.unwrap();
@@ -199,7 +199,7 @@ async fn sandboxes_that_do_not_die_are_set_aside_and_others_go_on() {
     for stop in stops {
         stop.await.unwrap().expect("stopping ends").unwrap();
     }
-    // Another launcher has taken over: it works, and so does what the first one made.
+    // Another launcher has taken over. It works, and so does what the first one made.
     let pid = engine.node("console.log('still works')").await;
     assert_eq!(pid.output, "still works");
     let alive = rustix::process::test_kill_process(old_launcher);
@@ -210,7 +210,7 @@ async fn sandboxes_that_do_not_die_are_set_aside_and_others_go_on() {
     let ended = tokio::time::timeout(Duration::from_secs(15), engine.engine.shutdown()).await;
     ended.expect("the engine ends although sandboxes do not");
     frozen.thaw();
-    // What it had to leave the next one clears away.
+    // The next engine cleans up what this one had to leave.
     let TestEngine { engine: first, directory } = engine;
     drop((first, bystander, witness));
     let next = Engine::start(options(directory.path(), Confinement::Full)).await.unwrap();
@@ -226,7 +226,7 @@ async fn an_engine_whose_launcher_does_not_answer_says_so_and_gets_another_one()
     let started = Instant::now();
     engine.engine.check().await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(3), "the check itself must end");
-    // Whoever asks for a sandbox finds out, and the next one is made by another launcher.
+    // The caller gets an error for this sandbox, and the next one is made by another launcher.
     let spec = || SandboxSpec {
         source: SandboxSource::Empty,
         limits: ResourceLimits::default(),
@@ -239,7 +239,7 @@ async fn an_engine_whose_launcher_does_not_answer_says_so_and_gets_another_one()
     engine.engine.shutdown().await;
 }
 
-// On one thread, so that the engine has not noticed the death when it orders the sandbox's processes.
+// On one thread, so that the engine has not noticed the launcher's death when it starts the sandbox's processes.
 #[tokio::test]
 async fn a_sandbox_that_a_dead_launcher_was_to_make_is_made_by_the_next_one() {
     let engine = TestEngine::confined().await;

@@ -28,7 +28,7 @@ impl FakeMachineCommand {
         Self { number, steps: steps.into(), signals, alive, over: false }
     }
 
-    /// The signal that ends it, or the end of the machine.
+    /// Waits for a signal to this command or for the end of the machine, and ends the command.
     async fn interrupted(&mut self) -> Result<CommandEvent, SandboxError> {
         let number = self.number;
         let mut signal = None;
@@ -62,7 +62,7 @@ impl MachineCommand for FakeMachineCommand {
         if self.over {
             return Ok(None);
         }
-        // A step that waits stays first until it is over, so that a dropped call loses nothing.
+        // A step that waits stays at the front until it is done, so that a dropped call loses nothing.
         loop {
             let event = match self.steps.front() {
                 Some(MachineStep::WaitFor(notify)) => {

@@ -1,4 +1,4 @@
-//! Files in memory.
+//! The files of a fake machine, in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use flate2::read::GzDecoder;
 use workers_domain::ports::{ByteSource, SandboxError, SandboxErrorKind};
 
-/// Files and directories, by absolute path.
+/// Files and directories by absolute path.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Files {
     files: BTreeMap<String, Vec<u8>>,
@@ -15,7 +15,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Those of a machine that was just made.
+    /// Returns the files of a new machine.
     pub(super) fn fresh() -> Self {
         let directories = ["", "/vercel", "/tmp"].map(str::to_owned).into();
         Self { files: BTreeMap::new(), directories }
@@ -79,7 +79,7 @@ fn refused(message: String) -> SandboxError {
     SandboxError::new(SandboxErrorKind::FileRefused, message)
 }
 
-/// Bytes in pieces.
+/// A source that returns bytes in pieces of 4096.
 pub(super) struct Pieces(pub(super) std::vec::IntoIter<u8>);
 
 #[async_trait]

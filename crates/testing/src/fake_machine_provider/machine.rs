@@ -1,4 +1,4 @@
-//! A machine without processes.
+//! A fake machine, without processes.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ pub(super) struct FakeMachine {
     id: SandboxId,
     files: Mutex<Files>,
     numbers: AtomicU32,
-    /// The signal that a command was sent last.
+    /// All signals so far: the number of the command and the signal.
     signals: watch::Sender<Vec<(u32, i32)>>,
     alive: watch::Sender<bool>,
     state: Arc<State>,

@@ -1,4 +1,4 @@
-//! A provider of machines without processes: files are in memory, and commands play a script that the test wrote.
+//! A machine provider without processes: files are in memory, and commands play a script that the test wrote.
 
 mod command;
 mod files;
@@ -18,24 +18,25 @@ use workers_domain::{LogStream, NetworkPolicy, SandboxId, SnapshotId};
 use files::Files;
 use machine::FakeMachine;
 
-/// What a command of a [`FakeMachineProvider`] does next. A script without [`MachineStep::Exit`] ends with exit code 0.
+/// The next step of a command of a [`FakeMachineProvider`]. A script without [`MachineStep::Exit`] ends with exit code
+/// 0.
 #[derive(Debug, Clone)]
 pub enum MachineStep {
-    /// Prints bytes.
+    /// The command prints bytes.
     Print(LogStream, Vec<u8>),
-    /// Waits until it is notified, or a signal ends it.
+    /// The command waits until it is notified, or until a signal ends it.
     WaitFor(Arc<Notify>),
-    /// Does nothing until a signal ends it.
+    /// The command does nothing until a signal ends it.
     Hang,
-    /// Ends.
+    /// The command exits.
     Exit(ExitStatus),
-    /// The machine loses the command.
+    /// The machine loses the command: reading its events fails.
     Lose,
 }
 
 type Script = dyn Fn(&MachineCommandSpec) -> Option<Vec<MachineStep>> + Send + Sync;
 
-/// A provider of machines without processes. Cheap to clone; clones are the same provider.
+/// A machine provider without processes. Clones are cheap and are the same provider.
 #[derive(Clone)]
 pub struct FakeMachineProvider {
     state: Arc<State>,
@@ -70,7 +71,8 @@ impl Inner {
 }
 
 impl FakeMachineProvider {
-    /// A provider whose every command plays what `script` says for it; `None`: there is no such program.
+    /// Creates a provider whose commands play the steps that `script` returns for them. If `script` returns `None`, the
+    /// program does not exist.
     pub fn new(script: impl Fn(&MachineCommandSpec) -> Option<Vec<MachineStep>> + Send + Sync + 'static) -> Self {
         let state = State {
             script: Box::new(script),
@@ -82,79 +84,79 @@ impl FakeMachineProvider {
         Self { state: Arc::new(state) }
     }
 
-    /// From now on making a machine fails like this; `None` ends it.
+    /// Makes the creation of machines fail with this kind from now on. `None` ends that.
     pub fn fail_with(&self, kind: Option<SandboxErrorKind>) {
         self.state.lock().failure = kind;
     }
 
-    /// From now on taking a snapshot fails like this; `None` ends it. Where there is no room the machine goes on, as
-    /// the port says.
+    /// Makes snapshots fail with this kind from now on. `None` ends that. After `StorageFull` the machine goes on, as
+    /// the port requires; after any other kind it has ended.
     pub fn fail_snapshots_with(&self, kind: Option<SandboxErrorKind>) {
         self.state.lock().snapshots_fail = kind;
     }
 
-    /// What every machine says from now on that it has used.
+    /// Sets the usage that every machine reports from now on.
     pub fn say_used(&self, usage: MachineUsage) {
         self.state.lock().usage = usage;
     }
 
-    /// Whether the place of snapshots is away, with all that there are: none is found, they cannot be listed, and none
-    /// can be taken.
+    /// Makes the storage of snapshots unavailable or available again. While it is away, no snapshot is found, they
+    /// cannot be listed, and none can be taken.
     pub fn move_snapshots_away(&self, away: bool) {
         self.state.lock().snapshots_are_away = away;
     }
 
-    /// The machine that was made as this one, counted from 1, is neither frozen nor stopped when it is asked to be:
-    /// only dropping it ends it.
+    /// Makes a machine hang when it is to be snapshotted or stopped: only dropping it ends it. `number` is the
+    /// machine's place in the order of creation, counted from 1.
     pub fn hang_machine(&self, number: u64) {
         self.state.lock().hanging.insert(machine_id(number));
     }
 
-    /// Whether machines that are to be made, stopped or frozen wait with it.
+    /// While `held` is set, the creation, stop and snapshot of machines wait.
     pub fn hold(&self, held: bool) {
         self.state.held.send_replace(held);
     }
 
-    /// Ends every machine that lives now, as if its processes had died.
+    /// Breaks every machine that lives now, as if its processes had died.
     pub fn break_machines(&self) {
         self.state.broken.send_modify(|times| *times += 1);
     }
 
-    /// Puts a snapshot there that nobody took.
+    /// Adds an empty snapshot that no machine has taken.
     pub fn plant_snapshot(&self, id: &str) {
         self.state.lock().snapshots.insert(SnapshotId::new(id), Files::default());
     }
 
-    /// Loses every snapshot.
+    /// Removes every snapshot.
     pub fn lose_snapshots(&self) {
         self.state.lock().snapshots.clear();
     }
 
-    /// How many snapshots there are.
+    /// Returns how many snapshots exist.
     #[must_use]
     pub fn snapshot_count(&self) -> usize {
         self.state.lock().snapshots.len()
     }
 
-    /// How many machines were ever made.
+    /// Returns how many machines were created so far.
     #[must_use]
     pub fn machines_made(&self) -> u64 {
         self.state.lock().made
     }
 
-    /// What machines were asked for, in order.
+    /// Returns the specs of all created machines, in order.
     #[must_use]
     pub fn specs(&self) -> Vec<MachineSpec> {
         self.state.lock().specs.clone()
     }
 
-    /// Policies that running machines were given, in order.
+    /// Returns the policies that were set on running machines, in order.
     #[must_use]
     pub fn networks(&self) -> Vec<NetworkPolicy> {
         self.state.lock().networks.clone()
     }
 
-    /// Waits until this number of machines lives.
+    /// Waits until exactly this number of machines lives.
     pub async fn wait_for_live_machines(&self, number: usize) {
         // The sender lives as long as `self`, so this cannot fail.
         let _ = self.state.live.subscribe().wait_for(|live| *live == number).await;

@@ -17,17 +17,17 @@ use self::state::{Shared, StoredWorkers, lock};
 use self::transaction::FakeTransaction;
 use self::workers::FakeWorkers;
 
-/// What the only migration is called.
+/// The name of the only migration.
 const MIGRATION: &str = "2026-11-23-150000_create_workers";
 
-/// Keeps all in memory, and behaves as a database does: it passes the same suite. It starts set up, and empty.
+/// A store that keeps everything in memory. It passes the same suite as the databases. It starts empty, with a schema.
 pub struct FakeStore {
     state: Arc<Shared>,
     workers: FakeWorkers,
 }
 
 impl FakeStore {
-    /// A store that has been set up.
+    /// Creates a store with a schema.
     #[must_use]
     pub fn new() -> Self {
         let store = Self::without_schema();
@@ -35,47 +35,48 @@ impl FakeStore {
         store
     }
 
-    /// A store without a schema.
+    /// Creates a store without a schema.
     #[must_use]
     pub fn without_schema() -> Self {
         let state = Arc::<Shared>::default();
         Self { workers: FakeWorkers::outside(&state), state }
     }
 
-    /// From now on every call fails as if the database could not be reached, until [`recover`](Self::recover).
+    /// Makes every call fail as if the database could not be reached, until [`recover`](Self::recover).
     pub fn fail(&self, reason: &'static str) {
         lock(&self.state).outage = Some(reason);
     }
 
-    /// The same after `calls` more calls.
+    /// Does the same as [`fail`](Self::fail), but lets `calls` more calls succeed first.
     pub fn fail_after(&self, calls: usize, reason: &'static str) {
         let mut state = lock(&self.state);
         state.outage = Some(reason);
         state.calls_left = Some(calls);
     }
 
-    /// From now on every call does its work, and its answer is lost, until [`recover`](Self::recover).
+    /// Makes every call do its work and then fail, as if the response were lost, until [`recover`](Self::recover).
     pub fn lose_answers(&self, reason: &'static str) {
         lock(&self.state).lost_answers = Some(reason);
     }
 
-    /// From now on nothing can be written, until [`recover`](Self::recover).
+    /// Makes every write fail, until [`recover`](Self::recover).
     pub fn refuse_writes(&self) {
         lock(&self.state).is_read_only = true;
     }
 
-    /// Just before the next update another server changes the same worker like this.
+    /// Applies this change to the same worker just before the next update, as another server would.
     pub fn overtake_next_update(&self, change: impl FnOnce(&mut Worker) + Send + 'static) {
         lock(&self.state).overtaking = Some(Box::new(change));
     }
 
-    /// Removes a worker at once, as another server does; says whether it was there.
+    /// Removes a worker at once, as another server would. Returns whether it existed.
     #[must_use]
     pub fn remove_now(&self, id: WorkerId) -> bool {
         lock(&self.state).workers.as_mut().is_some_and(|workers| workers.remove(&id).is_some())
     }
 
-    /// Ends what [`fail`](Self::fail) and the others began.
+    /// Ends the effects of [`fail`](Self::fail), [`fail_after`](Self::fail_after), [`lose_answers`](Self::lose_answers)
+    /// and [`refuse_writes`](Self::refuse_writes).
     pub fn recover(&self) {
         let mut state = lock(&self.state);
         state.outage = None;

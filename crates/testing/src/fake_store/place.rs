@@ -1,10 +1,10 @@
-//! Places in the list of workers. Those of this store are its own, as those of every other are.
+//! Places in the list of workers. Every store has its own encoding of them, and so does this one.
 
 use uuid::Uuid;
 use workers_domain::ports::ListPlace;
 use workers_domain::{Worker, WorkerId};
 
-/// What the list is sorted by.
+/// Returns the sort key of the list.
 pub(super) fn key(worker: &Worker) -> (i64, WorkerId) {
     (worker.created_at.timestamp_micros(), worker.id)
 }

@@ -1,4 +1,4 @@
-//! What a fake store holds, and how a test has it fail.
+//! The state of a fake store, including the failures that a test has set.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,9 +17,9 @@ pub(super) struct State {
     /// `None` while there is no schema.
     pub(super) workers: Option<StoredWorkers>,
     pub(super) outage: Option<&'static str>,
-    /// How many calls succeed before the outage; `None` for any number.
+    /// How many calls succeed before the outage. With `None` the outage begins at once.
     pub(super) calls_left: Option<usize>,
-    /// Why calls do their work and answer that the database cannot be reached.
+    /// Why calls fail after they have done their work. `None` if they do not.
     pub(super) lost_answers: Option<&'static str>,
     pub(super) is_read_only: bool,
     pub(super) overtaking: Option<Overtaking>,
@@ -43,7 +43,7 @@ impl State {
         }
     }
 
-    /// The answer, unless answers are lost.
+    /// Returns the result of a call, or an error if responses are lost.
     pub(super) fn deliver<R>(&self, answer: Result<R, RepositoryError>) -> Result<R, RepositoryError> {
         self.lost_answers.map_or(answer, |reason| Err(RepositoryError::Unavailable(reason.into())))
     }

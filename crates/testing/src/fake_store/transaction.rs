@@ -1,4 +1,5 @@
-//! Units of work: each has a copy, and what it changed in it is put back unless another one has changed the same.
+//! Transactions. Each one works on a copy. The commit writes its changes back, unless another transaction has changed
+//! the same workers.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,12 +15,12 @@ pub(super) struct FakeTransaction {
     workers: FakeWorkers,
 }
 
-/// What a transaction has changed.
+/// The changes of a transaction.
 pub(super) struct Pending {
-    /// What was there when it began.
+    /// The workers when the transaction began.
     base: StoredWorkers,
     pub(super) workers: StoredWorkers,
-    /// Whether something was refused in it.
+    /// Whether a call in the transaction failed. Then it cannot be committed.
     pub(super) is_over: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Workers in memory.
+//! The repository of workers in memory.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ impl FakeWorkers {
         Self { state: Arc::clone(state), transaction: Some(Arc::clone(transaction)) }
     }
 
-    /// Answers if there is a schema.
+    /// Checks that the store is reachable and has a schema.
     pub(super) fn check(&self) -> Result<(), RepositoryError> {
         self.with(|_| Ok(()))
     }
@@ -187,7 +187,7 @@ fn in_scope<'a>(workers: &'a StoredWorkers, scope: &TenantScope, id: WorkerId) -
     workers.get(&id).filter(|stored| scope.contains(stored.worker.tenant_id()))
 }
 
-/// The worker as a database gives it back: microseconds, and no U+0000.
+/// Returns the worker as a database returns it: times in microseconds, and no U+0000 in messages.
 fn as_stored(worker: &Worker) -> Worker {
     let state = match worker.state().clone() {
         WorkerState::Ready { snapshot_id, expires_at } => {

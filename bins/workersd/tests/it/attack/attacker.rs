@@ -1,4 +1,4 @@
-//! The attacker of a server: a worker with native code, or a machine's root.
+//! The attacker of a server: a worker with native code, or the root of a machine.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use super::programs::programs;
 use super::server::Server;
 use super::victim::{client, unique};
 
-/// How an attack comes to run.
+/// How an attack is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// In the place of the worker's node.
+    /// It replaces the worker's node.
     Exec,
-    /// Within the worker's node.
+    /// It runs within the worker's node, as a library.
     Library,
-    /// As root of a machine.
+    /// It runs as root of a machine.
     Machine,
 }
 
@@ -32,23 +32,23 @@ pub(super) struct Attacker {
     copies: usize,
 }
 
-/// An attack that goes on until this is dropped, or its time is over.
+/// An attack that runs until this value is dropped, or until its time is over.
 pub(super) struct Running {
     tasks: Vec<JoinHandle<()>>,
-    /// The attack's machines, which do not go by themselves.
+    /// The attack's machines. They must be deleted; they do not end with the attack.
     machines: Vec<String>,
     client: Client,
 }
 
-/// After this an attack ends by itself.
+/// How long an attack runs at most.
 const LIFE: Duration = Duration::from_secs(25);
 
-/// Within this it has begun.
+/// How long an attack may take to begin.
 const START: Duration = Duration::from_secs(12);
 
 impl Attacker {
     const fn new(words: &'static str, way: Way) -> Self {
-        // More than the server's threads on a small machine.
+        // More copies than the server has threads on a small host.
         Self { words, way, copies: 3 }
     }
 
@@ -64,12 +64,12 @@ impl Attacker {
         Self::new(words, Way::Machine)
     }
 
-    /// In how many sandboxes at one time.
+    /// Sets in how many sandboxes it runs at the same time.
     pub(super) const fn copies(self, copies: usize) -> Self {
         Self { copies, ..self }
     }
 
-    /// Starts it; all of it is in effect, or was refused, when this returns.
+    /// Starts the attack. When this returns, the attack is in effect or was refused.
     pub(super) async fn start(&self, server: &Server) -> Running {
         let (mut tasks, mut machines, client) = (Vec::new(), Vec::new(), client(&server.api));
         for _ in 0..self.copies {
@@ -86,7 +86,7 @@ impl Attacker {
                     tokio::spawn(attack_from_worker(url, words, self.way == Way::Library, begun))
                 }
             });
-            // An attack that has not begun in time goes on all the same.
+            // An attack that has not begun in time goes on in the background.
             if let Ok(begun) = tokio::time::timeout(START, has_begun).await {
                 begun.expect("an attack can be started");
             }
@@ -96,7 +96,7 @@ impl Attacker {
 }
 
 impl Running {
-    /// Ends it. When this returns nothing of it runs.
+    /// Ends the attack. When this returns nothing of it runs.
     pub(super) async fn end(self) {
         for name in &self.machines {
             self.client.delete_sandbox(name).await.unwrap();
@@ -112,7 +112,7 @@ impl Drop for Running {
     }
 }
 
-/// A worker that brings the attacks along.
+/// Returns the code of a worker that contains the attacks.
 fn bundle() -> String {
     let hex = |bytes: &[u8]| {
         bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -157,7 +157,7 @@ async fn attack_from_worker(url: String, words: String, library: bool, begun: to
             }
         }
     }
-    // It goes on, whatever became of the answer.
+    // The attack goes on, whatever the response is.
     begun.take().map(|begun| begun.send(()));
     std::future::pending::<()>().await;
 }

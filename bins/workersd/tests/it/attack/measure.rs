@@ -1,4 +1,4 @@
-//! A victim alone and beside an attack.
+//! Measures a victim alone and beside an attack.
 
 #![expect(clippy::print_stdout, reason = "the table is what the measurement is for")]
 
@@ -9,7 +9,7 @@ use super::programs::programs;
 use super::server::Server;
 use super::victim::{OPERATIONS, Sample, Victim};
 
-/// What a victim had.
+/// The victim's times, and how the server stopped.
 #[derive(Default)]
 struct Measured {
     alone: Vec<Sample>,
@@ -17,7 +17,7 @@ struct Measured {
     stop: Option<Result<Duration, String>>,
 }
 
-/// Sees that a victim is served beside an attack, and that the server ends during it.
+/// Checks that a victim is served beside an attack, and that the server can be stopped during it.
 pub(super) fn beside(name: &str, attacker: &Attacker) {
     let measured = measure(attacker, 1, 3);
     println!("{}", heading());
@@ -27,7 +27,7 @@ pub(super) fn beside(name: &str, attacker: &Attacker) {
     measured.stop.unwrap().unwrap();
 }
 
-/// Prints what a victim has beside each attack.
+/// Prints the victim's times beside each attack.
 pub(super) fn table(all: &[(&str, Attacker)]) {
     println!("{}", heading());
     for (name, attacker) in all {
@@ -35,8 +35,8 @@ pub(super) fn table(all: &[(&str, Attacker)]) {
     }
 }
 
-/// Measures in rounds, alone and beside by turns, for a machine is not always equally busy; the last attack goes on
-/// while the server ends.
+/// Measures in rounds, in turn alone and beside the attack, because a host is not always equally busy. The last attack
+/// goes on while the server stops.
 fn measure(attacker: &Attacker, rounds: usize, samples: usize) -> Measured {
     programs();
     let server = Server::start();
@@ -56,7 +56,7 @@ fn measure(attacker: &Attacker, rounds: usize, samples: usize) -> Measured {
             for _ in 0..samples {
                 measured.beside.push(victim.sample().await);
                 if !errors(&measured.beside).is_empty() {
-                    // There is no more to be known, and each would wait.
+                    // More samples would show nothing new, and each one would wait until its timeout.
                     break;
                 }
             }

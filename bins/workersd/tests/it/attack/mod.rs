@@ -1,6 +1,6 @@
-//! One attacker, one victim: a server whose users are measured alone and beside each attack of the engine's tests
-//! (`crates/engine/tests/attack`). Each attack's test sees that no request of the victim fails or stalls meanwhile, and
-//! that the server ends in time when it is asked to. How much longer the victim waits, `measure` says: `./just attack`.
+//! One attacker and one victim: measures the users of a server alone and beside each attack of the engine's tests
+//! (`crates/engine/tests/attack`). Each attack's test checks that no request of the victim fails or stalls meanwhile,
+//! and that the server stops in time. `./just attack` prints how much longer the victim waits.
 
 mod attacker;
 mod measure;
@@ -12,12 +12,12 @@ mod victim;
 use self::attacker::Attacker;
 use self::measure::beside;
 
-/// Declares attacks: a test of each, and a list of all.
+/// Declares attacks: one test for each, and a list of all.
 macro_rules! attacks {
     ($($(#[$attribute:meta])* $name:ident: $attacker:expr;)*) => {
         $($(#[$attribute])* #[test] fn $name() { beside(stringify!($name), &$attacker); })*
 
-        /// Every attack, by the name of its test.
+        /// Returns every attack with the name of its test.
         fn all() -> Vec<(&'static str, Attacker)> {
             vec![$((stringify!($name), $attacker)),*]
         }

@@ -1,4 +1,4 @@
-//! A server that is attacked.
+//! The server that is attacked.
 
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use workers_testing::skip_unless_root;
 
 use crate::support::{command, spawn};
 
-/// How long the server lets running invocations go on once it was asked to stop.
+/// How long the server lets running invocations continue after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// What it may take beyond that.
+/// How much longer the server may take to exit.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A server with the Vercel API.
@@ -30,14 +30,14 @@ impl Server {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path())
-            // What is granted is not what these tests are about.
+            // The server's capacity limits are not the subject of these tests.
             .args(["--overcommit-memory", "100", "--overcommit-processors", "100"])
             .args(["--concurrency", "16", "--timeout", "60s", "--drain-timeout", &format!("{}s", DRAIN.as_secs())]);
         let (process, [url, api]) = spawn(command, ["listening on ", "vercel api on "]);
         Self { process, url, api, _directory: directory }
     }
 
-    /// Asks it to stop, and says how long that took, or that it took too long.
+    /// Sends SIGTERM. Returns how long the server took to exit, or an error if it took too long.
     pub(super) fn stop(mut self) -> Result<Duration, String> {
         let began = Instant::now();
         let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
@@ -58,7 +58,7 @@ impl Drop for Server {
             let children = children_of(self.process.id());
             let _ = self.process.kill();
             let _ = self.process.wait();
-            // Its launchers end when it does, unless they wait for something that never comes.
+            // The launchers exit with the server, unless they wait for something that never comes.
             let began = Instant::now();
             while began.elapsed() < Duration::from_secs(3) && children.iter().any(|child| is_ours(*child)) {
                 std::thread::yield_now();
@@ -76,7 +76,7 @@ fn children_of(process: u32) -> Vec<u32> {
     children.flat_map(|all| all.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
-/// Whether it is still what it was: a process of the server's program.
+/// Returns whether a process still runs the server's program. Its id may have been reused.
 fn is_ours(process: u32) -> bool {
     std::fs::read_link(format!("/proc/{process}/exe"))
         .is_ok_and(|program| program.as_os_str() == env!("CARGO_BIN_EXE_workersd"))

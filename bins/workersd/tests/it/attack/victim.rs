@@ -1,4 +1,4 @@
-//! The user of a server: what they do, and how long each thing takes.
+//! A user of the server: the operations, and how long each takes.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -8,13 +8,13 @@ use workers_vercel::{Client, CreateSandbox, Credentials, RetryPolicy, RunCommand
 
 use super::server::Server;
 
-/// Longer than anything of a victim's takes: then it stalls.
+/// Longer than any operation of a victim takes. One that takes longer stalls.
 pub(super) const STALL: Duration = Duration::from_secs(5);
 
-/// What a victim does.
+/// The victim's operations.
 pub(super) const OPERATIONS: [&str; 6] = ["deploy", "invocation", "connect", "machine", "command", "snapshot"];
 
-/// A worker that connects to itself.
+/// A worker with a function that connects to itself.
 const CODE: &str = "import net from 'node:net';
     export const one = () => 1;
     export async function connect() {
@@ -38,10 +38,10 @@ pub(super) struct Victim {
     session: String,
 }
 
-/// How long each operation took, in the order of [`OPERATIONS`], or which failed.
+/// How long each operation took, in the order of [`OPERATIONS`], or why it failed.
 pub(super) type Sample = Vec<Result<Duration, String>>;
 
-/// A client of the Vercel API that tries nothing twice.
+/// Returns a client of the Vercel API that does not retry.
 pub(super) fn client(api: &str) -> Client {
     let credentials = Credentials::access_token("token", "team_ours", "prj_ours");
     Client::builder(credentials)
@@ -57,14 +57,14 @@ impl Victim {
         let mut victim = Self { url, http, client, worker: String::new(), session: String::new() };
         victim.worker = victim.deploy(CODE).await.unwrap();
         victim.session = victim.machine().await.unwrap();
-        // What comes first takes longer.
+        // The first call of each operation takes longer, so it is not measured.
         for operation in OPERATIONS {
             victim.operate(operation).await.unwrap();
         }
         victim
     }
 
-    /// Does everything once.
+    /// Does every operation once.
     pub(super) async fn sample(&self) -> Sample {
         let mut sample = Sample::new();
         for operation in OPERATIONS {
@@ -87,7 +87,7 @@ impl Victim {
             "machine" => {
                 let session = self.machine().await?;
                 let taken = began.elapsed();
-                // Its room is there for the next one.
+                // The room of this machine is free for the next one.
                 self.client.stop_session(&session).await.map_err(|error| error.to_string())?;
                 return Ok(taken);
             }

@@ -1,10 +1,10 @@
-//! What a page says that a command prints, beside what it printed.
+//! Compares the output that a page shows for a command with what the command printed.
 
 use serde_json::Value;
 
 use crate::support::document::Block;
 
-/// Members whose values differ from one time to the next.
+/// Members whose values differ from run to run.
 const VARYING: &[&str] = &[
     "id",
     "snapshotId",
@@ -22,22 +22,22 @@ const VARYING: &[&str] = &[
     "cpuMs",
     "maxMemoryBytes",
 ];
-/// Members that are absent where the sandbox cannot tell.
+/// Members that are absent if the sandbox does not report them.
 const OPTIONAL: &[&str] = &["cpuMs", "maxMemoryBytes"];
-/// Fields of event streams and of heads whose values are compared.
+/// Fields of event streams and of response heads whose values are compared.
 const COMPARED: &[&str] = &["event", "retry", "content-type", "location"];
 
-/// A part of what is printed.
+/// A part of the printed output.
 #[derive(Debug)]
 enum Part {
     Json(Value),
-    /// `name: value` of a head or of an event; the value where it is compared.
+    /// `name: value` of a head or of an event. The value is `Some` if it is compared.
     Field(String, Option<String>),
     Line(String),
 }
 
-/// Everything that a block shows was printed, in the block's order. A head has its fields in any order, and further
-/// ones.
+/// Checks that everything that a block shows was printed, in the block's order. The fields of a head may come in any
+/// order, and there may be more of them.
 pub(super) fn assert_said(block: &Block, said: &str) {
     let printed = parts(said);
     let mut rest = printed.iter();
@@ -69,7 +69,7 @@ impl Part {
     }
 }
 
-/// The same members everywhere, and the same values but for those that vary. `…` stands for any text.
+/// Returns whether both have the same members, and equal values except for those that vary. `…` stands for any text.
 fn agree(shown: &Value, said: &Value) -> bool {
     match (shown, said) {
         (Value::Object(shown), Value::Object(said)) => {
@@ -91,12 +91,12 @@ fn agree(shown: &Value, said: &Value) -> bool {
     }
 }
 
-/// Values of one kind.
+/// Returns whether both values are of the same kind.
 fn is_alike(shown: &Value, said: &Value) -> bool {
     std::mem::discriminant(shown) == std::mem::discriminant(said)
 }
 
-/// Comments of event streams come when they come, so they are no part.
+/// Splits printed text into parts. Comments of event streams are left out, because they come at any time.
 fn parts(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut lines = text.lines();
@@ -117,7 +117,7 @@ fn parts(text: &str) -> Vec<Part> {
             parts.push(Part::Line(line.to_owned()));
             continue;
         }
-        // JSON in one line, or in several; or the answers of several commands in one line.
+        // JSON may be on one line or on several; and the responses of several commands may be on one line.
         let mut json = line.to_owned();
         let values: Vec<Value> = loop {
             match serde_json::Deserializer::from_str(&json).into_iter().collect() {

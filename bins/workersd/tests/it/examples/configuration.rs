@@ -1,4 +1,4 @@
-//! Configuration in blocks of code, and the names in all of them.
+//! Checks configuration in blocks of code, and the names in all blocks.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::support::command;
 use crate::support::document::Block;
 use crate::support::local::TestServer;
 
-/// A server takes it as its `workers.toml`, and shows the name that it gives.
+/// Checks that a server reads the block as its `workers.toml`, and shows the name that it sets.
 pub(super) fn try_toml(block: &Block) {
     let table: toml::Table = block.text.parse().unwrap_or_else(|error| panic!("{}: {error}", block.place()));
     let directory = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ pub(super) fn try_toml(block: &Block) {
     }
 }
 
-/// A unit of systemd: sections, and lines of a key and a value.
+/// Checks that a block has the form of a unit of systemd: sections, and lines with a key and a value.
 pub(super) fn try_unit(block: &Block) {
     let mut keys = Vec::new();
     for line in block.text.lines().filter(|line| !line.is_empty()) {
@@ -42,7 +42,7 @@ pub(super) fn try_unit(block: &Block) {
     assert!(keys.contains(&"ExecStart") && keys.contains(&"WantedBy"), "{}: {keys:?}", block.place());
 }
 
-/// Every recipe behind `./just` and every option of `serve` exists, also in blocks that are not run.
+/// Checks that every recipe of `./just` and every option of `serve` exists, also in blocks that are not run.
 pub(super) fn all_names_exist(blocks: &[Block]) {
     let recipes = std::fs::read_to_string("../../justfile").unwrap();
     let options = options_of("serve");

@@ -1,10 +1,10 @@
-//! Links within README.md and docs/.
+//! Checks links within README.md and docs/.
 
 use std::path::{Path, PathBuf};
 
 use crate::support::document::pages;
 
-/// What a heading is called in a link.
+/// Returns the anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|symbol| symbol.is_alphanumeric() || [' ', '-', '_'].contains(symbol));
     kept.flat_map(char::to_lowercase).map(|symbol| if symbol == ' ' { '-' } else { symbol }).collect()

@@ -1,12 +1,12 @@
-//! The blocks of code that the tests of this folder do not run, and why.
+//! The blocks of code that the tests in this directory do not run, and why.
 
 use crate::support::document::Block;
 
 struct Listed {
     file: &'static str,
-    /// How the block begins.
+    /// The beginning of the block.
     start: &'static str,
-    /// For a person.
+    /// The reason, for a reader of this file.
     why: &'static str,
 }
 
@@ -56,12 +56,12 @@ impl Listed {
     }
 }
 
-/// Why a block is not run; `None` if it is to be.
+/// Returns why a block is not run, or `None` if it must run.
 pub(super) fn reason_not_to_run(block: &Block) -> Option<&'static str> {
     LISTED.iter().find(|listed| listed.is(block)).map(|listed| listed.why)
 }
 
-/// What is listed and is nowhere.
+/// Returns the entries of the list that match no block.
 pub(super) fn needless(blocks: &[Block]) -> Vec<&'static str> {
     LISTED.iter().filter(|listed| !blocks.iter().any(|block| listed.is(block))).map(|listed| listed.start).collect()
 }

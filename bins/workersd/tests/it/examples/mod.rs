@@ -1,4 +1,4 @@
-//! The examples do what they say: the programs in `examples/`, and the blocks of code in README.md and docs/.
+//! Checks that the examples work: the programs in `examples/`, and the blocks of code in README.md and docs/.
 
 mod answers;
 mod configuration;
@@ -11,7 +11,7 @@ mod session;
 use self::listed::reason_not_to_run;
 use crate::support::document::{Block, blocks};
 
-/// A test for each page that has blocks of code.
+/// Declares one test for each page that has blocks of code.
 macro_rules! pages {
     ($($test:ident: $page:literal,)*) => {
         const PAGES: &[&str] = &[$($page),*];
@@ -37,7 +37,7 @@ pages! {
     all_examples_of_vercel_md_run: "docs/vercel.md",
 }
 
-/// Tries every block of a page that is not listed as one that cannot be tried. What nothing is known of fails.
+/// Tries every block of a page that is not listed as one that cannot be tried. A block of an unknown kind fails.
 fn try_page(page: &str) {
     let blocks: Vec<_> =
         blocks().into_iter().filter(|block| block.file == page && reason_not_to_run(block).is_none()).collect();

@@ -1,4 +1,4 @@
-//! Clients of the offered Vercel API in blocks of code: against a server of the test's.
+//! Runs blocks of code with clients of the Vercel API against a server of the test.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::support::document::Block;
 use crate::vercel_api::support::{Offered, clients, ours, succeed};
 
-/// The address that the page is written for.
+/// The address in the page's examples.
 const DOCUMENTED: &str = "http://127.0.0.1:3001/api";
 
-/// Runs them one after the other on one server. They see the token that the page has made before.
+/// Runs the blocks one after the other on one server. The clients get the token that the page creates before.
 pub(super) fn try_clients(blocks: &[Block]) {
     let Some(offered) = Offered::start(&["--vercel-api-token", "team_ours=s3cret"]) else { return };
     for block in blocks {
@@ -37,7 +37,7 @@ fn try_client(offered: &Offered, block: &Block) {
             python
         }
         _ => {
-            // The pinned client, where npx would look for the newest.
+            // The pinned client. The real npx would download the newest one.
             let npx = place.join("npx");
             let program = clients().join("node_modules/sandbox/bin/sandbox.mjs");
             let node = offered.node().get_program().to_owned();

@@ -1,9 +1,9 @@
-//! The examples do what they say.
+//! Checks the programs in `examples/`.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// An example's program, which cargo builds beside the tests.
+/// Returns a command for an example's program, which cargo builds beside the tests.
 fn example(name: &str) -> Command {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_workersd")).with_file_name("examples").join(name);
     assert!(program.exists(), "{} is missing: build it with `cargo build --examples`", program.display());
@@ -28,7 +28,7 @@ fn embed_http_serves_our_routes_beside_its_own() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(printed.contains("GET / -> own page"), "{printed}");
     assert!(printed.contains("GET /functions/api/workers -> []"), "{printed}");
-    // The bare path leads to the console.
+    // The bare path redirects to the console.
     let (_, console) = printed.split_once("GET /functions -> ").unwrap();
     assert!(console.contains("<title>Acme Functions</title>") && console.ends_with("from /functions/\n"), "{printed}");
 }

@@ -1,4 +1,4 @@
-//! Compiler processes that are stopped, killed or cannot be had: never the customer's doing.
+//! Compiler processes that are stopped, killed or cannot be started. The customer is never blamed.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ async fn deploy(server: &TestServer) -> (u16, Value) {
     answer(server.post("/api/workers").json(&new).send().await.unwrap()).await
 }
 
-/// Deploys until one is not taken: a compiler may be quicker than a signal.
+/// Deploys until one is refused. A compiler may finish before the signal arrives, so one attempt is not enough.
 async fn until_refused(server: &TestServer) -> (u16, Value) {
     let slow = format!("export const f = () => [{}]", "a(),".repeat(1 << 16));
     let new = json!({"name": "test", "code": slow});
@@ -82,7 +82,7 @@ async fn count(server: &TestServer) -> usize {
     list.as_array().unwrap().len()
 }
 
-/// The server's compiler processes that live.
+/// Returns the server's living compiler processes.
 fn compilers(server: u32) -> Vec<u32> {
     let all = std::fs::read_dir("/proc").unwrap().flatten();
     let is_compiler = |process: &u32| {
@@ -94,7 +94,7 @@ fn compilers(server: u32) -> Vec<u32> {
     all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_compiler).collect()
 }
 
-/// Sends each compiler process a signal, again and again, until it is dropped.
+/// Sends a signal to each compiler process again and again, until this value is dropped.
 struct Harm {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -120,7 +120,7 @@ impl Drop for Harm {
     }
 }
 
-/// Sends each compiler process a signal. One that has ended meanwhile is no failure.
+/// Sends a signal to each compiler process. One may have exited meanwhile, which is fine.
 fn signal_all(name: &str, server: u32) {
     for process in compilers(server) {
         let mut kill = Command::new("kill");

@@ -1,4 +1,4 @@
-//! The database breaks, is replaced, takes no writes or is emptied.
+//! The database is damaged, replaced, read-only or emptied.
 
 use std::collections::HashSet;
 use std::os::unix::fs::FileExt as _;
@@ -16,20 +16,20 @@ use crate::support::local::{TestServer, answer};
 
 const CODE: &str = "export const ok = () => 1";
 
-/// Within what all must be whole again once a fault has ended.
+/// The time within which everything must work again after a fault has ended.
 const SOON: Duration = Duration::from_secs(5);
 
-/// What a deploy is answered.
+/// Deploys a worker. Returns status and body of the response.
 async fn try_deploy(server: &TestServer) -> (u16, Value) {
     answer(server.post("/api/workers").json(&json!({"name": "w", "code": CODE})).send().await.unwrap()).await
 }
 
-/// What a list is answered.
+/// Lists the workers. Returns status and body of the response.
 async fn try_list(server: &TestServer) -> (u16, Value) {
     answer(server.get("/api/workers").send().await.unwrap()).await
 }
 
-/// Deploys until that works, and waits until the server is ready.
+/// Waits until a deploy succeeds and the server is ready.
 async fn await_whole(server: &TestServer) {
     let began = Instant::now();
     while try_deploy(server).await.0 != 201 || !is_ready(server).await {
@@ -42,19 +42,19 @@ async fn is_ready(server: &TestServer) -> bool {
     server.get("/readyz").send().await.unwrap().status() == 200
 }
 
-/// Runs `workersd` to its end.
+/// Runs `workersd` until it exits.
 fn run(subcommand: &str, data_dir: &Path, arguments: &[&str]) -> Output {
     command().args([subcommand, "--data-dir"]).arg(data_dir).args(arguments).output().unwrap()
 }
 
-/// A server that refuses to start; what it says.
+/// Starts a server that must refuse to start, and returns its message.
 pub(super) fn refused_start(data_dir: &Path, arguments: &[&str]) -> String {
     let output = run("serve", data_dir, &[&["--listen", "127.0.0.1:0"], arguments].concat());
     assert!(!output.status.success());
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// What doctor says, which finds something missing.
+/// Runs the doctor, which must find something missing, and returns its output.
 fn alarmed_doctor(data_dir: &Path, arguments: &[&str]) -> String {
     let output = run("doctor", data_dir, arguments);
     let said = String::from_utf8(output.stdout).unwrap();
@@ -71,7 +71,7 @@ async fn a_broken_page_is_told_by_every_answer_by_readiness_by_doctor_and_by_the
     let server = TestServer::start_in(directory.path(), &[]);
     assert!(is_ready(&server).await);
     let path = directory.path().join("workers.sqlite3");
-    // The list of migrations and its index have pages 2 and 3; the table comes next.
+    // The list of migrations and its index are pages 2 and 3; the table comes next.
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.write_all_at(&[0x55; 4096], 3 * 4096).unwrap();
     assert!(!is_ready(&server).await);
@@ -110,7 +110,7 @@ async fn an_older_copy_in_the_place_of_the_database_is_noticed_and_does_not_meet
             assert_eq!((status, &body["code"]), (503, &json!("database_unavailable")), "{body}");
         }
         if in_place {
-            // Stopped in order, it leaves the log alone, too.
+            // A server that is stopped in order must not touch the log either.
             drop(server);
         } else {
             server.kill();
@@ -118,7 +118,7 @@ async fn an_older_copy_in_the_place_of_the_database_is_noticed_and_does_not_meet
         let said = refused_start(directory.path(), &[]);
         assert!(said.contains("workers.sqlite3-wal") && said.contains("Put the other file back"), "{said}");
         assert!(alarmed_doctor(directory.path(), &[]).contains("workers.sqlite3-wal"));
-        // Nothing of it is lost.
+        // All data is still there.
         std::fs::rename(at("original"), at("workers.sqlite3")).unwrap();
         let server = TestServer::start_in(directory.path(), &[]);
         assert_eq!(server.call(&id, "ok", &json!({})).await.0, 200);
@@ -126,7 +126,7 @@ async fn an_older_copy_in_the_place_of_the_database_is_noticed_and_does_not_meet
     }
 }
 
-/// A small file system of its own, which only root can have.
+/// A small file system of its own. Only root can mount one.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -144,7 +144,7 @@ impl SmallDisk {
         self.0.path()
     }
 
-    /// Leaves neither a block nor an inode.
+    /// Fills the file system until no block and no inode is left.
     fn fill(&self) {
         std::fs::create_dir(self.path().join("filler")).unwrap();
         for number in 0..1000 {
@@ -192,7 +192,7 @@ async fn a_full_disk_under_the_database_keeps_what_is_there_in_use_and_leaves_no
     }
 }
 
-/// A server over a database of a Postgres that others use, too, and that database's URL.
+/// Starts a server with a new database in the shared Postgres. Returns the server and the database's URL.
 async fn over_postgres(arguments: &[&str]) -> (TestServer, String) {
     let url = ThrowAwayPostgres::shared().create_database().await;
     let server = TestServer::start(&[&["--database-url", &url], arguments].concat());
@@ -347,18 +347,17 @@ async fn a_deploy_whose_server_was_killed_is_ended_by_whatever_server_runs() {
     assert_eq!(status(at_work).await, "creating");
 }
 
-/// The commands of docs/operations.md about backups: of SQLite, then of Postgres, each the making of a backup and its
-/// restoration.
+/// Returns the commands of docs/operations.md that make and restore a backup: two of SQLite, then two of Postgres.
 fn documented_commands() -> [String; 4] {
     let page = include_str!("../../../../../docs/operations.md");
     let section = page.split("### Backup and restore").nth(1).unwrap().split("\n## ").next().unwrap();
     let blocks = section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned());
-    // Those that name the reader's own paths are the test's to say.
+    // Blocks that export the reader's own paths are left out; the test sets these variables itself.
     let blocks: Vec<_> = blocks.filter(|block| !block.starts_with("export ")).collect();
     blocks.try_into().unwrap()
 }
 
-/// Runs commands in a shell that finds `workersd`.
+/// Runs commands in a shell that has `workersd` in its `PATH`.
 fn shell(commands: &str, variables: &[(&str, &str)]) {
     let program = Path::new(env!("CARGO_BIN_EXE_workersd"));
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
@@ -393,7 +392,7 @@ async fn a_backup_of_sqlite_is_made_and_restored_as_documented_while_the_server_
             shell(&restore, &variables);
         } else {
             shell(&restore, &variables);
-            // It noticed, and acknowledges nothing that would be lost.
+            // The server notices the replacement, and acknowledges nothing that would be lost.
             assert_eq!((try_deploy(&server).await.0, try_list(&server).await.0), (503, 503));
             assert!(!is_ready(&server).await);
             server.kill();
@@ -403,7 +402,7 @@ async fn a_backup_of_sqlite_is_made_and_restored_as_documented_while_the_server_
         assert_eq!(server.call(&kept, "ok", &json!({})).await.0, 200);
         await_whole(&server).await;
         drop(server);
-        // What was there before is whole, too.
+        // The files from before the restoration are complete, too.
         shell("rm \"$DATA\"/workers.sqlite3*; mv \"$DATA\"/before-restore-*/* \"$DATA\"", &variables);
         let server = TestServer::start_in(directory.path(), &[]);
         assert_eq!(ids(&server).await, HashSet::from([kept, late]));
@@ -434,7 +433,7 @@ async fn a_doctor_changes_nothing_of_a_database_whether_its_server_runs_or_was_k
     let files = || {
         let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
         let ours = names.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("workers.sqlite3"));
-        // The index of the log has locks of those who have it open.
+        // The index of the log contains locks of the processes that have it open, so it may change.
         let content = |path: &Path| {
             if path.to_str().unwrap().ends_with("-shm") { Vec::new() } else { std::fs::read(path).unwrap() }
         };

@@ -1,4 +1,4 @@
-//! How many descriptors a process may have, and has.
+//! Reads and sets how many descriptors a process may have.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use super::engine::SOON;
 
-/// Limits the descriptors that a process may have now; what it may raise that to stays what it was.
+/// Sets the soft limit of a process's descriptors. The hard limit stays as it is.
 pub(super) fn limit_descriptors(process: u32, most: u64) {
     let arguments = [format!("--pid={process}"), format!("--nofile={most}:")];
     let began = Instant::now();
-    // Refused while the launcher is another user, for a moment.
+    // `prlimit` is refused for the moment in which the launcher runs as another user.
     while !Command::new("prlimit").args(&arguments).stderr(Stdio::null()).status().unwrap().success() {
         assert!(began.elapsed() < SOON, "the limit of {process} cannot be changed");
     }

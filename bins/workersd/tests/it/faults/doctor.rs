@@ -9,7 +9,7 @@ use super::engine::{launcher_of, problems, signal};
 use crate::support::command;
 use crate::support::local::TestServer;
 
-/// Whether nothing is missing, and what it says of the running server.
+/// Runs the doctor. Returns whether nothing is missing, and its lines about the running server.
 fn doctor(data_dir: &Path, arguments: &[&str]) -> (bool, String) {
     let output = command().args(["doctor", "--data-dir"]).arg(data_dir).args(arguments).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
@@ -27,7 +27,7 @@ fn address(server: &TestServer) -> SocketAddr {
     server.url.strip_prefix("http://").unwrap().parse().unwrap()
 }
 
-/// The files directly in a directory, and when each was changed.
+/// Returns the files directly in a directory, with the times of their last change.
 fn files(data_dir: &Path) -> BTreeMap<PathBuf, SystemTime> {
     let entries = std::fs::read_dir(data_dir).unwrap().map(|entry| entry.unwrap());
     let files = entries.filter(|entry| entry.file_type().unwrap().is_file());

@@ -1,5 +1,5 @@
-//! What sandboxes are made of goes missing, is cut, replaced or stopped: no function is blamed, and all is whole soon
-//! after.
+//! Files that sandboxes need are removed, cut or replaced, and processes are stopped: no function is blamed, and
+//! everything works again soon after.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -19,20 +19,21 @@ use crate::support::{in_levels, remove_tree};
 
 pub(super) const CODE: &str = "export const twice = ({ n }) => n * 2";
 
-/// Within what all must be whole again once a fault has ended.
+/// The time within which everything must work again after a fault has ended.
 pub(super) const SOON: Duration = Duration::from_secs(5);
 
-/// Within what `/readyz` must tell of a fault.
+/// The time within which `/readyz` must report a fault.
 pub(super) const TOLD: Duration = Duration::from_secs(3);
 
-/// How a function is blamed.
+/// The codes that blame a function.
 pub(super) const BLAME: [&str; 6] = ["load_failed", "crashed", "too_deep", "timeout", "out_of_memory", "process_exit"];
 
 pub(super) async fn deploy(server: &TestServer) -> (u16, Value) {
     answer(server.post("/api/workers").json(&json!({"name": "w", "code": CODE})).send().await.unwrap()).await
 }
 
-/// Calls, and sees that the answer is right or says whose failure it is.
+/// Calls the worker, and checks that the response is right or does not blame the function. Returns whether it was
+/// right.
 pub(super) async fn call(server: &TestServer, id: &str) -> bool {
     let (status, body) = server.call(id, "twice", &json!({"n": 21})).await;
     if status == 200 {
@@ -44,7 +45,7 @@ pub(super) async fn call(server: &TestServer, id: &str) -> bool {
     false
 }
 
-/// The parts that `/readyz` names.
+/// Returns the parts that `/readyz` names.
 pub(super) async fn problems(server: &TestServer) -> Vec<String> {
     let (_, body) = answer(server.get("/readyz").send().await.unwrap()).await;
     let problems = body["problems"].as_array().cloned().unwrap_or_default();
@@ -71,7 +72,7 @@ pub(super) async fn await_whole(server: &TestServer, id: &str) {
     }
 }
 
-/// Calls without a pause from two sides while something is done.
+/// Runs `harm` while two clients call without a pause.
 async fn under_load(server: &Arc<TestServer>, id: &str, harm: impl FnOnce()) {
     let load = Load::new().callers(2, server, id);
     call(server, id).await;
@@ -161,7 +162,7 @@ fn a_node_program_that_cannot_be_run_is_named_when_the_server_does_not_start() {
     }
 }
 
-/// Every file of a worker's snapshot.
+/// Returns the file in each snapshot.
 pub(super) fn snapshot_files(data_dir: &Path) -> Vec<PathBuf> {
     let contents = in_levels(&data_dir.join("snapshots/contents"));
     contents.into_iter().map(|content| content.join("worker.mjs")).collect()
@@ -232,7 +233,7 @@ async fn stray_files_in_the_cache_keep_no_server_from_starting_and_no_worker_fro
         harm();
         let server = TestServer::start_in(directory.path(), &[]);
         assert!(call(&server, &id).await, "harm {number}");
-        // And under the running server.
+        // Does the same while the server runs.
         if number > 2 {
             harm();
             await_whole(&server, &id).await;
@@ -256,7 +257,7 @@ async fn snapshots_may_be_on_a_file_system_of_their_own() {
     }
 }
 
-/// A file system in memory, unmounted when it is dropped.
+/// A file system in memory. Dropping this unmounts it.
 pub(super) struct Mounted(PathBuf);
 
 impl Mounted {
@@ -277,8 +278,8 @@ impl Drop for Mounted {
     }
 }
 
-/// The server's launcher of sandboxes. One that has died is replaced in a moment, while sandboxes that were made ahead
-/// may serve calls.
+/// Returns the server's launcher of sandboxes. A launcher that has died is replaced shortly after; until then,
+/// sandboxes that were made ahead may serve calls.
 pub(super) fn launcher_of(server: u32) -> u32 {
     let is_launcher = |pid: &u32| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -311,7 +312,7 @@ async fn a_launcher_that_is_stopped_is_told_and_replaced() {
     let launcher = launcher_of(server.process_id());
     signal("STOP", launcher);
     until_told(&server, "launcher").await;
-    // It never goes on: another one takes its place.
+    // The launcher stays stopped, so another one must replace it.
     let began = Instant::now();
     while !call(&server, &id).await {
         assert!(began.elapsed() < Duration::from_secs(15));
@@ -336,11 +337,11 @@ async fn calls_beside_a_launcher_that_is_stopped_end_in_their_time_and_give_thei
     signal("STOP", launcher_of(server.process_id()));
     for mut events in calls {
         let event = events.next().await.unwrap();
-        // It used no processor time and ended by the clock: that the function took too long is true.
+        // The function used no processor time and ended by the clock, so a timeout is the right report.
         assert_eq!((event.name.as_str(), &event.data["code"]), ("error", &json!("timeout")), "{event:?}");
     }
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    // Another launcher is there 5 to 7 seconds after the first one went silent.
+    // The server starts another launcher 5 to 7 seconds after the first one stopped responding.
     while !call(&server, &other).await {
         assert!(began.elapsed() < Duration::from_secs(15));
     }
@@ -367,7 +368,7 @@ async fn cgroups_that_were_removed_while_nothing_ran_are_made_again() {
     skip_unless_root("cgroups of its own");
     let (server, id) = started().await;
     let bases = cgroup_bases(&server.data_dir);
-    // Sandboxes that were made ahead are in some.
+    // Some groups contain sandboxes that were made ahead.
     signal("KILL", launcher_of(server.process_id()));
     let began = Instant::now();
     while bases.iter().any(|base| base.exists()) && began.elapsed() < Duration::from_secs(1) {
@@ -378,7 +379,7 @@ async fn cgroups_that_were_removed_while_nothing_ran_are_made_again() {
     await_whole(&server, &id).await;
 }
 
-/// The cgroups that the engine's own are in.
+/// Returns the cgroups that contain the engine's own.
 pub(super) fn cgroup_bases(data_dir: &Path) -> Vec<PathBuf> {
     let plan = fs::read_to_string(data_dir.join("cgroups.json")).unwrap();
     let mut bases: Vec<_> = plan.split('"').filter(|text| text.starts_with('/')).map(PathBuf::from).collect();
@@ -440,7 +441,7 @@ async fn a_sandbox_whose_first_process_is_killed_from_outside_is_not_the_functio
     for _ in 0..5 {
         let mut events = server.stream(&id, "wait", &json!({})).await;
         assert_eq!(events.next().await.unwrap().data["message"], "up");
-        // Those that were made ahead, too.
+        // This also kills sandboxes that were made ahead.
         for pid in sandboxes_of(server.process_id()) {
             let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
         }
@@ -450,7 +451,7 @@ async fn a_sandbox_whose_first_process_is_killed_from_outside_is_not_the_functio
     }
 }
 
-/// The first processes of the server's sandboxes.
+/// Returns the first processes of the server's sandboxes.
 pub(super) fn sandboxes_of(server: u32) -> Vec<u32> {
     let is_init = |pid: &u32| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -469,7 +470,7 @@ async fn a_machine_without_a_process_left_is_told_and_no_function_is_blamed() {
     let id = server.deploy(CODE).await;
     assert!(call(&server, &id).await);
     for left in [0, 1, 3, 8] {
-        // Kept that low while calls take and give back some.
+        // Kept that low while calls start and end processes.
         group.set("pids.max", group.number("pids.current") + left);
         for _ in 0..20 {
             call(&server, &id).await;

@@ -1,4 +1,4 @@
-//! Control groups of version 1 around a server, and programs that start one.
+//! Control groups of version 1 around a server, and programs that start one in them.
 
 use std::fmt::Display;
 use std::fs;
@@ -8,18 +8,18 @@ use std::time::Instant;
 
 use super::engine::SOON;
 
-/// A group for processes. Removed with the groups in it when it is dropped, after the server.
+/// A control group. Dropping it removes it and the groups in it, so drop it after the server.
 pub(super) struct Group(PathBuf);
 
 impl Group {
-    /// `None` where the controller has no hierarchy of version 1.
+    /// Returns `None` where the controller has no hierarchy of version 1.
     pub(super) fn new(controller: &str, name: &str) -> Option<Self> {
         let group = Path::new("/sys/fs/cgroup").join(controller).join(format!("test-{name}-{}", std::process::id()));
         fs::create_dir(&group).ok()?;
         Some(Self(group))
     }
 
-    /// The file of this name.
+    /// Returns the path of a file of the group.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -32,7 +32,7 @@ impl Group {
         fs::read_to_string(self.file(file)).unwrap().trim().parse().unwrap()
     }
 
-    /// A program that starts the server in the group.
+    /// Returns a program that starts the server in the group.
     pub(super) fn program(&self, directory: &Path) -> PathBuf {
         starter(directory, &format!("echo $$ > {}", self.file("cgroup.procs").display()), "")
     }
@@ -47,14 +47,14 @@ impl Drop for Group {
     }
 }
 
-/// Removes a group and those in it, the deepest first, as far as no process is in them.
+/// Removes a group and those in it, the deepest first. A group that still has processes stays.
 pub(super) fn remove_groups(group: &Path) {
     let inner = fs::read_dir(group).into_iter().flatten().flatten().map(|item| item.path());
     inner.filter(|path| path.is_dir()).for_each(|path| remove_groups(&path));
     let _ = fs::remove_dir(group);
 }
 
-/// A shell program that runs a line and becomes the server, whose output goes where the redirection says.
+/// Writes a shell program that runs a line and then becomes the server, with its output redirected.
 pub(super) fn starter(directory: &Path, line: &str, redirection: &str) -> PathBuf {
     let (program, server) = (directory.join("server"), env!("CARGO_BIN_EXE_workersd"));
     fs::write(&program, format!("#!/bin/sh\n{line}\nexec {server} \"$@\" {redirection}\n")).unwrap();

@@ -1,4 +1,4 @@
-//! Clients that work without a pause while something breaks.
+//! Clients that send requests without a pause while something breaks.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::engine::call;
 use crate::support::local::TestServer;
 
-/// Clients that go on until they are told to stop.
+/// Clients that run until [`stop`](Self::stop).
 pub(super) struct Load {
     done: watch::Sender<bool>,
     clients: Vec<JoinHandle<()>>,
@@ -22,7 +22,7 @@ impl Load {
         Self { done: watch::Sender::new(false), clients: Vec::new(), failed: Arc::default() }
     }
 
-    /// Some more clients, each of which does this again and again. It says whether it succeeded.
+    /// Adds clients, each of which does `work` again and again. `work` returns whether it succeeded.
     pub(super) fn clients<F>(mut self, many: usize, work: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = bool> + Send + 'static,
@@ -41,7 +41,7 @@ impl Load {
         self
     }
 
-    /// Some more clients, each of which calls a worker.
+    /// Adds clients, each of which calls a worker.
     pub(super) fn callers(self, many: usize, server: &Arc<TestServer>, id: &str) -> Self {
         let (server, id) = (Arc::clone(server), id.to_owned());
         self.clients(many, move || {
@@ -50,12 +50,12 @@ impl Load {
         })
     }
 
-    /// How many of their requests have failed so far.
+    /// Returns how many requests have failed so far.
     pub(super) fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Stops them; says how many of their requests have failed. A client that has panicked fails the test.
+    /// Stops the clients. Returns how many of their requests have failed. Panics if a client has panicked.
     pub(super) async fn stop(self) -> u64 {
         self.done.send_replace(true);
         for client in self.clients {

@@ -1,4 +1,5 @@
-//! How much the log says of a fault under clients that ask without a pause: its begin, counts, its end.
+//! How many lines the log has about a fault while clients send requests without a pause: its begin, counts, and its
+//! end.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,17 +16,18 @@ use super::readonly::ReadOnly;
 use crate::support::local::TestServer;
 use crate::support::remove_tree;
 
-/// How long a fault lasts at least, and at most when requests have to fail for it.
+/// How long a fault lasts at least, and at most while requests have not failed yet.
 const FAULT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// As many lines a fault and its end may have, however many requests fail: one a part and one a kind of failure.
+/// The most lines that a fault and its end may have, however many requests fail: one for each part and one for each
+/// kind of failure.
 const MOST_LINES: usize = 12;
 
 /// More failures than lines.
 const MANY: usize = MOST_LINES * 2;
 
-/// A server whose log is a file.
+/// A server whose log goes to a file.
 pub(super) struct Logged {
     pub(super) server: Arc<TestServer>,
     pub(super) id: String,
@@ -45,14 +47,15 @@ impl Logged {
         Self { server, id, log, directory }
     }
 
-    /// The warnings and errors of the log.
+    /// Returns the warnings and errors in the log.
     pub(super) fn lines(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).unwrap();
         let is_told = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
         log.lines().filter(is_told).map(str::to_owned).collect()
     }
 
-    /// Makes a fault under clients that ask without a pause, and ends it once so many of their requests have failed.
+    /// Causes a fault while clients send requests without a pause, and ends it after `failures` of their requests have
+    /// failed.
     async fn under_fault<H>(
         &self,
         name: &str,

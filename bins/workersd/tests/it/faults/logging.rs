@@ -1,4 +1,4 @@
-//! Whatever reads the server's standard error stops reading: the server goes on.
+//! The reader of the server's standard error stops reading: the server goes on.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -19,7 +19,7 @@ async fn a_log_that_is_not_read_holds_up_nothing_and_what_was_lost_is_counted() 
     let (_, worker) = answer(server.http.post(server.url("/api/workers")).json(&new).send().await.unwrap()).await;
     let invocation = server.url(&format!("/api/workers/{}/functions/ok", worker["id"].as_str().unwrap()));
     let begun = Instant::now();
-    // Once before pipe and queue are full, and for a while afterwards.
+    // Runs at least once before the pipe and the queue are full, and for a while afterwards.
     while begun.elapsed() < Duration::from_secs(8) || server.lost_lines().await.unwrap() == 0 {
         assert!(begun.elapsed() < Duration::from_mins(1), "a reader that stands still is not counted");
         for _ in 0..100 {
@@ -80,7 +80,7 @@ fn the_last_words_of_a_server_that_does_not_start_arrive() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("workersd: "), "{output:?}");
 }
 
-/// A server whose standard error is a pipe that nothing reads. It logs very much.
+/// A server whose standard error is a pipe that is never read. It logs very much.
 struct Unread {
     process: Child,
     url: String,
@@ -101,7 +101,7 @@ impl Unread {
         Self { process, url, http: workers_testing::http_client(), _directory: directory }
     }
 
-    /// What the metrics say; `None` where they say nothing of it.
+    /// Returns the number of lost lines from the metrics, or `None` if they do not contain it.
     async fn lost_lines(&self) -> Option<u64> {
         let metrics = self.http.get(self.url("/metrics")).send().await.unwrap().text().await.unwrap();
         metrics.lines().find_map(|line| line.strip_prefix("workers_log_lines_lost_total ")?.parse().ok())

@@ -1,5 +1,5 @@
-//! The ground breaks under a running server: what its clients and its operator see, and what is left when it holds
-//! again.
+//! Faults in what a running server depends on: what its clients and its operator see, and what is left when the fault
+//! ends.
 
 mod compiler;
 mod database;

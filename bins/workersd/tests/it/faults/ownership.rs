@@ -1,4 +1,4 @@
-//! Whose the files of the data directory are, and what they permit: found out at the start, whatever the umask is.
+//! Owners and modes of the files in the data directory. The server checks them at its start, whatever the umask is.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,10 +14,10 @@ use super::engine::CODE;
 use crate::support::command;
 use crate::support::local::TestServer;
 
-/// Some user of this machine who is not root.
+/// Some user of this host other than root.
 const OTHER: u32 = 12345;
 
-/// Mode, owner and time of change of all that is in a directory, and its own.
+/// Returns mode, owner and time of change of a directory and of everything in it.
 fn all(directory: &Path) -> BTreeMap<PathBuf, (u32, u32, i64)> {
     let mut found = BTreeMap::new();
     let mut left = vec![directory.to_owned()];
@@ -31,7 +31,7 @@ fn all(directory: &Path) -> BTreeMap<PathBuf, (u32, u32, i64)> {
     found
 }
 
-/// A directory that every user can enter, with a path in it.
+/// Returns a directory that every user can enter, and a path in it.
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -44,7 +44,7 @@ fn chown(path: &Path, user: u32) {
     assert!(done.success());
 }
 
-/// Has a server work in a data directory, and end.
+/// Starts a server in a data directory, has it do some work, and stops it. Returns the worker's id.
 async fn used(data: &Path) -> String {
     let server = TestServer::start_in(data, &[]);
     let id = server.deploy(CODE).await;
@@ -52,7 +52,7 @@ async fn used(data: &Path) -> String {
     id
 }
 
-/// What a server says that does not start; as this user.
+/// Starts a server as this user, which must refuse to start. Returns its message.
 fn refused(data: &Path, user: u32) -> String {
     let program = command();
     let mut command = Command::new("setpriv");
@@ -96,7 +96,7 @@ async fn a_service_user_is_told_the_path_of_what_root_has_left() {
     used(&data).await;
     let said = refused(&data, OTHER);
     assert!(said.contains(data.to_str().unwrap()) && said.contains("chown 12345"), "{said}");
-    // Only the directory was given away, and not what is in it.
+    // Only the directory itself was given away, not what is in it.
     std::os::unix::fs::chown(&data, Some(OTHER), Some(OTHER)).unwrap();
     let said = refused(&data, OTHER);
     assert!(said.contains(&format!("{}/", data.display())), "{said}");

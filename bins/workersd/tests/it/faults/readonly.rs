@@ -1,4 +1,4 @@
-//! The file system of the data directory takes no writes, or has no inode left, while clients work.
+//! The file system of the data directory becomes read-only or has no inode left while clients work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,15 @@ use super::engine::{CODE, Mounted, await_whole, call, deploy, until_told};
 use super::load::Load;
 use crate::support::local::{TestServer, answer};
 
-/// A place that takes no writes by its path any more, until this is dropped. Files that are open, as the database and
-/// the locks of the server, keep a whole file system from being made read-only.
+/// Makes a directory read-only by its path, until this value is dropped. The whole file system cannot be made
+/// read-only, because the server has files open for writing: the database and its locks.
 pub(super) struct ReadOnly(PathBuf);
 
 impl ReadOnly {
     pub(super) fn new(place: &Path) -> Self {
         let staged = tempfile::tempdir().unwrap();
-        // Covered in one step: until then, nothing can be opened for writing there.
+        // The read-only mount is prepared elsewhere and covers the directory in one step. No file can be opened for
+        // writing in between.
         run("mount", &["--bind".as_ref(), place, staged.path()]);
         let made = Self(place.to_owned());
         run("mount", &["-o".as_ref(), "remount,bind,ro".as_ref(), staged.path()]);
@@ -47,7 +48,7 @@ async fn redeploy(server: &TestServer, id: &str) -> (u16, Value) {
     answer(server.post(&format!("/api/workers/{id}/redeploy")).send().await.unwrap()).await
 }
 
-/// Two clients that call, one that deploys and one that redeploys. Deploys fail with this code only.
+/// Starts two clients that call, one that deploys and one that redeploys. Deploys may fail with this code only.
 fn load(server: &Arc<TestServer>, id: &str, refusal: (u16, &'static str)) -> Load {
     let refused = move |(status, body): (u16, Value), success: u16| {
         let is_refused = (status, body["code"].as_str().unwrap_or_default()) == refusal;
@@ -67,7 +68,7 @@ fn load(server: &Arc<TestServer>, id: &str, refusal: (u16, &'static str)) -> Loa
         })
 }
 
-/// Harms the storage under a server with clients, and undoes it.
+/// Causes a fault of the storage while clients send requests to a server, and ends it.
 async fn under_clients<H>(server: TestServer, refusal: (u16, &'static str), harm: impl FnOnce() -> H) {
     let server = Arc::new(server);
     let id = server.deploy(CODE).await;
@@ -113,7 +114,7 @@ async fn a_file_system_without_an_inode_left_is_told_and_warm_workers_run() {
     under_clients(server, (507, "storage_full"), || Inodes::take(place.join("filler"))).await;
 }
 
-/// Files that take every inode, as soon as others give some back, too; removed when this is dropped.
+/// Files that take every inode, also those that others release later. Dropping this removes them.
 struct Inodes {
     directory: PathBuf,
     taker: Option<JoinHandle<()>>,

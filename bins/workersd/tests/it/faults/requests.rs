@@ -1,4 +1,4 @@
-//! The log of a request that fails: one line, found by the id that its client has chosen.
+//! The log of a failed request: one line, which has the request id that the client chose.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::support::answer;
 use crate::support::cloud::{CREDENTIALS, Cloud};
 use crate::support::local::TestServer;
 
-/// A server that writes its log as JSON into a file.
+/// A server that writes its log as JSON to a file.
 struct Logged {
     server: TestServer,
     log: PathBuf,
@@ -33,13 +33,13 @@ impl Logged {
         Self { server, log, _directory: directory }
     }
 
-    /// All that is logged up to now.
+    /// Returns all lines logged so far.
     async fn lines(&self) -> Vec<Value> {
         self.server.get("/healthz").header("x-request-id", "the-last").send().await.unwrap();
         let began = Instant::now();
         loop {
             let log = fs::read_to_string(&self.log).unwrap();
-            // One line may be cut: it is being written.
+            // The last line may be incomplete while it is being written.
             let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
             if lines.iter().any(|line| is_about(line, "the-last")) {
                 return lines;
@@ -49,7 +49,7 @@ impl Logged {
         }
     }
 
-    /// The one warning or error about a request.
+    /// Returns the only warning or error about a request.
     async fn failure(&self, request: &str) -> Value {
         let mut lines = self.lines().await;
         lines.retain(|line| is_about(line, request) && ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap()));
@@ -58,7 +58,7 @@ impl Logged {
     }
 }
 
-/// Whether any span of a line has this id of a request.
+/// Returns whether any span of a line has this request id.
 fn is_about(line: &Value, request: &str) -> bool {
     line["spans"].as_array().is_some_and(|spans| spans.iter().any(|span| span["request.id"] == request))
 }
@@ -93,7 +93,7 @@ async fn an_invocation_whose_sandbox_dies_is_one_line_with_the_clients_request_i
         events.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
     }
     for pid in sandboxes_of(logged.server.process_id()) {
-        // One that was made ahead may be gone.
+        // A sandbox that was made ahead may be gone.
         let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
     }
     while let Some(chunk) = response.chunk().await.unwrap() {
@@ -106,8 +106,8 @@ async fn an_invocation_whose_sandbox_dies_is_one_line_with_the_clients_request_i
     for field in ["sandbox.id", "error", "advice"] {
         assert!(fields[field].is_string(), "{field}: {line}");
     }
-    // Nothing else is logged about a sandbox that was killed from outside. The look at the platform's parts, which
-    // follows a failure, logs its own line once, however many requests fail.
+    // Nothing else is logged about a sandbox that was killed from outside. A failure is followed by a check of the
+    // platform's parts, which logs a line of its own once, however many requests fail.
     let lines = logged.lines().await;
     let is_told = |line: &&Value| {
         let is_failure = ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! The machine has too little while clients work: of descriptors, of memory.
+//! The host has too few descriptors or too little memory while clients work.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ use super::log_lines::Logged;
 use crate::support::in_levels;
 use crate::support::local::TestServer;
 
-/// Which snapshots there are: their names, and what would be another one if they were made again.
+/// Returns the snapshots: their names, and values that would differ if they were made again.
 fn contents(data: &Path) -> BTreeSet<(String, u64, i64)> {
     let of = |content: PathBuf| {
         let found = content.join("worker.mjs").metadata().unwrap();
@@ -27,7 +27,7 @@ fn contents(data: &Path) -> BTreeSet<(String, u64, i64)> {
     in_levels(&data.join("snapshots/contents")).into_iter().map(of).collect()
 }
 
-/// Leaves a process so few descriptors while clients call, and gives them back.
+/// Takes almost all descriptors from a process while clients call, and then gives them back.
 async fn without_descriptors(process_of: impl Fn(u32) -> u32) {
     let logged = Logged::start(&[]).await;
     let (server, id) = (&logged.server, &logged.id);
@@ -68,17 +68,18 @@ async fn a_launcher_without_a_descriptor_left_is_told_and_loses_no_sandbox() {
 /// How long memory is short.
 const FAULT: Duration = Duration::from_secs(2);
 
-/// A group whose memory is limited, for a server, and what fills it. Removed when it is dropped, after the server.
+/// A group with limited memory for a server, and a file that fills it. Dropping this removes them, so drop it after the
+/// server.
 struct Memory {
     group: Group,
-    /// A file system in memory: a file in it counts as memory of the group that wrote it, and no process has to be
-    /// killed for it.
+    /// A file on a file system in memory. It counts as memory of the group that wrote it, and freeing it does not take
+    /// the kill of a process.
     filler: PathBuf,
     _mounted: Mounted,
 }
 
 impl Memory {
-    /// `None` where there is no such hierarchy of version 1.
+    /// Returns `None` where there is no such hierarchy of version 1.
     fn new(directory: &Path, most: u64) -> Option<Self> {
         let group = Group::new("memory", "filled")?;
         let place = directory.join("filler");
@@ -88,9 +89,9 @@ impl Memory {
         Some(made)
     }
 
-    /// Fills the group but for so many MiB.
+    /// Fills the group until `left` MiB are left.
     fn fill(&self, left: u64) {
-        // Writes until the kernel kills it.
+        // `dd` writes until the kernel kills it.
         let script = format!(
             "echo 1000 > /proc/self/oom_score_adj; echo $$ > {}; exec dd if=/dev/zero of={} bs=1M \
              oflag=append conv=notrunc",
@@ -111,7 +112,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // What it holds would keep the group.
+        // Its memory would keep the group alive.
         let _ = fs::remove_file(&self.filler);
     }
 }
@@ -127,7 +128,7 @@ async fn memory_that_others_fill_up_is_no_functions_doing() {
         &directory.path().join("data"),
         &["--memory", "128MiB", "--timeout", "8s"],
     ));
-    // Well within its limit, and more than others leave.
+    // The function needs less than its limit, but more than is left.
     let id = server.deploy("export const twice = ({ n }) => { Buffer.alloc(40 << 20, 1); return n * 2 }").await;
     assert!(call(&server, &id).await);
     let mut failed = 0;
@@ -141,7 +142,7 @@ async fn memory_that_others_fill_up_is_no_functions_doing() {
                 status == 201
             }
         });
-        // Again and again, for what the kernel kills makes room.
+        // Fill it again and again, because each process that the kernel kills makes room.
         let began = Instant::now();
         while began.elapsed() < FAULT {
             memory.fill(left);

@@ -1,4 +1,5 @@
-//! One fault after the other while clients work. By hand: `./just soak`; the same seed makes the same faults.
+//! Causes one fault after the other while clients work. `./just soak` runs it by hand; the same seed makes the same
+//! faults.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,14 +26,14 @@ const CLIENTS: u64 = 6;
 /// How many files the file system has room for.
 const INODES: usize = 20_000;
 
-/// How long a fault lasts, and how long all must be whole before the next one.
+/// How long a fault lasts, and how long everything must work before the next one.
 const FAULT: Duration = Duration::from_secs(4);
 const REST: Duration = Duration::from_secs(4);
 
-/// Within what `/readyz` must be true once a fault has begun, and once it has ended.
+/// The time within which `/readyz` must be right after a fault has begun, and after it has ended.
 const TRUE: Duration = Duration::from_secs(3);
 
-/// What was acknowledged: workers, and the factor that each multiplies with.
+/// What the server has acknowledged: the workers, and the factor that each one multiplies with.
 type Acknowledged = Arc<Mutex<BTreeMap<String, u64>>>;
 
 #[derive(Default)]
@@ -74,7 +75,7 @@ async fn nothing_acknowledged_is_lost_and_no_function_is_blamed_whatever_breaks(
     while began.elapsed() < Duration::from_secs(seconds) {
         let (name, lasts) = FAULTS[random.below(FAULTS.len())];
         let undo = ground.break_it(name);
-        // Filling a disk takes seconds, and it is full after that.
+        // Filling a disk takes seconds; the fault begins when it is full.
         let fault = Instant::now();
         while is_ready(&server).await && fault.elapsed() < TRUE {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -122,7 +123,7 @@ fn number_of(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Numbers that depend on the seed alone.
+/// Random numbers that depend on the seed alone.
 struct Random(u64);
 
 impl Random {
@@ -135,7 +136,7 @@ impl Random {
     }
 }
 
-/// What `/readyz` promises: a deploy and an invocation succeed.
+/// Checks what `/readyz` promises: a deploy and an invocation succeed.
 async fn deploy_and_call(server: &TestServer, acknowledged: &Acknowledged) {
     let code = "export const times = ({ n }) => n * 7";
     let response = server.post("/api/workers").json(&json!({"name": "w", "code": code})).send().await;
@@ -147,7 +148,7 @@ async fn deploy_and_call(server: &TestServer, acknowledged: &Acknowledged) {
     acknowledged.lock().unwrap().insert(id, 7);
 }
 
-/// One request of a client: mostly an invocation, now and then a deploy or a deletion.
+/// Sends one request of a client: mostly an invocation, sometimes a deploy or a deletion.
 async fn work(server: &TestServer, acknowledged: &Acknowledged, counts: &Counts, random: &mut Random) {
     let known: Vec<_> = acknowledged.lock().unwrap().iter().map(|(id, factor)| (id.clone(), *factor)).collect();
     let (kind, factor) = (random.below(20), random.below(1000) as u64);
@@ -164,7 +165,7 @@ async fn work(server: &TestServer, acknowledged: &Acknowledged, counts: &Counts,
     }
     let (id, factor) = &known[random.below(known.len())];
     if kind == 1 && known.len() > 20 {
-        // Forgotten first: whether a deletion that fails was done is not known.
+        // The worker is removed from the list first, because a failed deletion may have been done or not.
         if acknowledged.lock().unwrap().remove(id).is_some() {
             let response = server.http.delete(format!("{}/api/workers/{id}", server.url)).send().await.unwrap();
             let (status, body) = answer(response).await;
@@ -190,7 +191,7 @@ fn blameless(counts: &Counts, status: u16, body: &Value) {
     counts.ours.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The faults, and whether each lasts until it is undone, so that `/readyz` has to tell it.
+/// The faults, and whether each one lasts until it is undone, so that `/readyz` must report it.
 const FAULTS: [(&str, bool); 24] = [
     ("runtime removed", false),
     ("node removed", false),
@@ -218,11 +219,11 @@ const FAULTS: [(&str, bool); 24] = [
     ("launcher, compilers and sandboxes killed", false),
 ];
 
-/// What the server stands on.
+/// What the server depends on.
 struct Ground {
     server: Arc<TestServer>,
     data_dir: PathBuf,
-    /// The file system that the data directory is on.
+    /// The mount point of the file system with the data directory.
     place: PathBuf,
     pids: Group,
 }
@@ -230,19 +231,19 @@ struct Ground {
 type Undo = Box<dyn FnOnce() + Send>;
 
 impl Ground {
-    /// Breaks something. The result ends that.
+    /// Causes a fault. The returned function ends it.
     fn break_it(&self, name: &str) -> Undo {
         let (server, at) = (self.server.process_id(), |name: &str| self.data_dir.join(name));
         match name {
             "runtime removed" => remove_tree(&at("runtime")),
             "node removed" => remove_tree(&at("node")),
             "template removed" => remove_tree(&at("template")),
-            // What is made at the same time may stay.
+            // Files that are made at the same time may stay.
             "sandboxes removed" => drop(fs::remove_dir_all(at("sandboxes"))),
             "snapshots removed" => drop(fs::remove_dir_all(at("snapshots"))),
             "snapshots torn" => {
                 for file in snapshot_files(&self.data_dir) {
-                    // Some are being removed.
+                    // Some files are being removed.
                     let _ = fs::File::options().write(true).open(file).and_then(|file| file.set_len(100));
                 }
             }
@@ -312,18 +313,18 @@ impl Ground {
     }
 }
 
-/// Moves something away. The result moves it back.
+/// Moves a file or directory away. The returned function moves it back.
 fn move_away(from: PathBuf) -> Undo {
     let away = from.with_extension("away");
     fs::rename(&from, &away).unwrap();
     Box::new(move || {
-        // What was made again in its place makes way, as a person would see to it.
+        // A file that was made again in its place is removed first, as an operator would do.
         let _ = fs::remove_file(&from);
         fs::rename(&away, &from).unwrap();
     })
 }
 
-/// Lowers the server's limit to what it has open.
+/// Lowers the server's limit of descriptors to the number that it has open.
 fn use_up_descriptors(server: u32) -> Undo {
     let enough = descriptor_limit(server);
     limit_descriptors(server, open_descriptors(server));
@@ -332,7 +333,7 @@ fn use_up_descriptors(server: u32) -> Undo {
 
 fn kill_sandboxes(server: u32) {
     for pid in sandboxes_of(server) {
-        // Some have ended.
+        // Some have exited.
         let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
     }
 }

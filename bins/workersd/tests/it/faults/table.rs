@@ -1,9 +1,9 @@
-//! docs/operations.md says of each fault which test makes it.
+//! Checks that docs/operations.md names an existing test for each fault.
 
-/// The last column of a table of docs/operations.md.
+/// Returns the names in the last column of a table in docs/operations.md.
 fn tests_of_table(document: &str, head: &str) -> Vec<String> {
     let lines = document.lines().skip_while(|line| !line.starts_with(head)).take_while(|line| line.starts_with('|'));
-    // Behind the head and the line below it.
+    // Skips the head and the line below it.
     let last = lines.skip(2).map(|line| line.trim_end_matches('|').rsplit('|').next().unwrap_or_default());
     last.flat_map(|cell| {
         let names: Vec<_> = cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();

@@ -1,4 +1,4 @@
-//! The directories of the offered Vercel API are away for a while: no snapshot is lost by that.
+//! The directories of the offered Vercel API are away for a while: no snapshot is lost.
 
 use std::fs;
 use std::process::Child;
@@ -103,7 +103,7 @@ async fn while_what_machines_are_made_of_cannot_be_made_again_that_is_told_and_s
     server.stop(&running).await;
 }
 
-/// A server that offers the API, stopped when it is dropped.
+/// A server that offers the API, stopped when this value is dropped.
 struct Offered {
     process: Child,
     url: String,
@@ -138,7 +138,7 @@ impl Offered {
         self.request(Method::POST, "/v3/sandboxes", Some(body)).await
     }
 
-    /// Runs a command in a session to its end; that it cannot be found is never told of one that the system has.
+    /// Runs a command in a session until it exits. An existing command must not be reported as not found.
     async fn run(&self, session: &str) {
         let body = json!({ "command": "node", "args": ["--version"], "wait": false });
         let (status, begun) = self.request(Method::POST, &format!("{session}/cmd"), Some(body)).await;
@@ -157,7 +157,7 @@ impl Offered {
         assert_eq!(status, 200, "{stopped}");
     }
 
-    /// Waits until a sandbox can be made and the server is ready.
+    /// Waits until a sandbox can be created and the server is ready.
     async fn await_whole(&self, what: &str) {
         let began = Instant::now();
         for attempt in 0.. {
@@ -176,14 +176,14 @@ impl Offered {
         self.http.get(format!("{}/readyz", self.url)).send().await.unwrap().status() == 200
     }
 
-    /// Makes a sandbox; says the path of its session.
+    /// Creates a sandbox. Returns the path of its session.
     async fn create(&self, name: &str) -> String {
         let (status, made) = self.try_create(name).await;
         assert_eq!(status, 200, "{made}");
         format!("/v2/sandboxes/sessions/{}", made["session"]["id"].as_str().unwrap())
     }
 
-    /// Makes a sandbox and stops it; says the path of the snapshot that it ended in.
+    /// Creates a sandbox and stops it. Returns the path of the snapshot that the stop made.
     async fn stopped(&self, name: &str) -> String {
         let session = self.create(name).await;
         let (status, stopped) = self.request(Method::POST, &format!("{session}/stop"), Some(json!({}))).await;

@@ -1,4 +1,4 @@
-//! Console lines arrive while the function runs, in order, whole.
+//! Console lines arrive while the function runs, in order and complete.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn each_line_arrives_while_the_function_still_runs() {
     }
     let names: Vec<_> = arrivals.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["log", "log", "log", "log", "result"]);
-    // Lines that were held back would arrive together; the function itself takes 300 ms from one to the next.
+    // Lines that were held back would arrive together; the function waits 300 ms between two lines.
     for pair in arrivals.windows(2) {
         assert!(pair[1].1 - pair[0].1 > std::time::Duration::from_millis(100), "{arrivals:?}");
     }
@@ -37,7 +37,7 @@ async fn stdout_and_stderr_keep_their_order() {
         .iter()
         .map(|event| (event.data["message"].as_str().unwrap().to_owned(), event.data["stream"].as_str().unwrap()))
         .collect();
-    // JavaScript prints -0 as such.
+    // JavaScript prints -0 as `-0`.
     assert_eq!(printed[2..], expected[2..]);
 }
 

@@ -1,4 +1,4 @@
-//! The paths of a worker through the platform, the same for every kind of sandbox.
+//! The paths of a worker through the platform, the same tests for every kind of sandbox.
 
 mod life_cycle;
 mod live_logs;

@@ -1,10 +1,10 @@
-//! Every way an invocation ends has its code, and keeps the log.
+//! Every way in which an invocation ends has its code, and keeps the log.
 
 use serde_json::json;
 
 use super::super::support::{TestServer, messages};
 
-/// Invokes `f` of the code on a server with little time and memory; answers with status, body and messages.
+/// Invokes `f` of the code on a server with little time and memory. Returns status and body.
 async fn outcome(code: &str) -> (u16, serde_json::Value) {
     let server = TestServer::start(&["--timeout", "2s", "--memory", "128MiB"]);
     let id = server.deploy(code).await;
@@ -22,7 +22,7 @@ async fn a_result_comes_with_its_receipt() {
     assert_eq!(body["logs"][0]["level"], "info");
     assert!(body["duration"].is_u64() && body["timings"]["sandbox"].as_f64().unwrap() > 0.0, "{body}");
     if TestServer::IS_CLOUD {
-        // Nobody tells what it has used.
+        // The cloud does not report usage.
         return;
     }
     assert!(body["cpuMs"].as_f64().unwrap() > 0.0 && body["maxMemoryBytes"].as_u64().unwrap() > 1 << 20, "{body}");

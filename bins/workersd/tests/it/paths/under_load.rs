@@ -1,4 +1,4 @@
-//! Many at once, callers that go away.
+//! Many invocations at the same time, and callers that disconnect.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::support::{TestServer, messages};
 
-/// A function that runs for longer than any test.
+/// A function that runs longer than any test.
 const LONG: &str = "export const f = () => new Promise((r) => { console.log('on'); setTimeout(r, 110000) })";
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn long_streams_of_one_worker_leave_another_worker_unharmed() {
         assert_eq!(messages(&[events.next().await.unwrap()]), ["on"]);
         running.push(events);
     }
-    // As many as one worker may hold run; all others of it wait, and another worker's calls do not.
+    // As many run as one worker may hold. All others of this worker wait, and another worker's calls do not.
     let payload = json!({});
     let waiting = join_all((0..50).map(|_| server.stream(&long, "f", &payload)));
     let calls = async {
@@ -95,7 +95,7 @@ async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
     assert_eq!(call.await.0, 200);
 }
 
-/// Waits until so many invocations wait for a place.
+/// Waits until this number of invocations waits for a place.
 async fn until_queued(server: &TestServer, number: usize) {
     let line = format!("workers_invocations_queued {number}\n");
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Starts a proxy with its configuration of docs/operations.md.
+//! Starts a proxy with its configuration from docs/operations.md.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::document::only_block;
 
-/// The kinds of proxies that docs/operations.md has a configuration for.
+/// The kinds of proxies for which docs/operations.md has a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Nginx,
@@ -20,18 +20,18 @@ pub(super) enum Kind {
 /// Where the proxy serves the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Below `/workers/`, as the configuration is written.
+    /// Below `/workers/`, as in the documented configuration.
     BelowAPath,
-    /// At the root, changed as the page says.
+    /// At the root, with the change that the page describes.
     OwnHost,
 }
 
-/// A proxy of its own process, killed when it is dropped.
+/// A proxy in a process of its own, killed when this value is dropped.
 pub(super) struct Proxy {
     process: Child,
-    /// Where it serves the platform, without a slash at the end.
+    /// The URL of the platform behind the proxy, without a slash at the end.
     pub(super) url: String,
-    /// Its files.
+    /// The proxy's files.
     directory: TempDir,
 }
 
@@ -44,12 +44,12 @@ impl Kind {
         }
     }
 
-    /// As it stands on the page.
+    /// Returns the documented configuration.
     pub(super) fn documented(self) -> String {
         only_block("docs/operations.md", self.name())
     }
 
-    /// Where it is installed: by its package, or by `./just setup-test`.
+    /// Returns the path of the program, which its package or `./just setup-test` installs.
     fn program(self) -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin");
@@ -57,17 +57,18 @@ impl Kind {
         folders.map(|folder| folder.join(self.name())).find(|program| program.is_file())
     }
 
-    /// The name, or the port, that the configuration is written for, and the same with the test's address.
+    /// Returns the part of the configuration that sets the name or the port, and its replacement with the test's
+    /// address.
     fn front(self, host: &str, port: u16) -> [String; 2] {
         match self {
             Self::Nginx => ["listen 80;".to_owned(), format!("listen {host}:{port};")],
             Self::Haproxy => ["bind :80\n".to_owned(), format!("bind {host}:{port}\n")],
-            // The name alone would have it listen everywhere.
+            // With the name alone, Caddy would listen on all addresses.
             Self::Caddy => ["workers.example.com {".to_owned(), format!("http://{host}:{port} {{\n    bind {host}")],
         }
     }
 
-    /// What Debian's packages have around a configuration, as far as it matters here.
+    /// Adds what Debian's packages have around a configuration, as far as it matters here.
     fn surrounded(self, configuration: &str, directory: &Path) -> String {
         let directory = directory.display();
         match self {
@@ -99,20 +100,20 @@ impl Kind {
 }
 
 impl Proxy {
-    /// In front of this server; `None` where the program is not installed.
+    /// Starts a proxy in front of this server. Returns `None` if the program is not installed.
     pub(super) fn start(kind: Kind, place: Place, server: &str) -> Option<Self> {
         Self::start_with(kind, place, server, &kind.documented())
     }
 
-    /// The same, with another configuration.
+    /// Starts a proxy with another configuration.
     #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
     pub(super) fn start_with(kind: Kind, place: Place, server: &str, configuration: &str) -> Option<Self> {
         let Some(program) = kind.program() else {
             eprintln!("skipped: {} is not installed; `./just setup-test` does it where it can", kind.name());
             return None;
         };
-        // Each test is a process of its own, and gets an address of its own by that: no other program has that port
-        // there.
+        // Each test is a process of its own, so its id gives it a loopback address of its own, where no other program
+        // uses the port.
         let [_, a, b, c] = std::process::id().to_be_bytes();
         let (host, port) = (format!("127.{}.{b}.{c}", 64 + a % 64), 8080);
         let mut configuration = configuration.to_owned();
@@ -154,12 +155,12 @@ impl Proxy {
         Some(Self { process, url: format!("http://{address}{path}"), directory })
     }
 
-    /// Its origin, as a browser names it.
+    /// Returns the proxy's origin, as a browser names it.
     pub(super) fn origin(&self) -> &str {
         self.url.trim_end_matches("/workers")
     }
 
-    /// Waits for a line of its log with these words.
+    /// Waits for a line with these words in the proxy's log.
     pub(super) async fn said(&self, words: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {

@@ -12,7 +12,7 @@ use crate::console::run_with;
 use crate::support::answer;
 use crate::support::local::TestServer;
 
-/// What is tried of each kind of proxy.
+/// Declares the tests of each kind of proxy.
 macro_rules! suite {
     ($($module:ident: $kind:expr,)*) => { $(
         mod $module {
@@ -61,11 +61,11 @@ const CODE: &str = "
         }
     }";
 
-/// How soon what was sent must be there. haproxy holds it back for up to 200 ms if it may.
+/// How soon sent data must arrive. By default haproxy holds data back for up to 200 ms.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
-/// A server that is reached through a proxy, the proxy, and where the server itself is; `None` where there is no such
-/// proxy.
+/// Starts a server behind a proxy. Returns the server with the proxy's URL, the proxy, and the server's own URL.
+/// Returns `None` if the proxy is not installed.
 fn behind(kind: Kind) -> Option<(TestServer, Proxy, String)> {
     let mut server = TestServer::start(&[]);
     let proxy = Proxy::start(kind, Place::BelowAPath, &server.url)?;
@@ -73,14 +73,14 @@ fn behind(kind: Kind) -> Option<(TestServer, Proxy, String)> {
     Some((server, proxy, direct))
 }
 
-/// A figure of the server's metrics that has no labels.
+/// Returns a figure of the server's metrics that has no labels.
 async fn figure(server: &TestServer, direct: &str, name: &str) -> String {
     let metrics = server.http.get(format!("{direct}/metrics")).send().await.unwrap().text().await.unwrap();
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{name}: {metrics}")).to_owned()
 }
 
-/// Waits until so many invocations run; answers with how long that took.
+/// Waits until this number of invocations runs. Returns how long that took.
 async fn await_running(server: &TestServer, direct: &str, number: &str) -> Duration {
     let began = Instant::now();
     while figure(server, direct, "workers_invocations_running").await != number {
@@ -95,7 +95,7 @@ async fn heads_and_events_are_sent_at_once(kind: Kind) {
     let mut heads = Vec::new();
     for _ in 0..5 {
         let began = Instant::now();
-        // The head is there, and the function has printed nothing yet.
+        // The head arrives before the function has printed anything.
         drop(server.stream(&id, "silent", &json!({})).await);
         heads.push(began.elapsed());
     }
@@ -111,7 +111,7 @@ async fn heads_and_events_are_sent_at_once(kind: Kind) {
     }
     late.sort();
     assert_eq!(late.len(), 8);
-    // A busy machine may hold up one or another; a proxy that waits holds up half of them.
+    // A busy host may delay a few of them; a proxy that holds data back delays at least half of them.
     assert!(late[5] < AT_ONCE, "{late:?}");
 }
 
@@ -122,7 +122,7 @@ async fn an_invocation_ends_with_its_client(kind: Kind) {
     await_running(&server, &direct, "1").await;
     drop(watched);
     let after = await_running(&server, &direct, "0").await;
-    // Sooner than the next comment, and before the function ends by itself.
+    // This is sooner than the next comment in the stream, and before the function ends.
     assert!(after < Duration::from_secs(5), "watched: {after:?}");
     let request = server.post(&format!("/api/workers/{id}/functions/silent")).send();
     let waiting = tokio::spawn(request);
@@ -135,7 +135,7 @@ async fn an_invocation_ends_with_its_client(kind: Kind) {
 
 async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server(kind: Kind) {
     let Some((server, proxy, _)) = behind(kind) else { return };
-    // White space around JSON counts as part of the body, and takes no compiler's time.
+    // White space around JSON counts as part of the body, but costs the compiler no time.
     let deploy = async |code: &str, padding: usize| {
         let worker = json!({"name": "large", "code": code}).to_string();
         let request = server.post("/api/workers").header(ORIGIN, proxy.origin());

@@ -1,11 +1,11 @@
-//! User code that finds its token and writes frames of its own: it decides on nothing but its own outcome, and costs
-//! the server nothing.
+//! User code that finds its token and writes frames of its own: it affects only its own outcome, and costs the server
+//! nothing.
 
 use serde_json::{Value, json};
 
 use crate::support::local::{TestServer, messages};
 
-/// Where the token is for those who look for it, and how frames are written.
+/// Code that finds the token and writes frames.
 const FRAMES: &str = r#"import fs from "node:fs";
 const token = /WORKERS_FRAME=(\w{32})/.exec(fs.readFileSync("/proc/self/environ", "latin1"))![1];
 const write = (bytes: string | Buffer) => { for (let rest = Buffer.from(bytes); rest.length; ) try { rest = rest.subarray(fs.writeSync(1, rest)) } catch (error: any) { if (error.code !== "EAGAIN") throw error } };
@@ -14,7 +14,7 @@ const outcome = (meta: unknown, json: string) => frame("R", `${JSON.stringify(me
 const deep = "[".repeat(1e5) + "]".repeat(1e5);
 "#;
 
-/// Functions, and what becomes of each: the result or the code of the failure.
+/// Bodies of functions, and what each one must lead to: a result or the code of a failure.
 const FORGERIES: &[(&str, &str)] = &[
     (r#"write(outcome({ code: "ok" }, "42")); for (;;);"#, "42"),
     (r#"write(outcome({ code: "ok" }, "42")); write(outcome({ code: "thrown" }, "{}"))"#, "42"),
@@ -47,7 +47,7 @@ const FORGERIES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The most memory that a process has had, in MiB.
+/// Returns the peak memory of a process in MiB.
 fn peak(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -91,7 +91,7 @@ async fn what_children_write_into_the_same_pipe_never_gets_into_an_outcome() {
     let events = server.stream(&id, "main", &json!({})).await.all().await;
     assert_eq!(events.last().unwrap().data["result"], Value::from("ä".repeat(1_000_000)));
     let logs = messages(&events);
-    // What a child writes in several pieces may be cut by a line of ours, no line of ours by a child.
+    // A line of ours may cut what a child writes in several pieces, but a child never cuts a line of ours.
     let is_whole = |line: String| logs.iter().any(|message| message.contains(&line));
     assert!((0..50).all(|at| is_whole(format!("line{at}{}", "z".repeat(3000)))));
     assert!(logs.iter().all(|message| !message.contains(['\u{1e}', '\u{1f}'])));

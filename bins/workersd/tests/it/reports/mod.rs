@@ -1,5 +1,5 @@
-//! Programs of the kinds that people have reported against this platform, Node.js and other compilers, and outcomes
-//! that user code forges: each through a whole server, waited for and followed.
+//! Programs like those in bug reports against this platform, Node.js and other compilers, and outcomes that user code
+//! forges. Each one goes through a whole server, as one response and as a stream.
 
 mod forged;
 
@@ -22,7 +22,7 @@ struct Program {
     expected: Expected,
 }
 
-/// What is said of an answer; what is not mentioned may be anything, but for the log.
+/// The expected response. Members that are absent here may have any value, except the log.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
@@ -33,11 +33,11 @@ struct Expected {
     #[serde(default)]
     at: Map<String, Value>,
     logs: Option<Vec<String>>,
-    /// How many warnings there are.
+    /// The number of warnings.
     warnings: Option<usize>,
-    /// How many bytes the whole answer has at most.
+    /// The most bytes of the whole response.
     most: Option<usize>,
-    /// Texts that stand nowhere in the answer.
+    /// Texts that must not occur in the response.
     #[serde(default)]
     lacks: Vec<String>,
 }
@@ -89,7 +89,7 @@ impl Program {
     }
 }
 
-/// What an invocation says of itself, without the measurements, which differ.
+/// Returns a response without the measurements, which differ from run to run.
 fn told(mut answer: Value) -> Value {
     for name in ["success", "function", "duration", "timings", "cpuMs", "maxMemoryBytes", "invocationId", "logs"] {
         answer.as_object_mut().unwrap().remove(name);

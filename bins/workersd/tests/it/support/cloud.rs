@@ -1,4 +1,4 @@
-//! A server that stands for the cloud.
+//! A server that stands in for the cloud.
 
 use std::path::Path;
 use std::process::Child;
@@ -8,19 +8,19 @@ use workers_testing::skip_unless_root;
 
 use super::{answer, command, end, spawn};
 
-/// What the cloud is told.
+/// The credentials for the cloud.
 pub(crate) const CREDENTIALS: [(&str, &str); 3] =
     [("VERCEL_TOKEN", "token"), ("VERCEL_TEAM_ID", "team"), ("VERCEL_PROJECT_ID", "project")];
 
-/// A server that offers the cloud's API, stopped when it is dropped.
+/// A server that offers the cloud's API, stopped when this value is dropped.
 pub(crate) struct Cloud {
     process: Child,
-    /// Where the API is.
+    /// The URL of the API.
     pub(crate) api: String,
 }
 
 impl Cloud {
-    /// One with this data directory.
+    /// Starts one with this data directory.
     pub(crate) fn start_in(data_dir: &Path) -> Self {
         skip_unless_root("the server that stands for the cloud needs root");
         let mut command = command();
@@ -28,7 +28,7 @@ impl Cloud {
             .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(["--vercel-api-token", "team=token"])
-            // Each invocation there is a machine of 2 GiB, of which it uses little; tests run side by side.
+            // Each invocation there is a machine of 2 GiB, of which it uses little; and tests run in parallel.
             .args(["--overcommit-memory", "100", "--overcommit-processors", "100"]);
         let (process, [_, api]) = spawn(command, ["listening on ", "vercel api on "]);
         Self { process, api }

@@ -1,4 +1,4 @@
-//! The blocks of code in README.md and docs/, as a reader copies them.
+//! Reads the blocks of code in README.md and docs/, as a reader copies them.
 
 use std::path::Path;
 
@@ -6,22 +6,22 @@ use std::path::Path;
 pub(crate) struct Block {
     /// The file, as `docs/api.md`.
     pub(crate) file: String,
-    /// Where its content begins, from 1.
+    /// The line of the page on which its content begins, counted from 1.
     pub(crate) line: usize,
-    /// What stands behind the three backticks; empty where nothing does.
+    /// The word after the three backticks. Empty if there is none.
     pub(crate) language: String,
     /// Its lines, each with its line feed.
     pub(crate) text: String,
 }
 
 impl Block {
-    /// File and line, for a person.
+    /// Returns file and line, for messages.
     pub(crate) fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
 }
 
-/// The name and the text of each page, README.md first.
+/// Returns the name and the text of each page, README.md first.
 pub(crate) fn pages() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut files = vec!["README.md".to_owned()];
@@ -44,12 +44,12 @@ pub(crate) fn pages() -> Vec<(String, String)> {
     files.into_iter().map(read).collect()
 }
 
-/// All blocks, page by page, from top to bottom.
+/// Returns all blocks, page by page, from top to bottom.
 pub(crate) fn blocks() -> Vec<Block> {
     pages().iter().flat_map(|(file, page)| blocks_of(file, page)).collect()
 }
 
-/// The only block of a file in a language.
+/// Returns the only block of a file in a language.
 pub(crate) fn only_block(file: &str, language: &str) -> String {
     let mut blocks = blocks();
     blocks.retain(|block| block.file == file && block.language == language);

@@ -1,4 +1,4 @@
-//! Databases and data directories that servers of earlier commits have left, served by this one.
+//! This server serves databases and data directories that servers of earlier commits have left.
 //! `scripts/make-upgrade-fixture.sh` makes them.
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use workers_testing::{ThrowAwayPostgres, is_root};
 use crate::support::local::{TestServer, answer};
 use crate::support::{command, end, in_levels, spawn};
 
-/// The last commit before workers had revisions and snapshots were a server's own.
+/// From the last commit before workers had revisions and snapshots belonged to a server.
 const BEFORE_REVISIONS: &[u8] = include_bytes!("before-revisions.tar.gz");
 
 /// How long a server may take to remove the snapshots of deleted workers.
@@ -21,13 +21,13 @@ fn unpack(fixture: &[u8]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(fixture));
     archive.set_preserve_permissions(true);
-    // Only root can give files away; a server of any other user has files of its own only.
+    // Only root can give files away; other users' servers have only files of their own.
     archive.set_preserve_ownerships(is_root());
     archive.unpack(directory.path()).unwrap();
     directory
 }
 
-/// The workers in the list, by name.
+/// Returns the workers in the list, sorted by name.
 async fn listed(server: &TestServer) -> Vec<(String, Value)> {
     let (status, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
     assert_eq!(status, 200, "{list}");
@@ -106,7 +106,7 @@ async fn serve(data_dir: &Path, arguments: &[&str]) {
     }
 }
 
-/// What is in the log of a start about snapshots of an earlier version.
+/// Starts a server and returns its log lines about snapshots of an earlier version.
 fn logged_of_moves(data_dir: &Path) -> Vec<String> {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = command();

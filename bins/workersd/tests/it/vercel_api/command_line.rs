@@ -12,7 +12,7 @@ fn sandbox(offered: &Offered, arguments: &[&str]) -> Command {
     command
 }
 
-/// What it prints when it ends well.
+/// Runs the command line, which must succeed, and returns its output.
 fn said(offered: &Offered, arguments: &[&str]) -> String {
     succeed(sandbox(offered, arguments))
 }

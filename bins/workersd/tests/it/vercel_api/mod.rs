@@ -1,4 +1,4 @@
-//! The Vercel API that the server offers, through Vercel's own clients, which know nothing of us.
+//! Tests the offered Vercel API with Vercel's own clients, which are not adapted to our server.
 
 mod command_line;
 mod python;

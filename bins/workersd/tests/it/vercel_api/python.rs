@@ -1,4 +1,4 @@
-//! The Python SDK, which has a setting for the server. What is tried is in `tests/vercel/python`.
+//! The Python SDK, which has a setting for the server. The tests themselves are in `tests/vercel/python`.
 
 use super::support::{Offered, clients, ours, succeed};
 

@@ -1,23 +1,23 @@
-//! The JavaScript SDK. What is tried is in `tests/vercel/sdk`, a file a subject; a test here runs one file on a server
-//! of its own.
+//! The JavaScript SDK. The tests themselves are in `tests/vercel/sdk`, one file for each subject. A test here runs one
+//! file on a server of its own.
 
 use super::support::{OIDC_TOKEN, Offered, ours, succeed};
 
-/// How the SDK, which has no setting for it, is led to the server.
+/// How the SDK, which has no setting for it, is pointed at the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Its option `fetch`.
+    /// With its option `fetch`.
     Option,
-    /// A preload that stands in front of the global `fetch`.
+    /// With a preload that replaces the global `fetch`.
     Preload,
 }
 
-/// As whom it comes.
+/// The credentials of the SDK.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Credentials {
-    /// Token, team and project, given to every call.
+    /// Token, team and project, passed to every call.
     Explicit,
-    /// None; it finds a token in its environment that says the rest.
+    /// None; the SDK reads a token from its environment, which contains team and project.
     Oidc,
 }
 
@@ -38,7 +38,7 @@ fn run_with(file: &str, way: Way, credentials: Credentials, arguments: &[&str]) 
         node.env("VERCEL_OIDC_TOKEN", OIDC_TOKEN);
     }
     node.arg("--import").arg(ours("find-clients.mjs"));
-    // A behaviour that hangs is named, before the whole file is ended.
+    // A test that hangs is named by this timeout before the whole file is ended.
     node.args(["--test", "--test-isolation=none", "--test-force-exit", "--test-timeout=20000", "--test-reporter=spec"]);
     node.arg(ours("sdk").join(file));
     succeed(node);

@@ -9,21 +9,21 @@ use tempfile::TempDir;
 
 use crate::support::{command, end, spawn};
 
-/// A token that nobody signed, of the team `team_ours` and the project `prj_ours`, until the year 2100.
+/// An unsigned token for the team `team_ours` and the project `prj_ours`, valid until the year 2100.
 pub(crate) const OIDC_TOKEN: &str =
     "eyJhbGciOiJub25lIn0.eyJvd25lcl9pZCI6InRlYW1fb3VycyIsInByb2plY3RfaWQiOiJwcmpfb3VycyIsImV4cCI6NDEwMjQ0NDgwMH0.none";
 
-/// A server that offers the API, stopped when it is dropped.
+/// A server that offers the API, stopped when this value is dropped.
 pub(crate) struct Offered {
     process: Child,
-    /// Where the API is.
+    /// The URL of the API.
     pub(crate) api: String,
     /// The server's data and the clients' home, removed after the server has stopped.
     pub(crate) directory: TempDir,
 }
 
 impl Offered {
-    /// `None` where there can be no machines: they need root.
+    /// Returns `None` without root, which machines need.
     #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
@@ -41,7 +41,7 @@ impl Offered {
         Some(Self { process, api, directory })
     }
 
-    /// A program that finds the clients and the server, and nothing of this process's environment.
+    /// Returns a program that finds the clients and the server, with nothing of this process's environment.
     pub(crate) fn client(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -49,7 +49,7 @@ impl Offered {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.directory.path().join("home"))
             .env("TMPDIR", self.directory.path())
-            // Without it, a client that lacks credentials asks a person to log in.
+            // Without it, a client without credentials asks the user to log in.
             .env("CI", "1")
             .env("VERCEL_TELEMETRY_DISABLED", "1")
             .env("SANDBOX_SKIP_VERSION_CHECK", "1")
@@ -63,7 +63,7 @@ impl Offered {
         self.client(node())
     }
 
-    /// Node.js with the preload that points every JavaScript client at the server.
+    /// Returns Node.js with the preload that points every JavaScript client at the server.
     pub(crate) fn pointed_node(&self) -> Command {
         let mut command = self.node();
         command.arg("--import").arg(ours("point.mjs"));
@@ -77,26 +77,26 @@ impl Drop for Offered {
     }
 }
 
-/// What a client prints that ends well.
+/// Runs a client that must succeed, and returns its output.
 pub(crate) fn succeed(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", told(&command, &output));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A command, how it ended and what it printed, for a person.
+/// Formats a command, how it ended and what it printed, for messages.
 pub(crate) fn told(command: &Command, output: &Output) -> String {
     let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}: {}\n{}{}", arguments.join(" "), output.status, text(&output.stdout), text(&output.stderr))
 }
 
-/// One of our files beside the pins of the clients.
+/// Returns the path of one of our files beside the clients' lock files.
 pub(crate) fn ours(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vercel").join(name)
 }
 
-/// The clients' folder.
+/// Returns the directory of the clients.
 pub(crate) fn clients() -> PathBuf {
     let installed = in_tools("vercel");
     assert!(installed.exists(), "the clients are not installed: `./just setup-test` does it");

@@ -26,7 +26,7 @@ class TheAsynchronousSdk(unittest.IsolatedAsyncioTestCase):
         return sandbox.create_sandbox(**{"name": f"test-{uuid4()}", "persistent": False, **changes})
 
     async def test_what_was_built_in_one_sandbox_runs_in_another(self) -> None:
-        # At the end of the block a sandbox goes, with those of its snapshots that nothing else needs.
+        # The end of the context removes a sandbox, and those of its snapshots that nothing else uses.
         builder = await self.enterAsyncContext(self.sandbox())
         await builder.fs.write_text("program.sh", "echo hello $1; exit 3")
         snapshot = await builder.snapshot()
@@ -54,7 +54,7 @@ class TheAsynchronousSdk(unittest.IsolatedAsyncioTestCase):
     async def test_commands_run_side_by_side(self) -> None:
         async with self.sandbox() as box:
             await box.run_process("mkfifo", ["gate"], check=True)
-            # Each ends only when the other runs.
+            # Each command ends only if the other one runs at the same time.
             reader, writer = await asyncio.gather(
                 box.run_process("cat", ["gate"], capture_output=True),
                 box.run_process("sh", ["-c", "echo met >gate"], capture_output=True),

@@ -1,4 +1,4 @@
-// Commands that are waited for.
+// Commands that the caller waits for.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-// Whom a server with a token serves.
+// A server with a token serves only clients that have it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

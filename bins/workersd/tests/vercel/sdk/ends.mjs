@@ -1,4 +1,4 @@
-// Ends of sessions, and what comes after.
+// How sessions end, and what happens afterwards.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -29,7 +29,7 @@ test("a session that is over says what it has used, and its sandbox what all hav
   assert.deepEqual(transfer, { ingress: 0, egress: 0 });
   assert.deepEqual([sandbox.totalActiveCpuDurationMs, sandbox.totalIngressBytes, sandbox.totalEgressBytes], [first, 0, 0]);
   assert.equal(sandbox.image, "vercel/sandbox/universal");
-  // Resumes it.
+  // This resumes the sandbox.
   await output(sandbox, "true");
   await sandbox.stop();
   const found = await Sandbox.get({ ...connection, name: sandbox.name });

@@ -1,4 +1,4 @@
-// Files that go in as archives and come out as bytes.
+// Files are uploaded as archives and downloaded as bytes.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// The SDK's `fs`, which is made of commands, reads and writes.
+// The SDK's `fs`, which is built from commands, reads and writes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

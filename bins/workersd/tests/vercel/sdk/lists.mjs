@@ -1,4 +1,4 @@
-// Lists: what is in them, in which order, page by page. Other tests' sandboxes are on the same server.
+// Lists: their content, their order, and their pages. Sandboxes of other tests are on the same server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -8,7 +8,7 @@ import { connection, create, unique } from "../world.mjs";
 
 const names = (page) => page.sandboxes.map((sandbox) => sandbox.name);
 
-/** Sandboxes whose names begin alike, in the order of their names and of their creation. */
+/** Creates sandboxes whose names begin alike, in the order of their names and of their creation. */
 async function family(t, size, options) {
   const prefix = `${unique("family")}-`;
   const members = [];

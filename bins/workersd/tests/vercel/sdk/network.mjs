@@ -1,4 +1,4 @@
-// What a sandbox may reach. Nothing here leads out of the machine that the tests run on.
+// What a sandbox may reach. No connection here leaves the host that the tests run on.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,4 @@
-// The way of a deployment and its runs: build, freeze, run from what was frozen, stop; once for each way to reach a server.
+// A deployment and its runs: build, make a snapshot, run from the snapshot, stop; once for each way to reach a server.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,11 +1,12 @@
-// Commands while they run: what they print, what ends them.
+// Commands while they run: their output, and what ends them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { create, heard, listener, output, sh } from "../world.mjs";
 
-// It waits for the test between its lines, so a line that the test has seen was told while the command ran. It opens its gate once, for
-// both directions: opened anew, the gate could still be held by who let it pass, and end under its hands.
+// The script waits for the test between its lines, so a line that the test has seen arrived while the command ran. It
+// opens its gate once, for both directions. If it opened the gate anew each time, the writer that let it pass could
+// still hold the gate, and close it while the script reads.
 const STEPS = "exec 3<>gate; echo one; read _ <&3; echo two >&2; read _ <&3; echo three; exit 5";
 
 test("what a waited command prints is told while it runs", async (t) => {
@@ -77,6 +78,6 @@ test("a kill reaches what the command has started", async (t) => {
   const command = await sh(sandbox, "sleep 1000 & echo started; wait", { detached: true });
   await heard(command, "started");
   await command.kill("SIGKILL");
-  // The sleeper holds the log open, too.
+  // The sleeping process holds the log open, too.
   assert.deepEqual(await Array.fromAsync(command.logs()), [{ stream: "stdout", data: "started\n" }]);
 });

@@ -1,4 +1,4 @@
-// Snapshots: made, found, started from, deleted.
+// Snapshots are made, found, started from and deleted.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -6,7 +6,7 @@ import { Sandbox, Snapshot } from "@vercel/sandbox";
 
 import { connection, contentOf, create, DAY, output, refusal, sh, unique } from "../world.mjs";
 
-/** A sandbox, and the snapshot that it was ended with. */
+/** Returns a sandbox that a snapshot has ended, its session, and the snapshot. */
 async function frozen(t, files, options) {
   const sandbox = await create(t);
   await sandbox.writeFiles(files);

@@ -1,4 +1,5 @@
-// Each operation once, as the documentation of the SDK does it. Our client does the same in tests/it/vercel_api/wire/ours.rs.
+// Does each operation once, as in the SDK's documentation. Our client does the same in
+// tests/it/vercel_api/wire/ours.rs.
 import assert from "node:assert/strict";
 
 import { Sandbox, Snapshot } from "@vercel/sandbox";

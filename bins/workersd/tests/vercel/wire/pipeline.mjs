@@ -16,7 +16,7 @@ const snapshot = await during("deployment", async () => {
 
 const copy = () => Sandbox.create({ ...connection, source: { type: "snapshot", snapshotId: snapshot.snapshotId }, persistent: false });
 
-/** Its output is told while it runs, by the request that it was started with. */
+/** A run whose output arrives with the response to the request that started it. */
 const waited = await during("run", async () => {
   const sandbox = await copy();
   let printed = "";
@@ -27,7 +27,7 @@ const waited = await during("run", async () => {
   return sandbox;
 });
 
-/** The same, by a command that one may lose sight of. */
+/** The same with a detached command, whose output a second request reads. */
 const detached = await during("detached-run", async () => {
   const sandbox = await copy();
   const command = await sandbox.runCommand({ cmd: "node", args: ["worker.mjs"], detached: true });

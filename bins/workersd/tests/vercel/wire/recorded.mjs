@@ -1,10 +1,10 @@
-// The SDK, led to a recorder of requests, which is told with each which operation it is of.
+// The SDK, pointed at a recorder of requests. Each request's URL names the operation that it belongs to.
 import assert from "node:assert/strict";
 
 const hosted = "https://vercel.com/api/";
 let current;
 
-/** What every static call of the SDK is given. */
+/** The arguments that every static call of the SDK gets. */
 export const connection = {
   token: "token",
   teamId: "team_ours",
@@ -15,7 +15,7 @@ export const connection = {
   },
 };
 
-/** Does something under this name. One thing is done at a time. */
+/** Runs something under the name of an operation. Only one operation runs at a time. */
 export async function during(operation, something) {
   current = operation;
   const done = await something();

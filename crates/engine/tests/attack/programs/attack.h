@@ -25,10 +25,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* An attack; its arguments end with NULL. */
+/* An attack. Its arguments end with NULL. */
 typedef void attack(char **arguments);
 
-/* What an attack is called. */
+/* The name of an attack. */
 struct named {
     const char *name;
     attack *run;
@@ -40,38 +40,38 @@ extern const struct named process_attacks[], output_attacks[], connect_attacks[]
 /* Prints a line. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Says how an attempt went that must fail: a result that is not negative is one too many. */
+/* Reports an attempt that must fail. A result that is not negative means that it succeeded. */
 void must_fail(long result, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The attack is in effect. */
+/* Reports that the attack is in effect. */
 void ready(void);
 
-/* Waits for the end. */
+/* Waits until the process is ended. */
 void hold(void) __attribute__((noreturn));
 
-/* Bounds this process's life; a child has no alarm of its parent's. */
+/* Limits the life of this process with an alarm. A child does not inherit its parent's alarm. */
 void limit_life(void);
 
-/* Forks; the child's life is bounded, too. */
+/* Forks, and limits the child's life, too. */
 pid_t child(void);
 
 /* Starts a thread. */
 pthread_t thread(void *(*run)(void *), void *argument);
 
-/* Sleeps. */
+/* Sleeps for this many milliseconds. */
 void pause_ms(long milliseconds);
 
-/* A number of the arguments, or another one. */
+/* Returns the number at this index of the arguments, or `otherwise` if there is none. */
 long number(char **arguments, int index, long otherwise);
 
-/* A pair of TCP sockets that are connected over the loopback; what the first one sends, the second one does not read. */
+/* Connects a pair of TCP sockets over the loopback. The second one does not read what the first one sends. */
 void tcp_pair(int pair[2]);
 
-/* A TCP listener on the loopback with a queue of this length; fills in its address. */
+/* Makes a TCP listener on the loopback with a queue of this length, and fills in its address. */
 struct sockaddr_in;
 int tcp_listener(int backlog, struct sockaddr_in *address);
 
-/* A descriptor in a message, over a local socket. */
+/* Sends descriptors in a message over a local socket. */
 long send_descriptors(int socket, const int *descriptors, int count);
 
 #endif

@@ -1,4 +1,4 @@
-/* Connections whose sockets change while the server looks at them. */
+/* Connections on sockets that change while the server uses them. */
 #include "attack.h"
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* A socket, and whom it is connected to again and again. */
+/* A socket, and the address that it is connected to again and again. */
 struct target {
     int kind, family;
     socklen_t length;
@@ -31,7 +31,7 @@ static int make(struct target *target, int flags)
     return one;
 }
 
-/* The one whose descriptor changes. */
+/* The target whose descriptor changes. */
 static struct target *toggled;
 
 static void *toggle(void *nothing)
@@ -60,7 +60,7 @@ static void *connect_on(void *argument)
     return NULL;
 }
 
-/* Fills the queue of whoever listens there. */
+/* Fills the queue of the listener. */
 static void fill(struct target *target)
 {
     for (int i = 0; i < 8; i++) {
@@ -70,7 +70,8 @@ static void fill(struct target *target)
     }
 }
 
-/* One that is taken for a descriptor that waits does so at the server; then the next one has its turn. */
+/* Connects many sockets. If the server sees one of them as blocking, its connection waits in the server; then the next
+ * one has its turn. */
 static void attack_queue(struct target *target)
 {
     static struct target all[24];
@@ -88,14 +89,14 @@ static void attack_queue(struct target *target)
     hold();
 }
 
-/* A listener by name whose queue is full; the descriptor changes between waiting and not waiting. */
+/* A local listener with a full queue. The descriptor alternates between blocking and non-blocking. */
 static void toggle_local(char **arguments)
 {
     static struct target target = {.family = AF_UNIX, .kind = SOCK_STREAM};
     const char *kind = arguments[0] ? arguments[0] : "stream";
     target.kind = !strcmp(kind, "seqpacket") ? SOCK_SEQPACKET : !strcmp(kind, "datagram") ? SOCK_DGRAM : SOCK_STREAM;
     target.name.sun_family = AF_UNIX;
-    /* In the file system, or out of it. */
+    /* The name is in the file system, or abstract. */
     const char *where = arguments[0] && arguments[1] ? arguments[1] : "file";
     int path = snprintf(target.name.sun_path, sizeof target.name.sun_path, "%s/tmp/full-%d", strcmp(where, "file") ? "@" : "", getpid());
     if (*target.name.sun_path == '@')
@@ -113,7 +114,7 @@ static void toggle_local(char **arguments)
     attack_queue(&target);
 }
 
-/* The same over TCP; the second argument is how many seconds a socket may wait. */
+/* The same over TCP. The second argument is how many seconds a socket may wait. */
 static void toggle_tcp(char **arguments)
 {
     static struct target target = {.family = AF_INET, .kind = SOCK_STREAM, .length = sizeof(struct sockaddr_in)};
@@ -122,7 +123,7 @@ static void toggle_tcp(char **arguments)
     attack_queue(&target);
 }
 
-/* Sockets that wait for ever, without any toggling. */
+/* Sockets that block for ever, without toggling. */
 static void *connect_once(void *argument)
 {
     struct target *target = argument;
@@ -141,7 +142,7 @@ static void waits(char **arguments)
     hold();
 }
 
-/* The file that a name leads to changes all the time. */
+/* A name that refers to another file all the time. */
 static void *swap_names(void *nothing)
 {
     (void)nothing;
@@ -202,7 +203,7 @@ static void addresses_in_bad_memory(char **arguments)
     }
 }
 
-/* The memory that the address lies in changes all the time, so whoever reads it waits. */
+/* The memory that contains the address changes all the time, so a reader must wait. */
 static void *change_memory(void *nothing)
 {
     (void)nothing;
@@ -228,7 +229,7 @@ static void held_addresses(char **arguments)
     hold();
 }
 
-/* Many threads that ask as fast as they are answered. */
+/* Many threads that connect again as soon as they get a response. */
 static struct sockaddr_in asked;
 
 static void *ask(void *nothing)
@@ -252,7 +253,7 @@ static void *ask_once(void *nothing)
     return NULL;
 }
 
-/* `asking THREADS ADDRESS PORT`; a port of 0 is one of a listener whose queue is full. */
+/* `asking THREADS ADDRESS PORT`. With port 0 it is the port of a listener with a full queue. */
 static void prepare_asking(char **arguments)
 {
     const char *to = arguments[0] && arguments[1] ? arguments[1] : "127.0.0.1";
@@ -277,7 +278,7 @@ static void asking(char **arguments)
     hold();
 }
 
-/* Threads that ask once and end. */
+/* Threads that connect once and end. */
 static void asking_and_dying(char **arguments)
 {
     prepare_asking(arguments);
@@ -287,7 +288,7 @@ static void asking_and_dying(char **arguments)
             pause_ms(1);
 }
 
-/* Whoever asks is killed while it asks. */
+/* Processes that are killed while they connect. */
 static void asking_and_killed(char **arguments)
 {
     prepare_asking(arguments);

@@ -1,5 +1,5 @@
-/* What the kernel counts. `fill WHAT MOST` takes up to MOST of it, says how much it got, and keeps it; `use WHAT` takes one, as a
- * neighbour would. */
+/* Resources that the kernel counts. `fill WHAT MOST` takes up to MOST of one, reports how much it got, and keeps it.
+ * `use WHAT` takes one, as a neighbour would. */
 #include "attack.h"
 
 #include <linux/filter.h>
@@ -31,7 +31,7 @@ static long in_flight(long most)
     while (sent < most) {
         if (send_descriptors(pair[1], copies, most == 1 ? 1 : 250) < 0) {
             int error = errno;
-            /* A full queue is no answer: the next pair has another one. */
+            /* A full queue is not the limit: the next pair has another queue. */
             if (error != EAGAIN || socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
                 errno = error;
                 break;
@@ -132,7 +132,7 @@ static long inotify_watches(long most)
     return watches;
 }
 
-/* A long filter of the old kind; `first` is whether it is the first one that is measured. */
+/* A long filter in classic BPF, of `length` instructions. */
 static struct sock_fprog *filter(int length)
 {
     static struct sock_filter code[4096];
@@ -157,7 +157,7 @@ static long socket_filters(long most)
     return made;
 }
 
-/* In processes of their own, since one may have 32,768 instructions. */
+/* In several processes, because one may have 32,768 instructions. */
 static long process_filters(long most)
 {
     long made = 0;
@@ -220,7 +220,7 @@ static void fill(char **arguments)
     errno = 0;
     long taken = counter->take(number(arguments, 1, 1));
     int error = errno;
-    /* There must be room for what follows. */
+    /* The counter is full now, and these steps must still work. */
     say("took %ld, then %s", taken, strerror(error));
     ready();
     hold();

@@ -1,4 +1,5 @@
-/* Files that the server, or somebody in its place, reads, freezes or removes; and files that all sandboxes share. */
+/* Files that the server, or another process in its place, reads, freezes or removes, and files that all sandboxes
+ * share. */
 #include "attack.h"
 
 #include <poll.h>
@@ -31,7 +32,7 @@ static void odd_files(char **arguments)
     hold();
 }
 
-/* A file that is a pipe, a directory and a link by turns. */
+/* A file that is in turn a pipe, a directory and a link. */
 static void swapped_file(char **arguments)
 {
     const char *where = arguments[0] ? arguments[0] : ".";
@@ -50,7 +51,7 @@ static void swapped_file(char **arguments)
     }
 }
 
-/* A directory that is always somewhere else. */
+/* A directory that moves all the time. */
 static void renamed_directories(char **arguments)
 {
     const char *where = arguments[0] ? arguments[0] : ".";
@@ -69,7 +70,7 @@ static void renamed_directories(char **arguments)
     }
 }
 
-/* Whoever opens the file waits until the lease is given back, which is never. */
+/* A lease: a process that opens the file waits until the lease is released, which never happens. */
 static void lease(char **arguments)
 {
     const char *path = arguments[0] ? arguments[0] : "file";
@@ -82,7 +83,7 @@ static void lease(char **arguments)
     hold();
 }
 
-/* More than any disk holds, and deeper than any stack. */
+/* A tree that is larger than any disk, and deeper than any stack. */
 static void endless_tree(char **arguments)
 {
     const char *where = arguments[0] ? arguments[0] : ".";
@@ -97,7 +98,7 @@ static void endless_tree(char **arguments)
     hold();
 }
 
-/* Which pages of a shared file are in memory: its path, and whether they are in truth. */
+/* Reports which pages of a shared file seem to be in memory. The arguments are its path and an offset. */
 static void probe_cache(char **arguments)
 {
     const char *path = arguments[0] ? arguments[0] : "/usr/bin/node";

@@ -1,4 +1,4 @@
-/* Calls into the kernel that must not work, whatever their arguments. */
+/* System calls that must not work, whatever their arguments are. */
 #include "attack.h"
 
 #include <linux/filter.h>
@@ -13,7 +13,7 @@
 
 #define TRY(name, ...) must_fail(syscall(SYS_##name, __VA_ARGS__), #name)
 
-/* Runs something that may kill its process; tells whether it came back. */
+/* Runs something that may kill its process, and reports if it returned. */
 static void must_not_return(const char *what, void (*run)(void))
 {
     pid_t pid = child();
@@ -39,7 +39,7 @@ static void interrupt_80(void)
 }
 #endif
 
-/* Another way to call, or calls that lead out of the walls. */
+/* Other ways to make system calls, and calls that lead out of the walls. */
 static void other_ways(char **arguments)
 {
     (void)arguments;
@@ -110,7 +110,7 @@ static void first_process(char **arguments)
     for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
         char path[64];
         snprintf(path, sizeof path, "/proc/1/%s", files[i]);
-        /* What everybody may read is no secret; that it can be written would be. */
+        /* Files that every user may read are no secret, but must not be writable. */
         int is_open = i < 19;
         struct stat status;
         must_fail(open(path, is_open ? O_RDONLY : O_WRONLY), "%s", path);
@@ -137,7 +137,7 @@ static void first_process(char **arguments)
     say("done");
 }
 
-/* Filters of its own: one that is told of calls could answer in the server's place. */
+/* Filters of its own: one with a listener could respond in the server's place. */
 static void own_filters(char **arguments)
 {
     (void)arguments;
@@ -151,7 +151,7 @@ static void own_filters(char **arguments)
     say("done");
 }
 
-/* Devices, terminals, leases and the like. */
+/* Devices, terminals, leases and similar things. */
 static void files_and_devices(char **arguments)
 {
     (void)arguments;

@@ -1,4 +1,4 @@
-/* Sockets that wait for a long time when the last descriptor of them is closed, which is to be the server's or the kernel's. */
+/* Sockets whose close waits for long. The last descriptor is closed by the server or by the kernel, which then waits. */
 #include "attack.h"
 
 #include <netinet/in.h>
@@ -7,7 +7,7 @@
 
 static long seconds = 3600;
 
-/* Whether closing a socket waits. To set the option is not refused; it has no effect unless the time is 0. */
+/* Returns whether closing the socket waits. Setting the option is not refused, but has no effect unless the time is 0. */
 static int still_lingers(int one)
 {
     struct linger linger = {0};
@@ -15,7 +15,7 @@ static int still_lingers(int one)
     return !getsockopt(one, SOL_SOCKET, SO_LINGER, &linger, &length) && linger.l_onoff && linger.l_linger > 0;
 }
 
-/* Not one byte more fits, and nobody reads; a close waits. */
+/* Fills a socket whose peer does not read until no byte fits, so that a close waits. */
 static void fill_and_linger(int one)
 {
     static char text[65536];
@@ -33,7 +33,7 @@ static void interrupted(int signal)
     (void)signal;
 }
 
-/* Whoever else closes it last waits itself, until a signal comes. */
+/* If another process closes the socket last, that process waits, until a signal comes. */
 static volatile int to_close = -1;
 static volatile long delay;
 
@@ -52,7 +52,7 @@ static void *close_when_told(void *nothing)
     return NULL;
 }
 
-/* Whoever reads this process's memory, as the server does to see an address, waits for this. */
+/* Holds this process's memory, so that a reader of it waits. The server reads it to get an address. */
 static void *hold_memory(void *nothing)
 {
     (void)nothing;
@@ -67,7 +67,7 @@ static void *hold_memory(void *nothing)
     return NULL;
 }
 
-/* Asks for a connection of a socket, and closes it while the server looks at it. */
+/* Connects a socket, and closes it while the server uses it. */
 static void close_while_asking(int one, const void *address, socklen_t length, long round)
 {
     static pthread_t closer;
@@ -89,7 +89,7 @@ static void close_while_asking(int one, const void *address, socklen_t length, l
 static const struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = 0x900, .sin_addr.s_addr = 0x100007f};
 static const struct sockaddr_un nowhere = {.sun_family = AF_UNIX, .sun_path = "/tmp/nobody"};
 
-/* A socket is closed while the server looks at it. */
+/* A socket that is closed while the server uses it. */
 static void close_asked(char **arguments)
 {
     seconds = number(arguments, 0, 3600);
@@ -104,7 +104,7 @@ static void close_asked(char **arguments)
     hold();
 }
 
-/* The socket that the server looks at has messages with such sockets in its queue, which go when it goes. */
+/* The socket that the server uses has messages with such sockets in its queue. They are closed together with it. */
 static void close_nested(char **arguments)
 {
     seconds = number(arguments, 0, 3600);
@@ -139,7 +139,7 @@ static int is_established(int one)
     return !getsockopt(one, IPPROTO_TCP, TCP_INFO, &info, &length) && info.tcpi_state == TCP_ESTABLISHED;
 }
 
-/* A connection waits at the server until its peer has room; then it is filled and closed at once. */
+/* A connection waits in the server until its peer has room. Then it is filled and closed at once. */
 static void close_connecting(char **arguments)
 {
     seconds = number(arguments, 0, 3600);
@@ -157,7 +157,7 @@ static void close_connecting(char **arguments)
     listen(listener, 64);
     for (int i = 0, left = 8; left; i = (i + 1) % 8)
         if (all[i] >= 0 && is_established(all[i])) {
-            /* More than the other one takes, and less than fits: the server sees one that can be written to. */
+            /* More than the peer takes, and less than fits, so the server sees a writable socket. */
             static char text[4096];
             setsockopt(all[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, seconds}, sizeof(struct linger));
             send(all[i], text, sizeof text, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -169,8 +169,8 @@ static void close_connecting(char **arguments)
     hold();
 }
 
-/* Sockets that keep each other in flight are closed by a thread of the kernel, for all of the host; both ends go, and the first one
- * waits for the second one, which is closed after it. */
+/* Sockets that keep each other in flight are closed by a kernel thread that works for the whole host. Both ends are
+ * closed, and the first one waits for the second one, which is closed after it. */
 static void cycle(char **arguments)
 {
     seconds = number(arguments, 0, 2);
@@ -185,7 +185,7 @@ static void cycle(char **arguments)
         for (int k = 0; k < 4; k++)
             close(all[k]);
     }
-    /* The kernel looks for rings when another local socket goes. */
+    /* The kernel searches for such cycles when another local socket is closed. */
     int last[2];
     if (!socketpair(AF_UNIX, SOCK_STREAM, 0, last)) {
         close(last[0]);

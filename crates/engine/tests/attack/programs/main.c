@@ -1,5 +1,5 @@
-/* Runs one attack: as a program, `attacker MARKER SECONDS NAME ARGUMENTS...`, or in the process that loads this as a library, which
- * has the same words in the variable ATTACK. The marker is for whoever looks for its processes. */
+/* Runs one attack: as a program, `attacker MARKER SECONDS NAME ARGUMENTS...`, or in the process that loads this as a
+ * library, which has the same words in the variable ATTACK. Tests find the attack's processes by the marker. */
 #include "attack.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@ void say(const char *format, ...)
     if (length > (int)sizeof line - 2)
         length = sizeof line - 2;
     line[length] = '\n';
-    /* At once and in one piece; who does not want to hear it has closed the other end. */
+    /* Writes the line at once and in one piece. An error means that the other end is closed. */
     if (write(1, line, length + 1) < 0)
         return;
 }

@@ -1,10 +1,10 @@
-/* Memory, to the limit and not beyond it. */
+/* Takes memory up to the limit and not beyond it. */
 #include "attack.h"
 
 #include <netinet/in.h>
 #include <sys/mman.h>
 
-/* Takes memory until this many MiB are taken, and keeps touching it. */
+/* Takes this many MiB of memory and keeps touching it. */
 static void fill_memory(char **arguments)
 {
     long wanted = number(arguments, 0, 200);
@@ -15,7 +15,7 @@ static void fill_memory(char **arguments)
     hold();
 }
 
-/* Files in memory, until there is no room. */
+/* Writes files in memory until there is no room. */
 static void fill_files(char **arguments)
 {
     static char piece[1 << 20];
@@ -26,7 +26,8 @@ static void fill_files(char **arguments)
     hold();
 }
 
-/* The addresses that the server reads lie in files without pages, and each page that it makes counts against a limit that is reached. */
+/* The addresses that the server reads lie in files without pages. Each page that the server creates counts against a
+ * limit that has been reached. */
 static void ask_at_the_limit(char **arguments)
 {
     long wanted = number(arguments, 0, 200) << 20, files = 256L << 20;

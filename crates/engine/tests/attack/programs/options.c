@@ -1,4 +1,4 @@
-/* Families of sockets, and options of them. */
+/* Families of sockets, and their options. */
 #include "attack.h"
 
 #include <arpa/inet.h>
@@ -6,13 +6,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-/* Families and protocols that nothing needs. */
+/* Families and protocols that no program needs. */
 static void families(char **arguments)
 {
     (void)arguments;
     for (int family = 0; family < 46; family++) {
         int pair[2];
-        /* Local and internet sockets are ruled below, netlink too. */
+        /* Local and internet sockets, and netlink, follow below. */
         if (family != AF_UNIX)
             for (int kind = SOCK_STREAM; kind <= SOCK_SEQPACKET; kind++)
                 must_fail(socketpair(family, kind, 0, pair), "a pair of family %d, type %d", family, kind);
@@ -96,7 +96,7 @@ static void options(char **arguments)
             struct sock_fprog program = {1, code};
             const struct option *option = &forbidden[k];
             if (option->name == 57) {
-                /* A route over one more address: type 0 is refused by kernels, types 2 and 4 are not. */
+                /* A route over one more address: kernels refuse type 0, but not types 2 and 4. */
                 for (int type = 0; type < 5; type++) {
                     unsigned char route[24] = {0, 2, type, 1, 0, 0, 0, 0, 0x20, 1};
                     must_fail(setsockopt(one, option->level, option->name, route, sizeof route), "%s of type %d", option->what, type);
@@ -122,7 +122,7 @@ static void options(char **arguments)
     say("done");
 }
 
-/* What programs use must go on working. */
+/* Options that programs use must continue to work. */
 static void ordinary_options(char **arguments)
 {
     (void)arguments;

@@ -1,4 +1,4 @@
-/* Holding on to the pipes that the server reads. */
+/* Holds the pipes that the server reads. */
 #include "attack.h"
 
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
-/* Something to read from that never has anything. */
+/* Returns a descriptor to read from that never has any data. */
 static int silent(const char *kind)
 {
     int pair[2];
@@ -71,7 +71,7 @@ static void *send_file_to(void *to)
     return NULL;
 }
 
-/* While it waits for something to move, the kernel holds the pipe's lock. */
+/* While the call waits for data to move, the kernel holds the pipe's lock. */
 static void move_to_outputs(char **arguments, void *(*move)(void *))
 {
     static const int outputs[] = {1, 2};
@@ -114,7 +114,7 @@ static void *spin(void *nothing)
     return NULL;
 }
 
-/* The thread that holds the pipe's lock does not get the processor. */
+/* The thread that holds the pipe's lock gets no processor time. */
 static void lazy_writer(char **arguments)
 {
     struct sched_param none = {0};
@@ -129,7 +129,7 @@ static void lazy_writer(char **arguments)
             pause_ms(1);
 }
 
-/* The pipe shrinks and grows under whoever reads it. */
+/* The pipe shrinks and grows while the server reads it. */
 static void resized(char **arguments)
 {
     (void)arguments;
@@ -142,7 +142,7 @@ static void resized(char **arguments)
     }
 }
 
-/* What the flags of a pipe do to its other end. */
+/* Flags of a pipe that affect its other end. */
 static void flags_changed(char **arguments)
 {
     (void)arguments;
@@ -158,7 +158,7 @@ static void flags_changed(char **arguments)
     }
 }
 
-/* Opens its own outputs once more, to read them, and keeps them in processes that stay. */
+/* Opens its own outputs again for reading, and keeps them in processes that stay. */
 static void reopened(char **arguments)
 {
     (void)arguments;
@@ -182,7 +182,7 @@ static void closed(char **arguments)
     hold();
 }
 
-/* A terminal's worth of everything, from several threads at once. */
+/* Prints as much as possible, from several threads at the same time. */
 static void *print(void *nothing)
 {
     static char text[65536];

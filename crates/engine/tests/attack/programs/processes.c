@@ -1,11 +1,11 @@
-/* Processes that do not want to end, or that want another parent than they should have. */
+/* Processes that are hard to end, or that try to get another parent. */
 #include "attack.h"
 
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/* In a child of a bare clone, where the C library must not be called. */
+/* Runs in a child of a bare clone, which must not call the C library. */
 static void wait_here(void)
 {
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &(long){0}, NULL, 8);
@@ -19,7 +19,7 @@ static long bare_clone(unsigned long flags)
     return syscall(SYS_clone, flags, 0, 0, 0, 0);
 }
 
-/* A child of whoever is our parent; its end is told by this signal. */
+/* A child of our own parent. Its exit signal is the first argument. */
 static void clone_parent(char **arguments)
 {
     long signal = number(arguments, 0, SIGCHLD), count = number(arguments, 1, 1);
@@ -33,7 +33,7 @@ static void clone_parent(char **arguments)
     hold();
 }
 
-/* The sibling ends at once. */
+/* The sibling exits at once. */
 static void clone_parent_ends(char **arguments)
 {
     long pid = bare_clone(CLONE_PARENT | number(arguments, 0, SIGCHLD));
@@ -44,7 +44,7 @@ static void clone_parent_ends(char **arguments)
     hold();
 }
 
-/* The sibling has another one, and ends. */
+/* The sibling clones another sibling and exits. */
 static void clone_parent_twice(char **arguments)
 {
     long signal = number(arguments, 0, 0);
@@ -59,7 +59,7 @@ static void clone_parent_twice(char **arguments)
     hold();
 }
 
-/* The process that is to be waited for goes, its sibling stays. */
+/* The process that the parent waits for exits, and its sibling stays. */
 static void clone_parent_and_end(char **arguments)
 {
     long pid = bare_clone(CLONE_PARENT | number(arguments, 0, 34));
@@ -70,7 +70,7 @@ static void clone_parent_and_end(char **arguments)
     syscall(SYS_exit_group, 0);
 }
 
-/* A thread group of the sibling's that shares all but the group. */
+/* The sibling shares everything but the thread group. */
 static void clone_parent_sharing(char **arguments)
 {
     (void)arguments;
@@ -82,7 +82,7 @@ static void clone_parent_sharing(char **arguments)
     hold();
 }
 
-/* Children whose end is told by any signal or none. */
+/* Children with any exit signal, or none. */
 static void exit_signals(char **arguments)
 {
     (void)arguments;
@@ -112,7 +112,7 @@ static void subreaper(char **arguments)
     hold();
 }
 
-/* The process that is waited for goes, and leaves a daemon with both outputs. */
+/* The process that the parent waits for exits, and leaves a daemon with both outputs. */
 static void daemon_stays(char **arguments)
 {
     (void)arguments;
@@ -125,12 +125,12 @@ static void daemon_stays(char **arguments)
         _exit(0);
     }
     wait(NULL);
-    /* What it says is not lost with the end of this one. */
+    /* What the daemon prints is not lost when this process exits. */
     pause_ms(500);
     _exit(0);
 }
 
-/* The parent waits for a child that never executes anything. */
+/* The parent waits for a child that never executes another program. */
 static void vfork_waits(char **arguments)
 {
     (void)arguments;
@@ -145,7 +145,7 @@ static void vfork_waits(char **arguments)
     hold();
 }
 
-/* As many processes as there may be, and a new one for each that goes. */
+/* As many processes as permitted, and a new one for each that exits. */
 static void fork_bomb(char **arguments)
 {
     (void)arguments;
@@ -163,7 +163,7 @@ static void fork_bomb(char **arguments)
     }
 }
 
-/* Processes that come and go, and are never waited for. */
+/* Processes that start and exit, and are never waited for. */
 static void fork_churn(char **arguments)
 {
     (void)arguments;
@@ -207,7 +207,7 @@ static void leader_ends(char **arguments)
     syscall(SYS_exit, 0);
 }
 
-/* All of a sandbox stands still. */
+/* Stops all processes of a sandbox. */
 static void stopped(char **arguments)
 {
     (void)arguments;
@@ -221,7 +221,7 @@ static void stopped(char **arguments)
     hold();
 }
 
-/* So does whatever else starts. */
+/* Stops all other processes, also those that start later. */
 static void stop_others(char **arguments)
 {
     (void)arguments;
@@ -243,7 +243,7 @@ static void ignores_signals(char **arguments)
     hold();
 }
 
-/* A process that cannot be looked into. */
+/* A process that cannot be inspected. */
 static void not_dumpable(char **arguments)
 {
     (void)arguments;

@@ -1,5 +1,5 @@
-//! Numbers that the kernel keeps by user: a machine that uses its own up takes nothing from the host and from other
-//! machines.
+//! Resources that the kernel counts for each user: a machine that uses up its own takes nothing from the host or from
+//! other machines.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
@@ -13,13 +13,13 @@ use super::support::{Machines, options, run, shell};
 use crate::counted::{creator_of, has_share, processes_with};
 use crate::support::unique;
 
-/// Takes watchers until there are no more, says how many, and keeps them.
+/// Returns a script that creates inotify instances until there are no more, prints their number, and keeps them.
 fn take_watchers() -> String {
     let make = syscall_number("inotify_init1").unwrap();
     format!("my $n = 0; $n++ while syscall({make}, 0) >= 0; print \"$n\\n\";")
 }
 
-/// Queues this many signals to itself, or as many as it can, says how many, and keeps them.
+/// Returns a script that queues `most` signals to itself, or as many as it can, prints their number, and keeps them.
 fn queue_signals(most: u32) -> String {
     let send = syscall_number("rt_sigqueueinfo").unwrap();
     format!(
@@ -28,7 +28,8 @@ fn queue_signals(most: u32) -> String {
     )
 }
 
-/// Sends this many descriptors to itself, or as many as it can, without receiving them; says how many.
+/// Returns a script that sends `most` descriptors to itself, or as many as it can, without receiving them, and prints
+/// their number.
 fn keep_in_flight(most: u32) -> String {
     let send = syscall_number("sendmsg").unwrap();
     format!(
@@ -40,14 +41,14 @@ fn keep_in_flight(most: u32) -> String {
     )
 }
 
-/// What a Perl program of the host prints.
+/// Runs a Perl program on the host and returns its output.
 fn on_host(script: &str) -> String {
     let ran = Command::new("perl").args(["-e", script]).output().unwrap();
     assert!(ran.status.success(), "{ran:?}");
     String::from_utf8(ran.stdout).unwrap().trim().to_owned()
 }
 
-/// A Perl program that goes on until its machine ends; and the first that it prints.
+/// Runs a Perl program that goes on until its machine ends. Returns the command and the first output.
 pub(crate) async fn in_machine(machine: &dyn Machine, script: &str) -> (Box<dyn MachineCommand>, String) {
     let args = vec!["-e".to_owned(), format!("$| = 1; {script}; sleep 1000")];
     let spec = MachineCommandSpec { program: "perl".to_owned(), args, as_root: true, ..shell("") };
@@ -74,7 +75,8 @@ async fn a_machine_makes_way_for_workers_and_one_that_runs_for_long_for_other_ma
     let machines = Machines::start().await;
     let machine = machines.machine().await;
     let marker = unique();
-    // Its command has ended, and what it left behind runs on. The shell waits until perl has taken its copy's place.
+    // The command ends, and the process that it leaves behind runs on. The shell waits until `perl` has replaced its
+    // forked copy.
     let perl = format!("open(my $up, \">\", \"up\"); print $up \"up\\n\"; close $up; sleep 1000 # {marker}");
     let left = format!("mkfifo up; perl -e '{perl}' >/dev/null 2>&1 & read line < up");
     run(&*machine, shell(&left)).await;
@@ -88,8 +90,8 @@ async fn a_machine_makes_way_for_workers_and_one_that_runs_for_long_for_other_ma
 async fn queued_signals_are_a_machines_own() {
     let machines = Machines::start().await;
     let (one, other) = (machines.machine().await, machines.machine().await);
-    // One user of a machine has 512. Many users together have what the server has, and that is one number for all of
-    // the machine.
+    // One user of a machine has 512. Many users together have the server's limit, which is one number for the whole
+    // machine.
     let many = format!(
         "pipe(my $said, my $say); for my $id (2000..2239) {{ if (!fork) {{ $) = $( = $id; $< = $> = $id; select($say); $| = 1; {}
          sleep 1000 }} }} my $all = 0; $all += <$said> for 2000..2239; print \"$all\\n\"",
@@ -109,7 +111,7 @@ async fn descriptors_in_flight_are_a_machines_own() {
     let sent: u32 = all.1.parse().unwrap();
     assert!((4000..6000).contains(&sent), "as many as open files, not {sent}");
     assert_eq!(in_machine(&*other, &keep_in_flight(100)).await.1, "100");
-    // The server passes descriptors around, too, to make and to freeze machines.
+    // The server passes descriptors around as well, to make and to freeze machines.
     let third = machines.machine().await;
     third.snapshot().await.unwrap();
 }
@@ -118,7 +120,7 @@ async fn descriptors_in_flight_are_a_machines_own() {
 async fn pages_of_pipes_are_a_machines_own() {
     let machines = Machines::start().await;
     let (one, other) = (machines.machine().await, machines.machine().await);
-    // F_GETPIPE_SZ of the last pipe; a user who has many gets small ones.
+    // F_GETPIPE_SZ of the last pipe. A user with many pipes gets small ones.
     let pipes = |number: u32| {
         format!(
             "my @all; for (1..{number}) {{ pipe(my $from, my $to) or die; push @all, $from, $to }}
@@ -157,7 +159,7 @@ async fn no_two_machines_have_an_id_of_the_host_in_common() {
     machines.engine.shutdown().await;
 }
 
-/// Owners of files of `/sys` cannot be mapped.
+/// The owners of files in `/sys` cannot be mapped, so a machine that includes them has no ids of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_share_no_ids_unless_the_operator_permits_it() {
     skip_unless_root("machines need root");
@@ -184,7 +186,7 @@ async fn what_is_permitted_is_not_done_where_it_is_not_needed() {
     engine.shutdown().await;
 }
 
-/// Connections of a machine to itself, into which it writes without reading: as many bytes as the kernel takes.
+/// A Perl program that connects to itself many times and writes without reading, until the kernel takes no more bytes.
 const FILL_SOCKETS: &str = "use Socket; use Fcntl; socket(my $server, AF_INET, SOCK_STREAM, 0) or die;
     bind($server, sockaddr_in(7000, INADDR_LOOPBACK)) or die; listen($server, 128) or die; my @all; my $total = 0;
     my $block = 'x' x 1048576; for (1..300) { socket(my $to, AF_INET, SOCK_STREAM, 0) or die;
@@ -196,7 +198,7 @@ async fn sockets_of_a_machine_hold_a_part_of_its_memory_and_those_of_others_work
     let machines = Machines::start().await;
     let (one, other) = (machines.machine().await, machines.machine().await);
     let held: u64 = in_machine(&*one, FILL_SOCKETS).await.1.parse().unwrap();
-    // As much memory as it has; without a limit, so many connections take twice that.
+    // At most the machine's memory. Without a limit, this many connections take twice that.
     assert!((8 << 20..512 << 20).contains(&held), "{held}");
     let exchange = "use Socket; socket(my $server, AF_INET, SOCK_STREAM, 0) or die;
         bind($server, sockaddr_in(7000, INADDR_LOOPBACK)) or die; listen($server, 1) or die;

@@ -1,4 +1,4 @@
-//! What programs do where the system call filter refuses what they try first: they go on another way.
+//! Where the system call filter refuses the first attempt of a program, the program must succeed in another way.
 
 use super::support::{Machines, sh};
 
@@ -35,7 +35,8 @@ async fn node_copies_files_and_opens_sockets() {
     );
 }
 
-/// Where the host has it: Python copies by `sendfile`, and its pools start processes and share locks.
+/// Runs only where the host has Python. Python copies files with `sendfile`, and its pools start processes and share
+/// locks.
 #[tokio::test(flavor = "multi_thread")]
 async fn python_copies_files_sends_them_and_starts_processes() {
     let machines = Machines::start().await;

@@ -1,4 +1,4 @@
-//! Files of a machine, from outside.
+//! Reads and writes files of a machine from outside.
 
 use workers_domain::ports::SandboxErrorKind;
 

@@ -1,4 +1,4 @@
-//! What hostile code leaves for others, and for whoever comes after it.
+//! Hostile code must not harm other machines, or later users of the same snapshot.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -60,7 +60,7 @@ async fn a_machine_that_stops_whatever_starts_can_be_frozen_and_hurts_no_other()
         let (hostile, other) = (machines.machine().await, machines.machine().await);
         let as_root = script.starts_with("rm");
         let hostile_command = hostile.run(MachineCommandSpec { as_root, ..shell(script) }).await.unwrap();
-        // It may start or not; whoever waits for it is not the machine's init.
+        // The command may start or not. Only the caller waits for it, not the machine's init.
         let _ = tokio::time::timeout(Duration::from_millis(300), hostile.run(shell("true"))).await;
         tokio::time::timeout(PATIENCE, hostile.snapshot()).await.expect(script).unwrap();
         assert_eq!(sh(&*other, "echo fine").await, "fine\n");

@@ -1,4 +1,4 @@
-//! Files in memory count as memory of their machine, whoever writes them.
+//! Files in memory count as memory of their machine, also when the server writes them.
 
 use workers_domain::ports::{ExitStatus, MachineProvider as _, MachineSpec, SandboxSource};
 
@@ -9,7 +9,7 @@ use crate::support::unique;
 
 const MIB: u64 = 1 << 20;
 
-/// Where the memory group of a process tells what is used, and what was used at most.
+/// Returns the files in which the memory group of a process reports its usage and its peak.
 fn memory_of(pid: u32) -> [String; 2] {
     let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
     let group = |controller: &str| {
@@ -50,7 +50,7 @@ async fn what_is_written_uploaded_or_changed_of_a_snapshot_counts() {
     assert!(grown() > 38 * MIB);
     machine.write_archive("/", &mut archive(&[("vercel/uploaded", &vec![7; 40 << 20], 0o644)])).await.unwrap();
     assert!(grown() > 38 * MIB);
-    // Copied to the changes as a whole.
+    // The overlay copies the whole file to the upper layer.
     sh(&*machine, "chmod 600 below").await;
     assert!(grown() > 38 * MIB);
     sh(&*machine, "rm written uploaded").await;
@@ -67,7 +67,7 @@ async fn files_beyond_a_machines_memory_end_what_writes_them_and_nothing_else() 
     let _process = in_machine(&*machine, &format!("print \"{marker}\\n\"")).await;
     let [pid] = processes_with(&marker)[..] else { panic!("one process") };
     let [_, most] = memory_of(pid);
-    // The kernel kills a process of the machine; the machine may end when there is none left to kill.
+    // The kernel kills a process of the machine. If there is none left to kill, the machine may end.
     let ended = finish(machine.run(shell("head -c 600M /dev/zero > file")).await.unwrap()).await;
     assert!(ended.as_ref().map_or(true, |ran| ran.status != ExitStatus::Code(0)), "{ended:?}");
     if std::path::Path::new(&most).exists() {

@@ -1,4 +1,4 @@
-//! Snapshots of machines.
+//! Tests snapshots of machines.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 
@@ -86,7 +86,7 @@ async fn a_machine_that_was_frozen_or_stopped_says_so() {
     assert_eq!(finish(running).await.unwrap_err().kind, SandboxErrorKind::Stopped);
 }
 
-/// Whose the files of machines are on disk, whoever they belong to while a machine runs.
+/// The first user id of machines' files on disk. It is the same for all machines, whatever ids a running machine has.
 const ON_DISK: u32 = 0x7200_0000;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +129,7 @@ async fn a_snapshot_of_an_earlier_version_serves_and_its_owners_are_kept() {
     {
         assert_eq!(on_disk(path), owners, "{path}");
     }
-    // In a machine with other ids than the one that it was taken of.
+    // This machine has other ids than the one that the snapshot was taken of.
     let third = engine.create(spec(SandboxSource::Empty)).await.unwrap();
     let fourth = engine.create(spec(SandboxSource::Snapshot(changed.id))).await.unwrap();
     let script = "cat file; stat -c '%u:%g' file /opt/new /opt/link /opt/last";

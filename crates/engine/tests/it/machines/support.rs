@@ -1,4 +1,4 @@
-//! An engine of machines in a directory of its own, and short ways to run things in one.
+//! A machine engine in a directory of its own, and helpers to run commands in machines.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use workers_testing::skip_unless_root;
 
 use crate::support::node;
 
-/// An engine in a directory of its own.
+/// A machine engine in a directory of its own.
 pub(crate) struct Machines {
     pub(crate) engine: MachineEngine,
     pub(crate) directory: tempfile::TempDir,
@@ -46,7 +46,7 @@ pub(crate) fn spec(source: SandboxSource) -> MachineSpec {
     MachineSpec { source, memory_bytes, processes: 256, disk_bytes, network: NetworkPolicy::DenyAll }
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ran {
     pub(crate) stdout: String,
@@ -78,21 +78,21 @@ pub(crate) async fn run(machine: &dyn Machine, spec: MachineCommandSpec) -> Ran 
     finish(machine.run(spec).await.unwrap()).await.unwrap()
 }
 
-/// What a script prints that ends well.
+/// Runs a script that must succeed, and returns its output.
 pub(crate) async fn sh(machine: &dyn Machine, script: &str) -> String {
     let ran = run(machine, shell(script)).await;
     assert_eq!((ran.status, ran.stderr.as_str()), (ExitStatus::Code(0), ""), "{script}");
     ran.stdout
 }
 
-/// The same as the machine's root.
+/// Does the same as the machine's root.
 pub(crate) async fn root_sh(machine: &dyn Machine, script: &str) -> String {
     let ran = run(machine, MachineCommandSpec { as_root: true, ..shell(script) }).await;
     assert_eq!((ran.status, ran.stderr.as_str()), (ExitStatus::Code(0), ""), "{script}");
     ran.stdout
 }
 
-/// Pieces of bytes.
+/// A source of bytes in these pieces.
 pub(crate) struct Pieces(pub(crate) std::vec::IntoIter<Vec<u8>>);
 
 #[async_trait]
@@ -102,7 +102,7 @@ impl ByteSource for Pieces {
     }
 }
 
-/// A gzipped archive of files, in pieces.
+/// Returns a gzipped archive of files, in pieces.
 pub(crate) fn archive(files: &[(&str, &[u8], u32)]) -> Pieces {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut builder = tar::Builder::new(gzip);

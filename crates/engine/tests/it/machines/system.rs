@@ -1,4 +1,4 @@
-//! What runs in a machine, and as whom.
+//! Tests what runs in a machine, and under which user.
 
 use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommandSpec, SandboxErrorKind};
 

@@ -1,4 +1,4 @@
-//! What a machine's root must not do.
+//! Tests what root inside a machine must not be able to do.
 
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommandSpec, MachineProvider as _, SandboxSource};
@@ -8,7 +8,7 @@ use workers_testing::skip_unless_root;
 use super::counted::in_machine;
 use super::support::{Machines, root_sh, run, shell, spec};
 
-/// What one machine does with a file that all have, no other can tell.
+/// A machine must not notice what another one does with a file that all of them have.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machines_locks_and_watchers_are_on_files_of_its_own() {
     let machines = Machines::start().await;
@@ -16,7 +16,7 @@ async fn a_machines_locks_and_watchers_are_on_files_of_its_own() {
     let files = "('/dev/null', '/dev/urandom', '/usr/local/bin/node', '/usr/bin/perl', '/etc/hosts')";
     let number = |name| workers_engine_sys::syscall_number(name).unwrap();
     let (make, add) = (number("inotify_init1"), number("inotify_add_watch"));
-    // IN_NONBLOCK; IN_ACCESS, IN_OPEN and IN_CLOSE.
+    // The numbers below are IN_NONBLOCK, and IN_ACCESS, IN_OPEN and IN_CLOSE.
     let watch = format!(
         "use Fcntl ':flock'; my $w = syscall({make}, 0x800); open(my $in, '<&=', $w) or die; my @kept; for {files} {{
          open(my $file, '<', $_) or die $_; flock($file, LOCK_EX | LOCK_NB) or die \"locked: $_\"; push @kept, $file;
@@ -116,7 +116,7 @@ async fn whom_a_machine_may_talk_to_can_be_changed_while_it_runs() {
     machine.set_network(NetworkPolicy::AllowAll);
     let asking = machine.run(shell("getent hosts name.example.com")).await.unwrap();
     let mut question = [0; 512];
-    // Only what the policy permits is asked of the host's resolvers.
+    // Only lookups that the policy permits go to the host's resolvers.
     let (length, _) = resolver.recv_from(&mut question).await.unwrap();
     assert!(question[..length].windows(7).any(|part| part == b"example"));
     machine.stop().await.unwrap();

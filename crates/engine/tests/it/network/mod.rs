@@ -1,5 +1,5 @@
-//! What a sandbox reaches of the network, and what it does not, in a world of the tests' own. Needs root, for
-//! namespaces.
+//! Tests what a sandbox can and cannot reach in the network. The tests build a network of their own, which needs root
+//! for its namespaces.
 
 mod native;
 mod servers;
@@ -17,7 +17,7 @@ use self::servers::{BIG, certificate};
 use self::world::{OWN, PRIVATE, PUBLIC, PUBLIC_V6, SILENT, World};
 use crate::support::{finish, forked, options, start};
 
-/// What every script begins with: short ways to try things. Each answers with what it got, or with an error's code.
+/// The first lines of every script: short functions for attempts. Each returns the result, or the code of an error.
 const PRELUDE: &str = "
 const net = require('net'), dns = require('dns'), http = require('http'), https = require('https');
 const code = (error) => error.cause?.errors?.[0]?.code ?? error.cause?.code ?? error.errors?.[0]?.code ?? error.code ?? String(error);
@@ -28,7 +28,7 @@ const tcp = (host, port) => attempt(new Promise((done, fail) => { const socket =
 const print = (...values) => console.log(values.map((value) => typeof value === 'string' ? value : JSON.stringify(value)).join(' '));
 ";
 
-/// What was counted.
+/// The counters of an observer.
 #[derive(Default)]
 struct Counts(Mutex<HashMap<&'static str, usize>>);
 
@@ -52,7 +52,7 @@ impl NetworkObserver for Counts {
     }
 }
 
-/// An engine in a world.
+/// An engine in a test network.
 struct Setting {
     world: World,
     engine: Engine,
@@ -66,7 +66,7 @@ impl Setting {
         self.engine.create(SandboxSpec { source, limits: ResourceLimits::default(), network }).await.unwrap()
     }
 
-    /// What a script prints under a policy, in a node that was started.
+    /// Runs a script under a policy in a node that was started, and returns its output.
     async fn started(&self, policy: &str, script: &str) -> String {
         let sandbox = self.sandbox(policy).await;
         let output = finish(&mut *start(&*sandbox, &format!("{PRELUDE}{script}")).await).await.output;
@@ -74,7 +74,7 @@ impl Setting {
         output
     }
 
-    /// The same in one that was forked; they must not differ.
+    /// Does the same in a node that was forked. Both outputs must be equal.
     async fn prints(&self, policy: &str, script: &str) -> String {
         let sandbox = self.sandbox(policy).await;
         let forked = finish(&mut *forked::start(&*sandbox, &format!("{PRELUDE}{script}")).await).await.output;
@@ -88,13 +88,13 @@ impl Setting {
     }
 }
 
-/// Runs a test in a world.
+/// Runs a test in a test network.
 fn test<F: Future<Output = ()>>(open: &[&str], run: impl FnOnce(Arc<Setting>) -> F) {
     if !rustix::process::geteuid().is_root() {
         return;
     }
     let world = World::enter();
-    // Its threads are started from this one, and so on the host.
+    // The runtime's threads start from this one, so they are in the host's namespace.
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let counts = Arc::new(Counts::default());
@@ -204,7 +204,7 @@ fn nothing_is_reached_where_all_is_denied_and_that_is_told_at_once() {
 #[test]
 fn closed_addresses_stay_closed_in_every_form_and_under_every_name() {
     test(&[], |setting| async move {
-        // Somebody is there.
+        // A server listens here, so a refusal is not just a closed port.
         let own = tokio::net::TcpListener::bind((OWN, 80)).await.unwrap();
         let script = format!(
             "(async () => {{ const closed = ['{PRIVATE}', '::ffff:{PRIVATE}', '192.168.7.7', '172.16.5.5', '169.254.169.254', '100.64.0.9',
@@ -268,7 +268,7 @@ fn a_list_opens_the_names_and_ports_on_it_and_nothing_else() {
 #[test]
 fn a_list_is_not_passed_by_a_name_whose_labels_only_look_like_it() {
     test(&[], |setting| async move {
-        // Each label with its length in front: the dots within a label are none of the borders between two.
+        // Each label has its length in front, so a dot within a label is not a border between two labels.
         let script = "const ask = (...labels) => new Promise((done) => {
             const name = labels.flatMap((label) => [Buffer.from([label.length]), Buffer.from(label, 'latin1')]);
             const socket = require('dgram').createSocket('udp4');
@@ -327,7 +327,7 @@ fn a_sandbox_reaches_its_own_servers_and_no_other_sandbox_does() {
         for policy in ["allow-all", "deny-all"] {
             assert_eq!(setting.prints(policy, script).await, own);
         }
-        // While one listens, another one tries.
+        // While one sandbox listens, another one tries to connect.
         let sandbox = setting.sandbox("allow-all").await;
         let listens = format!("{PRELUDE}net.createServer(() => {{}}).listen(8080, '0.0.0.0', () => print('listens'))");
         let mut listening = start(&*sandbox, &listens).await;
@@ -357,8 +357,8 @@ fn connections_and_names_are_counted_by_what_became_of_them() {
         );
         setting.started("deny-all", &refused).await;
         assert_eq!([count("allowed"), count("policy"), count("refused")], [2, 1, 1]);
-        // The C library tries out addresses by connecting datagram sockets, which is nobody's attempt to reach
-        // anything.
+        // The C library connects datagram sockets to find out which address to prefer. That is no attempt to reach
+        // anything, and is not counted.
         setting.started("allow-all", "dns.lookup('both.example', { all: true }, () => {})").await;
         assert_eq!([count("protocol"), count("found")], [1, 3]);
     });
@@ -370,7 +370,7 @@ fn a_socket_that_was_handed_in_has_the_flags_of_the_one_it_replaces() {
         let script = "const socket = net.connect(80, '93.184.216.34', () => {
             const told = require('fs').readFileSync('/proc/self/fdinfo/' + socket._handle.fd, 'utf8');
             print((parseInt(/flags:\\s*(\\d+)/.exec(told)[1], 8) & 0o2004000).toString(8)); socket.destroy() })";
-        // Closed at exec, and does not block.
+        // The socket is closed at exec, and does not block.
         assert_eq!(setting.prints("allow-all", script).await, "2004000");
     });
 }

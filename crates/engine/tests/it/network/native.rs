@@ -1,4 +1,4 @@
-//! Native programs in a world: what they can make of sockets, those of the host's network included.
+//! Native programs in a test network: what they can do with sockets, including sockets of the host's network.
 
 use workers_domain::ports::{SandboxFile, SandboxPath};
 use workers_engine_sys::syscall_number;
@@ -9,8 +9,8 @@ use crate::elf::Argument::{Number, Text};
 use crate::elf::{Argument, program};
 use crate::support::{finish, start};
 
-/// Addresses as programs pass them: of the database's and of a closed port at a public address, of a private one, of
-/// ports of the loopback, of nobody.
+/// Addresses as programs pass them to the kernel: the database and a closed port at a public address, a private
+/// address, two ports of the loopback address, and the unspecified family.
 const DATABASE: &[u8] = &[2, 0, 0x15, 0x38, 93, 184, 216, 34, 0, 0, 0, 0, 0, 0, 0, 0];
 const CLOSED_PORT: &[u8] = &[2, 0, 0, 81, 93, 184, 216, 34, 0, 0, 0, 0, 0, 0, 0, 0];
 const PRIVATE: &[u8] = &[2, 0, 0, 80, 10, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -31,24 +31,24 @@ const ECONNREFUSED: i32 = 111;
 
 type Call = (&'static str, &'static [Argument]);
 
-/// A socket for TCP that blocks; it is number 3.
+/// A TCP socket that blocks. Its number is 3.
 const SOCKET: Call = ("socket", &[Number(2), Number(1), Number(0)]);
 const CONNECT: Call = ("connect", &[Number(3), Text(DATABASE), Number(16)]);
 
-/// Programs, and how each ends.
+/// Programs, and the code that each exits with.
 const PROGRAMS: &[(&[Call], i32)] = &[
-    // Clients that wait.
+    // Clients that block until they are connected.
     (&[SOCKET, CONNECT, ("write", &[Number(3), Text(b"hello"), Number(5)])], 0),
     (&[SOCKET, ("connect", &[Number(3), Text(CLOSED_PORT), Number(16)])], ECONNREFUSED),
     (&[SOCKET, ("connect", &[Number(3), Text(PRIVATE), Number(16)])], EACCES),
     (&[SOCKET, ("connect", &[Number(3), Text(LOOPBACK), Number(16)])], ECONNREFUSED),
-    // What the kernel says to nonsense.
+    // The kernel's errors for invalid arguments.
     (&[CONNECT], EBADF),
     (&[("openat", &[Number(0xFFFF_FF9C), Text(b"/dev/null"), Number(0)]), CONNECT], ENOTSOCK),
     (&[SOCKET, ("connect", &[Number(3), Number(8), Number(16)])], EFAULT),
     (&[SOCKET, ("connect", &[Number(3), Text(DATABASE), Number(1000)])], EINVAL),
     (&[SOCKET, ("connect", &[Number(3), Text(DATABASE), Number(0xFFFF_FFFF)])], EINVAL),
-    // A socket of the host's network is good for its one connection, and for nothing else.
+    // A socket of the host's network can be used for its one connection, and for nothing else.
     (&[SOCKET, CONNECT, CONNECT], EISCONN),
     (&[SOCKET, CONNECT, ("connect", &[Number(3), Text(LOOPBACK), Number(16)])], EISCONN),
     (&[SOCKET, CONNECT, ("connect", &[Number(3), Text(NOBODY), Number(16)])], EOPNOTSUPP),
@@ -58,11 +58,11 @@ const PROGRAMS: &[(&[Call], i32)] = &[
         &[SOCKET, CONNECT, ("setsockopt", &[Number(3), Number(1), Number(27), Text(b"\x01\0\0"), Number(4)])],
         ENOPROTOOPT,
     ),
-    // Nor does it tell of that network: SIOCGIFCONF, SIOCGIFHWADDR, SIOCGARP.
+    // The socket reveals nothing about that network either: SIOCGIFCONF, SIOCGIFHWADDR, SIOCGARP.
     (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8912), Number(0)])], ENOTTY),
     (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8927), Number(0)])], ENOTTY),
     (&[SOCKET, CONNECT, ("ioctl", &[Number(3), Number(0x8954), Number(0)])], ENOTTY),
-    // Past `connect`, with MSG_FASTOPEN.
+    // MSG_FASTOPEN connects without `connect`.
     (
         &[SOCKET, ("sendto", &[Number(3), Text(b"x"), Number(1), Number(0x2000_0000), Text(DATABASE), Number(16)])],
         EOPNOTSUPP,
@@ -89,7 +89,7 @@ fn compile(calls: &[Call]) -> Vec<u8> {
     program(&calls.iter().map(call).collect::<Vec<_>>())
 }
 
-/// How each program ends.
+/// Runs each program and returns their exit codes.
 async fn run(setting: &Setting, policy: &str) -> Vec<i32> {
     let sandbox = setting.sandbox(policy).await;
     let file = |(index, (calls, _)): (usize, &(&[Call], i32))| SandboxFile {

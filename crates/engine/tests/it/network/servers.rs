@@ -1,4 +1,4 @@
-//! The servers beyond the wire, at all of its addresses: web, web over TLS, a database, and one that tells of names.
+//! The servers at the other end of the wire, at all of its addresses: HTTP, HTTPS, a database, and a resolver.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
@@ -15,19 +15,19 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::world::{Accepted, PRIVATE, PUBLIC, PUBLIC_V6, RESOLVER, SILENT};
 
-/// What the TLS server shows, for `public.example`.
+/// The certificate of the TLS server, for `public.example`.
 static CERTIFIED: LazyLock<CertifiedKey<rcgen::KeyPair>> =
     LazyLock::new(|| rcgen::generate_simple_self_signed(["public.example".to_owned()]).unwrap());
 
-/// The certificate as a client wants it.
+/// Returns the certificate in PEM, for clients.
 pub(super) fn certificate() -> String {
     CERTIFIED.cert.pem()
 }
 
-/// How many addresses `big.example` has: more than a datagram of the old length holds.
+/// The number of addresses of `big.example`: more than fit into a datagram of 512 bytes.
 pub(super) const BIG: u8 = 200;
 
-/// Starts all of them.
+/// Starts all servers.
 pub(super) async fn start(accepted: Accepted) {
     let listen = |port| TcpListener::bind((Ipv6Addr::UNSPECIFIED, port));
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(
@@ -64,7 +64,7 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(
     }
 }
 
-/// Says where it was found.
+/// Responds to one request with the address on which it arrived.
 async fn web(mut stream: impl AsyncRead + AsyncWrite + Unpin, local: IpAddr) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
@@ -79,7 +79,8 @@ async fn web(mut stream: impl AsyncRead + AsyncWrite + Unpin, local: IpAddr) {
     let _ = stream.shutdown().await;
 }
 
-/// Speaks the beginning of Postgres' protocol: refuses TLS, greets whoever says who it is, then echoes.
+/// Speaks the beginning of Postgres' protocol: refuses TLS, greets a client that sends its startup message, then
+/// echoes.
 async fn database(mut stream: TcpStream, _: IpAddr) {
     let conversation = async {
         let mut request = [0; 8];
@@ -135,7 +136,7 @@ fn addresses_of(name: &str) -> Option<Vec<IpAddr>> {
     }
 }
 
-/// The answer to a question, cut if it is too long.
+/// Returns the response to a question, truncated if it is longer than `most` bytes.
 fn answer(question: &[u8], most: usize) -> Option<Vec<u8>> {
     let message = Message::from_octets(question).ok()?;
     let asked = message.sole_question().ok()?;
@@ -144,7 +145,7 @@ fn answer(question: &[u8], most: usize) -> Option<Vec<u8>> {
     let code = if found.is_some() { Rcode::NOERROR } else { Rcode::NXDOMAIN };
     let begin = || {
         let mut answer = MessageBuilder::new_vec().start_answer(&message, code).ok()?;
-        // An answer without anything in it is believed only of one who would have asked others.
+        // Without this bit (recursion available), clients do not believe an empty response.
         answer.header_mut().set_ra(true);
         Some(answer)
     };

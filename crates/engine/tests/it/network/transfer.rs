@@ -1,4 +1,4 @@
-//! What a machine exchanges with the outside is counted.
+//! Tests that the bytes which a machine exchanges with the outside are counted.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::world::{PUBLIC, World};
 use crate::machines::counted::in_machine;
 use crate::machines::support::{options, spec};
 
-/// Bytes that a conversation with the database sends and receives beside those that are echoed.
+/// The bytes that a conversation with the database sends and receives in addition to the echoed ones.
 const GREETINGS: (u64, u64) = (8 + 8, 1 + 9);
 
-/// A conversation with the database in which so many bytes are echoed; the connection stays open.
+/// Returns a script that has the database echo this many bytes; the connection stays open.
 fn converse(bytes: u64) -> String {
     format!(
         "use IO::Socket::INET; my $n; my $s = IO::Socket::INET->new('{PUBLIC}:5432') or die 'no connection'; $s->autoflush(1);
@@ -28,7 +28,7 @@ fn what_a_machine_exchanges_is_counted_while_it_runs_and_when_it_has_ended() {
         return;
     }
     let _world = World::enter();
-    // Its threads are started from this one, and so on the host.
+    // The runtime's threads start from this one, so they are in the host's namespace.
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let network = NetworkOptions { resolvers: vec![World::resolver()], ..NetworkOptions::default() };
@@ -41,14 +41,15 @@ fn what_a_machine_exchanges_is_counted_while_it_runs_and_when_it_has_ended() {
         assert_eq!(said, "done");
         let one = NetworkTransfer { sent: GREETINGS.0 + 50_000, received: GREETINGS.1 + 50_000 };
         assert_eq!(machine.usage().await.network, Some(one));
-        // One that is closed, and one that is open when the machine ends.
+        // One connection is closed, and one is open when the machine ends.
         let (_closed, said) = in_machine(&*machine, &format!("{}; close $s", converse(7))).await;
         assert_eq!(said, "done");
         machine.stop().await.unwrap();
         let used = machine.usage().await;
         let all = used.network.unwrap();
         assert_eq!(all.sent, one.sent + GREETINGS.0 + 7);
-        // The end of what a peer sends may count as one, when it comes: the kernel may still close a connection.
+        // The end of a peer's stream may count as one byte, and it may come late: the kernel may still be closing a
+        // connection.
         let ends = |all: NetworkTransfer| all.received - one.received - GREETINGS.1 - 7;
         assert!((0..=2).contains(&ends(all)), "{all:?}");
         assert!(used.cpu.unwrap() > Duration::ZERO);

@@ -1,6 +1,6 @@
-//! A world of the tests' own: two network namespaces with a wire between them. In one the engine runs, as on a host;
-//! the other one has every address that is not the host's, public and private ones, and servers on them. Nothing of it
-//! leads to a network of this machine.
+//! The test network: two network namespaces with a wire between them. In one, the engine runs as on a host. The other
+//! one has every address that is not the host's, public and private, and servers on them. Nothing in it leads to a
+//! network of the real host.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,23 +16,23 @@ use tokio::sync::oneshot;
 
 use super::servers;
 
-/// A public address with servers, of each kind.
+/// A public address of each kind, with servers.
 pub(super) const PUBLIC: &str = "93.184.216.34";
 pub(super) const PUBLIC_V6: &str = "2606:2800:220:1::34";
-/// One that nobody answers at.
+/// A public address that does not respond.
 pub(super) const SILENT: &str = "93.184.216.99";
 /// A public address of the host itself.
 pub(super) const OWN: &str = "93.184.216.1";
-/// Where names are looked up.
+/// The address of the resolver.
 pub(super) const RESOLVER: &str = "93.184.216.53";
-/// Closed addresses, with the same servers.
+/// Addresses that are closed to sandboxes, with the same servers.
 pub(super) const PRIVATE: &str = "10.1.2.3";
 const CLOSED: [&str; 7] =
     [PRIVATE, "192.168.7.7", "172.16.5.5", "169.254.169.254", "100.64.0.9", "fd00:ec2::254", "64:ff9b::a01:203"];
 
-/// The two namespaces.
+/// The two namespaces and the servers.
 pub(super) struct World {
-    /// Of the host, and of all beyond the wire.
+    /// The namespace of the host, and the one at the other end of the wire.
     _namespaces: [Namespace; 2],
     servers: Option<Servers>,
     /// How many connections each address has accepted.
@@ -47,7 +47,7 @@ struct Servers {
     thread: JoinHandle<()>,
 }
 
-/// A namespace that lives as long as a process that does nothing in it.
+/// A network namespace. A process that does nothing holds it open.
 struct Namespace {
     holder: Child,
 }
@@ -76,7 +76,7 @@ impl Namespace {
         assert!(status.success(), "{script}");
     }
 
-    /// Moves this thread, and those that it starts from now on.
+    /// Moves this thread, and the threads that it starts from now on, into the namespace.
     fn enter(&self) {
         let file = File::open(self.path()).unwrap();
         move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
@@ -85,14 +85,14 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // It ends when its input does.
+        // The process exits when its input is closed.
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
 }
 
 impl World {
-    /// Makes it; this thread is on the host from then on.
+    /// Builds the network and moves this thread into the host's namespace.
     pub(super) fn enter() -> Self {
         let [host, beyond] = [Namespace::new(), Namespace::new()];
         host.run(&format!(
@@ -124,12 +124,12 @@ impl World {
         Self { _namespaces: [host, beyond], servers, accepted }
     }
 
-    /// Who is asked for names.
+    /// Returns the address of the resolver.
     pub(super) fn resolver() -> SocketAddr {
         SocketAddr::new(RESOLVER.parse().unwrap(), 53)
     }
 
-    /// How many connections were accepted at an address.
+    /// Returns how many connections were accepted at an address.
     pub(super) fn accepted_at(&self, address: &str) -> usize {
         self.accepted.lock().unwrap().get(&address.parse().unwrap()).copied().unwrap_or_default()
     }

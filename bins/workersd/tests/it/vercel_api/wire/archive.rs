@@ -1,4 +1,4 @@
-//! Files on their way: a gzipped tar.
+//! Reads uploaded files: a gzipped tar.
 
 use std::io::Read as _;
 
@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tar::Archive;
 
-/// What is in it, entry by entry, apart from times. Names that come in an extended header are names.
+/// Returns the entries without their times. Names from an extended header count as names.
 pub(super) fn read(packed: &[u8]) -> Value {
     let mut archive = Archive::new(GzDecoder::new(packed));
     let entries = archive.entries().unwrap().map(|entry| {

@@ -1,4 +1,4 @@
-//! Two clients' requests beside each other, and beside a table of the differences that are known.
+//! Compares the requests of two clients with each other, and with a table of known differences.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use super::differences::{Difference, Requests, Sent};
 use super::names::Names;
 use super::request::{Fields, Request};
 
-/// What is not as the table says, for a person; nothing if all is. The requests are of the same operations in the same
-/// order.
+/// Returns messages about everything that differs from the table; empty if nothing does. Both lists contain requests of
+/// the same operations in the same order.
 pub(super) fn complaints(sdk: &[Request], ours: &[Request], table: &[Difference]) -> Vec<String> {
     let (mut sdk_names, mut our_names) = (Names::default(), Names::default());
     let mut complaints: Vec<_> = table.iter().flat_map(|row| row.of_nothing(sdk)).collect();
@@ -27,13 +27,13 @@ pub(super) fn complaints(sdk: &[Request], ours: &[Request], table: &[Difference]
     complaints
 }
 
-/// What both send in a field.
+/// The values that both clients send in a field.
 struct Both {
     sdk: Option<String>,
     ours: Option<String>,
 }
 
-/// The fields that are not the same.
+/// Returns the fields that differ.
 fn between(sdk: &Fields, ours: &Fields) -> BTreeMap<String, Both> {
     let both = |field: &String| Both { sdk: sdk.get(field).cloned(), ours: ours.get(field).cloned() };
     let all = sdk.keys().chain(ours.keys()).map(|field| (field.clone(), both(field)));
@@ -53,7 +53,7 @@ impl Difference {
         self.sdk.is(both.sdk.as_deref()) && self.ours.is(both.ours.as_deref())
     }
 
-    /// A complaint for each operation that it is of and that there is not.
+    /// Returns a complaint for each operation of this row that no request is of.
     fn of_nothing(&self, requests: &[Request]) -> Vec<String> {
         let Requests::Of(operations) = self.of else { return Vec::new() };
         let missing = operations.iter().filter(|name| requests.iter().all(|request| request.operation != **name));

@@ -3,7 +3,7 @@
 use Requests::{All, Of, WithoutBody};
 use Sent::{From, Nothing, This};
 
-/// A difference that has a reason.
+/// A difference with its reason.
 pub(super) struct Difference {
     pub(super) of: Requests,
     pub(super) field: &'static str,
@@ -12,23 +12,22 @@ pub(super) struct Difference {
     pub(super) why: &'static str,
 }
 
-/// Which requests differ so: every one of them.
+/// The requests to which a difference applies. It must be in every one of them.
 pub(super) enum Requests {
     All,
     WithoutBody,
     Of(&'static [&'static str]),
 }
 
-/// What is in a field.
+/// The value of a field.
 pub(super) enum Sent {
     Nothing,
     This(&'static str),
-    /// What begins so: the rest is the version's and the machine's business.
+    /// A value that begins like this. The rest depends on the version and the host.
     From(&'static str),
 }
 
-/// All differences. Which letters of a header's name are large, and which header comes first, is not looked at: it
-/// means nothing.
+/// All differences. The case of header names and the order of headers are not compared, because they have no meaning.
 pub(super) const DIFFERENCES: &[Difference] = &[
     Difference {
         of: All,

@@ -1,4 +1,4 @@
-//! What our client and the official SDK send for the same operations, field by field.
+//! Compares, field by field, what our client and the official SDK send for the same operations.
 
 mod archive;
 mod compare;

@@ -1,10 +1,10 @@
-//! Names for the ids that a server makes up, which are others in every run.
+//! Names for the ids that a server generates, which differ from run to run.
 
 use std::collections::HashMap;
 
 const KINDS: [(&str, &str); 3] = [("sbx_", "session"), ("cmd_", "command"), ("snap_", "snapshot")];
 
-/// Names by the order in which ids appear: the first session's is `{session 1}`.
+/// Assigns names in the order in which ids appear: the first session's is `{session 1}`.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     given: HashMap<String, String>,
@@ -12,7 +12,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The text with names for the ids in it.
+    /// Replaces the ids in a text by their names.
     pub(super) fn replace(&mut self, text: &str) -> String {
         let mut replaced = String::new();
         let mut rest = text;

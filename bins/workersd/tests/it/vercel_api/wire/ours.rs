@@ -1,4 +1,4 @@
-//! The operations of `tests/vercel/wire/operations.mjs`, by our client.
+//! The operations of `tests/vercel/wire/operations.mjs`, done with our client.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::recorder::Recorder;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Does them all.
+/// Does all operations.
 pub(super) async fn operate(recorder: &Recorder) {
     let clients = Clients(recorder);
     let made = clients.during("create").create_sandbox(&full()).await.unwrap();
@@ -36,12 +36,12 @@ pub(super) async fn operate(recorder: &Recorder) {
     }
 }
 
-/// Clients whose requests are recorded.
+/// Creates clients whose requests are recorded.
 #[derive(Clone, Copy)]
 struct Clients<'a>(&'a Recorder);
 
 impl Clients<'_> {
-    /// One for an operation.
+    /// Returns a client for an operation.
     fn during(self, operation: &str) -> Client {
         let credentials = Credentials::access_token("token", "team_ours", "prj_ours");
         Client::builder(credentials).base_url(self.0.api(operation)).build().unwrap()
@@ -52,7 +52,7 @@ fn named(name: &str) -> CreateSandbox {
     CreateSandbox { name: Some(name.to_owned()), ..CreateSandbox::default() }
 }
 
-/// A sandbox of which everything is said.
+/// Returns a request for a sandbox with every member set.
 fn full() -> CreateSandbox {
     CreateSandbox {
         runtime: Some("node24".to_owned()),

@@ -1,4 +1,4 @@
-//! How many requests a worker takes: its deployment, and each run.
+//! Counts the requests that a worker takes: for its deployment, and for each run.
 
 use std::path::Path;
 use std::process::Child;
@@ -13,7 +13,7 @@ use crate::support::cloud::CREDENTIALS;
 use crate::support::{answer, command, end, spawn};
 use crate::vercel_api::support::Offered;
 
-/// The platform over the API, stopped when it is dropped. It has sent all that it had to when it has stopped.
+/// The platform over the API, stopped when this value is dropped. When it has stopped, it has sent all its requests.
 struct Platform {
     process: Child,
     url: String,
@@ -42,11 +42,11 @@ impl Drop for Platform {
     }
 }
 
-/// The ends of paths that are no names or ids.
+/// The last segments of paths that are neither names nor ids.
 const WORDS: [&str; 6] = ["sandboxes", "write", "snapshot", "cmd", "logs", "stop"];
 
-/// What was sent for an operation: each request's method and the end of its path. Without the lists, by which a
-/// platform that starts finds out whether it may use the API and what another left behind.
+/// Returns what was sent for an operation: each request's method and the last segment of its path. Lists are left out:
+/// the platform requests them at its start to check its access and to find what another server left behind.
 fn sent(requests: &[Request], operation: &str) -> Vec<String> {
     let of_it = requests.iter().filter(|request| request.operation == operation);
     let lines = of_it.map(|request| {

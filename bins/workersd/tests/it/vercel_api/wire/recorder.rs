@@ -1,4 +1,4 @@
-//! What stands between a client and the server, and remembers each request.
+//! A proxy between a client and the server that records each request.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 
 use super::request::Request;
 
-/// A proxy of HTTP/1.1. Answers pass as they come; a request is remembered, as a whole, before the server sees it.
+/// A proxy of HTTP/1.1. It passes responses on as they come, and records a whole request before the server gets it.
 ///
-/// The first segment of a request's path names the operation that the request is of. The server does not see it.
+/// The first segment of a request's path names the request's operation. The proxy removes it.
 pub(super) struct Recorder {
     address: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -20,7 +20,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// One in front of the server at this address.
+    /// Starts a recorder in front of the server at this address.
     pub(super) async fn start(server: &str) -> Self {
         let server = Url::parse(server).unwrap().socket_addrs(|| None).unwrap()[0];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -36,17 +36,17 @@ impl Recorder {
         Self { address, requests, task }
     }
 
-    /// Where operations begin.
+    /// Returns the base URL, to which an operation's name is appended.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where the API is for requests of this operation.
+    /// Returns the URL of the API for requests of this operation.
     pub(super) fn api(&self, operation: &str) -> String {
         format!("{}/{operation}/api", self.url())
     }
 
-    /// All requests, in the order in which they came.
+    /// Returns all requests, in the order in which they came.
     pub(super) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -58,7 +58,7 @@ impl Drop for Recorder {
     }
 }
 
-/// Passes on what the one says to the other, until one of them has enough.
+/// Passes data in both directions, until one side closes.
 async fn pass(client: TcpStream, server: TcpStream, requests: Arc<Mutex<Vec<Request>>>) {
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, to_server) = server.into_split();
@@ -89,7 +89,7 @@ async fn pass_requests(
     }
 }
 
-/// A request up to its body; `None` when there is no more.
+/// Reads a request up to its body. Returns `None` if there is no more.
 async fn read_head(client: &mut BufReader<OwnedReadHalf>) -> Option<String> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

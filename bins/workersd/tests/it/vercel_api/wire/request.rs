@@ -1,4 +1,4 @@
-//! A request, and what it says, field by field.
+//! A request, and its content, field by field.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,27 @@ use super::names::Names;
 /// A request as it was sent.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
-    /// The operation that it is of.
+    /// The operation that the request belongs to.
     pub(super) operation: String,
     pub(super) method: String,
-    /// From the API's address on.
+    /// The path, relative to the API's URL.
     pub(super) path: String,
     query: Vec<(String, String)>,
-    /// Names in lower case: HTTP knows no other difference, and no order.
+    /// Header names are in lower case: HTTP ignores their case, and the order of headers.
     headers: BTreeMap<String, String>,
     pub(super) body: Vec<u8>,
 }
 
-/// What a request says, by the name of the field: `method`, `path`, `query limit`, `header accept`, `body.tags.key`.
+/// The content of a request, by the name of the field: `method`, `path`, `query limit`, `header accept`,
+/// `body.tags.key`.
 pub(super) type Fields = BTreeMap<String, String>;
 
 impl Request {
-    /// One without its body.
+    /// Parses a request without its body.
     pub(super) fn parse(line: &str, headers: &str) -> Self {
         let [method, target, "HTTP/1.1"] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let url = Url::parse(&format!("http://server{target}")).unwrap();
-        // As it was sent: a parser may tidy up.
+        // The path is taken as it was sent, because a parser may normalize it.
         let path = target.split('?').next().unwrap();
         let (operation, path) = path[1..].split_once("/api/").unwrap_or_else(|| panic!("of no operation: {line}"));
         let query = url.query_pairs().into_owned().collect();
@@ -49,13 +50,13 @@ impl Request {
         }
     }
 
-    /// How long its body is, as it says.
+    /// Returns the length of its body from its header.
     pub(super) fn body_length(&self) -> usize {
         assert!(!self.headers.contains_key("transfer-encoding"), "a body whose length is not told: {self:?}");
         self.headers.get("content-length").map_or(0, |length| length.parse().unwrap())
     }
 
-    /// All that it says. What differs from run to run has a name instead.
+    /// Returns all its content. Values that differ from run to run are replaced by names.
     pub(super) fn fields(&self, names: &mut Names) -> Fields {
         let mut fields = Fields::from([
             ("method".to_owned(), self.method.clone()),
@@ -72,7 +73,7 @@ impl Request {
         for (name, value) in &self.headers {
             let value = match name.as_str() {
                 "host" => "the recorder",
-                // That it is right is how the recorder found the body.
+                // The recorder has read the body by this length, so it is right.
                 "content-length" if !self.body.is_empty() => "the body's",
                 _ => value,
             };
@@ -93,7 +94,7 @@ impl Request {
     }
 }
 
-/// A field for each value that has no parts.
+/// Adds a field for each value that has no parts.
 fn flatten(name: &str, value: &Value, names: &mut Names, fields: &mut Fields) {
     match value {
         Value::Object(members) if !members.is_empty() => {
