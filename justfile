@@ -130,7 +130,7 @@ compare *args: setup
 
 # Everything that needs no test: format, clippy, documentation, dependencies, the console's TypeScript.
 [group('check')]
-lint: fmt-check clippy doc deny check-web
+lint: fmt-check clippy doc deny unused check-web
 
 # Whether the code is formatted.
 [group('check')]

@@ -78,10 +78,9 @@ async fn a_daemon_does_not_outlive_its_sandbox() {
 /// Stopped by: the user namespace's own ids.
 #[tokio::test(flavor = "multi_thread")]
 async fn sandboxes_do_not_share_a_user_id_when_the_engine_is_root() {
+    workers_testing::skip_unless_root("only root gives each sandbox a user id of its own");
     let engine = TestEngine::confined().await;
-    if !engine.engine.has_own_user_ids() {
-        return;
-    }
+    assert!(engine.engine.has_own_user_ids());
     let map = "console.log(require('fs').readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\\s+/)[1]);
         setInterval(() => {}, 1000)";
     let (first, second) =

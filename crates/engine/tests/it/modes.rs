@@ -124,9 +124,7 @@ async fn run(sandbox: &dyn Sandbox, arguments: &[&str]) -> String {
 
 #[test]
 fn all_that_an_engine_of_machines_makes_is_closed_to_others_and_works_whatever_the_umask_is() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
+    workers_testing::skip_unless_root("the test acts as several users");
     for umask in ["000", "022", "077"] {
         under_umask(umask, "modes::an_engine_of_machines");
     }
@@ -177,9 +175,7 @@ impl Drop for Stranger {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_of_an_earlier_version_is_closed_and_who_holds_its_locks_stops_nobody() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
+    workers_testing::skip_unless_root("the test acts as several users");
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(options(directory.path(), Confinement::Unconfined)).await.unwrap();
     engine.shutdown().await;
@@ -201,9 +197,7 @@ async fn a_directory_of_an_earlier_version_is_closed_and_who_holds_its_locks_sto
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_user_put_into_the_directory_is_refused_with_its_path() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
+    workers_testing::skip_unless_root("the test acts as several users");
     for name in ["", "cgroups.json", "snapshots", "system"] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data").join(name);

@@ -53,7 +53,7 @@ async fn nothing_acknowledged_is_lost_and_no_function_is_blamed_whatever_breaks(
     fs::create_dir(&place).unwrap();
     let _mounted = Mounted::of(&place, &format!("size=1g,mode=0700,nr_inodes={INODES}"));
     let data_dir = place.join("d");
-    let pids = Group::new("pids", "soak").expect("a hierarchy of version 1 for processes");
+    let pids = Group::new("pids", "soak");
     let server = Arc::new(TestServer::start_program(&pids.program(directory.path()), &data_dir, &[]));
     let ground = Ground { server: Arc::clone(&server), data_dir, place, pids };
     let (acknowledged, counts) = (Acknowledged::default(), Arc::new(Counts::default()));

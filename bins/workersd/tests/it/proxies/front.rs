@@ -100,17 +100,18 @@ impl Kind {
 }
 
 impl Proxy {
-    /// Starts a proxy in front of this server. Returns `None` if the program is not installed.
-    pub(super) fn start(kind: Kind, place: Place, server: &str) -> Option<Self> {
+    /// Starts a proxy in front of this server. Skips the test if the program is not installed.
+    pub(super) fn start(kind: Kind, place: Place, server: &str) -> Self {
         Self::start_with(kind, place, server, &kind.documented())
     }
 
     /// Starts a proxy with another configuration.
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
-    pub(super) fn start_with(kind: Kind, place: Place, server: &str, configuration: &str) -> Option<Self> {
+    pub(super) fn start_with(kind: Kind, place: Place, server: &str, configuration: &str) -> Self {
         let Some(program) = kind.program() else {
-            eprintln!("skipped: {} is not installed; `./just setup-test` does it where it can", kind.name());
-            return None;
+            workers_testing::skip(&format!(
+                "{} is not installed; `./just setup-test` does it where it can",
+                kind.name()
+            ));
         };
         // Each test is a process of its own, so its id gives it a loopback address of its own, where no other program
         // uses the port.
@@ -152,7 +153,7 @@ impl Proxy {
             std::thread::yield_now();
         }
         let path = if place == Place::BelowAPath { "/workers" } else { "" };
-        Some(Self { process, url: format!("http://{address}{path}"), directory })
+        Self { process, url: format!("http://{address}{path}"), directory }
     }
 
     /// Returns the proxy's origin, as a browser names it.

@@ -66,11 +66,11 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// Starts a server behind a proxy. Returns the server with the proxy's URL, the proxy, and the server's own URL.
 /// Returns `None` if the proxy is not installed.
-fn behind(kind: Kind) -> Option<(TestServer, Proxy, String)> {
+fn behind(kind: Kind) -> (TestServer, Proxy, String) {
     let mut server = TestServer::start(&[]);
-    let proxy = Proxy::start(kind, Place::BelowAPath, &server.url)?;
+    let proxy = Proxy::start(kind, Place::BelowAPath, &server.url);
     let direct = std::mem::replace(&mut server.url, proxy.url.clone());
-    Some((server, proxy, direct))
+    (server, proxy, direct)
 }
 
 /// Returns a figure of the server's metrics that has no labels.
@@ -90,7 +90,7 @@ async fn await_running(server: &TestServer, direct: &str, number: &str) -> Durat
 }
 
 async fn heads_and_events_are_sent_at_once(kind: Kind) {
-    let Some((server, _proxy, _)) = behind(kind) else { return };
+    let (server, _proxy, _) = behind(kind);
     let id = server.deploy(CODE).await;
     let mut heads = Vec::new();
     for _ in 0..5 {
@@ -116,7 +116,7 @@ async fn heads_and_events_are_sent_at_once(kind: Kind) {
 }
 
 async fn an_invocation_ends_with_its_client(kind: Kind) {
-    let Some((server, _proxy, direct)) = behind(kind) else { return };
+    let (server, _proxy, direct) = behind(kind);
     let id = server.deploy(CODE).await;
     let watched = server.stream(&id, "silent", &json!({})).await;
     await_running(&server, &direct, "1").await;
@@ -134,7 +134,7 @@ async fn an_invocation_ends_with_its_client(kind: Kind) {
 }
 
 async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server(kind: Kind) {
-    let Some((server, proxy, _)) = behind(kind) else { return };
+    let (server, proxy, _) = behind(kind);
     // White space around JSON counts as part of the body, but costs the compiler no time.
     let deploy = async |code: &str, padding: usize| {
         let worker = json!({"name": "large", "code": code}).to_string();
@@ -152,7 +152,7 @@ async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server(kind: Ki
 
 fn the_console_works(kind: Kind, place: Place) {
     let server = TestServer::start(&[]);
-    let Some(proxy) = Proxy::start(kind, place, &server.url) else { return };
+    let proxy = Proxy::start(kind, place, &server.url);
     run_with("proxied.test.ts", &[("SERVER_URL", &server.url), ("PROXY_URL", &proxy.url)]);
 }
 
@@ -160,7 +160,7 @@ fn the_console_works(kind: Kind, place: Place) {
 async fn without_the_host_a_browser_is_refused_and_the_message_says_what_to_do() {
     let server = TestServer::start(&[]);
     let configuration = Kind::Nginx.documented().replace("proxy_set_header Host $http_host;", "");
-    let Some(proxy) = Proxy::start_with(Kind::Nginx, Place::BelowAPath, &server.url, &configuration) else { return };
+    let proxy = Proxy::start_with(Kind::Nginx, Place::BelowAPath, &server.url, &configuration);
     let request = server.http.post(format!("{}/api/workers", proxy.url)).header(ORIGIN, proxy.origin());
     let (status, refusal) = answer(request.body("{}").send().await.unwrap()).await;
     assert_eq!((status, refusal["code"].as_str()), (403, Some("origin_not_allowed")));
@@ -178,9 +178,7 @@ async fn haproxys_checks_are_answered_whatever_they_ask_with() {
             &format!("option httpchk{check}\n    option log-health-checks\n"),
         );
         assert_ne!(configuration, documented);
-        let Some(proxy) = Proxy::start_with(Kind::Haproxy, Place::BelowAPath, &server.url, &configuration) else {
-            return;
-        };
+        let proxy = Proxy::start_with(Kind::Haproxy, Place::BelowAPath, &server.url, &configuration);
         let line = proxy.said("Health check for server").await;
         assert!(line.contains("succeeded, reason: Layer7 check passed"), "{check}: {line}");
     }

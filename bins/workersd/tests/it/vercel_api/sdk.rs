@@ -26,7 +26,7 @@ fn run(file: &str) {
 }
 
 fn run_with(file: &str, way: Way, credentials: Credentials, arguments: &[&str]) {
-    let Some(offered) = Offered::start(arguments) else { return };
+    let offered = Offered::start(arguments);
     let mut node = match way {
         Way::Option => offered.node(),
         Way::Preload => offered.pointed_node(),

@@ -1,7 +1,6 @@
 //! A server that offers the Vercel API, and the clients, which `./just setup-test` installs.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
@@ -23,13 +22,9 @@ pub(crate) struct Offered {
 }
 
 impl Offered {
-    /// Returns `None` without root, which machines need.
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
-    pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
-        if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-            eprintln!("skipped: machines need root");
-            return None;
-        }
+    /// Starts a server that offers the API. Skips the test unless root runs it.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        workers_testing::skip_unless_root("machines need root");
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("home")).unwrap();
         let mut command = command();
@@ -38,7 +33,7 @@ impl Offered {
             .arg(directory.path().join("data"))
             .args(arguments);
         let (process, [_, api]) = spawn(command, ["listening on ", "vercel api on "]);
-        Some(Self { process, api, directory })
+        Self { process, api, directory }
     }
 
     /// Returns a program that finds the clients and the server, with nothing of this process's environment.

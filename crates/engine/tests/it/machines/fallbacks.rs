@@ -42,7 +42,8 @@ async fn python_copies_files_sends_them_and_starts_processes() {
     let machines = Machines::start().await;
     let machine = machines.machine().await;
     if sh(&*machine, "command -v python3 || true").await.is_empty() {
-        return;
+        drop((machine, machines));
+        workers_testing::skip("this host has no Python");
     }
     let script = "cat > main.py <<'END'
 import multiprocessing, os, shutil, socket, threading

@@ -90,9 +90,7 @@ impl Setting {
 
 /// Runs a test in a test network.
 fn test<F: Future<Output = ()>>(open: &[&str], run: impl FnOnce(Arc<Setting>) -> F) {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
+    workers_testing::skip_unless_root("the test makes network namespaces");
     let world = World::enter();
     // The runtime's threads start from this one, so they are in the host's namespace.
     tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -24,9 +24,7 @@ fn converse(bytes: u64) -> String {
 
 #[test]
 fn what_a_machine_exchanges_is_counted_while_it_runs_and_when_it_has_ended() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
+    workers_testing::skip_unless_root("machines need root");
     let _world = World::enter();
     // The runtime's threads start from this one, so they are in the host's namespace.
     tokio::runtime::Runtime::new().unwrap().block_on(async {
