@@ -1,4 +1,4 @@
-//! Why an invocation has no result, as both answers show it.
+//! The body for the reason why an invocation has no result, used by the batch response and the event stream.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
