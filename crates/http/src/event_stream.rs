@@ -16,7 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::Api;
 use crate::pieces::{is_long, next_piece};
 
-/// Tells a client to wait one second before it reconnects.
+/// Makes a client wait one second before it reconnects.
 const RETRY: &str = "retry: 1000\n";
 /// A comment that keeps a silent stream alive.
 const KEEP_ALIVE: &str = ": keep-alive\n";

@@ -10,7 +10,7 @@ const NOT_PUBLIC: [AddressRange; 17] = [
     AddressRange::v4([10, 0, 0, 0], 8),         // private
     AddressRange::v4([100, 64, 0, 0], 10),      // shared between a provider and its customers
     AddressRange::v4([127, 0, 0, 0], 8),        // loopback
-    AddressRange::v4([168, 63, 129, 16], 32),   // Azure's service for its own machines, which hands out their secrets
+    AddressRange::v4([168, 63, 129, 16], 32),   // Azure's platform service, which gives virtual machines their secrets
     AddressRange::v4([169, 254, 0, 0], 16),     // link-local, clouds' metadata
     AddressRange::v4([172, 16, 0, 0], 12),      // private
     AddressRange::v4([192, 0, 0, 0], 24),       // protocol assignments
