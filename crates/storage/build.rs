@@ -1,4 +1,4 @@
-//! Builds the crate anew when a migration changes, since they are embedded in it.
+//! Rebuilds the crate when a migration changes, because migrations are embedded in it.
 
 fn main() {
     println!("cargo::rerun-if-changed=../../migrations");

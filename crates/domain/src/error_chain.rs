@@ -1,8 +1,9 @@
-//! Errors as lines of a log.
+//! Formatting of errors for the log.
 
 use std::error::Error;
 
-/// An error and all that caused it, in one line. May name internals: it is for the log.
+/// Joins an error and all its causes into one line, separated by `: `. The result may contain internals, so it belongs
+/// in the log only.
 #[must_use]
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

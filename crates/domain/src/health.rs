@@ -1,32 +1,32 @@
-//! The parts that a platform consists of, and what is wrong with them.
+//! The parts of a platform that health checks report on, and the faults found in them.
 
 use std::fmt;
 
-/// A part of a platform, as probes and metrics name it.
+/// A part of the platform, under the name that probes and metrics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
-    /// Where workers are kept.
+    /// The database that stores workers.
     Database,
     /// The file system of the data directory.
     Storage,
-    /// The files that sandboxes are made of.
+    /// The server's own files that sandboxes are built from.
     Files,
-    /// The process that makes sandboxes.
+    /// The process that starts sandboxes.
     Launcher,
-    /// Booted nodes that invocations are forked from.
+    /// Booted Node.js processes that invocations are forked from.
     Templates,
-    /// Sandboxes, as a whole.
+    /// Sandboxes in general: a fault that belongs to no more specific part.
     Sandboxes,
-    /// The processes that compile what is deployed.
+    /// The processes that compile deployed code.
     Compiler,
-    /// Open files of the server.
+    /// File descriptors of the server process.
     Descriptors,
-    /// Processes and threads.
+    /// The number of processes and threads.
     Processes,
 }
 
 impl Part {
-    /// Every part.
+    /// All parts.
     pub const ALL: [Self; 9] = [
         Self::Database,
         Self::Storage,
@@ -39,7 +39,7 @@ impl Part {
         Self::Processes,
     ];
 
-    /// The part in a word.
+    /// Returns the part's name as a single lower-case word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Part {
         }
     }
 
-    /// What an operator does about it. It destroys nothing.
+    /// Returns what an operator should do about a fault in this part. The advice never destroys data.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
@@ -80,25 +80,25 @@ impl fmt::Display for Part {
     }
 }
 
-/// Something that is wrong with a part.
+/// A fault in one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// Which part.
+    /// The part that has the fault.
     pub part: Part,
-    /// Whether requests fail because of it; otherwise they take longer.
+    /// Whether requests fail because of the fault. If false, requests only take longer.
     pub is_fatal: bool,
-    /// What is wrong, for the log. May name internals.
+    /// A description of the fault for the log. May contain internals.
     pub message: String,
 }
 
 impl Trouble {
-    /// Because of which requests fail.
+    /// Creates a fault that makes requests fail.
     #[must_use]
     pub fn fatal(part: Part, message: impl Into<String>) -> Self {
         Self { part, is_fatal: true, message: message.into() }
     }
 
-    /// Because of which requests take longer.
+    /// Creates a fault that makes requests slower.
     #[must_use]
     pub fn slow(part: Part, message: impl Into<String>) -> Self {
         Self { part, is_fatal: false, message: message.into() }

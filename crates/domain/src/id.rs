@@ -1,4 +1,4 @@
-//! One type a kind of id, so that the compiler tells them apart.
+//! Identifiers. Each kind of id has its own newtype, so that the compiler rejects a mix-up.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// Text that is not an id.
+/// The error for text that is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a UUID")]
 pub struct ParseIdError {
-    /// The text as it came, cut to a printable length.
+    /// The rejected text, without control characters and cut to 64 characters.
     pub text: String,
 }
 
@@ -21,14 +21,14 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id: UUID v7, so that ids sort by the time they were made.
+            /// Creates a new id. It is a UUID v7, so ids sort by creation time.
             #[must_use]
             pub fn generate(now: DateTime<Utc>) -> Self {
                 let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
                 Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos())))
             }
 
-            /// When it was made, as far as it says so itself: the beginning of 1970 for one that is no UUID v7.
+            /// Returns the creation time encoded in the id. For an id that is not a UUID v7 this is the start of 1970.
             #[must_use]
             pub fn made_at(self) -> DateTime<Utc> {
                 let made = self.0.get_timestamp().map(|timestamp| timestamp.to_unix());
@@ -36,7 +36,7 @@ macro_rules! uuid_id {
                 made.and_then(at).unwrap_or(DateTime::UNIX_EPOCH)
             }
 
-            /// The id as a bare UUID, for rows and messages.
+            /// Returns the id as a plain UUID, for database rows and messages.
             #[must_use]
             pub const fn as_uuid(self) -> Uuid {
                 self.0
@@ -53,7 +53,7 @@ macro_rules! uuid_id {
             type Err = ParseIdError;
 
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
-                // The hyphenated form only: one worker has one address.
+                // Only the hyphenated form is accepted, so that each worker has exactly one URL.
                 match Uuid::parse_str(text) {
                     Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
                     _ => Err(ParseIdError { text: text.chars().filter(|c| !c.is_control()).take(64).collect() }),
@@ -70,20 +70,20 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// Names a worker.
+    /// The id of a worker.
     WorkerId
 }
 uuid_id! {
-    /// Names one run of one function.
+    /// The id of one invocation: one run of one function.
     InvocationId
 }
 uuid_id! {
-    /// Names a customer of the operator's.
+    /// The id of a tenant: a customer of the operator.
     TenantId
 }
 
 impl TenantId {
-    /// The tenant of all that was there before there were others: the nil UUID.
+    /// The default tenant, the nil UUID. It owns everything that was created before other tenants existed.
     pub const DEFAULT: Self = Self(Uuid::nil());
 }
 
@@ -94,13 +94,13 @@ macro_rules! provider_id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes an id as the provider spells it.
+            /// Creates an id from the provider's text.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
 
-            /// The id as the provider spells it.
+            /// Returns the id in the provider's own spelling.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -116,11 +116,11 @@ macro_rules! provider_id {
 }
 
 provider_id! {
-    /// Names a snapshot at its sandbox provider; at most 255 bytes.
+    /// The id of a snapshot, assigned by its sandbox provider; at most 255 bytes.
     SnapshotId
 }
 provider_id! {
-    /// Names a sandbox at its provider.
+    /// The id of a sandbox, assigned by its provider.
     SandboxId
 }
 

@@ -1,9 +1,9 @@
-//! What an error says to a person.
+//! Formatting of errors for people.
 
 use std::fmt::Display;
 
-/// What an error says, without the numbers that the standard library puts behind what the operating system says, as
-/// ` (os error 17)`: for sentences that clients read. The log keeps them.
+/// Formats an error without the numbers that the standard library appends to messages of the operating system, such as
+/// ` (os error 17)`. Use it for sentences that clients read. The log keeps the numbers.
 pub fn in_words(error: &(impl Display + ?Sized)) -> String {
     const BEGIN: &str = " (os error ";
     let text = error.to_string();

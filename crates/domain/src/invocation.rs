@@ -1,4 +1,4 @@
-//! What one run of one function yields: log entries, then exactly one outcome.
+//! The events of an invocation: log entries, then exactly one outcome.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use serde_json::value::RawValue;
 
 use crate::InvocationId;
 
-/// What an invocation yields: any number of log entries, then one report, last.
+/// An event of an invocation. There are any number of log entries, then one report at the end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InvocationEvent {
-    /// Its place among the events of its invocation, from 1. Numbers only grow; where one is missing, an event was
-    /// thrown away.
+    /// The event's number within its invocation, starting at 1. Numbers only increase. A missing number means that an
+    /// event was dropped.
     pub sequence: u64,
-    /// What happened.
+    /// The event itself.
     pub kind: InvocationEventKind,
 }
 
-/// What happened in an invocation.
+/// The kind of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InvocationEventKind {
-    /// A line was printed.
+    /// User code printed a line.
     Log(LogEntry),
     /// The invocation is over.
     Finished(Box<InvocationReport>),
@@ -30,28 +30,29 @@ pub enum InvocationEventKind {
 /// A line that user code printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
-    /// Where it was printed.
+    /// The stream that the line was printed to.
     pub stream: LogStream,
     /// The line without its end (line feed, or carriage return and line feed).
     pub message: String,
-    /// When its first character was printed, by the sandbox's clock.
+    /// When the first character of the line was printed, by the sandbox's clock.
     pub timestamp: DateTime<Utc>,
-    /// Set on the one entry that is not user code's: what the caps have cut from this invocation's output.
+    /// Set only on the one entry that user code did not print: it summarises what the limits have cut from this
+    /// invocation's output.
     pub dropped: Option<DroppedOutput>,
-    /// Whether the line is longer than the caps allow, and only its beginning is here.
+    /// Whether the line exceeds the length limit, so that only its beginning is in `message`.
     pub is_cut: bool,
 }
 
-/// Output that the caps have cut.
+/// Output that was removed because of the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DroppedOutput {
-    /// Lines that are missing, or shorter than they were printed.
+    /// Number of lines that are missing or were shortened.
     pub lines: u64,
-    /// Bytes that are missing.
+    /// Number of bytes that are missing.
     pub bytes: u64,
 }
 
-/// Which of a command's two outputs.
+/// One of a command's two output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LogStream {
     /// Standard output.
@@ -60,16 +61,16 @@ pub enum LogStream {
     Stderr,
 }
 
-/// How an invocation ended, and what it took.
+/// The result of an invocation, with its timings and resource usage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InvocationReport {
-    /// Which invocation.
+    /// The invocation's id.
     pub invocation_id: InvocationId,
-    /// How it ended.
+    /// How the invocation ended.
     pub outcome: Outcome,
     /// How long each phase took.
     pub timings: Timings,
-    /// What it used, where the sandbox can tell.
+    /// The resources that the sandbox used, as far as the provider can measure them.
     pub usage: ResourceUsage,
 }
 
@@ -78,61 +79,61 @@ pub struct InvocationReport {
 pub enum Outcome {
     /// The function returned.
     Returned {
-        /// What it returned.
+        /// The returned value.
         result: JsonText,
-        /// Places where the value was not JSON's own.
+        /// Places in the value that JSON could not represent exactly.
         warnings: Vec<ValueWarning>,
     },
-    /// Anything else.
+    /// The invocation failed.
     Failed(Failure),
 }
 
-/// A place in a returned value, or in what an error carried, that JSON cannot hold as it was; or what went wrong
-/// besides.
+/// A warning about a place in a returned value or in an error's data that JSON cannot represent as it was, or about
+/// another problem besides the outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueWarning {
-    /// Where, as `$.a[0].b`.
+    /// The place, in the form `$.a[0].b`.
     pub path: String,
-    /// What was there and what became of it.
+    /// What was there and what it was replaced with.
     pub message: String,
 }
 
-/// Why an invocation has no result.
+/// The reason why an invocation has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// For a program.
+    /// The code, for programs.
     pub code: FailureCode,
-    /// For a person; with [`FailureCode::Thrown`] the error's own message.
+    /// The message, for people. With [`FailureCode::Thrown`] it is the error's own message.
     pub message: String,
-    /// The class of what was thrown, as `TypeError`.
+    /// The class of the thrown error, such as `TypeError`.
     pub name: Option<String>,
-    /// The stack in the user's own lines.
+    /// The stack trace, with positions in the user's own source.
     pub stack: Option<String>,
-    /// What the process exited with, where that is the reason.
+    /// The exit code of the process, if the exit is the reason.
     pub exit_code: Option<i32>,
-    /// What else was thrown along.
+    /// Further data of the thrown error.
     pub details: ErrorDetails,
-    /// What was cut or changed in it, and what went wrong besides.
+    /// What was cut or changed in this failure, and other problems.
     pub warnings: Vec<ValueWarning>,
 }
 
-/// What a thrown value carried besides name, message and stack.
+/// Data of a thrown value besides name, message and stack.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ErrorDetails {
-    /// The error's own `code`, as `ENOENT`.
+    /// The error's own `code`, such as `ENOENT`.
     pub error_code: Option<JsonText>,
-    /// The error that caused it, with its own cause.
+    /// The error's `cause`, including the causes of that error.
     pub cause: Option<JsonText>,
     /// The errors of an `AggregateError`.
     pub errors: Option<JsonText>,
-    /// The error's own fields, as `status` or `details`.
+    /// The error's own properties, such as `status` or `details`.
     pub properties: Option<JsonText>,
-    /// What was thrown, if that was no error.
+    /// The thrown value, if it is not an error.
     pub value: Option<JsonText>,
 }
 
 impl Failure {
-    /// A failure that is told by its code and a sentence.
+    /// Creates a failure that has only a code and a message.
     #[must_use]
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
         Self {
@@ -147,43 +148,43 @@ impl Failure {
     }
 }
 
-/// Every way an invocation fails.
+/// All the ways in which an invocation can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureCode {
-    /// The function threw, or its promise was rejected, or an error was left uncaught while it ran.
+    /// The function threw, its promise was rejected, or an uncaught error occurred while it ran.
     Thrown,
-    /// The wall clock ran out.
+    /// The wall-clock limit was reached.
     Timeout,
     /// The memory limit was reached.
     OutOfMemory,
-    /// User code left the process before the function returned.
+    /// User code exited the process before the function returned.
     ProcessExit,
-    /// The process died.
+    /// The process crashed.
     Crashed,
-    /// The function's promise is pending and nothing is left that could settle it.
+    /// The function's promise is pending, and nothing is left that could settle it.
     NeverSettled,
     /// The user's module failed while it was being evaluated.
     LoadFailed,
-    /// What the function returned is over the limit.
+    /// The returned value exceeds the size limit.
     ResultTooLarge,
-    /// The sandbox, not the user's code, failed.
+    /// The sandbox failed, not the user's code.
     SandboxFailed,
-    /// The machine has run out of descriptors, processes or memory.
+    /// The host has run out of file descriptors, processes or memory.
     Busy,
     /// The worker's files had to be made again, and there is no room for them.
     StorageFull,
-    /// The worker's files had to be made again, and where they are kept takes no writes now.
+    /// The worker's files had to be made again, and their storage is read-only now.
     StorageReadOnly,
     /// The worker's files had to be made again, and the database that they are made from cannot be reached.
     DatabaseUnavailable,
-    /// The worker was deleted between the call and its begin.
+    /// The worker was deleted after the call and before the invocation started.
     WorkerNotFound,
-    /// The worker expired between the call and its begin.
+    /// The worker expired after the call and before the invocation started.
     WorkerExpired,
 }
 
 impl FailureCode {
-    /// Every code.
+    /// All codes.
     pub const ALL: [Self; 15] = [
         Self::Thrown,
         Self::Timeout,
@@ -202,7 +203,7 @@ impl FailureCode {
         Self::WorkerExpired,
     ];
 
-    /// The code as it travels.
+    /// Returns the code as it appears in responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -231,33 +232,33 @@ impl fmt::Display for FailureCode {
     }
 }
 
-/// One JSON value as it was written, on one line. It is checked once, where it comes in.
+/// A JSON value as text, on one line. It is validated once, when it is created.
 #[derive(Clone)]
 pub struct JsonText(Box<RawValue>);
 
 impl JsonText {
-    /// Reads one value.
+    /// Parses one JSON value.
     ///
     /// # Errors
     ///
-    /// When the text is no JSON value, or more than one.
+    /// If the text is not exactly one JSON value.
     pub fn parse(text: String) -> Result<Self, serde_json::Error> {
         RawValue::from_string(text).map(Self::from)
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// The text, given away.
+    /// Converts the value into its text.
     #[must_use]
     pub fn into_string(self) -> String {
         Box::<str>::from(self.0).into_string()
     }
 
-    /// The value, for a body that holds it as it is.
+    /// Converts the value into a [`RawValue`], which serializes to the same text.
     #[must_use]
     pub fn into_raw(self) -> Box<RawValue> {
         self.0
@@ -269,7 +270,7 @@ impl From<Box<RawValue>> for JsonText {
         if !value.get().contains(['\n', '\r']) {
             return Self(value);
         }
-        // In JSON a line break stands only between tokens, where a space means the same.
+        // In valid JSON, line breaks occur only between tokens, where a space means the same.
         let line = value.get().replace(['\n', '\r'], " ");
         Self(RawValue::from_string(line).unwrap_or(value))
     }
@@ -298,16 +299,16 @@ pub struct Timings {
     pub sandbox: Duration,
     /// Evaluating the user's module.
     pub load: Duration,
-    /// The function itself.
+    /// Running the function itself.
     pub run: Duration,
 }
 
-/// What a sandbox used; `None` where its provider cannot tell.
+/// The resources that a sandbox used; `None` if the provider cannot measure them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResourceUsage {
-    /// Processor time of all its processes.
+    /// Processor time of all processes.
     pub cpu: Option<Duration>,
-    /// The most memory its processes held at one time, in bytes.
+    /// Peak memory of all processes together, in bytes.
     pub max_memory_bytes: Option<u64>,
 }
 

@@ -1,17 +1,17 @@
-//! What a sandbox may use.
+//! Limits for sandboxes and tenants.
 
 use std::time::Duration;
 
-/// What a sandbox may use. A provider enforces what it can, and says in its documentation what it cannot.
+/// Resource limits of one sandbox. A provider enforces what it can, and documents what it cannot enforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceLimits {
-    /// Memory of all processes together, in bytes, private files (`/tmp`) included.
+    /// Total memory of all processes, in bytes. Includes private files (`/tmp`).
     pub memory_bytes: u64,
-    /// Processes and threads at one time.
+    /// Maximum number of processes and threads at the same time.
     pub processes: u32,
-    /// Wall-clock time of one command, after which its whole sandbox is killed.
+    /// Maximum wall-clock time of one command. When it is exceeded, the whole sandbox is killed.
     pub wall_clock: Duration,
-    /// Size of the files that a sandbox may write, in bytes.
+    /// Maximum total size of the files that a sandbox may write, in bytes.
     pub disk_bytes: u64,
 }
 
@@ -26,32 +26,33 @@ impl Default for ResourceLimits {
     }
 }
 
-/// What one tenant may have. `None` is what the server's options say; more than they say is not given either.
+/// Limits of one tenant. `None` means that the server's option applies. A value above the server's option has no
+/// effect: the lower of the two applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TenantLimits {
-    /// The longest code of a worker, in bytes.
+    /// Maximum size of a worker's code, in bytes.
     pub code_bytes: Option<usize>,
-    /// The longest payload of an invocation, in bytes.
+    /// Maximum size of an invocation's payload, in bytes.
     pub payload_bytes: Option<usize>,
-    /// The longest result of an invocation, in bytes of JSON.
+    /// Maximum size of an invocation's result, in bytes of JSON.
     pub result_bytes: Option<usize>,
-    /// The longest line of a log, in bytes.
+    /// Maximum size of one log line, in bytes.
     pub log_line_bytes: Option<usize>,
-    /// The log of an invocation, in bytes.
+    /// Maximum size of an invocation's whole log, in bytes.
     pub log_bytes: Option<usize>,
-    /// The memory of an invocation, in bytes.
+    /// Maximum memory of an invocation, in bytes.
     pub memory_bytes: Option<u64>,
-    /// Processes and threads of an invocation at one time.
+    /// Maximum number of processes and threads of an invocation at the same time.
     pub processes: Option<u32>,
-    /// How long an invocation may run.
+    /// Maximum run time of an invocation.
     pub wall_clock: Option<Duration>,
-    /// The files that an invocation may write, in bytes.
+    /// Maximum total size of the files that an invocation writes, in bytes.
     pub disk_bytes: Option<u64>,
-    /// Invocations that run at one time.
+    /// Maximum number of invocations that run at the same time.
     pub concurrent: Option<usize>,
-    /// Invocations of one worker that run at one time.
+    /// Maximum number of invocations of one worker that run at the same time.
     pub concurrent_per_worker: Option<usize>,
-    /// Invocations that wait for a place at one time.
+    /// Maximum number of invocations that wait for a place at the same time.
     pub queued: Option<usize>,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Option<Duration>,

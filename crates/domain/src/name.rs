@@ -1,23 +1,23 @@
-//! Names that people choose.
+//! Names chosen by users.
 
 use std::fmt;
 
-/// The longest name, in characters; the width of the column that keeps it.
+/// Maximum length of a name, in characters. Equals the width of the database column.
 const MAX_CHARS: usize = 255;
 
-/// Why a name was refused.
+/// The reason why a name was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNameError {
-    /// Nothing, or nothing but white space.
+    /// The name is empty or consists only of white space.
     #[error("must not be empty")]
     Empty,
-    /// Longer than a name may be.
+    /// The name is longer than 255 characters.
     #[error("must be at most {MAX_CHARS} characters long, but has {chars}")]
     TooLong {
-        /// How many characters it has.
+        /// The number of characters in the refused name.
         chars: usize,
     },
-    /// A control character, U+0000 among them.
+    /// The name contains a control character; U+0000 is one.
     #[error("must not contain control characters")]
     ControlCharacter,
 }
@@ -43,18 +43,18 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a name over from outside.
+            /// Validates a name from an external source.
             ///
             /// # Errors
             ///
-            /// When it is blank, longer than 255 characters, or has control characters.
+            /// If the name is blank, longer than 255 characters, or contains control characters.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidNameError> {
                 let text = text.into();
                 check(&text)?;
                 Ok(Self(text))
             }
 
-            /// The name as it was given.
+            /// Returns the name exactly as it was given.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -70,18 +70,19 @@ macro_rules! name {
 }
 
 name! {
-    /// What a customer calls a worker: 1 to 255 characters, none of them a control character. Need not be unique.
+    /// The name of a worker, chosen by the customer: 1 to 255 characters, no control characters. Names need not be
+    /// unique.
     WorkerName
 }
 
 impl WorkerName {
-    /// What a worker is called whose own name cannot be read.
+    /// Returns the placeholder name for a worker whose own name cannot be read from the database.
     pub(crate) fn unreadable() -> Self {
         Self("(unreadable)".to_owned())
     }
 }
 name! {
-    /// The name under which a worker exports a function: 1 to 255 characters, none of them a control character.
+    /// The name under which a worker exports a function: 1 to 255 characters, no control characters.
     FunctionName
 }
 

@@ -1,29 +1,30 @@
-//! Which revision of an aggregate a reader has.
+//! Revisions of stored records, for optimistic locking.
 
 use std::fmt;
 
-/// How often something stored was changed. An update names the revision that it was decided on, and is refused when
-/// another one has come first; no lock of one process guards what several servers write.
+/// How many times a stored record was changed. An update states the revision that it is based on, and is refused if
+/// another update was stored first. Several servers write to the same database, so a lock inside one process would not
+/// be enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(i64);
 
 impl Revision {
-    /// That of something that was not changed since it was made.
+    /// The revision of a record that has not been changed since it was created.
     pub const FIRST: Self = Self(0);
 
-    /// Takes a revision as it is stored.
+    /// Creates a revision from its stored number.
     #[must_use]
     pub const fn new(number: i64) -> Self {
         Self(number)
     }
 
-    /// The number, as it is stored.
+    /// Returns the number that is stored.
     #[must_use]
     pub const fn number(self) -> i64 {
         self.0
     }
 
-    /// The one that the next update makes.
+    /// Returns the revision that the next update creates.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))

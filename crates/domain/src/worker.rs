@@ -1,4 +1,4 @@
-//! A worker and the states it moves through.
+//! Workers and their states.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,21 +12,22 @@ use crate::{FunctionName, Revision, SnapshotId, TenantId, WorkerId, WorkerName};
 pub struct Worker {
     /// Its id.
     pub id: WorkerId,
-    /// What the customer calls it.
+    /// The name that the customer chose.
     pub name: WorkerName,
-    /// The functions it exports, in the order of the source.
+    /// The exported functions, in the order of the source.
     pub functions: Vec<FunctionName>,
     /// When it was deployed.
     pub created_at: DateTime<Utc>,
-    /// When a function of it was last invoked; recorded late, so it may lag by seconds.
+    /// When a function of the worker was last invoked. It is recorded with a delay, so it may be out of date by
+    /// seconds.
     pub last_invoked_at: Option<DateTime<Utc>>,
-    /// Which revision of it this is: that of the row it was read from, or that it was stored as.
+    /// The revision of this value: that of the row it was read from, or that it was stored as.
     pub revision: Revision,
     tenant_id: TenantId,
     state: WorkerState,
 }
 
-/// A worker as it was stored: all there is to know of it.
+/// A worker as it is stored, with all its fields public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredWorker {
     /// See [`Worker::id`].
@@ -47,58 +48,59 @@ pub struct StoredWorker {
     pub state: WorkerState,
 }
 
-/// What could be read of a worker whose row makes no sense.
+/// The readable parts of a worker whose database row is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableWorker {
-    /// Its id, or what stands for it.
+    /// The worker's id, or a substitute if the id itself is invalid.
     pub id: WorkerId,
-    /// Whom it belongs to. Both databases refuse to store what is no id; if one is there all the same, the worker
-    /// counts as the default tenant's, and only the scope of all tenants finds it.
+    /// The tenant that owns the worker. Both databases refuse to store an invalid id. If the id is invalid all the
+    /// same, the worker counts as the default tenant's, and only the scope of all tenants finds it.
     pub tenant_id: Option<TenantId>,
-    /// Its name.
+    /// The worker's name.
     pub name: Option<WorkerName>,
     /// When it was deployed.
     pub created_at: Option<DateTime<Utc>>,
-    /// The snapshot that its row names.
+    /// The snapshot named in the row.
     pub snapshot_id: Option<SnapshotId>,
-    /// What is wrong, for the log: it names the column.
+    /// The problem, for the log. It names the column.
     pub problem: String,
 }
 
-/// Where a worker is in its life, with what belongs to that state.
+/// The state of a worker, with the data that belongs to the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerState {
-    /// Its snapshot is being made.
+    /// The snapshot is being made.
     Creating,
-    /// It can be invoked until its snapshot expires.
+    /// The worker can be invoked until its snapshot expires.
     Ready {
-        /// The snapshot each invocation starts from.
+        /// The snapshot that each invocation starts from.
         snapshot_id: SnapshotId,
         /// When the snapshot expires.
         expires_at: DateTime<Utc>,
     },
-    /// Its snapshot could not be made.
+    /// The snapshot could not be made.
     Error {
-        /// Why, in a sentence for its owner.
+        /// The reason, as a sentence for the worker's owner.
         message: String,
     },
-    /// Its time has passed; the snapshot is gone or about to be.
+    /// The worker's lifetime has ended. The snapshot is deleted or about to be.
     Expired {
-        /// The snapshot it had.
+        /// The snapshot that the worker had.
         snapshot_id: SnapshotId,
-        /// When it expired.
+        /// When the worker expired.
         expired_at: DateTime<Utc>,
     },
-    /// What is stored of it makes no sense. It is listed, with what could be read, and can be deleted; nothing else.
+    /// The stored row is invalid. The worker is listed with its readable parts and can be deleted; no other action is
+    /// possible.
     Unreadable {
-        /// What is wrong, for the log: it names the column.
+        /// The problem, for the log. It names the column.
         problem: String,
-        /// The snapshot that its row names, which goes with it.
+        /// The snapshot named in the row. It is deleted together with the worker.
         snapshot_id: Option<SnapshotId>,
     },
 }
 
-/// What its owner sees of a worker that cannot be read.
+/// The error message that the owner of an unreadable worker sees.
 const UNREADABLE: &str = "What is stored of this worker cannot be read. It can be deleted; or the operator can mend its row in the \
                           database: the log says what is wrong with it.";
 
@@ -109,24 +111,24 @@ pub enum WorkerStatus {
     Creating,
     /// See [`WorkerState::Ready`].
     Ready,
-    /// See [`WorkerState::Error`]; that of [`WorkerState::Unreadable`], too.
+    /// See [`WorkerState::Error`]. Also the status of [`WorkerState::Unreadable`].
     Error,
     /// See [`WorkerState::Expired`].
     Expired,
 }
 
-/// A worker was asked to move to a state that cannot follow the one it is in.
+/// The error for a transition that is not allowed from the worker's current state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a worker that is {from} cannot become {to}")]
 pub struct InvalidTransitionError {
-    /// The state it is in.
+    /// The current state.
     pub from: WorkerStatus,
-    /// The state it was asked to move to.
+    /// The requested state.
     pub to: WorkerStatus,
 }
 
 impl Worker {
-    /// A worker of a tenant whose snapshot is about to be made.
+    /// Creates a worker whose snapshot is about to be made.
     #[must_use]
     pub const fn creating(
         id: WorkerId,
@@ -147,21 +149,22 @@ impl Worker {
         }
     }
 
-    /// A worker as it was stored.
+    /// Creates a worker from its stored form.
     #[must_use]
     pub fn restore(stored: StoredWorker) -> Self {
         let StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, state } = stored;
         Self { id, name, functions, created_at, last_invoked_at, revision, tenant_id, state }
     }
 
-    /// All there is to know of it.
+    /// Returns all fields of the worker.
     #[must_use]
     pub fn into_stored(self) -> StoredWorker {
         let Self { id, name, functions, created_at, last_invoked_at, revision, tenant_id, state } = self;
         StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, state }
     }
 
-    /// A worker of whose row only so much could be read. Without a time of creation it has that of its id.
+    /// Creates a worker from a row that could only partly be read. If the creation time is missing, the time encoded in
+    /// the id is used.
     #[must_use]
     pub fn unreadable(read: UnreadableWorker) -> Self {
         let UnreadableWorker { id, tenant_id, name, created_at, snapshot_id, problem } = read;
@@ -177,13 +180,13 @@ impl Worker {
         }
     }
 
-    /// Whom it belongs to, from its first day to its last.
+    /// Returns the tenant that owns the worker. It never changes.
     #[must_use]
     pub const fn tenant_id(&self) -> TenantId {
         self.tenant_id
     }
 
-    /// What is wrong with what is stored of it, for the log; `None` for a worker that could be read.
+    /// Returns what is wrong with the stored row, for the log; `None` if the worker could be read.
     #[must_use]
     pub fn problem(&self) -> Option<&str> {
         match &self.state {
@@ -192,13 +195,13 @@ impl Worker {
         }
     }
 
-    /// The state it is in.
+    /// Returns the current state.
     #[must_use]
     pub const fn state(&self) -> &WorkerState {
         &self.state
     }
 
-    /// The state it is in, without data.
+    /// Returns the current state without its data.
     #[must_use]
     pub const fn status(&self) -> WorkerStatus {
         match self.state {
@@ -209,7 +212,7 @@ impl Worker {
         }
     }
 
-    /// The snapshot it has or had.
+    /// Returns the snapshot that the worker has or had.
     #[must_use]
     pub const fn snapshot_id(&self) -> Option<&SnapshotId> {
         match &self.state {
@@ -219,7 +222,7 @@ impl Worker {
         }
     }
 
-    /// When its snapshot expires or expired.
+    /// Returns when the snapshot expires or expired.
     #[must_use]
     pub const fn expires_at(&self) -> Option<DateTime<Utc>> {
         match self.state {
@@ -229,7 +232,7 @@ impl Worker {
         }
     }
 
-    /// Why its status is [`WorkerStatus::Error`], in a sentence for its owner.
+    /// Returns why the status is [`WorkerStatus::Error`], as a sentence for the worker's owner.
     #[must_use]
     pub fn error_message(&self) -> Option<&str> {
         match &self.state {
@@ -239,7 +242,7 @@ impl Worker {
         }
     }
 
-    /// Whole days left until it expires, a begun day counted as one; 0 when it has none left.
+    /// Returns the number of days until the worker expires. A started day counts as a whole one; 0 if no time is left.
     #[must_use]
     pub fn expires_in_days(&self, now: DateTime<Utc>) -> i64 {
         let Some(expires_at) = self.expires_at() else { return 0 };
@@ -248,17 +251,18 @@ impl Worker {
         if left <= 0 { 0 } else { (left + day - 1) / day }
     }
 
-    /// Whether it has the function.
+    /// Returns whether the worker exports a function with this name.
     #[must_use]
     pub fn exports(&self, function: &str) -> bool {
         self.functions.iter().any(|name| name.as_str() == function)
     }
 
-    /// Gives it its snapshot: the first one, or another in place of one that the provider has lost.
+    /// Sets the worker's snapshot and makes it ready: the first snapshot, or a replacement for one that the provider
+    /// has lost.
     ///
     /// # Errors
     ///
-    /// When it is in error or expired.
+    /// If the worker's status is error or expired.
     pub fn make_ready(
         &mut self,
         snapshot_id: SnapshotId,
@@ -275,12 +279,12 @@ impl Worker {
         }
     }
 
-    /// Gives it a new snapshot, made from its source once more: the one way back for a worker that is in error or
-    /// expired.
+    /// Sets a new snapshot that was made from the stored source. This is the only way to make a failed or expired
+    /// worker ready again.
     ///
     /// # Errors
     ///
-    /// When it is still being created, or cannot be read.
+    /// If the worker is still being created, or cannot be read.
     pub fn redeploy(
         &mut self,
         snapshot_id: SnapshotId,
@@ -295,11 +299,11 @@ impl Worker {
         }
     }
 
-    /// Records that its snapshot could not be made.
+    /// Records that the snapshot could not be made.
     ///
     /// # Errors
     ///
-    /// When it is not being created.
+    /// If the worker is not being created.
     pub fn fail(&mut self, message: impl Into<String>) -> Result<(), InvalidTransitionError> {
         match self.state {
             WorkerState::Creating => {
@@ -310,13 +314,13 @@ impl Worker {
         }
     }
 
-    /// Whether it is ready although its time has passed.
+    /// Returns whether the worker is still marked as ready although its lifetime has ended.
     #[must_use]
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
         matches!(self.state, WorkerState::Ready { expires_at, .. } if expires_at <= now)
     }
 
-    /// Turns it to expired if its time has passed, and says whether it did.
+    /// Changes the state to expired if the lifetime has ended. Returns whether it did.
     pub fn expire_if_due(&mut self, now: DateTime<Utc>) -> bool {
         match &self.state {
             WorkerState::Ready { snapshot_id, expires_at } if *expires_at <= now => {
@@ -333,7 +337,7 @@ impl Worker {
 }
 
 impl WorkerStatus {
-    /// The word for it in the database and in JSON.
+    /// Returns the word for the status in the database and in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -351,7 +355,7 @@ impl fmt::Display for WorkerStatus {
     }
 }
 
-/// Text that is not a [`WorkerStatus`].
+/// The error for text that is not a [`WorkerStatus`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a worker status")]
 pub struct ParseWorkerStatusError(String);

@@ -1,4 +1,4 @@
-//! Our routes, ready to be mounted.
+//! The routes of the API, ready to be mounted.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -23,21 +23,21 @@ use crate::system::{healthz, limits, metrics, openapi, readyz, setup};
 use crate::unmatched::{HEALTH_METHODS, method_not_allowed, not_found};
 use crate::{HttpOptions, Metrics, console, invoke, workers};
 
-/// How long a browser may remember what we answered to a preflight, in seconds.
+/// How long a browser may cache our response to a preflight request, in seconds.
 const PREFLIGHT_SECONDS: usize = 3600;
 
-/// The HTTP API over a [`Platform`]. Cheap to clone.
+/// The HTTP API of a [`Platform`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Api(Arc<State>);
 
-/// What handlers need.
+/// The shared state of the handlers.
 pub struct State {
     pub(crate) platform: Platform,
     pub(crate) options: HttpOptions,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) metrics: Metrics,
     pub(crate) stop: StopHandle,
-    /// How many lists may still be put together.
+    /// Limits the number of lists that are built at the same time.
     pub(crate) lists: Semaphore,
 }
 
@@ -50,29 +50,29 @@ impl Deref for Api {
 }
 
 impl Api {
-    /// An API over a platform. For its invocations to be counted, the platform must have been given a clone of
-    /// `metrics` as its observer.
+    /// Creates an API for a platform. To count its invocations, the platform must use a clone of `metrics` as its
+    /// observer.
     #[must_use]
     pub fn new(platform: Platform, options: HttpOptions, metrics: Metrics) -> Self {
-        // The other half of the cores is left to invocations, however many clients list.
+        // Half of the threads stay free for invocations, however many clients request lists.
         let lists = Semaphore::new((options.threads / 2).max(1));
         let authenticator = authenticator(&options);
         Self(Arc::new(State { platform, options, authenticator, metrics, stop: StopHandle::new(), lists }))
     }
 
-    /// Asks the application that serves this API to stop.
+    /// Returns a handle with which the application that serves this API can stop it.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
 
-    /// Mounts `/api/…`, `/healthz`, `/readyz` and `/metrics`, for [`App::configure`](actix_web::App::configure); and
-    /// the console, as `/` and what it loads, if [`HttpOptions::console`] says so. In a scope all of it lies below the
-    /// scope's path.
+    /// Mounts `/api/…`, `/healthz`, `/readyz` and `/metrics`, for [`App::configure`](actix_web::App::configure). Also
+    /// mounts the console (`/` and the files it loads) if [`HttpOptions::console`] is set. Within a scope, all of these
+    /// are below the scope's path.
     ///
-    /// A server other than our [`Application`](crate::Application) should be built with `.h1_allow_half_closed(false)`:
-    /// only then does it notice that a client has gone away, and cancel what that client was waiting for, while nothing
-    /// is being sent.
+    /// A server other than our [`Application`](crate::Application) should be built with `.h1_allow_half_closed(false)`.
+    /// Otherwise it does not notice that a client has disconnected while nothing is being sent, and cannot cancel the
+    /// client's work.
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let api = self.clone();
         move |config| {
@@ -114,13 +114,13 @@ impl Api {
         }
     }
 
-    /// The middleware that gives a request its id, logs, counts, and words its errors.
+    /// Returns the middleware that assigns a request id, logs, counts, and formats errors.
     pub(crate) fn tracking(&self) -> impl Fn(ServiceRequest, Next<BoxBody>) -> Answering + Clone + use<> {
         let api = self.clone();
         move |request, next| Box::pin(track(api.clone(), request, next))
     }
 
-    /// The middleware that lets only those in who may use the API, and counts what they do not read.
+    /// Returns the middleware that admits only authenticated callers, and counts responses that are not read yet.
     fn admitting(&self) -> impl Fn(ServiceRequest, Next<BoxBody>) -> Answering + Clone + use<> {
         let api = self.clone();
         move |request, next| {
@@ -129,7 +129,7 @@ impl Api {
         }
     }
 
-    /// The middleware that keeps only those out who have no business to load the console's files.
+    /// Returns the middleware for the console's files, which refuses only requests that should not load them.
     pub(crate) fn receiving(&self) -> impl Fn(ServiceRequest, Next<BoxBody>) -> Answering + Clone + use<> {
         let api = self.clone();
         move |request, next| Box::pin(receive(api.clone(), request, next))
@@ -138,7 +138,8 @@ impl Api {
     fn cors(&self) -> Cors {
         let cors = Cors::default()
             .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
-            // Tracing libraries add their own. What a header does is decided where it is read, not by its name.
+            // Any header is allowed, because tracing libraries add their own. Each header is validated where it is
+            // read.
             .allow_any_header()
             .expose_headers(["x-request-id", "x-invocation-id", "server-timing", "retry-after", "location", "link"])
             .max_age(PREFLIGHT_SECONDS);
@@ -154,17 +155,17 @@ impl Api {
 
 type Answering = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
 
-/// What GET answers, HEAD answers without the body.
+/// Returns a route for GET and HEAD. HEAD responses have no body.
 pub(crate) fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// Of what may be asked for health: haproxy asks with OPTIONS unless it is configured otherwise.
+/// Returns a route for health checks. It includes OPTIONS, which haproxy sends by default.
 fn probe() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()).or(guard::Options()))
 }
 
-/// The route table, below `/api`.
+/// Adds the routes below `/api`.
 fn api_routes(config: &mut ServiceConfig) {
     config
         .service(
@@ -173,7 +174,7 @@ fn api_routes(config: &mut ServiceConfig) {
                 .post(workers::deploy::handle)
                 .default_service(method_not_allowed("GET, HEAD, POST")),
         )
-        // Before the route of one worker, which would take the word for an id.
+        // Must come before the route of a single worker, which would take `events` for an id.
         .service(
             web::resource("/workers/events")
                 .route(get().to(workers::events::handle))

@@ -1,4 +1,4 @@
-//! The HTTP server: bound first, so that its address is known, then run until somebody asks it to stop.
+//! The HTTP server. It is bound first, so that its address is known, and then runs until it is stopped.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -17,12 +17,12 @@ use workers_web::{BindError, Listener, Phase};
 use crate::unmatched::{no_path, root_options};
 use crate::{Access, Api, StopHandle};
 
-/// About what a connection needs of memory while it is open.
+/// Approximate memory of an open connection, in bytes.
 const CONNECTION_BYTES: usize = 24 * 1024;
-/// How long answers that are ready may take to reach their clients once everything else has stopped.
+/// How long the remaining responses may take to reach their clients, once everything else has stopped.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// A server that is bound to its address, and accepts connections once it runs. Dropped before that, it lets go of the
+/// A server that is bound to its address. It accepts connections once it runs. Dropping it before that frees the
 /// address.
 pub struct Application {
     listener: Listener,
@@ -33,44 +33,46 @@ pub struct Application {
 type Mount = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
 impl Application {
-    /// Binds to the address; port 0 means any free one. Must be called within a tokio runtime.
+    /// Binds to the address; port 0 chooses a free port. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// When the address is taken, or is not loopback while [`Access::Loopback`] is all that protects the API.
+    /// If the address is in use, or if it is not loopback while [`Access::Loopback`] is the only protection of the API.
     pub fn bind(address: SocketAddr, api: Api) -> Result<Self, BindError> {
         let is_open = matches!(api.options.access, Access::Loopback);
         let listener = Listener::bind(address, is_open, api.options.write_timeout)?;
         Ok(Self { listener, api, extra: Vec::new() })
     }
 
-    /// Serves further routes beside ours. They get request ids, logs and metrics, but protect themselves.
+    /// Serves additional routes beside ours. They get request ids, logs and metrics, but must do their own
+    /// authentication.
     #[must_use]
     pub fn mount(mut self, routes: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) -> Self {
         self.extra.push(Arc::new(routes));
         self
     }
 
-    /// Where it listens.
+    /// Returns the address that the server is bound to.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
     }
 
-    /// Asks it to stop, from elsewhere.
+    /// Returns a handle to stop the server from elsewhere.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.api.stop_handle()
     }
 
-    /// Serves until it was asked to stop and what ran then has ended or had its time.
+    /// Serves until a stop is requested and running work has ended or used up its time.
     ///
-    /// Once asked, `/readyz` fails; after `shutdown_delay` no connection is accepted any more and no invocation begins;
-    /// running ones may end within `drain_timeout`, after which they are cancelled and their callers told.
+    /// After the request to stop, `/readyz` fails. After `shutdown_delay`, no more connections are accepted and no
+    /// invocations begin. Running invocations may finish within `drain_timeout`; then they are cancelled and their
+    /// callers get an error.
     ///
     /// # Errors
     ///
-    /// When the server cannot be started, or fails as a whole.
+    /// If the server cannot be started, or fails as a whole.
     pub async fn run(self) -> io::Result<()> {
         let Self { listener, api, extra, .. } = self;
         let options = &api.options;
@@ -84,16 +86,16 @@ impl Application {
                 .default_service(web::to(no_path))
                 .wrap(Compat::new(from_fn(app_api.tracking())))
         })
-        // Dropped with the connection.
+        // Dropped when the connection is closed.
         .on_connect(move |_, data| drop(data.insert(freed.in_use(CONNECTION_BYTES))))
         .workers(options.threads.max(1))
         .max_connections(options.max_connections_per_thread)
         .keep_alive(KeepAlive::Timeout(options.keep_alive))
         .client_request_timeout(options.head_timeout)
         .client_disconnect_timeout(options.linger)
-        // An event must not wait for the acknowledgement of the one before.
+        // Otherwise an event could wait for the acknowledgement of the previous one (Nagle's algorithm).
         .tcp_nodelay(true)
-        // Without this a client that has gone away is noticed only when something is written to it.
+        // Otherwise a disconnected client is detected only when something is written to it.
         .h1_allow_half_closed(false)
         .disable_signals()
         .shutdown_timeout((options.drain_timeout + LAST_WORDS).as_secs().max(1))
@@ -105,7 +107,7 @@ impl Application {
             ended = &mut serving => return ended,
             () = wind_down(&api, &handle) => {}
         }
-        // Clients that do not read their last answer do not hold us up.
+        // Clients that do not read their last response must not delay the end.
         match timeout(LAST_WORDS, serving).await {
             Ok(ended) => ended,
             Err(_) => Ok(()),
@@ -113,25 +115,25 @@ impl Application {
     }
 }
 
-/// From the request to stop until nothing runs any more.
+/// Shuts down, from the request to stop until nothing runs any more.
 async fn wind_down(api: &Api, handle: &ServerHandle) {
     let stop = &api.stop;
     stop.reached(Phase::Draining).await;
     tracing::info!("shutting down");
-    // Either the time is over, or nobody wants to wait for it.
+    // Continue after the delay, or at once if an immediate stop is requested.
     let _ = timeout(api.options.shutdown_delay, stop.reached(Phase::Stopping)).await;
     drop(handle.stop(true));
     let time = api.options.drain_timeout;
-    // Our own cancellation comes first, for it can say why.
+    // The timeout is longer than `time`, so that our own cancellation comes first, because it can give the reason.
     let mut drained = pin!(api.platform.invocations().drain(time + LAST_WORDS));
     tokio::select! {
-        // Their last events are on the way; the server waits for the connections.
+        // The last events are being sent; the server waits for the connections.
         _ = &mut drained => return,
         () = sleep(time) => tracing::warn!("invocations still run after the time to drain; they are cancelled"),
         () = stop.reached(Phase::Stopping) => tracing::warn!("asked to stop now; running invocations are cancelled"),
     }
     stop.stop_now();
-    // Their sandboxes end now.
+    // The sandboxes of the cancelled invocations end now.
     let _ = timeout(LAST_WORDS * 2, drained).await;
 }
 

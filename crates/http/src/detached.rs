@@ -1,8 +1,8 @@
-//! Work that is finished even if the client that asked for it goes away.
+//! Work that runs to its end even if the client disconnects.
 
 use crate::error::ApiError;
 
-/// Runs a use case that must not stop half way, whatever becomes of the connection.
+/// Runs a use case that must not stop half way, even if the connection is closed.
 pub(crate) async fn to_completion<T, E>(work: impl Future<Output = Result<T, E>> + 'static) -> Result<T, ApiError>
 where
     T: 'static,

@@ -1,4 +1,4 @@
-//! Server-sent events: how every stream of them is answered.
+//! Server-sent events: the common part of all event streams.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,21 +16,21 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::Api;
 use crate::pieces::{is_long, next_piece};
 
-/// Asks a client to wait for a second before it connects again.
+/// Makes a client wait one second before it reconnects.
 const RETRY: &str = "retry: 1000\n";
-/// Keeps a silent stream alive.
+/// A comment that keeps a silent stream alive.
 const KEEP_ALIVE: &str = ": keep-alive\n";
 
-/// Whether a client that lost the stream may connect again by itself.
+/// Whether a client that lost the stream may reconnect automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reconnect {
-    /// It may: nothing happens by that.
+    /// It may, because reconnecting has no side effects.
     Invited,
-    /// The same request would do its work a second time.
+    /// It should not, because the same request would do its work a second time.
     NotInvited,
 }
 
-/// An event with one line of JSON as its data.
+/// An event whose data is one line of JSON.
 #[derive(Debug)]
 pub(crate) struct Event {
     id: Option<String>,
@@ -39,20 +39,20 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// An event without an id.
+    /// Creates an event without an id.
     pub(crate) fn new(name: &'static str, data: &impl Serialize) -> Self {
         let mut data = serde_json::to_string(data).expect("strings, numbers and checked JSON can always be written");
-        // It may wait for its reader.
+        // The event may have to wait for its reader, so free unused memory.
         data.shrink_to_fit();
         Self { id: None, name, data }
     }
 
-    /// The same event with an id, which is one line.
+    /// Adds an id, which must be a single line.
     pub(crate) fn with_id(self, id: String) -> Self {
         Self { id: Some(id), ..self }
     }
 
-    /// As it travels: in one piece, unless that would copy data that is long.
+    /// Encodes the event: in one piece, unless that would copy long data.
     fn into_lines(self) -> impl Iterator<Item = Bytes> {
         let Self { id, name, data } = self;
         let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
@@ -66,8 +66,8 @@ impl Event {
     }
 }
 
-/// An answer that sends these events as they come. Its head is sent at once. The stream is not asked for the next
-/// event, nor dropped, before the last one is sent.
+/// Creates a response that sends events as they arrive. The head is sent at once. The stream is not polled for the next
+/// event, and not dropped, before the previous event is sent.
 pub(crate) fn respond(api: &Api, reconnect: Reconnect, events: impl Stream<Item = Event> + 'static) -> HttpResponse {
     let mut keep_alive = interval(api.options.sse_keep_alive);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -77,18 +77,18 @@ pub(crate) fn respond(api: &Api, reconnect: Reconnect, events: impl Stream<Item 
     }
     HttpResponse::Ok()
         .content_type("text/event-stream")
-        // It is not compressed: that would keep events back.
+        // Not compressed, because compression would delay events.
         .insert_header(ContentEncoding::Identity)
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform")))
         .insert_header((HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")))
         .body(Lines { events: Box::pin(events), rest, keep_alive })
 }
 
-/// Events, and between them lines that are none. An empty line stands behind events only: after any other line common
-/// clients, such as `@microsoft/fetch-event-source`, take it for an event without data.
+/// Encodes events, and comments between them. An empty line follows events only: after any other line, common clients
+/// such as `@microsoft/fetch-event-source` interpret it as an event without data.
 struct Lines<S> {
     events: Pin<Box<S>>,
-    /// What is left of an event, or a line before the first.
+    /// The rest of an event, or a line before the first event.
     rest: VecDeque<Bytes>,
     keep_alive: Interval,
 }

@@ -1,4 +1,4 @@
-//! What is counted and measured, in Prometheus terms.
+//! Prometheus metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,15 +14,15 @@ use workers_domain::{FailureCode, InvocationReport, NetworkDenial, Outcome, Part
 use workers_service::{InvocationObserver, Load};
 use workers_web::{RequestMetrics, SECONDS};
 
-/// The outcome of an invocation whose caller went away.
+/// The outcome label of an invocation whose caller disconnected.
 const CANCELLED: &str = "cancelled";
-/// The outcome of an invocation that has a result.
+/// The outcome label of an invocation that has a result.
 const RETURNED: &str = "result";
-/// The verdict over a connection or a name that was not denied.
+/// The verdict label of a connection or a lookup that was not denied.
 const ALLOWED: &str = "allowed";
 
-/// What is counted and measured. Cheap to clone; all clones count together. Give a clone to the platform as its
-/// observer, and one to the provider of sandboxes that tells of their network.
+/// The metrics of a server. Cheap to clone; all clones share their counters. Pass a clone to the platform as its
+/// observer, and one to the sandbox provider as its network observer.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -50,7 +50,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All at zero, in a registry of their own.
+    /// Creates the metrics in a new registry, with all values at zero.
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
@@ -101,7 +101,7 @@ impl Metrics {
         for part in Part::ALL {
             inner.parts.with_label_values(&[part.as_str()]).set(1);
         }
-        // Series that exist from the start can be alerted on from the start.
+        // Create all series now, because alerts can only use series that exist.
         for outcome in FailureCode::ALL.map(FailureCode::as_str).into_iter().chain([RETURNED, CANCELLED]) {
             inner.invocations.with_label_values(&[outcome]);
         }
@@ -114,11 +114,11 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// With the lines of the server's own log that were lost. Something else counts them: here they are only shown.
+    /// Adds the number of lost lines of the server's own log. It is counted elsewhere and only shown here.
     ///
     /// # Panics
     ///
-    /// When it is called twice.
+    /// If it is called twice.
     #[must_use]
     pub fn with_lost_log_lines(self, count: Arc<AtomicU64>) -> Self {
         let lines = LostLogLines { none: lost_log_lines(), count };
@@ -126,18 +126,19 @@ impl Metrics {
         self
     }
 
-    /// Where they are registered; the place for further collectors, as the process's own.
+    /// Returns the registry. Further collectors can be added to it, such as that of the process.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.0.registry
     }
 
-    /// The requests, where they are counted.
+    /// Returns the metrics about requests.
     pub(crate) fn requests(&self) -> &RequestMetrics {
         &self.0.requests
     }
 
-    /// All of them in the text format, with the load and the bytes that are not read as they are now.
+    /// Returns all metrics in the text format. `load` and `unread` are the current load and the current number of
+    /// unread bytes.
     pub(crate) fn render(&self, load: Load, unread: u64) -> Result<Vec<u8>, prometheus::Error> {
         self.0.running.set(i64::try_from(load.running).unwrap_or(i64::MAX));
         self.0.queued.set(i64::try_from(load.queued).unwrap_or(i64::MAX));
@@ -200,9 +201,9 @@ impl SandboxObserver for Metrics {
     }
 }
 
-/// Lines of the server's own log that were lost, which the log counts.
+/// A collector for lost lines of the server's own log. The log itself counts them.
 struct LostLogLines {
-    /// Says what is counted; it is never raised.
+    /// Describes the metric. Its value is never increased.
     none: IntCounter,
     count: Arc<AtomicU64>,
 }

@@ -1,4 +1,4 @@
-//! How the HTTP side behaves.
+//! Options of the HTTP server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,42 +10,42 @@ use workers_web::Token;
 
 use crate::Branding;
 
-/// How the HTTP side behaves. The limits of bodies follow from the service's options. Take [`HttpOptions::default`] and
-/// change what is to be different.
+/// Options of the HTTP server. The limits of request bodies follow from the service's options. Start from
+/// [`HttpOptions::default`] and change single fields.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// Who may use the API.
+    /// Which requests are accepted.
     pub access: Access,
-    /// Whose web pages may use the API from a browser. Empty: cross-origin requests are not answered with permission.
+    /// The origins whose web pages may use the API from a browser. If empty, no cross-origin requests are allowed.
     pub cors_origins: Vec<AllowedOrigin>,
-    /// The web console, under this brand. `None`, as it is unless said otherwise: no console.
+    /// The branding of the web console. `None`, the default, serves no console.
     pub console: Option<Branding>,
-    /// Threads that serve requests. None of our handlers blocks, so a few are enough.
+    /// Number of threads that serve requests. None of our handlers blocks, so a few are enough.
     pub threads: usize,
-    /// Connections a thread holds at one time; further ones wait in the listening queue.
+    /// Maximum number of connections per thread. Further ones wait in the listening queue.
     pub max_connections_per_thread: usize,
-    /// How long an idle connection is kept. Longer than the 60 s after which common proxies let go of theirs, so that
-    /// it is the proxy that closes and never sends a request into a connection that we are closing.
+    /// How long an idle connection is kept open. It is longer than 60 s, after which common proxies close theirs. So
+    /// the proxy closes the connection, and never sends a request on a connection that we are closing.
     pub keep_alive: Duration,
     /// How long a client may take to send a request's head.
     pub head_timeout: Duration,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
-    /// How long an unread rest of a body is read and thrown away after an early answer such as 413, so that the client
-    /// can read the answer before the connection is closed.
+    /// How long we read and discard the rest of a body after an early response such as 413, so that the client can read
+    /// the response before the connection is closed.
     pub linger: Duration,
-    /// How long a client may take nothing of what is to be sent to it; then its connection is closed, and its
-    /// invocation is cancelled. While there is nothing to send no time is counted. Nothing: for ever.
+    /// How long a client may accept no data while there is data to send. Then its connection is closed and its
+    /// invocation cancelled. Time in which there is nothing to send does not count. Zero means no limit.
     pub write_timeout: Duration,
-    /// How often a comment is sent on an event stream that is otherwise silent; proxies close what is silent for a
-    /// minute.
+    /// How often a comment is sent on a silent event stream. Proxies close connections that are silent for a minute.
     pub sse_keep_alive: Duration,
-    /// Pieces of the isolation that the sandboxes lack, by the operator's leave; `/readyz` names them.
+    /// Isolation features that the sandboxes lack, as permitted by the operator. `/readyz` lists them.
     pub weaker_isolation: Vec<&'static str>,
-    /// How long, once asked to stop, to go on as before while `/readyz` already fails, for load balancers to notice.
+    /// How long the server continues to serve requests after a stop was requested, while `/readyz` already fails, so
+    /// that load balancers can react.
     pub shutdown_delay: Duration,
-    /// How long after that running invocations may take to end by themselves.
+    /// How long running invocations may take to finish after that.
     pub drain_timeout: Duration,
 }
 
@@ -71,20 +71,20 @@ impl Default for HttpOptions {
     }
 }
 
-/// Who may use the API.
+/// Which requests are accepted.
 #[derive(Clone)]
 pub enum Access {
-    /// Whoever is on this machine, and no web page of another site that a browser on this machine shows.
+    /// Requests from this host, but not from web pages of other sites that are open in a browser on this host.
     /// [`Application`] refuses to bind to anything but loopback with it.
     ///
     /// [`Application`]: crate::Application
     Loopback,
-    /// Whoever has the token.
+    /// Requests with the token.
     Token(AdminToken),
-    /// Whoever reaches our routes, because the application that mounts them has authenticated him. `/api/setup` is
-    /// closed.
+    /// All requests, because the application that mounts our routes has already authenticated the callers. `/api/setup`
+    /// is disabled.
     Embedded,
-    /// Whoever this knows: it says for each request whom it acts for, and for which tenant.
+    /// Requests that this authenticator accepts. It returns the principal and the tenant of each request.
     Custom(Arc<dyn Authenticator>),
 }
 
@@ -99,26 +99,26 @@ impl fmt::Debug for Access {
     }
 }
 
-/// The secret that opens the API.
+/// The secret that grants access to the API.
 #[derive(Clone)]
 pub struct AdminToken(Token);
 
-/// Text that cannot be a token.
+/// The error for text that cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an admin token must be of at least one printable ASCII character and must not contain spaces")]
 pub struct InvalidTokenError;
 
 impl AdminToken {
-    /// Takes a token over from configuration.
+    /// Creates a token from configuration.
     ///
     /// # Errors
     ///
-    /// When no `Authorization` header could carry it.
+    /// If an `Authorization` header could not contain it.
     pub fn new(secret: impl Into<String>) -> Result<Self, InvalidTokenError> {
         Token::new(secret).map(Self).map_err(|_| InvalidTokenError)
     }
 
-    /// Compares in a time that does not depend on where the two differ.
+    /// Compares in constant time, independent of where the two values differ.
     pub(crate) fn matches(&self, candidate: &[u8]) -> bool {
         self.0.matches(candidate)
     }

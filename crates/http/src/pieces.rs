@@ -1,4 +1,4 @@
-//! A long answer is sent in pieces: the server copies no more of it than its client takes.
+//! Sends a long response in pieces, so that the server copies no more of it than the client accepts.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 use workers_service::UnreadRoom;
 
-/// The longest piece. The server asks for the next one when it has sent about as much.
+/// Maximum size of a piece, in bytes. The server requests the next piece after it has sent about this much.
 const PIECE: usize = 32 * 1024;
 
-/// A body whose bytes are there, and take room until they are sent.
+/// A body that is complete in memory, and takes room until it is sent.
 pub(crate) struct Pieces {
     rest: Bytes,
     _room: UnreadRoom,
@@ -35,12 +35,12 @@ impl MessageBody for Pieces {
     }
 }
 
-/// Whether a body is sent in several pieces.
+/// Returns whether a body of this size is sent in several pieces.
 pub(crate) const fn is_long(bytes: usize) -> bool {
     bytes > PIECE
 }
 
-/// Cuts the next piece off; `None` when nothing is left.
+/// Splits off the next piece; returns `None` if nothing is left.
 pub(crate) fn next_piece(rest: &mut Bytes) -> Option<Bytes> {
     (!rest.is_empty()).then(|| rest.split_to(rest.len().min(PIECE)))
 }

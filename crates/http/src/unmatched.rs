@@ -1,4 +1,4 @@
-//! Requests that no route takes.
+//! Requests that match no route.
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
@@ -6,17 +6,17 @@ use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
 
 use crate::error::{ApiError, ErrorCode};
 
-/// What may be sent to ask whether the server is there.
+/// The methods that health checks may use.
 pub(crate) const HEALTH_METHODS: &str = "GET, HEAD, OPTIONS";
-/// What the server as a whole knows.
+/// All methods that the server supports.
 const ALL_METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
 
-/// `OPTIONS /`: proxies ask it to learn whether the server is there, haproxy with `option httpchk`.
+/// Handles `OPTIONS /`, which proxies send to check whether the server is running (haproxy with `option httpchk`).
 pub(crate) fn root_options(config: &mut web::ServiceConfig) {
     config.service(web::resource("/").guard(guard::Options()).to(|| async { options(HEALTH_METHODS) }));
 }
 
-/// Answers `OPTIONS *`, which is about the server and no path, and everything else with 404.
+/// Responds to `OPTIONS *`, which concerns the server and no path, and to everything else with 404.
 pub(crate) async fn no_path(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     if request.method() == Method::OPTIONS && request.path() == "*" {
         return Ok(options(ALL_METHODS));
@@ -28,18 +28,18 @@ fn options(methods: &'static str) -> HttpResponse {
     HttpResponse::NoContent().insert_header((header::ALLOW, HeaderValue::from_static(methods))).finish()
 }
 
-/// Answers 404.
+/// Responds with 404.
 pub(crate) async fn not_found(request: HttpRequest) -> Result<&'static str, ApiError> {
     Err(no_route(&request))
 }
 
-/// That there is nothing at the request's path.
+/// Creates the error for a path that no route has.
 pub(crate) fn no_route(request: &HttpRequest) -> ApiError {
     let path: String = request.path().chars().filter(|symbol| !symbol.is_control()).take(100).collect();
     ApiError::new(ErrorCode::NotFound, format!("there is no route {path}"))
 }
 
-/// Answers 405 with the methods that there are.
+/// Responds with 405 and the allowed methods.
 pub(crate) fn method_not_allowed(allowed: &'static str) -> Route {
     web::to(move |request: HttpRequest| async move {
         let message = format!("{} is not allowed here, but {allowed}", request.method());

@@ -1,4 +1,4 @@
-//! Directories.
+//! Private directories.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -11,17 +11,18 @@ use rustix::process::geteuid;
 use crate::DIRECTORY_MODE;
 use crate::owner::{at, check_owner, close, open, refused};
 
-/// Set on directories that belong to everybody, such as `/tmp`.
+/// The sticky bit, which is set on directories that are shared by all users, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Makes the directory that all else lies in, and those on the way to it, and closes it. Returns its path without
+/// Creates the data directory and its missing parents, and restricts it to its owner. Returns its path without symbolic
 /// links.
 ///
 /// # Errors
 ///
-/// When it cannot be made, or is not only ours.
+/// If the directory cannot be created, or cannot be restricted to its owner.
 pub fn make_data_directory(path: &Path) -> io::Result<PathBuf> {
-    // A link to it is its administrator's choice, unless somebody else has put it there.
+    // A symbolic link to the directory is allowed if it was created by root or by us. A link of another user could lead
+    // anywhere.
     if let Ok(status) = fs::symlink_metadata(path)
         && status.is_symlink()
         && ![0, geteuid().as_raw()].contains(&status.uid())
@@ -30,10 +31,11 @@ pub fn make_data_directory(path: &Path) -> io::Result<PathBuf> {
     }
     make(path, true)?;
     let path = path.canonicalize().map_err(|error| at(path, error))?;
-    // Another user's may not let itself be opened, which would say nothing of what to do.
+    // Checked before opening: another user's directory may be impossible to open, and that error would not say what to
+    // do.
     check_owner(&rustix::fs::stat(&path)?, &path)?;
     let opened = open(&path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
-    // Closing these would take the machine from its users.
+    // Restricting the root directory or a shared directory would lock out the other users of the host.
     if path.parent().is_none() || fstat(&opened)?.st_mode & STICKY != 0 {
         return Err(refused(&path, "is for all users of this machine: use a directory of its own"));
     }
@@ -41,11 +43,11 @@ pub fn make_data_directory(path: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Closes the directory that all else lies in, if it is there.
+/// Restricts the data directory to its owner, if it exists.
 ///
 /// # Errors
 ///
-/// When it is not only ours.
+/// If it cannot be restricted to its owner.
 pub fn close_data_directory(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -53,12 +55,12 @@ pub fn close_data_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a directory in one that is closed already, and closes it. Nothing above it is made: a data directory that was
-/// moved away would have another one in its place, and could not be moved back.
+/// Creates a directory inside one that is already restricted, and restricts it. Missing parents are not created: if a
+/// data directory was moved away, a new one would take its place, and it could not be moved back.
 ///
 /// # Errors
 ///
-/// When it cannot be made, is a link or another user's, or when the directory above it is not there.
+/// If the directory cannot be created, is a link or belongs to another user, or if its parent does not exist.
 pub fn make_directory(path: &Path) -> io::Result<()> {
     make(path, false)?;
     close(open(path, OFlags::RDONLY | OFlags::DIRECTORY, 0)?, path, DIRECTORY_MODE)
@@ -66,7 +68,7 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
 
 fn make(path: &Path, with_those_above: bool) -> io::Result<()> {
     match DirBuilder::new().recursive(with_those_above).mode(DIRECTORY_MODE).create(path) {
-        // Whether it is a directory is seen when it is opened.
+        // Whether an existing entry is a directory is checked when it is opened.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(path, error)),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Files.
+//! Private files.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -9,20 +9,21 @@ use rustix::fs::{FileType, OFlags, fstat};
 use crate::FILE_MODE;
 use crate::owner::{at, close, open, refused};
 
-/// Opens a file to read and write, makes it if need be, and closes it to others.
+/// Opens a file for reading and writing, creates it if necessary, and restricts it to its owner.
 ///
 /// # Errors
 ///
-/// When it cannot be made, or is no ordinary file of ours under one name.
+/// If the file cannot be created, is not a regular file, belongs to another user, or has more than one name (hard
+/// links).
 pub fn open_file(path: &Path) -> io::Result<File> {
     take(path, OFlags::RDWR | OFlags::CREATE)
 }
 
-/// Closes a file to others, if it is there.
+/// Restricts a file to its owner, if it exists.
 ///
 /// # Errors
 ///
-/// When it is no ordinary file of ours under one name.
+/// If it is not a regular file, belongs to another user, or has more than one name.
 pub fn close_file(path: &Path) -> io::Result<()> {
     match take(path, OFlags::RDONLY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -30,27 +31,27 @@ pub fn close_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What is in a file.
+/// Returns the content of a file.
 ///
 /// # Errors
 ///
-/// When it is not there, or is no ordinary file of ours under one name.
+/// If it does not exist, is not a regular file, belongs to another user, or has more than one name.
 pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     take(path, OFlags::RDONLY)?.read_to_end(&mut bytes).map_err(|error| at(path, error))?;
     Ok(bytes)
 }
 
-/// Writes a file so that at any time there is either the old or the new one, and both on the disk as a whole.
+/// Replaces a file atomically: at any time either the old or the new content exists, complete and on disk.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// If the file cannot be written.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut new = PathBuf::from(path).into_os_string();
     new.push(".new");
     let new = PathBuf::from(new);
-    // One that was not finished.
+    // Removes the remains of an earlier attempt that was interrupted.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new, error)),
         _ => {}
@@ -70,7 +71,7 @@ fn take(path: &Path, flags: OFlags) -> io::Result<File> {
     if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
         return Err(refused(path, "is no ordinary file: remove it"));
     }
-    // Under its other name it could be anything of ours.
+    // Under its other name it could be any other file of ours.
     if status.st_nlink > 1 {
         return Err(refused(path, "has a second name: remove one of the two"));
     }
@@ -152,7 +153,7 @@ mod tests {
         let path = root.path().join("file");
         fs::write(&path, b"text").unwrap();
         if chown(&path, Some(12345), Some(12345)).is_err() {
-            // Only root may give it away.
+            // Only root may change the owner of a file.
             return;
         }
         for refused in [open_file(&path).map(drop), read_file(&path).map(drop), close_file(&path)] {

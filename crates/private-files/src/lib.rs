@@ -9,8 +9,8 @@ pub use directory::{close_data_directory, make_data_directory, make_directory};
 pub use file::{close_file, open_file, read_file, replace_file};
 pub use named::named;
 
-/// What only we may enter.
+/// The mode of a directory that only its owner may enter.
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// What only we may read and change.
+/// The mode of a file that only its owner may read and write.
 const FILE_MODE: u32 = 0o600;

@@ -1,10 +1,10 @@
-//! Errors that say what they are about.
+//! Adds the subject to I/O errors.
 
 use std::error::Error;
 use std::fmt::{self, Display};
 use std::io;
 
-/// An error with what it is about. It keeps the number that the operating system gave.
+/// An error with its subject. It keeps the error code of the operating system.
 #[derive(Debug)]
 struct Named {
     what: String,
@@ -23,7 +23,8 @@ impl Error for Named {
     }
 }
 
-/// Says what an error is about, as a path or a step. The number that the operating system gave is found in its source.
+/// Adds a subject, such as a path or a step, to an error. The error code of the operating system stays available
+/// through its source.
 #[must_use]
 pub fn named(what: impl Display, source: io::Error) -> io::Error {
     io::Error::new(source.kind(), Named { what: what.to_string(), source })

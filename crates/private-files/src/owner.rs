@@ -1,4 +1,4 @@
-//! Whose something is, and what others may do with it.
+//! Ownership and permissions of files and directories.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,13 +9,13 @@ use rustix::process::geteuid;
 
 use crate::named;
 
-/// What a link answers to who opens what it is not to be.
+/// The errors of `open` with `O_NOFOLLOW` for a symbolic link; they differ between systems.
 const IS_LINK: [rustix::io::Errno; 2] = [rustix::io::Errno::LOOP, rustix::io::Errno::MLINK];
 
-/// The permissions of group and others.
+/// The permission bits of group and others.
 const OF_OTHERS: u32 = 0o077;
 
-/// Closes what is open to others, if it is ours.
+/// Restricts an open file or directory to its owner, if it belongs to us.
 pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()> {
     let status = fstat(&opened)?;
     check_owner(&status, path)?;
@@ -23,7 +23,7 @@ pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()>
         return Ok(());
     }
     fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| at(path, error.into()))?;
-    // There are file systems that take any mode, and keep theirs.
+    // Some file systems accept any mode without applying it.
     let of_others = permissions(&fstat(&opened)?) & OF_OTHERS;
     if of_others == 0 {
         return Ok(());
@@ -31,7 +31,7 @@ pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()>
     Err(refused(path, "is open to other users, and its file system keeps it so: use a directory on another one"))
 }
 
-/// Refuses what is another user's.
+/// Returns an error if the file belongs to another user.
 pub(crate) fn check_owner(status: &Stat, path: &Path) -> io::Result<()> {
     let (owner, own) = (status.st_uid, geteuid().as_raw());
     if owner == own {
@@ -42,7 +42,7 @@ pub(crate) fn check_owner(status: &Stat, path: &Path) -> io::Result<()> {
     Err(refused(path, &why))
 }
 
-/// Opens without following a link, and without waiting should it be a pipe.
+/// Opens a path without following a symbolic link, and without blocking if it is a named pipe.
 pub(crate) fn open(path: &Path, flags: OFlags, mode: u32) -> io::Result<std::os::fd::OwnedFd> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::from_raw_mode(mode)).map_err(|error| match error {

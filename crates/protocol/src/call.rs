@@ -1,16 +1,16 @@
-//! What a script is started with.
+//! The arguments and environment that a script is started with.
 
-/// The variable with the token that every frame carries.
+/// The environment variable with the token that every frame contains.
 pub const TOKEN_VARIABLE: &str = "WORKERS_FRAME";
 
-/// The variable with the largest result, in bytes.
+/// The environment variable with the maximum result size in bytes.
 pub const RESULT_LIMIT_VARIABLE: &str = "WORKERS_RESULT_LIMIT";
 
-/// The longest payload that travels as an argument, in bytes: an argument must be shorter than 128 KiB on Linux, and
-/// providers bound all of them together.
+/// Maximum size of a payload that is passed as an argument, in bytes. On Linux an argument must be shorter than 128
+/// KiB, and providers limit the total size of all arguments.
 pub const MAX_INLINE_PAYLOAD: usize = 64 * 1024;
 
-/// Begins an argument that names the file with the payload.
+/// The prefix of an argument that contains the path of the payload file.
 const IN_FILE: char = '@';
 
 /// One call of one function.
@@ -18,36 +18,36 @@ const IN_FILE: char = '@';
 pub struct Call {
     /// The export to call.
     pub function: String,
-    /// The function's one argument.
+    /// The only argument of the function.
     pub payload: Payload,
-    /// 32 hexadecimal digits, fresh for each call.
+    /// The token: 32 hexadecimal digits, new for each call.
     pub token: String,
-    /// The largest result, in bytes of JSON.
+    /// Maximum size of the result, in bytes of JSON.
     pub result_limit: usize,
 }
 
 /// The argument of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
-    /// JSON, of [`MAX_INLINE_PAYLOAD`] bytes at most.
+    /// JSON, at most [`MAX_INLINE_PAYLOAD`] bytes.
     Inline(String),
-    /// The path of a file that holds the JSON, relative to the script's working directory.
+    /// The path of a file that contains the JSON, relative to the script's working directory.
     File(String),
 }
 
-/// A call as a script finds it: for whatever stands in for a script in a test.
+/// A call as a script receives it. Used by test doubles of scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedCall {
-    /// The export to call; empty where none is named.
+    /// The export to call; empty if none was given.
     pub function: String,
-    /// The function's one argument.
+    /// The only argument of the function.
     pub payload: Payload,
-    /// The token of its frames; empty where there is none.
+    /// The token for its frames; empty if there is none.
     pub token: String,
 }
 
 impl Call {
-    /// The arguments behind the script's name.
+    /// Returns the arguments after the script's name.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         let payload = match &self.payload {
@@ -57,7 +57,7 @@ impl Call {
         vec![self.function.clone(), payload]
     }
 
-    /// The variables, by name.
+    /// Returns the environment variables as pairs of name and value.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         vec![
@@ -68,7 +68,7 @@ impl Call {
 }
 
 impl ReceivedCall {
-    /// Reads the arguments behind the script's name, and the variables.
+    /// Parses the arguments after the script's name, and the environment variables.
     #[must_use]
     pub fn read(arguments: &[String], environment: &[(String, String)]) -> Self {
         let argument = |index: usize| arguments.get(index).cloned().unwrap_or_default();

@@ -1,60 +1,62 @@
-//! From the bytes of a script's standard output to frames.
+//! Decodes the bytes of a script's standard output into frames.
 
 use crate::outcome::OutcomeFrame;
 use crate::{OutputStream, RESULT_BEGIN, RESULT_END, SEPARATOR, UNIT};
 
-/// The longest frame with console output. The harness of today writes at most 4 KiB; those of before, which are in
-/// snapshots, 32 Ki UTF-16 units, each at most six bytes as `\uXXXX`, and the time.
+/// Maximum size of a frame with console output, in bytes. The current harness writes at most 4 KiB. Older harnesses,
+/// which still exist in snapshots, write up to 32 Ki UTF-16 units, each at most six bytes as `\uXXXX`, plus the time.
 const MAX_CHUNK_FRAME: usize = 32 * 1024 * 6 + 64;
 
-/// What an outcome has besides the result: warnings, or all that is said of an error.
+/// Maximum size of an outcome in addition to the result, in bytes: warnings, or the data of an error.
 const MAX_OUTCOME_OVERHEAD: usize = 1024 * 1024;
 
-/// The end of the year 262142 in Unix milliseconds, the last that chrono knows. A frame with a later time, or one as
-/// long before 1970, makes no sense.
+/// The end of the year 262142 in Unix milliseconds, the last year that chrono supports. A frame with a later time, or
+/// with a time equally far before 1970, is invalid.
 const MAX_MILLIS: i64 = 8_210_266_876_799_999;
 
-/// What standard output holds.
+/// A decoded piece of standard output.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
-    /// Bytes outside frames.
+    /// Bytes outside of frames.
     Raw(Vec<u8>),
-    /// The harness runs.
+    /// The harness has started.
     Started,
     /// Console output.
     Chunk {
-        /// Where it was printed.
+        /// The stream it was printed to.
         stream: OutputStream,
-        /// When, as the script says: Unix time in milliseconds, within 262,000 years of 1970. May be forged.
+        /// When it was printed according to the script: Unix time in milliseconds, within 262,000 years of 1970. User
+        /// code may forge it.
         at_millis: i64,
-        /// What was printed; chunks are not lines.
+        /// The printed text. A chunk may contain a part of a line or several lines.
         text: String,
     },
     /// The outcome.
     Outcome(OutcomeFrame),
-    /// An outcome that is none, or is longer than any that a harness writes.
+    /// An outcome that cannot be parsed, or is longer than any that a harness writes.
     Unreadable,
 }
 
-/// Takes standard output apart. Holds at most one frame, and the outcome. What begins as a frame with the right token
-/// is never raw: it is nothing that the function has printed.
+/// Decodes standard output. Buffers at most one frame and the outcome. Bytes that begin like a frame with the right
+/// token are never returned as raw output, because the function did not print them.
 #[derive(Debug)]
 pub struct Decoder {
-    /// What every frame begins with: the separator and the token.
+    /// The beginning of every frame: the separator and the token.
     prefix: Vec<u8>,
-    /// A frame, or what may become one; empty outside frames.
+    /// The current frame, or the bytes that may become one; empty outside of frames.
     frame: Vec<u8>,
-    /// Whether the rest of the line is of a frame that is too long.
+    /// Whether the rest of the line is skipped because its frame is too long.
     is_skipping: bool,
-    /// The first parts of an outcome.
+    /// The parts of the outcome received so far.
     outcome: Vec<u8>,
-    /// Whether parts of the outcome were left away.
+    /// Whether parts of the outcome were dropped.
     is_outcome_cut: bool,
     max_outcome: usize,
 }
 
 impl Decoder {
-    /// Reads frames that carry this token. An outcome may have a result of so many bytes, and 1 MiB besides.
+    /// Creates a decoder for frames with this token. An outcome may have a result of at most `max_result_bytes`, and 1
+    /// MiB of other data.
     #[must_use]
     pub fn new(token: &str, max_result_bytes: usize) -> Self {
         let mut prefix = vec![SEPARATOR];
@@ -69,7 +71,7 @@ impl Decoder {
         }
     }
 
-    /// Takes bytes as they arrived.
+    /// Decodes the next bytes.
     pub fn push(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Piece)) {
         while !bytes.is_empty() {
             bytes = if self.is_skipping {
@@ -84,7 +86,7 @@ impl Decoder {
         }
     }
 
-    /// Gives a separator that was held back as the beginning of a frame. Of a frame that was cut off nothing is given.
+    /// Emits a separator that was held back as the possible beginning of a frame. An incomplete frame is dropped.
     pub fn finish(&mut self, mut emit: impl FnMut(Piece)) {
         if self.frame.len() == 1 {
             self.give_up(&mut emit);
@@ -105,11 +107,11 @@ impl Decoder {
         rest
     }
 
-    /// Takes one byte of the prefix, or the kind behind it.
+    /// Takes one byte of the prefix, or the kind that follows it.
     fn match_prefix<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
         let expected = self.prefix.get(self.frame.len());
         if expected.is_some_and(|expected| *expected != bytes[0]) {
-            // The byte itself may begin a frame; it is looked at again.
+            // The byte itself may begin a frame, so it is processed again.
             self.give_up(emit);
             return bytes;
         }
@@ -141,7 +143,7 @@ impl Decoder {
         &rest[1..]
     }
 
-    /// Leaves away the rest of a frame that is too long.
+    /// Skips the rest of a frame that is too long.
     fn skip_line<'a>(&mut self, bytes: &'a [u8], emit: &mut impl FnMut(Piece)) -> &'a [u8] {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return &[] };
         self.is_skipping = false;
@@ -160,7 +162,7 @@ impl Decoder {
         }
     }
 
-    /// A whole frame. What makes no sense is left away, unless it is the outcome.
+    /// Parses a whole frame. Invalid frames are dropped, except for an invalid outcome.
     fn parse(&mut self, kind: u8, body: &[u8]) -> Option<Piece> {
         if is_outcome(kind) {
             self.is_outcome_cut |= self.outcome.len() + body.len() > self.max_outcome;
@@ -184,7 +186,7 @@ impl Decoder {
     }
 }
 
-/// Whether frames of this kind hold parts of the outcome.
+/// Returns whether frames of this kind contain parts of the outcome.
 const fn is_outcome(kind: u8) -> bool {
     matches!(kind, b'r' | b'R')
 }
@@ -195,7 +197,7 @@ fn parse_chunk(stream: OutputStream, body: &str) -> Option<Piece> {
     Some(Piece::Chunk { stream, at_millis, text: serde_json::from_str(text).ok()? })
 }
 
-/// The result may be long: it stays where it is, and what stands around it is cut away.
+/// Parses an outcome. The result may be long, so it is not copied: the parts before and after it are removed in place.
 fn parse_outcome(body: Vec<u8>) -> Option<Piece> {
     let mut body = String::from_utf8(body).ok()?;
     let (meta, record) = body.split_once(UNIT)?;
@@ -219,7 +221,7 @@ mod tests {
         Encoder::new(TOKEN).frame(body)
     }
 
-    /// Decodes in pieces of `size` bytes, neighbouring raw pieces joined.
+    /// Decodes in pieces of `size` bytes, and joins adjacent raw pieces.
     fn decode_by(size: usize, bytes: &[u8]) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let mut emit = |piece: Piece| match (pieces.last_mut(), piece) {

@@ -1,4 +1,5 @@
-//! From what a script says to the bytes of its standard output: for fakes and tests. The harness has its own.
+//! Encodes the messages of a script into bytes of its standard output, for fakes and tests. The harness has its own
+//! encoder.
 
 use crate::outcome::Meta;
 use crate::{MAX_FRAME, OutputStream, RESULT_BEGIN, RESULT_END, SEPARATOR, UNIT};
@@ -10,25 +11,26 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Frames that carry this token.
+    /// Creates an encoder for frames with this token.
     pub fn new(token: impl Into<String>) -> Self {
         Self { token: token.into() }
     }
 
-    /// A frame with this body, which begins with its kind. Nothing is checked, so that a test can write what no script
-    /// would.
+    /// Returns a frame with this body, whose first byte is the kind. Nothing is checked, so that tests can also write
+    /// invalid frames.
     #[must_use]
     pub fn frame(&self, body: impl AsRef<[u8]>) -> Vec<u8> {
         [&[SEPARATOR], self.token.as_bytes(), body.as_ref(), b"\n"].concat()
     }
 
-    /// Says that the harness runs.
+    /// Returns the frame that says that the harness has started.
     #[must_use]
     pub fn started(&self) -> Vec<u8> {
         self.frame("S")
     }
 
-    /// Console output, printed at this Unix time in milliseconds. The text has to be short: it is not split.
+    /// Returns a frame with console output, printed at this Unix time in milliseconds. The text must be short, because
+    /// it is not split.
     #[must_use]
     pub fn chunk(&self, stream: OutputStream, at_millis: i64, text: &str) -> Vec<u8> {
         let kind = match stream {
@@ -38,12 +40,12 @@ impl Encoder {
         self.frame(format!("{kind}{at_millis}:{}", serde_json::Value::from(text)))
     }
 
-    /// The outcome, in as many frames as it takes.
+    /// Returns the outcome, in as many frames as necessary.
     #[must_use]
     pub fn outcome(&self, meta: &Meta, json: &str) -> Vec<u8> {
         let meta = serde_json::to_value(meta).unwrap_or_default();
         let whole = format!("{meta}{UNIT}{RESULT_BEGIN}{json}{RESULT_END}").into_bytes();
-        // Separator, token, kind and line end.
+        // The overhead of a frame: token, separator, kind and line end.
         let room = MAX_FRAME - self.token.len() - 3;
         let count = whole.len().div_ceil(room);
         let parts = whole.chunks(room).enumerate();
@@ -54,7 +56,7 @@ impl Encoder {
         frames.collect::<Vec<_>>().concat()
     }
 
-    /// The outcome of a function that threw an `Error` with this message.
+    /// Returns the outcome of a function that threw an `Error` with this message.
     #[must_use]
     pub fn thrown(&self, message: &str) -> Vec<u8> {
         let record = serde_json::json!({ "__error": true, "message": message, "name": "Error", "stack": "Error" });

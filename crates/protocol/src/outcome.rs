@@ -3,88 +3,88 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// What the last frames hold.
+/// The content of the frames with the outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutcomeFrame {
-    /// What the script says about the outcome.
+    /// Metadata about the outcome.
     pub meta: Meta,
-    /// JSON, not checked: what the function returned where the code is [`OutcomeCode::Ok`], else an [`ErrorRecord`].
+    /// JSON, not validated: the returned value if the code is [`OutcomeCode::Ok`], otherwise an [`ErrorRecord`].
     pub json: String,
 }
 
-/// What a script says about an outcome.
+/// Metadata about an outcome.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
-    /// Which outcome.
+    /// How the run ended.
     pub code: OutcomeCode,
-    /// How long the user's module was evaluated, in milliseconds. May be forged.
+    /// How long the evaluation of the user's module took, in milliseconds. User code may forge it.
     #[serde(default)]
     pub load_ms: f64,
-    /// How long the function ran, in milliseconds. May be forged.
+    /// How long the function ran, in milliseconds. User code may forge it.
     #[serde(default)]
     pub run_ms: f64,
-    /// What the process was to exit with; only with [`OutcomeCode::ProcessExit`].
+    /// The exit code of the process; only with [`OutcomeCode::ProcessExit`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// Places in the value that were not JSON's own, and what else went wrong.
+    /// Warnings about places in the value that JSON cannot represent exactly, and about other problems.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// A place in a value that was not JSON's own, or what else went wrong.
+/// A warning about a place in a value that JSON cannot represent exactly, or about another problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// Where, as `$.a[0].b`.
+    /// The place, in the form `$.a[0].b`.
     pub path: String,
-    /// What was there and what became of it.
+    /// What was there and what it was replaced with.
     pub message: String,
 }
 
-/// How a run ended. A code that is none of these counts as [`OutcomeCode::Thrown`].
+/// How a run ended. An unknown code counts as [`OutcomeCode::Thrown`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", from = "String")]
 pub enum OutcomeCode {
     /// The function returned.
     Ok,
-    /// It threw.
+    /// The function threw.
     #[default]
     Thrown,
-    /// The user's module failed while it was evaluated.
+    /// The user's module failed while it was being evaluated.
     LoadFailed,
     /// User code ended the process.
     ProcessExit,
     /// Nothing is left that could settle the function's promise.
     NeverSettled,
-    /// The result is over the limit.
+    /// The result exceeds the size limit.
     ResultTooLarge,
 }
 
-/// What a script writes in the place of a result.
+/// The data of an error, written in place of a result.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorRecord {
     /// The error's message.
     pub message: String,
-    /// The class of what was thrown.
+    /// The class of the thrown value.
     #[serde(default)]
     pub name: Option<String>,
-    /// The stack, in the user's own lines.
+    /// The stack trace, with positions in the user's own source.
     #[serde(default)]
     pub stack: Option<String>,
     /// The error's own `code`.
     #[serde(default)]
     pub error_code: Option<Box<RawValue>>,
-    /// The error that caused it.
+    /// The error's `cause`.
     #[serde(default)]
     pub cause: Option<Box<RawValue>>,
     /// The errors of an `AggregateError`.
     #[serde(default)]
     pub errors: Option<Box<RawValue>>,
-    /// The error's own fields.
+    /// The error's own properties.
     #[serde(default)]
     pub properties: Option<Box<RawValue>>,
-    /// What was thrown, if that was no error.
+    /// The thrown value, if it is not an error.
     #[serde(default)]
     pub value: Option<Box<RawValue>>,
 }

@@ -1,4 +1,4 @@
-//! The platform's own work, which no call begins: it expires workers, and ends deploys whose server has stopped.
+//! The platform's background work, which no call starts: it expires workers, and ends deploys whose server has stopped.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -10,23 +10,24 @@ use workers_domain::access::{CallContext, RequestId};
 
 use crate::{Platform, SweepReport};
 
-/// The least time between two rounds, so that an interval of nothing does not keep a processor busy.
+/// Minimum time between two rounds, so that an interval of zero does not keep a processor busy.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Platform {
-    /// Does the platform's own work until the token is cancelled: expires workers and removes snapshots that no worker
-    /// needs ([`WorkerService::sweep`](crate::WorkerService::sweep)), and ends deploys whose server has stopped
-    /// ([`WorkerService::settle_stuck`](crate::WorkerService::settle_stuck)). Without it none of that happens.
-    /// [`ServiceOptions`](crate::ServiceOptions) has the intervals; the first round begins at once.
+    /// Runs the platform's background work until the token is cancelled: expires workers and deletes snapshots that no
+    /// worker needs ([`WorkerService::sweep`](crate::WorkerService::sweep)), and ends deploys whose server has stopped
+    /// ([`WorkerService::settle_stuck`](crate::WorkerService::settle_stuck)). If it does not run, none of that happens.
+    /// The intervals are set in [`ServiceOptions`](crate::ServiceOptions); the first round begins at once.
     ///
-    /// Each process that embeds the platform runs it once: `tokio::spawn(platform.run_background(token.clone()))`. It
-    /// ends for no other reason than the token: what fails in a round is logged, and done in a later one. A round
-    /// that is under way when the token is cancelled is dropped: workers that are due are expired after the next start
-    /// then, and a snapshot may stay until it expires itself. The platform is not dropped before this has ended.
+    /// Each process that embeds the platform runs it once: `tokio::spawn(platform.run_background(token.clone()))`. Only
+    /// the token ends it: a failure in a round is logged, and the work is repeated in a later round. A round that is
+    /// running when the token is cancelled is dropped: due workers are then expired after the next start, and a
+    /// snapshot may stay until it expires. The platform is not dropped before this has ended.
     pub fn run_background(&self, token: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
         let platform = self.clone();
         async move {
-            // A sweep of many workers takes a while, which does not hold up the settling.
+            // Both loops run concurrently, because a sweep of many workers may take long and must not delay the
+            // settling.
             let loops = async { tokio::join!(platform.sweep_again_and_again(), platform.settle_again_and_again()) };
             token.run_until_cancelled(loops).await;
         }
@@ -63,20 +64,21 @@ impl Platform {
         match self.workers().settle_stuck(&self.call_of_system()).await {
             Ok(0) => {}
             Ok(failed) => tracing::info!(failed, "ended deploys whose server had stopped"),
-            // The sweep, which does the same, fails too and logs it.
+            // The sweep does the same work, fails for the same reason and logs it.
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "failed to look for stuck deploys");
             }
         }
     }
 
-    /// A call of the platform's own.
+    /// Returns the context of a call by the platform itself.
     fn call_of_system(&self) -> CallContext {
         CallContext::system(RequestId::generate(self.clock().now()))
     }
 }
 
-/// Does one round. A bug in it, or in a port of the embedder's, must not end all rounds of both loops.
+/// Runs one round. A panic in it, caused by a bug here or in a port of the embedding application, must not end the two
+/// loops.
 async fn survive(kind: &str, round: impl Future<Output = ()>) {
     if AssertUnwindSafe(round).catch_unwind().await.is_err() {
         tracing::error!(kind, "a round of background work panicked; the next one begins in time");

@@ -1,4 +1,4 @@
-//! From source to snapshot: transpile, write the worker script into an empty sandbox, freeze it.
+//! Turns source into a snapshot: transpiles it, writes the worker script into an empty sandbox, and makes a snapshot.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use crate::health::Health;
 use crate::platform::Shared;
 use crate::{CompileFailure, Compiler};
 
-/// The worker script's name in a snapshot.
+/// The name of the worker script in a snapshot.
 pub(crate) const SCRIPT_FILE: &str = "worker.mjs";
 
-/// Turns sources into bundles, with whatever compiler there is.
+/// Compiles sources into bundles with the configured compiler.
 pub(crate) struct Bundler {
     compiler: Arc<dyn Compiler>,
 }
 
-/// A worker script and what it exports.
+/// A worker script and the functions it exports.
 pub(crate) struct Bundle {
     pub(crate) script: String,
     pub(crate) functions: Vec<FunctionName>,
@@ -40,7 +40,7 @@ impl Bundler {
     }
 }
 
-/// Freezes a script, in a sandbox with these limits.
+/// Makes a snapshot of a script, in a sandbox with these limits.
 pub(crate) async fn make_snapshot(
     shared: &Shared,
     limits: ResourceLimits,
@@ -51,7 +51,7 @@ pub(crate) async fn make_snapshot(
     frozen(shared, &*sandbox, sandbox.snapshot(Some(expires_at)).await).await
 }
 
-/// Freezes a script as the snapshot with this id, if the provider can, in a sandbox with these limits.
+/// Makes a snapshot of a script with this id, if the provider can, in a sandbox with these limits.
 pub(crate) async fn make_snapshot_as(
     shared: &Shared,
     limits: ResourceLimits,
@@ -63,7 +63,7 @@ pub(crate) async fn make_snapshot_as(
     frozen(shared, &*sandbox, sandbox.snapshot_as(id, Some(expires_at)).await).await
 }
 
-/// A sandbox in which nothing runs, with a script.
+/// Creates a sandbox that contains the script and runs nothing.
 async fn script_in_sandbox(
     shared: &Shared,
     limits: ResourceLimits,
@@ -71,7 +71,7 @@ async fn script_in_sandbox(
 ) -> Result<Box<dyn Sandbox>, SandboxError> {
     let path = SandboxPath::parse(SCRIPT_FILE)
         .map_err(|error| SandboxError::new(SandboxErrorKind::Failed, error.to_string()))?;
-    // The script is no file of the function's: it may be longer than what the function may write.
+    // The limit is for files that the function writes. The script is not one of them and may be longer.
     let disk_bytes = limits.disk_bytes.max(u64::try_from(script.len()).unwrap_or(u64::MAX));
     let (limits, network) = (ResourceLimits { disk_bytes, ..limits }, NetworkPolicy::DenyAll);
     let sandbox = shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
@@ -80,7 +80,8 @@ async fn script_in_sandbox(
     Ok(sandbox)
 }
 
-/// What came of a step towards a snapshot. After a failure nothing is left of the sandbox.
+/// Returns the result of a step towards a snapshot. After a failure, stops the sandbox first, so that nothing is left
+/// of it.
 async fn frozen<T>(shared: &Shared, sandbox: &dyn Sandbox, step: Result<T, SandboxError>) -> Result<T, SandboxError> {
     if step.is_err() {
         stop(sandbox, &shared.health).await;
@@ -88,7 +89,7 @@ async fn frozen<T>(shared: &Shared, sandbox: &dyn Sandbox, step: Result<T, Sandb
     step
 }
 
-/// Stops a sandbox. A failure is logged and no more: what was asked of the sandbox is decided by then.
+/// Stops a sandbox. A failure is only logged, because the result of the sandbox is already decided.
 pub(crate) async fn stop(sandbox: &dyn Sandbox, health: &Health) {
     if let Err(error) = sandbox.stop().await {
         health.warn("stop_sandbox", &error, format_args!("failed to stop the sandbox {}", sandbox.id()));

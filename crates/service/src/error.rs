@@ -1,4 +1,4 @@
-//! Why a use case failed, without a word about how that is shown.
+//! Errors of the use cases, independent of how they are shown to clients.
 
 use std::time::Duration;
 
@@ -10,54 +10,55 @@ use workers_transpiler::Rejection;
 
 use crate::{CompileFailure, TooExpensive};
 
-/// Why a deploy failed.
+/// The reason why a deploy failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// The name cannot be one.
+    /// The name is not valid.
     #[error("the name {0}")]
     InvalidName(#[source] InvalidNameError),
-    /// There is no code.
+    /// The code is empty or only white space.
     #[error("the code must not be empty")]
     EmptyCode,
     /// The code is too long.
     #[error("the code has {bytes} bytes, but at most {limit} are allowed")]
     CodeTooLarge {
-        /// How long it is.
+        /// The length of the code.
         bytes: usize,
-        /// How long it may be.
+        /// The maximum length.
         limit: usize,
     },
-    /// The code is no bundle that can run.
+    /// The code is not a bundle that can run.
     #[error("the code was rejected")]
     Rejected(#[source] Rejection),
-    /// The code takes more time or memory than a compilation may, or it crashes the compiler. It would again.
+    /// The code takes more time or memory than a compilation may use, or it crashes the compiler. Another attempt would
+    /// fail too.
     #[error("the code costs too much to compile: {0}")]
     TooExpensive(#[source] TooExpensive),
-    /// Every compiler is taken, and so is every seat in the queue, or the wait was too long.
+    /// All compiler places and all seats in the queue are taken, or the wait was too long.
     #[error("the platform is busy compiling")]
     Busy {
         /// When to try again.
         retry_after: Duration,
     },
-    /// No compiler works now, which is not the user's doing; another attempt may succeed. Nothing was left behind.
+    /// No compiler is available. The user's code is not the cause; another attempt may succeed. Nothing was stored.
     #[error("nothing can be compiled now: {0}")]
     CompilerUnavailable(String),
-    /// The transpiler failed in a way that is not the user's doing.
+    /// The transpiler failed for a reason unrelated to the user's code.
     #[error("failed to transpile the code: {0}")]
     Transpiler(String),
-    /// The code was compiled, and the storing of the worker panicked, which is a bug of ours. What it has left is
-    /// cleared away later.
+    /// The code was compiled, but storing the worker panicked, which is a bug of the platform. What was stored is
+    /// cleaned up later.
     #[error("the storing of the worker broke off: {0}")]
     BrokeOff(String),
-    /// The sandbox provider failed; a new worker is kept in state error.
+    /// The sandbox provider failed. A new worker is kept in state error.
     #[error("failed to make the snapshot of worker {worker_id}")]
     Sandbox {
         /// The worker.
         worker_id: WorkerId,
-        /// What went wrong.
+        /// The provider's error.
         source: SandboxError,
     },
     /// The database failed.
@@ -77,16 +78,16 @@ impl From<CompileFailure> for DeployError {
     }
 }
 
-/// Why a redeploy failed; the worker is as it was before.
+/// The reason why a redeploy failed. The worker is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum RedeployError {
-    /// There is no such worker, or it was deleted meanwhile.
+    /// The worker does not exist, or was deleted during the redeploy.
     #[error("there is no worker {0}")]
     NotFound(WorkerId),
-    /// Its deploy still goes on.
+    /// The worker's deploy is still running.
     #[error("the worker {0} is still being created")]
     Creating(WorkerId),
-    /// As at a deploy.
+    /// The same errors as for a deploy.
     #[error(transparent)]
     Deploy(#[from] DeployError),
 }
@@ -103,16 +104,16 @@ impl From<RepositoryError> for RedeployError {
     }
 }
 
-/// Why a use case about a worker failed.
+/// The reason why a use case about a worker failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There is no such worker.
+    /// The worker does not exist.
     #[error("there is no worker {0}")]
     NotFound(WorkerId),
-    /// A page was asked for that is behind no other.
+    /// The requested page does not follow any page of this list.
     #[error("there is no such place in the list of workers")]
     UnknownPlace,
     /// The database failed.
@@ -120,16 +121,16 @@ pub enum WorkerError {
     Repository(#[from] RepositoryError),
 }
 
-/// Why the database was not set up; nothing was removed.
+/// The reason why the database was not set up. Nothing was deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There are workers, and their removal was not asked for.
+    /// Workers exist, and the caller did not ask to delete them.
     #[error("the database has {workers} workers")]
     NotEmpty {
-        /// How many.
+        /// The number of workers.
         workers: u64,
     },
     /// The database failed.
@@ -137,46 +138,46 @@ pub enum SetupError {
     Repository(#[from] RepositoryError),
 }
 
-/// Why an invocation did not begin. Once it has, every failure is an outcome of it.
+/// The reason why an invocation did not start. Once it has started, every failure is part of its outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// There is no such worker.
+    /// The worker does not exist.
     #[error("there is no worker {0}")]
     WorkerNotFound(WorkerId),
-    /// The worker has no such function.
+    /// The worker does not export this function.
     #[error("the worker has no function `{name}`")]
     FunctionNotFound {
-        /// What was asked for, as it came.
+        /// The requested function name, unchanged.
         name: String,
-        /// What there is.
+        /// The functions that the worker exports.
         available: Vec<FunctionName>,
     },
-    /// The worker is being created or could not be.
+    /// The worker is being created, or its creation failed.
     #[error("the worker is not ready: its status is {status}")]
     NotReady {
-        /// The state it is in.
+        /// The worker's status.
         status: WorkerStatus,
-        /// Why, for state error.
+        /// The reason, if the status is error.
         message: Option<String>,
     },
     /// The worker has expired.
     #[error("the worker expired at {expired_at}")]
     Expired {
-        /// When.
+        /// When it expired.
         expired_at: DateTime<Utc>,
     },
     /// The payload is too long.
     #[error("the payload has {bytes} bytes, but at most {limit} are allowed")]
     PayloadTooLarge {
-        /// How long it is.
+        /// The length of the payload.
         bytes: usize,
-        /// How long it may be.
+        /// The maximum length.
         limit: usize,
     },
-    /// Every place is taken, and so is every seat in the queue, or the wait was too long.
+    /// All places and all seats in the queue are taken, or the wait was too long.
     #[error("the platform is busy")]
     Busy {
         /// When to try again.

@@ -1,4 +1,4 @@
-//! Changes travel within this process.
+//! An event bus within this process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,17 +9,17 @@ use workers_domain::TenantId;
 use workers_domain::access::TenantScope;
 use workers_domain::ports::{EventBus, WorkerChange, WorkerEvents};
 
-/// Changes that wait for a slow listener. More than the marks that are stored at one time, so that a burst of them
-/// loses nobody.
+/// Number of changes that are buffered for a slow listener. It is larger than the number of marks that are stored in
+/// one write, so that a burst of them does not make a listener fall behind.
 const BACKLOG: usize = 2048;
 
 type Channels = HashMap<Option<TenantId>, broadcast::Sender<WorkerChange>>;
 
-/// Carries changes to those who listen in this process: one channel for each tenant in which someone listens, so that
-/// a burst in one tenant is nothing to the listeners of another. A channel takes about 150 KiB.
+/// Sends changes to listeners in this process. There is one channel per tenant with listeners, so a burst in one tenant
+/// does not affect the listeners of another. A channel takes about 150 KiB.
 #[derive(Debug, Default)]
 pub struct InProcessEventBus {
-    /// `None` is the channel of those who listen to all tenants.
+    /// The key `None` is the channel of listeners to all tenants.
     channels: Mutex<Channels>,
 }
 
@@ -27,7 +27,7 @@ pub struct InProcessEventBus {
 struct Listener(broadcast::Receiver<WorkerChange>);
 
 impl InProcessEventBus {
-    /// A bus without listeners.
+    /// Creates a bus without listeners.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -38,7 +38,7 @@ impl InProcessEventBus {
     }
 }
 
-/// The channels in which a change of this tenant is published.
+/// Returns the channels in which changes of this tenant are published.
 fn channels_of(channels: &Channels, tenant: TenantId) -> impl Iterator<Item = &broadcast::Sender<WorkerChange>> {
     [Some(tenant), None].into_iter().filter_map(|channel| channels.get(&channel))
 }
@@ -77,7 +77,7 @@ impl WorkerEvents for Listener {
             Ok(change) => Some(change),
             Err(broadcast::error::RecvError::Closed) => None,
             Err(broadcast::error::RecvError::Lagged(_)) => {
-                // What is left of the backlog is older than the list that the listener reads next.
+                // Skip the rest of the backlog: it is older than the list that the listener reads after a reset.
                 self.0 = self.0.resubscribe();
                 Some(WorkerChange::Reset)
             }

@@ -1,19 +1,20 @@
-//! Failures that repeat: told once when they begin, by count while they last, once when they end.
+//! Rate limiting for the log of repeated failures: the first failure is logged in full, later ones as a count, and the
+//! end once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A failure that has not come for so long has ended.
+/// A failure that has not occurred for this long counts as ended.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How often the log says how many there were.
+/// How often the log repeats the number of failures.
 const REMINDER: Duration = Duration::from_secs(30);
 
-/// Kinds that are kept apart. Of more than that, each failure is logged.
+/// Maximum number of kinds that are tracked. Failures of further kinds are all logged.
 const MOST_KINDS: usize = 256;
 
-/// Decides which failures are told. Cheap to ask.
+/// Decides which failures are logged. Cheap to call.
 #[derive(Debug, Default)]
 pub struct FaultLog {
     spells: Mutex<HashMap<String, Spell>>,
@@ -24,24 +25,24 @@ struct Spell {
     began: Instant,
     last: Instant,
     told: Instant,
-    /// All, and those that were told of one by one or by count.
+    /// The number of all failures, and the number of those already logged, one by one or as a count.
     failures: u64,
     told_failures: u64,
 }
 
-/// What is to be told of a failure.
+/// What to log about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Telling {
-    /// All of it: it is the first of its kind for a while.
+    /// Everything: it is the first failure of its kind for a while.
     First,
-    /// That there were so many more since it was told last.
+    /// The number of further failures since the last time that the kind was logged.
     Count(u64),
     /// Nothing.
     Nothing,
 }
 
 impl FaultLog {
-    /// A failure of a kind has happened; what is to be told.
+    /// Records a failure of a kind and returns what to log.
     pub fn failed(&self, kind: &str) -> Telling {
         self.failed_at(kind, Instant::now())
     }
@@ -68,7 +69,7 @@ impl FaultLog {
         Telling::First
     }
 
-    /// Tells which failures have ended. Called now and then.
+    /// Logs which failures have ended. Must be called from time to time.
     pub fn settle(&self) {
         let now = Instant::now();
         let mut spells = self.spells.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +81,7 @@ impl FaultLog {
     }
 }
 
-/// Of a single failure nothing is left to be told.
+/// Logs the end of a series of failures. A single failure has no end to log, because it was logged in full.
 fn tell_end(kind: &str, spell: &Spell) {
     if spell.failures > 1 {
         let seconds = spell.last.duration_since(spell.began).as_secs();

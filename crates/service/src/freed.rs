@@ -1,19 +1,19 @@
-//! How much memory has become free, for the program that gives it back to the system.
+//! Counts freed memory, so that the program can return it to the operating system.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// What is counted together.
+/// The unit of counting, in bytes.
 const BLOCK: usize = 1024;
 
-/// Blocks that are counted of one use at most: no sum of lengths that are made up overflows.
+/// Maximum number of blocks counted per use, so that a sum of invalid lengths cannot overflow.
 const MOST: usize = 1 << 20;
 
-/// Counts what becomes free when answers and connections have gone. Cheap to clone; all clones count together.
+/// Counts the memory that is freed when responses and connections end. Cheap to clone; all clones share one counter.
 #[derive(Debug, Clone)]
 pub struct Freed {
-    /// A permit for each block that no wait has counted yet.
+    /// One permit for each freed block that no wait has counted yet.
     blocks: Arc<Semaphore>,
 }
 
@@ -29,17 +29,17 @@ impl Freed {
         Self { blocks: Arc::new(Semaphore::new(0)) }
     }
 
-    /// So many bytes are in use.
+    /// Records that this many bytes are in use until the result is dropped.
     #[must_use]
     pub fn in_use(&self, bytes: usize) -> InUse {
         InUse { blocks: (bytes / BLOCK).min(MOST), freed: self.clone() }
     }
 
-    /// Waits until as many bytes have become free. Those since this last returned count; a wait that is given up counts
-    /// nothing. For one caller at a time.
+    /// Waits until this many bytes have been freed since the last time this returned. If the future is dropped before,
+    /// nothing is counted. Only one caller at a time may wait.
     pub async fn wait(&self, bytes: usize) {
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
-        // It is never closed.
+        // The semaphore is never closed.
         if let Ok(counted) = self.blocks.acquire_many(blocks).await {
             counted.forget();
         }

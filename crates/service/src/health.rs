@@ -1,4 +1,5 @@
-//! Whether what a deploy and an invocation need is there: asked for each probe, and again and again while it is not.
+//! Health of the components that deploys and invocations depend on. They are checked on each probe, and repeatedly
+//! while a fault lasts.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,40 +13,40 @@ use workers_domain::{Part, Trouble, error_chain};
 
 use crate::{Compiler, FaultLog, InvocationObserver, Telling};
 
-/// How long a part may take to answer. Probes commonly give up after a few seconds.
+/// How long one check may take. Probes commonly give up after a few seconds.
 const PATIENCE: Duration = Duration::from_millis(2200);
 
-/// How often it is asked again while something is wrong, and how often old failures are put away.
+/// How often the checks are repeated while there is a fault, and how often ended failures are removed.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 const SETTLE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often the log says that something is still wrong.
+/// How often the log repeats that a fault still exists.
 const REMINDER: Duration = Duration::from_mins(1);
 
-/// What is asked.
+/// The checked components and the results of the last checks.
 pub(crate) struct Health {
     store: Arc<dyn Store>,
     sandboxes: Arc<dyn SandboxProvider>,
     compiler: Arc<dyn Compiler>,
     observer: Arc<dyn InvocationObserver>,
     failures: FaultLog,
-    /// One asks at a time; the others take its answer.
+    /// Only one task runs the checks at a time. Tasks that wait for it use its result.
     turn: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
-    /// Whether descriptors were short when the parts were asked last. Read for every answer.
+    /// Whether the last check found that file descriptors were short. Read for every response.
     short_of_descriptors: AtomicBool,
-    /// Wakes the task that asks again.
+    /// Wakes the task that repeats the checks.
     wrong: Arc<tokio::sync::Notify>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// When the parts were asked last.
+    /// When the last checks began.
     began: Option<Instant>,
     troubles: BTreeMap<Part, Lasting>,
 }
 
-/// A trouble that was told of.
+/// A fault that was logged.
 #[derive(Clone)]
 struct Lasting {
     trouble: Trouble,
@@ -75,7 +76,7 @@ impl Health {
         health
     }
 
-    /// What is wrong now, at most one trouble a part.
+    /// Checks all parts and returns the current faults, at most one per part.
     pub(crate) async fn troubles(&self) -> Vec<Trouble> {
         let came = Instant::now();
         let _turn = self.turn.lock().await;
@@ -90,18 +91,19 @@ impl Health {
         }
     }
 
-    /// Whether descriptors were short when the parts were asked last.
+    /// Returns whether the last check found that file descriptors were short.
     pub(crate) fn is_short_of_descriptors(&self) -> bool {
         self.short_of_descriptors.load(Ordering::Relaxed)
     }
 
-    /// A failure of ours has happened; what is to be logged of it. Whether it lasts is found out.
+    /// Records a failure of the platform and returns what to log about it. Starts checks that find out whether it
+    /// lasts.
     pub(crate) fn failed(&self, kind: &str) -> Telling {
         self.wrong.notify_one();
         self.failures.failed(kind)
     }
 
-    /// The same, and logs it: something was not done on which no answer depends.
+    /// Records a failure of the platform and logs it as a warning. For failures that do not change any response.
     pub(crate) fn warn(&self, kind: &str, error: &(dyn Error + 'static), what: impl Display) {
         match self.failed(kind) {
             Telling::First => tracing::warn!(error, "{what}"),
@@ -115,7 +117,7 @@ impl Health {
         let (database, sandboxes, compiler) =
             tokio::join!(self.ask_database(), self.ask_sandboxes(), self.ask_compiler());
         let mut found = BTreeMap::new();
-        // The first of a part is the deepest.
+        // For each part, the first fault is kept: the sandboxes' own reports are the most specific.
         for trouble in sandboxes.into_iter().chain(database).chain(compiler) {
             found.entry(trouble.part).or_insert(trouble);
         }
@@ -146,7 +148,7 @@ impl Health {
         }
     }
 
-    /// Tells what has begun and what has ended.
+    /// Stores the results and logs which faults have begun and which have ended.
     fn take(&self, began: Instant, found: &BTreeMap<Part, Trouble>) {
         let (mut known, now) = (self.lock(), Instant::now());
         known.began = Some(began);
@@ -186,12 +188,12 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        // Nothing in here panics half way.
+        // A poisoned lock is safe to use: no code that holds it panics half way.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks while something is wrong, so that the log has its end; otherwise waits.
+/// Repeats the checks while there is a fault, so that its end is logged. Otherwise waits.
 async fn watch(health: Weak<Health>, wrong: Arc<tokio::sync::Notify>) {
     loop {
         let is_wrong = tokio::time::timeout(SETTLE_INTERVAL, wrong.notified()).await.is_ok();

@@ -28,12 +28,12 @@ pub use observer::{InvocationObserver, NoObserver};
 pub use options::{LogLimits, ServiceOptions};
 pub use platform::{Platform, PlatformBuilder};
 pub use source::{CompilerOptions, Source};
-/// Ends [`Platform::run_background`].
+/// Stops [`Platform::run_background`] when cancelled.
 pub use tokio_util::sync::CancellationToken;
 pub use unread::{Unread, UnreadRoom};
 pub use workers::{SetupReport, SweepReport, WorkerChanges, WorkerService};
-/// What [`WorkerChanges`] yields.
+/// The item type of [`WorkerChanges`].
 pub use workers_domain::ports::WorkerChange;
 pub use workers_transpiler::is_newer_node;
-/// What the transpiler has to say about a bundle, part of [`DeployError::Rejected`] and of what a [`Compiler`] answers.
+/// The transpiler's messages about a bundle, part of [`DeployError::Rejected`] and of the result of a [`Compiler`].
 pub use workers_transpiler::{Diagnostic, DiagnosticKind, Rejection, TranspileError, WorkerScript};

@@ -1,4 +1,4 @@
-//! The limits that hold for a call: the least of what the server and the tenant allow.
+//! The limits that apply to a call: for each limit, the lower one of the server's and the tenant's.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::options::share_of_worker;
 use crate::platform::Shared;
 use crate::{LogLimits, Platform, ServiceOptions};
 
-/// The limits that hold for a call.
+/// The limits that apply to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EffectiveLimits {
     /// See [`ServiceOptions::max_code_bytes`].
@@ -23,30 +23,30 @@ pub struct EffectiveLimits {
     pub log: LogLimits,
     /// See [`ServiceOptions::sandbox`].
     pub sandbox: ResourceLimits,
-    /// Invocations of the tenant that run at one time.
+    /// Maximum number of the tenant's invocations that run at the same time.
     pub concurrent: usize,
-    /// Invocations of one worker of the tenant that run at one time: three quarters of the tenant's, unless it was said
-    /// otherwise.
+    /// Maximum number of invocations of one of the tenant's workers that run at the same time. By default three
+    /// quarters of the tenant's total.
     pub concurrent_per_worker: usize,
-    /// Invocations of the tenant that wait for a place at one time.
+    /// Maximum number of the tenant's invocations that wait for a place at the same time.
     pub queued: usize,
     /// See [`ServiceOptions::worker_lifetime`].
     pub worker_lifetime: Duration,
 }
 
-/// Why limits cannot be told.
+/// The reason why limits cannot be returned.
 #[derive(Debug, thiserror::Error)]
 pub enum LimitsError {
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// The limits of the tenant cannot be read.
+    /// The tenant's limits cannot be read.
     #[error("failed to read the limits of the tenant")]
     Repository(#[from] RepositoryError),
 }
 
 impl EffectiveLimits {
-    /// The least of both, limit by limit.
+    /// Combines the server's and the tenant's limits: the lower one of each.
     #[must_use]
     pub fn least(server: &ServiceOptions, tenant: &TenantLimits) -> Self {
         fn least<T: Ord>(server: T, tenant: Option<T>) -> T {
@@ -87,20 +87,21 @@ impl Default for EffectiveLimits {
 }
 
 impl Platform {
-    /// The limits that hold for the caller.
+    /// Returns the limits that apply to the caller.
     ///
     /// # Errors
     ///
-    /// When the caller may not read them, or they cannot be read.
+    /// If the caller may not read them, or they cannot be read.
     pub async fn limits(&self, context: &CallContext) -> Result<EffectiveLimits, LimitsError> {
         self.limits_of(context, Action::ReadLimits, Resource::Tenant).await
     }
 
-    /// The limits that hold for something that the caller is about to do, so that no more is read for it than that.
+    /// Checks an action and returns the limits that apply to it. A server calls it before it reads a request body, so
+    /// that it does not read more than the limit.
     ///
     /// # Errors
     ///
-    /// When the caller may not do it, or its limits cannot be read.
+    /// If the caller may not perform the action, or its limits cannot be read.
     pub async fn limits_of(
         &self,
         context: &CallContext,
@@ -113,7 +114,7 @@ impl Platform {
 }
 
 impl Shared {
-    /// The limits that hold for a tenant.
+    /// Returns the limits that apply to a tenant.
     pub(crate) async fn limits_of(&self, tenant: TenantId) -> Result<EffectiveLimits, RepositoryError> {
         Ok(EffectiveLimits::least(&self.options, &self.limits.limits_for(tenant).await?))
     }

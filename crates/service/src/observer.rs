@@ -1,25 +1,25 @@
-//! Who wants to know of every invocation, for metrics.
+//! Observation of invocations, for metrics.
 
 use workers_domain::{InvocationReport, Part};
 
-/// Is told of every invocation that ended. Called on the path of the invocation: must not block.
+/// Receives an event for every invocation that ended. It is called on the path of the invocation, so it must not block.
 pub trait InvocationObserver: Send + Sync {
-    /// The invocation ended; its report is about to be delivered.
+    /// Called when an invocation ended, before its report is delivered.
     fn finished(&self, report: &InvocationReport);
 
-    /// The caller went away before the end.
+    /// Called when the caller disconnected before the end.
     fn cancelled(&self);
 
-    /// Output was dropped by the log caps.
+    /// Called when output was dropped because of the log limits.
     fn log_dropped(&self, lines: u64, bytes: u64);
 
-    /// It was looked at a part of the platform, and it works or does not.
+    /// Called when a part of the platform was checked, with the result.
     fn part(&self, part: Part, works: bool) {
         let _ = (part, works);
     }
 }
 
-/// Does not want to know.
+/// An observer that ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 

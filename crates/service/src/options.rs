@@ -1,37 +1,38 @@
-//! What the use cases may spend, each with its default.
+//! Limits and times of the use cases, with their defaults.
 
 use std::time::Duration;
 
 use workers_domain::{NetworkPolicy, ResourceLimits};
 
-/// Limits and times of the use cases. Take [`ServiceOptions::default`] and change what is to be different.
+/// Limits and times of the use cases. Start from [`ServiceOptions::default`] and change single fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceOptions {
-    /// The longest code of a worker, in bytes.
+    /// Maximum size of a worker's code, in bytes.
     pub max_code_bytes: usize,
-    /// The longest payload of an invocation, in bytes.
+    /// Maximum size of an invocation's payload, in bytes.
     pub max_payload_bytes: usize,
-    /// The longest result of an invocation, in bytes of JSON.
+    /// Maximum size of an invocation's result, in bytes of JSON.
     pub max_result_bytes: usize,
-    /// How much log an invocation may print.
+    /// Limits of an invocation's log.
     pub log: LogLimits,
-    /// What a sandbox may use, the wall clock of an invocation included.
+    /// Resource limits of a sandbox, including the wall clock of an invocation.
     pub sandbox: ResourceLimits,
-    /// Whom an invocation may talk to.
+    /// The destinations that an invocation may connect to.
     pub network: NetworkPolicy,
-    /// Invocations that run at one time.
+    /// Maximum number of invocations that run at the same time.
     pub max_concurrent_invocations: usize,
-    /// Invocations of one worker that run at one time, so that its long ones leave places for other workers; `None` is
-    /// three quarters of all, one at least. See [`ServiceOptions::concurrent_per_worker`].
+    /// Maximum number of invocations of one worker that run at the same time, so that its long invocations leave places
+    /// for other workers. `None` means three quarters of all places, at least one. See
+    /// [`ServiceOptions::concurrent_per_worker`].
     pub max_concurrent_per_worker: Option<usize>,
-    /// Invocations that wait for a place at one time; further ones are turned away, or take the place in the queue of a
-    /// worker with more.
+    /// Maximum number of invocations that wait for a place at the same time. Further ones are refused, or displace a
+    /// waiting invocation of a worker that has more of them in the queue.
     pub max_queued_invocations: usize,
-    /// How long an invocation waits for a place before it is turned away.
+    /// How long an invocation waits for a place before it is refused.
     pub queue_timeout: Duration,
-    /// Answers that wait for their readers, in bytes, all of them together. A result for which there is no room waits
-    /// as long as an invocation waits for a place, and then the invocation fails as busy.
+    /// Maximum size of all responses that clients have not read yet, in bytes, in total. A result that does not fit
+    /// waits as long as an invocation waits for a place, and then the invocation fails as busy.
     pub max_unread_bytes: usize,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Duration,
@@ -42,25 +43,25 @@ pub struct ServiceOptions {
     pub settle_interval: Duration,
 }
 
-/// How much log an invocation may print before the rest is counted instead of kept.
+/// Limits of an invocation's log. Output beyond them is counted but not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogLimits {
-    /// The longest line, in bytes; the rest of a longer one is dropped.
+    /// Maximum length of a line, in bytes. The rest of a longer line is dropped.
     pub line_bytes: usize,
-    /// All lines of an invocation together, in bytes.
+    /// Maximum size of all lines of an invocation together, in bytes.
     pub total_bytes: usize,
 }
 
 impl ServiceOptions {
-    /// Invocations of one worker that run at one time: what was said for it, or three quarters of all, rounded down;
-    /// one at least, and no more than all.
+    /// Returns the maximum number of invocations of one worker that run at the same time: the configured value, or
+    /// three quarters of all places, rounded down. It is at least one and at most all places.
     #[must_use]
     pub fn concurrent_per_worker(&self) -> usize {
         share_of_worker(self.max_concurrent_invocations.max(1), self.max_concurrent_per_worker)
     }
 }
 
-/// What one worker may have of so many places: what was said for it, or three quarters of them.
+/// Returns how many of `all` places one worker may hold: `said` if it is set, otherwise three quarters.
 pub(crate) fn share_of_worker(all: usize, said: Option<usize>) -> usize {
     said.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
 }

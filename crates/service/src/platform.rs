@@ -1,4 +1,4 @@
-//! Both groups of use cases, wired.
+//! The platform: all use cases and the ports they use.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     Compiler, InProcessCompiler, InProcessEventBus, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread,
 };
 
-/// Both groups of use cases over one store and one sandbox provider. Cheap to clone.
+/// All use cases (workers and invocations) on one store and one sandbox provider. Cheap to clone.
 #[derive(Clone)]
 pub struct Platform {
     workers: WorkerService,
@@ -26,7 +26,7 @@ pub struct Platform {
     shared: Arc<Shared>,
 }
 
-/// What the use cases share.
+/// Ports and state that the use cases share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
@@ -41,14 +41,14 @@ pub(crate) struct Shared {
     pub(crate) health: Arc<Health>,
     pub(crate) turns: Turns,
     pub(crate) unread: Unread,
-    /// Where background work runs: not on the runtime of whoever calls, which may be a web server's thread that ends
-    /// sooner.
+    /// The runtime for background work. We do not use the caller's runtime: it may belong to a web server thread that
+    /// ends sooner.
     pub(crate) runtime: Handle,
-    /// Ends the task that follows other servers, when this is dropped.
+    /// Ends the task that follows changes of other servers, when this is dropped.
     _following: DropGuard,
 }
 
-/// Puts a [`Platform`] together. What is not said is as [`Platform::builder`] tells.
+/// Builds a [`Platform`]. For defaults see [`Platform::builder`].
 pub struct PlatformBuilder {
     store: Arc<dyn Store>,
     sandboxes: Arc<dyn SandboxProvider>,
@@ -62,56 +62,56 @@ pub struct PlatformBuilder {
 }
 
 impl PlatformBuilder {
-    /// What compiles. Code of strangers is for a compiler in a process of its own.
+    /// Sets the compiler. For untrusted code use a compiler that runs in its own process.
     #[must_use]
     pub fn compiler(mut self, compiler: Arc<dyn Compiler>) -> Self {
         self.compiler = Some(compiler);
         self
     }
 
-    /// What tells the time.
+    /// Sets the clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// What hears of every invocation.
+    /// Sets the observer of invocations.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn InvocationObserver>) -> Self {
         self.observer = observer;
         self
     }
 
-    /// Who may do what.
+    /// Sets the access policy.
     #[must_use]
     pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.access = AccessControl::new(policy);
         self
     }
 
-    /// What tenants may have less of than the options say.
+    /// Sets the source of tenant limits, which can be lower than those in the options.
     #[must_use]
     pub fn limits(mut self, limits: Arc<dyn LimitsFor>) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What carries changes of workers to those who listen.
+    /// Sets the bus that carries changes of workers to listeners.
     #[must_use]
     pub fn events(mut self, events: Arc<dyn EventBus>) -> Self {
         self.events = events;
         self
     }
 
-    /// Limits and times.
+    /// Sets the options.
     #[must_use]
     pub fn options(mut self, options: ServiceOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// The platform. Must be called within a tokio runtime, on which its background work runs.
+    /// Builds the platform. Must be called within a tokio runtime, on which the background work then runs.
     #[must_use]
     pub fn build(self) -> Platform {
         let Self { store, sandboxes, compiler, clock, observer, access, limits, events, options } = self;
@@ -157,7 +157,7 @@ impl PlatformBuilder {
 }
 
 impl Platform {
-    /// Puts a platform together over these. Unless it is said otherwise it has the machine's clock, no observer, the
+    /// Creates a builder with this store and sandbox provider. The defaults are the system clock, no observer, the
     /// compiler and the event bus in this process, the [`StandardPolicy`](workers_domain::access::StandardPolicy), and
     /// default options.
     #[must_use]
@@ -175,66 +175,68 @@ impl Platform {
         }
     }
 
-    /// Deploy, list, read, delete, expire.
+    /// Returns the use cases about workers: deploy, list, read, delete, expire.
     #[must_use]
     pub const fn workers(&self) -> &WorkerService {
         &self.workers
     }
 
-    /// Invoke.
+    /// Returns the use cases about invocations.
     #[must_use]
     pub const fn invocations(&self) -> &InvocationService {
         &self.invocations
     }
 
-    /// Checks a call before anything is read for it. Every use case checks its own call once more.
+    /// Checks a call before anything is read for it. Every use case also checks its own call.
     ///
     /// # Errors
     ///
-    /// When the caller may not do this.
+    /// If the caller may not do this.
     pub fn check(&self, context: &CallContext, action: Action, resource: Resource) -> Result<(), AccessError> {
         self.shared.access.check(context, action, resource).map(drop)
     }
 
-    /// How many bytes of answers wait for their readers, over all tenants.
+    /// Returns how many bytes of responses clients have not read yet, across all tenants.
     ///
     /// # Errors
     ///
-    /// When the caller may not read that.
+    /// If the caller may not read that.
     pub fn unread_bytes(&self, context: &CallContext) -> Result<u64, AccessError> {
         self.check(context, Action::ReadOperations, Resource::Platform)?;
         Ok(self.shared.unread.bytes())
     }
 
-    /// The room for answers that wait for their readers. Takes no call: the server counts its own answers in it.
+    /// Returns the room for responses that clients have not read yet. Requires no call context, because the server
+    /// counts its own responses in it.
     #[must_use]
     pub fn unread(&self) -> &Unread {
         &self.shared.unread
     }
 
-    /// The limits of the server. A tenant may have less: see [`Platform::limits`]. Takes no call: the process has set
-    /// them itself, and no route tells them.
+    /// Returns the limits of the server. A tenant may have lower ones: see [`Platform::limits`]. Requires no call
+    /// context: the process itself has set these limits, and no route returns them.
     #[must_use]
     pub fn options(&self) -> &ServiceOptions {
         &self.shared.options
     }
 
-    /// The clock in use. Takes no call: it tells nothing of the platform.
+    /// Returns the clock in use. Requires no call context, because it reveals nothing about the platform.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.shared.clock
     }
 
-    /// What is wrong with what deploys and invocations need, at most one trouble a part; told within three seconds.
-    /// Those who ask at one time get one answer.
+    /// Returns the current faults of what deploys and invocations depend on, at most one per part, within three
+    /// seconds. Concurrent callers share one check.
     ///
-    /// Takes no call, and asks no policy: `/readyz` is served without a credential. It tells nothing of a tenant.
+    /// Requires no call context and checks no policy: `/readyz` is served without a credential. The result contains
+    /// nothing about any tenant.
     pub async fn troubles(&self) -> Vec<Trouble> {
         self.shared.health.troubles().await
     }
 
-    /// Whether this process had too few descriptors left when that was last looked at. A server then ends the
-    /// connections that it has answered: a client that keeps its own keeps others from being accepted.
+    /// Returns whether this process was short of file descriptors at the last check. If so, a server should close each
+    /// connection after its response: idle clients that keep connections open prevent new ones from being accepted.
     #[must_use]
     pub fn is_short_of_descriptors(&self) -> bool {
         self.shared.health.is_short_of_descriptors()
@@ -244,8 +246,8 @@ impl Platform {
         &self.shared
     }
 
-    /// A request has failed, and that is not its sender's doing; what is to be logged of it. `kind` tells failures
-    /// apart. Takes no call: the process notes its own failures.
+    /// Records that a request has failed through no fault of the client, and returns what to log about it. `kind`
+    /// distinguishes failures. Requires no call context: the process records its own failures.
     #[must_use]
     pub fn failed(&self, kind: &str) -> Telling {
         self.shared.failed(kind)
@@ -253,7 +255,8 @@ impl Platform {
 }
 
 impl Shared {
-    /// A failure of ours; what is to be logged of it. Whether it lasts is found out.
+    /// Records a failure of the platform and returns what to log about it. Starts checks that find out whether it
+    /// lasts.
     pub(crate) fn failed(&self, kind: &str) -> Telling {
         self.health.failed(kind)
     }

@@ -1,25 +1,25 @@
-//! What is deployed: code, and how it is to be compiled.
+//! The deployed source: code and its compiler options.
 //!
-//! Both are stored as one text, because a worker is compiled again later, by a process that knows nothing but this
-//! text. The options are its last line, a comment; code without options is stored as it is.
+//! Both are stored as one text, because a worker may be compiled again later by a process that has only this text. The
+//! options are its last line, a comment. Code without options is stored unchanged.
 
-/// How the options begin in a stored text.
+/// The beginning of the line with the options in a stored text.
 const MARK: &str = "\n//# workers compilerOptions ";
 
-/// Code, and how it is to be compiled.
+/// Code and its compiler options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// TypeScript or JavaScript, an ES module that exports functions.
+    /// TypeScript or JavaScript: an ES module that exports functions.
     pub code: String,
-    /// How it is to be compiled.
+    /// The compiler options.
     pub compiler_options: CompilerOptions,
 }
 
-/// What a user may say about the compilation of a bundle. The names are those of TypeScript.
+/// The compiler options that a user may set. The names are those of TypeScript.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CompilerOptions {
-    /// Whether decorators are those of TypeScript's `experimentalDecorators`, or the standard ones. Left open, the
-    /// code decides: see [`workers_transpiler::TranspileOptions::experimental_decorators`].
+    /// Whether decorators are those of TypeScript's `experimentalDecorators` or the standard ones. `None` lets the code
+    /// decide: see [`workers_transpiler::TranspileOptions::experimental_decorators`].
     pub experimental_decorators: Option<bool>,
 }
 
@@ -36,15 +36,16 @@ impl From<&str> for Source {
 }
 
 impl Source {
-    /// The text that is stored.
+    /// Returns the text to store.
     pub(crate) fn encode(&self) -> String {
         let options = self.compiler_options.encode();
-        // Code that ends like a stored text gets a line of ours too, or its own would be taken for one.
+        // Code that already ends like a stored text gets a line with options too. Otherwise its own last line would be
+        // read as options.
         let is_plain = options.is_empty() && Self::decode(&self.code).code == self.code;
         if is_plain { self.code.clone() } else { format!("{}{MARK}{options}", self.code) }
     }
 
-    /// Reads a stored text.
+    /// Parses a stored text.
     pub(crate) fn decode(stored: &str) -> Self {
         let found =
             stored.rsplit_once(MARK).and_then(|(code, options)| Some((code, CompilerOptions::decode(options)?)));

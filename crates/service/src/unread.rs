@@ -1,4 +1,4 @@
-//! Bytes of answers that wait for their readers: bounded over all readers together, and over those of one worker.
+//! Limits the memory of responses that clients have not read yet: for all clients together, and per worker.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,50 +9,51 @@ use workers_domain::WorkerId;
 
 use crate::freed::{Freed, InUse};
 
-/// What is counted together.
+/// The unit of counting, in bytes.
 const BLOCK: usize = 1024;
 
-/// An answer of at most this size is not counted: it never waits for readers of long ones. Connections bound these.
+/// Responses of at most this size are not counted, so they never wait for readers of long ones. The number of
+/// connections limits their memory.
 const FREE_BYTES: usize = 16 * 1024;
 
-/// What one account may hold of all the room, in hundredths. It is more than half, so that no two answers that are
-/// longer than that are there at one time.
+/// Maximum share of one account in the whole room, in percent. It is more than half, so that two responses longer than
+/// the share never exist at the same time.
 const SHARE_PERCENT: u32 = 75;
 
-/// Accounts that are known before it is first looked which of them hold nothing.
+/// Number of accounts below which we do not look for accounts that hold nothing.
 const FEW_ACCOUNTS: usize = 32;
 
-/// Whose answers they are: a worker's, or none of a worker's invocations.
+/// The owner of responses: a worker, or `None` for responses that are not from an invocation.
 type Account = Option<WorkerId>;
 
-/// The room for answers that wait for their readers. The answers of one worker take three quarters of it at most, and
-/// so do those that no worker has given.
+/// The room for responses that clients have not read yet. The responses of one worker take at most three quarters of
+/// it, and so do all responses that are not from a worker.
 #[derive(Debug)]
 pub struct Unread {
     room: Arc<Semaphore>,
     blocks: u32,
-    /// What one account may hold.
+    /// Maximum that one account may hold.
     share: u32,
     accounts: Mutex<Accounts>,
     freed: Freed,
 }
 
-/// What the accounts may still take; those that hold nothing and wait for nothing are not there.
+/// The remaining shares of the accounts. Accounts that hold nothing and wait for nothing have no entry, or a dead one.
 #[derive(Debug)]
 struct Accounts {
     shares: HashMap<Account, Weak<Semaphore>>,
-    /// How many there may be before those that hold nothing are removed.
+    /// The number of entries at which dead ones are removed.
     most: usize,
 }
 
-/// The room that one answer takes. Dropped, it is free again.
+/// The room that one response takes. Dropping it frees the room.
 #[derive(Debug, Default)]
 pub struct UnreadRoom {
     _taken: Option<([OwnedSemaphorePermit; 2], InUse)>,
 }
 
 impl Unread {
-    /// Room for as many bytes.
+    /// Creates a room for this many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
@@ -61,12 +62,13 @@ impl Unread {
         Self { room: Arc::new(Semaphore::new(permits(blocks))), blocks, share, accounts, freed: Freed::new() }
     }
 
-    /// Takes room for an answer; waits at most so long until others have been read. `None`: there was none.
+    /// Takes room for a response. Waits at most `patience` for others to be read; returns `None` if there was no room
+    /// by then.
     pub async fn take(&self, account: Option<WorkerId>, bytes: usize, patience: Duration) -> Option<UnreadRoom> {
         let Some(blocks) = self.blocks_of(bytes) else { return Some(UnreadRoom::default()) };
         let share = self.share_of(account);
         let taken = async {
-            // In this order: what waits for its worker's share keeps nothing from others.
+            // The order matters: a response that waits for its worker's share must not hold any of the common room.
             let own = share.acquire_many_owned(blocks).await.ok()?;
             Some([own, Arc::clone(&self.room).acquire_many_owned(blocks).await.ok()?])
         };
@@ -74,7 +76,7 @@ impl Unread {
         taken.ok()?.map(|taken| self.room_of(taken, bytes))
     }
 
-    /// The same without waiting.
+    /// Takes room for a response without waiting.
     #[must_use]
     pub fn try_take(&self, account: Option<WorkerId>, bytes: usize) -> Option<UnreadRoom> {
         let Some(blocks) = self.blocks_of(bytes) else { return Some(UnreadRoom::default()) };
@@ -87,21 +89,21 @@ impl Unread {
         UnreadRoom { _taken: Some((taken, self.freed.in_use(bytes))) }
     }
 
-    /// Counts what becomes free when answers have gone. Who holds memory beside them may count it too.
+    /// Returns the counter of memory that is freed when responses end. Other holders of memory may use it too.
     #[must_use]
     pub const fn freed(&self) -> &Freed {
         &self.freed
     }
 
-    /// How many bytes are taken.
+    /// Returns how many bytes are taken.
     #[must_use]
     pub(crate) fn bytes(&self) -> u64 {
         let free = u64::try_from(self.room.available_permits()).unwrap_or(u64::MAX);
         u64::from(self.blocks).saturating_sub(free) * BLOCK as u64
     }
 
-    /// What an answer takes. One that is longer than a share takes all of the share: it may go when there is no other
-    /// of its account.
+    /// Returns the number of blocks that a response takes; `None` for one that is not counted. A response longer than a
+    /// share takes the whole share, so it can be sent when there is no other response of its account.
     fn blocks_of(&self, bytes: usize) -> Option<u32> {
         let blocks = || u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX).min(self.share);
         (bytes > FREE_BYTES).then(blocks)

@@ -1,5 +1,5 @@
-//! Measures one insert and one find at a time, and then many at once:
-//! `cargo run --release -p workers-storage --example measure -- sqlite:///tmp/w.sqlite3`.
+//! Measures inserts and finds, first one at a time, then many concurrently: `cargo run --release -p workers-storage
+//! --example measure -- sqlite:///tmp/w.sqlite3`.
 
 #![expect(clippy::print_stdout, reason = "prints its figures")]
 

@@ -1,10 +1,11 @@
-//! What a column holds, whether it can be read or not.
+//! Column values that may be invalid.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 
-/// What a column holds, or why that cannot be read. A row of such columns is always read: one bad value would otherwise
-/// hide the whole table, since Diesel ends a list at the first value that it cannot convert.
+/// The value of a column, or the reason why it cannot be read. A row of such columns can always be read. This matters
+/// because Diesel aborts a list at the first value that it cannot convert, so one invalid value would otherwise hide
+/// the whole table.
 #[derive(Debug, Clone, FromSqlRow)]
 pub(crate) struct Cell<T>(pub(crate) Result<T, String>);
 

@@ -1,4 +1,4 @@
-//! Chooses the backend that a URL names.
+//! Selects the backend for a database URL.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,49 +11,51 @@ use crate::postgres::PgStore;
 use crate::sqlite::{Access, SqliteStore};
 use crate::url::{DatabaseUrl, Kind};
 
-/// Connections to Postgres at most, unless told otherwise. A query takes about a millisecond, so ten carry thousands a
-/// second, and ten servers of ours still fit into the hundred that Postgres allows.
+/// Default maximum number of connections to Postgres. A query takes about a millisecond, so ten connections carry
+/// thousands of queries per second, and ten servers of ours still fit into the hundred connections that Postgres
+/// allows.
 const DEFAULT_MAX_CONNECTIONS: usize = 10;
 
-/// How long a query waits for a connection: more than the making of one takes, less than the client of a request waits.
+/// How long a query waits for a connection: longer than it takes to open one, and shorter than the client of a request
+/// waits.
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long Postgres may take for a statement. The slowest of ours stores 10 MiB of source.
+/// How long a statement may take in Postgres. Our slowest one stores 10 MiB of source.
 const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a transaction may be held: less than others wait for what it holds, which is a connection, rows, and on
-/// SQLite the right to write.
+/// How long a transaction may stay open. It is shorter than the time that others wait for what it holds: a connection,
+/// rows, and on SQLite the write lock.
 const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How to use a database. Take [`StorageOptions::default`] and change what is to be different.
+/// Options for using a database. Start from [`StorageOptions::default`] and change single fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StorageOptions {
-    /// Connections at most; for SQLite, connections that read, to which one that writes is added, and a quarter as many
-    /// that read lists. At least 1 is used. Lists have a quarter of those to Postgres at most, so that invocations do
-    /// not wait for them.
+    /// Maximum number of connections. For SQLite, this is the number of reading connections; one writing connection and
+    /// a quarter as many connections for lists are added. Values below 1 count as 1. On Postgres, lists use at most a
+    /// quarter of the connections, so that invocations do not wait for them.
     pub max_connections: usize,
     /// How long a query waits for a connection before it fails as [`RepositoryError::Unavailable`].
     pub acquire_timeout: Duration,
     /// How long a statement may take in Postgres, for example because its table is locked, before it is cancelled and
-    /// fails as [`RepositoryError::Unavailable`]. It is counted here, so that no session has a setting, whatever pooler
-    /// stands in between. Migrations take what time they need. SQLite has another bound: 10 s for another process that
-    /// writes.
+    /// fails as [`RepositoryError::Unavailable`]. We measure the time in this process and change no session setting, so
+    /// it works with any pooler in between. Migrations have no limit. SQLite has a different limit: it waits 10 s for
+    /// another process that writes.
     pub statement_timeout: Duration,
-    /// How long a transaction may be held before it is rolled back and what is asked of it fails as
-    /// [`RepositoryError::RolledBack`]. In Postgres it is four fifths of `statement_timeout` at most, so that it
-    /// ends before others stop waiting for the rows that it holds. It is no option of the server's: no client or
-    /// sandbox is waited for in a transaction, so how long one takes depends on the database alone.
+    /// How long a transaction may stay open before it is rolled back and its operations fail as
+    /// [`RepositoryError::RolledBack`]. In Postgres it is limited to four fifths of `statement_timeout`, so that the
+    /// transaction ends before others stop waiting for the rows that it has locked. It is not an option of the server:
+    /// no transaction waits for a client or sandbox, so its duration depends on the database alone.
     pub transaction_timeout: Duration,
 }
 
 impl StorageOptions {
-    /// How many lists are read at one time.
+    /// Returns how many lists may be read at the same time.
     pub(crate) fn max_listing(&self) -> usize {
         (self.max_connections / 4).max(1)
     }
 
-    /// How long a transaction may be held in Postgres.
+    /// Returns how long a transaction may stay open in Postgres.
     pub(crate) fn transaction_timeout_on_postgres(&self) -> Duration {
         self.transaction_timeout.min(self.statement_timeout / 5 * 4)
     }
@@ -70,13 +72,13 @@ impl Default for StorageOptions {
     }
 }
 
-/// How many connections to Postgres there may be.
+/// Limits on the number of connections to Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// In this pool.
+    /// Maximum number of connections in this pool.
     pub pool: usize,
-    /// Of this user to this database, all servers and other programs together, without those that are reserved for
-    /// administrators.
+    /// Maximum number of connections of this user to this database, for all servers and other programs together,
+    /// without the connections that are reserved for administrators.
     pub allowed: usize,
 }
 
@@ -93,13 +95,12 @@ enum Backend {
 }
 
 impl Database {
-    /// The SQLite database in this file, with the default options. It is made where there is none, and brought up to
-    /// date, so that a program of one process can use it at once.
+    /// Opens the SQLite database in this file, with default options. Creates it if necessary and applies pending
+    /// migrations, so that a single-process program can use it at once.
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect) and [`create_if_none`](Self::create_if_none), or when it cannot be brought up to
-    /// date.
+    /// As [`connect`](Self::connect) and [`create_if_none`](Self::create_if_none), or if migrations fail.
     pub async fn sqlite_file(path: impl Into<PathBuf>) -> Result<Self, ConnectError> {
         let database = Self::connect(&DatabaseUrl::sqlite_file(path), &StorageOptions::default()).await?;
         database.create_if_none().await?;
@@ -107,23 +108,24 @@ impl Database {
         Ok(database)
     }
 
-    /// Readies a pool for the database. No connection is made before one is needed, so a server may start before its
-    /// database; use [`check`] to know. Makes no database: see [`create_if_none`](Self::create_if_none).
+    /// Prepares a pool for the database. Connections are opened only when they are needed, so a server may start before
+    /// its database; use [`check`] to find out whether the database is reachable. Does not create a database: see
+    /// [`create_if_none`](Self::create_if_none).
     ///
     /// [`check`]: workers_domain::ports::SchemaAdmin::check
     ///
-    /// Connections to Postgres live on the runtime that this was called on.
+    /// Connections to Postgres live on the runtime on which this is called.
     ///
     /// # Errors
     ///
-    /// When SQLite's file cannot be closed to other users, or when the root certificates for Postgres cannot be read.
+    /// If SQLite's file cannot be restricted to its owner, or if the root certificates for Postgres cannot be read.
     #[expect(clippy::unused_async, reason = "makes it plain that a runtime is needed, which the pool takes hold of")]
     pub async fn connect(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
         Self::open(url, Access::Use, options)
     }
 
-    /// The same for one who only looks: nothing is changed, neither SQLite's files nor their modes, and what would
-    /// change something fails.
+    /// Like [`connect`](Self::connect), but read-only: neither SQLite's files nor their modes are changed, and
+    /// operations that would change something fail.
     ///
     /// # Errors
     ///
@@ -141,15 +143,15 @@ impl Database {
         Ok(Self { backend })
     }
 
-    /// Reads all of SQLite's file, which must be there, and sees that it is sound. Waits no longer than `limit` for
-    /// that; beyond it the look goes on, and what it finds is in the log and in every [`check`].
-    /// Postgres looks after its own.
+    /// Reads all of SQLite's file, which must exist, and checks that it is not damaged. Waits at most `limit`. After
+    /// that, the check continues in the background; its findings are then logged and returned by every [`check`]. For
+    /// Postgres this does nothing, because Postgres checks its own files.
     ///
     /// [`check`]: workers_domain::ports::SchemaAdmin::check
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::Damaged`], with the path; or when the file cannot be read.
+    /// [`RepositoryError::Damaged`] with the path, or if the file cannot be read.
     pub async fn verify(&self, limit: Duration) -> Result<(), RepositoryError> {
         match &self.backend {
             Backend::Postgres(_) => Ok(()),
@@ -157,26 +159,28 @@ impl Database {
         }
     }
 
-    /// Whether there is a database: SQLite's file. Of Postgres' it is not known before it was asked.
+    /// Returns whether the database exists, which means SQLite's file. For Postgres this always returns `true`, because
+    /// it is unknown before the first connection.
     ///
     /// # Errors
     ///
-    /// When the file cannot be looked at, or what was written last to another one that was there is still beside it.
+    /// If the file cannot be examined, or if the write-ahead log beside it belongs to a different file that was there
+    /// before.
     pub async fn is_there(&self) -> Result<bool, ConnectError> {
         self.with_file(SqliteStore::is_there).await.map(|is_there| is_there.unwrap_or(true))
     }
 
-    /// Makes an empty database where there is none: SQLite's file, and the directory it is in. A database of Postgres
-    /// is its administrator's to make.
+    /// Creates an empty database if there is none: SQLite's file and its directory. A Postgres database must be created
+    /// by its administrator.
     ///
     /// # Errors
     ///
-    /// When the file cannot be made, or what was written last to one that has gone is still there.
+    /// If the file cannot be created, or if the write-ahead log of a missing file still exists.
     pub async fn create_if_none(&self) -> Result<(), ConnectError> {
         self.with_file(SqliteStore::create_if_none).await.map(drop)
     }
 
-    /// Does something with SQLite's file on a thread that may block; nothing where there is none.
+    /// Runs `work` on SQLite's file on a blocking thread. Does nothing for Postgres.
     async fn with_file<R: Send + 'static>(
         &self,
         work: impl FnOnce(&SqliteStore) -> Result<R, ConnectError> + Send + 'static,
@@ -187,12 +191,12 @@ impl Database {
         done.map_err(|error| ConnectError::Pool(error.into()))?.map(Some)
     }
 
-    /// Writes a copy of SQLite's file, as it is at one moment, to a path where there is nothing yet. Others may read
-    /// and write meanwhile.
+    /// Writes a consistent copy of SQLite's file to a path that does not exist yet. Others may read and write the
+    /// database in the meantime.
     ///
     /// # Errors
     ///
-    /// [`BackupError`]; nothing is left of the copy then.
+    /// [`BackupError`]; nothing of the copy is left then.
     pub async fn back_up(&self, to: &Path) -> Result<(), BackupError> {
         let Backend::Sqlite(store) = &self.backend else { return Err(BackupError::Postgres) };
         if !self.is_there().await? {
@@ -201,11 +205,11 @@ impl Database {
         store.back_up(to).await
     }
 
-    /// How many connections there may be; `None` for SQLite, which does not limit them.
+    /// Returns the limits on the number of connections; `None` for SQLite, which has no limit.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached.
+    /// If the database cannot be reached.
     pub async fn connection_limits(&self) -> Result<Option<ConnectionLimits>, RepositoryError> {
         match &self.backend {
             Backend::Postgres(store) => store.connection_limits().await.map(Some),
@@ -213,7 +217,7 @@ impl Database {
         }
     }
 
-    /// What is kept there.
+    /// Returns the store on this database.
     #[must_use]
     pub fn store(&self) -> Arc<dyn Store> {
         match &self.backend {

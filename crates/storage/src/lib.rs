@@ -2,13 +2,13 @@
 //!
 //! ## How it is made
 //!
-//! Both backends pass one conformance suite, which is in `workers-testing`. Rows are private types; what leaves this
-//! crate is a domain type or an error.
+//! Both backends pass the same conformance suite, which is in `workers-testing`. Rows are private types; what leaves
+//! this crate is a domain type or an error.
 //!
-//! A table has one definition for both databases (`schema.rs`), its rows one type for each use, with one way to the
-//! domain type and back (`worker_row.rs`), and its columns types that either database knows how to keep
-//! (`sql_types.rs`). So a column is added in these, in the domain type, and in a migration for each database. The two
-//! backends ask their queries of a *session*, which is a pool or a transaction.
+//! A table has one definition for both databases (`schema.rs`). Its rows have one type per use, with one conversion to
+//! the domain type and back (`worker_row.rs`). Its columns have types that both databases can store (`sql_types.rs`).
+//! So to add a column, change these files, the domain type, and add a migration for each database. Both backends run
+//! their queries on a *session*, which is a pool or a transaction.
 
 mod cell;
 mod database;

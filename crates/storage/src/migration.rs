@@ -1,4 +1,4 @@
-//! Applies the migrations of either backend, and says whether they have been.
+//! Applies the migrations of either backend, and checks whether they have been applied.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use tracing::info;
 use workers_domain::ports::RepositoryError;
 
-/// What is being done, in words for an error.
+/// The name of the operation in errors.
 pub(crate) const OPERATION: &str = "migration of the schema";
 
 diesel::table! {
-    /// Diesel's own list of what has been applied.
+    /// Diesel's own list of applied migrations.
     __diesel_schema_migrations (version) {
-        /// The digits of a migration's time.
+        /// The version of a migration: the digits of its timestamp.
         version -> Text,
     }
 }
 
-/// Why migrations were not applied.
+/// The reason why migrations were not applied.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MigrateError {
-    /// The database has seen a newer `workersd`.
+    /// The database was migrated by a newer `workersd`.
     #[error(
         "the database has migration {version}, which this version of workersd does not know; \
          use a workersd at least as new as the one that last migrated it"
@@ -31,15 +31,15 @@ pub(crate) enum MigrateError {
         /// The newest unknown migration.
         version: String,
     },
-    /// A migration, or the look for them, failed.
+    /// A migration failed, or the lookup of applied migrations did.
     #[error("{attempt} failed")]
     Failed {
-        /// What was tried.
+        /// The operation that failed.
         attempt: String,
-        /// What the database said.
+        /// The database's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The transaction around them failed.
+    /// The transaction around the migrations failed.
     #[error(transparent)]
     Transaction(#[from] diesel::result::Error),
 }
@@ -62,15 +62,15 @@ impl MigrateError {
     }
 }
 
-/// What [`apply_pending`] found and did.
+/// The result of [`apply_pending`].
 pub(crate) struct Applied {
     /// Whether there was a schema before.
     pub(crate) had_schema: bool,
-    /// The migrations that ran, in their order.
+    /// The migrations that were applied, in order.
     pub(crate) names: Vec<String>,
 }
 
-/// Applies what has not been applied. The caller holds a transaction, and a lock against another process that does the
+/// Applies pending migrations. The caller must hold a transaction and a lock that keeps out other processes that do the
 /// same.
 pub(crate) fn apply_pending<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,
@@ -91,14 +91,14 @@ pub(crate) fn apply_pending<DB: Backend>(
     Ok(Applied { had_schema: !applied.is_empty(), names })
 }
 
-/// Tells in the log what was applied.
+/// Logs which migrations were applied.
 pub(crate) fn tell(names: &[String]) {
     for name in names {
         info!(migration.name = %name, "applied a migration");
     }
 }
 
-/// Compares what has been applied with what this binary knows.
+/// Compares the applied migrations with those of this binary.
 pub(crate) fn check_applied<DB: Backend>(
     source: &EmbeddedMigrations,
     applied: Vec<String>,

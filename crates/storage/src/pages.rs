@@ -1,11 +1,11 @@
-//! Reading a list on behind rows that cannot be read.
+//! Reads a list with a limit, skipping rows that cannot be read.
 
 use workers_domain::Worker;
 
 use crate::worker_row::WorkerRow;
 
-/// Collects up to `limit` workers that can be read, page by page: rows that cannot must not fill the only page, or what
-/// comes after them would never be seen.
+/// Collects up to `limit` readable workers, page by page. Unreadable rows must not use up the limit: otherwise the rows
+/// after them would never be found.
 pub(crate) struct Pages {
     limit: i64,
     rows: i64,
@@ -17,22 +17,22 @@ impl Pages {
         Self { limit: limit.into(), rows: 0, found: Vec::new() }
     }
 
-    /// Which rows to read next: how many, and after how many; `None` when it is enough.
+    /// Returns which rows to read next: how many, and how many to skip. Returns `None` when there are enough.
     pub(crate) fn next(&self) -> Option<(i64, i64)> {
         let found = i64::try_from(self.found.len()).unwrap_or(i64::MAX);
         (found < self.limit).then_some((self.limit - found, self.rows))
     }
 
-    /// Takes what was read, and says whether there may be more.
+    /// Takes the rows that were read. Returns whether there may be more.
     pub(crate) fn take(&mut self, rows: Vec<WorkerRow>, asked: i64) -> bool {
         let read = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         self.rows += read;
-        // What is left out here is told of where workers are listed.
+        // Unreadable rows are skipped here. They are logged where workers are listed.
         self.found.extend(rows.into_iter().filter_map(|row| row.into_worker().ok()));
         read == asked
     }
 
-    /// Reads page after page with `read`, which gets how many rows to read, and after how many.
+    /// Reads page after page with `read`, which gets how many rows to read and how many to skip.
     pub(crate) fn collect<E>(
         limit: u32,
         mut read: impl FnMut(i64, i64) -> Result<Vec<WorkerRow>, E>,

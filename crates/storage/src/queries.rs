@@ -1,4 +1,4 @@
-//! What both databases are asked in the same words.
+//! Queries that are the same for both databases.
 
 use std::collections::HashSet;
 
@@ -12,44 +12,45 @@ use workers_domain::{SnapshotId, TenantId, WorkerStatus};
 use crate::schema::workers;
 use crate::sql_types::IdValue;
 
-/// Finds the rows that one statement removes when all are removed: each is in memory until it is known what it was.
-/// Diesel knows no query within one over the same table.
+/// Selects the rows for one statement when all rows are deleted. Each deleted row is in memory for a while, so their
+/// number is limited. Written as SQL, because Diesel does not support a subquery over the same table here.
 pub(crate) const ANY_THOUSAND: &str = "id IN (SELECT id FROM workers LIMIT 1000)";
 
-/// The worker with this id.
+/// Selects the worker with this id.
 #[auto_type(no_type_alias)]
 pub(crate) fn by_id(id: IdValue) -> _ {
     workers::table.find(id)
 }
 
-/// That one, if it is in this scope. One statement for every scope: the row is found by its id, and then looked at.
+/// Selects the worker with this id, if it is in the scope. The statement is the same for every scope: the row is found
+/// by its id, and then its tenant is compared.
 #[auto_type(no_type_alias)]
 pub(crate) fn in_scope(id: IdValue, scope: Scope) -> _ {
     let (tenant, is_of_all): (IdValue, bool) = (scope.tenant, scope.is_of_all);
     workers::table.find(id).filter(workers::tenant_id.eq(tenant).or(is_of_all.into_sql::<Bool>()))
 }
 
-/// All that are in this scope. Reads the whole table.
+/// Selects all workers in the scope. Reads the whole table.
 #[auto_type(no_type_alias)]
 pub(crate) fn all_in_scope(scope: Scope) -> _ {
     let (tenant, is_of_all): (IdValue, bool) = (scope.tenant, scope.is_of_all);
     workers::table.filter(workers::tenant_id.eq(tenant).or(is_of_all.into_sql::<Bool>()))
 }
 
-/// That one, if it is still in this revision.
+/// Selects the worker with this id, if it still has this revision.
 #[auto_type(no_type_alias)]
 pub(crate) fn in_revision(id: IdValue, revision: i64) -> _ {
     workers::table.find(id).filter(workers::revision.eq(revision))
 }
 
-/// That one, if no later invocation of it is known.
+/// Selects the worker with this id, if no later invocation of it is recorded.
 #[auto_type(no_type_alias)]
 pub(crate) fn not_invoked_since(id: IdValue, at: NaiveDateTime) -> _ {
     let is_older = workers::last_invoked_at.is_null().or(workers::last_invoked_at.lt(at).assume_not_null());
     workers::table.find(id).filter(is_older)
 }
 
-/// The ready workers whose snapshots expire at this time or before, soonest first.
+/// Selects the ready workers whose snapshots expire at this time or earlier, soonest first.
 #[auto_type(no_type_alias)]
 pub(crate) fn due_to_expire(now: NaiveDateTime) -> _ {
     let ready: &'static str = WorkerStatus::Ready.as_str();
@@ -59,7 +60,7 @@ pub(crate) fn due_to_expire(now: NaiveDateTime) -> _ {
         .order((workers::snapshot_expires_at, workers::id))
 }
 
-/// The workers that have been in state creating since this time or longer, oldest first.
+/// Selects the workers that have been in state creating since this time or longer, oldest first.
 #[auto_type(no_type_alias)]
 pub(crate) fn stuck_in_creating(before: NaiveDateTime) -> _ {
     let creating: &'static str = WorkerStatus::Creating.as_str();
@@ -69,7 +70,7 @@ pub(crate) fn stuck_in_creating(before: NaiveDateTime) -> _ {
         .order((workers::created_at, workers::id))
 }
 
-/// Those of some snapshots that a worker needs, perhaps several times.
+/// Selects those of the given snapshots that a worker needs. The result may contain duplicates.
 #[auto_type(no_type_alias)]
 pub(crate) fn snapshots_in_use(among: Vec<String>) -> _ {
     let expired: &'static str = WorkerStatus::Expired.as_str();
@@ -79,10 +80,10 @@ pub(crate) fn snapshots_in_use(among: Vec<String>) -> _ {
         .select(workers::snapshot_id)
 }
 
-/// A scope, as statements take it.
+/// A scope, as parameters of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope {
-    /// The one tenant. Of no meaning where it is of all.
+    /// The one tenant. Ignored if `is_of_all` is set.
     pub(crate) tenant: IdValue,
     pub(crate) is_of_all: bool,
 }
@@ -93,12 +94,12 @@ impl From<&TenantScope> for Scope {
     }
 }
 
-/// Snapshots as their column spells them.
+/// Returns the snapshot ids as text, as stored in their column.
 pub(crate) fn spelled(snapshots: &[SnapshotId]) -> Vec<String> {
     snapshots.iter().map(|id| id.as_str().to_owned()).collect()
 }
 
-/// Those of `among` that are not among those in use.
+/// Returns the snapshots of `among` that are not in `used`.
 pub(crate) fn without(among: &[SnapshotId], used: Vec<String>) -> Vec<SnapshotId> {
     let used: HashSet<_> = used.into_iter().collect();
     among.iter().filter(|id| !used.contains(id.as_str())).cloned().collect()

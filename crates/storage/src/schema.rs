@@ -1,4 +1,4 @@
-//! The tables, as Diesel sees them: one definition for both databases. `migrations/` makes them.
+//! The tables in Diesel's notation: one definition for both databases. The migrations in `migrations/` create them.
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text, Timestamp, Varchar};
@@ -6,11 +6,11 @@ diesel::table! {
 
     /// Deployed workers.
     workers (id) {
-        /// Its id.
+        /// The worker's id.
         id -> Id,
-        /// Whom it belongs to.
+        /// The tenant that owns it.
         tenant_id -> Id,
-        /// What the customer calls it.
+        /// The name that the customer chose.
         #[max_length = 255]
         name -> Varchar,
         /// The snapshot that it has or had; empty until it is ready.
@@ -18,12 +18,12 @@ diesel::table! {
         snapshot_id -> Varchar,
         /// The functions that it exports.
         functions -> Names,
-        /// The word for its state.
+        /// The status as a word.
         #[max_length = 50]
         status -> Varchar,
-        /// Why it is in error.
+        /// Why it is in state error.
         error_message -> Nullable<Text>,
-        /// What it was deployed with.
+        /// The source it was deployed with.
         source_code -> Text,
         /// When it was deployed.
         created_at -> Timestamp,
@@ -31,12 +31,12 @@ diesel::table! {
         snapshot_expires_at -> Nullable<Timestamp>,
         /// When it was last invoked.
         last_invoked_at -> Nullable<Timestamp>,
-        /// How often it was changed.
+        /// How many times it was changed.
         revision -> BigInt,
     }
 }
 
-/// Statements that each read one of the indexes on SQLite, where the check of the database asks whether they are sound.
+/// Statements that each read one of the indexes on SQLite. The check of the database runs them to find damaged indexes.
 pub(crate) const EACH_INDEX: &str = "\
     SELECT id FROM workers ORDER BY created_at DESC, id DESC LIMIT 1; \
     SELECT id FROM workers WHERE tenant_id = '' ORDER BY created_at DESC, id DESC LIMIT 1; \

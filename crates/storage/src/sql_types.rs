@@ -1,5 +1,4 @@
-//! Types of columns that the two databases keep in different ways: one SQL type for both, and how either has its
-//! values.
+//! Column types that the two databases store differently: one SQL type for both, with conversions for each.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -12,8 +11,8 @@ use diesel::sqlite::Sqlite;
 use uuid::Uuid;
 use workers_domain::{TenantId, WorkerId};
 
-/// An id: `uuid` on Postgres. On SQLite it is text in hyphenated form and lower case, which costs twenty bytes more a
-/// row than a blob, and which an operator can read.
+/// An id: `uuid` on Postgres. On SQLite it is text in hyphenated form and lower case. That takes twenty bytes more per
+/// row than a blob, but an operator can read it.
 #[derive(Debug, Clone, Copy, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
 #[diesel(sqlite_type(name = "Text"))]
@@ -74,11 +73,12 @@ impl FromSql<Id, Sqlite> for IdValue {
 }
 
 impl IdValue {
-    /// Reads what SQLite keeps, which may be anything. In another form, such as in capitals, no search would find it.
+    /// Parses the bytes that SQLite has stored, which may be anything. Only the canonical form is accepted: an id in
+    /// another form, such as upper case, would not be found by a search.
     ///
     /// # Errors
     ///
-    /// With what is wrong, quoted.
+    /// A description of the problem, with the text quoted.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let text = String::from_utf8_lossy(bytes);
         match Uuid::parse_str(&text) {

@@ -1,4 +1,4 @@
-//! Ids as they are found in a row.
+//! Ids as stored in a row, which may be invalid.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -11,12 +11,12 @@ use workers_domain::WorkerId;
 
 use crate::sql_types::{Id, IdValue};
 
-/// The id of a row. SQLite keeps whatever is written, so it may be none: then a stand-in is made from it, by which the
-/// row is listed and deleted.
+/// The id of a row. SQLite stores any value, so it may not be a valid id. Then a substitute id is derived from it,
+/// under which the row is listed and deleted.
 #[derive(Debug, Clone, FromSqlRow)]
 pub(crate) struct StoredId {
     pub(crate) id: Uuid,
-    /// What is wrong with what is stored.
+    /// What is wrong with the stored value, if anything.
     pub(crate) problem: Option<String>,
 }
 
@@ -43,7 +43,8 @@ impl StoredId {
     }
 }
 
-/// The id that a row is listed under whose own is none: the same one each time, of a version that we give no worker.
+/// Derives the substitute id for an invalid one. It is the same each time, and has a UUID version (8) that we never
+/// give to workers.
 fn stand_in(stored: &[u8]) -> Uuid {
     let digest = Sha256::digest(stored);
     let mut bytes = [0; 16];
@@ -51,7 +52,7 @@ fn stand_in(stored: &[u8]) -> Uuid {
     Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// Whether an id may be a stand-in.
+/// Returns whether an id may be a substitute.
 pub(crate) fn may_stand_in(id: WorkerId) -> bool {
     id.as_uuid().get_version_num() == 8
 }

@@ -1,46 +1,46 @@
-//! What the transactions of both databases have in common: how they end without being committed.
+//! The common part of both databases' transactions: how they end without a commit.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use workers_domain::ports::RepositoryError;
 
-/// What is done with a transaction at first and at last, in words for an error.
+/// The names of the first and the last operation of a transaction, for errors.
 pub(crate) const BEGIN: &str = "begin of a transaction";
 pub(crate) const COMMIT: &str = "commit of a transaction";
 
-/// Why a transaction was rolled back.
+/// The reason why a transaction was rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RollbackReason {
-    /// It was held for too long.
+    /// It was open for too long.
     #[error("it was held for longer than {0:?}, and others wait for what it holds")]
     HeldTooLong(Duration),
-    /// A statement of it failed.
+    /// One of its statements failed.
     #[error("the database has refused a part of it")]
     Refused,
-    /// What ran it has gone.
+    /// The task that ran it has ended.
     #[error("the server that it was begun by is about to end")]
     Abandoned,
 }
 
-/// How a transaction has ended, known to those who ask something of it. It is written before the last of them is turned
-/// away.
+/// The reason why a transaction has ended, shared with the callers that use it. It is written before the last of them
+/// gets an error.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct End(Arc<OnceLock<RollbackReason>>);
 
 impl End {
-    /// Notes why; the first reason counts.
+    /// Stores the reason. Only the first one counts.
     pub(crate) fn note(&self, reason: RollbackReason) {
         let _ = self.0.set(reason);
     }
 
-    /// What is answered to one who asks something of a transaction that has ended.
+    /// Returns the error for operations on a transaction that has ended.
     pub(crate) fn error(&self) -> RepositoryError {
         rolled_back(self.0.get().copied().unwrap_or(RollbackReason::Abandoned))
     }
 }
 
-/// The error for that.
+/// Creates a [`RepositoryError::RolledBack`] with this reason.
 pub(crate) fn rolled_back(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> RepositoryError {
     RepositoryError::RolledBack(reason.into())
 }

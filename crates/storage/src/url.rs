@@ -1,4 +1,4 @@
-//! Which database, as one line of text.
+//! Database URLs.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,13 @@ use std::str::FromStr;
 
 use crate::postgres::{InvalidPostgresUrlError, PostgresUrl};
 
-/// Names a database: `postgres://…` (or `postgresql://…`) or `sqlite://PATH`.
+/// The URL of a database: `postgres://…` (or `postgresql://…`) or `sqlite://PATH`.
 ///
-/// For SQLite, what follows `sqlite://` is a path as it stands, without escapes or parameters:
-/// `sqlite:///var/lib/w.sqlite3` is absolute, `sqlite://data/w.sqlite3` is relative to the working directory.
+/// For SQLite, the part after `sqlite://` is used as a path without any changes: there are no escapes and no
+/// parameters. `sqlite:///var/lib/w.sqlite3` is absolute, `sqlite://data/w.sqlite3` is relative to the working
+/// directory.
 ///
-/// For Postgres, these parameters decide about TLS, where our meaning differs from that of other clients:
+/// For Postgres, these parameters control TLS. Their meaning differs from that in other clients:
 ///
 /// | `sslmode` | meaning |
 /// |---|---|
@@ -21,8 +22,9 @@ use crate::postgres::{InvalidPostgresUrlError, PostgresUrl};
 /// | `verify-ca` | TLS, with the certificate checked, but not the name in it |
 /// | absent | `disable` for Unix sockets and loopback addresses, else `require` |
 ///
-/// A certificate is checked against the operating system's roots, or against the file `sslrootcert` if one is given.
-/// `channel_binding`, `options`, `connect_timeout`, `application_name` and the like mean what they mean elsewhere.
+/// A certificate is checked against the operating system's root certificates, or against the file `sslrootcert` if one
+/// is given. `channel_binding`, `options`, `connect_timeout`, `application_name` and similar parameters have their
+/// usual meaning.
 ///
 /// Neither [`Display`](fmt::Display) nor [`Debug`] shows a user, a password or parameters.
 #[derive(Clone)]
@@ -34,35 +36,36 @@ pub(crate) enum Kind {
     Sqlite(PathBuf),
 }
 
-/// Text that names no database we can use. It never quotes the text, which may hold a password.
+/// The error for text that is not the URL of a supported database. It never quotes the text, which may contain a
+/// password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidDatabaseUrlError {
-    /// It starts with neither scheme.
+    /// The text begins with none of the supported schemes.
     #[error("a database URL must start with `postgres://`, `postgresql://` or `sqlite://`")]
     UnknownScheme,
-    /// `sqlite://` with nothing behind it.
+    /// There is nothing after `sqlite://`.
     #[error("a SQLite URL must name a file, as `sqlite:///var/lib/workers/workers.sqlite3`")]
     NoFile,
-    /// SQLite would give each connection a database of its own.
+    /// An in-memory SQLite database is not supported: SQLite would give each connection its own database.
     #[error("a SQLite database must be a file, not `:memory:`")]
     InMemory,
-    /// A SQLite URL has a `?`.
+    /// A SQLite URL contains a `?`.
     #[error("a SQLite URL takes no parameters, and its file name must have no `?`")]
     SqliteParameters,
-    /// A URL of Postgres makes no sense.
+    /// A Postgres URL is not valid.
     #[error("invalid Postgres URL")]
     Postgres(#[from] InvalidPostgresUrlError),
 }
 
 impl DatabaseUrl {
-    /// Names a file of SQLite.
+    /// Creates the URL of a SQLite file.
     #[must_use]
     pub fn sqlite_file(path: impl Into<PathBuf>) -> Self {
         Self(Kind::Sqlite(path.into()))
     }
 
-    /// The file, if this is SQLite.
+    /// Returns the file's path if this is SQLite.
     #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         match &self.0 {

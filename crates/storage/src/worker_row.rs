@@ -1,4 +1,4 @@
-//! Rows of the table of workers, and what they are to the domain. One definition for both databases.
+//! Rows of the table of workers, and their conversion to domain types. One definition for both databases.
 
 use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use diesel::pg::Pg;
@@ -15,10 +15,10 @@ use crate::schema::workers;
 use crate::sql_types::{IdValue, NamesValue};
 use crate::stored_id::StoredId;
 
-/// Postgres keeps microseconds, so we do everywhere.
+/// Number of digits of fractional seconds. Postgres stores microseconds, so we use them everywhere.
 const SUBSECOND_DIGITS: u16 = 6;
 
-/// What is done with a new row, in words for an error.
+/// The name of the insert operation in errors.
 pub(crate) const INSERT: &str = "insert of a worker";
 
 /// A worker without its source.
@@ -38,7 +38,7 @@ pub(crate) struct WorkerRow {
     revision: Cell<i64>,
 }
 
-/// A worker to be stored. It owns its values, since it moves to another thread where the database is a file.
+/// A worker to insert. It owns its values, because on SQLite it is moved to another thread.
 #[derive(Insertable)]
 #[diesel(table_name = workers)]
 pub(crate) struct NewWorkerRow {
@@ -54,17 +54,17 @@ pub(crate) struct NewWorkerRow {
     state: StateColumns,
 }
 
-/// A worker's state, to be stored over the one it had.
+/// A worker's new state, to replace the stored one.
 #[derive(AsChangeset)]
 #[diesel(table_name = workers)]
 pub(crate) struct StateChange {
-    /// The one after that which was read.
+    /// The new revision: the one that was read, plus one.
     revision: i64,
     #[diesel(embed)]
     state: StateColumns,
 }
 
-/// The columns that make up a worker's state.
+/// The columns that contain a worker's state.
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = workers, treat_none_as_null = true)]
 pub(crate) struct StateColumns {
@@ -75,11 +75,11 @@ pub(crate) struct StateColumns {
 }
 
 impl NewWorkerRow {
-    /// The row of a worker.
+    /// Creates the row of a worker.
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::Refused`] for a source that Postgres could not hold, on either database.
+    /// [`RepositoryError::Refused`] if Postgres could not store the source. This is the same on both databases.
     pub(crate) fn new(worker: &Worker, source: &str) -> Result<Self, RepositoryError> {
         if let Some(offset) = source.find('\0') {
             let problem = format!("its source has the character U+0000 at byte {offset}, which a database cannot hold");
@@ -110,7 +110,7 @@ impl StateColumns {
         Self {
             snapshot_id: worker.snapshot_id().map_or("", SnapshotId::as_str).to_owned(),
             status: worker.status().as_str(),
-            // Postgres has no U+0000 in text, and losing the message for it would be worse than changing it.
+            // Postgres does not support U+0000 in text. Replacing it is better than losing the whole message.
             error_message: worker.error_message().map(|message| message.replace('\0', "\u{FFFD}")),
             snapshot_expires_at: worker.expires_at().map(column_time),
         }
@@ -118,16 +118,16 @@ impl StateColumns {
 }
 
 impl WorkerRow {
-    /// The worker of this row.
+    /// Converts the row to a worker.
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::Inconsistent`], with the first column that makes no sense.
+    /// [`RepositoryError::Inconsistent`], with the first column that is invalid.
     pub(crate) fn into_worker(self) -> Result<Worker, RepositoryError> {
         self.read()
     }
 
-    /// The worker of this row; [unreadable](WorkerState::Unreadable) when the row makes no sense.
+    /// Converts the row to a worker, or to an [unreadable](WorkerState::Unreadable) one if the row is invalid.
     pub(crate) fn into_listed(self) -> Worker {
         self.read().unwrap_or_else(|error| {
             let name = self.name.0.ok().and_then(|name| WorkerName::parse(name).ok());
@@ -144,8 +144,7 @@ impl WorkerRow {
         })
     }
 
-    /// What is left to know of the worker of this row, which was removed. One that makes no sense is removed all the
-    /// same.
+    /// Converts the row of a deleted worker. An invalid row is logged and converted as well.
     pub(crate) fn into_removed(self) -> RemovedWorker {
         let worker = self.into_listed();
         if let Some(problem) = worker.problem() {
@@ -224,7 +223,7 @@ impl WorkerRow {
     }
 }
 
-/// A time as it is stored.
+/// Converts a time to its stored form.
 pub(crate) fn column_time(time: DateTime<Utc>) -> NaiveDateTime {
     time.naive_utc().trunc_subsecs(SUBSECOND_DIGITS)
 }

@@ -1,13 +1,13 @@
-//! Work that is finished even if the client that asked for it goes away.
+//! Work that runs to its end even if the client disconnects.
 
 use tokio::task::JoinError;
 use tracing::Instrument as _;
 
-/// Runs work that must not stop half way, whatever becomes of the connection. Its log lines belong to the request.
+/// Runs work that must not stop half way, even if the connection is closed. Its log lines belong to the request.
 ///
 /// # Errors
 ///
-/// When the work panicked.
+/// If the work panicked.
 pub async fn to_completion<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, JoinError> {
     actix_web::rt::spawn(work.in_current_span()).await
 }

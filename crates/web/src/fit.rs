@@ -1,4 +1,4 @@
-//! Fits an answer whose length is not known to its request.
+//! Adapts a response of unknown length to its request.
 
 use std::convert::Infallible;
 
@@ -8,8 +8,8 @@ use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::web::Bytes;
 use futures_util::stream;
 
-/// Ends the body at once where only the head was asked for: an event stream or a log might go on for ever. For a client
-/// of HTTP/1.0, which knows no chunks, has the connection end it.
+/// Replaces the body with an empty one for a HEAD request: an event stream or a log might never end. For an HTTP/1.0
+/// client, which does not support chunked encoding, closes the connection after the response.
 #[must_use]
 pub fn fit(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if response.response().body().size() != BodySize::Stream {
@@ -25,7 +25,7 @@ pub fn fit(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     response
 }
 
-/// A body that is a stream still, so that the head is the same as for GET.
+/// Returns an empty body that is still a stream, so that the response head is the same as for GET.
 fn nothing() -> BoxBody {
     BoxBody::new(BodyStream::new(stream::empty::<Result<Bytes, Infallible>>()))
 }

@@ -1,17 +1,19 @@
-//! What protects a server that needs no token, where nobody else is on this machine. Web pages are: a page of another
-//! site may send requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they carry
-//! its name as `Host`).
+//! Checks that protect a server without a token, which only local programs can reach. Web pages count as local too,
+//! because they run in a local browser: a page of another site may send requests to loopback (they carry its `Origin`),
+//! or make its own name resolve to loopback (they carry its name as `Host`).
 
 use workers_domain::Authority;
 
-/// The name that the client knows us by, if it is one of this machine's own. A request target may name a host beside
-/// the header, or in its place; a request that names two different ones, or none, is refused: `None`.
+/// Returns the name under which the client addresses us, if it is a loopback name. A request target may contain a host,
+/// in addition to the header or instead of it. Returns `None`, and the request must be refused, if the request names
+/// two different hosts or none.
 pub fn own_name<'a>(hosts: impl IntoIterator<Item = &'a [u8]>, target: Option<&'a str>) -> Option<Authority> {
     let named = hosts.into_iter().chain(target.map(str::as_bytes));
     Authority::agreed(named).filter(|authority| authority.host.is_loopback())
 }
 
-/// Whether all values of the header `Sec-Fetch-Site` say that no page of another site asked.
+/// Returns whether all values of the header `Sec-Fetch-Site` say that the request does not come from a page of another
+/// site.
 pub fn is_own_site<'a>(sites: impl IntoIterator<Item = &'a [u8]>) -> bool {
     sites.into_iter().all(|site| [&b"same-origin"[..], b"none"].contains(&site))
 }

@@ -1,4 +1,4 @@
-//! A socket that is bound to its address and not served yet.
+//! A socket that is bound to its address but not served yet.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -7,40 +7,40 @@ use std::time::Duration;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpSocket;
 
-/// Connections that wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// A socket that listens, and lets go of its address when it is dropped.
+/// A listening socket. Dropping it frees the address.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     local_addr: SocketAddr,
 }
 
-/// Why a server could not be bound.
+/// The reason why a server could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Others could reach it, and it would ask nobody for a token.
+    /// The address can be reached from other hosts, and the server requires no token.
     #[error("{0} can be reached from other machines, which needs a token")]
     TokenRequired(SocketAddr),
-    /// The address is taken, or not ours.
+    /// The address is in use, or does not belong to this host.
     #[error("failed to listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
 impl Listener {
-    /// Binds to the address; port 0 means any free one. A server that is `open` asks nobody for a token. A client that
-    /// takes nothing of what waits for it for as long as `write_timeout` loses its connection; zero means that none
-    /// does. Must be called within a tokio runtime.
+    /// Binds to the address; port 0 chooses a free port. An `open` server requires no token. A client that accepts no
+    /// data for `write_timeout` although data is waiting for it loses its connection; zero disables this. Must be
+    /// called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// When the address is taken, or is not loopback while the server is open.
+    /// If the address is in use, or if it is not loopback while the server is open.
     pub fn bind(address: SocketAddr, open: bool, write_timeout: Duration) -> Result<Self, BindError> {
         if open && !address.ip().to_canonical().is_loopback() {
             return Err(BindError::TokenRequired(address));
@@ -48,13 +48,13 @@ impl Listener {
         listen(address, write_timeout).map_err(|source| BindError::Listen { address, source })
     }
 
-    /// The socket, for the server that accepts its connections.
+    /// Returns the socket, for the server that accepts its connections.
     #[must_use]
     pub fn into_socket(self) -> TcpListener {
         self.socket
     }
 
-    /// Where it listens.
+    /// Returns the address that the socket is bound to.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -63,10 +63,10 @@ impl Listener {
 
 fn listen(address: SocketAddr, write_timeout: Duration) -> io::Result<Listener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restarted server gets its address back while connections of the old one fade.
+    // Lets a restarted server bind to its address while old connections are still closing.
     socket.set_reuseaddr(true)?;
-    // Connections inherit it. The system counts the time in which a client takes nothing of what waits for it, and
-    // closes the connection.
+    // Accepted connections inherit this option. The kernel measures for how long a client accepts none of the waiting
+    // data, and then closes the connection.
     set_tcp_user_timeout(&socket, write_timeout.as_millis().try_into().unwrap_or(u32::MAX))?;
     socket.bind(address)?;
     let socket = socket.listen(BACKLOG)?.into_std()?;

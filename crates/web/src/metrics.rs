@@ -1,15 +1,15 @@
-//! Requests, counted and measured in Prometheus terms.
+//! Prometheus metrics about requests.
 
 use std::time::Duration;
 
 use actix_web::http::Method;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
-/// Buckets of a histogram of times: from a millisecond, which a forked sandbox takes, to the half minute that is the
-/// default limit of a run, and on.
+/// Histogram buckets for durations in seconds: from one millisecond (the time of a forked sandbox) to half a minute
+/// (the default limit of a run) and above.
 pub const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 
-/// The requests of one server. Cheap to clone; clones count together.
+/// The request metrics of one server. Cheap to clone; all clones share their counters.
 #[derive(Debug, Clone)]
 pub struct RequestMetrics {
     requests: IntCounterVec,
@@ -21,7 +21,7 @@ impl RequestMetrics {
     ///
     /// # Errors
     ///
-    /// When the registry has metrics of this prefix, or the prefix cannot begin a metric's name.
+    /// If the registry already has metrics with this prefix, or the prefix is not valid in a metric name.
     pub fn register(registry: &Registry, prefix: &str) -> Result<Self, prometheus::Error> {
         let requests = Opts::new(format!("{prefix}_requests_total"), "Requests answered");
         let requests = IntCounterVec::new(requests, &["method", "route", "status"])?;
@@ -39,7 +39,8 @@ impl RequestMetrics {
     }
 }
 
-/// Clients may send any word as a method; metrics know these.
+/// Returns the metric label of a method. Clients may send any word as a method, so unknown ones share the label
+/// `OTHER`.
 pub(crate) fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

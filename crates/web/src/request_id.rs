@@ -1,23 +1,23 @@
-//! A request's id: the client's own, if it is sane, else a new one.
+//! The id of a request: the client's own if it is valid, otherwise a new one.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use chrono::{DateTime, Utc};
 use workers_domain::access::RequestId;
 
-/// The header that the id travels in, both ways.
+/// The header that contains the id, in requests and responses.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Takes over the client's id, or makes one where there is none or one that does not belong into a log.
+/// Returns the client's id, or a new one if there is none or it is not valid in a log.
 #[must_use]
 pub fn request_id(headers: &HeaderMap, now: DateTime<Utc>) -> RequestId {
     RequestId::given_or_new(headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()), now)
 }
 
-/// The id as it is answered.
+/// Returns the id as a header value for the response.
 ///
 /// # Panics
 ///
-/// Never: an id is made of characters that a header can hold.
+/// Never: all characters of an id are valid in a header.
 #[must_use]
 pub fn id_header(id: &RequestId) -> HeaderValue {
     HeaderValue::from_str(id.as_str()).expect("an id is made of characters that a header can hold")

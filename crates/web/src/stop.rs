@@ -1,22 +1,22 @@
-//! Running, draining, stopped: what stands between a signal and the end of the process.
+//! The phases of a shutdown, from a signal to the end of the process.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// How far the end has come.
+/// The phases of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Requests are served.
+    /// The server accepts and serves requests.
     Running,
-    /// Somebody asked to stop: what runs may end.
+    /// A stop was requested: running work may finish.
     Draining,
-    /// Whatever still runs is cancelled.
+    /// Work that is still running is cancelled.
     Stopping,
 }
 
-/// Asks a server to stop. Cheap to clone; may outlive it.
+/// Requests a server's shutdown. Cheap to clone; may outlive the server.
 #[derive(Debug, Clone)]
 pub struct StopHandle {
     phase: Arc<watch::Sender<Phase>>,
@@ -30,30 +30,30 @@ impl Default for StopHandle {
 }
 
 impl StopHandle {
-    /// A handle of a server that nobody has asked to stop yet.
+    /// Creates the handle of a running server.
     #[must_use]
     pub fn new() -> Self {
         Self { phase: Arc::new(watch::Sender::new(Phase::Running)), cancel: CancellationToken::new() }
     }
 
-    /// Stops after running invocations had their time: at the first signal.
+    /// Stops gracefully: running invocations get time to finish. For the first signal.
     pub fn stop(&self) {
         self.advance(Phase::Draining);
     }
 
-    /// Stops now; running invocations are cancelled and their callers told: at the second signal.
+    /// Stops now: running invocations are cancelled and their callers get an error. For the second signal.
     pub fn stop_now(&self) {
         self.advance(Phase::Stopping);
         self.cancel.cancel();
     }
 
-    /// Whether somebody has asked to stop.
+    /// Returns whether a stop was requested.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         *self.phase.borrow() != Phase::Running
     }
 
-    /// There is no way back.
+    /// Moves to a later phase. Never moves back.
     fn advance(&self, to: Phase) {
         self.phase.send_if_modified(|phase| {
             let forward = *phase < to;
@@ -64,14 +64,14 @@ impl StopHandle {
         });
     }
 
-    /// Waits until the end has come this far.
+    /// Waits until this phase is reached.
     pub async fn reached(&self, phase: Phase) {
         let mut phases = self.phase.subscribe();
-        // The sender cannot be gone: we hold it.
+        // The sender cannot be dropped, because `self` holds it.
         let _ = phases.wait_for(|now| *now >= phase).await;
     }
 
-    /// Waits until whatever still runs is to be cancelled.
+    /// Waits until running work must be cancelled.
     pub fn cancelled(&self) -> impl Future<Output = ()> + use<> {
         self.cancel.clone().cancelled_owned()
     }

@@ -1,25 +1,25 @@
-//! Secrets that open an API, and the header that they come in.
+//! API tokens, and the header that contains them.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
-/// A secret that opens an API. No log shows it, and it is wiped when it is dropped.
+/// A secret that grants access to an API. It is never logged, and it is erased from memory when dropped.
 #[derive(Clone)]
 pub struct Token(SecretString);
 
-/// Text that cannot be a token.
+/// The error for text that cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token must be of at least one printable ASCII character and must not contain spaces")]
 pub struct InvalidTokenError;
 
 impl Token {
-    /// Takes a token over from configuration.
+    /// Creates a token from configuration.
     ///
     /// # Errors
     ///
-    /// When no `Authorization` header could carry it.
+    /// If an `Authorization` header could not contain it.
     pub fn new(secret: impl Into<String>) -> Result<Self, InvalidTokenError> {
         let secret = SecretString::from(secret.into());
         let text = secret.expose_secret();
@@ -30,7 +30,7 @@ impl Token {
         }
     }
 
-    /// Compares in a time that does not depend on where the two differ.
+    /// Compares in constant time, independent of where the two values differ.
     #[must_use]
     pub fn matches(&self, candidate: &[u8]) -> bool {
         self.0.expose_secret().as_bytes().ct_eq(candidate).into()
@@ -43,7 +43,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The token in the value of an `Authorization` header of the scheme `Bearer`, in whatever case that is written.
+/// Returns the token from the value of an `Authorization` header with the scheme `Bearer`, which is case-insensitive.
 #[must_use]
 pub fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;

@@ -1,4 +1,4 @@
-//! Gives a request its id, counts and logs its answer, and answers for a handler that panicked.
+//! Middleware that assigns request ids, counts and logs responses, and responds when a handler panicked.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -16,39 +16,39 @@ use workers_domain::access::RequestId;
 use crate::metrics::{RequestMetrics, method_label};
 use crate::request_id::{REQUEST_ID, id_header, request_id};
 
-/// What a request is counted under that no route took.
+/// The route label of requests that matched no route.
 const NO_ROUTE: &str = "unmatched";
 
-/// What a server does with its answers in its own words.
+/// The server-specific parts of the response handling in [`track`].
 pub trait Wording {
-    /// The time of day, which is in new ids.
+    /// Returns the current time, which becomes part of new ids.
     fn now(&self) -> DateTime<Utc>;
 
-    /// Where the requests are counted.
+    /// Returns the metrics that count the requests.
     fn metrics(&self) -> &RequestMetrics;
 
-    /// The span that a request's log lines belong to. It needs the fields `request.id` and `http.method`.
+    /// Creates the span for a request's log lines. It must have the fields `request.id` and `http.method`.
     fn span(&self, id: &RequestId, method: &'static str) -> Span;
 
-    /// Words the error in an answer. Of two [`track`]s around one handler both do it, the inner one first, so that what
-    /// stands between them, such as cross-origin headers, is kept.
+    /// Formats the error in a response. If two [`track`]s surround one handler, both call this, the inner one first, so
+    /// that changes made between them (such as cross-origin headers) are kept.
     fn word(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody>;
 
-    /// Adds to the span what is known of a request once it is answered.
+    /// Records in the span what is known about a request once there is a response.
     fn answered(&self, _response: &ServiceResponse<BoxBody>, _span: &Span) {}
 
-    /// Finishes an answer, once a request.
+    /// Finishes a response. Called once per request.
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>;
 
-    /// The answer for a handler that panicked. What is wrong belongs into the log.
+    /// Returns the response for a handler that panicked. Details belong in the log only.
     fn panicked(&self, id: &RequestId) -> HttpResponse<BoxBody>;
 }
 
-/// Around every handler, and again around a whole server.
+/// The middleware. It surrounds every handler, and additionally the whole server.
 ///
 /// # Errors
 ///
-/// When the handler failed without an answer, or panicked. The error of a panic has the answer in it, with the
+/// If the handler failed without a response, or panicked. The error of a panic contains the response, with the
 /// request's id.
 pub async fn track<W: Wording>(
     server: W,
@@ -62,7 +62,7 @@ pub async fn track<W: Wording>(
     let id = request_id(request.headers(), server.now());
     request.extensions_mut().insert(id.clone());
     let method = method_label(request.method());
-    // A panic takes the request with it.
+    // A panic drops the request, so the route is read before.
     let likely_route = request.match_pattern();
     let span = server.span(&id, method);
     let started = Instant::now();

@@ -1,10 +1,10 @@
-//! What a call wants to do, and with what.
+//! Actions and resources that access is checked for.
 
 use std::fmt;
 
 use crate::WorkerId;
 
-/// What a call wants to do.
+/// The action that a call requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
@@ -20,33 +20,33 @@ pub enum Action {
     ReadSource,
     /// Delete a worker.
     DeleteWorker,
-    /// Watch what changes about workers.
+    /// Receive changes of workers as they happen.
     WatchWorkers,
     /// Invoke a function of a worker.
     Invoke,
-    /// Read the limits that hold for the caller.
+    /// Read the limits that apply to the caller.
     ReadLimits,
-    /// Read how busy the platform is, over all tenants: its metrics.
+    /// Read the load of the platform across all tenants: its metrics.
     ReadOperations,
-    /// Create the schema of the database, or remove everything in it.
+    /// Create the schema of the database, or delete all its data.
     SetUp,
-    /// Expire workers, settle deploys and remove snapshots that no worker needs.
+    /// Expire workers, settle deploys and delete snapshots that no worker needs.
     Maintain,
 }
 
-/// What a call wants to do it with.
+/// The resource that an action concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resource {
-    /// Everything there is, of all tenants.
+    /// The whole platform, with all tenants.
     Platform,
-    /// What the caller's tenant has, or something new.
+    /// All records of the caller's tenant, or a new record.
     Tenant,
     /// One worker.
     Worker(WorkerId),
 }
 
 impl Action {
-    /// What a caller needs in order to do it, as keys and error bodies spell it.
+    /// Returns the scope that a caller needs for the action, as spelled in API keys and error bodies.
     #[must_use]
     pub const fn scope(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl Action {
         }
     }
 
-    /// Whether it concerns all tenants at once.
+    /// Returns whether the action concerns all tenants at once.
     #[must_use]
     pub const fn is_of_platform(self) -> bool {
         matches!(self, Self::ReadOperations | Self::SetUp | Self::Maintain)

@@ -1,4 +1,4 @@
-//! From what a request presents to who sent it.
+//! Authentication of requests.
 
 use std::net::IpAddr;
 
@@ -8,55 +8,55 @@ use super::Principal;
 use crate::TenantId;
 use crate::ports::RepositoryError;
 
-/// Finds out who sent a request. It is asked before anything else of the request is read.
+/// Authenticates requests. It runs before anything else of the request is read.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
-    /// Who sent a request with this head, and for which tenant. The tenant is that of the credential: what a client can
-    /// write freely into a header names no tenant.
+    /// Returns the sender of a request with this head, and the tenant. The tenant comes from the credential, never from
+    /// a header that a client can set freely.
     ///
     /// # Errors
     ///
-    /// When the sender is not known, or may not come in like this.
+    /// If the sender is unknown, or is not allowed to connect in this way.
     async fn authenticate(&self, head: &RequestHead<'_>) -> Result<Identity, AuthenticationError>;
 }
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Whom the request acts for.
+    /// The principal that the request acts for.
     pub principal: Principal,
-    /// The tenant that it acts for.
+    /// The tenant that the request acts for.
     pub tenant: TenantId,
 }
 
-/// What a request says before its body.
+/// The parts of a request before its body.
 #[derive(Clone, Copy)]
 pub struct RequestHead<'a> {
-    /// Its headers.
+    /// The request's headers.
     pub headers: &'a dyn Headers,
-    /// The host that its target names, if it names one beside the header.
+    /// The host in the request target, if it contains one. This is separate from the `Host` header.
     pub authority: Option<&'a str>,
-    /// The address at the other end of the connection, if there is one: a proxy's, where there is a proxy.
+    /// The address of the peer, if there is a connection. Behind a proxy it is the proxy's address.
     pub peer: Option<IpAddr>,
 }
 
 /// The headers of a request.
 pub trait Headers: Sync {
-    /// All values of a header, in order. Its name is given in lower case.
+    /// Returns all values of a header, in order. `name` is in lower case.
     fn values(&self, name: &str) -> Vec<&[u8]>;
 }
 
-/// Why a request is not let in. The sentences are for the client.
+/// The reason why a request is not authenticated. The messages are shown to the client.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthenticationError {
-    /// It has no credential, or none that is known.
+    /// The request has no credential, or an unknown one.
     #[error("{0}")]
     Unauthorized(String),
-    /// It calls this server by a name that is not the server's own.
+    /// The request uses a host name that is not one of the server's own.
     #[error("{0}")]
     HostNotAllowed(String),
-    /// It comes from a web page of another origin.
+    /// The request comes from a web page of another origin.
     #[error("{0}")]
     OriginNotAllowed(String),
     /// Credentials cannot be looked up now.

@@ -1,10 +1,10 @@
-//! What is known of a call.
+//! The context of a call.
 
 use super::{Principal, RequestId};
 use crate::TenantId;
 
-/// What is known of a call: whom it acts for, for which tenant, and which request it belongs to. The first argument of
-/// every use case. Cheap to clone.
+/// The context of a call: the principal and the tenant that it acts for, and the request that it belongs to. It is the
+/// first argument of every use case. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallContext {
     principal: Principal,
@@ -13,38 +13,39 @@ pub struct CallContext {
 }
 
 impl CallContext {
-    /// A call. The tenant comes from what the caller has proved, never from what the caller says of itself.
+    /// Creates the context of a call. The tenant must come from the verified credential, never from what the caller
+    /// claims.
     #[must_use]
     pub const fn new(principal: Principal, tenant: TenantId, request_id: RequestId) -> Self {
         Self { principal, tenant, request_id }
     }
 
-    /// A call of the platform itself. What it makes is the default tenant's.
+    /// Creates the context of a call by the platform itself. Records created with it belong to the default tenant.
     #[must_use]
     pub const fn system(request_id: RequestId) -> Self {
         Self::new(Principal::System, TenantId::DEFAULT, request_id)
     }
 
-    /// A call of an application that embeds the platform and has no tenants of its own.
+    /// Creates the context of a call by an application that embeds the platform and has no tenants of its own.
     #[must_use]
     pub const fn embedder(request_id: RequestId) -> Self {
         Self::new(Principal::Embedder, TenantId::DEFAULT, request_id)
     }
 
-    /// Whom it acts for.
+    /// Returns the principal that the call acts for.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// The tenant that it acts for: whose records it may touch, whose limits hold, and whose places an invocation
-    /// takes.
+    /// Returns the tenant that the call acts for. It decides which records the call may touch, which limits apply, and
+    /// whose places an invocation takes.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The request that it belongs to.
+    /// Returns the id of the request that the call belongs to.
     #[must_use]
     pub const fn request_id(&self) -> &RequestId {
         &self.request_id

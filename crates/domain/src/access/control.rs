@@ -1,28 +1,28 @@
-//! The one place where scopes are made.
+//! The only place that creates tenant scopes for calls.
 
 use std::sync::Arc;
 
 use super::{AccessError, Action, CallContext, Policy, Principal, Resource, StandardPolicy, TenantScope};
 
-/// Checks calls, and makes the scope of each call that may go on. Cheap to clone.
+/// Checks calls against the policy and creates the scope of each permitted call. Cheap to clone.
 #[derive(Clone)]
 pub struct AccessControl {
     policy: Arc<dyn Policy>,
 }
 
 impl AccessControl {
-    /// Checks calls with this policy.
+    /// Creates an access control that uses this policy.
     #[must_use]
     pub const fn new(policy: Arc<dyn Policy>) -> Self {
         Self { policy }
     }
 
-    /// Lets a call do this, and says whose records it may touch: those of its own tenant. The system, and what concerns
-    /// the platform as a whole, may touch those of all tenants.
+    /// Checks that a call may perform the action, and returns the records that it may touch: those of its own tenant.
+    /// Calls of the system, and actions that concern the whole platform, may touch the records of all tenants.
     ///
     /// # Errors
     ///
-    /// When the policy refuses.
+    /// If the policy refuses.
     pub fn check(&self, context: &CallContext, action: Action, resource: Resource) -> Result<TenantScope, AccessError> {
         self.policy.permit(context, action, resource)?;
         if action.is_of_platform() || *context.principal() == Principal::System {
@@ -34,7 +34,8 @@ impl AccessControl {
 }
 
 impl AccessControl {
-    /// The scope of the platform's own work, which no call has begun, such as the sweep: the records of all tenants.
+    /// Returns the scope for the platform's own work that no call started, such as the sweep: the records of all
+    /// tenants.
     #[must_use]
     pub const fn system_scope(&self) -> TenantScope {
         TenantScope::of_all()

@@ -1,12 +1,12 @@
-//! Why a call was refused.
+//! The error of a refused call.
 
 use super::Action;
 
-/// Why a call was refused. Nothing was read or written for it.
+/// The reason why a call was refused. Nothing was read or written for the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccessError {
-    /// The caller may not do this.
+    /// The caller may not perform this action.
     #[error("the caller may not {0}")]
     Forbidden(Action),
 }

@@ -1,8 +1,9 @@
-//! Who calls, and what the caller may do.
+//! Callers and their permissions.
 //!
-//! Every use case takes a [`CallContext`] first, and asks [`AccessControl`] before it reads or writes. The answer is a
-//! [`TenantScope`]: whose records the call may touch. Nothing else makes one, so code that needs a scope cannot be
-//! reached by a call that was not checked. A [`Policy`] decides; it can refuse, and it cannot widen a scope.
+//! Every use case takes a [`CallContext`] first, and checks it with [`AccessControl`] before it reads or writes. The
+//! check returns a [`TenantScope`]: the records that the call may touch. Nothing else creates a scope, so code that
+//! needs one cannot be reached without a check. A [`Policy`] makes the decision; it can refuse a call, but it cannot
+//! widen a scope.
 
 mod action;
 mod authenticator;

@@ -1,25 +1,25 @@
-//! Who may do what.
+//! Access policies.
 
 use super::{AccessError, Action, CallContext, Principal, Resource};
 
-/// Decides who may do what. It is asked on the path of every call, and must not block: what it needs to know of a
-/// caller comes with the [`Principal`].
+/// Decides which caller may perform which action. It runs on the path of every call and must not block; everything
+/// about the caller that a decision depends on is in the [`Principal`].
 pub trait Policy: Send + Sync {
-    /// Lets the call do this, or says why not.
+    /// Permits the call, or returns the reason for the refusal.
     ///
     /// # Errors
     ///
-    /// When the caller may not do this.
+    /// If the caller may not perform the action.
     fn permit(&self, context: &CallContext, action: Action, resource: Resource) -> Result<(), AccessError>;
 }
 
-/// The policy of a platform whose callers are trusted: each may do everything, and these alone are reserved:
+/// The policy of a platform whose callers are trusted. Every caller may do everything, except:
 ///
-/// * what empties the database is for the operator, and for the system; not for the users of an application that embeds
-///   the platform;
-/// * metrics, which count what all tenants do, are for the operator, the system, and an application that embeds the
-///   platform: the application decides itself who reaches its routes;
-/// * maintenance is for the system.
+/// * emptying the database is reserved for the operator and the system; users of an application that embeds the
+///   platform may not do it;
+/// * metrics, which count the activity of all tenants, are reserved for the operator, the system, and an application
+///   that embeds the platform (the application itself decides who can reach its routes);
+/// * maintenance is reserved for the system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StandardPolicy;
 

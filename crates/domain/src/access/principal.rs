@@ -1,23 +1,23 @@
-//! Whom a call acts for.
+//! Principals: on whose behalf a call is made.
 
 use std::fmt;
 
-/// Whom a call acts for. There will be more kinds: keys and sessions of tenants.
+/// The principal that a call acts for. More kinds will follow: keys and sessions of tenants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Principal {
     /// The platform itself: its background work, and an application that calls in the platform's own name.
     System,
-    /// The operator, who has the admin token.
+    /// The operator, identified by the admin token.
     AdminToken,
-    /// A program or a person on this machine, where the server asks for no token.
+    /// A local program or person, on a server that requires no token.
     Loopback,
-    /// The application that embeds the platform, for users that it has authenticated itself.
+    /// The application that embeds the platform, on behalf of users that it has authenticated itself.
     Embedder,
 }
 
 impl Principal {
-    /// Its name, for logs.
+    /// Returns the principal's name for logs.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl Principal {
         }
     }
 
-    /// Whether it stands for the platform as a whole, and not for one of its tenants.
+    /// Returns whether the principal acts for the platform as a whole and not for one of its tenants.
     #[must_use]
     pub const fn is_of_platform(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Which request a call belongs to.
+//! Ids of requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,20 +6,21 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// The longest id, in bytes.
+/// Maximum length of an id, in bytes.
 const MAX_BYTES: usize = 128;
 
-/// Names a request in its answer, in the log and in every record of what it did. Cheap to clone.
+/// The id of a request. It appears in the response, in the log and in every record that the request creates. Cheap to
+/// clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RequestId(Arc<str>);
 
-/// Text that cannot be the id of a request.
+/// The error for text that cannot be a request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an id of a request must be of 1 to {MAX_BYTES} letters, digits and characters among `-_.:/+=@`")]
 pub struct InvalidRequestIdError;
 
 impl RequestId {
-    /// A new id.
+    /// Creates a new id.
     #[must_use]
     pub fn generate(now: DateTime<Utc>) -> Self {
         let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
@@ -28,11 +29,12 @@ impl RequestId {
         Self(Arc::from(&*id.hyphenated().encode_lower(&mut text)))
     }
 
-    /// Takes an id over that a client has chosen. It goes into logs and headers, so not every text will do.
+    /// Validates an id that a client has chosen. The id is written to logs and headers, so only some characters are
+    /// allowed.
     ///
     /// # Errors
     ///
-    /// When it is empty, too long, or has a character that does not belong into a log.
+    /// If the id is empty, too long, or contains a character that is not allowed.
     pub fn parse(text: &str) -> Result<Self, InvalidRequestIdError> {
         let may_have = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(&byte);
         if (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(may_have) {
@@ -42,13 +44,13 @@ impl RequestId {
         }
     }
 
-    /// The id that a client has chosen, or a new one where there is none or one that cannot be one.
+    /// Returns the id that the client has chosen, or a new id if there is none or it is not valid.
     #[must_use]
     pub fn given_or_new(given: Option<&str>, now: DateTime<Utc>) -> Self {
         given.and_then(|text| Self::parse(text).ok()).unwrap_or_else(|| Self::generate(now))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,9 +1,9 @@
-//! Whose records a call may touch.
+//! Scopes: the records that a call may touch.
 
 use crate::TenantId;
 
-/// Whose records a call may touch: those of one tenant, or those of all. Only [`AccessControl`](super::AccessControl)
-/// makes one: after it has checked a call, or for the platform's own work.
+/// The records that a call may touch: those of one tenant, or those of all tenants. Only
+/// [`AccessControl`](super::AccessControl) creates a scope, after it has checked a call or for the platform's own work.
 ///
 /// ```compile_fail
 /// # use workers_domain::{TenantId, access::TenantScope};
@@ -23,13 +23,13 @@ impl TenantScope {
         Self { tenant: None }
     }
 
-    /// The one tenant; `None` stands for all tenants.
+    /// Returns the one tenant of the scope, or `None` for all tenants.
     #[must_use]
     pub const fn tenant(&self) -> Option<TenantId> {
         self.tenant
     }
 
-    /// Whether records of this tenant may be touched.
+    /// Returns whether the scope includes records of this tenant.
     #[must_use]
     pub fn contains(&self, tenant: TenantId) -> bool {
         self.tenant.is_none_or(|own| own == tenant)

@@ -1,52 +1,53 @@
-//! Who holds how much.
+//! Distribution of resources among accounts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Resource, Resources};
 
-/// What sandboxes may take altogether, and what they hold of it. Whatever is granted is there: the sum of all permits
-/// never exceeds the total.
+/// The total resources for sandboxes, and how much of it is in use. Granted resources really exist: the sum of all
+/// permits never exceeds the total.
 ///
-/// Where there are several accounts, one holds its share at most, and an account that holds something leaves room for
-/// those that hold nothing: one smallest sandbox for each of them, up to half of the total.
+/// If there are several accounts, each may hold at most its share. An account that holds something must also leave room
+/// for accounts that hold nothing: one smallest sandbox for each of them, up to half of the total.
 #[derive(Debug)]
 pub struct Budget {
     total: Resources,
-    /// What one account may hold.
+    /// Maximum that one account may hold.
     most: Resources,
-    /// What is kept for each account that holds nothing, and for all of these together.
+    /// Reserve for each account that holds nothing, and the maximum for all these reserves together.
     kept: Resources,
     kept_most: Resources,
     held: Mutex<Held>,
 }
 
-/// How a total is shared.
+/// How a total is shared among accounts.
 #[derive(Debug, Clone)]
 pub struct Sharing {
-    /// Those that have a share. Everybody else has one account together.
+    /// The accounts with a share of their own. All other callers share one account.
     pub accounts: Vec<String>,
-    /// What one of several accounts may hold, in hundredths of the total; the smallest sandbox in any case.
+    /// Maximum that one of several accounts may hold, in percent of the total. It is never less than the smallest
+    /// sandbox.
     pub most_percent: u64,
-    /// The smallest sandbox there is.
+    /// The resources of the smallest possible sandbox.
     pub smallest: Resources,
 }
 
-/// Why something is not granted.
+/// The reason why a request is not granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It is more than one account could ever hold.
+    /// The request exceeds the maximum of one account, so it can never be granted.
     #[error("more {0} than there could ever be")]
     Never(Resource),
-    /// Others hold too much at the moment.
+    /// Other accounts hold too much at the moment.
     #[error("not enough {0} left at the moment")]
     Full(Resource),
-    /// The account holds too much itself at the moment.
+    /// The account itself holds too much at the moment.
     #[error("not enough {0} left of the account's share at the moment")]
     AccountFull(Resource),
 }
 
-/// What was granted. It is given back when this is dropped.
+/// Granted resources. Dropping it returns them to the budget.
 #[derive(Debug)]
 #[must_use = "dropped, it gives back what was granted"]
 pub struct Permit {
@@ -61,11 +62,11 @@ struct Held {
     of: BTreeMap<String, Resources>,
 }
 
-/// The account of those who have none of their own.
+/// The account shared by all callers without one of their own.
 const OTHERS: &str = "";
 
 impl Budget {
-    /// A total for one or several accounts. Nothing is held of it.
+    /// Creates a budget for one or several accounts. Nothing is in use yet.
     #[must_use]
     pub fn new(total: Resources, sharing: Sharing) -> Arc<Self> {
         let Sharing { accounts, most_percent, smallest } = sharing;
@@ -84,23 +85,24 @@ impl Budget {
         Arc::new(Self { total, most, kept, kept_most, held })
     }
 
-    /// What one account may hold.
+    /// Returns the maximum that one account may hold.
     #[must_use]
     pub const fn most(&self) -> Resources {
         self.most
     }
 
-    /// What is held altogether.
+    /// Returns the amount that is in use altogether.
     #[must_use]
     pub fn held(&self) -> Resources {
         self.lock().all
     }
 
-    /// Grants all of the demand or nothing. Of several that ask at once for the last of something, one gets it.
+    /// Grants the whole demand or nothing. If several callers request the last of a resource at the same time, one of
+    /// them gets it.
     ///
     /// # Errors
     ///
-    /// When it does not fit, with what is missing.
+    /// If the demand does not fit. The error names the resource that is short.
     pub fn admit(self: &Arc<Self>, account: &str, demand: Resources) -> Result<Permit, Refusal> {
         if let Some(resource) = demand.shortage(self.most) {
             return Err(Refusal::Never(resource));
@@ -108,7 +110,7 @@ impl Budget {
         let mut held = self.lock();
         let account = if held.of.contains_key(account) { account } else { OTHERS };
         let before = held.of.get(account).copied().unwrap_or_default();
-        // What cannot even be written is more than there is.
+        // A sum that overflows is more than the total.
         let (Some(own), Some(all)) = (before.checked_plus(demand), held.all.checked_plus(demand)) else {
             return Err(Refusal::Full(Resource::Memory));
         };
@@ -127,7 +129,7 @@ impl Budget {
         Ok(Permit { budget: Arc::clone(self), account, amount: demand })
     }
 
-    /// Room for accounts that hold nothing.
+    /// Returns the reserve for accounts that hold nothing.
     fn kept_for_others(&self, held: &Held, account: &str) -> Resources {
         let is_idle = |(other, of): &(&String, &Resources)| *other != account && **of == Resources::default();
         let idle = held.of.iter().filter(is_idle).count() as u64;
@@ -143,13 +145,13 @@ impl Budget {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        // Only arithmetic is done under it, which does not panic half way.
+        // A poisoned lock is safe to use: only arithmetic is done under it, which does not panic half way.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit {
-    /// What was granted.
+    /// Returns the granted amount.
     #[must_use]
     pub const fn amount(&self) -> Resources {
         self.amount
@@ -178,7 +180,7 @@ mod tests {
         }
     }
 
-    /// A hundred of the smallest sandboxes, fewer of larger ones.
+    /// Room for 100 of the smallest sandboxes, or fewer larger ones.
     fn total() -> Resources {
         Resources { sandboxes: 100, ..amount(100) }.plus(Resources { descriptors: 693, ..Resources::default() })
     }

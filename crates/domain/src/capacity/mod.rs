@@ -1,4 +1,5 @@
-//! What a host has, and who holds how much of it: arithmetic only. The engine reads what there is.
+//! The resources of a host and their distribution. This module contains only arithmetic; the engine measures the
+//! resources.
 
 mod budget;
 mod resources;

@@ -1,26 +1,26 @@
-//! Amounts of what a host can run out of.
+//! Amounts of the resources that a host can run out of.
 
 use std::fmt;
 
-/// Amounts of what a host can run out of: what it has, what is reserved of it, or what one sandbox may take.
+/// Amounts of the resources that a host can run out of: its total, a reservation, or the demand of one sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resources {
-    /// Sandboxes at one time.
+    /// Number of sandboxes at the same time.
     pub sandboxes: u64,
     /// Memory in bytes.
     pub memory_bytes: u64,
     /// Processor time, in thousandths of a processor.
     pub millicores: u64,
-    /// Processes and threads.
+    /// Number of processes and threads.
     pub pids: u64,
-    /// Open files, pipes and sockets of the server's own process.
+    /// Number of open file descriptors (files, pipes and sockets) of the server process.
     pub descriptors: u64,
 }
 
-/// One of the things that [`Resources`] are amounts of.
+/// One of the resources in [`Resources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
-    /// Sandboxes at one time.
+    /// Sandboxes at the same time.
     Sandboxes,
     /// Memory.
     Memory,
@@ -28,7 +28,7 @@ pub enum Resource {
     Processors,
     /// Processes and threads.
     Pids,
-    /// Descriptors of the server.
+    /// File descriptors of the server process.
     Descriptors,
 }
 
@@ -36,14 +36,14 @@ const ALL: [Resource; 5] =
     [Resource::Sandboxes, Resource::Memory, Resource::Processors, Resource::Pids, Resource::Descriptors];
 
 impl Resources {
-    /// More than anybody could ask for.
+    /// The maximum of every resource.
     pub const UNLIMITED: Self = Self::all(u64::MAX);
 
     const fn all(amount: u64) -> Self {
         Self { sandboxes: amount, memory_bytes: amount, millicores: amount, pids: amount, descriptors: amount }
     }
 
-    /// The amount of one of them.
+    /// Returns the amount of one resource.
     #[must_use]
     pub const fn of(self, resource: Resource) -> u64 {
         match resource {
@@ -55,7 +55,7 @@ impl Resources {
         }
     }
 
-    /// Each amount by itself.
+    /// Combines the two amounts of each resource with `work`.
     fn zip(self, other: Self, work: impl Fn(u64, u64) -> u64) -> Self {
         Self {
             sandboxes: work(self.sandboxes, other.sandboxes),
@@ -66,43 +66,43 @@ impl Resources {
         }
     }
 
-    /// Both together. An amount that is too large to be written is as much as can be written.
+    /// Returns the sum. Saturates on overflow.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.zip(other, u64::saturating_add)
     }
 
-    /// Both together, unless that cannot be written.
+    /// Returns the sum, or `None` if any amount overflows.
     pub(super) fn checked_plus(self, other: Self) -> Option<Self> {
         let fits = ALL.into_iter().all(|resource| self.of(resource).checked_add(other.of(resource)).is_some());
         fits.then(|| self.plus(other))
     }
 
-    /// What is left without the other; nothing where that is more.
+    /// Returns the difference, or zero where `other` is larger.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         self.zip(other, u64::saturating_sub)
     }
 
-    /// So many times as much.
+    /// Multiplies every amount by `number`. Saturates on overflow.
     #[must_use]
     pub fn times(self, number: u64) -> Self {
         self.zip(Self::all(number), u64::saturating_mul)
     }
 
-    /// The lower one of each two amounts.
+    /// Returns the smaller amount of each resource.
     #[must_use]
     pub fn min(self, other: Self) -> Self {
         self.zip(other, u64::min)
     }
 
-    /// The higher one of each two amounts.
+    /// Returns the larger amount of each resource.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
         self.zip(other, u64::max)
     }
 
-    /// So many hundredths, rounded up.
+    /// Returns this percentage of every amount, rounded up.
     #[must_use]
     pub fn percent(self, percent: u64) -> Self {
         self.zip(Self::all(percent), |amount, percent| {
@@ -111,13 +111,13 @@ impl Resources {
         })
     }
 
-    /// The first of which this is more than is available.
+    /// Returns the first resource of which this demands more than is available.
     #[must_use]
     pub fn shortage(self, available: Self) -> Option<Resource> {
         ALL.into_iter().find(|resource| self.of(*resource) > available.of(*resource))
     }
 
-    /// How often `demand` fits in, and what ends first.
+    /// Returns how many times `demand` fits, and the resource that limits it.
     #[must_use]
     pub fn fits(self, demand: Self) -> (u64, Resource) {
         let times = |resource: Resource| self.of(resource).checked_div(demand.of(resource)).unwrap_or(u64::MAX);

@@ -1,26 +1,27 @@
-//! Whose web pages may use a server, as an operator writes it down.
+//! Origins whose web pages may use a server, as an operator configures them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::Origin;
 
-/// Schemes whose pages have another origin than their address says, or no pages at all.
+/// Schemes that cannot be allowed: pages of these schemes send a different origin than their address, or the scheme has
+/// no pages.
 const WITHOUT_ORIGIN: [&str; 8] = ["file", "data", "blob", "about", "javascript", "ftp", "ws", "wss"];
 
-/// Whose web pages may use a server: an entry in a list of origins. What no browser would ever send is not one.
+/// One entry in the list of origins whose web pages may use a server. Text that no browser sends as an origin is not a
+/// valid entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigin {
-    /// All of them: `*`.
+    /// Any origin: `*`.
     Any,
-    /// Those of one web site.
+    /// The origin of one web site.
     Site(Origin),
-    /// Those of an origin that has one form only: a browser's extension or an application (`chrome-extension://abc`),
-    /// or `null`.
+    /// An origin that is compared as text: a browser extension or an application (`chrome-extension://abc`), or `null`.
     Other(String),
 }
 
-/// An entry in a list of origins that could never match.
+/// The error for an entry that could never match an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is the origin of no page: it must be `*`, or a scheme and a host and nothing else, as `https://console.example.com` or \
@@ -29,7 +30,7 @@ pub enum AllowedOrigin {
 pub struct InvalidAllowedOriginError(String);
 
 impl AllowedOrigin {
-    /// Whether a page may, that says this as its `Origin`.
+    /// Returns whether a page that sends this `Origin` header may use the server.
     #[must_use]
     pub fn permits(&self, origin: &str) -> bool {
         match self {
@@ -43,8 +44,8 @@ impl AllowedOrigin {
 impl FromStr for AllowedOrigin {
     type Err = InvalidAllowedOriginError;
 
-    /// Reads an entry. The slash that an address bar shows behind an origin, spaces around it and an upper-case scheme
-    /// are read as they are meant; a path is refused.
+    /// Parses an entry. A trailing slash (as in an address bar), surrounding spaces and an upper-case scheme are
+    /// accepted; a path is refused.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || InvalidAllowedOriginError(text.to_owned());
         let trimmed = text.trim();

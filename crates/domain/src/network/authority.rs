@@ -1,4 +1,4 @@
-//! The host and the port that a request or a web page names.
+//! Hosts and ports, as named in requests and web page origins.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,33 +8,33 @@ use std::str::FromStr;
 use super::DomainName;
 use super::number::port;
 
-/// A host. An address has one form only: IPv4 with four numbers, IPv6 in brackets, and none of IPv4 within IPv6.
+/// A host: a domain name or an IP address. Each address has exactly one accepted form: IPv4 as four numbers, IPv6 in
+/// brackets. IPv4-mapped IPv6 addresses are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// By name.
+    /// A domain name.
     Name(DomainName),
-    /// By address.
+    /// An IP address.
     Address(IpAddr),
 }
 
-/// A host and its port, as `example.com`, `localhost:3000`, `[::1]:3000`: what a `Host` header has. A user, an empty
-/// port, a zone, and whatever else does not belong there are refused.
+/// A host with an optional port, as in a `Host` header: `example.com`, `localhost:3000`, `[::1]:3000`. Text with a
+/// user, an empty port, a zone or anything else is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Authority {
     /// The host.
     pub host: Host,
-    /// The port, unless it is the usual one.
+    /// The port, or `None` for the default port of the scheme.
     pub port: Option<NonZeroU16>,
 }
 
-/// What is no host with or without a port.
+/// The error for text that is not a host with an optional port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither a host nor a host and a port")]
 pub struct InvalidAuthorityError;
 
 impl Host {
-    /// Whether it can only mean the machine that we are on: `localhost`, a name below it, or an address of the
-    /// loopback.
+    /// Returns whether the host always refers to the local host: `localhost`, a name below it, or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self {
@@ -45,8 +45,8 @@ impl Host {
 }
 
 impl Authority {
-    /// What a request names in all the places where it may name a host: `None` when there is no such place, one holds
-    /// no authority, or two differ.
+    /// Returns the authority that all given places of a request agree on. Returns `None` if there are no places, one of
+    /// them is not a valid authority, or two differ.
     #[must_use]
     pub fn agreed<'a>(places: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut places = places.into_iter().map(|text| std::str::from_utf8(text).ok()?.parse::<Self>().ok());
@@ -63,7 +63,7 @@ impl FromStr for Host {
             Some(rest) => {
                 let address: IpAddr =
                     rest.strip_suffix(']').and_then(|text| text.parse().ok()).ok_or(InvalidAuthorityError)?;
-                // The same address has another form, as IPv4.
+                // An IPv4-mapped address is refused: it has another form, as IPv4.
                 let has_one_form = address.is_ipv6() && address.to_canonical() == address;
                 has_one_form.then_some(Self::Address(address))
             }
@@ -80,7 +80,7 @@ impl FromStr for Authority {
     type Err = InvalidAuthorityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The last colon is in front of the port, unless it is part of an address in brackets.
+        // The port follows the last colon, unless that colon is part of an address in brackets.
         let (host, digits) = match text.rsplit_once(':') {
             Some((host, digits)) if !digits.ends_with(']') => (host, Some(digits)),
             _ => (text, None),

@@ -1,23 +1,23 @@
-//! Why a connection was denied.
+//! Reasons for denied connections.
 
-/// Why a connection was denied.
+/// The reason why a connection was denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NetworkDenial {
-    /// The policy does not name it.
+    /// The sandbox's policy does not allow the destination.
     Policy,
-    /// The address is not one of the public internet's, or it is the host's own, and the operator has not opened it.
+    /// The address is not public or belongs to this host, and the operator has not opened it.
     ClosedAddress,
-    /// It was not TCP.
+    /// The connection did not use TCP.
     Protocol,
-    /// The sandbox has too many connections.
+    /// The sandbox has too many open connections.
     Limit,
 }
 
 impl NetworkDenial {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 4] = [Self::Policy, Self::ClosedAddress, Self::Protocol, Self::Limit];
 
-    /// Its name in metrics.
+    /// Returns the reason's label in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,10 +1,10 @@
-//! Whom a sandbox may talk to: [`NetworkPolicy`] and what it is made of.
+//! Which destinations a sandbox may connect to: [`NetworkPolicy`] and its parts.
 //!
-//! A policy says what a worker is meant to reach. Beneath every policy lie the addresses that are never reached unless
-//! the operator opens them, whatever a name resolves to: [`is_public`] tells them from the rest.
+//! A policy lists what a worker is meant to reach. Independently of the policy, some addresses are always closed unless
+//! the operator opens them, whatever name resolves to them. [`is_public`] separates those addresses from public ones.
 //!
-//! Names, hosts, ports and origins are parsed once, into [`DomainName`], [`Authority`] and [`Origin`], and compared by
-//! these: never as text.
+//! Names, hosts, ports and origins are parsed once, into [`DomainName`], [`Authority`] and [`Origin`]. Comparisons use
+//! these types, never text.
 
 mod allowed_origin;
 mod authority;

@@ -1,36 +1,37 @@
-//! Names of hosts.
+//! Domain names of hosts.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest label, and the longest name with the dots between its labels, in bytes.
+/// Maximum length of a label, and maximum length of a name including the dots between its labels, in bytes.
 const MAX_LABEL: usize = 63;
 const MAX_NAME: usize = 253;
 
-/// The name of a host, as `www.example.com`: labels of ASCII letters, digits, `-` and `_`. It is parsed once and
-/// compared label by label; upper and lower case are the same, and so are a name with and without one dot at its end.
+/// The domain name of a host, such as `www.example.com`: labels of ASCII letters, digits, `-` and `_`. It is parsed
+/// once and compared label by label. Comparison ignores case and one trailing dot.
 ///
-/// The name system knows other names, whose labels hold dots, spaces or any other byte. No host has such a name, and
-/// none of them is a `DomainName`. Neither is what some programs take for an address (`127.1`, `0x7f.1`): a name does
-/// not end in a number. A name in another script is written in its ASCII form (`xn--mller-kva.de`); it is not
-/// converted, because programs differ in how they do that.
+/// DNS also has names whose labels contain dots, spaces or arbitrary bytes. No host has such a name, so they are not a
+/// `DomainName`. Text that some programs parse as an address (`127.1`, `0x7f.1`) is refused too: a name does not end in
+/// a number. An internationalized name must be in its ASCII form (`xn--mller-kva.de`). We do not convert names, because
+/// programs differ in how they convert them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DomainName {
-    /// In lower case, with dots between the labels. No label contains a dot, so this is the same as a list of labels.
+    /// The name in lower case, with dots between the labels. No label contains a dot, so this is equivalent to a list
+    /// of labels.
     text: String,
 }
 
-/// What is no name of a host.
+/// The error for text that is not the name of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a host")]
 pub struct InvalidDomainNameError;
 
 impl DomainName {
-    /// The name that consists of these labels, without the empty one at the end.
+    /// Builds a name from labels, without the empty label at the end.
     ///
     /// # Errors
     ///
-    /// When no host has such a name.
+    /// If no host can have such a name.
     pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, InvalidDomainNameError> {
         let mut text = String::new();
         for label in labels {
@@ -49,25 +50,26 @@ impl DomainName {
         if last.is_empty() || is_number(last) { Err(InvalidDomainNameError) } else { Ok(Self { text }) }
     }
 
-    /// Its labels, in lower case, the last one first.
+    /// Returns the labels in lower case, from last to first.
     pub fn labels_from_the_end(&self) -> impl Iterator<Item = &str> {
         self.text.rsplit('.')
     }
 
-    /// Whether it has more than one label.
+    /// Returns whether the name has more than one label.
     #[must_use]
     pub fn is_dotted(&self) -> bool {
         self.labels_from_the_end().nth(1).is_some()
     }
 
-    /// Whether it ends in all labels of another name, and has more in front.
+    /// Returns whether the name is a subdomain of `other`: it ends with all labels of `other` and has at least one more
+    /// in front.
     #[must_use]
     pub fn is_below(&self, other: &Self) -> bool {
         let mut own = self.labels_from_the_end();
         other.labels_from_the_end().all(|label| own.next() == Some(label)) && own.next().is_some()
     }
 
-    /// As text, in lower case, without a dot at its end.
+    /// Returns the name in lower case, without a trailing dot.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -82,7 +84,7 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
 }
 
-/// Whether programs that read addresses in old forms take a name's last label for a number.
+/// Returns whether programs that accept old address notations would parse this last label as a number.
 fn is_number(label: &str) -> bool {
     match label.strip_prefix("0x") {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),

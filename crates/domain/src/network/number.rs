@@ -1,15 +1,15 @@
-//! Numbers as they are written in names, addresses and rules.
+//! Strict parsing of numbers in names, addresses and rules.
 
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-/// A number in digits alone: without a sign, without spaces, without zeros in front.
+/// Parses a decimal number that consists of digits only: no sign, no spaces, no leading zeros.
 pub(super) fn decimal<T: FromStr>(text: &str) -> Option<T> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if is_plain { text.parse().ok() } else { None }
 }
 
-/// A port that can be connected to.
+/// Parses a port that can be connected to: 1 to 65535.
 pub(super) fn port(text: &str) -> Option<NonZeroU16> {
     decimal(text).and_then(NonZeroU16::new)
 }

@@ -1,4 +1,4 @@
-//! Where a web page comes from.
+//! Origins of web pages.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use super::{Authority, InvalidAuthorityError};
 
-/// Where a web page comes from, as browsers say it: `https://console.example.com`, `http://localhost:5173`.
+/// The origin of a web page, as browsers send it: `https://console.example.com`, `http://localhost:5173`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Scheme,
-    /// Without a port if it is the scheme's own.
+    /// The host and port. The port is `None` if it is the scheme's default.
     authority: Authority,
 }
 
@@ -38,13 +38,13 @@ impl Scheme {
     }
 }
 
-/// What is no origin of a web page.
+/// The error for text that is not the origin of a web page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no origin of web pages, such as `https://console.example.com` or `http://localhost:5173`")]
 pub struct InvalidOriginError(String);
 
 impl Origin {
-    /// Whether its pages come from the server that was asked for by this name.
+    /// Returns whether pages of this origin come from the server that the request addressed as `server`.
     #[must_use]
     pub fn is_of(&self, server: &Authority) -> bool {
         self.authority == self.scheme.without_own_port(server.clone())

@@ -1,4 +1,4 @@
-//! Whom a sandbox may talk to.
+//! Network policies of sandboxes.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,21 +6,22 @@ use std::str::FromStr;
 
 use super::{Destination, DomainName, InvalidRuleError, NetworkRule};
 
-/// Whom a sandbox may talk to, apart from itself. As text `deny-all`, `allow-all`, or rules with commas between them.
+/// The destinations that a sandbox may connect to, besides itself. As text: `deny-all`, `allow-all`, or rules separated
+/// by commas.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum NetworkPolicy {
-    /// Nobody.
+    /// No destination.
     DenyAll,
     /// Every public address.
     #[default]
     AllowAll,
-    /// Those that a rule names, as far as their addresses are public.
+    /// Destinations that match a rule, if their addresses are public.
     AllowList(Vec<NetworkRule>),
 }
 
 impl NetworkPolicy {
-    /// Whether a name may be looked up. What must not be reached need not be found either. `None` stands for a name
-    /// that no host has: no list names it.
+    /// Returns whether a name may be looked up. A name that the sandbox may not connect to is not resolved either.
+    /// `None` stands for a name that no host has; no list contains it.
     #[must_use]
     pub fn permits_name(&self, name: Option<&DomainName>) -> bool {
         let is_listed = |rule: &NetworkRule, name: &DomainName| matches!(&rule.destination, Destination::Name(pattern) if pattern.matches(name));
@@ -31,8 +32,8 @@ impl NetworkPolicy {
         }
     }
 
-    /// Whether a connection may be made to an address that was found under these names. Whether the address is open at
-    /// all is not looked at.
+    /// Returns whether the policy permits a connection to an address that was found under these names. Does not check
+    /// whether the address itself is open (see [`is_public`](super::is_public)).
     #[must_use]
     pub fn permits(&self, address: IpAddr, port: u16, names: &[&DomainName]) -> bool {
         match self {
@@ -71,7 +72,7 @@ impl fmt::Display for NetworkPolicy {
     }
 }
 
-/// A text that is no policy.
+/// The error for text that is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a network policy is `deny-all`, `allow-all`, or a list of domains and ports: {0}")]
 pub struct InvalidPolicyError(#[from] InvalidRuleError);

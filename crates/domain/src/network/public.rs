@@ -1,16 +1,16 @@
-//! Which addresses are the public internet's.
+//! Classification of addresses: public or not.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::AddressRange;
 
-/// IPv4 addresses that are not.
+/// IPv4 addresses that are not public.
 const NOT_PUBLIC: [AddressRange; 17] = [
     AddressRange::v4([0, 0, 0, 0], 8),          // this network
     AddressRange::v4([10, 0, 0, 0], 8),         // private
     AddressRange::v4([100, 64, 0, 0], 10),      // shared between a provider and its customers
     AddressRange::v4([127, 0, 0, 0], 8),        // loopback
-    AddressRange::v4([168, 63, 129, 16], 32),   // Azure's service for its own machines, which hands out their secrets
+    AddressRange::v4([168, 63, 129, 16], 32),   // Azure's platform service, which gives virtual machines their secrets
     AddressRange::v4([169, 254, 0, 0], 16),     // link-local, clouds' metadata
     AddressRange::v4([172, 16, 0, 0], 12),      // private
     AddressRange::v4([192, 0, 0, 0], 24),       // protocol assignments
@@ -25,11 +25,12 @@ const NOT_PUBLIC: [AddressRange; 17] = [
     AddressRange::v4([255, 255, 255, 255], 32), // broadcast
 ];
 
-/// The IPv6 addresses that are handed out to networks. All others are special: unspecified, loopback, IPv4 in some old
-/// form, NAT64 of a network's own, unique local, link-local, site-local, multicast, and what nobody has a use for yet.
+/// The IPv6 range that is assigned to networks. All other IPv6 addresses are special: unspecified, loopback, older
+/// forms of IPv4, a network's own NAT64, unique local, link-local, site-local, multicast, and ranges that are not yet
+/// assigned to any use.
 const GLOBAL_UNICAST: AddressRange = AddressRange::v6([0x2000, 0, 0, 0], 3);
 
-/// Of these, the ones that lead somewhere else.
+/// Ranges inside `GLOBAL_UNICAST` that are not public.
 const NOT_GLOBAL: [AddressRange; 4] = [
     AddressRange::v6([0x2001, 0, 0, 0], 23), // protocol assignments: Teredo, benchmarks, identifiers
     AddressRange::v6([0x2001, 0xdb8, 0, 0], 32), // documentation
@@ -37,11 +38,11 @@ const NOT_GLOBAL: [AddressRange; 4] = [
     AddressRange::v6([0x3fff, 0, 0, 0], 20), // documentation
 ];
 
-/// A gateway to IPv4; the last four bytes say where to.
+/// The well-known prefix of NAT64 gateways to IPv4. The last four bytes of such an address are the IPv4 address.
 const NAT64: AddressRange = AddressRange::v6([0x64, 0xff9b, 0, 0], 96);
 
-/// Where a connection to an address ends: IPv4 for an address that maps it into IPv6, or that a NAT64 gateway
-/// translates.
+/// Returns the address where a connection really ends: the embedded IPv4 address for an IPv4-mapped or NAT64 address,
+/// otherwise the address itself.
 #[must_use]
 pub fn destination(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -53,8 +54,8 @@ pub fn destination(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether a connection to an address ends at one of the public internet's: not in a private network, on this host, at
-/// a cloud's metadata service, nor at an address without a single owner.
+/// Returns whether a connection to this address ends at a public internet address: not in a private network, not on
+/// this host, not at a cloud's metadata service, and not at an address without a single owner.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     let address = destination(address);

@@ -1,4 +1,4 @@
-//! Ranges of internet addresses.
+//! Ranges of IP addresses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::number::decimal;
 
-/// All addresses that begin with the same bits, as `10.0.0.0/8` or `2001:db8::/32`; a single address is a range of one.
+/// All addresses that share a prefix, such as `10.0.0.0/8` or `2001:db8::/32`. A single address is a range of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressRange {
     first: IpAddr,
@@ -14,19 +14,20 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// The IPv4 addresses that share so many bits with the first.
+    /// Creates the range of IPv4 addresses that share `prefix` bits with `first`.
     pub(super) const fn v4(first: [u8; 4], prefix: u8) -> Self {
         let [a, b, c, d] = first;
         Self { first: IpAddr::V4(Ipv4Addr::new(a, b, c, d)), prefix }
     }
 
-    /// The IPv6 addresses that share so many bits with the first, which is given by its leading half.
+    /// Creates the range of IPv6 addresses that share `prefix` bits with `first`, which holds the first four of the
+    /// eight 16-bit groups.
     pub(super) const fn v6(first: [u16; 4], prefix: u8) -> Self {
         let [a, b, c, d] = first;
         Self { first: IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)), prefix }
     }
 
-    /// Whether an address lies in it. One that maps an IPv4 address into IPv6 counts as the former.
+    /// Returns whether an address is in the range. An IPv4-mapped IPv6 address counts as its IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
@@ -40,10 +41,11 @@ impl AddressRange {
         }
     }
 
-    /// Whether all of another range lies in it.
+    /// Returns whether the range contains all of another range.
     #[must_use]
     pub fn contains_range(&self, other: &Self) -> bool {
-        // Ranges nest or are apart: one that begins in another and is not larger lies in it.
+        // Two ranges are either nested or disjoint. So a range that starts inside this one and is not larger lies
+        // inside it.
         self.prefix <= other.prefix && self.contains(other.first)
     }
 
@@ -83,7 +85,7 @@ impl fmt::Display for AddressRange {
     }
 }
 
-/// A text that is no range of addresses.
+/// The error for text that is not a range of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidRangeError(String);

@@ -1,4 +1,4 @@
-//! One line of an allow-list.
+//! Rules of an allow-list.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,44 +7,44 @@ use std::str::FromStr;
 use super::number::port;
 use super::{AddressRange, DomainName};
 
-/// One line of an allow-list: a destination and its ports. As text `example.com`, `*.example.com:8443`,
-/// `db.example.com:5432`, `example.com:8000-8100`, `example.com:*`, `192.0.2.0/24:22`, `[2001:db8::/32]:443`. Without
-/// ports it is those of the web, 80 and 443.
+/// One rule of an allow-list: a destination and its ports. As text: `example.com`, `*.example.com:8443`,
+/// `db.example.com:5432`, `example.com:8000-8100`, `example.com:*`, `192.0.2.0/24:22`, `[2001:db8::/32]:443`. A rule
+/// without ports means the web ports, 80 and 443.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkRule {
-    /// Whom.
+    /// The hosts that the rule permits.
     pub destination: Destination,
-    /// Where there.
+    /// The ports that the rule permits on these hosts.
     pub ports: Ports,
 }
 
-/// Whom a rule is about.
+/// The hosts that a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// Whatever addresses these names have.
+    /// Hosts by name, whatever addresses the names resolve to.
     Name(NamePattern),
-    /// These addresses, whatever they are called. Those that are closed for all stay closed.
+    /// Hosts by address, whatever their names are. Addresses that are closed for all sandboxes stay closed.
     Range(AddressRange),
 }
 
-/// A name, or with `*.` in front all names below one, however deep, but not itself.
+/// A domain name, or with a leading `*.` all names below it at any depth, but not the name itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamePattern {
     name: DomainName,
     below: bool,
 }
 
-/// Ports of a rule.
+/// The ports of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ports {
-    /// 80 and 443.
+    /// The web ports, 80 and 443.
     Web,
-    /// From the first to the last.
+    /// All ports from the first to the last, both included.
     Range(u16, u16),
 }
 
 impl Ports {
-    /// Whether a port is one of them.
+    /// Returns whether the ports include `port`.
     #[must_use]
     pub fn contain(self, port: u16) -> bool {
         match self {
@@ -55,7 +55,7 @@ impl Ports {
 }
 
 impl NamePattern {
-    /// Whether a name is meant.
+    /// Returns whether the pattern matches a name.
     #[must_use]
     pub fn matches(&self, name: &DomainName) -> bool {
         if self.below { name.is_below(&self.name) } else { *name == self.name }
@@ -63,7 +63,8 @@ impl NamePattern {
 }
 
 impl NetworkRule {
-    /// Whether it permits connections to this address, which was found under these names.
+    /// Returns whether the rule permits connections to this address and port. `names` are the names that the address
+    /// was resolved from.
     pub fn permits<'a>(&self, address: IpAddr, port: u16, mut names: impl Iterator<Item = &'a DomainName>) -> bool {
         self.ports.contain(port)
             && match &self.destination {
@@ -84,7 +85,7 @@ impl FromStr for NetworkRule {
                 let ports = rest.strip_prefix(':').ok_or_else(|| InvalidRuleError::Destination(text.to_owned()))?;
                 (range, Some(ports))
             }
-            // An IPv6 address without brackets ends in what could be a port.
+            // An IPv6 address without brackets ends in text that looks like a port.
             None if text.matches(':').count() > 1 => (text, None),
             None => text.split_once(':').map_or((text, None), |(destination, ports)| (destination, Some(ports))),
         };
@@ -98,7 +99,7 @@ impl FromStr for NetworkRule {
         } else {
             let pattern =
                 parse_name(destination).ok_or_else(|| InvalidRuleError::Destination(destination.to_owned()))?;
-            // Most likely a word that was meant to be something else.
+            // Most likely a mistyped keyword and not a domain.
             if !pattern.name.is_dotted() && !pattern.below && !has_ports {
                 return Err(InvalidRuleError::SingleLabel(destination.to_owned()));
             }
@@ -146,26 +147,26 @@ impl fmt::Display for NamePattern {
     }
 }
 
-/// A text that is no rule.
+/// The error for text that is not a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRuleError {
-    /// What stands before the ports is neither a name nor addresses.
+    /// The text before the ports is neither a name nor an address range.
     #[error(
         "`{0}` is neither a domain (`example.com`, `*.example.com`, in ASCII) nor a range of addresses (`192.0.2.0/24`)"
     )]
     Destination(String),
-    /// A name of one label, without ports.
+    /// The name has only one label and there are no ports.
     #[error("`{0}` is a name without a dot; if it is a domain, name its port too, as in `{0}:443`")]
     SingleLabel(String),
-    /// It looks like a range of addresses and is none.
+    /// The destination looks like an address range but is not valid.
     #[error("{0}")]
     Range(String),
-    /// The ports are none.
+    /// The ports are not valid.
     #[error("`{ports}` in `{rule}` is neither a port nor a range of ports such as 8000-8100, nor `*`")]
     Ports {
-        /// What stands there.
+        /// The invalid text.
         ports: String,
-        /// In which rule.
+        /// The rule that contains it.
         rule: String,
     },
 }

@@ -1,14 +1,14 @@
-//! The time of day.
+//! Access to the current time.
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time of day. Passed in wherever a time is stored or compared, so that tests can set it.
+/// Returns the current time. It is passed in wherever a time is stored or compared, so that tests can set it.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The machine's clock.
+/// The system clock of this host.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -1,4 +1,4 @@
-//! How changes of workers reach those who listen.
+//! Delivery of worker changes to listeners.
 
 use std::sync::Arc;
 
@@ -8,45 +8,46 @@ use chrono::{DateTime, Utc};
 use crate::access::TenantScope;
 use crate::{TenantId, Worker, WorkerId};
 
-/// Something changed about workers.
+/// A change of one or more workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerChange {
-    /// This worker is new or in another state: it was deployed or redeployed, failed, or expired.
+    /// The worker is new or has a new state: it was deployed or redeployed, failed, or expired.
     State(Arc<Worker>),
-    /// A function of it was invoked, and that is stored.
+    /// A function of the worker was invoked, and the time of the invocation is stored.
     Invoked {
-        /// Which worker.
+        /// The worker's id.
         id: WorkerId,
-        /// When.
+        /// When it was invoked.
         at: DateTime<Utc>,
     },
-    /// It was deleted. What was published about it at the same moment may follow; its id never comes back.
+    /// The worker was deleted. Changes published about it at the same moment may still follow. Its id is never reused.
     Deleted(WorkerId),
-    /// Whatever is known may be wrong: the listener fell behind, or the database was emptied. What follows is newer
-    /// than a list that is read from now on.
+    /// The listener's data may be out of date: the listener fell behind, or the database was emptied. The listener
+    /// should read the list of workers again; later changes are newer than that list.
     Reset,
 }
 
-/// Carries changes from where they are made to those who listen on this server. A listener gets what changes in its own
-/// scope, and never learns of anything else: neither that there was a change, nor that there were too many.
+/// Carries changes from where they are made to the listeners on this server. A listener receives only changes in its
+/// own scope. It cannot notice changes of other tenants in any way: neither that they happened, nor that they were too
+/// many.
 pub trait EventBus: Send + Sync {
-    /// Tells a change to those who listen in this tenant. Never waits.
+    /// Sends a change to the listeners of this tenant. Never waits.
     fn publish(&self, tenant: TenantId, change: WorkerChange);
 
-    /// Tells all who listen, in every tenant, that whatever they know may be wrong: [`WorkerChange::Reset`].
+    /// Sends [`WorkerChange::Reset`] to all listeners of all tenants.
     fn reset(&self);
 
-    /// Whether there may be a listener that gets what changes in this tenant.
+    /// Returns whether there may be a listener that receives changes of this tenant.
     fn has_listeners(&self, tenant: TenantId) -> bool;
 
-    /// What changes in this scope from now on.
+    /// Returns a stream of the changes in this scope from now on.
     fn listen(&self, scope: TenantScope) -> Box<dyn WorkerEvents>;
 }
 
-/// Changes, in the order in which they were published. To drop it is to stop listening.
+/// A stream of changes, in the order in which they were published. Dropping it ends the subscription.
 #[async_trait]
 pub trait WorkerEvents: Send {
-    /// The next change; [`WorkerChange::Reset`] in place of those that were missed; `None` when the bus is gone. May be
-    /// dropped and called again without losing anything.
+    /// Returns the next change, [`WorkerChange::Reset`] in place of changes that were missed, or `None` when the bus is
+    /// closed. Cancel-safe: the future may be dropped without losing a change.
     async fn next(&mut self) -> Option<WorkerChange>;
 }

@@ -1,23 +1,23 @@
-//! What a tenant may have of what there is.
+//! Limits of tenants.
 
 use async_trait::async_trait;
 
 use super::RepositoryError;
 use crate::{TenantId, TenantLimits};
 
-/// Knows the limits of tenants. Asked for every deploy and every invocation, so an implementation that reads them from
-/// elsewhere keeps them for a while.
+/// Returns the limits of tenants. It is called for every deploy and every invocation, so an implementation that reads
+/// limits from elsewhere should cache them.
 #[async_trait]
 pub trait LimitsFor: Send + Sync {
-    /// The limits that hold for a tenant beside the server's.
+    /// Returns the limits that apply to a tenant in addition to the server's.
     ///
     /// # Errors
     ///
-    /// When they cannot be read now. Then nothing is done in the tenant's name.
+    /// If the limits cannot be read now. The deploy or invocation is then refused.
     async fn limits_for(&self, tenant: TenantId) -> Result<TenantLimits, RepositoryError>;
 }
 
-/// Each tenant may have what the server's options say.
+/// Sets no limits of its own, so each tenant gets what the server's options allow.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTenantLimits;
 

@@ -1,8 +1,9 @@
-//! Sandboxes with a whole system in them, for those who want a machine of their own and not only a function's run.
+//! Sandboxes that contain a whole system, for callers that need a machine of their own and not only the run of a
+//! function.
 //!
-//! A machine has a shell, tools, users and a root file system that can be written to everywhere; its commands run on
-//! after each other or side by side, and what one leaves behind goes on. [`SandboxProvider`](super::SandboxProvider) is
-//! the narrower port that invocations use.
+//! A machine has a shell, tools, users and a root file system that is writable everywhere. Its commands run one after
+//! another or at the same time, and changes made by one command stay for the next.
+//! [`SandboxProvider`](super::SandboxProvider) is the narrower port that invocations use.
 
 use std::io;
 use std::time::Duration;
@@ -12,190 +13,196 @@ use async_trait::async_trait;
 use super::{CommandEvent, SandboxError, SandboxSource, Snapshot};
 use crate::{NetworkPolicy, SandboxId, SnapshotId};
 
-/// Makes machines and keeps their snapshots.
+/// Creates machines and stores their snapshots.
 #[async_trait]
 pub trait MachineProvider: Send + Sync {
-    /// Makes a fresh machine.
+    /// Creates a new machine.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::SnapshotNotFound`](super::SandboxErrorKind::SnapshotNotFound) when the snapshot to start
-    /// from is gone; [`SandboxErrorKind::Unavailable`](super::SandboxErrorKind::Unavailable) when the provider cannot
-    /// make machines now.
+    /// [`SandboxErrorKind::SnapshotNotFound`](super::SandboxErrorKind::SnapshotNotFound) if the snapshot to start from
+    /// does not exist; [`SandboxErrorKind::Unavailable`](super::SandboxErrorKind::Unavailable) if the provider cannot
+    /// create machines now.
     async fn create(&self, spec: MachineSpec) -> Result<Box<dyn Machine>, SandboxError>;
 
-    /// The snapshot with this id, if the provider still has it. It keeps snapshots until they are deleted.
+    /// Returns the snapshot with this id, if the provider still has it. Snapshots are kept until they are deleted.
     ///
     /// # Errors
     ///
-    /// When the provider cannot tell.
+    /// If the provider cannot find out.
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError>;
 
-    /// Removes a snapshot. Machines that were made from it go on. One that is gone already is no error.
+    /// Deletes a snapshot. Machines that were created from it keep running. Deleting a snapshot that does not exist is
+    /// not an error.
     ///
     /// # Errors
     ///
-    /// When the provider cannot tell, or cannot remove it.
+    /// If the provider cannot find out whether it exists, or cannot delete it.
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError>;
 
-    /// Every snapshot that there is, in no order: whoever keeps a list of them finds what nobody knows of any more.
+    /// Lists the ids of all snapshots, in no particular order. A caller that keeps its own list of snapshots can
+    /// compare the two and find snapshots that are no longer referenced.
     ///
     /// # Errors
     ///
-    /// When the provider cannot tell.
+    /// If the provider cannot list them.
     async fn snapshots(&self) -> Result<Vec<SnapshotId>, SandboxError>;
 }
 
-/// What to make a machine of.
+/// The parameters of a new machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineSpec {
-    /// The files it starts with: those of the provider's own system, or those of a snapshot.
+    /// The initial files: those of the provider's own system, or those of a snapshot.
     pub source: SandboxSource,
-    /// Memory of all processes together, in bytes, changed files included.
+    /// Maximum memory of all processes together, in bytes. Includes changed files.
     pub memory_bytes: u64,
-    /// Processes and threads at one time.
+    /// Maximum number of processes and threads at the same time.
     pub processes: u32,
-    /// Size of the changed files, in bytes.
+    /// Maximum total size of changed files, in bytes.
     pub disk_bytes: u64,
-    /// Whom it may talk to, at first.
+    /// The initial network policy.
     pub network: NetworkPolicy,
 }
 
-/// A machine. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is stopped in the
-/// background.
+/// A running machine. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop). A machine that is dropped is
+/// stopped in the background.
 ///
-/// Paths are absolute. File operations are those of the machine's ordinary user: its permissions count.
+/// Paths are absolute. File operations run as the machine's ordinary user, with that user's permissions.
 #[async_trait]
 pub trait Machine: Send + Sync {
-    /// Its id.
+    /// Returns the machine's id.
     fn id(&self) -> &SandboxId;
 
-    /// The home of its ordinary user, where commands run unless told otherwise.
+    /// Returns the home directory of the ordinary user. Commands run there by default.
     fn home(&self) -> &str;
 
     /// Starts a command.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::CommandNotFound`](super::SandboxErrorKind::CommandNotFound) when there is no such program;
-    /// [`SandboxErrorKind::FileNotFound`](super::SandboxErrorKind::FileNotFound) when there is no such directory to run
-    /// in; otherwise when it has been stopped or the process cannot be started.
+    /// [`SandboxErrorKind::CommandNotFound`](super::SandboxErrorKind::CommandNotFound) if the program does not exist;
+    /// [`SandboxErrorKind::FileNotFound`](super::SandboxErrorKind::FileNotFound) if the working directory does not
+    /// exist; another kind if the machine has been stopped or the process cannot be started.
     async fn run(&self, command: MachineCommandSpec) -> Result<Box<dyn MachineCommand>, SandboxError>;
 
-    /// Sends a signal to a command's process group. One that has ended is no error.
+    /// Sends a signal to a command's process group. Signalling a command that has ended is not an error.
     ///
     /// # Errors
     ///
-    /// When it has been stopped.
+    /// If the machine has been stopped.
     async fn signal(&self, command: u32, signal: i32) -> Result<(), SandboxError>;
 
-    /// Unpacks a gzipped tar archive of ordinary files below a directory, making directories on the way. Existing files
-    /// are replaced.
+    /// Unpacks a gzipped tar archive of ordinary files below a directory. Creates missing directories and replaces
+    /// existing files.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when the
-    /// archive is malformed, has anything but ordinary files, leads out of the directory, or a file cannot be written.
+    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a message for the caller if the
+    /// archive is malformed, contains anything but ordinary files, or leads out of the directory, or if a file cannot
+    /// be written.
     async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError>;
 
     /// Reads an ordinary file.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::FileNotFound`](super::SandboxErrorKind::FileNotFound) when there is none;
-    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when it
+    /// [`SandboxErrorKind::FileNotFound`](super::SandboxErrorKind::FileNotFound) if the file does not exist;
+    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a message for the caller if it
     /// cannot be read.
     async fn read_file(&self, path: &str) -> Result<Box<dyn ByteSource>, SandboxError>;
 
-    /// Makes a directory; with those on the way, and without complaint if it is there, when `recursive`.
+    /// Creates a directory. If `recursive` is set, also creates missing parent directories and accepts that the
+    /// directory already exists.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a sentence for the caller when it
-    /// cannot be made.
+    /// [`SandboxErrorKind::FileRefused`](super::SandboxErrorKind::FileRefused) with a message for the caller if the
+    /// directory cannot be created.
     async fn make_directory(&self, path: &str, recursive: bool) -> Result<(), SandboxError>;
 
-    /// Changes whom it may talk to, from the next connection on.
+    /// Changes the network policy. The new policy applies to connections made from now on.
     fn set_network(&self, policy: NetworkPolicy);
 
-    /// What it has used so far, or in all once it has ended: by a stop, by a snapshot, or by itself.
+    /// Returns the resources used so far. After the machine has ended (stopped, frozen as a snapshot, or exited on its
+    /// own), returns the total.
     async fn usage(&self) -> MachineUsage;
 
-    /// Ends every process, freezes all files and removes the machine.
+    /// Ends every process, saves all files as a snapshot and removes the machine.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::StorageFull`](super::SandboxErrorKind::StorageFull) when there is no room: then the machine
-    /// goes on as if it had not been asked. After any other error the machine is gone.
+    /// [`SandboxErrorKind::StorageFull`](super::SandboxErrorKind::StorageFull) if there is no room; the machine then
+    /// keeps running unchanged. After any other error the machine is gone.
     async fn snapshot(&self) -> Result<Snapshot, SandboxError>;
 
-    /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it
-    /// runs.
+    /// Kills every process of the machine and deletes all its files. Stopping twice is not an error. When this returns,
+    /// no process of the machine is running.
     ///
     /// # Errors
     ///
-    /// When something could not be removed.
+    /// If something could not be removed.
     async fn stop(&self) -> Result<(), SandboxError>;
 
-    /// Returns when its processes have ended, for whatever reason.
+    /// Waits until the machine's processes have ended, for whatever reason.
     async fn ended(&self);
 }
 
-/// What a machine has used. What is not known is `None`, and nothing is estimated.
+/// The resources that a machine has used. An unknown value is `None`; values are never estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MachineUsage {
-    /// Processor time of all its processes together.
+    /// Processor time of all processes together.
     pub cpu: Option<Duration>,
-    /// What it has exchanged with the outside.
+    /// Data exchanged with hosts outside the machine.
     pub network: Option<NetworkTransfer>,
 }
 
-/// What was sent over connections to the outside and received from them, in bytes, without the headers of packets.
+/// Bytes sent and received over connections to hosts outside the machine, without packet headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NetworkTransfer {
-    /// Sent.
+    /// Bytes sent.
     pub sent: u64,
-    /// Received.
+    /// Bytes received.
     pub received: u64,
 }
 
 /// A command to run in a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MachineCommandSpec {
-    /// The program, found by `PATH`, or a path.
+    /// The program: a name that is looked up in `PATH`, or a path.
     pub program: String,
-    /// Its arguments.
+    /// The arguments.
     pub args: Vec<String>,
-    /// Its environment on top of the machine's own.
+    /// Environment variables, in addition to the machine's own.
     pub env: Vec<(String, String)>,
-    /// Where it runs; the home of the ordinary user by default.
+    /// The working directory. Defaults to the home directory of the ordinary user.
     pub directory: Option<String>,
-    /// Whether it runs as the machine's root and not as its ordinary user.
+    /// Whether the command runs as root of the machine instead of the ordinary user.
     pub as_root: bool,
 }
 
-/// A process in a machine. It goes on when this is dropped; its output is lost then.
+/// A process in a machine. If this is dropped, the process keeps running and its output is lost.
 #[async_trait]
 pub trait MachineCommand: Send {
-    /// Its number within the machine.
+    /// Returns the command's number within the machine.
     fn number(&self) -> u32;
 
-    /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`. A
-    /// reader that is slow slows the command. May be dropped and called again without losing anything.
+    /// Returns the next output as soon as it is available, or how the command ended. Returns `None` after
+    /// [`CommandEvent::Exited`]. A slow reader slows the command down. Cancel-safe: the future may be dropped without
+    /// losing an event.
     ///
     /// # Errors
     ///
-    /// When the machine ended first: then nobody knows how the command did.
+    /// If the machine ended before the command. The result of the command is then unknown.
     async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError>;
 }
 
-/// Bytes that arrive one piece after the other.
+/// A stream of bytes that arrives in pieces.
 #[async_trait]
 pub trait ByteSource: Send {
-    /// The next piece, which is not empty; `None` at the end.
+    /// Returns the next piece, which is not empty, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// When there is more that cannot be had.
+    /// If the rest of the stream cannot be read.
     async fn next(&mut self) -> io::Result<Option<Vec<u8>>>;
 }

@@ -1,7 +1,7 @@
-//! The traits through which the use cases reach the outside, one file a port.
+//! The ports: traits through which use cases reach the outside. Each port has its own file.
 //!
-//! An adapter implements a port in a crate of its own, and passes the port's conformance suite in `workers-testing`.
-//! Adapters never import each other; `bins` choose among them.
+//! An adapter implements a port in its own crate and passes the port's conformance suite in `workers-testing`. Adapters
+//! never import each other; the programs in `bins` choose which adapters to use.
 
 mod clock;
 mod event_bus;

@@ -1,17 +1,18 @@
-//! Who wants to know of sandboxes' connections, for metrics.
+//! Observation of sandboxes' network use, for metrics.
 
 use crate::NetworkDenial;
 
-/// Is told of what sandboxes ask the network for. Called on the path of the connection: must not block.
+/// Receives events about the connections and name lookups of sandboxes. It is called on the path of each connection, so
+/// it must not block.
 pub trait NetworkObserver: Send + Sync {
-    /// A connection was permitted, whether or not there was anybody at its other end, or it was denied.
+    /// Called when a connection was permitted (whether or not the destination responded) or denied.
     fn connection(&self, verdict: Result<(), NetworkDenial>);
 
-    /// A name was looked up, or refused by the policy.
+    /// Called when a name was looked up, or when the policy refused the lookup.
     fn lookup(&self, permitted: bool);
 }
 
-/// Does not want to know.
+/// An observer that ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoNetworkObserver;
 

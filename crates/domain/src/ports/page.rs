@@ -1,38 +1,38 @@
-//! Long lists, a page at a time.
+//! Pagination of long lists.
 
 use std::num::NonZeroU32;
 
-/// Which page of a list to read.
+/// A request for one page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Behind which place, which is the end of an earlier page; `None` for the first page.
+    /// The place after which the page starts: the end of an earlier page. `None` requests the first page.
     pub after: Option<ListPlace>,
-    /// How many entries the page has at most.
+    /// Maximum number of entries on the page.
     pub limit: NonZeroU32,
 }
 
-/// Entries that stand one behind the other in a list.
+/// Consecutive entries of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,
-    /// Where the list goes on; `None` where it ends.
+    /// Where the next page starts; `None` if the list ends here.
     pub next: Option<ListPlace>,
 }
 
-/// A place in a list: behind one entry, and before the one that follows. It stays what it is when either goes. Only the
-/// repository that made it can read it.
+/// A place in a list, between one entry and the next. It stays valid when either entry is deleted. Only the repository
+/// that created it can interpret it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPlace(Vec<u8>);
 
 impl ListPlace {
-    /// Takes a place as a repository spells it.
+    /// Creates a place from the bytes of a repository.
     #[must_use]
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// The place as its repository spells it, in at most a few hundred bytes.
+    /// Returns the bytes that the repository uses for the place: at most a few hundred.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -40,19 +40,20 @@ impl ListPlace {
 }
 
 impl PageRequest {
-    /// The first page.
+    /// Creates a request for the first page.
     #[must_use]
     pub const fn first(limit: NonZeroU32) -> Self {
         Self { after: None, limit }
     }
 
-    /// How many entries to read: one more than the page has says whether there is another page.
+    /// Returns how many entries to read: one more than fits on the page. The extra entry shows whether there is another
+    /// page.
     #[must_use]
     pub fn one_more(&self) -> usize {
         self.length().saturating_add(1)
     }
 
-    /// [`limit`](Self::limit), to compare with the length of a list.
+    /// Returns [`limit`](Self::limit) as a `usize`, to compare with the length of a list.
     #[must_use]
     pub fn length(&self) -> usize {
         usize::try_from(self.limit.get()).unwrap_or(usize::MAX)

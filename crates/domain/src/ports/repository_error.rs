@@ -1,69 +1,69 @@
-//! Why a store does not do what it was asked.
+//! Errors of repositories and stores.
 
 use crate::WorkerId;
 
-/// Why a repository could not answer.
+/// The reason why a repository operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// The database cannot be reached, or no connection became free in time. Trying later may help.
+    /// The database cannot be reached, or no connection became free in time. A later attempt may succeed.
     #[error("the database cannot be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database answered, but not as it should.
+    /// The database returned an error that belongs to no other variant.
     #[error("the database refused the {operation}")]
     Refused {
-        /// What was asked of it, as `insert of a worker`.
+        /// The operation, such as `insert of a worker`.
         operation: &'static str,
-        /// What it said.
+        /// The database's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The database has no room left.
     #[error("the database has no room left for the {operation}")]
     Full {
-        /// What was asked of it.
+        /// The operation.
         operation: &'static str,
-        /// What it said.
+        /// The database's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A stored row makes no sense.
+    /// A stored row contains an invalid value.
     #[error("column `{column}` of worker {id} holds {problem}")]
     Inconsistent {
-        /// Which row.
+        /// The worker whose row it is.
         id: WorkerId,
-        /// Which column.
+        /// The column.
         column: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         problem: String,
     },
-    /// A place in a list was asked for that is none: nothing that this repository has made.
+    /// The requested place in a list is not valid: this repository did not create it.
     #[error("there is no such place in the list")]
     UnknownPlace,
-    /// A transaction was rolled back before it was committed: it was held for too long, a statement of it failed, or
-    /// another transaction was in its way. Nothing of it is stored, and the whole of it may be done again.
+    /// A transaction was rolled back before it was committed: it was open for too long, one of its statements failed,
+    /// or it conflicted with another transaction. Nothing of it is stored, and the whole transaction may be repeated.
     #[error("the transaction was rolled back")]
     RolledBack(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The database takes no writes now. What is stored can be read.
+    /// The database accepts no writes now. Stored data can still be read.
     #[error("the database takes no writes, and so not the {operation}")]
     ReadOnly {
-        /// What was asked of it.
+        /// The operation.
         operation: &'static str,
-        /// What it said, or where that was seen.
+        /// The database's error, or where the state was detected.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The database does not permit us what we need.
+    /// The database user lacks a permission that the server requires.
     #[error("the database does not permit the {operation}; grant the server's user what it lacks")]
     Denied {
-        /// What was asked of it.
+        /// The operation.
         operation: &'static str,
-        /// What it said.
+        /// The database's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// What the database keeps is broken.
+    /// The stored data is damaged.
     #[error("the database is damaged; restore it from a backup, as docs/operations.md says")]
     Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The tables are missing or of an older version.
+    /// The tables are missing or belong to an older version of the schema.
     #[error("the database has no current schema; run `workersd migrate`")]
     SchemaMissing,
-    /// The schema was made, and a part of it has gone since.
+    /// The schema was created, but a part of it has been removed since.
     #[error(
         "the database lacks a part of its schema that it had; put it back under its name, or restore the database \
          from a backup, as docs/operations.md says"

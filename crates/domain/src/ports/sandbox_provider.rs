@@ -1,7 +1,7 @@
-//! Isolated environments in which commands run, and their frozen file systems.
+//! Isolated environments in which commands run, and snapshots of their file systems.
 //!
-//! The traits mirror what the cloud offers, so that an adapter for it and our own engine are both honest. How an
-//! invocation is spoken over a command's output is not known here.
+//! The traits have the shape of a typical cloud API, so that an adapter for a cloud and our own engine can both
+//! implement them without pretending. This module does not define how an invocation uses a command's output.
 
 use std::fmt;
 
@@ -10,152 +10,158 @@ use chrono::{DateTime, Utc};
 
 use crate::{LogStream, NetworkPolicy, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId, Trouble};
 
-/// Makes sandboxes and keeps snapshots. What all providers have to say is left to no default: a provider around another
-/// one would answer for itself.
+/// Creates sandboxes and stores snapshots. Methods that every provider has to implement have no default: otherwise a
+/// provider that wraps another one would inherit the default instead of forwarding the call.
 #[async_trait]
 pub trait SandboxProvider: Send + Sync {
-    /// Which provider, in a word for logs and metrics, as `local`.
+    /// Returns the provider's name for logs and metrics, such as `local`.
     fn name(&self) -> &'static str;
 
-    /// Takes what [node scripts](Program::NodeScript) of this platform need ahead of them. Said once, before the first
-    /// sandbox. Returns at once; what is made of it is made in the background.
+    /// Sets the code to run before [node scripts](Program::NodeScript) of this platform. Called once, before the first
+    /// sandbox. Returns at once; preparation happens in the background.
     fn preload(&self, preload: NodePreload);
 
-    /// Makes a fresh sandbox.
+    /// Creates a new sandbox.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::SnapshotNotFound`] when the snapshot to start from is gone;
-    /// [`SandboxErrorKind::Unavailable`] when the provider cannot make sandboxes now.
+    /// [`SandboxErrorKind::SnapshotNotFound`] if the snapshot to start from does not exist;
+    /// [`SandboxErrorKind::Unavailable`] if the provider cannot create sandboxes now.
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
 
-    /// Says that a sandbox with these limits will likely be made from this snapshot soon. Returns at once: what a
-    /// provider can do ahead, it does in the background. What cannot be done ahead is done by [`create`](Self::create).
+    /// Announces that a sandbox with these limits will probably be created from this snapshot soon. Returns at once.
+    /// The provider prepares what it can in the background; the rest is done by [`create`](Self::create).
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits);
 
-    /// The snapshot with this id, if the provider still has it.
+    /// Returns the snapshot with this id, if the provider still has it.
     ///
     /// # Errors
     ///
-    /// When the provider cannot tell.
+    /// If the provider cannot find out.
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError>;
 
-    /// Removes a snapshot. Sandboxes that were made from it go on. One that is gone already is no error.
+    /// Deletes a snapshot. Sandboxes that were created from it keep running. Deleting a snapshot that does not exist is
+    /// not an error.
     ///
     /// # Errors
     ///
-    /// When the provider cannot tell, or cannot remove it.
+    /// If the provider cannot find out whether it exists, or cannot delete it.
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError>;
 
-    /// Whether snapshots are a server's own: each that needs one makes one, and removes it itself.
+    /// Returns whether each server has its own snapshots. If so, a server that needs a snapshot makes it and also
+    /// deletes it.
     fn keeps_own_snapshots(&self) -> bool;
 
-    /// The snapshots that this server keeps for itself, if they have been here since `before` or longer. Empty where
-    /// snapshots are kept for all servers together.
+    /// Returns the snapshots that belong to this server and have existed since `before` or longer. Empty if all servers
+    /// share their snapshots.
     ///
     /// # Errors
     ///
-    /// When they cannot be listed.
+    /// If the snapshots cannot be listed.
     async fn own_snapshots(&self, before: DateTime<Utc>) -> Result<Vec<SnapshotId>, SandboxError>;
 
-    /// Answers if sandboxes can be made now.
+    /// Checks that sandboxes can be created now.
     ///
     /// # Errors
     ///
-    /// With what is missing.
+    /// Describes what is missing.
     async fn check(&self) -> Result<(), SandboxError>;
 
-    /// What is wrong with the parts that making sandboxes needs, told within two seconds. May make a sandbox to find
-    /// out.
+    /// Returns the faults in the parts that are needed to create sandboxes, within two seconds. May create a sandbox to
+    /// find out.
     async fn troubles(&self) -> Vec<Trouble> {
         let failed = |error: SandboxError| Trouble::fatal(Part::Sandboxes, error.to_string());
         self.check().await.err().map(failed).into_iter().collect()
     }
 }
 
-/// An isolated environment. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop); one that is dropped is
-/// stopped in the background, so a caller that goes away leaves nothing running.
+/// An isolated environment. It ends with [`snapshot`](Self::snapshot) or [`stop`](Self::stop). A sandbox that is
+/// dropped is stopped in the background, so a caller that disappears leaves nothing running.
 #[async_trait]
 pub trait Sandbox: Send + Sync {
-    /// Its id.
+    /// Returns the sandbox's id.
     fn id(&self) -> &SandboxId;
 
-    /// Writes files below the working directory, directories on the way included. An existing file is replaced.
+    /// Writes files below the working directory. Creates missing directories and replaces existing files.
     ///
     /// # Errors
     ///
-    /// When it has been stopped, or there is no room.
+    /// If the sandbox has been stopped, or there is no room.
     async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError>;
 
     /// Starts a command in the working directory.
     ///
     /// # Errors
     ///
-    /// [`SandboxErrorKind::CommandNotFound`] when there is no such program; otherwise when it has been stopped or the
-    /// process cannot be started.
+    /// [`SandboxErrorKind::CommandNotFound`] if the program does not exist; another kind if the sandbox has been
+    /// stopped or the process cannot be started.
     async fn run(&self, command: CommandSpec) -> Result<Box<dyn Command>, SandboxError>;
 
-    /// Freezes the files below the working directory, those that commands wrote included, and stops the sandbox.
+    /// Saves the files below the working directory as a snapshot, including files that commands wrote, and stops the
+    /// sandbox.
     ///
     /// # Errors
     ///
-    /// When it has been stopped, or there is no room.
+    /// If the sandbox has been stopped, or there is no room.
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError>;
 
-    /// The same, and the snapshot gets this id, in place of one that has it: a snapshot that is a server's own cache is
-    /// made again under the name that every server knows it by. A provider that names its snapshots itself, or that
-    /// cannot give this name, gives another one; the answer says which.
+    /// Like [`snapshot`](Self::snapshot), but gives the snapshot this id and replaces an existing snapshot with the
+    /// same id. This is for snapshots that are a server's own cache: each server makes the snapshot again under the id
+    /// that all servers use for it. A provider that chooses ids itself, or cannot use this id, uses another one; the
+    /// returned snapshot contains the id.
     ///
     /// # Errors
     ///
-    /// As [`snapshot`](Self::snapshot).
+    /// As for [`snapshot`](Self::snapshot).
     async fn snapshot_as(&self, _id: &SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
         self.snapshot(expires_at).await
     }
 
-    /// Looks for a fault of the provider's own that may be why a command in it failed: files that it was made of have
-    /// changed, its snapshot is torn, the machine had too little for it though it kept to its own limits. Asked of a
-    /// sandbox that has not been stopped. A snapshot that is torn is told as [`SandboxErrorKind::SnapshotNotFound`]: it
-    /// can be made again.
+    /// Looks for a fault of the provider that may be the reason why a command failed: the sandbox's files were changed,
+    /// its snapshot is damaged, or the host ran out of a resource although the sandbox stayed within its own limits.
+    /// Call it before the sandbox is stopped. A damaged snapshot is returned as [`SandboxErrorKind::SnapshotNotFound`],
+    /// because it can be made again.
     async fn find_fault(&self) -> Option<SandboxError> {
         None
     }
 
-    /// Kills every process and removes every file of it. Stopping twice is no error. When this returns nothing of it
-    /// runs.
+    /// Kills every process of the sandbox and deletes all its files. Stopping twice is not an error. When this returns,
+    /// no process of the sandbox is running.
     ///
     /// # Errors
     ///
-    /// When something could not be removed.
+    /// If something could not be removed.
     async fn stop(&self) -> Result<(), SandboxError>;
 }
 
-/// A process in a sandbox, with what it starts itself: when it ends, what it started and left behind is killed.
+/// A process in a sandbox, including its child processes: when it ends, children that are still running are killed.
 /// Dropping it kills it.
 #[async_trait]
 pub trait Command: Send {
-    /// What it printed next, as soon as it is there, or how it ended. After [`CommandEvent::Exited`] there is `None`.
-    /// All that was printed before the end comes before it. A reader that is slow slows the command; nothing is
-    /// collected meanwhile. May be dropped and called again without losing anything.
+    /// Returns the next output as soon as it is available, or how the command ended. Returns `None` after
+    /// [`CommandEvent::Exited`]. All output printed before the end is returned before the end. A slow reader slows the
+    /// command down, because output is not buffered in between. Cancel-safe: the future may be dropped without losing
+    /// an event.
     ///
     /// # Errors
     ///
-    /// When the provider lost the command: then nobody knows how it ended.
+    /// If the provider lost the command. How the command ended is then unknown.
     async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError>;
 
-    /// Kills it and all it started. [`next_event`](Self::next_event) still yields what was printed, and the end.
+    /// Kills the command and its children. [`next_event`](Self::next_event) still returns what was printed, and the
+    /// end.
     ///
     /// # Errors
     ///
-    /// When the provider cannot be reached.
+    /// If the provider cannot be reached.
     async fn kill(&self) -> Result<(), SandboxError>;
 
-    /// Ends it because all that matters of it is known: kills it, and answers with what it had printed by now. Unlike
-    /// after [`kill`](Self::kill), its end need not be waited for; there are no more events.
+    /// Ends a command whose result is already known: kills it and returns the output that has not been read yet. Unlike
+    /// [`kill`](Self::kill), the caller does not have to wait for the end; there are no more events.
     ///
     /// # Errors
     ///
-    /// When the provider lost the command.
+    /// If the provider lost the command.
     async fn abandon(&mut self) -> Result<Remains, SandboxError> {
         self.kill().await?;
         let mut remains = Remains::default();
@@ -169,65 +175,65 @@ pub trait Command: Send {
     }
 }
 
-/// What is left of a command that was abandoned.
+/// The rest of a command that was abandoned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remains {
-    /// What it had printed and nobody had read, in the order of each stream.
+    /// Output that was printed but not read, in the order of each stream.
     pub output: Vec<(LogStream, Vec<u8>)>,
-    /// What its sandbox has used so far.
+    /// The resources that the sandbox has used so far.
     pub usage: ResourceUsage,
 }
 
-/// What a provider that keeps a Node.js booted for scripts has it do ahead of them, once for many. Scripts run without
-/// it just as well, only later.
+/// Code that a provider runs in its prepared Node.js process before scripts start, once for many scripts. It only saves
+/// time: scripts work the same without it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodePreload {
-    /// The text of a `CommonJS` module that exports `warm()`, to do once what scripts do again and again (it may be
-    /// asynchronous), and `prepare(environment)`, which runs before each script. It may draw no random number, and
-    /// leave no handle, timer or request behind: all scripts would have them.
+    /// The source of a `CommonJS` module that exports two functions. `warm()` does once what scripts do repeatedly, and
+    /// may be asynchronous. `prepare(environment)` runs before each script. The module must not draw random numbers and
+    /// must not leave handles, timers or requests open, because all scripts would share them.
     pub module: String,
 }
 
-/// What to make a sandbox of.
+/// The parameters of a new sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxSpec {
-    /// The files it starts with.
+    /// The initial files.
     pub source: SandboxSource,
-    /// What it may use.
+    /// The resource limits.
     pub limits: ResourceLimits,
-    /// Whom it may talk to. A provider that cannot enforce it says so in its documentation.
+    /// The network policy. A provider that cannot enforce it says so in its documentation.
     pub network: NetworkPolicy,
 }
 
-/// The files a sandbox starts with.
+/// The initial files of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SandboxSource {
-    /// None of its own.
+    /// No files.
     Empty,
-    /// Those of a snapshot.
+    /// The files of a snapshot.
     Snapshot(SnapshotId),
 }
 
-/// A file to be written into a sandbox.
+/// A file to write into a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxFile {
-    /// Where.
+    /// The path of the file.
     pub path: SandboxPath,
-    /// What.
+    /// The contents of the file.
     pub contents: Vec<u8>,
 }
 
-/// A path below a sandbox's working directory: relative, with `/`, of ordinary names (no `..`, no `.`, no empty name,
-/// no NUL).
+/// A path below a sandbox's working directory. It is relative, uses `/`, and consists of ordinary names (no `..`, no
+/// `.`, no empty name, no NUL).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SandboxPath(String);
 
 impl SandboxPath {
-    /// Takes a path over from outside.
+    /// Validates a path from an external source.
     ///
     /// # Errors
     ///
-    /// When it is not as the type's documentation says, or longer than 1,024 bytes.
+    /// If the path does not have the form that the type's documentation describes, or is longer than 1,024 bytes.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidPathError> {
         let text = text.into();
         let ordinary =
@@ -235,7 +241,7 @@ impl SandboxPath {
         if text.len() <= 1024 && text.split('/').all(ordinary) { Ok(Self(text)) } else { Err(InvalidPathError) }
     }
 
-    /// The path.
+    /// Returns the path as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -248,7 +254,7 @@ impl fmt::Display for SandboxPath {
     }
 }
 
-/// A path that leads out of a sandbox's working directory, or none.
+/// The error for a path that leads out of the sandbox's working directory or is not a valid path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a path must be relative, at most 1,024 bytes long, and free of `..`, `.`, empty names and NUL")]
 pub struct InvalidPathError;
@@ -256,42 +262,43 @@ pub struct InvalidPathError;
 /// A command to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSpec {
-    /// What runs.
+    /// The program to run.
     pub program: Program,
-    /// Its arguments, each at most 128 KiB long.
+    /// The arguments, each at most 128 KiB long.
     pub args: Vec<String>,
-    /// Its environment on top of the sandbox's own (`PATH`, `HOME`). Of a [`Program::NodeScript`], variables that
-    /// Node.js or its libraries read as they start (`TZ`, `NODE_*`, `LD_*`) may cost the time of a fresh start.
+    /// Environment variables, in addition to the sandbox's own (`PATH`, `HOME`). For a [`Program::NodeScript`], setting
+    /// variables that Node.js or its libraries read at startup (`TZ`, `NODE_*`, `LD_*`) may require a fresh, slower
+    /// start.
     pub env: Vec<(String, String)>,
 }
 
-/// What a command runs.
+/// The program that a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
-    /// The program with this name or path, found by the sandbox's own `PATH`; `node` always exists.
+    /// A program by name or path, looked up in the sandbox's own `PATH`. `node` always exists.
     Named(String),
-    /// A script, in Node.js. A provider may have a Node.js booted for it, which is several times faster than a fresh
-    /// start; the script sees no difference.
+    /// A script that runs in Node.js. A provider may run it in an already booted Node.js, which is several times faster
+    /// than a fresh start. The script cannot notice the difference.
     NodeScript {
-        /// Where it lies: relative to the working directory, or absolute.
+        /// The script's path: relative to the working directory, or absolute.
         path: String,
-        /// The most that V8's old generation may take, in MiB; V8's own choice otherwise.
+        /// Maximum size of V8's old generation, in MiB. `None` leaves the choice to V8.
         heap_mib: Option<u64>,
     },
 }
 
 impl CommandSpec {
-    /// A program with arguments.
+    /// Creates a command that runs a program with arguments.
     pub fn named(program: impl Into<String>, args: Vec<String>) -> Self {
         Self { program: Program::Named(program.into()), args, env: Vec::new() }
     }
 
-    /// A script with arguments, in Node.js.
+    /// Creates a command that runs a script with arguments in Node.js.
     pub fn node_script(path: impl Into<String>, args: Vec<String>) -> Self {
         Self { program: Program::NodeScript { path: path.into(), heap_mib: None }, args, env: Vec::new() }
     }
 
-    /// The program and all its arguments, for a provider that can start programs and nothing else.
+    /// Returns the program and all its arguments, for a provider that can only start programs.
     #[must_use]
     pub fn into_command_line(self) -> (String, Vec<String>) {
         match self.program {
@@ -304,51 +311,51 @@ impl CommandSpec {
     }
 }
 
-/// How Node.js is started with this much for V8's old generation.
+/// Returns the Node.js option that sets the maximum size of V8's old generation.
 #[must_use]
 pub fn node_heap_option(mib: u64) -> String {
     format!("--max-old-space-size={mib}")
 }
 
-/// What a command did.
+/// An event of a running command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandEvent {
-    /// It printed these bytes.
+    /// The command printed these bytes.
     Output {
-        /// Where.
+        /// The output stream.
         stream: LogStream,
-        /// What; cut anywhere.
+        /// The bytes. A piece may be cut anywhere, also inside a line or a character.
         bytes: Vec<u8>,
     },
-    /// It ended.
+    /// The command ended.
     Exited(CommandExit),
 }
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandExit {
-    /// What the process said.
+    /// The exit status of the process.
     pub status: ExitStatus,
-    /// Why the provider killed it, if it did.
+    /// Why the provider killed the command, if it did.
     pub killed: Option<KillReason>,
-    /// What its sandbox has used so far, earlier commands included.
+    /// The resources that the sandbox has used so far, including earlier commands.
     pub usage: ResourceUsage,
 }
 
-/// How a process ended. A provider that is told of signals as codes from 129 on, as a shell tells them, takes these
-/// codes for signals.
+/// How a process ended. Some providers report signals as exit codes from 129 on, as a shell does; such a provider
+/// translates these codes to signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// It exited with this code.
+    /// The process exited with this code.
     Code(i32),
-    /// This signal ended it.
+    /// The process was ended by this signal.
     Signal(i32),
 }
 
 /// Why a provider killed a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KillReason {
-    /// Its wall-clock time ran out.
+    /// The wall-clock limit was reached.
     Timeout,
     /// Its memory limit was reached.
     OutOfMemory,
@@ -356,65 +363,65 @@ pub enum KillReason {
     Asked,
 }
 
-/// A frozen file system.
+/// A saved file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Its id.
+    /// The snapshot's id.
     pub id: SnapshotId,
-    /// Its size in bytes, as its provider counts it.
+    /// The size in bytes, as the provider counts it.
     pub size_bytes: u64,
-    /// When the provider will remove it by itself.
+    /// When the provider will delete the snapshot automatically; `None` if never.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Why a sandbox or its provider failed.
+/// An error of a sandbox or its provider.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SandboxError {
-    /// What kind of failure.
+    /// The kind of failure.
     pub kind: SandboxErrorKind,
-    /// A fragment for the log that reads after "failed to run a sandbox:". May name internals.
+    /// A message for the log that completes the sentence "failed to run a sandbox:". May contain internals.
     pub message: String,
-    /// What caused it, where something else did.
+    /// The underlying error, if there is one.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// Kinds of [`SandboxError`], as far as callers act on them.
+/// Kinds of [`SandboxError`] that callers handle differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SandboxErrorKind {
-    /// The snapshot is gone; it can be rebuilt from the stored bundle.
+    /// The snapshot does not exist. It can be rebuilt from the stored bundle.
     SnapshotNotFound,
     /// The sandbox has been stopped.
     Stopped,
-    /// No such program in the sandbox.
+    /// The program does not exist in the sandbox.
     CommandNotFound,
-    /// No such file or directory in the sandbox.
+    /// The file or directory does not exist in the sandbox.
     FileNotFound,
-    /// A file of the sandbox cannot be read or written as asked; the message is for the caller.
+    /// A file of the sandbox cannot be read or written as requested. The message is meant for the caller.
     FileRefused,
-    /// There is no room for what is to be kept, and nothing was changed.
+    /// There is no room to store something. Nothing was changed.
     StorageFull,
-    /// Where things are kept takes no writes now, and nothing was changed.
+    /// The storage is read-only now. Nothing was changed.
     StorageReadOnly,
-    /// Where things are kept is away, or another place has its name. What is kept there is not gone.
+    /// The storage is not mounted, or something else is mounted under its name. The stored data is not lost.
     StorageUnavailable,
-    /// The machine has run out of descriptors, of processes or of memory for it. What was asked for has not begun.
+    /// The host has run out of file descriptors, processes or memory. The requested operation has not started.
     Exhausted,
-    /// The provider cannot make sandboxes now, for example because the machine lacks a piece of the isolation.
+    /// The provider cannot create sandboxes now, for example because the host lacks an isolation feature.
     Unavailable,
-    /// Everything else.
+    /// Any other failure.
     Failed,
 }
 
 impl SandboxError {
-    /// An error of this kind without a deeper cause.
+    /// Creates an error of this kind without an underlying error.
     #[must_use]
     pub fn new(kind: SandboxErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    /// An error of kind [`SandboxErrorKind::Failed`] with its cause.
+    /// Creates an error of kind [`SandboxErrorKind::Failed`] with its underlying error.
     pub fn failed(message: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: SandboxErrorKind::Failed, message: message.into(), source: Some(source.into()) }
     }

@@ -1,63 +1,66 @@
-//! Making and looking after what a store keeps its rows in.
+//! Creation and maintenance of a store's schema.
 
 use async_trait::async_trait;
 
 use super::RepositoryError;
 use crate::{SnapshotId, WorkerId};
 
-/// The schema of a database. Use cases read and write through repositories; this is for what an operator does.
+/// Manages the schema of a database. Use cases read and write through repositories; this trait is for the operator's
+/// tasks.
 #[async_trait]
 pub trait SchemaAdmin: Send + Sync {
-    /// Applies the migrations that have not been applied, all or none, and answers with their names. Two processes may
-    /// do so at once.
+    /// Applies all pending migrations in one transaction and returns their names. Two processes may call it at the same
+    /// time.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached, refuses, or has been migrated by a newer version of this program.
+    /// If the database cannot be reached, refuses, or has been migrated by a newer version of this program.
     async fn apply_migrations(&self) -> Result<Vec<String>, RepositoryError>;
 
-    /// Creates the schema if there is none, and brings it up to date. Removes all workers if that is asked for.
+    /// Creates the schema if it does not exist, and applies pending migrations. Deletes all workers if `existing` says
+    /// so.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or refuses.
+    /// If the database cannot be reached or refuses.
     async fn set_up(&self, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError>;
 
-    /// Answers if the database can be used as it must be: it is reached, it is the right one, its schema is current,
-    /// its tables are there and can be read, and it takes writes. Changes nothing, and takes no longer than a few round
-    /// trips: a database that is busy for a moment is sound.
+    /// Checks that the database can be used: it is reachable, it is the right one, its schema is current, its tables
+    /// exist and are readable, and it accepts writes. Changes nothing, and takes only a few round trips. A database
+    /// that is busy for a moment passes.
     ///
     /// # Errors
     ///
-    /// With the kind of what is wrong.
+    /// The kind of the error says what is wrong.
     async fn check(&self) -> Result<(), RepositoryError>;
 }
 
-/// What [`SchemaAdmin::set_up`] does with workers that are there.
+/// What [`SchemaAdmin::set_up`] does with existing workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExistingWorkers {
-    /// They stay.
+    /// Keep them.
     Keep,
-    /// They are removed, all of them.
+    /// Delete all of them.
     Remove,
 }
 
 /// What [`SchemaAdmin::set_up`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetupOutcome {
-    /// There was no schema.
+    /// It created the schema, because there was none.
     Created,
-    /// There was one, with so many workers, which are still there.
+    /// The schema existed. It contained this number of workers, which were kept.
     Kept(u64),
-    /// There was one, with these workers, which are gone now.
+    /// The schema existed. These workers were deleted.
     Emptied(Vec<RemovedWorker>),
 }
 
-/// What is left to know of a worker that was removed with all others. There may be many, so it is no more than that.
+/// A worker that was deleted together with all others. There may be many of them, so this contains only what is needed
+/// to clean up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemovedWorker {
-    /// Its id.
+    /// The worker's id.
     pub id: WorkerId,
-    /// The snapshot it had, which is of no use any more.
+    /// The snapshot that the worker had. It is no longer needed.
     pub snapshot_id: Option<SnapshotId>,
 }

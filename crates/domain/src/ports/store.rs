@@ -1,54 +1,54 @@
-//! What the platform remembers, and units of work on it.
+//! The platform's persistent data, and transactions on it.
 
 use async_trait::async_trait;
 
 use super::{RepositoryError, SchemaAdmin, StoredChanges, WorkerRepository};
 
-/// Keeps what the platform remembers: one repository for each kind of thing, and transactions over all of them.
+/// Stores the platform's persistent data: one repository per kind of record, and transactions across all of them.
 ///
-/// A method of a repository that comes from the store itself is atomic by itself, so a use case that changes one thing
-/// needs no more than that. A use case that changes two things which must not be torn apart begins a [`Transaction`].
+/// A repository method called on the store directly is atomic, so a use case that changes a single record needs no
+/// transaction. A use case that changes two records that must stay consistent begins a [`Transaction`].
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// The workers. Every method stores what it changes before it answers.
+    /// Returns the repository of workers. Every method returns only after its change is stored.
     fn workers(&self) -> &dyn WorkerRepository;
 
-    /// Begins a unit of work. It takes a connection of its own, and on SQLite the right to write, which all others wait
-    /// for. So hold it for short: no sandbox, no compiler and no client is waited for in between. A transaction that
-    /// was held for longer than the store allows is rolled back.
+    /// Begins a transaction. It takes its own connection and, on SQLite, the write lock, which blocks all other
+    /// writers. Keep it short: do not wait for a sandbox, the compiler or a client inside it. A transaction that is
+    /// open for longer than the store allows is rolled back.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached, or no connection became free in time.
+    /// If the database cannot be reached, or no connection became free in time.
     async fn begin(&self) -> Result<Box<dyn Transaction>, RepositoryError>;
 
-    /// What is changed from now on, by any server and by hand. `None` where the database cannot tell; such a one has a
-    /// single server.
+    /// Returns a stream of the changes made from now on, by any server or by hand. `None` if the database cannot report
+    /// changes; such a database is used by a single server only.
     fn listen(&self) -> Option<Box<dyn StoredChanges>>;
 
-    /// The schema that all of this is kept in.
+    /// Returns the administration of the schema.
     fn schema(&self) -> &dyn SchemaAdmin;
 }
 
-/// A unit of work: what its repositories change is stored together by [`commit`](Self::commit), or not at all. To drop
-/// it is to roll it back, at whatever point that happens.
+/// A transaction: all changes made through its repositories are stored together by [`commit`](Self::commit), or not at
+/// all. Dropping it rolls it back, at any point.
 ///
-/// It sees what it has changed itself; all others see that when it is committed. Two transactions may be about the
-/// same worker: an update names the revision that it was decided on, so the second gets
-/// [`Conflict`](super::Update::Conflict), or fails with [`RepositoryError::RolledBack`] and may be done again.
+/// It sees its own changes; others see them after the commit. Two transactions may change the same worker: an update
+/// states the revision that it is based on, so the second one gets [`Conflict`](super::Update::Conflict), or fails with
+/// [`RepositoryError::RolledBack`] and may be repeated.
 ///
-/// When the database refuses a statement, the transaction is over: all that is asked of it afterwards, `commit`
-/// included, fails with [`RepositoryError::RolledBack`].
+/// If the database refuses a statement, the transaction is over: all later operations, including `commit`, fail with
+/// [`RepositoryError::RolledBack`].
 #[async_trait]
 pub trait Transaction: Send + Sync {
-    /// The workers, as this transaction sees them.
+    /// Returns the repository of workers, as seen by this transaction.
     fn workers(&self) -> &dyn WorkerRepository;
 
-    /// Stores all that was changed.
+    /// Stores all changes.
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::RolledBack`], and the others, when nothing was stored; but after
-    /// [`RepositoryError::Unavailable`] it is unknown whether it was: the answer may have been lost.
+    /// [`RepositoryError::RolledBack`] and other errors mean that nothing was stored. The exception is
+    /// [`RepositoryError::Unavailable`]: the commit may have succeeded, because the response may have been lost.
     async fn commit(self: Box<Self>) -> Result<(), RepositoryError>;
 }

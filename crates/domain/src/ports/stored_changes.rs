@@ -1,45 +1,45 @@
-//! Hearing of what is changed in a store.
+//! Notifications about changes in a store.
 
 use async_trait::async_trait;
 
 use super::InvocationMark;
 use crate::{SnapshotId, TenantId, WorkerId};
 
-/// Changes, in the order in which they were stored. To drop it is to stop listening.
+/// A stream of changes, in the order in which they were stored. Dropping it ends the subscription.
 #[async_trait]
 pub trait StoredChanges: Send {
-    /// The next change. May be dropped and called again without losing anything.
+    /// Returns the next change. Cancel-safe: the future may be dropped without losing a change.
     async fn next(&mut self) -> StoredChange;
 }
 
-/// Something was changed about workers in the database.
+/// A change of workers in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredChange {
-    /// A worker is new, or another than it was.
+    /// A worker was added or changed.
     Changed {
-        /// Whose it is.
+        /// The tenant that owns it.
         tenant: TenantId,
-        /// Which worker.
+        /// The worker's id.
         id: WorkerId,
-        /// The snapshot that it does not need any more.
+        /// A snapshot that the worker no longer needs.
         unneeded: Option<SnapshotId>,
     },
-    /// A worker was removed.
+    /// A worker was deleted.
     Removed {
-        /// Whose it was.
+        /// The tenant that owned it.
         tenant: TenantId,
-        /// Which worker.
+        /// The worker's id.
         id: WorkerId,
-        /// The snapshot that it had.
+        /// The snapshot that the worker had.
         unneeded: Option<SnapshotId>,
     },
     /// Workers of a tenant were invoked.
     Invoked {
-        /// Whose they are.
+        /// The tenant that owns them.
         tenant: TenantId,
-        /// Which ones, and when.
+        /// The workers and the times of their invocations.
         marks: Vec<InvocationMark>,
     },
-    /// Changes may have been missed.
+    /// Some changes may have been missed.
     Missed,
 }

@@ -1,10 +1,10 @@
-//! The application that mounts our routes has authenticated whoever reaches them.
+//! Authentication for an application that mounts our routes and has already authenticated the callers.
 
 use async_trait::async_trait;
 use workers_domain::TenantId;
 use workers_domain::access::{AuthenticationError, Authenticator, Identity, Principal, RequestHead};
 
-/// Lets every request in, as the application's.
+/// Accepts every request on behalf of the application.
 pub(super) struct EmbedderAuthenticator;
 
 #[async_trait]

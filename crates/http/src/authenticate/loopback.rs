@@ -1,11 +1,11 @@
-//! Whoever is on this machine, where there is no token.
+//! Authentication for a server without a token: it accepts local callers.
 
 use async_trait::async_trait;
 use workers_domain::access::{AuthenticationError, Authenticator, Identity, Principal, RequestHead};
 use workers_domain::{AllowedOrigin, Authority, Origin, TenantId};
 use workers_web::{is_own_site, own_name};
 
-/// Lets those in who are on this machine, and no web page of another site that a browser on this machine shows.
+/// Accepts requests from this host, but not from web pages of other sites that are open in a browser on this host.
 pub(super) struct LoopbackAuthenticator {
     allowed_origins: Vec<AllowedOrigin>,
 }
@@ -15,9 +15,9 @@ impl LoopbackAuthenticator {
         Self { allowed_origins }
     }
 
-    /// Without a token the only protection is that nobody else is on this machine. Web pages are: a page of another
-    /// site may send requests to loopback (they carry its `Origin`), or have its own name resolve to loopback (they
-    /// carry its name as `Host`).
+    /// Without a token, the only protection is that the server can be reached only from this host. Web pages count as
+    /// local too, because they run in a local browser: a page of another site may send requests to loopback (they carry
+    /// its `Origin`), or make its own name resolve to loopback (they carry its name as `Host`).
     fn check(&self, head: &RequestHead<'_>) -> Result<(), AuthenticationError> {
         let host = check_host(head)?;
         let origins = head.headers.values("origin");
@@ -41,8 +41,8 @@ impl Authenticator for LoopbackAuthenticator {
     }
 }
 
-/// The name that the client knows us by, if it is one of this machine's own. A request target may name a host beside
-/// the header; a request that names two different ones, or none, is refused.
+/// Returns the name under which the client addresses us, if it is a loopback name. A request target may contain a host
+/// in addition to the header; a request that names two different hosts, or none, is refused.
 pub(crate) fn check_host(head: &RequestHead<'_>) -> Result<Authority, AuthenticationError> {
     let in_headers = head.headers.values("host");
     let named = in_headers.first().copied().and_then(ascii).unwrap_or_default();
@@ -53,7 +53,7 @@ pub(crate) fn check_host(head: &RequestHead<'_>) -> Result<Authority, Authentica
     })
 }
 
-/// The text of a header, if it is of nothing but ASCII.
+/// Returns the text of a header, if it is ASCII only.
 fn ascii(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().filter(|text| text.is_ascii())
 }

@@ -1,4 +1,4 @@
-//! Who sent a request: the ways that this server knows.
+//! The ways in which this server authenticates requests.
 
 mod embedder;
 mod loopback;
@@ -17,7 +17,7 @@ pub(crate) use self::loopback::check_host;
 use self::token::TokenAuthenticator;
 use crate::{Access, HttpOptions};
 
-/// What finds out who sent a request, as the options say.
+/// Returns the authenticator that the options select.
 pub(crate) fn authenticator(options: &HttpOptions) -> Arc<dyn Authenticator> {
     match &options.access {
         Access::Loopback => Arc::new(LoopbackAuthenticator::new(options.cors_origins.clone())),
@@ -27,7 +27,7 @@ pub(crate) fn authenticator(options: &HttpOptions) -> Arc<dyn Authenticator> {
     }
 }
 
-/// Headers as authenticators read them.
+/// Headers in the form that authenticators read.
 pub(crate) struct ReadHeaders<'a>(pub(crate) &'a HeaderMap);
 
 impl Headers for ReadHeaders<'_> {
@@ -36,7 +36,7 @@ impl Headers for ReadHeaders<'_> {
     }
 }
 
-/// The head of a request without a connection.
+/// Returns the head of a request, without its connection.
 pub(crate) fn head_of<'a>(headers: &'a ReadHeaders<'a>, uri: &'a Uri) -> RequestHead<'a> {
     RequestHead { headers, authority: uri.authority().map(Authority::as_str), peer: None }
 }
@@ -47,7 +47,7 @@ mod tests {
 
     use super::*;
 
-    /// Headers for the tests of authenticators.
+    /// Returns headers for the tests of authenticators.
     pub(super) fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {

@@ -1,4 +1,4 @@
-//! The operator's token.
+//! Authentication with the operator's token.
 
 use async_trait::async_trait;
 use workers_domain::TenantId;
@@ -7,7 +7,7 @@ use workers_web::bearer;
 
 use crate::AdminToken;
 
-/// Lets those in who have the token.
+/// Accepts requests with the token.
 pub(super) struct TokenAuthenticator {
     token: AdminToken,
 }

@@ -1,16 +1,16 @@
-//! Whose console it is.
+//! Branding of the console.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use actix_web::web::Bytes;
 
-/// The longest name, in characters: it stands in a corner of the page, and in a tab.
+/// Maximum length of a name, in characters. It is shown in a corner of the page and in the browser tab.
 const MAX_NAME: usize = 60;
-/// The largest logo, in bytes.
+/// Maximum size of a logo, in bytes.
 const MAX_LOGO: usize = 512 * 1024;
 
-/// The vendor that the console shows: its name, logo and colour.
+/// The vendor that the console shows: name, logo and colour.
 #[derive(Debug, Clone)]
 pub struct Branding {
     name: String,
@@ -18,7 +18,7 @@ pub struct Branding {
     accent: Option<String>,
 }
 
-/// An image of a kind that every browser shows, known by its content.
+/// An image of a type that every browser supports. The type is detected from the content.
 #[derive(Clone)]
 pub struct Logo {
     bytes: Bytes,
@@ -26,25 +26,25 @@ pub struct Logo {
     etag: String,
 }
 
-/// Branding that no console can show.
+/// The error for branding that the console cannot show.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBrandingError {
-    /// It is empty, too long, or not a line.
+    /// The name is empty, too long, or not a single line.
     #[error("the name must be one line of 1 to {MAX_NAME} characters")]
     Name,
-    /// It is not a colour as we take them.
+    /// The text is not a colour in the supported form.
     #[error("the accent must be a colour as #rrggbb, not `{0}`")]
     Accent(String),
-    /// It is too large.
+    /// The logo is too large.
     #[error("the logo has more than the {MAX_LOGO} bytes that it may have")]
     LogoTooLarge,
-    /// It is not an image, or of another kind.
+    /// The content is not an image of a supported type.
     #[error("the logo must be an SVG, PNG, WebP, JPEG or ICO image")]
     LogoKind,
 }
 
 impl Branding {
-    /// A name, with our logo and our colour.
+    /// Creates branding with a name, the default logo and the default colour.
     ///
     /// # Errors
     ///
@@ -57,13 +57,13 @@ impl Branding {
         Ok(Self { name: name.to_owned(), ..Self::default() })
     }
 
-    /// With another logo.
+    /// Replaces the logo.
     #[must_use]
     pub fn with_logo(self, logo: Logo) -> Self {
         Self { logo, ..self }
     }
 
-    /// With another colour, as `#rrggbb`.
+    /// Replaces the colour, given as `#rrggbb`.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl Default for Branding {
 }
 
 impl Logo {
-    /// Takes an image over.
+    /// Creates a logo from an image.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl fmt::Debug for Logo {
     }
 }
 
-/// What the first bytes say.
+/// Detects the media type from the content.
 fn kind(bytes: &[u8]) -> Option<&'static str> {
     let is_svg = || {
         let text = str::from_utf8(bytes).unwrap_or_default().trim_start_matches('\u{feff}').trim_start();

@@ -12,16 +12,16 @@ use super::Branding;
 use crate::error::ApiError;
 use crate::unmatched::no_route;
 
-/// No page of another site shows or reads them.
+/// Prevents pages of other sites from showing or reading the files.
 const SAME_ORIGIN: (HeaderName, &str) = (HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
 
-/// `GET /assets/{file}`: what the build named after its content.
+/// `GET /assets/{file}`: build output whose names contain a hash of the content.
 pub(super) async fn asset(request: HttpRequest, file: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let asset = workers_console::asset(&format!("assets/{file}")).ok_or_else(|| no_route(&request))?;
     Ok(answer(&request, asset))
 }
 
-/// A built file, in the coding that the browser likes best.
+/// Returns a built file, in the content coding that the browser prefers.
 pub(super) fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
     let mut response = if is_known(request, asset.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let lifetime = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
@@ -44,12 +44,12 @@ pub(super) async fn logo(request: HttpRequest, branding: web::Data<Branding>) ->
         .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((ETAG, logo.etag()))
         .insert_header(SAME_ORIGIN)
-        // An SVG is a document when it is opened by itself, and could hold scripts.
+        // An SVG opened directly is a document and could contain scripts.
         .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox"));
     finish(response, logo.content_type(), logo.bytes())
 }
 
-/// With the body, unless the browser has it.
+/// Finishes a response. The body is left out if the browser already has it.
 fn finish(mut response: HttpResponseBuilder, content_type: &'static str, bytes: Bytes) -> HttpResponse {
     let response = response.content_type(content_type).body(bytes);
     if response.status().is_success() { response } else { response.drop_body().map_into_boxed_body() }
@@ -67,7 +67,7 @@ fn negotiate(request: &HttpRequest, asset: &'static Asset) -> (ContentEncoding, 
     }
 }
 
-/// Whether the browser says that it has this content already.
+/// Returns whether the browser already has this content.
 fn is_known(request: &HttpRequest, etag: &str) -> bool {
     let ours = etag.parse::<EntityTag>();
     match (IfNoneMatch::parse(request), ours) {

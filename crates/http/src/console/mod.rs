@@ -1,7 +1,7 @@
 //! The web console: a page and its files, beside the API that it uses.
 //!
-//! They hold no data, so they need no token: the page asks its user for one. Every URL in them is relative and the page
-//! keeps its place behind the `#`, so that it works below any path.
+//! They contain no data, so they need no token: the page asks its user for one. All URLs in them are relative, and the
+//! page stores its state in the part of the URL after the `#`, so that it works below any path.
 
 mod branding;
 mod files;
@@ -29,8 +29,8 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
     config
         .app_data(web::Data::new(branding.clone()))
         .service(resource("/").route(get().to(page::handle)))
-        // Below a path of an embedder's choice, `/platform` is another place than `/platform/`. At the root there is
-        // but one.
+        // Below a path chosen by the embedding application, `/platform` and `/platform/` are different URLs. At the
+        // root there is only one.
         .service(resource("").route(get().to(to_folder)))
         .service(resource("/assets/{file}").route(get().to(files::asset)))
         .service(resource("/branding/logo").route(get().to(files::logo)));
@@ -40,9 +40,9 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
     }
 }
 
-/// Sends a browser from `…/platform` to `…/platform/`, which its relative URLs start from.
+/// Redirects a browser from `…/platform` to `…/platform/`, which the relative URLs of the page are based on.
 async fn to_folder(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    // A request may name a host where a path belongs.
+    // A request target may contain a host in place of a path.
     if !request.path().starts_with('/') {
         return Err(no_route(&request));
     }

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::Branding;
 
-/// What the browser is told beside the content policy, on every answer.
+/// The security headers of the page, besides the content policy.
 const HEADERS: [(HeaderName, &str); 6] = [
-    // The nonce is for one showing.
+    // The nonce is valid for one response, so it must not be cached.
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -19,7 +19,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
         HeaderName::from_static("permissions-policy"),
         "camera=(), microphone=(), geolocation=(), payment=(), usb=(), clipboard-read=()",
     ),
-    // `frame-ancestors`, for browsers that do not know it.
+    // For browsers that do not support `frame-ancestors`.
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
@@ -35,7 +35,8 @@ pub(super) async fn handle(branding: web::Data<Branding>) -> HttpResponse {
         .body(workers_console::page(branding.name(), branding.accent(), &nonce))
 }
 
-/// Nothing but our own files, no inline script, no text that becomes markup, no frame around it.
+/// Returns the content policy: only our own files, no inline scripts, no conversion of text to markup, no embedding in
+/// a frame.
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; \

@@ -1,27 +1,27 @@
-//! The table of error codes. A name is part of the API; the sentence that comes with it is not.
+//! The table of error codes. A code's name is part of the API; the message that comes with it is not.
 
 use actix_web::http::StatusCode;
 use workers_domain::Part;
 
 macro_rules! error_codes {
     ($($(#[doc = $docs:literal])* $variant:ident, $name:literal, $status:ident;)*) => {
-        /// What went wrong with a request, for programs.
+        /// The reason of an error, for programs.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[doc = $docs])* $variant,)*
         }
 
         impl ErrorCode {
-            /// Every code.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The code as it travels.
+            /// Returns the code as it appears in responses.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The status it is answered with.
+            /// Returns the HTTP status of responses with this code.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)* }
@@ -31,61 +31,61 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The request is not as HTTP wants it.
+    /// The request is not valid HTTP.
     BadRequest, "bad_request", BAD_REQUEST;
     /// The body is not JSON.
     InvalidJson, "invalid_json", BAD_REQUEST;
-    /// The body is JSON of another shape.
+    /// The body is JSON, but of a different shape.
     InvalidBody, "invalid_body", BAD_REQUEST;
-    /// There is no name.
+    /// The name is missing.
     MissingName, "missing_name", BAD_REQUEST;
-    /// The name cannot be one.
+    /// The name is not valid.
     InvalidName, "invalid_name", BAD_REQUEST;
-    /// There is no code.
+    /// The code is missing.
     MissingCode, "missing_code", BAD_REQUEST;
-    /// The code has a character that no database keeps.
+    /// The code contains a character that a database cannot store.
     InvalidCode, "invalid_code", BAD_REQUEST;
-    /// The code is to be compiled in a way that the platform does not know.
+    /// The compiler options contain an unknown option or value.
     InvalidCompilerOptions, "invalid_compiler_options", BAD_REQUEST;
     /// The code is not a module.
     SyntaxError, "syntax_error", BAD_REQUEST;
     /// The code exports no function.
     NoExportedFunction, "no_exported_function", BAD_REQUEST;
-    /// An exported function has a name that no caller could ask for.
+    /// An exported function has a name that no request could contain.
     InvalidFunctionName, "invalid_function_name", BAD_REQUEST;
-    /// The code imports what is not there.
+    /// The code imports a module that does not exist here.
     UnsupportedImport, "unsupported_import", BAD_REQUEST;
     /// The code uses syntax that cannot run here.
     UnsupportedSyntax, "unsupported_syntax", BAD_REQUEST;
     /// The code is nested too deeply.
     TooDeep, "too_deep", BAD_REQUEST;
-    /// The code takes more time or memory than a compilation may, or it crashes the compiler.
+    /// The code takes more time or memory than a compilation may use, or it crashes the compiler.
     TooExpensive, "too_expensive", BAD_REQUEST;
-    /// What was asked for destroys workers, and has to be confirmed.
+    /// The request would delete workers, and must be confirmed.
     ConfirmationRequired, "confirmation_required", BAD_REQUEST;
-    /// What was given as a confirmation is none.
+    /// The confirmation is not valid.
     InvalidConfirmation, "invalid_confirmation", BAD_REQUEST;
-    /// The length of a page is none, or too great.
+    /// The page length is not a valid number, or too large.
     InvalidLimit, "invalid_limit", BAD_REQUEST;
-    /// The cursor is of no page.
+    /// The cursor does not belong to any page.
     InvalidCursor, "invalid_cursor", BAD_REQUEST;
-    /// The worker is being created, or could not be.
+    /// The worker is being created, or its creation failed.
     WorkerNotReady, "worker_not_ready", BAD_REQUEST;
-    /// There is no token, or not the right one.
+    /// The token is missing or wrong.
     Unauthorized, "unauthorized", UNAUTHORIZED;
-    /// The `Host` is not this machine's own name, and there is no token that would allow that.
+    /// The `Host` is not a loopback name, and there is no token, with which other names would be allowed.
     HostNotAllowed, "host_not_allowed", FORBIDDEN;
-    /// A web page of another site asked.
+    /// The request comes from a web page of another site.
     OriginNotAllowed, "origin_not_allowed", FORBIDDEN;
     /// The caller may not do this.
     InsufficientScope, "insufficient_scope", FORBIDDEN;
-    /// `/api/setup` is closed in this installation.
+    /// `/api/setup` is disabled in this installation.
     SetupNotAllowed, "setup_not_allowed", FORBIDDEN;
-    /// There is no such route.
+    /// The route does not exist.
     NotFound, "not_found", NOT_FOUND;
-    /// There is no such worker.
+    /// The worker does not exist.
     WorkerNotFound, "worker_not_found", NOT_FOUND;
-    /// The worker has no such function.
+    /// The worker does not export this function.
     FunctionNotFound, "function_not_found", NOT_FOUND;
     /// The route exists, but not with this method.
     MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED;
@@ -103,25 +103,25 @@ error_codes! {
     PayloadTooLarge, "payload_too_large", PAYLOAD_TOO_LARGE;
     /// The body is compressed.
     UnsupportedEncoding, "unsupported_encoding", UNSUPPORTED_MEDIA_TYPE;
-    /// Every place and every seat in the queue is taken.
+    /// All places and all seats in the queue are taken.
     Busy, "busy", TOO_MANY_REQUESTS;
-    /// Something of ours failed; it is in the log under the request's id.
+    /// An internal error; details are in the log under the request's id.
     Internal, "internal", INTERNAL_SERVER_ERROR;
-    /// What the database holds of the worker makes no sense.
+    /// The worker's database row is invalid.
     WorkerUnreadable, "worker_unreadable", INTERNAL_SERVER_ERROR;
     /// The sandbox provider failed.
     SandboxFailed, "sandbox_failed", BAD_GATEWAY;
-    /// No compiler works now.
+    /// No compiler is available now.
     CompilerUnavailable, "compiler_unavailable", SERVICE_UNAVAILABLE;
     /// The database cannot be reached.
     DatabaseUnavailable, "database_unavailable", SERVICE_UNAVAILABLE;
-    /// The database lacks its schema, or a part of it.
+    /// The database schema is missing or incomplete.
     SchemaMissing, "schema_missing", SERVICE_UNAVAILABLE;
-    /// The database does not permit the server what it needs.
+    /// The database user lacks a permission that the server requires.
     DatabaseDenied, "database_denied", SERVICE_UNAVAILABLE;
-    /// What the database keeps is broken.
+    /// The stored data of the database is damaged.
     DatabaseDamaged, "database_damaged", SERVICE_UNAVAILABLE;
-    /// What is to be kept cannot be written now.
+    /// The storage is read-only now.
     StorageReadOnly, "storage_read_only", SERVICE_UNAVAILABLE;
     /// The database has no room left.
     StorageFull, "storage_full", INSUFFICIENT_STORAGE;
@@ -130,7 +130,7 @@ error_codes! {
 }
 
 impl ErrorCode {
-    /// What an operator does about a failure of the server with this code. It destroys nothing.
+    /// Returns what an operator should do about a server error with this code. The advice never destroys data.
     pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::SandboxFailed => Part::Sandboxes.advice(),

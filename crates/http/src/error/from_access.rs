@@ -1,4 +1,4 @@
-//! Which answer a caller gets who is not known, or may not do what was asked.
+//! The responses for callers that are not authenticated, or may not perform the action.
 
 use actix_web::http::header::{self, HeaderValue};
 use workers_domain::access::{AccessError, Action, AuthenticationError};

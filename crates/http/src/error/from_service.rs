@@ -1,4 +1,4 @@
-//! Which answer each failure of a use case gets.
+//! The response for each error of a use case.
 
 use std::time::Duration;
 
@@ -13,22 +13,23 @@ use workers_service::{
 
 use super::{ApiError, ErrorCode};
 
-/// When to try again what failed because something of ours is away.
+/// The retry time for errors that happen because a component is unavailable.
 const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
-/// When to try again what found no room: answers that are read need less, and the others are given up after a while.
+/// The retry time for responses that found no room. A response that is being read frees its room sooner; one that is
+/// not read is dropped after a while.
 const RETRY_WHEN_UNREAD: Duration = Duration::from_secs(5);
-/// The longest piece of a client's own text that is quoted back, in characters.
+/// Maximum length of a client's own text that is quoted in a message, in characters.
 const QUOTED_CHARS: usize = 100;
 
-/// What asks for the removal of all workers by name.
+/// The confirmation text that is required to delete all workers.
 pub(crate) const CONFIRMATION: &str = "remove all workers";
 
-/// The answer to an id that no worker has.
+/// Creates the error for an id that no worker has.
 pub(crate) fn worker_not_found(id: &str) -> ApiError {
     ApiError::new(ErrorCode::WorkerNotFound, format!("there is no worker {}", printable(id)))
 }
 
-/// A client's own text, cut to a printable length.
+/// Returns a client's own text without control characters, cut to a maximum length.
 pub(crate) fn printable(text: &str) -> String {
     let mut quoted: String = text.chars().filter(|symbol| !symbol.is_control()).take(QUOTED_CHARS).collect();
     if text.chars().count() > QUOTED_CHARS {
@@ -37,14 +38,14 @@ pub(crate) fn printable(text: &str) -> String {
     quoted
 }
 
-/// The answer to a cursor that no page has.
+/// Creates the error for a cursor that does not belong to any page.
 pub(crate) fn invalid_cursor() -> ApiError {
     let message =
         "`cursor` must be one that the `Link` header of an earlier page holds; without it the list begins anew";
     ApiError::new(ErrorCode::InvalidCursor, message)
 }
 
-/// The answer while the server goes down.
+/// Creates the error for requests during the shutdown.
 pub(crate) fn shutting_down() -> ApiError {
     ApiError::new(ErrorCode::ShuttingDown, "the server is shutting down").retry_after(RETRY_WHEN_AWAY)
 }
@@ -169,8 +170,8 @@ impl From<DeployError> for ApiError {
     }
 }
 
-/// The answer to a failure of the machine that sandboxes are made on, for which there is a better name than that of the
-/// sandbox. Nothing of the deploy is left.
+/// Returns the error for a failure of the host that sandboxes run on, if there is a more specific one than that of the
+/// sandbox. Nothing of the deploy is left in these cases.
 const fn of_machine(kind: SandboxErrorKind) -> Option<(ErrorCode, &'static str)> {
     match kind {
         SandboxErrorKind::StorageFull => Some((ErrorCode::StorageFull, "the platform's storage is full")),
@@ -227,23 +228,23 @@ impl From<InvokeError> for ApiError {
     }
 }
 
-/// The answer to whoever finds no place.
+/// Creates the error for a request that finds no place.
 fn busy(retry_after: Duration) -> ApiError {
     ApiError::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
 }
 
-/// The answer for which there is no room, because too many others wait for their readers.
+/// Creates the error for a response that finds no room, because too many others have not been read.
 pub(crate) fn too_much_unread() -> ApiError {
     let message = "too many answers wait for clients that do not read them; try again later";
     ApiError::new(ErrorCode::Busy, message).retry_after(RETRY_WHEN_UNREAD)
 }
 
-/// The answer to a deploy without a name.
+/// Creates the error for a deploy without a name.
 pub(crate) fn missing_name() -> ApiError {
     ApiError::new(ErrorCode::MissingName, "`name` is missing or empty").with("field", "name")
 }
 
-/// The answer to a deploy without code.
+/// Creates the error for a deploy without code.
 pub(crate) fn missing_code() -> ApiError {
     ApiError::new(ErrorCode::MissingCode, "`code` is missing or empty").with("field", "code")
 }
@@ -252,13 +253,14 @@ fn unknown(id: WorkerId) -> ApiError {
     worker_not_found(&id.to_string())
 }
 
-/// The answer to code that takes a compiler too much. What does, nests, in one way or another.
+/// Creates the error for code that is too expensive to compile. Such code always contains deep nesting of some kind.
 fn too_expensive(what: TooExpensive) -> ApiError {
     ApiError::new(ErrorCode::TooExpensive, format!("this cannot be compiled: {what}"))
         .with("help", "Look for long runs of nested brackets, `<` among them, and for very large literals.")
 }
 
-/// The first diagnostic speaks for all; the others come along.
+/// Creates the error for rejected code. Its code and message are those of the first diagnostic; all diagnostics are
+/// included.
 fn rejected(diagnostics: &[Diagnostic]) -> ApiError {
     let Some(first) = diagnostics.first() else {
         return ApiError::internal("the transpiler rejected the code without saying why");

@@ -1,4 +1,4 @@
-//! The one error body, and how failures of the use cases become one.
+//! The error body, and the conversion of use case errors to it.
 
 mod codes;
 mod from_access;
@@ -23,7 +23,7 @@ pub(crate) use from_service::{
     worker_not_found,
 };
 
-/// A request that was refused or failed.
+/// An error response to a request that was refused or failed.
 #[derive(Debug)]
 pub struct ApiError {
     code: ErrorCode,
@@ -52,12 +52,12 @@ pub(crate) struct ErrorBody<'a> {
 }
 
 impl ApiError {
-    /// An error with its sentence.
+    /// Creates an error with its message.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), details: Map::new(), headers: Vec::new(), cause: None, worker_id: None }
     }
 
-    /// Something that is not the client's doing; the cause goes to the log only.
+    /// Creates an error that is not the client's fault. The cause is only logged.
     pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(ErrorCode::Internal, "internal error").because(cause)
     }
@@ -68,48 +68,48 @@ impl ApiError {
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     pub(crate) fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// Says when to try again, in the header and in the body.
+    /// Adds the retry time to the header and the body.
     pub(crate) fn retry_after(self, after: Duration) -> Self {
         let seconds = after.as_millis().div_ceil(1000).max(1);
         let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
         self.with("retryAfter", seconds).header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// Keeps what caused it, for the log.
+    /// Stores the cause, for the log.
     pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// Says which worker it is about, for the log.
+    /// Stores which worker the error is about, for the log.
     pub(crate) fn about(mut self, worker_id: WorkerId) -> Self {
         self.worker_id = Some(worker_id);
         self
     }
 
-    /// Which worker it is about, where the request does not name it.
+    /// Returns which worker the error is about, if the request does not contain its id.
     pub(crate) const fn worker_id(&self) -> Option<WorkerId> {
         self.worker_id
     }
 
-    /// What went wrong, for programs.
+    /// Returns the error code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The causes, outermost first, as one line for the log.
+    /// Returns the causes as one line for the log, outermost first.
     pub(crate) fn cause_chain(&self) -> Option<String> {
         self.source().map(error_chain)
     }
 
-    /// The answer, with the request's id where there is one.
+    /// Creates the response, with the request's id if there is one.
     pub(crate) fn to_response(&self, request_id: Option<&str>) -> HttpResponse<BoxBody> {
         let message = match request_id {
             Some(id) if self.code == ErrorCode::Internal => format!("{}, request {id}", self.message),
@@ -146,7 +146,7 @@ impl ResponseError for ApiError {
     }
 }
 
-/// What a framework's own refusal is called here.
+/// Converts an error status that the framework itself has set to our error.
 pub(crate) fn from_status(status: StatusCode) -> ApiError {
     match status {
         StatusCode::NOT_ACCEPTABLE => ApiError::new(

@@ -80,6 +80,7 @@ impl From<LogEntry> for BatchLog {
         (status = 502, description = "`sandbox_failed`", body = BatchFailure),
         (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `shutting_down`", body = ErrorBody),
         (status = 504, description = "`timeout`", body = BatchFailure),
+        (status = 507, description = "`storage_full`", body = BatchFailure),
     ),
 )]
 #[tracing::instrument(name = "http.invocations.batch", level = "debug", skip_all, fields(worker.id = path.0.as_str()))]
@@ -95,7 +96,7 @@ pub(crate) async fn handle(
     answer(&api, function, invocation).await
 }
 
-/// Waits for the end.
+/// Waits for the end of an invocation, and creates the response.
 pub(crate) async fn answer(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
     let mut logs = Vec::new();
     loop {
@@ -103,7 +104,7 @@ pub(crate) async fn answer(api: &Api, function: String, mut invocation: Invocati
             Some(InvocationEventKind::Log(entry)) => logs.push(entry.into()),
             Some(InvocationEventKind::Finished(report)) => {
                 let room = invocation.into_room();
-                // What has no room is not kept for the client either.
+                // If there is no room for the outcome, the log is not kept either.
                 let logs = if room.is_some() { logs } else { Vec::new() };
                 return render(function, *report, logs, room.unwrap_or_default());
             }
@@ -131,12 +132,12 @@ fn render(
         OutcomeBody::Failed(outcome) => serde_json::to_vec(&BatchFailure { success: false, function, outcome, logs }),
     }
     .map_err(ApiError::internal)?;
-    // It may wait for its reader.
+    // The response may have to wait for its reader, so free unused memory.
     json.shrink_to_fit();
     Ok(response.content_type(ContentType::json()).body(Pieces::new(json.into(), room)))
 }
 
-/// The status of each failure: 500 for what user code did, except for running out of time.
+/// Returns the HTTP status of each failure. Failures of user code are 500, except for a timeout.
 const fn status_of(code: FailureCode) -> StatusCode {
     match code {
         FailureCode::Timeout => StatusCode::GATEWAY_TIMEOUT,

@@ -1,4 +1,4 @@
-//! Why an invocation has no result, as both answers show it.
+//! The body for the reason why an invocation has no result, used by the batch response and the event stream.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,7 +14,8 @@ pub(crate) struct FailureBody {
     /// Why, for a person; the thrown error's own message if the function threw.
     error: String,
     /// Why, for a program: `thrown`, `timeout`, `out_of_memory`, `process_exit`, `crashed`, `never_settled`,
-    /// `load_failed`, `result_too_large` or `sandbox_failed`; in a stream also `shutting_down`.
+    /// `load_failed`, `result_too_large`, `sandbox_failed`, `busy`, `storage_full`, `storage_read_only`,
+    /// `database_unavailable`, `worker_not_found` or `worker_expired`; in a stream also `shutting_down`.
     #[schema(example = "thrown")]
     code: &'static str,
     /// The class of what was thrown.

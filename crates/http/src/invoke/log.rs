@@ -1,4 +1,4 @@
-//! A line that a function printed: one body for the batch answer and for the events of a stream.
+//! The body for a line that a function printed, used by the batch response and the event stream.
 
 use serde::Serialize;
 use utoipa::ToSchema;

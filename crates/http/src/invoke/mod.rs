@@ -1,4 +1,4 @@
-//! Routes that run a function: watched as an event stream, or told at the end.
+//! Routes that run a function: with an event stream, or with one response at the end.
 
 pub(crate) mod batch;
 mod failure;
@@ -11,5 +11,5 @@ use actix_web::http::header::HeaderName;
 
 pub(crate) use receipt::{Receipt, Warning, whole_millis};
 
-/// The header that names the invocation.
+/// The header with the id of the invocation.
 pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("x-invocation-id");

@@ -1,4 +1,4 @@
-//! How an invocation ended: one body for the batch answer and for the last event of a stream.
+//! The body for the outcome of an invocation, used by the batch response and the last event of a stream.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -8,11 +8,11 @@ use workers_domain::{InvocationReport, Outcome};
 use super::failure::FailureBody;
 use super::{Receipt, Warning, whole_millis};
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 pub(crate) enum OutcomeBody {
     /// The function returned.
     Returned(ReturnedBody),
-    /// It has no result.
+    /// The function has no result.
     Failed(FailedBody),
 }
 

@@ -1,4 +1,4 @@
-//! What an invocation took, and its warnings, as both answers show them.
+//! The bodies for timings, resource usage and warnings, used by the batch response and the event stream.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Receipt {
         }
     }
 
-    /// The timings as the value of a `Server-Timing` header.
+    /// Returns the timings as the value of a `Server-Timing` header.
     pub(crate) fn server_timing(&self) -> String {
         let TimingsBody { queue, sandbox, load, run } = self.timings;
         format!("queue;dur={queue}, sandbox;dur={sandbox}, load;dur={load}, run;dur={run}")
@@ -80,12 +80,12 @@ impl Warning {
     }
 }
 
-/// Milliseconds, rounded to microseconds.
+/// Returns milliseconds, rounded to microseconds.
 fn fractional_millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Milliseconds, rounded to whole ones.
+/// Returns milliseconds, rounded to whole ones.
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,4 @@
-//! `POST /api/workers/{id}/invoke/{function}`: from a request to a running invocation, and from its events to
-//! server-sent events.
+//! `POST /api/workers/{id}/invoke/{function}`: starts an invocation, and converts its events to server-sent events.
 
 use std::pin::{Pin, pin};
 
@@ -36,7 +35,7 @@ pub(crate) struct LogData {
     line: LogBody,
 }
 
-/// The data of an `error` event for an end that the invocation had no part in.
+/// The data of an `error` event that does not come from the invocation itself.
 #[derive(Debug, Serialize)]
 struct CutOff<'a> {
     error: String,
@@ -73,6 +72,7 @@ struct CutOff<'a> {
         (status = 502, description = "Batch answer only: `sandbox_failed`", body = BatchFailure),
         (status = 503, description = "`database_unavailable`, `database_denied`, `database_damaged`, `schema_missing`, `shutting_down`", body = ErrorBody),
         (status = 504, description = "Batch answer only: `timeout`", body = BatchFailure),
+        (status = 507, description = "Batch answer only: `storage_full`", body = BatchFailure),
     ),
 )]
 #[tracing::instrument(name = "http.invocations.stream", level = "debug", skip_all, fields(worker.id = path.0.as_str()))]
@@ -83,7 +83,7 @@ pub(crate) async fn handle(
     path: Path<(String, String)>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    // A client that lost the stream connects again by itself. The invocation has ended, and must not be run anew.
+    // A client that lost the stream reconnects automatically. The invocation has ended, and must not be run again.
     if let Some(watched) = watched_before(request.headers()) {
         return Ok(HttpResponse::NoContent().insert_header((INVOCATION_ID, watched.to_string())).finish());
     }
@@ -115,7 +115,7 @@ pub(crate) async fn begin(
     Ok(drain_or(api, api.platform.invocations().invoke(call, id, function, &payload)).await??)
 }
 
-/// Waits for the work, or for the end of the time that a server that is shutting down gives it.
+/// Waits for the work, or until the shutdown cancels it.
 pub(crate) async fn drain_or<T>(api: &Api, work: impl Future<Output = T>) -> Result<T, ApiError> {
     match select(pin!(work), pin!(api.stop.cancelled())).await {
         Either::Left((done, _)) => Ok(done),
@@ -123,8 +123,8 @@ pub(crate) async fn drain_or<T>(api: &Api, work: impl Future<Output = T>) -> Res
     }
 }
 
-/// Pulls events out of the invocation as fast as the client reads them. To drop the stream is to cancel the invocation,
-/// and to say that its outcome was sent.
+/// Reads events from the invocation as fast as the client receives them. Dropping the stream cancels the invocation,
+/// and marks its outcome as sent.
 fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<> {
     let watched = Watched {
         invocation_id: invocation.id().to_string(),
@@ -139,7 +139,7 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
         }
         let span = watched.span.clone();
         let (event, is_last) = watched.next().instrument(span).await;
-        // Named by its invocation and its place there.
+        // The id consists of the invocation's id and the event's number.
         let event = event.with_id(format!("{}:{}", watched.invocation_id, watched.sequence));
         Some((event, (watched, is_last)))
     })
@@ -148,15 +148,15 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
 struct Watched {
     invocation_id: String,
     invocation: Invocation,
-    /// Of the last event.
+    /// The number of the last event.
     sequence: u64,
-    /// Of the request: the events are sent after its handler has ended.
+    /// The span of the request. It is kept, because events are sent after the handler has ended.
     span: Span,
     cancelled: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl Watched {
-    /// The next event, and whether it is the last.
+    /// Returns the next event, and whether it is the last one.
     async fn next(&mut self) -> (Event, bool) {
         tokio::select! {
             event = self.invocation.next() => {
@@ -173,14 +173,14 @@ impl Watched {
         }
     }
 
-    /// The last event, where the invocation itself has none.
+    /// Creates the last event, if there is none from the invocation itself.
     fn cut_off(&mut self, error: &ApiError) -> (Event, bool) {
         self.sequence += 1;
         (cut_off(error), true)
     }
 }
 
-/// A line.
+/// Creates a `log` event.
 fn log(entry: LogEntry) -> Event {
     let stream = match entry.stream {
         LogStream::Stdout => "stdout",
@@ -189,7 +189,7 @@ fn log(entry: LogEntry) -> Event {
     Event::new("log", &LogData { stream, line: entry.into() })
 }
 
-/// The end of an invocation.
+/// Creates the event for the end of an invocation.
 fn finished(report: InvocationReport) -> Event {
     match report.into() {
         OutcomeBody::Returned(body) => Event::new("result", &body),
@@ -197,7 +197,7 @@ fn finished(report: InvocationReport) -> Event {
     }
 }
 
-/// An end that the invocation had no part in.
+/// Creates the event for an end that does not come from the invocation itself, and logs its cause.
 fn cut_off(error: &ApiError) -> Event {
     if let Some(cause) = error.cause_chain() {
         tracing::error!(error.code = error.code().as_str(), error.cause = cause, "event stream failed: {error}");

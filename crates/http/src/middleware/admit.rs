@@ -1,4 +1,4 @@
-//! Lets only those in who may use the API, and says to the handlers who that is.
+//! Middleware that authenticates requests, and stores the caller for the handlers.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -10,7 +10,7 @@ use crate::authenticate::{ReadHeaders, check_host, head_of};
 use crate::error::ApiError;
 use crate::{Access, Api};
 
-/// Around every handler that is not a health check.
+/// Admits authenticated requests. Surrounds every handler except health checks.
 pub(crate) async fn admit(
     api: Api,
     request: ServiceRequest,
@@ -25,7 +25,7 @@ pub(crate) async fn admit(
     }
 }
 
-/// Who calls, and with which request.
+/// Authenticates a request and returns its call context.
 async fn call_of(api: &Api, request: &ServiceRequest) -> Result<CallContext, ApiError> {
     let headers = ReadHeaders(request.headers());
     let peer = request.peer_addr().map(|address| address.ip());
@@ -36,9 +36,9 @@ async fn call_of(api: &Api, request: &ServiceRequest) -> Result<CallContext, Api
     Ok(CallContext::new(identity.principal, identity.tenant, request_id))
 }
 
-/// Around the console's files, which hold no data: anybody may load them, and a link of another site may lead to them.
-/// Only where loopback is all that protects us, a page of another site must not pass our page off as its own by a name
-/// that it had resolve to this machine.
+/// Admits requests for the console's files. They contain no data, so any client may load them, and other sites may link
+/// to them. There is one exception, if loopback is the only protection: the page of another site could make its own
+/// name resolve to this host, and pretend that our page is its own. So only loopback names are accepted then.
 pub(crate) async fn receive(
     api: Api,
     request: ServiceRequest,

@@ -1,4 +1,4 @@
-//! Counts the bytes of an answer until they are sent.
+//! Middleware that counts the bytes of a response until they are sent.
 
 use actix_web::body::{BoxBody, MessageBody as _};
 use actix_web::dev::ServiceResponse;
@@ -7,8 +7,9 @@ use crate::Api;
 use crate::error::too_much_unread;
 use crate::pieces::Pieces;
 
-/// Takes room for a body that is there as a whole. Without room it is not sent: to read the same again does no harm.
-/// What has taken its room before, as the outcome of an invocation, is no such body.
+/// Takes room for a body that is complete in memory. Without room the response is not sent, which does no harm:
+/// responses that are large enough to be counted come from reads, which can be repeated. A body that has already taken
+/// its room, such as the outcome of an invocation, passes unchanged.
 pub(crate) fn hold(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();

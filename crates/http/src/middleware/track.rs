@@ -1,5 +1,4 @@
-//! What our API says in its answers: around every handler goes [`workers_web::track`], and this words the error in the
-//! answer.
+//! Formats the errors in our API's responses. Every handler is surrounded by [`workers_web::track`], which calls this.
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
@@ -30,7 +29,7 @@ impl Wording for Api {
     }
 
     fn answered(&self, response: &ServiceResponse<BoxBody>, span: &Span) {
-        // The route is known now. Text that is no id does not belong into a log.
+        // The route has been matched by now. Text that is not a valid id must not be logged.
         if let Some(Ok(id)) = response.request().match_info().get("id").map(str::parse::<WorkerId>) {
             span.record("worker.id", tracing::field::display(id));
         }
@@ -42,13 +41,14 @@ impl Wording for Api {
 
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let mut response = fit(response);
-        // It kept the event stream from being compressed; on the wire `identity` has no place in this header.
+        // The header prevented the compression of the event stream. In an HTTP response, `identity` is not valid in
+        // this header.
         if response.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
             response.headers_mut().remove(header::CONTENT_ENCODING);
         }
-        // Names and messages that users chose are in our answers; no browser shall take them for a page.
+        // Responses contain names and messages chosen by users. Browsers must not interpret them as a page.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
-        // Connections that wait to be accepted get their turn.
+        // Closing the connection gives waiting connections a descriptor.
         if self.platform.is_short_of_descriptors() {
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
@@ -62,7 +62,7 @@ impl Wording for Api {
     }
 }
 
-/// Puts our error body, with the request's id, in the place of whatever body an error has.
+/// Replaces the body of an error response with our error body, including the request's id.
 fn word_error(api: &Api, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
     let ours = response.response().error().and_then(|error| error.as_error::<ApiError>());
     if let Some(error) = ours {
@@ -81,8 +81,8 @@ fn word_error(api: &Api, response: ServiceResponse<BoxBody>, id: &RequestId) -> 
     response.into_response(error.to_response(Some(id.as_str())))
 }
 
-/// Here, and only here, a failure of ours is logged: in full when failures of its kind begin, by count while they go
-/// on.
+/// Logs errors of the platform. This is the only place that does: the first failure of a series in full, later ones as
+/// a count.
 fn log_failure(api: &Api, error: &ApiError) {
     let (status, code) = (error.code().status(), error.code().as_str());
     if !status.is_server_error() {
@@ -91,7 +91,7 @@ fn log_failure(api: &Api, error: &ApiError) {
     }
     let (cause, advice) = (error.cause_chain(), error.code().advice());
     let (cause, worker_id) = (cause.as_deref(), error.worker_id().map(tracing::field::display));
-    // What is unexpected has many causes, and the log has each.
+    // Unexpected errors have various causes, so each cause is a separate kind for the log.
     let is_unexpected = status == StatusCode::INTERNAL_SERVER_ERROR;
     let kind = if is_unexpected { cause.unwrap_or(code) } else { code };
     let (failures, what) = match api.platform.failed(kind) {

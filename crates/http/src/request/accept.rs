@@ -1,16 +1,17 @@
-//! Whether a client wants to watch an invocation or to be told how it ended: what `Accept` says, by RFC 9110.
+//! Decides from the `Accept` header (RFC 9110) whether a client requests the event stream of an invocation or one
+//! response at the end.
 
 use std::cmp::Ordering;
 
 use actix_web::http::header::{ACCEPT, HeaderMap};
 
-/// Whether the client likes `text/event-stream` more than JSON, or as much and names it. Without a preference, and
-/// where it accepts neither, it gets JSON.
+/// Returns whether the client prefers `text/event-stream` to JSON, or accepts both equally and names it explicitly. A
+/// client without a preference, or one that accepts neither, gets JSON.
 pub(crate) fn prefers_event_stream(headers: &HeaderMap) -> bool {
     let values: Vec<&str> = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect();
     let ranges = || values.iter().flat_map(|value| outside_quotes(value, ',')).filter_map(Range::parse);
     let liking = |kind, subtype| {
-        // The most specific range counts, and of two alike the kinder one.
+        // The most specific range applies. Of two equally specific ranges, the one with the higher weight applies.
         let fits = ranges().filter_map(|range| Some((range.specificity(kind, subtype)?, range.quality)));
         fits.max_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))
     };
@@ -23,16 +24,16 @@ pub(crate) fn prefers_event_stream(headers: &HeaderMap) -> bool {
     }
 }
 
-/// How closely a range describes a media type.
+/// How specifically a range describes a media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Specificity {
     /// `*/*`
     Anything,
     /// `text/*`
     Kind,
-    /// By its name, with parameters that our answers do not have.
+    /// The type by its name, with parameters that our responses do not have.
     Parameters,
-    /// By its name.
+    /// The type by its name.
     Exact,
 }
 
@@ -53,10 +54,10 @@ impl Range {
             let (name, value) = (name.trim(), value.trim().trim_matches('"'));
             if name.eq_ignore_ascii_case("q") {
                 quality = weight(value);
-                // What follows the weight describes no media type.
+                // Parameters after the weight do not describe the media type.
                 break;
             }
-            // Both of our answers are UTF-8.
+            // Both of our responses are UTF-8.
             let is_ours = name.eq_ignore_ascii_case("charset")
                 && ["utf-8", "utf8"].iter().any(|own| value.eq_ignore_ascii_case(own));
             has_parameters |= !is_ours;
@@ -65,7 +66,7 @@ impl Range {
         Some(Self { kind: lower(kind), subtype: lower(subtype), has_parameters, quality })
     }
 
-    /// `None` when the media type is not in the range.
+    /// Returns `None` if the media type is not in the range.
     fn specificity(&self, kind: &str, subtype: &str) -> Option<Specificity> {
         match (self.kind.as_str(), self.subtype.as_str()) {
             ("*", "*") => Some(Specificity::Anything),
@@ -77,13 +78,13 @@ impl Range {
     }
 }
 
-/// The value of a `q` parameter; one that makes no sense counts as "not at all".
+/// Parses the value of a `q` parameter. An invalid one counts as 0, which means "not acceptable".
 fn weight(text: &str) -> f32 {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|quality| is_decimal && (0.0..=1.0).contains(quality)).unwrap_or(0.0)
 }
 
-/// The pieces between separators that are not within quotation marks.
+/// Splits text at separators that are not within quotation marks.
 fn outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.split(move |symbol| {

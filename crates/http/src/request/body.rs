@@ -1,4 +1,4 @@
-//! A request's body, whole, within a length and a time.
+//! Reads a request's whole body, with limits on its size and time.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use futures_util::StreamExt as _;
 
 use crate::error::{ApiError, ErrorCode};
 
-/// How long a body may be, and what one that is longer is called.
+/// Maximum size of a body, and the error code for a larger one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
-    /// The limit.
+    /// The maximum size, in bytes.
     pub(crate) bytes: usize,
-    /// The error's code.
+    /// The code of the error.
     pub(crate) code: ErrorCode,
 }
 
@@ -26,7 +26,7 @@ impl Limit {
     }
 }
 
-/// Reads the body. One whose announced length is over the limit is refused before a byte of it is read.
+/// Reads the body. If its announced length exceeds the limit, it is refused before any of it is read.
 pub(crate) async fn read_body(
     request: &HttpRequest,
     payload: Payload,
@@ -51,14 +51,14 @@ pub(crate) async fn read_body(
     }
 }
 
-/// Whether a list of content codings has none, or only the one that changes nothing.
+/// Returns whether a list of content codings is empty or contains only `identity`.
 fn is_plain(codings: &HeaderValue) -> bool {
     let mut codings = codings.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
 }
 
 async fn collect(mut payload: Payload, limit: Limit, announced: usize) -> Result<Bytes, ApiError> {
-    // An announced length is a claim: no more is set aside for it than a small body needs.
+    // The announced length may be wrong, so no more memory is reserved for it than a small body needs.
     let mut body = BytesMut::with_capacity(announced.min(64 * 1024));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| incomplete(&error))?;

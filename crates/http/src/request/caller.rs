@@ -1,4 +1,4 @@
-//! Who sent a request, for its handler.
+//! Passes the authenticated caller to handlers.
 
 use std::future::{Ready, ready};
 
@@ -8,7 +8,7 @@ use workers_domain::access::CallContext;
 
 use crate::error::ApiError;
 
-/// The call that a request is, as the middleware that admitted it has found out.
+/// The call context of a request, as determined by the middleware that admitted it.
 pub(crate) struct Caller(pub(crate) CallContext);
 
 impl FromRequest for Caller {

@@ -10,14 +10,14 @@ use workers_service::CompilerOptions;
 use super::Field;
 use crate::error::{ApiError, ErrorCode, printable};
 
-/// The options as the client wrote them. Nothing, and null, are none.
+/// The options as sent by the client. A missing member and null count as no options.
 #[derive(Debug, Default)]
 pub(crate) struct CompilerOptionsField(BTreeMap<String, Field>);
 
 const SUPPORTED: &str = "the one option that the platform knows is `experimentalDecorators`";
 
 impl CompilerOptionsField {
-    /// What they ask for, or an error that names the one at fault.
+    /// Validates the options. An error contains the name of the invalid one.
     pub(crate) fn into_options(self) -> Result<CompilerOptions, ApiError> {
         let mut options = CompilerOptions::default();
         for (name, value) in self.0 {

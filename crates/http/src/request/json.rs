@@ -1,4 +1,4 @@
-//! JSON bodies, with errors that say where.
+//! Parses JSON bodies. Errors contain the position.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde_json::error::Category;
 
 use crate::error::{ApiError, ErrorCode};
 
-/// Reads a JSON body, whatever its content type says.
+/// Parses a JSON body, regardless of its content type.
 pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(body).map_err(|error| {
         ApiError::new(ErrorCode::InvalidJson, format!("the body is not UTF-8: byte {} is invalid", error.valid_up_to()))
             .with("offset", error.valid_up_to())
     })?;
-    // A struct could be read from an array too; the API knows objects only.
+    // Serde would also accept an array for a struct, but the API accepts only objects.
     if !text.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
         return Err(ApiError::new(ErrorCode::InvalidBody, "the body must be a JSON object"));
     }
@@ -30,22 +30,23 @@ pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError
     })
 }
 
-/// A member that should be a string: whatever it is, so that its name can be said when it is not.
+/// A member that should be a string. It accepts any value, so that the error for a wrong type can contain the member's
+/// name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Field {
-    /// It is not there, or null.
+    /// The member is missing or null.
     #[default]
     Missing,
-    /// It is a string.
+    /// A string.
     Text(String),
-    /// It is a boolean.
+    /// A boolean.
     Boolean(bool),
-    /// It is something else.
+    /// Any other value, with a description of its type.
     Other(&'static str),
 }
 
 impl Field {
-    /// What it is, in words.
+    /// Returns a description of the type.
     pub(crate) fn what(&self) -> &'static str {
         match self {
             Self::Missing => "null",
@@ -55,7 +56,7 @@ impl Field {
         }
     }
 
-    /// The string, or an error that names the member.
+    /// Returns the string, or an error that contains the member's name.
     pub(crate) fn into_text(self, name: &str, missing: impl FnOnce() -> ApiError) -> Result<String, ApiError> {
         match self {
             Self::Text(text) => Ok(text),

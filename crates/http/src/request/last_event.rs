@@ -1,12 +1,12 @@
-//! Which event of a stream a client saw last.
+//! The last event that a client received before it lost a stream.
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use workers_domain::InvocationId;
 
-/// What a client sends that lost a stream and connects again.
+/// The header that a client sends when it reconnects after losing a stream.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The invocation whose stream a client has read, if it says so. What is no id of our events names none.
+/// Returns the invocation whose stream a client has read, if the header contains a valid id of one of our events.
 pub(crate) fn watched_before(headers: &HeaderMap) -> Option<InvocationId> {
     let (invocation, number) = headers.get(LAST_EVENT_ID)?.to_str().ok()?.trim().split_once(':')?;
     number.parse::<u64>().ok()?;

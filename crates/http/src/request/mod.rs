@@ -1,5 +1,5 @@
-//! What is read off a request: its body, the JSON in it, which page of a list it wants, which answer it accepts, what
-//! it saw before, its id, and who sent it.
+//! Reads parts of a request: its body, JSON, the requested page of a list, the accepted response type, the last
+//! received event, and the caller.
 
 mod accept;
 mod body;

@@ -1,7 +1,7 @@
-//! Which page of a list is asked for: `?limit=&cursor=`, and the `Link` to the next one.
+//! Pagination parameters: `?limit=&cursor=`, and the `Link` to the next page.
 //!
-//! A cursor is a place in the list as its repository spells it, in base64. Nothing about it is promised to clients but
-//! that the list goes on from there.
+//! A cursor is a place in the list, encoded by its repository and then in base64. The only promise to clients is that
+//! the list continues from there.
 
 use std::num::NonZeroU32;
 
@@ -13,23 +13,23 @@ use workers_domain::ports::ListPlace;
 
 use crate::error::{ApiError, ErrorCode, invalid_cursor};
 
-/// What a client asked for.
+/// The requested page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// How many entries it wants at most, if it says so.
+    /// The requested maximum number of entries, if any.
     pub(crate) limit: Option<NonZeroU32>,
-    /// The place that the page begins behind; `None` for the first page.
+    /// The place after which the page begins; `None` for the first page.
     pub(crate) after: Option<ListPlace>,
 }
 
-/// Reads which page a request asks for. Parameters of other names are left alone.
+/// Reads the requested page. Ignores other parameters.
 pub(crate) fn read_page(request: &HttpRequest, maximum: NonZeroU32) -> Result<Page, ApiError> {
     parse_page(request.query_string(), maximum)
 }
 
 impl Page {
-    /// The value of a `Link` header that leads to this page. It has no path, so it is right behind a proxy that adds
-    /// one, and in an application that mounts the API anywhere.
+    /// Returns the value of a `Link` header to this page. The link has no path, so it also works behind a proxy that
+    /// adds one, and in an application that mounts the API anywhere.
     pub(crate) fn to_link(&self) -> String {
         let limit = self.limit.map(|limit| format!("limit={limit}"));
         let cursor =
@@ -50,7 +50,7 @@ fn parse_page(query: &str, maximum: NonZeroU32) -> Result<Page, ApiError> {
     Ok(Page { limit, after })
 }
 
-/// A parameter is there more than once.
+/// The error for a parameter that occurs more than once.
 struct Repeated;
 
 fn only<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Repeated> {
@@ -60,7 +60,7 @@ fn only<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>
 }
 
 fn parse_limit(text: &str, maximum: NonZeroU32) -> Option<NonZeroU32> {
-    // A sign is no digit, though Rust would read it.
+    // `parse` would accept a sign; the API does not.
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|limit| is_number && *limit <= maximum)
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use workers_service::EffectiveLimits;
 
 use crate::Api;
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::request::Caller;
 
 /// The limits in force.
@@ -65,7 +65,10 @@ impl From<&EffectiveLimits> for LimitsResponse {
 /// The limits in force.
 #[utoipa::path(
     get, path = "/api/limits", tag = "system", operation_id = "getLimits",
-    responses((status = 200, description = "The limits in force", body = LimitsResponse)),
+    responses(
+        (status = 200, description = "The limits in force", body = LimitsResponse),
+        (status = 503, description = "`database_unavailable`", body = ErrorBody),
+    ),
 )]
 pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller) -> Result<Json<LimitsResponse>, ApiError> {
     Ok(Json((&api.platform.limits(&call).await?).into()))

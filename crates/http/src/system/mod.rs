@@ -1,4 +1,4 @@
-//! Routes about the installation, one endpoint a file.
+//! Routes about the installation, one file per endpoint.
 
 pub(crate) mod healthz;
 pub(crate) mod limits;

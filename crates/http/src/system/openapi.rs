@@ -69,14 +69,14 @@ impl Modify for Access {
     }
 }
 
-/// Adds an error to an operation that does not describe it itself.
+/// Adds an error response to an operation that does not describe it itself.
 fn refuse(operation: &mut Operation, status: &str, description: &str) {
     let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
     let response = ResponseBuilder::new().description(description).content("application/json", body).build();
     operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.into());
 }
 
-/// A payload that is missing counts as `{}`.
+/// Marks the payload as optional: a missing one counts as `{}`.
 impl Modify for OptionalPayload {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for (_, item) in document.paths.paths.iter_mut().filter(|(path, _)| path.ends_with("/{function}")) {
@@ -88,7 +88,7 @@ impl Modify for OptionalPayload {
     }
 }
 
-/// This API as an OpenAPI 3.1 document.
+/// Returns the description of this API as an OpenAPI 3.1 document.
 #[must_use]
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
     Document::openapi()

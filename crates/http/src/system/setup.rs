@@ -12,7 +12,7 @@ use crate::detached::to_completion;
 use crate::error::{ApiError, CONFIRMATION, ErrorBody, ErrorCode};
 use crate::request::{Caller, Field, Limit, parse_json, read_body};
 
-/// The longest body: one word, with room.
+/// Maximum size of the body, in bytes: enough for the one short member.
 const BODY_BYTES: usize = 4 * 1024;
 
 /// What to do with workers that are there. No body at all stands for one without members.
@@ -57,7 +57,7 @@ pub(crate) async fn handle(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<Json<SetupResponse>, ApiError> {
-    // Before the body is read: a caller who may not gets no other answer.
+    // Checked before the body is read, so that a caller without permission gets no other response.
     api.platform.check(&call, Action::SetUp, Resource::Platform)?;
     let limit = Limit { bytes: BODY_BYTES, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
@@ -68,7 +68,7 @@ pub(crate) async fn handle(
     Ok(Json(SetupResponse { success: true, created: report.created, removed_workers: report.removed_workers }))
 }
 
-/// What the body asks for. A word that is not the right one is refused even where there is nothing to remove.
+/// Parses the body. A wrong confirmation is refused even if there is nothing to delete.
 fn existing_workers(body: &[u8]) -> Result<ExistingWorkers, ApiError> {
     let SetupRequest { confirm } =
         if body.trim_ascii().is_empty() { SetupRequest::default() } else { parse_json(body)? };

@@ -13,10 +13,10 @@ use crate::request::{Caller, CompilerOptionsField, Field, Limit, parse_json, rea
 use workers_domain::access::{Action, Resource};
 use workers_service::Source;
 
-/// JSON spells most code in less than 1.2 times its bytes. Three times is what text outside ASCII needs when all of it
-/// is written as `\u` escapes; who escapes more than that sends less code.
+/// The factor by which JSON may be longer than the code in it. Most code needs less than 1.2. Text outside ASCII needs
+/// 3 if all of it is written as `\u` escapes. A client that escapes more than that can send less code.
 const ESCAPING: usize = 3;
-/// Room for the name and the braces.
+/// Room for the name and the braces, in bytes.
 const REST_OF_BODY: usize = 64 * 1024;
 
 /// What to deploy. Further members are ignored.
@@ -80,7 +80,7 @@ pub(crate) async fn handle(
     let name = name.into_text("name", missing_name)?;
     let code = code.into_text("code", missing_code)?;
     if code.contains('\0') {
-        // No database keeps it, and no editor shows it.
+        // Databases cannot store it, and editors do not show it.
         return Err(ApiError::new(ErrorCode::InvalidCode, "`code` must not contain the character U+0000"));
     }
     let compiler_options = compiler_options.into_options()?;

@@ -43,7 +43,7 @@ pub(crate) struct DeletedData {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ResetData {}
 
-/// What this server changes about workers, as it happens, until the server shuts down.
+/// Changes of workers, by this server and by those that share its database, until the server shuts down.
 #[utoipa::path(
     get, path = "/api/workers/events", tag = "workers", operation_id = "watchWorkers",
     responses(
@@ -60,12 +60,12 @@ pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller) -> Result<HttpR
     if api.stop.is_stopping() {
         return Err(shutting_down());
     }
-    // Before the head is sent: whoever reads the list after that misses nothing.
+    // Subscribe before the head is sent: a client that reads the list after the head misses no change.
     let changes = api.platform.workers().changes(&call)?;
     Ok(respond(&api, Reconnect::Invited, events(&api, changes)))
 }
 
-/// Ends as soon as the server begins to shut down: nobody waits for what may go on for ever.
+/// Creates the events. The stream ends as soon as the server begins to shut down, because it would otherwise never end.
 fn events(api: &Api, changes: WorkerChanges) -> impl Stream<Item = Event> + use<> {
     let (api, stop) = (api.clone(), api.stop.clone());
     let stopping: Stopping = Box::pin(async move { stop.reached(Phase::Draining).await });

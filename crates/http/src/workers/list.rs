@@ -14,7 +14,7 @@ use crate::Api;
 use crate::error::{ApiError, ErrorBody};
 use crate::request::{Caller, Page, read_page};
 
-/// Workers of a page, unless the client asks for fewer; and how many it may ask for.
+/// Default and maximum number of workers on a page.
 const MAX_WORKERS: NonZeroU32 = NonZeroU32::new(1000).unwrap();
 
 /// Workers, newest first, a page at a time.
@@ -44,7 +44,7 @@ pub(crate) async fn handle(
     let listed = api.platform.workers().list_page(&call, &page).await?;
     let (workers, next) = (listed.items, listed.next);
     let now = api.platform.clock().now();
-    // A thousand workers take milliseconds, in which this thread would answer no other request.
+    // Serializing a thousand workers takes milliseconds, in which this thread could serve no other request.
     let json = block(move || to_json(&workers, now)).await.map_err(ApiError::internal)?;
     drop(place);
     let mut response = HttpResponse::Ok();

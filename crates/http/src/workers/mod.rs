@@ -1,4 +1,4 @@
-//! Routes about workers, one endpoint a file.
+//! Routes about workers, one file per endpoint.
 
 pub(crate) mod delete;
 pub(crate) mod deploy;
@@ -15,7 +15,7 @@ use crate::error::{ApiError, worker_not_found};
 
 pub(crate) use response::WorkerResponse;
 
-/// An id that cannot be one belongs to no worker.
+/// Parses a worker's id. An invalid id gives the same error as one that no worker has.
 pub(crate) fn parse_id(text: &str) -> Result<WorkerId, ApiError> {
     text.parse().map_err(|_| worker_not_found(text))
 }

@@ -1,4 +1,4 @@
-//! A worker as it is shown.
+//! The body for a worker.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -54,7 +54,7 @@ impl WorkerResponse {
     }
 }
 
-/// A time as it is shown.
+/// Formats a time for responses.
 pub(super) fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

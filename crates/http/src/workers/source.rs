@@ -24,7 +24,7 @@ pub(crate) async fn handle(api: Data<Api>, Caller(call): Caller, id: Path<String
     let source = api.platform.workers().source(&call, parse_id(&id)?).await?;
     Ok(HttpResponse::Ok()
         .insert_header(ContentType::plaintext())
-        // It may hold what no cache on the way should keep.
+        // The source may contain data that no cache should store.
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(source.code))
 }

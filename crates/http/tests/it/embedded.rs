@@ -1,4 +1,4 @@
-//! Our routes in somebody else's application.
+//! Our routes in another application.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn api_with(console: Option<Branding>) -> Api {
     Api::new(platform, options, metrics)
 }
 
-/// The application's routes: its own, and ours below a path of its choice.
+/// Adds the application's own routes, and ours below a path of its choice.
 fn routes(api: &Api) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let ours = api.routes();
     |config| {

@@ -1,4 +1,4 @@
-//! The HTTP API as a client sees it: a real server on a free port, over fakes of the ports.
+//! The HTTP API from a client's view: a real server on a free port, on fakes of the ports.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect should panic, helpers included")]
 

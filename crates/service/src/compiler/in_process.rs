@@ -1,20 +1,20 @@
-//! The compiler in this process.
+//! The compiler that runs in this process.
 
 use async_trait::async_trait;
 use workers_transpiler::WorkerScript;
 
 use super::{CompileFailure, Compiler, CompilerPlaces, compile_worker};
 
-/// Compiles on blocking threads of this process. Quick and without parts, but a source that takes long holds its place
-/// until it is done, wanted or not, and one that takes the compiler down takes this process along: for code that is not
-/// hostile.
+/// Compiles on blocking threads of this process. It is fast and has no further components. But a source that takes long
+/// holds its place until it is compiled, even if the caller has given up, and a source that crashes the compiler
+/// crashes this process. Use it only for code that is not hostile.
 #[derive(Debug, Default)]
 pub struct InProcessCompiler {
     places: CompilerPlaces,
 }
 
 impl InProcessCompiler {
-    /// One compilation a core at one time.
+    /// Creates a compiler that runs at most one compilation per core at the same time.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,4 +1,4 @@
-//! The port to the compiler: from a bundle's source to a worker script, in this process or in another.
+//! The port to the compiler, which turns a bundle's source into a worker script, in this process or in another one.
 
 mod in_process;
 mod places;
@@ -12,53 +12,53 @@ use crate::Source;
 
 pub use self::{in_process::InProcessCompiler, places::CompilerPlaces};
 
-/// What the user's file is called in stack traces.
+/// The file name of the user's code in stack traces.
 const SOURCE_NAME: &str = "worker.ts";
 
-/// Compiles bundles. Compiling is running a parser over text that a stranger wrote: an implementation decides what such
-/// a text can cost, and whom.
+/// Compiles bundles. Compiling means running a parser on untrusted text: the implementation decides how much such a
+/// text can cost, and which process pays for it.
 #[async_trait]
 pub trait Compiler: Send + Sync {
-    /// Compiles a bundle, given as it is stored. Dropping the future abandons the compilation.
+    /// Compiles a bundle, given in its stored form. Dropping the future cancels the compilation.
     ///
     /// # Errors
     ///
-    /// [`CompileFailure::Busy`] before anything was done, [`CompileFailure::Rejected`] and
-    /// [`CompileFailure::TooExpensive`] when the source is to blame, [`CompileFailure::Unavailable`] and
-    /// [`CompileFailure::Failed`] when we are.
+    /// [`CompileFailure::Busy`] if compiling has not started; [`CompileFailure::Rejected`] and
+    /// [`CompileFailure::TooExpensive`] if the source is the cause; [`CompileFailure::Unavailable`] and
+    /// [`CompileFailure::Failed`] if the platform is the cause.
     async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure>;
 
-    /// Whether a bundle could be compiled now, told within about 1.5 s: by compiling one of a line, where nothing else
-    /// is compiled.
+    /// Checks that a bundle could be compiled now, within about 1.5 s. It compiles a bundle of one line, unless other
+    /// compilations are running.
     ///
     /// # Errors
     ///
-    /// As [`compile`](Self::compile), but never because all places are taken.
+    /// As for [`compile`](Self::compile), except that it does not fail because all places are taken.
     async fn check(&self) -> Result<(), CompileFailure> {
         Ok(())
     }
 }
 
-/// Why a source became no script.
+/// The reason why a source could not be compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileFailure {
-    /// The code is no bundle that can run.
+    /// The code is not a bundle that can run.
     #[error(transparent)]
     Rejected(Rejection),
-    /// Every place is taken, and so is every seat in the queue, or the wait was too long.
+    /// All places and all seats in the queue are taken, or the wait was too long.
     #[error("every compiler is busy")]
     Busy {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The source takes more time or memory than a compilation may, or it crashes the compiler.
+    /// The source takes more time or memory than a compilation may use, or it crashes the compiler.
     #[error("the code costs too much to compile: {0}")]
     TooExpensive(TooExpensive),
-    /// No compiler could do it, for reasons of ours: none can be started, or those that were tried stood still or were
-    /// killed. Another attempt may succeed.
+    /// No compiler is available, for reasons unrelated to the source: none can be started, or those that were tried
+    /// hung or were killed. Another attempt may succeed.
     #[error("nothing can be compiled now: {0}")]
     Unavailable(String),
-    /// The compiler failed, whatever the source.
+    /// The compiler failed, for a reason unrelated to the source.
     #[error("failed to compile the code: {0}")]
     Failed(String),
 }
@@ -73,27 +73,27 @@ impl From<TranspileError> for CompileFailure {
     }
 }
 
-/// What a source takes too much of.
+/// The resource that a source takes too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TooExpensive {
-    /// The compilation had not ended when it had used its processor time.
+    /// The compilation used up its processor time before it ended.
     #[error("it takes too long")]
     Time,
-    /// The compilation grew too large.
+    /// The compilation used too much memory.
     #[error("it takes too much memory")]
     Memory,
-    /// The compiler's process died of it, more than once.
+    /// The source crashed the compiler's process, more than once.
     #[error("it ends the compiler")]
     Crash,
 }
 
-/// What every compiler does once it is where it works: the platform's way to compile a worker, given as it is stored.
-/// Blocks until it is done. `newer_node` says that workers run on a Node.js that may export more than the compiler
-/// knows.
+/// Compiles a worker, given in its stored form. This is the common part of all compilers; they differ in the process in
+/// which they call it. Blocks until the compilation is done. `newer_node` says that workers run on a newer Node.js,
+/// which may export more than this compiler's list contains.
 ///
 /// # Errors
 ///
-/// The code's mistakes, or why the compiler could not look for them.
+/// The mistakes in the code, or the reason why the compiler could not look for them.
 pub fn compile_worker(source: &str, newer_node: bool) -> Result<WorkerScript, TranspileError> {
     let Source { code, compiler_options } = Source::decode(source);
     let experimental_decorators = compiler_options.experimental_decorators;

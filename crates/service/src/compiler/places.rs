@@ -1,4 +1,4 @@
-//! Which compilation may run now, which waits, which is turned away.
+//! Admission of compilations: which may run now, which wait, and which are refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,17 +7,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::CompileFailure;
 
-/// Sources that wait for a place. Each may be ten mebibytes that are held meanwhile; a hundred deploys take a quarter
-/// of a second.
+/// Maximum number of sources that wait for a place. Each waiting source may hold ten mebibytes of memory. A hundred
+/// deploys take a quarter of a second.
 const SEATS: usize = 100;
-/// How long a source waits for a place: as long as the longest compilation in front of it may take.
+/// How long a source waits for a place. It equals the maximum time of a single compilation, which may be running in
+/// front of it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What a turned-away caller is told to wait. A compilation takes milliseconds, unless somebody sends sources that do
-/// not.
+/// The retry time returned to refused callers. A normal compilation takes milliseconds; only unusual sources take
+/// longer.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// As many places as there are cores, for a compilation keeps one busy, and a queue in front of them that is bounded in
-/// length and time, first come first served.
+/// One place per core, because a compilation keeps a core busy, and a queue in front of them that is limited in length
+/// and time. First come, first served.
 #[derive(Debug)]
 pub struct CompilerPlaces {
     places: Arc<Semaphore>,
@@ -33,20 +34,20 @@ impl Default for CompilerPlaces {
 }
 
 impl CompilerPlaces {
-    /// So many places, at least one, for which a source waits so long.
+    /// Creates `count` places, at least one. A source waits at most `patience` for a place.
     #[must_use]
     pub fn new(count: usize, patience: Duration) -> Self {
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self { places: Arc::new(Semaphore::new(count)), count, seats: Semaphore::new(SEATS), patience }
     }
 
-    /// How many there are.
+    /// Returns the number of places.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    /// Waits for a place, which is given back when it is dropped.
+    /// Waits for a place. Dropping the returned permit frees the place.
     ///
     /// # Errors
     ///
@@ -61,7 +62,7 @@ impl CompilerPlaces {
         place.ok().and_then(Result::ok).ok_or(BUSY)
     }
 
-    /// A place that is free now; `None` when all are taken.
+    /// Takes a place if one is free now; returns `None` if all are taken.
     #[must_use]
     pub fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()

@@ -1,4 +1,4 @@
-//! Who may run now, who waits, who is turned away.
+//! Admission of invocations: which may run now, which wait, and which are refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use super::Load;
 use super::fair_queue::{FairQueue, Limits, Place, Refusal};
 use crate::{InvokeError, ServiceOptions};
 
-/// How long a turned-away caller should wait, at least and at most. In between it is about the time until it would get
-/// a place.
+/// Minimum and maximum of the retry time returned to a refused caller. In between it is an estimate of the time until
+/// the caller would get a place.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 
 /// A place of an invocation.
 pub(super) type AdmittedPlace = Place<TenantId, WorkerId>;
 
-/// A number of places, and a bounded queue in front of them that is fair between tenants, and between the workers of a
-/// tenant.
+/// A number of places with a bounded queue in front of them. The queue is fair between tenants, and between the workers
+/// of a tenant.
 pub(super) struct Admission {
     queue: Arc<FairQueue<TenantId, WorkerId>>,
     timeout: Duration,
@@ -33,7 +33,7 @@ impl Admission {
         Self { queue: Arc::new(FairQueue::new(limits)), timeout: options.queue_timeout }
     }
 
-    /// Waits for a place. The limits are what the tenant may have of all there is.
+    /// Waits for a place. `limits` are the maximum that the tenant may have.
     pub(super) async fn enter(
         &self,
         tenant: TenantId,
@@ -55,7 +55,7 @@ impl Admission {
         Load { running, queued }
     }
 
-    /// Turns everybody away from now on, those who wait included.
+    /// Refuses all callers from now on, including those that are waiting.
     pub(super) fn close(&self) {
         self.queue.close();
     }
@@ -81,7 +81,7 @@ mod tests {
         })
     }
 
-    /// A caller of a tenant that may have all there is.
+    /// Enters as a caller of a tenant without limits of its own.
     async fn enter(admission: &Admission, worker: WorkerId) -> Result<AdmittedPlace, InvokeError> {
         let all = Limits { places: usize::MAX, places_per_key: usize::MAX, seats: usize::MAX };
         admission.enter(TenantId::DEFAULT, worker, all).await
@@ -115,7 +115,7 @@ mod tests {
         assert!(matches!(waiting, Err(InvokeError::ShuttingDown)));
     }
 
-    /// How long a turned-away caller should wait.
+    /// Returns the retry time of a refused caller.
     fn retry_after(refused: Result<AdmittedPlace, InvokeError>) -> Duration {
         match refused {
             Err(InvokeError::Busy { retry_after }) => retry_after,

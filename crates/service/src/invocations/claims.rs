@@ -1,23 +1,23 @@
-//! Numbers that user code says about itself. It may have forged each of them, so none is used before it is held against
-//! what was measured outside of the sandbox.
+//! Numbers that user code reports about itself. It may have forged each of them, so each is limited by values measured
+//! outside the sandbox before it is used.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// How long something took, in milliseconds.
+/// A duration reported by the sandbox, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClaimedTime(pub(super) f64);
 
-/// When something was printed, in Unix milliseconds.
+/// The time of a print reported by the sandbox, in Unix milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClaimedMoment(pub(super) i64);
 
 impl ClaimedTime {
-    /// The time, as far as it is possible: never more than what was measured, and never less than none.
+    /// Returns the reported time, limited to what is possible: at most the measured time, at least zero.
     pub(super) fn at_most(self, measured: Duration) -> Duration {
         let Self(milliseconds) = self;
-        // Not so for what is no number.
+        // NaN fails this comparison too.
         if milliseconds > 0.0 {
             Duration::try_from_secs_f64(milliseconds / 1000.0).map_or(measured, |claimed| claimed.min(measured))
         } else {
@@ -27,9 +27,11 @@ impl ClaimedTime {
 }
 
 impl ClaimedMoment {
-    /// The moment, as far as it is possible: never before the invocation began, and never later than now.
+    /// Returns the reported moment, limited to what is possible: not before the invocation began, and not later than
+    /// now.
     pub(super) fn within(self, began: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-        // What is no moment at all counts as now. In this order: the clock may have been set back meanwhile.
+        // An invalid moment counts as now. `min(now)` comes last, because the clock may have been set back in the
+        // meantime.
         DateTime::from_timestamp_millis(self.0).unwrap_or(now).max(began).min(now)
     }
 }

@@ -1,4 +1,4 @@
-//! Begin an invocation: check, wait for a place, hand over to a runner.
+//! Starts an invocation: checks the call, waits for a place, and hands over to a runner.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,20 +13,21 @@ use super::runner::{Call, Runner};
 use super::{Invocation, InvocationService};
 use crate::{EffectiveLimits, InvokeError};
 
-/// Events that wait for the reader; a runner that finds no room stops reading the sandbox's output.
+/// Number of events that are buffered for the reader. A runner that finds the buffer full stops reading the sandbox's
+/// output.
 const EVENT_BACKLOG: usize = 64;
 
-/// What a missing or unparsable payload counts as.
+/// The payload that is used if it is missing or cannot be parsed.
 const NO_PAYLOAD: &str = "{}";
 
 impl InvocationService {
-    /// Begins an invocation. Waits for a free place; everything after that is told by the events. A payload that is not
+    /// Starts an invocation. Waits for a free place; everything after that is reported as events. A payload that is not
     /// JSON counts as `{}`.
     ///
     /// # Errors
     ///
-    /// When the caller may not, there is nothing to invoke, no room for it, or the payload is too long; see
-    /// [`InvokeError`].
+    /// If the caller may not invoke, the worker or function does not exist or is not ready, there is no place, or the
+    /// payload is too long; see [`InvokeError`].
     #[tracing::instrument(
         name = "invocations.invoke",
         skip_all,
@@ -87,7 +88,7 @@ fn check(worker: &Worker, function: &str) -> Result<(), InvokeError> {
     Err(InvokeError::FunctionNotFound { name: function.to_owned(), available: worker.functions.clone() })
 }
 
-/// The payload for the function, and a warning if there is another one that it does not get.
+/// Returns the payload for the function, and a warning if the caller sent one that cannot be read.
 fn json_or_empty(payload: &[u8]) -> (String, Option<ValueWarning>) {
     let unread = |why: String| {
         let message = format!("the payload cannot be read, {NO_PAYLOAD} was passed in its place: {why}");

@@ -1,4 +1,4 @@
-//! When workers were last invoked: stored in the background, so that it never slows an invocation.
+//! The times of workers' last invocations, stored in the background so that they never slow an invocation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use crate::WorkerChange;
 use crate::health::Health;
 use crate::workers::ChangeFeed;
 
-/// Marks that wait to be stored; further ones are dropped, for a later one says more.
+/// Maximum number of marks that wait to be stored. Further ones are dropped; a later mark replaces an earlier one
+/// anyway.
 const BACKLOG: usize = 1024;
 
-/// The pause after storing, in which marks gather: at most five writes a second, whatever the load.
+/// The pause after each write, in which marks accumulate. So there are at most five writes a second, whatever the load.
 const PAUSE: Duration = Duration::from_millis(200);
 
 enum Message {
@@ -30,7 +31,7 @@ pub(crate) struct LastInvoked {
 }
 
 impl LastInvoked {
-    /// Starts the background task, which ends when the last sender is gone.
+    /// Starts the background task, which ends when the last sender is dropped.
     pub(crate) fn start(store: Arc<dyn Store>, changes: ChangeFeed, health: Arc<Health>) -> Self {
         let (messages, inbox) = mpsc::channel(BACKLOG);
         tokio::spawn(store_marks(store, changes, health, inbox));
@@ -44,7 +45,7 @@ impl LastInvoked {
         }
     }
 
-    /// Waits until what was marked before is stored.
+    /// Waits until all earlier marks are stored.
     pub(super) async fn flush(&self) {
         let (done, stored) = oneshot::channel();
         if self.messages.send(Message::Flush(done)).await.is_ok() {
@@ -84,7 +85,7 @@ async fn store_marks(
     }
 }
 
-/// The latest time of each worker, and whose it is.
+/// The latest time for each worker, and the worker's tenant.
 type Latest = HashMap<WorkerId, (TenantId, DateTime<Utc>)>;
 
 async fn record(store: &dyn Store, changes: &ChangeFeed, health: &Health, latest: Latest) {

@@ -1,16 +1,16 @@
-//! From chunks of output to lines, within the caps.
+//! Splits chunks of output into log lines, within the limits.
 
 use chrono::{DateTime, Utc};
 use workers_domain::{DroppedOutput, LogEntry, LogStream};
 
 use crate::LogLimits;
 
-/// Where a chunk came from. What is written to standard error past the harness (by a child process, by V8 itself)
-/// travels in a pipe of its own, so it says nothing about where it belongs within a line that the harness has begun:
-/// the two never share a line.
+/// The origin of a chunk. Output to standard error that bypasses the harness (by a child process, or by V8 itself)
+/// arrives through a different pipe. Its position relative to a line that the harness has begun is unknown, so the two
+/// never share a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
-    /// Standard output, in frames or outside of them: they travel in one pipe.
+    /// Standard output, in frames or outside of them: both arrive through one pipe.
     Stdout,
     /// Standard error in frames.
     Stderr,
@@ -27,16 +27,16 @@ impl Source {
     }
 }
 
-/// Assembles the lines of all sources. Keeps at most one unfinished line a source, each within the cap.
+/// Assembles the lines of all sources. Holds at most one unfinished line per source, each within the limit.
 pub(super) struct LineAssembler {
     limits: LogLimits,
     stdout: Line,
     stderr: Line,
     raw_stderr: Line,
-    /// Bytes of lines kept so far, unfinished ones included.
+    /// Number of bytes kept so far, including unfinished lines.
     kept: usize,
     dropped: DroppedOutput,
-    /// Lines whose beginning was given; they are among those in `dropped`.
+    /// Number of lines of which only the beginning was kept. They are included in `dropped`.
     cut: u64,
 }
 
@@ -45,7 +45,8 @@ struct Line {
     bytes: Vec<u8>,
     started: Option<DateTime<Utc>>,
     cut: bool,
-    /// Carriage returns that came last. They are the line's end, unless something else follows.
+    /// Number of trailing carriage returns. They are part of the line's end, unless something other than a line feed
+    /// follows.
     held: usize,
 }
 
@@ -62,7 +63,7 @@ impl LineAssembler {
         }
     }
 
-    /// Takes a chunk, and gives every line that it ends.
+    /// Takes a chunk, and emits every line that it completes.
     pub(super) fn push(&mut self, source: Source, chunk: &[u8], at: DateTime<Utc>, mut emit: impl FnMut(LogEntry)) {
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -76,7 +77,7 @@ impl LineAssembler {
         }
     }
 
-    /// Gives what is left: unfinished lines, and what the caps have cut.
+    /// Emits the rest: unfinished lines, and a note about what the limits have cut.
     pub(super) fn finish(&mut self, at: DateTime<Utc>, mut emit: impl FnMut(LogEntry)) -> DroppedOutput {
         for source in [Source::Stdout, Source::Stderr, Source::RawStderr] {
             if self.line(source).started.is_some()
@@ -119,12 +120,13 @@ impl LineAssembler {
         self.take(source, text);
     }
 
-    /// Keeps of a line what the caps allow.
+    /// Keeps the part of a line that the limits allow.
     fn take(&mut self, source: Source, bytes: &[u8]) {
         let left = self.limits.total_bytes.saturating_sub(self.kept);
         let room = self.limits.line_bytes.saturating_sub(self.line(source).bytes.len()).min(left);
         let line = self.line(source);
-        // What follows a cut is dropped even if another line's end has made room: a line has no holes.
+        // After a cut, the rest of the line is dropped even if the end of another line has made room: a line has no
+        // holes.
         let taken = if line.cut { 0 } else { bytes.len().min(room) };
         line.bytes.extend_from_slice(&bytes[..taken]);
         line.cut |= taken < bytes.len();
@@ -135,7 +137,7 @@ impl LineAssembler {
     fn end_line(&mut self, source: Source) -> Option<LogEntry> {
         let exhausted = self.kept >= self.limits.total_bytes;
         let line = std::mem::take(self.line(source));
-        // An empty line costs too, or a billion of them would pass the cap.
+        // An empty line counts as one byte. Otherwise a billion of them would pass the limit.
         self.kept += 1;
         if line.cut || (exhausted && line.bytes.is_empty()) {
             self.dropped.lines += 1;
@@ -150,7 +152,8 @@ impl LineAssembler {
     }
 }
 
-/// What the caps have taken, in a sentence: lines of which the beginning is there were cut, not dropped.
+/// Returns a note about what the limits have removed. Lines of which the beginning was kept count as cut, not as
+/// dropped.
 fn note(cut: u64, dropped: DroppedOutput) -> String {
     let count = |number: u64, one: &str, many: &str| match number {
         1 => format!("1 {one}"),
@@ -166,7 +169,7 @@ fn note(cut: u64, dropped: DroppedOutput) -> String {
     format!("[log limit reached: {what}, {bytes} in all]")
 }
 
-/// Bytes as text; what is not UTF-8 becomes U+FFFD, but a character that the cap has cut in two is left away.
+/// Converts bytes to text. Invalid UTF-8 becomes U+FFFD, but a character that the limit has cut in two is removed.
 fn into_text(mut bytes: Vec<u8>, cut: bool) -> String {
     if cut
         && let Err(error) = std::str::from_utf8(&bytes)
@@ -187,7 +190,7 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).unwrap()
     }
 
-    /// Lines as `o:text` and `e:text`, the note on dropped output as `-lines/bytes`.
+    /// Returns lines as `o:text` and `e:text`, and the note on dropped output as `-lines/bytes`.
     fn assemble(limits: LogLimits, chunks: &[(Source, &[u8])]) -> Vec<String> {
         let mut lines = Vec::new();
         let mut assembler = LineAssembler::new(limits);
@@ -238,7 +241,7 @@ mod tests {
         assert_eq!(assemble(LIMITS, &[(Stdout, b"12345"), (Stdout, b"67890\nb\n")]), ["o:12345678", "o:b", "-1/2"]);
     }
 
-    /// The last message, which tells of what was cut and dropped.
+    /// Returns the last message: the note about cut and dropped output.
     fn note_of(limits: LogLimits, output: &[u8]) -> String {
         let mut assembler = LineAssembler::new(limits);
         let mut last = None;

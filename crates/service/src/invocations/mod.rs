@@ -1,4 +1,4 @@
-//! Invoke: from a worker's id and a payload to a stream of events.
+//! Invocations: from a worker's id and a payload to a stream of events.
 
 mod admission;
 mod claims;
@@ -36,24 +36,24 @@ struct Inner {
     shared: Arc<Shared>,
     admission: Admission,
     last_invoked: LastInvoked,
-    /// Every invocation that has begun and whose sandbox may still be there.
+    /// Every invocation that has started and whose sandbox may still exist.
     running: TaskTracker,
-    /// Ends all of them at once.
+    /// Ends all invocations at once.
     abort: CancellationToken,
 }
 
-/// How busy the platform is.
+/// The current load of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
-    /// Invocations that run.
+    /// Number of running invocations.
     pub running: usize,
-    /// Invocations that wait for a place.
+    /// Number of invocations that wait for a place.
     pub queued: usize,
 }
 
-/// An invocation that has begun: a stream of its events. The last one is [`InvocationEventKind::Finished`].
-/// Dropping it before then cancels the invocation: its sandbox is killed. A reader that is slow slows the function. As
-/// long as it is held, its outcome counts as not read.
+/// An invocation that has started: a stream of its events. The last event is [`InvocationEventKind::Finished`].
+/// Dropping the stream before that cancels the invocation: its sandbox is killed. A slow reader slows the function
+/// down. As long as this value exists, its outcome counts as not read.
 ///
 /// [`InvocationEventKind::Finished`]: workers_domain::InvocationEventKind::Finished
 #[derive(Debug)]
@@ -71,21 +71,21 @@ impl InvocationService {
         Self { inner: Arc::new(inner) }
     }
 
-    /// How busy the platform is, with what all tenants do.
+    /// Returns the current load of the platform, of all tenants together.
     ///
     /// # Errors
     ///
-    /// When the caller may not read that.
+    /// If the caller may not read it.
     pub fn load(&self, context: &CallContext) -> Result<Load, AccessError> {
         self.inner.shared.access.check(context, Action::ReadOperations, Resource::Platform)?;
         Ok(self.inner.admission.load())
     }
 
-    /// Turns new invocations away, waits up to `timeout` for those that run, then ends the rest. Says whether all of
-    /// them ended by themselves. When it returns no sandbox of this platform runs, and the times of all invocations are
-    /// stored.
+    /// Refuses new invocations, waits up to `timeout` for running ones, then ends the rest. Returns whether all of them
+    /// ended within the timeout. When it returns, no sandbox of this platform is running, and the times of all
+    /// invocations are stored.
     ///
-    /// Takes no call: the process that holds the platform ends it, and no route leads here.
+    /// Requires no call context: it is for the process that owns the platform, and no route calls it.
     pub async fn drain(&self, timeout: Duration) -> bool {
         self.inner.admission.close();
         self.inner.running.close();
@@ -100,19 +100,19 @@ impl InvocationService {
 }
 
 impl Invocation {
-    /// Its id.
+    /// Returns the invocation's id.
     #[must_use]
     pub const fn id(&self) -> InvocationId {
         self.id
     }
 
-    /// What happened next; `None` after the end. May be dropped and called again without losing anything.
+    /// Returns the next event, or `None` after the end. Cancel-safe: the future may be dropped without losing an event.
     pub async fn next(&mut self) -> Option<InvocationEvent> {
         self.events.recv().await
     }
 
-    /// After the last event: the room that the outcome and the log take, for whoever hands them on as one answer.
-    /// `None` where there was no room for them; then only the failure that says so may be handed on.
+    /// Returns the room that the outcome and the log take. Call it after the last event, to pass both on as one
+    /// response. `None` means that there was no room for them; then only the failure that says so may be passed on.
     #[must_use]
     pub fn into_room(mut self) -> Option<UnreadRoom> {
         self.room.try_recv().ok()

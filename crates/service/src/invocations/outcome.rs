@@ -1,4 +1,4 @@
-//! From how a command ended to the one outcome of its invocation.
+//! Turns the end of a command into the outcome of its invocation.
 
 use std::time::Duration;
 
@@ -9,46 +9,47 @@ use workers_protocol::{EXIT_UNSETTLED, ErrorRecord, OutcomeCode, OutcomeFrame, S
 
 use crate::EffectiveLimits;
 
-/// The warnings that a harness gives at most, the one that there are more included.
+/// Maximum number of warnings that a harness reports, including the one that says that there are more.
 const MAX_WARNINGS: usize = 21;
 
-/// How the JSON of an error's own code begins: it is a text or a number.
+/// The first characters of the JSON of an error's own code, which is a string or a number.
 const CODE_BEGINS: &[char] = &['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
-/// SIGABRT: how V8 leaves when its heap is full, among other reasons.
+/// SIGABRT: V8 aborts the process with it when its heap is full, among other reasons.
 const SIGABRT: i32 = 6;
 
-/// What V8 prints then.
+/// The message that V8 prints when its heap is full.
 const HEAP_FULL: &[u8] = b"JavaScript heap out of memory";
 
-/// What a script reported as its outcome.
+/// The outcome that a script reported.
 #[derive(Debug)]
 pub(super) enum Reported {
-    /// An outcome.
+    /// A valid outcome.
     Outcome(OutcomeFrame),
-    /// One that cannot be read. No harness writes one.
+    /// An outcome that cannot be parsed. The harness never writes one, but user code may forge one.
     Unreadable,
 }
 
-/// What was seen of a command, besides what it reported.
+/// Observations of a command, besides its reported outcome.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
-    /// The harness ran.
+    /// Whether the harness ran.
     pub(super) started: bool,
-    /// V8 said that its heap is full.
+    /// Whether V8 printed that its heap is full.
     pub(super) heap_full: bool,
 }
 
 impl Observed {
-    /// Looks at raw standard error.
+    /// Examines raw standard error.
     pub(super) fn see_stderr(&mut self, bytes: &[u8]) {
-        // V8 writes the sentence in one piece; a cut in the middle costs the better name of the outcome, no more.
+        // V8 usually writes the message in one piece. If it is split between two pieces, we miss it, and only the
+        // outcome is less precise.
         self.heap_full |= bytes.windows(HEAP_FULL.len()).any(|window| window == HEAP_FULL);
     }
 }
 
-/// Whether a command ended in a way that a function is blamed for: then it is looked for a fault of ours first. A limit
-/// that the sandbox itself counts is evidence enough.
+/// Returns whether the command ended in a way that would be blamed on the function. Then we first look for a fault of
+/// the platform. If the sandbox's own counters show that a limit was reached, no further check is needed.
 pub(super) fn blames_the_function(reported: Option<&Reported>, exit: &CommandExit, observed: &Observed) -> bool {
     if let Some(reported) = reported {
         return matches!(reported, Reported::Outcome(frame) if frame.meta.code == OutcomeCode::LoadFailed);
@@ -57,13 +58,13 @@ pub(super) fn blames_the_function(reported: Option<&Reported>, exit: &CommandExi
     !is_heap && !matches!(exit.killed, Some(KillReason::OutOfMemory | KillReason::Asked))
 }
 
-/// Whether a command ended before any of the function's code ran, and not because of what the code is.
+/// Returns whether a command ended before any of the function's code ran, and not because of the code itself.
 pub(super) fn never_began(exit: &CommandExit, observed: &Observed, wall_clock: Duration) -> bool {
     let is_early = match (exit.killed, exit.status) {
-        // Reading the code may take long, but then it takes processor time.
+        // Loading the code may take long, but then it uses processor time.
         (Some(KillReason::Timeout), _) => exit.usage.cpu.is_some_and(|cpu| cpu < wall_clock / 2),
-        // Node.js exits with a code when it cannot read the user's code. By the signal ends what has closed every
-        // descriptor, the one by which it is known to have begun included.
+        // Node.js exits with a code if it cannot load the user's code. The signal ends a process that has closed all
+        // its descriptors, including the one over which the harness reports its start.
         (Some(KillReason::OutOfMemory | KillReason::Asked), _)
         | (None, ExitStatus::Code(_) | ExitStatus::Signal(SIGNAL_UNWRITTEN)) => false,
         (None, ExitStatus::Signal(_)) => !observed.heap_full,
@@ -71,14 +72,15 @@ pub(super) fn never_began(exit: &CommandExit, observed: &Observed, wall_clock: D
     is_early && !observed.started
 }
 
-/// The outcome of an invocation whose command ended.
+/// Returns the outcome of an invocation whose command has ended.
 pub(super) fn decide(
     reported: Option<Reported>,
     exit: &CommandExit,
     observed: &Observed,
     limits: &EffectiveLimits,
 ) -> Outcome {
-    // A complete record was the function's last act; what befell the process afterwards does not matter.
+    // If there is a complete record, the function has finished; what happened to the process afterwards does not
+    // matter.
     match reported {
         Some(Reported::Outcome(frame)) => from_frame(frame, limits.result_bytes),
         Some(Reported::Unreadable) => {
@@ -95,7 +97,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
     let code = match meta.code {
         OutcomeCode::Ok if json.len() > max_result_bytes => return Outcome::Failed(too_large(max_result_bytes)),
         OutcomeCode::Ok => {
-            // User code can forge its own outcome; that must not break the answer around it.
+            // User code can forge its own outcome; that must not break the response around it.
             return match JsonText::parse(json) {
                 Ok(result) => Outcome::Returned { result, warnings },
                 Err(_) => Outcome::Failed(Failure::new(FailureCode::Crashed, "The result is not JSON.")),
@@ -110,7 +112,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
     let record: ErrorRecord = serde_json::from_str(&json)
         .unwrap_or_else(|_| ErrorRecord { message: "The function failed.".to_owned(), ..ErrorRecord::default() });
     let text = |value: Option<Box<RawValue>>| value.map(JsonText::from);
-    // Only what the API promises, whatever user code forges.
+    // The API's promises hold, even if user code forges the record: other types are dropped.
     let beginning =
         |value: Option<Box<RawValue>>, first: &[char]| text(value.filter(|value| value.get().starts_with(first)));
     Outcome::Failed(Failure {
@@ -122,7 +124,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         details: ErrorDetails {
             error_code: beginning(record.error_code, CODE_BEGINS),
             cause: text(record.cause),
-            // A text where the list is a part of a circle.
+            // The harness writes a string if the list is part of a cycle.
             errors: beginning(record.errors, &['[', '"']),
             properties: beginning(record.properties, &['{']),
             value: text(record.value),
@@ -131,7 +133,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
     })
 }
 
-/// About as many bytes as an outcome takes.
+/// Returns the approximate size of an outcome in bytes.
 pub(super) fn bytes_of(outcome: &Outcome) -> usize {
     let of_warning = |warning: &ValueWarning| warning.path.len() + warning.message.len();
     let of_json = |text: &Option<JsonText>| text.as_ref().map_or(0, |text| text.as_str().len());
@@ -148,7 +150,7 @@ pub(super) fn bytes_of(outcome: &Outcome) -> usize {
     bytes + warnings.iter().map(of_warning).sum::<usize>()
 }
 
-/// The outcome with a warning before its own.
+/// Adds a warning in front of the outcome's own ones.
 pub(super) fn warned(mut outcome: Outcome, warning: Option<ValueWarning>) -> Outcome {
     let (Outcome::Returned { warnings, .. } | Outcome::Failed(Failure { warnings, .. })) = &mut outcome;
     warnings.splice(..0, warning);
@@ -190,7 +192,7 @@ fn from_exit(exit: &CommandExit, observed: &Observed, limits: &EffectiveLimits) 
     }
 }
 
-/// The failure of an invocation whose time ran out.
+/// Returns the failure of an invocation that exceeded its time limit.
 pub(super) fn timed_out(limit: Duration) -> Failure {
     let message = format!("The function did not finish within {} s and was stopped.", limit.as_secs_f64());
     Failure::new(FailureCode::Timeout, message)

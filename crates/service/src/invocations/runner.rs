@@ -1,4 +1,4 @@
-//! Runs one invocation: fresh sandbox, command, events, outcome, and nothing left behind.
+//! Runs one invocation: creates a fresh sandbox, runs the command, forwards events, decides the outcome, and cleans up.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,47 +27,49 @@ use crate::platform::Shared;
 use crate::workers::RebuildError;
 use crate::{EffectiveLimits, Telling, UnreadRoom};
 
-/// The file that long payloads travel in.
+/// The file in the sandbox that contains a long payload.
 const PAYLOAD_FILE: &str = "payload.json";
 
-/// Events that wait here, on top of the channel, before the sandbox's output is left unread.
+/// Maximum number of events that wait here, in addition to the channel, before the runner stops reading the sandbox's
+/// output.
 const HIGH_WATER: usize = 256;
 
-/// How long after the wall clock ran out the provider may take to end the command, before the runner does.
+/// How long the provider may take to end the command after the wall-clock limit, before the runner kills it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How often what has never begun is tried again, and after which pauses. The caller learns soon of a fault that lasts.
+/// The pauses before the retries of an invocation that has not begun. There are only a few, so that the caller soon
+/// gets an error if the fault persists.
 const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-/// Which share of a sandbox's memory V8's old generation may take: the rest is for its other spaces, buffers, stacks
-/// and Node itself.
+/// The fraction of a sandbox's memory that V8's old generation may take. The rest is for V8's other spaces, buffers,
+/// stacks and Node.js itself.
 const HEAP_SHARE: (u64, u64) = (3, 4);
 
-/// What is said of a result that finds no room.
+/// The error message for a result that finds no room.
 const UNREAD: &str = "The function has run, but its result had to be thrown away: too many results wait for clients that do not read \
                       them. This is not the function's doing; try again later.";
 
-/// What to run.
+/// The invocation to run.
 pub(super) struct Call {
     pub(super) id: InvocationId,
     pub(super) worker: Worker,
     pub(super) function: String,
-    /// JSON; `None` once it was handed to a sandbox as a whole.
+    /// The payload as JSON; `None` after a whole payload was moved into a sandbox.
     pub(super) payload: Option<String>,
-    /// That the caller's payload is another one, which cannot be read.
+    /// The warning that the caller's payload could not be read and was replaced.
     pub(super) warning: Option<ValueWarning>,
-    /// What holds for it.
+    /// The limits that apply to this invocation.
     pub(super) limits: EffectiveLimits,
     /// How long it waited for its place.
     pub(super) queue: Duration,
 }
 
-/// One invocation on its way.
+/// A running invocation.
 pub(super) struct Runner {
     inner: Arc<Inner>,
     call: Call,
     outlet: Outlet,
-    /// Where the room goes that the outcome takes until it is read.
+    /// Where to send the room that the outcome takes until it is read.
     room: oneshot::Sender<UnreadRoom>,
     place: AdmittedPlace,
     sandbox: Option<Box<dyn Sandbox>>,
@@ -76,31 +78,31 @@ pub(super) struct Runner {
     timings: Timings,
 }
 
-/// Where events go: to the reader as soon as it takes them, once the user's code is about to run.
+/// Forwards events to the reader as soon as it accepts them, but only once the user's code is about to run.
 struct Outlet {
     sender: mpsc::Sender<InvocationEvent>,
     waiting: VecDeque<InvocationEvent>,
-    /// How many events there were.
+    /// Number of events so far.
     sequence: u64,
-    /// All that was printed: a reader may keep it until the end.
+    /// Size of everything that was printed: a reader may keep all of it until the end.
     log_bytes: usize,
-    /// What came before that: lines of a process that may be replaced by another one, unseen. The caps on output bound
-    /// them.
+    /// Events from before that moment: lines of a process that may be replaced by another one, without the caller
+    /// noticing. The output limits apply to them.
     held: Option<Vec<InvocationEventKind>>,
 }
 
-/// The caller went away, or the platform ends.
+/// The caller disconnected, or the platform is shutting down.
 struct Cancelled;
 
-/// Why an invocation could not be run, which is not the function's doing.
+/// The reason why an invocation could not be run. The function is not the cause.
 struct Broken {
     code: FailureCode,
     error: Box<dyn std::error::Error + Send + Sync>,
-    /// Whether any of the user's code may have run. What has never begun can be tried again.
+    /// Whether any of the user's code may have run. If not, the invocation can be tried again.
     begun: bool,
 }
 
-/// What came of a command.
+/// The result of a command.
 struct Ended {
     outcome: Outcome,
     usage: ResourceUsage,
@@ -120,7 +122,7 @@ impl Runner {
         Self { inner, call, outlet, room, place, sandbox: None, began: Instant::now(), began_at, timings }
     }
 
-    /// Runs to the end, whatever happens.
+    /// Runs the invocation to its end, whatever happens.
     pub(super) async fn run(mut self) {
         let caller = self.outlet.sender.clone();
         let abort = self.inner.abort.clone();
@@ -134,7 +136,7 @@ impl Runner {
         let Self { inner, call, mut outlet, room, place, sandbox, timings, .. } = self;
         outlet.release();
         let Ok((Ended { outcome, usage }, granted)) = ended else {
-            // The sandbox is dropped, which stops it in the background.
+            // Dropping the sandbox stops it in the background.
             inner.shared.observer.cancelled();
             return;
         };
@@ -142,12 +144,12 @@ impl Runner {
         let report = InvocationReport { invocation_id: call.id, outcome, timings, usage };
         inner.shared.observer.finished(&report);
         match granted {
-            // A reader that went away is noticed elsewhere.
+            // A reader that has disconnected is detected elsewhere.
             Some(granted) => drop(room.send(granted)),
             None => outlet.waiting.clear(),
         }
         outlet.push(InvocationEventKind::Finished(Box::new(report)));
-        // The caller does not wait for the sandbox to be gone; whoever is next does.
+        // The caller does not have to wait until the sandbox is removed, but the next invocation in this place does.
         let cleared = async {
             if let Some(sandbox) = &sandbox {
                 stop(&**sandbox, &inner.shared.health).await;
@@ -157,8 +159,9 @@ impl Runner {
         tokio::join!(cleared, outlet.drain());
     }
 
-    /// Runs it, and takes the room that its outcome and its log need until they are read. Its place is kept meanwhile:
-    /// no further outcome comes to wait behind this one. Without room the function has no result.
+    /// Runs the invocation, and takes the room that its outcome and its log need until they are read. The invocation
+    /// keeps its place while it waits for room, so that no further outcomes queue up. Without room, the result is
+    /// discarded.
     async fn execute_and_find_room(&mut self) -> (Ended, Option<UnreadRoom>) {
         let ended = self.execute().await;
         let bytes = outcome::bytes_of(&ended.outcome) + self.outlet.log_bytes;
@@ -182,7 +185,7 @@ impl Runner {
                 self.outlet.release();
                 return failed(code, message_of(code));
             }
-            // A payload that was handed to a sandbox is not there any more.
+            // A payload that was moved into a sandbox is not available for a retry.
             let again = pauses.next().filter(|_| !begun && self.call.payload.is_some());
             let Some(pause) = again else {
                 self.outlet.release();
@@ -190,15 +193,15 @@ impl Runner {
                 return failed(code, message_of(code));
             };
             tracing::debug!(invocation.id = %self.call.id, error = &*error as &dyn std::error::Error, "trying again");
-            // What was printed came from a process that ran none of the user's code.
+            // The output came from a process that ran none of the user's code.
             self.outlet.held.as_mut().map(Vec::clear);
-            // Dropped, it stops in the background.
+            // Dropping the sandbox stops it in the background.
             self.sandbox = None;
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Logs why it cannot be run: in full when such failures begin, by count while they go on.
+    /// Logs why the invocation cannot be run: the first failure of a series in full, later ones as a count.
     fn tell(&self, code: FailureCode, error: &(dyn std::error::Error + 'static)) {
         let (failures, what) = match self.inner.shared.failed(code.as_str()) {
             Telling::First => (None, "failed to run an invocation in a sandbox"),
@@ -270,15 +273,15 @@ impl Runner {
                 self.timings.run = ClaimedTime(frame.meta.run_ms).at_most(rest);
             }
             (Some(Reported::Unreadable), _) | (None, None) => {}
-            // Killed or crashed: the harness had no chance to say how long the function ran.
+            // The process was killed or crashed, so the harness could not report how long the function ran.
             (None, Some(started)) => self.timings.run = started.elapsed(),
         }
         let outcome = outcome::decide(reader.outcome, &exit, &reader.observed, &self.call.limits);
         Ok(Ended { outcome, usage: exit.usage })
     }
 
-    /// Ends a command that has told its outcome, which is the last that a worker script says: its process may take
-    /// milliseconds to take itself apart.
+    /// Ends a command that has reported its outcome. That is the last message of a worker script; waiting for its
+    /// process to exit could take milliseconds more.
     async fn abandon(
         &mut self,
         command: &mut dyn Command,
@@ -308,7 +311,7 @@ impl Runner {
             token: token.to_owned(),
             result_limit: self.call.limits.result_bytes,
         };
-        // V8 cannot see the sandbox's limit; told of it, it collects garbage in time instead of being killed.
+        // V8 cannot see the sandbox's memory limit. With this option it collects garbage in time, and is not killed.
         let heap = self.call.limits.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
         let spec = CommandSpec {
             program: Program::NodeScript { path: SCRIPT_FILE.to_owned(), heap_mib: Some(heap.max(16)) },
@@ -319,7 +322,8 @@ impl Runner {
     }
 
     /// Reads the command's output until its end. While the reader is slow, output is left in the sandbox, which makes
-    /// the function wait; once its time has run out, all that is left is taken, for it is bounded by then.
+    /// the function wait. After the wall-clock limit, all remaining output is read, because its amount is limited by
+    /// then.
     async fn follow(
         &mut self,
         command: &mut dyn Command,
@@ -332,7 +336,7 @@ impl Runner {
         loop {
             let room = overdue || self.outlet.waiting.len() < HIGH_WATER;
             tokio::select! {
-                // Whatever was printed is handed on before more is read.
+                // Forward everything that was printed before reading more.
                 biased;
                 () = self.outlet.hand_on(), if !self.outlet.waiting.is_empty() => {}
                 event = command.next_event(), if room => match event? {
@@ -359,7 +363,7 @@ impl Runner {
     }
 }
 
-/// Makes sense of a command's output.
+/// Interprets a command's output.
 struct Reader {
     /// When the invocation began.
     began_at: DateTime<Utc>,
@@ -401,7 +405,7 @@ impl Reader {
                     outlet.push(InvocationEventKind::Log(entry));
                 }),
                 Piece::Chunk { stream, at_millis, text } => {
-                    // The harness has written it, so the user's code may run.
+                    // The harness has written this frame, so user code may be running.
                     observed.started = true;
                     outlet.release();
                     let at = ClaimedMoment(at_millis).within(*began_at, shared.clock.now());
@@ -409,7 +413,7 @@ impl Reader {
                         outlet.push(InvocationEventKind::Log(entry));
                     });
                 }
-                // The first one counts: the harness writes no second.
+                // Only the first outcome counts: the harness never writes a second one.
                 Piece::Outcome(frame) => {
                     outcome.get_or_insert(Reported::Outcome(frame));
                 }
@@ -440,7 +444,7 @@ impl Reader {
 }
 
 impl Outlet {
-    /// Hands on what was held, and all that follows.
+    /// Forwards the held events, and all that follow.
     fn release(&mut self) {
         for event in self.held.take().into_iter().flatten() {
             self.push(event);
@@ -459,7 +463,7 @@ impl Outlet {
         let event = InvocationEvent { sequence: self.sequence, kind };
         if self.waiting.is_empty() {
             match self.sender.try_send(event) {
-                // A reader that went away is noticed elsewhere.
+                // A reader that has disconnected is detected elsewhere.
                 Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
                 Err(mpsc::error::TrySendError::Full(event)) => self.waiting.push_back(event),
             }
@@ -468,7 +472,7 @@ impl Outlet {
         }
     }
 
-    /// Hands the oldest waiting event on. Cancel-safe: the event stays until there is room for it.
+    /// Forwards the oldest waiting event. Cancel-safe: the event stays in the queue until there is room for it.
     async fn hand_on(&mut self) {
         let Ok(room) = self.sender.reserve().await else {
             self.waiting.clear();
@@ -487,7 +491,7 @@ impl Outlet {
 }
 
 impl Broken {
-    /// A failure before any of the user's code ran.
+    /// Creates a failure that happened before any of the user's code ran.
     fn before(error: SandboxError) -> Self {
         let code = match error.kind {
             SandboxErrorKind::Exhausted => FailureCode::Busy,
@@ -513,7 +517,7 @@ impl From<RebuildError> for Broken {
     }
 }
 
-/// Where output in frames comes from.
+/// Returns the source of output in frames.
 const fn source_of(stream: OutputStream) -> Source {
     match stream {
         OutputStream::Stdout => Source::Stdout,
@@ -521,7 +525,7 @@ const fn source_of(stream: OutputStream) -> Source {
     }
 }
 
-/// Looks for a fault of ours behind an end that a function would be blamed for.
+/// Looks for a fault of the platform as the reason for an end that would otherwise be blamed on the function.
 async fn find_fault(
     sandbox: &dyn Sandbox,
     exit: &CommandExit,
@@ -537,7 +541,7 @@ async fn find_fault(
     })
 }
 
-/// What a person reads of a failure that is ours.
+/// Returns the message for users about a failure of the platform.
 const fn message_of(code: FailureCode) -> &'static str {
     match code {
         FailureCode::Busy => "The platform has too little left to run this now. Try again later.",
@@ -554,7 +558,7 @@ const fn message_of(code: FailureCode) -> &'static str {
     }
 }
 
-/// The part of the platform that an operator has to look after when invocations fail like this.
+/// Returns the part of the platform that an operator has to check when invocations fail with this code.
 const fn part_of(code: FailureCode) -> Part {
     match code {
         FailureCode::Busy => Part::Processes,

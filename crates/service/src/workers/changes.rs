@@ -1,4 +1,4 @@
-//! What is changed about workers, for those who listen.
+//! Publishing of worker changes to listeners.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,25 +11,27 @@ use super::WorkerService;
 use super::published::Published;
 use crate::WorkerChange;
 
-/// Changes from now on, in the order in which they were published. To drop it is to stop listening.
+/// A stream of changes from now on, in the order in which they were published. Dropping it ends the subscription.
 pub struct WorkerChanges(Box<dyn WorkerEvents>);
 
-/// Where changes are published. Cheap to clone.
+/// Publishes changes. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct ChangeFeed(Arc<Feed>);
 
 struct Feed {
     bus: Arc<dyn EventBus>,
-    /// What was published lately, where the database tells every change to every server, and so each of ours to us.
+    /// Recently published changes. Set if the database reports every change to every server, including our own changes
+    /// to us.
     published: OnceLock<Mutex<Published>>,
 }
 
 impl WorkerService {
-    /// What changes from now on in the caller's tenant: by this server, and by others over the same Postgres.
+    /// Returns a stream of the changes in the caller's tenant from now on, made by this server or by others that use
+    /// the same Postgres.
     ///
     /// # Errors
     ///
-    /// When the caller may not watch workers.
+    /// If the caller may not watch workers.
     pub fn changes(&self, context: &CallContext) -> Result<WorkerChanges, AccessError> {
         let scope = self.shared.access.check(context, Action::WatchWorkers, Resource::Tenant)?;
         Ok(self.shared.changes.listen(scope))
@@ -37,7 +39,8 @@ impl WorkerService {
 }
 
 impl WorkerChanges {
-    /// The next change; `None` when the platform is gone. May be dropped and called again without losing anything.
+    /// Returns the next change, or `None` when the platform has been dropped. Cancel-safe: the future may be dropped
+    /// without losing a change.
     pub async fn next(&mut self) -> Option<WorkerChange> {
         self.0.next().await
     }
@@ -54,26 +57,26 @@ impl ChangeFeed {
         Self(Arc::new(Feed { bus, published: OnceLock::new() }))
     }
 
-    /// From now on each change comes twice, and is passed on once.
+    /// From now on, expects each change twice and passes it on only once.
     pub(super) fn expect_echoes(&self) {
         self.0.published.get_or_init(Mutex::default);
     }
 
-    /// Tells those who listen in this tenant, unless it was told before. Never waits.
+    /// Sends a change to the listeners of this tenant, unless it was sent before. Never waits.
     pub(crate) fn publish(&self, tenant: TenantId, change: WorkerChange) {
         if self.is_news(&change) {
             self.0.bus.publish(tenant, change);
         }
     }
 
-    /// Tells all who listen that whatever they know may be wrong.
+    /// Sends a reset to all listeners: their data may be out of date.
     pub(super) fn reset(&self) {
         if self.is_news(&WorkerChange::Reset) {
             self.0.bus.reset();
         }
     }
 
-    /// Tells that a worker is in another state.
+    /// Publishes the new state of a worker.
     pub(crate) fn publish_state(&self, worker: &Worker) {
         if self.has_listeners(worker.tenant_id()) {
             self.publish(worker.tenant_id(), WorkerChange::State(Arc::new(worker.clone())));

@@ -1,4 +1,4 @@
-//! Deploy: from a name and source to a worker that is ready.
+//! Deploys a worker: from a name and source to a worker that is ready.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +16,25 @@ use crate::bundle::{Bundle, make_snapshot};
 use crate::platform::Shared;
 use crate::{DeployError, EffectiveLimits, Source};
 
-/// How long the snapshot of a worker may take; the slowest provider needs seconds.
+/// Maximum time to make a worker's snapshot; the slowest provider needs seconds.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long after a worker was made its deploy has ended. A worker that is in state creating for longer has lost its
-/// control plane: see [`CREATING_TIMEOUT`](super::expire::CREATING_TIMEOUT).
+/// Maximum time of a deploy after its worker was created. A worker that is in state creating for longer has lost its
+/// server: see [`CREATING_TIMEOUT`](super::expire::CREATING_TIMEOUT).
 const END_TIMEOUT: Duration = Duration::from_secs(35);
 
 impl WorkerService {
-    /// Deploys a bundle. Its compiler options are kept with its code. A caller that goes away ends its compilation.
-    /// What comes after that goes on to its end, so that no worker is left half made.
+    /// Deploys a bundle. Its compiler options are stored with its code. If the caller disconnects during the
+    /// compilation, the compilation is cancelled. The later steps always run to their end, so that no worker is left
+    /// half made.
     ///
     /// # Errors
     ///
     /// [`DeployError::Access`], [`DeployError::InvalidName`], [`DeployError::EmptyCode`],
-    /// [`DeployError::CodeTooLarge`], [`DeployError::Rejected`] and [`DeployError::TooExpensive`] are the caller's
-    /// doing and leave nothing behind, as do [`DeployError::Busy`] and [`DeployError::Repository`]. With
+    /// [`DeployError::CodeTooLarge`], [`DeployError::Rejected`] and [`DeployError::TooExpensive`] are caused by the
+    /// caller and leave nothing behind; the same holds for [`DeployError::Busy`] and [`DeployError::Repository`]. With
     /// [`DeployError::Sandbox`] the worker is kept in state error, unless there was no room for it. After
-    /// [`DeployError::BrokeOff`] a worker that was stored is turned to state error by [`WorkerService::settle_stuck`].
+    /// [`DeployError::BrokeOff`], [`WorkerService::settle_stuck`] sets a worker that was stored to state error.
     #[tracing::instrument(name = "workers.deploy", skip_all, fields(request.id = %context.request_id(), worker.id))]
     pub async fn deploy(&self, context: &CallContext, name: String, source: Source) -> Result<Worker, DeployError> {
         self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;
@@ -57,7 +58,7 @@ impl WorkerService {
     }
 }
 
-/// What is deployed.
+/// The worker to store.
 struct New {
     tenant: TenantId,
     name: WorkerName,
@@ -65,7 +66,7 @@ struct New {
     bundle: Bundle,
 }
 
-/// Stores the worker while its snapshot is being made: neither needs the other. What came of it is decided within
+/// Stores the worker while its snapshot is being made, because the two are independent. The result is decided within
 /// [`END_TIMEOUT`].
 async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Worker, DeployError> {
     let New { tenant, name, source, bundle } = new;
@@ -82,8 +83,8 @@ async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Wor
             let end = if leaves_nothing(source.kind) {
                 End::Nothing(worker.id)
             } else {
-                // The sentence that the owner sees later names no internals; the log gets the cause where the error is
-                // answered. A worker in state creating always may fail.
+                // The message that the owner sees contains no internals. The cause is logged where the error is turned
+                // into a response. Failing a worker in state creating always succeeds.
                 let _ = worker.fail("The sandbox provider could not make a snapshot of the code.");
                 End::State(worker.clone())
             };
@@ -104,7 +105,7 @@ async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Wor
     }
 }
 
-/// Makes a snapshot, or fails when that takes longer than [`SNAPSHOT_TIMEOUT`].
+/// Makes a snapshot. Fails if it takes longer than [`SNAPSHOT_TIMEOUT`].
 pub(super) async fn make_snapshot_in_time(
     shared: &Shared,
     limits: ResourceLimits,
@@ -118,7 +119,7 @@ pub(super) async fn make_snapshot_in_time(
     })
 }
 
-/// Stores how a deploy failed. What cannot be stored now is stored later.
+/// Stores how a deploy failed. If that is not possible now, it is stored later.
 async fn end_failed(shared: &Shared, mut end: End) {
     let stored = match &mut end {
         End::State(worker) => shared.store.workers().update_state(worker).await.map(|update| {
@@ -142,7 +143,7 @@ async fn become_ready(
     deadline: Instant,
 ) -> Result<Worker, DeployError> {
     let made = snapshot.id.clone();
-    // A worker in state creating always may become ready.
+    // Making a worker in state creating ready always succeeds.
     let _ = worker.make_ready(snapshot.id, expires_at);
     let stored = tokio::time::timeout_at(deadline, store_ready(shared, &mut worker)).await;
     match stored.unwrap_or_else(|elapsed| Err(RepositoryError::Unavailable(elapsed.into()))) {
@@ -151,22 +152,22 @@ async fn become_ready(
             shared.expect_invocation(&worker, limits);
             Ok(worker)
         }
-        // Deleted or redeployed meanwhile by a client that found it in the list.
+        // A client found the worker in the list and deleted or redeployed it in the meantime.
         Ok(false) => {
             shared.forget_snapshot_id(worker.id, &made).await;
             Ok(worker)
         }
         Err(error) => {
             shared.forget_snapshot_id(worker.id, &made).await;
-            // Its caller hears that it failed, so it must not stay, whether that was stored or not.
+            // The caller receives an error, so the worker must not stay, whether it was stored or not.
             shared.settler.settle(End::Nothing(worker.id));
             Err(error.into())
         }
     }
 }
 
-/// Stores that a worker is ready, unless it was deleted or redeployed meanwhile; says whether it did, and makes
-/// `worker` what is stored.
+/// Stores that a worker is ready, unless it was deleted or redeployed in the meantime. Returns whether it did, and
+/// updates `worker` to what is stored.
 async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, RepositoryError> {
     let WorkerState::Ready { snapshot_id, expires_at } = worker.state().clone() else { return Ok(false) };
     loop {
@@ -177,7 +178,7 @@ async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, Repos
         }
         let found = shared.store.workers().find_by_id(&shared.access.system_scope(), worker.id).await?;
         let Some(mut current) = found else { return Ok(false) };
-        // Another server took it for one whose server has died.
+        // Another server has set the worker to state error, because it assumed that our server had crashed.
         let may = current.status() == WorkerStatus::Error && current.redeploy(snapshot_id.clone(), expires_at).is_ok();
         *worker = current;
         if !may {
@@ -186,7 +187,7 @@ async fn store_ready(shared: &Shared, worker: &mut Worker) -> Result<bool, Repos
     }
 }
 
-/// Until when a worker lives that is deployed now.
+/// Returns when a worker that is deployed now expires.
 pub(super) fn expiry(limits: &EffectiveLimits, now: DateTime<Utc>) -> DateTime<Utc> {
     let lifetime = TimeDelta::from_std(limits.worker_lifetime).unwrap_or(TimeDelta::MAX);
     now.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC)

@@ -1,4 +1,4 @@
-//! The sweeper: expires workers whose time has passed, and settles deploys whose control plane died.
+//! The sweep: expires workers whose lifetime has ended, and ends deploys whose server has stopped.
 
 use chrono::TimeDelta;
 use workers_domain::access::{AccessError, Action, CallContext, Resource};
@@ -8,31 +8,32 @@ use super::WorkerService;
 use super::pace::Pace;
 use crate::WorkerError;
 
-/// Rows a sweep reads at one time.
+/// Number of rows that a sweep reads at a time.
 const BATCH: u32 = 100;
 
-/// A deploy that takes longer than this has lost its control plane. Each ends ten seconds sooner, by which the clocks
-/// of two servers may differ.
+/// A deploy that takes longer than this has lost its server. A live server ends each deploy ten seconds sooner; the
+/// clocks of two servers may differ by that much.
 pub(super) const CREATING_TIMEOUT: TimeDelta = TimeDelta::seconds(45);
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SweepReport {
-    /// Workers that were turned to expired, their snapshots deleted.
+    /// Number of workers that were set to expired, with their snapshots deleted.
     pub expired: usize,
-    /// Workers that were stuck in state creating and are in state error now.
+    /// Number of workers that were stuck in state creating and are now in state error.
     pub failed: usize,
-    /// Snapshots of this server's own that no worker needed, and that are gone now.
+    /// Number of this server's own snapshots that no worker needed and that were deleted.
     pub reclaimed: usize,
 }
 
 impl WorkerService {
-    /// Expires what is due, and removes what this server keeps and no worker needs. Works in small steps with rests, so
-    /// that it hinders no invocation; much that is due takes its time. Safe to run on several instances at once.
+    /// Expires due workers, and deletes this server's snapshots that no worker needs. Works in small steps with pauses,
+    /// so that it does not slow invocations down; a large sweep therefore takes a while. Safe to run on several
+    /// instances at the same time.
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Access`] unless the system calls, or when the database cannot be reached.
+    /// [`WorkerError::Access`] unless the caller is the system, or if the database cannot be reached.
     #[tracing::instrument(name = "workers.sweep", skip_all, fields(request.id = %context.request_id()))]
     pub async fn sweep(&self, context: &CallContext) -> Result<SweepReport, WorkerError> {
         self.check_maintenance(context)?;
@@ -40,20 +41,20 @@ impl WorkerService {
         Ok(SweepReport { expired, failed, reclaimed: self.reclaim_snapshots().await? })
     }
 
-    /// Ends the deploys whose control plane died, and answers with how many. Costs next to nothing where there is none,
-    /// and is meant to run every few seconds, so that a worker is in state creating for no longer than a minute. Safe
-    /// to run on several instances at once.
+    /// Ends the deploys whose server has stopped, and returns their number. It costs next to nothing if there are none,
+    /// and is meant to run every few seconds, so that a worker is in state creating for at most a minute. Safe to run
+    /// on several instances at the same time.
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Access`] unless the system calls, or when the database cannot be reached.
+    /// [`WorkerError::Access`] unless the caller is the system, or if the database cannot be reached.
     #[tracing::instrument(name = "workers.settle_stuck", skip_all, fields(request.id = %context.request_id()))]
     pub async fn settle_stuck(&self, context: &CallContext) -> Result<usize, WorkerError> {
         self.check_maintenance(context)?;
         self.fail_stuck().await
     }
 
-    /// What is maintained is maintained for all tenants.
+    /// Checks that the call may perform maintenance, which always concerns all tenants.
     fn check_maintenance(&self, context: &CallContext) -> Result<(), AccessError> {
         self.shared.access.check(context, Action::Maintain, Resource::Platform).map(drop)
     }
@@ -65,7 +66,7 @@ impl WorkerService {
             let mut due = pace.step(due).await?;
             for worker in &mut due {
                 match pace.step(self.shared.expire_if_due(worker)).await {
-                    // Its row was changed since it was found. It is no longer among those that are due.
+                    // The row was changed after the list was read. The worker is no longer among those that are due.
                     Err(RepositoryError::Inconsistent { .. }) => {}
                     done => done?,
                 }
@@ -84,7 +85,7 @@ impl WorkerService {
             if stuck.fail("The server stopped while the worker was being deployed. Deploy it again.").is_err() {
                 continue;
             }
-            // In any other case another server has settled it, or it was deleted.
+            // Otherwise another server has ended the deploy, or the worker was deleted.
             if self.shared.store.workers().update_state(&mut stuck).await? == Update::Updated {
                 self.shared.changes.publish_state(&stuck);
                 failed += 1;

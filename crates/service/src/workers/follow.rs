@@ -1,4 +1,5 @@
-//! Follows what other servers change: tells it to those who listen here, and removes what is not needed any more.
+//! Follows changes made by other servers: publishes them to local listeners, and deletes local snapshots that are no
+//! longer needed.
 
 use std::sync::{Arc, Weak};
 
@@ -10,7 +11,7 @@ use super::WorkerService;
 use crate::WorkerChange;
 use crate::platform::Shared;
 
-/// Starts the background task, which ends with the platform, or when `end` is cancelled.
+/// Starts the background task. It ends when the platform is dropped or `end` is cancelled.
 pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {
     if let Some(changes) = shared.store.listen() {
         shared.changes.expect_echoes();
@@ -34,10 +35,10 @@ impl Shared {
                     return;
                 }
                 match self.store.workers().find_by_id(&self.access.system_scope(), id).await {
-                    // A deploy is passed on when it has ended.
+                    // A running deploy is not published; its end is.
                     Ok(Some(worker)) if worker.status() == WorkerStatus::Creating => {}
                     Ok(Some(worker)) => self.changes.publish_state(&worker),
-                    // Its removal follows.
+                    // The worker was deleted; that change follows.
                     Ok(None) => {}
                     Err(error) => {
                         self.health.warn("follow", &error, "failed to read a worker that another server has changed");
@@ -63,7 +64,7 @@ impl Shared {
         }
     }
 
-    /// Removes a snapshot of this server's own, if it is here.
+    /// Deletes a snapshot if this server has its own copy of it.
     async fn remove_own(&self, snapshot: Option<SnapshotId>) {
         let Some(snapshot) = snapshot.filter(|_| self.sandboxes.keeps_own_snapshots()) else { return };
         if !matches!(self.sandboxes.find_snapshot(&snapshot).await, Ok(Some(_))) {

@@ -1,4 +1,4 @@
-//! Use cases about workers, one file each.
+//! Use cases about workers, one file per use case.
 
 mod changes;
 mod delete;
@@ -45,8 +45,8 @@ impl WorkerService {
 }
 
 impl Shared {
-    /// Turns a worker to expired if its time has passed, in the database and at the provider too. One that was changed
-    /// meanwhile is answered as it is now.
+    /// Expires a worker if its lifetime has ended: in the database, and its snapshot at the provider. If the worker was
+    /// changed in the meantime, `worker` is set to its current state.
     pub(crate) async fn expire_if_due(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
         while worker.expire_if_due(self.clock.now()) {
             match self.store.workers().update_state(worker).await? {
@@ -66,8 +66,8 @@ impl Shared {
         Ok(())
     }
 
-    /// The same for one who only wants to know. What cannot be stored now is answered all the same; the sweeper stores
-    /// it later.
+    /// Like [`expire_if_due`](Self::expire_if_due), for callers that only read. If the database cannot store the state
+    /// now, `worker` is set to expired anyway; the sweep stores it later.
     pub(crate) async fn expire_when_read(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
         match self.expire_if_due(worker).await {
             Err(RepositoryError::ReadOnly { .. } | RepositoryError::Full { .. }) => {
@@ -78,22 +78,23 @@ impl Shared {
         }
     }
 
-    /// Lets the provider prepare for the invocation that mostly follows a deploy.
+    /// Lets the provider prepare for the invocation that usually follows a deploy.
     pub(crate) fn expect_invocation(&self, worker: &Worker, limits: &EffectiveLimits) {
         if let Some(snapshot_id) = worker.snapshot_id() {
             self.sandboxes.expect(snapshot_id, limits.sandbox);
         }
     }
 
-    /// Deletes a worker's snapshot. A failure is logged and no more: the provider drops expired snapshots by itself.
+    /// Deletes a worker's snapshot. A failure is only logged, because the provider deletes expired snapshots
+    /// automatically.
     pub(crate) async fn forget_snapshot(&self, worker: &Worker) {
         if let Some(snapshot_id) = worker.snapshot_id() {
             self.forget_snapshot_id(worker.id, snapshot_id).await;
         }
     }
 
-    /// Deletes the snapshots of workers that are gone, in the background and in small steps. What is left when the
-    /// server stops is found by the sweep where it is this server's own, and elsewhere stays until it expires.
+    /// Deletes the snapshots of deleted workers, in the background and in small steps. If the server stops before the
+    /// end, the sweep finds the rest of this server's own snapshots; other snapshots stay until they expire.
     fn forget_all(self: &Arc<Self>, workers: Vec<RemovedWorker>) {
         let shared = Arc::clone(self);
         let forgetting = async move {
@@ -107,7 +108,7 @@ impl Shared {
         self.runtime.spawn(forgetting.in_current_span());
     }
 
-    /// Deletes a snapshot that was made for a worker, as [`forget_snapshot`](Self::forget_snapshot) does.
+    /// Deletes a snapshot that was made for a worker, like [`forget_snapshot`](Self::forget_snapshot).
     async fn forget_snapshot_id(&self, worker_id: WorkerId, snapshot_id: &SnapshotId) {
         if let Err(error) = self.sandboxes.delete_snapshot(snapshot_id).await {
             let what = format_args!(

@@ -1,25 +1,26 @@
-//! Work that nobody waits for is done in small steps, and gives way to what somebody waits for.
+//! Pacing of background work: it runs in small steps with pauses, so that it does not delay requests.
 
 use std::time::{Duration, Instant};
 
-/// After so much work there is a rest.
+/// A pause follows after this much work.
 const STINT: Duration = Duration::from_millis(5);
 
-/// A rest is so many times as long as the work before it. So this work takes a quarter of the time at most; and less
-/// the longer a step takes because others are at work.
+/// A pause is this many times as long as the work before it. So background work takes at most a quarter of the time. If
+/// other load makes its steps slower, the pauses become longer too.
 const REST: u32 = 3;
 
-/// The longest rest: a step that waits for a network keeps nothing from running.
+/// Maximum length of a pause. A step that waits for the network uses no processor, so a long pause after it would be
+/// wasted.
 const LONGEST_REST: Duration = Duration::from_millis(25);
 
-/// Counts the work since the last rest.
+/// Measures the work since the last pause.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     worked: Duration,
 }
 
 impl Pace {
-    /// Does one step, and rests if it is time.
+    /// Runs one step, and pauses afterwards if it is time.
     pub(super) async fn step<T>(&mut self, work: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let done = work.await;

@@ -1,4 +1,4 @@
-//! What was published lately about workers, so that what comes twice is passed on once.
+//! Recently published worker changes, to pass on a change only once if it arrives twice.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use workers_domain::{Worker, WorkerId};
 
 use crate::WorkerChange;
 
-/// Workers that are remembered. A change comes for the second time within milliseconds.
+/// Maximum number of workers that are remembered. The second copy of a change arrives within milliseconds.
 const MOST: usize = 2048;
 
-/// What was published last about some workers.
+/// The last published changes of some workers.
 #[derive(Debug, Default)]
 pub(super) struct Published {
     workers: HashMap<WorkerId, Last>,
-    /// Their ids, the one that was first remembered first.
+    /// The ids of these workers, oldest entry first.
     order: VecDeque<WorkerId>,
 }
 
@@ -27,7 +27,7 @@ struct Last {
 }
 
 impl Published {
-    /// Whether a change was not published yet; from then on it was.
+    /// Returns whether a change has not been published yet, and marks it as published.
     pub(super) fn is_news(&mut self, change: &WorkerChange) -> bool {
         match change {
             WorkerChange::State(worker) => {
@@ -64,7 +64,8 @@ impl Published {
     }
 }
 
-/// Whether two are the same but for when they were last invoked: that comes as a change of its own.
+/// Returns whether two workers are equal except for the time of the last invocation, which is published as a separate
+/// change.
 fn is_same(one: &Worker, other: &Worker) -> bool {
     let microseconds = |worker: &Worker| worker.expires_at().map(|at| at.timestamp_micros());
     (one.revision, one.status(), one.snapshot_id(), &one.name)

@@ -1,4 +1,4 @@
-//! List and read workers.
+//! Lists and reads workers.
 
 use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{Page, PageRequest, RepositoryError};
@@ -7,19 +7,19 @@ use workers_domain::{Worker, WorkerId};
 use super::WorkerService;
 use crate::{Source, WorkerError};
 
-/// What is wrong with a row.
+/// The problem with a row, for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; mend the row, or delete the worker")]
 struct UnreadableRowError(String);
 
 impl WorkerService {
-    /// A page of the workers, newest first. Pages read one after the other hold no worker twice and miss none that was
-    /// there throughout. One whose time has passed is shown as expired; the sweeper stores that. One that cannot be
-    /// read is among them, in state [`Unreadable`](workers_domain::WorkerState::Unreadable).
+    /// Returns a page of the workers, newest first. Consecutive pages contain no worker twice and miss no worker that
+    /// existed the whole time. A worker whose lifetime has ended is shown as expired; the sweep stores that. A worker
+    /// that cannot be read is included, in state [`Unreadable`](workers_domain::WorkerState::Unreadable).
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Access`], [`WorkerError::UnknownPlace`], or when the database cannot be reached.
+    /// [`WorkerError::Access`], [`WorkerError::UnknownPlace`], or if the database cannot be reached.
     #[tracing::instrument(name = "workers.list", skip_all, fields(request.id = %context.request_id()))]
     pub async fn list_page(&self, context: &CallContext, request: &PageRequest) -> Result<Page<Worker>, WorkerError> {
         let scope = self.shared.access.check(context, Action::ListWorkers, Resource::Tenant)?;
@@ -39,11 +39,11 @@ impl WorkerService {
         Ok(page)
     }
 
-    /// One worker, turned to expired if its time has passed.
+    /// Returns one worker. Sets it to expired first if its lifetime has ended.
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Access`], [`WorkerError::NotFound`], or when the database cannot be reached.
+    /// [`WorkerError::Access`], [`WorkerError::NotFound`], or if the database cannot be reached.
     #[tracing::instrument(name = "workers.get", skip_all, fields(request.id = %context.request_id(), worker.id = %id))]
     pub async fn get(&self, context: &CallContext, id: WorkerId) -> Result<Worker, WorkerError> {
         let scope = self.shared.access.check(context, Action::ReadWorker, Resource::Worker(id))?;
@@ -52,11 +52,11 @@ impl WorkerService {
         Ok(worker)
     }
 
-    /// The source a worker was deployed with.
+    /// Returns the source that a worker was deployed with.
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Access`], [`WorkerError::NotFound`], or when the database cannot be reached.
+    /// [`WorkerError::Access`], [`WorkerError::NotFound`], or if the database cannot be reached.
     #[tracing::instrument(
         name = "workers.source",
         skip_all,

@@ -1,8 +1,9 @@
-//! A snapshot is a cache of the stored source: one that this server, or its provider, does not have is made again.
+//! Rebuilds snapshots. A snapshot is a cache of the stored source: if this server or its provider does not have it, it
+//! is made again.
 //!
-//! The worker's row names the snapshot. Where each server keeps snapshots of its own, each makes one under that name
-//! when it is first needed there, and the row stays as it is. Where the provider names snapshots itself, the row gets
-//! the new name.
+//! The worker's row contains the id of the snapshot. If each server has its own snapshots, each makes one under that id
+//! when it first needs it, and the row stays unchanged. If the provider chooses the ids, the new id is stored in the
+//! row.
 
 use chrono::{DateTime, Utc};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Update};
@@ -12,10 +13,10 @@ use crate::CompileFailure;
 use crate::bundle::make_snapshot_as;
 use crate::platform::Shared;
 
-/// How often it is begun anew for a worker that others change meanwhile.
+/// Maximum number of attempts for a worker that is changed by others at the same time.
 const TRIES: usize = 5;
 
-/// Why a snapshot could not be made again.
+/// The reason why a snapshot could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RebuildError {
     #[error("failed to reach the stored worker")]
@@ -31,8 +32,8 @@ pub(crate) enum RebuildError {
 }
 
 impl Shared {
-    /// Answers with the snapshot to use for a worker, and makes it if it is not there. It is made once for all who miss
-    /// the same one at the same time.
+    /// Returns the snapshot to use for a worker, and makes it if it is missing. If several callers miss the same
+    /// snapshot at the same time, it is made once.
     pub(crate) async fn rebuild(&self, id: WorkerId) -> Result<SnapshotId, RebuildError> {
         let _turn = self.turns.take(id).await;
         let scope = self.access.system_scope();
@@ -50,20 +51,20 @@ impl Shared {
             let is_in_use = if made == wanted {
                 self.is_still_of(&worker, &made).await
             } else {
-                // The worker is ready, so it may become ready with another snapshot.
+                // The worker is ready, so setting another snapshot is allowed.
                 worker.make_ready(made.clone(), expires_at).is_ok() && self.store_rebuilt(&mut worker).await?
             };
             if is_in_use {
                 return Ok(made);
             }
-            // Deleted, redeployed or expired while it was being made.
+            // The worker was deleted, redeployed or expired while the snapshot was being made.
             self.forget_snapshot_id(id, &made).await;
         }
         let message = "the worker was changed each time its snapshot was made";
         Err(SandboxError::new(SandboxErrorKind::Unavailable, message).into())
     }
 
-    /// The snapshot that a worker is to have, and until when.
+    /// Returns the snapshot that a worker should have, and when it expires.
     fn snapshot_of(&self, worker: &Worker) -> Result<(SnapshotId, DateTime<Utc>), RebuildError> {
         match worker.state() {
             WorkerState::Ready { snapshot_id, expires_at } if *expires_at > self.clock.now() => {
@@ -74,13 +75,14 @@ impl Shared {
         }
     }
 
-    /// Whether a worker still has this snapshot. While the database cannot tell, it has: that was so a moment ago.
+    /// Returns whether a worker still has this snapshot. If the database cannot be read, returns `true`, because that
+    /// was the case a moment ago.
     async fn is_still_of(&self, worker: &Worker, snapshot: &SnapshotId) -> bool {
         let found = self.store.workers().find_by_id(&self.access.system_scope(), worker.id).await;
         found.map_or(true, |found| found.is_some_and(|worker| worker.snapshot_id() == Some(snapshot)))
     }
 
-    /// Stores a worker with the snapshot that its provider has named; says whether it has it now.
+    /// Stores a worker with the snapshot id that the provider has chosen. Returns whether it was stored.
     async fn store_rebuilt(&self, worker: &mut Worker) -> Result<bool, RepositoryError> {
         let is_stored = self.store.workers().update_state(worker).await? == Update::Updated;
         if is_stored {

@@ -1,8 +1,8 @@
-//! Removes the snapshots of this server that no worker needs any more.
+//! Deletes this server's snapshots that no worker needs any more.
 //!
-//! A server removes its snapshot of a worker when it deletes or redeploys the worker itself, or hears that another
-//! server did. This finds what is left: of workers that went while this server was down, or while it made their
-//! snapshot again.
+//! A server deletes its snapshot of a worker when it deletes or redeploys the worker, or when it receives the change
+//! from another server. This module finds the remaining ones: of workers that were deleted while this server was down,
+//! or while it was rebuilding their snapshot.
 
 use chrono::TimeDelta;
 
@@ -10,14 +10,15 @@ use super::WorkerService;
 use super::pace::Pace;
 use crate::WorkerError;
 
-/// A snapshot that is younger may be one of a deploy that has not stored its worker yet. The longest deploy takes less.
+/// A younger snapshot may belong to a deploy that has not stored its worker yet. The longest deploy takes less time
+/// than this.
 const YOUNG: TimeDelta = TimeDelta::minutes(2);
 
-/// Snapshots that are looked for in the database at one time.
+/// Number of snapshots that are looked up in the database at a time.
 const BATCH: usize = 500;
 
 impl WorkerService {
-    /// Removes this server's own snapshots that no worker needs, and answers with how many.
+    /// Deletes this server's own snapshots that no worker needs, and returns their number.
     pub(super) async fn reclaim_snapshots(&self) -> Result<usize, WorkerError> {
         let before = self.shared.clock.now() - YOUNG;
         let own = match self.shared.sandboxes.own_snapshots(before).await {

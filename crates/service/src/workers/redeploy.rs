@@ -1,4 +1,4 @@
-//! Redeploy: the kept source becomes a new snapshot, and the same worker is ready again.
+//! Redeploys a worker: makes a new snapshot from the stored source, and the same worker is ready again.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::platform::Shared;
 use crate::{DeployError, EffectiveLimits, RedeployError};
 
 impl WorkerService {
-    /// Makes a worker ready again from the source it was deployed with, as if it had been deployed just now. It keeps
-    /// its id and its functions. A caller that goes away ends its compilation. What comes after that goes on to its
-    /// end.
+    /// Makes a worker ready again from the source it was deployed with, as if it were deployed now. Its id and
+    /// functions stay the same. If the caller disconnects during the compilation, the compilation is cancelled. The
+    /// later steps always run to their end.
     ///
     /// # Errors
     ///
-    /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy goes on; else those of a deploy. The
-    /// worker's state is then what it was.
+    /// [`RedeployError::NotFound`]; [`RedeployError::Creating`] while its deploy is running; otherwise those of a
+    /// deploy. The worker's state is then unchanged.
     #[tracing::instrument(
         name = "workers.redeploy",
         skip_all,
@@ -46,7 +46,8 @@ fn check(worker: &Worker) -> Result<(), RedeployError> {
     if worker.status() == WorkerStatus::Creating { Err(RedeployError::Creating(worker.id)) } else { Ok(()) }
 }
 
-/// The snapshot is made first. Of two redeploys at once the later one replaces what the earlier one has made.
+/// Makes the snapshot, then stores it. Of two concurrent redeploys the later one replaces the result of the earlier
+/// one.
 async fn renew(
     shared: &Shared,
     scope: &TenantScope,
@@ -62,7 +63,8 @@ async fn renew(
         Ok((old, worker)) => {
             shared.changes.publish_state(&worker);
             shared.expect_invocation(&worker, limits);
-            // Not before the new one is stored. A provider may call the same content by the same id.
+            // The old snapshot is deleted only after the new one is stored. A provider may use the same id for the same
+            // content.
             if old.snapshot_id() != worker.snapshot_id() {
                 shared.forget_snapshot(&old).await;
             }
@@ -77,7 +79,8 @@ async fn renew(
     }
 }
 
-/// Stores a worker's new snapshot, whatever it is changed to meanwhile; answers with what it was and what it is.
+/// Stores a worker's new snapshot, whatever other changes happen in the meantime. Returns the worker before and after
+/// the change.
 async fn replace(
     shared: &Shared,
     scope: &TenantScope,
@@ -92,7 +95,7 @@ async fn replace(
         match shared.store.workers().update_state(&mut worker).await? {
             Update::Updated => return Ok((old, worker)),
             Update::Conflict => {}
-            // Deleted meanwhile, with the old snapshot.
+            // The worker was deleted in the meantime, together with the old snapshot.
             Update::Gone => return Err(RedeployError::NotFound(id)),
         }
     }

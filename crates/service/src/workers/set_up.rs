@@ -1,4 +1,4 @@
-//! Create the schema, or empty it if that is asked for.
+//! Creates the schema, or empties the database if requested.
 
 use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{ExistingWorkers, SetupOutcome};
@@ -6,23 +6,23 @@ use workers_domain::ports::{ExistingWorkers, SetupOutcome};
 use super::WorkerService;
 use crate::SetupError;
 
-/// What [`WorkerService::set_up`] did.
+/// The result of [`WorkerService::set_up`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetupReport {
-    /// Whether there was no schema before.
+    /// Whether the schema was created because there was none.
     pub created: bool,
-    /// How many workers are gone.
+    /// The number of deleted workers.
     pub removed_workers: usize,
 }
 
 impl WorkerService {
-    /// Creates the schema where there is none, and leaves it without workers. Those that are there, with their
-    /// snapshots, are removed only if that is asked for, those of all tenants: the workers before this answers, their
-    /// snapshots behind it.
+    /// Creates the schema if there is none, and makes sure that it contains no workers. Existing workers and their
+    /// snapshots are deleted only if `existing` says so; this concerns all tenants. The workers are deleted before this
+    /// returns, their snapshots afterwards in the background.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Access`]; [`SetupError::NotEmpty`] when there are workers that are to be kept, or when the
+    /// [`SetupError::Access`]; [`SetupError::NotEmpty`] if there are workers and they should be kept; or if the
     /// database cannot be reached.
     #[tracing::instrument(name = "workers.set_up", skip_all, fields(request.id = %context.request_id()))]
     pub async fn set_up(&self, context: &CallContext, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {

@@ -1,4 +1,4 @@
-//! Settles deploys whose end could not be stored, as soon as the database answers again.
+//! Stores the results of deploys that could not be stored at first, as soon as the database is reachable again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,24 @@ use super::ChangeFeed;
 use crate::WorkerChange;
 use crate::health::Health;
 
-/// Ends that wait to be stored; further ones are left to the sweeper.
+/// Maximum number of results that wait to be stored. Further ones are left to the sweep.
 const BACKLOG: usize = 4096;
 
-/// The first pause after a failure, and the longest one: so soon after the database is back all is settled.
+/// The first pause after a failure, and the longest one. The longest pause limits the delay after the database is
+/// reachable again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a deploy ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// Its caller was told that it failed, and nothing of it is to stay. Whether it was stored is not known.
+    /// The caller received an error, and nothing of the deploy should stay. Whether the worker was stored is unknown.
     Nothing(WorkerId),
-    /// The worker is in this state.
+    /// The worker has this state.
     State(Worker),
 }
 
-/// Takes ends and stores them, each in the span of the request that it is of.
+/// Takes results of deploys and stores them, each in the tracing span of its request.
 pub(crate) struct Settler {
     ends: mpsc::Sender<(End, Span)>,
     health: Arc<Health>,
@@ -49,7 +50,7 @@ impl Settler {
         Self { ends, health }
     }
 
-    /// Stores an end as soon as that is possible.
+    /// Stores a result as soon as possible.
     pub(super) fn settle(&self, end: End) {
         if let Err(error) = self.ends.try_send((end, Span::current())) {
             let what = "too many deploys whose end cannot be stored; the sweeper will end this one";
@@ -58,8 +59,8 @@ impl Settler {
     }
 }
 
-/// Whether a deploy that failed like this leaves no worker behind, not even one in state error: there is nothing about
-/// it that its owner could look into, and it has to be repeated as it is.
+/// Returns whether a deploy with this failure leaves no worker behind, not even one in state error. These failures have
+/// nothing to do with the code: the owner has nothing to look into, and should repeat the deploy unchanged.
 pub(super) const fn leaves_nothing(kind: SandboxErrorKind) -> bool {
     matches!(
         kind,
@@ -70,7 +71,7 @@ pub(super) const fn leaves_nothing(kind: SandboxErrorKind) -> bool {
     )
 }
 
-/// Whether what was asked may have been done all the same: the answer was lost on its way.
+/// Returns whether the operation may have succeeded despite the error, because the response was lost.
 pub(super) const fn may_be_done(error: &RepositoryError) -> bool {
     matches!(error, RepositoryError::Unavailable(_))
 }
@@ -108,7 +109,7 @@ async fn store_end(
 ) -> Result<(), RepositoryError> {
     match end {
         End::State(worker) => {
-            // In any other case it was deleted, or stored before and changed since.
+            // Otherwise the worker was deleted, or the state was stored before and changed since.
             if store.workers().update_state(worker).await? == Update::Updated {
                 changes.publish_state(worker);
             }

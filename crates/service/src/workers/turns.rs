@@ -1,4 +1,5 @@
-//! Calls of one server that miss a worker's snapshot take turns: the first one makes it for all.
+//! A lock per worker: of the calls that miss a worker's snapshot at the same time, the first one makes it and the
+//! others wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -6,24 +7,24 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::OwnedMutexGuard;
 use workers_domain::WorkerId;
 
-/// The turns of all workers of this server.
+/// The locks of all workers of this server.
 #[derive(Default)]
 pub(crate) struct Turns {
     turns: Mutex<HashMap<WorkerId, Weak<tokio::sync::Mutex<()>>>>,
 }
 
-/// The turn of one worker, until it is dropped.
+/// The lock of one worker, held until this is dropped.
 pub(crate) struct Turn {
     _guard: OwnedMutexGuard<()>,
 }
 
 impl Turns {
-    /// Waits for the turn of a worker.
+    /// Waits for the lock of a worker.
     pub(crate) async fn take(&self, id: WorkerId) -> Turn {
         Turn { _guard: self.of(id).lock_owned().await }
     }
 
-    /// The lock of one worker; entries of workers that nobody changes are dropped on the way.
+    /// Returns the lock of one worker. Removes locks that are not in use.
     fn of(&self, id: WorkerId) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(&id).and_then(Weak::upgrade) {

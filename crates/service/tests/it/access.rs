@@ -1,4 +1,4 @@
-//! What a call may not do is not done, and nothing is read for it.
+//! A forbidden call does nothing, and reads nothing.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use workers_testing::{Step, SwitchedPolicy, operator, operator_in, scope_of_all,
 
 use crate::support::{BUNDLE, TestPlatform, follow, returned};
 
-/// A platform with a worker, whose policy permits nothing any more, and whose database fails from then on: whoever
-/// reads it first gets another answer.
+/// Creates a platform with a worker, then makes the policy refuse everything and the database fail. So a use case that
+/// reads the database before it checks the policy returns a different error.
 async fn refusing() -> (TestPlatform, Worker, Arc<SwitchedPolicy>) {
     let policy = Arc::new(SwitchedPolicy::default());
     let test = TestPlatform::with_ports(|builder| builder.policy(Arc::clone(&policy) as _), |_| Vec::new());
@@ -130,7 +130,7 @@ async fn each_tenant_has_workers_of_its_own() {
         assert_eq!(returned(&follow(invocation).await.1), "1");
         assert_eq!(workers.redeploy(call, own.id).await.unwrap().tenant_id(), call.tenant());
     }
-    // What is done for all is done for each.
+    // Maintenance covers the workers of all tenants.
     test.clock.advance(TimeDelta::days(365));
     assert_eq!(workers.sweep(system()).await.unwrap().expired, 2);
     workers.delete(&other, made[1].id).await.unwrap();

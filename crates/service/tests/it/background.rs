@@ -1,6 +1,6 @@
-//! What the platform does of itself, in `Platform::run_background`: no test here calls the sweep.
+//! The background work in `Platform::run_background`: no test here calls the sweep itself.
 //!
-//! The runtime's clock is paused: it jumps to the next timer whenever all wait.
+//! The runtime's clock is paused: it jumps to the next timer whenever all tasks wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use workers_testing::{scope_of_all, system};
 
 use crate::support::TestPlatform;
 
-/// A platform at its own work.
+/// A platform with running background work.
 struct AtWork {
     test: TestPlatform,
     token: CancellationToken,
@@ -25,7 +25,7 @@ struct AtWork {
 }
 
 impl AtWork {
-    /// Begins the work, and lets its first rounds pass.
+    /// Starts the background work, and lets its first rounds pass.
     async fn begin(test: TestPlatform) -> Self {
         let changes = test.platform.workers().changes(system()).unwrap();
         let token = CancellationToken::new();
@@ -38,7 +38,7 @@ impl AtWork {
         timeout(Duration::from_hours(1), self.changes.next()).await.expect("something changes within an hour").unwrap()
     }
 
-    /// Waits until a worker is in this state; says how long that took.
+    /// Waits until a worker is in this state. Returns how long that took.
     async fn wait_for(&mut self, id: WorkerId, status: WorkerStatus) -> Duration {
         let began = Instant::now();
         loop {
@@ -60,7 +60,7 @@ async fn stored(test: &TestPlatform, id: WorkerId) -> Worker {
     test.store.workers().find_by_id(&scope_of_all(), id).await.unwrap().unwrap()
 }
 
-/// A worker whose server stops while it deploys.
+/// Creates a worker whose server stopped during the deploy.
 async fn stuck(test: &TestPlatform) -> WorkerId {
     let made = test.deploy().await;
     let id = WorkerId::generate(made.created_at);
@@ -78,7 +78,7 @@ async fn an_expired_worker_is_swept_without_a_call() {
     at_work.test.clock.advance(TimeDelta::days(7));
     let took = at_work.wait_for(worker.id, WorkerStatus::Expired).await;
     assert!(took <= at_work.test.platform.options().sweep_interval, "{took:?}");
-    // Its snapshot is deleted after that was told.
+    // The snapshot is deleted after the change was published.
     while at_work.test.sandboxes.snapshot_count() > 0 {
         tokio::task::yield_now().await;
     }
@@ -104,7 +104,7 @@ async fn a_shorter_interval_of_the_sweep_is_that_of_the_settling_too_and_an_inte
     let (worker, id) = (test.deploy().await, stuck(&test).await);
     let mut at_work = AtWork::begin(test).await;
     at_work.test.clock.advance(TimeDelta::days(7));
-    // Both become due at once, and which comes first is open.
+    // Both become due at the same time, in either order.
     let mut due = vec![(worker.id, WorkerStatus::Expired), (id, WorkerStatus::Error)];
     let began = Instant::now();
     while !due.is_empty() {

@@ -76,7 +76,7 @@ async fn a_worker_whose_snapshot_cannot_be_made_is_kept_in_state_error() {
     assert!(worker.error_message().is_some());
 }
 
-/// Waits until the background task has done its work.
+/// Waits until the background task has stored its results.
 async fn await_stored(test: &TestPlatform, wanted: impl Fn(&[Worker]) -> bool) {
     let settled = async {
         while !wanted(&test.store.workers().list().await.unwrap()) {

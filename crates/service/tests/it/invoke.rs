@@ -1,4 +1,4 @@
-//! Who may be invoked, who waits, what happens to those who go away.
+//! Invocations: what may be invoked, which callers wait, and what happens when a caller disconnects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,7 @@ async fn every_invocation_has_its_own_sandbox_and_leaves_none() {
     for _ in 0..3 {
         test.run(b"").await;
     }
-    // Each run deploys too.
+    // Each run also deploys.
     assert_eq!(test.sandboxes.sandboxes_made() - before, 6);
     test.sandboxes.wait_for_live_sandboxes(0).await;
 }

@@ -1,4 +1,4 @@
-//! What a tenant may have less of than the server.
+//! Limits of a tenant that are lower than the server's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn small() -> TenantId {
     TenantId::from(Uuid::from_u128(7))
 }
 
-/// A platform on which one tenant has these limits.
+/// Creates a platform on which one tenant has these limits.
 fn platform(limits: TenantLimits, step: fn() -> Step) -> (TestPlatform, Arc<StubLimits>) {
     let stub = Arc::new(StubLimits::default());
     stub.set(small(), limits);
@@ -36,7 +36,7 @@ async fn limits_of_a_tenant_hold_for_its_calls_and_for_no_others() {
         ..TenantLimits::default()
     };
     let (test, _) = platform(limits, || Step::Return("\"12345\"".into()));
-    // It may touch workers of the default tenant, and works in the name of the small one.
+    // The caller may touch workers of the default tenant, and acts for the small tenant.
     let caller = &system_in(small());
     let told = test.platform.limits(caller).await.unwrap();
     assert_eq!((told.code_bytes, told.sandbox.wall_clock), (10, Duration::from_secs(2)));
@@ -61,7 +61,7 @@ async fn a_snapshot_is_made_within_the_limits_of_its_worker_s_tenant_and_not_of_
     let (test, stub) = platform(TenantLimits::default(), || Step::Return("1".into()));
     let (memory_bytes, wall_clock) = (64 * 1024 * 1024, Duration::from_secs(2));
     let (memory, time) = (Some(memory_bytes), Some(wall_clock));
-    // Too little for the script, which no function writes.
+    // The limit is too low for the script, but the script is not a file that the function writes.
     let limits =
         TenantLimits { memory_bytes: memory, wall_clock: time, disk_bytes: Some(10), ..TenantLimits::default() };
     stub.set(TenantId::DEFAULT, limits);

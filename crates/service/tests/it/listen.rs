@@ -1,4 +1,4 @@
-//! Who hears of which changes.
+//! Which listeners receive which changes.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use workers_testing::{Step, operator, operator_in, system};
 
 use crate::support::{TestPlatform, follow};
 
-/// All that has come and was not taken yet.
+/// Returns all changes that have arrived and were not taken yet.
 fn pending(changes: &mut WorkerChanges) -> Vec<WorkerChange> {
     std::iter::from_fn(|| changes.next().now_or_never().flatten()).collect()
 }
@@ -44,11 +44,11 @@ async fn a_listener_of_another_tenant_hears_of_nothing_but_the_reset_of_all() {
     }
 }
 
-/// A bus of an application's own: it brings every change to another tenant, too.
+/// A custom event bus of an application: it also sends every change to another tenant.
 #[derive(Default)]
 struct Copying(InProcessEventBus);
 
-/// The tenant that hears everything.
+/// The tenant that receives every change.
 fn copied() -> TenantId {
     TenantId::from(Uuid::from_u128(9))
 }

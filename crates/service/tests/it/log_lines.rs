@@ -1,4 +1,4 @@
-//! What the log says of a use case: in whose request, and of a failure in one line.
+//! What a use case logs: the request it belongs to, and one line per failure.
 
 use serde_json::Value;
 use workers_domain::TenantId;
@@ -9,12 +9,12 @@ use workers_testing::{CapturedLog, Step, operator};
 
 use crate::support::{BUNDLE, TestPlatform, failed, follow, returned};
 
-/// A call of a client that has chosen this id.
+/// Returns a call of a client that has chosen this request id.
 fn call(id: &str) -> CallContext {
     CallContext::new(Principal::AdminToken, TenantId::DEFAULT, RequestId::parse(id).unwrap())
 }
 
-/// The values that a field has in the spans of a line.
+/// Returns the values of a field in the spans of a log line.
 fn in_spans(line: &str, field: &str) -> Vec<String> {
     let line: Value = serde_json::from_str(line).unwrap();
     let spans = line["spans"].as_array().cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The log stream cannot lie.
+//! The log stream cannot be forged.
 
 use workers_domain::LogStream::{Stderr, Stdout};
 use workers_domain::ports::Clock as _;

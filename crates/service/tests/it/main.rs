@@ -1,4 +1,4 @@
-//! The use cases over fakes of every port.
+//! The use cases, on fakes of every port.
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod access;

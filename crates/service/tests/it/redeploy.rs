@@ -1,4 +1,4 @@
-//! A worker is deployed again from its source.
+//! Redeploy: a worker is deployed again from its source.
 
 use chrono::TimeDelta;
 use workers_domain::ports::{Clock as _, Store as _, Update};
@@ -76,7 +76,8 @@ async fn a_redeploy_compiles_with_the_options_of_the_deploy() {
     let worker = test.platform.workers().deploy(operator(), "w".to_owned(), source.clone()).await.unwrap();
     test.platform.workers().redeploy(operator(), worker.id).await.unwrap();
     assert_eq!(test.platform.workers().source(operator(), worker.id).await.unwrap(), source);
-    // The older kind has no private members with decorators, so this code tells which kind it was compiled for.
+    // The older kind does not support private members with decorators, so this code shows for which kind it was
+    // compiled.
     let code = "const d = () => {}; class C { @d #m() {} } export function f() {}";
     for (mark, compiles) in [("", true), ("\n//# workers compilerOptions experimentalDecorators=true", false)] {
         let now = test.clock.now();

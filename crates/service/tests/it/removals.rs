@@ -1,4 +1,4 @@
-//! Invocations go on while many snapshots are removed, however long that takes.
+//! Invocations continue while many snapshots are deleted, however long that takes.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use workers_testing::{ScriptedCall, Step, operator, system};
 
 use crate::support::{TestPlatform, follow, returned};
 
-/// How many snapshots are to be removed.
+/// Number of snapshots to delete.
 const MANY: usize = 20;
 
 fn one(_: &ScriptedCall) -> Vec<Step> {
@@ -31,14 +31,14 @@ async fn call(test: &TestPlatform, worker: &Worker) {
     assert_eq!(returned(&follow(invocation).await.1), "1");
 }
 
-/// Holds the removals of snapshots until it is given permits.
+/// Blocks deletions of snapshots until the semaphore gets permits.
 fn hold(test: &TestPlatform) -> Arc<Semaphore> {
     let permits = Arc::new(Semaphore::new(0));
     test.sandboxes.hold_removals(Arc::clone(&permits));
     permits
 }
 
-/// Sweeps. While its first removal is held, workers are invoked and deployed.
+/// Runs a sweep. While its first deletion is blocked, invokes and deploys workers.
 async fn sweep_beside_invocations(test: &TestPlatform, ready: &Worker) -> SweepReport {
     let permits = hold(test);
     let platform = test.platform.clone();
@@ -46,7 +46,7 @@ async fn sweep_beside_invocations(test: &TestPlatform, ready: &Worker) -> SweepR
     test.sandboxes.wait_for_held_removal().await;
     call(test, ready).await;
     call(test, &test.deploy().await).await;
-    // Its snapshot has to be made again.
+    // The worker's snapshot has to be made again.
     test.sandboxes.lose_snapshots();
     call(test, ready).await;
     assert!(!sweep.is_finished(), "the first removal is held");

@@ -1,4 +1,4 @@
-//! A platform over fakes, and what tests do with it.
+//! A platform on fakes, and helpers for tests.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, Te
 pub(crate) const BUNDLE: &str =
     "export async function greet(p) { return p } export const fail = async () => { throw 1 }";
 
-/// A platform, with a hand on everything behind it.
+/// A platform, with access to all fakes behind it.
 pub(crate) struct TestPlatform {
     pub(crate) platform: Platform,
     pub(crate) store: Arc<FakeStore>,
@@ -21,12 +21,12 @@ pub(crate) struct TestPlatform {
 }
 
 impl TestPlatform {
-    /// A platform whose functions do what `script` says.
+    /// Creates a platform whose functions do what `script` says.
     pub(crate) fn new(script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::with_options(|_| {}, script)
     }
 
-    /// A platform with other options than the usual ones.
+    /// Creates a platform with changed options.
     pub(crate) fn with_options(
         change: impl FnOnce(&mut ServiceOptions),
         script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
@@ -36,7 +36,7 @@ impl TestPlatform {
         Self::over(Arc::default(), Arc::default(), options, script, |builder| builder)
     }
 
-    /// A platform with further ports of the test's own.
+    /// Creates a platform with further ports from the test.
     pub(crate) fn with_ports(
         change: impl FnOnce(PlatformBuilder) -> PlatformBuilder,
         script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static,
@@ -44,7 +44,7 @@ impl TestPlatform {
         Self::over(Arc::default(), Arc::default(), ServiceOptions::default(), script, change)
     }
 
-    /// Another server over the same database, with sandboxes of its own.
+    /// Creates another server on the same database, with its own sandboxes.
     pub(crate) fn beside(&self, script: impl Fn(&ScriptedCall) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let options = self.platform.options().clone();
         Self::over(Arc::clone(&self.store), Arc::clone(&self.clock), options, script, |builder| builder)
@@ -70,7 +70,7 @@ impl TestPlatform {
         self.platform.workers().deploy(operator(), "w".to_owned(), BUNDLE.into()).await.unwrap()
     }
 
-    /// All workers.
+    /// Returns all workers.
     pub(crate) async fn list(&self) -> Vec<Worker> {
         self.platform.workers().list_page(operator(), &PageRequest::first(NonZeroU32::MAX)).await.unwrap().items
     }
@@ -82,7 +82,7 @@ impl TestPlatform {
     }
 }
 
-/// Takes every event. There must be exactly one report, last.
+/// Takes every event. There must be exactly one report, at the end.
 pub(crate) async fn follow(mut invocation: Invocation) -> (Vec<LogEntry>, InvocationReport) {
     let mut entries = Vec::new();
     let mut sequence = 0;
@@ -100,7 +100,7 @@ pub(crate) async fn follow(mut invocation: Invocation) -> (Vec<LogEntry>, Invoca
     panic!("an invocation ended without a report");
 }
 
-/// The lines as `o:text` and `e:text`.
+/// Returns the lines as `o:text` and `e:text`.
 pub(crate) fn lines(entries: &[LogEntry]) -> Vec<String> {
     let line = |entry: &LogEntry| match entry.stream {
         LogStream::Stdout => format!("o:{}", entry.message),
@@ -109,7 +109,7 @@ pub(crate) fn lines(entries: &[LogEntry]) -> Vec<String> {
     entries.iter().map(line).collect()
 }
 
-/// The JSON that a function returned.
+/// Returns the JSON that a function returned.
 pub(crate) fn returned(report: &InvocationReport) -> &str {
     match &report.outcome {
         Outcome::Returned { result, .. } => result.as_str(),
@@ -117,7 +117,7 @@ pub(crate) fn returned(report: &InvocationReport) -> &str {
     }
 }
 
-/// The code of a failure.
+/// Returns the code of a failure.
 pub(crate) fn failed(report: &InvocationReport) -> &'static str {
     match &report.outcome {
         Outcome::Failed(failure) => failure.code.as_str(),

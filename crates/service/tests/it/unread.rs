@@ -1,4 +1,4 @@
-//! Outcomes that are not read keep no more memory than is meant for them.
+//! Outcomes that are not read keep no more memory than the limit.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use workers_testing::{Step, operator};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
-/// Room for one result and its log, and not for two.
+/// Sets room for one result and its log, but not for two.
 fn room_for_one(patience: Duration) -> impl FnOnce(&mut ServiceOptions) {
     move |options| (options.max_unread_bytes, options.queue_timeout) = (64 * 1024, patience)
 }
 
-/// A worker whose results are of 40,000 bytes.
+/// A worker whose results have 40,000 bytes.
 fn platform(change: impl FnOnce(&mut ServiceOptions)) -> TestPlatform {
     TestPlatform::with_options(change, |_| {
         vec![Step::Log(LogStream::Stdout, "hello\n"), Step::Return(format!("\"{}\"", "x".repeat(40_000 - 2)))]
     })
 }
 
-/// Reads to the end, and does not let go.
+/// Reads to the end, and keeps the invocation.
 async fn read_and_hold(mut invocation: Invocation) -> Invocation {
     while let Some(event) = invocation.next().await {
         if matches!(event.kind, InvocationEventKind::Finished(_)) {

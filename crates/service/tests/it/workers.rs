@@ -1,4 +1,4 @@
-//! List, read, delete, expire.
+//! List, read, delete and expire.
 
 use chrono::TimeDelta;
 use workers_domain::ports::{ExistingWorkers, Store as _};
@@ -88,7 +88,7 @@ async fn the_sweeper_settles_a_deploy_whose_server_died() {
         made.created_at,
     );
     test.store.workers().insert(&stuck, "source").await.unwrap();
-    // As long as a deploy of another server may be at work, it is left alone.
+    // While a deploy of another server may still be running, the worker is left alone.
     test.clock.advance(TimeDelta::seconds(40));
     assert_eq!(test.platform.workers().settle_stuck(system()).await.unwrap(), 0);
     test.clock.advance(TimeDelta::seconds(10));
@@ -121,7 +121,7 @@ async fn setting_up_again_removes_every_worker_and_snapshot_only_if_asked() {
     let report = workers.set_up(operator(), ExistingWorkers::Remove).await.unwrap();
     assert_eq!((report.created, report.removed_workers), (false, 2));
     assert!(test.list().await.is_empty());
-    // They are removed behind the answer.
+    // The snapshots are deleted in the background, after the call returns.
     while test.sandboxes.snapshot_count() > 0 {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! Asking a connection one statement, within the time for it.
+//! Runs one statement on a connection, with a time limit.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use futures_util::future::BoxFuture;
 use super::client::{PgClient, Statement};
 use super::error::took_too_long;
 
-/// How long a server may take to hear that it need not go on with a statement, and to say so.
+/// How long the server may take to receive the cancellation of a statement and respond to it.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
 
-/// Asks a statement of a connection.
+/// A function that runs a statement on a connection.
 pub(super) type Ask<R> = for<'a> fn(&'a PgClient, &'a Statement) -> BoxFuture<'a, QueryResult<R>>;
 
-/// Asks within the time for it. What takes longer is cancelled, and its connection kept until the server has heard
-/// that: PgBouncer 1.18 does not survive a client that leaves while its query is being cancelled.
+/// Runs a statement with a time limit. If it takes longer, it is cancelled, and its connection is kept until the server
+/// has acknowledged that: PgBouncer 1.18 crashes if a client disconnects while its query is being cancelled.
 pub(super) async fn bounded<R>(
     connection: &PgClient,
     statement: &Statement,
@@ -28,7 +28,7 @@ pub(super) async fn bounded<R>(
     }
     let cancelled = tokio::time::timeout(CANCEL_GRACE, async { tokio::join!(connection.cancel(), asking).1 }).await;
     match cancelled {
-        // It was done at the last moment.
+        // The statement finished at the last moment.
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) | Err(_) => Err(took_too_long(limit)),
     }

@@ -1,7 +1,7 @@
-//! The encrypted channel to Postgres: rustls under the driver, and the binding of a password to it.
+//! The encrypted channel to Postgres: connects rustls with the driver, and implements channel binding.
 //!
-//! With `channel_binding`, log-in proves to both sides that they hold ends of the same channel: client and server mix a
-//! hash of the server's certificate into the exchange of the password (`tls-server-end-point`, RFC 5929).
+//! With `channel_binding`, log-in proves to both sides that they are the two ends of the same channel: client and
+//! server include a hash of the server's certificate in the password exchange (`tls-server-end-point`, RFC 5929).
 
 use std::io;
 use std::pin::Pin;
@@ -19,13 +19,13 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Encrypts connections to any host.
+/// Creates encrypted connections to any host.
 #[derive(Clone)]
 pub(super) struct RustlsConnector {
     config: Arc<ClientConfig>,
 }
 
-/// Encrypts one connection to one host.
+/// Creates one encrypted connection to one host.
 pub(super) struct HostConnector {
     connector: TlsConnector,
     host: ServerName<'static>,
@@ -34,15 +34,15 @@ pub(super) struct HostConnector {
 /// An encrypted connection.
 pub(super) struct RustlsStream(TlsStream<Socket>);
 
-/// The tag of a SEQUENCE in DER.
+/// The DER tag of a SEQUENCE.
 const SEQUENCE: u8 = 0x30;
-/// The tag of an OBJECT IDENTIFIER in DER.
+/// The DER tag of an OBJECT IDENTIFIER.
 const OBJECT_IDENTIFIER: u8 = 0x06;
-/// The object identifiers 1.2.840.113549.1.1.*, signatures with RSA, without their last number.
+/// The object identifiers 1.2.840.113549.1.1.* (signatures with RSA), without their last number.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
-/// 1.2.840.10045.4.3.*, signatures with ECDSA and SHA-2.
+/// The object identifiers 1.2.840.10045.4.3.* (signatures with ECDSA and SHA-2), without their last number.
 const ECDSA_SHA2: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
-/// 1.2.840.10045.4.1, ECDSA with SHA-1, likewise.
+/// The object identifier 1.2.840.10045.4.1 (ECDSA with SHA-1), without its last number.
 const ECDSA_SHA1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04];
 
 impl RustlsConnector {
@@ -102,9 +102,9 @@ impl AsyncWrite for RustlsStream {
     }
 }
 
-/// The hash of a certificate with the hash function of its own signature, where MD5 and SHA-1 give way to SHA-256.
-/// `None` where the signature names no hash function (Ed25519), or names it in a way of its own (RSA-PSS): there is no
-/// binding then.
+/// Returns the hash of a certificate, using the hash function of the certificate's own signature; MD5 and SHA-1 are
+/// replaced by SHA-256. Returns `None`, which means no binding, if the signature algorithm has no separate hash
+/// function (Ed25519) or specifies it in its parameters (RSA-PSS).
 fn end_point_hash(certificate: &[u8]) -> Option<Vec<u8>> {
     let (family, &[algorithm]) = signature_algorithm(certificate)?.split_last_chunk::<1>()?;
     match (family, algorithm) {
@@ -115,8 +115,8 @@ fn end_point_hash(certificate: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The object identifier of a certificate's signature. A certificate is a sequence of what is signed, the algorithm (a
-/// sequence that starts with its identifier), and the signature.
+/// Returns the object identifier of a certificate's signature algorithm. A certificate is a sequence of the signed
+/// data, the algorithm (a sequence that begins with its identifier), and the signature.
 fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     let (parts, _) = read_value(SEQUENCE, certificate)?;
     let (_signed, parts) = read_value(SEQUENCE, parts)?;
@@ -125,14 +125,14 @@ fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
     Some(identifier)
 }
 
-/// Splits one DER value with this tag off: its content, and what follows it.
+/// Splits off one DER value with this tag. Returns its content and the bytes after it.
 fn read_value(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&found, bytes) = bytes.split_first()?;
     let (&first, bytes) = bytes.split_first()?;
     let (length, bytes) = if first < 0x80 {
         (usize::from(first), bytes)
     } else {
-        // The length of the length.
+        // The number of bytes that contain the length.
         let (digits, bytes) = bytes.split_at_checked(usize::from(first & 0x7f))?;
         if digits.len() > 4 {
             return None;

@@ -1,12 +1,12 @@
-//! A connection to Postgres that leaves no trace in the session.
+//! A connection to Postgres that leaves no state in the session.
 //!
-//! Each query is *one unnamed statement*: parse, bind and execute go out together and end with one sync, so that they
-//! are one implicit transaction and one round trip. A pooler that hands out server connections per transaction
-//! (PgBouncer, and so the pooled endpoints of hosted Postgres) cannot tear them apart, and there is no prepared
-//! statement that another server connection would not know or would already have. `diesel_async::AsyncPgConnection`
-//! names and keeps its statements and sets the time zone of the session, which is why this type exists beside it.
+//! Each query is *one unnamed statement*: parse, bind and execute are sent together and end with one sync, so they are
+//! one implicit transaction and one round trip. A pooler that assigns server connections per transaction (PgBouncer,
+//! and so the pooled endpoints of hosted Postgres) cannot split them up. There are also no prepared statements, which
+//! could be missing on another server connection or exist there already. `diesel_async::AsyncPgConnection` names and
+//! caches its statements and sets the time zone of the session; that is why we have our own type.
 //!
-//! The price is that the server parses and plans each query anew. Measured on one machine, a search by id takes 58 µs
+//! The cost is that the server parses and plans each query again. Measured on one machine, a search by id takes 58 µs
 //! at the median; with a named statement that is kept, 36 µs; with one that is prepared each time, 100 µs, and 160 µs
 //! in the transaction that would make it safe.
 
@@ -32,18 +32,18 @@ use crate::error::chain;
 pub(super) struct PgClient {
     client: Client,
     tls: Option<RustlsConnector>,
-    /// Set while an answer is outstanding. Stays set if the query's future is dropped, and then the pool drops the
-    /// connection: what it was asked may still be running, perhaps in vain, on a network that is gone.
+    /// Set while a response is outstanding. It stays set if the query's future is dropped; the pool then drops the
+    /// connection, because the query may still be running, or the network may be down.
     busy: AtomicBool,
-    /// Set once an answer has told that the session, or this one's part in it, is of no more use.
+    /// Set after an error that shows that the session is no longer usable.
     spoiled: AtomicBool,
-    /// Set from the beginning of a transaction to its end: until then the connection is of no use to others.
+    /// Set from the beginning to the end of a transaction. Until then no other caller may use the connection.
     in_transaction: AtomicBool,
-    /// Which of the pool's generations it belongs to.
+    /// The pool generation of the connection.
     generation: u64,
 }
 
-/// SQL with its parameters, as Postgres wants them.
+/// SQL with its parameters, in the form that Postgres expects.
 pub(super) struct Statement {
     sql: String,
     parameters: Vec<(Parameter, Type)>,
@@ -53,7 +53,7 @@ pub(super) struct Statement {
 #[derive(Debug)]
 struct Parameter(Option<Vec<u8>>);
 
-/// We have no types of our own, so there is none to look up.
+/// A type lookup that finds nothing, because we have no custom types.
 struct BuiltInTypesOnly;
 
 impl PgClient {
@@ -62,20 +62,20 @@ impl PgClient {
         Self { client, tls, busy, spoiled, in_transaction, generation }
     }
 
-    /// Which of the pool's generations it belongs to.
+    /// Returns the pool generation of the connection.
     pub(super) const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether it can be lent to one who asks something.
+    /// Returns whether the connection can be lent to a caller.
     pub(super) fn is_usable(&self) -> bool {
         let is_free =
             [&self.busy, &self.spoiled, &self.in_transaction].iter().all(|flag| !flag.load(Ordering::Relaxed));
         is_free && !self.client.is_closed()
     }
 
-    /// Asks the server to end what it is doing for this connection, which is not used again: the word may reach the
-    /// server when it is doing something else.
+    /// Asks the server to cancel the current statement. The connection is not used again, because the cancellation may
+    /// reach the server when it already runs the next statement.
     pub(super) async fn cancel(&self) {
         self.spoiled.store(true, Ordering::Relaxed);
         let token = self.client.cancel_token();
@@ -88,8 +88,7 @@ impl PgClient {
         }
     }
 
-    /// The rows that a statement answers with, all of them at once: a stream that someone stops reading would leave the
-    /// connection busy.
+    /// Returns all rows of a statement at once. With a stream, a reader that stops would leave the connection busy.
     pub(super) async fn rows(&self, statement: &Statement) -> QueryResult<Vec<PgRow>> {
         let asking = async {
             let parameters = statement.parameters.iter().map(|(value, of_type)| (value, of_type.clone()));
@@ -99,7 +98,7 @@ impl PgClient {
         self.track(asking).await
     }
 
-    /// The number of rows that a statement has changed.
+    /// Returns the number of rows that a statement has changed.
     pub(super) async fn count(&self, statement: &Statement) -> QueryResult<usize> {
         let parameters: Vec<(&(dyn ToSql + Sync), Type)> = statement
             .parameters
@@ -110,28 +109,28 @@ impl PgClient {
         usize::try_from(count).map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))
     }
 
-    /// Asks several statements without parameters.
+    /// Runs several statements without parameters.
     pub(super) async fn batch(&self, sql: &str) -> QueryResult<()> {
         self.track(self.client.batch_execute(sql)).await
     }
 
-    /// Begins a transaction. Between two statements of it, the server waits no longer than `patience`, should this
-    /// program or the network be gone; the setting ends with the transaction.
+    /// Begins a transaction. If this program or the network fails, the server ends the transaction after waiting
+    /// `patience` for the next statement. The setting ends with the transaction.
     pub(super) async fn begin(&self, patience: Duration) -> QueryResult<()> {
         self.in_transaction.store(true, Ordering::Relaxed);
         let patience = patience.as_millis().clamp(1, i32::MAX as u128);
         self.batch(&format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")).await
     }
 
-    /// Ends a transaction by one of the two words for that.
+    /// Ends a transaction with `COMMIT` or `ROLLBACK`.
     pub(super) async fn end(&self, word: &'static str) -> QueryResult<()> {
         self.batch(word).await?;
         self.in_transaction.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Notes that an answer is outstanding until `query` has come to its end, and what the answer says about the
-    /// session.
+    /// Runs `query`, marks the connection as busy until it ends, and records whether its error makes the session
+    /// unusable.
     async fn track<R>(&self, query: impl Future<Output = Result<R, tokio_postgres::Error>>) -> QueryResult<R> {
         self.busy.store(true, Ordering::Relaxed);
         let result = query.await;
@@ -146,7 +145,7 @@ impl PgClient {
 }
 
 impl Statement {
-    /// One without parameters.
+    /// Creates a statement without parameters.
     pub(super) fn plain(sql: &str) -> Self {
         Self { sql: sql.to_owned(), parameters: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! Makes one connection.
+//! Opens single connections.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use super::channel::RustlsConnector;
 use super::client::PgClient;
 use crate::error::chain;
 
-/// How long the making of one connection may take, TLS and log-in included. A hosted database that has gone to sleep
-/// takes a few seconds to wake.
+/// How long opening a connection may take, including TLS and log-in. A hosted database that is suspended takes a few
+/// seconds to resume.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What PgBouncer says, under no code of its own, where Postgres has one.
+/// The message with which PgBouncer refuses a connection. Unlike Postgres it uses no specific error code.
 const TOO_MANY_FOR_PGBOUNCER: &str = "no more connections allowed";
 
-/// Why there is no connection.
+/// The reason why a connection could not be opened.
 pub(super) enum ConnectFailure {
-    /// The server has as many as it allows.
+    /// The server's connection limit is reached.
     TooMany(String),
-    /// Everything else.
+    /// Any other reason.
     Other(String),
 }
 
-/// Makes a connection, whose end its client or the server brings about.
+/// Opens a connection. It ends when its client is dropped or the server closes it.
 pub(super) async fn connect(
     config: &Config,
     tls: Option<RustlsConnector>,

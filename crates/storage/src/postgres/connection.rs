@@ -1,4 +1,4 @@
-//! A connection to Postgres as Diesel's migrations want one, for a transaction of several statements.
+//! A connection type for Diesel's migrations, which run several statements in a transaction.
 
 use diesel::connection::{CacheSize, Instrumentation, InstrumentationEvent};
 use diesel::pg::Pg;
@@ -12,14 +12,14 @@ use futures_util::{FutureExt, StreamExt};
 use super::client::{PgClient, Statement};
 use super::row::PgRow;
 
-/// A connection that knows whether it is in a transaction.
+/// A connection that tracks its transaction state.
 pub(super) struct UnnamedPgConnection {
     client: PgClient,
     transaction: AnsiTransactionManager,
     instrumentation: Box<dyn Instrumentation>,
 }
 
-/// Diesel insists on someone to tell about queries.
+/// Instrumentation that does nothing. Diesel requires one.
 struct Silence;
 
 impl UnnamedPgConnection {

@@ -1,4 +1,4 @@
-//! What Postgres says, sorted by what can be done about it.
+//! Classifies errors of Postgres by what the caller can do about them.
 
 use std::error::Error as _;
 use std::fmt;
@@ -10,28 +10,28 @@ use workers_domain::ports::RepositoryError;
 
 use crate::error::{chain, unavailable};
 
-/// An answer of the server that is an error. Left out: its details, which may quote a row.
+/// An error returned by the server. Its detail text is left out, because it may quote a row.
 #[derive(Debug)]
 pub(super) struct ServerError {
     state: SqlState,
     message: String,
 }
 
-/// A statement took longer than it may.
+/// The error for a statement that took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the statement got no answer within {0:?}: the server does not answer, or what it needs is locked")]
 struct TooLongError(Duration);
 
-/// What the pool has to say instead of an answer, on its way through Diesel.
+/// An error of the pool, wrapped so that it can pass through Diesel.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 struct CarriedError(RepositoryError);
 
-/// The connection has been lost.
+/// The error for a lost connection.
 #[derive(Debug)]
 pub(super) struct ConnectionLostError(String);
 
-/// Wraps what the driver says for its way through Diesel, from which [`repository_error`] takes it out again.
+/// Wraps an error of the driver so that it can pass through Diesel. [`repository_error`] unwraps it.
 pub(super) fn diesel_error(error: &tokio_postgres::Error) -> DieselError {
     match error.as_db_error() {
         Some(answer) => DieselError::QueryBuilderError(Box::new(ServerError {
@@ -45,8 +45,8 @@ pub(super) fn diesel_error(error: &tokio_postgres::Error) -> DieselError {
     }
 }
 
-/// Whether the answer says that the session is of no more use: it was ended, its transactions are broken or read-only,
-/// or it may not do what it must. A new one may be different.
+/// Returns whether an error means that the session is no longer usable: it was ended, its transaction is broken or
+/// read-only, or it lacks a permission. A new session may work.
 pub(super) fn spoils_session(error: &tokio_postgres::Error) -> bool {
     let Some(answer) = error.as_db_error() else { return true };
     let code = answer.code().code();
@@ -56,8 +56,8 @@ pub(super) fn spoils_session(error: &tokio_postgres::Error) -> bool {
         || ["08", "25", "57P", "58", "XX"].iter().any(|start| code.starts_with(start))
 }
 
-/// Whether a failed statement has done nothing, and may succeed in another session: this one was read-only, or was
-/// ended.
+/// Returns whether a failed statement has changed nothing and may succeed in another session, because this one was
+/// read-only or was ended.
 pub(super) fn asks_for_another_session(error: &DieselError) -> bool {
     let DieselError::QueryBuilderError(error) = error else { return false };
     error
@@ -65,24 +65,25 @@ pub(super) fn asks_for_another_session(error: &DieselError) -> bool {
         .is_some_and(|answer| [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::ADMIN_SHUTDOWN].contains(&answer.state))
 }
 
-/// Whether a statement failed because another transaction was in its way, and the whole transaction may be done again.
+/// Returns whether a statement failed because of a conflict with another transaction. The whole transaction may then be
+/// repeated.
 pub(super) fn is_in_the_way(error: &DieselError) -> bool {
     const SAID: [SqlState; 2] = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
     let DieselError::QueryBuilderError(error) = error else { return false };
     error.downcast_ref::<ServerError>().is_some_and(|answer| SAID.contains(&answer.state))
 }
 
-/// The error of a statement that took longer than it may.
+/// Creates the error of a statement that took too long.
 pub(super) fn took_too_long(limit: Duration) -> DieselError {
     DieselError::QueryBuilderError(Box::new(TooLongError(limit)))
 }
 
-/// Puts an error of the pool's on its way through Diesel.
+/// Wraps an error of the pool so that it can pass through Diesel.
 pub(super) fn carry(error: RepositoryError) -> DieselError {
     DieselError::QueryBuilderError(Box::new(CarriedError(error)))
 }
 
-/// Says what a failed query means to the port.
+/// Converts the error of a failed query to an error of the port.
 pub(super) fn repository_error(operation: &'static str, error: DieselError) -> RepositoryError {
     let error = match error {
         DieselError::QueryBuilderError(error) => error,
@@ -114,7 +115,8 @@ pub(super) fn repository_error(operation: &'static str, error: DieselError) -> R
 }
 
 impl ServerError {
-    /// Whether the same query may succeed later: the server stops, starts, is full, or others were in our way.
+    /// Returns whether the same query may succeed later: the server is stopping, starting or full, or other
+    /// transactions were in conflict.
     fn is_passing(&self) -> bool {
         let class = &self.state.code()[..2];
         matches!(class, "08" | "53" | "57" | "58") && self.state != SqlState::DISK_FULL && !self.tells_damage()
@@ -132,13 +134,13 @@ impl ServerError {
         [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::INVALID_SCHEMA_NAME].contains(&self.state)
     }
 
-    /// Whether a part of the schema is something else than it was: our statements are the same at all times, and make
-    /// sense.
+    /// Returns whether the error means that a part of the schema has changed. Our statements are fixed and valid, so an
+    /// error in their meaning can have no other cause.
     fn tells_other_schema(&self) -> bool {
         self.state.code().starts_with("42")
     }
 
-    /// Whether a file of the database is broken or gone.
+    /// Returns whether the error means that a file of the database is damaged or missing.
     fn tells_damage(&self) -> bool {
         [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED, SqlState::UNDEFINED_FILE].contains(&self.state)
     }

@@ -1,7 +1,7 @@
-//! The way to the connection of a transaction, which a task of its own has.
+//! A handle to the connection of a transaction, which is owned by a separate task.
 //!
-//! The task owns the connection. So a statement goes on to its end even if its caller has gone, and when the
-//! transaction is dropped, at whatever point, the task rolls it back before the connection is lent again.
+//! Because the task owns the connection, a statement runs to its end even if its caller has gone. When the transaction
+//! is dropped, at any point, the task rolls it back before the connection is lent again.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use super::pool::{Lent, PgPool};
 use crate::error::{chain, unavailable};
 use crate::transaction::{End, RollbackReason, rolled_back};
 
-/// How long the server may take to roll back, before the connection is given up, which has the same effect.
+/// How long the server may take for a rollback. After that we close the connection, which has the same effect.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(1);
 
-/// The way to the task that has the connection. When all clones are dropped, the task rolls back.
+/// A handle to the task that owns the connection. When all clones are dropped, the task rolls back.
 #[derive(Clone)]
 pub(super) struct Line {
     pool: PgPool,
@@ -36,12 +36,12 @@ enum Request {
     Commit(oneshot::Sender<QueryResult<()>>),
 }
 
-/// Asks a statement, which has until then, and answers whether the transaction goes on.
+/// Runs a statement, which must end before the given instant, and returns whether the transaction continues.
 type Job = Box<dyn for<'a> FnOnce(&'a PgClient, Instant) -> BoxFuture<'a, bool> + Send>;
 
 impl Line {
-    /// Takes a connection of the pool and begins, and once more on another one if it was the session that could not do
-    /// it.
+    /// Takes a connection from the pool and begins a transaction. Tries once more on another connection if the error
+    /// was specific to the session.
     pub(super) async fn open(pool: &PgPool) -> QueryResult<Self> {
         match Self::open_once(pool).await {
             Err((error, generation)) if asks_for_another_session(&error) && pool.renew(generation) => {
@@ -51,7 +51,7 @@ impl Line {
         }
     }
 
-    /// An error comes with the generation of the connection.
+    /// Makes one attempt. An error is returned together with the generation of the connection.
     async fn open_once(pool: &PgPool) -> Result<Self, (DieselError, u64)> {
         let lent = pool.acquire().await.map_err(|error| (carry(error), 0))?;
         let (begun, answer) = oneshot::channel();
@@ -62,7 +62,7 @@ impl Line {
         Ok(Self { pool: pool.clone(), requests, end })
     }
 
-    /// Asks a statement.
+    /// Runs a statement.
     pub(super) async fn ask<R: Send + 'static>(&self, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
         let (reply, answer) = oneshot::channel();
         let (pool, end) = (self.pool.clone(), self.end.clone());
@@ -72,7 +72,7 @@ impl Line {
                 let asked = bounded(connection, &statement, ask, limit).await;
                 let answer = asked.map_err(|error| {
                     if asks_for_another_session(&error) {
-                        // This transaction cannot go on elsewhere; the next one can.
+                        // This transaction cannot continue on another connection, but the next one can use a new one.
                         pool.renew(connection.generation());
                     }
                     if Instant::now() >= deadline {
@@ -83,7 +83,7 @@ impl Line {
                     if is_in_the_way(&error) { carry(rolled_back(error)) } else { error }
                 });
                 let goes_on = answer.is_ok();
-                // Its caller may have gone.
+                // The caller may have gone.
                 let _ = reply.send(answer);
                 goes_on
             };
@@ -92,7 +92,7 @@ impl Line {
         self.request(Request::Statement(job), answer).await
     }
 
-    /// Stores what was changed, and ends.
+    /// Commits the transaction and ends it.
     pub(super) async fn commit(&self) -> QueryResult<()> {
         let (reply, answer) = oneshot::channel();
         self.request(Request::Commit(reply), answer).await
@@ -106,8 +106,8 @@ impl Line {
     }
 }
 
-/// Begins a transaction, and does what it is asked until its end. The connection goes back to the pool if the
-/// transaction has ended on it for certain.
+/// Begins a transaction and handles its requests until its end. The connection returns to the pool only if the
+/// transaction has certainly ended on it.
 async fn run(
     lent: Lent,
     pool: PgPool,
@@ -125,7 +125,7 @@ async fn run(
         Err(_) => Err(took_too_long(limit)),
     };
     let is_begun = opened.is_ok();
-    // One that is not waited for any more asks nothing, and so is rolled back below.
+    // If the caller has gone, there will be no requests, so the transaction is rolled back below.
     let _ = begun.send(opened.map_err(|error| (error, connection.generation())));
     if !is_begun {
         return;

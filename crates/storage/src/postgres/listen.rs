@@ -1,9 +1,10 @@
-//! Hears what is changed about workers, by any server and by hand: `LISTEN` on a connection of its own.
+//! Receives changes of workers made by any server or by hand, with `LISTEN` on a separate connection.
 //!
-//! A trigger tells changes of state (see `migrations/postgres`), and the record of invocations tells those. Between the
-//! end of a connection and the next one, changes are missed; the listener says so. A pooler that lends connections by
-//! the transaction passes no notifications on: that is found out by one to ourselves, and then the listener says every
-//! now and then that changes may have been missed.
+//! A trigger sends notifications about changes of state (see `migrations/postgres`), and the statement that records
+//! invocations sends its own. Changes between the end of one connection and the start of the next are missed; the
+//! listener reports that. A pooler that assigns connections per transaction does not forward notifications. To detect
+//! that, we send a notification to ourselves; if it does not arrive, the listener reports at regular intervals that
+//! changes may have been missed.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -26,26 +27,27 @@ use super::channel::RustlsConnector;
 use super::connect::CONNECT_TIMEOUT;
 use crate::error::chain;
 
-/// Changes that wait to be taken. When there are more, the connection is not read, and Postgres keeps them.
+/// Number of changes that are buffered for the receiver. When the buffer is full, we stop reading the connection, and
+/// Postgres keeps further ones.
 const BACKLOG: usize = 1024;
 
-/// Pauses between attempts to connect.
+/// The shortest and the longest pause between attempts to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How often the way from a notification to us is tried, and how long it may take.
+/// How often we test that notifications arrive, and how long the test may take.
 const TRIAL_INTERVAL: Duration = Duration::from_secs(30);
 const TRIAL_LIMIT: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Changes as they are told. Dropped, it ends its connection.
+/// A stream of changes. Dropping it closes its connection.
 pub(super) struct PgChanges {
     changes: mpsc::Receiver<StoredChange>,
     task: AbortHandle,
 }
 
-/// Begins to listen.
+/// Starts listening.
 pub(super) fn listen(config: Config, tls: Option<RustlsConnector>, runtime: &Handle) -> PgChanges {
     let (sender, changes) = mpsc::channel(BACKLOG);
     let task = runtime.spawn(keep_listening(config, tls, sender)).abort_handle();
@@ -63,7 +65,7 @@ impl StoredChanges for PgChanges {
     async fn next(&mut self) -> StoredChange {
         match self.changes.recv().await {
             Some(change) => change,
-            // The runtime ends.
+            // The runtime is shutting down.
             None => std::future::pending().await,
         }
     }
@@ -84,7 +86,7 @@ async fn keep_listening(config: Config, tls: Option<RustlsConnector>, changes: m
     }
 }
 
-/// Listens until the connection ends, which is an error, or until there is no more need.
+/// Listens until the connection ends, which is an error, or until the receiver is dropped.
 async fn listen_once<T>(config: &Config, tls: T, changes: &mpsc::Sender<StoredChange>) -> Result<(), Failure>
 where
     T: MakeTlsConnect<Socket>,
@@ -99,7 +101,7 @@ where
     }
 }
 
-/// Hands on what the server tells without being asked, and drives what is asked meanwhile.
+/// Forwards notifications, and drives the connection for the statements sent on it.
 async fn read<S, T>(mut connection: Connection<S, T>, told: mpsc::Sender<String>) -> Result<(), Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -121,7 +123,7 @@ async fn take(
     changes: &mpsc::Sender<StoredChange>,
 ) -> Result<(), Failure> {
     client.batch_execute("LISTEN workers_changes").await?;
-    // What happened before is not known.
+    // Changes before this point are unknown.
     if changes.send(StoredChange::Missed).await.is_err() {
         return Ok(());
     }
@@ -153,7 +155,7 @@ async fn take(
     }
 }
 
-/// A notification to ourselves, which shows that notifications arrive.
+/// A notification to ourselves that shows whether notifications arrive.
 #[derive(Default)]
 struct Trial {
     awaited: Option<String>,
@@ -161,7 +163,7 @@ struct Trial {
 }
 
 impl Trial {
-    /// Begins another one; answers with the statement for it.
+    /// Starts a new test, and returns the statement for it.
     fn begin(&mut self) -> String {
         let payload = format!("t{}", Uuid::new_v4());
         let statement = format!("SELECT pg_notify('workers_changes', '{payload}')");
@@ -169,7 +171,7 @@ impl Trial {
         statement
     }
 
-    /// Whether this is the notification, or that of another server.
+    /// Returns whether this is a test notification, our own or that of another server.
     fn is_passed_by(&mut self, payload: &str) -> bool {
         if self.awaited.as_deref() == Some(payload) {
             self.awaited = None;
@@ -177,7 +179,7 @@ impl Trial {
         payload.starts_with('t')
     }
 
-    /// Whether the notification has not arrived.
+    /// Returns whether the test notification has not arrived.
     fn has_failed(&self) -> bool {
         self.awaited.is_some()
     }
@@ -196,9 +198,9 @@ impl Trial {
 /// Length of an id in its hyphenated form.
 const ID: usize = uuid::fmt::Hyphenated::LENGTH;
 
-/// What a notification says: `C`, or `D` for a worker that was removed, its tenant, its id, and the snapshot that is
-/// not needed any more, if any; or `I`, a tenant, and pairs of microseconds since 1970 and ids, as
-/// `1763890000000000@<id>,`. Earlier versions wrote small letters, and no tenant.
+/// Parses a notification. `C` (changed) and `D` (deleted) are followed by the worker's tenant, its id, and the snapshot
+/// that is no longer needed, if any. `I` (invoked) is followed by a tenant and pairs of microseconds since 1970 and
+/// ids, in the form `1763890000000000@<id>,`. Earlier versions sent lower-case letters, and no tenant.
 fn read_payload(payload: &str) -> StoredChange {
     let read = || {
         let (kind, rest) = payload.split_at_checked(1)?;

@@ -1,4 +1,4 @@
-//! The schema: made, brought up to date, emptied, checked.
+//! The schema: created, migrated, emptied and checked.
 
 use std::time::Duration;
 
@@ -24,17 +24,17 @@ use crate::worker_row::WorkerRow;
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// Keeps a second process out until the transaction ends; both settings end with it too, so a pooler need not know of
-/// them. The number is ours alone: "workersm" in ASCII. Whoever waits for a lock longer than a minute waits for
-/// something that hangs, and keeps all others from the table meanwhile.
+/// Keeps other processes out until the transaction ends. Both settings end with the transaction, so a pooler does not
+/// have to support them. The number is specific to us: "workersm" in ASCII. After one minute we give up waiting for a
+/// lock: its owner probably hangs, and our waiting blocks all others from the table.
 const LOCK: &str = "SET LOCAL lock_timeout = '1min'; SELECT pg_advisory_xact_lock(8606223218517373805)";
 
 const CHECK: &str = "check of the database";
 
-/// How long a check may take: less than those wait who ask whether the server is ready.
+/// How long a check may take: less than readiness probes wait.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// What this session may do.
+/// Reads what this session is allowed to do.
 const SESSION: &str = "\
     SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, \
         has_table_privilege('workers', 'INSERT') AND has_table_privilege('workers', 'UPDATE') \
@@ -48,17 +48,17 @@ struct Session {
     may_write: bool,
 }
 
-/// A connection on a thread that may block, as Diesel's migrations want one.
+/// A blocking connection, which Diesel's migrations require.
 type BlockingConnection = AsyncConnectionWrapper<UnnamedPgConnection>;
 
-/// Applies the migrations that have not been applied.
+/// Applies pending migrations.
 pub(super) async fn apply(pool: &PgPool) -> Result<Vec<String>, RepositoryError> {
     let apply =
         |connection: &mut BlockingConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
     in_transaction(pool, apply).await.inspect(|names| tell(names))
 }
 
-/// Brings the schema up to date, and removes all workers if that is asked for.
+/// Applies pending migrations, and deletes all workers if requested.
 pub(super) async fn set_up(pool: &PgPool, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
     in_transaction(pool, move |connection| {
         let Applied { had_schema, .. } = apply_pending(connection, &MIGRATIONS)?;
@@ -74,12 +74,12 @@ pub(super) async fn set_up(pool: &PgPool, existing: ExistingWorkers) -> Result<S
     .await
 }
 
-/// Answers if the schema is there and this binary's, and if its table can be read and written by this user.
+/// Checks that the schema exists and matches this binary, and that this user can read and write its table.
 pub(super) async fn check(pool: &PgPool) -> Result<(), RepositoryError> {
     let generation = pool.generation();
     let check = async {
         match check_session(pool).await {
-            // Sessions that are begun now may be others.
+            // New sessions may be writable.
             Err(RepositoryError::ReadOnly { .. }) if pool.renew(generation) => check_session(pool).await,
             checked => checked,
         }
@@ -98,7 +98,7 @@ async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
     let applied = sorted(CHECK, migrations.select(version).load(session).await)?;
     check_applied::<Pg>(&MIGRATIONS, applied)?;
     let look = workers::table.order((workers::created_at.desc(), workers::id.desc())).limit(1);
-    // Names every column; of the long one, only whether it is there.
+    // Names every column. The source may be long, so only its existence is read.
     let look = look.select((WorkerRow::as_select(), workers::source_code.is_null()));
     let look = sorted(CHECK, look.execute(session).await);
     look.map_err(|error| match error {
@@ -120,8 +120,8 @@ async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
     Ok(())
 }
 
-/// Runs `task` in a transaction under the lock. It runs to its end even if nobody waits for it any more, so no
-/// connection comes back to the pool in the middle of a transaction.
+/// Runs `task` in a transaction under the lock. It runs to its end even if the caller has gone, so no connection
+/// returns to the pool in the middle of a transaction.
 async fn in_transaction<R: Send + 'static>(
     pool: &PgPool,
     task: impl FnOnce(&mut BlockingConnection) -> Result<R, MigrateError> + Send + 'static,
@@ -141,7 +141,7 @@ async fn in_transaction<R: Send + 'static>(
     }
 }
 
-/// Removes all workers, a batch at a time: there may be more than should be in memory at once.
+/// Deletes all workers in batches, because all of them at once may not fit into memory.
 fn remove_all(connection: &mut BlockingConnection) -> Result<Vec<RemovedWorker>, MigrateError> {
     let mut removed = Vec::new();
     loop {

@@ -1,7 +1,7 @@
-//! Places in the list of workers: what a page ends with, and the next one goes on behind.
+//! Places in the list of workers: where a page ends and the next one begins.
 //!
-//! A place is what the columns hold that the list is sorted by: Postgres knows times, such as `infinity`, that are none
-//! to us, and a row with one has its place like any other.
+//! A place contains the stored values of the columns that the list is sorted by. Postgres supports times, such as
+//! `infinity`, that we cannot represent as a time; a row with such a time has a place like any other row.
 
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
@@ -12,7 +12,7 @@ use crate::schema::workers;
 use crate::sql_types::IdValue;
 use crate::worker_row::WorkerRow;
 
-/// The places of this backend begin with this byte.
+/// The first byte of this backend's places.
 const OURS: u8 = b'P';
 
 /// A worker with its place.
@@ -25,7 +25,7 @@ pub(super) struct ListedRow {
     key: Key,
 }
 
-/// What the list is sorted by.
+/// The columns that the list is sorted by.
 #[derive(Debug, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = workers, check_for_backend(diesel::pg::Pg))]
 pub(super) struct Key {
@@ -34,7 +34,7 @@ pub(super) struct Key {
 }
 
 impl ListedRow {
-    /// The place behind this row.
+    /// Returns the place after this row.
     pub(super) fn place(&self) -> ListPlace {
         let mut bytes = vec![OURS];
         bytes.extend(self.key.created_at.0.to_be_bytes());

@@ -1,7 +1,8 @@
-//! The connections to Postgres, lent to one query or one transaction at a time.
+//! The pool of connections to Postgres. Each is lent to one query or one transaction at a time.
 //!
-//! A query takes a connection that is idle, or waits for the first that comes: one that another query gives back, or
-//! one that is made for it. So it does not fail for a connection that the server refuses while there are others.
+//! A query takes an idle connection, or waits for the first one that becomes available: one that another query returns,
+//! or one that is opened for it. So a query does not fail because the server refuses a new connection while others
+//! exist.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,16 +24,16 @@ use super::url::PostgresUrl;
 use crate::database::StorageOptions;
 use crate::error::{ConnectError, unavailable};
 
-/// How long no further connection is asked for after the server has refused one because there are too many: with others
-/// at hand, and with none.
+/// How long we open no further connection after the server has refused one because there are too many: if we have other
+/// connections, and if we have none.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 const REFUSED_PAUSE_ALONE: Duration = Duration::from_millis(200);
 
-/// How often all connections are replaced at most, because one of them cannot write.
+/// Minimum time between two replacements of all connections, which happen because one of them cannot write.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(1);
 
-/// Hands out connections, at most a fixed number at a time. One that was lost is replaced when it is next asked for, so
-/// the pool recovers by itself from a restart of the database. Cheap to clone.
+/// Lends connections, at most a fixed number at a time. A lost connection is replaced at its next use, so the pool
+/// recovers from a restart of the database. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct PgPool {
     shared: Arc<Shared>,
@@ -42,12 +43,13 @@ struct Shared {
     config: Config,
     tls: Option<RustlsConnector>,
     max_connections: usize,
-    /// How many lists may still begin: they take long, and leave connections to the rest.
+    /// Limits the number of lists that are read at the same time. They take long, and must leave connections to other
+    /// queries.
     lists: Semaphore,
     acquire_timeout: Duration,
     statement_timeout: Duration,
     transaction_timeout: Duration,
-    /// The threads of a web server have runtimes of their own, which come and go; connections outlive them.
+    /// The runtime that connections live on. The threads of a web server have their own runtimes, which may end sooner.
     runtime: Handle,
     state: Mutex<State>,
 }
@@ -55,15 +57,15 @@ struct Shared {
 #[derive(Default)]
 struct State {
     idle: Vec<PgClient>,
-    /// Those who wait for a connection, in their order.
+    /// Callers that wait for a connection, in order.
     waiters: VecDeque<oneshot::Sender<Result<Lent, RepositoryError>>>,
-    /// Connections that are there or being made.
+    /// Number of connections that exist or are being opened.
     open: usize,
-    /// Those of them that are being made.
+    /// Number of connections that are being opened.
     connecting: usize,
-    /// Why the server made none, and until when it is not asked again.
+    /// The server's last refusal of a connection, and until when we do not try again.
     refused: Option<Refusal>,
-    /// Connections of an earlier generation are not used any more.
+    /// The current generation. Connections of earlier generations are not used any more.
     generation: u64,
     renewed_at: Option<Instant>,
 }
@@ -73,9 +75,9 @@ struct Refusal {
     message: String,
 }
 
-/// A connection for a while. Dropped, it goes back, or is given up if it is of no more use.
+/// A lent connection. When dropped, it returns to the pool, or is closed if it is not usable any more.
 pub(super) struct Lent {
-    /// Always there until it is dropped.
+    /// Always `Some` until this is dropped.
     connection: Option<PgClient>,
     pool: PgPool,
 }
@@ -96,36 +98,36 @@ impl PgPool {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// How many connections there are at most.
+    /// Returns the maximum number of connections.
     pub(super) fn max_connections(&self) -> usize {
         self.shared.max_connections
     }
 
-    /// Where connections and what is asked of them live.
+    /// Returns the runtime that connections and their queries run on.
     pub(super) fn runtime(&self) -> &Handle {
         &self.shared.runtime
     }
 
-    /// How long a statement may take.
+    /// Returns how long a statement may take.
     pub(super) fn statement_timeout(&self) -> Duration {
         self.shared.statement_timeout
     }
 
-    /// How long a transaction may be held.
+    /// Returns how long a transaction may stay open.
     pub(super) fn transaction_timeout(&self) -> Duration {
         self.shared.transaction_timeout
     }
 
-    /// Begins to listen for changes, on a connection that is not one of these.
+    /// Starts to listen for changes, on a connection that is not part of the pool.
     pub(super) fn listen(&self) -> PgChanges {
         listen(self.shared.config.clone(), self.shared.tls.clone(), &self.shared.runtime)
     }
 
-    /// The right to read a list, for as long as it is kept.
+    /// Waits for permission to read a list. It lasts until the permit is dropped.
     ///
     /// # Errors
     ///
-    /// When other lists did not end in time.
+    /// If other lists did not end in time.
     pub(super) async fn list_place(&self) -> Result<SemaphorePermit<'_>, RepositoryError> {
         let patience = self.shared.acquire_timeout;
         let Ok(place) = tokio::time::timeout(patience, self.shared.lists.acquire()).await else {
@@ -134,11 +136,11 @@ impl PgPool {
         place.map_err(unavailable)
     }
 
-    /// A connection for a while.
+    /// Lends a connection.
     ///
     /// # Errors
     ///
-    /// When none can be made, or none became free in time.
+    /// If no connection can be opened, or none became free in time.
     pub(super) async fn acquire(&self) -> Result<Lent, RepositoryError> {
         let receiver = match self.take_idle() {
             Ok(lent) => return Ok(lent),
@@ -155,9 +157,8 @@ impl PgPool {
         }
     }
 
-    /// Replaces all connections, unless that was done a moment ago: sessions that were begun while the server took no
-    /// writes may go on refusing them. Whether a connection that is asked for now is a newer one than that of this
-    /// generation.
+    /// Replaces all connections, unless that happened a moment ago. Sessions that began while the server was read-only
+    /// may continue to refuse writes. Returns whether a connection acquired now is newer than `generation`.
     pub(super) fn renew(&self, generation: u64) -> bool {
         let mut state = self.lock();
         if generation < state.generation {
@@ -175,7 +176,7 @@ impl PgPool {
         true
     }
 
-    /// The generation of connections that are made now.
+    /// Returns the generation of connections that are opened now.
     pub(super) fn generation(&self) -> u64 {
         self.lock().generation
     }
@@ -184,7 +185,7 @@ impl PgPool {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection that is idle, or where the next one for this caller will arrive.
+    /// Returns an idle connection, or a receiver for the next available one.
     fn take_idle(&self) -> Result<Lent, oneshot::Receiver<Result<Lent, RepositoryError>>> {
         let mut state = self.lock();
         while let Some(connection) = state.idle.pop() {
@@ -204,7 +205,7 @@ impl PgPool {
         Lent { connection: Some(connection), pool: self.clone() }
     }
 
-    /// Begins to make as many connections as are waited for and there may be.
+    /// Opens as many connections as callers wait for and the limit allows.
     fn connect_for_waiters(&self, state: &mut State) {
         state.waiters.retain(|waiter| !waiter.is_closed());
         let is_refused = state.refused.as_ref().is_some_and(|refusal| Instant::now() < refusal.until);
@@ -220,7 +221,7 @@ impl PgPool {
         }
     }
 
-    /// Takes what came of the making of a connection.
+    /// Handles the result of opening a connection.
     fn connected(&self, connected: Result<PgClient, ConnectFailure>) {
         let mut state = self.lock();
         state.connecting -= 1;
@@ -234,8 +235,8 @@ impl PgPool {
                 state.open -= 1;
                 let pause = if state.open > 0 { REFUSED_PAUSE } else { REFUSED_PAUSE_ALONE };
                 let now = Instant::now();
-                // Of several at once the first decides how long the pause is, and looks after those who wait when it
-                // ends.
+                // If several connections are refused at the same time, the first one decides how long the pause is, and
+                // serves the waiters when it ends.
                 let current = state.refused.as_ref().map(|refusal| refusal.until).filter(|until| now < *until);
                 let (is_first, until) = (current.is_none(), current.unwrap_or(now + pause));
                 state.refused = Some(Refusal { until, message });
@@ -254,14 +255,14 @@ impl PgPool {
                 self.connect_for_waiters(&mut state);
                 drop(state);
                 if let Some(waiter) = waiter {
-                    // One who has gone need not know.
+                    // The caller may have gone; then the error is not needed.
                     let _ = waiter.send(Err(unavailable(error)));
                 }
             }
         }
     }
 
-    /// Takes a connection back: for the first who waits, or to be idle.
+    /// Takes a connection back: gives it to the first waiter, or keeps it as idle.
     fn give(&self, mut connection: PgClient) {
         loop {
             let mut state = self.lock();
@@ -276,7 +277,7 @@ impl PgPool {
             };
             drop(state);
             match waiter.send(Ok(self.lend(connection))) {
-                // He has gone.
+                // The waiter has gone; try the next one.
                 Err(Ok(mut lent)) => match lent.connection.take() {
                     Some(back) => connection = back,
                     None => return,
@@ -288,12 +289,12 @@ impl PgPool {
 }
 
 impl Lent {
-    /// The connection; there always is one.
+    /// Returns the connection. It is always `Some`.
     pub(super) fn connection(&self) -> Option<&PgClient> {
         self.connection.as_ref()
     }
 
-    /// Takes the connection out of the pool for good.
+    /// Removes the connection from the pool permanently.
     pub(super) fn detach(mut self) -> Option<PgClient> {
         let connection = self.connection.take();
         if connection.is_some() {

@@ -1,4 +1,4 @@
-//! A row as the driver has it, made readable to Diesel.
+//! Adapts rows of the driver to Diesel.
 
 use std::error::Error;
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use diesel::pg::{Pg, PgValue};
 use diesel::row::{Field, PartialRow, Row, RowIndex, RowSealed};
 use tokio_postgres::types::{FromSql, Type};
 
-/// One row of an answer.
+/// One row of a result.
 pub(super) struct PgRow(pub(super) tokio_postgres::Row);
 
 /// One column of a row.
@@ -17,7 +17,7 @@ pub(super) struct PgField<'a> {
     bytes: Option<&'a [u8]>,
 }
 
-/// The bytes of a column, whatever its type.
+/// The raw bytes of a column of any type.
 struct Bytes<'a>(Option<&'a [u8]>);
 
 impl RowSealed for PgRow {}

@@ -1,4 +1,5 @@
-//! What queries are asked of: the pool, which lends a connection for one statement, or a transaction, which has one.
+//! A session runs queries: on the pool, which lends a connection for each statement, or on a transaction, which has its
+//! own.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use super::pool::PgPool;
 use super::row::PgRow;
 use crate::error::unavailable;
 
-/// A pool or a transaction, as Diesel asks it. Cheap to clone.
+/// A pool or a transaction, as a connection for Diesel. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct PgSession {
     source: Source,
@@ -30,24 +31,25 @@ pub(super) struct PgSession {
 /// Where the connection for a statement comes from.
 #[derive(Clone)]
 enum Source {
-    /// From the pool: each statement stands alone.
+    /// From the pool. Each statement is its own transaction.
     Pool(PgPool),
-    /// It is that of a transaction.
+    /// From a transaction.
     Transaction(Line),
 }
 
 impl PgSession {
-    /// One whose statements stand alone.
+    /// Creates a session in which each statement is its own transaction.
     pub(super) fn new(pool: &PgPool) -> Self {
         Self { source: Source::Pool(pool.clone()) }
     }
 
-    /// One whose statements are a transaction's.
+    /// Creates a session whose statements belong to this transaction.
     pub(super) fn within(transaction: Line) -> Self {
         Self { source: Source::Transaction(transaction) }
     }
 
-    /// The right to read a list, for as long as it is kept. A transaction has its connection already.
+    /// Waits for permission to read a list, which lasts until the permit is dropped. A transaction needs none, because
+    /// it already has its connection.
     pub(super) async fn list_place(&self) -> Result<Option<SemaphorePermit<'_>>, RepositoryError> {
         match &self.source {
             Source::Pool(pool) => pool.list_place().await.map(Some),
@@ -62,8 +64,8 @@ impl PgSession {
         }
     }
 
-    /// Asks one statement of a connection, and once more of another one if it was the session that could not do it:
-    /// what was refused has done nothing.
+    /// Runs one statement on a connection. Tries once more on another connection if the error was specific to the
+    /// session; the first attempt has changed nothing then.
     async fn ask_alone<R: Send + 'static>(pool: &PgPool, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
         let statement = Arc::new(statement);
         match Self::ask_once(pool, &statement, ask).await {
@@ -74,8 +76,8 @@ impl PgSession {
         }
     }
 
-    /// The statement goes on to its end, or to the end of its time, even if its caller has gone: a connection that is
-    /// given up on the way would leave the server at work, for as long as a table is locked.
+    /// Runs one statement. It runs to its end or its time limit even if the caller has gone: if we closed the
+    /// connection instead, the server would keep working, for example for as long as a table is locked.
     async fn ask_once<R: Send + 'static>(
         pool: &PgPool,
         statement: &Arc<Statement>,
@@ -140,7 +142,7 @@ impl AsyncConnectionCore for PgSession {
     }
 }
 
-/// What a query that failed means to the port.
+/// Converts the error of a failed query to an error of the port.
 pub(super) fn sorted<R>(operation: &'static str, result: QueryResult<R>) -> Result<R, RepositoryError> {
     result.map_err(|error| super::error::repository_error(operation, error))
 }

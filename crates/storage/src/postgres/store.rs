@@ -1,4 +1,4 @@
-//! The store, on Postgres.
+//! The store on Postgres.
 
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -18,8 +18,8 @@ use super::workers::PgWorkers;
 use crate::database::{ConnectionLimits, StorageOptions};
 use crate::error::ConnectError;
 
-/// The least of what the server, the database and the user allow; a limit below 0 is none. `reserved_connections` came
-/// with version 16.
+/// Reads the minimum of what the server, the database and the user allow. A limit below 0 means no limit.
+/// `reserved_connections` exists since version 16.
 const ALLOWED: &str = "\
     SELECT LEAST( \
         CASE WHEN role.rolsuper THEN server.connections ELSE server.connections \
@@ -36,7 +36,7 @@ struct Allowed {
     connections: i32,
 }
 
-/// All that is kept on Postgres.
+/// The store on Postgres.
 pub(crate) struct PgStore {
     pool: PgPool,
     workers: PgWorkers,
@@ -48,7 +48,7 @@ impl PgStore {
         Ok(Self { workers: PgWorkers::new(PgSession::new(&pool)), pool })
     }
 
-    /// How many connections this pool may have, and how many the server allows its user.
+    /// Returns how many connections this pool may have, and how many the server allows for its user.
     pub(crate) async fn connection_limits(&self) -> Result<ConnectionLimits, RepositoryError> {
         let session = &mut PgSession::new(&self.pool);
         let operation = "question for the number of connections";

@@ -1,4 +1,4 @@
-//! TLS to Postgres: every certificate is checked, in every mode that has any.
+//! TLS to Postgres. Certificates are checked in every mode that uses TLS.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::channel::RustlsConnector;
 use super::url::{PostgresUrl, ServerChecks};
 use crate::error::ConnectError;
 
-/// What connects with TLS to the server of this URL; `None` if the URL wants none.
+/// Returns the TLS connector for the server of this URL; `None` if the URL requests no TLS.
 pub(super) fn connector(url: &PostgresUrl) -> Result<Option<RustlsConnector>, ConnectError> {
     let verify_name = match url.checks {
         ServerChecks::None => return Ok(None),
@@ -37,7 +37,8 @@ pub(super) fn connector(url: &PostgresUrl) -> Result<Option<RustlsConnector>, Co
     };
     let mut config = config.with_no_client_auth();
     if url.config.get_ssl_negotiation() == SslNegotiation::Direct {
-        // Without it a server must refuse, lest one protocol be taken for another.
+        // With direct TLS a server must refuse clients without this ALPN protocol, so that one protocol cannot be
+        // mistaken for another.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
     Ok(Some(RustlsConnector::new(config)))
@@ -47,7 +48,7 @@ fn root_certificates(file: Option<&Path>) -> Result<RootCertStore, ConnectError>
     let mut roots = RootCertStore::empty();
     let Some(file) = file else {
         let found = rustls_native_certs::load_native_certs();
-        // Some machines have a few that no one can read among many that are fine.
+        // On some systems a few of the many certificates cannot be parsed; they are skipped.
         roots.add_parsable_certificates(found.certs);
         return if roots.is_empty() { Err(ConnectError::NoRootCertificates) } else { Ok(roots) };
     };
@@ -63,7 +64,7 @@ fn root_certificates(file: Option<&Path>) -> Result<RootCertStore, ConnectError>
     if roots.is_empty() { Err(unreadable("it has no certificate in PEM form".into())) } else { Ok(roots) }
 }
 
-/// Checks a certificate as usual, but forgives a name that is not ours: `sslmode=verify-ca`.
+/// Checks a certificate as usual, but accepts any host name: `sslmode=verify-ca`.
 #[derive(Debug)]
 struct AnyNameVerifier {
     inner: Arc<WebPkiServerVerifier>,
@@ -78,7 +79,7 @@ impl ServerCertVerifier for AnyNameVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // The name is looked at last, after the chain.
+        // The verifier checks the name last, so after this error the certificate chain is already valid.
         match self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

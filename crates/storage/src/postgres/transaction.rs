@@ -1,4 +1,4 @@
-//! Units of work on Postgres.
+//! Transactions on Postgres.
 
 use async_trait::async_trait;
 use tracing::instrument;
@@ -10,7 +10,7 @@ use super::session::{PgSession, sorted};
 use super::workers::PgWorkers;
 use crate::transaction::{BEGIN, COMMIT};
 
-/// A unit of work: one connection of the pool, and the repositories over it.
+/// A transaction: one connection of the pool, and the repositories on it.
 pub(super) struct PgTransaction {
     workers: PgWorkers,
     line: Line,

@@ -1,4 +1,5 @@
-//! A `postgres://` URL, with the parameters about TLS taken out, since we give them a stricter meaning.
+//! Parses `postgres://` URLs. We handle the TLS parameters ourselves, because we give them a stricter meaning than the
+//! driver.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,49 +10,50 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-/// How long a network may swallow what we sent before the connection counts as dead. Half a minute survives a lost
-/// packet and the move of an address, and is what a request can bear to wait.
+/// How long sent data may stay unacknowledged before the connection counts as dead. Half a minute survives lost packets
+/// and the failover of an address, and is still acceptable for a request.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// After how long an idle connection is probed: less than the five minutes after which routers forget connections.
+/// How long a connection may be idle before it is probed. It is less than five minutes, after which routers commonly
+/// drop idle connections.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 
-/// How a server shows up in `pg_stat_activity`.
+/// The name of our connections in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "workersd";
 
-/// Where a Postgres is, and how it must prove who it is.
+/// The address of a Postgres server, and how its identity is checked.
 #[derive(Clone)]
 pub(crate) struct PostgresUrl {
     pub(super) config: Config,
     pub(super) checks: ServerChecks,
-    /// `None` for the operating system's.
+    /// The file of root certificates; `None` for those of the operating system.
     pub(super) root_certificates: Option<PathBuf>,
 }
 
 /// What is checked before a password is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServerChecks {
-    /// Nothing: there is no TLS.
+    /// Nothing, because there is no TLS.
     None,
-    /// That the certificate comes from an authority we trust.
+    /// The certificate must be issued by a trusted authority.
     Certificate,
-    /// That, and that it is for the host we meant to reach.
+    /// The certificate must be issued by a trusted authority, for the host that we connect to.
     CertificateAndName,
 }
 
-/// A URL of Postgres that makes no sense. Values are never quoted, since a slip may put a password anywhere.
+/// The error for an invalid Postgres URL. It never quotes values, because a mistake may put a password anywhere.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidPostgresUrlError {
-    /// A parameter has a value that it cannot have.
+    /// `sslmode` has an unknown value.
     #[error("`sslmode` must be disable, prefer, require, verify-ca or verify-full")]
     SslMode,
-    /// `sslrootcert` has an escape that is none.
+    /// `sslrootcert` contains an invalid escape.
     #[error("`sslrootcert` must be `system` or the path of a file, with `%` written as `%25`")]
     SslRootCert,
     /// The URL names no host.
     #[error("the URL names no host")]
     NoHost,
-    /// The rest of the URL.
+    /// The rest of the URL is invalid.
     #[error("{0}")]
     Other(String),
 }
@@ -120,7 +122,7 @@ impl fmt::Display for PostgresUrl {
     }
 }
 
-/// Splits at the `?`, where a user or password in front may have one too.
+/// Splits at the `?` before the parameters. A user or password in front of it may also contain one.
 fn split_parameters(text: &str) -> (&str, &str) {
     let host = text.find('@').map_or(0, |at| at + 1);
     match text[host..].find('?') {
@@ -152,7 +154,7 @@ fn decode_percent(text: &str) -> Result<String, InvalidPostgresUrlError> {
     String::from_utf8(bytes).map_err(|_| InvalidPostgresUrlError::SslRootCert)
 }
 
-/// What the parser says, unless it may quote a value.
+/// Returns the parser's message, unless it may quote a value.
 fn describe(error: &tokio_postgres::Error) -> String {
     let words = crate::error::chain(error);
     if words.contains("unknown option") || words.contains("invalid value for option") {
@@ -162,7 +164,7 @@ fn describe(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// Whether no network lies between us and the server.
+/// Returns whether the connection does not cross a network.
 fn is_local(config: &Config) -> bool {
     let is_loopback_name =
         |host: &str| host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());

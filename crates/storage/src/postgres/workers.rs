@@ -1,4 +1,4 @@
-//! The workers, on Postgres. Each method is one statement, and so atomic by itself.
+//! The repository of workers on Postgres. Each method is one statement, and so atomic.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ use crate::schema::workers;
 use crate::sql_types::{Id, IdValue};
 use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
-/// Rows are locked in the order of their ids, so that two processes cannot wait for each other. A notification is of
-/// one tenant, and holds 8,000 bytes: a hundred marks.
+/// Stores the times of invocations and sends notifications about them. Rows are locked in the order of their ids, so
+/// that two processes cannot deadlock. A notification concerns one tenant, and holds 8,000 bytes: a hundred marks.
 const RECORD_INVOCATIONS: &str = "\
     WITH newer AS ( \
         SELECT worker.id, mark.at \
@@ -41,7 +41,7 @@ const RECORD_INVOCATIONS: &str = "\
         GROUP BY tenant_id, part \
     ) SELECT pg_notify('workers_changes', 'I' || tenant_id || marks) FROM told";
 
-/// The workers, as a session sees them.
+/// The repository of workers in a session.
 pub(super) struct PgWorkers {
     session: PgSession,
 }
@@ -82,7 +82,7 @@ impl WorkerRepository for PgWorkers {
         let mut session = self.session.clone();
         let mut query = workers::table
             .order((workers::created_at.desc(), workers::id.desc()))
-            // One more says whether there is more.
+            // Read one row more than the page has, to find out whether there is another page.
             .limit(i64::from(request.limit.get()) + 1)
             .select(ListedRow::as_select())
             .into_boxed();
@@ -90,7 +90,7 @@ impl WorkerRepository for PgWorkers {
             query = query.filter(workers::tenant_id.eq(IdValue::from(tenant)));
         }
         if let Some(Key { created_at, id }) = request.after.as_ref().map(Key::read).transpose()? {
-            // As a pair, so that the index over both columns finds the first row.
+            // Compare as a pair, so that the index over both columns finds the first row.
             let is_behind = sql::<Bool>("(created_at, id) < (").bind::<Timestamp, _>(created_at);
             query = query.filter(is_behind.sql(", ").bind::<Id, _>(id).sql(")"));
         }
@@ -126,7 +126,7 @@ impl WorkerRepository for PgWorkers {
 
     #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]
     async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
-        // One mark a worker: the statement would take any of several.
+        // One mark per worker: if there were several, the statement would use an arbitrary one.
         let mut latest = BTreeMap::new();
         for mark in marks {
             let at = column_time(mark.at);

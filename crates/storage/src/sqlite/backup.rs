@@ -1,4 +1,4 @@
-//! A copy of the database as it is at one moment, while others read and write it.
+//! Makes a consistent copy of the database while others read and write it.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,11 +12,11 @@ use super::file::{DatabaseFile, companion};
 use super::pair::FileId;
 use crate::error::{BackupError, chain};
 
-/// What a copy is called until it is whole.
+/// The suffix of a copy's name until it is complete.
 const UNFINISHED: &str = ".unfinished";
 
-/// Writes a copy to a path where there is nothing yet. Only root and this user can read it: it has the source of every
-/// worker.
+/// Writes a copy to a path that does not exist yet. Only root and this user can read it, because it contains the source
+/// of every worker.
 pub(super) fn back_up(connection: &mut SqliteConnection, file: &DatabaseFile, to: &Path) -> Result<(), BackupError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -30,12 +30,13 @@ pub(super) fn back_up(connection: &mut SqliteConnection, file: &DatabaseFile, to
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&unfinished)(error)),
         _ => {}
     }
-    // SQLite writes to a file that is empty, and keeps its mode.
+    // Create the file first: SQLite accepts an empty file as the target and keeps its mode.
     drop(workers_private_files::open_file(&unfinished).map_err(failed(&unfinished))?);
     let copied = copy(connection, file, &unfinished).and_then(|()| {
-        // SQLite leaves it to us to see that the copy is on the disk.
+        // SQLite does not sync the copy to disk; we have to.
         let copied = File::options().write(true).open(&unfinished).and_then(|copy| {
-            // It is laid out anew, so it is not the file that the log goes on from.
+            // The copy has a different page layout, so the log of the original does not belong to it. It gets its own
+            // id.
             FileId::generate().write(&copy)?;
             copy.sync_all()
         });
@@ -45,7 +46,7 @@ pub(super) fn back_up(connection: &mut SqliteConnection, file: &DatabaseFile, to
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))
     });
     if copied.is_err() {
-        // What is wrong has been said already.
+        // The original error is returned; a failed removal would add nothing.
         let _ = fs::remove_file(&unfinished);
     }
     copied
@@ -55,7 +56,7 @@ fn copy(connection: &mut SqliteConnection, file: &DatabaseFile, to: &Path) -> Re
     let Some(name) = to.to_str() else { return Err(BackupError::NotText(PathBuf::from(to))) };
     diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(connection).map(drop).map_err(|error| {
         match query_error("backup", error, file) {
-            // It is the copy that there is no room for.
+            // The disk of the copy is full, not that of the database.
             workers_domain::ports::RepositoryError::Full { source, .. } => {
                 BackupError::Full { path: to.to_owned(), detail: chain(&*source) }
             }

@@ -1,4 +1,5 @@
-//! Puts what is in the log into the file, which gets a new id by that. SQLite does neither by itself here.
+//! Makes checkpoints: copies the write-ahead log into the file, and gives the file a new id. SQLite's automatic
+//! checkpoints are switched off.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,21 +13,21 @@ use super::file::DatabaseFile;
 use super::pair::{FileId, Note};
 use super::reserve;
 
-/// How long the log may get: as long as SQLite lets it by default.
+/// Maximum size of the log in bytes before a checkpoint. It equals SQLite's default.
 pub(super) const LOG_BYTES: u64 = 4 << 20;
 
-/// After how long one that could not be made is tried again.
+/// How long to wait before a failed checkpoint is tried again.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The log is emptied, so that what is written next is noted with the new id. Others that read an older state are
-/// waited for a moment only.
+/// The checkpoint truncates the log, so that later writes are recorded with the new id. It waits only a moment for
+/// others that read an older state.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const IMPATIENT: &str = "PRAGMA busy_timeout = 200";
 const PATIENT: &str = "PRAGMA busy_timeout = 10000";
 
 #[derive(QueryableByName)]
 struct Checkpoint {
-    /// Whether another connection was in the way.
+    /// Whether another connection prevented the checkpoint.
     #[diesel(sql_type = Integer)]
     busy: i32,
 }
@@ -39,12 +40,12 @@ enum CheckpointError {
     Note(#[from] io::Error),
 }
 
-/// Makes a checkpoint before the first write of this process and whenever the log has become long. One that cannot be
-/// made is tried again a little later.
+/// Makes a checkpoint before the first write of this process, and whenever the log has become long. If that fails, it
+/// is tried again a little later.
 pub(super) fn checkpoint_if_due(connection: &mut SqliteConnection, file: &DatabaseFile) {
     if file.is_checkpoint_due(LOG_BYTES) {
         checkpoint_now(connection, file);
-        // Nothing that is read or written waits for room that is not needed yet.
+        // Only after the checkpoint, so that no query waits for reserving room that is not needed yet.
         reserve::keep(file.path());
     }
 }
@@ -60,7 +61,7 @@ pub(super) fn checkpoint_now(connection: &mut SqliteConnection, file: &DatabaseF
     file.note_checkpoint(if made { None } else { Some(Instant::now() + PAUSE) });
 }
 
-/// Whether it was made to its end: readers of an older state may be in the way.
+/// Makes a checkpoint. Returns whether it was completed; readers of an older state may prevent that.
 fn checkpoint(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<bool, CheckpointError> {
     let ids = connection.immediate_transaction(|connection| {
         let found = file.id()?;
@@ -68,7 +69,7 @@ fn checkpoint(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<
             && ids.len() == 2
             && ids.first() == Some(&found)
         {
-            // The last attempt came this far. The second is in the log already, or will be.
+            // An earlier attempt came this far. The second id is in the log already, or will be now.
             return set_id(connection, ids);
         }
         let ids = vec![found, FileId::generate()];
@@ -81,7 +82,7 @@ fn checkpoint(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<
         return Ok(false);
     }
     connection.immediate_transaction(|_| {
-        // Another process may have gone on from here.
+        // Another process may have made a further checkpoint since.
         if Note::read(file.path()).is_some_and(|note| note.ids == ids) {
             Note::write(file.path(), &ids[1..])?;
         }

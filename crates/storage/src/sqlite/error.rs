@@ -1,4 +1,4 @@
-//! What SQLite says, sorted by what can be done about it.
+//! Classifies errors of SQLite by what the caller can do about them.
 
 use diesel::ConnectionError;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -8,7 +8,7 @@ use super::file::DatabaseFile;
 use super::room::Obstacle;
 use crate::error::unavailable;
 
-/// Says what it means to the port that no connection can be made.
+/// Converts the error of opening a connection to an error of the port.
 pub(super) fn connect_error(operation: &'static str, error: ConnectionError, file: &DatabaseFile) -> RepositoryError {
     match error {
         ConnectionError::CouldntSetupConfiguration(error) => query_error(operation, error, file),
@@ -16,11 +16,12 @@ pub(super) fn connect_error(operation: &'static str, error: ConnectionError, fil
     }
 }
 
-/// Says what a failed query means to the port. SQLite tells by words alone, which have not changed in twenty years;
-/// where they leave the cause open, the directory of the file is asked.
+/// Converts the error of a failed query to an error of the port. Diesel does not expose SQLite's error codes, so we
+/// compare messages, which have not changed in twenty years. If the message leaves the cause open, we examine the
+/// file's directory.
 pub(super) fn query_error(operation: &'static str, error: DieselError, file: &DatabaseFile) -> RepositoryError {
     let error = match error {
-        // What SQLite has rolled back already cannot be rolled back once more.
+        // SQLite has already rolled back, so the second rollback failed. The first error is the relevant one.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => *commit_error,
         error => error,
     };
@@ -45,14 +46,15 @@ pub(super) fn query_error(operation: &'static str, error: DieselError, file: &Da
     }
 }
 
-/// Whether a query failed because a table or column is not there, or is something else: ours are the same at all times.
+/// Returns whether a query failed because a table or column is missing or different. Our queries never change, so the
+/// schema must have.
 pub(super) fn lacks_schema(error: &DieselError) -> bool {
     const SAID: [&str; 4] = ["no such table", "no such column", "has no column named", "cannot modify"];
     matches!(error, DieselError::DatabaseError(_, information)
         if SAID.iter().any(|words| information.message().contains(words)))
 }
 
-/// Whether a query failed because another connection has the file.
+/// Returns whether a query failed because another connection has locked the file.
 pub(super) fn is_busy(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, information) if information.message().contains("is locked"))
 }

@@ -1,8 +1,8 @@
-//! The database's file: made on purpose only, and missed when it goes or another one takes its place.
+//! The database file. It is created only on request, and we detect when it disappears or is replaced.
 //!
-//! A path is a name, and what it names may change under a running server: a directory is moved, a disk is mounted over
-//! it, a copy is restored. SQLite would go on with the file that it has open, or make a new one, and both would lose
-//! what was acknowledged.
+//! What a path refers to may change under a running server: a directory is moved, a disk is mounted over it, a copy is
+//! restored. SQLite would continue with the file that it has open, or create a new one, and both would lose
+//! acknowledged writes.
 
 use std::fs::{DirBuilder, File, Metadata};
 use std::io;
@@ -18,24 +18,25 @@ use super::pair::{self, FileId, Note};
 use super::room::{Obstacle, find_obstacle};
 use crate::error::ConnectError;
 
-/// The mode of a directory that is made for the file. One that is there may be for others, too.
+/// The mode of a directory that is created for the file. An existing directory keeps its mode, because it may be shared
+/// with others.
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// What SQLite adds to the file's name for its log, which has what was written last.
+/// The suffix of the write-ahead log, which contains the latest writes.
 pub(super) const LOG: &str = "-wal";
 
-/// And for the index of the log, which all who have the file open share.
+/// The suffix of the log's index, which is shared by all processes that have the file open.
 const LOG_INDEX: &str = "-shm";
 
 const COMPANIONS: [&str; 3] = [LOG, LOG_INDEX, "-journal"];
 
-/// What is done with a file.
+/// How a file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// It is read and written.
+    /// Read and written.
     Use,
-    /// It is looked at, and neither it nor anything beside it is changed: not by SQLite, either, which would make a log
-    /// and an index, and put what is in the log into the file.
+    /// Only examined. Neither the file nor anything beside it is changed. In particular SQLite must not create a log or
+    /// an index, or copy the log into the file.
     Look,
 }
 
@@ -43,78 +44,79 @@ pub(crate) enum Access {
 pub(super) struct DatabaseFile {
     path: PathBuf,
     access: Access,
-    /// The path as SQLite takes it.
+    /// The path as a URI for SQLite.
     uri: String,
-    /// The one that was opened first.
+    /// The file that was opened first.
     opened: OnceLock<Opened>,
-    /// The ids that it may have.
+    /// The ids that the file may have.
     ids: Mutex<Vec<FileId>>,
     checkpoint: Mutex<Checkpoint>,
-    /// What a look at all of it has found.
+    /// The damage found by a check of the whole file.
     damage: OnceLock<String>,
 }
 
 /// A file that has been opened.
 struct Opened {
     identity: Identity,
-    /// Kept open as long as the database is used: to close it would be to let go of the locks that SQLite has on it.
-    /// `None` where it is only looked at.
+    /// Kept open as long as the database is used: closing it would release the locks that SQLite holds on it. `None` if
+    /// the file is only examined.
     file: Option<File>,
 }
 
-/// What this process did to put the log into the file.
+/// The state of this process's checkpoints.
 #[derive(Default)]
 struct Checkpoint {
     is_made: bool,
     not_before: Option<Instant>,
 }
 
-/// What the system knows a file by, whatever its name.
+/// The identity of a file in the operating system, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity {
     device: u64,
     number: u64,
 }
 
-/// Why the file is not to be used.
+/// The reason why the file must not be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Displaced {
-    /// There is none.
+    /// The file does not exist.
     #[error("the database file {} is missing", .0.display())]
     Missing(PathBuf),
-    /// There is another one.
+    /// The path refers to a different file.
     #[error(
         "the database file {} is another one than the server has opened; put that one back, or start the server anew \
          to use what is there now", .0.display()
     )]
     Replaced(PathBuf),
-    /// Its content was replaced.
+    /// The file's content was replaced.
     #[error(
         "the database file {} was overwritten since the server has opened it; put its content back, or start the server anew, \
          which says what to do", .0.display()
     )]
     Overwritten(PathBuf),
-    /// The log beside it is that of another one.
+    /// The write-ahead log beside the file belongs to a different file.
     #[error(
         "the log {} does not belong to the database file {}, which was put in the place of another one", log.display(),
         path.display()
     )]
     LogOfAnother {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// The log.
         log: PathBuf,
     },
-    /// What was written last is in a log that cannot be read without changing something.
+    /// The latest writes are in a log that cannot be read without changing something.
     #[error("the log {} has no index, so it cannot be read before the server has started again", .0.display())]
     NoIndex(PathBuf),
-    /// It cannot be looked at.
+    /// The file cannot be examined.
     #[error("the database file {} cannot be looked at", .0.display())]
     Unknown(PathBuf, #[source] io::Error),
 }
 
 impl DatabaseFile {
-    /// Takes a path. If there is a file that is to be used, it and its companions are closed to others.
+    /// Creates the handle of a path. If the file exists and is to be used, it and its companion files are restricted to
+    /// their owner.
     pub(super) fn new(path: &Path, access: Access) -> Result<Self, ConnectError> {
         let failed = |source| ConnectError::File { path: path.to_owned(), source };
         let path = std::path::absolute(path).map_err(failed)?;
@@ -136,35 +138,35 @@ impl DatabaseFile {
         })
     }
 
-    /// The path.
+    /// Returns the path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is done with it.
+    /// Returns how the file is used.
     pub(super) fn access(&self) -> Access {
         self.access
     }
 
-    /// The name by which SQLite opens it, and never makes it.
+    /// Returns the URI with which SQLite opens the file without creating it.
     pub(super) fn uri(&self) -> Result<String, Displaced> {
         let log = companion(&self.path, LOG);
         let parameters = match self.access {
             Access::Use => "mode=rw",
             Access::Look if companion(&self.path, LOG_INDEX).exists() => "mode=ro&readonly_shm=1",
             Access::Look if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(Displaced::NoIndex(log)),
-            // There is no other file to it, and without a server none comes.
+            // There is no log, and while no server runs none will appear.
             Access::Look => "mode=ro&immutable=1",
         };
         Ok(format!("{}?{parameters}", self.uri))
     }
 
-    /// Whether there is a file.
+    /// Returns whether the file exists.
     ///
     /// # Errors
     ///
-    /// When there is a log without the file that it belongs to: a new file would be the end of it. So would be another
-    /// file.
+    /// If the log exists without its file, or belongs to a different file: creating or using a file would then destroy
+    /// what is in the log.
     pub(super) fn is_there(&self) -> Result<bool, ConnectError> {
         let log = companion(&self.path, LOG);
         if self.path.try_exists().map_err(|source| self.failed(source))? {
@@ -183,12 +185,12 @@ impl DatabaseFile {
         }
     }
 
-    /// Makes the file, and the directory it is in, where there is none. Before SQLite does, so that no other user can
-    /// read it at any moment: it has the source of every worker.
+    /// Creates the file and its directory if they do not exist. We do this before SQLite does, so that no other user
+    /// can ever read the file: it contains the source of every worker.
     ///
     /// # Errors
     ///
-    /// When it cannot be made; as [`is_there`](Self::is_there).
+    /// If the file cannot be created, or as for [`is_there`](Self::is_there).
     pub(super) fn create_if_none(&self) -> Result<(), ConnectError> {
         if self.is_there()? {
             return Ok(());
@@ -201,18 +203,18 @@ impl DatabaseFile {
         close_files(&self.path).map_err(failed)
     }
 
-    /// Notes what a look at all of the file has found.
+    /// Records damage found by a check of the whole file.
     pub(super) fn note_damage(&self, damage: String) {
-        // The first finding is as good as any.
+        // Only the first finding is kept.
         let _ = self.damage.set(damage);
     }
 
-    /// What a look at all of the file has found, if that was not good.
+    /// Returns the damage found by a check of the whole file.
     pub(super) fn damage(&self) -> Option<&str> {
         self.damage.get().map(String::as_str)
     }
 
-    /// The id that the file has now.
+    /// Returns the file's current id.
     pub(super) fn id(&self) -> io::Result<FileId> {
         match self.opened.get().and_then(|opened| opened.file.as_ref()) {
             Some(file) => FileId::read(file),
@@ -220,13 +222,12 @@ impl DatabaseFile {
         }
     }
 
-    /// From now on the file may have one of these ids.
+    /// Sets the ids that the file may have from now on.
     pub(super) fn accept(&self, ids: &[FileId]) {
         *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids.to_vec();
     }
 
-    /// Whether it is time to put what is in the log into the file: this process has not done so yet, or the log has
-    /// this length.
+    /// Returns whether a checkpoint is due: this process has not made one yet, or the log has at least `bytes` bytes.
     pub(super) fn is_checkpoint_due(&self, bytes: u64) -> bool {
         let checkpoint = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
         let is_wanted =
@@ -234,14 +235,15 @@ impl DatabaseFile {
         is_wanted && checkpoint.not_before.is_none_or(|time| time <= Instant::now())
     }
 
-    /// Notes that a checkpoint was made, or before when it is not to be tried again.
+    /// Records that a checkpoint was made (`None`), or until when it is not tried again.
     pub(super) fn note_checkpoint(&self, not_before: Option<Instant>) {
         let mut checkpoint = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
         checkpoint.is_made |= not_before.is_none();
         checkpoint.not_before = not_before;
     }
 
-    /// Notes which log belongs to the file, once it has been opened. What cannot be noted is done without.
+    /// Records which log belongs to the file, once it has been opened. A failure is only logged: without the record we
+    /// just cannot detect a mismatch.
     pub(super) fn note_log(&self) {
         if self.access == Access::Use
             && let Err(error) = pair::note_log(&self.path)
@@ -250,12 +252,12 @@ impl DatabaseFile {
         }
     }
 
-    /// Whether this process may write the file, as far as the file's mode goes.
+    /// Checks that the mode of the file allows this process to write it.
     pub(super) fn may_be_written(&self) -> io::Result<()> {
         rustix::fs::access(&self.path, rustix::fs::Access::WRITE_OK).map_err(io::Error::from)
     }
 
-    /// Why nothing can be written beside the file, if that is so.
+    /// Returns what prevents writing in the file's directory, if anything.
     pub(super) fn obstacle(&self) -> Option<Obstacle> {
         find_obstacle(self.path.parent()?)
     }
@@ -264,8 +266,8 @@ impl DatabaseFile {
         ConnectError::File { path: self.path.clone(), source }
     }
 
-    /// Sees that the path names the file that was opened first, and that its content is what this process and others
-    /// like it have made of it. The first call decides which file that is.
+    /// Checks that the path refers to the file that was opened first, and that its content was written by this program.
+    /// The first call decides which file that is.
     pub(super) fn check(&self) -> Result<(), Displaced> {
         let found = self.path.metadata().map_err(|error| self.displaced(error))?;
         let identity = Identity::of(&found);
@@ -284,7 +286,7 @@ impl DatabaseFile {
         if ids.contains(&id) {
             return Ok(());
         }
-        // Another process may have given it that.
+        // Another process of ours may have set the new id.
         match Note::read(&self.path) {
             Some(note) if note.ids.contains(&id) => {
                 *ids = note.ids;
@@ -326,13 +328,14 @@ impl Identity {
     }
 }
 
-/// SQLite gives companions that it makes the file's mode; those that are there may be older than that.
+/// Restricts the file and its companions to their owner. SQLite creates companions with the file's mode, but existing
+/// ones may be older than that.
 fn close_files(path: &Path) -> io::Result<()> {
     close_file(path)?;
     COMPANIONS.iter().try_for_each(|name| close_file(&companion(path, name)))
 }
 
-/// The file with this added to its name.
+/// Returns the path with `name` appended to the file name.
 pub(super) fn companion(path: &Path, name: &str) -> PathBuf {
     let mut companion = path.as_os_str().to_owned();
     companion.push(name);

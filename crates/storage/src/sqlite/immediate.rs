@@ -1,10 +1,10 @@
-//! A transaction that has the right to write from its start.
+//! Transactions that take the write lock at their start.
 
 use diesel::SqliteConnection;
 use diesel::result::Error as DieselError;
 
-/// Runs `task` in such a transaction. When it fails, its error is the answer, also if the rollback fails: on a full
-/// disk SQLite has rolled back by itself, and then says so.
+/// Runs `task` in such a transaction. If it fails, returns its error, even if the rollback fails too: on a full disk
+/// SQLite has already rolled back, and then reports an error for the second rollback.
 pub(super) fn immediately<R, E: From<DieselError>>(
     connection: &mut SqliteConnection,
     task: impl FnOnce(&mut SqliteConnection) -> Result<R, E>,

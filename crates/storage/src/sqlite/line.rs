@@ -1,8 +1,7 @@
-//! The way to the connection of a transaction, which a thread of its own has that may block.
+//! A handle to the connection of a transaction, which is owned by a separate thread that may block.
 //!
-//! The thread owns the connection and the right to write. So a statement goes on to its end even if its caller has
-//! gone, and when the transaction is dropped, at whatever point, the thread rolls it back before the next one may
-//! write.
+//! Because the thread owns the connection and the write lock, a statement runs to its end even if its caller has gone.
+//! When the transaction is dropped, at any point, the thread rolls it back before the next one may write.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -20,10 +19,10 @@ use super::pool::{Mark, SqlitePool, TASK_PATIENCE, not_done};
 use crate::error::unavailable;
 use crate::transaction::{BEGIN, COMMIT, End, RollbackReason};
 
-/// The way to the thread that has the connection. When all clones are dropped, the thread rolls back.
+/// A handle to the thread that owns the connection. When all clones are dropped, the thread rolls back.
 #[derive(Clone)]
 pub(super) struct Line {
-    /// As many wait in it as there are callers: each waits for its answer.
+    /// Its length is limited by the number of callers, because each waits for its response.
     requests: mpsc::Sender<Request>,
     end: End,
 }
@@ -33,15 +32,15 @@ enum Request {
     Commit,
 }
 
-/// Does something in the transaction, and answers whether it goes on.
+/// Does something in the transaction, and returns whether the transaction continues.
 type Job = Box<dyn FnOnce(&mut SqliteConnection, &DatabaseFile) -> bool + Send>;
 
-/// What becomes of a transaction, when all has been done in it.
+/// The final result of a transaction.
 pub(super) type Outcome = JoinHandle<Result<(), RepositoryError>>;
 
-/// Why the transaction is not committed.
+/// The reason why the transaction is not committed.
 enum Stop {
-    /// For the reason that was noted.
+    /// It was rolled back; the reason is stored in [`End`].
     RolledBack,
     Database(DieselError),
 }
@@ -53,7 +52,7 @@ impl From<DieselError> for Stop {
 }
 
 impl Line {
-    /// Waits for the right to write, and begins.
+    /// Waits for the write lock, and begins a transaction.
     pub(super) async fn open(pool: &SqlitePool) -> Result<(Self, Outcome), RepositoryError> {
         let (begun, answer) = oneshot::channel();
         let (requests, inbox) = mpsc::channel();
@@ -62,7 +61,7 @@ impl Line {
         let task = move |connection: &mut SqliteConnection, file: &DatabaseFile, mark: &Mark| {
             let done = immediately(connection, |connection| {
                 let _marked = mark.set();
-                // One that is not waited for any more asks nothing, and so is rolled back.
+                // If the caller has gone, there will be no requests, so the transaction is rolled back.
                 let _ = begun.send(());
                 run(connection, file, &inbox, &noted, limit)
             });
@@ -77,7 +76,7 @@ impl Line {
         };
         match begun {
             Ok(()) => Ok((Self { requests, end }, outcome)),
-            // It has ended before it began.
+            // The task ended before the transaction began.
             Err(_) => Err(match outcome.await.map_err(unavailable)? {
                 Err(error) => error,
                 Ok(()) => end.error(),
@@ -99,7 +98,7 @@ impl Line {
             if !goes_on {
                 end.note(RollbackReason::Refused);
             }
-            // Its caller may have gone.
+            // The caller may have gone.
             let _ = reply.send(answer);
             goes_on
         });
@@ -112,7 +111,7 @@ impl Line {
         answer.unwrap_or_else(|_| Err(self.end.error()))
     }
 
-    /// Stores what was changed, and ends.
+    /// Commits the transaction and ends it.
     pub(super) async fn commit(&self, outcome: Outcome) -> Result<(), RepositoryError> {
         if self.requests.send(Request::Commit).is_err() {
             return Err(self.end.error());
@@ -124,7 +123,7 @@ impl Line {
     }
 }
 
-/// Does what is asked until the transaction is to be committed.
+/// Handles requests until the commit.
 fn run(
     connection: &mut SqliteConnection,
     file: &DatabaseFile,

@@ -1,4 +1,4 @@
-//! The schema: made, brought up to date, emptied, checked.
+//! The schema: created, migrated, emptied and checked.
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -22,13 +22,13 @@ pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migra
 
 const CHECK: &str = "check of the database";
 
-/// Applies the migrations that have not been applied.
+/// Applies pending migrations.
 pub(super) async fn apply(pool: &SqlitePool) -> Result<Vec<String>, RepositoryError> {
     let apply = |connection: &mut SqliteConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
     in_transaction(pool, apply).await.inspect(|names| tell(names))
 }
 
-/// Brings the schema up to date, and removes all workers if that is asked for.
+/// Applies pending migrations, and deletes all workers if requested.
 pub(super) async fn set_up(pool: &SqlitePool, existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
     in_transaction(pool, move |connection| {
         let Applied { had_schema, .. } = apply_pending(connection, &MIGRATIONS)?;
@@ -44,8 +44,8 @@ pub(super) async fn set_up(pool: &SqlitePool, existing: ExistingWorkers) -> Resu
     .await
 }
 
-/// Answers if the schema is there and this binary's, and if its tables can be read and written. It takes less than a
-/// millisecond.
+/// Checks that the schema exists and matches this binary, and that its tables can be read and written. Takes less than
+/// a millisecond.
 pub(super) async fn check(pool: &SqlitePool) -> Result<(), RepositoryError> {
     let is_busy = pool.probe(CHECK, |connection, file| {
         if let Some(damage) = file.damage() {
@@ -79,8 +79,8 @@ fn check_schema(connection: &mut SqliteConnection, file: &DatabaseFile) -> Resul
     })
 }
 
-/// Touches the table and each of its indexes, and names every column; of the long one, only what it is. The cache is
-/// emptied first: what is on the disk is asked for.
+/// Reads from the table and each of its indexes, and names every column. The source may be long, so only its type is
+/// read. The cache is emptied first, so that the data is read from the disk.
 fn look(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.batch_execute("PRAGMA shrink_memory")?;
     let newest = workers::table.order((workers::created_at.desc(), workers::id.desc())).limit(1);
@@ -89,7 +89,8 @@ fn look(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.batch_execute(EACH_INDEX)
 }
 
-/// Takes the right to write and gives it back. Whether another one has it, which does not say that this one could not.
+/// Takes the write lock and releases it. Returns whether another connection holds it; that does not mean that this one
+/// could not write.
 fn check_writable(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<bool, RepositoryError> {
     if file.access() == Access::Look {
         let may = file.may_be_written();
@@ -102,8 +103,8 @@ fn check_writable(connection: &mut SqliteConnection, file: &DatabaseFile) -> Res
     }
 }
 
-/// Runs `task` in a transaction that has locked the file from its start, so that a second process waits before it
-/// looks.
+/// Runs `task` in a transaction that locks the file at its start, so that a second process waits before it reads
+/// anything.
 async fn in_transaction<R: Send + 'static>(
     pool: &SqlitePool,
     task: impl FnOnce(&mut SqliteConnection) -> Result<R, MigrateError> + Send + 'static,
@@ -115,7 +116,7 @@ async fn in_transaction<R: Send + 'static>(
     .await
 }
 
-/// Removes all workers, a batch at a time: there may be more than should be in memory at once.
+/// Deletes all workers in batches, because all of them at once may not fit into memory.
 fn remove_all(connection: &mut SqliteConnection) -> Result<Vec<RemovedWorker>, MigrateError> {
     let mut removed = Vec::new();
     loop {

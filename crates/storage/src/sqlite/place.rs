@@ -1,7 +1,7 @@
-//! Places in the list of workers: what a page ends with, and the next one goes on behind.
+//! Places in the list of workers: where a page ends and the next one begins.
 //!
-//! A place is what the columns hold that the list is sorted by, and not what is made of it: SQLite keeps whatever is
-//! written, and a row that makes no sense has its place like any other.
+//! A place contains the stored values of the columns that the list is sorted by, not the values parsed from them.
+//! SQLite stores any value, and an invalid row has a place like any other row.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -12,9 +12,9 @@ use workers_domain::ports::{ListPlace, RepositoryError};
 use crate::schema::workers;
 use crate::worker_row::WorkerRow;
 
-/// The places of this backend begin with this byte.
+/// The first byte of this backend's places.
 const OURS: u8 = b'S';
-/// What is longer is of no row of ours, and would make a place too long for a URL.
+/// Maximum length of a value in bytes. No valid row has a longer one, and it would make a place too long for a URL.
 const LONGEST_VALUE: u16 = 256;
 
 /// A worker with its place.
@@ -27,7 +27,7 @@ pub(super) struct ListedRow {
     key: Key,
 }
 
-/// What the list is sorted by.
+/// The columns that the list is sorted by.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = workers, check_for_backend(Sqlite))]
 pub(super) struct Key {
@@ -35,11 +35,11 @@ pub(super) struct Key {
     pub(super) id: Stored,
 }
 
-/// A value as it is stored, of whatever type it is.
+/// A stored value of any type.
 #[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
 pub(super) struct Stored {
     of_type: StoredType,
-    /// An integer's are its digits.
+    /// The bytes of the value. For an integer, its decimal digits.
     bytes: Vec<u8>,
 }
 
@@ -48,12 +48,12 @@ enum StoredType {
     Text,
     Blob,
     Integer,
-    /// A fraction, whose digits would not lead back to it for certain.
+    /// A floating-point number. Its digits may not convert back to exactly the same number.
     Real,
 }
 
 impl ListedRow {
-    /// The place behind this row; `None` for one whose columns hold what no place can.
+    /// Returns the place after this row; `None` if its columns contain values that a place cannot hold.
     pub(super) fn place(&self) -> Option<ListPlace> {
         self.key.to_place()
     }
@@ -79,8 +79,8 @@ impl Key {
 }
 
 impl Stored {
-    /// What stands in SQL before the bytes, bound as a blob, and behind them. The sign takes the type's affinity away:
-    /// with it the index would be used for the first column only.
+    /// Returns the SQL before and after the bytes, which are bound as a blob. The unary plus removes the type affinity
+    /// of the expression: with it, SQLite would use the index for the first column only.
     pub(super) const fn around(&self) -> (&'static str, &'static str) {
         match self.of_type {
             StoredType::Text => ("+CAST(", " AS TEXT)"),
@@ -93,7 +93,7 @@ impl Stored {
         &self.bytes
     }
 
-    /// Appends its type, its length and its bytes.
+    /// Appends the type, the length and the bytes.
     fn write(&self, to: &mut Vec<u8>) -> Option<()> {
         let of_type = match self.of_type {
             StoredType::Text => b't',
@@ -108,7 +108,7 @@ impl Stored {
         Some(())
     }
 
-    /// Reads what [`write`](Self::write) wrote, and answers with what follows it, too.
+    /// Reads what [`write`](Self::write) has written. Returns the value and the bytes after it.
     fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (&of_type, bytes) = bytes.split_first()?;
         let (&length, bytes) = bytes.split_first_chunk()?;

@@ -1,12 +1,12 @@
-//! The connections to a SQLite file: some that read, and one that writes.
+//! The connections to a SQLite file: several for reading, and one for writing.
 //!
-//! SQLite has one writer at a time. With one connection for it, writers wait in our queue, in order, and not inside
-//! SQLite, so that within this process nothing is ever "locked". Readers see the last committed state meanwhile
-//! (write-ahead log).
+//! SQLite allows one writer at a time. With a single writing connection, writers wait in our queue, in order, and not
+//! inside SQLite, so that within this process a query never fails as "locked". Readers see the last committed state in
+//! the meantime (write-ahead log).
 //!
-//! A task runs to its end on a thread that may block, even if whoever asked for it has gone: a connection never comes
-//! back in the middle of a transaction. `diesel_async::SyncConnectionWrapper` blocks the asynchronous thread in that
-//! case, which a single-threaded runtime answers with a panic; hence this pool.
+//! A task runs to its end on a blocking thread, even if its caller has gone, so a connection never returns in the
+//! middle of a transaction. `diesel_async::SyncConnectionWrapper` would block the asynchronous thread in that case,
+//! which panics on a single-threaded runtime; that is why we have our own pool.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,14 +26,15 @@ use super::reserve;
 use crate::database::StorageOptions;
 use crate::error::{ConnectError, unavailable};
 
-/// Set on every connection, in this order: the change to a write-ahead log is the first thing that may have to wait.
+/// Settings of every connection, in this order: `busy_timeout` comes first, because the switch to a write-ahead log may
+/// already have to wait.
 ///
-/// * `busy_timeout`: another process (`workersd migrate`, a backup) may write for a moment; 10 s is longer than any
-///   moment, and less than the default of [`StorageOptions::acquire_timeout`].
-/// * `synchronous = FULL`: what we acknowledged is on the disk. `NORMAL` would lose the last commits with the power,
-///   for inserts of 36 µs in place of 180 µs at the median; few are made.
-/// * `wal_autocheckpoint`: a checkpoint is made on purpose only; see `checkpoint.rs`.
-/// * `foreign_keys`: off by default, for compatibility with the year 2009.
+/// * `busy_timeout`: another process (`workersd migrate`, a backup) may write for a moment. 10 s is longer than that,
+///   and less than the default of [`StorageOptions::acquire_timeout`].
+/// * `synchronous = FULL`: acknowledged writes are on the disk. `NORMAL` could lose the last commits in a power
+///   failure. An insert would take 36 µs instead of 180 µs at the median, but there are few inserts.
+/// * `wal_autocheckpoint`: off, because we make checkpoints explicitly; see `checkpoint.rs`.
+/// * `foreign_keys`: off by default in SQLite, for compatibility with versions before 2009.
 const PRAGMAS: &str = "\
     PRAGMA busy_timeout = 10000; \
     PRAGMA journal_mode = WAL; \
@@ -41,69 +42,70 @@ const PRAGMAS: &str = "\
     PRAGMA wal_autocheckpoint = 0; \
     PRAGMA foreign_keys = ON;";
 
-/// How long a connection may take to be set up beside others that set up the same new file, and the pause between two
-/// attempts. Each needs the file for less than a millisecond.
+/// How long setting up a connection may take while others set up the same new file, and the pause between two attempts.
+/// Each needs the file for less than a millisecond.
 const SET_UP_PATIENCE: Duration = Duration::from_secs(10);
 const SET_UP_PAUSE: Duration = Duration::from_millis(2);
 
-/// A connection that reads has no business writing.
+/// Prevents writes on a reading connection.
 const READ_ONLY: &str = "PRAGMA query_only = ON;";
 
-/// A connection that changes nothing waits, too, and no more: the log's index may be locked for a moment.
+/// Settings of a connection that must not change anything. It also needs a timeout, because the log's index may be
+/// locked for a moment.
 const LOOK: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
 
-/// A connection that only looks whether it could write does not wait until it can.
+/// Settings of a connection that only tests whether it could write: it does not wait for the lock.
 const IMPATIENT: &str = "PRAGMA busy_timeout = 0;";
 
-/// How long a task may take: longer than SQLite waits for another process, and no longer than a request can bear. On a
-/// disk that does not answer it goes on for as long as that takes, and keeps its connection.
+/// How long a caller waits for a task: longer than SQLite waits for another process, and no longer than is acceptable
+/// for a request. If the disk does not respond, the task continues for as long as that takes, and keeps its connection.
 pub(super) const TASK_PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long another process may write at a stretch before the database counts as one that takes no writes.
+/// How long another process may write without interruption before the database counts as not writable.
 const BUSY_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Connections to one file.
+/// The connections to one file.
 pub(super) struct SqlitePool {
     readers: Lane,
-    /// Those that read lists, which take long: nothing else waits for them.
+    /// Connections for lists. They take long, so they are separate, and no other query waits for them.
     listers: Lane,
     writer: Lane,
-    /// One that looks whether the others could do their work.
+    /// A connection that tests whether the others could work.
     prober: Lane,
     writes: Arc<AtomicU64>,
-    /// Whether the writer is in a transaction of ours, for as long as that may be held.
+    /// Set while the writer is in a transaction of ours.
     in_transaction: Mark,
     transaction_timeout: Duration,
     busy_since: Mutex<Option<Busy>>,
     file: Arc<DatabaseFile>,
 }
 
-/// When the file was first found busy, and how much had been written through this pool by then.
+/// When the file was first found busy, and the number of writes through this pool until then.
 #[derive(Clone, Copy)]
 struct Busy {
     since: Instant,
     writes: u64,
 }
 
-/// Says that something lasts.
+/// A flag that is set while something lasts.
 #[derive(Clone, Default)]
 pub(super) struct Mark(Arc<AtomicBool>);
 
-/// Until this is dropped.
+/// Keeps a [`Mark`] set until it is dropped.
 pub(super) struct Marked<'a>(&'a Mark);
 
-/// Connections of one kind, at most a fixed number of them, opened when first needed.
+/// Connections of one kind, at most a fixed number of them. They are opened when they are first needed.
 struct Lane {
     pragmas: &'static [&'static str],
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
     idle: Arc<Mutex<Vec<SqliteConnection>>>,
-    /// Closed after the connections to it.
+    /// Dropped after the connections to it.
     file: Arc<DatabaseFile>,
 }
 
 impl SqlitePool {
-    /// Opens nothing yet.
+    /// Creates a pool. Opens no connection yet.
     pub(super) fn new(path: &Path, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {
         let file = Arc::new(DatabaseFile::new(path, access)?);
         let lane = |pragmas: &'static [&'static str], max_connections| {
@@ -123,7 +125,7 @@ impl SqlitePool {
         })
     }
 
-    /// The file.
+    /// Returns the file.
     pub(super) fn file(&self) -> &Arc<DatabaseFile> {
         &self.file
     }
@@ -161,8 +163,7 @@ impl SqlitePool {
         Ok(written)
     }
 
-    /// Runs a task that writes so that there is more room than before. On a full disk it has the room that is kept for
-    /// that, and is tried again.
+    /// Runs a task that writes in order to free room. On a full disk, it is tried again with the reserved room.
     pub(super) async fn write_to_make_room<R: Send + 'static>(
         &self,
         operation: &'static str,
@@ -177,7 +178,7 @@ impl SqlitePool {
                 Err(RepositoryError::Full { .. }) if reserve::release(file.path()) => {
                     checkpoint_now(connection, file);
                     let done = attempt(connection);
-                    // The log gives back what it has taken, for the next one.
+                    // A second checkpoint truncates the log again, so that its room can be reserved for the next task.
                     checkpoint_now(connection, file);
                     reserve::keep(file.path());
                     done
@@ -190,7 +191,7 @@ impl SqlitePool {
         Ok(written)
     }
 
-    /// Runs a task that writes, takes the time that it needs, and sorts its errors itself.
+    /// Runs a task that writes without a time limit, and that converts its errors itself.
     pub(super) async fn write_at_length<R: Send + 'static>(
         &self,
         operation: &'static str,
@@ -203,7 +204,7 @@ impl SqlitePool {
         self.writer.run(operation, None, task).await
     }
 
-    /// Runs a task that reads the database, writes elsewhere, and takes the time that it needs.
+    /// Runs a task that reads the database and writes elsewhere, without a time limit.
     pub(super) async fn read_at_length<R: Send + 'static>(
         &self,
         operation: &'static str,
@@ -212,7 +213,7 @@ impl SqlitePool {
         self.writer.run(operation, None, task).await
     }
 
-    /// Starts a task that writes for as long as a transaction is open. It marks that with what it gets.
+    /// Starts a task that writes for as long as a transaction is open. The task sets the mark that it gets meanwhile.
     pub(super) async fn start_transaction(
         &self,
         operation: &'static str,
@@ -230,12 +231,12 @@ impl SqlitePool {
         self.writer.start(operation, task).await
     }
 
-    /// How long a transaction may be held.
+    /// Returns how long a transaction may stay open.
     pub(super) const fn transaction_timeout(&self) -> Duration {
         self.transaction_timeout
     }
 
-    /// Runs a task that looks whether the others could do their work. It does not wait for another one that writes.
+    /// Runs a task that tests whether the other connections could work. It does not wait for another writer.
     pub(super) async fn probe<R: Send + 'static>(
         &self,
         operation: &'static str,
@@ -244,8 +245,8 @@ impl SqlitePool {
         self.prober.run(operation, Some(TASK_PATIENCE), task).await
     }
 
-    /// Notes whether the file was found busy. That is a fault once it has lasted while nothing was written through this
-    /// pool.
+    /// Records whether the file was found busy. It is an error if that lasts and nothing is written through this pool
+    /// in the meantime.
     pub(super) fn note_busy(&self, is_busy: bool) -> Result<(), RepositoryError> {
         let mut noted = self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_busy || self.in_transaction.is_set() {
@@ -262,7 +263,7 @@ impl SqlitePool {
     }
 }
 
-/// A task whose errors are sorted.
+/// Wraps a task so that its errors are converted.
 fn reading<R>(
     operation: &'static str,
     task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R>,
@@ -271,7 +272,7 @@ fn reading<R>(
 }
 
 impl Mark {
-    /// Sets it for as long as the answer lives.
+    /// Sets the mark until the returned value is dropped.
     pub(super) fn set(&self) -> Marked<'_> {
         self.0.store(true, Ordering::Relaxed);
         Marked(self)
@@ -304,7 +305,7 @@ impl Lane {
         }
     }
 
-    /// Runs a task, and waits for it no longer than `patience`.
+    /// Runs a task, and waits for it at most `patience`.
     async fn run<R: Send + 'static>(
         &self,
         operation: &'static str,
@@ -332,7 +333,7 @@ impl Lane {
         let span = tracing::Span::current();
         Ok(tokio::task::spawn_blocking(move || {
             let _entered = span.entered();
-            // Bound to a name so that it is let go last, after the connection is back.
+            // Bound to a name so that it is dropped last, after the connection has been returned.
             let _permit = permit;
             file.check().map_err(displaced)?;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -342,14 +343,14 @@ impl Lane {
                 None => connect(operation, &file, pragmas)?,
             };
             let result = task(&mut connection, &file);
-            // What was written to a file that went meanwhile must not be acknowledged.
+            // If the file was removed or replaced in the meantime, the write must not be acknowledged.
             let checked = file.check();
             if !was_open && checked.is_ok() {
-                // There is a log by now.
+                // The log exists by now.
                 file.note_log();
             }
             match (&checked, was_open) {
-                // One that was opened meanwhile may be to another file.
+                // A connection opened in the meantime may refer to the new file.
                 (Err(_), false) => leave_open(connection),
                 (Ok(()), _) if is_spoiled(&result) || is_in_transaction(&mut connection) => drop(connection),
                 _ => idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection),
@@ -369,19 +370,20 @@ impl Drop for Lane {
     }
 }
 
-/// Leaves a connection to the end of the process. The last one that is closed puts the log into the file, and removes
-/// the log: they must belong together.
+/// Leaves a connection open until the process ends. Closing the last connection copies the log into the file and
+/// removes the log, which is only right if the two belong together.
 fn leave_open(connection: SqliteConnection) {
     std::mem::forget(connection);
 }
 
-/// Whether a connection is still in a transaction, or its transaction could not be ended. To close it ends that.
+/// Returns whether a connection is still in a transaction, or its transaction could not be ended. Closing the
+/// connection ends it.
 fn is_in_transaction(connection: &mut SqliteConnection) -> bool {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     !matches!(status.transaction_depth(), Ok(None))
 }
 
-/// The error of what was not done in time.
+/// Creates the error for a task that was not done in time.
 pub(super) fn not_done(operation: &'static str, patience: Duration) -> RepositoryError {
     unavailable(format!("the {operation} was not done within {patience:?}: the disk does not answer"))
 }
@@ -390,8 +392,8 @@ fn displaced(displaced: Displaced) -> RepositoryError {
     unavailable(displaced)
 }
 
-/// Whether a connection is of no more use: one that was opened while nothing could be written stays so, and one that
-/// has read damage may keep it in its cache.
+/// Returns whether a connection is no longer usable: one that was opened while the file was read-only stays read-only,
+/// and one that has read damaged data may keep it in its cache.
 fn is_spoiled<R>(result: &Result<R, RepositoryError>) -> bool {
     matches!(result, Err(RepositoryError::ReadOnly { .. } | RepositoryError::Damaged(_)))
 }
@@ -411,8 +413,9 @@ fn connect(
     Ok(connection)
 }
 
-/// Repeats what SQLite refuses because somebody else is about to do the same: two that turn a new file to a write-ahead
-/// log at once would wait for each other, so one is told "locked" without the wait of `busy_timeout`.
+/// Repeats a statement that SQLite refuses because another connection is about to do the same. Two connections that
+/// switch a new file to a write-ahead log at the same time would deadlock, so one of them gets "locked" without waiting
+/// for `busy_timeout`.
 fn execute_patiently(connection: &mut SqliteConnection, sql: &str) -> diesel::QueryResult<()> {
     let began = Instant::now();
     loop {
@@ -435,7 +438,7 @@ mod tests {
 
     use super::*;
 
-    /// Lists that begin as soon as they may, and are read until they are let go.
+    /// Lists that begin as soon as they may, and run until they are released.
     struct HeldLists {
         begun: UnboundedReceiver<()>,
         end: Sender<()>,
@@ -458,7 +461,7 @@ mod tests {
             Self { listing: (0..number).map(start).collect(), begun, end }
         }
 
-        /// Waits until one more has begun.
+        /// Waits until one more list has begun.
         async fn begun(&mut self) {
             self.begun.recv().await.unwrap();
         }

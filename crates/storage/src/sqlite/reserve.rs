@@ -1,5 +1,5 @@
-//! Room that is kept for what makes room: the removal of a worker is written to the log first, which has to grow for it
-//! just when the disk is full.
+//! Reserves disk space for operations that free space. Deleting a worker is first written to the log, which has to grow
+//! for it just when the disk is full.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -12,14 +12,14 @@ use workers_private_files::open_file;
 
 use super::checkpoint::LOG_BYTES;
 
-/// Some removals: each changes a few pages of four kilobytes.
+/// Space for several deletions: each changes a few pages of four kilobytes.
 const REMOVALS: u64 = 256 * 1024;
 
-/// With the growth of the file when all of the log is put into it, after which the log begins anew; on a small disk,
-/// without.
+/// The sizes to try. The first one also covers the growth of the file when the whole log is copied into it, after which
+/// the log starts again. The second one is for small disks.
 const SIZES: [u64; 2] = [LOG_BYTES + REMOVALS, REMOVALS];
 
-/// Takes the room, unless it is taken already. Where there is none, nothing is left behind.
+/// Reserves the space, unless it is already reserved. If there is not enough, nothing is left behind.
 pub(super) fn keep(database: &Path) {
     let path = path_of(database);
     let kept = fs::metadata(&path).map_or(0, |found| found.len());
@@ -28,14 +28,14 @@ pub(super) fn keep(database: &Path) {
             Ok(()) => return,
             Err(error) => debug!(error = &error as &dyn std::error::Error, bytes, "failed to keep room for removals"),
         }
-        // A piece of it is of no use.
+        // A smaller reservation is of no use.
         if kept == 0 {
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// Gives the room up; whether there was any.
+/// Releases the space. Returns whether any was reserved.
 pub(super) fn release(database: &Path) -> bool {
     fs::remove_file(path_of(database)).is_ok()
 }
@@ -44,7 +44,7 @@ fn take(path: &Path, bytes: u64) -> io::Result<()> {
     let mut file = open_file(path)?;
     match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
-            // Not nothing: a file system may keep that without room.
+            // Not zeros: a file system may store those without using space.
             let written = io::copy(&mut io::repeat(1).take(bytes), &mut file).and_then(|_| file.flush());
             written.and_then(|()| file.sync_data())
         }

@@ -1,4 +1,4 @@
-//! Whether a directory takes what is to be written: found out by writing a little, which leaves nothing behind.
+//! Checks whether a directory accepts writes, by writing a small file that leaves nothing behind.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,21 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags, open, statvfs};
 use rustix::io::Errno;
 
-/// What is written: a few pages of SQLite's log.
+/// The data to write: as large as a few pages of SQLite's log.
 static SAMPLE: [u8; 64 * 1024] = [0; 64 * 1024];
 
-/// Why a directory takes nothing.
+/// The reason why a directory accepts no writes.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Obstacle {
     /// Its file system is read-only.
     #[error("the file system of {} is read-only: make it writable again", .0.display())]
     ReadOnly(PathBuf),
-    /// There are no blocks or no inodes, or the quota is used up.
+    /// There are no free blocks or no free inodes, or the quota is used up.
     #[error("there is no room in {}: make some there", .0.display())]
     Full(PathBuf, #[source] io::Error),
 }
 
-/// Writes a file without a name into a directory. What goes wrong for other reasons than those of [`Obstacle`] is not
-/// told.
+/// Writes an unnamed file into a directory. Ignores failures for other reasons than those in [`Obstacle`].
 pub(super) fn find_obstacle(directory: &Path) -> Option<Obstacle> {
     let status = statvfs(directory).ok()?;
     if status.f_flag.contains(StatVfsMountFlags::RDONLY) {
@@ -30,7 +29,7 @@ pub(super) fn find_obstacle(directory: &Path) -> Option<Obstacle> {
     match write_sample(directory) {
         Err(Errno::ROFS) => Some(Obstacle::ReadOnly(directory.to_owned())),
         Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Some(Obstacle::Full(directory.to_owned(), error.into())),
-        // A file system that cannot make files without a name is asked what it has left.
+        // If the file system does not support unnamed files, use its numbers of free blocks and inodes.
         Err(_) if status.f_bavail == 0 || (status.f_files > 0 && status.f_favail == 0) => {
             Some(Obstacle::Full(directory.to_owned(), Errno::NOSPC.into()))
         }

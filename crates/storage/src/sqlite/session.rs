@@ -1,4 +1,4 @@
-//! What tasks are asked of: the pool, which lends a connection for one task, or a transaction, which has one.
+//! A session runs tasks: on the pool, which lends a connection for each task, or on a transaction, which has its own.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::immediate::immediately;
 use super::line::Line;
 use super::pool::SqlitePool;
 
-/// A pool or a transaction, as repositories ask it. Cheap to clone.
+/// A pool or a transaction, as used by repositories. Cheap to clone.
 #[derive(Clone)]
 pub(super) enum SqliteSession {
-    /// Each task stands alone.
+    /// Each task is independent.
     Pool(Arc<SqlitePool>),
-    /// Tasks are parts of a transaction.
+    /// The tasks belong to a transaction.
     Transaction(Line),
 }
 
@@ -56,8 +56,8 @@ impl SqliteSession {
         }
     }
 
-    /// Runs a task that writes so that there is more room than before. The room that is kept for that on a full disk is
-    /// for a task that stands alone: what a transaction writes may be more than that.
+    /// Runs a task that writes in order to free room. Only an independent task may use the reserved room on a full
+    /// disk, because a transaction may write more than that.
     pub(super) async fn write_to_make_room<R: Send + 'static>(
         &self,
         operation: &'static str,
@@ -70,7 +70,7 @@ impl SqliteSession {
     }
 }
 
-/// Runs several statements as one: in the transaction that is open, or in one of their own.
+/// Runs several statements atomically: in the open transaction, or in a new one.
 pub(super) fn together<R>(
     connection: &mut SqliteConnection,
     task: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,

@@ -1,4 +1,4 @@
-//! The store, on SQLite.
+//! The store on SQLite.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::workers::SqliteWorkers;
 use crate::database::StorageOptions;
 use crate::error::{BackupError, ConnectError};
 
-/// All that is kept on SQLite.
+/// The store on SQLite.
 pub(crate) struct SqliteStore {
     pool: Arc<SqlitePool>,
     workers: SqliteWorkers,
@@ -33,27 +33,27 @@ impl SqliteStore {
         Ok(Self { workers: SqliteWorkers::new(SqliteSession::Pool(Arc::clone(&pool))), pool })
     }
 
-    /// Sees that the file is sound, and waits for that no longer than `limit`.
+    /// Checks that the file is not damaged, and waits for that at most `limit`.
     #[instrument(name = "storage.verify", level = "debug", skip_all)]
     pub(crate) async fn verify(&self, limit: Duration) -> Result<(), RepositoryError> {
         verify(self.pool.file(), limit).await
     }
 
-    /// Whether there is a file.
+    /// Returns whether the file exists.
     pub(crate) fn is_there(&self) -> Result<bool, ConnectError> {
         self.pool.file().is_there()
     }
 
-    /// Makes the file where there is none.
+    /// Creates the file if it does not exist.
     pub(crate) fn create_if_none(&self) -> Result<(), ConnectError> {
         self.pool.file().create_if_none()
     }
 
-    /// Writes a copy of the database to a path where there is nothing yet.
+    /// Writes a copy of the database to a path that does not exist yet.
     #[instrument(name = "storage.back_up", level = "debug", skip_all)]
     pub(crate) async fn back_up(&self, to: &Path) -> Result<(), BackupError> {
         let to = to.to_owned();
-        // Not with a connection that may only read: the copy is written.
+        // A read-only connection would not do, because the copy is written.
         self.pool.read_at_length("backup", move |connection, file| Ok(back_up(connection, file, &to))).await?
     }
 }

@@ -1,4 +1,4 @@
-//! Units of work on SQLite.
+//! Transactions on SQLite.
 
 use async_trait::async_trait;
 use tracing::instrument;
@@ -9,7 +9,7 @@ use super::pool::SqlitePool;
 use super::session::SqliteSession;
 use super::workers::SqliteWorkers;
 
-/// A unit of work: the right to write, and the repositories over its connection.
+/// A transaction: the write lock, and the repositories on its connection.
 pub(super) struct SqliteTransaction {
     workers: SqliteWorkers,
     line: Line,

@@ -1,4 +1,4 @@
-//! Reads the whole file and sees that it is sound.
+//! Reads the whole file and checks that it is not damaged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::error::{chain, unavailable};
 
 const OPERATION: &str = "look at the whole database";
 
-/// One finding is enough to refuse the file.
+/// Stops at the first finding, because one is enough to refuse the file.
 const LOOK: &str = "PRAGMA quick_check(1)";
 
 const SOUND: &str = "ok";
@@ -27,12 +27,12 @@ struct Finding {
     quick_check: String,
 }
 
-/// Sees that the file is sound. Waits for that no longer than `limit`: a large file on a slow disk is read to its end
-/// beside the server, on a thread of its own, and what is found then is in the log and in every check.
+/// Checks that the file is not damaged. Waits at most `limit`. A large file on a slow disk is read to its end while the
+/// server runs, on a separate thread; findings are then logged and returned by every check.
 ///
 /// # Errors
 ///
-/// [`RepositoryError::Damaged`], or when the file cannot be read.
+/// [`RepositoryError::Damaged`], or if the file cannot be read.
 pub(super) async fn verify(file: &Arc<DatabaseFile>, limit: Duration) -> Result<(), RepositoryError> {
     let (sender, receiver) = oneshot::channel();
     let verified = Arc::clone(file);

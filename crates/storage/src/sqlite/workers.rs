@@ -1,4 +1,4 @@
-//! The workers, on SQLite. Each method is one transaction, or a part of one, and so atomic by itself.
+//! The repository of workers on SQLite. Each method is one transaction or a part of one, and so atomic.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ use crate::sql_types::IdValue;
 use crate::stored_id::{StoredId, may_stand_in};
 use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
-/// The workers, as a session sees them.
+/// The repository of workers in a session.
 pub(super) struct SqliteWorkers {
     session: SqliteSession,
 }
@@ -170,15 +170,15 @@ impl WorkerRepository for SqliteWorkers {
     }
 }
 
-/// The rows of a page, and the place behind them if there are more. A page that cannot end behind its last row ends
-/// behind the next one that it can.
+/// Reads the rows of a page, and the place after them if there are more. If the page cannot end at its last row, it
+/// ends at the next row where it can.
 fn read_page(
     connection: &mut SqliteConnection,
     tenant: Option<TenantId>,
     after: Option<&Key>,
     limit: usize,
 ) -> QueryResult<(Vec<ListedRow>, Option<ListPlace>)> {
-    // One more says whether there is more.
+    // Read one row more than the page has, to find out whether there is another page.
     let mut count = limit.saturating_add(1);
     loop {
         let mut query = workers::table
@@ -191,7 +191,7 @@ fn read_page(
         }
         if let Some(Key { created_at, id }) = after {
             let [(before_time, behind_time), (before_id, behind_id)] = [created_at.around(), id.around()];
-            // As a pair, so that the index over both columns finds the first row.
+            // Compare as a pair, so that the index over both columns finds the first row.
             let is_behind = sql::<Bool>(&format!("(created_at, id) < ({before_time}"))
                 .bind::<Binary, _>(created_at.bytes())
                 .sql(&format!("{behind_time}, {before_id}"))
@@ -212,7 +212,7 @@ fn read_page(
     }
 }
 
-/// Where the row is that is listed under this stand-in. Reads all ids: there is no index over what is no id.
+/// Finds the row that is listed under this substitute id. Reads all ids, because there is no index over substitutes.
 fn odd_row(connection: &mut SqliteConnection, scope: Scope, id: WorkerId) -> QueryResult<Option<i64>> {
     let query = all_in_scope(scope).select((sql::<BigInt>("rowid"), workers::id));
     let rows: Vec<(i64, StoredId)> = query.load(connection)?;

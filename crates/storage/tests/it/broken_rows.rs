@@ -1,4 +1,4 @@
-//! What both databases do with a row that cannot be read.
+//! How both databases handle a row that cannot be read.
 
 use std::num::NonZeroU32;
 
@@ -9,7 +9,7 @@ use workers_testing::{AllWorkers as _, scope_of_all};
 
 use crate::support::{at, worker};
 
-/// Spoils the three workers that are due first, and the three that were made first.
+/// Damages the three workers that expire first, and the three that were created first.
 pub(crate) const BREAK_OLDEST: &str = "UPDATE workers SET name = '' WHERE created_at < '2025-11-23 09:26:43' OR snapshot_expires_at < '2025-11-23 09:26:43'";
 
 fn made_at(seconds: i64, state: WorkerState) -> Worker {
@@ -30,7 +30,7 @@ pub(crate) async fn three(store: &dyn Store) -> [Worker; 3] {
     workers
 }
 
-/// Reads page after page. What is in none of them, or in two, is seen by the caller.
+/// Reads page after page. The caller checks that no worker is missing and none occurs twice.
 async fn in_pages(store: &dyn Store, limit: u32) -> Vec<WorkerId> {
     let mut found = Vec::new();
     let mut after = None;
@@ -45,8 +45,8 @@ async fn in_pages(store: &dyn Store, limit: u32) -> Vec<WorkerId> {
     }
 }
 
-/// Sees that pages of every length lead through the list, whichever row they end with, and that a page goes on behind a
-/// row that cannot be read when that row is gone.
+/// Checks that pages of every length lead through the list, whichever row they end with. Also checks that a page
+/// continues after an unreadable row that was deleted.
 pub(crate) async fn check_pages(store: &dyn Store, what: &str) {
     let listed = store.workers().list().await.unwrap();
     for limit in 1..=5 {
@@ -67,7 +67,7 @@ pub(crate) async fn check_pages(store: &dyn Store, what: &str) {
     assert_eq!([ids(&page.items), ids(&behind)].concat(), ids(&listed), "{what}");
 }
 
-/// Sees that one row cannot be read for the sake of `column`, that the others can, and that it can be deleted alone.
+/// Checks that one row cannot be read because of `column`, that the others can, and that it can be deleted alone.
 pub(crate) async fn check_spoilt(store: &dyn Store, column: &str, sound: &[Worker], spoilt: &Worker) {
     let listed = store.workers().list().await.unwrap();
     assert_eq!(listed.len(), sound.len() + 1, "{column}");
@@ -102,8 +102,8 @@ pub(crate) async fn check_spoilt(store: &dyn Store, column: &str, sound: &[Worke
     assert_eq!(store.workers().list().await.unwrap().len(), sound.len(), "{column}");
 }
 
-/// Stores eight workers: three that are due and three that are stuck, to be spoilt, and one of each behind them, which
-/// are returned.
+/// Stores eight workers: three that are due and three that are stuck, which will be damaged, and one more of each after
+/// them, which are returned.
 pub(crate) async fn due_workers(store: &dyn Store) -> [Worker; 2] {
     store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let due = |seconds| WorkerState::Ready { snapshot_id: SnapshotId::new("snap"), expires_at: at(seconds) };
@@ -118,7 +118,7 @@ pub(crate) async fn due_workers(store: &dyn Store) -> [Worker; 2] {
     kept
 }
 
-/// Sees that what is due and what is stuck is found behind rows that would fill the whole answer.
+/// Checks that due and stuck workers are found behind rows that would fill the whole result.
 pub(crate) async fn check_passed(store: &dyn Store, kept: &[Worker; 2]) {
     let now = at(0) + TimeDelta::minutes(1);
     for limit in [1, 2, 3, 100] {

@@ -1,4 +1,4 @@
-//! What a server hears of what another one changes over the same Postgres.
+//! Which changes a server receives from another one that uses the same Postgres.
 
 use uuid::Uuid;
 use workers_domain::ports::{InvocationMark, StoredChange, StoredChanges, Update};
@@ -7,14 +7,14 @@ use workers_testing::{ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{at, connect, worker};
 
-/// More marks than one notification holds.
+/// More marks than one notification can hold.
 const MANY: i64 = 250;
 
 fn of_tenant(tenant_id: TenantId) -> Worker {
     Worker::restore(StoredWorker { id: WorkerId::generate(at(0)), tenant_id, ..worker().into_stored() })
 }
 
-/// The next change, but for those that are not about one.
+/// Returns the next change, and skips reports of missed changes.
 async fn next(changes: &mut Box<dyn StoredChanges>) -> StoredChange {
     loop {
         match changes.next().await {
@@ -30,7 +30,7 @@ async fn every_change_names_the_tenant_whose_worker_it_is() {
     let (here, there) = (connect(&url).await, connect(&url).await);
     here.store().schema().apply_migrations().await.unwrap();
     let mut changes = here.store().listen().unwrap();
-    // From then on nothing is missed.
+    // After this, nothing is missed.
     assert_eq!(changes.next().await, StoredChange::Missed);
 
     let store = there.store();

@@ -1,5 +1,5 @@
-//! Lists take long, and leave connections to what an invocation asks. SQLite's are tested beside its pool, where a list
-//! can be held.
+//! Lists take long, and leave connections for the queries of invocations. SQLite's lists are tested beside its pool,
+//! where a list can be blocked.
 
 use futures_util::future::join_all;
 use workers_domain::ports::ExistingWorkers;
@@ -7,7 +7,8 @@ use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{connect_with, of, worker};
 
-/// Fails unless, within five seconds, so many lists and so many searches of a source wait for the locked table.
+/// Returns SQL that fails unless, within five seconds, this many lists and this many searches for a source wait for the
+/// locked table.
 fn await_waiting(lists: usize, searches: usize) -> String {
     format!(
         "DO $$ DECLARE waiting record; BEGIN \
@@ -34,7 +35,7 @@ async fn on_postgres_slow_lists_hold_a_quarter_of_the_connections_and_a_search_h
     let worker = worker();
     store.workers().insert(&worker, "source").await.unwrap();
     let lock = server.hold(&url, "LOCK TABLE workers").await;
-    // More than there are connections. They are asked first.
+    // More lists than there are connections. They start first.
     let lists = join_all((0..20).map(|_| store.workers().list()));
     let searches = async {
         server.execute(&url, &await_waiting(2, 0)).await;

@@ -1,4 +1,4 @@
-//! The stores against real databases.
+//! The stores on real databases.
 
 #![expect(clippy::unwrap_used, reason = "what the tests share fails by a panic, as the tests do")]
 

@@ -1,4 +1,4 @@
-//! What both databases do with more workers than are read at once.
+//! How both databases handle more workers than are read at once.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use crate::support::{connect, worker};
 
 const MANY: usize = 2001;
 
-/// Stores many workers, reads them in pages, and removes them all.
+/// Stores many workers, reads them in pages, and deletes them all.
 async fn check(store: &dyn Store) {
     store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let workers: Vec<_> = (0..MANY).map(|_| worker()).collect();

@@ -1,4 +1,4 @@
-//! The schema: applied once, by whomever, alike on both backends, and undone.
+//! The schema: applied once by any process, equal on both backends, and revertible.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 use crate::sqlite::execute;
 use crate::support::{chain, connect, worker};
 
-/// A column, in words that both backends share.
+/// A column, described in the same terms for both backends.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, QueryableByName)]
 struct Column {
     #[diesel(sql_type = Text)]
@@ -60,7 +60,7 @@ fn downs(backend: &str) -> Vec<String> {
     newest_first.map(|name| std::fs::read_to_string(migrations(backend).join(name).join("down.sql")).unwrap()).collect()
 }
 
-/// A name that SQLite gives the type that Postgres calls otherwise.
+/// Returns SQLite's name for a type that has a different name in Postgres.
 fn as_sqlite(postgres: &str) -> String {
     match postgres {
         "UUID" | "TEXT[]" => "TEXT".to_owned(),
@@ -159,7 +159,7 @@ async fn on_sqlite_down_undoes_up() {
     assert_eq!(database.store().schema().apply_migrations().await.unwrap().len(), directories("sqlite").len());
 }
 
-/// Twenty processes, as far as the database can tell: each has a pool of its own.
+/// Migrates with twenty pools. To the database they are twenty processes.
 async fn migrate_at_once(url: &str) {
     let mut databases = Vec::new();
     for _ in 0..20 {
@@ -198,13 +198,13 @@ async fn migrations_keep_the_workers() {
     assert_eq!(database.store().workers().list().await.unwrap(), [worker]);
 }
 
-/// A row as it was written before workers had tenants.
+/// A row as it was stored before workers had tenants.
 const OLD_ROW: &str = "\
     INSERT INTO workers (id, name, snapshot_id, functions, status, source_code, created_at, snapshot_expires_at) \
     VALUES ('019ab000-0000-7000-8000-000000000001', 'shop', 'snap_1', '[\"greet\"]', 'ready', '', \
         '2025-11-23 09:26:40', '2999-01-01 00:00:00')";
 
-/// Undoes what came after the first two migrations.
+/// Reverts the migrations after the first two.
 const FORGET: &str = "DELETE FROM __diesel_schema_migrations WHERE version > '20261127090000'";
 
 fn downs_to_the_second(backend: &str) -> Vec<String> {

@@ -1,5 +1,5 @@
-//! Postgres behind a pooler that hands out server connections per transaction, as the pooled endpoints of hosted
-//! Postgres do.
+//! Postgres behind a pooler that assigns server connections per transaction, like the pooled endpoints of hosted
+//! Postgres.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -15,11 +15,11 @@ use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{Fixture, at, connect_with, of, worker};
 
-/// Far longer than a start takes.
+/// Much longer than a start takes.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Server connections. More than one, so that two queries of a client rarely meet the same one; fewer than the clients,
-/// so that clients follow one another on each.
+/// Number of server connections. More than one, so that two queries of a client rarely use the same one; fewer than the
+/// clients, so that each is used by several clients in turn.
 const SERVER_CONNECTIONS: usize = 3;
 
 /// A pooler in front of one server.
@@ -48,9 +48,9 @@ impl PgBouncer {
             postgres.port().unwrap(),
         );
         let file = directory.path().join("pgbouncer.ini");
-        // Any user will do, but the login goes to Postgres under the name given here.
+        // PgBouncer accepts any user, but logs in to Postgres with the name given here.
         std::fs::write(&file, configuration.replace("port=", "user=postgres port=")).unwrap();
-        // Like Postgres, it refuses to run as root. It reads one file and opens one port, so any other user will do.
+        // Like Postgres, it refuses to run as root. It reads one file and opens one port, so any other user works.
         let mut command = Command::new("pgbouncer");
         if directory.path().metadata().unwrap().uid() == 0 {
             let nobody = 65_534;
@@ -79,7 +79,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Waits for a line of the log, and leaves a thread behind that reads the rest.
+/// Waits for a line of the log. A thread then continues to read the rest.
 fn await_line(log: impl std::io::Read + Send + 'static, wanted: &str) {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
@@ -104,7 +104,7 @@ impl std::ops::Deref for Pooled {
     }
 }
 
-/// A server of this machine, which the pooler can find by its port.
+/// Returns a server on this host that listens on a port, so that the pooler can reach it.
 fn shared_server() -> &'static ThrowAwayPostgres {
     static OURS: OnceLock<ThrowAwayPostgres> = OnceLock::new();
     let shared = ThrowAwayPostgres::shared();
@@ -127,7 +127,7 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
     let direct = server.create_database().await;
     let pooler = PgBouncer::start(&server);
     let url = pooler.url(&direct);
-    // Several pools, as if several control planes ran.
+    // Several pools, as if several servers ran.
     let mut pools = Vec::new();
     for _ in 0..4 {
         let database = connect_with(&url, &of(10)).await;
@@ -171,7 +171,7 @@ async fn no_server_connection_keeps_a_prepared_statement_or_a_setting() {
     for result in futures_util::future::join_all((0..50).map(|_| store.workers().list())).await {
         result.unwrap();
     }
-    // Asked through the pooler, of each of its server connections.
+    // Runs through the pooler, on each of its server connections.
     let look = "DO $$ BEGIN \
                     IF EXISTS (SELECT FROM pg_prepared_statements) THEN RAISE 'a prepared statement'; END IF; \
                     IF current_setting('search_path') <> '\"$user\", public' THEN RAISE 'a search path'; END IF; \

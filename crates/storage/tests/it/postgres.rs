@@ -1,4 +1,4 @@
-//! Postgres: the suite, and what only a server can do wrong.
+//! Postgres: the conformance suite, and failures that only a server can have.
 
 use workers_domain::ports::{ExistingWorkers, RepositoryError};
 use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};

@@ -1,4 +1,4 @@
-//! Postgres: what takes no writes, is locked, gone or forbidden for a while.
+//! Postgres when it is temporarily read-only, locked, unreachable or forbidden.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{chain, connect, connect_with, of, of_with, unavailable, worker};
 
-/// What the issue allows until all is whole again.
+/// The required time for a full recovery.
 const SOON: Duration = Duration::from_secs(5);
 
 async fn prepared(server: &ThrowAwayPostgres, options: &StorageOptions) -> (String, Arc<dyn Store>) {
@@ -21,20 +21,20 @@ async fn prepared(server: &ThrowAwayPostgres, options: &StorageOptions) -> (Stri
     (url, store)
 }
 
-/// As many at once as there are connections, so that each of them is used.
+/// Inserts as many workers at the same time as there are connections, so that each connection is used.
 async fn insert_several(store: &dyn Store) -> Vec<Result<(), RepositoryError>> {
     let workers: Vec<_> = (0..4).map(|_| worker()).collect();
     join_all(workers.iter().map(|worker| store.workers().insert(worker, ""))).await
 }
 
-/// Writes until all of several writes succeed.
+/// Writes until several writes in a row succeed together.
 async fn await_whole(store: &dyn Store) {
     let began = Instant::now();
     while insert_several(store).await.iter().any(Result::is_err) {
         assert!(began.elapsed() < SOON, "not whole after {SOON:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // And it stays so.
+    // It must stay recovered.
     for result in insert_several(store).await {
         result.unwrap();
     }
@@ -56,7 +56,7 @@ async fn a_database_that_is_read_only_for_a_while_is_told_as_that_and_its_sessio
     );
     let alter = |how: &str| format!("ALTER DATABASE {} {how}", database_of(&url));
     server.execute(&administration, &alter("SET default_transaction_read_only = on")).await;
-    // Sessions take that setting when they begin.
+    // Sessions read this setting when they begin.
     server.execute(&administration, &end_sessions).await;
     for result in join_all((0..8).map(|_| store.workers().list())).await {
         drop(result);
@@ -107,7 +107,7 @@ async fn a_locked_table_ends_each_statement_in_time_and_leaves_none_behind() {
     }
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(unavailable(store.schema().check().await).contains("locked"));
-    // They were cancelled, and do not wait for the lock any more.
+    // The statements were cancelled, and no longer wait for the lock.
     let none_waits = "DO $$ BEGIN \
         FOR i IN 1..100 LOOP \
             PERFORM pg_stat_clear_snapshot(); \
@@ -173,7 +173,7 @@ async fn rights_that_are_revoked_are_told_as_denied_and_all_is_well_when_they_ar
 async fn a_pool_larger_than_the_server_allows_waits_for_the_connections_it_has() {
     let server = ThrowAwayPostgres::start_with(&[("max_connections", "6")], &[]);
     let url = server.create_database().await;
-    // As an ordinary user, for whom three of them are not.
+    // Connect as an ordinary user, to whom three of the connections are not available.
     server.execute(&url, "CREATE ROLE ordinary LOGIN; GRANT ALL ON SCHEMA public TO ordinary").await;
     let own = url.replace("postgres@", "ordinary@");
     let database = connect_with(&own, &of(10)).await;
@@ -194,7 +194,7 @@ async fn a_pool_whose_server_has_no_connection_left_gets_one_as_soon_as_there_is
     server.execute(&url, "CREATE ROLE ordinary LOGIN; GRANT ALL ON SCHEMA public TO ordinary").await;
     let own = url.replace("postgres@", "ordinary@");
     let mut others = Vec::new();
-    // The connections that have made the role may have a slot a moment longer.
+    // The connections that created the role may occupy a slot a moment longer.
     while others.len() < 3 {
         others.extend(AsyncPgConnection::establish(&own).await);
     }
@@ -236,7 +236,7 @@ async fn a_server_that_is_restarted_during_writes_is_whole_soon() {
             }
         });
         server.restart();
-        // It fails only while the server is away, which it may have missed.
+        // The task fails only while the server is down; it may not have noticed.
         writing.abort();
         await_whole(&*store).await;
     }

@@ -1,4 +1,4 @@
-//! The database goes away and comes back.
+//! The database becomes unreachable and reachable again.
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use workers_domain::ports::ExistingWorkers;
@@ -51,7 +51,7 @@ async fn a_connection_that_the_server_ends_is_replaced() {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     server.execute(&url, end).await;
-    // The first query may meet the connection before the news of its end has come.
+    // The first query may use the connection before its end is noticed.
     if let Err(error) = store.workers().list().await {
         unavailable::<()>(Err(error));
     }
@@ -75,17 +75,17 @@ async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     let url = server.create_database().await;
     connect(&url).await.store().schema().set_up(ExistingWorkers::Keep).await.unwrap();
     let store = connect_with(&url, &impatient()).await.store();
-    // The making of a connection may take longer than this caller waits.
+    // Opening a connection may take longer than this caller waits.
     while store.schema().check().await.is_err() {}
     let mut other = AsyncPgConnection::establish(&url).await.unwrap();
     other.batch_execute("BEGIN; LOCK TABLE workers").await.unwrap();
 
-    // The first has the only connection until the table is free, and the second waits for it.
+    // The first query has the only connection until the table is free, and the second one waits for it.
     let patient = store.workers().list();
     let impatient = async {
         let said = unavailable(store.workers().find_source(&scope_of_all(), worker().id).await);
         assert!(said.contains("no connection became free"), "{said}");
-        // A list waits for the one before it, and not with the others for a connection.
+        // A list waits for the list before it, not for a connection.
         let said = unavailable(store.workers().list().await);
         assert!(said.contains("other lists were read"), "{said}");
         other.batch_execute("COMMIT").await.unwrap();

@@ -1,4 +1,4 @@
-//! SQLite: the suite, and what only a file can do wrong.
+//! SQLite: the conformance suite, and failures that only a file can have.
 
 use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
@@ -86,7 +86,7 @@ async fn nothing_but_a_wish_for_a_database_makes_one() {
     assert!(!database.store().schema().apply_migrations().await.unwrap().is_empty());
 }
 
-/// A file with one worker, and the worker.
+/// Returns a database file with one worker, and the worker.
 pub(crate) async fn with_worker(directory: &Path) -> (Fixture, Worker) {
     let store = connect(&url_in(directory)).await.store();
     store.schema().set_up(ExistingWorkers::Keep).await.unwrap();
@@ -229,7 +229,7 @@ async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_co
     }
 }
 
-/// It would be hidden from every call: a row is found through the tenant that it belongs to.
+/// Such a worker would be hidden from every call, because a row is found through its tenant.
 #[tokio::test]
 async fn a_tenant_that_is_no_id_is_refused_also_when_it_is_written_by_hand() {
     let fixture = store().await;
@@ -331,7 +331,7 @@ async fn another_process_that_writes_is_waited_for() {
     let worker = worker();
     let insertion = fixture.workers().insert(&worker, "");
     let release = async {
-        // Reading goes on meanwhile.
+        // Reads continue in the meantime.
         assert_eq!(fixture.workers().list().await.unwrap(), []);
         batch(&mut other, "COMMIT");
     };
@@ -351,7 +351,8 @@ async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
     let mut other = open(&directory.path().join("workers.sqlite3"));
     batch(&mut other, "BEGIN IMMEDIATE");
 
-    // The first has the only connection that writes until the other process is done, and the second waits for it.
+    // The first insert has the only writing connection until the other process is done, and the second one waits for
+    // it.
     let [first, second] = [worker(), worker()];
     let patient = store.workers().insert(&first, "");
     let impatient = async {

@@ -1,4 +1,4 @@
-//! SQLite: a file that is broken, a disk that takes nothing.
+//! SQLite with a damaged file, and on a disk that accepts no writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -15,10 +15,10 @@ use workers_testing::{AllWorkers as _, scope_of_all};
 use crate::sqlite::{batch, execute, open, url_in, with_worker};
 use crate::support::{SmallDisk, chain, connect, run, unavailable, worker};
 
-/// Far longer than a look at a small file takes.
+/// Much longer than checking a small file takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Writes nonsense over the page that this table or index begins with.
+/// Overwrites the first page of this table or index with invalid data.
 fn break_root_of(file: &Path, name: &str) {
     #[derive(diesel::QueryableByName)]
     struct Root {
@@ -77,10 +77,10 @@ async fn a_look_that_takes_too_long_goes_on_and_tells_every_check_what_it_found(
     let directory = tempfile::tempdir().unwrap();
     drop(with_worker(directory.path()).await);
     let file = directory.path().join("workers.sqlite3");
-    // A page that no check touches: the list of migrations has an index of its own.
+    // A page that no other check reads: the list of migrations has its own index.
     break_root_of(&file, "sqlite_autoindex___diesel_schema_migrations_1");
     let database = connect(&url_in(directory.path())).await;
-    // It may have been quick all the same.
+    // It may have finished in time all the same.
     drop(database.verify(Duration::ZERO).await);
     let store = database.store();
     while store.schema().check().await.is_ok() {}
@@ -88,7 +88,7 @@ async fn a_look_that_takes_too_long_goes_on_and_tells_every_check_what_it_found(
     assert!(matches!(error, RepositoryError::Damaged(_)), "{}", chain(&error));
 }
 
-/// Writes until what is in the log has got into the file, and leaves something in the log.
+/// Writes until the log has been copied into the file, and leaves something in the log.
 async fn write_much(store: &dyn Store) -> Vec<WorkerId> {
     let mut written = Vec::new();
     for _ in 0..6 {
@@ -108,7 +108,7 @@ async fn an_older_copy_in_the_place_of_the_file_does_not_meet_its_log() {
         let (from, to) = (copy.to_str().unwrap(), file.to_str().unwrap());
         run("cp", &[to, from]);
         write_much(&*fixture.store).await;
-        // The same file with other content, or another file.
+        // The same file with different content, or a different file.
         run(if in_place { "cp" } else { "mv" }, &[from, to]);
         let before = files_of(directory.path());
         let expected = if in_place { "was overwritten" } else { "another one" };
@@ -117,7 +117,7 @@ async fn an_older_copy_in_the_place_of_the_file_does_not_meet_its_log() {
         {
             assert!(said.contains(expected), "{said}");
         }
-        // As after a restart: the first pool holds on to the log, which a server that was killed leaves behind.
+        // Simulates a restart: the first pool keeps the log, as if the server had been killed.
         let url = url_in(directory.path()).parse().unwrap();
         let database = Database::connect(&url, &StorageOptions::default()).await.unwrap();
         let error = database.create_if_none().await.unwrap_err();
@@ -128,10 +128,10 @@ async fn an_older_copy_in_the_place_of_the_file_does_not_meet_its_log() {
         drop(fixture);
         assert_eq!(files_of(directory.path()), before);
         if in_place {
-            // SQLite knows the file by its number, and in this process it is open still.
+            // SQLite identifies the file by its inode number, and this process still has it open.
             continue;
         }
-        // What the error says to do helps.
+        // Following the advice in the error helps.
         let aside = tempfile::tempdir().unwrap();
         for name in ["workers.sqlite3-wal", "workers.sqlite3-shm"] {
             std::fs::rename(directory.path().join(name), aside.path().join(name)).unwrap();
@@ -184,7 +184,7 @@ async fn what_another_process_of_ours_writes_is_no_reason_to_stop() {
     }
     let found: BTreeSet<_> = fixture.workers().list().await.unwrap().iter().map(|w| w.id).collect();
     assert_eq!(found, written);
-    // The log does not grow without bound.
+    // The log does not grow without limit.
     let log = directory.path().join("workers.sqlite3-wal").metadata().unwrap().len();
     assert!(log < 8 << 20, "{log}");
 }
@@ -202,7 +202,7 @@ async fn a_directory_that_was_copied_with_its_log_is_used_as_it_is() {
 async fn a_look_changes_nothing_whether_a_server_runs_was_killed_or_has_ended() {
     let running = tempfile::tempdir().unwrap();
     let (fixture, _) = with_worker(running.path()).await;
-    // What is in the log is in no other place, as after a kill.
+    // The data in the log is nowhere else, as after a kill.
     let killed = tempfile::tempdir().unwrap();
     copy_files(running.path(), killed.path());
     let ended = tempfile::tempdir().unwrap();
@@ -223,21 +223,22 @@ async fn a_look_changes_nothing_whether_a_server_runs_was_killed_or_has_ended() 
     drop(fixture);
 }
 
-/// In a process of its own: one that closes a file lets go of all the locks that it has on it.
+/// Copies in a separate process: a process that closes a file releases all its locks on it.
 fn copy_files(from: &Path, to: &Path) {
     run("cp", &["-r", &format!("{}/.", from.display()), to.to_str().unwrap()]);
 }
 
-/// One who only looks.
+/// Opens the database read-only.
 async fn look(directory: &Path) -> Database {
     Database::look(&url_in(directory).parse().unwrap(), &StorageOptions::default()).await.unwrap()
 }
 
-/// The files with their modes and contents. The index of the log has locks and counters of those who have it open.
+/// Returns the files with their modes and contents. The log's index is left out, because it contains locks and counters
+/// of the processes that have it open.
 fn files_of(directory: &Path) -> BTreeMap<OsString, (u32, Vec<u8>)> {
     let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
     let index = |path: &Path| path.to_str().unwrap().ends_with("-shm");
-    // Read in a process of its own, too.
+    // Reads in a separate process too.
     let read = |path: &Path| std::process::Command::new("cat").arg(path).output().unwrap().stdout;
     let content = |path: &Path| if index(path) { Vec::new() } else { read(path) };
     entries.map(|entry| (entry.file_name(), (entry.metadata().unwrap().mode(), content(&entry.path())))).collect()
@@ -301,7 +302,7 @@ async fn a_full_disk_is_told_as_one_by_check_and_insert_and_all_is_well_when_the
             let error = fixture.workers().insert(&worker(), &source).await.unwrap_err();
             assert!(matches!(error, RepositoryError::Full { .. }), "{}", chain(&error));
         }
-        // One that comes now cannot make the log's index.
+        // A new connection cannot create the log's index.
         let late = Database::connect(&url_in(disk.path()).parse().unwrap(), &StorageOptions::default()).await.unwrap();
         assert_eq!(late.store().workers().list().await.unwrap(), std::slice::from_ref(&kept));
         std::fs::remove_dir_all(disk.path().join("filler")).unwrap();
@@ -317,7 +318,7 @@ async fn a_database_that_cannot_be_opened_for_want_of_room_says_so() {
     execute(&disk.path().join("workers.sqlite3"), "PRAGMA wal_checkpoint(TRUNCATE)");
     drop(fixture);
     fill(disk.path());
-    // Its log is not there any more and cannot be made.
+    // Its log no longer exists and cannot be created.
     let store = Database::connect(&url_in(disk.path()).parse().unwrap(), &StorageOptions::default()).await.unwrap();
     let store = store.store();
     let error = store.workers().list().await.unwrap_err();
@@ -367,7 +368,7 @@ async fn a_file_system_that_an_error_turns_read_only_under_an_open_database_is_t
     }
 }
 
-/// Leaves neither a block nor an inode.
+/// Fills the disk so that neither a block nor an inode is free.
 fn fill(directory: &Path) {
     let filler = directory.join("filler");
     std::fs::create_dir(&filler).unwrap();
@@ -424,7 +425,7 @@ async fn a_backup_that_cannot_be_made_leaves_nothing_and_replaces_nothing() {
     assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0);
 }
 
-/// Leaves not a byte.
+/// Fills the disk so that not a single byte is free.
 fn fill_up(directory: &Path) {
     use std::io::Write as _;
     let mut filler = std::fs::File::options().create(true).append(true).open(directory.join("filler")).unwrap();
@@ -448,7 +449,7 @@ async fn workers_are_removed_on_a_full_disk_since_making_room_needs_none() {
     assert!(matches!(full, RepositoryError::Full { .. }), "{}", chain(&full));
     for worker in &workers {
         assert!(fixture.workers().delete(&scope_of_all(), worker.id).await.unwrap().is_some());
-        // Whatever is given back, others take it at once.
+        // Other writers take any freed space at once.
         fill_up(disk.path());
     }
     assert_eq!(fixture.workers().list().await.unwrap(), []);

@@ -1,4 +1,4 @@
-//! What several of the tests need.
+//! Helpers for several tests.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -13,7 +13,7 @@ use workers_domain::{FunctionName, TenantId, Worker, WorkerId, WorkerName};
 use workers_storage::{Database, DatabaseUrl, StorageOptions};
 use workers_testing::skip_unless_root;
 
-/// A store, and the directory it is in.
+/// A store, and the directory that contains it.
 pub(crate) struct Fixture {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) directory: Option<TempDir>,
@@ -47,12 +47,12 @@ pub(crate) fn worker() -> Worker {
     Worker::creating(WorkerId::generate(at(0)), TenantId::DEFAULT, WorkerName::parse("shop").unwrap(), functions, at(0))
 }
 
-/// A pool of so many connections.
+/// Returns options for a pool with this many connections.
 pub(crate) fn of(max_connections: usize) -> StorageOptions {
     of_with(max_connections, |_| {})
 }
 
-/// The same, with other options too.
+/// Returns options for a pool with this many connections, with further changes.
 pub(crate) fn of_with(max_connections: usize, change: impl FnOnce(&mut StorageOptions)) -> StorageOptions {
     let mut options = StorageOptions::default();
     options.max_connections = max_connections;
@@ -60,20 +60,20 @@ pub(crate) fn of_with(max_connections: usize, change: impl FnOnce(&mut StorageOp
     options
 }
 
-/// A pool of one connection, for which nobody waits.
+/// Returns options for a pool of one connection, for which callers wait only briefly.
 pub(crate) fn impatient() -> StorageOptions {
     of_with(1, |options| options.acquire_timeout = Duration::from_millis(200))
 }
 
-/// A small file system of its own, which only root can have.
+/// A small separate file system. Only root can create one.
 pub(crate) struct SmallDisk {
     directory: TempDir,
-    /// What a file system on a disk is kept in.
+    /// The image file of a file system on a disk.
     _image: Option<NamedTempFile>,
 }
 
 impl SmallDisk {
-    /// One in memory, with options as `mount` takes them, such as `size=2m`.
+    /// Creates a file system in memory. The options are those of `mount`, such as `size=2m`.
     pub(crate) fn mount(options: &str) -> Self {
         skip_unless_root("a file system of its own");
         let directory = tempfile::tempdir().unwrap();
@@ -81,8 +81,8 @@ impl SmallDisk {
         Self { directory, _image: None }
     }
 
-    /// One on a disk of 16 MiB that turns read-only by an error, as a broken disk does; `None` where there are no loop
-    /// devices.
+    /// Creates a file system on a disk of 16 MiB that becomes read-only on an error, like a broken disk. Skips the test
+    /// if there are no loop devices.
     pub(crate) fn that_can_fail() -> Self {
         skip_unless_root("a file system of its own");
         let directory = tempfile::tempdir().unwrap();
@@ -98,7 +98,7 @@ impl SmallDisk {
         Self { directory, _image: Some(image) }
     }
 
-    /// Turns it read-only by an error, whatever is open.
+    /// Makes it read-only with an error, even if files are open.
     pub(crate) fn fail(&self) {
         let device = std::fs::read_to_string("/proc/mounts").unwrap();
         let is_ours = |line: &&str| line.split(' ').nth(1) == self.path().to_str();
@@ -107,7 +107,7 @@ impl SmallDisk {
         std::fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "1").unwrap();
     }
 
-    /// `ro` or `rw`.
+    /// Remounts it with `ro` or `rw`.
     pub(crate) fn remount(&self, how: &str) {
         run("mount", &["-o", &format!("remount,{how}"), self.path().to_str().unwrap()]);
     }
@@ -119,7 +119,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // What is still open goes when it is closed.
+        // Files that are still open disappear when they are closed.
         run("umount", &["--lazy", self.path().to_str().unwrap()]);
     }
 }
@@ -128,13 +128,13 @@ pub(crate) fn run(program: &str, arguments: &[&str]) {
     assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program} {arguments:?}");
 }
 
-/// An error and all that caused it.
+/// Joins an error and all its causes.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// Why the database could not be reached.
+/// Returns why the database could not be reached.
 pub(crate) fn unavailable<R: std::fmt::Debug>(result: Result<R, RepositoryError>) -> String {
     match result {
         Err(error @ RepositoryError::Unavailable(_)) => chain(&error),

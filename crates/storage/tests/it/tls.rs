@@ -1,4 +1,4 @@
-//! TLS to Postgres: who is believed, and what is said of those who are not.
+//! TLS to Postgres: which servers are trusted, and the errors for those that are not.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
@@ -7,7 +7,7 @@ use workers_testing::{AllWorkers as _, ThrowAwayPostgres};
 
 use crate::support::{connect, unavailable};
 
-/// A server with a certificate for `localhost`, and the authority that made it, in a file.
+/// A server with a certificate for `localhost`, and a file with the authority that issued it.
 struct TlsServer {
     postgres: ThrowAwayPostgres,
     directory: TempDir,
@@ -19,7 +19,7 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// Who may come, and how: alice with TLS and her password only.
+/// Access rules: alice may connect only with TLS and her password.
 const RULES: &str = "host all postgres all trust\nhostssl all alice all scram-sha-256\n";
 
 impl TlsServer {
@@ -48,7 +48,7 @@ async fn refusal(url: &str) -> String {
     unavailable(connect(url).await.store().workers().list().await)
 }
 
-/// Connects and does some work.
+/// Connects and runs some queries.
 async fn assert_believed(url: &str) {
     let database = connect(url).await;
     let store = database.store();
@@ -73,7 +73,7 @@ async fn a_certificate_of_an_unknown_authority_is_refused() {
         let said = refusal(&server.url("localhost", &format!("sslmode={mode}"))).await;
         assert!(said.contains("TLS") && said.contains("invalid peer certificate"), "{mode}: {said}");
     }
-    // The operating system's authorities did not make it either.
+    // The operating system's authorities did not issue the certificate either.
     let port = server.postgres.port().unwrap();
     let said = refusal(&format!("postgres://postgres@localhost:{port}/postgres?sslmode=require")).await;
     assert!(said.contains("UnknownIssuer"), "{said}");

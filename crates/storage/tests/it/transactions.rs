@@ -1,4 +1,4 @@
-//! Transactions: what the suite cannot see of every store.
+//! Transactions: behaviour that the conformance suite cannot test on every store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 use crate::sqlite::url_in;
 use crate::support::{SmallDisk, chain, connect_with, of, of_with, unavailable, worker};
 
-/// How long a transaction may be held in a test that waits for its end.
+/// How long a transaction may stay open in a test that waits for its end.
 const SHORT: Duration = Duration::from_millis(300);
 
 async fn set_up(url: &str, options: &StorageOptions) -> Arc<dyn Store> {
@@ -48,7 +48,7 @@ async fn assert_ended_when_held_too_long(store: &dyn Store) {
     let kept = inserted(store).await;
     let transaction = store.begin().await.unwrap();
     assert_eq!(fail(&*transaction, &kept).await.unwrap(), Update::Updated);
-    // The next one waits for what the first one holds, and that is not for ever.
+    // The next writer waits for what the first transaction holds, but not forever.
     let mut changed = kept.clone();
     changed.fail("another").unwrap();
     assert_eq!(store.workers().update_state(&mut changed).await.unwrap(), Update::Updated);
@@ -143,7 +143,7 @@ async fn on_sqlite_others_read_and_the_database_is_sound_while_a_transaction_is_
     let store = set_up(&url_in(directory.path()), &of(1)).await;
     let transaction = store.begin().await.unwrap();
     transaction.workers().insert(&worker(), "").await.unwrap();
-    // Longer than another process may keep the file.
+    // Longer than another process may keep the file locked.
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2300) {
         store.schema().check().await.unwrap();

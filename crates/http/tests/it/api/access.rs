@@ -1,4 +1,4 @@
-//! Who may use the API.
+//! Which requests may use the API.
 
 use std::sync::Arc;
 
@@ -166,7 +166,7 @@ async fn a_named_origin_may_send_whatever_headers_it_asks_for() {
     assert!(refused.headers().get("access-control-allow-headers").is_none());
 }
 
-/// An application's own keys, each of one tenant.
+/// An application's own API keys, each of which belongs to one tenant.
 struct Keys;
 
 #[async_trait]
@@ -222,7 +222,7 @@ async fn an_application_brings_its_own_credentials_and_a_credential_names_the_te
     assert_eq!(request(Method::GET, &own, "of-the-default-tenant").send().await.unwrap().status(), 200, "it is there");
 }
 
-/// Lets callers read, and checks that each call has the id of its request.
+/// Permits only reads, and checks that each call has the id of its request.
 struct ReadOnly;
 
 impl Policy for ReadOnly {

@@ -14,7 +14,7 @@ async fn it_creates_the_schema() {
     app.deploy().await;
 }
 
-/// The word, as it is documented.
+/// The confirmation as documented.
 const CONFIRMED: &str = r#"{"confirm":"remove all workers"}"#;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Routes that do not exist, and methods that routes do not have.
+//! Routes that do not exist, and methods that routes do not support.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What the page loads.
+//! The files that the page loads.
 
 use reqwest::{Method, Response};
 use workers_http::{Branding, Logo};
@@ -6,7 +6,7 @@ use workers_http::{Branding, Logo};
 use super::app;
 use crate::support::TestApp;
 
-/// The path of the page's script.
+/// Returns the path of the page's script.
 async fn script(app: &TestApp) -> String {
     let page = app.get("/").await.text().await.unwrap();
     let (_, rest) = page.split_once(" src=\".").unwrap();

@@ -1,4 +1,4 @@
-//! What every answer has.
+//! The common parts of all responses.
 
 use reqwest::Method;
 use serde_json::json;

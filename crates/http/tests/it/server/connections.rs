@@ -1,4 +1,4 @@
-//! Connections that do not behave.
+//! Connections that misbehave.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `HEAD` and `OPTIONS`, with which proxies and monitors look.
+//! `HEAD` and `OPTIONS`, which proxies and monitors use for checks.
 
 use reqwest::Method;
 use workers_http::Branding;
@@ -49,7 +49,7 @@ async fn a_proxy_may_ask_with_options_whether_the_server_is_there() {
     for console in [None, Some(Branding::default())] {
         let app = TestApp::builder().http(|options| options.console = console).start();
         for (request, status, allow) in [
-            // As haproxy asks with `option httpchk`.
+            // The request that haproxy sends with `option httpchk`.
             ("OPTIONS / HTTP/1.0\r\n\r\n", "HTTP/1.0 204", "allow: GET, HEAD, OPTIONS\r\n"),
             (
                 "OPTIONS / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",

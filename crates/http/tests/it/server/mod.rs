@@ -1,4 +1,4 @@
-//! Routes about the process, and what every answer has.
+//! Routes about the process, and the common parts of all responses.
 
 mod answers;
 mod connections;

@@ -1,4 +1,4 @@
-//! Routes that somebody serves beside ours.
+//! Additional routes that are mounted beside ours.
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};

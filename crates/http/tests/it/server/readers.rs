@@ -16,13 +16,13 @@ use crate::support::{CODE, RawClient, TestApp, status_and_json};
 const SSE: &str = "Accept: text/event-stream\r\n";
 const BATCH: &str = "Accept: application/json\r\n";
 
-/// More than the buffers of the operating system take of it.
+/// Size of a result that does not fit into the buffers of the operating system.
 const LONG: usize = 6_000_000;
 
-/// What it is made of; nothing else in an answer is.
+/// The character of which the result consists; it occurs nowhere else in a response.
 const LETTER: u8 = b'Q';
 
-/// `hang` has a long result, `greet` its payload.
+/// `hang` returns a long result, `greet` its payload.
 fn steps(function: &str, payload: &str) -> Vec<Step> {
     let result = if function == "hang" {
         format!("\"{}\"", char::from(LETTER).to_string().repeat(LONG))
@@ -32,7 +32,7 @@ fn steps(function: &str, payload: &str) -> Vec<Step> {
     vec![Step::Log(LogStream::Stdout, "hello\n"), Step::Return(result)]
 }
 
-/// Waits for a line of the metrics.
+/// Waits for a line in the metrics.
 async fn until(app: &TestApp, is_there: impl Fn(&str) -> bool) {
     while !app.get("/metrics").await.text().await.unwrap().lines().any(&is_there) {}
 }
@@ -41,7 +41,7 @@ fn is_unread(line: &str) -> bool {
     line.strip_prefix("workers_unread_bytes ").is_some_and(|bytes| bytes != "0")
 }
 
-/// Asks for the long result of a worker, and reads nothing of it.
+/// Requests the long result of a worker, and reads nothing of it.
 async fn ask_and_never_read(app: &TestApp, worker: &str, headers: &str) -> RawClient {
     let mut client = RawClient::connect(app.address).await;
     client.post(&format!("/api/workers/{worker}/invoke/hang"), headers, b"{}").await;
@@ -74,7 +74,7 @@ async fn a_watcher_that_never_reads_cancels_the_function_and_a_quiet_one_is_left
             }
             [vec![Step::Log(LogStream::Stdout, line); 60], vec![Step::Hang]].concat()
         })
-        // Comments would be something to send.
+        // Comments would be data to send, so there must be none.
         .http(|options| {
             options.write_timeout = Duration::from_millis(500);
             options.sse_keep_alive = Duration::from_hours(1);
@@ -84,7 +84,7 @@ async fn a_watcher_that_never_reads_cancels_the_function_and_a_quiet_one_is_left
     let mut quiet = RawClient::connect(app.address).await;
     quiet.post(&format!("/api/workers/{worker}/invoke/greet"), SSE, b"{}").await;
     quiet.read_until("\r\n\r\n").await;
-    // From here to its end more than the limit of time goes by.
+    // From here to the end, more than the time limit passes.
     let mut deaf = RawClient::connect(app.address).await;
     deaf.post(&format!("/api/workers/{worker}/invoke/hang"), SSE, b"{}").await;
     until(&app, |line| line == "workers_invocations_total{outcome=\"cancelled\"} 1").await;
@@ -103,7 +103,7 @@ async fn a_client_that_reads_slowly_but_steadily_gets_all() {
         .start();
     let path = app.deployed("invoke", "hang").await;
     let socket = TcpSocket::new_v4().unwrap();
-    // What it does not read soon fills this, and then the server's side.
+    // Unread data soon fills this buffer, and then the server's side.
     socket.set_recv_buffer_size(64 * 1024).unwrap();
     let mut client = socket.connect(app.address).await.unwrap();
     let head =
@@ -142,7 +142,8 @@ async fn a_result_that_finds_no_room_beside_those_that_are_not_read_is_told_as_b
     let events = app.request(Method::POST, &format!("/api/workers/{worker}/invoke/hang"));
     let events = events.header("accept", "text/event-stream").body("{}").send().await.unwrap().text().await.unwrap();
     assert!(events.contains("event: error") && events.contains("\"code\":\"busy\""), "{events}");
-    // What is short needs no room, and what one client does not read keeps others from reading only until it is gone.
+    // A short response needs no room. The data that one client does not read blocks others only until that client is
+    // gone.
     let (status, body) = app.post_json(&format!("/api/workers/{worker}/functions/greet"), "1").await;
     assert_eq!((status, &body["result"]), (200, &json!(1)), "{body}");
     deaf.reset();

@@ -1,4 +1,4 @@
-//! How a server ends.
+//! The shutdown of a server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ async fn watch(app: &TestApp, path: &str) -> Response {
     app.request(Method::POST, path).header("accept", "text/event-stream").body("{}").send().await.unwrap()
 }
 
-/// A server whose functions print a line, then wait for the gate.
+/// Creates a server whose functions print a line, then wait for the gate.
 fn gated(drain_timeout: Duration) -> (TestApp, Arc<Notify>) {
     let gate = Arc::new(Notify::new());
     let held = Arc::clone(&gate);

@@ -1,4 +1,4 @@
-//! What a request and its answer look like on the wire.
+//! Requests and responses as bytes on the connection.
 
 use workers_domain::LogStream;
 use workers_http::Branding;
@@ -6,7 +6,7 @@ use workers_testing::Step;
 
 use crate::support::{RawClient, TestApp};
 
-/// All that comes back for these bytes, up to the end of the connection.
+/// Sends these bytes, and returns everything that is received until the connection closes.
 async fn exchange(app: &TestApp, request: &str) -> String {
     let mut client = RawClient::connect(app.address).await;
     client.send(request.as_bytes()).await;
@@ -31,7 +31,7 @@ async fn to_a_client_of_http_1_0_the_connection_ends_the_body() {
         for header in ["transfer-encoding", "content-length", "connection: keep-alive"] {
             assert!(!head.contains(header), "{head}");
         }
-        // A slow invocation's stream begins with a comment.
+        // The stream of a slow invocation begins with a comment.
         let is_stream = body.trim_start_matches(": keep-alive\n").starts_with("id: ") && body.ends_with("}\n\n");
         assert!(is_stream || head.contains("content-encoding: gzip"), "{body}");
     }
@@ -66,7 +66,7 @@ async fn a_host_in_the_request_target_counts_as_one_in_the_header() {
         assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("not_found"), "{target} {answer}");
     }
     for (target, status) in [("evil.example:443", 403), ("localhost:443", 403), ("localhost", 405)] {
-        // What follows a CONNECT has no end, so the server does not hang up at once.
+        // The data after a CONNECT has no end, so the server does not close the connection at once.
         let mut client = RawClient::connect(app.address).await;
         client.send(format!("CONNECT {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await;
         let answer = client.read_until("requestId").await;
@@ -105,7 +105,7 @@ async fn an_empty_content_coding_is_none() {
 #[tokio::test]
 async fn a_request_has_up_to_96_header_lines_and_a_head_of_128_kib() {
     let app = TestApp::start();
-    // Of the lines, two are there already.
+    // Two of the lines are there already.
     let with_lines =
         |lines: usize| format!("Host: localhost\r\nConnection: close\r\n{}", "x-line: 1\r\n".repeat(lines - 2));
     for (lines, status) in [(96, 200), (97, 431)] {

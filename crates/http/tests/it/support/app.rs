@@ -1,4 +1,4 @@
-//! A running server over fakes, one a test.
+//! A running server on fakes, one per test.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use workers_http::{Access, Api, Application, BindError, HttpOptions, Metrics, St
 use workers_service::{Platform, ServiceOptions};
 use workers_testing::{FakeStore, ScriptedCall, ScriptedSandboxProvider, Step, StubLimits, TestClock};
 
-/// Exports every function that the scripts of the tests know.
+/// Exports every function that the tests' scripts implement.
 pub(crate) const CODE: &str =
     "export async function greet(payload) { return payload; }\nexport async function hang() {}";
 
@@ -41,7 +41,7 @@ pub(crate) struct TestAppBuilder {
 }
 
 impl TestApp {
-    /// A server whose functions print a line and return their payload.
+    /// Starts a server whose functions print a line and return their payload.
     pub(crate) fn start() -> Self {
         Self::builder().start()
     }
@@ -60,12 +60,12 @@ impl TestApp {
         }
     }
 
-    /// A server whose functions play these steps.
+    /// Starts a server whose functions execute these steps.
     pub(crate) fn playing(steps: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::builder().script(move |_| steps()).start()
     }
 
-    /// Binds a second server over the same platform.
+    /// Binds a second server to the same platform.
     pub(crate) fn bind(&self, address: &str, access: Access) -> Result<Application, BindError> {
         let mut options = HttpOptions::default();
         options.access = access;
@@ -84,12 +84,12 @@ impl TestApp {
         self.request(Method::POST, path).body(body).send().await.unwrap()
     }
 
-    /// Posts, and answers with status and body.
+    /// Sends a POST request, and returns status and body.
     pub(crate) async fn post_json(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
         status_and_json(self.post(path, body).await).await
     }
 
-    /// Deploys [`CODE`] and answers with its id.
+    /// Deploys [`CODE`] and returns the worker's id.
     pub(crate) async fn deploy(&self) -> String {
         let (status, body) =
             self.post_json("/api/workers", json!({ "name": "greeter", "code": CODE }).to_string()).await;
@@ -97,7 +97,7 @@ impl TestApp {
         body["id"].as_str().unwrap().to_owned()
     }
 
-    /// The path of a function of a worker that was just deployed, below `invoke` or `functions`.
+    /// Deploys a worker, and returns the path of one of its functions below `invoke` or `functions`.
     pub(crate) async fn deployed(&self, how: &str, function: &str) -> String {
         format!("/api/workers/{}/{how}/{function}", self.deploy().await)
     }
@@ -129,13 +129,13 @@ impl TestAppBuilder {
         self
     }
 
-    /// Gives the default tenant limits of its own.
+    /// Sets limits for the default tenant.
     pub(crate) fn tenant_limits(self, limits: TenantLimits) -> Self {
         self.limits.set(TenantId::DEFAULT, limits);
         self
     }
 
-    /// Serves further routes.
+    /// Serves additional routes.
     pub(crate) fn mount(mut self, routes: fn(&mut ServiceConfig)) -> Self {
         self.mounted = Some(routes);
         self

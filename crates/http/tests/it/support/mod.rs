@@ -1,4 +1,4 @@
-//! A server to test against, and ways to talk to it.
+//! A server for tests, and clients for it.
 
 mod app;
 mod raw;

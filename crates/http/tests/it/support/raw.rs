@@ -1,4 +1,4 @@
-//! A connection without a client library, for requests that no library would send and for hanging up.
+//! A connection without a client library, for requests that no library would send and for disconnecting.
 
 use std::net::SocketAddr;
 
@@ -24,7 +24,7 @@ impl RawClient {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    /// Reads until the text has come, and answers with all that came.
+    /// Reads until the text has arrived, and returns everything that arrived.
     pub(crate) async fn read_until(&mut self, text: &str) -> String {
         let mut all = Vec::new();
         while !String::from_utf8_lossy(&all).contains(text) {
@@ -34,19 +34,19 @@ impl RawClient {
         String::from_utf8(all).unwrap()
     }
 
-    /// Reads until the server hangs up.
+    /// Reads until the server closes the connection.
     pub(crate) async fn read_to_end(&mut self) -> String {
         String::from_utf8(self.read_bytes_to_end().await).unwrap()
     }
 
-    /// The same, whatever the bytes are.
+    /// Like [`read_to_end`](Self::read_to_end), but for arbitrary bytes.
     pub(crate) async fn read_bytes_to_end(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         self.0.read_to_end(&mut all).await.unwrap();
         all
     }
 
-    /// Has the connection reset instead of closed in order, as a client does that crashes.
+    /// Resets the connection instead of closing it, like a client that crashes.
     pub(crate) fn reset(self) {
         self.0.set_zero_linger().unwrap();
     }

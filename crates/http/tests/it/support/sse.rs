@@ -29,7 +29,7 @@ impl SseReader {
         Self { response, text, event: SseEvent::empty(), ready, comments: 0, retry: None }
     }
 
-    /// The next event; `None` when the stream has closed.
+    /// Returns the next event; `None` when the stream has closed.
     pub(crate) async fn next(&mut self) -> Option<SseEvent> {
         while self.ready.is_empty() && self.read_line().await {}
         self.ready.pop_front()
@@ -41,7 +41,7 @@ impl SseReader {
         while self.comments == before && self.read_line().await {}
     }
 
-    /// Reads a line; false at the end.
+    /// Reads a line; returns false at the end.
     async fn read_line(&mut self) -> bool {
         loop {
             if let Some(end) = self.text.find('\n') {
@@ -84,7 +84,7 @@ impl SseEvent {
     }
 }
 
-/// All events up to the end of the stream.
+/// Returns all events up to the end of the stream.
 pub(crate) async fn events_of(response: Response) -> Vec<SseEvent> {
     let mut reader = SseReader::new(response);
     let mut events = Vec::new();

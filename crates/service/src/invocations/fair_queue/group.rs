@@ -1,4 +1,4 @@
-//! What one group has, and what one of its keys has.
+//! The state of one group, and of one of its keys.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,45 +10,45 @@ use super::lengths::Lengths;
 use super::pace::Pace;
 use super::state::Called;
 
-/// A line's length, and the ticket of its last caller: where it stands among the lines, the longest last. Of two equal
-/// lines the one with the latest newcomer is the longer one. No two are the same, as no two tickets are.
+/// A line's length and the ticket of its last caller: the sort key of lines, longest last. Of two lines of equal
+/// length, the one with the later newcomer counts as longer. Keys are unique, because tickets are.
 pub(super) type Length = (usize, u64);
 
-/// What one group has.
+/// The state of one group.
 pub(super) struct Group<K> {
     pub(super) limits: Limits,
     pub(super) held: usize,
     pub(super) waiting: usize,
-    /// The ticket of its latest newcomer.
+    /// The ticket of the group's latest newcomer.
     pub(super) newest: u64,
-    /// Where it stands among the groups that may have one more place, if it is one.
+    /// The group's position among the groups that may have one more place; `None` if it may not.
     pub(super) turn: Option<Turn>,
-    /// Its keys that wait and may have one more place, as far as the group may, the one whose turn it is first.
+    /// The keys that wait and may have one more place (if the group may), next one first.
     pub(super) turns: BTreeMap<u64, K>,
-    /// Its lines that are not empty.
+    /// The group's lines that are not empty, longest last.
     pub(super) longest: BTreeMap<Length, K>,
-    /// How long they are.
+    /// The lengths of these lines.
     pub(super) lines: Lengths,
-    /// Of the places that this group may hold.
+    /// The pace at which places of this group become free.
     pub(super) pace: Pace,
 }
 
-/// Of the groups that may have one more place, first comes the one that holds the fewest; of several such, the one that
-/// was passed over for the longest time.
+/// The order of groups that may have one more place: first the group that holds the fewest places; among several such
+/// groups, the one that has waited longest for its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn {
     pub(super) held: usize,
     pub(super) number: u64,
 }
 
-/// What one key has.
+/// The state of one key.
 pub(super) struct Share {
     pub(super) held: usize,
-    /// Its callers that wait, by ascending ticket.
+    /// The waiting callers of the key, by ascending ticket.
     pub(super) line: VecDeque<Waiting>,
-    /// Its number among the turns of its group, if it waits and may have one more place.
+    /// The key's number among the turns of its group, if it waits and may have one more place.
     pub(super) turn: Option<u64>,
-    /// Of the places that this key may hold.
+    /// The pace at which places of this key become free.
     pub(super) pace: Pace,
 }
 
@@ -76,7 +76,7 @@ impl<K> Group<K> {
         self.held == 0 && self.waiting == 0
     }
 
-    /// Where it stands among the groups that wait.
+    /// Returns the group's sort key among the groups that wait; `None` if it has no waiting callers.
     pub(super) fn length(&self) -> Option<Length> {
         (self.waiting > 0).then_some((self.waiting, self.newest))
     }
@@ -91,7 +91,7 @@ impl Share {
         self.held == 0 && self.line.is_empty()
     }
 
-    /// Where its line stands among those of its group.
+    /// Returns the sort key of the key's line among those of its group; `None` if the line is empty.
     pub(super) fn length(&self) -> Option<Length> {
         self.line.back().map(|last| (self.line.len(), last.ticket))
     }

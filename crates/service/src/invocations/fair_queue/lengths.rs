@@ -1,9 +1,10 @@
-//! How long many lines are, for one question: how many callers are served before one at the end of a line.
+//! The lengths of many lines, kept to compute one number: how many callers are served before one at the end of a line.
 
-/// The lengths of lines, whichever they are. A change by one caller costs the same however many lines there are.
+/// The lengths of lines, without their identities. The cost of a change by one caller does not depend on the number of
+/// lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Lengths {
-    /// How many lines have more callers than the index says.
+    /// For each index, the number of lines with more callers than the index.
     longer_than: Vec<usize>,
 }
 
@@ -12,7 +13,7 @@ impl Lengths {
         Self { longer_than: Vec::new() }
     }
 
-    /// A line of one length has another one now.
+    /// Records that the length of one line has changed.
     pub(super) fn change(&mut self, from: usize, to: usize) {
         for index in from..to {
             if index == self.longer_than.len() {
@@ -28,8 +29,8 @@ impl Lengths {
         }
     }
 
-    /// The callers in all lines, if no line counts for more than `most`. The cost grows with `most`, and not with the
-    /// number of lines.
+    /// Returns the number of callers in all lines, counting at most `most` per line. The cost grows with `most` and not
+    /// with the number of lines.
     pub(super) fn sum_up_to(&self, most: usize) -> usize {
         self.longer_than.iter().take(most).sum()
     }

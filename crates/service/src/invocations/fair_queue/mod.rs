@@ -1,19 +1,20 @@
-//! A number of places with a bounded queue in front of them, fair between groups, and within a group between keys.
+//! A number of places with a bounded queue in front of them. It is fair between groups, and within a group between
+//! keys.
 //!
 //! Between groups:
 //!
-//! * A free place goes to the group that holds the fewest, of those that wait and may have one more. Of several such it
-//!   goes to the one that was passed over for the longest time. So no group holds on to what another one waits for,
-//!   however many keys it has, and however long its callers stay.
-//! * If all seats of the queue are taken, a newcomer gets the seat of a caller of the group with the most callers in
-//!   the queue, if its own group has fewer.
+//! * A free place goes to the group that holds the fewest places, among the groups that wait and may have one more. If
+//!   there are several, it goes to the one that has waited longest for its turn. So no group can keep places from
+//!   another one, however many keys it has and however long its callers stay.
+//! * If all seats of the queue are taken, a newcomer displaces a caller of the group with the most callers in the
+//!   queue, if its own group has fewer.
 //!
 //! Within a group:
 //!
 //! * A key holds no more places than its share, so that the rest stays free for other keys.
 //! * Each key that waits and may have one more place gets every n-th place of the group, where n is the number of such
-//!   keys, however many of its callers wait. Within a key it is first come, first served.
-//! * The seat that a group gives up is that of the last caller of its longest line. If the newcomer is of the same
+//!   keys, regardless of how many of its callers wait. Within a key it is first come, first served.
+//! * The seat that a group gives up is that of the last caller of its longest line. If the newcomer belongs to the same
 //!   group, its own line must be shorter.
 //!
 //! Here a group is a tenant, and a key is a worker.
@@ -34,20 +35,20 @@ use tokio::time::Instant;
 
 use self::state::{Called, Entry, State};
 
-/// How much there is, or how much of it one group may have.
+/// The limits of the whole queue, or of one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// Places; one at least.
+    /// Number of places; at least one.
     pub(super) places: usize,
-    /// The most places that one key holds at one time; one at least.
+    /// Maximum number of places that one key holds at the same time; at least one.
     pub(super) places_per_key: usize,
-    /// Callers that wait at one time.
+    /// Maximum number of callers that wait at the same time.
     pub(super) seats: usize,
 }
 
 impl Limits {
-    /// What a group with these limits may have of all there is. What may hold all is never passed over because of its
-    /// share.
+    /// Returns a group's limits, restricted to the limits of the whole queue. A limit that equals the whole becomes
+    /// unlimited, so that the group or key is never passed over because of it.
     fn within(self, all: Self) -> Self {
         let share_of = |share: usize, whole: usize| if share < whole { share } else { usize::MAX };
         let places = self.places.clamp(1, all.places);
@@ -63,26 +64,26 @@ impl Limits {
 /// Places and the queue in front of them.
 pub(super) struct FairQueue<G: Copy + Eq + Hash, K: Copy + Eq + Hash>(Mutex<State<G, K>>);
 
-/// Why there is no place.
+/// The reason why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Every seat in the queue is taken, or the caller's seat went to another group or key.
+    /// All seats in the queue are taken, or the caller was displaced by another group or key.
     Full {
-        /// About how long a caller of the same key would wait.
+        /// The estimated wait of another caller of the same key.
         wait: Duration,
     },
-    /// No caller is let in any more.
+    /// The queue is closed and lets no caller in.
     Closed,
 }
 
-/// A place; given up when it is dropped.
+/// A place, freed when this is dropped.
 pub(super) struct Place<G: Copy + Eq + Hash, K: Copy + Eq + Hash> {
     queue: Arc<FairQueue<G, K>>,
     group: G,
     key: K,
 }
 
-/// A seat in the queue; given up when it is dropped, with the place that it may have got by then.
+/// A seat in the queue. Dropping it frees the seat, and also the place if the caller has got one by then.
 struct Seat<G: Copy + Eq + Hash, K: Copy + Eq + Hash> {
     queue: Arc<FairQueue<G, K>>,
     group: G,
@@ -97,31 +98,31 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> FairQueue<G, K> {
         Self(Mutex::new(State::new(limits, Instant::now())))
     }
 
-    /// Waits for a place. A caller that stops waiting gives up its seat. The limits are those of the group, whose
-    /// callers all come with the same ones; new limits hold for all of them from then on.
+    /// Waits for a place. A caller that drops the future frees its seat. `limits` are those of the group; all its
+    /// callers pass the same ones. If they change, the new limits apply to all of them from then on.
     pub(super) async fn enter(self: &Arc<Self>, group: G, key: K, limits: Limits) -> Result<Place<G, K>, Refusal> {
         let entry = self.lock().enter(group, key, limits, Instant::now())?;
         if let Entry::Seat { ticket, called } = entry {
             let mut seat = Seat { queue: Arc::clone(self), group, key, ticket, called, over: false };
             let called = (&mut seat.called).await;
             seat.over = true;
-            // Only closing drops the other end without a word.
+            // The sender is dropped without a message only when the queue is closed.
             called.unwrap_or(Err(Refusal::Closed))?;
         }
         Ok(Place { queue: Arc::clone(self), group, key })
     }
 
-    /// Places taken, and callers waiting.
+    /// Returns the number of taken places and the number of waiting callers.
     pub(super) fn occupied(&self) -> (usize, usize) {
         self.lock().occupied()
     }
 
-    /// About how long a caller of this key would wait for a place if it came now.
+    /// Returns the estimated wait for a new caller of this key.
     pub(super) fn wait(&self, group: G, key: K) -> Duration {
         self.lock().wait(group, key, Instant::now())
     }
 
-    /// Lets no caller in any more, those that wait included.
+    /// Lets no more callers in, and refuses those that wait.
     pub(super) fn close(&self) {
         self.lock().close();
     }
@@ -144,7 +145,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> Drop for Seat<G, K> {
         }
         let mut state = self.queue.lock();
         if !state.leave(self.group, self.key, self.ticket) && matches!(self.called.try_recv(), Ok(Ok(()))) {
-            // It got a place in the moment in which it stopped waiting.
+            // The caller got a place at the moment in which it stopped waiting.
             state.release(self.group, self.key, Instant::now());
         }
     }

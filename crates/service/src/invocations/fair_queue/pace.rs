@@ -1,17 +1,17 @@
-//! How often a place becomes free while all of them are taken.
+//! Measures how often a place becomes free while all of them are taken.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many of the latest places count, about: a newer one has the weight of one in so many.
+/// Weight of older measurements: a new one counts as one in this many.
 const LATEST: u32 = 8;
 
-/// The mean time between two places that become free, measured only while all are taken. At any other time a caller
-/// does not wait.
+/// The mean time between two places that become free. Measured only while all places are taken, because otherwise no
+/// caller waits.
 pub(super) struct Pace {
     mean: Option<Duration>,
-    /// When all places were last taken, or one of them was last freed.
+    /// The last time that all places became taken, or that one of them was freed.
     since: Instant,
 }
 
@@ -20,21 +20,21 @@ impl Pace {
         Self { mean: None, since: now }
     }
 
-    /// All places are taken from now on.
+    /// Records that all places are taken from now on.
     pub(super) const fn filled(&mut self, now: Instant) {
         self.since = now;
     }
 
-    /// All places were taken, and one of them becomes free.
+    /// Records that one place becomes free while all were taken.
     pub(super) fn freed(&mut self, now: Instant) {
         let time = now.saturating_duration_since(self.since);
         self.mean = Some(self.mean.map_or(time, |mean| (mean * (LATEST - 1) + time) / LATEST));
         self.since = now;
     }
 
-    /// About how long it takes until so many places have become free, if all are taken now.
+    /// Returns the estimated time until this many places have become free, if all are taken now.
     pub(super) fn time_for(&self, places: usize, now: Instant) -> Duration {
-        // Where nothing has become free for longer than usual, the mean is out of date.
+        // If nothing has become free for longer than usual, the mean is out of date.
         let since = now.saturating_duration_since(self.since);
         let each = self.mean.unwrap_or_default().max(since);
         each.saturating_mul(u32::try_from(places).unwrap_or(u32::MAX))

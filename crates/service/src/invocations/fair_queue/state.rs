@@ -1,8 +1,8 @@
-//! Who holds places and who waits, as plain bookkeeping: nothing in here waits.
+//! The state of the queue: which callers hold places and which wait. Nothing in here blocks.
 //!
-//! What one caller does costs time that grows with the logarithm of the number of those who wait, and not with the
-//! number of groups and keys. The wait that a caller is told costs time that grows with the callers ahead of it in its
-//! own group, which the seats bound.
+//! The cost of an operation grows with the logarithm of the number of waiting callers, and not with the number of
+//! groups and keys. Estimating a caller's wait costs time that grows with the callers ahead of it in its own group,
+//! which the number of seats limits.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
@@ -16,10 +16,10 @@ use super::lengths::Lengths;
 use super::pace::Pace;
 use super::{Limits, Refusal};
 
-/// What ends a wait: a place, or the reason why there is none.
+/// The result of a wait: a place, or the reason why there is none.
 pub(super) type Called = Result<(), Refusal>;
 
-/// What a caller gets who is not refused.
+/// The result for a caller that is not refused.
 pub(super) enum Entry {
     Place,
     Seat { ticket: u64, called: oneshot::Receiver<Called> },
@@ -36,14 +36,14 @@ pub(super) struct State<G, K> {
     groups: HashMap<G, Group<K>>,
     /// The keys that hold a place or wait, and no others.
     keys: HashMap<(G, K), Share>,
-    /// The groups with a key that waits and may have one more place, the one whose turn it is first. While there is
-    /// one, no place is free.
+    /// The groups with a key that waits and may have one more place, next one first. If it is not empty, no place is
+    /// free.
     turns: BTreeMap<Turn, G>,
     /// The groups that wait, the one with the most callers last.
     longest: BTreeMap<Length, G>,
-    /// How many callers of each group wait.
+    /// The number of waiting callers of each group.
     crowds: Lengths,
-    /// Of all places.
+    /// The pace at which places become free, of all places.
     pace: Pace,
 }
 
@@ -65,25 +65,25 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         }
     }
 
-    /// Places taken, and callers waiting.
+    /// Returns the number of taken places and the number of waiting callers.
     pub(super) const fn occupied(&self) -> (usize, usize) {
         (self.taken, self.waiting)
     }
 
-    /// Whether there is nothing left of any key.
+    /// Returns whether no state of any key is left.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let nothing_waits = self.turns.is_empty() && self.longest.is_empty() && self.crowds == Lengths::new();
         self.keys.is_empty() && self.groups.is_empty() && nothing_waits
     }
 
-    /// The limits of a group that holds or waits for something.
+    /// Returns the limits of a group that holds a place or waits.
     #[cfg(test)]
     pub(super) fn limits_of(&self, group: G) -> Option<Limits> {
         self.groups.get(&group).map(|own| own.limits)
     }
 
-    /// A place if the key may have one now, else a seat. `limits` are those of its group from now on.
+    /// Takes a place if the key may have one now, otherwise a seat. `limits` are those of its group from now on.
     pub(super) fn enter(&mut self, group: G, key: K, limits: Limits, now: Instant) -> Result<Entry, Refusal> {
         if self.closed {
             return Err(Refusal::Closed);
@@ -114,13 +114,13 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         self.change_line(group, key, |line| line.push_back(Waiting { ticket, call }));
         self.settle_turn(group, key);
         if let Some((group, key, call)) = displaced {
-            // If it has just stopped waiting it need not know.
+            // If the displaced caller has just stopped waiting, the message is not needed.
             let _ = call.send(Err(Refusal::Full { wait: self.wait(group, key, now) }));
         }
         Ok(Entry::Seat { ticket, called })
     }
 
-    /// Takes a place back from a key, and hands it on to the key whose turn it is.
+    /// Takes a place back from a key, and gives it to the next key.
     pub(super) fn release(&mut self, group: G, key: K, now: Instant) {
         if self.taken == self.limits.places {
             self.pace.freed(now);
@@ -143,12 +143,12 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         self.fill(now);
     }
 
-    /// Takes a ticket out of the queue; says whether it was still there.
+    /// Removes a ticket from the queue. Returns whether it was still there.
     pub(super) fn leave(&mut self, group: G, key: K, ticket: u64) -> bool {
         self.remove(group, key, ticket).is_some()
     }
 
-    /// Lets no caller in any more, those that wait included.
+    /// Lets no more callers in, and refuses those that wait.
     pub(super) fn close(&mut self) {
         self.closed = true;
         self.waiting = 0;
@@ -170,17 +170,17 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         self.groups.retain(|_, group| !group.is_idle());
     }
 
-    /// About how long a caller of this key would wait for a place if it came now.
+    /// Returns the estimated wait for a new caller of this key.
     pub(super) fn wait(&self, group: G, key: K, now: Instant) -> Duration {
         let share = self.keys.get(&(group, key));
         let line = share.map_or(0, |share| share.line.len());
         let own = self.groups.get(&group);
-        // In turn with the other keys: of a longer line, no more get a place meanwhile than of its own.
+        // Keys take turns: until our caller's turn comes, no other line gets more places than our own line has callers.
         let ahead = own.map_or(0, |own| own.lines.sum_up_to(line + 1));
         let of_all = if self.taken < self.limits.places {
             Duration::ZERO
         } else {
-            // And so with the other groups.
+            // The same holds between groups.
             let waiting = own.map_or(0, |own| own.waiting);
             let of_others = self.crowds.sum_up_to(ahead + 1) - waiting.min(ahead + 1);
             self.pace.time_for(ahead + of_others + 1, now)
@@ -194,14 +194,14 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         of_all.max(of_group).max(of_key)
     }
 
-    /// Makes these the limits of a group. Callers that may have a place by them get it.
+    /// Sets the limits of a group. Callers that may have a place under the new limits get it.
     fn limit(&mut self, group: G, limits: Limits, now: Instant) {
         let own = self.groups.entry(group).or_insert_with(|| Group::new(limits, now));
         if own.limits == limits {
             return;
         }
         own.limits = limits;
-        // Limits change seldom, so each key of the group that waits may be looked at.
+        // Limits change rarely, so the cost of checking each waiting key of the group is acceptable.
         let waiting: Vec<_> = own.longest.values().copied().collect();
         for key in waiting {
             self.settle_turn(group, key);
@@ -235,13 +235,13 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         }
     }
 
-    /// Gives free places to those who wait, as long as there are both.
+    /// Gives free places to waiting callers, as long as there are both.
     fn fill(&mut self, now: Instant) {
         while self.taken < self.limits.places && self.call_next(now) {}
     }
 
-    /// Gives a free place to the first caller of the key whose turn it is, in the group whose turn it is; both are last
-    /// then. Says whether there was one.
+    /// Gives a free place to the first caller of the next key in the next group. Both then move to the end. Returns
+    /// whether there was one.
     fn call_next(&mut self, now: Instant) -> bool {
         let Some((_, group)) = self.turns.pop_first() else { return false };
         let Some(own) = self.groups.get_mut(&group) else { return true };
@@ -251,7 +251,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
             share.turn = None;
         }
         if let Some(first) = self.change_line(group, key, VecDeque::pop_front).flatten() {
-            // A caller that has just stopped waiting cannot be called.
+            // The caller may have just stopped waiting; then the place stays free.
             if first.call.send(Ok(())).is_ok() {
                 self.take(group, key, now);
             }
@@ -261,9 +261,10 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         true
     }
 
-    /// Makes room for a caller of this key: another caller gives up its seat, and has to be told. It is the last caller
-    /// of the longest line of the group with the most callers; or, if the own group with the newcomer would have as
-    /// many, of the longest line of the own group. `None` if the own line, with the newcomer, would be as long as that.
+    /// Makes room for a caller of this key: removes another caller from its seat. The returned sender must be used to
+    /// refuse that caller. It is the last caller of the longest line of the group with the most callers. If our own
+    /// group, including the newcomer, would have as many callers, it is the last caller of our own group's longest
+    /// line. Returns `None` if our own line, including the newcomer, would be as long as that line.
     fn displace_for(&mut self, group: G, key: K) -> Option<(G, K, oneshot::Sender<Called>)> {
         let own = self.groups.get(&group)?;
         let larger = self.longest.last_key_value().filter(|((waiting, _), _)| *waiting > own.waiting + 1);
@@ -287,7 +288,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         Some(waiting.call)
     }
 
-    /// Changes a key's line, and all that is kept of the lengths of lines.
+    /// Changes a key's line, and updates all stored lengths.
     fn change_line<R>(&mut self, group: G, key: K, change: impl FnOnce(&mut VecDeque<Waiting>) -> R) -> Option<R> {
         let own = self.groups.get_mut(&group)?;
         let share = self.keys.get_mut(&(group, key))?;
@@ -313,7 +314,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         Some(changed)
     }
 
-    /// Puts a key, and its group, among those that may have one more place, or takes them out.
+    /// Adds a key and its group to those that may have one more place, or removes them.
     fn settle_turn(&mut self, group: G, key: K) {
         let Some(own) = self.groups.get_mut(&group) else { return };
         if let Some(share) = self.keys.get_mut(&(group, key)) {

@@ -1,5 +1,5 @@
-//! Who gets a place, and when, without a clock, within one group; and many random steps after which nothing may be
-//! lost.
+//! Tests within one group, without a clock: which caller gets a place and when. Then many random steps, after which
+//! nothing may be lost.
 
 mod groups;
 mod random;
@@ -13,7 +13,7 @@ use super::*;
 
 type Place<K> = super::Place<(), K>;
 
-/// A queue with one group, which may have all there is.
+/// A queue with one group, which may have everything.
 struct OneGroup {
     queue: Arc<FairQueue<(), char>>,
     limits: Limits,
@@ -41,7 +41,7 @@ impl Deref for OneGroup {
     }
 }
 
-/// A queue in which one key may hold all places.
+/// Creates a queue in which one key may hold all places.
 fn queue(places: usize, seats: usize) -> OneGroup {
     shared_queue(places, places, seats)
 }
@@ -52,19 +52,19 @@ fn shared_queue(places: usize, places_per_key: usize, seats: usize) -> OneGroup 
 
 type Entering<'a> = Pin<Box<dyn Future<Output = Result<Place<char>, Refusal>> + 'a>>;
 
-/// A caller that waits.
+/// Enters the queue as a caller that has to wait.
 fn waiting(queue: &OneGroup, key: char) -> Entering<'_> {
     let mut entering: Entering<'_> = Box::pin(queue.enter(key));
     assert!((&mut entering).now_or_never().is_none(), "{key} waits");
     entering
 }
 
-/// A caller that finds a place free.
+/// Enters the queue as a caller that finds a free place.
 fn entered(queue: &OneGroup, key: char) -> Place<char> {
     queue.enter(key).now_or_never().unwrap().ok().unwrap()
 }
 
-/// What a caller has got; `None` while it waits.
+/// Returns the result of a caller; `None` while it waits.
 fn polled(entering: &mut Entering<'_>) -> Option<Result<Place<char>, Refusal>> {
     entering.now_or_never()
 }

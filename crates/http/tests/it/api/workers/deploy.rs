@@ -7,12 +7,12 @@ use crate::support::{CODE, RawClient, TestApp, status_and_json};
 
 const PATH: &str = "/api/workers";
 
-/// Deploys this name and code on a fresh server.
+/// Deploys this name and code on a new server.
 async fn deploy(name: &str, code: &str) -> (u16, Value) {
     TestApp::start().post_json(PATH, json!({ "name": name, "code": code }).to_string()).await
 }
 
-/// Sends this body to a fresh server; afterwards that server must still deploy.
+/// Sends this body to a new server, which must still be able to deploy afterwards.
 async fn refused(body: impl Into<reqwest::Body>) -> (u16, Value) {
     let app = TestApp::start();
     let answer = app.post_json(PATH, body).await;
@@ -196,7 +196,7 @@ async fn code_at_the_limit_is_accepted_however_it_is_escaped() {
 async fn a_body_of_64_mib_is_refused_with_an_answer_that_arrives() {
     let app = TestApp::start();
     let mut client = RawClient::connect(app.address).await;
-    // Like the simplest of clients: sends all of it before it reads a byte.
+    // Behaves like a simple client: sends the whole body before it reads anything.
     client.post(PATH, "X-Request-Id: test\r\n", &vec![b' '; 64 * 1024 * 1024]).await;
     let answer = client.read_until("}").await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");

@@ -13,7 +13,7 @@ async fn watch(app: &TestApp) -> SseReader {
     SseReader::new(app.get("/api/workers/events").await)
 }
 
-/// The next event, as its name and data.
+/// Returns the name and data of the next event.
 async fn next(events: &mut SseReader) -> (String, serde_json::Value) {
     let event = events.next().await.unwrap();
     (event.event, event.data)

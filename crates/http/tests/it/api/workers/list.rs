@@ -116,7 +116,7 @@ async fn a_worker_that_cannot_be_read_is_listed_as_broken_and_is_good_for_nothin
     assert_eq!(list.as_array().map(Vec::len), Some(1));
 }
 
-/// Stores so many workers, and answers with their ids, newest first.
+/// Stores this many workers, and returns their ids, newest first.
 async fn store(app: &TestApp, count: i64) -> Vec<String> {
     let mut ids = Vec::new();
     for index in 0..count {
@@ -136,7 +136,7 @@ async fn ids(response: Response) -> Vec<String> {
     list.as_array().unwrap().iter().map(|worker| worker["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Where the `Link` of an answer leads to from the URL that was asked, as any client finds it.
+/// Returns the target of a response's `Link`, resolved against the requested URL like any client does.
 fn next(response: &Response) -> Option<Url> {
     let link = response.headers().get("link")?.to_str().unwrap();
     let target = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
@@ -167,7 +167,7 @@ async fn the_links_lead_through_the_whole_list_whatever_comes_and_goes() {
         let page = app.client.get(here).send().await.unwrap();
         url = next(&page);
         let listed = ids(page).await;
-        // The end of a page goes, and others come.
+        // The last worker of the page is deleted, and others are added.
         app.request(Method::DELETE, &format!("/api/workers/{}", listed.last().unwrap())).send().await.unwrap();
         app.deploy().await;
         found.push(listed);

@@ -1,4 +1,4 @@
-//! Groups among each other: places, seats, limits, and what a caller is told.
+//! Tests between groups: places, seats, limits, and estimated waits.
 
 use super::random::Numbers;
 use super::*;
@@ -31,7 +31,7 @@ fn is_refused(answer: impl Into<Option<Result<GroupPlace, Refusal>>>) -> bool {
     matches!(answer.into(), Some(Err(Refusal::Full { .. })))
 }
 
-/// The places that callers have got by now.
+/// Removes the callers that have got a place by now, and returns their places.
 fn served(callers: &mut Vec<GroupEntering<'_>>) -> Vec<GroupPlace> {
     let mut places = Vec::new();
     callers.retain_mut(|caller| match caller.now_or_never() {
@@ -70,7 +70,8 @@ fn a_group_whose_callers_stay_long_cannot_hold_what_another_group_waits_for() {
         of_b.extend(served(&mut others));
     }
     assert_eq!((held.len(), of_b.len(), served(&mut crowd).len()), (2, 2, 0), "half of all");
-    // Those of the one group stay. Those of the other group come and go, on the places that it has by now.
+    // The callers of one group stay. The callers of the other group come and go, on the places that their group has by
+    // now.
     for _ in 0..50 {
         of_b.pop();
         of_b.extend(served(&mut others));
@@ -233,7 +234,7 @@ fn nobody_enters_a_closed_queue_whatever_the_group() {
     assert!(queue.lock().is_empty());
 }
 
-/// What a caller is of: a group and a key.
+/// A group and a key of a caller.
 type Of = (char, u32);
 
 #[test]
@@ -260,7 +261,8 @@ fn no_place_and_no_seat_is_lost_or_given_twice_between_groups() {
                 3 if !callers.is_empty() => drop(callers.remove(numbers.below(callers.len()))),
                 _ => {}
             }
-            // A caller that got a place on the way gives it up again when it goes away, so all look once more.
+            // Dropping a caller that got a place in the meantime frees the place again, so all callers are polled
+            // twice.
             for _ in 0..2 {
                 for (of, mut caller) in std::mem::take(&mut callers) {
                     match (&mut caller).now_or_never() {

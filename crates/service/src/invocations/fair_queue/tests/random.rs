@@ -1,8 +1,8 @@
-//! Random callers come, wait, are served, go away; after each step the queue agrees with a count by hand.
+//! Random callers come, wait, are served and leave. After each step the queue must agree with a separate count.
 
 use super::*;
 
-/// Pseudo-random numbers, the same ones in each run.
+/// Pseudo-random numbers, the same in each run.
 pub(super) struct Numbers(pub(super) u64);
 
 impl Numbers {
@@ -15,7 +15,7 @@ impl Numbers {
     }
 }
 
-/// What the callers of a queue have.
+/// The callers of a queue: those with a place and those that wait.
 struct Callers<'a> {
     queue: &'a OneGroup,
     limits: Limits,
@@ -31,7 +31,7 @@ impl Callers<'_> {
             2 if !self.inside.is_empty() => {
                 self.inside.swap_remove(numbers.below(self.inside.len()));
             }
-            // It may have got a place or lost its seat by now, without having looked.
+            // By now the caller may have got a place or lost its seat, without having been polled.
             3 if !self.waiting.is_empty() => {
                 drop(self.waiting.remove(numbers.below(self.waiting.len())));
             }
@@ -50,7 +50,7 @@ impl Callers<'_> {
         }
     }
 
-    /// All callers that wait look what became of them.
+    /// Polls all waiting callers and records their results.
     fn look(&mut self) {
         for (key, mut entering) in std::mem::take(&mut self.waiting) {
             match polled(&mut entering) {
@@ -64,7 +64,7 @@ impl Callers<'_> {
         }
     }
 
-    /// Nothing is lost, nothing is given twice, and no place is free that one of those who wait may have.
+    /// Checks that nothing is lost, nothing is given twice, and no place is free that a waiting caller may have.
     fn check(&mut self) {
         self.look();
         assert_eq!(self.queue.occupied(), (self.inside.len(), self.waiting.len()));
@@ -93,7 +93,7 @@ fn no_place_and_no_seat_is_lost_or_given_twice() {
         let mut callers = Callers { queue: &queue, limits, inside: Vec::new(), waiting: Vec::new(), displaced: 0 };
         for step in 0..20_000 {
             callers.step(&mut numbers);
-            // Not after each step, so that there are callers that have been called and do not know it.
+            // Not after each step, so that some callers have been called but not polled.
             if step % 3 == 0 {
                 callers.check();
             }

@@ -1,4 +1,4 @@
-//! The answer at the end.
+//! The batch response at the end of an invocation.
 
 use serde_json::{Value, json};
 use workers_domain::LogStream;
@@ -12,7 +12,7 @@ async fn invoke(steps: impl Fn() -> Vec<Step> + Send + Sync + 'static) -> (u16, 
     app.post_json(&app.deployed("functions", "greet").await, "{}").await
 }
 
-/// The status and code of a function that ends like this.
+/// Returns the status and code for a function that ends like this.
 async fn ending(status: ExitStatus, killed: Option<KillReason>) -> (u16, String) {
     let (status, body) = invoke(move || vec![Step::Frame("S".into()), Step::Exit(status, killed)]).await;
     assert_eq!(body["success"], false);

@@ -1,4 +1,4 @@
-//! A client that goes away takes its invocation with it, within a second.
+//! When a client disconnects, its invocation ends within a second.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::support::{RawClient, TestApp};
 const SSE: &str = "Accept: text/event-stream\r\n";
 const BATCH: &str = "Accept: application/json\r\n";
 
-/// How a client goes away.
+/// How a client disconnects.
 #[derive(Clone, Copy)]
 enum Leave {
     Close,
     Reset,
 }
 
-/// Starts an invocation that never ends, and goes away once its sandbox lives.
+/// Starts an invocation that never ends, and disconnects once its sandbox exists.
 async fn leave(headers: &str, steps: fn() -> Vec<Step>, how: Leave) -> TestApp {
-    // Comments would be written and so give the client away: there must be none.
+    // Comments would be written and so reveal the disconnect: there must be none.
     let app = TestApp::builder()
         .script(move |_| steps())
         .http(|options| options.sse_keep_alive = Duration::from_hours(1))
@@ -78,7 +78,7 @@ async fn a_watcher_that_hangs_up_after_the_first_event_cancels_the_function() {
 
 #[tokio::test]
 async fn a_watcher_that_never_reads_and_hangs_up_cancels_the_function() {
-    // More than the buffers of both sides hold.
+    // More than the buffers of both sides can hold.
     let steps = || {
         let line: &'static str = Box::leak(("x".repeat(16_000) + "\n").into_boxed_str());
         let mut steps = vec![Step::Log(LogStream::Stdout, line); 60];

@@ -1,4 +1,4 @@
-//! Invocations that do not begin: a status and JSON, also for a client that wants to watch.
+//! Invocations that do not start: the response is a status and JSON, even for a client that requests an event stream.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -156,7 +156,7 @@ async fn a_displaced_caller_is_told_when_to_come_back_in_the_header_and_in_the_b
     let held = Mutex::new(Some(Arc::clone(&gate)));
     let app = TestApp::builder()
         .script(move |_| {
-            // The first one holds the place.
+            // The first invocation holds the place.
             let wait = held.lock().unwrap().take().map(Step::WaitFor);
             wait.into_iter().chain([Step::Return("1".into())]).collect()
         })

@@ -119,7 +119,7 @@ async fn every_empty_line_ends_an_event_that_has_data() {
         .script(|_| vec![Step::Log(LogStream::Stdout, "one\n"), Step::Hang])
         .http(|options| options.sse_keep_alive = Duration::from_millis(5))
         .start();
-    // The reader fails at an empty line without an event in front of it.
+    // The reader fails at an empty line that does not follow an event.
     let mut reader = SseReader::new(watch(&app, &app.deployed("invoke", "hang").await).await);
     reader.comment().await;
     reader.comment().await;
