@@ -1,38 +1,33 @@
-//! The engine: what all sandboxes share, and how it starts.
+//! The engine: how it starts, and what the platform can ask of it.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
-use tracing::Instrument as _;
-use uuid::Uuid;
-use workers_domain::ports::Clock;
 use workers_domain::ports::{
     CommandEvent, CommandSpec, ExitStatus, NodePreload, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider,
     SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId, Trouble};
+use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId, Trouble};
 
 use crate::cgroup::CgroupPlan;
 use crate::health;
-use crate::home::Home;
 use crate::message::{Configuration, Walls};
 use crate::network;
 use crate::options::{Confinement, EngineOptions, Templates};
-use crate::sandbox::{Expectations, LocalSandbox, ReadySandboxes};
+use crate::sandbox::{Core, Expectations, LocalSandbox, ReadySandboxes, expect};
 use crate::server::blueprint::Blueprint;
 use crate::server::data_dir::DataDir;
-use crate::server::ground::{Found, Ground};
+use crate::server::ground::Ground;
 use crate::server::ids::Ranges;
 use crate::server::launcher::Launcher;
 use crate::server::preload::Preload;
 use crate::server::shell;
 use crate::server::{blocking, unavailable};
-use crate::snapshot::{Lease, SnapshotStore};
+use crate::snapshot::SnapshotStore;
 
 /// The first host user id of sandboxes. It lies above the ranges that systems hand out for containers.
 const FIRST_UID: u32 = 0x7000_0000;
@@ -54,9 +49,6 @@ const SWEEP_REST: Duration = Duration::from_millis(4);
 /// of a millisecond.
 pub(crate) const GROUND_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long the runtime and the launcher may take to respond to a check.
-const PULSE_PATIENCE: Duration = Duration::from_millis(1800);
-
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
 
@@ -74,113 +66,6 @@ const NOBODY_LISTENS: &str = "ECONNREFUSED";
 pub struct Engine {
     core: Arc<Core>,
     node_version: String,
-}
-
-/// What all sandboxes of an engine share.
-pub(crate) struct Core {
-    pub(crate) launcher: Arc<Launcher>,
-    pub(crate) snapshots: Arc<SnapshotStore>,
-    pub(crate) ready: ReadySandboxes,
-    pub(crate) expectations: Expectations,
-    pub(crate) ground: Arc<Ground>,
-    /// The code for templates to run ahead of programs, as the platform has set it.
-    preload: Preload,
-    /// When a trial sandbox was last made successfully.
-    pub(crate) last_trial: tokio::sync::Mutex<Option<Instant>>,
-    data_dir: DataDir,
-    clock: Arc<dyn Clock>,
-    /// The runtime that the engine was started on.
-    runtime: Handle,
-}
-
-impl std::fmt::Debug for Core {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Core").field("data_dir", &self.data_dir).finish_non_exhaustive()
-    }
-}
-
-impl Core {
-    /// Returns the current time.
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
-    }
-
-    /// Returns the owner of snapshots' files, if it is not this process's user.
-    pub(crate) fn content_owner(&self) -> Option<u32> {
-        self.launcher.own_uids().then_some(crate::copy::CONTENT_OWNER)
-    }
-
-    /// Returns an id that no other sandbox has.
-    pub(crate) fn new_sandbox_id() -> SandboxId {
-        SandboxId::new(format!("sbx_{}", Uuid::new_v4()))
-    }
-
-    /// Returns a lease of a snapshot's content; `None` if there is no such snapshot.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read now.
-    pub(crate) async fn lease(&self, snapshot: &SnapshotId) -> Result<Option<Lease>, SandboxError> {
-        let (store, snapshot, now) = (Arc::clone(&self.snapshots), snapshot.clone(), self.now());
-        let leased = blocking("a snapshot cannot be read", move || store.lease(&snapshot, now)).await?;
-        Ok(leased.map(|(_, lease)| lease))
-    }
-
-    /// Returns the data directory.
-    pub(crate) fn home(&self) -> &Home {
-        self.data_dir.home()
-    }
-
-    /// Returns the runtime that the engine was started on.
-    pub(crate) const fn runtime(&self) -> &Handle {
-        &self.runtime
-    }
-
-    /// Makes the files and directories that sandboxes depend on again, if they are broken.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ground::mend`].
-    pub(crate) async fn mend(&self) -> Result<(), SandboxError> {
-        if self.ground.mend().await? != Found::Whole {
-            self.leave_old_files().await;
-        }
-        Ok(())
-    }
-
-    /// Drops sandboxes and templates that were made of files that have been made again.
-    async fn leave_old_files(&self) {
-        self.ready.clear();
-        // Also retries at once templates that could not be booted meanwhile; otherwise the launcher would wait before
-        // the next attempt.
-        self.launcher.renew_templates().await;
-    }
-
-    /// Makes the files of templates again, and boots new templates.
-    async fn remake_templates(&self) {
-        let walls = self.launcher.configuration().walls.as_ref();
-        if walls.is_none_or(|walls| walls.templates.is_none()) {
-            return;
-        }
-        if let Err(error) = self.ground.make_again(self.data_dir.template()).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "templates do nothing ahead of programs, which takes longer"
-            );
-            return;
-        }
-        self.leave_old_files().await;
-    }
-
-    /// Makes the directory that sandboxes' files are staged in, if it is missing.
-    pub(crate) fn make_sandboxes(&self) -> io::Result<()> {
-        self.data_dir.home().make(&self.data_dir.sandboxes())
-    }
-
-    /// Returns the directory where a sandbox's files are staged.
-    pub(crate) fn directory_of(&self, id: &SandboxId) -> PathBuf {
-        self.data_dir.sandboxes().join(id.as_str())
-    }
 }
 
 impl Engine {
@@ -407,16 +292,6 @@ async fn keep_ground(core: std::sync::Weak<Core>) {
     }
 }
 
-/// Checks that the runtime on which sandboxes are made (the caller may be on another one) and the launcher respond.
-pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
-    let launcher = Arc::clone(launcher);
-    let checked = runtime.spawn(async move { launcher.check().await }.in_current_span());
-    match tokio::time::timeout(PULSE_PATIENCE, checked).await {
-        Ok(checked) => checked.map_err(|error| SandboxError::failed("the check broke off", error))?,
-        Err(_) => Err(unavailable("the runtime of the sandbox engine does not answer")),
-    }
-}
-
 #[async_trait]
 impl SandboxProvider for Engine {
     fn name(&self) -> &'static str {
@@ -443,7 +318,7 @@ impl SandboxProvider for Engine {
     }
 
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
-        Expectations::add(&self.core, snapshot.clone(), limits);
+        expect(&self.core, snapshot.clone(), limits);
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
@@ -478,7 +353,7 @@ impl SandboxProvider for Engine {
     }
 
     async fn check(&self) -> Result<(), SandboxError> {
-        pulse(&self.core.runtime, &self.core.launcher).await
+        health::pulse(&self.core.runtime, &self.core.launcher).await
     }
 
     async fn troubles(&self) -> Vec<Trouble> {

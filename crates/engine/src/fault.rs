@@ -1,14 +1,24 @@
 //! Translates errors of the operating system for the callers of a sandbox.
 
 use std::error::Error as StdError;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 
 use rustix::io::Errno;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 pub(crate) use workers_private_files::named;
 
-use crate::home::Away;
+/// The error that the data directory is not at its path. Its content is not lost.
+#[derive(Debug)]
+pub(crate) struct Away(pub(crate) String);
+
+impl Display for Away {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl StdError for Away {}
 
 /// Returns the error number of the operating system, however often the error was wrapped since.
 pub(crate) fn number_of(error: &io::Error) -> Option<i32> {

@@ -7,19 +7,24 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::process::{Resource, getrlimit};
+use tokio::runtime::Handle;
+use tracing::Instrument as _;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 use workers_domain::{Part, ResourceLimits, Trouble};
 
 use crate::cgroup::discover::own_groups;
-use crate::engine::{Core, pulse};
-use crate::sandbox::LocalSandbox;
-use crate::server::blocking;
+use crate::sandbox::{Core, LocalSandbox};
+use crate::server::launcher::Launcher;
+use crate::server::{blocking, unavailable};
 
 /// With less free space than this, in bytes, a deploy may fail.
 const LEAST_ROOM: u64 = 1 << 20;
 
 /// How long the result of a trial is used.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long the runtime and the launcher may take to respond to a check.
+const PULSE_PATIENCE: Duration = Duration::from_millis(1800);
 
 /// With fewer free descriptors or processes than this, making a sandbox may fail.
 const LEAST_DESCRIPTORS: u64 = 32;
@@ -46,6 +51,16 @@ pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
         add(&mut troubles, Part::Sandboxes, &error);
     }
     troubles
+}
+
+/// Checks that the runtime on which sandboxes are made (the caller may be on another one) and the launcher respond.
+pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
+    let launcher = Arc::clone(launcher);
+    let checked = runtime.spawn(async move { launcher.check().await }.in_current_span());
+    match tokio::time::timeout(PULSE_PATIENCE, checked).await {
+        Ok(checked) => checked.map_err(|error| SandboxError::failed("the check broke off", error))?,
+        Err(_) => Err(unavailable("the runtime of the sandbox engine does not answer")),
+    }
 }
 
 /// Adds a trouble for an error of a part, or for the resource that the part ran out of.

@@ -4,8 +4,6 @@
 //! mounted over it. Files that are written to the other directory would be in the way when the first one comes back, so
 //! we write nothing then.
 
-use std::error::Error;
-use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,19 +12,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 use workers_private_files::make_directory;
 
-use crate::fault::named;
-
-/// The error that the data directory is not at its path. Its content is not lost.
-#[derive(Debug)]
-pub(crate) struct Away(String);
-
-impl fmt::Display for Away {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl Error for Away {}
+use crate::fault::{Away, named};
 
 /// The data directory that the engine was started on.
 #[derive(Debug, Clone)]

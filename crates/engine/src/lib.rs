@@ -27,7 +27,7 @@ pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines, is_in_us
 pub use engine::Engine;
 pub use host::{SANDBOX_DESCRIPTORS, host_capacity};
 #[doc(hidden)]
-pub use launcher::check::Wall;
+pub use launcher::wall::Wall;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
 pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};

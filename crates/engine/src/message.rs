@@ -16,15 +16,16 @@
 //! ```
 
 use std::io;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 use workers_engine_sys::Ended;
 
-use crate::cgroup::CgroupPlan;
+use crate::cgroup::{CgroupPlan, Figures};
 use crate::fault::{kind_of_number, number_of};
-use crate::launcher::check::{Namespaces, Wall};
-use crate::launcher::root::Runtime;
+use crate::launcher::told::Namespaces;
+use crate::launcher::wall::Wall;
 
 /// The first message to a launcher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,6 +55,25 @@ pub(crate) struct Walls {
     pub(crate) templates: Option<TemplateSetup>,
     /// The directories of machines, for a launcher that makes machines and nothing else.
     pub(crate) machines: Option<MachineSetup>,
+}
+
+/// The parts of the root of a worker's sandbox, as paths on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Runtime {
+    /// The directory that becomes the root.
+    pub(crate) root: PathBuf,
+    /// An empty directory.
+    pub(crate) nothing: PathBuf,
+    /// The node program, which appears as `/usr/bin/node`.
+    pub(crate) node: PathBuf,
+    /// Whether the node program is already in the root directory.
+    pub(crate) has_node: bool,
+    /// Files below `/proc` that are hidden.
+    pub(crate) masked_files: Vec<String>,
+    /// Directories below `/proc` that are hidden.
+    pub(crate) masked_directories: Vec<String>,
+    /// Names of the devices below `/dev`.
+    pub(crate) devices: Vec<String>,
 }
 
 /// The directories on the host that machines are made of.
@@ -325,20 +345,6 @@ impl Failure {
         };
         SandboxError::new(kind, format!("{what}: {}", self.message))
     }
-}
-
-/// What a sandbox used, read from its cgroups.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Figures {
-    /// Processor time in microseconds.
-    pub(crate) cpu_micros: Option<u64>,
-    /// The peak of memory, in bytes.
-    pub(crate) max_memory_bytes: Option<u64>,
-    /// Whether its own memory limit was reached, and a process was killed for that.
-    pub(crate) out_of_memory: bool,
-    /// Whether it was refused a process, or lost one for lack of memory, although its own limits were not reached: the
-    /// host, or a group around all sandboxes, had too little.
-    pub(crate) starved: bool,
 }
 
 /// Messages from the server to a sandbox's init.

@@ -10,7 +10,7 @@ use workers_domain::ports::{
     Clock, NetworkObserver, NoNetworkObserver, NoSandboxObserver, SandboxObserver, SystemClock,
 };
 
-use crate::launcher::check::Wall;
+use crate::launcher::wall::Wall;
 
 /// The options of the engine. Make them with [`EngineOptions::new`] and change what differs.
 #[derive(Clone)]

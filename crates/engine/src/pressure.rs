@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::message::Figures;
+use crate::cgroup::Figures;
 
 /// The kernel's file with these times. Some kernels lack it, or have it only with a boot option.
 const FILE: &str = "/proc/pressure/memory";

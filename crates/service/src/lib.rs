@@ -13,6 +13,8 @@ mod limits;
 mod observer;
 mod options;
 mod platform;
+mod shared;
+mod snapshot;
 mod source;
 mod unread;
 mod workers;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use workers_domain::access::{AccessError, Action, CallContext, Resource};
+use workers_domain::access::AccessError;
 use workers_domain::ports::RepositoryError;
-use workers_domain::{ResourceLimits, TenantId, TenantLimits};
+use workers_domain::{ResourceLimits, TenantLimits};
 
 use crate::options::share_of_worker;
-use crate::platform::Shared;
-use crate::{LogLimits, Platform, ServiceOptions};
+use crate::{LogLimits, ServiceOptions};
 
 /// The limits that apply to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,40 +82,6 @@ impl EffectiveLimits {
 impl Default for EffectiveLimits {
     fn default() -> Self {
         Self::least(&ServiceOptions::default(), &TenantLimits::default())
-    }
-}
-
-impl Platform {
-    /// Returns the limits that apply to the caller.
-    ///
-    /// # Errors
-    ///
-    /// If the caller may not read them, or they cannot be read.
-    pub async fn limits(&self, context: &CallContext) -> Result<EffectiveLimits, LimitsError> {
-        self.limits_of(context, Action::ReadLimits, Resource::Tenant).await
-    }
-
-    /// Checks an action and returns the limits that apply to it. A server calls it before it reads a request body, so
-    /// that it does not read more than the limit.
-    ///
-    /// # Errors
-    ///
-    /// If the caller may not perform the action, or its limits cannot be read.
-    pub async fn limits_of(
-        &self,
-        context: &CallContext,
-        action: Action,
-        resource: Resource,
-    ) -> Result<EffectiveLimits, LimitsError> {
-        self.check(context, action, resource)?;
-        Ok(self.shared().limits_of(context.tenant()).await?)
-    }
-}
-
-impl Shared {
-    /// Returns the limits that apply to a tenant.
-    pub(crate) async fn limits_of(&self, tenant: TenantId) -> Result<EffectiveLimits, RepositoryError> {
-        Ok(EffectiveLimits::least(&self.options, &self.limits.limits_for(tenant).await?))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use workers_domain::Trouble;
 use workers_domain::access::{AccessControl, AccessError, Action, CallContext, Policy, Resource};
 use workers_domain::ports::{
@@ -13,9 +13,11 @@ use workers_domain::ports::{
 use crate::bundle::Bundler;
 use crate::health::Health;
 use crate::invocations::{InvocationService, LastInvoked};
+use crate::shared::Shared;
 use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
 use crate::{
-    Compiler, InProcessCompiler, InProcessEventBus, InvocationObserver, NoObserver, ServiceOptions, Telling, Unread,
+    Compiler, EffectiveLimits, InProcessCompiler, InProcessEventBus, InvocationObserver, LimitsError, NoObserver,
+    ServiceOptions, Telling, Unread,
 };
 
 /// All use cases (workers and invocations) on one store and one sandbox provider. Cheap to clone.
@@ -24,28 +26,6 @@ pub struct Platform {
     workers: WorkerService,
     invocations: InvocationService,
     shared: Arc<Shared>,
-}
-
-/// Ports and state that the use cases share.
-pub(crate) struct Shared {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) sandboxes: Arc<dyn SandboxProvider>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) observer: Arc<dyn InvocationObserver>,
-    pub(crate) access: AccessControl,
-    pub(crate) limits: Arc<dyn LimitsFor>,
-    pub(crate) options: ServiceOptions,
-    pub(crate) bundler: Bundler,
-    pub(crate) changes: ChangeFeed,
-    pub(crate) settler: Settler,
-    pub(crate) health: Arc<Health>,
-    pub(crate) turns: Turns,
-    pub(crate) unread: Unread,
-    /// The runtime for background work. We do not use the caller's runtime: it may belong to a web server thread that
-    /// ends sooner.
-    pub(crate) runtime: Handle,
-    /// Ends the task that follows changes of other servers, when this is dropped.
-    _following: DropGuard,
 }
 
 /// Builds a [`Platform`]. For defaults see [`Platform::builder`].
@@ -196,6 +176,31 @@ impl Platform {
         self.shared.access.check(context, action, resource).map(drop)
     }
 
+    /// Returns the limits that apply to the caller.
+    ///
+    /// # Errors
+    ///
+    /// If the caller may not read them, or they cannot be read.
+    pub async fn limits(&self, context: &CallContext) -> Result<EffectiveLimits, LimitsError> {
+        self.limits_of(context, Action::ReadLimits, Resource::Tenant).await
+    }
+
+    /// Checks an action and returns the limits that apply to it. A server calls it before it reads a request body, so
+    /// that it does not read more than the limit.
+    ///
+    /// # Errors
+    ///
+    /// If the caller may not perform the action, or its limits cannot be read.
+    pub async fn limits_of(
+        &self,
+        context: &CallContext,
+        action: Action,
+        resource: Resource,
+    ) -> Result<EffectiveLimits, LimitsError> {
+        self.check(context, action, resource)?;
+        Ok(self.shared.limits_of(context.tenant()).await?)
+    }
+
     /// Returns how many bytes of responses clients have not read yet, across all tenants.
     ///
     /// # Errors
@@ -251,13 +256,5 @@ impl Platform {
     #[must_use]
     pub fn failed(&self, kind: &str) -> Telling {
         self.shared.failed(kind)
-    }
-}
-
-impl Shared {
-    /// Records a failure of the platform and returns what to log about it. Starts checks that find out whether it
-    /// lasts.
-    pub(crate) fn failed(&self, kind: &str) -> Telling {
-        self.health.failed(kind)
     }
 }

@@ -14,6 +14,7 @@ mod cell;
 mod database;
 mod error;
 mod migration;
+mod options;
 mod pages;
 mod postgres;
 mod queries;
@@ -25,7 +26,8 @@ mod transaction;
 mod url;
 mod worker_row;
 
-pub use database::{ConnectionLimits, Database, StorageOptions};
+pub use database::Database;
 pub use error::{BackupError, ConnectError};
+pub use options::{ConnectionLimits, StorageOptions};
 pub use postgres::InvalidPostgresUrlError;
 pub use url::{DatabaseUrl, InvalidDatabaseUrlError};

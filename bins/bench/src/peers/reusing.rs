@@ -5,7 +5,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{Peer, Programs};
+use super::peer::Peer;
+use super::programs::Programs;
 use crate::process::{Process, free_address};
 use crate::target::WORK;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::Programs;
+use super::programs::Programs;
 use crate::process::Process;
 
 /// The peer's server.

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 use tokio::sync::Mutex;
 
-use super::watch::Count;
+use super::count::Count;
 
 /// How long no request may come until the work is considered done. It is longer than the time that the port waits
 /// before it ends a command whose output is not read.

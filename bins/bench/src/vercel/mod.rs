@@ -7,6 +7,7 @@
 mod api;
 mod bare;
 mod client;
+mod count;
 mod counter;
 mod platform;
 mod port;
@@ -16,5 +17,5 @@ mod watch;
 mod way;
 mod work;
 
+pub(crate) use self::count::Count;
 pub(crate) use self::run::run;
-pub(crate) use self::watch::Count;

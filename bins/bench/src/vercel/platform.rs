@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::api::{base_url, credentials};
+use super::count::{COUNTED, Count};
 use super::counter::Counter;
-use super::run::COUNTED;
-use super::watch::Count;
 use crate::load::{self, Enough, Round};
 use crate::platform::{Server, Setup, warm_up};
 use crate::report::{self, PlatformRow, Summary};

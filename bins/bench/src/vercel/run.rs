@@ -11,17 +11,15 @@ use fastrand::Rng;
 
 use super::api::ApiServer;
 use super::bare::Bare;
+use super::count::{COUNTED, Count};
 use super::counter::Counter;
 use super::platform::Platforms;
-use super::watch::{Count, Run, Watch};
+use super::watch::{Run, Watch};
 use super::way::Way;
 use super::work::Work;
 use crate::load::Enough;
 use crate::options::Options;
 use crate::report::{self, WayRow};
-
-/// How often each piece of work is counted. One more run comes first, which opens connections that are kept.
-pub(super) const COUNTED: usize = 5;
 
 /// One piece of work done with one client, and its figures.
 struct Cell {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use workers_domain::Resources;
 
-use super::units::Size;
+use super::units::{Size, read_from_text};
 
 const MIB: u64 = 1 << 20;
 
@@ -102,6 +102,8 @@ impl FromStr for Share {
         number.map(Self).ok_or_else(|| "it must be from 1% to 100%".to_owned())
     }
 }
+
+read_from_text!(Reserve, Factor, Share);
 
 /// Parses a decimal number with at most three places, in thousandths.
 fn thousandths(text: &str) -> Result<u64, String> {

@@ -3,6 +3,7 @@
 
 mod branding;
 mod capacity;
+mod command_line;
 mod options;
 mod said;
 mod settings;

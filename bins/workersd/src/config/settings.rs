@@ -16,12 +16,9 @@ use workers_storage::{DatabaseUrl, StorageOptions};
 
 use super::capacity::{Factor, Reserve};
 use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions, Weaker};
-use super::said::Said;
+use super::said::{FILE_NAME, Said};
 use super::units::Size;
 use super::vercel::{VercelApiSettings, VercelSettings};
-
-/// The name of the file in the data directory that can hold options.
-pub(super) const FILE_NAME: &str = "workers.toml";
 
 /// The configuration in force.
 pub(crate) struct Settings {

@@ -7,8 +7,6 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use workers_domain::{AddressRange, InvalidPolicyError, InvalidRangeError, NetworkPolicy};
 
-use super::capacity::{Factor, Reserve, Share};
-
 /// A number of bytes, as `256MiB` or `6291456`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct Size(ByteSize);
@@ -114,7 +112,9 @@ macro_rules! read_from_text {
     };
 }
 
-read_from_text!(Span, Network, Range, Reserve, Factor, Share);
+pub(super) use read_from_text;
+
+read_from_text!(Span, Network, Range);
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,14 @@
 //! Idle processes, which wait for a source.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Pool;
 use super::process::CompilerProcess;
 
 /// How long a process stays idle while another one is idle too.
-const IDLE_TIME: Duration = Duration::from_secs(10);
+pub(super) const IDLE_TIME: Duration = Duration::from_secs(10);
 
 /// The idle processes. The one that has waited longest comes first.
 #[derive(Default)]
@@ -25,7 +24,7 @@ struct Waiting {
 }
 
 impl IdleProcesses {
-    /// Adds a process. Returns whether the caller has to start [`thin_out`].
+    /// Adds a process. Returns whether the caller has to start a task that takes the [surplus](Self::take_surplus).
     pub(super) fn push(&self, process: CompilerProcess) -> bool {
         let mut waiting = self.lock();
         waiting.processes.push((Instant::now(), process));
@@ -57,7 +56,7 @@ impl IdleProcesses {
     }
 
     /// Removes the processes that have waited too long, except the last one. Returns whether to check again later.
-    fn take_surplus(&self) -> (Vec<CompilerProcess>, bool) {
+    pub(super) fn take_surplus(&self) -> (Vec<CompilerProcess>, bool) {
         let mut waiting = self.lock();
         let spare = waiting.processes.len().saturating_sub(1);
         let old = waiting.processes[..spare].iter().take_while(|(since, _)| since.elapsed() >= IDLE_TIME).count();
@@ -69,18 +68,5 @@ impl IdleProcesses {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // The lock is held for single statements only, so a panic elsewhere leaves no inconsistent state.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends processes that wait too long, until only one is idle.
-pub(super) async fn thin_out(pool: Weak<Pool>) {
-    loop {
-        tokio::time::sleep(IDLE_TIME).await;
-        let Some(pool) = pool.upgrade() else { return };
-        let (surplus, again) = pool.idle.take_surplus();
-        drop(surplus);
-        if !again {
-            return;
-        }
     }
 }

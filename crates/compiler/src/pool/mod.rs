@@ -8,6 +8,7 @@ mod death;
 mod idle;
 mod nursery;
 mod process;
+mod processes;
 mod seat;
 mod trouble;
 mod vitals;
@@ -19,23 +20,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use workers_service::{CompileFailure, Compiler, CompilerPlaces, WorkerScript};
 
 use self::idle::IdleProcesses;
 use self::nursery::Nursery;
-use self::process::CompilerProcess;
+use self::processes::{Pool, START_PATIENCE, STILLNESS};
 use self::seat::Seat;
 use self::trouble::Trouble;
-use self::watch::{Bounds, Watched, watch};
+use self::watch::Bounds;
 use crate::hook::hook_was_called;
 use crate::{CompilerOptions, CompilerProgram};
 
-/// How long a process may take from its start to its first message, on a busy host.
-const START_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a busy process may use no processor time before it counts as standing still. Even where other processes
-/// take nearly all, it gets some hundredths of a second in this time.
-const STILLNESS: Duration = Duration::from_secs(2);
 /// The source that a check compiles.
 const CHECK_SOURCE: &str = "export const f = () => 1";
 /// How long a check may take. Two processes that stand still fit into this time.
@@ -62,17 +58,6 @@ pub enum StartError {
     /// The first process did not start.
     #[error("a compiler process cannot be started")]
     Process(#[source] io::Error),
-}
-
-struct Pool {
-    options: CompilerOptions,
-    places: CompilerPlaces,
-    idle: IdleProcesses,
-    nursery: Nursery,
-    trouble: Trouble,
-    /// The runtime for background work: not the caller's, which may belong to a thread of a web server that ends
-    /// earlier.
-    runtime: Handle,
 }
 
 impl ProcessCompiler {
@@ -121,29 +106,5 @@ impl Compiler for ProcessCompiler {
             until: Instant::now() + CHECK_PATIENCE,
         };
         attempts::compile(&mut seat, CHECK_SOURCE, bounds).await.map(drop)
-    }
-}
-
-impl Pool {
-    /// Starts a process and waits for its first message.
-    async fn start_process(&self, until: Instant) -> io::Result<CompilerProcess> {
-        let late = |problem: String| io::Error::new(io::ErrorKind::TimedOut, problem);
-        let child = timeout_at(until, self.nursery.start()).await;
-        let child = child.map_err(|_elapsed| late("it was not started in time".to_owned()))??;
-        let mut process = CompilerProcess::new(child, self.nursery.clone(), &self.runtime)?;
-        let bounds = Bounds { processor_time: START_PATIENCE, stillness: STILLNESS, until };
-        let vitals = process.vitals().clone();
-        match watch(&vitals, bounds, process.hello()).await {
-            Watched::Done(ready) => ready.map(|()| process),
-            Watched::Expensive | Watched::Late => Err(late("it says nothing".to_owned())),
-            Watched::Still(how) => Err(late(how)),
-        }
-    }
-
-    /// Keeps a process for the next source.
-    fn put_by(self: &Arc<Self>, process: CompilerProcess) {
-        if self.idle.push(process) {
-            self.runtime.spawn(idle::thin_out(Arc::downgrade(self)));
-        }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Weak};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
-use super::Pool;
 use super::death::Cause;
 use super::process::CompilerProcess;
+use super::processes::{Pool, START_PATIENCE};
 use super::trouble::Trouble;
 
 /// A place in the pool. If the seat is dropped while a process sits there, the process has not finished its work: it is
@@ -81,7 +81,7 @@ impl Drop for Seat {
 /// Starts a process in advance. If that fails, the next source starts one, and its compilation reports the failure.
 async fn replace(pool: Weak<Pool>, place: Option<OwnedSemaphorePermit>) {
     if let Some(pool) = pool.upgrade() {
-        match pool.start_process(Instant::now() + super::START_PATIENCE).await {
+        match pool.start_process(Instant::now() + START_PATIENCE).await {
             Ok(process) => pool.put_by(process),
             Err(error) => pool.trouble.process_failed(&format!("a compiler process cannot be started: {error}")),
         }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{CgroupPlan, Group, GroupLimits, at, v1, write};
+use super::files::{at, write};
+use super::{CgroupPlan, Group, GroupLimits, v1};
 
 /// A mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,9 @@
 //! groups, and does not depend on the server.
 
 pub(crate) mod discover;
+mod figures;
+mod files;
+mod limits;
 mod v1;
 mod v2;
 
@@ -17,8 +20,9 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::named;
-use crate::message::Figures;
+pub(crate) use figures::Figures;
+use files::{at, make_directory};
+pub(crate) use limits::{GroupLimits, Share};
 
 /// The directories in which the groups of sandboxes are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,36 +45,6 @@ pub(crate) enum CgroupPlan {
         /// The directory for everything.
         base: PathBuf,
     },
-}
-
-/// The limits of a group.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct GroupLimits {
-    /// Memory in bytes.
-    pub(crate) memory_bytes: u64,
-    /// Processes and threads.
-    pub(crate) processes: u32,
-    /// Whether the kernel kills the whole group when its memory runs out, and not only one process that it chooses.
-    pub(crate) dies_as_one: bool,
-}
-
-/// The processor time that a group gets when other groups are busy, too, relative to a new group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// For work that may take long.
-    Quarter,
-    /// For work that has run long.
-    Eighth,
-}
-
-impl Share {
-    /// Returns the share as a number for the kernel; `new` is the number of a new group.
-    const fn of(self, new: u32) -> u32 {
-        match self {
-            Self::Quarter => new / 4,
-            Self::Eighth => new / 8,
-        }
-    }
 }
 
 /// The group of one sandbox.
@@ -236,46 +210,4 @@ impl Group {
             _ => Ok(()),
         })
     }
-}
-
-/// Makes the directory of a group, if it does not exist.
-fn make_directory(directory: &Path) -> io::Result<()> {
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(directory, error)),
-        _ => Ok(()),
-    }
-}
-
-/// Writes to an existing control file.
-fn write(file: &Path, value: &str) -> io::Result<()> {
-    let written = fs::OpenOptions::new().write(true).open(file).and_then(|mut opened| {
-        use io::Write;
-        opened.write_all(value.as_bytes())
-    });
-    written.map_err(|error| at(file, error))
-}
-
-/// Returns the number in a control file.
-fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
-}
-
-/// Returns the number after `key` in a control file of words and numbers.
-fn keyed_number(file: &Path, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
-}
-
-/// Returns whether a group was refused processes although it never had as many as its limit: then a group above it was
-/// full.
-fn lacked_processes(pids: &Path) -> bool {
-    let is_refused = keyed_number(&pids.join("pids.events"), "max").is_some_and(|times| times > 0);
-    // Older kernels do not record the peak; then the group's own limit may have been the reason.
-    let peak = || number(&pids.join("pids.peak"));
-    is_refused && peak().zip(number(&pids.join("pids.max"))).is_some_and(|(peak, limit)| peak < limit)
-}
-
-/// Adds the file's path to an error.
-fn at(path: &Path, error: io::Error) -> io::Error {
-    named(path.display(), error)
 }

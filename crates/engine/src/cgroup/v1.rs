@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 use workers_engine_sys::notify_on_memory_exhaustion;
 
-use super::{GroupLimits, Share, at, keyed_number, lacked_processes, make_directory, number, write};
-use crate::message::Figures;
+use super::figures::Figures;
+use super::files::{at, keyed_number, lacked_processes, make_directory, number, write};
+use super::limits::{GroupLimits, Share};
 
 /// The limit of the kernel's memory for sockets. The kernel counts it separately from other memory, and only where it
 /// is limited.

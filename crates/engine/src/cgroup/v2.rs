@@ -3,8 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::{GroupLimits, Share, keyed_number, lacked_processes, number, write};
-use crate::message::Figures;
+use super::figures::Figures;
+use super::files::{keyed_number, lacked_processes, number, write};
+use super::limits::{GroupLimits, Share};
 
 /// Sets the limits of a group.
 pub(super) fn set_limits(group: &Path, limits: GroupLimits) -> io::Result<()> {

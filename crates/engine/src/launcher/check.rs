@@ -3,117 +3,12 @@
 //! We check in addition to putting up the walls, because a step may be left out by mistake, or may have had no effect.
 //! The checks use what the kernel reports about this process, not what we requested.
 
-use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, OFlags};
-use serde::{Deserialize, Serialize};
-
-use super::create::INNER_ID;
+use super::ids::INNER_ID;
+use super::told::{Namespaces, ROOM, Told, missing};
 use crate::cgroup::CgroupPlan;
-
-/// A wall that a test can leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wall {
-    /// User ids that are not root's on the host.
-    UserIds,
-    /// A pid namespace.
-    PidNamespace,
-    /// A network namespace.
-    NetworkNamespace,
-    /// An ipc namespace.
-    IpcNamespace,
-    /// A cgroup namespace.
-    CgroupNamespace,
-    /// The cgroups with the limits on memory and processes.
-    Cgroups,
-    /// Giving up all capabilities.
-    Capabilities,
-    /// The filter of system calls that is added in a sandbox.
-    Filter,
-    /// Overlays. Without them files are copied, as on a host that does not have overlays.
-    Overlays,
-}
-
-/// The kinds of namespaces, as `/proc/<pid>/ns` names them.
-const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
-
-/// The kernel's directory about this process, `/proc/self`. A sandbox opens it only once, because every invocation pays
-/// for each opening.
-#[derive(Debug)]
-pub(super) struct Told(OwnedFd);
-
-impl Told {
-    /// Opens it in the `/proc` that this process sees now. Its content does not depend on which mount of `/proc` that
-    /// is.
-    ///
-    /// # Errors
-    ///
-    /// When there is no `/proc`.
-    pub(super) fn open() -> io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self(rustix::fs::open("/proc/self", flags, Mode::empty())?))
-    }
-
-    /// Opens a file in it.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be opened.
-    pub(super) fn file(&self, name: &str, flags: OFlags) -> io::Result<OwnedFd> {
-        Ok(rustix::fs::openat(&self.0, name, flags | OFlags::CLOEXEC, Mode::empty())?)
-    }
-
-    fn text<'a>(&self, name: &str, space: &'a mut [MaybeUninit<u8>; ROOM]) -> io::Result<&'a str> {
-        let (read, room) = rustix::io::read(self.file(name, OFlags::RDONLY)?, space)?;
-        match std::str::from_utf8(read) {
-            // The kernel returns such a file in one piece if the buffer is large enough.
-            Ok(text) if !room.is_empty() => Ok(text),
-            _ => Err(missing(format!("the kernel's `{name}` cannot be read"))),
-        }
-    }
-
-    fn namespaces(&self) -> io::Result<Namespaces> {
-        let directory = self.file("ns", OFlags::PATH | OFlags::DIRECTORY)?;
-        let mut found = [0; KINDS.len()];
-        for (number, kind) in found.iter_mut().zip(KINDS) {
-            let mut space = [MaybeUninit::uninit(); 64];
-            let (name, _) = rustix::fs::readlinkat_raw(&directory, kind, &mut space)?;
-            *number = number_of(name).ok_or_else(|| missing(format!("the {kind} namespace has no number")))?;
-        }
-        Ok(Namespaces(found))
-    }
-}
-
-/// The buffer size in bytes; each of the kernel's files about one process fits.
-const ROOM: usize = 8192;
-
-/// Returns the number in a name such as `net:[4026531840]`.
-fn number_of(name: &[u8]) -> Option<u64> {
-    std::str::from_utf8(name).ok()?.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
-}
-
-/// The namespaces of a process, as the kernel's numbers of them, in the order of [`KINDS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Namespaces([u64; KINDS.len()]);
-
-impl Namespaces {
-    /// Returns those of this process.
-    ///
-    /// # Errors
-    ///
-    /// When `/proc/self/ns` cannot be read.
-    pub(super) fn current() -> io::Result<Self> {
-        Told::open()?.namespaces()
-    }
-
-    /// Returns the first kind of namespace that both share.
-    fn shared_with(&self, other: &Self) -> Option<&'static str> {
-        KINDS.into_iter().zip(self.0.iter().zip(&other.0)).find(|(_, (one, two))| one == two).map(|(kind, _)| kind)
-    }
-}
 
 /// The ids and capabilities that a sandbox's processes must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,11 +24,6 @@ pub(super) enum Who {
 
 /// The number of filters: one of the launcher and one of the sandbox.
 const FILTERS: u64 = 2;
-
-/// Makes the error that a wall is missing.
-fn missing(what: impl fmt::Display) -> io::Error {
-    io::Error::other(format!("a wall is missing: {what}"))
-}
 
 /// Checks the walls of this process once they stand. No other process can take them down.
 ///
@@ -322,14 +212,5 @@ mod tests {
         let v2 = CgroupPlan::V2 { base: "/c".into() };
         is_in_groups("0::/workers-1/sbx_a\n", &v2, "sbx_a").unwrap();
         is_in_groups("0::/workers-1\n", &v2, "sbx_a").unwrap_err();
-    }
-
-    #[test]
-    fn a_namespace_that_is_shared_is_named() {
-        let host = Namespaces::current().unwrap();
-        let mut inside = Namespaces(host.0.map(|number| number + 100_000));
-        assert_eq!(inside.shared_with(&host), None);
-        inside.0[3] = host.0[3];
-        assert_eq!(inside.shared_with(&host), Some("net"));
     }
 }

@@ -10,7 +10,7 @@ use workers_engine_sys::{
     CommandImage, SingleThread, exec, exit_now, fork_process, install_as, keep_only, reset_signals, unblock_signals,
 };
 
-use super::enter::null_device;
+use super::steps::null_device;
 use super::tools;
 use super::user::User;
 use crate::environment;

@@ -7,7 +7,7 @@ use rustix::fs::{Gid, Uid};
 use rustix::thread::{CapabilitiesSecureBits as Bits, CapabilitySet, CapabilitySets};
 use workers_engine_sys::seccomp::{self, Instruction};
 
-use super::create::INNER_ID;
+use super::ids::INNER_ID;
 
 /// Becomes the one user that is mapped into the sandbox.
 pub(super) fn take_inner_ids(may_change_groups: bool) -> io::Result<()> {

@@ -9,7 +9,7 @@ use rustix::mount::fsconfig_set_string;
 use rustix::process::umask;
 use workers_engine_sys::{MountAttributes, mount_attributes};
 
-use super::root::{attach, bind, make_file_system, open_path};
+use super::mounts::{attach, bind, make_file_system, open_path};
 use crate::message::Walls;
 
 /// Links that programs look for beside devices, and their targets.

@@ -1,24 +1,26 @@
 //! The child's side of making a sandbox. The order of the steps matters.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
 use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, leave_network};
 
-use super::check::{Told, Wall, Who, check_cgroups, check_walls};
+use super::check::{Who, check_cgroups, check_walls};
 use super::command::Surroundings;
 use super::confine::{
     OF_MACHINE, give_up_capabilities, obey_as_machine, obey_filter, take_inner_ids, take_machine_root,
 };
-use super::init::Init;
+use super::init::{Changed, Init};
 use super::layers::Layers;
 use super::limits::{Watches, limit_namespace, set_limits};
 use super::machine::{self, Parts};
+use super::oom_score::{OomScore, raise_oom_score};
 use super::root::{Sources, build_root};
-use super::serve::Setup;
-use crate::fault::named;
+use super::setup::Setup;
+use super::steps::{open_directory, step};
+use super::told::Told;
+use super::wall::Wall;
 use crate::message::{CreateSandbox, Failure, FromInit, Walls};
 use crate::wire;
 
@@ -57,20 +59,8 @@ struct Inside {
     machine: Option<Changed>,
 }
 
-/// What the init of a machine has in addition.
-pub(super) struct Changed {
-    /// The directories with its changes, of the root and of `/usr`.
-    pub(super) changes: [OwnedFd; 2],
-    /// The out-of-memory score of the init and of its children.
-    pub(super) score: OomScore,
-}
-
 /// The host name inside.
 const HOSTNAME: &[u8] = b"sandbox";
-
-/// More than any process of the host has by default, so that the kernel kills sandboxes first when the host is out of
-/// memory.
-const OOM_SCORE: &[u8] = b"800";
 
 /// Walls the process in and runs as its init; returns the exit code.
 pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
@@ -193,54 +183,4 @@ fn die_with_parent() -> io::Result<()> {
 fn await_release(released: &OwnedFd) -> io::Result<()> {
     let read = rustix::io::retry_on_intr(|| rustix::io::read(released, &mut [0; 1]))?;
     if read == 1 { Ok(()) } else { Err(io::Error::other("the launcher is gone")) }
-}
-
-/// The out-of-memory score of a process. When memory runs out, the kernel has to kill the commands of a machine before
-/// its init, without which there is no machine.
-pub(super) struct OomScore {
-    file: OwnedFd,
-    own: Vec<u8>,
-}
-
-impl OomScore {
-    fn open(told: &Told) -> io::Result<Self> {
-        let file = told.file("oom_score_adj", OFlags::RDWR)?;
-        let mut own = vec![0; 16];
-        let length = rustix::io::read(&file, &mut own)?;
-        own.truncate(length);
-        Ok(Self { file, own: own.trim_ascii().to_vec() })
-    }
-
-    /// Runs `work`, which makes child processes, with the higher score, so that the kernel kills the children first.
-    pub(super) fn for_children<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
-        rustix::io::pwrite(&self.file, OOM_SCORE, 0)?;
-        let done = work();
-        rustix::io::pwrite(&self.file, &self.own, 0)?;
-        Ok(done)
-    }
-}
-
-/// Raises the out-of-memory score of the process and of the descendants that it makes from now on.
-pub(super) fn raise_oom_score(told: &Told) -> io::Result<()> {
-    rustix::io::write(told.file("oom_score_adj", OFlags::WRONLY)?, OOM_SCORE)?;
-    Ok(())
-}
-
-pub(super) fn open_directory(path: &str) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
-}
-
-/// Opens `/dev/null`, as input of a process without input and as output of a process without output.
-pub(super) fn null_device() -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
-}
-
-/// Adds the name of the failed step to the error.
-pub(super) fn step<T, E: Into<io::Error>>(name: &str, result: Result<T, E>) -> io::Result<T> {
-    result.map_err(|error| named(name, error.into()))
-}
-
-/// Duplicates the descriptor of the working directory, to send it to the server.
-pub(super) fn same(work: &OwnedFd) -> io::Result<OwnedFd> {
-    work.as_fd().try_clone_to_owned()
 }

@@ -10,9 +10,9 @@ use rustix::process::{Pid, Signal};
 use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
 use super::command::{NotStarted, Starting, Streams, Surroundings, start};
-use super::enter::{Changed, same};
 use super::forks::children;
 use super::names::name_sockets;
+use super::oom_score::OomScore;
 use super::write::write_files;
 use crate::message::{Exited, FromInit, RunCommand, ToInit};
 use crate::wire::{self, Received};
@@ -31,6 +31,14 @@ pub(super) struct Init {
     starting: Vec<Starting>,
     /// Whether no more commands may be started.
     is_frozen: bool,
+}
+
+/// What the init of a machine has in addition.
+pub(super) struct Changed {
+    /// The directories with its changes, of the root and of `/usr`.
+    pub(super) changes: [OwnedFd; 2],
+    /// The out-of-memory score of the init and of its children.
+    pub(super) score: OomScore,
 }
 
 struct Command {
@@ -290,4 +298,9 @@ fn descendants(ancestor: Pid) -> Vec<Pid> {
 fn is_zombie(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     status.rsplit_once(") ").is_none_or(|(_, tail)| tail.starts_with(['Z', 'X']))
+}
+
+/// Duplicates the descriptor of the working directory, to send it to the server.
+fn same(work: &OwnedFd) -> io::Result<OwnedFd> {
+    work.as_fd().try_clone_to_owned()
 }

@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::Mode;
 use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals};
 
-use super::check::{Told, Who, check_own_walls};
+use super::check::{Who, check_own_walls};
 use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
-use super::enter::{null_device, step};
 use super::limits::set_limits;
-use super::serve::Setup;
+use super::setup::Setup;
+use super::steps::{null_device, step};
+use super::told::Told;
 
 /// The sandbox that a copy joins, as descriptors.
 pub(super) struct Place {

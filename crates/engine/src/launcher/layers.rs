@@ -16,9 +16,9 @@ use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, map_owners};
 
 use super::confine::take_machine_root;
-use super::create::IdRange;
+use super::ids::IdRange;
+use super::mounts::{attach, clone_tree, open_path};
 use super::probe::in_user_namespace;
-use super::root::{attach, clone_tree, open_path};
 use crate::machine::{FIRST_ID, IDS, MOST_MACHINES};
 use crate::message::MachineSetup;
 

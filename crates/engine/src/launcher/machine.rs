@@ -14,9 +14,10 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, moun
 use workers_engine_sys::{MountAttributes, mount_attributes};
 
 use super::devices::{DeviceSource, LINKS};
-use super::enter::{open_directory, step};
 use super::layers::Layers;
-use super::root::{Nothing, READ_ONLY, System, attach, bind_at, c_string, mount_memory, mount_proc_at, open_path};
+use super::mounts::{attach, bind_at, c_string, mount_memory, open_path};
+use super::root::{Nothing, READ_ONLY, System, mount_proc_at};
+use super::steps::{open_directory, step};
 use super::user::ORDINARY;
 use crate::machine::{HOME, NODE};
 use crate::message::{CreateSandbox, MachineSetup, Walls};

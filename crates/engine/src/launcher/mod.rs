@@ -17,8 +17,11 @@
 //!   ([`write`]), makes sockets ([`names`]) and reaps;
 //! * [`templates`]: manages booted nodes; [`template`] is the code that runs in them; a copy of a template joins a
 //!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`forks`]).
+//!
+//! These share what lies below them: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
+//! mounts, [`told`] reads what the kernel reports about a process, [`wall`] names the walls.
 
-pub(crate) mod check;
+mod check;
 mod command;
 mod confine;
 mod create;
@@ -26,22 +29,30 @@ mod creator;
 pub(crate) mod devices;
 mod enter;
 mod forks;
+mod ids;
 mod init;
 mod join;
 mod layers;
 mod limits;
 mod machine;
+mod mounts;
 mod names;
 mod networks;
+mod oom_score;
 mod probe;
 mod room;
-pub(crate) mod root;
+mod root;
+mod running;
 pub(crate) mod serve;
+mod setup;
 mod start;
+mod steps;
 mod template;
 mod templates;
+pub(crate) mod told;
 mod tools;
 pub(crate) mod user;
+pub(crate) mod wall;
 mod write;
 
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};

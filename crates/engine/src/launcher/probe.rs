@@ -10,10 +10,10 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, WaitOptions, getegid, geteuid};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
 
-use super::check::Wall;
 use super::confine::take_inner_ids;
-use super::create::{IdRange, map_ids};
 use super::devices::Devices;
+use super::ids::{IdRange, map_ids};
+use super::wall::Wall;
 use crate::fault::named;
 use crate::message::{Configuration, Found};
 

@@ -1,49 +1,27 @@
 //! The root of a worker's sandbox: a read-only directory, its own `/proc`, five devices, and a limited place to write
 //! to.
 
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
-    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, mount_bind,
-    mount_change, move_mount, open_tree, unmount,
+    MountFlags, MountPropagationFlags, UnmountFlags, fsconfig_set_flag, fsconfig_set_string, mount, mount_bind,
+    mount_change, unmount,
 };
-use serde::{Deserialize, Serialize};
 use workers_engine_sys::{MountAttributes, mount_attributes};
 
 use super::devices::DeviceSource;
-use super::enter::step;
+use super::mounts::{attach, bind, c_string, clone_tree, make_file_system, mount_memory, move_to, open_path};
+use super::steps::step;
 use crate::copy;
-use crate::fault::named;
-use crate::message::{CreateSandbox, Walls};
+use crate::message::{CreateSandbox, Runtime, Walls};
 
 /// The mount attributes of node's files.
 pub(super) const READ_ONLY: MountAttributes =
     MountAttributes::NO_SETUID.and(MountAttributes::NO_DEVICES).and(MountAttributes::READ_ONLY);
-
-/// The parts of the root, as paths on the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Runtime {
-    /// The directory that becomes the root.
-    pub(crate) root: PathBuf,
-    /// An empty directory.
-    pub(crate) nothing: PathBuf,
-    /// The node program, which appears as `/usr/bin/node`.
-    pub(crate) node: PathBuf,
-    /// Whether the node program is already in the root directory.
-    pub(crate) has_node: bool,
-    /// Files below `/proc` that are hidden.
-    pub(crate) masked_files: Vec<String>,
-    /// Directories below `/proc` that are hidden.
-    pub(crate) masked_directories: Vec<String>,
-    /// Names of the devices below `/dev`.
-    pub(crate) devices: Vec<String>,
-}
 
 /// The parts of the root, opened on the host.
 pub(super) struct Sources {
@@ -181,66 +159,4 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
     let private = open_path("tmp/tmp")?;
     bind(&private, Some("tmp"))?;
     Ok(())
-}
-
-/// Makes a new file system as a mount that is not attached anywhere; `set_options` sets its options.
-pub(super) fn make_file_system(
-    kind: &str,
-    set_options: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<()>,
-) -> io::Result<OwnedFd> {
-    let system = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
-    set_options(system.as_fd())?;
-    fsconfig_create(system.as_fd())?;
-    Ok(fsmount(system.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
-}
-
-/// Mounts a file system in memory of limited size.
-pub(super) fn mount_memory(target: &str, flags: MountFlags, bytes: u64, mode: &str) -> io::Result<()> {
-    // One inode per page of 4096 bytes is more than any file tree uses.
-    let inodes = (bytes / 4096).max(1024);
-    let options = c_string(format!("size={bytes},nr_inodes={inodes},mode={mode}"))?;
-    Ok(mount("tmpfs", target, "tmpfs", flags, Some(options.as_c_str()))?)
-}
-
-/// Makes an open file or directory appear at a path below the current directory, or, without a path, at its own place.
-/// Returns the new mount.
-pub(super) fn bind(source: &OwnedFd, target: Option<&str>) -> io::Result<OwnedFd> {
-    match target {
-        Some(path) => bind_at(source, &open_path(path)?),
-        None => bind_at(source, source),
-    }
-}
-
-/// Makes an open file or directory appear at a place that is open, too. Returns the new mount.
-pub(super) fn bind_at(source: &OwnedFd, target: &OwnedFd) -> io::Result<OwnedFd> {
-    let tree = clone_tree(source)?;
-    move_to(&tree, target.as_fd())?;
-    Ok(tree)
-}
-
-/// Clones an open file or directory as a mount that is not attached anywhere.
-pub(super) fn clone_tree(source: &OwnedFd) -> io::Result<OwnedFd> {
-    let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-    Ok(open_tree(source, "", clone)?)
-}
-
-/// Attaches a mount at a path below the current directory; returns the mount.
-pub(super) fn attach(tree: &OwnedFd, target: &str) -> io::Result<OwnedFd> {
-    let mount = tree.try_clone()?;
-    move_to(&mount, open_path(target)?.as_fd())?;
-    Ok(mount)
-}
-
-fn move_to(tree: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    Ok(move_mount(tree, "", target, "", flags)?)
-}
-
-pub(super) fn open_path(path: &str) -> io::Result<OwnedFd> {
-    rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|error| named(path, error.into()))
-}
-
-pub(super) fn c_string(text: String) -> io::Result<CString> {
-    Ok(CString::new(text)?)
 }

@@ -8,22 +8,21 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::process::{Pid, Signal};
-use workers_engine_sys::seccomp::Instruction;
 use workers_engine_sys::{SingleThread, try_wait_for};
 
-use super::check::{Namespaces, Wall};
 use super::confine::obey_and_ask;
-use super::create::create;
+use super::create::{Means, create};
 use super::devices::Devices;
 use super::forks::{Forks, kill_children_but, reap_children_but};
 use super::layers::Host;
 use super::networks::Networks;
 use super::probe::probe;
+use super::running::Running;
+use super::setup::Setup;
 use super::templates::{Answer, Templates};
-use crate::cgroup::Group;
-use crate::message::{
-    CommandName, CreateSandbox, Failure, Figures, Fork, Found, FromLauncher, Surroundings, ToLauncher,
-};
+use super::told::Namespaces;
+use crate::cgroup::{Figures, Group};
+use crate::message::{CommandName, CreateSandbox, Failure, Fork, Found, FromLauncher, Surroundings, ToLauncher};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -56,37 +55,13 @@ pub(crate) const MOST_SLOTS: u32 = 4096;
 const TEMPLATE: u64 = 1 << 62;
 const FORK: u64 = 1 << 61;
 
-/// The data that making a sandbox uses, here and in a template.
-pub(super) struct Setup {
-    pub(super) thread: SingleThread,
-    pub(super) surroundings: Surroundings,
-    /// The filter that is added to the launcher's own filter in a sandbox.
-    pub(super) filter: Vec<Instruction>,
-}
-
-impl Setup {
-    /// Returns the wall that a test leaves out. Release builds always return `None`.
-    pub(super) fn omitted(&self) -> Option<Wall> {
-        let walls = self.surroundings.configuration.walls.as_ref()?;
-        walls.omitted.filter(|_| cfg!(debug_assertions))
-    }
-}
-
 /// The launcher's whole state.
 pub(super) struct Launcher {
-    pub(super) setup: Setup,
+    means: Means,
     templates: Templates,
     forks: Forks,
-    /// The host's devices, to make each sandbox's own files of; `None` where sandboxes use the host's files.
-    pub(super) devices: Option<Devices>,
-    /// The state for machines; `None` for a launcher of workers' sandboxes.
-    pub(super) host: Option<Host>,
-    /// The pool of network namespaces; `None` where each sandbox makes its own.
-    pub(super) networks: Option<Networks>,
     server: OwnedFd,
     events: OwnedFd,
-    /// A pipe. A process that holds the reading end sees it close when the launcher has exited.
-    pub(super) lifeline: (OwnedFd, OwnedFd),
     sandboxes: HashMap<u32, Running>,
     busy: Vec<Busy>,
     /// When we next look for unknown children, and the pause that led to it.
@@ -95,30 +70,6 @@ pub(super) struct Launcher {
     next_kill: Option<Instant>,
     /// Whether another launcher of the same server makes all further sandboxes.
     is_replaced: bool,
-}
-
-/// A sandbox that runs.
-pub(super) struct Running {
-    pub(super) name: String,
-    pub(super) pid: Pid,
-    pub(super) pidfd: OwnedFd,
-    pub(super) group: Option<Group>,
-    /// Its network namespace, if the launcher has made it.
-    pub(super) network: Option<OwnedFd>,
-    /// The files through which processes join its cgroups.
-    pub(super) members: Vec<OwnedFd>,
-    pub(super) memory_watch: Option<OwnedFd>,
-    pub(super) out_of_memory: bool,
-    /// Whether the server no longer waits for its end.
-    pub(super) is_set_aside: bool,
-}
-
-impl Running {
-    /// Returns what the sandbox has used so far.
-    fn figures(&self) -> Figures {
-        let figures = self.group.as_ref().map(Group::figures).unwrap_or_default();
-        Figures { out_of_memory: figures.out_of_memory || self.out_of_memory, ..figures }
-    }
 }
 
 /// A cgroup that could not be removed yet.
@@ -171,15 +122,11 @@ impl Launcher {
                     (Forks::default(), HashMap::new(), Vec::new(), None, None);
                 let networks = setup.surroundings.configuration.walls.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher = Self {
-                    setup,
+                    means: Means { setup, devices, host, networks, lifeline },
                     templates,
                     forks,
-                    devices,
-                    host,
-                    networks,
                     server,
                     events,
-                    lifeline,
                     sandboxes,
                     busy,
                     next_look,
@@ -386,7 +333,7 @@ impl Launcher {
 
     /// Boots a missing template, adds it to the event loop, and reports to the server whether there are templates.
     fn keep_templates(&mut self) -> io::Result<()> {
-        if let Some((number, socket)) = self.templates.keep(&self.setup) {
+        if let Some((number, socket)) = self.templates.keep(&self.means.setup) {
             epoll::add(&self.events, socket, EventData::new_u64(TEMPLATE | number), EventFlags::IN)?;
         }
         if let Some(are_ready) = self.templates.news() {
@@ -399,7 +346,7 @@ impl Launcher {
     fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<u32> {
         let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
         let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
-        let running = create(self, order, slot, channel)?;
+        let running = create(&mut self.means, order, slot, channel)?;
         epoll::add(&self.events, &running.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
         if let Some(watch) = &running.memory_watch {
             epoll::add(&self.events, watch, EventData::new_u64(tag_of(slot) | 1), EventFlags::IN)?;
@@ -438,7 +385,7 @@ impl Launcher {
         // It has ended, so this does not block.
         let _ = try_wait_for(running.pid);
         let figures = running.figures();
-        if let (Some(networks), Some(network)) = (&mut self.networks, running.network) {
+        if let (Some(networks), Some(network)) = (&mut self.means.networks, running.network) {
             networks.give_back(network)?;
         }
         match running.group {
@@ -465,7 +412,7 @@ impl Launcher {
     /// Ends all sandboxes and removes their cgroups, after the server is gone.
     fn clear_away(&mut self) {
         // An init without walls has to end its processes itself, so it gets SIGTERM.
-        let walls = self.setup.surroundings.configuration.walls.as_ref();
+        let walls = self.means.setup.surroundings.configuration.walls.as_ref();
         let signal = if walls.is_some() { Signal::KILL } else { Signal::TERM };
         for running in self.sandboxes.values() {
             let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);

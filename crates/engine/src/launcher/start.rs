@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use workers_engine_sys::{SingleThread, ignore_requests_to_end, install_as, keep_only};
 
-use super::enter::null_device;
 use super::limits::skip_crash_handler;
 use super::serve::Launcher;
+use super::steps::null_device;
 
 /// The first argument that turns a host program into the launcher.
 pub(crate) const HOOK_ARGUMENT: &str = "__workers-sandbox-launcher";

@@ -14,9 +14,9 @@ use workers_engine_sys::template::{Described, Runtime};
 use workers_engine_sys::trim_memory;
 use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only};
 
-use super::enter::null_device;
 use super::join::{Place, join};
-use super::serve::Setup;
+use super::setup::Setup;
+use super::steps::null_device;
 use crate::fault::number_of;
 use crate::message::{FromCopy, FromTemplate, NodeProgram, ToTemplate};
 use crate::policy;

@@ -18,11 +18,12 @@ use workers_engine_sys::{
     reset_signals,
 };
 
-use super::check::Told;
-use super::enter::{null_device, raise_oom_score};
 use super::forks::kill_and_reap;
+use super::oom_score::raise_oom_score;
 use super::room::{available, size_of};
-use super::serve::Setup;
+use super::setup::Setup;
+use super::steps::null_device;
+use super::told::Told;
 use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
 

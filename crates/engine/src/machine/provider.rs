@@ -18,8 +18,9 @@ use super::images::Images;
 use super::local::LocalMachine;
 use super::{ID_RANGES, base, first_of_engine};
 use crate::cgroup::Share;
-use crate::engine::{GROUND_INTERVAL, is_about_the_ground, pulse};
+use crate::engine::{GROUND_INTERVAL, is_about_the_ground};
 use crate::fault::named;
+use crate::health::pulse;
 use crate::message::{Configuration, CreateSandbox, MachineSetup, Walls};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
@@ -248,7 +249,7 @@ impl MachineProvider for MachineEngine {
                 Some(found.ok_or_else(missing)?)
             }
         };
-        let id = crate::engine::Core::new_sandbox_id();
+        let id = crate::sandbox::Core::new_sandbox_id();
         let lower = lease.as_ref().map(|lease| lease.path().to_string_lossy().into_owned());
         let order = CreateSandbox {
             name: id.as_str().to_owned(),

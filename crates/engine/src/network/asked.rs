@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use workers_engine_sys::network_namespace_of;
 use workers_engine_sys::notify::Notification;
 
-use super::hearing::Question;
+use super::question::Question;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, copy_descriptor, read_memory};
 
 /// The longest address of a socket, in bytes.

@@ -13,36 +13,10 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use tokio::runtime::Handle;
-use workers_engine_sys::notify::{Heard, Listener, Notification};
+use workers_engine_sys::notify::{Heard, Listener};
 
 use super::Shared;
-
-/// A question, and the listener on which it is answered.
-#[derive(Debug, Clone)]
-pub(super) struct Question {
-    listener: Arc<Listener>,
-    /// The call as the kernel reports it.
-    pub(super) notification: Notification,
-}
-
-impl Question {
-    /// Returns the listener that has received it.
-    pub(super) fn listener(&self) -> &Listener {
-        &self.listener
-    }
-
-    /// Returns whether the calling thread still waits. If not, its number may belong to another thread by now, and what
-    /// we read about it is not valid.
-    pub(super) fn is_open(&self) -> bool {
-        self.listener.is_waiting(self.notification.id)
-    }
-
-    /// Answers it.
-    pub(super) fn answer(&self, result: Result<(), Errno>) {
-        // Fails when the thread no longer waits.
-        let _ = self.listener.answer(self.notification.id, result);
-    }
-}
+use super::question::Question;
 
 /// Receives questions until it is dropped. Calls after that fail with `ENOSYS`.
 #[derive(Debug)]
@@ -88,7 +62,7 @@ fn hear(listener: &Arc<Listener>, stop: &OwnedFd, shared: &Shared, runtime: &Han
         }
         match listener.receive()? {
             Heard::Question(notification) => {
-                let question = Question { listener: Arc::clone(listener), notification };
+                let question = Question::new(Arc::clone(listener), notification);
                 if let Err(question) = hand_on(question, shared, runtime) {
                     question.answer(Err(Errno::ACCESS));
                 }

@@ -7,19 +7,19 @@ use workers_domain::{DomainName, NetworkDenial, NetworkPolicy, destination, is_p
 
 use super::names::Names;
 use super::route::leads_elsewhere;
-use super::shared::Shared;
+use super::uplink::Uplink;
 
 /// The policy of one sandbox, with the state to apply it.
 #[derive(Debug)]
 pub(super) struct Judge {
     policy: RwLock<NetworkPolicy>,
-    shared: Arc<Shared>,
+    uplink: Arc<Uplink>,
     names: Mutex<Names>,
 }
 
 impl Judge {
-    pub(super) fn new(policy: NetworkPolicy, shared: Arc<Shared>) -> Self {
-        Self { policy: RwLock::new(policy), shared, names: Mutex::default() }
+    pub(super) fn new(policy: NetworkPolicy, uplink: Arc<Uplink>) -> Self {
+        Self { policy: RwLock::new(policy), uplink, names: Mutex::default() }
     }
 
     /// Applies another policy from now on.
@@ -30,13 +30,13 @@ impl Judge {
     /// Decides whether a connection may be made, and counts it.
     pub(super) fn connection(&self, address: SocketAddr) -> Result<(), NetworkDenial> {
         let verdict = self.permits(address);
-        self.shared.observer.connection(verdict);
+        self.uplink.observer.connection(verdict);
         verdict
     }
 
     /// Counts a connection that is denied without a look at its address.
     pub(super) fn denied(&self, denial: NetworkDenial) {
-        self.shared.observer.connection(Err(denial));
+        self.uplink.observer.connection(Err(denial));
     }
 
     fn permits(&self, address: SocketAddr) -> Result<(), NetworkDenial> {
@@ -45,7 +45,7 @@ impl Judge {
         if !self.policy().permits(end, port, &self.names().of(end)) {
             return Err(NetworkDenial::Policy);
         }
-        if self.shared.open.iter().any(|range| range.contains(asked) || range.contains(end)) {
+        if self.uplink.open.iter().any(|range| range.contains(asked) || range.contains(end)) {
             return Ok(());
         }
         // If the kernel does not respond, the address is closed. The address of a gateway is checked in addition to the
@@ -58,7 +58,7 @@ impl Judge {
     /// Returns whether a name may be looked up, and counts it. `None` is a name that no host can have.
     pub(super) fn lookup(&self, name: Option<&DomainName>) -> bool {
         let permitted = self.policy().permits_name(name);
-        self.shared.observer.lookup(permitted);
+        self.uplink.observer.lookup(permitted);
         permitted
     }
 
@@ -69,9 +69,9 @@ impl Judge {
         }
     }
 
-    /// Returns what all sandboxes share.
-    pub(super) fn shared(&self) -> &Shared {
-        &self.shared
+    /// Returns the host's network.
+    pub(super) fn uplink(&self) -> &Uplink {
+        &self.uplink
     }
 
     fn policy(&self) -> RwLockReadGuard<'_, NetworkPolicy> {
@@ -93,8 +93,8 @@ mod tests {
 
     fn judge(policy: &str, open: &[&str]) -> Judge {
         let open = open.iter().map(|range| range.parse().unwrap()).collect();
-        let shared = Shared::new(open, Vec::new(), Arc::new(NoNetworkObserver)).unwrap();
-        Judge::new(policy.parse().unwrap(), Arc::new(shared))
+        let uplink = Uplink::new(open, Vec::new(), Arc::new(NoNetworkObserver)).unwrap();
+        Judge::new(policy.parse().unwrap(), Arc::new(uplink))
     }
 
     fn verdict(judge: &Judge, address: &str) -> Result<(), NetworkDenial> {

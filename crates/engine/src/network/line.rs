@@ -12,9 +12,9 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::broker::Desk;
-use super::hearing::Question;
+use super::desk::Desk;
 use super::pace::Pace;
+use super::question::Question;
 
 /// How many questions are held before we first look for those of threads that have ended.
 const FIRST_LOOK: usize = 1024;

@@ -12,7 +12,7 @@ use rustix::net::sockopt;
 use workers_engine_sys::notify::Notification;
 
 use super::asked::{copy_of, low_half};
-use super::hearing::Question;
+use super::question::Question;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, read_memory};
 
 /// The length of the kernel's `struct linger`: two integers, whether to linger and for how many seconds.

@@ -17,6 +17,7 @@
 
 mod asked;
 mod broker;
+mod desk;
 mod diag;
 mod disguise;
 mod dns;
@@ -30,8 +31,10 @@ mod names;
 mod open;
 mod outside;
 mod pace;
+mod question;
 mod route;
 mod shared;
+mod uplink;
 
 pub(crate) use broker::Broker;
 pub(crate) use diag::Carried;

@@ -18,10 +18,11 @@ use workers_domain::{LogStream, ResourceUsage};
 use super::output::{Output, output, read_all};
 use super::running::{CommandNews, Running, stopped};
 use super::seat::Seat;
-use crate::cgroup::{Group, Share};
+use crate::cgroup::{Figures, Group, Share};
 use crate::fault::refused;
-use crate::message::{CommandName, Exited, Figures, NodeProgram, RunCommand, ToInit};
-use crate::server::launcher::{ForkNews, Launcher};
+use crate::message::{CommandName, Exited, NodeProgram, RunCommand, ToInit};
+use crate::server::connection::ForkNews;
+use crate::server::launcher::Launcher;
 
 const SIGKILL: i32 = 9;
 

@@ -1,22 +1,13 @@
-//! A deploy is usually followed by an invocation, so after each deploy a sandbox for it is made in the background, with
-//! a booted node in it.
+//! The snapshots for which sandboxes are still to be made in the background.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use workers_domain::{ResourceLimits, SnapshotId};
-
-use super::local::{Seating, make_ready};
-use crate::engine::Core;
 
 /// How many deploys wait for their sandbox. When there are more at once, the oldest are dropped; their invocations make
 /// their own sandbox.
 const MOST: usize = 4;
-
-/// The time between two of them, so that many deploys leave the processors to invocations, and each finds a booted
-/// node.
-const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The snapshots that will probably be used soon.
 #[derive(Debug, Default)]
@@ -43,24 +34,13 @@ impl State {
 }
 
 impl Expectations {
-    /// Makes a sandbox soon, in the background.
-    pub(crate) fn add(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
-        if core.ready.is_open() && core.expectations.lock().push(snapshot, limits) {
-            let weak = Arc::downgrade(core);
-            core.runtime().spawn(async move {
-                while let Some(core) = weak.upgrade()
-                    && let Some((snapshot, limits)) = core.expectations.next()
-                {
-                    meet(&core, snapshot, limits).await;
-                    drop(core);
-                    tokio::time::sleep(INTERVAL).await;
-                }
-            });
-        }
+    /// Adds one. Returns whether a task has to be started to work on them.
+    pub(super) fn push(&self, snapshot: SnapshotId, limits: ResourceLimits) -> bool {
+        self.lock().push(snapshot, limits)
     }
 
     /// Returns the next one. The task ends when there is none.
-    fn next(&self) -> Option<(SnapshotId, ResourceLimits)> {
+    pub(super) fn next(&self) -> Option<(SnapshotId, ResourceLimits)> {
         let mut state = self.lock();
         let next = state.waiting.pop_front();
         state.is_at_work = next.is_some();
@@ -70,13 +50,6 @@ impl Expectations {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code that holds the lock panics half way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn meet(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
-    // If the snapshot was deleted meanwhile or cannot be read, the invocation that uses it reports the error.
-    if let Ok(Some(lease)) = core.lease(&snapshot).await {
-        make_ready(core, limits, lease, Seating::Awaited);
     }
 }
 

@@ -6,12 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::Mutex;
-use tracing::Instrument as _;
 use workers_domain::ports::{
     Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, Snapshot,
 };
@@ -19,15 +17,15 @@ use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_private_files::make_directory;
 
 use super::command::{self, Scene};
+use super::core::Core;
+use super::own::{Own, State};
 use super::program::node_program;
 use super::running::{Running, stopped};
 use super::seat::Seat;
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
-use crate::engine::Core;
 use crate::fault::refused;
 use crate::home::remove;
 use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
-use crate::pressure::MemoryWatch;
 use crate::server::{blocking, unavailable};
 use crate::snapshot::{Lease, Naming, Staging};
 use crate::wire::memory_file;
@@ -41,17 +39,8 @@ const READY_FOR: Duration = Duration::from_mins(1);
 /// A sandbox on this host.
 #[derive(Debug)]
 pub(crate) struct LocalSandbox {
-    id: SandboxId,
+    own: Own,
     core: Arc<Core>,
-    limits: ResourceLimits,
-    /// The policy for its network. It is set when the sandbox is used, which may be some time after it was made.
-    network: NetworkPolicy,
-    directory: PathBuf,
-    made_at: Instant,
-    /// Measures how long processes have waited for memory since the last program was started.
-    memory: MemoryWatch,
-    /// An asynchronous lock, because no other operation may run while the first command is being started.
-    state: Mutex<State>,
 }
 
 /// Whether a booted node waits in a sandbox.
@@ -65,20 +54,10 @@ pub(super) enum Seating {
     None,
 }
 
-#[derive(Debug)]
-enum State {
-    /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
-    Staged(Option<Staging>),
-    /// Its processes, the number of the next command, the content it was made from, and a booted node that waits.
-    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, seat: Option<Seat> },
-    /// Nothing runs, and no files are left.
-    Stopped,
-}
-
 impl LocalSandbox {
     fn new(core: Arc<Core>, id: SandboxId, limits: ResourceLimits, network: NetworkPolicy, state: State) -> Self {
-        let (directory, state) = (core.directory_of(&id), Mutex::new(state));
-        Self { id, core, limits, network, directory, made_at: Instant::now(), memory: MemoryWatch::default(), state }
+        let directory = core.directory_of(&id);
+        Self { own: Own::new(id, directory, limits, network, state), core }
     }
 
     /// Makes a sandbox without files. It has no process until the first command.
@@ -106,10 +85,10 @@ impl LocalSandbox {
         lease: Lease,
     ) -> Result<Self, SandboxError> {
         let mut sandbox = match core.ready.take(&lease.content(), limits).await {
-            Some(sandbox) => sandbox,
+            Some(own) => Self { own, core: Arc::clone(&core) },
             None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), Seating::Booted).await?,
         };
-        sandbox.network = network;
+        sandbox.own.network = network;
         make_ready(&core, limits, lease, Seating::Booted);
         Ok(sandbox)
     }
@@ -150,7 +129,7 @@ impl LocalSandbox {
         };
         let waits = seating == Seating::Awaited;
         let seat = sandbox.take_seat(sandbox.command_name(0), content, waits).await?;
-        *sandbox.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
+        *sandbox.own.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
         Ok(sandbox)
     }
 
@@ -160,7 +139,7 @@ impl LocalSandbox {
         let walled = self.core.launcher.configuration().walls.is_some();
         let mut work = files.clone();
         if are_shared && !walled {
-            let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.directory.clone());
+            let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.own.directory.clone());
             work = directory.join("files");
             let to = work.clone();
             blocking("a snapshot's files cannot be copied", move || {
@@ -172,12 +151,12 @@ impl LocalSandbox {
             .await?;
         }
         let order = CreateSandbox {
-            name: self.id.as_str().to_owned(),
+            name: self.own.id.as_str().to_owned(),
             lower: files.to_string_lossy().into_owned(),
             directory: work.to_string_lossy().into_owned(),
-            memory_bytes: self.limits.memory_bytes,
-            processes: self.limits.processes,
-            disk_bytes: self.limits.disk_bytes,
+            memory_bytes: self.own.limits.memory_bytes,
+            processes: self.own.limits.processes,
+            disk_bytes: self.own.limits.disk_bytes,
         };
         Running::launch(&self.core.launcher, order).await.map(Arc::new)
     }
@@ -190,7 +169,7 @@ impl LocalSandbox {
             *state = State::Running { running, next_command: 0, lease: None, seat: None };
         }
         let State::Running { running, next_command, lease, seat } = state else { return Err(stopped()) };
-        running.serve_network(&self.network, self.core.launcher.network());
+        running.serve_network(&self.own.network, self.core.launcher.network());
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
         let waiting = program.as_ref().and_then(|_| seat.take());
@@ -206,13 +185,13 @@ impl LocalSandbox {
             running: Arc::clone(running),
             launcher: Arc::clone(&self.core.launcher),
             seat: seat.zip(program),
-            wall_clock: self.limits.wall_clock,
+            wall_clock: self.own.limits.wall_clock,
         };
         Ok((scene, name))
     }
 
     fn command_name(&self, command: u32) -> CommandName {
-        CommandName { sandbox: self.id.as_str().to_owned(), command }
+        CommandName { sandbox: self.own.id.as_str().to_owned(), command }
     }
 
     /// Puts a booted node into the sandbox, if there is a template for it.
@@ -281,7 +260,7 @@ impl LocalSandbox {
 
     /// Makes a snapshot of its files, and ends the sandbox.
     async fn keep(&self, naming: Naming) -> Result<Snapshot, SandboxError> {
-        let mut state = self.state.lock().await;
+        let mut state = self.own.state.lock().await;
         let snapshot = match std::mem::replace(&mut *state, State::Stopped) {
             State::Staged(Some(staging)) => {
                 let store = Arc::clone(&self.core.snapshots);
@@ -309,7 +288,7 @@ impl LocalSandbox {
     }
 
     async fn remove_directory(&self) -> Result<(), SandboxError> {
-        let directory = self.directory.clone();
+        let directory = self.own.directory.clone();
         blocking("a sandbox's files cannot be removed", move || remove(&directory)).await
     }
 }
@@ -326,7 +305,7 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
         let Some(alive) = core.upgrade() else { return };
         let id = Core::new_sandbox_id();
         let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, seating).await;
-        let stay = alive.ready.put(&content, limits, made.ok());
+        let stay = alive.ready.put(&content, limits, made.ok().map(|made| made.own));
         // A waiting sandbox must not keep an engine alive that has been dropped.
         drop(alive);
         // Most are used soon; then this task ends at once and not only after `READY_FOR`.
@@ -342,11 +321,11 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
 #[async_trait]
 impl Sandbox for LocalSandbox {
     fn id(&self) -> &SandboxId {
-        &self.id
+        &self.own.id
     }
 
     async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
-        let mut state = self.state.lock().await;
+        let mut state = self.own.state.lock().await;
         match &mut *state {
             State::Staged(slot) => {
                 let mut staging = slot.take().ok_or_else(stopped)?;
@@ -364,8 +343,8 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
-        let (scene, name) = self.scene(&mut *self.state.lock().await, &spec).await?;
-        self.memory.begin();
+        let (scene, name) = self.scene(&mut *self.own.state.lock().await, &spec).await?;
+        self.own.memory.begin();
         Ok(Box::new(command::start(scene, name, spec).await?))
     }
 
@@ -378,14 +357,14 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn find_fault(&self) -> Option<SandboxError> {
-        let (running, lease) = match &*self.state.lock().await {
+        let (running, lease) = match &*self.own.state.lock().await {
             State::Running { running, lease, .. } => (Arc::clone(running), lease.clone()),
             State::Staged(_) | State::Stopped => return None,
         };
         let figures = running.figures().await;
-        if figures
-            .is_some_and(|figures| figures.starved || self.memory.has_lacked_memory(figures, self.limits.memory_bytes))
-        {
+        if figures.is_some_and(|figures| {
+            figures.starved || self.own.memory.has_lacked_memory(figures, self.own.limits.memory_bytes)
+        }) {
             let message = "the machine had too few processes or too little memory for a sandbox within its limits";
             return Some(SandboxError::new(SandboxErrorKind::Exhausted, message));
         }
@@ -399,41 +378,16 @@ impl Sandbox for LocalSandbox {
             let message = "the snapshot's files are missing or torn";
             return Some(SandboxError::new(SandboxErrorKind::SnapshotNotFound, message));
         }
-        let is_broken = self.core.ground.was_broken_since(self.made_at).await;
+        let is_broken = self.core.ground.was_broken_since(self.own.made_at).await;
         is_broken.then(|| unavailable("files that the sandbox was made of were missing or have changed"))
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {
-        let mut state = self.state.lock().await;
+        let mut state = self.own.state.lock().await;
         if let State::Running { running, .. } = std::mem::replace(&mut *state, State::Stopped) {
             running.kill(KillReason::Asked);
             running.wait().await;
         }
         self.remove_directory().await
-    }
-}
-
-impl Drop for LocalSandbox {
-    fn drop(&mut self) {
-        let state = std::mem::replace(self.state.get_mut(), State::Stopped);
-        if matches!(state, State::Stopped) {
-            return;
-        }
-        // At once: a command that is still held would keep the processes alive otherwise.
-        if let State::Running { running, .. } = &state {
-            running.kill(KillReason::Asked);
-        }
-        let directory = std::mem::take(&mut self.directory);
-        let clear = async move {
-            if let State::Running { running, .. } = &state {
-                running.wait().await;
-            }
-            if let Err(error) = blocking("files cannot be removed", move || remove(&directory)).await {
-                tracing::warn!(error = %error, "a dropped sandbox's files could not be removed; the next start removes them");
-            }
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(clear.in_current_span());
-        }
     }
 }

@@ -6,10 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use workers_domain::ports::Sandbox as _;
 use workers_domain::{ResourceLimits, SandboxId};
 
-use super::LocalSandbox;
+use super::own::Own;
 
 /// How many sandboxes wait for one content, and how many altogether.
 const MOST_EACH: usize = 2;
@@ -37,9 +36,9 @@ struct Place {
     content: String,
     limits: ResourceLimits,
     /// `None` while it is being made.
-    sandbox: Option<LocalSandbox>,
+    sandbox: Option<Own>,
     /// The call that waits for it while it is being made.
-    claim: Option<oneshot::Sender<LocalSandbox>>,
+    claim: Option<oneshot::Sender<Own>>,
     /// Dropped together with the place, which reports that the sandbox no longer waits.
     _stay: Option<oneshot::Sender<Infallible>>,
 }
@@ -66,12 +65,12 @@ impl ReadySandboxes {
 
     /// Takes a sandbox with this content and these limits: one that is ready, or one that is being made and is ready
     /// within [`PATIENCE`].
-    pub(crate) async fn take(&self, content: &str, limits: ResourceLimits) -> Option<LocalSandbox> {
+    pub(crate) async fn take(&self, content: &str, limits: ResourceLimits) -> Option<Own> {
         let soon = self.claim(content, limits)?;
         tokio::time::timeout(PATIENCE, soon).await.ok()?.ok()
     }
 
-    fn claim(&self, content: &str, limits: ResourceLimits) -> Option<oneshot::Receiver<LocalSandbox>> {
+    fn claim(&self, content: &str, limits: ResourceLimits) -> Option<oneshot::Receiver<Own>> {
         let (claim, soon) = oneshot::channel();
         let mut waiting = self.lock();
         let made = waiting.places.iter().position(|place| place.is_for(content, limits) && place.sandbox.is_some());
@@ -109,7 +108,7 @@ impl ReadySandboxes {
 
     /// Gives a sandbox to the call that waits for it, or stores it in its place; without a sandbox, gives the place up.
     /// If the sandbox is stored, the returned future resolves when it no longer waits.
-    pub(crate) fn put(&self, content: &str, limits: ResourceLimits, made: Option<LocalSandbox>) -> Option<Stay> {
+    pub(crate) fn put(&self, content: &str, limits: ResourceLimits, made: Option<Own>) -> Option<Stay> {
         let mut waiting = self.lock();
         let is_free = |place: &Place| place.is_for(content, limits) && place.sandbox.is_none();
         let claimed = waiting.places.iter().position(|place| is_free(place) && place.is_claimed());
@@ -130,7 +129,7 @@ impl ReadySandboxes {
 
     /// Drops a sandbox that was not used.
     pub(crate) fn forget(&self, id: &SandboxId) {
-        self.lock().places.retain(|place| place.sandbox.as_ref().is_none_or(|sandbox| sandbox.id() != id));
+        self.lock().places.retain(|place| place.sandbox.as_ref().is_none_or(|sandbox| sandbox.id != *id));
     }
 
     /// Returns the contents that sandboxes are made from, each once.

@@ -14,13 +14,14 @@ use tracing::Instrument as _;
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
-use crate::cgroup::{Group, Share};
+use crate::cgroup::{Figures, Group, Share};
 use crate::fault::refused;
-use crate::message::{CreateSandbox, Exited, Figures, FromInit, ToInit};
+use crate::message::{CreateSandbox, Exited, FromInit, ToInit};
 use crate::network::{Broker, Carried, NameSockets, Shared};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
 use crate::server::channel::Channel;
-use crate::server::launcher::{Launcher, Made};
+use crate::server::launcher::Launcher;
+use crate::server::made::Made;
 use crate::server::unavailable;
 use crate::wire::{self, Received};
 

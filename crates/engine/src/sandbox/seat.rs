@@ -12,7 +12,8 @@ use workers_domain::ports::SandboxError;
 use crate::fault::refused;
 use crate::message::{CommandName, Fork, FromCopy, NodeProgram};
 use crate::server::channel::Channel;
-use crate::server::launcher::{ForkNews, Launcher};
+use crate::server::connection::ForkNews;
+use crate::server::launcher::Launcher;
 use crate::wire::{self, Received};
 
 /// How long a copy may take until it stands behind the sandbox's walls. The launcher kills a template that takes longer

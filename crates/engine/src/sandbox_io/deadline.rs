@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::pool::{Sandbox, lock};
+use super::lock::lock;
+use super::processes::Processes;
 
 /// A deadline; dropping it cancels it.
 #[derive(Debug)]
@@ -25,14 +26,14 @@ struct Deadlines {
 #[derive(Default)]
 struct State {
     /// Ordered by time, the next one first.
-    pending: BTreeMap<Key, Weak<Sandbox>>,
+    pending: BTreeMap<Key, Weak<Processes>>,
     /// When the thread wakes up without being notified. It may be the time of a deadline that was dropped: notifying
     /// the thread of each change would make every command slower.
     wakes_at: Option<Instant>,
 }
 
 /// Kills a sandbox after a time.
-pub(super) fn kill_after(sandbox: &Arc<Sandbox>, time: Duration) -> Deadline {
+pub(super) fn kill_after(sandbox: &Arc<Processes>, time: Duration) -> Deadline {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let deadlines = Deadlines::get();
     let key = (Instant::now() + time, NEXT.fetch_add(1, Ordering::Relaxed));

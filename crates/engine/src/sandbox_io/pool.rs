@@ -5,15 +5,15 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rustix::process::Signal;
 use tokio::sync::oneshot;
 use workers_engine_sys::ThreadId;
 
 use super::deadline::{self, Deadline};
+use super::lock::lock;
+use super::processes::Processes;
 use super::watchdog::{self, Post};
 
 /// How many threads work for one sandbox at a time.
@@ -43,12 +43,9 @@ impl OnSandboxThread {
 pub(crate) struct SandboxIo(Arc<Sandbox>);
 
 /// A sandbox with its work.
-pub(super) struct Sandbox {
-    pub(super) name: String,
+struct Sandbox {
     queue: Mutex<Queue>,
-    /// The pidfd of its first process, to kill the sandbox with; set once it has processes.
-    init: OnceLock<OwnedFd>,
-    was_killed: AtomicBool,
+    processes: Arc<Processes>,
 }
 
 #[derive(Default)]
@@ -79,22 +76,19 @@ impl Work {
 
 impl fmt::Debug for SandboxIo {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("SandboxIo").field(&self.0.name).finish()
+        formatter.debug_tuple("SandboxIo").field(&self.0.processes.name()).finish()
     }
 }
 
 impl SandboxIo {
     /// Makes one for the sandbox of this name. No thread works for it until there is work.
     pub(crate) fn new(name: &str) -> Self {
-        let name = name.to_owned();
-        let (queue, init) = (Mutex::default(), OnceLock::new());
-        Self(Arc::new(Sandbox { name, queue, init, was_killed: AtomicBool::new(false) }))
+        Self(Arc::new(Sandbox { queue: Mutex::default(), processes: Arc::new(Processes::new(name)) }))
     }
 
     /// Sets the first process, which the watchdog kills when the sandbox blocks a thread for good.
     pub(crate) fn set_init(&self, pidfd: OwnedFd) {
-        // Set only once: a second one would belong to another sandbox.
-        let _ = self.0.init.set(pidfd);
+        self.0.processes.set_init(pidfd);
     }
 
     /// Runs work that should take only a moment. If it blocks too long, its system call fails with `EINTR`.
@@ -157,7 +151,7 @@ impl SandboxIo {
 
     /// Kills the sandbox after this time, unless the deadline is dropped before. It does not depend on the runtime.
     pub(crate) fn kill_after(&self, time: Duration) -> Deadline {
-        deadline::kill_after(&self.0, time)
+        deadline::kill_after(&self.0.processes, time)
     }
 
     /// Closes a descriptor.
@@ -192,16 +186,6 @@ impl Sandbox {
         }
     }
 
-    /// Kills the sandbox, and logs the reason the first time.
-    pub(super) fn kill(&self, reason: &'static str) {
-        let Some(init) = self.init.get() else { return };
-        if !self.was_killed.swap(true, Ordering::AcqRel) {
-            tracing::warn!(sandbox.id = self.name, reason, "a sandbox was killed");
-        }
-        // It may have ended.
-        let _ = rustix::process::pidfd_send_signal(init, Signal::KILL);
-    }
-
     /// Does all work that waits.
     fn work_off(self: &Arc<Self>, post: &Post) {
         let thread = OnSandboxThread(());
@@ -226,7 +210,7 @@ impl Sandbox {
                 Work::Quick(work) | Work::Long(work) => work(&thread),
                 Work::Close(descriptor) => drop(descriptor),
             };
-            let watched = (!is_long).then(|| post.watch(self));
+            let watched = (!is_long).then(|| post.watch(&self.processes));
             // After a panic the dropped sender reports the failure, and the thread goes on.
             let _ = catch_unwind(AssertUnwindSafe(done));
             drop(watched);
@@ -298,11 +282,6 @@ impl Pool {
             }
         }
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change is one statement, so a panic elsewhere leaves no inconsistent state.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use workers_engine_sys::{ThreadId, allow_interrupts};
 
-use super::pool::{Sandbox, lock};
+use super::lock::lock;
+use super::processes::Processes;
 
 /// The time between two checks while there is work.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -26,7 +27,7 @@ struct Seen {
 
 struct Doing {
     since: Instant,
-    sandbox: Arc<Sandbox>,
+    sandbox: Arc<Processes>,
 }
 
 /// While it lives, the watchdog checks the call that its thread makes.
@@ -48,7 +49,7 @@ pub(super) fn enlist(thread: ThreadId) -> Post {
 
 impl Post {
     /// Records that the thread begins work for a sandbox.
-    pub(super) fn watch(&self, sandbox: &Arc<Sandbox>) -> Watch<'_> {
+    pub(super) fn watch(&self, sandbox: &Arc<Processes>) -> Watch<'_> {
         *lock(&self.0.now) = Some(Doing { since: Instant::now(), sandbox: Arc::clone(sandbox) });
         Watchdog::get().wake();
         Watch(&self.0)

@@ -12,8 +12,7 @@ use super::preload::Preload;
 use super::shell::Shell;
 use super::{node, runtime, template};
 use crate::fault::named;
-use crate::launcher::root::Runtime;
-use crate::message::{TemplateRoom, TemplateSetup};
+use crate::message::{Runtime, TemplateRoom, TemplateSetup};
 use crate::options::{Confinement, EngineOptions, Templates};
 
 /// Makes the files that all sandboxes are made of. Their sources are kept open or in memory, so that they stay the same

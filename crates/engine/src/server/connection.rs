@@ -4,26 +4,22 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
-use tracing::Instrument as _;
 use workers_domain::ports::SandboxError;
 
 use super::channel::Channel;
-use super::launcher::{ForkNews, Launcher};
 use super::unavailable;
+use crate::cgroup::Figures;
 use crate::fault::refused;
-use crate::message::{CommandName, Figures, FromLauncher, ToLauncher};
+use crate::message::{CommandName, Exited, FromLauncher, ToLauncher};
 use crate::network::Hearing;
 use crate::wire::{self, Received};
 
 /// A launcher that sends nothing for so long while we wait for a response is killed.
 const SILENCE: Duration = Duration::from_secs(5);
-
-/// How long a sandbox may take to end after it was killed. After that it is set aside.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// A running launcher.
 #[derive(Debug)]
@@ -297,51 +293,13 @@ pub(super) struct Expected {
     pub(super) gone: oneshot::Receiver<Figures>,
 }
 
-/// The end of a sandbox.
+/// The launcher's only message about a copy of a booted node.
 #[derive(Debug)]
-pub(crate) struct Gone {
-    figures: oneshot::Receiver<Figures>,
-    name: String,
-    launcher: Weak<Launcher>,
-    connection: Weak<Connection>,
-}
-
-impl Gone {
-    pub(super) const fn new(
-        figures: oneshot::Receiver<Figures>,
-        name: String,
-        launcher: Weak<Launcher>,
-        connection: Weak<Connection>,
-    ) -> Self {
-        Self { figures, name, launcher, connection }
-    }
-
-    /// Waits until nothing runs any more of a sandbox that was killed, at most for [`GRACE`] or as long as a busy
-    /// launcher takes to report it. Returns what it used, if it ended and the launcher lives.
-    pub(crate) async fn wait(mut self) -> Option<Figures> {
-        if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.figures).await {
-            return ended.ok();
-        }
-        let (launcher, connection) = (self.launcher.upgrade()?, self.connection.upgrade()?);
-        // A busy launcher reports ends late. Ends that it had seen before our ping it reports before its response.
-        tokio::select! {
-            biased;
-            ended = &mut self.figures => return ended.ok(),
-            _ = connection.unless_silent(connection.ping()) => {}
-        }
-        if let Ok(figures) = self.figures.try_recv() {
-            return Some(figures);
-        }
-        let setting_aside = async move {
-            launcher.set_aside(&connection, &self.name).await;
-            drop(connection);
-            // Also returns when its launcher has ended.
-            let _ = self.figures.await;
-            launcher.ended_after_all();
-        };
-        tokio::spawn(setting_aside.in_current_span());
-        None
-    }
+pub(crate) enum ForkNews {
+    /// There is no booted node to copy.
+    NotForked,
+    /// The copy has ended; with the figures of the sandbox at that time.
+    Ended(Exited, Figures),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -13,28 +13,23 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
-use workers_domain::ports::{SandboxError, SandboxErrorKind, SandboxObserver};
+use workers_domain::ports::{SandboxError, SandboxObserver};
 
 use super::channel::Channel;
-use super::connection::{Connection, Expected, Gone};
+use super::connection::{Connection, ForkNews};
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::fault::{named, refused};
 use crate::launcher::serve::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
 use crate::machine;
-use crate::message::{
-    CommandName, Configuration, CreateSandbox, Exited, Figures, Fork, Found, FromLauncher, ToLauncher,
-};
+use crate::message::{CommandName, Configuration, Fork, Found, FromLauncher, ToLauncher};
 use crate::network::{Hearing, Shared};
 use crate::options::LauncherProgram;
 use crate::wire::{self, Received};
 
 /// How long a request waits for a launcher that is being started again.
 const RESTART_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How many launchers in a row we send the order of a sandbox to, if each exits before it receives the order.
-const ORDER_ATTEMPTS: u32 = 3;
 
 /// The time between two attempts to start the launcher, so that a launcher that cannot start does not use up the host's
 /// CPU time.
@@ -88,24 +83,6 @@ impl fmt::Debug for Launcher {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Launcher").field("program", &self.program).finish_non_exhaustive()
     }
-}
-
-/// A sandbox that the launcher has made.
-#[derive(Debug)]
-pub(crate) struct Made {
-    /// The pidfd of its init.
-    pub(crate) pidfd: OwnedFd,
-    /// Resolves at its end.
-    pub(crate) gone: Gone,
-}
-
-/// The launcher's only message about a copy of a booted node.
-#[derive(Debug)]
-pub(crate) enum ForkNews {
-    /// There is no booted node to copy.
-    NotForked,
-    /// The copy has ended; with the figures of the sandbox at that time.
-    Ended(Exited, Figures),
 }
 
 impl Launcher {
@@ -240,47 +217,6 @@ impl Launcher {
         &self.configuration
     }
 
-    /// Makes a sandbox; `channel` goes to its init.
-    pub(crate) async fn create(self: &Arc<Self>, order: CreateSandbox, channel: OwnedFd) -> Result<Made, SandboxError> {
-        let name = order.name.clone();
-        let (connection, Expected { created, gone }) = self.order(&name, &ToLauncher::Create(order), &channel).await?;
-        drop(channel);
-        let made = connection.unless_silent(created).await?.map_err(|_| unavailable("the sandbox launcher died"))?;
-        match made {
-            Ok(pidfd) => {
-                let gone = Gone::new(gone, name, Arc::downgrade(self), Arc::downgrade(&connection));
-                Ok(Made { pidfd, gone })
-            }
-            Err(error) => {
-                connection.forget(&name);
-                Err(error)
-            }
-        }
-    }
-
-    /// Sends the order of a sandbox. A launcher that has just exited has not received the order, so its successor gets
-    /// it.
-    async fn order(
-        &self,
-        name: &str,
-        order: &ToLauncher,
-        channel: &OwnedFd,
-    ) -> Result<(Arc<Connection>, Expected), SandboxError> {
-        let (mut dead, mut attempt) = (None, 1);
-        loop {
-            let connection = self.connection(dead.as_ref()).await?;
-            let expected = connection.expect(name);
-            let Err(error) = connection.send(order, &[channel.as_fd()]).await else {
-                return Ok((connection, expected));
-            };
-            connection.forget(name);
-            if error.kind != SandboxErrorKind::Unavailable || attempt == ORDER_ATTEMPTS {
-                return Err(error);
-            }
-            (dead, attempt) = (Some(connection), attempt + 1);
-        }
-    }
-
     /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. The receiver gets no message when the
     /// sandbox ends before the copy.
     pub(crate) async fn fork(
@@ -384,7 +320,7 @@ impl Launcher {
     }
 
     /// Waits for the current launcher; `dead` is one that has exited and does not count.
-    async fn connection(&self, dead: Option<&Arc<Connection>>) -> Result<Arc<Connection>, SandboxError> {
+    pub(super) async fn connection(&self, dead: Option<&Arc<Connection>>) -> Result<Arc<Connection>, SandboxError> {
         let mut current = self.current.subscribe();
         let is_dead = |connection: &Arc<Connection>| dead.is_some_and(|dead| Arc::ptr_eq(dead, connection));
         let is_there = |current: &Option<_>| current.as_ref().is_some_and(|connection| !is_dead(connection));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use workers_private_files::{make_directory, open_file};
 
-use super::runtime::libraries;
+use super::libraries::libraries;
 use crate::home::{is_for_want, remove, set_aside};
 
 /// The size of a large page, in bytes.

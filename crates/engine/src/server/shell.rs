@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::runtime::libraries;
+use super::libraries::libraries;
 use crate::fault::named;
 
 /// The path of the shell in a sandbox's root. `/bin` is a link to `/usr/bin`, so it is also `/bin/sh`, and `sh` on

@@ -14,8 +14,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 pub use self::branding::{Branding, InvalidBrandingError, Logo};
 use crate::Api;
-use crate::api::get;
 use crate::error::ApiError;
+use crate::methods::get;
 use crate::unmatched::{method_not_allowed, no_route};
 
 /// Mounts the console.

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use workers_domain::{FailureCode, InvocationEventKind, InvocationReport, LogEntry, LogStream, Outcome};
 use workers_service::{Invocation, UnreadRoom};
 
+use super::begin::{begin, drain_or};
 use super::log::LogBody;
 use super::outcome::{FailedBody, OutcomeBody, ReturnedBody};
-use super::stream::{begin, drain_or};
 use super::{INVOCATION_ID, Receipt};
 use crate::Api;
 use crate::error::{ApiError, ErrorBody};

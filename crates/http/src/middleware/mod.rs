@@ -3,6 +3,4 @@
 mod admit;
 mod hold;
 mod track;
-
-pub(crate) use admit::{admit, receive};
-pub(crate) use hold::hold;
+mod wrap;

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use crate::invoke::{batch, outcome, stream};
+use crate::invoke::{batch, outcome, stream, watch};
 use crate::system::{healthz, limits, metrics, readyz, setup};
 use crate::workers;
 
@@ -27,7 +27,7 @@ use crate::workers;
         workers::delete::handle,
         workers::source::handle,
         workers::redeploy::handle,
-        stream::handle,
+        watch::handle,
         batch::handle,
         setup::handle,
         limits::handle,

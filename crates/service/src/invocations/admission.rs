@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use workers_domain::{TenantId, WorkerId};
 
-use super::Load;
 use super::fair_queue::{FairQueue, Limits, Place, Refusal};
 use crate::{InvokeError, ServiceOptions};
 
@@ -21,6 +20,15 @@ pub(super) type AdmittedPlace = Place<TenantId, WorkerId>;
 pub(super) struct Admission {
     queue: Arc<FairQueue<TenantId, WorkerId>>,
     timeout: Duration,
+}
+
+/// The current load of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Number of running invocations.
+    pub running: usize,
+    /// Number of invocations that wait for a place.
+    pub queued: usize,
 }
 
 impl Admission {

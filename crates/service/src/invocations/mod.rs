@@ -22,9 +22,10 @@ use workers_domain::access::{AccessError, Action, CallContext, Resource};
 use workers_domain::{InvocationEvent, InvocationId};
 
 use self::admission::Admission;
+pub use self::admission::Load;
 pub(crate) use self::last_invoked::LastInvoked;
 use crate::UnreadRoom;
-use crate::platform::Shared;
+use crate::shared::Shared;
 
 /// Use cases about invocations. Cheap to clone.
 #[derive(Clone)]
@@ -40,15 +41,6 @@ struct Inner {
     running: TaskTracker,
     /// Ends all invocations at once.
     abort: CancellationToken,
-}
-
-/// The current load of the platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
-    /// Number of running invocations.
-    pub running: usize,
-    /// Number of invocations that wait for a place.
-    pub queued: usize,
 }
 
 /// An invocation that has started: a stream of its events. The last event is [`InvocationEventKind::Finished`].

@@ -22,8 +22,8 @@ use super::admission::AdmittedPlace;
 use super::claims::{ClaimedMoment, ClaimedTime};
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed, Reported};
-use crate::bundle::{SCRIPT_FILE, stop};
-use crate::platform::Shared;
+use crate::shared::Shared;
+use crate::snapshot::{SCRIPT_FILE, stop};
 use crate::workers::RebuildError;
 use crate::{EffectiveLimits, Telling, UnreadRoom};
 

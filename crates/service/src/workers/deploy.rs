@@ -12,8 +12,9 @@ use workers_domain::{ResourceLimits, TenantId, Worker, WorkerId, WorkerName, Wor
 
 use super::WorkerService;
 use super::settle::{End, leaves_nothing, may_be_done};
-use crate::bundle::{Bundle, make_snapshot};
-use crate::platform::Shared;
+use crate::bundle::Bundle;
+use crate::shared::Shared;
+use crate::snapshot::make_snapshot;
 use crate::{DeployError, EffectiveLimits, Source};
 
 /// Maximum time to make a worker's snapshot; the slowest provider needs seconds.

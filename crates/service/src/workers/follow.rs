@@ -9,7 +9,7 @@ use workers_domain::{SnapshotId, WorkerStatus};
 
 use super::WorkerService;
 use crate::WorkerChange;
-use crate::platform::Shared;
+use crate::shared::Shared;
 
 /// Starts the background task. It ends when the platform is dropped or `end` is cancelled.
 pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {

@@ -1,5 +1,6 @@
 //! Use cases about workers, one file per use case.
 
+mod change_feed;
 mod changes;
 mod delete;
 mod deploy;
@@ -21,8 +22,8 @@ use tracing::Instrument as _;
 use workers_domain::ports::{RemovedWorker, RepositoryError, Update};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
-pub(crate) use self::changes::ChangeFeed;
-pub use self::changes::WorkerChanges;
+pub(crate) use self::change_feed::ChangeFeed;
+pub use self::change_feed::WorkerChanges;
 pub(crate) use self::follow::follow;
 use self::pace::Pace;
 pub(crate) use self::rebuild::RebuildError;
@@ -30,7 +31,7 @@ pub(crate) use self::settle::Settler;
 pub(crate) use self::turns::Turns;
 pub use self::{expire::SweepReport, set_up::SetupReport};
 use crate::EffectiveLimits;
-use crate::platform::Shared;
+use crate::shared::Shared;
 
 /// Use cases about workers. Cheap to clone.
 #[derive(Clone)]

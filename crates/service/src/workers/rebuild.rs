@@ -10,8 +10,8 @@ use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Upd
 use workers_domain::{SnapshotId, Worker, WorkerId, WorkerState};
 
 use crate::CompileFailure;
-use crate::bundle::make_snapshot_as;
-use crate::platform::Shared;
+use crate::shared::Shared;
+use crate::snapshot::make_snapshot_as;
 
 /// Maximum number of attempts for a worker that is changed by others at the same time.
 const TRIES: usize = 5;

@@ -11,7 +11,7 @@ use workers_domain::{SnapshotId, Worker, WorkerId, WorkerStatus};
 use super::WorkerService;
 use super::deploy::{expiry, make_snapshot_in_time};
 use crate::bundle::Bundle;
-use crate::platform::Shared;
+use crate::shared::Shared;
 use crate::{DeployError, EffectiveLimits, RedeployError};
 
 impl WorkerService {

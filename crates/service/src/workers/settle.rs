@@ -9,7 +9,7 @@ use workers_domain::access::TenantScope;
 use workers_domain::ports::{RepositoryError, SandboxErrorKind, SandboxProvider, Store, Update};
 use workers_domain::{Worker, WorkerId};
 
-use super::ChangeFeed;
+use super::change_feed::ChangeFeed;
 use crate::WorkerChange;
 use crate::health::Health;
 

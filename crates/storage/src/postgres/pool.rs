@@ -21,8 +21,8 @@ use super::connect::{ConnectFailure, connect};
 use super::listen::{PgChanges, listen};
 use super::tls;
 use super::url::PostgresUrl;
-use crate::database::StorageOptions;
 use crate::error::{ConnectError, unavailable};
+use crate::options::StorageOptions;
 
 /// How long we open no further connection after the server has refused one because there are too many: if we have other
 /// connections, and if we have none.

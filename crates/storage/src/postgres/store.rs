@@ -15,8 +15,8 @@ use super::session::{PgSession, sorted};
 use super::transaction::PgTransaction;
 use super::url::PostgresUrl;
 use super::workers::PgWorkers;
-use crate::database::{ConnectionLimits, StorageOptions};
 use crate::error::ConnectError;
+use crate::options::{ConnectionLimits, StorageOptions};
 
 /// Reads the minimum of what the server, the database and the user allow. A limit below 0 means no limit.
 /// `reserved_connections` exists since version 16.

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use super::companions::companion;
 use super::error::query_error;
-use super::file::{DatabaseFile, companion};
+use super::file::DatabaseFile;
 use super::pair::FileId;
 use crate::error::{BackupError, chain};
 

@@ -9,12 +9,10 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 use tracing::debug;
 
+use super::companions::LOG_BYTES;
 use super::file::DatabaseFile;
 use super::pair::{FileId, Note};
 use super::reserve;
-
-/// Maximum size of the log in bytes before a checkpoint. It equals SQLite's default.
-pub(super) const LOG_BYTES: u64 = 4 << 20;
 
 /// How long to wait before a failed checkpoint is tried again.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -14,6 +14,7 @@ use std::time::Instant;
 use tracing::debug;
 use workers_private_files::{close_file, open_file};
 
+use super::companions::{COMPANIONS, LOG, LOG_INDEX, companion};
 use super::pair::{self, FileId, Note};
 use super::room::{Obstacle, find_obstacle};
 use crate::error::ConnectError;
@@ -21,14 +22,6 @@ use crate::error::ConnectError;
 /// The mode of a directory that is created for the file. An existing directory keeps its mode, because it may be shared
 /// with others.
 const DIRECTORY_MODE: u32 = 0o700;
-
-/// The suffix of the write-ahead log, which contains the latest writes.
-pub(super) const LOG: &str = "-wal";
-
-/// The suffix of the log's index, which is shared by all processes that have the file open.
-const LOG_INDEX: &str = "-shm";
-
-const COMPANIONS: [&str; 3] = [LOG, LOG_INDEX, "-journal"];
 
 /// How a file is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -333,11 +326,4 @@ impl Identity {
 fn close_files(path: &Path) -> io::Result<()> {
     close_file(path)?;
     COMPANIONS.iter().try_for_each(|name| close_file(&companion(path, name)))
-}
-
-/// Returns the path with `name` appended to the file name.
-pub(super) fn companion(path: &Path, name: &str) -> PathBuf {
-    let mut companion = path.as_os_str().to_owned();
-    companion.push(name);
-    companion.into()
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod checkpoint;
+mod companions;
 mod error;
 mod file;
 mod immediate;

@@ -15,7 +15,7 @@ use std::time::UNIX_EPOCH;
 use uuid::Uuid;
 use workers_private_files::{read_file, replace_file};
 
-use super::file::{LOG, companion};
+use super::companions::{LOG, companion};
 
 /// The suffix of the note's name.
 const NOTE: &str = "-pair";

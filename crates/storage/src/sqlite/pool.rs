@@ -23,8 +23,8 @@ use super::checkpoint::{checkpoint_if_due, checkpoint_now};
 use super::error::{connect_error, query_error};
 use super::file::{Access, DatabaseFile, Displaced};
 use super::reserve;
-use crate::database::StorageOptions;
 use crate::error::{ConnectError, unavailable};
+use crate::options::StorageOptions;
 
 /// Settings of every connection, in this order: `busy_timeout` comes first, because the switch to a write-ahead log may
 /// already have to wait.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use tracing::debug;
 use workers_private_files::open_file;
 
-use super::checkpoint::LOG_BYTES;
+use super::companions::LOG_BYTES;
 
 /// Space for several deletions: each changes a few pages of four kilobytes.
 const REMOVALS: u64 = 256 * 1024;

@@ -18,8 +18,8 @@ use super::session::SqliteSession;
 use super::transaction::SqliteTransaction;
 use super::verify::verify;
 use super::workers::SqliteWorkers;
-use crate::database::StorageOptions;
 use crate::error::{BackupError, ConnectError};
+use crate::options::StorageOptions;
 
 /// The store on SQLite.
 pub(crate) struct SqliteStore {

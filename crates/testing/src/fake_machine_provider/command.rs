@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use workers_domain::ResourceUsage;
 use workers_domain::ports::{CommandEvent, CommandExit, ExitStatus, MachineCommand, SandboxError, SandboxErrorKind};
 
-use super::MachineStep;
+use super::step::MachineStep;
 
 pub(super) struct FakeMachineCommand {
     number: u32,

@@ -10,9 +10,9 @@ use workers_domain::ports::{
 };
 use workers_domain::{NetworkPolicy, SandboxId, SnapshotId};
 
-use super::State;
 use super::command::FakeMachineCommand;
 use super::files::{Files, Pieces};
+use super::state::State;
 
 pub(super) struct FakeMachine {
     id: SandboxId,

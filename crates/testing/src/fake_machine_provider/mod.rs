@@ -3,38 +3,23 @@
 mod command;
 mod files;
 mod machine;
+mod state;
+mod step;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, watch};
 use workers_domain::ports::{
-    ExitStatus, Machine, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage, SandboxError,
-    SandboxErrorKind, SandboxSource, Snapshot,
+    Machine, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage, SandboxError, SandboxErrorKind,
+    SandboxSource, Snapshot,
 };
-use workers_domain::{LogStream, NetworkPolicy, SandboxId, SnapshotId};
+use workers_domain::{NetworkPolicy, SandboxId, SnapshotId};
 
 use files::Files;
 use machine::FakeMachine;
+use state::State;
 
-/// The next step of a command of a [`FakeMachineProvider`]. A script without [`MachineStep::Exit`] ends with exit code
-/// 0.
-#[derive(Debug, Clone)]
-pub enum MachineStep {
-    /// The command prints bytes.
-    Print(LogStream, Vec<u8>),
-    /// The command waits until it is notified, or until a signal ends it.
-    WaitFor(Arc<Notify>),
-    /// The command does nothing until a signal ends it.
-    Hang,
-    /// The command exits.
-    Exit(ExitStatus),
-    /// The machine loses the command: reading its events fails.
-    Lose,
-}
-
-type Script = dyn Fn(&MachineCommandSpec) -> Option<Vec<MachineStep>> + Send + Sync;
+pub use step::MachineStep;
 
 /// A machine provider without processes. Clones are cheap and are the same provider.
 #[derive(Clone)]
@@ -42,46 +27,11 @@ pub struct FakeMachineProvider {
     state: Arc<State>,
 }
 
-struct State {
-    script: Box<Script>,
-    inner: Mutex<Inner>,
-    live: watch::Sender<usize>,
-    held: watch::Sender<bool>,
-    broken: watch::Sender<u64>,
-}
-
-#[derive(Default)]
-struct Inner {
-    snapshots: HashMap<SnapshotId, Files>,
-    specs: Vec<MachineSpec>,
-    networks: Vec<NetworkPolicy>,
-    made: u64,
-    taken: u64,
-    failure: Option<SandboxErrorKind>,
-    snapshots_fail: Option<SandboxErrorKind>,
-    snapshots_are_away: bool,
-    hanging: HashSet<SandboxId>,
-    usage: MachineUsage,
-}
-
-impl Inner {
-    fn snapshot(&self, id: &SnapshotId) -> Option<&Files> {
-        self.snapshots.get(id).filter(|_| !self.snapshots_are_away)
-    }
-}
-
 impl FakeMachineProvider {
     /// Creates a provider whose commands play the steps that `script` returns for them. If `script` returns `None`, the
     /// program does not exist.
     pub fn new(script: impl Fn(&MachineCommandSpec) -> Option<Vec<MachineStep>> + Send + Sync + 'static) -> Self {
-        let state = State {
-            script: Box::new(script),
-            inner: Mutex::default(),
-            live: watch::channel(0).0,
-            held: watch::channel(false).0,
-            broken: watch::channel(0).0,
-        };
-        Self { state: Arc::new(state) }
+        Self { state: Arc::new(State::new(Box::new(script))) }
     }
 
     /// Makes the creation of machines fail with this kind from now on. `None` ends that.
@@ -165,25 +115,6 @@ impl FakeMachineProvider {
 
 fn machine_id(number: u64) -> SandboxId {
     SandboxId::new(format!("machine-{number}"))
-}
-
-impl State {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn unheld(&self) {
-        // The sender lives as long as `self`, so this cannot fail.
-        let _ = self.held.subscribe().wait_for(|held| !*held).await;
-    }
-
-    /// Waits for ever if this machine hangs.
-    async fn unhung(&self, id: &SandboxId) {
-        let hangs = self.lock().hanging.contains(id);
-        if hangs {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 #[async_trait]

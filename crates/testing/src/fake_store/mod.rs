@@ -1,5 +1,6 @@
 //! A store in memory.
 
+mod pending;
 mod place;
 mod state;
 mod transaction;

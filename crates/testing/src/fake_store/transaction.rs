@@ -6,22 +6,14 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use workers_domain::ports::{RepositoryError, Transaction, WorkerRepository};
 
-use super::state::{Shared, StoredWorkers, lock};
+use super::pending::{Pending, rolled_back};
+use super::state::{Shared, lock};
 use super::workers::FakeWorkers;
 
 pub(super) struct FakeTransaction {
     state: Arc<Shared>,
     pending: Arc<Mutex<Pending>>,
     workers: FakeWorkers,
-}
-
-/// The changes of a transaction.
-pub(super) struct Pending {
-    /// The workers when the transaction began.
-    base: StoredWorkers,
-    pub(super) workers: StoredWorkers,
-    /// Whether a call in the transaction failed. Then it cannot be committed.
-    pub(super) is_over: bool,
 }
 
 impl FakeTransaction {
@@ -60,8 +52,4 @@ impl Transaction for FakeTransaction {
         }
         state.deliver(Ok(()))
     }
-}
-
-pub(super) fn rolled_back(reason: &'static str) -> RepositoryError {
-    RepositoryError::RolledBack(reason.into())
 }

@@ -10,9 +10,9 @@ use workers_domain::access::TenantScope;
 use workers_domain::ports::{InvocationMark, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
+use super::pending::{Pending, rolled_back};
 use super::place;
 use super::state::{Shared, Stored, StoredWorkers, lock};
-use super::transaction::{Pending, rolled_back};
 
 /// The workers of a store, or of a transaction on it.
 pub(super) struct FakeWorkers {

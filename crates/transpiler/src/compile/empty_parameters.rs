@@ -17,7 +17,7 @@ use oxc::{
     span::{GetSpan, SourceType},
 };
 
-use super::stack::string_length;
+use super::text::string_length;
 
 /// How many bytes of text are parsed again for one bundle in total.
 const BUDGET: usize = 8 << 20;

@@ -25,6 +25,7 @@ mod servers;
 mod speculation;
 mod stack;
 mod super_calls;
+mod text;
 mod top_level;
 mod using_in_for;
 mod value_kind;

@@ -6,7 +6,7 @@
 //! one. `(a = (a = …` counts as such a place too, but only from a depth that real code does not have. In real code, and
 //! in minified code, only a few are open at a time.
 
-use super::stack::string_length;
+use super::text::string_length;
 
 /// Number of open attempts that cost next to nothing.
 const FREE: usize = 8;

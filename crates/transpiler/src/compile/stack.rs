@@ -9,7 +9,7 @@
 
 use std::thread;
 
-use super::pipeline;
+use super::{pipeline, text::string_length};
 use crate::{SourceFile, TranspileError, TranspileOptions, WorkerScript, diagnostic::Reporter};
 
 /// Stack for everything but the parser, in bytes: walks over a tree as deep as [`super::depth`] permits.
@@ -204,21 +204,6 @@ fn kind(bracket: u8) -> usize {
         b'[' => 1,
         _ => 2,
     }
-}
-
-/// Returns the length of a string literal without its closing quote; 0 if it is not closed on its line.
-pub(super) fn string_length(bytes: &[u8]) -> usize {
-    let mut index = 1;
-    while let Some(&byte) = bytes.get(index) {
-        match byte {
-            b'\\' => index += 1,
-            b'\n' => return 0,
-            _ if byte == bytes[0] => return index,
-            _ => {}
-        }
-        index += 1;
-    }
-    0
 }
 
 #[cfg(test)]

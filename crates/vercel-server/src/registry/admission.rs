@@ -1,32 +1,18 @@
-//! Admission: how much room for machines there is, which sessions hold it, and whether a new one fits.
+//! Admission: how much room for machines there is, and whether a new one fits.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
-use workers_domain::{Budget, Permit, Refusal, Resources, Sharing};
+use workers_domain::{Budget, Refusal, Resources, Sharing};
 
-use super::StartError;
+use super::accounts::accounts;
 use super::freed::Freed;
+use super::place::Place;
+use super::start_error::StartError;
 use crate::VercelServerOptions;
 use crate::error::{ApiError, ErrorCode};
 use crate::sizes::MachineSizes;
-
-/// The account that all teams without a bound token share. They share one because a caller whose token gives access to
-/// every team can invent team names.
-pub(super) const OTHER_TEAMS: &str = "";
-
-/// Returns the accounts of the teams: one for each team with a bound token, and [`OTHER_TEAMS`] if a request can name
-/// any other team.
-pub(super) fn accounts(options: &VercelServerOptions) -> BTreeSet<&str> {
-    let mut accounts: BTreeSet<&str> = options.tokens.iter().map(|token| token.team().unwrap_or(OTHER_TEAMS)).collect();
-    if accounts.is_empty() {
-        accounts.insert(OTHER_TEAMS);
-    }
-    accounts
-}
 
 /// The room for machines.
 pub(super) struct Admission {
@@ -34,32 +20,6 @@ pub(super) struct Admission {
     sizes: MachineSizes,
     freed: Arc<Freed>,
     places: TaskTracker,
-}
-
-/// The room of one machine, held from before it is made until nothing of it is left. Dropping it frees the room.
-#[derive(Debug)]
-pub(crate) struct Place {
-    permit: Option<Permit>,
-    team: String,
-    freed: Arc<Freed>,
-    /// Makes [`Admission::emptied`] wait for the end of the whole session, not only of its machine.
-    _token: TaskTrackerToken,
-}
-
-impl Place {
-    /// Frees the room. Further calls do nothing.
-    pub(crate) fn vacate(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            self.freed.tell(&self.team, Instant::now());
-            drop(permit);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.vacate();
-    }
 }
 
 impl Admission {
@@ -84,10 +44,7 @@ impl Admission {
         // Take the token first, so that the shutdown waits for everything that has begun.
         let token = self.places.token();
         match self.budget.admit(team, self.sizes.demand(vcpus)) {
-            Ok(permit) => {
-                let freed = Arc::clone(&self.freed);
-                Ok(Place { permit: Some(permit), team: team.to_owned(), freed, _token: token })
-            }
+            Ok(permit) => Ok(Place::new(permit, team, Arc::clone(&self.freed), token)),
             Err(refusal) => Err(self.refused(refusal, team, vcpus)),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::admission::OTHER_TEAMS;
+use super::accounts::OTHER_TEAMS;
 
 /// Upper limit of `Retry-After`, in seconds. Official clients wait this long on their own.
 const LONGEST: u32 = 10;

@@ -11,8 +11,8 @@ use workers_domain::ports::{Machine, MachineSpec, SandboxError, SandboxErrorKind
 use workers_domain::{NetworkPolicy, SnapshotId};
 
 use super::Registry;
-use super::admission::Place;
 use super::end::End;
+use super::place::Place;
 use super::tables::Live;
 use crate::error::{ApiError, ErrorCode, snapshot_gone, snapshot_unavailable};
 use crate::id;

@@ -5,18 +5,21 @@
 //! so that only one such operation runs at a time. Work that must not stop half way runs in a task of its own
 //! ([`Registry::to_completion`]), so that a closed connection does not cancel it.
 
+mod accounts;
 mod admission;
 mod create;
 mod end;
 mod freed;
 mod launch;
 mod page;
+mod place;
 mod rate;
 mod read;
 mod removing;
 mod restore;
 mod resume;
 mod snapshots;
+mod start_error;
 mod sweep;
 mod tables;
 mod update;
@@ -30,13 +33,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use admission::Admission;
-pub(crate) use admission::Place;
 pub(crate) use create::NewSandbox;
 pub(crate) use page::{PageRequest, Rank};
+pub(crate) use place::Place;
 pub(crate) use rate::Standing;
 pub(crate) use read::{SandboxFilter, SortBy};
-pub use restore::StartError;
 pub(crate) use snapshots::TreeNode;
+pub use start_error::StartError;
 pub(crate) use tables::View;
 pub(crate) use update::SandboxChange;
 

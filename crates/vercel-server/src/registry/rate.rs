@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::admission::{OTHER_TEAMS, accounts};
+use super::accounts::{OTHER_TEAMS, accounts};
 use crate::VercelServerOptions;
 use crate::model::Millis;
 

@@ -6,31 +6,18 @@ use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use workers_domain::{Resource, SnapshotId};
+use workers_domain::SnapshotId;
 
 use super::Registry;
 use super::admission::Admission;
 use super::rate::Rate;
 use super::removing::Removing;
+use super::start_error::StartError;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
 use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus, Used};
 use crate::store::{Kind, Store, blocking};
-
-/// Why the server could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Another server already registered its request metrics in the registry.
-    #[error("failed to register the metrics of requests")]
-    Metrics(#[source] prometheus::Error),
-    /// The server's directory cannot be read or written.
-    #[error("failed to open the directory of sandboxes")]
-    Directory(#[source] io::Error),
-    /// The capacity is too small for the smallest sandbox.
-    #[error("there is not enough for the smallest sandbox ({0}): none could ever be made")]
-    NoRoom(Resource),
-}
 
 impl Registry {
     /// Restores the records on disk. Sessions that were running have ended; the recorded snapshots are compared with

@@ -5,15 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use workers_domain::error_chain;
-use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommand};
 
-use super::{LiveSession, Transfer};
-use crate::logs::{CommandLog, LogReader, LogWriter};
+use super::transfer::Transfer;
+use crate::logs::{CommandLog, LogReader};
 use crate::model::Millis;
-
-/// SIGKILL.
-const KILL: i32 = 9;
 
 /// A request to run a command.
 #[derive(Debug, Clone)]
@@ -102,65 +97,4 @@ impl Command {
             first
         })
     }
-}
-
-/// Follows a command to its end: stores its output, and kills it when its time is over.
-pub(super) async fn follow(
-    session: Arc<LiveSession>,
-    command: Arc<Command>,
-    mut process: Box<dyn MachineCommand>,
-    timeout: Option<Duration>,
-    log_limit: u64,
-) {
-    let mut writer = LogWriter::new(Arc::clone(&command.log), log_limit);
-    let mut deadline = timeout.map(|timeout| command.began + timeout);
-    let outcome = loop {
-        let event = tokio::select! {
-            biased;
-            () = session.closed() => break Outcome::Lost,
-            () = sleep_until(deadline) => {
-                deadline = None;
-                if let Err(error) = session.while_open(session.machine().signal(command.number, KILL)).await {
-                    tracing::warn!(error = error_chain(&error), "a command that took too long cannot be killed");
-                }
-                continue;
-            }
-            event = process.next_event() => event,
-        };
-        match event {
-            Ok(Some(CommandEvent::Output { stream, bytes })) => writer.write(stream, &bytes).await,
-            Ok(Some(CommandEvent::Exited(exit))) => {
-                let code = match exit.status {
-                    ExitStatus::Code(code) => code,
-                    ExitStatus::Signal(signal) => 128 + signal,
-                };
-                break Outcome::Exited { code, duration: millis(command.began.elapsed()) };
-            }
-            Ok(None) => break Outcome::Lost,
-            Err(error) => {
-                tracing::warn!(
-                    error = error_chain(&error),
-                    session.id = session.id(),
-                    command.id = command.id,
-                    "a command was lost: nobody knows how it ended"
-                );
-                break Outcome::Lost;
-            }
-        }
-    };
-    // Complete the log first: a reader that sees the outcome must be able to read all of it.
-    writer.finish().await;
-    command.conclude(outcome);
-    session.forget_old_commands().await;
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,18 +5,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
-use workers_domain::ports::{Machine, MachineCommandSpec, SandboxError, SandboxErrorKind};
-use workers_domain::{Part, error_chain};
+use workers_domain::ports::{Machine, SandboxError, SandboxErrorKind};
 
-use super::command::{Command, CommandRequest, Outcome, follow};
+use super::command::{Command, Outcome};
+use super::transfer::Transfer;
 use crate::error::{ApiError, ErrorCode};
-use crate::id;
-use crate::logs::{CommandLog, LogBudget};
-use crate::model::Millis;
+use crate::logs::LogBudget;
 use crate::registry::Place;
 
 /// Maximum number of commands that stay listed after they have ended.
@@ -39,23 +36,17 @@ pub(crate) struct SessionLimits {
     pub(crate) log_budget: Arc<LogBudget>,
 }
 
-/// A reader of a log or a transfer of a file, counted against the session's limit until dropped.
-#[derive(Debug)]
-pub(crate) struct Transfer {
-    _permit: OwnedSemaphorePermit,
-}
-
 /// A live session.
 pub(crate) struct LiveSession {
     id: String,
     machine: Arc<dyn Machine>,
-    env: BTreeMap<String, String>,
+    pub(super) env: BTreeMap<String, String>,
     /// Where the output of its commands is stored.
     directory: PathBuf,
-    limits: SessionLimits,
+    pub(super) limits: SessionLimits,
     commands: Mutex<Commands>,
     deadline: watch::Sender<Instant>,
-    closed: CancellationToken,
+    pub(super) closed: CancellationToken,
     /// Cancelled when no task should wait for the end of the machine any more.
     abandoned: CancellationToken,
     /// Descriptors left for log readers and file transfers.
@@ -178,7 +169,7 @@ impl LiveSession {
     /// Takes descriptors for reading a log or transferring a file, until the returned value is dropped.
     pub(crate) fn transfer(&self, descriptors: u32) -> Result<Transfer, ApiError> {
         let taken = Arc::clone(&self.transfers).try_acquire_many_owned(descriptors);
-        taken.map(|permit| Transfer { _permit: permit }).map_err(|_| {
+        taken.map(Transfer::new).map_err(|_| {
             let message = "As many files are moved and logs are read in this sandbox as may be at one time.";
             ApiError::new(ErrorCode::TooManyTransfers, message).retry_after(1)
         })
@@ -192,67 +183,6 @@ impl LiveSession {
     /// Returns the newest commands, newest first.
     pub(crate) fn list_commands(&self) -> Vec<Arc<Command>> {
         self.commands().known.iter().rev().take(LISTED).map(Arc::clone).collect()
-    }
-
-    /// Starts a command.
-    #[tracing::instrument(name = "commands.run", skip_all, fields(session.id = self.id, command.id))]
-    pub(crate) async fn run(self: &Arc<Self>, request: CommandRequest, now: Millis) -> Result<Arc<Command>, ApiError> {
-        let starting = self.reserve()?;
-        let mut env = self.env.clone();
-        env.extend(request.env);
-        let spec = MachineCommandSpec {
-            program: request.program.clone(),
-            args: request.args.clone(),
-            env: env.into_iter().collect(),
-            directory: Some(request.cwd.clone()),
-            as_root: request.as_root,
-        };
-        let process = self.while_open(self.machine.run(spec)).await.map_err(|error| match error.kind {
-            SandboxErrorKind::CommandNotFound => ApiError::new(
-                ErrorCode::ExecutableNotFound,
-                format!("[invalid_argument] executable file not found in $PATH: {}", request.program),
-            ),
-            SandboxErrorKind::FileNotFound => ApiError::bad_request(format!(
-                "[invalid_argument] the working directory `{}` does not exist",
-                request.cwd
-            )),
-            SandboxErrorKind::FileRefused => ApiError::told_by(ErrorCode::CommandFailed, &error),
-            // The command may have started, so the code must not make the client try again: that could run it twice.
-            SandboxErrorKind::Failed | SandboxErrorKind::Unavailable => {
-                tracing::error!(
-                    error = error_chain(&error),
-                    advice = Part::Sandboxes.advice(),
-                    "a command did not start"
-                );
-                ApiError::new(ErrorCode::CommandFailed, format!("`{}` could not be started.", request.program))
-            }
-            _ => ApiError::from_machine(&error),
-        })?;
-        let id = id::command();
-        tracing::Span::current().record("command.id", id.as_str());
-        let log = CommandLog::new(self.directory.join(format!("{id}.ndjson")), Arc::clone(&self.limits.log_budget));
-        let (outcome, _) = watch::channel(None);
-        let command = Arc::new(Command {
-            id,
-            number: process.number(),
-            name: request.program,
-            args: request.args,
-            cwd: request.cwd,
-            started_at: now,
-            began: Instant::now(),
-            log,
-            outcome,
-        });
-        starting.started(Arc::clone(&command));
-        if self.closed.is_cancelled() {
-            // The session was closed after this command was reserved and before it was listed, so `close` did not see
-            // it.
-            command.conclude(Outcome::Lost);
-            command.log.close();
-        }
-        let follow = follow(Arc::clone(self), Arc::clone(&command), process, request.timeout, self.limits.log_bytes);
-        tokio::spawn(follow.in_current_span());
-        Ok(command)
     }
 
     /// Removes the oldest ended commands when there are too many or they take too much memory.
@@ -280,7 +210,8 @@ impl LiveSession {
         }
     }
 
-    fn reserve(self: &Arc<Self>) -> Result<Starting, ApiError> {
+    /// Reserves a place for a command that is being started.
+    pub(super) fn reserve(self: &Arc<Self>) -> Result<Starting, ApiError> {
         let mut commands = self.commands();
         let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
         if running + commands.starting >= self.limits.running_commands as usize {
@@ -300,10 +231,11 @@ impl LiveSession {
 }
 
 /// A reserved place among the commands that may run at one time.
-struct Starting(Arc<LiveSession>);
+pub(super) struct Starting(Arc<LiveSession>);
 
 impl Starting {
-    fn started(self, command: Arc<Command>) {
+    /// Lists the command, which has started.
+    pub(super) fn started(self, command: Arc<Command>) {
         self.0.commands().known.push(command);
     }
 }

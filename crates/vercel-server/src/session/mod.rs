@@ -2,6 +2,9 @@
 
 mod command;
 mod live;
+mod run;
+mod transfer;
 
 pub(crate) use command::{Command, CommandRequest, Outcome};
-pub(crate) use live::{LiveSession, SessionLimits, Transfer};
+pub(crate) use live::{LiveSession, SessionLimits};
+pub(crate) use transfer::Transfer;

@@ -51,6 +51,23 @@ pub enum BuildError {
     Http(#[source] reqwest::Error),
 }
 
+impl Client {
+    /// Creates a client of Vercel's own API with default settings.
+    ///
+    /// # Errors
+    ///
+    /// When the host has no root certificates.
+    pub fn new(credentials: Credentials) -> Result<Self, BuildError> {
+        Self::builder(credentials).build()
+    }
+
+    /// Returns a builder for a client with other settings.
+    #[must_use]
+    pub fn builder(credentials: Credentials) -> ClientBuilder {
+        ClientBuilder::new(credentials)
+    }
+}
+
 impl ClientBuilder {
     pub(super) fn new(credentials: Credentials) -> Self {
         Self {

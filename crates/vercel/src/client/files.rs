@@ -5,26 +5,8 @@ use serde_json::json;
 
 use super::Client;
 use super::call::{read, within};
-use super::upload::pack;
+use super::upload::{UploadFile, pack};
 use crate::error::VercelError;
-
-/// A file to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadFile {
-    /// The path, relative to the root of the file system; the leading slash may be omitted.
-    pub path: String,
-    /// The contents of the file.
-    pub contents: Vec<u8>,
-    /// The permissions, for example `0o644`.
-    pub mode: u32,
-}
-
-impl UploadFile {
-    /// Creates a file that its owner may write and every user may read.
-    pub fn new(path: impl Into<String>, contents: impl Into<Vec<u8>>) -> Self {
-        Self { path: path.into(), contents: contents.into(), mode: 0o644 }
-    }
-}
 
 impl Client {
     /// Writes files in one request and creates missing parent directories. Existing files are replaced.

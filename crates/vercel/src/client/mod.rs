@@ -16,8 +16,8 @@ use url::Url;
 use workers_domain::ports::Clock;
 
 pub use builder::{BuildError, ClientBuilder};
-pub use files::UploadFile;
 pub use stream::{CommandEvents, LogEvents, Output, RunningCommand, StreamEvent};
+pub use upload::UploadFile;
 
 use crate::credentials::Credentials;
 use crate::retry::RetryPolicy;
@@ -43,21 +43,6 @@ struct Inner {
 }
 
 impl Client {
-    /// Creates a client of Vercel's own API with default settings.
-    ///
-    /// # Errors
-    ///
-    /// When the host has no root certificates.
-    pub fn new(credentials: Credentials) -> Result<Self, BuildError> {
-        Self::builder(credentials).build()
-    }
-
-    /// Returns a builder for a client with other settings.
-    #[must_use]
-    pub fn builder(credentials: Credentials) -> ClientBuilder {
-        ClientBuilder::new(credentials)
-    }
-
     /// Returns the credentials that the client uses.
     #[must_use]
     pub fn credentials(&self) -> &Credentials {

@@ -1,4 +1,4 @@
-//! Packs files for an upload: a gzipped tar archive.
+//! Files for an upload, and how they are packed: a gzipped tar archive.
 
 use std::io;
 
@@ -7,7 +7,23 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 
-use super::UploadFile;
+/// A file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadFile {
+    /// The path, relative to the root of the file system; the leading slash may be omitted.
+    pub path: String,
+    /// The contents of the file.
+    pub contents: Vec<u8>,
+    /// The permissions, for example `0o644`.
+    pub mode: u32,
+}
+
+impl UploadFile {
+    /// Creates a file that its owner may write and every user may read.
+    pub fn new(path: impl Into<String>, contents: impl Into<Vec<u8>>) -> Self {
+        Self { path: path.into(), contents: contents.into(), mode: 0o644 }
+    }
+}
 
 /// Packs files. Their paths are relative to the root, so the request needs no directory.
 ///

@@ -1,6 +1,6 @@
 //! A command, for the platform's sandbox port.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,16 +10,13 @@ use tracing::Instrument as _;
 use workers_domain::ports::{Command, CommandEvent, Remains, SandboxError, SandboxErrorKind};
 
 use super::core::Core;
-use super::error;
 use super::follow::Follower;
-use super::stage::{Stage, StageWatch};
+use super::stage::StageWatch;
+use super::target::Target;
 use crate::client::RunningCommand;
 
 /// How many events may wait for the reader before the task stops reading the stream.
 const WAITING_EVENTS: usize = 4;
-
-/// SIGKILL.
-pub(super) const SIGKILL: i32 = 9;
 
 /// A command. A task follows its stream. When the channel is full, the task stops reading, then the connection fills
 /// up, and finally the command blocks.
@@ -27,16 +24,6 @@ pub(super) struct VercelCommand {
     target: Arc<Target>,
     events: mpsc::Receiver<Result<CommandEvent, SandboxError>>,
     is_over: bool,
-}
-
-/// Identifies a command, for all parts that handle it.
-pub(super) struct Target {
-    pub(super) core: Arc<Core>,
-    pub(super) session: String,
-    pub(super) command: String,
-    pub(super) stage: StageWatch,
-    /// When the platform requested its end.
-    killed_at: Mutex<Option<Instant>>,
 }
 
 impl VercelCommand {
@@ -49,8 +36,7 @@ impl VercelCommand {
         began: Instant,
         wall_clock: Duration,
     ) -> Self {
-        let killed_at = Mutex::new(None);
-        let target = Arc::new(Target { core, session, command: running.info.id, stage, killed_at });
+        let target = Arc::new(Target::new(core, session, running.info.id, stage));
         let (sender, events) = mpsc::channel(WAITING_EVENTS);
         let follower = Follower::new(Arc::clone(&target), running.events, began, wall_clock);
         target.core.tasks.spawn(follower.run(sender).in_current_span());
@@ -102,33 +88,5 @@ impl Command for VercelCommand {
         self.is_over = true;
         self.events.close();
         Ok(remains)
-    }
-}
-
-impl Target {
-    /// Kills the command, if its sandbox is running. Succeeds if the command has ended.
-    pub(super) async fn kill(&self) -> Result<(), SandboxError> {
-        if self.stage.get() != Stage::Running {
-            return Ok(());
-        }
-        match self.core.client.kill_command(&self.session, &self.command, SIGKILL).await {
-            Err(error) if !error::has_ended(&error) => {
-                Err(error::with(SandboxErrorKind::Failed, "a command cannot be killed", error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Returns whether the platform requested its end before this time.
-    pub(super) fn was_killed_before(&self, time: Instant) -> bool {
-        self.killed_at.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at < time)
-    }
-
-    /// Records the time of the first kill, or clears it for `None`. Returns the previous value.
-    fn mark_killed(&self, at: Option<Instant>) -> Option<Instant> {
-        let mut killed_at = self.killed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = *killed_at;
-        *killed_at = if at.is_some() { before.or(at) } else { None };
-        before
     }
 }

@@ -1,4 +1,4 @@
-//! The state that all sandboxes of a provider share, and how sandboxes are created and deleted.
+//! The state that all sandboxes of a provider share, and how sandboxes are requested and deleted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,6 @@ use workers_domain::ports::{SandboxError, SandboxErrorKind, SandboxSource, Sandb
 
 use super::error;
 use super::options::VercelOptions;
-use super::sandbox::VercelSandbox;
 use super::snapshot_id::SnapshotKey;
 use crate::api::{CreateSandbox, NetworkRules, Source};
 use crate::client::Client;
@@ -60,26 +59,6 @@ impl Core {
             region: self.options.region.clone(),
             ..CreateSandbox::default()
         })
-    }
-
-    /// Creates a sandbox. Runs in a task of its own to its end, even if the caller is gone; the sandbox is then
-    /// dropped, which deletes it.
-    pub(super) async fn make(
-        self: Arc<Self>,
-        spec: SandboxSpec,
-        request: CreateSandbox,
-    ) -> Result<VercelSandbox, SandboxError> {
-        let name = request.name.clone().unwrap_or_default();
-        let mut may_exist = false;
-        match self.client.try_create_sandbox(&request, &mut may_exist).await {
-            Ok(made) => Ok(VercelSandbox::new(self, name, made.session, spec.limits.wall_clock)),
-            Err(error) => {
-                if may_exist {
-                    self.forget(&Handle::current(), name);
-                }
-                Err(error::creating(error, request.source.is_some()))
-            }
-        }
     }
 
     /// Deletes a sandbox in the background, which stops it if it runs.

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use workers_domain::ports::{CommandEvent, CommandExit, ExitStatus, KillReason, SandboxError, SandboxErrorKind};
 use workers_domain::{LogStream, ResourceUsage};
 
-use super::command::{SIGKILL, Target};
 use super::error;
 use super::stage::Stage;
+use super::target::{SIGKILL, Target};
 use crate::api::{CommandInfo, OutputStream};
 use crate::client::{CommandEvents, LogEvents, Output, StreamEvent};
 use crate::error::{StreamError, VercelError};

@@ -10,6 +10,7 @@ mod orphans;
 mod sandbox;
 mod snapshot_id;
 mod stage;
+mod target;
 mod vercel;
 
 pub use network::UnsupportedPolicyError;

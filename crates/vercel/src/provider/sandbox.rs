@@ -9,14 +9,16 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use workers_domain::SandboxId;
-use workers_domain::ports::{Command, CommandSpec, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, Snapshot};
+use workers_domain::ports::{
+    Command, CommandSpec, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxSpec, Snapshot,
+};
 
 use super::command::VercelCommand;
 use super::core::Core;
 use super::error;
 use super::snapshot_id::{Expiry, SnapshotKey};
 use super::stage::{Stage, StageSetter};
-use crate::api::{ListSnapshots, RunCommand, SessionInfo, SnapshotInfo, SnapshotStatus};
+use crate::api::{CreateSandbox, ListSnapshots, RunCommand, SessionInfo, SnapshotInfo, SnapshotStatus};
 use crate::client::UploadFile;
 use crate::error::VercelError;
 
@@ -43,7 +45,23 @@ struct NewSnapshot {
 }
 
 impl VercelSandbox {
-    pub(super) fn new(core: Arc<Core>, name: String, session: SessionInfo, wall_clock: Duration) -> Self {
+    /// Creates a sandbox. Runs in a task of its own to its end, even if the caller is gone; the sandbox is then
+    /// dropped, which deletes it.
+    pub(super) async fn make(core: Arc<Core>, spec: SandboxSpec, request: CreateSandbox) -> Result<Self, SandboxError> {
+        let name = request.name.clone().unwrap_or_default();
+        let mut may_exist = false;
+        match core.client.try_create_sandbox(&request, &mut may_exist).await {
+            Ok(made) => Ok(Self::new(core, name, made.session, spec.limits.wall_clock)),
+            Err(error) => {
+                if may_exist {
+                    core.forget(&Handle::current(), name);
+                }
+                Err(error::creating(error, request.source.is_some()))
+            }
+        }
+    }
+
+    fn new(core: Arc<Core>, name: String, session: SessionInfo, wall_clock: Duration) -> Self {
         let stage = Arc::new(StageSetter::new());
         Self { core, id: SandboxId::new(name), session, wall_clock, stage, runtime: Handle::current() }
     }

@@ -16,6 +16,7 @@ use workers_domain::{ResourceLimits, SnapshotId};
 use super::core::Core;
 use super::error;
 use super::options::VercelOptions;
+use super::sandbox::VercelSandbox;
 use super::snapshot_id::SnapshotKey;
 use crate::api::ListSandboxes;
 use crate::client::Client;
@@ -80,7 +81,7 @@ impl SandboxProvider for VercelProvider {
         if let SandboxSource::Snapshot(id) = &spec.source {
             tracing::debug!(snapshot.id = %id, "a sandbox is made from a snapshot");
         }
-        let making = Arc::clone(&self.core).make(spec, request).in_current_span();
+        let making = VercelSandbox::make(Arc::clone(&self.core), spec, request).in_current_span();
         match self.core.tasks.spawn(making).await {
             Ok(made) => Ok(Box::new(made?)),
             Err(error) => Err(SandboxError::failed("the making of a sandbox broke off", error)),

@@ -28,7 +28,7 @@ const LONGEST: usize = 4096;
 /// Answers datagrams. Does not return.
 pub(super) async fn datagrams(socket: UdpSocket, judge: Arc<Judge>) {
     let socket = Arc::new(socket);
-    let resolvers = Resolvers::find(&judge.shared().resolvers).await;
+    let resolvers = Resolvers::find(&judge.uplink().resolvers).await;
     let mut bytes = vec![0; LONGEST];
     let mut pace = Pace::new();
     let mut open = JoinSet::new();
@@ -60,7 +60,7 @@ async fn answer_datagram(
 
 /// Answers connections. Does not return.
 pub(super) async fn connections(listener: TcpListener, judge: Arc<Judge>) {
-    let resolvers = Resolvers::find(&judge.shared().resolvers).await;
+    let resolvers = Resolvers::find(&judge.uplink().resolvers).await;
     let mut pace = Pace::new();
     let mut open = JoinSet::new();
     loop {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Limits;
+use super::called::Called;
 use super::lengths::Lengths;
+use super::limits::Limits;
 use super::pace::Pace;
-use super::state::Called;
 
 /// A line's length and the ticket of its last caller: the sort key of lines, longest last. Of two lines of equal
 /// length, the one with the later newcomer counts as longer. Keys are unique, because tickets are.

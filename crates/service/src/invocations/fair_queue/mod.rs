@@ -19,8 +19,10 @@
 //!
 //! Here a group is a tenant, and a key is a worker.
 
+mod called;
 mod group;
 mod lengths;
+mod limits;
 mod pace;
 mod state;
 #[cfg(test)]
@@ -33,48 +35,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use self::state::{Called, Entry, State};
-
-/// The limits of the whole queue, or of one group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
-    /// Number of places; at least one.
-    pub(super) places: usize,
-    /// Maximum number of places that one key holds at the same time; at least one.
-    pub(super) places_per_key: usize,
-    /// Maximum number of callers that wait at the same time.
-    pub(super) seats: usize,
-}
-
-impl Limits {
-    /// Returns a group's limits, restricted to the limits of the whole queue. A limit that equals the whole becomes
-    /// unlimited, so that the group or key is never passed over because of it.
-    fn within(self, all: Self) -> Self {
-        let share_of = |share: usize, whole: usize| if share < whole { share } else { usize::MAX };
-        let places = self.places.clamp(1, all.places);
-        let places_per_key = self.places_per_key.min(all.places_per_key).max(1);
-        Self {
-            places: share_of(places, all.places),
-            places_per_key: share_of(places_per_key, places),
-            seats: self.seats.min(all.seats),
-        }
-    }
-}
+use self::called::Called;
+pub(super) use self::called::Refusal;
+pub(super) use self::limits::Limits;
+use self::state::{Entry, State};
 
 /// Places and the queue in front of them.
 pub(super) struct FairQueue<G: Copy + Eq + Hash, K: Copy + Eq + Hash>(Mutex<State<G, K>>);
-
-/// The reason why there is no place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// All seats in the queue are taken, or the caller was displaced by another group or key.
-    Full {
-        /// The estimated wait of another caller of the same key.
-        wait: Duration,
-    },
-    /// The queue is closed and lets no caller in.
-    Closed,
-}
 
 /// A place, freed when this is dropped.
 pub(super) struct Place<G: Copy + Eq + Hash, K: Copy + Eq + Hash> {

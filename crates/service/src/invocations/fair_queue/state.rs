@@ -11,13 +11,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::called::{Called, Refusal};
 use super::group::{Group, Length, Share, Turn, Waiting};
 use super::lengths::Lengths;
+use super::limits::Limits;
 use super::pace::Pace;
-use super::{Limits, Refusal};
-
-/// The result of a wait: a place, or the reason why there is none.
-pub(super) type Called = Result<(), Refusal>;
 
 /// The result for a caller that is not refused.
 pub(super) enum Entry {

@@ -2,6 +2,7 @@
 //! nothing may be lost.
 
 mod groups;
+mod properties;
 mod random;
 
 use std::ops::Deref;

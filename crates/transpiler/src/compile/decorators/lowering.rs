@@ -21,9 +21,9 @@ use oxc::{
 };
 
 use super::{
-    Decorators,
     build::Build,
     inspect::{is_anonymous_decorated, is_decorated},
+    kind::Decorators,
     names::{self, Name},
 };
 
@@ -128,6 +128,20 @@ impl<'a, 's> Lowering<'a, 's> {
     pub(super) fn helper(&mut self, name: &'static str) -> String {
         self.helpers.insert(name);
         format!("{}_{name}", self.prefix)
+    }
+
+    /// Returns the name of a member whose key has been visited. A computed key is converted to a property key and kept
+    /// in a variable.
+    pub(super) fn name_of_key(&mut self, key: &mut PropertyKey<'a>) -> Name {
+        if let Some(name) = names::literal(key) {
+            return name;
+        }
+        let variable = self.temporary();
+        let computed = key.take_in(self.build.ast).into_expression();
+        let standard = self.helper("standard");
+        let kept = self.build.assign(&variable, self.build.call_on(&standard, "key", vec![computed]));
+        *key = kept.into();
+        Name::Variable(variable)
     }
 
     fn collect(&mut self, visit: impl FnOnce(&mut Self)) -> Beside<'a> {

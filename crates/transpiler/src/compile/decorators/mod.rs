@@ -5,6 +5,7 @@
 
 mod build;
 mod inspect;
+mod kind;
 mod legacy;
 mod lowering;
 mod members;
@@ -27,16 +28,8 @@ use crate::{
 };
 use build::Build;
 use inspect::Found;
+use kind::Decorators;
 use lowering::Lowering;
-
-/// The kind of decorators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decorators {
-    /// The decorators of the ECMAScript proposal, which are TypeScript's default.
-    Standard,
-    /// TypeScript's `experimentalDecorators`.
-    Legacy,
-}
 
 /// The decorators of one program.
 pub(super) struct Plan {

@@ -1,12 +1,11 @@
 //! Names of members, as values.
 
 use oxc::{
-    allocator::TakeIn,
     ast::ast::{Expression, PropertyKey},
     syntax::identifier::is_identifier_name,
 };
 
-use super::{build::Build, lowering::Lowering};
+use super::build::Build;
 
 /// The name of a member or of an anonymous class.
 #[derive(Clone, PartialEq)]
@@ -62,21 +61,5 @@ pub(super) fn literal(key: &PropertyKey<'_>) -> Option<Name> {
         PropertyKey::StringLiteral(text) if !text.lone_surrogates => Some(Name::Text(text.value.to_string())),
         PropertyKey::NumericLiteral(number) => Some(Name::Number(number.value)),
         _ => None,
-    }
-}
-
-impl<'a> Lowering<'a, '_> {
-    /// Returns the name of a member whose key has been visited. A computed key is converted to a property key and kept
-    /// in a variable.
-    pub(super) fn name_of_key(&mut self, key: &mut PropertyKey<'a>) -> Name {
-        if let Some(name) = literal(key) {
-            return name;
-        }
-        let variable = self.temporary();
-        let computed = key.take_in(self.build.ast).into_expression();
-        let standard = self.helper("standard");
-        let kept = self.build.assign(&variable, self.build.call_on(&standard, "key", vec![computed]));
-        *key = kept.into();
-        Name::Variable(variable)
     }
 }

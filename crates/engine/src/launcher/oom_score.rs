@@ -1,0 +1,43 @@
+//! The out-of-memory scores of processes.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::OFlags;
+
+use super::told::Told;
+
+/// More than any process of the host has by default, so that the kernel kills sandboxes first when the host is out of
+/// memory.
+const OOM_SCORE: &[u8] = b"800";
+
+/// The out-of-memory score of a process. When memory runs out, the kernel has to kill the commands of a machine before
+/// its init, without which there is no machine.
+pub(super) struct OomScore {
+    file: OwnedFd,
+    own: Vec<u8>,
+}
+
+impl OomScore {
+    pub(super) fn open(told: &Told) -> io::Result<Self> {
+        let file = told.file("oom_score_adj", OFlags::RDWR)?;
+        let mut own = vec![0; 16];
+        let length = rustix::io::read(&file, &mut own)?;
+        own.truncate(length);
+        Ok(Self { file, own: own.trim_ascii().to_vec() })
+    }
+
+    /// Runs `work`, which makes child processes, with the higher score, so that the kernel kills the children first.
+    pub(super) fn for_children<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
+        rustix::io::pwrite(&self.file, OOM_SCORE, 0)?;
+        let done = work();
+        rustix::io::pwrite(&self.file, &self.own, 0)?;
+        Ok(done)
+    }
+}
+
+/// Raises the out-of-memory score of the process and of the descendants that it makes from now on.
+pub(super) fn raise_oom_score(told: &Told) -> io::Result<()> {
+    rustix::io::write(told.file("oom_score_adj", OFlags::WRONLY)?, OOM_SCORE)?;
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! A sandbox that runs, as the launcher keeps it.
+
+use std::os::fd::OwnedFd;
+
+use rustix::process::Pid;
+
+use crate::cgroup::{Figures, Group};
+
+/// A sandbox that runs.
+pub(super) struct Running {
+    pub(super) name: String,
+    pub(super) pid: Pid,
+    pub(super) pidfd: OwnedFd,
+    pub(super) group: Option<Group>,
+    /// Its network namespace, if the launcher has made it.
+    pub(super) network: Option<OwnedFd>,
+    /// The files through which processes join its cgroups.
+    pub(super) members: Vec<OwnedFd>,
+    pub(super) memory_watch: Option<OwnedFd>,
+    pub(super) out_of_memory: bool,
+    /// Whether the server no longer waits for its end.
+    pub(super) is_set_aside: bool,
+}
+
+impl Running {
+    /// Returns what the sandbox has used so far.
+    pub(super) fn figures(&self) -> Figures {
+        let figures = self.group.as_ref().map(Group::figures).unwrap_or_default();
+        Figures { out_of_memory: figures.out_of_memory || self.out_of_memory, ..figures }
+    }
+}

@@ -1,0 +1,23 @@
+//! What the launcher needs to make a sandbox, and a template to let a copy join one.
+
+use workers_engine_sys::SingleThread;
+use workers_engine_sys::seccomp::Instruction;
+
+use super::wall::Wall;
+use crate::message::Surroundings;
+
+/// The data that making a sandbox uses, in the launcher and in a template.
+pub(super) struct Setup {
+    pub(super) thread: SingleThread,
+    pub(super) surroundings: Surroundings,
+    /// The filter that is added to the launcher's own filter in a sandbox.
+    pub(super) filter: Vec<Instruction>,
+}
+
+impl Setup {
+    /// Returns the wall that a test leaves out. Release builds always return `None`.
+    pub(super) fn omitted(&self) -> Option<Wall> {
+        let walls = self.surroundings.configuration.walls.as_ref()?;
+        walls.omitted.filter(|_| cfg!(debug_assertions))
+    }
+}

@@ -1,0 +1,129 @@
+//! What all sandboxes of an engine share.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+use workers_domain::ports::{Clock, SandboxError};
+use workers_domain::{SandboxId, SnapshotId};
+
+use super::expectations::Expectations;
+use super::ready::ReadySandboxes;
+use crate::home::Home;
+use crate::server::blocking;
+use crate::server::data_dir::DataDir;
+use crate::server::ground::{Found, Ground};
+use crate::server::launcher::Launcher;
+use crate::server::preload::Preload;
+use crate::snapshot::{Lease, SnapshotStore};
+
+/// What all sandboxes of an engine share.
+pub(crate) struct Core {
+    pub(crate) launcher: Arc<Launcher>,
+    pub(crate) snapshots: Arc<SnapshotStore>,
+    pub(crate) ready: ReadySandboxes,
+    pub(crate) expectations: Expectations,
+    pub(crate) ground: Arc<Ground>,
+    /// The code for templates to run ahead of programs, as the platform has set it.
+    pub(crate) preload: Preload,
+    /// When a trial sandbox was last made successfully.
+    pub(crate) last_trial: tokio::sync::Mutex<Option<Instant>>,
+    pub(crate) data_dir: DataDir,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The runtime that the engine was started on.
+    pub(crate) runtime: Handle,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Core").field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Returns the current time.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Returns the owner of snapshots' files, if it is not this process's user.
+    pub(crate) fn content_owner(&self) -> Option<u32> {
+        self.launcher.own_uids().then_some(crate::copy::CONTENT_OWNER)
+    }
+
+    /// Returns an id that no other sandbox has.
+    pub(crate) fn new_sandbox_id() -> SandboxId {
+        SandboxId::new(format!("sbx_{}", Uuid::new_v4()))
+    }
+
+    /// Returns a lease of a snapshot's content; `None` if there is no such snapshot.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read now.
+    pub(crate) async fn lease(&self, snapshot: &SnapshotId) -> Result<Option<Lease>, SandboxError> {
+        let (store, snapshot, now) = (Arc::clone(&self.snapshots), snapshot.clone(), self.now());
+        let leased = blocking("a snapshot cannot be read", move || store.lease(&snapshot, now)).await?;
+        Ok(leased.map(|(_, lease)| lease))
+    }
+
+    /// Returns the data directory.
+    pub(crate) fn home(&self) -> &Home {
+        self.data_dir.home()
+    }
+
+    /// Returns the runtime that the engine was started on.
+    pub(crate) const fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Makes the files and directories that sandboxes depend on again, if they are broken.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ground::mend`].
+    pub(crate) async fn mend(&self) -> Result<(), SandboxError> {
+        if self.ground.mend().await? != Found::Whole {
+            self.leave_old_files().await;
+        }
+        Ok(())
+    }
+
+    /// Drops sandboxes and templates that were made of files that have been made again.
+    async fn leave_old_files(&self) {
+        self.ready.clear();
+        // Also retries at once templates that could not be booted meanwhile; otherwise the launcher would wait before
+        // the next attempt.
+        self.launcher.renew_templates().await;
+    }
+
+    /// Makes the files of templates again, and boots new templates.
+    pub(crate) async fn remake_templates(&self) {
+        let walls = self.launcher.configuration().walls.as_ref();
+        if walls.is_none_or(|walls| walls.templates.is_none()) {
+            return;
+        }
+        if let Err(error) = self.ground.make_again(self.data_dir.template()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "templates do nothing ahead of programs, which takes longer"
+            );
+            return;
+        }
+        self.leave_old_files().await;
+    }
+
+    /// Makes the directory that sandboxes' files are staged in, if it is missing.
+    pub(crate) fn make_sandboxes(&self) -> io::Result<()> {
+        self.data_dir.home().make(&self.data_dir.sandboxes())
+    }
+
+    /// Returns the directory where a sandbox's files are staged.
+    pub(crate) fn directory_of(&self, id: &SandboxId) -> PathBuf {
+        self.data_dir.sandboxes().join(id.as_str())
+    }
+}

@@ -1,0 +1,82 @@
+//! The files and processes of a sandbox.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Mutex;
+use tracing::Instrument as _;
+use workers_domain::ports::KillReason;
+use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
+
+use super::running::Running;
+use super::seat::Seat;
+use crate::home::remove;
+use crate::pressure::MemoryWatch;
+use crate::server::blocking;
+use crate::snapshot::{Lease, Staging};
+
+/// What belongs to one sandbox alone. When it is dropped, its processes are killed, and its files are removed.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(super) id: SandboxId,
+    pub(super) limits: ResourceLimits,
+    /// The policy for its network. It is set when the sandbox is used, which may be some time after it was made.
+    pub(super) network: NetworkPolicy,
+    pub(super) directory: PathBuf,
+    pub(super) made_at: Instant,
+    /// Measures how long processes have waited for memory since the last program was started.
+    pub(super) memory: MemoryWatch,
+    /// An asynchronous lock, because no other operation may run while the first command is being started.
+    pub(super) state: Mutex<State>,
+}
+
+/// What a sandbox consists of now.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
+    Staged(Option<Staging>),
+    /// Its processes, the number of the next command, the content it was made from, and a booted node that waits.
+    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, seat: Option<Seat> },
+    /// Nothing runs, and no files are left.
+    Stopped,
+}
+
+impl Own {
+    /// Takes a directory, which need not exist yet, for a new sandbox.
+    pub(super) fn new(
+        id: SandboxId,
+        directory: PathBuf,
+        limits: ResourceLimits,
+        network: NetworkPolicy,
+        state: State,
+    ) -> Self {
+        let (made_at, memory, state) = (Instant::now(), MemoryWatch::default(), Mutex::new(state));
+        Self { id, limits, network, directory, made_at, memory, state }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let state = std::mem::replace(self.state.get_mut(), State::Stopped);
+        if matches!(state, State::Stopped) {
+            return;
+        }
+        // At once: a command that is still held would keep the processes alive otherwise.
+        if let State::Running { running, .. } = &state {
+            running.kill(KillReason::Asked);
+        }
+        let directory = std::mem::take(&mut self.directory);
+        let clear = async move {
+            if let State::Running { running, .. } = &state {
+                running.wait().await;
+            }
+            if let Err(error) = blocking("files cannot be removed", move || remove(&directory)).await {
+                tracing::warn!(error = %error, "a dropped sandbox's files could not be removed; the next start removes them");
+            }
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(clear.in_current_span());
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A sandbox that a launcher makes, from its order to its end.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tracing::Instrument as _;
+use workers_domain::ports::{SandboxError, SandboxErrorKind};
+
+use super::connection::{Connection, Expected};
+use super::launcher::Launcher;
+use super::unavailable;
+use crate::cgroup::Figures;
+use crate::message::{CreateSandbox, ToLauncher};
+
+/// How many launchers in a row we send the order of a sandbox to, if each exits before it receives the order.
+const ORDER_ATTEMPTS: u32 = 3;
+
+/// How long a sandbox may take to end after it was killed. After that it is set aside.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// A sandbox that the launcher has made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// The pidfd of its init.
+    pub(crate) pidfd: OwnedFd,
+    /// Resolves at its end.
+    pub(crate) gone: Gone,
+}
+
+impl Launcher {
+    /// Makes a sandbox; `channel` goes to its init.
+    pub(crate) async fn create(self: &Arc<Self>, order: CreateSandbox, channel: OwnedFd) -> Result<Made, SandboxError> {
+        let name = order.name.clone();
+        let (connection, Expected { created, gone }) = self.order(&name, &ToLauncher::Create(order), &channel).await?;
+        drop(channel);
+        let made = connection.unless_silent(created).await?.map_err(|_| unavailable("the sandbox launcher died"))?;
+        match made {
+            Ok(pidfd) => {
+                let gone = Gone::new(gone, name, Arc::downgrade(self), Arc::downgrade(&connection));
+                Ok(Made { pidfd, gone })
+            }
+            Err(error) => {
+                connection.forget(&name);
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends the order of a sandbox. A launcher that has just exited has not received the order, so its successor gets
+    /// it.
+    async fn order(
+        &self,
+        name: &str,
+        order: &ToLauncher,
+        channel: &OwnedFd,
+    ) -> Result<(Arc<Connection>, Expected), SandboxError> {
+        let (mut dead, mut attempt) = (None, 1);
+        loop {
+            let connection = self.connection(dead.as_ref()).await?;
+            let expected = connection.expect(name);
+            let Err(error) = connection.send(order, &[channel.as_fd()]).await else {
+                return Ok((connection, expected));
+            };
+            connection.forget(name);
+            if error.kind != SandboxErrorKind::Unavailable || attempt == ORDER_ATTEMPTS {
+                return Err(error);
+            }
+            (dead, attempt) = (Some(connection), attempt + 1);
+        }
+    }
+}
+
+/// The end of a sandbox.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    figures: oneshot::Receiver<Figures>,
+    name: String,
+    launcher: Weak<Launcher>,
+    connection: Weak<Connection>,
+}
+
+impl Gone {
+    const fn new(
+        figures: oneshot::Receiver<Figures>,
+        name: String,
+        launcher: Weak<Launcher>,
+        connection: Weak<Connection>,
+    ) -> Self {
+        Self { figures, name, launcher, connection }
+    }
+
+    /// Waits until nothing runs any more of a sandbox that was killed, at most for [`GRACE`] or as long as a busy
+    /// launcher takes to report it. Returns what it used, if it ended and the launcher lives.
+    pub(crate) async fn wait(mut self) -> Option<Figures> {
+        if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.figures).await {
+            return ended.ok();
+        }
+        let (launcher, connection) = (self.launcher.upgrade()?, self.connection.upgrade()?);
+        // A busy launcher reports ends late. Ends that it had seen before our ping it reports before its response.
+        tokio::select! {
+            biased;
+            ended = &mut self.figures => return ended.ok(),
+            _ = connection.unless_silent(connection.ping()) => {}
+        }
+        if let Ok(figures) = self.figures.try_recv() {
+            return Some(figures);
+        }
+        let setting_aside = async move {
+            launcher.set_aside(&connection, &self.name).await;
+            drop(connection);
+            // Also returns when its launcher has ended.
+            let _ = self.figures.await;
+            launcher.ended_after_all();
+        };
+        tokio::spawn(setting_aside.in_current_span());
+        None
+    }
+}

@@ -1,0 +1,3 @@
+//! Properties of the protocol, over generated input.
+
+mod decoder;

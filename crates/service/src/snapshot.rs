@@ -1,0 +1,69 @@
+//! Makes snapshots: writes a worker script into an empty sandbox, and makes a snapshot of that.
+
+use chrono::{DateTime, Utc};
+use workers_domain::ports::{
+    Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxSource, SandboxSpec, Snapshot,
+};
+use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
+
+use crate::health::Health;
+use crate::shared::Shared;
+
+/// The name of the worker script in a snapshot.
+pub(crate) const SCRIPT_FILE: &str = "worker.mjs";
+
+/// Makes a snapshot of a script, in a sandbox with these limits.
+pub(crate) async fn make_snapshot(
+    shared: &Shared,
+    limits: ResourceLimits,
+    script: String,
+    expires_at: DateTime<Utc>,
+) -> Result<Snapshot, SandboxError> {
+    let sandbox = script_in_sandbox(shared, limits, script).await?;
+    frozen(shared, &*sandbox, sandbox.snapshot(Some(expires_at)).await).await
+}
+
+/// Makes a snapshot of a script with this id, if the provider can, in a sandbox with these limits.
+pub(crate) async fn make_snapshot_as(
+    shared: &Shared,
+    limits: ResourceLimits,
+    id: &SnapshotId,
+    script: String,
+    expires_at: DateTime<Utc>,
+) -> Result<Snapshot, SandboxError> {
+    let sandbox = script_in_sandbox(shared, limits, script).await?;
+    frozen(shared, &*sandbox, sandbox.snapshot_as(id, Some(expires_at)).await).await
+}
+
+/// Creates a sandbox that contains the script and runs nothing.
+async fn script_in_sandbox(
+    shared: &Shared,
+    limits: ResourceLimits,
+    script: String,
+) -> Result<Box<dyn Sandbox>, SandboxError> {
+    let path = SandboxPath::parse(SCRIPT_FILE)
+        .map_err(|error| SandboxError::new(SandboxErrorKind::Failed, error.to_string()))?;
+    // The limit is for files that the function writes. The script is not one of them and may be longer.
+    let disk_bytes = limits.disk_bytes.max(u64::try_from(script.len()).unwrap_or(u64::MAX));
+    let (limits, network) = (ResourceLimits { disk_bytes, ..limits }, NetworkPolicy::DenyAll);
+    let sandbox = shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
+    let written = sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await;
+    frozen(shared, &*sandbox, written).await?;
+    Ok(sandbox)
+}
+
+/// Returns the result of a step towards a snapshot. After a failure, stops the sandbox first, so that nothing is left
+/// of it.
+async fn frozen<T>(shared: &Shared, sandbox: &dyn Sandbox, step: Result<T, SandboxError>) -> Result<T, SandboxError> {
+    if step.is_err() {
+        stop(sandbox, &shared.health).await;
+    }
+    step
+}
+
+/// Stops a sandbox. A failure is only logged, because the result of the sandbox is already decided.
+pub(crate) async fn stop(sandbox: &dyn Sandbox, health: &Health) {
+    if let Err(error) = sandbox.stop().await {
+        health.warn("stop_sandbox", &error, format_args!("failed to stop the sandbox {}", sandbox.id()));
+    }
+}
