@@ -8,6 +8,7 @@ pub mod event_bus;
 mod fake_machine_provider;
 mod fake_store;
 mod http_client;
+pub mod machine_provider;
 mod postgres;
 pub mod sandbox_provider;
 mod scripted_sandbox_provider;

@@ -1,5 +1,6 @@
 //! Tests of machines: sandboxes that contain a whole system.
 
+mod conformance;
 pub(crate) mod counted;
 mod fallbacks;
 mod files;

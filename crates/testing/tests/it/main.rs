@@ -1,4 +1,5 @@
-//! What holds for the source of the whole workspace.
+//! What holds for the source of the whole workspace, and for the fakes.
 
 mod circles;
+mod fake_machines;
 mod modules;
