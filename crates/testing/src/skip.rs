@@ -1,8 +1,8 @@
 //! Tests that a machine cannot run.
 //!
 //! Such a test calls [`skip`], which prints why, appends a line to the file that `WORKERS_SKIPS` names, and ends the
-//! process as a test that passed: `cargo nextest` gives each test a process of its own. `.ci/run` prints that file. With
-//! `REQUIRE_ROOT=1` a skip for want of root is a failure.
+//! process as a test that passed: `cargo nextest` gives each test a process of its own. `.ci/run` prints that file.
+//! With `REQUIRE_ROOT=1` a skip for want of root is a failure.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

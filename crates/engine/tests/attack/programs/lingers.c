@@ -1,4 +1,4 @@
-/* Sockets whose close waits for long. The last descriptor is closed by the server or by the kernel, which then waits. */
+/* Sockets whose close waits for long. The server or the kernel closes the last descriptor, and then waits. */
 #include "attack.h"
 
 #include <netinet/in.h>
@@ -7,7 +7,7 @@
 
 static long seconds = 3600;
 
-/* Returns whether closing the socket waits. Setting the option is not refused, but has no effect unless the time is 0. */
+/* Returns whether closing the socket waits. Setting the option succeeds, but has no effect unless the time is 0. */
 static int still_lingers(int one)
 {
     struct linger linger = {0};

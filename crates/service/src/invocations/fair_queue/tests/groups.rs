@@ -237,6 +237,59 @@ fn nobody_enters_a_closed_queue_whatever_the_group() {
 /// A group and a key of a caller.
 type Of = (char, u32);
 
+/// The groups of [`walk`].
+pub(super) const GROUPS: [char; 3] = ['a', 'b', 'c'];
+
+/// Callers of three groups come, are served and leave, as the numbers say. After each step nothing is lost, no limit is
+/// passed, and no caller waits beside a free place that it may have. At the end nothing is left.
+pub(super) fn walk(
+    all: Limits,
+    of_group: impl Fn(char) -> Limits,
+    steps: usize,
+    mut below: impl FnMut(usize) -> usize,
+) {
+    let queue: Queue = Arc::new(FairQueue::new(all));
+    let mut inside: Vec<(Of, GroupPlace)> = Vec::new();
+    let mut callers: Vec<(Of, GroupEntering<'_>)> = Vec::new();
+    for _ in 0..steps {
+        match below(5) {
+            0 | 1 => {
+                let group = GROUPS[below(GROUPS.len())];
+                let key = u32::try_from(below(4)).unwrap();
+                callers.push(((group, key), Box::pin(queue.enter(group, key, of_group(group)))));
+            }
+            2 if !inside.is_empty() => drop(inside.swap_remove(below(inside.len()))),
+            3 if !callers.is_empty() => drop(callers.remove(below(callers.len()))),
+            _ => {}
+        }
+        // Dropping a caller that got a place in the meantime frees the place again, so all callers are polled twice.
+        for _ in 0..2 {
+            for (of, mut caller) in std::mem::take(&mut callers) {
+                match (&mut caller).now_or_never() {
+                    None => callers.push((of, caller)),
+                    Some(answer) => inside.extend(answer.ok().map(|place| (of, place))),
+                }
+            }
+        }
+        assert_eq!(queue.occupied(), (inside.len(), callers.len()));
+        assert!(inside.len() <= all.places && callers.len() <= all.seats);
+        let held = |is_counted: &dyn Fn(Of) -> bool| inside.iter().filter(|(of, _)| is_counted(*of)).count();
+        let of_key = |group| of_group(group).places_per_key.min(all.places_per_key);
+        let may_hold_more = |(group, key): Of| {
+            held(&|(other, _)| other == group) < of_group(group).places
+                && held(&|of| of == (group, key)) < of_key(group)
+        };
+        let is_full = inside.len() == all.places;
+        assert!(is_full || !callers.iter().any(|(of, _)| may_hold_more(*of)), "one waits beside a free place");
+        for group in GROUPS {
+            assert!(held(&|(other, _)| other == group) <= of_group(group).places, "places of {group}");
+        }
+        assert!(inside.iter().all(|(of, _)| held(&|other| other == *of) <= of_key(of.0)), "places of a key");
+    }
+    drop((inside, callers));
+    assert!(queue.lock().is_empty());
+}
+
 #[test]
 fn no_place_and_no_seat_is_lost_or_given_twice_between_groups() {
     let all = Limits { places: 6, places_per_key: 4, seats: 20 };
@@ -246,44 +299,7 @@ fn no_place_and_no_seat_is_lost_or_given_twice_between_groups() {
         _ => WITHOUT_LIMITS,
     };
     for seed in 1..6 {
-        let queue: Queue = Arc::new(FairQueue::new(all));
         let mut numbers = Numbers(seed);
-        let mut inside: Vec<(Of, GroupPlace)> = Vec::new();
-        let mut callers: Vec<(Of, GroupEntering<'_>)> = Vec::new();
-        for _ in 0..10_000 {
-            match numbers.below(5) {
-                0 | 1 => {
-                    let group = ['a', 'b', 'c'][numbers.below(3)];
-                    let key = u32::try_from(numbers.below(4)).unwrap();
-                    callers.push(((group, key), Box::pin(queue.enter(group, key, of_group(group)))));
-                }
-                2 if !inside.is_empty() => drop(inside.swap_remove(numbers.below(inside.len()))),
-                3 if !callers.is_empty() => drop(callers.remove(numbers.below(callers.len()))),
-                _ => {}
-            }
-            // Dropping a caller that got a place in the meantime frees the place again, so all callers are polled
-            // twice.
-            for _ in 0..2 {
-                for (of, mut caller) in std::mem::take(&mut callers) {
-                    match (&mut caller).now_or_never() {
-                        None => callers.push((of, caller)),
-                        Some(answer) => inside.extend(answer.ok().map(|place| (of, place))),
-                    }
-                }
-            }
-            assert_eq!(queue.occupied(), (inside.len(), callers.len()));
-            assert!(inside.len() <= all.places && callers.len() <= all.seats);
-            let held = |is_counted: &dyn Fn(Of) -> bool| inside.iter().filter(|(of, _)| is_counted(*of)).count();
-            let may_hold_more = |(group, key): Of| {
-                let limits = of_group(group);
-                held(&|(other, _)| other == group) < limits.places
-                    && held(&|of| of == (group, key)) < limits.places_per_key.min(all.places_per_key)
-            };
-            let is_full = inside.len() == all.places;
-            assert!(is_full || !callers.iter().any(|(of, _)| may_hold_more(*of)), "one waits beside a free place");
-            assert!(held(&|(group, _)| group == 'a') <= 3 && held(&|(group, _)| group == 'b') <= 5);
-        }
-        drop((inside, callers));
-        assert!(queue.lock().is_empty());
+        walk(all, of_group, 10_000, |bound| numbers.below(bound));
     }
 }
