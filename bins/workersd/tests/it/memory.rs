@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
+use workers_testing::connect_with_small_buffer;
 
 use crate::support::local::TestServer;
 
@@ -29,10 +30,7 @@ async fn until(server: &TestServer, line: &str) {
 async fn deaf_clients(server: &TestServer, requests: impl Iterator<Item = String>) -> Vec<TcpStream> {
     let address: SocketAddr = server.url.trim_start_matches("http://").parse().unwrap();
     let ask = async |request: String| {
-        let client = TcpSocket::new_v4()?;
-        // With small buffers, the server must keep most of its response in its own memory.
-        client.set_recv_buffer_size(4096)?;
-        let mut client = client.connect(address).await?;
+        let mut client = connect_with_small_buffer(address).await?;
         client.write_all(request.as_bytes()).await?;
         std::io::Result::Ok(client)
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use workers_testing::connect_with_small_buffer;
 
 use crate::support::{TestServer, archive, code, parsed};
 
@@ -84,10 +84,10 @@ async fn an_archive_over_the_limit_is_refused_announced_or_not() {
 async fn a_client_that_never_reads_its_file_is_given_up() {
     let server = TestServer::with(|options| options.write_timeout = Duration::from_millis(500)).await;
     let session = server.session("demo", false).await;
-    // More than the socket buffers of the operating system hold.
+    // More than the socket buffers of both sides hold.
     server.write(&session, "/vercel/long.txt", &"x".repeat(20_000_000)).await;
     let address = server.base.trim_start_matches("http://").trim_end_matches("/api");
-    let mut client = TcpStream::connect(address).await.unwrap();
+    let mut client = connect_with_small_buffer(address.parse().unwrap()).await.unwrap();
     let body = json!({ "path": "long.txt" }).to_string();
     let head = format!(
         "POST /api{session}/fs/read?teamId=team_a&projectId=prj_a HTTP/1.1\r\nHost: {address}\r\n\

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use workers_domain::LogStream;
-use workers_testing::Step;
+use workers_testing::{Step, connect_with_small_buffer};
 
 use crate::support::{CODE, RawClient, TestApp, status_and_json};
 
@@ -102,10 +101,7 @@ async fn a_client_that_reads_slowly_but_steadily_gets_all() {
         .http(|options| options.write_timeout = limit)
         .start();
     let path = app.deployed("invoke", "hang").await;
-    let socket = TcpSocket::new_v4().unwrap();
-    // Unread data soon fills this buffer, and then the server's side.
-    socket.set_recv_buffer_size(64 * 1024).unwrap();
-    let mut client = socket.connect(app.address).await.unwrap();
+    let mut client = connect_with_small_buffer(app.address).await.unwrap();
     let head =
         format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{SSE}Connection: close\r\nContent-Length: 2\r\n\r\n{{}}");
     client.write_all(head.as_bytes()).await.unwrap();

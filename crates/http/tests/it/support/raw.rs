@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use workers_testing::connect_with_small_buffer;
 
 pub(crate) struct RawClient(TcpStream);
 
 impl RawClient {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self(TcpStream::connect(address).await.unwrap())
+        Self(connect_with_small_buffer(address).await.unwrap())
     }
 
     /// Sends a POST with a body, and waits for nothing.
