@@ -12,7 +12,7 @@ use workers_domain::ports::{
     NetworkObserver, NodePreload, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
 };
 use workers_domain::{Part, ResourceLimits, SnapshotId, Trouble};
-use workers_engine::{Engine, MachineEngine};
+use workers_engine::{ContainerEngine, Engine};
 use workers_private_files::{make_data_directory, read_file, replace_file};
 use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
 
@@ -83,15 +83,15 @@ impl Sandboxes {
     }
 }
 
-/// The workers' sandboxes on a server that offers machines as well. The server is healthy only while both can be made,
-/// so the checks cover both.
-pub(crate) struct BesideMachines {
+/// The workers' sandboxes on a server that offers containers as well. The server is healthy only while both can be
+/// made, so the checks cover both.
+pub(crate) struct BesideContainers {
     pub(crate) sandboxes: Arc<dyn SandboxProvider>,
-    pub(crate) machines: MachineEngine,
+    pub(crate) containers: ContainerEngine,
 }
 
 #[async_trait]
-impl SandboxProvider for BesideMachines {
+impl SandboxProvider for BesideContainers {
     fn name(&self) -> &'static str {
         self.sandboxes.name()
     }
@@ -125,14 +125,15 @@ impl SandboxProvider for BesideMachines {
     }
 
     async fn check(&self) -> Result<(), SandboxError> {
-        let (sandboxes, machines) = tokio::join!(self.sandboxes.check(), self.machines.check());
-        sandboxes.and(machines)
+        let (sandboxes, containers) = tokio::join!(self.sandboxes.check(), self.containers.check());
+        sandboxes.and(containers)
     }
 
     async fn troubles(&self) -> Vec<Trouble> {
-        let (mut sandboxes, machines) = tokio::join!(self.sandboxes.troubles(), self.machines.check());
-        let of_machines = |error: SandboxError| Trouble::fatal(Part::Sandboxes, format!("of the Vercel API: {error}"));
-        sandboxes.extend(machines.err().map(of_machines));
+        let (mut sandboxes, containers) = tokio::join!(self.sandboxes.troubles(), self.containers.check());
+        let of_containers =
+            |error: SandboxError| Trouble::fatal(Part::Sandboxes, format!("of the Vercel API: {error}"));
+        sandboxes.extend(containers.err().map(of_containers));
         sandboxes
     }
 }

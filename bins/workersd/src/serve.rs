@@ -15,7 +15,7 @@ use workers_service::{CancellationToken, Platform};
 use crate::capacity::Plan;
 use crate::config::{ServeOptions, Settings};
 use crate::listening::Listening;
-use crate::sandboxes::{BesideMachines, Sandboxes};
+use crate::sandboxes::{BesideContainers, Sandboxes};
 use crate::vercel_api::VercelApi;
 use crate::{memory, migrate, output, signals, telemetry};
 
@@ -57,12 +57,12 @@ async fn serve(
     metrics: Metrics,
 ) -> anyhow::Result<()> {
     let observer = Arc::new(metrics.clone());
-    let vercel_api = match (&settings.vercel_api, plan.machines) {
+    let vercel_api = match (&settings.vercel_api, plan.containers) {
         (Some(api), Some(room)) => Some(VercelApi::start(settings, api, room, observer).await?),
         _ => None,
     };
     let sandboxes = match &vercel_api {
-        Some(api) => Arc::new(BesideMachines { sandboxes, machines: api.machines().clone() }),
+        Some(api) => Arc::new(BesideContainers { sandboxes, containers: api.containers().clone() }),
         None => sandboxes,
     };
     http.weaker_isolation.extend(vercel_api.as_ref().and_then(VercelApi::weaker));
@@ -71,7 +71,7 @@ async fn serve(
         (Ok(bound), _) => bound,
         (Err(error), None) => return Err(error),
         (Err(error), Some(api)) => {
-            api.machines().shutdown().await;
+            api.containers().shutdown().await;
             return Err(error);
         }
     };

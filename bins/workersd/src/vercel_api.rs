@@ -4,43 +4,43 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use workers_domain::ports::{NetworkObserver, SandboxObserver};
-use workers_engine::{MachineEngine, MachineOptions, NetworkOptions};
+use workers_engine::{ContainerEngine, ContainerOptions, NetworkOptions};
 use workers_http::Metrics;
 use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
 
-use crate::capacity::Machines;
+use crate::capacity::Containers;
 use crate::config::{Settings, VercelApiSettings, Weaker};
 
 /// The offered API, bound to its address and not served yet.
 pub(crate) struct VercelApi {
     pub(crate) application: VercelApplication,
-    machines: MachineEngine,
+    containers: ContainerEngine,
 }
 
-/// Returns the options of the machine engine.
+/// Returns the options of the container engine.
 pub(crate) fn options(
     settings: &Settings,
     api: &VercelApiSettings,
     observer: Arc<dyn NetworkObserver>,
     sandboxes: Arc<dyn SandboxObserver>,
-) -> MachineOptions {
-    let mut options = MachineOptions::new(settings.database.data_dir.join("machines"), &settings.node);
+) -> ContainerOptions {
+    let mut options = ContainerOptions::new(settings.database.data_dir.join("machines"), &settings.node);
     options.system.clone_from(&api.system);
     options.observer = sandboxes;
-    options.allow_shared_ids = settings.allow_weaker.contains(&Weaker::SharedMachineIds);
+    options.allow_shared_ids = settings.allow_weaker.contains(&Weaker::SharedContainerIds);
     options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };
     options
 }
 
 impl VercelApi {
-    /// Starts the machine engine and binds the API to its address.
+    /// Starts the container engine and binds the API to its address.
     pub(crate) async fn start(
         settings: &Settings,
         api: &VercelApiSettings,
-        room: Machines,
+        room: Containers,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
-        let machines = MachineEngine::start(options(
+        let containers = ContainerEngine::start(options(
             settings,
             api,
             Arc::<Metrics>::clone(&metrics),
@@ -48,34 +48,34 @@ impl VercelApi {
         ))
         .await
         .context("cannot offer the Vercel API (`workersd doctor` says what this machine has and lacks)")?;
-        match Self::bind(settings, api, room, &machines, &metrics).await {
-            Ok(application) => Ok(Self { application, machines }),
+        match Self::bind(settings, api, room, &containers, &metrics).await {
+            Ok(application) => Ok(Self { application, containers }),
             Err(error) => {
-                machines.shutdown().await;
+                containers.shutdown().await;
                 Err(error)
             }
         }
     }
 
-    /// Returns the machine engine.
-    pub(crate) const fn machines(&self) -> &MachineEngine {
-        &self.machines
+    /// Returns the container engine.
+    pub(crate) const fn containers(&self) -> &ContainerEngine {
+        &self.containers
     }
 
     /// Returns the part of the isolation that is missing, as `--allow-weaker` permits.
     pub(crate) fn weaker(&self) -> Option<&'static str> {
-        (!self.machines.has_own_user_ids()).then_some("shared-machine-ids")
+        (!self.containers.has_own_user_ids()).then_some("shared-machine-ids")
     }
 
     async fn bind(
         settings: &Settings,
         api: &VercelApiSettings,
-        room: Machines,
-        machines: &MachineEngine,
+        room: Containers,
+        containers: &ContainerEngine,
         metrics: &Metrics,
     ) -> anyhow::Result<VercelApplication> {
         let directory = settings.database.data_dir.join("vercel-api");
-        let mut options = VercelServerOptions::new(Arc::new(machines.clone()), directory);
+        let mut options = VercelServerOptions::new(Arc::new(containers.clone()), directory);
         options.metrics = metrics.registry().clone();
         options.tokens.clone_from(&api.tokens);
         options.max_sessions = api.sessions;
@@ -89,10 +89,10 @@ impl VercelApi {
         Ok(VercelApplication::bind(api.listen, server)?)
     }
 
-    /// Serves until it is stopped, and then stops all machines.
+    /// Serves until it is stopped, and then stops all containers.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let served = self.application.run().await.context("the server of the Vercel API failed");
-        self.machines.shutdown().await;
+        self.containers.shutdown().await;
         served
     }
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{
-    CommandEvent, ExitStatus, Machine, MachineCommandSpec, MachineProvider, MachineSpec, SandboxError, SandboxSource,
+    CommandEvent, Container, ContainerCommandSpec, ContainerProvider, ContainerSpec, ExitStatus, SandboxError,
+    SandboxSource,
 };
 
+use crate::container::{ContainerEngine, ContainerOptions};
 use crate::engine::Engine;
 use crate::health;
-use crate::machine::{MachineEngine, MachineOptions};
 use crate::options::{Confinement, EngineOptions, Templates};
 
 /// The result of one check.
@@ -55,14 +56,14 @@ pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
     let confined = options.confinement == Confinement::Full;
     if confined {
         let parent = options.cgroup_parent.clone();
-        let looked = tokio::task::spawn_blocking(move || machine(parent.as_deref())).await;
+        let looked = tokio::task::spawn_blocking(move || host(parent.as_deref())).await;
         findings.extend(looked.unwrap_or_default());
     } else {
         findings.push(Finding::lack(
             "isolation",
             FindingStatus::Degraded,
             "switched off: a worker can do whatever the user of this server can",
-            "use the local sandbox, on a machine that has the pieces above",
+            "use the local sandbox, on a host that has the pieces above",
         ));
     }
     let of_data = options.clone();
@@ -154,7 +155,7 @@ fn missing_node(path: &Path) -> Option<Finding> {
     (!is_program).then(|| Finding::lack("node", FindingStatus::Missing, detail(), remedy))
 }
 
-fn machine(cgroup_parent: Option<&Path>) -> Vec<Finding> {
+fn host(cgroup_parent: Option<&Path>) -> Vec<Finding> {
     vec![kernel(), user_namespaces(), overlay(), seccomp(), cgroups(cgroup_parent)]
 }
 
@@ -243,13 +244,13 @@ fn cgroups(parent: Option<&Path>) -> Finding {
     }
 }
 
-/// Makes a machine of an engine in a temporary directory below the data directory, and runs programs in it.
-pub async fn diagnose_machines(options: &MachineOptions) -> Vec<Finding> {
+/// Makes a container of an engine in a temporary directory below the data directory, and runs programs in it.
+pub async fn diagnose_containers(options: &ContainerOptions) -> Vec<Finding> {
     let data_dir = trial_directory(&options.data_dir);
-    let options = MachineOptions { data_dir: data_dir.clone(), ..options.clone() };
-    let findings = match MachineEngine::start(options).await {
+    let options = ContainerOptions { data_dir: data_dir.clone(), ..options.clone() };
+    let findings = match ContainerEngine::start(options).await {
         Ok(engine) => {
-            let found = try_machine(&engine).await;
+            let found = try_container(&engine).await;
             engine.shutdown().await;
             found
         }
@@ -260,21 +261,21 @@ pub async fn diagnose_machines(options: &MachineOptions) -> Vec<Finding> {
         tracing::warn!("the doctor's directory could not be removed");
     }
     findings.unwrap_or_else(|error| {
-        let remedy = "see the pieces above; machines need root, and a system whose programs all lie below /usr";
-        vec![Finding::lack("machines", FindingStatus::Missing, error.to_string(), remedy)]
+        let remedy = "see the pieces above; containers need root, and a system whose programs all lie below /usr";
+        vec![Finding::lack("containers", FindingStatus::Missing, error.to_string(), remedy)]
     })
 }
 
-async fn try_machine(engine: &MachineEngine) -> Result<Vec<Finding>, SandboxError> {
-    let spec = MachineSpec {
+async fn try_container(engine: &ContainerEngine) -> Result<Vec<Finding>, SandboxError> {
+    let spec = ContainerSpec {
         source: SandboxSource::Empty,
         memory_bytes: 256 << 20,
         processes: 64,
         disk_bytes: 16 << 20,
         network: NetworkPolicy::DenyAll,
     };
-    let machine = engine.create(spec).await?;
-    let mut findings = vec![Finding::ok("machines", "one was made")];
+    let container = engine.create(spec).await?;
+    let mut findings = vec![Finding::ok("containers", "one was made")];
     let tries = [
         ("sh", vec!["-c", "true"], "no shell", "use a system with a shell"),
         (
@@ -287,20 +288,20 @@ async fn try_machine(engine: &MachineEngine) -> Result<Vec<Finding>, SandboxErro
     ];
     for (program, args, detail, remedy) in tries {
         let args = args.into_iter().map(str::to_owned).collect();
-        let spec = MachineCommandSpec { program: program.to_owned(), args, ..MachineCommandSpec::default() };
-        let name = "machine's system";
-        if works(&*machine, spec).await {
+        let spec = ContainerCommandSpec { program: program.to_owned(), args, ..ContainerCommandSpec::default() };
+        let name = "container's system";
+        if works(&*container, spec).await {
             continue;
         }
         findings.push(Finding::lack(name, FindingStatus::Degraded, detail, remedy));
     }
-    machine.stop().await?;
+    container.stop().await?;
     Ok(findings)
 }
 
 /// Returns whether a program prints at most a 0 and exits with code 0.
-async fn works(machine: &dyn Machine, spec: MachineCommandSpec) -> bool {
-    let Ok(mut command) = machine.run(spec).await else { return false };
+async fn works(container: &dyn Container, spec: ContainerCommandSpec) -> bool {
+    let Ok(mut command) = container.run(spec).await else { return false };
     let mut printed = Vec::new();
     while let Ok(Some(event)) = command.next_event().await {
         match event {

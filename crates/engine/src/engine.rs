@@ -251,7 +251,7 @@ async fn prepare(
         may_share_uids: options.allow_shared_user_id,
         omitted: options.omitted_wall,
         templates: made.templates,
-        machines: None,
+        containers: None,
     });
     Ok((data_dir, Configuration { walls, node, least: None }, Arc::new(ground)))
 }

@@ -3,8 +3,8 @@
 /// The variables of every command in a walled sandbox.
 const WALLED: [(&str, &str); 3] = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")];
 
-/// The variables of every command in a machine.
-const MACHINE: [(&str, &str); 3] = [
+/// The variables of every command in a container.
+const CONTAINER: [(&str, &str); 3] = [
     ("PATH", "/vercel/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ("LANG", "C.UTF-8"),
     ("SHELL", "/bin/sh"),
@@ -15,9 +15,9 @@ pub(crate) fn walled() -> Vec<(String, String)> {
     owned(&WALLED)
 }
 
-/// Returns the environment of every command that a user runs in a machine.
+/// Returns the environment of every command that a user runs in a container.
 pub(crate) fn of_user(name: &str, home: &str) -> Vec<(String, String)> {
-    with(owned(&MACHINE), &owned(&[("HOME", home), ("USER", name), ("LOGNAME", name)]))
+    with(owned(&CONTAINER), &owned(&[("HOME", home), ("USER", name), ("LOGNAME", name)]))
 }
 
 /// Returns the variables with which `sudo` names the user on whose behalf a command runs as root.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cgroup;
+mod container;
 mod copy;
 mod diagnose;
 mod engine;
@@ -10,7 +11,6 @@ mod health;
 mod home;
 mod host;
 mod launcher;
-mod machine;
 mod message;
 mod network;
 mod options;
@@ -23,13 +23,13 @@ mod snapshot;
 mod stamp;
 mod wire;
 
-pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_machines, is_in_use};
+pub use container::{ContainerEngine, ContainerOptions};
+pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_containers, is_in_use};
 pub use engine::Engine;
 pub use host::{SANDBOX_DESCRIPTORS, host_capacity};
 #[doc(hidden)]
 pub use launcher::wall::Wall;
 pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
-pub use machine::{MachineEngine, MachineOptions};
 pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
 /// For the program that embeds the engine, because no other crate depends on `engine-sys`.
 pub use workers_engine_sys::{give_memory_back, trim_memory};

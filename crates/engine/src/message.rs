@@ -53,8 +53,8 @@ pub(crate) struct Walls {
     pub(crate) omitted: Option<Wall>,
     /// The files of templates; `None` when there are no templates.
     pub(crate) templates: Option<TemplateSetup>,
-    /// The directories of machines, for a launcher that makes machines and nothing else.
-    pub(crate) machines: Option<MachineSetup>,
+    /// The directories of containers, for a launcher that makes containers and nothing else.
+    pub(crate) containers: Option<ContainerSetup>,
 }
 
 /// The parts of the root of a worker's sandbox, as paths on the host.
@@ -76,12 +76,12 @@ pub(crate) struct Runtime {
     pub(crate) devices: Vec<String>,
 }
 
-/// The directories on the host that machines are made of.
+/// The directories on the host that containers are made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct MachineSetup {
-    /// Where each machine mounts its own files, unseen by the others.
+pub(crate) struct ContainerSetup {
+    /// Where each container mounts its own files, unseen by the others.
     pub(crate) stage: String,
-    /// The system's files except `/usr`, owned by the root of machines as it is on disk.
+    /// The system's files except `/usr`, owned by the root of containers as it is on disk.
     pub(crate) base: String,
     /// The layer with files and directories below `/usr` to mount on.
     pub(crate) places: String,
@@ -89,7 +89,7 @@ pub(crate) struct MachineSetup {
     pub(crate) images: String,
     /// The system's `/usr`.
     pub(crate) usr: String,
-    /// Whether machines may share one range of ids where the kernel cannot give each its own.
+    /// Whether containers may share one range of ids where the kernel cannot give each its own.
     pub(crate) allow_shared_ids: bool,
 }
 
@@ -181,7 +181,7 @@ pub(crate) enum FromCopy {
 pub(crate) struct CreateSandbox {
     /// Its name, which is also the name of its cgroups.
     pub(crate) name: String,
-    /// The directory on the host with the files to start from; for a machine that of its snapshot, or empty.
+    /// The directory on the host with the files to start from; for a container that of its snapshot, or empty.
     pub(crate) lower: String,
     /// For a sandbox without walls: the directory to run in.
     pub(crate) directory: String,
@@ -364,7 +364,7 @@ pub(crate) enum ToInit {
         /// The signal's number.
         signal: i32,
     },
-    /// Kill every process, and send the directories with a machine's changes.
+    /// Kill every process, and send the directories with a container's changes.
     Freeze,
     /// Kill every process.
     KillAll,
@@ -377,9 +377,9 @@ pub(crate) enum ToInit {
     MakeNameSockets,
 }
 
-/// How a command of a machine is started.
+/// How a command of a container is started.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct InMachine {
+pub(crate) struct InContainer {
     /// The directory to run in; `None` for the home of the ordinary user.
     pub(crate) directory: Option<String>,
     /// Whether to run as root and not as the ordinary user.
@@ -388,7 +388,7 @@ pub(crate) struct InMachine {
     pub(crate) tool: Option<Tool>,
 }
 
-/// A file operation that a process of the machine does for the server, with the rights of its user. It reports errors
+/// A file operation that a process of the container does for the server, with the rights of its user. It reports errors
 /// on standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Tool {
@@ -427,8 +427,8 @@ pub(crate) struct RunCommand {
     pub(crate) args: Vec<String>,
     /// Its variables in addition to the sandbox's own environment.
     pub(crate) env: Vec<(String, String)>,
-    /// For a command of a machine. Its standard input is then attached, before the outputs.
-    pub(crate) machine: Option<InMachine>,
+    /// For a command of a container. Its standard input is then attached, before the outputs.
+    pub(crate) container: Option<InContainer>,
 }
 
 /// Messages from a sandbox's init to the server.
@@ -456,7 +456,7 @@ pub(crate) enum FromInit {
     Exited(Exited),
     /// All processes were killed.
     AllKilled,
-    /// All processes of a machine were killed. The directories with the changes to its root and to its `/usr` are
+    /// All processes of a container were killed. The directories with the changes to its root and to its `/usr` are
     /// attached.
     Frozen,
     /// The files were written, or the reason why not.

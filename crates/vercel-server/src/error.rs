@@ -113,13 +113,13 @@ impl ApiError {
         self
     }
 
-    /// Creates an error with the machine's own message, which is written for the client.
+    /// Creates an error with the container's own message, which is written for the client.
     pub(crate) fn told_by(code: ErrorCode, error: &SandboxError) -> Self {
         Self::new(code, in_words(&error.message))
     }
 
-    /// Converts an error of a machine, where the caller has no more specific code for its kind.
-    pub(crate) fn from_machine(error: &SandboxError) -> Self {
+    /// Converts an error of a container, where the caller has no more specific code for its kind.
+    pub(crate) fn from_container(error: &SandboxError) -> Self {
         match error.kind {
             SandboxErrorKind::Stopped => Self::stopped(),
             SandboxErrorKind::FileRefused => Self::told_by(ErrorCode::FileError, error),
@@ -137,7 +137,7 @@ impl ApiError {
                 tracing::warn!(
                     error = error_chain(error),
                     advice = Part::Storage.advice(),
-                    "the storage of machines takes no writes"
+                    "the storage of containers takes no writes"
                 );
                 Fault::ReadOnly.into()
             }
@@ -145,7 +145,7 @@ impl ApiError {
                 tracing::warn!(
                     error = error_chain(error),
                     advice = Part::Storage.advice(),
-                    "the storage of machines is away"
+                    "the storage of containers is away"
                 );
                 Fault::Unavailable.into()
             }
@@ -153,7 +153,7 @@ impl ApiError {
                 tracing::warn!(
                     error = error_chain(error),
                     advice = Part::Sandboxes.advice(),
-                    "machines are not available"
+                    "containers are not available"
                 );
                 Self::new(ErrorCode::Unavailable, "Sandboxes cannot be made at the moment.")
             }
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_failure_of_a_machine_has_a_number_of_the_operating_system() {
+    fn no_failure_of_a_container_has_a_number_of_the_operating_system() {
         use SandboxErrorKind as Kind;
         for kind in [
             Kind::SnapshotNotFound,
@@ -234,15 +234,15 @@ mod tests {
             Kind::StorageUnavailable,
         ] {
             let error = SandboxError::new(kind, format!("`/vercel/a`: {}", io::Error::from_raw_os_error(17)));
-            let told = ApiError::from_machine(&error).to_string();
+            let told = ApiError::from_container(&error).to_string();
             assert!(!told.contains("os error"), "{told}");
             assert_eq!(kind == Kind::FileRefused, told.contains("`/vercel/a`: File exists"), "{told}");
         }
     }
 
     #[test]
-    fn what_a_machine_says_about_itself_does_not_reach_the_client() {
+    fn what_a_container_says_about_itself_does_not_reach_the_client() {
         let error = SandboxError::new(SandboxErrorKind::Failed, "/var/lib/secret is missing");
-        assert_eq!(ApiError::from_machine(&error).to_string(), "Internal error.");
+        assert_eq!(ApiError::from_container(&error).to_string(), "Internal error.");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ## How it is made
 //!
-//! A **sandbox** is a durable name; each **session** of it is the life of one machine. `registry` starts, changes and
+//! A **sandbox** is a durable name; each **session** of it is the life of one container. `registry` starts, changes and
 //! ends both; `session` has a live session with its commands; `logs` has the output of the commands; `store` has the
 //! records on disk; `body` and `routes` have what clients see.
 
@@ -25,5 +25,5 @@ pub use application::{StopHandle, VercelApplication};
 pub use options::{AccessToken, InvalidAccessTokenError, VercelServerOptions};
 pub use registry::StartError;
 pub use server::VercelServer;
-pub use sizes::MachineSizes;
+pub use sizes::ContainerSizes;
 pub use workers_web::BindError;

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use workers_domain::Resources;
-use workers_domain::ports::{Clock, MachineProvider, SystemClock};
+use workers_domain::ports::{Clock, ContainerProvider, SystemClock};
 use workers_web::Token;
 
-use crate::MachineSizes;
+use crate::ContainerSizes;
 
 /// Options of the server. [`VercelServerOptions::new`] sets everything that has a default.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VercelServerOptions {
-    /// Creates the machines. It must serve this server only: at start, the server removes all of its snapshots that
+    /// Creates the containers. It must serve this server only: at start, the server removes all of its snapshots that
     /// have no record in the directory.
-    pub machines: Arc<dyn MachineProvider>,
+    pub containers: Arc<dyn ContainerProvider>,
     /// Where the records of sandboxes and the output of commands are stored. Created if it does not exist; must serve
     /// this server only.
     pub directory: PathBuf,
@@ -39,14 +39,14 @@ pub struct VercelServerOptions {
     pub max_sandboxes: usize,
     /// Maximum number of sessions at one time.
     pub max_sessions: usize,
-    /// What the machines of all sessions may take together. The default is no limit, because only the embedder has the
-    /// size of the host.
+    /// What the containers of all sessions may take together. The default is no limit, because only the embedder has
+    /// the size of the host.
     pub capacity: Resources,
     /// How much of that the sessions of one team may take, in percent, where tokens are bound to several teams. All
     /// teams without a bound token share one part.
     pub team_share_percent: u32,
-    /// Memory and disk sizes of machines.
-    pub sizes: MachineSizes,
+    /// Memory and disk sizes of containers.
+    pub sizes: ContainerSizes,
     /// Maximum number of requests of one team within ten seconds; all teams without a bound token count as one. Limits
     /// programs that send requests in an endless loop.
     pub max_requests: u32,
@@ -76,8 +76,8 @@ pub struct VercelServerOptions {
     /// How long taking a snapshot may take: long enough for many gigabytes on a busy disk, but limited. After that the
     /// session has failed.
     pub snapshot_timeout: Duration,
-    /// How long stopping a machine may take, which kills it and removes its files; and how long deleting a sandbox
-    /// waits for a snapshot of it that is being taken. After that the machine is dropped as it is.
+    /// How long stopping a container may take, which kills it and removes its files; and how long deleting a sandbox
+    /// waits for a snapshot of it that is being taken. After that the container is dropped as it is.
     pub stop_timeout: Duration,
     /// How long the shutdown may take, which takes the snapshots of persistent sandboxes.
     pub shutdown_timeout: Duration,
@@ -86,10 +86,10 @@ pub struct VercelServerOptions {
 impl VercelServerOptions {
     /// Creates options with the default values for this provider and directory.
     #[must_use]
-    pub fn new(machines: Arc<dyn MachineProvider>, directory: impl Into<PathBuf>) -> Self {
+    pub fn new(containers: Arc<dyn ContainerProvider>, directory: impl Into<PathBuf>) -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
-            machines,
+            containers,
             directory: directory.into(),
             tokens: Vec::new(),
             clock: Arc::new(SystemClock),
@@ -101,7 +101,7 @@ impl VercelServerOptions {
             max_sessions: 64,
             capacity: Resources::UNLIMITED,
             team_share_percent: 50,
-            sizes: MachineSizes::default(),
+            sizes: ContainerSizes::default(),
             max_requests: 20_000,
             max_connections: 10_000,
             write_timeout: Duration::from_secs(30),

@@ -13,7 +13,7 @@ use crate::routes::Words;
 use crate::store::blocking;
 use crate::{VercelServerOptions, routes};
 
-/// The API over a provider of machines. Cheap to clone; clones are the same server.
+/// The API over a provider of containers. Cheap to clone; clones are the same server.
 #[derive(Clone)]
 pub struct VercelServer {
     registry: Arc<Registry>,

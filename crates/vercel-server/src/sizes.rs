@@ -1,38 +1,38 @@
-//! Machine sizes.
+//! Container sizes.
 
 use workers_domain::Resources;
 
 /// Descriptors of the server for a running command: two for its outputs, one for its log.
 const COMMAND_DESCRIPTORS: u64 = 3;
 /// Descriptors of the server for an upload, a download or another file operation: two for the outputs of the process in
-/// the machine, one for its input.
+/// the container, one for its input.
 pub(crate) const TRANSFER_DESCRIPTORS: u32 = 3;
 /// Descriptors of the server for a reader of a log.
 pub(crate) const READER_DESCRIPTORS: u32 = 1;
-/// Processes of a machine that do not belong to its user: its init.
+/// Processes of a container that do not belong to its user: its init.
 const OWN_PROCESSES: u64 = 1;
 
-/// How much of each resource a machine gets for its requested cores.
+/// How much of each resource a container gets for its requested cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MachineSizes {
+pub struct ContainerSizes {
     /// Maximum number of cores that a client may request. Lowered if the capacity has room for fewer.
     pub max_vcpus: u32,
     /// Memory for each core, including changed files, in MiB.
     pub memory_mib_per_vcpu: u64,
     /// Processes and threads for each core.
     pub processes_per_vcpu: u32,
-    /// Maximum number of processes and threads of a machine.
+    /// Maximum number of processes and threads of a container.
     pub max_processes: u32,
     /// Commands that may run at one time, for each core.
     pub commands_per_vcpu: u32,
     /// Maximum number of commands that may run at one time.
     pub max_commands: u32,
-    /// Descriptors of the server for each machine, without those of commands, files and logs. The value depends on the
-    /// provider.
+    /// Descriptors of the server for each container, without those of commands, files and logs. The value depends on
+    /// the provider.
     pub descriptors: u64,
 }
 
-impl Default for MachineSizes {
+impl Default for ContainerSizes {
     fn default() -> Self {
         Self {
             max_vcpus: 32,
@@ -46,8 +46,8 @@ impl Default for MachineSizes {
     }
 }
 
-impl MachineSizes {
-    /// Returns the most of each resource that a machine with this many cores can use.
+impl ContainerSizes {
+    /// Returns the most of each resource that a container with this many cores can use.
     #[must_use]
     pub fn demand(&self, vcpus: u32) -> Resources {
         let commands = u64::from(self.commands(vcpus)) * COMMAND_DESCRIPTORS;
@@ -60,14 +60,14 @@ impl MachineSizes {
         }
     }
 
-    /// Returns the largest number of cores whose machine fits into `available`; 0 if none fits.
+    /// Returns the largest number of cores whose container fits into `available`; 0 if none fits.
     #[must_use]
     pub fn largest(&self, available: Resources) -> u32 {
         let fits = |vcpus: &u32| self.demand(*vcpus).shortage(available).is_none();
         (1..=self.max_vcpus).filter(|vcpus| is_offered(*vcpus)).rfind(fits).unwrap_or(0)
     }
 
-    /// Returns the memory of a machine in MiB.
+    /// Returns the memory of a container in MiB.
     pub(crate) fn memory_mib(&self, vcpus: u32) -> u64 {
         self.memory_mib_per_vcpu.saturating_mul(u64::from(vcpus))
     }
@@ -97,8 +97,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_machine_may_take_depends_on_its_cores() {
-        let sizes = MachineSizes::default();
+    fn what_a_container_may_take_depends_on_its_cores() {
+        let sizes = ContainerSizes::default();
         let small = Resources {
             sandboxes: 1,
             memory_bytes: 2 << 30,
@@ -113,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_machine_is_one_that_can_be_asked_for_and_fits() {
-        let sizes = MachineSizes::default();
+    fn the_largest_container_is_one_that_can_be_asked_for_and_fits() {
+        let sizes = ContainerSizes::default();
         assert_eq!(sizes.largest(Resources::UNLIMITED), 32);
         assert_eq!(sizes.largest(sizes.demand(7)), 6);
         assert_eq!(sizes.largest(Resources { memory_bytes: 3 << 30, ..Resources::UNLIMITED }), 1);

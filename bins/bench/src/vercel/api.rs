@@ -26,7 +26,7 @@ impl ApiServer {
         let mut command = Command::new(&setup.program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0"]);
         command.args(["--vercel-api-token", &format!("{TEAM}={TOKEN}")]);
-        // Each of many clients has a machine of at least 2 GiB, and uses little of it.
+        // Each of many clients has a container of at least 2 GiB, and uses little of it.
         command.args(["--overcommit-memory", "16"]);
         command.arg("--data-dir").arg(data.path()).arg("--node").arg(&setup.node);
         let words = ["listening on http://", "vercel api on http://"];

@@ -6,12 +6,12 @@ mod words;
 use anyhow::{Context as _, bail};
 use workers_domain::{Resource, Resources};
 use workers_engine::{SANDBOX_DESCRIPTORS, Templates};
-use workers_vercel_server::MachineSizes;
+use workers_vercel_server::ContainerSizes;
 
 use self::words::{amount, amounts, noun};
 use crate::config::{SandboxKind, Settings};
 
-/// Descriptors of the server that one machine may hold for the outputs of commands that have ended.
+/// Descriptors of the server that one container may hold for the outputs of commands that have ended.
 const KEPT_OUTPUTS: u64 = 64;
 /// Descriptors of the server that one invocation takes for its outputs and its payload.
 const INVOCATION_DESCRIPTORS: u64 = 4;
@@ -33,16 +33,16 @@ pub(crate) struct Plan {
     lowered: Option<String>,
     /// Client connections that each API may hold: the platform's API, then the Vercel API.
     connections: [usize; 2],
-    pub(crate) machines: Option<Machines>,
+    pub(crate) containers: Option<Containers>,
 }
 
-/// What machines may take.
+/// What containers may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Machines {
-    /// For all machines together.
+pub(crate) struct Containers {
+    /// For all containers together.
     pub(crate) capacity: Resources,
-    /// The largest size of one machine.
-    pub(crate) sizes: MachineSizes,
+    /// The largest size of one container.
+    pub(crate) sizes: ContainerSizes,
     pub(crate) connections: usize,
 }
 
@@ -59,11 +59,11 @@ impl Plan {
         let left = host.minus(reserve);
         let granted = Resources { memory_bytes: settings.capacity.overcommit_memory.of(left.memory_bytes), ..left };
         let demand = invocation(settings);
-        let sizes = machine_sizes();
+        let sizes = container_sizes();
         let wanted = settings.service.max_concurrent_invocations;
         let smallest = if settings.vercel_api.is_some() { sizes.demand(1) } else { Resources::default() };
-        // A concurrency that the operator set is kept, and leaves less for machines. The default is lowered until one
-        // machine fits.
+        // A concurrency that the operator set is kept, and leaves less for containers. The default is lowered until one
+        // container fits.
         let room = if settings.capacity.concurrency_is_said { granted } else { granted.minus(smallest) };
         let (fits, scarce) = room.fits(demand);
         let fits = usize::try_from(fits).unwrap_or(usize::MAX);
@@ -79,11 +79,11 @@ impl Plan {
         });
         let rest = granted.minus(demand.times(concurrency as u64));
         let connections = connections(settings, reserve);
-        let machines = match &settings.vercel_api {
-            Some(_) => Some(Machines::new(settings, rest, left, sizes, connections[1])?),
+        let containers = match &settings.vercel_api {
+            Some(_) => Some(Containers::new(settings, rest, left, sizes, connections[1])?),
             None => None,
         };
-        Ok(Self { host, reserve, concurrency, lowered, connections, machines })
+        Ok(Self { host, reserve, concurrency, lowered, connections, containers })
     }
 
     /// Writes the plan into the settings.
@@ -106,9 +106,9 @@ impl Plan {
 
     /// Describes the plan in one line for people.
     pub(crate) fn describe(&self) -> String {
-        let machines = self.machines.map(|machines| {
-            let largest = machines.sizes.max_vcpus;
-            let memory = amount(Resource::Memory, machines.capacity.memory_bytes);
+        let containers = self.containers.map(|containers| {
+            let largest = containers.sizes.max_vcpus;
+            let memory = amount(Resource::Memory, containers.capacity.memory_bytes);
             format!("; sandboxes of the Vercel API up to {largest} vCPUs each, {memory} together")
         });
         format!(
@@ -117,22 +117,23 @@ impl Plan {
             amounts(self.reserve),
             self.concurrency,
             if self.lowered.is_some() { ", fewer than usual" } else { "" },
-            machines.unwrap_or_default()
+            containers.unwrap_or_default()
         )
     }
 }
 
-impl Machines {
-    /// Returns what is left for machines. One machine gets no more than the host really has, also with overcommitment.
+impl Containers {
+    /// Returns what is left for containers. One container gets no more than the host really has, also with
+    /// overcommitment.
     ///
     /// # Errors
     ///
-    /// When the smallest machine does not fit.
+    /// When the smallest container does not fit.
     fn new(
         settings: &Settings,
         rest: Resources,
         left: Resources,
-        sizes: MachineSizes,
+        sizes: ContainerSizes,
         connections: usize,
     ) -> anyhow::Result<Self> {
         let millicores = left.millicores.max(1000);
@@ -150,7 +151,7 @@ impl Machines {
         }
         let millicores = settings.capacity.overcommit_processors.of(millicores);
         let capacity = Resources { millicores, ..rest };
-        Ok(Self { capacity, sizes: MachineSizes { max_vcpus: largest, ..sizes }, connections })
+        Ok(Self { capacity, sizes: ContainerSizes { max_vcpus: largest, ..sizes }, connections })
     }
 }
 
@@ -170,8 +171,8 @@ fn invocation(settings: &Settings) -> Resources {
     }
 }
 
-fn machine_sizes() -> MachineSizes {
-    MachineSizes { descriptors: SANDBOX_DESCRIPTORS + KEPT_OUTPUTS, ..MachineSizes::default() }
+fn container_sizes() -> ContainerSizes {
+    ContainerSizes { descriptors: SANDBOX_DESCRIPTORS + KEPT_OUTPUTS, ..ContainerSizes::default() }
 }
 
 /// Returns how many client connections each API may hold. They take half of the reserve's descriptors. A connection to

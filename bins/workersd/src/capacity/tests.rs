@@ -24,13 +24,13 @@ fn plan(arguments: &[&str], host: Resources) -> anyhow::Result<Plan> {
 }
 
 #[test]
-fn invocations_come_first_and_machines_have_the_rest() {
+fn invocations_come_first_and_containers_have_the_rest() {
     let plan = plan(&["--vercel-api", "127.0.0.1:0", "--reserve", "memory=2GiB"], HOST).unwrap();
     assert_eq!((plan.concurrency, plan.lowered.is_none()), (16, true));
-    let machines = plan.machines.unwrap();
-    assert_eq!(machines.capacity.memory_bytes, 24 * GIB - 2 * GIB - 4 * GIB);
-    assert_eq!(machines.capacity.pids, 32_768 - 3276 - 16 * 65);
-    assert_eq!((machines.capacity.millicores, machines.sizes.max_vcpus), (16_000, 4));
+    let containers = plan.containers.unwrap();
+    assert_eq!(containers.capacity.memory_bytes, 24 * GIB - 2 * GIB - 4 * GIB);
+    assert_eq!(containers.capacity.pids, 32_768 - 3276 - 16 * 65);
+    assert_eq!((containers.capacity.millicores, containers.sizes.max_vcpus), (16_000, 4));
 }
 
 #[test]
@@ -40,8 +40,8 @@ fn nothing_that_is_granted_is_more_than_the_host_has() {
             let host = Resources { memory_bytes: memory * GIB, ..HOST };
             let plan = plan(arguments, host).unwrap();
             let invocations = invocation(&settings(arguments)).times(plan.concurrency as u64);
-            let machines = plan.machines.map(|machines| Resources { millicores: 0, ..machines.capacity });
-            let all = plan.reserve.plus(invocations).plus(machines.unwrap_or_default());
+            let containers = plan.containers.map(|containers| Resources { millicores: 0, ..containers.capacity });
+            let all = plan.reserve.plus(invocations).plus(containers.unwrap_or_default());
             assert_eq!(all.shortage(host), None, "{memory} {arguments:?}: {plan:?}");
         }
     }
@@ -79,17 +79,17 @@ fn a_number_that_somebody_said_is_refused_with_the_numbers() {
 }
 
 #[test]
-fn a_small_host_has_room_for_one_machine_beside_invocations() {
+fn a_small_host_has_room_for_one_container_beside_invocations() {
     let plan = plan(&["--vercel-api", "127.0.0.1:0"], Resources { memory_bytes: 4 * GIB, ..HOST }).unwrap();
-    assert_eq!((plan.concurrency, plan.machines.unwrap().sizes.max_vcpus), (6, 1));
+    assert_eq!((plan.concurrency, plan.containers.unwrap().sizes.max_vcpus), (6, 1));
 }
 
 #[test]
-fn an_api_without_room_for_a_machine_is_refused() {
+fn an_api_without_room_for_a_container_is_refused() {
     for arguments in [
         &["--vercel-api", "127.0.0.1:0", "--concurrency", "48", "--memory", "450MiB"][..],
         &["--vercel-api", "127.0.0.1:0", "--reserve", "memory=23GiB"],
-        // Overcommitment does not make one machine larger than the host.
+        // Overcommitment does not make one container larger than the host.
         &["--vercel-api", "127.0.0.1:0", "--reserve", "memory=23GiB", "--overcommit-memory", "10"],
     ] {
         let refused = plan(arguments, HOST).unwrap_err().to_string();
@@ -100,9 +100,9 @@ fn an_api_without_room_for_a_machine_is_refused() {
 #[test]
 fn memory_is_granted_more_than_once_only_where_somebody_says_so() {
     let arguments = ["--vercel-api", "127.0.0.1:0", "--reserve", "memory=4GiB", "--overcommit-memory", "2"];
-    let machines = plan(&arguments, Resources { millicores: 64_000, ..HOST }).unwrap().machines.unwrap();
-    assert_eq!(machines.capacity.memory_bytes, 40 * GIB - 4 * GIB);
-    assert_eq!(machines.sizes.max_vcpus, 10, "one alone gets what there is");
+    let containers = plan(&arguments, Resources { millicores: 64_000, ..HOST }).unwrap().containers.unwrap();
+    assert_eq!(containers.capacity.memory_bytes, 40 * GIB - 4 * GIB);
+    assert_eq!(containers.sizes.max_vcpus, 10, "one alone gets what there is");
 }
 
 #[test]

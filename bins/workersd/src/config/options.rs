@@ -107,7 +107,7 @@ pub(crate) enum Weaker {
     /// user
     SharedUserId,
     /// All sandboxes of the offered Vercel API have one range of user ids, where the file system cannot map owners
-    SharedMachineIds,
+    SharedContainerIds,
 }
 
 /// Who shares a booted Node.js.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use workers_domain::ports::{
     NetworkObserver, NoNetworkObserver, NoSandboxObserver, RepositoryError, SandboxProvider as _,
 };
-use workers_engine::{Finding, FindingStatus, diagnose, diagnose_machines};
+use workers_engine::{Finding, FindingStatus, diagnose, diagnose_containers};
 use workers_storage::{ConnectionLimits, Database};
 
 use crate::capacity::Plan;
@@ -31,8 +31,9 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
             tell(diagnose(&engine::options(&settings, Arc::clone(&observer), Arc::new(NoSandboxObserver))).await);
     }
     if let Some(api) = &settings.vercel_api {
-        complete &=
-            tell(diagnose_machines(&vercel_api::options(&settings, api, observer, Arc::new(NoSandboxObserver))).await);
+        complete &= tell(
+            diagnose_containers(&vercel_api::options(&settings, api, observer, Arc::new(NoSandboxObserver))).await,
+        );
     }
     complete &= check_capacity(&settings).await;
     complete &= check_database(&settings).await;

@@ -13,7 +13,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is read")]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the host's clock is read")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

@@ -4,9 +4,9 @@
 //! never import each other; the programs in `bins` choose which adapters to use.
 
 mod clock;
+mod container_provider;
 mod event_bus;
 mod limits_for;
-mod machine_provider;
 mod network_observer;
 mod page;
 mod repository_error;
@@ -18,12 +18,12 @@ mod stored_changes;
 mod worker_repository;
 
 pub use clock::{Clock, SystemClock};
-pub use event_bus::{EventBus, WorkerChange, WorkerEvents};
-pub use limits_for::{LimitsFor, NoTenantLimits};
-pub use machine_provider::{
-    ByteSource, Machine, MachineCommand, MachineCommandSpec, MachineProvider, MachineSpec, MachineUsage,
+pub use container_provider::{
+    ByteSource, Container, ContainerCommand, ContainerCommandSpec, ContainerProvider, ContainerSpec, ContainerUsage,
     NetworkTransfer,
 };
+pub use event_bus::{EventBus, WorkerChange, WorkerEvents};
+pub use limits_for::{LimitsFor, NoTenantLimits};
 pub use network_observer::{NetworkObserver, NoNetworkObserver};
 pub use page::{ListPlace, Page, PageRequest};
 pub use repository_error::RepositoryError;

@@ -15,8 +15,8 @@ use crate::cgroup::CgroupPlan;
 pub(super) enum Who {
     /// One user without rights.
     Worker,
-    /// Root of a machine, with exactly these capabilities.
-    MachineRoot {
+    /// Root of a container, with exactly these capabilities.
+    ContainerRoot {
         /// A bit set, as the kernel numbers capabilities.
         capabilities: u64,
     },
@@ -112,7 +112,7 @@ impl Status<'_> {
 fn check_status(status: &Status<'_>, who: Who) -> io::Result<()> {
     let (id, capabilities) = match who {
         Who::Worker => (INNER_ID, 0),
-        Who::MachineRoot { capabilities } => (0, capabilities),
+        Who::ContainerRoot { capabilities } => (0, capabilities),
     };
     for name in ["Uid", "Gid"] {
         let is_other = |word: &str| word.parse() != Ok(id);
@@ -170,7 +170,7 @@ mod tests {
             .replace("NoNewPrivs:\t1", "NoNewPrivs:\t0");
         let root =
             root.replace("CapInh:\t00000000200005eb", "CapInh:\t0").replace("CapAmb:\t00000000200005eb", "CapAmb:\t0");
-        check_status(&Status(&root), Who::MachineRoot { capabilities: 0x2000_05eb }).unwrap();
+        check_status(&Status(&root), Who::ContainerRoot { capabilities: 0x2000_05eb }).unwrap();
     }
 
     #[test]

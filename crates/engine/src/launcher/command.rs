@@ -14,7 +14,7 @@ use super::steps::null_device;
 use super::tools;
 use super::user::User;
 use crate::environment;
-use crate::message::{InMachine, RunCommand};
+use crate::message::{InContainer, RunCommand};
 
 /// The data that is the same for all commands of a sandbox.
 pub(super) struct Surroundings {
@@ -106,7 +106,7 @@ pub(super) fn start(
     work: &OwnedFd,
     streams: &Streams,
 ) -> Result<Starting, NotStarted> {
-    let usual = match &run.machine {
+    let usual = match &run.container {
         Some(order) => User::of(order.as_root).environment(),
         None => surroundings.environment.clone(),
     };
@@ -124,7 +124,7 @@ pub(super) fn start(
 
     let (said, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let Some(pid) = fork_process(surroundings.thread)? else {
-        let reason = become_command(surroundings, run.machine.as_ref(), &image, work, streams, &fail);
+        let reason = become_command(surroundings, run.container.as_ref(), &image, work, streams, &fail);
         let [a, b, c, d] = reason.errno.to_ne_bytes();
         let _ = rustix::io::write(&fail, &[a, b, c, d, u8::from(reason.in_directory)]);
         exit_now(127)
@@ -136,7 +136,7 @@ pub(super) fn start(
 /// run, with the reason.
 fn become_command(
     surroundings: &Surroundings,
-    machine: Option<&InMachine>,
+    container: Option<&InContainer>,
     image: &CommandImage,
     work: &OwnedFd,
     streams: &Streams,
@@ -156,7 +156,7 @@ fn become_command(
         // Before any path is walked, because a path may lead through `/proc/self/fd`.
         keep_only(&[fail.as_fd()])?;
         reset_signals();
-        let Some(order) = machine else { return Ok(()) };
+        let Some(order) = container else { return Ok(()) };
         let user = User::of(order.as_root);
         user.take()?;
         let directory = order.directory.as_deref().unwrap_or(user.start);
@@ -165,7 +165,7 @@ fn become_command(
     if let Err(reason) = prepared() {
         return reason;
     }
-    if let Some(tool) = machine.and_then(|order| order.tool.as_ref()) {
+    if let Some(tool) = container.and_then(|order| order.tool.as_ref()) {
         // Closes everything but the streams. That also closes the pipe, which reports that the command runs.
         match keep_only(&[]) {
             Ok(()) => exit_now(tools::run(tool)),

@@ -14,8 +14,8 @@ pub(super) fn take_inner_ids(may_change_groups: bool) -> io::Result<()> {
     take_ids(INNER_ID, may_change_groups)
 }
 
-/// Becomes the root of a machine.
-pub(super) fn take_machine_root() -> io::Result<()> {
+/// Becomes the root of a container.
+pub(super) fn take_container_root() -> io::Result<()> {
     take_ids(0, true)
 }
 
@@ -56,8 +56,9 @@ pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
 }
 
 /// Puts the process under a filter that forwards some calls to a listener. Returns the listener, which receives the
-/// calls of this process and of all its descendants. `no_new_privileges` is `false` for a launcher of machines, because
-/// their users may become others; then the kernel accepts a filter only from a process that is root on the host.
+/// calls of this process and of all its descendants. `no_new_privileges` is `false` for a launcher of containers,
+/// because their users may become others; then the kernel accepts a filter only from a process that is root on the
+/// host.
 pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> io::Result<OwnedFd> {
     if no_new_privileges {
         rustix::thread::set_no_new_privs(true)?;
@@ -65,9 +66,9 @@ pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> i
     seccomp::install_with_listener(filter)
 }
 
-/// The capabilities of a machine's root within the machine: it has full rights over the files and processes of all its
-/// users. There is none that reaches the kernel's settings, devices, mounts or the network's configuration.
-pub(super) const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
+/// The capabilities of a container's root within the container: it has full rights over the files and processes of all
+/// its users. There is none that reaches the kernel's settings, devices, mounts or the network's configuration.
+pub(super) const OF_CONTAINER: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
     .union(CapabilitySet::FSETID)
@@ -79,16 +80,16 @@ pub(super) const OF_MACHINE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::AUDIT_WRITE);
 
-/// Puts the first process of a machine under the filter and reduces its capabilities to those of the machine's root: no
-/// other capability can be gained by running a program as any user.
-pub(super) fn obey_as_machine(filter: &[Instruction]) -> io::Result<()> {
+/// Puts the first process of a container under the filter and reduces its capabilities to those of the container's
+/// root: no other capability can be gained by running a program as any user.
+pub(super) fn obey_as_container(filter: &[Instruction]) -> io::Result<()> {
     // While the process still has the right to. Without `no_new_privs` (its users may become others) it could not do so
     // later.
     seccomp::install(filter)?;
-    drop_from_bounding_set(OF_MACHINE)?;
+    drop_from_bounding_set(OF_CONTAINER)?;
     rustix::thread::clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: OF_MACHINE, permitted: OF_MACHINE, inheritable: none };
+    let sets = CapabilitySets { effective: OF_CONTAINER, permitted: OF_CONTAINER, inheritable: none };
     Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 

@@ -17,7 +17,7 @@ use super::running::Running;
 use super::setup::Setup;
 use super::wall::Wall;
 use crate::cgroup::{Group, GroupLimits};
-use crate::machine;
+use crate::container;
 use crate::message::{CreateSandbox, Failure, FromInit};
 use crate::wire;
 
@@ -29,7 +29,7 @@ pub(super) struct Means {
     pub(super) setup: Setup,
     /// The host's devices, to make each sandbox's own files of; `None` where sandboxes use the host's files.
     pub(super) devices: Option<Devices>,
-    /// The state for machines; `None` for a launcher of workers' sandboxes.
+    /// The state for containers; `None` for a launcher of workers' sandboxes.
     pub(super) host: Option<Host>,
     /// The pool of network namespaces; `None` where each sandbox makes its own.
     pub(super) networks: Option<Networks>,
@@ -48,8 +48,8 @@ pub(super) fn create(means: &mut Means, order: &CreateSandbox, slot: u32, channe
     let made = clone_into(means, order, slot, channel, group.as_ref());
     match made {
         Ok(Made { pid, pidfd, network, members }) => {
-            // When a machine's memory is full, the kernel kills some of its processes and the machine goes on, so there
-            // is no watch.
+            // When a container's memory is full, the kernel kills some of its processes and the container goes on, so
+            // there is no watch.
             let is_watched = means.host.is_none();
             let memory_watch = group.as_ref().filter(|_| is_watched).and_then(Group::watch_memory);
             let name = order.name.clone();
@@ -102,7 +102,7 @@ fn clone_into(
     let (ids, layers) = match &mut means.host {
         Some(host) => {
             let (first, layers) = host.layers(slot, &order.lower)?;
-            (OuterIds::Machine(first), Some(layers))
+            (OuterIds::Container(first), Some(layers))
         }
         None => (outer_ids(&means.setup, slot), None),
     };
@@ -164,8 +164,8 @@ enum OuterIds {
     Launcher,
     /// A single id that no other sandbox has.
     One(u32),
-    /// A machine's range of ids, [`machine::IDS`] of them, beginning with this one.
-    Machine(u32),
+    /// A container's range of ids, [`container::IDS`] of them, beginning with this one.
+    Container(u32),
 }
 
 impl OuterIds {
@@ -173,7 +173,7 @@ impl OuterIds {
     fn creator(self) -> Option<u32> {
         match self {
             Self::Launcher => None,
-            Self::One(first) | Self::Machine(first) => Some(first),
+            Self::One(first) | Self::Container(first) => Some(first),
         }
     }
 
@@ -181,7 +181,7 @@ impl OuterIds {
         match self {
             Self::Launcher => map_ids(pid, (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())),
             Self::One(id) => map_ids(pid, (id, id)),
-            Self::Machine(first) => IdRange { inside: 0, outside: first, count: machine::IDS }.write(pid),
+            Self::Container(first) => IdRange { inside: 0, outside: first, count: container::IDS }.write(pid),
         }
     }
 }

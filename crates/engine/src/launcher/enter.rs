@@ -9,12 +9,12 @@ use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, le
 use super::check::{Who, check_cgroups, check_walls};
 use super::command::Surroundings;
 use super::confine::{
-    OF_MACHINE, give_up_capabilities, obey_as_machine, obey_filter, take_inner_ids, take_machine_root,
+    OF_CONTAINER, give_up_capabilities, obey_as_container, obey_filter, take_container_root, take_inner_ids,
 };
+use super::container::{self, Parts};
 use super::init::{Changed, Init};
 use super::layers::Layers;
 use super::limits::{Watches, limit_namespace, set_limits};
-use super::machine::{self, Parts};
 use super::oom_score::{OomScore, raise_oom_score};
 use super::root::{Sources, build_root};
 use super::setup::Setup;
@@ -38,7 +38,7 @@ pub(super) struct Entrance<'a> {
 pub(super) struct Prepared {
     /// Whether the child was born into its network namespace.
     pub(super) has_network: bool,
-    /// For a machine: the layers of its files.
+    /// For a container: the layers of its files.
     pub(super) layers: Option<Layers>,
     /// A file system with devices of the sandbox's own, where the launcher can make one.
     pub(super) devices: Option<OwnedFd>,
@@ -55,8 +55,8 @@ impl Prepared {
 struct Inside {
     /// The working directory.
     work: OwnedFd,
-    /// What only the init of a machine has.
-    machine: Option<Changed>,
+    /// What only the init of a container has.
+    container: Option<Changed>,
 }
 
 /// The host name inside.
@@ -68,12 +68,12 @@ pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
     let configuration = &setup.surroundings.configuration;
     let ready = match &configuration.walls {
         Some(walls) => wall_in(setup, walls, order, &released, prepared),
-        None => prepare_unconfined(order, &released).map(|work| Inside { work, machine: None }),
+        None => prepare_unconfined(order, &released).map(|work| Inside { work, container: None }),
     };
     drop(released);
-    let init = ready.and_then(|Inside { work, machine }| {
+    let init = ready.and_then(|Inside { work, container }| {
         let surroundings = Surroundings::new(setup.thread, configuration.walls.is_some(), &configuration.node)?;
-        Init::new(channel.try_clone()?, lifeline, work, surroundings, machine)
+        Init::new(channel.try_clone()?, lifeline, work, surroundings, container)
     });
     match init {
         Ok(init) => init.run(),
@@ -111,11 +111,11 @@ fn wall_in(
         step("loopback interface", bring_loopback_up())?;
     }
     // While the host's `/proc` is mounted and we may still write to our own part of it.
-    let watches = if walls.machines.is_some() { Watches::OF_MACHINE } else { Watches::OF_WORKER };
+    let watches = if walls.containers.is_some() { Watches::OF_CONTAINER } else { Watches::OF_WORKER };
     step("limits of the user namespace", limit_namespace(&watches))?;
-    if let (Some(machines), Some(layers)) = (&walls.machines, prepared.layers) {
-        let parts = step("opening the parts", Parts::open(walls, machines, layers, prepared.devices))?;
-        return become_machine(setup, walls, order, parts, &told);
+    if let (Some(containers), Some(layers)) = (&walls.containers, prepared.layers) {
+        let parts = step("opening the parts", Parts::open(walls, containers, layers, prepared.devices))?;
+        return become_container(setup, walls, order, parts, &told);
     }
     step("out-of-memory score", raise_oom_score(&told))?;
     // While our id on the host is still the launcher's: only the launcher's user may walk to the data directory.
@@ -137,11 +137,11 @@ fn wall_in(
         step("system call filter", obey_filter(&setup.filter))?;
     }
     check_walls(&told, &setup.surroundings.host, Who::Worker)?;
-    Ok(Inside { work, machine: None })
+    Ok(Inside { work, container: None })
 }
 
-/// Does the remaining steps for a machine, which has a root user with rights over the machine's other users.
-fn become_machine(
+/// Does the remaining steps for a container, which has a root user with rights over the container's other users.
+fn become_container(
     setup: &Setup,
     walls: &Walls,
     order: &CreateSandbox,
@@ -149,17 +149,17 @@ fn become_machine(
     told: &Told,
 ) -> io::Result<Inside> {
     let score = step("out-of-memory score", OomScore::open(told))?;
-    step("taking the machine's root", take_machine_root())?;
+    step("taking the container's root", take_container_root())?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
-    let changes = machine::build(&parts, walls, order)?;
+    let changes = container::build(&parts, walls, order)?;
     drop(parts);
     let work = step("opening the home", open_directory("."))?;
     step("resource limits", set_limits(None))?;
-    step("system call filter and capabilities", obey_as_machine(&setup.filter))?;
-    check_walls(told, &setup.surroundings.host, Who::MachineRoot { capabilities: OF_MACHINE.bits() })?;
-    Ok(Inside { work, machine: Some(Changed { changes, score }) })
+    step("system call filter and capabilities", obey_as_container(&setup.filter))?;
+    check_walls(told, &setup.surroundings.host, Who::ContainerRoot { capabilities: OF_CONTAINER.bits() })?;
+    Ok(Inside { work, container: Some(Changed { changes, score }) })
 }
 
 /// Prepares a sandbox without walls: it has only a directory and limits, and ends together with the launcher.

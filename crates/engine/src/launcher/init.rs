@@ -24,8 +24,8 @@ pub(super) struct Init {
     signals: OwnedFd,
     work: OwnedFd,
     surroundings: Surroundings,
-    /// What only the init of a machine has.
-    machine: Option<Changed>,
+    /// What only the init of a container has.
+    container: Option<Changed>,
     commands: HashMap<Pid, Command>,
     /// Commands of which we do not have the result of the start yet.
     starting: Vec<Starting>,
@@ -33,7 +33,7 @@ pub(super) struct Init {
     is_frozen: bool,
 }
 
-/// What the init of a machine has in addition.
+/// What the init of a container has in addition.
 pub(super) struct Changed {
     /// The directories with its changes, of the root and of `/usr`.
     pub(super) changes: [OwnedFd; 2],
@@ -52,7 +52,7 @@ impl Init {
         lifeline: OwnedFd,
         work: OwnedFd,
         surroundings: Surroundings,
-        machine: Option<Changed>,
+        container: Option<Changed>,
     ) -> io::Result<Self> {
         // In a pid namespace, only processes inside of it could send us a termination signal, and we ignore that; the
         // launcher uses SIGKILL.
@@ -65,7 +65,7 @@ impl Init {
             signals,
             work,
             surroundings,
-            machine,
+            container,
             commands: HashMap::new(),
             starting: Vec::new(),
             is_frozen: false,
@@ -146,7 +146,7 @@ impl Init {
             Err(NotStarted::from(io::Error::from(rustix::io::Errno::SHUTDOWN)))
         } else {
             let start = || start(&self.surroundings, run, &self.work, &streams);
-            self.machine.as_ref().map_or_else(|| Ok(start()), |machine| machine.score.for_children(start))?
+            self.container.as_ref().map_or_else(|| Ok(start()), |container| container.score.for_children(start))?
         };
         match started {
             Ok(starting) => {
@@ -206,14 +206,14 @@ impl Init {
         }
         // All other processes are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
-        if self.machine.is_none() {
+        if self.container.is_none() {
             self.kill_left_behind(ended.pid);
         }
         let exited = Exited::new(command.number, ended, command.asked);
         wire::send(&self.channel, &FromInit::Exited(exited), &[])
     }
 
-    /// Sends a signal to the process group of a command. In a machine, processes that have left the group may go on.
+    /// Sends a signal to the process group of a command. In a container, processes that have left the group may go on.
     fn signal_command(&self, number: u32, signal: i32) {
         let leader = self.commands.iter().find(|(_, command)| command.number == number).map(|(pid, _)| *pid);
         if let (Some(leader), Some(signal)) = (leader, Signal::from_named_raw(signal)) {
@@ -231,7 +231,7 @@ impl Init {
             rustix::io::retry_on_intr(|| poll(&mut signals, None))?;
             drain_signals(self.signals.as_fd())?;
         }
-        let changes: Vec<_> = self.machine.iter().flat_map(|machine| &machine.changes).map(AsFd::as_fd).collect();
+        let changes: Vec<_> = self.container.iter().flat_map(|container| &container.changes).map(AsFd::as_fd).collect();
         wire::send(&self.channel, &FromInit::Frozen, &changes)
     }
 

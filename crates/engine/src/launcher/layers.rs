@@ -1,9 +1,9 @@
-//! The layers of machines' files, mounted so that each machine sees them as owned by its own ids.
+//! The layers of containers' files, mounted so that each container sees them as owned by its own ids.
 //!
-//! On disk, the files of all machines belong to one range of ids ([`FIRST_ID`]), and the system's files to the host's
-//! root and other ids of the host. Each running machine has its own range of ids, because the kernel keeps many
+//! On disk, the files of all containers belong to one range of ids ([`FIRST_ID`]), and the system's files to the host's
+//! root and other ids of the host. Each running container has its own range of ids, because the kernel keeps many
 //! counters per user. The layers are id-mapped mounts that translate between the two: each uses a user namespace that
-//! maps the ids on disk to the ids of the machine.
+//! maps the ids on disk to the ids of the container.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,37 +15,38 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, map_owners};
 
-use super::confine::take_machine_root;
+use super::confine::take_container_root;
 use super::ids::IdRange;
 use super::mounts::{attach, clone_tree, open_path};
 use super::probe::in_user_namespace;
-use crate::machine::{FIRST_ID, IDS, MOST_MACHINES};
-use crate::message::MachineSetup;
+use crate::container::{FIRST_ID, IDS, MOST_CONTAINERS};
+use crate::message::ContainerSetup;
 
-/// The state that a launcher of machines keeps.
+/// The state that a launcher of containers keeps.
 pub(super) struct Host {
     thread: SingleThread,
-    setup: MachineSetup,
-    /// The first id of the machine in slot 0; the ids of the others follow.
+    setup: ContainerSetup,
+    /// The first id of the container in slot 0; the ids of the others follow.
     first_id: u32,
-    /// The id mappings by slot. A mapping is made once, and used by all machines that have the slot one after another.
+    /// The id mappings by slot. A mapping is made once, and used by all containers that have the slot one after
+    /// another.
     owners: HashMap<u32, Owners>,
-    /// The mapping that all machines share where they cannot have their own ids.
+    /// The mapping that all containers share where they cannot have their own ids.
     shared: Option<Owners>,
 }
 
-/// The user namespaces that map the owners of the files in a machine's layers.
+/// The user namespaces that map the owners of the files in a container's layers.
 struct Owners {
-    /// The machine's first id.
+    /// The container's first id.
     first: u32,
-    /// Maps the ids on disk to the machine's; `None` where they are the same.
+    /// Maps the ids on disk to the container's; `None` where they are the same.
     of_disk: Option<OwnedFd>,
-    /// Maps the ids of the system's files to the machine's; `None` where the kernel cannot do that. Then no user of a
-    /// machine owns the system's files, and programs that check for that fail.
+    /// Maps the ids of the system's files to the container's; `None` where the kernel cannot do that. Then no user of a
+    /// container owns the system's files, and programs that check for that fail.
     of_system: Option<OwnedFd>,
 }
 
-/// The layers of a machine: mounts that are not attached anywhere.
+/// The layers of a container: mounts that are not attached anywhere.
 pub(super) struct Layers {
     pub(super) base: OwnedFd,
     pub(super) places: OwnedFd,
@@ -62,19 +63,20 @@ impl Layers {
 }
 
 impl Host {
-    /// Finds out whether machines can have ids of their own, and falls back to shared ids where the setup permits it.
+    /// Finds out whether containers can have ids of their own, and falls back to shared ids where the setup permits it.
     ///
     /// # Errors
     ///
-    /// When machines cannot have ids of their own and shared ids are not permitted, or when it cannot be found out at
+    /// When containers cannot have ids of their own and shared ids are not permitted, or when it cannot be found out at
     /// the moment.
-    pub(super) fn new(thread: SingleThread, setup: &MachineSetup, first_id: u32) -> io::Result<Self> {
-        // Each machine takes a handful of descriptors here while it is made, and its slot keeps two.
+    pub(super) fn new(thread: SingleThread, setup: &ContainerSetup, first_id: u32) -> io::Result<Self> {
+        // Each container takes a handful of descriptors here while it is made, and its slot keeps two.
         let most = rustix::process::getrlimit(Resource::Nofile).maximum;
         rustix::process::setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most })?;
         let mut host = Self { thread, setup: setup.clone(), first_id, owners: HashMap::new(), shared: None };
         let Err((error, what)) = host.try_own_ids() else { return Ok(host) };
-        let named = |means: &str| io::Error::other(format!("machines need ids of their own: {means}: {what}: {error}"));
+        let named =
+            |means: &str| io::Error::other(format!("containers need ids of their own: {means}: {what}: {error}"));
         if !is_answer(&error) {
             return Err(named("it cannot be found out at the moment whether the kernel can map owners of files"));
         }
@@ -85,16 +87,17 @@ impl Host {
         Ok(host)
     }
 
-    /// Returns whether each machine has ids that no other machine has.
+    /// Returns whether each container has ids that no other container has.
     pub(super) fn has_own_ids(&self) -> bool {
         self.shared.is_none()
     }
 
-    /// Returns the first id and the layers of the machine in this slot. `lower` is the path of its snapshot, or empty.
+    /// Returns the first id and the layers of the container in this slot. `lower` is the path of its snapshot, or
+    /// empty.
     ///
     /// # Errors
     ///
-    /// When the slot is beyond [`MOST_MACHINES`], or the kernel refuses.
+    /// When the slot is beyond [`MOST_CONTAINERS`], or the kernel refuses.
     pub(super) fn layers(&mut self, slot: u32, lower: &str) -> io::Result<(u32, Layers)> {
         let setup = self.setup.clone();
         let owners = match &self.shared {
@@ -113,8 +116,8 @@ impl Host {
     }
 
     fn owners_of(&mut self, slot: u32) -> io::Result<&Owners> {
-        if slot >= MOST_MACHINES {
-            return Err(io::Error::other(format!("there are {MOST_MACHINES} machines, and no ids for another")));
+        if slot >= MOST_CONTAINERS {
+            return Err(io::Error::other(format!("there are {MOST_CONTAINERS} containers, and no ids for another")));
         }
         let first = self.first_id + slot * IDS;
         let owners = match self.owners.remove(&slot) {
@@ -146,10 +149,10 @@ impl Host {
         })
     }
 
-    /// Tries all that a machine will use: id-mapped mounts of the file systems that layers lie on, and an overlay over
-    /// them.
+    /// Tries all that a container will use: id-mapped mounts of the file systems that layers lie on, and an overlay
+    /// over them.
     fn try_own_ids(&mut self) -> Result<(), (io::Error, String)> {
-        let MachineSetup { base, places, images, usr, stage, .. } = self.setup.clone();
+        let ContainerSetup { base, places, images, usr, stage, .. } = self.setup.clone();
         let thread = self.thread;
         let owners = self.owners_of(0).map_err(|error| (error, "making a user namespace".to_owned()))?;
         for path in [&base, &places, &images] {
@@ -179,7 +182,7 @@ fn tree(path: &str, owners: Option<&OwnedFd>) -> io::Result<OwnedFd> {
     Ok(tree)
 }
 
-/// Mounts an overlay over a layer as the root of a machine, to see whether the kernel can do it.
+/// Mounts an overlay over a layer as the root of a container, to see whether the kernel can do it.
 fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -> io::Result<()> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match clone_process(thread, Namespaces::OWN)? {
@@ -193,10 +196,10 @@ fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -
                 mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
                 // Opened while the process may still walk to it.
                 let stage = open_path(stage)?;
-                take_machine_root()?;
+                take_container_root()?;
                 rustix::process::fchdir(&stage)?;
-                mount("tmpfs", "machine", "tmpfs", MountFlags::NODEV, None)?;
-                rustix::process::chdir("machine")?;
+                mount("tmpfs", "container", "tmpfs", MountFlags::NODEV, None)?;
+                rustix::process::chdir("container")?;
                 for name in ["layer", "changes", "index", "root"] {
                     rustix::fs::mkdir(name, Mode::RWXU)?;
                 }

@@ -23,8 +23,8 @@ impl Watches {
     /// together.
     pub(super) const OF_WORKER: Self = Self { watchers: 16, files: 8192 };
 
-    /// For a machine: what a host grants a user, because development tools watch whole trees.
-    pub(super) const OF_MACHINE: Self = Self { watchers: 128, files: 65_536 };
+    /// For a container: what a host grants a user, because development tools watch whole trees.
+    pub(super) const OF_CONTAINER: Self = Self { watchers: 128, files: 65_536 };
 }
 
 /// The limit of a core file's size in bytes. With 0 the kernel still starts the host's crash handler, if there is one,

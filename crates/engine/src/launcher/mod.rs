@@ -24,6 +24,7 @@
 mod check;
 mod command;
 mod confine;
+mod container;
 mod create;
 mod creator;
 pub(crate) mod devices;
@@ -34,7 +35,6 @@ mod init;
 mod join;
 mod layers;
 mod limits;
-mod machine;
 mod mounts;
 mod names;
 mod networks;

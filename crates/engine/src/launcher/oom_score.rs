@@ -11,8 +11,8 @@ use super::told::Told;
 /// memory.
 const OOM_SCORE: &[u8] = b"800";
 
-/// The out-of-memory score of a process. When memory runs out, the kernel has to kill the commands of a machine before
-/// its init, without which there is no machine.
+/// The out-of-memory score of a process. When memory runs out, the kernel has to kill the commands of a container
+/// before its init, without which there is no container.
 pub(super) struct OomScore {
     file: OwnedFd,
     own: Vec<u8>,

@@ -48,9 +48,9 @@ pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::
     }
     let found = Found { own_uids, overlays, own_devices };
     match configuration.least {
-        Some(least) if !found.is_as_good_as(least) => Err(io::Error::other(format!(
-            "the machine lets a launcher do less than before: {found:?}, before {least:?}"
-        ))),
+        Some(least) if !found.is_as_good_as(least) => {
+            Err(io::Error::other(format!("the host lets a launcher do less than before: {found:?}, before {least:?}")))
+        }
         _ => Ok(found),
     }
 }

@@ -1,7 +1,7 @@
-//! File operations that a process of a machine does for the server instead of running a program. It has the rights of
+//! File operations that a process of a container does for the server instead of running a program. It has the rights of
 //! its user and is subject to the user's limits.
 //!
-//! So the server does not parse anything that comes from outside, and the machine pays for the cost of a file
+//! So the server does not parse anything that comes from outside, and the container pays for the cost of a file
 //! operation. Links lead only where the user itself could go.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -15,7 +15,7 @@ use tar::{Archive, Entry, EntryType};
 
 use workers_domain::in_words;
 
-use crate::machine::{HOME, USER};
+use crate::container::{HOME, USER};
 use crate::message::Tool;
 
 /// Does what `tool` says; returns the exit code.
@@ -91,7 +91,7 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
 
 /// Copies an ordinary file.
 fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
-    // This process is none of the machine's programs. Users must not read what the kernel shows of it in `/proc`, or
+    // This process is none of the container's programs. Users must not read what the kernel shows of it in `/proc`, or
     // its program file.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(io::Error::from);

@@ -1,23 +1,23 @@
-//! The users who run the commands of a machine.
+//! The users who run the commands of a container.
 
 use std::fs::File;
 use std::io::{self, Read};
 
 use rustix::fs::{Gid, Mode, OFlags, Uid};
 
+use crate::container::{HOME, USER};
 use crate::environment;
-use crate::machine::{HOME, USER};
 
 /// The id of the ordinary user and of its group.
 pub(crate) const ORDINARY: u32 = 1000;
 
-/// The most bytes that are read of the machine's `/etc/group`, which its root can write to.
+/// The most bytes that are read of the container's `/etc/group`, which its root can write to.
 const MOST_OF_TABLE: u64 = 1024 * 1024;
 
 /// The most supplementary groups that a user gets.
 const MOST_GROUPS: usize = 64;
 
-/// A user of a machine.
+/// A user of a container.
 pub(super) struct User {
     name: &'static str,
     home: &'static str,
@@ -43,7 +43,7 @@ impl User {
         if self.id == 0 { environment::with(usual, &environment::on_behalf_of(USER, ORDINARY)) } else { usual }
     }
 
-    /// Becomes this user for good, with the groups that the machine's `/etc/group` gives it.
+    /// Becomes this user for good, with the groups that the container's `/etc/group` gives it.
     pub(super) fn take(&self) -> io::Result<()> {
         let others = if self.id == 0 { Vec::new() } else { groups_of(self.name, &table_of_groups()) };
         let others = others.into_iter().filter(|id| *id != self.id).take(MOST_GROUPS);
@@ -55,7 +55,7 @@ impl User {
     }
 }
 
-/// Reads the machine's `/etc/group`. A machine may have replaced it with anything, such as a pipe, so it is opened
+/// Reads the container's `/etc/group`. A container may have replaced it with anything, such as a pipe, so it is opened
 /// without blocking.
 fn table_of_groups() -> String {
     let mut table = String::new();

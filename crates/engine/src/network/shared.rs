@@ -36,7 +36,7 @@ impl Shared {
         let made = uplink_of(options)?;
         let meter = Meter::start();
         if let Err(error) = &meter {
-            tracing::warn!(error = %error, "what machines send and receive is not counted: the kernel does not tell it");
+            tracing::warn!(error = %error, "what containers send and receive is not counted: the kernel does not tell it");
         }
         Ok(Self::new(Uplink { meter: meter.ok(), ..made }))
     }

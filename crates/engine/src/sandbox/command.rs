@@ -136,7 +136,7 @@ async fn run(
     let mut news = running.open_route(command);
     let env = spec.env.clone();
     let (program, args) = spec.into_command_line();
-    let run = RunCommand { command, program: program.clone(), args, env, machine: None };
+    let run = RunCommand { command, program: program.clone(), args, env, container: None };
     running.tell(&ToInit::Run(run), outputs).await?;
     match news.recv().await {
         Some(CommandNews::Started) => Ok(news),

@@ -365,7 +365,7 @@ impl Sandbox for LocalSandbox {
         if figures.is_some_and(|figures| {
             figures.starved || self.own.memory.has_lacked_memory(figures, self.own.limits.memory_bytes)
         }) {
-            let message = "the machine had too few processes or too little memory for a sandbox within its limits";
+            let message = "the host had too few processes or too little memory for a sandbox within its limits";
             return Some(SandboxError::new(SandboxErrorKind::Exhausted, message));
         }
         if running.has_died() {

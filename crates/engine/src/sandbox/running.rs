@@ -34,7 +34,7 @@ const KEPT_OUTPUTS: usize = 64;
 /// How long a sandbox may take to wall itself in.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long the processes of a machine may take to end after they were killed.
+/// How long the processes of a container may take to end after they were killed.
 const FREEZE_TIME: Duration = Duration::from_secs(20);
 
 /// The processes of a sandbox. They are killed when it is dropped.
@@ -267,13 +267,13 @@ impl Running {
         receiver.recv().await.ok_or_else(stopped)
     }
 
-    /// Ends every process of a machine; returns the directories with its changes.
+    /// Ends every process of a container; returns the directories with its changes.
     pub(crate) async fn freeze(&self) -> Result<[SandboxFd; 2], SandboxError> {
         let _turn = self.turn().await;
         let (sender, frozen) = oneshot::channel();
         *lock(&self.routes.frozen) = Some(sender);
         self.tell(&ToInit::Freeze, &[]).await?;
-        let late = |_| SandboxError::new(SandboxErrorKind::Failed, "the processes of a machine did not end in time");
+        let late = |_| SandboxError::new(SandboxErrorKind::Failed, "the processes of a container did not end in time");
         let frozen = tokio::time::timeout(FREEZE_TIME, frozen).await.map_err(late)?;
         let changes: [OwnedFd; 2] = frozen.map_err(|_| stopped())?.try_into().map_err(|_| stopped())?;
         Ok(changes.map(|directory| SandboxFd::new(&self.io, directory)))

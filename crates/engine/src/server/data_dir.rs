@@ -54,7 +54,7 @@ impl DataDir {
             clear(&data_dir.sandboxes())?;
         }
         // Closed to other users of the host, whatever the modes of the files in it are.
-        for directory in [data_dir.sandboxes(), data_dir.snapshots(), data_dir.machines()] {
+        for directory in [data_dir.sandboxes(), data_dir.snapshots(), data_dir.containers()] {
             data_dir.home.make(&directory)?;
         }
         data_dir.clear_recorded_cgroups()?;
@@ -109,8 +109,8 @@ impl DataDir {
         self.home.path().join("runtime")
     }
 
-    /// Returns the directory with the files that machines are made of.
-    pub(crate) fn machines(&self) -> PathBuf {
+    /// Returns the directory with the files that containers are made of.
+    pub(crate) fn containers(&self) -> PathBuf {
         self.home.path().join("system")
     }
 

@@ -103,8 +103,8 @@ mod tests {
         let locks = tempfile::tempdir().unwrap();
         let locks = locks.path().join("locks");
         let _one = RANGES.reserve_in(&locks, 1).unwrap();
-        let machines = Ranges { kind: "machines", ..RANGES };
-        assert_eq!(machines.reserve_in(&locks, 1).unwrap().number, 1);
+        let containers = Ranges { kind: "machines", ..RANGES };
+        assert_eq!(containers.reserve_in(&locks, 1).unwrap().number, 1);
     }
 
     #[test]

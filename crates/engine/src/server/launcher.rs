@@ -19,10 +19,10 @@ use super::channel::Channel;
 use super::connection::{Connection, ForkNews};
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
+use crate::container;
 use crate::fault::{named, refused};
 use crate::launcher::serve::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
-use crate::machine;
 use crate::message::{CommandName, Configuration, Fork, Found, FromLauncher, ToLauncher};
 use crate::network::{Hearing, Shared};
 use crate::options::LauncherProgram;
@@ -409,8 +409,8 @@ impl Launcher {
         let mut configuration = Configuration { least: self.found(), ..self.configuration.clone() };
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
         if let Some(walls) = &mut configuration.walls {
-            walls.first_uid += match walls.machines {
-                Some(_) => generation % machine::LAUNCHERS * machine::MOST_MACHINES * machine::IDS,
+            walls.first_uid += match walls.containers {
+                Some(_) => generation % container::LAUNCHERS * container::MOST_CONTAINERS * container::IDS,
                 None => generation % GENERATIONS * MOST_SLOTS,
             };
         }

@@ -3,7 +3,7 @@
 
 use workers_domain::ResourceLimits;
 
-use super::ground::{Forked, MachineGround, Spawned};
+use super::ground::{ContainerGround, Forked, Spawned};
 use super::support::{Attack, refuse, withstand};
 
 /// Runs the attack from more sandboxes than the engine has threads.
@@ -47,8 +47,8 @@ fn a_program_of_the_init_with_a_full_queue_holds_up_no_other() {
 }
 
 #[test]
-fn a_machine_with_a_full_queue_holds_up_no_other() {
-    withstand::<MachineGround>(&[Attack::new("toggle-local stream file").in_many().by_root()]);
+fn a_container_with_a_full_queue_holds_up_no_other() {
+    withstand::<ContainerGround>(&[Attack::new("toggle-local stream file").in_many().by_root()]);
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn a_socket_that_lingers_in_the_queue_of_another_holds_up_no_other() {
 }
 
 #[test]
-fn a_machine_whose_sockets_linger_holds_up_no_other() {
-    withstand::<MachineGround>(&[Attack::new("linger-connecting").in_many().by_root()]);
+fn a_container_whose_sockets_linger_holds_up_no_other() {
+    withstand::<ContainerGround>(&[Attack::new("linger-connecting").in_many().by_root()]);
 }
 
 #[test]

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use workers_domain::ports::MachineCommandSpec;
+use workers_domain::ports::ContainerCommandSpec;
 
-use super::ground::{Forked, Ground, MachineGround, Started};
+use super::ground::{ContainerGround, Forked, Ground, Started};
 use super::support::{Attack, Report, test_on, withstand};
-use crate::machines::support::run;
+use crate::containers::support::run;
 
 /// For each counter: its name, how much one sandbox takes, and how much must be left for another one and for the host.
 const COUNTERS: [(&str, u32, u32); 4] = [
@@ -50,13 +50,13 @@ fn a_worker_takes_nothing_of_another_workers_counters() {
 }
 
 #[test]
-fn a_machines_user_takes_nothing_of_another_machines_counters() {
-    test_on(|ground: Arc<MachineGround>| neighbours_are_not_affected(ground, false));
+fn a_containers_user_takes_nothing_of_another_containers_counters() {
+    test_on(|ground: Arc<ContainerGround>| neighbours_are_not_affected(ground, false));
 }
 
 #[test]
-fn a_machines_root_takes_nothing_of_another_machines_counters() {
-    test_on(|ground: Arc<MachineGround>| neighbours_are_not_affected(ground, true));
+fn a_containers_root_takes_nothing_of_another_containers_counters() {
+    test_on(|ground: Arc<ContainerGround>| neighbours_are_not_affected(ground, true));
 }
 
 /// Returns how many signals are queued for processes of the host's root. The kernel also counts those of sandboxes that
@@ -87,8 +87,8 @@ fn a_worker_takes_few_of_the_hosts_queued_signals_and_timers() {
 }
 
 #[test]
-fn a_machine_takes_few_of_the_hosts_queued_signals_and_timers() {
-    test_on(signals_are_few::<MachineGround>);
+fn a_container_takes_few_of_the_hosts_queued_signals_and_timers() {
+    test_on(signals_are_few::<ContainerGround>);
 }
 
 /// Returns how much an attack has taken, from its report.
@@ -131,19 +131,19 @@ fn a_worker_takes_little_of_the_memory_for_filters() {
 }
 
 #[test]
-fn a_machine_takes_little_of_the_memory_for_filters() {
-    test_on(filters_are_few::<MachineGround>);
+fn a_container_takes_little_of_the_memory_for_filters() {
+    test_on(filters_are_few::<ContainerGround>);
 }
 
 #[test]
-fn the_users_of_two_machines_are_not_the_same_to_the_host() {
-    test_on(|ground: Arc<MachineGround>| async move {
-        let map = || MachineCommandSpec {
+fn the_users_of_two_containers_are_not_the_same_to_the_host() {
+    test_on(|ground: Arc<ContainerGround>| async move {
+        let map = || ContainerCommandSpec {
             program: "cat".to_owned(),
             args: vec!["/proc/self/uid_map".to_owned()],
-            ..MachineCommandSpec::default()
+            ..ContainerCommandSpec::default()
         };
-        let (one, other) = (ground.machine().await, ground.machine().await);
+        let (one, other) = (ground.container().await, ground.container().await);
         let (first, second) = (run(&*one, map()).await.stdout, run(&*other, map()).await.stdout);
         assert_ne!(first, second);
     });
@@ -156,5 +156,5 @@ fn what_reaches_its_own_limits_ends_like_any_other() {
         ["fill open-files 5000", "fill-memory 150", "fill-files", "fill in-flight 4200", "fill epoll-watches 200000"];
     withstand::<Forked>(&words.map(Attack::new));
     let words = ["fill open-files 5000", "fill-memory 400", "fill-files", "fill in-flight 4200"];
-    withstand::<MachineGround>(&words.map(|words| Attack::new(words).by_root()));
+    withstand::<ContainerGround>(&words.map(|words| Attack::new(words).by_root()));
 }

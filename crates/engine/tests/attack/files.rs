@@ -6,12 +6,12 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use workers_domain::ports::{MachineCommandSpec, SandboxFile, SandboxPath};
+use workers_domain::ports::{ContainerCommandSpec, SandboxFile, SandboxPath};
 
-use super::ground::{Forked, Ground as _, MachineGround, upload};
+use super::ground::{ContainerGround, Forked, Ground as _, upload};
 use super::programs::programs;
 use super::support::{Attack, END, in_time, test_on, withstand};
-use crate::machines::support::{read, run, shell};
+use crate::containers::support::{read, run, shell};
 
 /// Attacks that leave behind special files and directories that change.
 const TREES: [&str; 4] = ["odd-files .", "swapped-file .", "renamed-directories .", "endless-tree . 1"];
@@ -40,36 +40,36 @@ fn a_workers_files_hold_up_nobody_who_freezes_or_removes_them() {
 }
 
 #[test]
-fn a_machines_files_hold_up_nobody_who_freezes_it() {
-    test_on(|ground: Arc<MachineGround>| async move {
+fn a_containers_files_hold_up_nobody_who_freezes_it() {
+    test_on(|ground: Arc<ContainerGround>| async move {
         for words in TREES {
-            let machine = ground.machine().await;
-            upload(&*machine).await;
+            let container = ground.container().await;
+            upload(&*container).await;
             let args = Attack::new(words).arguments("marker").split(' ').map(str::to_owned).collect();
-            let spec = MachineCommandSpec {
+            let spec = ContainerCommandSpec {
                 program: "/tmp/attacker".to_owned(),
                 args,
                 as_root: true,
-                ..MachineCommandSpec::default()
+                ..ContainerCommandSpec::default()
             };
-            let mut command = machine.run(spec).await.unwrap();
+            let mut command = container.run(spec).await.unwrap();
             in_time(words, END, command.next_event()).await.unwrap();
-            let _ = in_time(words, END, machine.snapshot()).await;
+            let _ = in_time(words, END, container.snapshot()).await;
             in_time(words, END, ground.serve()).await;
         }
     });
 }
 
 #[test]
-fn a_file_of_a_machine_that_is_no_file_or_another_one_by_now_holds_up_nobody_who_reads_it() {
-    test_on(|ground: Arc<MachineGround>| async move {
-        let machine = ground.machine().await;
-        upload(&*machine).await;
+fn a_file_of_a_container_that_is_no_file_or_another_one_by_now_holds_up_nobody_who_reads_it() {
+    test_on(|ground: Arc<ContainerGround>| async move {
+        let container = ground.container().await;
+        upload(&*container).await;
         for words in ["odd-files .", "swapped-file .", "renamed-directories ."] {
             let args = Attack::new(words).arguments("marker").split(' ').map(str::to_owned).collect();
             let spec =
-                MachineCommandSpec { program: "/tmp/attacker".to_owned(), args, ..MachineCommandSpec::default() };
-            let mut command = machine.run(spec).await.unwrap();
+                ContainerCommandSpec { program: "/tmp/attacker".to_owned(), args, ..ContainerCommandSpec::default() };
+            let mut command = container.run(spec).await.unwrap();
             in_time(words, END, command.next_event()).await.unwrap();
             tokio::spawn(async move { while let Ok(Some(_)) = command.next_event().await {} });
         }
@@ -78,34 +78,35 @@ fn a_file_of_a_machine_that_is_no_file_or_another_one_by_now_holds_up_nobody_who
             for path in
                 ["pipe", "socket", "link", "loop", "input", "closed", "file", "one/deeper/file", "two/deeper/file"]
             {
-                let read = in_time(path, END, read(&*machine, &format!("/vercel/{path}"))).await;
-                // The link in place of an exchanged name leads to the machine's own file, never to the host's.
+                let read = in_time(path, END, read(&*container, &format!("/vercel/{path}"))).await;
+                // The link in place of an exchanged name leads to the container's own file, never to the host's.
                 assert!(read.is_err() || path.contains("file"), "{path}");
             }
         }
         for path in
             ["/proc/kmsg", "/proc/self/mem", "/proc/sysrq-trigger", "/proc/1/mem", "/dev/stdin", "/proc/self/fd/0"]
         {
-            assert!(in_time(path, END, read(&*machine, path)).await.is_err(), "{path}");
+            assert!(in_time(path, END, read(&*container, path)).await.is_err(), "{path}");
         }
-        in_time("stopping", END, machine.stop()).await.unwrap();
+        in_time("stopping", END, container.stop()).await.unwrap();
     });
 }
 
 #[test]
 fn a_lease_of_a_file_holds_up_nobody_but_who_reads_it() {
-    test_on(|ground: Arc<MachineGround>| async move {
-        let machine = ground.machine().await;
-        upload(&*machine).await;
+    test_on(|ground: Arc<ContainerGround>| async move {
+        let container = ground.container().await;
+        upload(&*container).await;
         let args = Attack::new("lease file").arguments("marker").split(' ').map(str::to_owned).collect();
-        let spec = MachineCommandSpec { program: "/tmp/attacker".to_owned(), args, ..MachineCommandSpec::default() };
-        let mut command = machine.run(spec).await.unwrap();
+        let spec =
+            ContainerCommandSpec { program: "/tmp/attacker".to_owned(), args, ..ContainerCommandSpec::default() };
+        let mut command = container.run(spec).await.unwrap();
         in_time("the lease", END, command.next_event()).await.unwrap();
         // The file may be read or refused, but at once.
-        let _ = in_time("reading a leased file", END, read(&*machine, "/vercel/file")).await;
-        let other = in_time("a command beside it", END, run(&*machine, shell("echo beside"))).await;
+        let _ = in_time("reading a leased file", END, read(&*container, "/vercel/file")).await;
+        let other = in_time("a command beside it", END, run(&*container, shell("echo beside"))).await;
         assert_eq!(other.stdout, "beside\n");
-        in_time("stopping", END, machine.stop()).await.unwrap();
+        in_time("stopping", END, container.stop()).await.unwrap();
     });
 }
 
@@ -124,8 +125,8 @@ fn half_cached() -> (String, u64) {
 }
 
 #[test]
-fn a_machine_cannot_tell_which_pages_of_the_systems_files_others_have_used() {
-    test_on(|ground: Arc<MachineGround>| async move {
+fn a_container_cannot_tell_which_pages_of_the_systems_files_others_have_used() {
+    test_on(|ground: Arc<ContainerGround>| async move {
         let (path, page) = half_cached();
         for as_root in [false, true] {
             let probe = |offset: u64| Attack { as_root, ..Attack::new(&format!("probe-cache {path} {offset}")) };

@@ -1,4 +1,4 @@
-//! Where attacks take place: in the sandboxes of workers, or in machines.
+//! Where attacks take place: in the sandboxes of workers, or in containers.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{
-    Command, CommandEvent, Machine, MachineCommandSpec, MachineProvider as _, Sandbox, SandboxFile, SandboxPath,
+    Command, CommandEvent, Container, ContainerCommandSpec, ContainerProvider as _, Sandbox, SandboxFile, SandboxPath,
     SandboxProvider as _, SandboxSource, SandboxSpec,
 };
-use workers_engine::{Confinement, Engine, MachineEngine, Templates};
+use workers_engine::{Confinement, ContainerEngine, Engine, Templates};
 use workers_testing::skip_unless_root;
 
 use super::programs::programs;
 use super::support::{Attack, Heard, Said, Way};
-use crate::machines::support as machines;
+use crate::containers::support as containers;
 use crate::support::{finish, forked, options, start};
 
 /// An attack that has begun.
@@ -132,37 +132,37 @@ impl<const FORKED: bool> Ground for Workers<FORKED> {
     }
 }
 
-/// The ground of machines.
-pub(crate) struct MachineGround {
-    pub(crate) engine: MachineEngine,
+/// The ground of containers.
+pub(crate) struct ContainerGround {
+    pub(crate) engine: ContainerEngine,
 }
 
-impl MachineGround {
-    pub(crate) async fn machine(&self) -> Box<dyn Machine> {
-        self.engine.create(machines::spec(SandboxSource::Empty)).await.unwrap()
+impl ContainerGround {
+    pub(crate) async fn container(&self) -> Box<dyn Container> {
+        self.engine.create(containers::spec(SandboxSource::Empty)).await.unwrap()
     }
 }
 
-impl Ground for MachineGround {
+impl Ground for ContainerGround {
     fn require() {
-        skip_unless_root("machines need root");
+        skip_unless_root("containers need root");
     }
 
     async fn start(directory: &Path) -> Self {
-        Self { engine: MachineEngine::start(machines::options(directory)).await.unwrap() }
+        Self { engine: ContainerEngine::start(containers::options(directory)).await.unwrap() }
     }
 
     async fn begin(&self, attack: &Attack, marker: &str) -> Started {
-        let machine = self.machine().await;
-        upload(&*machine).await;
+        let container = self.container().await;
+        upload(&*container).await;
         let args = attack.arguments(marker).split(' ').map(str::to_owned).collect();
-        let spec = MachineCommandSpec {
+        let spec = ContainerCommandSpec {
             program: "/tmp/attacker".to_owned(),
             args,
             as_root: attack.as_root,
-            ..MachineCommandSpec::default()
+            ..ContainerCommandSpec::default()
         };
-        let mut command = machine.run(spec).await.unwrap();
+        let mut command = container.run(spec).await.unwrap();
         let said = Arc::new(Said::default());
         let heard = Arc::clone(&said);
         let listening = tokio::spawn(async move {
@@ -172,16 +172,16 @@ impl Ground for MachineGround {
             heard.end();
         });
         let stop = Box::pin(async move {
-            machine.stop().await.unwrap();
+            container.stop().await.unwrap();
             listening.await.unwrap();
         });
         Started { said, stop }
     }
 
     async fn serve(&self) {
-        let machine = self.machine().await;
-        assert_eq!(machines::sh(&*machine, "echo hello").await, "hello\n");
-        machine.stop().await.unwrap();
+        let container = self.container().await;
+        assert_eq!(containers::sh(&*container, "echo hello").await, "hello\n");
+        container.stop().await.unwrap();
     }
 
     async fn shutdown(&self) {
@@ -189,8 +189,8 @@ impl Ground for MachineGround {
     }
 }
 
-/// Uploads the program with the attacks to a machine.
-pub(crate) async fn upload(machine: &dyn Machine) {
-    let mut files = machines::archive(&[("tmp/attacker", &programs().attacker, 0o755)]);
-    machine.write_archive("/", &mut files).await.unwrap();
+/// Uploads the program with the attacks to a container.
+pub(crate) async fn upload(container: &dyn Container) {
+    let mut files = containers::archive(&[("tmp/attacker", &programs().attacker, 0o755)]);
+    container.write_archive("/", &mut files).await.unwrap();
 }

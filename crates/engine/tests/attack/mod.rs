@@ -1,4 +1,4 @@
-//! Attacks on the engine by native code, in a worker's sandbox and in a machine. `programs/` contains the attacks
+//! Attacks on the engine by native code, in a worker's sandbox and in a container. `programs/` contains the attacks
 //! themselves, in C. Each test here starts some of them, and checks that
 //!
 //! * they do not get what they try to get;

@@ -1,7 +1,7 @@
 //! The pipes that a command prints to and that the server reads. The defence against a command that blocks them: the
 //! server never waits for a pipe where that would delay others.
 
-use super::ground::{Forked, MachineGround, Spawned};
+use super::ground::{ContainerGround, Forked, Spawned};
 use super::support::{Attack, Way, withstand};
 
 /// Runs the attack from more sandboxes than the engine has threads.
@@ -56,8 +56,8 @@ fn a_program_of_the_init_that_holds_its_pipes_holds_up_no_other() {
 }
 
 #[test]
-fn a_machine_that_holds_its_pipes_holds_up_no_other() {
-    withstand::<MachineGround>(&[Attack::new("splice-outputs stream").in_many().by_root()]);
+fn a_container_that_holds_its_pipes_holds_up_no_other() {
+    withstand::<ContainerGround>(&[Attack::new("splice-outputs stream").in_many().by_root()]);
 }
 
 #[test]
@@ -72,13 +72,13 @@ fn whoever_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
 }
 
 #[test]
-fn a_machine_that_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
+fn a_container_that_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
     let attacks = ["outputs-resized", "outputs-flags", "outputs-reopened", "outputs-closed"];
-    withstand::<MachineGround>(&attacks.map(|words| Attack::new(words).in_many().by_root()));
+    withstand::<ContainerGround>(&attacks.map(|words| Attack::new(words).in_many().by_root()));
 }
 
 #[test]
 fn whoever_prints_without_end_is_ended_like_any_other() {
     withstand::<Forked>(&[Attack::new("outputs-flood 2")]);
-    withstand::<MachineGround>(&[Attack::new("outputs-flood 2")]);
+    withstand::<ContainerGround>(&[Attack::new("outputs-flood 2")]);
 }

@@ -2,7 +2,7 @@
 //! end. The defence: the flags of `clone` that the policy allows, the PID namespace, and a launcher that never waits
 //! without a time limit.
 
-use super::ground::{Forked, MachineGround, Spawned};
+use super::ground::{ContainerGround, Forked, Spawned};
 use super::support::{Attack, Way, refuse, withstand};
 
 /// Checks that no attack gets a sibling. A forked node is a child of the launcher, so its sibling would be one, too.
@@ -57,9 +57,9 @@ fn a_program_of_the_init_has_no_sibling() {
 }
 
 #[test]
-fn a_machines_root_has_no_sibling() {
+fn a_containers_root_has_no_sibling() {
     let attacks = ["clone-parent 0", "clone-parent 34", "clone-parent-twice 0", "clone-parent-and-end 34"];
-    refuse::<MachineGround>(&attacks.map(|words| Attack::new(words).by_root()));
+    refuse::<ContainerGround>(&attacks.map(|words| Attack::new(words).by_root()));
 }
 
 /// Attacks with processes that are hard to end, each in its own way.
@@ -94,14 +94,14 @@ fn a_program_that_is_hard_to_end_ends_with_its_sandbox() {
 }
 
 #[test]
-fn a_machines_processes_that_are_hard_to_end_end_with_it() {
-    withstand::<MachineGround>(&STUBBORN.map(Attack::new));
+fn a_containers_processes_that_are_hard_to_end_end_with_it() {
+    withstand::<ContainerGround>(&STUBBORN.map(Attack::new));
 }
 
 #[test]
 fn whoever_stops_all_others_is_ended_like_any_other() {
     withstand::<Forked>(&[Attack::new("stop-others"), Attack::new("stop-others").by(Way::Library)]);
-    withstand::<MachineGround>(&[Attack::new("stop-others").by_root()]);
+    withstand::<ContainerGround>(&[Attack::new("stop-others").by_root()]);
 }
 
 #[test]

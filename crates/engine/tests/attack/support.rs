@@ -47,7 +47,7 @@ pub(crate) struct Attack {
     pub(crate) network: &'static str,
     /// In how many sandboxes it runs at the same time.
     pub(crate) copies: usize,
-    /// Whether it runs as root. For machines only.
+    /// Whether it runs as root. For containers only.
     pub(crate) as_root: bool,
 }
 

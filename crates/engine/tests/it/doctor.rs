@@ -7,7 +7,7 @@ use workers_engine::{Confinement, FindingStatus, diagnose};
 use crate::support::{TestEngine, options};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_machine_on_which_the_engine_starts_has_nothing_missing() {
+async fn a_host_on_which_the_engine_starts_has_nothing_missing() {
     let directory = tempfile::tempdir().unwrap();
     let findings = diagnose(&options(directory.path(), Confinement::Full)).await;
     assert!(findings.iter().all(|finding| finding.status != FindingStatus::Missing), "{findings:#?}");

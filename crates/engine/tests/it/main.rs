@@ -5,10 +5,10 @@
 #[path = "../attack/mod.rs"]
 mod attack;
 mod conformance;
+mod containers;
 mod counted;
 mod doctor;
 mod elf;
-mod machines;
 /// What a worker must not do, tried in a node that the engine starts.
 #[path = "."]
 mod spawned {

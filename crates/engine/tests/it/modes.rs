@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as HostCommand, Stdio};
 
 use workers_domain::ports::{
-    CommandSpec, ExitStatus, MachineProvider as _, Sandbox, SandboxFile, SandboxPath, SandboxProvider as _,
+    CommandSpec, ContainerProvider as _, ExitStatus, Sandbox, SandboxFile, SandboxPath, SandboxProvider as _,
     SandboxSource, SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine, MachineEngine, Templates};
+use workers_engine::{Confinement, ContainerEngine, Engine, Templates};
 
-use crate::machines::support as machines;
+use crate::containers::support as containers;
 use crate::support::{TestEngine, finish, options};
 
 const DIRECTORY: &str = "WORKERS_TEST_MODES_DIRECTORY";
@@ -22,7 +22,7 @@ const DIRECTORY: &str = "WORKERS_TEST_MODES_DIRECTORY";
 fn is_for_sandboxes(path: &Path) -> bool {
     let names: Vec<_> = path.iter().filter_map(|name| name.to_str()).collect();
     match names.as_slice() {
-        // The last pattern is for machines.
+        // The last pattern is for containers.
         ["runtime", ..]
         | ["node", "node"]
         | ["system", "base" | "places" | "stage", ..]
@@ -123,30 +123,30 @@ async fn run(sandbox: &dyn Sandbox, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn all_that_an_engine_of_machines_makes_is_closed_to_others_and_works_whatever_the_umask_is() {
+fn all_that_an_engine_of_containers_makes_is_closed_to_others_and_works_whatever_the_umask_is() {
     workers_testing::skip_unless_root("the test acts as several users");
     for umask in ["000", "022", "077"] {
-        under_umask(umask, "modes::an_engine_of_machines");
+        under_umask(umask, "modes::an_engine_of_containers");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a program for the test above, not a test"]
-async fn an_engine_of_machines() {
+async fn an_engine_of_containers() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let directory = PathBuf::from(directory).join("data");
-    let engine = MachineEngine::start(machines::options(&directory)).await.unwrap();
-    let machine = engine.create(machines::spec(SandboxSource::Empty)).await.unwrap();
+    let engine = ContainerEngine::start(containers::options(&directory)).await.unwrap();
+    let container = engine.create(containers::spec(SandboxSource::Empty)).await.unwrap();
     let look = "stat -c %a / /etc /etc/passwd /etc/ld.so.cache /usr/local/bin /tmp /vercel; touch /tmp/made; stat -c %a /tmp/made";
     let modes = "755\n755\n644\n644\n755\n1777\n755\n644\n";
-    assert_eq!(machines::sh(&*machine, look).await, modes);
-    machines::sh(&*machine, "echo kept > /vercel/kept").await;
-    let frozen = machine.snapshot().await.unwrap();
-    let machine = engine.create(machines::spec(SandboxSource::Snapshot(frozen.id))).await.unwrap();
-    assert_eq!(machines::sh(&*machine, look).await, modes);
-    assert_eq!(machines::sh(&*machine, "cat /vercel/kept").await, "kept\n");
+    assert_eq!(containers::sh(&*container, look).await, modes);
+    containers::sh(&*container, "echo kept > /vercel/kept").await;
+    let frozen = container.snapshot().await.unwrap();
+    let container = engine.create(containers::spec(SandboxSource::Snapshot(frozen.id))).await.unwrap();
+    assert_eq!(containers::sh(&*container, look).await, modes);
+    assert_eq!(containers::sh(&*container, "cat /vercel/kept").await, "kept\n");
     assert_eq!(all_that_is_loose(&directory), Vec::<String>::new());
-    machine.stop().await.unwrap();
+    container.stop().await.unwrap();
     engine.shutdown().await;
 }
 

@@ -1,5 +1,5 @@
 //! What holds for the source of the whole workspace, and for the fakes.
 
 mod circles;
-mod fake_machines;
+mod fake_containers;
 mod modules;

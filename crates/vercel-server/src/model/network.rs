@@ -43,7 +43,7 @@ pub(crate) enum NetworkSetting {
 }
 
 impl NetworkSetting {
-    /// Converts the setting to the policy that a machine enforces.
+    /// Converts the setting to the policy that a container enforces.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Sessions: each is the life of one machine.
+//! Sessions: each is the life of one container.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub(crate) struct SessionRecord {
     pub(crate) network: Option<NetworkSetting>,
     /// When it was requested.
     pub(crate) requested_at: Millis,
-    /// When its machine was ready.
+    /// When its container was ready.
     pub(crate) started_at: Millis,
     /// When its end was requested.
     pub(crate) requested_stop_at: Option<Millis>,

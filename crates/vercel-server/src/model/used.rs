@@ -1,7 +1,7 @@
 //! Resource usage of sessions.
 
 use serde::{Deserialize, Serialize};
-use workers_domain::ports::MachineUsage;
+use workers_domain::ports::ContainerUsage;
 
 /// The usage of a session, or of all ended sessions of a sandbox. Unknown values are `None`: an earlier server did not
 /// count them, or they were lost.
@@ -30,8 +30,8 @@ impl Used {
     }
 }
 
-impl From<MachineUsage> for Used {
-    fn from(usage: MachineUsage) -> Self {
+impl From<ContainerUsage> for Used {
+    fn from(usage: ContainerUsage) -> Self {
         Self {
             cpu: usage.cpu.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             ingress: usage.network.map(|network| network.received),

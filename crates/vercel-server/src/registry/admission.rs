@@ -1,4 +1,4 @@
-//! Admission: how much room for machines there is, and whether a new one fits.
+//! Admission: how much room for containers there is, and whether a new one fits.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,18 +12,18 @@ use super::place::Place;
 use super::start_error::StartError;
 use crate::VercelServerOptions;
 use crate::error::{ApiError, ErrorCode};
-use crate::sizes::MachineSizes;
+use crate::sizes::ContainerSizes;
 
-/// The room for machines.
+/// The room for containers.
 pub(super) struct Admission {
     budget: Arc<Budget>,
-    sizes: MachineSizes,
+    sizes: ContainerSizes,
     freed: Arc<Freed>,
     places: TaskTracker,
 }
 
 impl Admission {
-    /// Creates the account of all room. Lowers the largest machine size that clients may request to one that fits.
+    /// Creates the account of all room. Lowers the largest container size that clients may request to one that fits.
     pub(super) fn new(options: &mut VercelServerOptions) -> Result<Self, StartError> {
         let sandboxes = u64::try_from(options.max_sessions).unwrap_or(u64::MAX);
         let total = options.capacity.min(Resources { sandboxes, ..Resources::UNLIMITED });
@@ -39,7 +39,7 @@ impl Admission {
         Ok(Self { budget, sizes: options.sizes, freed, places: TaskTracker::new() })
     }
 
-    /// Takes room for a machine of a team. Refuses the request if the machine does not fit.
+    /// Takes room for a container of a team. Refuses the request if the container does not fit.
     pub(super) fn admit(&self, team: &str, vcpus: u32) -> Result<Place, ApiError> {
         // Take the token first, so that the shutdown waits for everything that has begun.
         let token = self.places.token();

@@ -27,7 +27,7 @@ const LISTING_PAUSE: Duration = Duration::from_millis(500);
 /// How long such a session waits for the place to come back. After that its files are lost.
 const LATE_PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long the provider may take to report the usage of a machine that has ended.
+/// How long the provider may take to report the usage of a container that has ended.
 const USAGE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why a session ends, which determines what happens to its files.
@@ -42,7 +42,7 @@ pub(super) enum End {
     Snapshot(Option<u64>),
     /// Its sandbox is deleted.
     Delete,
-    /// Its machine ended unexpectedly.
+    /// Its container ended unexpectedly.
     Broken,
 }
 
@@ -64,11 +64,11 @@ pub(super) enum Outcome {
 /// Why no snapshot was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unfrozen {
-    /// There is no room for it. The machine goes on.
+    /// There is no room for it. The container goes on.
     NoRoom,
-    /// The place where snapshots are stored is away. The machine goes on.
+    /// The place where snapshots are stored is away. The container goes on.
     Away,
-    /// Any other reason. Nothing can be recovered from the machine.
+    /// Any other reason. Nothing can be recovered from the container.
     Failed,
 }
 
@@ -140,7 +140,8 @@ impl Registry {
         let _excluded = if let Ok(excluded) = timeout(self.options.stop_timeout, transition.lock()).await {
             excluded
         } else {
-            // Its snapshot is being taken and that takes too long: abandon the machine, so that the deletion can go on.
+            // Its snapshot is being taken and that takes too long: abandon the container, so that the deletion can go
+            // on.
             let stuck = self.find(key).ok().and_then(|view| self.tables().live.get(&view.session.id).cloned());
             if let Some(live) = stuck {
                 live.session.abandon();
@@ -251,14 +252,14 @@ impl Registry {
         let (status, is_gone, outcome) = match frozen {
             Some(Ok(snapshot)) => (SessionStatus::Stopped, true, Outcome::Ended(Some(Box::new(snapshot)))),
             Some(Err(_)) => {
-                let is_gone = self.stop_machine(live).await == SessionStatus::Stopped;
+                let is_gone = self.stop_container(live).await == SessionStatus::Stopped;
                 (SessionStatus::Failed, is_gone, Outcome::NotKept)
             }
             None => {
-                let status = self.stop_machine(live).await;
+                let status = self.stop_container(live).await;
                 let is_gone = status == SessionStatus::Stopped;
                 if how == End::Broken {
-                    tracing::warn!(session.id = id, "a session's machine ended by itself");
+                    tracing::warn!(session.id = id, "a session's container ended by itself");
                     (SessionStatus::Failed, is_gone, Outcome::Ended(None))
                 } else {
                     (status, is_gone, Outcome::Ended(None))
@@ -270,8 +271,8 @@ impl Registry {
         if is_gone {
             // Free the room first, so that a client that sees the end finds it free.
             live.session.vacate();
-            // Only a machine that is gone has its final usage; one that may still run can use more.
-            let usage = timeout(USAGE_PATIENCE, live.session.machine().usage()).await;
+            // Only a container that is gone has its final usage; one that may still run can use more.
+            let usage = timeout(USAGE_PATIENCE, live.session.container().usage()).await;
             used = usage.map(Used::from).unwrap_or_default();
         }
         self.note_end(live, &session, status, used, snapshot);
@@ -289,7 +290,7 @@ impl Registry {
         expiration: Option<u64>,
     ) -> Result<SnapshotRecord, Unfrozen> {
         self.tables().freezing.insert(session.id.clone());
-        let record = match self.freeze_machine(live, session).await {
+        let record = match self.freeze_container(live, session).await {
             Ok(frozen) => self.keep(frozen, session, sandbox, method, expiration).await,
             Err(unfrozen) => Err(unfrozen),
         };
@@ -299,9 +300,9 @@ impl Registry {
     }
 
     /// Returns whether snapshots can be stored now. Callers check this first, because taking a snapshot that cannot be
-    /// stored loses the machine and its files.
+    /// stored loses the container and its files.
     pub(super) async fn keeps_snapshots(&self) -> bool {
-        match timeout(LISTING_PATIENCE, self.options.machines.snapshots()).await {
+        match timeout(LISTING_PATIENCE, self.options.containers.snapshots()).await {
             Ok(Ok(_)) => true,
             // The caller logs the consequence.
             Ok(Err(error)) => {
@@ -326,7 +327,7 @@ impl Registry {
     }
 
     /// Takes the snapshot within [`snapshot_timeout`](crate::VercelServerOptions::snapshot_timeout).
-    async fn freeze_machine(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
+    async fn freeze_container(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
         if !self.keeps_snapshots().await {
             tracing::error!(
                 session.id = session.id,
@@ -336,7 +337,7 @@ impl Registry {
             return Err(Unfrozen::Away);
         }
         let frozen = tokio::select! {
-            frozen = timeout(self.options.snapshot_timeout, live.session.machine().snapshot()) => frozen,
+            frozen = timeout(self.options.snapshot_timeout, live.session.container().snapshot()) => frozen,
             () = live.session.abandoned() => {
                 tracing::warn!(session.id = session.id, "nobody waits for a snapshot any more");
                 self.may_have_unknown.store(true, Ordering::Relaxed);
@@ -407,7 +408,7 @@ impl Registry {
             }
             // The provider gave the same id to the same files, kept earlier, and these are being removed.
             self.removing.wait_for(&record.provider_id).await;
-            let is_there = self.options.machines.find_snapshot(&frozen.id).await;
+            let is_there = self.options.containers.find_snapshot(&frozen.id).await;
             // Fail only if the snapshot is certainly gone; an error does not say that.
             if matches!(is_there, Ok(None)) {
                 tracing::error!(session.id = session.id, "a snapshot was removed while it was taken");
@@ -416,11 +417,11 @@ impl Registry {
         }
     }
 
-    /// Stops a machine within [`stop_timeout`](crate::VercelServerOptions::stop_timeout). A machine that does not stop
-    /// in time is killed when its last reference is dropped.
-    async fn stop_machine(&self, live: &Live) -> SessionStatus {
+    /// Stops a container within [`stop_timeout`](crate::VercelServerOptions::stop_timeout). A container that does not
+    /// stop in time is killed when its last reference is dropped.
+    async fn stop_container(&self, live: &Live) -> SessionStatus {
         let stopped = tokio::select! {
-            stopped = timeout(self.options.stop_timeout, live.session.machine().stop()) => stopped,
+            stopped = timeout(self.options.stop_timeout, live.session.container().stop()) => stopped,
             () = live.session.abandoned() => return SessionStatus::Failed,
         };
         let id = live.session.id();
@@ -431,7 +432,7 @@ impl Registry {
                     error = error_chain(&error),
                     session.id = id,
                     advice = Part::Sandboxes.advice(),
-                    "a machine was not wholly removed"
+                    "a container was not wholly removed"
                 );
                 SessionStatus::Stopped
             }
@@ -439,7 +440,7 @@ impl Registry {
                 tracing::error!(
                     session.id = id,
                     advice = Part::Sandboxes.advice(),
-                    "a machine did not stop in time, and is dropped"
+                    "a container did not stop in time, and is dropped"
                 );
                 SessionStatus::Failed
             }
@@ -503,7 +504,7 @@ impl Registry {
             // Stop them concurrently: one that hangs must not use up the time of the others.
             join_all(left.iter().map(|live| async move {
                 live.session.close();
-                self.stop_machine(live).await;
+                self.stop_container(live).await;
                 live.session.abandon();
                 let session = self.tables().sessions.get(live.session.id()).cloned();
                 if let Some(session) = session {

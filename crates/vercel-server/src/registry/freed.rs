@@ -9,7 +9,7 @@ use super::accounts::OTHER_TEAMS;
 /// Upper limit of `Retry-After`, in seconds. Official clients wait this long on their own.
 const LONGEST: u32 = 10;
 
-/// When the last machine of each account ended.
+/// When the last container of each account ended.
 #[derive(Debug)]
 pub(super) struct Freed {
     last: Mutex<BTreeMap<String, Instant>>,
@@ -21,7 +21,7 @@ impl Freed {
         Self { last: Mutex::new(accounts.into_iter().map(|account| (account, now)).collect()) }
     }
 
-    /// Records that a machine of a team ended.
+    /// Records that a container of a team ended.
     pub(super) fn tell(&self, team: &str, now: Instant) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let account = if last.contains_key(team) { team } else { OTHER_TEAMS };
@@ -31,7 +31,7 @@ impl Freed {
     }
 
     /// Returns after how many seconds a team should try again, or any team for `None`: as many as have passed since a
-    /// machine last ended, within limits. Where sandboxes live for moments, room is free again soon; where none has
+    /// container last ended, within limits. Where sandboxes live for moments, room is free again soon; where none has
     /// ended for long, frequent attempts would only use up the client's retries.
     pub(super) fn retry_after(&self, team: Option<&str>, now: Instant) -> u32 {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_asks_again_after_as_long_as_no_machine_has_ended() {
+    fn a_client_asks_again_after_as_long_as_no_container_has_ended() {
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
         let freed = Freed::new(["a".to_owned(), OTHER_TEAMS.to_owned()], began);

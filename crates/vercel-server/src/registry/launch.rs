@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 use workers_domain::error_chain;
-use workers_domain::ports::{Machine, MachineSpec, SandboxError, SandboxErrorKind, SandboxSource};
+use workers_domain::ports::{Container, ContainerSpec, SandboxError, SandboxErrorKind, SandboxSource};
 use workers_domain::{NetworkPolicy, SnapshotId};
 
 use super::Registry;
@@ -20,14 +20,14 @@ use crate::logs::LogBudget;
 use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, Used};
 use crate::session::{LiveSession, SessionLimits};
 
-/// A session whose machine runs and which is not in the tables yet.
+/// A session whose container runs and which is not in the tables yet.
 pub(super) struct Launched {
     pub(super) record: SessionRecord,
     live: Arc<LiveSession>,
 }
 
 impl Registry {
-    /// Makes a machine for a sandbox.
+    /// Makes a container for a sandbox.
     pub(super) async fn launch(
         self: &Arc<Self>,
         sandbox: &SandboxRecord,
@@ -45,23 +45,23 @@ impl Registry {
         };
         let sizes = self.options.sizes;
         let memory = self.memory_mib(sandbox.vcpus);
-        let spec = MachineSpec {
+        let spec = ContainerSpec {
             source,
             memory_bytes: memory << 20,
             processes: sizes.processes(sandbox.vcpus),
             disk_bytes: disk_bytes(memory << 20),
             network: policy(sandbox)?,
         };
-        let machine = match self.options.machines.create(spec).await {
-            Ok(machine) => machine,
+        let container = match self.options.containers.create(spec).await {
+            Ok(container) => container,
             Err(error) => return Err(self.not_launched(&error, snapshot).await),
         };
-        let machine: Arc<dyn Machine> = Arc::from(machine);
+        let container: Arc<dyn Container> = Arc::from(container);
         let id = id::session();
         let directory = self.options.directory.join("logs").join(&id);
         let made = directory.clone();
         if let Err(fault) = self.store.make_log_directory(made).await {
-            self.give_up(machine, place).await;
+            self.give_up(container, place).await;
             return Err(fault.into());
         }
         let started_at = self.now();
@@ -70,7 +70,7 @@ impl Registry {
             sandbox: sandbox.key.clone(),
             sandbox_file: sandbox.file.clone(),
             status: SessionStatus::Running,
-            cwd: machine.home().to_owned(),
+            cwd: container.home().to_owned(),
             vcpus: sandbox.vcpus,
             memory,
             region: sandbox.region.clone(),
@@ -94,11 +94,11 @@ impl Registry {
             log_budget: Arc::new(LogBudget::within(logs, self.options.max_session_log_bytes)),
         };
         let time = Duration::from_millis(sandbox.timeout);
-        let live = LiveSession::new(id, machine, sandbox.env.clone(), directory, limits, time, place);
+        let live = LiveSession::new(id, container, sandbox.env.clone(), directory, limits, time, place);
         Ok(Launched { record, live })
     }
 
-    /// Returns the error for a machine that could not be made. A snapshot that the provider does not find is not
+    /// Returns the error for a container that could not be made. A snapshot that the provider does not find is not
     /// treated as gone, because its files may be away for a while: only deletion or expiry ends a snapshot.
     async fn not_launched(&self, error: &SandboxError, snapshot: Option<&str>) -> ApiError {
         match (error.kind, snapshot) {
@@ -116,23 +116,23 @@ impl Registry {
             }
             // The store may lack the same thing, for example room, and then has the better error.
             (SandboxErrorKind::Failed, _) => match self.check_store().await {
-                Ok(()) => ApiError::from_machine(error),
+                Ok(()) => ApiError::from_container(error),
                 Err(lacking) => {
-                    tracing::warn!(error = error_chain(error), "a machine cannot be made");
+                    tracing::warn!(error = error_chain(error), "a container cannot be made");
                     lacking
                 }
             },
-            _ => ApiError::from_machine(error),
+            _ => ApiError::from_container(error),
         }
     }
 
-    /// Removes a machine that is not in the tables. Its room becomes free when nothing of it is left.
-    async fn give_up(&self, machine: Arc<dyn Machine>, place: Place) {
-        if !matches!(timeout(self.options.stop_timeout, machine.stop()).await, Ok(Ok(()))) {
-            tracing::error!("a machine that was not needed was not wholly removed in time");
+    /// Removes a container that is not in the tables. Its room becomes free when nothing of it is left.
+    async fn give_up(&self, container: Arc<dyn Container>, place: Place) {
+        if !matches!(timeout(self.options.stop_timeout, container.stop()).await, Ok(Ok(()))) {
+            tracing::error!("a container that was not needed was not wholly removed in time");
         }
         // If it still runs, dropping it stops it in the background.
-        drop(machine);
+        drop(container);
         drop(place);
     }
 
@@ -157,12 +157,12 @@ impl Registry {
         self.runtime.spawn(async move { registry.supervise(live).await }.instrument(span));
     }
 
-    /// Ends a session when its time is over, its machine has ended, or the server is shutting down.
+    /// Ends a session when its time is over, its container has ended, or the server is shutting down.
     async fn supervise(self: Arc<Self>, live: Arc<LiveSession>) {
         let how = tokio::select! {
             biased;
             () = live.closed() => return,
-            () = live.machine().ended() => End::Broken,
+            () = live.container().ended() => End::Broken,
             () = live.expired() => End::Late,
             () = self.stopping.cancelled() => End::Late,
         };
@@ -188,7 +188,7 @@ impl Registry {
     }
 }
 
-/// Returns the disk limit of a machine. Changed files count as memory, so the disk limit is below the memory limit: a
+/// Returns the disk limit of a container. Changed files count as memory, so the disk limit is below the memory limit: a
 /// program that writes too much gets "disk full" instead of being killed.
 const fn disk_bytes(memory: u64) -> u64 {
     memory / 4 * 3

@@ -61,7 +61,7 @@ pub(crate) struct Registry {
     tables: Mutex<Tables>,
     /// What the logs of all sessions may still grow by.
     log_budget: Arc<LogBudget>,
-    /// The room for machines.
+    /// The room for containers.
     admission: Admission,
     /// The request counts of the teams.
     rate: Rate,

@@ -1,4 +1,4 @@
-//! The room of one machine.
+//! The room of one container.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,14 +8,14 @@ use workers_domain::Permit;
 
 use super::freed::Freed;
 
-/// The room of one machine, held from before it is made until nothing of it is left. Dropping it frees the room.
+/// The room of one container, held from before it is made until nothing of it is left. Dropping it frees the room.
 #[derive(Debug)]
 pub(crate) struct Place {
     permit: Option<Permit>,
     team: String,
     freed: Arc<Freed>,
     /// Makes [`Admission::emptied`](super::admission::Admission::emptied) wait for the end of the whole session, not
-    /// only of its machine.
+    /// only of its container.
     _token: TaskTrackerToken,
 }
 

@@ -60,7 +60,7 @@ impl Registry {
     /// Removes the provider's snapshots that have no record. Records whose snapshot the provider has lost stay, because
     /// the files may be put back.
     async fn compare_snapshots(self: &Arc<Self>) {
-        match self.options.machines.snapshots().await {
+        match self.options.containers.snapshots().await {
             Ok(there) => {
                 let there: HashSet<_> = there.into_iter().map(|id| id.as_str().to_owned()).collect();
                 let tables = self.tables();
@@ -96,7 +96,7 @@ impl Registry {
         };
         for (id, provider_id) in unmeasured {
             // A snapshot that is not there now is measured at a later start.
-            let Ok(Some(found)) = self.options.machines.find_snapshot(&provider_id).await else { continue };
+            let Ok(Some(found)) = self.options.containers.find_snapshot(&provider_id).await else { continue };
             let mut tables = self.tables();
             if let Some(record) = tables.snapshots.get_mut(&id).filter(|_| found.size_bytes > 0) {
                 record.size_bytes = found.size_bytes;
@@ -113,7 +113,7 @@ async fn kept_snapshots(options: &VercelServerOptions, store: &Store) -> io::Res
     if !store.is_new() {
         return Ok(kept);
     }
-    let there = options.machines.snapshots().await.map_err(io::Error::other)?;
+    let there = options.containers.snapshots().await.map_err(io::Error::other)?;
     if there.is_empty() {
         return Ok(kept);
     }

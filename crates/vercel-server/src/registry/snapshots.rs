@@ -198,7 +198,7 @@ impl Registry {
         if self.keeps_unknown {
             return;
         }
-        match self.options.machines.snapshots().await {
+        match self.options.containers.snapshots().await {
             Ok(ids) => {
                 // One of these may be a snapshot that is still being taken and gets its record later. A snapshot whose
                 // taking starts after the listing cannot be in the list.
@@ -232,7 +232,7 @@ impl Registry {
         };
         let Some(_marked) = marked else { return };
         let id_of_provider = SnapshotId::new(id);
-        let removed = self.options.machines.delete_snapshot(&id_of_provider);
+        let removed = self.options.containers.delete_snapshot(&id_of_provider);
         let error = match timeout(self.options.snapshot_timeout, removed).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error_chain(&error),

@@ -126,7 +126,7 @@ impl Registry {
             let mut tables = self.tables();
             // Set the policy under the lock, so that of two concurrent changes the later one is both in force and on
             // record.
-            live.machine().set_network(policy);
+            live.container().set_network(policy);
             let session = tables.sessions.get_mut(id).ok_or_else(ApiError::stopped)?;
             session.network = Some(setting.clone());
             session.updated_at = now;

@@ -30,7 +30,7 @@ pub(super) async fn run(
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let (wait, logs) = (body.0.wait, body.0.logs);
-    let request = body.0.parse(session.machine().home())?;
+    let request = body.0.parse(session.container().home())?;
     // Reserve the reader before the command starts, because a started command cannot be undone.
     let reader = (wait && logs).then(|| session.transfer(READER_DESCRIPTORS)).transpose()?;
     let now = registry.now();
@@ -116,7 +116,9 @@ pub(super) async fn kill(
     if command.outcome().is_none() {
         let (live, number) = (Arc::clone(&session), command.number);
         let work = async move {
-            live.while_open(live.machine().signal(number, signal)).await.map_err(|error| ApiError::from_machine(&error))
+            live.while_open(live.container().signal(number, signal))
+                .await
+                .map_err(|error| ApiError::from_container(&error))
         };
         registry.to_completion(|_| work).await?;
     }

@@ -48,12 +48,12 @@ pub(super) async fn write(
         Some(Ok(directory)) => directory,
         Some(Err(_)) => return Err(ApiError::bad_request("`x-cwd` must be ASCII.")),
     };
-    let directory = absolute(directory, session.machine().home())?;
+    let directory = absolute(directory, session.container().home())?;
     let (sender, receiver) = mpsc::channel(PIECES);
     let live = Arc::clone(&session);
     let unpack = async move {
         let mut archive = Upload { pieces: receiver, is_whole: false, broke_off: false };
-        let unpacked = live.while_open(live.machine().write_archive(&directory, &mut archive)).await;
+        let unpacked = live.while_open(live.container().write_archive(&directory, &mut archive)).await;
         drop(transfer);
         unpacked.map_err(|error| write_error(&error, archive.broke_off))
     };
@@ -92,7 +92,7 @@ fn write_error(error: &SandboxError, broke_off: bool) -> ApiError {
     }
     match error.kind {
         SandboxErrorKind::FileNotFound => ApiError::told_by(ErrorCode::FileError, error),
-        _ => ApiError::from_machine(error),
+        _ => ApiError::from_container(error),
     }
 }
 
@@ -156,12 +156,12 @@ pub(super) async fn read(
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let transfer = session.transfer(TRANSFER_DESCRIPTORS)?;
-    let file = body.0.absolute(session.machine().home())?;
+    let file = body.0.absolute(session.container().home())?;
     let live = Arc::clone(&session);
     let name = file.rsplit('/').next().unwrap_or_default().to_owned();
     let open = async move {
-        let opened = live.while_open(live.machine().read_file(&file)).await;
-        opened.map(|source| (source, transfer)).map_err(|error| ApiError::from_machine(&error))
+        let opened = live.while_open(live.container().read_file(&file)).await;
+        opened.map(|source| (source, transfer)).map_err(|error| ApiError::from_container(&error))
     };
     let source = registry.to_completion(|_| open).await?;
     let pieces = try_unfold(source, |(mut source, transfer)| async move {
@@ -185,10 +185,10 @@ pub(super) async fn make_directory(
 ) -> Result<HttpResponse, ApiError> {
     let session = registry.live(&caller.team, &path)?;
     let transfer = session.transfer(TRANSFER_DESCRIPTORS)?;
-    let directory = body.0.absolute(session.machine().home())?;
+    let directory = body.0.absolute(session.container().home())?;
     let live = Arc::clone(&session);
     let make = async move {
-        let made = live.while_open(live.machine().make_directory(&directory, body.0.recursive)).await;
+        let made = live.while_open(live.container().make_directory(&directory, body.0.recursive)).await;
         drop(transfer);
         made.map_err(|error| write_error(&error, false))
     };

@@ -32,7 +32,7 @@ pub(crate) struct CommandRequest {
 pub(crate) struct Command {
     /// The command's id.
     pub(crate) id: String,
-    /// The machine's number for it.
+    /// The container's number for it.
     pub(crate) number: u32,
     /// The program as the request names it.
     pub(crate) name: String,

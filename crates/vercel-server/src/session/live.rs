@@ -1,4 +1,4 @@
-//! A live session: a machine with its commands.
+//! A live session: a container with its commands.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use workers_domain::ports::{Machine, SandboxError, SandboxErrorKind};
+use workers_domain::ports::{Container, SandboxError, SandboxErrorKind};
 
 use super::command::{Command, Outcome};
 use super::transfer::Transfer;
@@ -39,7 +39,7 @@ pub(crate) struct SessionLimits {
 /// A live session.
 pub(crate) struct LiveSession {
     id: String,
-    machine: Arc<dyn Machine>,
+    container: Arc<dyn Container>,
     pub(super) env: BTreeMap<String, String>,
     /// Where the output of its commands is stored.
     directory: PathBuf,
@@ -47,11 +47,11 @@ pub(crate) struct LiveSession {
     commands: Mutex<Commands>,
     deadline: watch::Sender<Instant>,
     pub(super) closed: CancellationToken,
-    /// Cancelled when no task should wait for the end of the machine any more.
+    /// Cancelled when no task should wait for the end of the container any more.
     abandoned: CancellationToken,
     /// Descriptors left for log readers and file transfers.
     transfers: Arc<Semaphore>,
-    /// The room of the machine.
+    /// The room of the container.
     place: Mutex<Place>,
 }
 
@@ -64,10 +64,10 @@ struct Commands {
 }
 
 impl LiveSession {
-    /// Creates a session for a machine that was just made.
+    /// Creates a session for a container that was just made.
     pub(crate) fn new(
         id: String,
-        machine: Arc<dyn Machine>,
+        container: Arc<dyn Container>,
         env: BTreeMap<String, String>,
         directory: PathBuf,
         limits: SessionLimits,
@@ -77,7 +77,7 @@ impl LiveSession {
         let (deadline, _) = watch::channel(Instant::now() + timeout);
         Arc::new(Self {
             id,
-            machine,
+            container,
             env,
             directory,
             transfers: Arc::new(Semaphore::new(limits.transfers as usize)),
@@ -95,9 +95,9 @@ impl LiveSession {
         &self.id
     }
 
-    /// Returns the session's machine.
-    pub(crate) fn machine(&self) -> &Arc<dyn Machine> {
-        &self.machine
+    /// Returns the session's container.
+    pub(crate) fn container(&self) -> &Arc<dyn Container> {
+        &self.container
     }
 
     /// Returns where the output of its commands is stored.
@@ -128,8 +128,8 @@ impl LiveSession {
         self.closed.cancelled().await;
     }
 
-    /// Runs `work` on the machine. If the session is closed first, drops `work` and its reference to the machine, and
-    /// fails.
+    /// Runs `work` on the container. If the session is closed first, drops `work` and its reference to the container,
+    /// and fails.
     pub(crate) async fn while_open<T>(
         &self,
         work: impl Future<Output = Result<T, SandboxError>>,
@@ -140,12 +140,12 @@ impl LiveSession {
         }
     }
 
-    /// Makes all tasks stop waiting for the end of the machine.
+    /// Makes all tasks stop waiting for the end of the container.
     pub(crate) fn abandon(&self) {
         self.abandoned.cancel();
     }
 
-    /// Waits until the machine is abandoned.
+    /// Waits until the container is abandoned.
     pub(crate) async fn abandoned(&self) {
         self.abandoned.cancelled().await;
     }
@@ -160,8 +160,8 @@ impl LiveSession {
         }
     }
 
-    /// Frees the room of the machine, of which nothing is left. The room of a machine that may still run is freed when
-    /// the session is dropped.
+    /// Frees the room of the container, of which nothing is left. The room of a container that may still run is freed
+    /// when the session is dropped.
     pub(crate) fn vacate(&self) {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).vacate();
     }

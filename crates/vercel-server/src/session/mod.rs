@@ -1,4 +1,4 @@
-//! A live session: its machine, and the commands that ran in it.
+//! A live session: its container, and the commands that ran in it.
 
 mod command;
 mod live;

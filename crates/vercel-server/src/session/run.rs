@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument as _;
-use workers_domain::ports::{CommandEvent, ExitStatus, MachineCommand, MachineCommandSpec, SandboxErrorKind};
+use workers_domain::ports::{CommandEvent, ContainerCommand, ContainerCommandSpec, ExitStatus, SandboxErrorKind};
 use workers_domain::{Part, error_chain};
 
 use super::command::{Command, CommandRequest, Outcome};
@@ -26,14 +26,14 @@ impl LiveSession {
         let starting = self.reserve()?;
         let mut env = self.env.clone();
         env.extend(request.env);
-        let spec = MachineCommandSpec {
+        let spec = ContainerCommandSpec {
             program: request.program.clone(),
             args: request.args.clone(),
             env: env.into_iter().collect(),
             directory: Some(request.cwd.clone()),
             as_root: request.as_root,
         };
-        let process = self.while_open(self.machine().run(spec)).await.map_err(|error| match error.kind {
+        let process = self.while_open(self.container().run(spec)).await.map_err(|error| match error.kind {
             SandboxErrorKind::CommandNotFound => ApiError::new(
                 ErrorCode::ExecutableNotFound,
                 format!("[invalid_argument] executable file not found in $PATH: {}", request.program),
@@ -52,7 +52,7 @@ impl LiveSession {
                 );
                 ApiError::new(ErrorCode::CommandFailed, format!("`{}` could not be started.", request.program))
             }
-            _ => ApiError::from_machine(&error),
+            _ => ApiError::from_container(&error),
         })?;
         let id = id::command();
         tracing::Span::current().record("command.id", id.as_str());
@@ -86,7 +86,7 @@ impl LiveSession {
 async fn follow(
     session: Arc<LiveSession>,
     command: Arc<Command>,
-    mut process: Box<dyn MachineCommand>,
+    mut process: Box<dyn ContainerCommand>,
     timeout: Option<Duration>,
     log_limit: u64,
 ) {
@@ -98,7 +98,7 @@ async fn follow(
             () = session.closed() => break Outcome::Lost,
             () = sleep_until(deadline) => {
                 deadline = None;
-                if let Err(error) = session.while_open(session.machine().signal(command.number, KILL)).await {
+                if let Err(error) = session.while_open(session.container().signal(command.number, KILL)).await {
                     tracing::warn!(error = error_chain(&error), "a command that took too long cannot be killed");
                 }
                 continue;

@@ -82,7 +82,7 @@ async fn a_web_page_is_refused_where_no_token_is_needed() {
 async fn without_tokens_it_listens_on_loopback_only() {
     let server = TestServer::start().await;
     let options =
-        VercelServerOptions::new(std::sync::Arc::new(server.machines.clone()), server.directory.path().join("x"));
+        VercelServerOptions::new(std::sync::Arc::new(server.containers.clone()), server.directory.path().join("x"));
     let open = VercelServer::start(options).await.unwrap();
     let bound = VercelApplication::bind("0.0.0.0:0".parse().unwrap(), open);
     assert!(matches!(bound, Err(BindError::TokenRequired(_))));

@@ -1,4 +1,4 @@
-//! Admission: a machine is only made if it fits into the capacity and into the share of its team.
+//! Admission: a container is only made if it fits into the capacity and into the share of its team.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use workers_domain::Resources;
 use workers_domain::ports::SandboxErrorKind;
-use workers_testing::FakeMachineProvider;
-use workers_vercel_server::{AccessToken, MachineSizes, StartError, VercelServer, VercelServerOptions};
+use workers_testing::FakeContainerProvider;
+use workers_vercel_server::{AccessToken, ContainerSizes, StartError, VercelServer, VercelServerOptions};
 
 use crate::support::{TestServer, code, parsed, session_path};
 
-/// Returns exactly the room for one machine with this many cores.
+/// Returns exactly the room for one container with this many cores.
 fn room(vcpus: u32) -> Resources {
-    MachineSizes::default().demand(vcpus)
+    ContainerSizes::default().demand(vcpus)
 }
 
 /// Returns memory for this many cores and no limit on anything else.
@@ -47,7 +47,7 @@ async fn create(server: &TestServer, name: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_machine_that_is_larger_than_the_host_is_refused_and_the_largest_is_named() {
+async fn a_container_that_is_larger_than_the_host_is_refused_and_the_largest_is_named() {
     let server = with_capacity(memory(5)).await;
     for vcpus in [6, 32] {
         let body = json!({ "projectId": "prj_a", "name": "demo", "resources": { "vcpus": vcpus } });
@@ -55,7 +55,7 @@ async fn a_machine_that_is_larger_than_the_host_is_refused_and_the_largest_is_na
         assert_eq!((status, code(&answer)), (400, "bad_request"));
         assert!(answer["error"]["message"].as_str().unwrap().contains("at most 4"), "{answer}");
     }
-    assert_eq!(server.machines.machines_made(), 0);
+    assert_eq!(server.containers.containers_made(), 0);
     server.create(json!({ "name": "demo", "resources": { "vcpus": 4 } })).await;
     let (status, answer) = server.patch("/v2/sandboxes/demo", json!({ "resources": { "vcpus": 6 } })).await;
     assert_eq!((status, code(&answer)), (400, "bad_request"));
@@ -74,7 +74,7 @@ async fn each_of_what_a_host_has_is_counted() {
         let server = with_capacity(capacity).await;
         assert_eq!(create(&server, "one").await.0, 200);
         assert_eq!(create(&server, "two").await.0, 429, "{capacity:?}");
-        assert_eq!(server.machines.machines_made(), 1);
+        assert_eq!(server.containers.containers_made(), 1);
     }
 }
 
@@ -89,7 +89,7 @@ async fn what_does_not_fit_now_is_told_when_to_ask_again_and_makes_nothing() {
     let (status, answer) = parsed(response).await;
     assert_eq!((status, code(&answer)), (429, "too_many_sessions"));
     assert!(answer["error"]["message"].as_str().unwrap().contains("memory"), "{answer}");
-    assert_eq!(server.machines.machines_made(), 1);
+    assert_eq!(server.containers.containers_made(), 1);
     assert_eq!(server.get("/v2/sandboxes/two").await.0, 404);
 }
 
@@ -117,13 +117,13 @@ async fn of_two_that_ask_at_once_for_the_last_room_one_gets_it() {
         let winner = if first.0 == 200 { first.1 } else { second.1 };
         server.post(&format!("{}/stop", session_path(&winner)), json!({})).await;
     }
-    assert_eq!(server.machines.machines_made(), 20);
+    assert_eq!(server.containers.containers_made(), 20);
 }
 
 #[tokio::test]
-async fn a_machine_that_is_being_made_has_its_room_already() {
+async fn a_container_that_is_being_made_has_its_room_already() {
     let server = with_capacity(room(1)).await;
-    server.machines.hold(true);
+    server.containers.hold(true);
     let (one, two) = (create(&server, "one"), create(&server, "two"));
     tokio::pin!(one, two);
     // Either request may get the room first. The refused one gets its response while the other one still waits.
@@ -134,12 +134,12 @@ async fn a_machine_that_is_being_made_has_its_room_already() {
             status
         }
     };
-    server.machines.hold(false);
+    server.containers.hold(false);
     assert_eq!((refused, two.await.0), (429, 200));
 }
 
 #[tokio::test]
-async fn room_is_free_again_however_a_machine_ends() {
+async fn room_is_free_again_however_a_container_ends() {
     let server = with_capacity(room(1)).await;
     for how in ["stop", "snapshot", "delete", "end"] {
         let (status, answer) = create(&server, how).await;
@@ -149,8 +149,8 @@ async fn room_is_free_again_however_a_machine_ends() {
         let (ended, _) = match how {
             "delete" => server.delete(&format!("/v2/sandboxes/{how}")).await,
             "end" => {
-                server.machines.break_machines();
-                server.machines.wait_for_live_machines(0).await;
+                server.containers.break_containers();
+                server.containers.wait_for_live_containers(0).await;
                 server.post(&format!("{session}/stop"), json!({})).await
             }
             how => server.post(&format!("{session}/{how}"), json!({})).await,
@@ -173,7 +173,7 @@ async fn room_is_free_again_when_the_time_of_a_session_is_over() {
     })
     .await;
     let (_, answer) = create(&server, "short").await;
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     server.post(&format!("{}/stop", session_path(&answer)), json!({})).await;
     assert_eq!(create(&server, "next").await.0, 200);
 }
@@ -182,9 +182,9 @@ async fn room_is_free_again_when_the_time_of_a_session_is_over() {
 async fn room_is_free_again_when_nothing_was_made() {
     let server = with_capacity(room(1)).await;
     for kind in [SandboxErrorKind::Unavailable, SandboxErrorKind::Failed] {
-        server.machines.fail_with(Some(kind));
+        server.containers.fail_with(Some(kind));
         assert!(create(&server, "failed").await.0 >= 500);
-        server.machines.fail_with(None);
+        server.containers.fail_with(None);
     }
     let missing = json!({ "projectId": "prj_a", "resources": { "vcpus": 1 }, "source": { "type": "snapshot", "snapshotId": "none" } });
     assert_eq!(server.post("/v3/sandboxes", missing).await.0, 404);
@@ -192,25 +192,25 @@ async fn room_is_free_again_when_nothing_was_made() {
     std::fs::create_dir_all(logs.parent().unwrap()).unwrap();
     std::fs::write(&logs, "no folder").unwrap();
     assert_eq!(create(&server, "failed").await.0, 503);
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     std::fs::remove_file(&logs).unwrap();
     assert_eq!(create(&server, "made").await.0, 200);
 }
 
 #[tokio::test]
-async fn a_machine_that_does_not_stop_has_its_room_until_it_is_dropped() {
+async fn a_container_that_does_not_stop_has_its_room_until_it_is_dropped() {
     let server = TestServer::with(|options| {
         options.capacity = room(1);
         options.stop_timeout = Duration::from_millis(50);
     })
     .await;
-    server.machines.hang_machine(1);
+    server.containers.hang_container(1);
     let (_, answer) = create(&server, "stuck").await;
     server.patch("/v2/sandboxes/stuck", json!({ "persistent": false })).await;
     let stop = format!("{}/stop", session_path(&answer));
     let (stopped, refused) = tokio::join!(server.post(&stop, json!({})), create(&server, "early"));
     assert_eq!((stopped.0, refused.0), (200, 429));
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     while create(&server, "next").await.0 == 429 {
         tokio::task::yield_now().await;
     }
@@ -235,7 +235,7 @@ async fn one_team_that_has_its_share_keeps_nothing_from_another_one() {
     assert_eq!((status, code(&answer)), (429, "too_many_sessions"));
     assert!(answer["error"]["message"].as_str().unwrap().contains("team"), "{answer}");
     assert_eq!(ask(&server, "b", "b", "one").await.0, 200);
-    assert_eq!(server.machines.machines_made(), 5);
+    assert_eq!(server.containers.containers_made(), 5);
 }
 
 #[tokio::test]
@@ -279,7 +279,7 @@ async fn where_the_usual_size_does_not_fit_a_smaller_one_is_made() {
     let server = with_capacity(memory(1)).await;
     let answer = server.create(json!({ "name": "demo" })).await;
     assert_eq!((&answer["sandbox"]["vcpus"], &answer["session"]["memory"]), (&json!(1), &json!(2048)));
-    assert_eq!(server.machines.specs()[0].processes, 512);
+    assert_eq!(server.containers.specs()[0].processes, 512);
 }
 
 #[tokio::test]
@@ -296,10 +296,10 @@ async fn a_sandbox_from_larger_times_says_what_to_change() {
 }
 
 #[tokio::test]
-async fn a_server_on_which_no_machine_could_ever_run_does_not_start() {
+async fn a_server_on_which_no_container_could_ever_run_does_not_start() {
     let directory = tempfile::tempdir().unwrap();
-    let machines = FakeMachineProvider::new(|_| None);
-    let mut options = VercelServerOptions::new(std::sync::Arc::new(machines), directory.path());
+    let containers = FakeContainerProvider::new(|_| None);
+    let mut options = VercelServerOptions::new(std::sync::Arc::new(containers), directory.path());
     options.capacity = Resources { pids: 512, ..Resources::UNLIMITED };
     let refused = VercelServer::start(options).await.unwrap_err();
     assert!(matches!(refused, StartError::NoRoom(_)), "{refused}");
@@ -307,7 +307,7 @@ async fn a_server_on_which_no_machine_could_ever_run_does_not_start() {
 }
 
 #[tokio::test]
-async fn no_more_logs_are_read_and_files_moved_than_a_machine_was_admitted_with() {
+async fn no_more_logs_are_read_and_files_moved_than_a_container_was_admitted_with() {
     let server = TestServer::with(|options| options.sizes.max_commands = 1).await;
     let session = server.session("demo", false).await;
     let command = server.detached(&session, "sleep", &[]).await;

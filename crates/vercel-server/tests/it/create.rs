@@ -42,7 +42,7 @@ async fn defaults_are_those_of_the_hosted_service() {
         (&json!(2), &json!(4096), &json!(300_000))
     );
     assert_eq!((&sandbox["region"], &sandbox["failoverRegions"]), (&json!("iad1"), &json!([])));
-    let spec = server.machines.specs().remove(0);
+    let spec = server.containers.specs().remove(0);
     assert_eq!((spec.source, spec.memory_bytes), (SandboxSource::Empty, 4096 << 20));
     assert_eq!(spec.disk_bytes, 3072 << 20, "a full disk is noticed before memory runs out");
 }
@@ -61,11 +61,11 @@ async fn a_name_can_be_taken_once_in_each_project() {
 async fn a_failure_leaves_the_name_free() {
     let server = TestServer::start().await;
     for (kind, status) in [(SandboxErrorKind::Unavailable, 503), (SandboxErrorKind::Failed, 500)] {
-        server.machines.fail_with(Some(kind));
+        server.containers.fail_with(Some(kind));
         let (answered, _) = server.post("/v3/sandboxes", json!({ "projectId": "prj_a", "name": "demo" })).await;
         assert_eq!(answered, status);
     }
-    server.machines.fail_with(None);
+    server.containers.fail_with(None);
     server.create(json!({ "name": "demo" })).await;
 }
 
@@ -99,7 +99,7 @@ async fn what_cannot_be_is_refused_with_a_sentence() {
         let (status, answer) = server.post("/v3/sandboxes", body.clone()).await;
         assert_eq!((status, code(&answer)), (400, expected), "{body}: {answer}");
     }
-    assert_eq!(server.machines.machines_made(), 0);
+    assert_eq!(server.containers.containers_made(), 0);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_sandbox_that_cannot_be_written_down_is_not_made_and_its_name_stays_fr
         std::fs::write(&folder, "no folder").unwrap();
         let (status, answer) = server.post("/v3/sandboxes", json!({ "projectId": "prj_a", "name": "demo" })).await;
         assert_eq!((status, code(&answer)), (503, "storage_unavailable"), "{kind}");
-        server.machines.wait_for_live_machines(0).await;
+        server.containers.wait_for_live_containers(0).await;
         std::fs::remove_file(&folder).unwrap();
         std::fs::rename(&aside, &folder).unwrap();
         server.session("demo", false).await;

@@ -65,7 +65,7 @@ async fn is_unchanged(server: &TestServer, running: &str, snapshot: &str) {
 async fn snapshots_that_are_away_for_a_while_are_not_gone() {
     let server = TestServer::start().await;
     let snapshot = stopped(&server, "demo").await;
-    server.machines.move_snapshots_away(true);
+    server.containers.move_snapshots_away(true);
     for _ in 0..3 {
         let (status, answer) = server.get("/v2/sandboxes/demo?resume=true").await;
         assert_eq!((status, code(&answer)), (503, "snapshot_unavailable"));
@@ -74,7 +74,7 @@ async fn snapshots_that_are_away_for_a_while_are_not_gone() {
     // A restart while the snapshots are away changes nothing.
     let server = server.crash(|_| {}).await;
     assert_eq!(server.get("/v2/sandboxes/demo?resume=true").await.0, 503);
-    server.machines.move_snapshots_away(false);
+    server.containers.move_snapshots_away(false);
     resumes(&server, "demo").await;
 }
 
@@ -83,13 +83,13 @@ async fn a_session_goes_on_while_there_is_no_place_for_its_snapshot() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
     server.write(&session, "/vercel/a.txt", "demo").await;
-    server.machines.move_snapshots_away(true);
+    server.containers.move_snapshots_away(true);
     for path in [format!("{session}/snapshot"), format!("{session}/stop")] {
         let (status, answer) = server.post(&path, json!({})).await;
         assert_eq!((status, code(&answer)), (503, "storage_unavailable"), "{path}");
         assert_eq!(server.get(&session).await.1["session"]["status"], "running");
     }
-    server.machines.move_snapshots_away(false);
+    server.containers.move_snapshots_away(false);
     assert_eq!(server.post(&format!("{session}/stop"), json!({})).await.0, 200);
     resumes(&server, "demo").await;
 }
@@ -100,12 +100,12 @@ async fn a_session_whose_time_is_over_waits_for_the_place_of_its_snapshot() {
     let created = server.create(json!({ "name": "demo", "timeout": 1000 })).await;
     let session = session_path(&created);
     server.write(&session, "/vercel/a.txt", "demo").await;
-    server.machines.move_snapshots_away(true);
+    server.containers.move_snapshots_away(true);
     while server.get(&session).await.1["session"]["status"] == "running" {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    server.machines.move_snapshots_away(false);
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.move_snapshots_away(false);
+    server.containers.wait_for_live_containers(0).await;
     resumes(&server, "demo").await;
 }
 
@@ -113,10 +113,10 @@ async fn a_session_whose_time_is_over_waits_for_the_place_of_its_snapshot() {
 async fn a_snapshot_that_is_deleted_while_its_files_are_away_is_removed_when_they_are_back() {
     let server = TestServer::with(|options| options.sweep_interval = Duration::from_millis(5)).await;
     let snapshot = stopped(&server, "demo").await;
-    server.machines.move_snapshots_away(true);
+    server.containers.move_snapshots_away(true);
     assert_eq!(server.delete(&snapshot).await.1["snapshot"]["status"], "deleted");
-    server.machines.move_snapshots_away(false);
-    while server.machines.snapshot_count() > 0 {
+    server.containers.move_snapshots_away(false);
+    while server.containers.snapshot_count() > 0 {
         tokio::task::yield_now().await;
     }
 }
@@ -181,7 +181,7 @@ async fn what_happens_while_the_directory_is_away_is_written_down_when_it_is_bac
     let path = server.directory.path().join("sandboxes");
     let away = server.directory.path().join("away");
     std::fs::rename(&path, &away).unwrap();
-    server.machines.break_machines();
+    server.containers.break_containers();
     while server.get(&session).await.1["session"]["status"] != "failed" {
         tokio::task::yield_now().await;
     }
@@ -204,7 +204,7 @@ async fn snapshots_are_kept_though_all_records_are_gone_until_they_are_put_back(
     let server = server.crash(|_| {}).await;
     stopped(&server, "other").await;
     let server = server.crash(|_| {}).await;
-    assert_eq!(server.machines.snapshot_count(), 2);
+    assert_eq!(server.containers.snapshot_count(), 2);
     std::fs::remove_dir_all(&records).unwrap();
     std::fs::rename(&away, &records).unwrap();
     let server = server.crash(|_| {}).await;
@@ -217,9 +217,9 @@ async fn a_directory_that_cannot_be_read_is_named_where_the_server_is_refused() 
     let path = directory.path().join("sandboxes/records/snapshots");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, "no folder").unwrap();
-    let machines = workers_testing::FakeMachineProvider::new(|_| None);
+    let containers = workers_testing::FakeContainerProvider::new(|_| None);
     let options =
-        workers_vercel_server::VercelServerOptions::new(Arc::new(machines), directory.path().join("sandboxes"));
+        workers_vercel_server::VercelServerOptions::new(Arc::new(containers), directory.path().join("sandboxes"));
     let refused = workers_vercel_server::VercelServer::start(options).await.unwrap_err();
     let cause = std::error::Error::source(&refused).unwrap().to_string();
     assert!(cause.contains(path.to_str().unwrap()), "{cause}");

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use workers_domain::ports::{MachineUsage, NetworkTransfer};
+use workers_domain::ports::{ContainerUsage, NetworkTransfer};
 use workers_vercel_server::AccessToken;
 
 use crate::support::{TestServer, code, parsed, session_path};
@@ -77,7 +77,7 @@ fn has(answer: &Value, members: &[&str]) {
 async fn answers_have_every_member_that_the_hosted_services_have() {
     let server = TestServer::start().await;
     let network = Some(NetworkTransfer { sent: 1, received: 2 });
-    server.machines.say_used(MachineUsage { cpu: Some(std::time::Duration::from_secs(1)), network });
+    server.containers.say_used(ContainerUsage { cpu: Some(std::time::Duration::from_secs(1)), network });
     let made = server.create(json!({ "name": "demo" })).await;
     has(&made["sandbox"], SANDBOX);
     has(&made["session"], SESSION);
@@ -137,7 +137,7 @@ async fn a_sandbox_from_a_snapshot_has_the_resources_that_it_was_asked_for() {
                 "{resources}"
             );
         }
-        assert_eq!(server.machines.specs().last().unwrap().memory_bytes, (2048_u64 * vcpus) << 20);
+        assert_eq!(server.containers.specs().last().unwrap().memory_bytes, (2048_u64 * vcpus) << 20);
         let body = json!({ "name": format!("fork-{number}"), "resources": resources });
         let (_, fork) = server.post("/v2/sandboxes/large/fork", body).await;
         // A fork has the settings of its source, except those in the request.

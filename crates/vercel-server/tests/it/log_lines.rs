@@ -7,7 +7,7 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use reqwest::Method;
 use serde_json::{Value, json};
 use workers_domain::ports::SandboxErrorKind;
-use workers_testing::{CapturedLog, FakeMachineProvider};
+use workers_testing::{CapturedLog, FakeContainerProvider};
 use workers_vercel_server::{VercelServer, VercelServerOptions};
 
 use crate::support::TestServer;
@@ -27,8 +27,8 @@ async fn the_clients_own_request_id_comes_back_and_a_request_without_a_sane_one_
 #[actix_web::test]
 async fn every_line_about_a_request_has_its_id_and_a_failing_sandbox_is_one_line_with_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    let machines = FakeMachineProvider::new(|_| None);
-    let options = VercelServerOptions::new(Arc::new(machines.clone()), directory.path().join("sandboxes"));
+    let containers = FakeContainerProvider::new(|_| None);
+    let options = VercelServerOptions::new(Arc::new(containers.clone()), directory.path().join("sandboxes"));
     let server = VercelServer::start(options).await.unwrap();
     let service = init_service(App::new().configure(|config| server.configure(config))).await;
     let log = CapturedLog::start();
@@ -38,7 +38,7 @@ async fn every_line_about_a_request_has_its_id_and_a_failing_sandbox_is_one_line
         call_service(&service, request.set_json(json!({ "name": name })).to_request())
     };
     assert_eq!(create("client-1", "whole").await.status(), 200);
-    machines.fail_with(Some(SandboxErrorKind::Unavailable));
+    containers.fail_with(Some(SandboxErrorKind::Unavailable));
     assert_eq!(create("client-2", "failing").await.status(), 503);
     let lines: Vec<Value> = log.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let about = |id: &str| {
@@ -50,7 +50,7 @@ async fn every_line_about_a_request_has_its_id_and_a_failing_sandbox_is_one_line
         of.iter().map(|line| line["fields"]["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(messages("client-1"), ["a sandbox was created", "request answered"]);
-    assert_eq!(messages("client-2"), ["machines are not available", "request answered"]);
+    assert_eq!(messages("client-2"), ["containers are not available", "request answered"]);
     let failure = about("client-2")[0];
     assert_eq!((&failure["level"], &failure["span"]["sandbox.name"]), (&json!("WARN"), &json!("failing")));
     assert!(failure["fields"]["advice"].is_string() && failure["fields"]["error"].is_string(), "{failure}");

@@ -1,4 +1,4 @@
-//! The API as a client sees it: a real server on a free port, over fake machines without processes.
+//! The API as a client sees it: a real server on a free port, over fake containers without processes.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect should panic, helpers included")]
 

@@ -34,13 +34,13 @@ async fn an_orderly_end_keeps_the_files_of_persistent_sandboxes_and_leaves_nothi
     server.session("other", false).await;
     server.write(&session, "/vercel/a.txt", "last").await;
     let server = server.shut_down().await;
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     let (_, resumed) = server.get("/v2/sandboxes/demo?resume=true").await;
     assert_eq!(server.read(&session_path(&resumed), "a.txt").await, (200, "last".to_owned()));
 }
 
 #[tokio::test]
-async fn at_the_end_machines_that_hang_take_no_time_from_the_others() {
+async fn at_the_end_containers_that_hang_take_no_time_from_the_others() {
     let server = TestServer::with(|options| {
         options.shutdown_timeout = Duration::from_millis(300);
         options.stop_timeout = Duration::from_millis(300);
@@ -50,12 +50,12 @@ async fn at_the_end_machines_that_hang_take_no_time_from_the_others() {
         server.session(name, true).await;
     }
     for number in 1..10 {
-        server.machines.hang_machine(number);
+        server.containers.hang_container(number);
     }
     let begun = Instant::now();
     let server = server.shut_down().await;
     assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     assert_eq!(server.get("/v2/sandboxes/j?resume=true").await.0, 200);
     assert_eq!(server.get("/v2/sandboxes/a").await.1["sandbox"]["status"], "failed");
 }
@@ -65,10 +65,10 @@ async fn snapshots_that_no_record_knows_are_removed_and_lost_ones_stay_on_record
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
     let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
-    server.machines.plant_snapshot("unknown");
+    server.containers.plant_snapshot("unknown");
     let server = server.crash(|_| {}).await;
-    assert_eq!(server.machines.snapshot_count(), 1);
-    server.machines.lose_snapshots();
+    assert_eq!(server.containers.snapshot_count(), 1);
+    server.containers.lose_snapshots();
     let server = server.crash(|_| {}).await;
     let path = format!("/v2/sandboxes/snapshots/{}", stopped["snapshot"]["id"].as_str().unwrap());
     assert_eq!(server.get(&path).await.1["snapshot"]["status"], "created");
@@ -124,7 +124,7 @@ async fn a_snapshot_whose_record_cannot_be_read_is_not_removed() {
     std::fs::write(&record, "{").unwrap();
     // It is also kept at the start after that, when the record has already been set aside.
     let server = server.crash(|_| {}).await.crash(|_| {}).await;
-    assert_eq!(server.machines.snapshot_count(), 1);
+    assert_eq!(server.containers.snapshot_count(), 1);
     std::fs::remove_file(record.with_extension("json.set-aside")).unwrap();
     std::fs::write(&record, text).unwrap();
     let server = server.crash(|_| {}).await;

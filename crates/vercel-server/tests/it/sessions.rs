@@ -42,7 +42,7 @@ async fn a_stopped_session_is_gone_for_every_call_but_stop_and_get() {
         assert_eq!(server.get(&path).await.0, 410);
     }
     assert_eq!(server.get(&session).await.1["session"]["status"], "stopped");
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn stop_needs_no_body() {
 async fn a_session_that_is_ending_says_so_and_whoever_resumes_waits() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
-    server.machines.hold(true);
+    server.containers.hold(true);
     let stop = format!("{session}/stop");
     let stopping = server.post(&stop, json!({}));
     let resuming = server.get("/v2/sandboxes/demo?resume=true");
@@ -71,7 +71,7 @@ async fn a_session_that_is_ending_says_so_and_whoever_resumes_waits() {
     };
     let watched = async {
         let seen = meanwhile.await;
-        server.machines.hold(false);
+        server.containers.hold(false);
         seen
     };
     let ((status, stopped), seen) = tokio::join!(stopping, watched);
@@ -127,7 +127,7 @@ async fn resumes_at_once_make_one_session() {
     let (a, b, c) = tokio::join!(server.get(path), server.get(path), server.get(path));
     assert!(a.1["session"]["id"] == b.1["session"]["id"] && b.1["session"]["id"] == c.1["session"]["id"]);
     let new = [a, b, c].iter().filter(|(_, answer)| answer["resumed"] == true).count();
-    assert_eq!((new, server.machines.machines_made()), (1, 2));
+    assert_eq!((new, server.containers.containers_made()), (1, 2));
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn where_nothing_was_kept_nothing_is_resumed() {
 async fn a_session_whose_time_is_over_ends_as_if_it_were_stopped() {
     let server = TestServer::with(|options| options.default_timeout = Duration::from_millis(20)).await;
     let session = server.session("demo", true).await;
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!(stopped["session"]["status"], "stopped");
     assert!(stopped["sandbox"]["currentSnapshotId"].is_string());
@@ -172,7 +172,7 @@ async fn an_extended_session_lives_longer() {
     let extended = server.session("extended", false).await;
     server.post(&format!("{extended}/extend-timeout"), json!({ "duration": 60_000 })).await;
     server.session("other", false).await;
-    server.machines.wait_for_live_machines(1).await;
+    server.containers.wait_for_live_containers(1).await;
     assert_eq!(
         server.get("/v2/sandboxes/other").await.1["sandbox"]["status"].as_str().map(|s| s == "running"),
         Some(false)
@@ -181,7 +181,7 @@ async fn an_extended_session_lives_longer() {
 }
 
 #[tokio::test]
-async fn a_session_whose_machine_ends_has_failed_and_keeps_what_was_kept_before() {
+async fn a_session_whose_container_ends_has_failed_and_keeps_what_was_kept_before() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
     let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
@@ -189,8 +189,8 @@ async fn a_session_whose_machine_ends_has_failed_and_keeps_what_was_kept_before(
     let second = session_path(&resumed);
     let command = server.detached(&second, "sleep", &[]).await;
     let logs = server.send(Method::GET, &format!("{command}/logs"), None).await;
-    server.machines.break_machines();
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.break_containers();
+    server.containers.wait_for_live_containers(0).await;
     logs.text().await.unwrap();
     let (_, answer) = server.post(&format!("{second}/stop"), json!({})).await;
     assert_eq!(answer["session"]["status"], "failed");
@@ -227,8 +227,8 @@ async fn a_deleted_sandbox_is_gone_and_its_name_free() {
     // A client that still has the session's id may stop it once more.
     assert_eq!(server.post(&format!("{session}/stop"), json!({})).await.0, 200);
     assert_eq!(server.post(&format!("{session}/cmd"), json!({ "command": "echo" })).await.0, 410);
-    server.machines.wait_for_live_machines(0).await;
-    assert_eq!(server.machines.snapshot_count(), 0);
+    server.containers.wait_for_live_containers(0).await;
+    assert_eq!(server.containers.snapshot_count(), 0);
     server.session("demo", true).await;
     assert_eq!(server.get("/v2/sandboxes/sessions?name=demo").await.1["pagination"]["count"], 1);
 }
@@ -259,8 +259,8 @@ async fn a_resume_that_fails_can_be_tried_again() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
     server.post(&format!("{session}/stop"), json!({})).await;
-    server.machines.fail_with(Some(SandboxErrorKind::Unavailable));
+    server.containers.fail_with(Some(SandboxErrorKind::Unavailable));
     assert_eq!(server.get("/v2/sandboxes/demo?resume=true").await.0, 503);
-    server.machines.fail_with(None);
+    server.containers.fail_with(None);
     assert_eq!(server.get("/v2/sandboxes/demo?resume=true").await.0, 200);
 }

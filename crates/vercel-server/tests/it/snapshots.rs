@@ -20,7 +20,7 @@ fn path(snapshot: &Value) -> String {
 
 /// Waits until the provider has this many snapshots. They are removed in the background.
 async fn wait_for_snapshots(server: &TestServer, number: usize) {
-    while server.machines.snapshot_count() != number {
+    while server.containers.snapshot_count() != number {
         tokio::task::yield_now().await;
     }
 }
@@ -54,12 +54,12 @@ async fn a_snapshot_ends_the_session_and_others_start_from_it() {
 async fn a_snapshot_that_fails_is_not_asked_for_again() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
-    server.machines.fail_snapshots_with(Some(SandboxErrorKind::Failed));
+    server.containers.fail_snapshots_with(Some(SandboxErrorKind::Failed));
     let (status, answer) = server.post(&format!("{session}/snapshot"), json!({})).await;
     assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
     let (_, answer) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!(answer["session"]["status"], "failed");
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn where_there_is_no_room_for_a_snapshot_the_session_goes_on_and_can_be_as
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
     let command = server.detached(&session, "gate", &[]).await;
-    server.machines.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
+    server.containers.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
     for path in [format!("{session}/snapshot"), format!("{session}/stop")] {
         let (status, answer) = server.post(&path, json!({})).await;
         assert_eq!((status, code(&answer)), (400, "snapshot_failed"), "{path}");
@@ -241,7 +241,7 @@ async fn where_there_is_no_room_for_a_snapshot_the_session_goes_on_and_can_be_as
     }
     server.gate.notify_one();
     assert_eq!(server.get(&format!("{command}?wait=true")).await.1["command"]["exitCode"], 3);
-    server.machines.fail_snapshots_with(None);
+    server.containers.fail_snapshots_with(None);
     let (status, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!((status, &stopped["session"]["status"]), (200, &json!("stopped")));
     assert!(stopped["snapshot"]["id"].is_string());
@@ -251,7 +251,7 @@ async fn where_there_is_no_room_for_a_snapshot_the_session_goes_on_and_can_be_as
 async fn a_stop_whose_snapshot_failed_is_no_success() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
-    server.machines.fail_snapshots_with(Some(SandboxErrorKind::Failed));
+    server.containers.fail_snapshots_with(Some(SandboxErrorKind::Failed));
     let (status, answer) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
     assert_eq!(server.get(&session).await.1["session"]["status"], "failed");
@@ -261,17 +261,17 @@ async fn a_stop_whose_snapshot_failed_is_no_success() {
 async fn a_sandbox_is_deleted_though_there_is_no_room_for_snapshots() {
     let server = TestServer::start().await;
     server.session("demo", true).await;
-    server.machines.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
+    server.containers.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
     assert_eq!(server.delete("/v2/sandboxes/demo").await.0, 200);
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
 }
 
 #[tokio::test]
 async fn a_session_whose_time_is_over_fails_where_there_is_no_room() {
     let server = TestServer::with(|options| options.default_timeout = Duration::from_millis(50)).await;
-    server.machines.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
+    server.containers.fail_snapshots_with(Some(SandboxErrorKind::StorageFull));
     let session = server.session("demo", true).await;
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     while server.get(&session).await.1["session"]["status"] != "failed" {}
 }
 
@@ -280,7 +280,7 @@ async fn a_snapshot_that_hangs_holds_up_nobody_else() {
     let server = TestServer::start().await;
     let other = server.session("other", true).await;
     let stuck = server.session("stuck", true).await;
-    server.machines.hang_machine(2);
+    server.containers.hang_container(2);
     let stop = format!("{stuck}/stop");
     let hanging = server.post(&stop, json!({}));
     let others = async {
@@ -295,7 +295,7 @@ async fn a_snapshot_that_hangs_holds_up_nobody_else() {
         }
     };
     tokio::select! {
-        _ = hanging => panic!("a machine that hangs was frozen"),
+        _ = hanging => panic!("a container that hangs was frozen"),
         () = others => {}
     }
 }
@@ -309,29 +309,29 @@ async fn a_snapshot_that_takes_too_long_ends_its_session_and_frees_its_place() {
     })
     .await;
     let session = server.session("stuck", true).await;
-    server.machines.hang_machine(1);
+    server.containers.hang_container(1);
     let (status, answer) = server.post(&format!("{session}/snapshot"), json!({})).await;
     assert_eq!((status, code(&answer)), (400, "snapshot_failed"));
     assert_eq!(server.get(&session).await.1["session"]["status"], "failed");
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
     server.session("next", true).await;
 }
 
 #[tokio::test]
-async fn a_machine_that_does_not_stop_is_dropped() {
+async fn a_container_that_does_not_stop_is_dropped() {
     let server = TestServer::with(|options| options.stop_timeout = Duration::from_millis(20)).await;
     let session = server.session("stuck", false).await;
-    server.machines.hang_machine(1);
+    server.containers.hang_container(1);
     let (status, answer) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!((status, &answer["session"]["status"]), (200, &json!("failed")));
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
 }
 
 #[tokio::test]
 async fn a_sandbox_whose_snapshot_hangs_can_be_deleted() {
     let server = TestServer::with(|options| options.stop_timeout = Duration::from_millis(20)).await;
     let session = server.session("stuck", true).await;
-    server.machines.hang_machine(1);
+    server.containers.hang_container(1);
     let stop = format!("{session}/stop");
     let delete = async {
         while server.get(&session).await.1["session"]["status"] != "stopping" {}
@@ -339,5 +339,5 @@ async fn a_sandbox_whose_snapshot_hangs_can_be_deleted() {
     };
     let ((stopped, _), (deleted, _)) = tokio::join!(server.post(&stop, json!({})), delete);
     assert_eq!((stopped, deleted), (400, 200));
-    server.machines.wait_for_live_machines(0).await;
+    server.containers.wait_for_live_containers(0).await;
 }

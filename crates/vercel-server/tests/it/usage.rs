@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use workers_domain::ports::{MachineUsage, NetworkTransfer};
+use workers_domain::ports::{ContainerUsage, NetworkTransfer};
 
 use crate::support::{TestServer, nulls, session_path};
 
-const USED: MachineUsage = MachineUsage {
+const USED: ContainerUsage = ContainerUsage {
     cpu: Some(Duration::from_micros(1_234_567)),
     network: Some(NetworkTransfer { sent: 11, received: 222 }),
 };
@@ -27,7 +27,7 @@ const UNKNOWN: &Value = &Value::Null;
 #[tokio::test]
 async fn a_session_says_what_it_has_used_when_it_is_over_and_its_sandbox_the_sum() {
     let server = TestServer::start().await;
-    server.machines.say_used(USED);
+    server.containers.say_used(USED);
     let made = server.create(json!({ "name": "demo" })).await;
     assert_eq!(totals(&made), [&json!(0); 3]);
     assert_eq!(of_session(&made), [UNKNOWN; 2], "it still uses some");
@@ -52,7 +52,7 @@ async fn a_session_says_what_it_has_used_when_it_is_over_and_its_sandbox_the_sum
 #[tokio::test]
 async fn what_is_not_known_is_left_out_and_not_told_as_nothing() {
     let server = TestServer::start().await;
-    server.machines.say_used(MachineUsage { network: None, ..USED });
+    server.containers.say_used(ContainerUsage { network: None, ..USED });
     let session = server.session("demo", true).await;
     let (_, stopped) = server.post(&format!("{session}/stop"), json!({})).await;
     assert_eq!(of_session(&stopped), [&json!(1234), UNKNOWN]);
@@ -81,7 +81,7 @@ async fn a_sandbox_that_was_written_down_before_these_were_counted_is_there_with
         }
     }
     let server = server.crash(|_| {}).await;
-    server.machines.say_used(USED);
+    server.containers.say_used(USED);
     let (status, resumed) = server.get("/v2/sandboxes/demo?resume=true").await;
     assert_eq!((status, totals(&resumed)), (200, [UNKNOWN; 3]));
     let (_, stopped) = server.post(&format!("{}/stop", session_path(&resumed)), json!({})).await;

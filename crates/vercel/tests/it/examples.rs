@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::process::Command;
 use workers_domain::LogStream;
-use workers_domain::ports::{ExitStatus, MachineCommandSpec};
-use workers_testing::{FakeMachineProvider, MachineStep};
+use workers_domain::ports::{ContainerCommandSpec, ExitStatus};
+use workers_testing::{ContainerStep, FakeContainerProvider};
 use workers_vercel::{Client, Credentials, ListSandboxes};
 use workers_vercel_server::{VercelApplication, VercelServer, VercelServerOptions};
 
@@ -19,14 +19,14 @@ fn example(name: &str) -> Command {
     Command::new(program)
 }
 
-/// Returns the output of the machines for the example's program, because they have no Node.js.
-fn script(command: &MachineCommandSpec) -> Option<Vec<MachineStep>> {
+/// Returns the output of the containers for the example's program, because they have no Node.js.
+fn script(command: &ContainerCommandSpec) -> Option<Vec<ContainerStep>> {
     let is_expected = command.program == "node" && command.args == ["program.mjs"];
     is_expected.then(|| {
         vec![
-            MachineStep::Print(LogStream::Stdout, b"tick 1\n".to_vec()),
-            MachineStep::Print(LogStream::Stderr, b"that was all\n".to_vec()),
-            MachineStep::Exit(ExitStatus::Code(3)),
+            ContainerStep::Print(LogStream::Stdout, b"tick 1\n".to_vec()),
+            ContainerStep::Print(LogStream::Stderr, b"that was all\n".to_vec()),
+            ContainerStep::Exit(ExitStatus::Code(3)),
         ]
     })
 }
@@ -34,8 +34,8 @@ fn script(command: &MachineCommandSpec) -> Option<Vec<MachineStep>> {
 #[tokio::test]
 async fn run_prints_what_its_program_prints_and_leaves_no_sandbox() {
     let directory = tempfile::tempdir().unwrap();
-    let machines = FakeMachineProvider::new(script);
-    let options = VercelServerOptions::new(Arc::new(machines.clone()), directory.path().join("sandboxes"));
+    let containers = FakeContainerProvider::new(script);
+    let options = VercelServerOptions::new(Arc::new(containers.clone()), directory.path().join("sandboxes"));
     let server = VercelServer::start(options).await.unwrap();
     let application = VercelApplication::bind("127.0.0.1:0".parse().unwrap(), server).unwrap();
     let base_url = format!("http://{}/api", application.local_addr());
@@ -55,7 +55,7 @@ async fn run_prints_what_its_program_prints_and_leaves_no_sandbox() {
     assert!(output.status.success(), "{stderr}");
     assert_eq!(stderr, "that was all\n");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "tick 1\nit exited with Some(3)\n");
-    assert_eq!(machines.machines_made(), 1);
+    assert_eq!(containers.containers_made(), 1);
     let credentials = Credentials::access_token("token_local", "team_local", "prj_local");
     let client = Client::builder(credentials).base_url(base_url).build().unwrap();
     assert_eq!(client.list_sandboxes(&ListSandboxes::default()).await.unwrap().items, []);

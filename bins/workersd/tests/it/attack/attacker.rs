@@ -1,4 +1,4 @@
-//! The attacker of a server: a worker with native code, or the root of a machine.
+//! The attacker of a server: a worker with native code, or the root of a container.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,8 +20,8 @@ enum Way {
     Exec,
     /// It runs within the worker's node, as a library.
     Library,
-    /// It runs as root of a machine.
-    Machine,
+    /// It runs as root of a container.
+    Container,
 }
 
 /// An attack on a server.
@@ -35,8 +35,8 @@ pub(super) struct Attacker {
 /// An attack that runs until this value is dropped, or until its time is over.
 pub(super) struct Running {
     tasks: Vec<JoinHandle<()>>,
-    /// The attack's machines. They must be deleted; they do not end with the attack.
-    machines: Vec<String>,
+    /// The attack's containers. They must be deleted; they do not end with the attack.
+    containers: Vec<String>,
     client: Client,
 }
 
@@ -60,8 +60,8 @@ impl Attacker {
         Self::new(words, Way::Library)
     }
 
-    pub(super) const fn machine(words: &'static str) -> Self {
-        Self::new(words, Way::Machine)
+    pub(super) const fn container(words: &'static str) -> Self {
+        Self::new(words, Way::Container)
     }
 
     /// Sets in how many sandboxes it runs at the same time.
@@ -71,15 +71,15 @@ impl Attacker {
 
     /// Starts the attack. When this returns, the attack is in effect or was refused.
     pub(super) async fn start(&self, server: &Server) -> Running {
-        let (mut tasks, mut machines, client) = (Vec::new(), Vec::new(), client(&server.api));
+        let (mut tasks, mut containers, client) = (Vec::new(), Vec::new(), client(&server.api));
         for _ in 0..self.copies {
             let (begun, has_begun) = tokio::sync::oneshot::channel();
             let words = format!("attacker {} {}", LIFE.as_secs(), self.words);
             tasks.push(match self.way {
-                Way::Machine => {
+                Way::Container => {
                     let name = format!("attacker-{}", unique());
-                    machines.push(name.clone());
-                    tokio::spawn(attack_from_machine(client.clone(), name, words, begun))
+                    containers.push(name.clone());
+                    tokio::spawn(attack_from_container(client.clone(), name, words, begun))
                 }
                 Way::Exec | Way::Library => {
                     let url = server.url.clone();
@@ -91,14 +91,14 @@ impl Attacker {
                 begun.expect("an attack can be started");
             }
         }
-        Running { tasks, machines, client }
+        Running { tasks, containers, client }
     }
 }
 
 impl Running {
     /// Ends the attack. When this returns nothing of it runs.
     pub(super) async fn end(self) {
-        for name in &self.machines {
+        for name in &self.containers {
             self.client.delete_sandbox(name).await.unwrap();
         }
     }
@@ -162,7 +162,7 @@ async fn attack_from_worker(url: String, words: String, library: bool, begun: to
     std::future::pending::<()>().await;
 }
 
-async fn attack_from_machine(client: Client, name: String, words: String, begun: tokio::sync::oneshot::Sender<()>) {
+async fn attack_from_container(client: Client, name: String, words: String, begun: tokio::sync::oneshot::Sender<()>) {
     let sandbox =
         CreateSandbox { name: Some(name), persistent: Some(false), vcpus: Some(1), ..CreateSandbox::default() };
     let session = client.create_sandbox(&sandbox).await.unwrap().session.id;

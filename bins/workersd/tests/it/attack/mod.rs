@@ -46,13 +46,13 @@ attacks! {
     threads_that_ask_and_die: Attacker::worker("asking-and-dying").copies(1);
     signals_that_wait: Attacker::worker("fill signals 6000");
     memory_at_its_limit: Attacker::worker("fill-memory 150");
-    a_machine_with_descriptors_in_flight: Attacker::machine("fill in-flight 4200").copies(1);
-    a_machine_with_many_pipes: Attacker::machine("fill pipe-pages 20000").copies(1);
-    a_machine_with_a_full_queue: Attacker::machine("toggle-local stream file");
-    a_machine_that_holds_its_pipes: Attacker::machine("splice-outputs stream");
-    a_machine_whose_sockets_linger: Attacker::machine("linger-connecting 3600");
-    a_machine_that_stops_whatever_starts: Attacker::machine("stop-others").copies(1);
-    a_machine_that_moves_its_directories: Attacker::machine("renamed-directories /vercel").copies(1);
+    a_container_with_descriptors_in_flight: Attacker::container("fill in-flight 4200").copies(1);
+    a_container_with_many_pipes: Attacker::container("fill pipe-pages 20000").copies(1);
+    a_container_with_a_full_queue: Attacker::container("toggle-local stream file");
+    a_container_that_holds_its_pipes: Attacker::container("splice-outputs stream");
+    a_container_whose_sockets_linger: Attacker::container("linger-connecting 3600");
+    a_container_that_stops_whatever_starts: Attacker::container("stop-others").copies(1);
+    a_container_that_moves_its_directories: Attacker::container("renamed-directories /vercel").copies(1);
 }
 
 /// Prints the table of docs/security.md: a victim's median times alone and beside each attack.

@@ -24,7 +24,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start() -> Self {
-        skip_unless_root("machines need root");
+        skip_unless_root("containers need root");
         let directory = tempfile::tempdir().unwrap();
         let mut command = command();
         command

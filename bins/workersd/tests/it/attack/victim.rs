@@ -12,7 +12,7 @@ use super::server::Server;
 pub(super) const STALL: Duration = Duration::from_secs(5);
 
 /// The victim's operations.
-pub(super) const OPERATIONS: [&str; 6] = ["deploy", "invocation", "connect", "machine", "command", "snapshot"];
+pub(super) const OPERATIONS: [&str; 6] = ["deploy", "invocation", "connect", "container", "command", "snapshot"];
 
 /// A worker with a function that connects to itself.
 const CODE: &str = "import net from 'node:net';
@@ -29,7 +29,7 @@ const CODE: &str = "import net from 'node:net';
         return times.sort((one, other) => one - other)[7];
     }";
 
-/// A user with a worker and a machine.
+/// A user with a worker and a container.
 pub(super) struct Victim {
     url: String,
     http: reqwest::Client,
@@ -56,7 +56,7 @@ impl Victim {
         let (url, http, client) = (server.url.clone(), workers_testing::http_client(), client(&server.api));
         let mut victim = Self { url, http, client, worker: String::new(), session: String::new() };
         victim.worker = victim.deploy(CODE).await.unwrap();
-        victim.session = victim.machine().await.unwrap();
+        victim.session = victim.container().await.unwrap();
         // The first call of each operation takes longer, so it is not measured.
         for operation in OPERATIONS {
             victim.operate(operation).await.unwrap();
@@ -84,8 +84,8 @@ impl Victim {
                 let milliseconds = milliseconds.as_f64().ok_or_else(|| milliseconds.to_string())?;
                 return Ok(Duration::from_secs_f64(milliseconds / 1000.0));
             }
-            "machine" => {
-                let session = self.machine().await?;
+            "container" => {
+                let session = self.container().await?;
                 let taken = began.elapsed();
                 // The room of this machine is free for the next one.
                 self.client.stop_session(&session).await.map_err(|error| error.to_string())?;
@@ -93,7 +93,7 @@ impl Victim {
             }
             "command" => self.run(&self.session).await?,
             _ => {
-                let session = self.machine().await?;
+                let session = self.container().await?;
                 let began = Instant::now();
                 self.client.make_snapshot(&session, None).await.map_err(|error| error.to_string())?;
                 return Ok(began.elapsed());
@@ -114,10 +114,10 @@ impl Victim {
         Ok(body["result"].take())
     }
 
-    async fn machine(&self) -> Result<String, String> {
+    async fn container(&self) -> Result<String, String> {
         let name = Some(format!("victim-{}", unique()));
-        let machine = CreateSandbox { name, persistent: Some(false), vcpus: Some(1), ..CreateSandbox::default() };
-        Ok(self.client.create_sandbox(&machine).await.map_err(|error| error.to_string())?.session.id)
+        let container = CreateSandbox { name, persistent: Some(false), vcpus: Some(1), ..CreateSandbox::default() };
+        Ok(self.client.create_sandbox(&container).await.map_err(|error| error.to_string())?.session.id)
     }
 
     async fn run(&self, session: &str) -> Result<(), String> {

@@ -56,7 +56,7 @@ async fn a_session_that_is_stopped_while_there_is_no_place_for_its_snapshot_goes
 }
 
 #[tokio::test]
-async fn what_machines_are_made_of_is_made_again_and_sessions_that_run_go_on() {
+async fn what_containers_are_made_of_is_made_again_and_sessions_that_run_go_on() {
     let server = Offered::start();
     let at = |part: &str| server.directory.path().join("data/machines").join(part);
     let remove = |part: &str| remove_tree(&at(part));
@@ -83,12 +83,12 @@ async fn what_machines_are_made_of_is_made_again_and_sessions_that_run_go_on() {
 }
 
 #[tokio::test]
-async fn while_what_machines_are_made_of_cannot_be_made_again_that_is_told_and_sessions_that_run_go_on() {
+async fn while_what_containers_are_made_of_cannot_be_made_again_that_is_told_and_sessions_that_run_go_on() {
     let server = Offered::start();
-    let machines = server.directory.path().join("data/machines");
+    let containers = server.directory.path().join("data/machines");
     let running = server.create("running").await;
-    remove_tree(&machines.join("system"));
-    let harmed = ReadOnly::new(&machines);
+    remove_tree(&containers.join("system"));
+    let harmed = ReadOnly::new(&containers);
     let began = Instant::now();
     while server.is_ready().await {
         assert!(began.elapsed() < TOLD, "it is not told");
@@ -114,7 +114,7 @@ struct Offered {
 
 impl Offered {
     fn start() -> Self {
-        skip_unless_root("machines need root");
+        skip_unless_root("containers need root");
         let directory = tempfile::tempdir().unwrap();
         let mut command = command();
         command

@@ -28,7 +28,7 @@ impl Cloud {
             .args(["serve", "--listen", "127.0.0.1:0", "--vercel-api", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(["--vercel-api-token", "team=token"])
-            // Each invocation there is a machine of 2 GiB, of which it uses little; and tests run in parallel.
+            // Each invocation there is a container of 2 GiB, of which it uses little; and tests run in parallel.
             .args(["--overcommit-memory", "100", "--overcommit-processors", "100"]);
         let (process, [_, api]) = spawn(command, ["listening on ", "vercel api on "]);
         Self { process, api }

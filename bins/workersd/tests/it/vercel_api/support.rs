@@ -24,7 +24,7 @@ pub(crate) struct Offered {
 impl Offered {
     /// Starts a server that offers the API. Skips the test unless root runs it.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        workers_testing::skip_unless_root("machines need root");
+        workers_testing::skip_unless_root("containers need root");
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("home")).unwrap();
         let mut command = command();

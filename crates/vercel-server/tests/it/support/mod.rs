@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use workers_domain::LogStream;
-use workers_domain::ports::{Clock as _, ExitStatus, MachineCommandSpec};
-use workers_testing::{FakeMachineProvider, MachineStep, TestClock};
+use workers_domain::ports::{Clock as _, ContainerCommandSpec, ExitStatus};
+use workers_testing::{ContainerStep, FakeContainerProvider, TestClock};
 use workers_vercel_server::{StopHandle, VercelApplication, VercelServer, VercelServerOptions};
 
 /// A day in milliseconds.
@@ -21,7 +21,7 @@ pub(crate) const DAY: i64 = 86_400_000;
 pub(crate) struct TestServer {
     pub(crate) base: String,
     pub(crate) client: Client,
-    pub(crate) machines: FakeMachineProvider,
+    pub(crate) containers: FakeContainerProvider,
     pub(crate) clock: Arc<TestClock>,
     /// The command `gate` waits for this.
     pub(crate) gate: Arc<Notify>,
@@ -44,18 +44,18 @@ impl TestServer {
     pub(crate) async fn within(directory: Arc<TempDir>, change: impl FnOnce(&mut VercelServerOptions)) -> Self {
         let gate = Arc::new(Notify::new());
         let waited_for = Arc::clone(&gate);
-        let machines = FakeMachineProvider::new(move |command| script(command, &waited_for));
-        Self::over(machines, directory, Arc::default(), gate, change).await
+        let containers = FakeContainerProvider::new(move |command| script(command, &waited_for));
+        Self::over(containers, directory, Arc::default(), gate, change).await
     }
 
     async fn over(
-        machines: FakeMachineProvider,
+        containers: FakeContainerProvider,
         directory: Arc<TempDir>,
         clock: Arc<TestClock>,
         gate: Arc<Notify>,
         change: impl FnOnce(&mut VercelServerOptions),
     ) -> Self {
-        let mut options = VercelServerOptions::new(Arc::new(machines.clone()), directory.path().join("sandboxes"));
+        let mut options = VercelServerOptions::new(Arc::new(containers.clone()), directory.path().join("sandboxes"));
         options.clock = Arc::<TestClock>::clone(&clock);
         change(&mut options);
         let server = VercelServer::start(options).await.unwrap();
@@ -64,21 +64,21 @@ impl TestServer {
         let stop = application.stop_handle();
         let running = tokio::spawn(application.run());
         let client = workers_testing::http_client();
-        Self { base, client, machines, clock, gate, directory, stop, running }
+        Self { base, client, containers, clock, gate, directory, stop, running }
     }
 
     /// Shuts the server down like a signal does, and starts another one on its directory.
     pub(crate) async fn shut_down(self) -> Self {
         self.stop.stop();
         self.running.await.unwrap().unwrap();
-        Self::over(self.machines, self.directory, self.clock, self.gate, |_| {}).await
+        Self::over(self.containers, self.directory, self.clock, self.gate, |_| {}).await
     }
 
     /// Aborts the server and starts another one on its directory, as after a crash.
     pub(crate) async fn crash(self, change: impl FnOnce(&mut VercelServerOptions)) -> Self {
         self.running.abort();
         let _ = self.running.await;
-        Self::over(self.machines, self.directory, self.clock, self.gate, change).await
+        Self::over(self.containers, self.directory, self.clock, self.gate, change).await
     }
 
     /// Returns the seconds of the server's clock since the epoch, rounded up.
@@ -209,29 +209,29 @@ pub(crate) fn nulls(value: &Value) -> Vec<String> {
     found
 }
 
-/// Simulates the programs in the machines.
-fn script(command: &MachineCommandSpec, gate: &Arc<Notify>) -> Option<Vec<MachineStep>> {
-    let print = |text: &str| MachineStep::Print(LogStream::Stdout, text.as_bytes().to_vec());
+/// Simulates the programs in the containers.
+fn script(command: &ContainerCommandSpec, gate: &Arc<Notify>) -> Option<Vec<ContainerStep>> {
+    let print = |text: &str| ContainerStep::Print(LogStream::Stdout, text.as_bytes().to_vec());
     let first = command.args.first().cloned().unwrap_or_default();
     Some(match command.program.as_str() {
         "echo" => vec![print(&format!("{}\n", command.args.join(" ")))],
-        "exit" => vec![MachineStep::Exit(ExitStatus::Code(first.parse().unwrap()))],
-        "sleep" => vec![MachineStep::Hang],
+        "exit" => vec![ContainerStep::Exit(ExitStatus::Code(first.parse().unwrap()))],
+        "sleep" => vec![ContainerStep::Hang],
         "pwd" => vec![print(command.directory.as_deref().unwrap_or_default())],
         "id" => vec![print(if command.as_root { "root" } else { "user" })],
         "env" => command.env.iter().map(|(name, value)| print(&format!("{name}={value}\n"))).collect(),
         // Prints a line, waits for the test, and prints another one.
         "gate" => vec![
             print("one\n"),
-            MachineStep::WaitFor(Arc::clone(gate)),
-            MachineStep::Print(LogStream::Stderr, b"two\n".to_vec()),
-            MachineStep::Exit(ExitStatus::Code(3)),
+            ContainerStep::WaitFor(Arc::clone(gate)),
+            ContainerStep::Print(LogStream::Stderr, b"two\n".to_vec()),
+            ContainerStep::Exit(ExitStatus::Code(3)),
         ],
         // Prints a text one byte at a time.
-        "bytes" => first.bytes().map(|byte| MachineStep::Print(LogStream::Stdout, vec![byte])).collect(),
-        "invalid" => vec![MachineStep::Print(LogStream::Stdout, b"a\xffb".to_vec())],
+        "bytes" => first.bytes().map(|byte| ContainerStep::Print(LogStream::Stdout, vec![byte])).collect(),
+        "invalid" => vec![ContainerStep::Print(LogStream::Stdout, b"a\xffb".to_vec())],
         "flood" => vec![print(&"x".repeat(1000)); first.parse().unwrap()],
-        "lost" => vec![MachineStep::Lose],
+        "lost" => vec![ContainerStep::Lose],
         _ => return None,
     })
 }
