@@ -1,5 +1,5 @@
-//! Receives system calls that a filter passes to a listener, and sends the listener's responses. The calling thread
-//! waits meanwhile, in the kernel.
+//! System calls that a seccomp filter reports to another process (`SECCOMP_RET_USER_NOTIF`), and the responses to them.
+//! The calling thread waits in the kernel for the response.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -8,23 +8,23 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-/// The listener of a filter that uses [`Verdict::Ask`](crate::seccomp::Verdict::Ask). It receives these calls from all
-/// processes under the filter.
+/// The descriptor on which the kernel reports the calls that get [`Verdict::Notify`](crate::seccomp::Verdict::Notify),
+/// from all processes under the filter.
 #[derive(Debug)]
-pub struct Listener {
+pub struct NotifyFd {
     descriptor: OwnedFd,
     /// The size of the buffers for requests and responses in words of eight bytes: what the running kernel uses, but at
     /// least the sizes of our structures.
     words: usize,
 }
 
-/// A system call that waits for a response.
+/// The kernel's report of a system call that waits for a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notification {
     /// The id of the notification.
     pub id: u64,
     /// The thread that made the call. The thread may end meanwhile, and its id may be reused. So after you read its
-    /// state, call [`Listener::is_waiting`]: if it returns false, what you read may belong to another thread.
+    /// state, call [`NotifyFd::is_pending`]: if it returns false, what you read may belong to another thread.
     pub thread: Pid,
     /// The number of the call.
     pub call: u32,
@@ -32,18 +32,18 @@ pub struct Notification {
     pub arguments: [u64; 6],
 }
 
-/// The result of [`Listener::receive`].
+/// The result of [`NotifyFd::try_receive`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+pub enum TryReceive {
     /// A call that waits for a response.
-    Question(Notification),
+    Received(Notification),
     /// No call waits that was not received before.
-    Nothing,
+    Empty,
     /// No process is left under the filter.
-    End,
+    Disconnected,
 }
 
-impl Listener {
+impl NotifyFd {
     /// Takes over the descriptor that [`install_with_listener`](crate::seccomp::install_with_listener) returned, in
     /// this process or in another one.
     ///
@@ -68,14 +68,14 @@ impl Listener {
     /// # Errors
     ///
     /// When the kernel refuses.
-    pub fn receive(&self) -> io::Result<Heard> {
+    pub fn try_receive(&self) -> io::Result<TryReceive> {
         // The ioctl below blocks, whatever flags the descriptor has, so poll first.
         let mut ready = [PollFd::new(&self.descriptor, PollFlags::IN)];
         rustix::io::retry_on_intr(|| poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })))?;
         let [ready] = ready.map(|ready| ready.revents());
         if !ready.contains(PollFlags::IN) {
             let ended = ready.intersects(PollFlags::HUP | PollFlags::ERR);
-            return Ok(if ended { Heard::End } else { Heard::Nothing });
+            return Ok(if ended { TryReceive::Disconnected } else { TryReceive::Empty });
         }
         // The kernel requires a buffer of zeroes.
         let mut space = vec![0_u64; self.words];
@@ -87,7 +87,7 @@ impl Listener {
             let error = io::Error::last_os_error();
             return match error.raw_os_error() {
                 // The thread has been killed, or its call was interrupted.
-                Some(libc::ENOENT | libc::EINTR) => Ok(Heard::Nothing),
+                Some(libc::ENOENT | libc::EINTR) => Ok(TryReceive::Empty),
                 _ => Err(error),
             };
         }
@@ -95,14 +95,14 @@ impl Listener {
         // of its integers.
         let received = unsafe { &*space.as_ptr().cast::<libc::seccomp_notif>() };
         let thread = i32::try_from(received.pid).ok().and_then(Pid::from_raw);
-        let thread = thread.ok_or_else(|| io::Error::other("a process that cannot be seen from here asks"))?;
+        let thread = thread.ok_or_else(|| io::Error::other("the call of a process that cannot be seen from here"))?;
         let call = received.data.nr.unsigned_abs();
-        Ok(Heard::Question(Notification { id: received.id, thread, call, arguments: received.data.args }))
+        Ok(TryReceive::Received(Notification { id: received.id, thread, call, arguments: received.data.args }))
     }
 
     /// Returns whether the thread that made the call still waits for the response.
     #[must_use]
-    pub fn is_waiting(&self, id: u64) -> bool {
+    pub fn is_pending(&self, id: u64) -> bool {
         // SAFETY: the request reads one integer, which lives across the call.
         let result =
             unsafe { libc::ioctl(self.descriptor.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const id) };
@@ -114,7 +114,7 @@ impl Listener {
     /// # Errors
     ///
     /// `ENOENT` when the thread does not wait any more.
-    pub fn answer(&self, id: u64, result: Result<(), Errno>) -> io::Result<()> {
+    pub fn respond(&self, id: u64, result: Result<(), Errno>) -> io::Result<()> {
         let mut space = vec![0_u64; self.words];
         // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value
         // of its integers.
@@ -150,13 +150,13 @@ impl Listener {
     }
 }
 
-impl AsFd for Listener {
+impl AsFd for NotifyFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
 }
 
-impl AsRawFd for Listener {
+impl AsRawFd for NotifyFd {
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor.as_raw_fd()
     }

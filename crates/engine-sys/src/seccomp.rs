@@ -22,8 +22,8 @@ pub enum Verdict {
     Errno(u16),
     /// The kernel kills the whole process.
     Kill,
-    /// The filter's [`Listener`](crate::notify::Listener) decides.
-    Ask,
+    /// The call is reported to a [`NotifyFd`](crate::notify::NotifyFd), and the process that holds it responds.
+    Notify,
 }
 
 impl Verdict {
@@ -32,7 +32,7 @@ impl Verdict {
             Self::Allow => libc::SECCOMP_RET_ALLOW,
             Self::Errno(number) => libc::SECCOMP_RET_ERRNO | number as u32,
             Self::Kill => libc::SECCOMP_RET_KILL_PROCESS,
-            Self::Ask => libc::SECCOMP_RET_USER_NOTIF,
+            Self::Notify => libc::SECCOMP_RET_USER_NOTIF,
         }
     }
 }
@@ -142,7 +142,7 @@ pub fn simulate(program: &[Instruction], architecture: u32, number: u32, argumen
                 continue;
             }
             RETURN => {
-                return [Verdict::Allow, Verdict::Kill, Verdict::Ask]
+                return [Verdict::Allow, Verdict::Kill, Verdict::Notify]
                     .into_iter()
                     .find(|verdict| verdict.value() == instruction.value)
                     .or_else(|| u16::try_from(instruction.value & 0xFFFF).ok().map(Verdict::Errno));
@@ -166,8 +166,8 @@ pub fn install(program: &[Instruction]) -> io::Result<()> {
     load(program, 0).map(drop)
 }
 
-/// Does the same as [`install`] for a filter that uses [`Verdict::Ask`]. Returns the descriptor for
-/// [`Listener::new`](crate::notify::Listener::new). Calls with that verdict wait until a listener responds, and fail
+/// Does the same as [`install`] for a filter that uses [`Verdict::Notify`]. Returns the descriptor for
+/// [`NotifyFd::new`](crate::notify::NotifyFd::new). Calls with that verdict wait for a response, and fail
 /// after the descriptor is closed.
 ///
 /// # Errors

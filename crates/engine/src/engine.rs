@@ -89,7 +89,7 @@ impl Engine {
         let is_walled = configuration.walls.is_some();
         let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
         let snapshots = Arc::new(snapshots);
-        let network = network::Shared::of(options.network)?;
+        let network = network::EngineNetwork::new(options.network)?;
         let make = |launcher, data_dir| {
             // Without walls no sandbox is made in advance.
             let ready = ReadySandboxes::new(is_walled && options.templates != Templates::None);

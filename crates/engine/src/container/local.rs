@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use workers_domain::ports::{
-    ByteSource, Container, ContainerCommand, ContainerCommandSpec, ContainerUsage, KillReason, NetworkTransfer,
-    SandboxError, SandboxErrorKind, Snapshot,
+    ByteSource, Container, ContainerCommand, ContainerCommandSpec, ContainerUsage, KillReason, SandboxError,
+    SandboxErrorKind, Snapshot,
 };
 use workers_domain::{NetworkPolicy, SandboxId};
 
@@ -130,9 +130,8 @@ impl Container for LocalContainer {
     }
 
     async fn usage(&self) -> ContainerUsage {
-        let (figures, carried) = tokio::join!(self.running.figures(), self.running.carried());
+        let (figures, network) = tokio::join!(self.running.figures(), self.running.network_transfer());
         let cpu = figures.and_then(|figures| figures.cpu_micros).map(Duration::from_micros);
-        let network = carried.map(|carried| NetworkTransfer { sent: carried.sent, received: carried.received });
         ContainerUsage { cpu, network }
     }
 

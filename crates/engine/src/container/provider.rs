@@ -183,7 +183,7 @@ impl ContainerEngine {
             containers: Some(ContainerSetup { allow_shared_ids, ..containers }),
         };
         let configuration = Configuration { walls: Some(walls), node, least: None };
-        let network = network::Shared::with_meter(network)?;
+        let network = network::EngineNetwork::with_meter(network)?;
         let launcher = Launcher::start(launcher, configuration, lock, network, observer).await?;
         let (ground, runtime) = (Arc::new(ground), Handle::current());
         let engine = Self { core: Arc::new(Core { launcher, images, ground, runtime, _data_dir: data_dir }) };

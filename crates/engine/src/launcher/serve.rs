@@ -110,8 +110,8 @@ impl Launcher {
         match made {
             Ok((filter, listener, events, lifeline, host, devices)) => {
                 let found = Found { own_uids: host.as_ref().map_or(found.own_uids, Host::has_own_ids), ..found };
-                let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
-                wire::send(&server, &FromLauncher::Configured(found), &hearing)?;
+                let descriptors: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+                wire::send(&server, &FromLauncher::Configured(found), &descriptors)?;
                 // Only the server keeps it: when the server exits, calls that wait for a response fail.
                 drop(listener);
                 let own = Namespaces::current()?;

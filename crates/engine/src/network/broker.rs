@@ -1,64 +1,68 @@
-//! The broker of one sandbox: it answers the sandbox's questions.
+//! The broker of one sandbox: it makes the connections that the sandbox requests.
 
 use std::sync::{Arc, Weak};
 
 use workers_domain::NetworkPolicy;
+use workers_domain::ports::NetworkTransfer;
 
-use super::Shared;
-use super::desk::Desk;
-use super::diag::Carried;
-use super::dns::{NameService, NameSockets};
-use super::judge::Judge;
-use super::line::Line;
-use super::meter::Account;
-use super::open::Connections;
+use super::EngineNetwork;
+use super::call_handler::CallHandler;
+use super::call_queue::CallQueue;
+use super::connections::SandboxConnections;
+use super::dns::{NameServer, NameSockets};
+use super::egress_policy::EgressPolicy;
+use super::traffic::TrafficCounter;
 use crate::sandbox_io::SandboxIo;
 
 /// The broker of one sandbox. Before it is started, and after it is dropped, nothing in the sandbox can connect to
 /// anything.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    judge: Arc<Judge>,
-    shared: Arc<Shared>,
+    policy: Arc<EgressPolicy>,
+    network: Arc<EngineNetwork>,
     sandbox: String,
-    /// Counts what the sandbox's connections carry, where that is counted.
-    account: Option<Arc<Account>>,
+    /// Counts the bytes of the sandbox's connections, where the engine counts them.
+    traffic: Option<Arc<TrafficCounter>>,
 }
 
 impl Broker {
-    /// Answers the sandbox's questions from now on. It does no work until there is one.
+    /// Handles the calls of the sandbox from now on. It does no work until the first one.
     pub(crate) fn start(
         sandbox: String,
         io: SandboxIo,
         sockets: Weak<dyn NameSockets>,
         policy: NetworkPolicy,
-        shared: &Arc<Shared>,
+        network: &Arc<EngineNetwork>,
     ) -> Self {
-        let judge = Arc::new(Judge::new(policy, Arc::clone(&shared.uplink)));
-        let names = NameService::new(sockets);
-        let account = shared.uplink.meter.as_ref().map(|_| Arc::default());
-        let (connections, booked) = (Connections::default(), account.clone());
-        let line = Line::new(Desk { judge: Arc::clone(&judge), io, names, connections, account: booked });
-        shared.open_line(sandbox.clone(), line);
-        Self { judge, shared: Arc::clone(shared), sandbox, account }
+        let policy = Arc::new(EgressPolicy::new(policy, Arc::clone(&network.host)));
+        let traffic = network.host.meter.as_ref().map(|_| Arc::default());
+        let handler = CallHandler {
+            policy: Arc::clone(&policy),
+            io,
+            name_server: NameServer::new(sockets),
+            connections: SandboxConnections::default(),
+            traffic: traffic.clone(),
+        };
+        network.add_queue(sandbox.clone(), CallQueue::new(handler));
+        Self { policy, network: Arc::clone(network), sandbox, traffic }
     }
 
-    /// Returns what the sandbox's connections to the outside have carried so far; `None` if that is not known.
-    pub(crate) async fn carried(&self) -> Option<Carried> {
-        self.account.as_ref()?.carried().await
+    /// Returns the bytes of the sandbox's connections to the outside so far; `None` if they are not known.
+    pub(crate) async fn transfer(&self) -> Option<NetworkTransfer> {
+        self.traffic.as_ref()?.total().await
     }
 
     /// Applies another policy from now on. Existing connections stay.
     pub(crate) fn change_policy(&self, policy: NetworkPolicy) {
-        self.judge.change(policy);
+        self.policy.replace(policy);
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.shared.close_line(&self.sandbox);
-        if let (Some(meter), Some(account)) = (&self.shared.uplink.meter, &self.account) {
-            meter.close(account);
+        self.network.remove_queue(&self.sandbox);
+        if let (Some(meter), Some(traffic)) = (&self.network.host.meter, &self.traffic) {
+            meter.remove(traffic);
         }
     }
 }

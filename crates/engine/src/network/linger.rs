@@ -3,7 +3,7 @@
 //! A socket that lingers blocks the process that closes it. The process that closes the last descriptor may be the
 //! server, or a kernel thread that closes sockets for all processes. So a sandbox's socket either resets its connection
 //! when it is closed (a time of 0), or closes in the background, as sockets do by default. The value of the option lies
-//! in memory, where the seccomp filter cannot see it, so the call is forwarded to the server.
+//! in memory, where the seccomp filter cannot see it, so the kernel reports the call to the server.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 use workers_engine_sys::notify::Notification;
 
-use super::asked::{copy_of, low_half};
-use super::question::Question;
+use super::connect_request::{duplicate_socket, low_half};
+use super::pending_call::PendingCall;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, read_memory};
 
 /// The length of the kernel's `struct linger`: two integers, whether to linger and for how many seconds.
 const LENGTH: usize = 8;
 
-/// The level and the name of the option; the filter forwards only this one.
+/// The level and the name of the option; the filter reports only this one.
 const SOL_SOCKET: [u8; 4] = 1_i32.to_ne_bytes();
 const SO_LINGER: [u8; 4] = 13_i32.to_ne_bytes();
 
@@ -27,20 +27,20 @@ const SO_LINGER: [u8; 4] = 13_i32.to_ne_bytes();
 /// # Errors
 ///
 /// The error that the kernel would have returned.
-pub(super) fn set(question: &Question, io: &SandboxIo, on: &OnSandboxThread) -> Result<(), Errno> {
-    let Notification { thread, arguments: [number, level, name, value, length, _], .. } = question.notification;
+pub(super) fn set(call: &PendingCall, io: &SandboxIo, on: &OnSandboxThread) -> Result<(), Errno> {
+    let Notification { thread, arguments: [number, level, name, value, length, _], .. } = call.notification;
     if low_half(level) != SOL_SOCKET || low_half(name) != SO_LINGER {
         return Err(Errno::ACCESS);
     }
     if i32::from_ne_bytes(low_half(length)) < 8 {
         return Err(Errno::INVAL);
     }
-    let socket = SandboxFd::new(io, copy_of(thread, i32::from_ne_bytes(low_half(number)), on)?);
+    let socket = SandboxFd::new(io, duplicate_socket(thread, i32::from_ne_bytes(low_half(number)), on)?);
     let mut bytes = [0; LENGTH];
     if read_memory(thread, value, &mut bytes, on).map_err(|_| Errno::FAULT)? < LENGTH {
         return Err(Errno::FAULT);
     }
-    if !question.is_open() {
+    if !call.is_pending() {
         return Err(Errno::SRCH);
     }
     sockopt::set_socket_linger(socket.get(on), resets(bytes).then_some(Duration::ZERO))

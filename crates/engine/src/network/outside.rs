@@ -1,5 +1,5 @@
-//! Connections to the outside: sockets of the host's network that are made here and installed in place of a sandbox's
-//! own socket.
+//! SandboxConnections to the outside: sockets of the host's network that are made here and installed in place of a
+//! sandbox's own socket.
 //!
 //! Once the sandbox has such a socket, these rules keep it from being used for anything else:
 //!
@@ -37,7 +37,7 @@ const ATTEMPTS: u32 = 4;
 ///
 /// When there is no route to the address, or the connection is refused at once.
 pub(super) fn begin(
-    model: BorrowedFd<'_>,
+    original: BorrowedFd<'_>,
     family: AddressFamily,
     address: SocketAddr,
     on: &OnSandboxThread,
@@ -47,7 +47,7 @@ pub(super) fn begin(
         bind_for_good(&socket, family)?;
         accept_only_from(&socket, address).map_err(|error| errno_of(&error))?;
         limit_buffers(&socket)?;
-        copy_options(model, &socket);
+        copy_options(original, &socket);
         match connect(socket.as_fd(), &address, on) {
             Err(Errno::ADDRNOTAVAIL) if attempt < ATTEMPTS => {}
             Err(Errno::INPROGRESS) => return Ok((socket, Err(Errno::INPROGRESS))),
@@ -85,22 +85,22 @@ fn limit_buffers(socket: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// Copies the options that programs set before they connect.
-fn copy_options(model: BorrowedFd<'_>, socket: &OwnedFd) {
+fn copy_options(original: BorrowedFd<'_>, socket: &OwnedFd) {
     let copy = || -> Result<(), Errno> {
-        sockopt::set_tcp_nodelay(socket, sockopt::tcp_nodelay(model)?)?;
-        if sockopt::socket_keepalive(model)? {
+        sockopt::set_tcp_nodelay(socket, sockopt::tcp_nodelay(original)?)?;
+        if sockopt::socket_keepalive(original)? {
             sockopt::set_socket_keepalive(socket, true)?;
-            sockopt::set_tcp_keepidle(socket, sockopt::tcp_keepidle(model)?)?;
-            sockopt::set_tcp_keepintvl(socket, sockopt::tcp_keepintvl(model)?)?;
-            sockopt::set_tcp_keepcnt(socket, sockopt::tcp_keepcnt(model)?)?;
+            sockopt::set_tcp_keepidle(socket, sockopt::tcp_keepidle(original)?)?;
+            sockopt::set_tcp_keepintvl(socket, sockopt::tcp_keepintvl(original)?)?;
+            sockopt::set_tcp_keepcnt(socket, sockopt::tcp_keepcnt(original)?)?;
         }
-        sockopt::set_tcp_user_timeout(socket, sockopt::tcp_user_timeout(model)?)?;
+        sockopt::set_tcp_user_timeout(socket, sockopt::tcp_user_timeout(original)?)?;
         // Only a time of 0: closing a socket that lingers longer would block.
-        if sockopt::socket_linger(model)? == Some(Duration::ZERO) {
+        if sockopt::socket_linger(original)? == Some(Duration::ZERO) {
             sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
         }
         for timeout in [Timeout::Recv, Timeout::Send] {
-            sockopt::set_socket_timeout(socket, timeout, sockopt::socket_timeout(model, timeout)?)?;
+            sockopt::set_socket_timeout(socket, timeout, sockopt::socket_timeout(original, timeout)?)?;
         }
         Ok(())
     };
@@ -108,27 +108,24 @@ fn copy_options(model: BorrowedFd<'_>, socket: &OwnedFd) {
     let _ = copy();
 }
 
-/// The state of a socket that was installed in a sandbox, when the sandbox calls `connect` on it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Since {
-    /// It is still being connected, it is connected, or connecting failed; the `connect` fails with this error.
-    Answer(Errno),
-    /// Its connection has ended; the socket may be replaced.
-    Over,
-}
-
-/// Returns the state of a socket that was installed in a sandbox.
-pub(super) fn since(socket: BorrowedFd<'_>) -> Since {
+/// Checks whether a socket that was installed in a sandbox may be connected again, and thereby be replaced: its
+/// connection must have ended.
+///
+/// # Errors
+///
+/// The error that `connect` returns otherwise: the socket is still being connected, is connected, or connecting it has
+/// failed and the sandbox has not received that error yet.
+pub(super) fn check_reconnect(socket: BorrowedFd<'_>) -> Result<(), Errno> {
     if let Ok(Err(error)) = sockopt::socket_error(socket) {
-        return Since::Answer(error);
+        return Err(error);
     }
     if getpeername(socket).is_ok() {
-        return Since::Answer(Errno::ISCONN);
+        return Err(Errno::ISCONN);
     }
     let mut ready = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
     let polled = poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
     let [ready] = ready.map(|ready| ready.revents());
-    if polled.is_ok() && ready.contains(PollFlags::HUP) { Since::Over } else { Since::Answer(Errno::ALREADY) }
+    if polled.is_ok() && ready.contains(PollFlags::HUP) { Ok(()) } else { Err(Errno::ALREADY) }
 }
 
 /// Returns the error number of an error of the kernel.
@@ -160,14 +157,14 @@ mod tests {
         assert_eq!(begun, Err(Errno::INPROGRESS));
         let mut ready = [PollFd::new(&socket, PollFlags::OUT)];
         poll(&mut ready, None).unwrap();
-        assert_eq!(since(socket.as_fd()), Since::Answer(Errno::CONNREFUSED));
-        assert_eq!(since(socket.as_fd()), Since::Over);
+        assert_eq!(check_reconnect(socket.as_fd()), Err(Errno::CONNREFUSED));
+        assert_eq!(check_reconnect(socket.as_fd()), Ok(()));
         let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         assert_eq!(bind(&socket, &any), Err(Errno::INVAL));
     }
 
     #[test]
-    fn a_socket_that_is_reset_before_it_is_connected_may_listen_and_hears_nobody() {
+    fn a_socket_that_is_reset_before_it_is_connected_may_listen_and_accepts_no_connection() {
         // The server never accepts: its queue is full.
         let server = own(AddressFamily::INET);
         bind(&server, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
@@ -179,27 +176,28 @@ mod tests {
         };
         let mut sockets: Vec<_> = (0..4).map(|_| begun()).collect();
         let (waiting, state) = sockets.pop().unwrap();
-        assert_eq!((state, since(waiting.as_fd())), (Err(Errno::INPROGRESS), Since::Answer(Errno::ALREADY)));
+        assert_eq!((state, check_reconnect(waiting.as_fd())), (Err(Errno::INPROGRESS), Err(Errno::ALREADY)));
         rustix::net::shutdown(&waiting, rustix::net::Shutdown::Both).unwrap();
-        assert_eq!([since(waiting.as_fd()), since(waiting.as_fd())], [Since::Answer(Errno::CONNRESET), Since::Over]);
+        assert_eq!(check_reconnect(waiting.as_fd()), Err(Errno::CONNRESET));
+        assert_eq!(check_reconnect(waiting.as_fd()), Ok(()));
         assert_eq!(bind(&waiting, &SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))), Err(Errno::INVAL));
         listen(&waiting, 1).unwrap();
         let port = SocketAddr::try_from(getsockname(&waiting).unwrap()).unwrap().port();
         let client = own(AddressFamily::INET);
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         assert_eq!(connect(&client, &local), Err(Errno::INPROGRESS));
-        assert_eq!(connect(&client, &local), Err(Errno::ALREADY), "it does not even hear that it is called");
+        assert_eq!(connect(&client, &local), Err(Errno::ALREADY), "it does not even receive the request");
     }
 
     #[test]
     fn options_that_are_set_before_connecting_are_kept() {
         let server = TcpListener::bind("[::1]:0").unwrap();
-        let model = own(AddressFamily::INET6);
-        sockopt::set_tcp_nodelay(&model, true).unwrap();
-        sockopt::set_socket_keepalive(&model, true).unwrap();
-        sockopt::set_tcp_keepidle(&model, std::time::Duration::from_secs(77)).unwrap();
+        let original = own(AddressFamily::INET6);
+        sockopt::set_tcp_nodelay(&original, true).unwrap();
+        sockopt::set_socket_keepalive(&original, true).unwrap();
+        sockopt::set_tcp_keepidle(&original, std::time::Duration::from_secs(77)).unwrap();
         let (socket, _) =
-            begin(model.as_fd(), AddressFamily::INET6, server.local_addr().unwrap(), &OnSandboxThread::for_tests())
+            begin(original.as_fd(), AddressFamily::INET6, server.local_addr().unwrap(), &OnSandboxThread::for_tests())
                 .unwrap();
         assert!(sockopt::tcp_nodelay(&socket).unwrap() && sockopt::socket_keepalive(&socket).unwrap());
         assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), std::time::Duration::from_secs(77));

@@ -19,11 +19,12 @@ const ROUTE_HEADER: usize = 12;
 const ATTRIBUTE_HEADER: usize = 4;
 
 /// Returns whether packets to an address leave this host for one other host, or would if there were a route. `false`
-/// for the host's own addresses, for addresses that the host answers for without having them, and for broadcasts.
+/// for the host's own addresses, for addresses that the host accepts packets for without having them, and for
+/// broadcasts.
 ///
 /// # Errors
 ///
-/// When the kernel cannot be asked.
+/// When the query fails.
 pub(super) fn leads_elsewhere(address: IpAddr) -> io::Result<bool> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
@@ -31,7 +32,7 @@ pub(super) fn leads_elsewhere(address: IpAddr) -> io::Result<bool> {
     let mut space = [0_u8; 1024];
     // When `sendto` returns, the kernel has already put its response into the socket.
     let (length, _) = recv(&socket, &mut space[..], RecvFlags::empty())?;
-    answer(space.get(..length).unwrap_or_default()).ok_or_else(|| io::Error::other("an answer of unknown form"))
+    parse(space.get(..length).unwrap_or_default()).ok_or_else(|| io::Error::other("a response of unknown form"))
 }
 
 fn request(address: IpAddr) -> Vec<u8> {
@@ -54,7 +55,8 @@ fn request(address: IpAddr) -> Vec<u8> {
     message
 }
 
-fn answer(message: &[u8]) -> Option<bool> {
+/// Parses the kernel's response; returns `None` if it is incomplete.
+fn parse(message: &[u8]) -> Option<bool> {
     match u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?) {
         // There is no route, or a route that refuses; then connecting fails with the right error.
         ERROR => Some(true),
@@ -75,12 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_says_nothing_is_not_taken_for_one() {
-        assert_eq!(answer(&[]), None);
-        assert_eq!(answer(&[0; 64]), None);
+    fn an_incomplete_response_is_not_accepted() {
+        assert_eq!(parse(&[]), None);
+        assert_eq!(parse(&[0; 64]), None);
         let mut message = [0; 64];
         message[4..6].copy_from_slice(&NEW_ROUTE.to_ne_bytes());
-        assert_eq!(answer(&message), Some(false));
-        assert_eq!(answer(&message[..20]), None);
+        assert_eq!(parse(&message), Some(false));
+        assert_eq!(parse(&message[..20]), None);
     }
 }

@@ -23,10 +23,10 @@ impl Policy {
     /// When there is no error with the name of an answer.
     pub(super) fn answers(&self) -> io::Result<BTreeMap<&str, Verdict>> {
         let allowed = self.allow.iter().map(|group| (&group.calls, Ok(Verdict::Allow)));
-        let asked = self.ask.iter().map(|group| (&group.calls, Ok(Verdict::Ask)));
+        let reported = self.notify.iter().map(|group| (&group.calls, Ok(Verdict::Notify)));
         let refused = self.refuse.iter().map(|group| (&group.calls, group.answer.verdict()));
         let mut answers = BTreeMap::new();
-        for (calls, verdict) in allowed.chain(asked).chain(refused) {
+        for (calls, verdict) in allowed.chain(reported).chain(refused) {
             let verdict = verdict?;
             answers.extend(calls.iter().map(|call| (call.as_str(), verdict)));
         }

@@ -14,8 +14,8 @@ pub(super) struct Policy {
     _about: String,
     /// Calls that are allowed, whatever their arguments.
     pub(super) allow: Vec<Group>,
-    /// Calls that are forwarded to the server, which makes them on behalf of the sandbox or refuses them.
-    pub(super) ask: Vec<Group>,
+    /// Calls that are reported to the server, which makes them on behalf of the sandbox or refuses them.
+    pub(super) notify: Vec<Group>,
     /// Calls whose arguments decide.
     pub(super) rules: Vec<Rule>,
     /// Calls that are refused.
@@ -127,7 +127,8 @@ impl Number {
     }
 }
 
-/// `allow`, `ask`, `done` (the call is not made, and succeeds), or the name of an error.
+/// `allow`, `notify` (the call is reported to the server), `done` (the call is not made, and succeeds), or the name of an
+/// error.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Answer(String);
 
@@ -144,7 +145,7 @@ impl Answer {
     pub(super) fn verdict(&self) -> io::Result<Verdict> {
         match self.0.as_str() {
             "allow" => Ok(Verdict::Allow),
-            "ask" => Ok(Verdict::Ask),
+            "notify" => Ok(Verdict::Notify),
             "done" => Ok(Verdict::Errno(0)),
             name => {
                 let number = constant(name).filter(|_| name.starts_with('E')).and_then(|one| u16::try_from(one).ok());

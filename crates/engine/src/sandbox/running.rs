@@ -12,12 +12,12 @@ use async_trait::async_trait;
 use tokio::sync::{MutexGuard, Semaphore, mpsc, oneshot, watch};
 use tracing::Instrument as _;
 use workers_domain::NetworkPolicy;
-use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
+use workers_domain::ports::{KillReason, NetworkTransfer, SandboxError, SandboxErrorKind};
 
 use crate::cgroup::{Figures, Group, Share};
 use crate::fault::refused;
 use crate::message::{CreateSandbox, Exited, FromInit, ToInit};
-use crate::network::{Broker, Carried, NameSockets, Shared};
+use crate::network::{Broker, EngineNetwork, NameSockets};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
 use crate::server::channel::Channel;
 use crate::server::launcher::Launcher;
@@ -145,11 +145,11 @@ impl Running {
 
     /// Lets it connect to the destinations that the policy permits, from now on. Only the first call has an effect.
     /// Before it, the sandbox can connect to nothing, not even itself.
-    pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, shared: &Arc<Shared>) {
+    pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, network: &Arc<EngineNetwork>) {
         if self.walled {
             let start = || {
                 let sockets: Weak<Self> = Arc::downgrade(self);
-                Broker::start(self.name.clone(), self.io.clone(), sockets, policy.clone(), shared)
+                Broker::start(self.name.clone(), self.io.clone(), sockets, policy.clone(), network)
             };
             let _ = self.broker.get_or_init(start);
         }
@@ -162,9 +162,9 @@ impl Running {
         }
     }
 
-    /// Returns what its connections to the outside have carried so far; `None` if that is not known.
-    pub(crate) async fn carried(&self) -> Option<Carried> {
-        self.broker.get()?.carried().await
+    /// Returns the bytes of its connections to the outside so far; `None` if they are not known.
+    pub(crate) async fn network_transfer(&self) -> Option<NetworkTransfer> {
+        self.broker.get()?.transfer().await
     }
 
     /// Returns its cgroup.

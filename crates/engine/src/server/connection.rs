@@ -15,7 +15,7 @@ use super::unavailable;
 use crate::cgroup::Figures;
 use crate::fault::refused;
 use crate::message::{CommandName, Exited, FromLauncher, ToLauncher};
-use crate::network::Hearing;
+use crate::network::NotifyListener;
 use crate::wire::{self, Received};
 
 /// A launcher that sends nothing for so long while we wait for a response is killed.
@@ -44,9 +44,9 @@ pub(crate) struct Connection {
     templates: Arc<watch::Sender<Option<bool>>>,
     /// Whether templates are configured.
     wants_templates: bool,
-    /// Receives the calls that the filter forwards from the launcher and its sandboxes, as long as this connection
+    /// Receives the calls that the filter reports from the launcher and its sandboxes, as long as this connection
     /// lives.
-    _hearing: Option<Hearing>,
+    _listener: Option<NotifyListener>,
 }
 
 impl Connection {
@@ -55,7 +55,7 @@ impl Connection {
         process: Option<u32>,
         templates: Arc<watch::Sender<Option<bool>>>,
         wants_templates: bool,
-        hearing: Option<Hearing>,
+        listener: Option<NotifyListener>,
     ) -> Self {
         Self {
             channel,
@@ -71,7 +71,7 @@ impl Connection {
             is_silent: AtomicBool::new(false),
             templates,
             wants_templates,
-            _hearing: hearing,
+            _listener: listener,
         }
     }
 

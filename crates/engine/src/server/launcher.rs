@@ -24,7 +24,7 @@ use crate::fault::{named, refused};
 use crate::launcher::serve::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
 use crate::message::{CommandName, Configuration, Fork, Found, FromLauncher, ToLauncher};
-use crate::network::{Hearing, Shared};
+use crate::network::{EngineNetwork, NotifyListener};
 use crate::options::LauncherProgram;
 use crate::wire::{self, Received};
 
@@ -64,7 +64,7 @@ pub(crate) struct Launcher {
     program: LauncherProgram,
     configuration: Configuration,
     lock: File,
-    network: Arc<Shared>,
+    network: Arc<EngineNetwork>,
     observer: Arc<dyn SandboxObserver>,
     /// The launcher that makes sandboxes; `None` while it is being started again.
     current: watch::Sender<Option<Arc<Connection>>>,
@@ -91,7 +91,7 @@ impl Launcher {
         program: LauncherProgram,
         configuration: Configuration,
         lock: File,
-        network: Arc<Shared>,
+        network: Arc<EngineNetwork>,
         observer: Arc<dyn SandboxObserver>,
     ) -> Result<Arc<Self>, SandboxError> {
         if program == LauncherProgram::CurrentExe && !hook_was_called() {
@@ -170,8 +170,8 @@ impl Launcher {
         self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some())
     }
 
-    /// Returns the broker of the sandboxes' network.
-    pub(crate) fn network(&self) -> &Arc<Shared> {
+    /// Returns the network of its sandboxes.
+    pub(crate) fn network(&self) -> &Arc<EngineNetwork> {
         &self.network
     }
 
@@ -388,10 +388,10 @@ impl Launcher {
                 if !found.is_as_good_as(least) {
                     return Err(unavailable("the sandbox launcher would make sandboxes with fewer walls than before"));
                 }
-                let hearing = self.hear(descriptors)?;
+                let listener = self.listen(descriptors)?;
                 let templates = Arc::clone(&self.templates);
                 let wanted = self.wants_templates();
-                let connection = Arc::new(Connection::new(channel, process, templates, wanted, hearing));
+                let connection = Arc::new(Connection::new(channel, process, templates, wanted, listener));
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 known.retain(|other| other.strong_count() > 0);
                 known.push(Arc::downgrade(&connection));
@@ -417,15 +417,15 @@ impl Launcher {
         configuration
     }
 
-    /// Starts to receive the calls that the filter forwards from processes behind walls.
-    fn hear(&self, descriptors: Vec<OwnedFd>) -> Result<Option<Hearing>, SandboxError> {
+    /// Starts to receive the calls that the filter reports from processes behind walls.
+    fn listen(&self, descriptors: Vec<OwnedFd>) -> Result<Option<NotifyListener>, SandboxError> {
         if self.configuration.walls.is_none() {
             return Ok(None);
         }
         let missing = |reason: &str| unavailable(format!("the network of sandboxes cannot be brokered: {reason}"));
-        let listener = descriptors.into_iter().next().ok_or_else(|| missing("the filter has no listener"))?;
-        let hearing = Hearing::start(listener, Arc::clone(&self.network));
-        hearing.map(Some).map_err(|error| missing(&error.to_string()))
+        let notify_fd = descriptors.into_iter().next().ok_or_else(|| missing("the filter has no listener"))?;
+        let listener = NotifyListener::start(notify_fd, Arc::clone(&self.network));
+        listener.map(Some).map_err(|error| missing(&error.to_string()))
     }
 
     /// Handles a launcher's messages until it ends. If it was the current one, another one is started.

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use domain::base::iana::{Class, Opcode, Rcode, Rtype};
-use domain::base::name::{Label, ParsedName, ToLabelIter};
-use domain::base::{Message, MessageBuilder, Question, ToName};
-use domain::rdata::{A, Aaaa};
+use dns_domain::base::iana::{Class, Opcode, Rcode, Rtype};
+use dns_domain::base::name::{Label, ParsedName, ToLabelIter};
+use dns_domain::base::{Message, MessageBuilder, Question, ToName};
+use dns_domain::rdata::{A, Aaaa};
 use workers_domain::DomainName;
 
 /// The longest response in a datagram that we request from a resolver, in bytes: it fits into a packet on all networks.
@@ -19,26 +19,26 @@ pub(super) struct Query {
     pub(super) name: Option<DomainName>,
     /// The query that is sent to resolvers. It is built anew from the parsed parts, so that the host's resolvers
     /// receive nothing else.
-    pub(super) text: Vec<u8>,
+    pub(super) message: Vec<u8>,
 }
 
 /// A parsed message of a sandbox.
 #[derive(Debug)]
-pub(super) enum Received {
-    /// A query that can be answered.
+pub(super) enum Parsed {
+    /// A query that can be passed on to resolvers.
     Query(Query),
     /// A query that is refused; with the response.
     Refused(Vec<u8>),
     /// A message that gets no response.
-    Nonsense,
+    Ignored,
 }
 
 impl Query {
-    /// Parses a query. The one for the resolvers gets `id` as its number.
-    pub(super) fn read(bytes: &[u8], id: u16) -> Received {
-        let Ok(message) = Message::from_octets(bytes) else { return Received::Nonsense };
+    /// Parses a query. The one for the resolvers gets this id.
+    pub(super) fn parse(bytes: &[u8], id: u16) -> Parsed {
+        let Ok(message) = Message::from_octets(bytes) else { return Parsed::Ignored };
         if message.header().qr() {
-            return Received::Nonsense;
+            return Parsed::Ignored;
         }
         if message.header().opcode() != Opcode::QUERY {
             return refusal(bytes, Rcode::NOTIMP);
@@ -49,10 +49,10 @@ impl Query {
             return refusal(bytes, Rcode::REFUSED);
         }
         match rebuild(&message, &question, id) {
-            Some(text) => {
+            Some(rebuilt) => {
                 let labels = question.qname().iter_labels().filter(|label| !label.is_root()).map(Label::as_slice);
                 let name = DomainName::from_labels(labels).ok();
-                Received::Query(Self { id: message.header().id(), name, text })
+                Parsed::Query(Self { id: message.header().id(), name, message: rebuilt })
             }
             None => refusal(bytes, Rcode::SERVFAIL),
         }
@@ -60,14 +60,15 @@ impl Query {
 
     /// Returns whether a resolver's message is the response to this query, and not to another one.
     pub(super) fn is_answered_by(&self, bytes: &[u8]) -> bool {
-        let (Ok(asked), Ok(message)) = (Message::from_octets(self.text.as_slice()), Message::from_octets(bytes)) else {
+        let (Ok(query), Ok(message)) = (Message::from_octets(self.message.as_slice()), Message::from_octets(bytes))
+        else {
             return false;
         };
-        message.is_answer(&asked)
+        message.is_answer(&query)
     }
 
-    /// Returns a resolver's response as it is sent to the sandbox: with the number of the sandbox's query.
-    pub(super) fn passed_on(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+    /// Returns the response to the sandbox: a resolver's response, with the id of the sandbox's query.
+    pub(super) fn response_from(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         for (to, from) in bytes.iter_mut().zip(self.id.to_be_bytes()) {
             *to = from;
         }
@@ -77,11 +78,11 @@ impl Query {
 
 fn rebuild<'a>(message: &Message<&'a [u8]>, question: &Question<ParsedName<&'a [u8]>>, id: u16) -> Option<Vec<u8>> {
     let mut builder = MessageBuilder::new_vec();
-    let (header, asked) = (builder.header_mut(), message.header());
+    let (header, original) = (builder.header_mut(), message.header());
     header.set_id(id);
-    header.set_rd(asked.rd());
-    header.set_cd(asked.cd());
-    header.set_ad(asked.ad());
+    header.set_rd(original.rd());
+    header.set_cd(original.cd());
+    header.set_ad(original.ad());
     let mut builder = builder.question();
     builder.push((question.qname().to_vec(), question.qtype())).ok()?;
     if let Some(options) = message.opt() {
@@ -104,13 +105,13 @@ pub(super) fn no_such_name(bytes: &[u8]) -> Option<Vec<u8>> {
     error(bytes, Rcode::NXDOMAIN)
 }
 
-/// Returns the response when no resolver answers.
+/// Returns the response when no resolver responds.
 pub(super) fn failure(bytes: &[u8]) -> Option<Vec<u8>> {
     error(bytes, Rcode::SERVFAIL)
 }
 
-fn refusal(bytes: &[u8], code: Rcode) -> Received {
-    error(bytes, code).map_or(Received::Nonsense, Received::Refused)
+fn refusal(bytes: &[u8], code: Rcode) -> Parsed {
+    error(bytes, code).map_or(Parsed::Ignored, Parsed::Refused)
 }
 
 fn error(bytes: &[u8], code: Rcode) -> Option<Vec<u8>> {
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     /// Makes a query for addresses; `name` is in wire format.
-    fn question(name: &[u8]) -> Vec<u8> {
+    fn query_for(name: &[u8]) -> Vec<u8> {
         let head: [u8; 12] = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         [&head, name, &[0, 1, 0, 1]].concat()
     }
@@ -146,15 +147,15 @@ mod tests {
         wire
     }
 
-    fn read(name: &[u8]) -> Received {
-        Query::read(&question(name), 1)
+    fn parse(name: &[u8]) -> Parsed {
+        Query::parse(&query_for(name), 1)
     }
 
     #[test]
-    fn a_name_is_read_label_by_label() {
-        let Received::Query(query) = read(&wire(&[b"WWW", b"Example", b"com"])) else { panic!("it is a question") };
+    fn a_name_is_parsed_label_by_label() {
+        let Parsed::Query(query) = parse(&wire(&[b"WWW", b"Example", b"com"])) else { panic!("it is a query") };
         assert_eq!(query.name, "www.example.com".parse().ok());
-        assert_eq!(query.text.get(12..), question(&wire(&[b"WWW", b"Example", b"com"])).get(12..));
+        assert_eq!(query.message.get(12..), query_for(&wire(&[b"WWW", b"Example", b"com"])).get(12..));
     }
 
     #[test]
@@ -170,7 +171,7 @@ mod tests {
             &[b"127", b"0", b"0", b"1"],
             &[],
         ] {
-            let Received::Query(query) = read(&wire(labels)) else { panic!("{labels:?} is a question") };
+            let Parsed::Query(query) = parse(&wire(labels)) else { panic!("{labels:?} is a query") };
             assert_eq!(query.name, None, "{labels:?}");
         }
     }
@@ -182,7 +183,7 @@ mod tests {
         let forwards: &[u8] = &[0xc0, 0x20];
         let label_of_another_type: &[u8] = &[0x41, b'a', 0];
         for name in [too_long.as_slice(), forwards, label_of_another_type, b"\x05abc", &[64]] {
-            assert!(!matches!(read(name), Received::Query(_)), "{name:?}");
+            assert!(!matches!(parse(name), Parsed::Query(_)), "{name:?}");
         }
     }
 }

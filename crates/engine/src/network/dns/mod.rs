@@ -1,5 +1,5 @@
-//! The name server of a sandbox. It runs in the sandbox's own network, and asks the host's resolvers for names that the
-//! policy permits.
+//! The name server of a sandbox. It runs in the sandbox's own network, and queries the host's resolvers for names that
+//! the policy permits.
 
 mod message;
 mod resolvers;
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
-use super::judge::Judge;
+use super::egress_policy::EgressPolicy;
 use crate::sandbox_io::SandboxIo;
 
 /// The address of the name server in a sandbox; `etc/resolv.conf` names it.
@@ -33,21 +33,21 @@ pub(crate) trait NameSockets: Send + Sync {
 }
 
 /// The name server of a sandbox. It starts with the first query, and ends when it is dropped.
-pub(super) struct NameService {
+pub(super) struct NameServer {
     sandbox: Weak<dyn NameSockets>,
-    /// The tasks that answer.
-    serving: OnceCell<JoinSet<()>>,
+    /// The tasks that respond to queries.
+    tasks: OnceCell<JoinSet<()>>,
 }
 
-impl NameService {
+impl NameServer {
     /// Makes one for this sandbox.
     pub(super) fn new(sandbox: Weak<dyn NameSockets>) -> Self {
-        Self { sandbox, serving: OnceCell::new() }
+        Self { sandbox, tasks: OnceCell::new() }
     }
 
     /// Returns whether it runs.
-    pub(super) fn is_there(&self) -> bool {
-        self.serving.initialized()
+    pub(super) fn is_running(&self) -> bool {
+        self.tasks.initialized()
     }
 
     /// Starts it, unless it runs already.
@@ -55,18 +55,18 @@ impl NameService {
     /// # Errors
     ///
     /// When there are no sockets, or they cannot be used.
-    pub(super) async fn serve(&self, judge: &Arc<Judge>, io: &SandboxIo) -> io::Result<()> {
-        let begun = self.serving.get_or_try_init(|| async {
+    pub(super) async fn start(&self, policy: &Arc<EgressPolicy>, io: &SandboxIo) -> io::Result<()> {
+        let begun = self.tasks.get_or_try_init(|| async {
             let sandbox = self.sandbox.upgrade().ok_or_else(|| io::Error::other("the sandbox is gone"))?;
-            start(sandbox.make().await?, judge, io).await
+            bind_and_serve(sandbox.make().await?, policy, io).await
         });
         begun.await.map(drop)
     }
 }
 
-/// Binds the sockets in this process: the sandbox itself has no right to use so low a port, and this process owns its
-/// namespaces.
-async fn start(sockets: [OwnedFd; 2], judge: &Arc<Judge>, io: &SandboxIo) -> io::Result<JoinSet<()>> {
+/// Binds the sockets and starts the tasks. It binds in this process: the sandbox itself has no right to use so low a
+/// port, and this process owns its namespaces.
+async fn bind_and_serve(sockets: [OwnedFd; 2], policy: &Arc<EgressPolicy>, io: &SandboxIo) -> io::Result<JoinSet<()>> {
     // The init has made them and kept no duplicate, so from here on only the server has them: they are in the sandbox's
     // network, and no process of the sandbox can change how they work.
     let bound = io.run(move |_| {
@@ -80,7 +80,7 @@ async fn start(sockets: [OwnedFd; 2], judge: &Arc<Judge>, io: &SandboxIo) -> io:
     #[expect(clippy::disallowed_methods, reason = "only the server has these sockets")]
     let (datagrams, connections) = (UdpSocket::from_std(datagrams.into())?, TcpListener::from_std(connections.into())?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve::datagrams(datagrams, Arc::clone(judge)));
-    tasks.spawn(serve::connections(connections, Arc::clone(judge)));
+    tasks.spawn(serve::datagrams(datagrams, Arc::clone(policy)));
+    tasks.spawn(serve::connections(connections, Arc::clone(policy)));
     Ok(tasks)
 }

@@ -15,13 +15,13 @@ const CONFIGURATION: &str = "/etc/resolv.conf";
 /// The most resolvers that are used; a C library uses as many.
 const MOST: usize = 3;
 
-/// How long one of them may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one of them may take to respond.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest DNS message in bytes.
 const LONGEST: usize = 65_535;
 
-/// The addresses of the resolvers, in the order in which they are asked.
+/// The addresses of the resolvers, in the order in which they are queried.
 #[derive(Debug, Clone)]
 pub(super) struct Resolvers(Vec<SocketAddr>);
 
@@ -35,13 +35,13 @@ impl Resolvers {
     }
 
     /// Returns the first response, as the resolver sent it.
-    pub(super) async fn ask(&self, query: &Query, over_tcp: bool) -> Option<Vec<u8>> {
+    pub(super) async fn query(&self, query: &Query, over_tcp: bool) -> Option<Vec<u8>> {
         for resolver in &self.0 {
-            let answer = async {
-                if over_tcp { ask_over_tcp(*resolver, query).await } else { ask_over_udp(*resolver, query).await }
+            let response = async {
+                if over_tcp { query_over_tcp(*resolver, query).await } else { query_over_udp(*resolver, query).await }
             };
-            if let Ok(Ok(answer)) = timeout(PATIENCE, answer).await {
-                return Some(answer);
+            if let Ok(Ok(response)) = timeout(RESPONSE_TIMEOUT, response).await {
+                return Some(response);
             }
         }
         None
@@ -59,27 +59,27 @@ fn parse(configuration: &str) -> Vec<SocketAddr> {
     if servers.is_empty() { vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 53))] } else { servers }
 }
 
-async fn ask_over_udp(resolver: SocketAddr, query: &Query) -> io::Result<Vec<u8>> {
+async fn query_over_udp(resolver: SocketAddr, query: &Query) -> io::Result<Vec<u8>> {
     // A separate source port for every query is half of what makes a response hard to forge.
     let any: IpAddr = if resolver.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(resolver).await?;
-    socket.send(&query.text).await?;
+    socket.send(&query.message).await?;
     let mut bytes = vec![0; LONGEST];
     loop {
         let length = socket.recv(&mut bytes).await?;
-        let answer = bytes.get(..length).unwrap_or_default();
-        if query.is_answered_by(answer) {
-            return Ok(answer.to_vec());
+        let response = bytes.get(..length).unwrap_or_default();
+        if query.is_answered_by(response) {
+            return Ok(response.to_vec());
         }
     }
 }
 
-async fn ask_over_tcp(resolver: SocketAddr, query: &Query) -> io::Result<Vec<u8>> {
+async fn query_over_tcp(resolver: SocketAddr, query: &Query) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(resolver).await?;
-    write(&mut stream, &query.text).await?;
-    let answer = read(&mut stream).await?;
-    if query.is_answered_by(&answer) { Ok(answer) } else { Err(io::ErrorKind::InvalidData.into()) }
+    write(&mut stream, &query.message).await?;
+    let response = read(&mut stream).await?;
+    if query.is_answered_by(&response) { Ok(response) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 /// Reads a message from a connection.
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resolvers_are_read_as_the_c_library_reads_them() {
+    fn resolvers_are_parsed_as_the_c_library_does() {
         let text = "# nameserver 9.9.9.9\nsearch example.com\nnameserver 127.0.0.53\n nameserver  ::1\nnameserver x\n\
                     nameserver 1.1.1.1\nnameserver 8.8.8.8\n";
         let expected: Vec<SocketAddr> =

@@ -10,13 +10,13 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::message::{Query, Received, addresses, failure, no_such_name};
+use super::message::{Parsed, Query, addresses, failure, no_such_name};
 use super::resolvers::{Resolvers, read, write};
-use crate::network::judge::Judge;
-use crate::network::pace::Pace;
+use crate::network::egress_policy::EgressPolicy;
+use crate::network::rate_limiter::RateLimiter;
 
 /// How many queries, and connections, are handled at a time; further ones wait.
-const MOST_QUESTIONS: usize = 32;
+const MOST_QUERIES: usize = 32;
 const MOST_CONNECTIONS: usize = 8;
 
 /// How long a connection may be idle.
@@ -25,43 +25,43 @@ const IDLE: Duration = Duration::from_secs(10);
 /// The longest query in bytes: a name, and options that we do not pass on.
 const LONGEST: usize = 4096;
 
-/// Answers datagrams. Does not return.
-pub(super) async fn datagrams(socket: UdpSocket, judge: Arc<Judge>) {
+/// Responds to queries in datagrams. Does not return.
+pub(super) async fn datagrams(socket: UdpSocket, policy: Arc<EgressPolicy>) {
     let socket = Arc::new(socket);
-    let resolvers = Resolvers::find(&judge.uplink().resolvers).await;
+    let resolvers = Resolvers::find(&policy.host().resolvers).await;
     let mut bytes = vec![0; LONGEST];
-    let mut pace = Pace::new();
+    let mut limiter = RateLimiter::new();
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
-        if open.len() >= MOST_QUESTIONS {
+        if open.len() >= MOST_QUERIES {
             open.join_next().await;
         }
         if let Ok((length, from)) = socket.recv_from(&mut bytes).await {
-            let question = bytes.get(..length).unwrap_or_default().to_vec();
-            open.spawn(answer_datagram(Arc::clone(&socket), from, question, resolvers.clone(), Arc::clone(&judge)));
+            let query = bytes.get(..length).unwrap_or_default().to_vec();
+            open.spawn(serve_datagram(Arc::clone(&socket), from, query, resolvers.clone(), Arc::clone(&policy)));
         }
-        pace.next().await;
+        limiter.acquire().await;
     }
 }
 
-async fn answer_datagram(
+async fn serve_datagram(
     socket: Arc<UdpSocket>,
     from: SocketAddr,
-    question: Vec<u8>,
+    query: Vec<u8>,
     resolvers: Resolvers,
-    judge: Arc<Judge>,
+    policy: Arc<EgressPolicy>,
 ) {
-    if let Some(answer) = answer(&question, &resolvers, &judge, false).await {
-        // If this fails, the client asks again.
-        let _ = socket.send_to(&answer, from).await;
+    if let Some(response) = respond(&query, &resolvers, &policy, false).await {
+        // If this fails, the client repeats the query.
+        let _ = socket.send_to(&response, from).await;
     }
 }
 
-/// Answers connections. Does not return.
-pub(super) async fn connections(listener: TcpListener, judge: Arc<Judge>) {
-    let resolvers = Resolvers::find(&judge.uplink().resolvers).await;
-    let mut pace = Pace::new();
+/// Responds to queries on connections. Does not return.
+pub(super) async fn connections(listener: TcpListener, policy: Arc<EgressPolicy>) {
+    let resolvers = Resolvers::find(&policy.host().resolvers).await;
+    let mut limiter = RateLimiter::new();
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
@@ -69,38 +69,38 @@ pub(super) async fn connections(listener: TcpListener, judge: Arc<Judge>) {
             open.join_next().await;
         }
         if let Ok((stream, _)) = listener.accept().await {
-            open.spawn(answer_connection(stream, resolvers.clone(), Arc::clone(&judge)));
+            open.spawn(serve_connection(stream, resolvers.clone(), Arc::clone(&policy)));
         }
-        pace.next().await;
+        limiter.acquire().await;
     }
 }
 
-async fn answer_connection(mut stream: TcpStream, resolvers: Resolvers, judge: Arc<Judge>) -> io::Result<()> {
-    let mut pace = Pace::new();
-    while let Ok(question) = timeout(IDLE, read(&mut stream)).await {
-        let Some(answer) = answer(&question?, &resolvers, &judge, true).await else { break };
-        timeout(IDLE, write(&mut stream, &answer)).await??;
-        pace.next().await;
+async fn serve_connection(mut stream: TcpStream, resolvers: Resolvers, policy: Arc<EgressPolicy>) -> io::Result<()> {
+    let mut limiter = RateLimiter::new();
+    while let Ok(query) = timeout(IDLE, read(&mut stream)).await {
+        let Some(response) = respond(&query?, &resolvers, &policy, true).await else { break };
+        timeout(IDLE, write(&mut stream, &response)).await??;
+        limiter.acquire().await;
     }
     Ok(())
 }
 
 /// Returns the response to a query; `None` if the message gets no response.
-async fn answer(bytes: &[u8], resolvers: &Resolvers, judge: &Judge, over_tcp: bool) -> Option<Vec<u8>> {
+async fn respond(bytes: &[u8], resolvers: &Resolvers, policy: &EgressPolicy, over_tcp: bool) -> Option<Vec<u8>> {
     let mut id = [0; 2];
     getrandom(&mut id, GetRandomFlags::empty()).ok()?;
-    let query = match Query::read(bytes, u16::from_ne_bytes(id)) {
-        Received::Query(query) => query,
-        Received::Refused(refusal) => return Some(refusal),
-        Received::Nonsense => return None,
+    let query = match Query::parse(bytes, u16::from_ne_bytes(id)) {
+        Parsed::Query(query) => query,
+        Parsed::Refused(refusal) => return Some(refusal),
+        Parsed::Ignored => return None,
     };
-    if !judge.lookup(query.name.as_ref()) {
+    if !policy.check_lookup(query.name.as_ref()) {
         return no_such_name(bytes);
     }
-    let Some(answer) = resolvers.ask(&query, over_tcp).await else { return failure(bytes) };
+    let Some(response) = resolvers.query(&query, over_tcp).await else { return failure(bytes) };
     // Before the sandbox has the response, because it connects at once.
     if let Some(name) = &query.name {
-        judge.learn(name, addresses(&answer));
+        policy.add_resolved(name, addresses(&response));
     }
-    Some(query.passed_on(answer))
+    Some(query.response_from(response))
 }

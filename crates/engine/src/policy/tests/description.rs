@@ -79,7 +79,7 @@ fn every_call_that_selects_by_an_argument_is_refused_or_ruled_by_it() {
                 }
             }
             None => assert!(
-                !matches!(answers.get(call), Some(Verdict::Allow | Verdict::Ask)),
+                !matches!(answers.get(call), Some(Verdict::Allow | Verdict::Notify)),
                 "{call} is allowed whatever its arguments"
             ),
         }
@@ -94,7 +94,7 @@ fn every_call_that_selects_by_an_argument_is_refused_or_ruled_by_it() {
 fn no_call_is_named_twice_every_name_is_known_and_all_have_reasons() {
     let policy = policy();
     let mut seen = HashSet::new();
-    let groups = policy.allow.iter().chain(&policy.ask).map(|group| (&group.reason, &group.calls));
+    let groups = policy.allow.iter().chain(&policy.notify).map(|group| (&group.reason, &group.calls));
     let refused = policy.refuse.iter().map(|group| (&group.reason, &group.calls));
     let rules = policy.rules.iter().map(|rule| (&rule.reason, &rule.calls));
     for (reason, calls) in groups.chain(refused).chain(rules) {

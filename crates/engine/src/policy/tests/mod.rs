@@ -45,7 +45,7 @@ impl Parts {
         let answers = self.0.iter().map(|part| simulate(part, architecture, number, arguments).unwrap());
         let strictness = |verdict: &Verdict| match verdict {
             Verdict::Allow => 0,
-            Verdict::Ask => 1,
+            Verdict::Notify => 1,
             Verdict::Errno(_) => 2,
             Verdict::Kill => 3,
         };

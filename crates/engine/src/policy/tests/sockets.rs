@@ -98,9 +98,9 @@ fn options_that_programs_set_can_be_set_and_read() {
 }
 
 #[test]
-fn how_long_closing_waits_the_server_is_asked() {
+fn the_server_decides_how_long_closing_waits() {
     let parts = Parts::new();
-    assert_eq!(option(&parts, "setsockopt", "SOL_SOCKET", "SO_LINGER"), Verdict::Ask);
+    assert_eq!(option(&parts, "setsockopt", "SOL_SOCKET", "SO_LINGER"), Verdict::Notify);
     assert_eq!(option(&parts, "getsockopt", "SOL_SOCKET", "SO_LINGER"), Verdict::Allow);
 }
 
@@ -167,7 +167,7 @@ fn options_that_lead_elsewhere_tell_of_the_host_or_load_programs_do_not_exist() 
 #[test]
 fn a_socket_is_connected_by_the_server_or_not_at_all() {
     let parts = Parts::new();
-    assert_eq!(parts.answer("connect", [0; 6]), Verdict::Ask);
+    assert_eq!(parts.answer("connect", [0; 6]), Verdict::Notify);
     for (call, flags) in [("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)] {
         for allowed in ["0", "MSG_NOSIGNAL", "MSG_NOSIGNAL|MSG_DONTWAIT|MSG_MORE"] {
             assert_eq!(parts.with(call, flags, allowed), Verdict::Allow, "{call} {allowed}");

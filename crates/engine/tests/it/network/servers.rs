@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
-use domain::base::iana::{Rcode, Rtype};
-use domain::base::{Message, MessageBuilder, ToName as _, Ttl};
-use domain::rdata::{A, Aaaa, Txt};
+use dns_domain::base::iana::{Rcode, Rtype};
+use dns_domain::base::{Message, MessageBuilder, ToName as _, Ttl};
+use dns_domain::rdata::{A, Aaaa, Txt};
 use rcgen::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};

@@ -18,56 +18,57 @@ pub(super) fn as_user_of<T>(thread: Pid, work: impl FnOnce() -> Result<T, Errno>
         return work();
     }
     let status = fs::read_to_string(format!("/proc/{}/status", thread.as_raw_nonzero())).map_err(|_| Errno::SRCH)?;
-    let user = User::parse(&status).ok_or(Errno::SRCH)?;
-    let disguise = Disguise::put_on(&user)?;
+    let credentials = Credentials::parse(&status).ok_or(Errno::SRCH)?;
+    let guard = CredentialGuard::assume(&credentials)?;
     let done = work();
-    drop(disguise);
+    drop(guard);
     done
 }
 
 /// The user and groups with which a thread accesses files, as numbers of the host.
 #[derive(Debug, PartialEq, Eq)]
-struct User {
-    id: u32,
+struct Credentials {
+    user: u32,
     group: u32,
     groups: Vec<u32>,
 }
 
-impl User {
+impl Credentials {
     /// Parses the kernel's `status` of a thread.
     fn parse(status: &str) -> Option<Self> {
         let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         // The four columns are real, effective, saved, and file system id.
         let last = |name: &str| field(name)?.split_whitespace().nth(3)?.parse().ok();
         let groups: Result<_, _> = field("Groups")?.split_whitespace().map(str::parse).collect();
-        Some(Self { id: last("Uid")?, group: last("Gid")?, groups: groups.ok()? })
+        Some(Self { user: last("Uid")?, group: last("Gid")?, groups: groups.ok()? })
     }
 }
 
-/// Gives this thread other ids until it is dropped.
-struct Disguise {
-    groups: Vec<Gid>,
+/// Gives this thread other credentials, and restores the server's own when it is dropped.
+struct CredentialGuard {
+    /// The server's own groups.
+    own_groups: Vec<Gid>,
 }
 
-impl Disguise {
-    fn put_on(user: &User) -> Result<Self, Errno> {
-        let groups = rustix::process::getgroups()?;
-        let theirs: Vec<_> = user.groups.iter().map(|id| Gid::from_raw(*id)).collect();
-        let disguise = Self { groups };
-        set_thread_groups(&theirs)?;
-        set_thread_res_gid(Gid::ROOT, Gid::from_raw(user.group), Gid::ROOT)?;
+impl CredentialGuard {
+    fn assume(credentials: &Credentials) -> Result<Self, Errno> {
+        let own_groups = rustix::process::getgroups()?;
+        let groups: Vec<_> = credentials.groups.iter().map(|id| Gid::from_raw(*id)).collect();
+        let guard = Self { own_groups };
+        set_thread_groups(&groups)?;
+        set_thread_res_gid(Gid::ROOT, Gid::from_raw(credentials.group), Gid::ROOT)?;
         // Last, because without root's user id the thread may not change the other two.
-        set_thread_res_uid(Uid::ROOT, Uid::from_raw(user.id), Uid::ROOT)?;
-        Ok(disguise)
+        set_thread_res_uid(Uid::ROOT, Uid::from_raw(credentials.user), Uid::ROOT)?;
+        Ok(guard)
     }
 }
 
-impl Drop for Disguise {
+impl Drop for CredentialGuard {
     fn drop(&mut self) {
-        let taken_off = set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
+        let restored = set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
             .and_then(|()| set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT))
-            .and_then(|()| set_thread_groups(&self.groups));
-        if taken_off.is_err() {
+            .and_then(|()| set_thread_groups(&self.own_groups));
+        if restored.is_err() {
             // Otherwise the runtime would go on with a thread of unknown rights.
             tracing::error!("a thread cannot become the server's own user again");
             std::process::abort();
@@ -80,17 +81,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_user_for_files_is_read_from_what_the_kernel_tells() {
+    fn the_credentials_for_files_are_read_from_the_kernels_status() {
         let status = "Name:\tx\nUid:\t0\t1\t2\t3\nGid:\t4\t5\t6\t7\nFDSize:\t64\nGroups:\t27 1000 \nNStgid:\t1\n";
-        assert_eq!(User::parse(status), Some(User { id: 3, group: 7, groups: vec![27, 1000] }));
-        assert_eq!(User::parse("Uid:\t0\t1\t2\n"), None);
+        assert_eq!(Credentials::parse(status), Some(Credentials { user: 3, group: 7, groups: vec![27, 1000] }));
+        assert_eq!(Credentials::parse("Uid:\t0\t1\t2\n"), None);
     }
 
     #[test]
-    fn a_thread_is_itself_again_whatever_happens() {
+    fn a_thread_has_its_own_credentials_again_after_a_failure() {
         let own = || fs::read_to_string("/proc/thread-self/status").unwrap();
-        let before = User::parse(&own());
+        let before = Credentials::parse(&own());
         let result = as_user_of(rustix::thread::gettid(), || Err::<(), _>(Errno::PERM));
-        assert_eq!((result, User::parse(&own())), (Err(Errno::PERM), before));
+        assert_eq!((result, Credentials::parse(&own())), (Err(Errno::PERM), before));
     }
 }

@@ -10,44 +10,44 @@ use workers_domain::AddressRange;
 use workers_domain::ports::NetworkObserver;
 use workers_engine_sys::network_namespace_of;
 
-use super::meter::Meter;
-use super::open::AllConnections;
+use super::connections::ConnectionLimit;
+use super::traffic::TrafficMeter;
 
 /// The host's network, as all sandboxes use it.
-pub(super) struct Uplink {
+pub(super) struct HostNetwork {
     /// Address ranges that the operator has opened.
-    pub(super) open: Vec<AddressRange>,
+    pub(super) open_ranges: Vec<AddressRange>,
     /// The resolvers for names; if empty, the host's resolvers are used.
     pub(super) resolvers: Vec<SocketAddr>,
-    /// Receives events to count.
+    /// Counts connections and lookups.
     pub(super) observer: Arc<dyn NetworkObserver>,
-    /// The connections of all sandboxes.
-    pub(super) connections: AllConnections,
-    /// Counts what connections carry; `None` where that is not counted.
-    pub(super) meter: Option<Meter>,
+    /// Limits the connections of all sandboxes together.
+    pub(super) connection_limit: ConnectionLimit,
+    /// Counts the bytes of connections; `None` where the engine does not count them.
+    pub(super) meter: Option<TrafficMeter>,
     /// The network namespace of this process, to distinguish its sockets from those of sandboxes.
     pub(super) namespace: u64,
 }
 
-impl Uplink {
-    /// Takes over the operator's configuration.
+impl HostNetwork {
+    /// Applies the operator's configuration.
     ///
     /// # Errors
     ///
     /// When the kernel does not report a socket's network namespace: then nothing can be brokered.
     pub(super) fn new(
-        open: Vec<AddressRange>,
+        open_ranges: Vec<AddressRange>,
         resolvers: Vec<SocketAddr>,
         observer: Arc<dyn NetworkObserver>,
     ) -> io::Result<Self> {
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-        let (connections, namespace) = (AllConnections::new(), network_namespace_of(socket)?);
-        Ok(Self { open, resolvers, observer, connections, meter: None, namespace })
+        let (connection_limit, namespace) = (ConnectionLimit::new(), network_namespace_of(socket)?);
+        Ok(Self { open_ranges, resolvers, observer, connection_limit, meter: None, namespace })
     }
 }
 
-impl fmt::Debug for Uplink {
+impl fmt::Debug for HostNetwork {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Uplink").field("open", &self.open).finish_non_exhaustive()
+        formatter.debug_struct("HostNetwork").field("open_ranges", &self.open_ranges).finish_non_exhaustive()
     }
 }

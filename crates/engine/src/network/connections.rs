@@ -2,8 +2,8 @@
 //!
 //! Their buffers lie in memory that the kernel counts for the whole host (`tcp_mem`). So the size of each connection's
 //! buffers is limited when it is made, and the number of connections by the memory of the host. A sandbox closes its
-//! connections without a notice to us. When there is no room for another one, we ask the kernel which of them still
-//! exist.
+//! connections without a notice to us. When there is no room for another one, we query the kernel which of them
+//! still exist.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
 
-use super::diag::Socket;
+use super::socket_diag::SocketQuery;
 
 /// The most connections of one sandbox at one time.
 const MOST_OF_ONE: usize = 256;
@@ -29,20 +29,20 @@ const SHARE: u64 = 16;
 /// The least number of connections of all sandboxes together, on however small a host.
 const LEAST: usize = 64;
 
-/// The connections of all sandboxes.
+/// Limits the connections of all sandboxes together.
 #[derive(Debug)]
-pub(super) struct AllConnections {
+pub(super) struct ConnectionLimit {
     open: Arc<AtomicUsize>,
     most: usize,
 }
 
-impl AllConnections {
+impl ConnectionLimit {
     /// Sets the limit: as many as fit into half of the memory that TCP may use before it is under pressure.
     pub(super) fn new() -> Self {
         let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").unwrap_or_default();
-        let told: Option<u64> = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
+        let reported: Option<u64> = text.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
         // The file exists only in the initial network namespace.
-        let pressure = told.unwrap_or_else(|| {
+        let pressure = reported.unwrap_or_else(|| {
             let system = rustix::system::sysinfo();
             system.totalram.saturating_mul(u64::from(system.mem_unit)) / 4096 / SHARE
         });
@@ -50,18 +50,18 @@ impl AllConnections {
         Self { open: Arc::default(), most: most.max(LEAST) }
     }
 
-    fn take(&self) -> Option<Counted> {
-        let taken =
+    fn try_acquire(&self) -> Option<ConnectionPermit> {
+        let acquired =
             self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < self.most).then_some(open + 1));
-        taken.ok().map(|_| Counted(Arc::clone(&self.open)))
+        acquired.ok().map(|_| ConnectionPermit(Arc::clone(&self.open)))
     }
 }
 
-/// One of all connections, until this is dropped.
+/// The permission for one connection. The connection counts until this is dropped.
 #[derive(Debug)]
-struct Counted(Arc<AtomicUsize>);
+pub(super) struct ConnectionPermit(Arc<AtomicUsize>);
 
-impl Drop for Counted {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -69,36 +69,38 @@ impl Drop for Counted {
 
 /// The connections of one sandbox.
 #[derive(Debug, Default)]
-pub(super) struct Connections(Mutex<Vec<(Socket, Counted)>>);
+pub(super) struct SandboxConnections(Mutex<Vec<(SocketQuery, ConnectionPermit)>>);
 
-/// The right to make one connection.
-#[derive(Debug)]
-pub(super) struct Place(Counted);
-
-impl Connections {
-    /// Takes a place for another connection.
+impl SandboxConnections {
+    /// Returns a permit for another connection.
     ///
     /// # Errors
     ///
     /// `NOBUFS` when this sandbox, or all sandboxes together, have as many as they may.
-    pub(super) fn place(&self, all: &AllConnections) -> Result<Place, Errno> {
+    pub(super) fn acquire(&self, all: &ConnectionLimit) -> Result<ConnectionPermit, Errno> {
         let most = MOST_OF_ONE.min((all.most / 4).max(1));
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() < most
-            && let Some(counted) = all.take()
+            && let Some(permit) = all.try_acquire()
         {
-            return Ok(Place(counted));
+            return Ok(permit);
         }
-        open.retain(|(socket, _)| socket.exists());
-        let counted = if open.len() < most { all.take() } else { None };
-        counted.map(Place).ok_or(Errno::NOBUFS)
+        open.retain(|(query, _)| query.exists());
+        let permit = if open.len() < most { all.try_acquire() } else { None };
+        permit.ok_or(Errno::NOBUFS)
     }
 
-    /// Uses a place for a socket that is being connected.
-    pub(super) fn add(&self, place: Place, socket: BorrowedFd<'_>, family: AddressFamily, peer: SocketAddr) {
-        // A socket that cannot be described counts until its sandbox ends.
-        let socket = Socket::describe(socket, family, peer).unwrap_or_default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((socket, place.0));
+    /// Adds a socket that is being connected, with its permit.
+    pub(super) fn add(
+        &self,
+        permit: ConnectionPermit,
+        socket: BorrowedFd<'_>,
+        family: AddressFamily,
+        peer: SocketAddr,
+    ) {
+        // A socket that cannot be queried counts until its sandbox ends.
+        let query = SocketQuery::new(socket, family, peer).unwrap_or_default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((query, permit));
     }
 }
 
@@ -111,44 +113,49 @@ mod tests {
 
     use super::*;
 
-    fn all(most: usize) -> AllConnections {
-        AllConnections { open: Arc::default(), most }
+    fn all(most: usize) -> ConnectionLimit {
+        ConnectionLimit { open: Arc::default(), most }
     }
 
-    fn connect(connections: &Connections, place: Place, server: &TcpListener) -> (TcpStream, TcpStream) {
+    fn connect(
+        connections: &SandboxConnections,
+        permit: ConnectionPermit,
+        server: &TcpListener,
+    ) -> (TcpStream, TcpStream) {
         let address = server.local_addr().unwrap();
         let client = TcpStream::connect(address).unwrap();
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        connections.add(place, client.as_fd(), family, address);
+        connections.add(permit, client.as_fd(), family, address);
         (client, server.accept().unwrap().0)
     }
 
     #[test]
-    fn a_place_is_free_again_when_the_connection_is_gone() {
+    fn a_permit_is_free_again_when_the_connection_is_gone() {
         for server in ["127.0.0.1:0", "[::1]:0"] {
-            let (server, connections, all) = (TcpListener::bind(server).unwrap(), Connections::default(), all(4));
-            let (client, accepted) = connect(&connections, connections.place(&all).unwrap(), &server);
-            assert_eq!(connections.place(&all).unwrap_err(), Errno::NOBUFS, "a quarter of 4 is 1");
+            let (server, connections, all) =
+                (TcpListener::bind(server).unwrap(), SandboxConnections::default(), all(4));
+            let (client, accepted) = connect(&connections, connections.acquire(&all).unwrap(), &server);
+            assert_eq!(connections.acquire(&all).unwrap_err(), Errno::NOBUFS, "a quarter of 4 is 1");
             // Reset, so that the kernel keeps nothing of the connection.
             sockopt::set_socket_linger(&client, Some(std::time::Duration::ZERO)).unwrap();
             drop(client);
             drop(accepted);
-            connections.place(&all).unwrap();
+            connections.acquire(&all).unwrap();
         }
     }
 
     #[test]
     fn all_sandboxes_together_have_as_many_as_the_host_can_hold() {
-        let (one, other, all) = (Connections::default(), Connections::default(), all(2));
-        let (first, second) = (one.place(&all).unwrap(), other.place(&all).unwrap());
-        assert_eq!(Connections::default().place(&all).unwrap_err(), Errno::NOBUFS);
+        let (one, other, all) = (SandboxConnections::default(), SandboxConnections::default(), all(2));
+        let (first, second) = (one.acquire(&all).unwrap(), other.acquire(&all).unwrap());
+        assert_eq!(SandboxConnections::default().acquire(&all).unwrap_err(), Errno::NOBUFS);
         drop(first);
-        Connections::default().place(&all).unwrap();
+        SandboxConnections::default().acquire(&all).unwrap();
         drop(second);
     }
 
     #[test]
     fn a_small_host_still_connects() {
-        assert!(AllConnections::new().most >= LEAST);
+        assert!(ConnectionLimit::new().most >= LEAST);
     }
 }

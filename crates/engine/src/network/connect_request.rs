@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use workers_engine_sys::network_namespace_of;
 use workers_engine_sys::notify::Notification;
 
-use super::question::Question;
+use super::pending_call::PendingCall;
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, copy_descriptor, read_memory};
 
 /// The longest address of a socket, in bytes.
@@ -21,17 +21,17 @@ const ADDRESS: usize = 128;
 /// The number of the Multipath TCP protocol, which by design falls back to TCP.
 const MPTCP: u32 = 262;
 
-/// A `connect` call that waits for its response.
+/// A `connect` call that waits for its response: what a sandbox requests.
 #[derive(Debug)]
-pub(super) struct Asked {
-    /// The question with which it was forwarded.
-    pub(super) question: Question,
+pub(super) struct ConnectRequest {
+    /// The call.
+    pub(super) call: PendingCall,
     /// The number of the socket's descriptor in the calling process.
     pub(super) number: i32,
     /// Our own descriptor of the socket.
     pub(super) socket: SandboxFd,
     /// The kind of the socket.
-    pub(super) kind: Kind,
+    pub(super) kind: SocketKind,
     /// Whether it is a socket of the host's network, which was installed for an earlier `connect`.
     pub(super) is_outside: bool,
     /// Whether the socket is blocking, so that the caller waits for the connection.
@@ -42,7 +42,7 @@ pub(super) struct Asked {
 
 /// A kind of socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SocketKind {
     /// TCP, over IPv4 or IPv6.
     Tcp(AddressFamily),
     /// UDP, over either.
@@ -61,40 +61,40 @@ pub(super) enum Address {
     /// A path in the file system, or, if it begins with NUL, an abstract name.
     Unix(Vec<u8>),
     /// No address (`AF_UNSPEC`): the socket loses its peer.
-    Nobody,
+    Unspecified,
     /// An address of an unknown family.
     Unknown,
 }
 
-impl Asked {
+impl ConnectRequest {
     /// Reads the arguments of the call.
     ///
     /// # Errors
     ///
     /// The error that the kernel would have returned. It has no meaning if the calling thread no longer waits.
-    pub(super) fn look(question: Question, outside: u64, io: &SandboxIo, on: &OnSandboxThread) -> Result<Self, Errno> {
-        let Notification { thread, arguments: [number, address, length, ..], .. } = question.notification;
+    pub(super) fn read(call: PendingCall, outside: u64, io: &SandboxIo, on: &OnSandboxThread) -> Result<Self, Errno> {
+        let Notification { thread, arguments: [number, address, length, ..], .. } = call.notification;
         // In the kernel, the number and the length are 32 bits wide; only the address is a pointer.
         let number = i32::from_ne_bytes(low_half(number));
         let length = usize::try_from(i32::from_ne_bytes(low_half(length))).map_err(|_| Errno::INVAL)?;
         if length > ADDRESS {
             return Err(Errno::INVAL);
         }
-        let socket = SandboxFd::new(io, copy_of(thread, number, on)?);
+        let socket = SandboxFd::new(io, duplicate_socket(thread, number, on)?);
         let mut bytes = [0; ADDRESS];
         let bytes = bytes.get_mut(..length).unwrap_or_default();
         if read_memory(thread, address, bytes, on).map_err(|_| Errno::FAULT)? < length {
             return Err(Errno::FAULT);
         }
         // The calling thread may have ended since, and its number may belong to another process by now.
-        if !question.is_open() {
+        if !call.is_pending() {
             return Err(Errno::SRCH);
         }
-        let kind = Kind::of(socket.get(on))?;
+        let kind = SocketKind::of(socket.get(on))?;
         let namespace = network_namespace_of(socket.get(on)).map_err(|_| Errno::NOTSOCK)?;
         let flags = rustix::fs::fcntl_getfl(socket.get(on))?;
         Ok(Self {
-            question,
+            call,
             number,
             socket,
             kind,
@@ -106,14 +106,14 @@ impl Asked {
 
     /// Returns the calling thread.
     pub(super) fn thread(&self) -> Pid {
-        self.question.notification.thread
+        self.call.notification.thread
     }
 
     /// Returns whether the descriptor is closed when another program is executed.
     pub(super) fn is_closed_at_exec(&self, _: &OnSandboxThread) -> bool {
         let path = format!("/proc/{}/fdinfo/{}", self.thread().as_raw_nonzero(), self.number);
-        let described = fs::read_to_string(path).unwrap_or_default();
-        let flags = described.lines().find_map(|line| line.strip_prefix("flags:"));
+        let fdinfo = fs::read_to_string(path).unwrap_or_default();
+        let flags = fdinfo.lines().find_map(|line| line.strip_prefix("flags:"));
         let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
         // If the flags cannot be read, the caller is gone or is changing its descriptors.
         flags.is_none_or(|flags| flags & OFlags::CLOEXEC.bits() != 0)
@@ -126,7 +126,7 @@ pub(super) fn low_half(argument: u64) -> [u8; 4] {
 }
 
 /// Makes a descriptor of our own for a socket of another process.
-pub(super) fn copy_of(thread: Pid, number: i32, on: &OnSandboxThread) -> Result<OwnedFd, Errno> {
+pub(super) fn duplicate_socket(thread: Pid, number: i32, on: &OnSandboxThread) -> Result<OwnedFd, Errno> {
     // On older kernels there is no pidfd for a thread that is not the first of its process. Then we use the process,
     // which has the same descriptors, unless the program separates them on purpose.
     let process = pidfd_open(thread, PidfdFlags::empty()).or_else(|_| {
@@ -138,7 +138,7 @@ pub(super) fn copy_of(thread: Pid, number: i32, on: &OnSandboxThread) -> Result<
     copy_descriptor(process, number, on)
 }
 
-impl Kind {
+impl SocketKind {
     fn of(socket: BorrowedFd<'_>) -> Result<Self, Errno> {
         let (family, kind) = (sockopt::socket_domain(socket)?, sockopt::socket_type(socket)?);
         let protocol = sockopt::socket_protocol(socket)?.map(|protocol| protocol.as_raw().get());
@@ -159,7 +159,7 @@ impl Address {
         let port = |bytes: &[u8]| bytes.get(2..4).and_then(|port| port.try_into().ok()).map(u16::from_be_bytes);
         let word = |at: usize| bytes.get(at..at + 4).and_then(|word| <[u8; 4]>::try_from(word).ok());
         match family {
-            AddressFamily::UNSPEC => Ok(Self::Nobody),
+            AddressFamily::UNSPEC => Ok(Self::Unspecified),
             AddressFamily::INET if bytes.len() >= 16 => {
                 let address = Ipv4Addr::from(word(4).ok_or(Errno::INVAL)?);
                 Ok(Self::Internet(SocketAddrV4::new(address, port(bytes).ok_or(Errno::INVAL)?).into()))
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_the_kernel_reads_them() {
+    fn addresses_are_parsed_as_the_kernel_does() {
         let v4 = [&2_u16.to_ne_bytes()[..], &443_u16.to_be_bytes(), &[93, 184, 216, 34], &[0; 8]].concat();
         assert_eq!(Address::parse(&v4), Ok(Address::Internet("93.184.216.34:443".parse().unwrap())));
         assert_eq!(Address::parse(&v4[..15]), Err(Errno::INVAL));
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(Address::parse(&v6[..23]), Err(Errno::INVAL));
         assert_eq!(Address::parse(&[1, 0, b'/', b'a']), Ok(Address::Unix(b"/a".to_vec())));
         assert_eq!(Address::parse(&[1, 0]), Err(Errno::INVAL));
-        assert_eq!(Address::parse(&[0, 0]), Ok(Address::Nobody));
+        assert_eq!(Address::parse(&[0, 0]), Ok(Address::Unspecified));
         assert_eq!(Address::parse(&[0]), Err(Errno::INVAL));
         assert_eq!(Address::parse(&[16, 0, 0, 0]), Ok(Address::Unknown));
     }
