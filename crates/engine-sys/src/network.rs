@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_hears_its_one_peer_and_nobody_else() {
+    fn a_socket_receives_from_its_one_peer_only() {
         for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
             let server = TcpListener::bind((address, 0)).unwrap();
             let peer = server.local_addr().unwrap();
@@ -115,13 +115,13 @@ mod tests {
             rustix::io::ioctl_fionbio(&client, false).unwrap();
             connect(&client, &peer).unwrap();
             let (mut accepted, _) = server.accept().unwrap();
-            accepted.write_all(b"heard").unwrap();
+            accepted.write_all(b"received").unwrap();
             drop(accepted);
             let mut text = String::new();
             TcpStream::from(client).read_to_string(&mut text).unwrap();
-            assert_eq!(text, "heard");
+            assert_eq!(text, "received");
 
-            // The socket accepts another port of the same host only, so it ignores the answer to its own connection
+            // The socket accepts another port of the same host only, so it ignores the response to its own connection
             // request.
             let client = socket(family);
             accept_only_from(&client, SocketAddr::new(address, 1)).unwrap();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deaf_socket_accepts_nobody() {
+    fn a_filtered_socket_accepts_no_connection() {
         let listener = socket(AddressFamily::INET);
         accept_only_from(&listener, SocketAddr::from(([93, 184, 216, 34], 443))).unwrap();
         bind(&listener, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();

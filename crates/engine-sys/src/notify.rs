@@ -95,7 +95,7 @@ impl NotifyFd {
         // of its integers.
         let received = unsafe { &*space.as_ptr().cast::<libc::seccomp_notif>() };
         let thread = i32::try_from(received.pid).ok().and_then(Pid::from_raw);
-        let thread = thread.ok_or_else(|| io::Error::other("the call of a process that cannot be seen from here"))?;
+        let thread = thread.ok_or_else(|| io::Error::other("a process outside of this pid namespace made the call"))?;
         let call = received.data.nr.unsigned_abs();
         Ok(TryReceive::Received(Notification { id: received.id, thread, call, arguments: received.data.args }))
     }

@@ -167,8 +167,8 @@ pub fn install(program: &[Instruction]) -> io::Result<()> {
 }
 
 /// Does the same as [`install`] for a filter that uses [`Verdict::Notify`]. Returns the descriptor for
-/// [`NotifyFd::new`](crate::notify::NotifyFd::new). Calls with that verdict wait for a response, and fail
-/// after the descriptor is closed.
+/// [`NotifyFd::new`](crate::notify::NotifyFd::new). Calls with that verdict wait for a response, and fail after the
+/// descriptor is closed.
 ///
 /// # Errors
 ///

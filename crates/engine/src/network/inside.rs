@@ -1,4 +1,4 @@
-//! SandboxConnections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so its
+//! Connections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so its
 //! destination is always inside. We make the call nevertheless, on the socket that we have checked, and do not hand it
 //! back to the kernel.
 

@@ -1,4 +1,4 @@
-//! SandboxConnections to the outside: sockets of the host's network that are made here and installed in place of a
+//! Connections to the outside: sockets of the host's network that are made here and installed in place of a
 //! sandbox's own socket.
 //!
 //! Once the sandbox has such a socket, these rules keep it from being used for anything else:

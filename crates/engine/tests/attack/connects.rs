@@ -58,7 +58,7 @@ fn connections_that_wait_for_an_hour_are_forgotten_with_their_sandbox() {
 
 #[test]
 fn a_closed_socket_that_lingers_holds_up_no_other() {
-    from_many("linger-asked");
+    from_many("linger-in-use");
 }
 
 #[test]
@@ -94,19 +94,19 @@ fn memory_that_is_never_free_to_be_read_holds_up_no_other() {
 #[test]
 fn addresses_in_memory_at_its_limit_hold_up_no_other() {
     let limits = ResourceLimits { memory_bytes: 96 << 20, ..Attack::new("").limits };
-    withstand::<Forked>(&[Attack { limits, ..Attack::new("ask-at-the-limit 80").in_many() }]);
+    withstand::<Forked>(&[Attack { limits, ..Attack::new("connect-at-the-limit 80").in_many() }]);
 }
 
 #[test]
-fn threads_that_ask_in_a_loop_hold_up_no_other() {
+fn threads_that_connect_in_a_loop_hold_up_no_other() {
     let limits = ResourceLimits { processes: 300, ..Attack::new("").limits };
     let attacks = [
-        Attack { limits, ..Attack::new("asking 250 127.0.0.1 9") },
-        Attack { limits, ..Attack::new("asking 250 127.0.0.1 0") },
-        Attack { limits, ..Attack::new("asking 250 10.1.2.3 80") },
-        Attack { network: "allow-all", limits, ..Attack::new("asking 250 169.254.169.254 80") },
-        Attack::new("asking-and-dying 40"),
-        Attack::new("asking-and-killed 1"),
+        Attack { limits, ..Attack::new("connecting 250 127.0.0.1 9") },
+        Attack { limits, ..Attack::new("connecting 250 127.0.0.1 0") },
+        Attack { limits, ..Attack::new("connecting 250 10.1.2.3 80") },
+        Attack { network: "allow-all", limits, ..Attack::new("connecting 250 169.254.169.254 80") },
+        Attack::new("connecting-and-dying 40"),
+        Attack::new("connecting-and-killed 1"),
     ];
     withstand::<Forked>(&attacks);
 }

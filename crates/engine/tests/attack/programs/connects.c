@@ -230,48 +230,48 @@ static void held_addresses(char **arguments)
 }
 
 /* Many threads that connect again as soon as they get a response. */
-static struct sockaddr_in asked;
+static struct sockaddr_in destination;
 
-static void *ask(void *nothing)
+static void *connect_again(void *nothing)
 {
     (void)nothing;
     for (;;) {
         int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        connect(one, (struct sockaddr *)&asked, sizeof asked);
+        connect(one, (struct sockaddr *)&destination, sizeof destination);
         close(one);
     }
     return NULL;
 }
 
-static void *ask_once(void *nothing)
+static void *connect_once(void *nothing)
 {
     (void)nothing;
     pthread_detach(pthread_self());
     int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    connect(one, (struct sockaddr *)&asked, sizeof asked);
+    connect(one, (struct sockaddr *)&destination, sizeof destination);
     close(one);
     return NULL;
 }
 
-/* `asking THREADS ADDRESS PORT`. With port 0 it is the port of a listener with a full queue. */
-static void prepare_asking(char **arguments)
+/* `connecting THREADS ADDRESS PORT`. With port 0 it is the port of a listener with a full queue. */
+static void prepare_connecting(char **arguments)
 {
     const char *to = arguments[0] && arguments[1] ? arguments[1] : "127.0.0.1";
-    asked = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(number(arguments, 2, 9))};
-    inet_pton(AF_INET, to, &asked.sin_addr);
-    if (asked.sin_port == 0) {
+    destination = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(number(arguments, 2, 9))};
+    inet_pton(AF_INET, to, &destination.sin_addr);
+    if (destination.sin_port == 0) {
         static struct target target = {.family = AF_INET, .kind = SOCK_STREAM, .length = sizeof(struct sockaddr_in)};
         tcp_listener(0, &target.address);
         fill(&target);
-        asked = target.address;
+        destination = target.address;
     }
 }
 
-static void asking(char **arguments)
+static void connecting(char **arguments)
 {
-    prepare_asking(arguments);
+    prepare_connecting(arguments);
     long threads = 0;
-    while (threads < number(arguments, 0, 40) && thread(ask, NULL))
+    while (threads < number(arguments, 0, 40) && thread(connect_again, NULL))
         threads++;
     say("threads %ld", threads);
     ready();
@@ -279,24 +279,24 @@ static void asking(char **arguments)
 }
 
 /* Threads that connect once and end. */
-static void asking_and_dying(char **arguments)
+static void connecting_and_dying(char **arguments)
 {
-    prepare_asking(arguments);
+    prepare_connecting(arguments);
     ready();
     for (;;)
-        if (!thread(ask_once, NULL))
+        if (!thread(connect_once, NULL))
             pause_ms(1);
 }
 
 /* Processes that are killed while they connect. */
-static void asking_and_killed(char **arguments)
+static void connecting_and_killed(char **arguments)
 {
-    prepare_asking(arguments);
+    prepare_connecting(arguments);
     ready();
     for (;;) {
         pid_t pid = child();
         if (pid == 0)
-            ask(NULL);
+            connect_again(NULL);
         pause_ms(2);
         kill(pid, SIGKILL);
         syscall(SYS_wait4, -1, NULL, 0, NULL);
@@ -310,8 +310,8 @@ const struct named connect_attacks[] = {
     {"swapped-names", swapped_names},
     {"bad-addresses", addresses_in_bad_memory},
     {"held-addresses", held_addresses},
-    {"asking", asking},
-    {"asking-and-dying", asking_and_dying},
-    {"asking-and-killed", asking_and_killed},
+    {"connecting", connecting},
+    {"connecting-and-dying", connecting_and_dying},
+    {"connecting-and-killed", connecting_and_killed},
     {NULL, NULL},
 };

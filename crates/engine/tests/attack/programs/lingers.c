@@ -37,7 +37,7 @@ static void interrupted(int signal)
 static volatile int to_close = -1;
 static volatile long delay;
 
-static void *close_when_told(void *nothing)
+static void *close_when_set(void *nothing)
 {
     (void)nothing;
     for (;;) {
@@ -68,13 +68,13 @@ static void *hold_memory(void *nothing)
 }
 
 /* Connects a socket, and closes it while the server uses it. */
-static void close_while_asking(int one, const void *address, socklen_t length, long round)
+static void close_while_in_use(int one, const void *address, socklen_t length, long round)
 {
     static pthread_t closer;
     if (!closer) {
         struct sigaction action = {.sa_handler = interrupted};
         sigaction(SIGUSR1, &action, NULL);
-        closer = thread(close_when_told, NULL);
+        closer = thread(close_when_set, NULL);
         thread(hold_memory, NULL);
     }
     delay = round * 7 % 200 * 8000;
@@ -86,18 +86,18 @@ static void close_while_asking(int one, const void *address, socklen_t length, l
     }
 }
 
-static const struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = 0x900, .sin_addr.s_addr = 0x100007f};
+static const struct sockaddr_in closed_port = {.sin_family = AF_INET, .sin_port = 0x900, .sin_addr.s_addr = 0x100007f};
 static const struct sockaddr_un nowhere = {.sun_family = AF_UNIX, .sun_path = "/tmp/nobody"};
 
 /* A socket that is closed while the server uses it. */
-static void close_asked(char **arguments)
+static void close_in_use(char **arguments)
 {
     seconds = number(arguments, 0, 3600);
     for (long round = 0; round < 600; round++) {
         int pair[2];
         tcp_pair(pair);
         fill_and_linger(pair[0]);
-        close_while_asking(pair[0], &nobody, sizeof nobody, round);
+        close_while_in_use(pair[0], &closed_port, sizeof closed_port, round);
         if (round == 100)
             ready();
     }
@@ -117,7 +117,7 @@ static void close_nested(char **arguments)
         send_descriptors(queue[0], &pair[0], 1);
         close(pair[0]);
         close(queue[0]);
-        close_while_asking(queue[1], &nowhere, sizeof nowhere, round);
+        close_while_in_use(queue[1], &nowhere, sizeof nowhere, round);
         if (round == 100)
             ready();
     }
@@ -196,7 +196,7 @@ static void cycle(char **arguments)
 }
 
 const struct named linger_attacks[] = {
-    {"linger-asked", close_asked},
+    {"linger-in-use", close_in_use},
     {"linger-connecting", close_connecting},
     {"linger-nested", close_nested},
     {"linger-cycle", cycle},

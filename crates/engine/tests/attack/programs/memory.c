@@ -28,7 +28,7 @@ static void fill_files(char **arguments)
 
 /* The addresses that the server reads lie in files without pages. Each page that the server creates counts against a
  * limit that has been reached. */
-static void ask_at_the_limit(char **arguments)
+static void connect_at_the_limit(char **arguments)
 {
     long wanted = number(arguments, 0, 200) << 20, files = 256L << 20;
     char *all = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -50,6 +50,6 @@ static void ask_at_the_limit(char **arguments)
 const struct named memory_attacks[] = {
     {"fill-memory", fill_memory},
     {"fill-files", fill_files},
-    {"ask-at-the-limit", ask_at_the_limit},
+    {"connect-at-the-limit", connect_at_the_limit},
     {NULL, NULL},
 };

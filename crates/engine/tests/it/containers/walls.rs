@@ -115,12 +115,12 @@ async fn whom_a_container_may_talk_to_can_be_changed_while_it_runs() {
     let denied = run(&*container, shell("getent hosts name.example.com")).await;
     assert_eq!(denied.status, ExitStatus::Code(2), "{denied:?}");
     container.set_network(NetworkPolicy::AllowAll);
-    let asking = container.run(shell("getent hosts name.example.com")).await.unwrap();
-    let mut question = [0; 512];
+    let lookup = container.run(shell("getent hosts name.example.com")).await.unwrap();
+    let mut query = [0; 512];
     // Only lookups that the policy permits go to the host's resolvers.
-    let (length, _) = resolver.recv_from(&mut question).await.unwrap();
-    assert!(question[..length].windows(7).any(|part| part == b"example"));
+    let (length, _) = resolver.recv_from(&mut query).await.unwrap();
+    assert!(query[..length].windows(7).any(|part| part == b"example"));
     container.stop().await.unwrap();
-    drop(asking);
+    drop(lookup);
     engine.shutdown().await;
 }

@@ -3,8 +3,8 @@
 
 mod native;
 mod servers;
+mod test_network;
 mod transfer;
-mod world;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use workers_domain::{NetworkDenial, ResourceLimits};
 use workers_engine::{Confinement, Engine, NetworkOptions, Templates};
 
 use self::servers::{BIG, certificate};
-use self::world::{OWN, PRIVATE, PUBLIC, PUBLIC_V6, SILENT, World};
+use self::test_network::{OWN, PRIVATE, PUBLIC, PUBLIC_V6, SILENT, TestNetwork};
 use crate::support::{finish, forked, options, start};
 
 /// The first lines of every script: short functions for attempts. Each returns the result, or the code of an error.
@@ -53,14 +53,14 @@ impl NetworkObserver for Counts {
 }
 
 /// An engine in a test network.
-struct Setting {
-    world: World,
+struct Fixture {
+    network: TestNetwork,
     engine: Engine,
     counts: Arc<Counts>,
     _directory: tempfile::TempDir,
 }
 
-impl Setting {
+impl Fixture {
     async fn sandbox(&self, policy: &str) -> Box<dyn workers_domain::ports::Sandbox> {
         let (source, network) = (SandboxSource::Empty, policy.parse().unwrap());
         self.engine.create(SandboxSpec { source, limits: ResourceLimits::default(), network }).await.unwrap()
@@ -89,31 +89,31 @@ impl Setting {
 }
 
 /// Runs a test in a test network.
-fn test<F: Future<Output = ()>>(open: &[&str], run: impl FnOnce(Arc<Setting>) -> F) {
+fn test<F: Future<Output = ()>>(open: &[&str], run: impl FnOnce(Arc<Fixture>) -> F) {
     workers_testing::skip_unless_root("the test makes network namespaces");
-    let world = World::enter();
+    let network = TestNetwork::enter();
     // The runtime's threads start from this one, so they are in the host's namespace.
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let counts = Arc::new(Counts::default());
-        let network = NetworkOptions {
+        let network_options = NetworkOptions {
             open: open.iter().map(|range| range.parse().unwrap()).collect(),
-            resolvers: vec![World::resolver()],
+            resolvers: vec![TestNetwork::resolver()],
             observer: Arc::clone(&counts) as Arc<dyn NetworkObserver>,
         };
         let mut options = options(directory.path(), Confinement::Full);
-        (options.network, options.templates) = (network, Templates::Shared);
+        (options.network, options.templates) = (network_options, Templates::Shared);
         let engine = Engine::start(options).await.unwrap();
         assert!(engine.has_templates().await);
-        let setting = Arc::new(Setting { world, engine, counts, _directory: directory });
-        run(Arc::clone(&setting)).await;
-        setting.engine.shutdown().await;
+        let fixture = Arc::new(Fixture { network, engine, counts, _directory: directory });
+        run(Arc::clone(&fixture)).await;
+        fixture.engine.shutdown().await;
     });
 }
 
 #[test]
 fn clients_of_all_kinds_reach_public_addresses() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         let script = "(async () => {
             print(await web('http://public.example/'));
             print(await web('http://93.184.216.34:8080/'));
@@ -126,19 +126,19 @@ fn clients_of_all_kinds_reach_public_addresses() {
             "hello from {PUBLIC}\nhello from {PUBLIC}\nhello from {PUBLIC_V6}\nhello from {PUBLIC_V6}\nhello from\n\
              connected to {PUBLIC} connected to ::ffff:{PUBLIC}"
         );
-        assert_eq!(setting.prints("allow-all", script).await, expected);
+        assert_eq!(fixture.prints("allow-all", script).await, expected);
         let over_tls = format!(
             "https.get('https://public.example/', {{ ca: {:?} }}, (response) => response.on('data', (data) => print(String(data))))
                 .on('error', (error) => print(code(error)))",
             certificate()
         );
-        assert_eq!(setting.prints("allow-all", &over_tls).await, format!("hello from {PUBLIC}"));
+        assert_eq!(fixture.prints("allow-all", &over_tls).await, format!("hello from {PUBLIC}"));
     });
 }
 
 #[test]
 fn a_database_driver_of_its_own_making_speaks_with_its_server() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         let script = "
             const socket = net.connect({ host: 'db.example.net', port: 5432, noDelay: true, keepAlive: true });
             socket.on('error', (error) => print(code(error)));
@@ -151,13 +151,13 @@ fn a_database_driver_of_its_own_making_speaks_with_its_server() {
                     const large = Buffer.alloc(3_000_000, 'x'); let received = 0;
                     socket.on('data', (data) => { received += data.length; if (received === large.length) { print(received); socket.end() } });
                     socket.write(large) }) });";
-        assert_eq!(setting.prints("db.example.net:5432", script).await, "N\ntrue\n3000000");
+        assert_eq!(fixture.prints("db.example.net:5432", script).await, "N\ntrue\n3000000");
     });
 }
 
 #[test]
 fn names_are_looked_up_in_every_way() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         let script = "const { lookup, resolve4, resolve6, resolveTxt, Resolver } = dns.promises; (async () => {
             print((await lookup('public.example')).address, (await lookup('v6.example')).address);
             print((await lookup('both.example', { all: true })).map((found) => found.family).sort());
@@ -169,16 +169,16 @@ fn names_are_looked_up_in_every_way() {
             print((await Promise.all(Array.from({ length: 40 }, () => resolve4('public.example')))).flat().length);
         })()";
         let expected = format!(
-            "{PUBLIC} {PUBLIC_V6}\n[4,6]\n[\"{PUBLIC}\"] [\"{PUBLIC_V6}\"] [[\"told by the test\"]]\n{BIG} {BIG}\n\
+            "{PUBLIC} {PUBLIC_V6}\n[4,6]\n[\"{PUBLIC}\"] [\"{PUBLIC_V6}\"] [[\"text of the test\"]]\n{BIG} {BIG}\n\
              ENOTFOUND ENOTFOUND ENODATA\n[\"127.0.0.53\"] [\"{PUBLIC}\"]\ntrue\n40"
         );
-        assert_eq!(setting.prints("allow-all", script).await, expected);
+        assert_eq!(fixture.prints("allow-all", script).await, expected);
     });
 }
 
 #[test]
-fn nothing_is_reached_where_all_is_denied_and_that_is_told_at_once() {
-    test(&["0.0.0.0/0", "::/0"], |setting| async move {
+fn under_deny_all_nothing_is_reached_and_attempts_fail_at_once() {
+    test(&["0.0.0.0/0", "::/0"], |fixture| async move {
         let script = format!(
             "(async () => {{
             print(await web('http://public.example/'), await web('http://{PUBLIC}/'), await web('http://[{PUBLIC_V6}]/'));
@@ -191,17 +191,17 @@ fn nothing_is_reached_where_all_is_denied_and_that_is_told_at_once() {
         }})()"
         );
         let expected = "ENOTFOUND EACCES EACCES\nEACCES EACCES EACCES\nENOTFOUND ENOTFOUND\ntrue";
-        assert_eq!(setting.prints("deny-all", &script).await, expected);
-        assert_eq!(setting.world.accepted_at(PUBLIC), 0);
+        assert_eq!(fixture.prints("deny-all", &script).await, expected);
+        assert_eq!(fixture.network.accepted_at(PUBLIC), 0);
         let message = "net.connect(80, '93.184.216.34').on('error', (error) => print(error.message))";
-        let told = setting.prints("deny-all", message).await;
-        assert!(told.starts_with("connect EACCES 93.184.216.34:80"), "{told}");
+        let printed = fixture.prints("deny-all", message).await;
+        assert!(printed.starts_with("connect EACCES 93.184.216.34:80"), "{printed}");
     });
 }
 
 #[test]
 fn closed_addresses_stay_closed_in_every_form_and_under_every_name() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         // A server listens here, so a refusal is not just a closed port.
         let own = tokio::net::TcpListener::bind((OWN, 80)).await.unwrap();
         let script = format!(
@@ -213,18 +213,19 @@ fn closed_addresses_stay_closed_in_every_form_and_under_every_name() {
             print(await dns.promises.resolve4('rebind.example'));
         }})()"
         );
-        assert_eq!(setting.prints("allow-all", &script).await, format!("EACCES EACCES\n[\"{PRIVATE}\"]"));
+        assert_eq!(fixture.prints("allow-all", &script).await, format!("EACCES EACCES\n[\"{PRIVATE}\"]"));
         for address in [PRIVATE, "169.254.169.254", "fd00:ec2::254", "64:ff9b::a01:203"] {
-            assert_eq!(setting.world.accepted_at(address), 0, "{address}");
+            assert_eq!(fixture.network.accepted_at(address), 0, "{address}");
         }
-        let nobody = std::future::poll_fn(|context| std::task::Poll::Ready(own.poll_accept(context).is_pending()));
-        assert!(nobody.await, "the host's own public address is closed");
+        let no_connection =
+            std::future::poll_fn(|context| std::task::Poll::Ready(own.poll_accept(context).is_pending()));
+        assert!(no_connection.await, "the host's own public address is closed");
     });
 }
 
 #[test]
 fn what_the_operator_has_opened_is_open() {
-    test(&["10.1.0.0/16", "93.184.216.1"], |setting| async move {
+    test(&["10.1.0.0/16", "93.184.216.1"], |fixture| async move {
         let own = tokio::net::TcpListener::bind((OWN, 80)).await.unwrap();
         let script = format!(
             "(async () => print(await web('http://{PRIVATE}/'), await web('http://rebind.example/'), await tcp('{OWN}', 80),
@@ -232,16 +233,16 @@ fn what_the_operator_has_opened_is_open() {
         );
         let hello = format!("hello from {PRIVATE}");
         let expected = format!("{hello} {hello} connected to {OWN} EACCES connected to ::ffff:{PRIVATE}");
-        assert_eq!(setting.prints("allow-all", &script).await, expected);
-        let nobody = "EACCES ENOTFOUND EACCES EACCES EACCES";
-        assert_eq!(setting.prints("public.example", &script).await, nobody);
+        assert_eq!(fixture.prints("allow-all", &script).await, expected);
+        let expected = "EACCES ENOTFOUND EACCES EACCES EACCES";
+        assert_eq!(fixture.prints("public.example", &script).await, expected);
         drop(own);
     });
 }
 
 #[test]
 fn a_list_opens_the_names_and_ports_on_it_and_nothing_else() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         let script = format!(
             "(async () => {{
             print(await tcp('{PUBLIC}', 80), await tcp('{PUBLIC}', 5432));
@@ -258,34 +259,34 @@ fn a_list_opens_the_names_and_ports_on_it_and_nothing_else() {
              connected to {PUBLIC} EACCES\nEACCES\nconnected to {PUBLIC_V6} EACCES"
         );
         let policy = "*.allowed.example,db.example.net:5432,[2606:2800:220::/48]:8080";
-        assert_eq!(setting.prints(policy, &script).await, expected);
-        assert_eq!(setting.world.accepted_at(PRIVATE), 0);
+        assert_eq!(fixture.prints(policy, &script).await, expected);
+        assert_eq!(fixture.network.accepted_at(PRIVATE), 0);
     });
 }
 
 #[test]
 fn a_list_is_not_passed_by_a_name_whose_labels_only_look_like_it() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         // Each label has its length in front, so a dot within a label is not a border between two labels.
-        let script = "const ask = (...labels) => new Promise((done) => {
+        let script = "const query = (...labels) => new Promise((done) => {
             const name = labels.flatMap((label) => [Buffer.from([label.length]), Buffer.from(label, 'latin1')]);
             const socket = require('dgram').createSocket('udp4');
-            socket.on('message', (answer) => { socket.close(); done(answer[3] & 15) });
-            const question = Buffer.concat([Buffer.from([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...name, Buffer.from([0, 0, 1, 0, 1])]);
-            socket.connect(53, '127.0.0.53', () => socket.send(question)) });
+            socket.on('message', (response) => { socket.close(); done(response[3] & 15) });
+            const message = Buffer.concat([Buffer.from([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), ...name, Buffer.from([0, 0, 1, 0, 1])]);
+            socket.connect(53, '127.0.0.53', () => socket.send(message)) });
         (async () => {
-            print(await ask('www', 'allowed', 'example'), await ask('WWW', 'ALLOWED', 'Example'));
-            print(await ask('www.allowed.example'), await ask('www.allowed', 'example'), await ask('evil', 'www.allowed.example'));
-            print(await ask('evil\\x00', 'allowed', 'example'), await ask('evil\\\\', 'allowed', 'example'), await ask('\\xe9', 'allowed', 'example'));
+            print(await query('www', 'allowed', 'example'), await query('WWW', 'ALLOWED', 'Example'));
+            print(await query('www.allowed.example'), await query('www.allowed', 'example'), await query('evil', 'www.allowed.example'));
+            print(await query('evil\\x00', 'allowed', 'example'), await query('evil\\\\', 'allowed', 'example'), await query('\\xe9', 'allowed', 'example'));
         })()";
-        assert_eq!(setting.prints("*.allowed.example", script).await, "0 0\n3 3 3\n3 3 3");
-        assert_eq!((setting.counts.of("found"), setting.counts.of("refused")), (4, 12));
+        assert_eq!(fixture.prints("*.allowed.example", script).await, "0 0\n3 3 3\n3 3 3");
+        assert_eq!((fixture.counts.of("found"), fixture.counts.of("refused")), (4, 12));
     });
 }
 
 #[test]
 fn what_a_worker_starts_is_under_the_same_policy() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         let attempts = "(async () => [await tcp('93.184.216.34', 80), await tcp('10.1.2.3', 80), await web('http://public.example/')].join())()";
         let script = format!(
             "const inner = {:?};
@@ -296,14 +297,14 @@ fn what_a_worker_starts_is_under_the_same_policy() {
             format!("{PRELUDE}{attempts}")
         );
         let each = format!("connected to {PUBLIC},EACCES,hello from {PUBLIC}");
-        assert_eq!(setting.prints("allow-all", &script).await, format!("{each}\n{each}"));
-        assert_eq!(setting.prints("deny-all", &script).await, "EACCES,EACCES,ENOTFOUND\nEACCES,EACCES,ENOTFOUND");
+        assert_eq!(fixture.prints("allow-all", &script).await, format!("{each}\n{each}"));
+        assert_eq!(fixture.prints("deny-all", &script).await, "EACCES,EACCES,ENOTFOUND\nEACCES,EACCES,ENOTFOUND");
     });
 }
 
 #[test]
 fn a_sandbox_reaches_its_own_servers_and_no_other_sandbox_does() {
-    test(&[], |setting| async move {
+    test(&[], |fixture| async move {
         let script = "
             const fs = require('fs'), dgram = require('dgram');
             const greet = (...where) => new Promise((done) => { const server = net.createServer((socket) => socket.end('own'));
@@ -323,59 +324,59 @@ fn a_sandbox_reaches_its_own_servers_and_no_other_sandbox_does() {
             })()";
         let own = "own own own own\nown own ECONNREFUSED\nown own own own\nENOENT true\ndatagram";
         for policy in ["allow-all", "deny-all"] {
-            assert_eq!(setting.prints(policy, script).await, own);
+            assert_eq!(fixture.prints(policy, script).await, own);
         }
         // While one sandbox listens, another one tries to connect.
-        let sandbox = setting.sandbox("allow-all").await;
+        let sandbox = fixture.sandbox("allow-all").await;
         let listens = format!("{PRELUDE}net.createServer(() => {{}}).listen(8080, '0.0.0.0', () => print('listens'))");
         let mut listening = start(&*sandbox, &listens).await;
         let first = listening.next_event().await.unwrap().unwrap();
         assert!(matches!(first, workers_domain::ports::CommandEvent::Output { .. }), "{first:?}");
         let tries = "(async () => print(await tcp('127.0.0.1', 8080), await tcp('::1', 8080)))()";
-        assert_eq!(setting.prints("allow-all", tries).await, "ECONNREFUSED ECONNREFUSED");
+        assert_eq!(fixture.prints("allow-all", tries).await, "ECONNREFUSED ECONNREFUSED");
         sandbox.stop().await.unwrap();
     });
 }
 
 #[test]
-fn connections_and_names_are_counted_by_what_became_of_them() {
-    test(&[], |setting| async move {
+fn connections_and_lookups_are_counted_by_their_verdict() {
+    test(&[], |fixture| async move {
         let script = format!(
             "(async () => {{ await tcp('{PUBLIC}', 80); await tcp('{PUBLIC}', 81); await tcp('{PRIVATE}', 80); await tcp('127.0.0.1', 80);
                 await attempt(dns.promises.resolve4('public.example'));
                 const socket = require('dgram').createSocket('udp4'); socket.on('error', (error) => print(code(error)));
                 socket.connect(53, '{PUBLIC}', (error) => {{ print(code(error)); socket.close() }}); }})()"
         );
-        assert_eq!(setting.started("allow-all", &script).await, "EACCES");
-        let count = |what| setting.counts.of(what);
+        assert_eq!(fixture.started("allow-all", &script).await, "EACCES");
+        let count = |what| fixture.counts.of(what);
         assert_eq!([count("allowed"), count("closed_address"), count("protocol"), count("policy")], [2, 1, 1, 0]);
         assert_eq!([count("found"), count("refused")], [1, 0]);
         let refused = format!(
             "(async () => {{ await tcp('{PUBLIC}', 80); await attempt(dns.promises.resolve4('public.example')) }})()"
         );
-        setting.started("deny-all", &refused).await;
+        fixture.started("deny-all", &refused).await;
         assert_eq!([count("allowed"), count("policy"), count("refused")], [2, 1, 1]);
         // The C library connects datagram sockets to find out which address to prefer. That is no attempt to reach
         // anything, and is not counted.
-        setting.started("allow-all", "dns.lookup('both.example', { all: true }, () => {})").await;
+        fixture.started("allow-all", "dns.lookup('both.example', { all: true }, () => {})").await;
         assert_eq!([count("protocol"), count("found")], [1, 3]);
     });
 }
 
 #[test]
-fn a_socket_that_was_handed_in_has_the_flags_of_the_one_it_replaces() {
-    test(&[], |setting| async move {
+fn an_installed_socket_has_the_flags_of_the_one_it_replaces() {
+    test(&[], |fixture| async move {
         let script = "const socket = net.connect(80, '93.184.216.34', () => {
-            const told = require('fs').readFileSync('/proc/self/fdinfo/' + socket._handle.fd, 'utf8');
-            print((parseInt(/flags:\\s*(\\d+)/.exec(told)[1], 8) & 0o2004000).toString(8)); socket.destroy() })";
+            const fdinfo = require('fs').readFileSync('/proc/self/fdinfo/' + socket._handle.fd, 'utf8');
+            print((parseInt(/flags:\\s*(\\d+)/.exec(fdinfo)[1], 8) & 0o2004000).toString(8)); socket.destroy() })";
         // The socket is closed at exec, and does not block.
-        assert_eq!(setting.prints("allow-all", script).await, "2004000");
+        assert_eq!(fixture.prints("allow-all", script).await, "2004000");
     });
 }
 
 #[test]
-fn nobody_waits_for_an_address_that_does_not_answer() {
-    test(&[], |setting| async move {
+fn connections_to_a_silent_address_hold_up_no_others() {
+    test(&[], |fixture| async move {
         let script = format!(
             "const began = performance.now(), sockets = Array.from({{ length: 64 }}, () => net.connect(80, '{SILENT}').on('error', () => {{}}));
             setImmediate(async () => {{ print(performance.now() - began < 2000, await web('http://public.example/'));
@@ -383,17 +384,17 @@ fn nobody_waits_for_an_address_that_does_not_answer() {
                 print(all.filter((got) => got === 'hello from {PUBLIC}').length, sockets.every((socket) => socket.connecting));
                 for (const socket of sockets) socket.destroy() }})"
         );
-        assert_eq!(setting.prints("allow-all", &script).await, format!("true hello from {PUBLIC}\n50 true"));
+        assert_eq!(fixture.prints("allow-all", &script).await, format!("true hello from {PUBLIC}\n50 true"));
     });
 }
 
 #[test]
-fn a_sandbox_that_asks_in_a_loop_is_not_noticed_by_others() {
-    test(&[], |setting| async move {
-        let sandbox = setting.sandbox("allow-all").await;
+fn a_sandbox_that_connects_in_a_loop_holds_up_no_other() {
+    test(&[], |fixture| async move {
+        let sandbox = fixture.sandbox("allow-all").await;
         let flood = format!(
-            "{PRELUDE}print('floods'); const ask = () => net.connect(80, '{PRIVATE}').on('error', ask);
-             for (let one = 0; one < 64; one++) ask(); for (let one = 0; one < 64; one++) {{
+            "{PRELUDE}print('floods'); const connect = () => net.connect(80, '{PRIVATE}').on('error', connect);
+             for (let one = 0; one < 64; one++) connect(); for (let one = 0; one < 64; one++) {{
                 const look = () => dns.resolve4('missing.example', look); look() }}"
         );
         let mut flooding = start(&*sandbox, &flood).await;
@@ -401,7 +402,7 @@ fn a_sandbox_that_asks_in_a_loop_is_not_noticed_by_others() {
         assert!(matches!(first, workers_domain::ports::CommandEvent::Output { .. }), "{first:?}");
         for _ in 0..3 {
             assert_eq!(
-                setting.prints("allow-all", "web('http://public.example/').then(print)").await,
+                fixture.prints("allow-all", "web('http://public.example/').then(print)").await,
                 format!("hello from {PUBLIC}")
             );
         }
@@ -411,8 +412,8 @@ fn a_sandbox_that_asks_in_a_loop_is_not_noticed_by_others() {
 
 #[test]
 fn connections_end_with_their_sandbox() {
-    test(&[], |setting| async move {
-        let sandbox = setting.sandbox("allow-all").await;
+    test(&[], |fixture| async move {
+        let sandbox = fixture.sandbox("allow-all").await;
         let script = format!("{PRELUDE}net.connect(5432, '{PUBLIC}', () => print('connected'))");
         let mut command = start(&*sandbox, &script).await;
         let first = command.next_event().await.unwrap().unwrap();

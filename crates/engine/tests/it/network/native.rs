@@ -3,8 +3,8 @@
 use workers_domain::ports::{SandboxFile, SandboxPath};
 use workers_engine_sys::syscall_number;
 
-use super::world::PUBLIC;
-use super::{Setting, test};
+use super::test_network::PUBLIC;
+use super::{Fixture, test};
 use crate::elf::Argument::{Number, Text};
 use crate::elf::{Argument, program};
 use crate::support::{finish, start};
@@ -16,7 +16,7 @@ const CLOSED_PORT: &[u8] = &[2, 0, 0, 81, 93, 184, 216, 34, 0, 0, 0, 0, 0, 0, 0,
 const PRIVATE: &[u8] = &[2, 0, 0, 80, 10, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0];
 const LOOPBACK: &[u8] = &[2, 0, 0, 80, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
 const HIGH_PORT: &[u8] = &[2, 0, 0x1F, 0x90, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-const NOBODY: &[u8] = &[0; 16];
+const UNSPECIFIED: &[u8] = &[0; 16];
 
 const EBADF: i32 = 9;
 const EACCES: i32 = 13;
@@ -51,7 +51,7 @@ const PROGRAMS: &[(&[Call], i32)] = &[
     // A socket of the host's network can be used for its one connection, and for nothing else.
     (&[SOCKET, CONNECT, CONNECT], EISCONN),
     (&[SOCKET, CONNECT, ("connect", &[Number(3), Text(LOOPBACK), Number(16)])], EISCONN),
-    (&[SOCKET, CONNECT, ("connect", &[Number(3), Text(NOBODY), Number(16)])], EOPNOTSUPP),
+    (&[SOCKET, CONNECT, ("connect", &[Number(3), Text(UNSPECIFIED), Number(16)])], EOPNOTSUPP),
     (&[SOCKET, CONNECT, ("bind", &[Number(3), Text(HIGH_PORT), Number(16)])], EINVAL),
     (&[SOCKET, CONNECT, ("listen", &[Number(3), Number(1)])], EINVAL),
     (
@@ -90,8 +90,8 @@ fn compile(calls: &[Call]) -> Vec<u8> {
 }
 
 /// Runs each program and returns their exit codes.
-async fn run(setting: &Setting, policy: &str) -> Vec<i32> {
-    let sandbox = setting.sandbox(policy).await;
+async fn run(fixture: &Fixture, policy: &str) -> Vec<i32> {
+    let sandbox = fixture.sandbox(policy).await;
     let file = |(index, (calls, _)): (usize, &(&[Call], i32))| SandboxFile {
         path: SandboxPath::parse(format!("program{index}")).unwrap(),
         contents: compile(calls),
@@ -110,13 +110,13 @@ async fn run(setting: &Setting, policy: &str) -> Vec<i32> {
 
 #[test]
 fn native_programs_connect_and_get_nothing_more_out_of_it() {
-    test(&[], |setting| async move {
-        let found = run(&setting, "allow-all").await;
+    test(&[], |fixture| async move {
+        let found = run(&fixture, "allow-all").await;
         assert_eq!(found.len(), PROGRAMS.len(), "{found:?}");
         for ((calls, expected), errno) in PROGRAMS.iter().zip(found) {
             assert_eq!(errno, *expected, "{calls:?}");
         }
         let connected = PROGRAMS.iter().filter(|(calls, _)| calls.starts_with(&[SOCKET, CONNECT])).count();
-        assert_eq!(setting.world.accepted_at(PUBLIC), connected);
+        assert_eq!(fixture.network.accepted_at(PUBLIC), connected);
     });
 }

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-use super::world::{Accepted, PRIVATE, PUBLIC, PUBLIC_V6, RESOLVER, SILENT};
+use super::test_network::{Accepted, PRIVATE, PUBLIC, PUBLIC_V6, RESOLVER, SILENT};
 
 /// The certificate of the TLS server, for `public.example`.
 static CERTIFIED: LazyLock<CertifiedKey<rcgen::KeyPair>> =
@@ -54,13 +54,13 @@ pub(super) async fn start(accepted: Accepted) {
 async fn serve<F: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     accepted: Accepted,
-    answer: impl Fn(TcpStream, IpAddr) -> F,
+    handle: impl Fn(TcpStream, IpAddr) -> F,
 ) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let local = stream.local_addr().unwrap().ip().to_canonical();
         *accepted.lock().unwrap().entry(local).or_default() += 1;
-        tokio::spawn(answer(stream, local));
+        tokio::spawn(handle(stream, local));
     }
 }
 
@@ -100,8 +100,8 @@ async fn names_by_datagram(socket: UdpSocket) {
     let mut bytes = [0; 2048];
     loop {
         let (length, from) = socket.recv_from(&mut bytes).await.unwrap();
-        if let Some(answer) = answer(&bytes[..length], 512) {
-            socket.send_to(&answer, from).await.unwrap();
+        if let Some(response) = respond(&bytes[..length], 512) {
+            socket.send_to(&response, from).await.unwrap();
         }
     }
 }
@@ -109,11 +109,11 @@ async fn names_by_datagram(socket: UdpSocket) {
 async fn names_by_connection(listener: TcpListener) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut question = vec![0; usize::from(stream.read_u16().await.unwrap())];
-        stream.read_exact(&mut question).await.unwrap();
-        let answer = answer(&question, usize::MAX).unwrap();
-        let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
-        stream.write_all(&[&length, answer.as_slice()].concat()).await.unwrap();
+        let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+        stream.read_exact(&mut query).await.unwrap();
+        let response = respond(&query, usize::MAX).unwrap();
+        let length = u16::try_from(response.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&length, response.as_slice()].concat()).await.unwrap();
     }
 }
 
@@ -136,11 +136,11 @@ fn addresses_of(name: &str) -> Option<Vec<IpAddr>> {
     }
 }
 
-/// Returns the response to a question, truncated if it is longer than `most` bytes.
-fn answer(question: &[u8], most: usize) -> Option<Vec<u8>> {
-    let message = Message::from_octets(question).ok()?;
-    let asked = message.sole_question().ok()?;
-    let (name, ttl) = (asked.qname().to_vec(), Ttl::from_secs(60));
+/// Returns the response to a query, truncated if it is longer than `most` bytes.
+fn respond(query: &[u8], most: usize) -> Option<Vec<u8>> {
+    let message = Message::from_octets(query).ok()?;
+    let question = message.sole_question().ok()?;
+    let (name, ttl) = (question.qname().to_vec(), Ttl::from_secs(60));
     let found = addresses_of(&name.to_string().to_ascii_lowercase());
     let code = if found.is_some() { Rcode::NOERROR } else { Rcode::NXDOMAIN };
     let begin = || {
@@ -151,14 +151,14 @@ fn answer(question: &[u8], most: usize) -> Option<Vec<u8>> {
     };
     let mut answer = begin()?;
     for address in found.iter().flatten() {
-        match (address, asked.qtype()) {
+        match (address, question.qtype()) {
             (IpAddr::V4(address), Rtype::A) => answer.push((&name, ttl, A::from(*address))).ok()?,
             (IpAddr::V6(address), Rtype::AAAA) => answer.push((&name, ttl, Aaaa::from(*address))).ok()?,
             _ => {}
         }
     }
-    if asked.qtype() == Rtype::TXT && found.is_some() {
-        let text: Txt<Vec<u8>> = Txt::build_from_slice(b"told by the test").ok()?;
+    if question.qtype() == Rtype::TXT && found.is_some() {
+        let text: Txt<Vec<u8>> = Txt::build_from_slice(b"text of the test").ok()?;
         answer.push((&name, ttl, text)).ok()?;
     }
     let whole = answer.finish();

@@ -6,7 +6,7 @@ use workers_domain::NetworkPolicy;
 use workers_domain::ports::{ContainerProvider as _, ContainerSpec, NetworkTransfer, SandboxSource};
 use workers_engine::{ContainerEngine, ContainerOptions, NetworkOptions};
 
-use super::world::{PUBLIC, World};
+use super::test_network::{PUBLIC, TestNetwork};
 use crate::containers::counted::in_container;
 use crate::containers::support::{options, spec};
 
@@ -25,11 +25,11 @@ fn converse(bytes: u64) -> String {
 #[test]
 fn what_a_container_exchanges_is_counted_while_it_runs_and_when_it_has_ended() {
     workers_testing::skip_unless_root("containers need root");
-    let _world = World::enter();
+    let _world = TestNetwork::enter();
     // The runtime's threads start from this one, so they are in the host's namespace.
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let directory = tempfile::tempdir().unwrap();
-        let network = NetworkOptions { resolvers: vec![World::resolver()], ..NetworkOptions::default() };
+        let network = NetworkOptions { resolvers: vec![TestNetwork::resolver()], ..NetworkOptions::default() };
         let engine = ContainerEngine::start(ContainerOptions { network, ..options(directory.path()) }).await.unwrap();
         let open = ContainerSpec { network: NetworkPolicy::AllowAll, ..spec(SandboxSource::Empty) };
         let (container, other) = (engine.create(open.clone()).await.unwrap(), engine.create(open).await.unwrap());

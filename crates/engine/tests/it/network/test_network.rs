@@ -31,7 +31,7 @@ const CLOSED: [&str; 7] =
     [PRIVATE, "192.168.7.7", "172.16.5.5", "169.254.169.254", "100.64.0.9", "fd00:ec2::254", "64:ff9b::a01:203"];
 
 /// The two namespaces and the servers.
-pub(super) struct World {
+pub(super) struct TestNetwork {
     /// The namespace of the host, and the one at the other end of the wire.
     _namespaces: [Namespace; 2],
     servers: Option<Servers>,
@@ -91,7 +91,7 @@ impl Drop for Namespace {
     }
 }
 
-impl World {
+impl TestNetwork {
     /// Builds the network and moves this thread into the host's namespace.
     pub(super) fn enter() -> Self {
         let [host, beyond] = [Namespace::new(), Namespace::new()];
@@ -135,7 +135,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for TestNetwork {
     fn drop(&mut self) {
         let Servers { stop, thread } = self.servers.take().unwrap();
         drop(stop);
