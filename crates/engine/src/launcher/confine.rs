@@ -55,7 +55,7 @@ pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
     seccomp::install(filter)
 }
 
-/// Puts the process under a filter that forwards some calls to a listener. Returns the listener, which receives the
+/// Puts the process under a filter that reports some calls to a listener. Returns the listener, which receives the
 /// calls of this process and of all its descendants. `no_new_privileges` is `false` for a launcher of containers,
 /// because their users may become others; then the kernel accepts a filter only from a process that is root on the
 /// host.

@@ -99,7 +99,7 @@ impl Launcher {
         let containers = walls.and_then(|walls| Some((walls.containers.as_ref()?, walls.first_uid)));
         let made = policy::inner().and_then(|filter| {
             let host = containers.map(|(setup, first_uid)| Host::new(thread, setup, first_uid)).transpose()?;
-            // All processes made from here on inherit the filter, and one listener receives the calls that it forwards.
+            // All processes made from here on inherit the filter, and one listener receives the calls that it reports.
             let listener = walls.map(|_| obey_and_ask(&policy::outer()?, containers.is_none())).transpose()?;
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;

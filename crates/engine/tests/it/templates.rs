@@ -313,7 +313,7 @@ async fn without_a_template_that_boots_commands_start_their_own_node() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_that_was_used_serves_nobody_else() {
+async fn a_used_network_is_not_given_to_another_sandbox() {
     let engine = Templated::start(|_| ()).await;
     let counts =
         "console.log(require('fs').readFileSync('/proc/net/dev', 'utf8').match(/lo:(.*)/)[1].trim().split(/ +/)[1])";

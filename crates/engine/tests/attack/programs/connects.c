@@ -232,7 +232,7 @@ static void held_addresses(char **arguments)
 /* Many threads that connect again as soon as they get a response. */
 static struct sockaddr_in destination;
 
-static void *connect_again(void *nothing)
+static void *connect_in_a_loop(void *nothing)
 {
     (void)nothing;
     for (;;) {
@@ -243,7 +243,7 @@ static void *connect_again(void *nothing)
     return NULL;
 }
 
-static void *connect_once(void *nothing)
+static void *connect_and_end(void *nothing)
 {
     (void)nothing;
     pthread_detach(pthread_self());
@@ -271,7 +271,7 @@ static void connecting(char **arguments)
 {
     prepare_connecting(arguments);
     long threads = 0;
-    while (threads < number(arguments, 0, 40) && thread(connect_again, NULL))
+    while (threads < number(arguments, 0, 40) && thread(connect_in_a_loop, NULL))
         threads++;
     say("threads %ld", threads);
     ready();
@@ -284,7 +284,7 @@ static void connecting_and_dying(char **arguments)
     prepare_connecting(arguments);
     ready();
     for (;;)
-        if (!thread(connect_once, NULL))
+        if (!thread(connect_and_end, NULL))
             pause_ms(1);
 }
 
@@ -296,7 +296,7 @@ static void connecting_and_killed(char **arguments)
     for (;;) {
         pid_t pid = child();
         if (pid == 0)
-            connect_again(NULL);
+            connect_in_a_loop(NULL);
         pause_ms(2);
         kill(pid, SIGKILL);
         syscall(SYS_wait4, -1, NULL, 0, NULL);
