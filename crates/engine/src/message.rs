@@ -4,12 +4,12 @@
 //! ```text
 //! server --ToLauncher--> launcher     make a sandbox; its channel travels along
 //! server <-FromLauncher- launcher     its pidfd; later, that it is gone and what it used
-//! server --ToLauncher--> launcher     put a copy of a booted node into it
+//! server --ToLauncher--> launcher     fork a template; the child joins the sandbox
 //! server <-FromLauncher- launcher     it is made; it has ended
 //! launcher -ToTemplate-> template     fork, and join a sandbox
-//! launcher <FromTemplate- template    booted; the copy's pidfd
-//! server <--FromCopy---- copy         it is behind the sandbox's walls
-//! server -NodeProgram--> copy         run this
+//! launcher <FromTemplate- template    booted; the child's pidfd
+//! server <--FromChild--- child        it is parked in the sandbox
+//! server -NodeProgram--> child        run this
 //! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
 //! server ---ToInit-----> init         run, kill, write, make sockets
 //! server <--FromInit---- init         ready, started, exited, written; sockets
@@ -103,16 +103,16 @@ pub(crate) struct TemplateSetup {
     /// The module that the script loads, with work to do ahead of programs.
     pub(crate) module: String,
     /// The limits on templates, not counting the spare one; `None` for one template that serves all contents.
-    pub(crate) room: Option<TemplateRoom>,
+    pub(crate) budget: Option<TemplateBudget>,
     /// After how many forks a template is replaced.
-    pub(crate) forks: u32,
+    pub(crate) max_forks: u32,
 }
 
 /// The limits on templates. The least recently used template is ended first.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct TemplateRoom {
+pub(crate) struct TemplateBudget {
     /// The most templates.
-    pub(crate) most: u32,
+    pub(crate) max_templates: u32,
     /// The memory of all templates together, in bytes.
     pub(crate) memory_bytes: u64,
 }
@@ -124,10 +124,10 @@ pub(crate) enum ToLauncher {
     Configure(Box<Configuration>),
     /// Make a sandbox. The init's end of its channel is attached.
     Create(CreateSandbox),
-    /// Put a copy of a booted node into a sandbox. The copy's end of its channel is attached.
-    Fork(Fork),
-    /// Kill such a copy and its process group.
-    KillFork(CommandName),
+    /// Fork a template; the child joins a sandbox. The child's end of its channel is attached.
+    ForkChild(ForkChild),
+    /// Kill such a child and its process group.
+    KillChild(CommandName),
     /// The server no longer waits for the end of a sandbox that was killed. Report which of its processes do not end,
     /// and go on killing it.
     SetAside {
@@ -151,22 +151,22 @@ pub(crate) struct CommandName {
     pub(crate) command: u32,
 }
 
-/// A copy of a booted node for a sandbox, in which it waits for its program.
+/// An order to fork a template. The child is parked in a sandbox: it joins the sandbox and waits for its program.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Fork {
+pub(crate) struct ForkChild {
     /// Its name in further messages.
     pub(crate) name: CommandName,
-    /// The content whose template is copied: the one that the sandbox was made from.
+    /// The content whose template is forked: the one that the sandbox was made from.
     pub(crate) content: String,
-    /// Whether to wait for a template that is booting. Otherwise only a template that has booted is copied.
-    pub(crate) waits: bool,
+    /// Whether to wait for a template that is booting. Otherwise only a template that has booted is forked.
+    pub(crate) waits_for_boot: bool,
 }
 
-/// Messages from a copy of a booted node to the server.
+/// Messages from a child of a template to the server.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum FromCopy {
-    /// It is behind the sandbox's walls and waits for its program.
-    Seated,
+pub(crate) enum FromChild {
+    /// It has joined the sandbox with all its isolation, and waits for its program.
+    Parked,
     /// A step on the way there failed.
     Failed {
         /// The step, and the reason.
@@ -211,10 +211,10 @@ pub(crate) enum FromLauncher {
         /// Whether one has booted.
         are_ready: bool,
     },
-    /// There is no booted node to copy: the sandbox has to start one.
+    /// There is no template to fork: the sandbox has to start its own node.
     NotForked(CommandName),
-    /// The copy has ended, and its process group was killed.
-    ForkEnded {
+    /// The child has ended, and its process group was killed.
+    ChildEnded {
         /// The sandbox.
         sandbox: String,
         /// How it ended.
@@ -283,7 +283,7 @@ impl Found {
 pub(crate) enum ToTemplate {
     /// The first message.
     Configure(Box<Surroundings>),
-    /// Fork, and join a sandbox. The pidfd of the sandbox's init, the copy's end of its channel, and the files through
+    /// Fork, and join a sandbox. The pidfd of the sandbox's init, the child's end of its channel, and the files through
     /// which the sandbox's cgroups are joined are attached.
     Fork,
 }
@@ -293,19 +293,19 @@ pub(crate) enum ToTemplate {
 pub(crate) enum FromTemplate {
     /// It has booted.
     Ready,
-    /// The copy runs, as a child of the launcher. Its pidfd is attached.
+    /// The child runs, as a child of the launcher. Its pidfd is attached.
     Forked {
         /// Its id in the launcher's pid namespace.
         pid: i32,
     },
-    /// There is no copy: the kernel refused it, or the sandbox is gone.
+    /// There is no child: the kernel refused it, or the sandbox is gone.
     NotForked {
         /// The reason.
         message: String,
     },
 }
 
-/// The message from the server to a copy of a booted node: the program to run, in the form in which the template's
+/// The message from the server to a child of a template: the program to run, in the form in which the template's
 /// script gets it. Standard output and standard error are attached.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeProgram {

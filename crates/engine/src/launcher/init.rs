@@ -9,8 +9,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
+use super::children::children;
 use super::command::{NotStarted, Starting, Streams, Surroundings, start};
-use super::forks::children;
 use super::names::name_sockets;
 use super::oom_score::OomScore;
 use super::write::write_files;

@@ -1,4 +1,4 @@
-//! How a copy of a booted node joins a sandbox. The order of the steps matters.
+//! How a child of a template joins a sandbox. The order of the steps matters.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,8 +13,8 @@ use super::setup::Setup;
 use super::steps::{null_device, step};
 use super::told::Told;
 
-/// The sandbox that a copy joins, as descriptors.
-pub(super) struct Place {
+/// The sandbox that a template's child joins, as descriptors.
+pub(super) struct TargetSandbox {
     /// The pidfd of the sandbox's first process.
     pub(super) init: OwnedFd,
     /// The socket to the server.
@@ -23,12 +23,12 @@ pub(super) struct Place {
     pub(super) members: Vec<OwnedFd>,
 }
 
-impl Place {
+impl TargetSandbox {
     /// Takes the descriptors in the order in which they are passed: init, channel, then the cgroups' files.
     pub(super) fn new(passed: Vec<OwnedFd>) -> io::Result<Self> {
         let mut passed = passed.into_iter();
         let (Some(init), Some(channel)) = (passed.next(), passed.next()) else {
-            return Err(io::Error::other("a copy without a sandbox and a channel"));
+            return Err(io::Error::other("an order to fork without a sandbox and a channel"));
         };
         Ok(Self { init, channel, members: passed.collect() })
     }
@@ -36,17 +36,17 @@ impl Place {
 
 /// Puts this process, which has a single thread, behind the sandbox's walls. From its start it is killed together with
 /// the sandbox's first process, because it was born into that process's pid namespace.
-pub(super) fn join(setup: &Setup, place: &Place) -> io::Result<()> {
-    let kept = [&place.init, &place.channel].into_iter().chain(&place.members);
+pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
+    let kept = [&target.init, &target.channel].into_iter().chain(&target.members);
     keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>())?;
     // A session of its own, so that its process group can be killed and it has no controlling terminal.
     step("session", rustix::process::setsid())?;
     // Before the process uses anything: from here on the cgroup counts it.
-    for file in &place.members {
+    for file in &target.members {
         step("cgroup", rustix::io::write(file, b"0"))?;
     }
     // With the namespaces come the sandbox's root and all capabilities over what is inside of it.
-    step("namespaces", join_namespaces(setup.thread, place.init.as_fd()))?;
+    step("namespaces", join_namespaces(setup.thread, target.init.as_fd()))?;
     step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
     step("working directory", rustix::process::chdir("/work"))?;
     let null = step("null device", null_device())?;

@@ -15,13 +15,14 @@
 //! * [`check`]: the child checks that its walls stand;
 //! * [`init`]: the child is now the sandbox's first process: it starts commands ([`command`]), writes files
 //!   ([`write`]), makes sockets ([`names`]) and reaps;
-//! * [`templates`]: manages booted nodes; [`template`] is the code that runs in them; a copy of a template joins a
-//!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`forks`]).
+//! * [`templates`]: manages booted nodes; [`template`] is the code that runs in them; a child of a template joins a
+//!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`children`]).
 //!
 //! These share what lies below them: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
 //! mounts, [`told`] reads what the kernel reports about a process, [`wall`] names the walls.
 
 mod check;
+mod children;
 mod command;
 mod confine;
 mod container;
@@ -29,7 +30,6 @@ mod create;
 mod creator;
 pub(crate) mod devices;
 mod enter;
-mod forks;
 mod ids;
 mod init;
 mod join;
@@ -40,7 +40,6 @@ mod names;
 mod networks;
 mod oom_score;
 mod probe;
-mod room;
 mod root;
 mod running;
 pub(crate) mod serve;
@@ -48,6 +47,7 @@ mod setup;
 mod start;
 mod steps;
 mod template;
+mod template_memory;
 mod templates;
 pub(crate) mod told;
 mod tools;
@@ -57,4 +57,4 @@ mod write;
 
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};
 pub use start::{launcher_main, run_launcher_if_asked};
-pub use template::serve_template;
+pub use template::run_template;

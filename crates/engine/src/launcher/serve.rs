@@ -10,19 +10,19 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{SingleThread, try_wait_for};
 
+use super::children::{TemplateChildren, kill_children_but, reap_children_but};
 use super::confine::obey_and_ask;
 use super::create::{Means, create};
 use super::devices::Devices;
-use super::forks::{Forks, kill_children_but, reap_children_but};
 use super::layers::Host;
 use super::networks::Networks;
 use super::probe::probe;
 use super::running::Running;
 use super::setup::Setup;
-use super::templates::{Answer, Templates};
+use super::templates::{ForkResult, Templates};
 use super::told::Namespaces;
 use crate::cgroup::{Figures, Group};
-use crate::message::{CommandName, CreateSandbox, Failure, Fork, Found, FromLauncher, Surroundings, ToLauncher};
+use crate::message::{CommandName, CreateSandbox, Failure, ForkChild, Found, FromLauncher, Surroundings, ToLauncher};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -35,8 +35,9 @@ const REMOVE_INTERVAL: Duration = Duration::from_millis(2);
 /// is killed with it.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A sandbox that still exists some time after a copy in it has ended may wait for a child that only the launcher can
-/// reap. We look for such children after `FIRST_LOOK`, then after twice the time, and so on, up to `LAST_LOOK`.
+/// A sandbox that still exists some time after a template's child in it has ended may wait for another process that
+/// only the launcher can reap. We look for such processes after `FIRST_LOOK`, then after twice the time, and so on, up
+/// to `LAST_LOOK`.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 
@@ -51,15 +52,15 @@ const SERVER: u64 = 0;
 /// The most sandboxes of one launcher, because each has user ids of its own.
 pub(crate) const MOST_SLOTS: u32 = 4096;
 
-/// Bits that mark the events of templates, and of their copies.
+/// Bits that mark the events of templates, and of their children.
 const TEMPLATE: u64 = 1 << 62;
-const FORK: u64 = 1 << 61;
+const CHILD: u64 = 1 << 61;
 
 /// The launcher's whole state.
 pub(super) struct Launcher {
     means: Means,
     templates: Templates,
-    forks: Forks,
+    children: TemplateChildren,
     server: OwnedFd,
     events: OwnedFd,
     sandboxes: HashMap<u32, Running>,
@@ -118,13 +119,13 @@ impl Launcher {
                 let surroundings = Surroundings { configuration: *configuration, found, host: own };
                 let setup = Setup { thread, surroundings, filter };
                 let templates = Templates::new(&setup);
-                let (forks, sandboxes, busy, next_look, next_kill) =
-                    (Forks::default(), HashMap::new(), Vec::new(), None, None);
+                let (children, sandboxes, busy, next_look, next_kill) =
+                    (TemplateChildren::default(), HashMap::new(), Vec::new(), None, None);
                 let networks = setup.surroundings.configuration.walls.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher = Self {
                     means: Means { setup, devices, host, networks, lifeline },
                     templates,
-                    forks,
+                    children,
                     server,
                     events,
                     sandboxes,
@@ -152,7 +153,7 @@ impl Launcher {
 
     fn run(&mut self) -> io::Result<()> {
         loop {
-            let timeout = self.rest();
+            let timeout = self.next_timeout();
             let timeout = timeout.and_then(|timeout| rustix::time::Timespec::try_from(timeout).ok());
             let mut space = [MaybeUninit::<Event>::uninit(); 64];
             let ready: Vec<u64> = match epoll::wait(&self.events, &mut space, timeout.as_ref()) {
@@ -165,16 +166,16 @@ impl Launcher {
                 match tag {
                     SERVER => {}
                     template if template & TEMPLATE != 0 => {
-                        let answers = self.templates.spoke(template & !TEMPLATE);
-                        self.take_answers(answers)?;
+                        let results = self.templates.handle_event(template & !TEMPLATE);
+                        self.take_fork_results(results)?;
                     }
-                    fork if fork & FORK != 0 => self.fork_ended(fork & !FORK)?,
+                    child if child & CHILD != 0 => self.child_ended(child & !CHILD)?,
                     memory if memory & 1 == 1 => self.memory_ran_out(slot_of(memory)),
                     sandbox => self.ended(slot_of(sandbox))?,
                 }
             }
             let overdue = self.templates.end_overdue();
-            self.take_answers(overdue)?;
+            self.take_fork_results(overdue)?;
             self.look_for_children();
             self.kill_set_aside();
             self.retry_busy()?;
@@ -186,19 +187,19 @@ impl Launcher {
     }
 
     /// Returns the time until something has to be done without an event.
-    fn rest(&self) -> Option<Duration> {
+    fn next_timeout(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
         let look = self.next_look.map(|(at, _)| until(at));
-        [busy, look, self.next_kill.map(until), self.templates.rest()].into_iter().flatten().min()
+        [busy, look, self.next_kill.map(until), self.templates.next_timeout()].into_iter().flatten().min()
     }
 
     /// Reaps children that a process of a sandbox has made the launcher's. The filter forbids the calls for that; if
     /// there is a way nevertheless, the sandbox's init would wait forever for such a child.
     fn look_for_children(&mut self) {
         let Some((at, pause)) = self.next_look.filter(|(at, _)| *at <= Instant::now()) else { return };
-        // A copy that its template has not reported yet would look like an unknown child.
-        if !self.templates.are_asked() {
+        // A template's child that the template has not reported yet would look like an unknown child.
+        if !self.templates.has_pending_forks() {
             reap_children_but(&self.known_children());
         }
         let pause = pause * 2;
@@ -207,7 +208,7 @@ impl Launcher {
 
     fn known_children(&self) -> Vec<Pid> {
         let inits = self.sandboxes.values().map(|running| running.pid);
-        inits.chain(self.templates.pids()).chain(self.forks.pids()).collect()
+        inits.chain(self.templates.pids()).chain(self.children.pids()).collect()
     }
 
     /// Handles the order that the server no longer waits for the end of a sandbox: from now on it is killed again and
@@ -232,7 +233,7 @@ impl Launcher {
         if self.next_kill.is_none_or(|at| at > Instant::now()) {
             return;
         }
-        if !self.templates.are_asked() {
+        if !self.templates.has_pending_forks() {
             reap_children_but(&self.known_children());
         }
         let mut is_left = false;
@@ -252,8 +253,8 @@ impl Launcher {
         match message {
             ToLauncher::Configure(_) => return Err(io::Error::other("configured twice")),
             ToLauncher::Create(order) => self.take_create(&order, descriptors)?,
-            ToLauncher::Fork(fork) => self.take_fork(fork, &descriptors)?,
-            ToLauncher::KillFork(name) => self.forks.kill(&name),
+            ToLauncher::ForkChild(order) => self.fork_child(order, &descriptors)?,
+            ToLauncher::KillChild(name) => self.children.kill(&name),
             ToLauncher::SetAside { name } => self.set_aside(name)?,
             ToLauncher::Replaced => self.is_replaced = true,
             ToLauncher::RenewTemplates => self.templates.renew(),
@@ -276,38 +277,38 @@ impl Launcher {
         }
     }
 
-    fn take_fork(&mut self, fork: Fork, channel: &[OwnedFd]) -> io::Result<()> {
-        let name = fork.name.clone();
-        if fork.waits && self.templates.hasten(&fork.content) {
+    fn fork_child(&mut self, order: ForkChild, channel: &[OwnedFd]) -> io::Result<()> {
+        let name = order.name.clone();
+        if order.waits_for_boot && self.templates.boot_now(&order.content) {
             self.keep_templates()?;
         }
         let sandbox = self.sandboxes.values().find(|running| running.name == name.sandbox);
-        // Without the channel, the copy could not report anything.
+        // Without the channel, the child could not report anything.
         let is_asked = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
             let passed = [&sandbox.pidfd].into_iter().chain(channel).chain(&sandbox.members);
-            self.templates.fork(fork, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
+            self.templates.fork(order, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
         });
         if is_asked { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
     }
 
     /// Handles the results that templates have reported.
-    fn take_answers(&mut self, answers: Vec<Answer>) -> io::Result<()> {
-        for answer in answers {
-            match answer {
-                Answer::Forked { name, pid, pidfd } => {
-                    let (number, pidfd) = self.forks.add(name, pid, pidfd);
-                    epoll::add(&self.events, pidfd, EventData::new_u64(FORK | number), EventFlags::IN)?;
+    fn take_fork_results(&mut self, results: Vec<ForkResult>) -> io::Result<()> {
+        for result in results {
+            match result {
+                ForkResult::Forked { name, pid, pidfd } => {
+                    let (number, pidfd) = self.children.add(name, pid, pidfd);
+                    epoll::add(&self.events, pidfd, EventData::new_u64(CHILD | number), EventFlags::IN)?;
                 }
-                Answer::NotForked(name) => wire::send(&self.server, &FromLauncher::NotForked(name), &[])?,
-                Answer::Unknown(name) => self.find_out(name)?,
+                ForkResult::NotForked(name) => wire::send(&self.server, &FromLauncher::NotForked(name), &[])?,
+                ForkResult::Unknown(name) => self.resolve_unknown_fork(name)?,
             }
         }
         Ok(())
     }
 
-    /// Handles an order during which its template ended. If there is an unknown copy, its program may have begun. Then
+    /// Handles an order during which its template ended. If there is an unknown child, its program may have begun. Then
     /// it must not begin a second time, so we kill the sandbox.
-    fn find_out(&mut self, name: CommandName) -> io::Result<()> {
+    fn resolve_unknown_fork(&mut self, name: CommandName) -> io::Result<()> {
         if !kill_children_but(&self.known_children()) {
             return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
         }
@@ -321,22 +322,22 @@ impl Launcher {
         self.sandboxes.values().find(|running| running.name == name)
     }
 
-    /// Handles the end of a copy.
-    fn fork_ended(&mut self, number: u64) -> io::Result<()> {
+    /// Handles the end of a template's child.
+    fn child_ended(&mut self, number: u64) -> io::Result<()> {
         let events = &self.events;
-        let ended = self.forks.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
+        let ended = self.children.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
         let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
         self.next_look = Some((Instant::now() + FIRST_LOOK, FIRST_LOOK));
         let figures = self.sandbox(&sandbox).map(Running::figures).unwrap_or_default();
-        wire::send(&self.server, &FromLauncher::ForkEnded { sandbox, exited, figures }, &[])
+        wire::send(&self.server, &FromLauncher::ChildEnded { sandbox, exited, figures }, &[])
     }
 
     /// Boots a missing template, adds it to the event loop, and reports to the server whether there are templates.
     fn keep_templates(&mut self) -> io::Result<()> {
-        if let Some((number, socket)) = self.templates.keep(&self.means.setup) {
+        if let Some((number, socket)) = self.templates.boot_spare(&self.means.setup) {
             epoll::add(&self.events, socket, EventData::new_u64(TEMPLATE | number), EventFlags::IN)?;
         }
-        if let Some(are_ready) = self.templates.news() {
+        if let Some(are_ready) = self.templates.readiness_change() {
             wire::send(&self.server, &FromLauncher::Templates { are_ready }, &[])?;
         }
         Ok(())
@@ -420,8 +421,8 @@ impl Launcher {
         self.templates.close();
         let deadline = Instant::now() + END_PATIENCE;
         loop {
-            // First we kill copies, including those that their template had no time to report: an init ends only when
-            // no process is left that was born into its pid namespace.
+            // First we kill the templates' children, including those that their template had no time to report: an init
+            // ends only when no process is left that was born into its pid namespace.
             let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
             kill_children_but(&inits);
             let busy = &mut self.busy;

@@ -1,4 +1,4 @@
-//! What the launcher needs to make a sandbox, and a template to let a copy join one.
+//! What the launcher needs to make a sandbox, and a template to let a child join one.
 
 use workers_engine_sys::SingleThread;
 use workers_engine_sys::seccomp::Instruction;

@@ -14,11 +14,11 @@ use workers_engine_sys::template::{Described, Runtime};
 use workers_engine_sys::trim_memory;
 use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only};
 
-use super::join::{Place, join};
+use super::join::{TargetSandbox, join};
 use super::setup::Setup;
 use super::steps::null_device;
 use crate::fault::number_of;
-use crate::message::{FromCopy, FromTemplate, NodeProgram, ToTemplate};
+use crate::message::{FromChild, FromTemplate, NodeProgram, ToTemplate};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -45,15 +45,16 @@ enum Kind {
     Other,
 }
 
-/// Forks this process for the launcher, and returns only in a copy that is to run a program, with that program as JSON.
+/// Runs this process as a template: forks it whenever the launcher orders so. Returns only in a child that is to run a
+/// program, with that program as JSON.
 /// The template's script calls it through the library that node loads, which uses nothing else of this crate.
 ///
 /// # Errors
 ///
 /// When this process is not a template of a launcher, or cannot be forked safely.
 #[doc(hidden)]
-pub fn serve_template(runtime: Runtime) -> io::Result<String> {
-    // Never dropped, because the copies close all descriptors by number.
+pub fn run_template(runtime: Runtime) -> io::Result<String> {
+    // Never dropped, because the children close all descriptors by number.
     let launcher = ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?);
     let null = ManuallyDrop::new(null_device()?);
     install_as(null.as_fd(), 0)?;
@@ -62,7 +63,7 @@ pub fn serve_template(runtime: Runtime) -> io::Result<String> {
     };
     runtime.prepare()?;
     if std::process::id() <= 2 {
-        // A copy's process id is 2, and libraries detect a fork by a change of the process id.
+        // A child's process id is 2, and libraries detect a fork by a change of the process id.
         return Err(io::Error::other("this node cannot be a template"));
     }
     // Memory that is given back now does not have to be copied at a fork.
@@ -103,19 +104,19 @@ enum Forked {
     Child(NodeProgram),
 }
 
-/// Forks. The copy returns behind the sandbox's walls, when it has a program to run.
+/// Forks. The child returns behind the sandbox's walls, when it has a program to run.
 fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
-    let place = Place::new(passed)?;
-    bear_children_beside(place.init.as_fd())?;
+    let target = TargetSandbox::new(passed)?;
+    bear_children_beside(target.init.as_fd())?;
     match clone_sibling(setup.thread)? {
         Cloned::Parent { pid, pidfd } => Ok(Forked::Parent { pid: pid.as_raw_nonzero().get(), pidfd }),
-        // Even after a panic, the copy must not run on as the template.
-        Cloned::Child => match catch_unwind(AssertUnwindSafe(|| take_seat(setup, &place))) {
+        // Even after a panic, the child must not run on as the template.
+        Cloned::Child => match catch_unwind(AssertUnwindSafe(|| park(setup, &target))) {
             Ok(Ok(program)) => Ok(Forked::Child(program)),
             Ok(Err(error)) => {
                 // Fails if the server is gone; then there is no receiver for the error.
-                let failed = FromCopy::Failed { message: error.to_string(), errno: number_of(&error) };
-                let _ = wire::send(&place.channel, &failed, &[]);
+                let failed = FromChild::Failed { message: error.to_string(), errno: number_of(&error) };
+                let _ = wire::send(&target.channel, &failed, &[]);
                 exit_now(127)
             }
             Err(_) => exit_now(101),
@@ -123,11 +124,11 @@ fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     }
 }
 
-/// Runs in a copy: joins the sandbox, then waits for a program and its outputs.
-fn take_seat(setup: &Setup, place: &Place) -> io::Result<NodeProgram> {
-    join(setup, place)?;
-    wire::send(&place.channel, &FromCopy::Seated, &[])?;
-    let Some(Received { message, descriptors }) = wire::receive(&place.channel)? else { exit_now(0) };
+/// Parks a child: joins the sandbox, then waits there for a program and its outputs.
+fn park(setup: &Setup, target: &TargetSandbox) -> io::Result<NodeProgram> {
+    join(setup, target)?;
+    wire::send(&target.channel, &FromChild::Parked, &[])?;
+    let Some(Received { message, descriptors }) = wire::receive(&target.channel)? else { exit_now(0) };
     let [stdout, stderr] =
         <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::Error::other("a program without its two outputs"))?;
     install_as(stdout.as_fd(), 1)?;
@@ -185,7 +186,7 @@ fn above(descriptors: &[NodeDescriptor], descriptor: OwnedFd) -> io::Result<Owne
     Ok(moved)
 }
 
-/// Runs in a copy, behind the walls: replaces everything that the copy still shares with the template.
+/// Runs in a child, behind the walls: replaces everything that the child still shares with the template.
 fn become_node(
     runtime: Runtime,
     descriptors: &[NodeDescriptor],

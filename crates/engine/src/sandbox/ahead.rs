@@ -7,7 +7,7 @@ use std::time::Duration;
 use workers_domain::{ResourceLimits, SnapshotId};
 
 use super::core::Core;
-use super::local::{Seating, make_ready};
+use super::local::{TemplateUse, make_ready};
 
 /// The time between two such sandboxes, so that many deploys leave the processors to invocations, and each finds a
 /// booted node.
@@ -32,6 +32,6 @@ pub(crate) fn expect(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLim
 async fn meet(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
     // If the snapshot was deleted meanwhile or cannot be read, the invocation that uses it reports the error.
     if let Ok(Some(lease)) = core.lease(&snapshot).await {
-        make_ready(core, limits, lease, Seating::Awaited);
+        make_ready(core, limits, lease, TemplateUse::WaitForBoot);
     }
 }

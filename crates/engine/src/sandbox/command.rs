@@ -16,12 +16,12 @@ use workers_domain::ports::{
 use workers_domain::{LogStream, ResourceUsage};
 
 use super::output::{Output, output, read_all};
+use super::parked_child::ParkedChild;
 use super::running::{CommandNews, Running, stopped};
-use super::seat::Seat;
 use crate::cgroup::{Figures, Group, Share};
 use crate::fault::refused;
 use crate::message::{CommandName, Exited, NodeProgram, RunCommand, ToInit};
-use crate::server::connection::ForkNews;
+use crate::server::connection::ChildEvent;
 use crate::server::launcher::Launcher;
 
 const SIGKILL: i32 = 9;
@@ -51,8 +51,8 @@ pub(super) struct LocalCommand {
 pub(super) struct Scene {
     pub(super) running: Arc<Running>,
     pub(super) launcher: Arc<Launcher>,
-    /// A booted node, if one can run the command.
-    pub(super) seat: Option<(Seat, NodeProgram)>,
+    /// A parked child of a template and the program for it, if a child can run the command.
+    pub(super) parked: Option<(ParkedChild, NodeProgram)>,
     pub(super) wall_clock: Duration,
 }
 
@@ -66,18 +66,18 @@ enum Exit {
 /// Starts a command.
 pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) -> Result<LocalCommand, SandboxError> {
     let failed = |error: io::Error| refused("a command's outputs", &error);
-    let Scene { running, launcher, seat, wall_clock } = scene;
+    let Scene { running, launcher, parked, wall_clock } = scene;
     let (stdout, stdout_end) = output(running.io(), LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(running.io(), LogStream::Stderr).map_err(failed)?;
     let ends = [stdout_end, stderr_end];
     let turn = running.turn().await;
-    let forked = match seat {
-        Some((seat, program)) => seat.run(&program, &ends).await,
+    let forked = match parked {
+        Some((child, program)) => child.run(&program, &ends).await,
         None => None,
     };
     let is_forked = forked.is_some();
     let news = match forked {
-        Some(news) => News::Fork(news),
+        Some(news) => News::Child(news),
         None => News::Init(run(&running, name.command, spec, &ends).await?),
     };
     running.began();
@@ -104,7 +104,7 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
 /// The channel on which the end of a command is reported.
 enum News {
     Init(mpsc::Receiver<CommandNews>),
-    Fork(oneshot::Receiver<ForkNews>),
+    Child(oneshot::Receiver<ChildEvent>),
 }
 
 impl News {
@@ -118,9 +118,9 @@ impl News {
                     CommandNews::Started | CommandNews::StartFailed { .. } => {}
                 }
             },
-            Self::Fork(news) => match news.await.ok()? {
-                ForkNews::Ended(exited, figures) => Some((exited, Some(figures))),
-                ForkNews::NotForked => None,
+            Self::Child(news) => match news.await.ok()? {
+                ChildEvent::Ended(exited, figures) => Some((exited, Some(figures))),
+                ChildEvent::NotForked => None,
             },
         }
     }
@@ -264,7 +264,7 @@ impl Command for LocalCommand {
 
     async fn kill(&self) -> Result<(), SandboxError> {
         if self.is_forked {
-            return self.launcher.kill_fork(self.name.clone()).await;
+            return self.launcher.kill_child(self.name.clone()).await;
         }
         match self.running.tell(&ToInit::Kill { command: self.name.command }, &[]).await {
             // It has ended with its sandbox.
@@ -311,7 +311,7 @@ impl LocalCommand {
     /// Kills it, unless the socket to the launcher or init is full; then it ends with its sandbox.
     fn try_kill(&self) {
         if self.is_forked {
-            self.launcher.try_kill_fork(self.name.clone());
+            self.launcher.try_kill_child(self.name.clone());
         } else {
             self.running.try_tell(&ToInit::Kill { command: self.name.command });
         }

@@ -19,9 +19,9 @@ use workers_private_files::make_directory;
 use super::command::{self, Scene};
 use super::core::Core;
 use super::own::{Own, State};
+use super::parked_child::ParkedChild;
 use super::program::node_program;
 use super::running::{Running, stopped};
-use super::seat::Seat;
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::fault::refused;
 use crate::home::remove;
@@ -43,14 +43,14 @@ pub(crate) struct LocalSandbox {
     core: Arc<Core>,
 }
 
-/// Whether a booted node waits in a sandbox.
+/// Whether a new sandbox gets a parked child of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seating {
-    /// A copy of the content's template, if there is one that has booted.
-    Booted,
-    /// A copy of the content's template, which is booted first if there is none.
-    Awaited,
-    /// No booted node.
+pub(super) enum TemplateUse {
+    /// A child of the content's template, if there is one that has booted.
+    IfBooted,
+    /// A child of the content's template, which is booted first if there is none.
+    WaitForBoot,
+    /// No child.
     None,
 }
 
@@ -86,10 +86,10 @@ impl LocalSandbox {
     ) -> Result<Self, SandboxError> {
         let mut sandbox = match core.ready.take(&lease.content(), limits).await {
             Some(own) => Self { own, core: Arc::clone(&core) },
-            None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), Seating::Booted).await?,
+            None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), TemplateUse::IfBooted).await?,
         };
         sandbox.own.network = network;
-        make_ready(&core, limits, lease, Seating::Booted);
+        make_ready(&core, limits, lease, TemplateUse::IfBooted);
         Ok(sandbox)
     }
 
@@ -107,29 +107,31 @@ impl LocalSandbox {
             let lost = || SandboxError::new(SandboxErrorKind::Failed, "a snapshot is gone as soon as it was made");
             let lease = core.lease(&snapshot.id).await?.ok_or_else(lost)?;
             let id = Core::new_sandbox_id();
-            Self::launched(Arc::clone(core), id, limits, lease, Seating::None).await?.stop().await
+            Self::launched(Arc::clone(core), id, limits, lease, TemplateUse::None).await?.stop().await
         };
         let tried = tried.await;
         let (store, id) = (Arc::clone(&core.snapshots), snapshot.id);
         tried.and(blocking("a snapshot cannot be removed", move || store.delete(&id)).await.map(drop))
     }
 
+    /// Makes a sandbox with the files of a snapshot, starts its init, and parks a child of a template in it if there is
+    /// one.
     async fn launched(
         core: Arc<Core>,
         id: SandboxId,
         limits: ResourceLimits,
         lease: Lease,
-        seating: Seating,
+        template_use: TemplateUse,
     ) -> Result<Self, SandboxError> {
         let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, State::Stopped);
         let running = sandbox.launch(lease.files(), true).await?;
-        let content = match seating {
-            Seating::Booted | Seating::Awaited => sandbox.template_for(Some(&lease)),
-            Seating::None => None,
+        let content = match template_use {
+            TemplateUse::IfBooted | TemplateUse::WaitForBoot => sandbox.template_for(Some(&lease)),
+            TemplateUse::None => None,
         };
-        let waits = seating == Seating::Awaited;
-        let seat = sandbox.take_seat(sandbox.command_name(0), content, waits).await?;
-        *sandbox.own.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
+        let waits_for_boot = template_use == TemplateUse::WaitForBoot;
+        let parked = sandbox.park_child(sandbox.command_name(0), content, waits_for_boot).await?;
+        *sandbox.own.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), parked };
         Ok(sandbox)
     }
 
@@ -166,25 +168,25 @@ impl LocalSandbox {
     async fn scene(&self, state: &mut State, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
         if let State::Staged(Some(staging)) = state {
             let running = self.launch(staging.directory().to_path_buf(), false).await?;
-            *state = State::Running { running, next_command: 0, lease: None, seat: None };
+            *state = State::Running { running, next_command: 0, lease: None, parked: None };
         }
-        let State::Running { running, next_command, lease, seat } = state else { return Err(stopped()) };
+        let State::Running { running, next_command, lease, parked } = state else { return Err(stopped()) };
         running.serve_network(&self.own.network, self.core.launcher.network());
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
-        let waiting = program.as_ref().and_then(|_| seat.take());
-        let (name, seat) = if let Some(seat) = waiting {
-            (seat.name.clone(), Some(seat))
+        let waiting = program.as_ref().and_then(|_| parked.take());
+        let (name, child) = if let Some(child) = waiting {
+            (child.name.clone(), Some(child))
         } else {
             let name = self.command_name(*next_command);
             *next_command += 1;
             let content = content.filter(|_| program.is_some());
-            (name.clone(), self.take_seat(name, content, false).await?)
+            (name.clone(), self.park_child(name, content, false).await?)
         };
         let scene = Scene {
             running: Arc::clone(running),
             launcher: Arc::clone(&self.core.launcher),
-            seat: seat.zip(program),
+            parked: child.zip(program),
             wall_clock: self.own.limits.wall_clock,
         };
         Ok((scene, name))
@@ -194,15 +196,15 @@ impl LocalSandbox {
         CommandName { sandbox: self.own.id.as_str().to_owned(), command }
     }
 
-    /// Puts a booted node into the sandbox, if there is a template for it.
-    async fn take_seat(
+    /// Parks a child of the template in the sandbox, if there is a template for it.
+    async fn park_child(
         &self,
         name: CommandName,
         content: Option<String>,
-        waits: bool,
-    ) -> Result<Option<Seat>, SandboxError> {
+        waits_for_boot: bool,
+    ) -> Result<Option<ParkedChild>, SandboxError> {
         match content {
-            Some(content) => Seat::take(&self.core.launcher, name, content, waits).await,
+            Some(content) => ParkedChild::fork(&self.core.launcher, name, content, waits_for_boot).await,
             None => Ok(None),
         }
     }
@@ -210,7 +212,7 @@ impl LocalSandbox {
     /// Returns the content whose template may run the sandbox's commands, where there are templates.
     fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
         let templates = self.core.launcher.configuration().walls.as_ref()?.templates.as_ref()?;
-        match templates.room {
+        match templates.budget {
             Some(_) => lease.map(Lease::content),
             // A template for all contents also serves sandboxes without a content.
             None => Some(String::new()),
@@ -295,7 +297,7 @@ impl LocalSandbox {
 
 /// Makes a sandbox in the background for the next call with the same content and limits, unless enough of them wait
 /// already.
-pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, seating: Seating) {
+pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, template_use: TemplateUse) {
     let content = lease.content();
     if !core.ready.is_wanted(&content, limits) {
         return;
@@ -304,7 +306,7 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
     tokio::spawn(async move {
         let Some(alive) = core.upgrade() else { return };
         let id = Core::new_sandbox_id();
-        let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, seating).await;
+        let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, template_use).await;
         let stay = alive.ready.put(&content, limits, made.ok().map(|made| made.own));
         // A waiting sandbox must not keep an engine alive that has been dropped.
         drop(alive);

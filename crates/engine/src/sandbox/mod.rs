@@ -10,10 +10,10 @@ mod expectations;
 mod local;
 pub(crate) mod output;
 mod own;
+mod parked_child;
 mod program;
 mod ready;
 pub(crate) mod running;
-mod seat;
 
 pub(crate) use self::core::Core;
 pub(crate) use ahead::expect;

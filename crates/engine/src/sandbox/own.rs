@@ -9,8 +9,8 @@ use tracing::Instrument as _;
 use workers_domain::ports::KillReason;
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
 
+use super::parked_child::ParkedChild;
 use super::running::Running;
-use super::seat::Seat;
 use crate::home::remove;
 use crate::pressure::MemoryWatch;
 use crate::server::blocking;
@@ -36,8 +36,8 @@ pub(crate) struct Own {
 pub(super) enum State {
     /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
     Staged(Option<Staging>),
-    /// Its processes, the number of the next command, the content it was made from, and a booted node that waits.
-    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, seat: Option<Seat> },
+    /// Its processes, the number of the next command, the content it was made from, and a parked child.
+    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, parked: Option<ParkedChild> },
     /// Nothing runs, and no files are left.
     Stopped,
 }

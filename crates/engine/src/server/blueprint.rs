@@ -12,7 +12,7 @@ use super::preload::Preload;
 use super::shell::Shell;
 use super::{node, runtime, template};
 use crate::fault::named;
-use crate::message::{Runtime, TemplateRoom, TemplateSetup};
+use crate::message::{Runtime, TemplateBudget, TemplateSetup};
 use crate::options::{Confinement, EngineOptions, Templates};
 
 /// Makes the files that all sandboxes are made of. Their sources are kept open or in memory, so that they stay the same
@@ -124,13 +124,13 @@ impl Blueprint {
     }
 
     fn make_templates(&self) -> io::Result<Option<TemplateSetup>> {
-        let room = match self.options.templates {
-            Templates::PerContent { most, memory_bytes } => Some(TemplateRoom { most, memory_bytes }),
+        let budget = match self.options.templates {
+            Templates::PerContent { most, memory_bytes } => Some(TemplateBudget { max_templates: most, memory_bytes }),
             Templates::None | Templates::Shared => None,
         };
         let preload = self.preload.get();
-        let forks = self.options.template_forks;
-        let make = |library| template::make(&self.directories.template, library, preload.as_ref(), forks, room);
+        let max_forks = self.options.template_forks;
+        let make = |library| template::make(&self.directories.template, library, preload.as_ref(), max_forks, budget);
         self.library.as_deref().filter(|_| self.is_walled()).map(make).transpose()
     }
 }

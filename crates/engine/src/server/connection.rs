@@ -30,7 +30,8 @@ pub(crate) struct Connection {
     created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, SandboxError>>>>,
     /// Its sandboxes, and the senders that report their ends.
     gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
-    forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
+    /// The children of templates that run, and the senders that report their ends.
+    children: Mutex<HashMap<CommandName, oneshot::Sender<ChildEvent>>>,
     pings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     next_ping: AtomicU64,
     /// When the last message of the launcher arrived.
@@ -62,7 +63,7 @@ impl Connection {
             process,
             created: Mutex::default(),
             gone: Mutex::default(),
-            forks: Mutex::default(),
+            children: Mutex::default(),
             pings: Mutex::default(),
             next_ping: AtomicU64::new(0),
             heard: Mutex::new(Instant::now()),
@@ -150,16 +151,16 @@ impl Connection {
         self.close_if_done();
     }
 
-    /// Registers a copy, so that the message about it is delivered to the returned receiver.
-    pub(super) fn expect_fork(&self, name: &CommandName) -> oneshot::Receiver<ForkNews> {
-        let (sender, news) = oneshot::channel();
-        lock(&self.forks).insert(name.clone(), sender);
-        news
+    /// Registers a template's child, so that the message about it is delivered to the returned receiver.
+    pub(super) fn expect_child(&self, name: &CommandName) -> oneshot::Receiver<ChildEvent> {
+        let (sender, event) = oneshot::channel();
+        lock(&self.children).insert(name.clone(), sender);
+        event
     }
 
-    /// Removes the registration of a copy whose order was not sent.
-    pub(super) fn forget_fork(&self, name: &CommandName) {
-        lock(&self.forks).remove(name);
+    /// Removes the registration of a child whose order was not sent.
+    pub(super) fn forget_child(&self, name: &CommandName) {
+        lock(&self.children).remove(name);
     }
 
     /// Returns whether a sandbox is one of this launcher's.
@@ -238,12 +239,15 @@ impl Connection {
                 let failed = Err(failure.into_error("a sandbox cannot be made"));
                 let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(failed));
             }
-            FromLauncher::NotForked(name) => self.tell(&name, ForkNews::NotForked),
-            FromLauncher::ForkEnded { sandbox, exited, figures } => {
-                self.tell(&CommandName { sandbox, command: exited.command }, ForkNews::Ended(exited, figures));
+            FromLauncher::NotForked(name) => self.deliver_child_event(&name, ChildEvent::NotForked),
+            FromLauncher::ChildEnded { sandbox, exited, figures } => {
+                self.deliver_child_event(
+                    &CommandName { sandbox, command: exited.command },
+                    ChildEvent::Ended(exited, figures),
+                );
             }
             FromLauncher::Gone { name, figures } => {
-                lock(&self.forks).retain(|fork, _| fork.sandbox != name);
+                lock(&self.children).retain(|child, _| child.sandbox != name);
                 lock(&self.aside).remove(&name);
                 let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(figures));
                 self.close_if_done();
@@ -268,8 +272,9 @@ impl Connection {
         }
     }
 
-    fn tell(&self, name: &CommandName, news: ForkNews) {
-        let _ = lock(&self.forks).remove(name).map(|fork| fork.send(news));
+    fn deliver_child_event(&self, name: &CommandName, event: ChildEvent) {
+        // The receiver may have been dropped.
+        let _ = lock(&self.children).remove(name).map(|waiting| waiting.send(event));
     }
 
     /// Ends all waits, because no message will come any more. Returns the sandboxes that had not ended.
@@ -278,7 +283,7 @@ impl Connection {
         self.channel.close();
         lock(&self.created).clear();
         let left = lock(&self.gone).drain().map(|(name, _)| name).collect();
-        lock(&self.forks).clear();
+        lock(&self.children).clear();
         lock(&self.pings).clear();
         left
     }
@@ -293,12 +298,12 @@ pub(super) struct Expected {
     pub(super) gone: oneshot::Receiver<Figures>,
 }
 
-/// The launcher's only message about a copy of a booted node.
+/// The launcher's only message about a child of a template.
 #[derive(Debug)]
-pub(crate) enum ForkNews {
-    /// There is no booted node to copy.
+pub(crate) enum ChildEvent {
+    /// There is no template to fork.
     NotForked,
-    /// The copy has ended; with the figures of the sandbox at that time.
+    /// The child has ended; with the figures of the sandbox at that time.
     Ended(Exited, Figures),
 }
 

@@ -16,14 +16,14 @@ use tokio::sync::{oneshot, watch};
 use workers_domain::ports::{SandboxError, SandboxObserver};
 
 use super::channel::Channel;
-use super::connection::{Connection, ForkNews};
+use super::connection::{ChildEvent, Connection};
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::container;
 use crate::fault::{named, refused};
 use crate::launcher::serve::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
-use crate::message::{CommandName, Configuration, Fork, Found, FromLauncher, ToLauncher};
+use crate::message::{CommandName, Configuration, ForkChild, Found, FromLauncher, ToLauncher};
 use crate::network::{Hearing, Shared};
 use crate::options::LauncherProgram;
 use crate::wire::{self, Received};
@@ -217,34 +217,34 @@ impl Launcher {
         &self.configuration
     }
 
-    /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. The receiver gets no message when the
-    /// sandbox ends before the copy.
-    pub(crate) async fn fork(
+    /// Orders to fork a template; the child joins a sandbox. `channel` goes to the child. The receiver gets no message
+    /// when the sandbox ends before the child.
+    pub(crate) async fn fork_child(
         &self,
-        order: Fork,
+        order: ForkChild,
         channel: OwnedFd,
-    ) -> Result<oneshot::Receiver<ForkNews>, SandboxError> {
+    ) -> Result<oneshot::Receiver<ChildEvent>, SandboxError> {
         let connection = self.connection_of(&order.name.sandbox).await?;
-        let news = connection.expect_fork(&order.name);
+        let event = connection.expect_child(&order.name);
         let name = order.name.clone();
         connection
-            .send(&ToLauncher::Fork(order), &[channel.as_fd()])
+            .send(&ToLauncher::ForkChild(order), &[channel.as_fd()])
             .await
-            .inspect_err(|_| connection.forget_fork(&name))?;
-        Ok(news)
+            .inspect_err(|_| connection.forget_child(&name))?;
+        Ok(event)
     }
 
-    /// Kills such a copy.
-    pub(crate) async fn kill_fork(&self, name: CommandName) -> Result<(), SandboxError> {
+    /// Kills such a child.
+    pub(crate) async fn kill_child(&self, name: CommandName) -> Result<(), SandboxError> {
         let connection = self.connection_of(&name.sandbox).await?;
-        connection.send(&ToLauncher::KillFork(name), &[]).await
+        connection.send(&ToLauncher::KillChild(name), &[]).await
     }
 
-    /// Kills such a copy, unless the socket to the launcher is full.
-    pub(crate) fn try_kill_fork(&self, name: CommandName) {
+    /// Kills such a child, unless the socket to the launcher is full.
+    pub(crate) fn try_kill_child(&self, name: CommandName) {
         for connection in self.connections() {
             if connection.has(&name.sandbox) {
-                connection.try_send(&ToLauncher::KillFork(name));
+                connection.try_send(&ToLauncher::KillChild(name));
                 return;
             }
         }
