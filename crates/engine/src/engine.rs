@@ -15,10 +15,10 @@ use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId, Trouble};
 
 use crate::cgroup::CgroupPlan;
 use crate::health;
-use crate::message::{Configuration, Walls};
+use crate::message::{Configuration, IsolationSetup};
 use crate::network;
-use crate::options::{Confinement, EngineOptions, Templates};
-use crate::sandbox::{Core, Expectations, LocalSandbox, ReadySandboxes, expect};
+use crate::options::{EngineOptions, Isolation, Templates};
+use crate::sandbox::{Core, LocalSandbox, PrewarmQueue, WarmPool, prewarm};
 use crate::server::blueprint::Blueprint;
 use crate::server::data_dir::DataDir;
 use crate::server::ground::Ground;
@@ -86,20 +86,20 @@ impl Engine {
         let given = options.node.clone();
         let preload = Preload::default();
         let (data_dir, configuration, ground) = prepare(&options, data_dir, &preload).await?;
-        let is_walled = configuration.walls.is_some();
-        let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
+        let is_isolated = configuration.isolation.is_some();
+        let cgroups = configuration.isolation.as_ref().map(|isolation| isolation.cgroups.clone());
         let snapshots = Arc::new(snapshots);
         let network = network::Shared::of(options.network)?;
         let make = |launcher, data_dir| {
-            // Without walls no sandbox is made in advance.
-            let ready = ReadySandboxes::new(is_walled && options.templates != Templates::None);
+            // Without isolation the warm pool stays empty.
+            let warm_pool = WarmPool::new(is_isolated && options.templates != Templates::None);
             let (clock, runtime, last_trial) = (options.clock, Handle::current(), tokio::sync::Mutex::default());
-            let expectations = Expectations::default();
+            let prewarm_queue = PrewarmQueue::default();
             Arc::new(Core {
                 launcher,
                 snapshots,
-                ready,
-                expectations,
+                warm_pool,
+                prewarm_queue,
                 ground,
                 preload,
                 last_trial,
@@ -168,8 +168,8 @@ impl Engine {
         if major.is_none_or(|major| major < OLDEST_NODE) {
             return Err(unavailable(format!("it is of version `{version}`; {OLDEST_NODE} or later is needed")));
         }
-        let walled = self.core.launcher.configuration().walls.is_some();
-        if let Some(error) = connected.filter(|error| walled && *error != NOBODY_LISTENS) {
+        let is_isolated = self.core.launcher.configuration().isolation.is_some();
+        if let Some(error) = connected.filter(|error| is_isolated && *error != NOBODY_LISTENS) {
             return Err(unavailable(format!(
                 "connections of sandboxes cannot be brokered (one to the sandbox itself ended with {error}): Linux 5.14 or later is \
                  needed, and the right to look into processes that this one has made"
@@ -190,10 +190,10 @@ impl Engine {
         self.core.launcher.own_uids()
     }
 
-    /// Returns whether sandboxes are walled in.
+    /// Returns whether sandboxes are isolated.
     #[must_use]
-    pub fn is_confined(&self) -> bool {
-        self.core.launcher.configuration().walls.is_some()
+    pub fn is_isolated(&self) -> bool {
+        self.core.launcher.configuration().isolation.is_some()
     }
 
     /// Returns whether the changes that a sandbox makes to a snapshot's files lie in a separate layer. Otherwise the
@@ -203,21 +203,21 @@ impl Engine {
         self.core.launcher.overlays()
     }
 
-    /// Returns whether there is a shell, `/bin/sh`, in sandboxes that are walled in.
+    /// Returns whether there is a shell, `/bin/sh`, in sandboxes that are isolated.
     #[must_use]
     pub fn has_shell(&self) -> bool {
-        self.is_confined() && self.core.data_dir.runtime().join("root").join(shell::PLACE).exists()
+        self.is_isolated() && self.core.data_dir.runtime().join("root").join(shell::PLACE).exists()
     }
 
     /// Returns whether a command `node <script>` is forked from a booted node. Waits until that is decided, a few
     /// seconds at most.
     pub async fn has_templates(&self) -> bool {
-        self.core.launcher.configuration().walls.is_some() && self.core.launcher.has_templates().await
+        self.core.launcher.configuration().isolation.is_some() && self.core.launcher.has_templates().await
     }
 
     /// Ends the launcher and every sandbox. When this returns, none of their processes runs.
     pub async fn shutdown(&self) {
-        self.core.ready.close();
+        self.core.warm_pool.close();
         self.core.launcher.end().await;
     }
 }
@@ -228,9 +228,9 @@ async fn prepare(
     data_dir: DataDir,
     preload: &Preload,
 ) -> Result<(DataDir, Configuration, Arc<Ground>), SandboxError> {
-    let cgroups = match options.confinement {
-        Confinement::Full => Some(data_dir.plan_cgroups(options.cgroup_parent.clone()).await?),
-        Confinement::Unconfined => {
+    let cgroups = match options.isolation {
+        Isolation::Full => Some(data_dir.plan_cgroups(options.cgroup_parent.clone()).await?),
+        Isolation::None => {
             tracing::warn!("sandboxes are NOT isolated: a worker can do whatever the user of this server can");
             None
         }
@@ -244,16 +244,16 @@ async fn prepare(
     });
     let (data_dir, made, ground) = made.await.map_err(|error| unavailable(error.message))?;
     let node = made.node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
-    let walls = cgroups.zip(made.runtime).map(|(cgroups, runtime)| Walls {
+    let isolation = cgroups.zip(made.runtime).map(|(cgroups, runtime)| IsolationSetup {
         cgroups,
         runtime,
         first_uid: FIRST_UID + data_dir.id_range() * UIDS_PER_ENGINE,
         may_share_uids: options.allow_shared_user_id,
-        omitted: options.omitted_wall,
+        omitted: options.omitted_layer,
         templates: made.templates,
         containers: None,
     });
-    Ok((data_dir, Configuration { walls, node, least: None }, Arc::new(ground)))
+    Ok((data_dir, Configuration { isolation, node, least: None }, Arc::new(ground)))
 }
 
 async fn sweep_snapshots(core: std::sync::Weak<Core>) {
@@ -318,7 +318,7 @@ impl SandboxProvider for Engine {
     }
 
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
-        expect(&self.core, snapshot.clone(), limits);
+        prewarm(&self.core, snapshot.clone(), limits);
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
@@ -328,17 +328,17 @@ impl SandboxProvider for Engine {
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
         let (store, id) = (Arc::clone(&self.core.snapshots), id.clone());
-        let ready = self.core.ready.contents();
+        let in_warm_pool = self.core.warm_pool.contents();
         let removed = blocking("a snapshot cannot be removed", move || {
             let removed = store.delete(&id)?;
             // If the snapshot was missing, it may have been removed by hand, or by the sweep.
-            Ok(removed.map_or_else(|| store.unreferenced(ready), |content| vec![content]))
+            Ok(removed.map_or_else(|| store.unreferenced(in_warm_pool), |content| vec![content]))
         });
         let removed = removed.await;
-        // Sandboxes that were made in advance keep the files that they were made from.
+        // Sandboxes in the warm pool keep the files that they were made from.
         match &removed {
-            Ok(contents) => contents.iter().for_each(|content| self.core.ready.forget_content(content)),
-            Err(_) => self.core.ready.clear(),
+            Ok(contents) => contents.iter().for_each(|content| self.core.warm_pool.remove_content(content)),
+            Err(_) => self.core.warm_pool.clear(),
         }
         removed.map(drop)
     }
@@ -374,8 +374,8 @@ impl Engine {
             SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
             SandboxSource::Snapshot(snapshot) => {
                 let lease = core.lease(&snapshot).await?.ok_or_else(|| {
-                    // Sandboxes that were made in advance may have files that no longer exist.
-                    self.core.ready.clear();
+                    // Sandboxes in the warm pool may have files that no longer exist.
+                    self.core.warm_pool.clear();
                     SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
                 })?;
                 LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease).await?

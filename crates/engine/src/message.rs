@@ -24,23 +24,23 @@ use workers_engine_sys::Ended;
 
 use crate::cgroup::{CgroupPlan, Figures};
 use crate::fault::{kind_of_number, number_of};
+use crate::launcher::isolation_layer::IsolationLayer;
 use crate::launcher::told::Namespaces;
-use crate::launcher::wall::Wall;
 
 /// The first message to a launcher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Configuration {
-    /// How sandboxes are walled in; `None` for no walls at all.
-    pub(crate) walls: Option<Walls>,
+    /// How sandboxes are isolated; `None` for no isolation at all.
+    pub(crate) isolation: Option<IsolationSetup>,
     /// The path of the node program on the host.
     pub(crate) node: String,
     /// What an earlier launcher of this server has found. This launcher must find at least as much.
     pub(crate) least: Option<Found>,
 }
 
-/// The parts of a confined sandbox.
+/// What the isolation of sandboxes is made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Walls {
+pub(crate) struct IsolationSetup {
     /// Where sandboxes' cgroups are made.
     pub(crate) cgroups: CgroupPlan,
     /// The read-only root.
@@ -49,8 +49,8 @@ pub(crate) struct Walls {
     pub(crate) first_uid: u32,
     /// Whether the operator allows all sandboxes to share the server's user id, if the server is not root.
     pub(crate) may_share_uids: bool,
-    /// A wall that is left out, to test that a sandbox without it does not start.
-    pub(crate) omitted: Option<Wall>,
+    /// A layer of the isolation that is left out, to test that a sandbox without it does not start.
+    pub(crate) omitted: Option<IsolationLayer>,
     /// The files of templates; `None` when there are no templates.
     pub(crate) templates: Option<TemplateSetup>,
     /// The directories of containers, for a launcher that makes containers and nothing else.
@@ -183,7 +183,7 @@ pub(crate) struct CreateSandbox {
     pub(crate) name: String,
     /// The directory on the host with the files to start from; for a container that of its snapshot, or empty.
     pub(crate) lower: String,
-    /// For a sandbox without walls: the directory to run in.
+    /// For a sandbox without isolation: the directory to run in.
     pub(crate) directory: String,
     /// The limit of memory, in bytes.
     pub(crate) memory_bytes: u64,
@@ -196,8 +196,8 @@ pub(crate) struct CreateSandbox {
 /// Messages from the launcher to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromLauncher {
-    /// The launcher is configured. With walls, the listener of the seccomp filter is attached, for the launcher and all
-    /// that it makes.
+    /// The launcher is configured. With isolation, the listener of the seccomp filter is attached, for the launcher and
+    /// all that it makes.
     Configured(Found),
     /// The launcher could not be configured, with the reason.
     ConfigurationFailed(String),
@@ -434,7 +434,7 @@ pub(crate) struct RunCommand {
 /// Messages from a sandbox's init to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromInit {
-    /// The walls stand. The working directory is attached.
+    /// The isolation is set up. The working directory is attached.
     Ready,
     /// A step of setting up failed.
     SetupFailed(Failure),

@@ -21,7 +21,7 @@ use crate::cgroup::Share;
 use crate::engine::{GROUND_INTERVAL, is_about_the_ground};
 use crate::fault::named;
 use crate::health::pulse;
-use crate::message::{Configuration, ContainerSetup, CreateSandbox, Walls};
+use crate::message::{Configuration, ContainerSetup, CreateSandbox, IsolationSetup};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
 use crate::sandbox::running::Running;
@@ -173,7 +173,7 @@ impl ContainerEngine {
         });
         let ((runtime, containers), ground) = made.await.map_err(|error| unavailable(error.message))?;
         let node = runtime.node.to_string_lossy().into_owned();
-        let walls = Walls {
+        let isolation = IsolationSetup {
             cgroups,
             runtime,
             first_uid: first_of_engine(data_dir.id_range()),
@@ -182,7 +182,7 @@ impl ContainerEngine {
             templates: None,
             containers: Some(ContainerSetup { allow_shared_ids, ..containers }),
         };
-        let configuration = Configuration { walls: Some(walls), node, least: None };
+        let configuration = Configuration { isolation: Some(isolation), node, least: None };
         let network = network::Shared::with_meter(network)?;
         let launcher = Launcher::start(launcher, configuration, lock, network, observer).await?;
         let (ground, runtime) = (Arc::new(ground), Handle::current());

@@ -1,7 +1,7 @@
-//! Each process that is to run a user's code checks its own walls before it does, and exits if one is missing.
+//! Each process that is to run a user's code checks its own isolation before it does, and exits if a part is missing.
 //!
-//! We check in addition to putting up the walls, because a step may be left out by mistake, or may have had no effect.
-//! The checks use what the kernel reports about this process, not what we requested.
+//! We check in addition to setting the isolation up, because a step may be left out by mistake, or may have had no
+//! effect. The checks use what the kernel reports about this process, not what we requested.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -25,27 +25,27 @@ pub(super) enum Who {
 /// The number of filters: one of the launcher and one of the sandbox.
 const FILTERS: u64 = 2;
 
-/// Checks the walls of this process once they stand. No other process can take them down.
+/// Checks the isolation of this process once it is set up. No other process can undo it.
 ///
 /// # Errors
 ///
-/// With the first wall that is missing.
-pub(super) fn check_walls(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
+/// With the first part that is missing.
+pub(super) fn check_isolation(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); ROOM];
     for name in ["uid_map", "gid_map"] {
         check_map(name, told.text(name, &mut space)?)?;
     }
-    check_own_walls(told, host, who)
+    check_own_isolation(told, host, who)
 }
 
-/// Checks the walls that each process of a sandbox puts up itself: its ids, capabilities and filter, and that it is in
-/// the sandbox's namespaces and cgroups. For a process that joins a sandbox this is enough: the sandbox's first process
-/// has checked the maps of the user namespace with [`check_walls`].
+/// Checks the parts of the isolation that each process of a sandbox sets up itself: its ids, capabilities and filter,
+/// and that it is in the sandbox's namespaces and cgroups. For a process that joins a sandbox this is enough: the
+/// sandbox's first process has checked the maps of the user namespace with [`check_isolation`].
 ///
 /// # Errors
 ///
-/// With the first wall that is missing.
-pub(super) fn check_own_walls(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
+/// With the first part that is missing.
+pub(super) fn check_own_isolation(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
     if let Some(kind) = told.namespaces()?.shared_with(host) {
         return Err(missing(format!("the {kind} namespace is the host's")));
     }
@@ -162,7 +162,7 @@ mod tests {
         NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2\n";
 
     #[test]
-    fn a_process_behind_all_walls_passes() {
+    fn a_fully_isolated_process_passes() {
         check_status(&Status(WORKER), Who::Worker).unwrap();
         let root = WORKER
             .replace("1000", "0")
@@ -190,7 +190,7 @@ mod tests {
             let status = WORKER.replace(right, wrong);
             assert_ne!(status, WORKER);
             let error = check_status(&Status(&status), Who::Worker).unwrap_err();
-            assert!(error.to_string().contains("a wall is missing"), "{wrong}: {error}");
+            assert!(error.to_string().contains("a part of the isolation is missing"), "{wrong}: {error}");
         }
     }
 

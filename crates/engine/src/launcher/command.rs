@@ -20,7 +20,7 @@ use crate::message::{InContainer, RunCommand};
 pub(super) struct Surroundings {
     thread: SingleThread,
     pub(super) null: OwnedFd,
-    pub(super) walled: bool,
+    pub(super) is_isolated: bool,
     environment: Vec<(String, String)>,
 }
 
@@ -89,13 +89,13 @@ impl Starting {
 }
 
 impl Surroundings {
-    pub(super) fn new(thread: SingleThread, walled: bool, node: &str) -> io::Result<Self> {
+    pub(super) fn new(thread: SingleThread, is_isolated: bool, node: &str) -> io::Result<Self> {
         let null = null_device()?;
-        let mut environment = environment::walled();
-        if !walled && let Some(directory) = Path::new(node).parent() {
+        let mut environment = environment::of_worker();
+        if !is_isolated && let Some(directory) = Path::new(node).parent() {
             environment[0].1 = format!("{}:/usr/local/bin:/usr/bin:/bin", directory.display());
         }
-        Ok(Self { thread, null, walled, environment })
+        Ok(Self { thread, null, is_isolated, environment })
     }
 }
 

@@ -11,11 +11,11 @@ use super::creator::clone_as;
 use super::devices::Devices;
 use super::enter::{Entrance, Prepared, enter};
 use super::ids::{IdRange, map_ids};
+use super::isolation_layer::IsolationLayer;
 use super::layers::Host;
 use super::networks::Networks;
 use super::running::Running;
 use super::setup::Setup;
-use super::wall::Wall;
 use crate::cgroup::{Group, GroupLimits};
 use crate::container;
 use crate::message::{CreateSandbox, Failure, FromInit};
@@ -37,9 +37,10 @@ pub(super) struct Means {
     pub(super) lifeline: (OwnedFd, OwnedFd),
 }
 
-/// Makes a sandbox. Returns when its first process has been released and begins to wall itself in.
+/// Makes a sandbox. Returns when its first process has been released and begins to isolate itself.
 pub(super) fn create(means: &mut Means, order: &CreateSandbox, slot: u32, channel: OwnedFd) -> io::Result<Running> {
-    let group = means.setup.surroundings.configuration.walls.as_ref().map(|walls| walls.cgroups.group(&order.name));
+    let group =
+        means.setup.surroundings.configuration.isolation.as_ref().map(|isolation| isolation.cgroups.group(&order.name));
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);
         let dies_as_one = means.host.is_none();
@@ -94,7 +95,7 @@ fn clone_into(
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let namespaces = match means.setup.omitted() {
         _ if group.is_none() => Namespaces::SHARED,
-        Some(Wall::PidNamespace) => Namespaces::OWN_USER,
+        Some(IsolationLayer::PidNamespace) => Namespaces::OWN_USER,
         _ => Namespaces::OWN,
     };
     let lifeline = means.lifeline.0.try_clone()?;
@@ -110,7 +111,7 @@ fn clone_into(
     let networks = means.networks.as_mut().filter(|_| group.is_some());
     let creator = ids.creator();
     let (network, cloned) = match networks {
-        Some(networks) if means.setup.omitted() != Some(Wall::NetworkNamespace) => {
+        Some(networks) if means.setup.omitted() != Some(IsolationLayer::NetworkNamespace) => {
             let network = networks.take()?;
             let cloned = clone_as(creator, || networks.clone_into(&network, namespaces))?;
             (Some(network), cloned)
@@ -135,7 +136,7 @@ fn clone_into(
                 ids.map(pid)?;
                 let members = group.members()?;
                 let number = pid.as_raw_nonzero().to_string();
-                if means.setup.omitted() != Some(Wall::Cgroups) {
+                if means.setup.omitted() != Some(IsolationLayer::Cgroups) {
                     members.iter().try_for_each(|file| rustix::io::write(file, number.as_bytes()).map(drop))?;
                 }
                 Ok(members)
@@ -187,11 +188,11 @@ impl OuterIds {
 }
 
 fn outer_ids(setup: &Setup, slot: u32) -> OuterIds {
-    if setup.omitted() == Some(Wall::UserIds) {
+    if setup.omitted() == Some(IsolationLayer::UserIds) {
         return OuterIds::Launcher;
     }
-    match &setup.surroundings.configuration.walls {
-        Some(walls) if setup.surroundings.found.own_uids => OuterIds::One(walls.first_uid + slot),
+    match &setup.surroundings.configuration.isolation {
+        Some(isolation) if setup.surroundings.found.own_uids => OuterIds::One(isolation.first_uid + slot),
         _ => OuterIds::Launcher,
     }
 }

@@ -56,7 +56,7 @@ impl Init {
     ) -> io::Result<Self> {
         // In a pid namespace, only processes inside of it could send us a termination signal, and we ignore that; the
         // launcher uses SIGKILL.
-        let signals = child_signals(!surroundings.walled)?;
+        let signals = child_signals(!surroundings.is_isolated)?;
         // The standard error that we inherit from the launcher is the server's.
         install_as(surroundings.null.as_fd(), 2)?;
         Ok(Self {
@@ -263,7 +263,7 @@ impl Init {
 
     /// Kills every process but this one.
     fn kill_everything(&self) {
-        if self.surroundings.walled {
+        if self.surroundings.is_isolated {
             let _ = kill_all_others();
             return;
         }

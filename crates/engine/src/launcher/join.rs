@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::Mode;
 use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals};
 
-use super::check::{Who, check_own_walls};
-use super::confine::{give_up_capabilities, obey_filter, take_inner_ids};
+use super::check::{Who, check_own_isolation};
 use super::limits::set_limits;
+use super::privileges::{give_up_capabilities, install_filter, take_inner_ids};
 use super::setup::Setup;
 use super::steps::{null_device, step};
 use super::told::Told;
@@ -34,8 +34,8 @@ impl TargetSandbox {
     }
 }
 
-/// Puts this process, which has a single thread, behind the sandbox's walls. From its start it is killed together with
-/// the sandbox's first process, because it was born into that process's pid namespace.
+/// Makes this process, which has a single thread, a process of the sandbox, with all its isolation. From its start it
+/// is killed together with the sandbox's first process, because it was born into that process's pid namespace.
 pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
     let kept = [&target.init, &target.channel].into_iter().chain(&target.members);
     keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>())?;
@@ -59,6 +59,6 @@ pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
     unblock_signals();
     // Last, because every step before uses them.
     step("capabilities", give_up_capabilities())?;
-    step("system call filter", obey_filter(&setup.filter))?;
-    check_own_walls(&Told::open()?, &setup.surroundings.host, Who::Worker)
+    step("system call filter", install_filter(&setup.filter))?;
+    check_own_isolation(&Told::open()?, &setup.surroundings.host, Who::Worker)
 }

@@ -15,9 +15,9 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, map_owners};
 
-use super::confine::take_container_root;
 use super::ids::IdRange;
 use super::mounts::{attach, clone_tree, open_path};
+use super::privileges::take_container_root;
 use super::probe::in_user_namespace;
 use crate::container::{FIRST_ID, IDS, MOST_CONTAINERS};
 use crate::message::ContainerSetup;

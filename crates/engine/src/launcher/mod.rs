@@ -10,21 +10,21 @@
 //!   sandboxes;
 //! * [`create`]: clones a sandbox's first process into a network namespace ([`networks`]) under its own id
 //!   ([`creator`]), maps its ids, puts it into its cgroup, and releases it;
-//! * [`enter`]: the child walls itself in: [`limits`] limits it, [`root`] makes the mounts, with devices of its own
-//!   ([`devices`]), [`confine`] gives up privileges;
-//! * [`check`]: the child checks that its walls stand;
+//! * [`enter`]: the child isolates itself: [`limits`] limits it, [`root`] makes the mounts, with devices of its own
+//!   ([`devices`]), [`privileges`] gives up privileges;
+//! * [`check`]: the child checks that its isolation is complete;
 //! * [`init`]: the child is now the sandbox's first process: it starts commands ([`command`]), writes files
 //!   ([`write`]), makes sockets ([`names`]) and reaps;
 //! * [`templates`]: manages booted nodes; [`template`] is the code that runs in them; a child of a template joins a
 //!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`children`]).
 //!
 //! These share what lies below them: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
-//! mounts, [`told`] reads what the kernel reports about a process, [`wall`] names the walls.
+//! mounts, [`told`] reads what the kernel reports about a process, [`isolation_layer`] names the layers that a test can
+//! omit.
 
 mod check;
 mod children;
 mod command;
-mod confine;
 mod container;
 mod create;
 mod creator;
@@ -32,6 +32,7 @@ pub(crate) mod devices;
 mod enter;
 mod ids;
 mod init;
+pub(crate) mod isolation_layer;
 mod join;
 mod layers;
 mod limits;
@@ -39,6 +40,7 @@ mod mounts;
 mod names;
 mod networks;
 mod oom_score;
+mod privileges;
 mod probe;
 mod root;
 mod running;
@@ -52,7 +54,6 @@ mod templates;
 pub(crate) mod told;
 mod tools;
 pub(crate) mod user;
-pub(crate) mod wall;
 mod write;
 
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};

@@ -10,10 +10,10 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, WaitOptions, getegid, geteuid};
 use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
 
-use super::confine::take_inner_ids;
 use super::devices::Devices;
 use super::ids::{IdRange, map_ids};
-use super::wall::Wall;
+use super::isolation_layer::IsolationLayer;
+use super::privileges::take_inner_ids;
 use crate::fault::named;
 use crate::message::{Configuration, Found};
 
@@ -24,23 +24,23 @@ use crate::message::{Configuration, Found};
 /// When a piece of the isolation is missing that the operator has not given up explicitly; when an earlier launcher
 /// found more; when a failure that may pass (a limit that is reached, no memory) prevents the trial.
 pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<Found> {
-    let Some(walls) = &configuration.walls else { return Ok(Found::default()) };
-    let own_uids = geteuid().is_root() && works(thread, Some(walls.first_uid), || Ok(()))?;
+    let Some(isolation) = &configuration.isolation else { return Ok(Found::default()) };
+    let own_uids = geteuid().is_root() && works(thread, Some(isolation.first_uid), || Ok(()))?;
     if !own_uids && geteuid().is_root() {
         return Err(io::Error::other(
             "sandboxes cannot have user ids of their own, for the kernel does not let this process map any, and root's own are not for them",
         ));
     }
-    if !own_uids && !walls.may_share_uids {
+    if !own_uids && !isolation.may_share_uids {
         return Err(io::Error::other(
             "sandboxes cannot have user ids of their own, for the server is not root: start it as root, or let all of them share \
              the server's id with `--allow-weaker shared-user-id`",
         ));
     }
-    let has_overlays = !(cfg!(debug_assertions) && walls.omitted == Some(Wall::Overlays));
-    let overlays = has_overlays && works(thread, own_uids.then_some(walls.first_uid), mount_overlay)?;
-    let own_devices = own_uids && answer(Devices::of_host(&walls.runtime.devices)?.make())?;
-    if !own_devices && !walls.may_share_uids {
+    let has_overlays = !(cfg!(debug_assertions) && isolation.omitted == Some(IsolationLayer::Overlays));
+    let overlays = has_overlays && works(thread, own_uids.then_some(isolation.first_uid), mount_overlay)?;
+    let own_devices = own_uids && answer(Devices::of_host(&isolation.runtime.devices)?.make())?;
+    if !own_devices && !isolation.may_share_uids {
         return Err(io::Error::other(
             "sandboxes cannot have devices of their own, for the kernel does not let this process make any (CAP_MKNOD): \
              let it, or let all of them share the server's id and the host's devices with `--allow-weaker shared-user-id`",

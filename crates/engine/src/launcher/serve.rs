@@ -11,11 +11,11 @@ use rustix::process::{Pid, Signal};
 use workers_engine_sys::{SingleThread, try_wait_for};
 
 use super::children::{TemplateChildren, kill_children_but, reap_children_but};
-use super::confine::obey_and_ask;
 use super::create::{Means, create};
 use super::devices::Devices;
 use super::layers::Host;
 use super::networks::Networks;
+use super::privileges::install_filter_with_listener;
 use super::probe::probe;
 use super::running::Running;
 use super::setup::Setup;
@@ -96,16 +96,18 @@ impl Launcher {
                 return Ok(None);
             }
         };
-        let walls = configuration.walls.as_ref();
-        let containers = walls.and_then(|walls| Some((walls.containers.as_ref()?, walls.first_uid)));
+        let isolation = configuration.isolation.as_ref();
+        let containers = isolation.and_then(|isolation| Some((isolation.containers.as_ref()?, isolation.first_uid)));
         let made = policy::inner().and_then(|filter| {
             let host = containers.map(|(setup, first_uid)| Host::new(thread, setup, first_uid)).transpose()?;
             // All processes made from here on inherit the filter, and one listener receives the calls that it forwards.
-            let listener = walls.map(|_| obey_and_ask(&policy::outer()?, containers.is_none())).transpose()?;
+            let listener =
+                isolation.map(|_| install_filter_with_listener(&policy::outer()?, containers.is_none())).transpose()?;
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
             let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-            let devices = walls.filter(|_| found.own_devices).map(|walls| Devices::of_host(&walls.runtime.devices));
+            let devices =
+                isolation.filter(|_| found.own_devices).map(|isolation| Devices::of_host(&isolation.runtime.devices));
             Ok((filter, listener, events, lifeline, host, devices.transpose()?))
         });
         match made {
@@ -121,7 +123,7 @@ impl Launcher {
                 let templates = Templates::new(&setup);
                 let (children, sandboxes, busy, next_look, next_kill) =
                     (TemplateChildren::default(), HashMap::new(), Vec::new(), None, None);
-                let networks = setup.surroundings.configuration.walls.as_ref().and_then(|_| Networks::new(thread));
+                let networks = setup.surroundings.configuration.isolation.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher = Self {
                     means: Means { setup, devices, host, networks, lifeline },
                     templates,
@@ -412,9 +414,9 @@ impl Launcher {
 
     /// Ends all sandboxes and removes their cgroups, after the server is gone.
     fn clear_away(&mut self) {
-        // An init without walls has to end its processes itself, so it gets SIGTERM.
-        let walls = self.means.setup.surroundings.configuration.walls.as_ref();
-        let signal = if walls.is_some() { Signal::KILL } else { Signal::TERM };
+        // An init without isolation has to end its processes itself, so it gets SIGTERM.
+        let isolation = self.means.setup.surroundings.configuration.isolation.as_ref();
+        let signal = if isolation.is_some() { Signal::KILL } else { Signal::TERM };
         for running in self.sandboxes.values() {
             let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
         }
@@ -442,9 +444,9 @@ impl Launcher {
             std::thread::sleep(REMOVE_INTERVAL);
         }
         // If another launcher has replaced this one, its sandboxes' cgroups are in the same directory.
-        if let Some(walls) = walls.filter(|_| !self.is_replaced) {
+        if let Some(isolation) = isolation.filter(|_| !self.is_replaced) {
             // Fails when something of an earlier run is still in it, which the next start removes.
-            let _ = walls.cgroups.group("").remove();
+            let _ = isolation.cgroups.group("").remove();
         }
     }
 }

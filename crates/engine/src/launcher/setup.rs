@@ -3,7 +3,7 @@
 use workers_engine_sys::SingleThread;
 use workers_engine_sys::seccomp::Instruction;
 
-use super::wall::Wall;
+use super::isolation_layer::IsolationLayer;
 use crate::message::Surroundings;
 
 /// The data that making a sandbox uses, in the launcher and in a template.
@@ -15,9 +15,9 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// Returns the wall that a test leaves out. Release builds always return `None`.
-    pub(super) fn omitted(&self) -> Option<Wall> {
-        let walls = self.surroundings.configuration.walls.as_ref()?;
-        walls.omitted.filter(|_| cfg!(debug_assertions))
+    /// Returns the layer that a test leaves out. Release builds always return `None`.
+    pub(super) fn omitted(&self) -> Option<IsolationLayer> {
+        let isolation = self.surroundings.configuration.isolation.as_ref()?;
+        isolation.omitted.filter(|_| cfg!(debug_assertions))
     }
 }

@@ -104,7 +104,7 @@ enum Forked {
     Child(NodeProgram),
 }
 
-/// Forks. The child returns behind the sandbox's walls, when it has a program to run.
+/// Forks. The child returns when it has joined the sandbox and it has a program to run.
 fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     let target = TargetSandbox::new(passed)?;
     bear_children_beside(target.init.as_fd())?;
@@ -186,7 +186,7 @@ fn above(descriptors: &[NodeDescriptor], descriptor: OwnedFd) -> io::Result<Owne
     Ok(moved)
 }
 
-/// Runs in a child, behind the walls: replaces everything that the child still shares with the template.
+/// Runs in a child, once it is isolated: replaces everything that the child still shares with the template.
 fn become_node(
     runtime: Runtime,
     descriptors: &[NodeDescriptor],

@@ -100,9 +100,9 @@ struct Template {
 
 impl Templates {
     pub(super) fn new(setup: &Setup) -> Self {
-        let walls = setup.surroundings.configuration.walls.as_ref();
+        let isolation = setup.surroundings.configuration.isolation.as_ref();
         Self {
-            setup: walls.and_then(|walls| walls.templates.clone()).filter(|_| can_send_children()),
+            setup: isolation.and_then(|isolation| isolation.templates.clone()).filter(|_| can_send_children()),
             spare: None,
             assigned: Vec::new(),
             retired: Vec::new(),

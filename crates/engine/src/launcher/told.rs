@@ -96,9 +96,9 @@ impl Namespaces {
     }
 }
 
-/// Makes the error that a wall is missing.
+/// Makes the error that a part of the isolation is missing.
 pub(super) fn missing(what: impl fmt::Display) -> io::Error {
-    io::Error::other(format!("a wall is missing: {what}"))
+    io::Error::other(format!("a part of the isolation is missing: {what}"))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use workers_domain::ports::{Clock, SandboxError};
 use workers_domain::{SandboxId, SnapshotId};
 
-use super::expectations::Expectations;
-use super::ready::ReadySandboxes;
+use super::prewarm_queue::PrewarmQueue;
+use super::warm_pool::WarmPool;
 use crate::home::Home;
 use crate::server::blocking;
 use crate::server::data_dir::DataDir;
@@ -25,8 +25,8 @@ use crate::snapshot::{Lease, SnapshotStore};
 pub(crate) struct Core {
     pub(crate) launcher: Arc<Launcher>,
     pub(crate) snapshots: Arc<SnapshotStore>,
-    pub(crate) ready: ReadySandboxes,
-    pub(crate) expectations: Expectations,
+    pub(crate) warm_pool: WarmPool,
+    pub(crate) prewarm_queue: PrewarmQueue,
     pub(crate) ground: Arc<Ground>,
     /// The code for templates to run ahead of programs, as the platform has set it.
     pub(crate) preload: Preload,
@@ -95,7 +95,7 @@ impl Core {
 
     /// Drops sandboxes and templates that were made of files that have been made again.
     async fn leave_old_files(&self) {
-        self.ready.clear();
+        self.warm_pool.clear();
         // Also retries at once templates that could not be booted meanwhile; otherwise the launcher would wait before
         // the next attempt.
         self.launcher.renew_templates().await;
@@ -103,8 +103,8 @@ impl Core {
 
     /// Makes the files of templates again, and boots new templates.
     pub(crate) async fn remake_templates(&self) {
-        let walls = self.launcher.configuration().walls.as_ref();
-        if walls.is_none_or(|walls| walls.templates.is_none()) {
+        let isolation = self.launcher.configuration().isolation.as_ref();
+        if isolation.is_none_or(|isolation| isolation.templates.is_none()) {
             return;
         }
         if let Err(error) = self.ground.make_again(self.data_dir.template()).await {

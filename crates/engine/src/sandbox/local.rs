@@ -18,9 +18,9 @@ use workers_private_files::make_directory;
 
 use super::command::{self, Scene};
 use super::core::Core;
-use super::own::{Own, State};
 use super::parked_child::ParkedChild;
 use super::program::node_program;
+use super::resources::{SandboxResources, SandboxState};
 use super::running::{Running, stopped};
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::fault::refused;
@@ -33,13 +33,13 @@ use crate::wire::memory_file;
 /// How long the snapshot of a trial lives, if it is not removed.
 const TRIAL_SNAPSHOT: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a sandbox that was made in advance waits to be used.
-const READY_FOR: Duration = Duration::from_mins(1);
+/// How long a sandbox waits in the warm pool to be used.
+const WARM_FOR: Duration = Duration::from_mins(1);
 
 /// A sandbox on this host.
 #[derive(Debug)]
 pub(crate) struct LocalSandbox {
-    own: Own,
+    resources: SandboxResources,
     core: Arc<Core>,
 }
 
@@ -55,9 +55,15 @@ pub(super) enum TemplateUse {
 }
 
 impl LocalSandbox {
-    fn new(core: Arc<Core>, id: SandboxId, limits: ResourceLimits, network: NetworkPolicy, state: State) -> Self {
+    fn new(
+        core: Arc<Core>,
+        id: SandboxId,
+        limits: ResourceLimits,
+        network: NetworkPolicy,
+        state: SandboxState,
+    ) -> Self {
         let directory = core.directory_of(&id);
-        Self { own: Own::new(id, directory, limits, network, state), core }
+        Self { resources: SandboxResources::new(id, directory, limits, network, state), core }
     }
 
     /// Makes a sandbox without files. It has no process until the first command.
@@ -73,7 +79,7 @@ impl LocalSandbox {
             make_directory(&staged)?;
             Staging::new(staged.join("files"), limits.disk_bytes, owner)
         });
-        Ok(Self::new(core, id, limits, network, State::Staged(Some(staging.await?))))
+        Ok(Self::new(core, id, limits, network, SandboxState::Staged(Some(staging.await?))))
     }
 
     /// Makes a sandbox with the files of a snapshot.
@@ -84,12 +90,12 @@ impl LocalSandbox {
         network: NetworkPolicy,
         lease: Lease,
     ) -> Result<Self, SandboxError> {
-        let mut sandbox = match core.ready.take(&lease.content(), limits).await {
-            Some(own) => Self { own, core: Arc::clone(&core) },
+        let mut sandbox = match core.warm_pool.take(&lease.content(), limits).await {
+            Some(resources) => Self { resources, core: Arc::clone(&core) },
             None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), TemplateUse::IfBooted).await?,
         };
-        sandbox.own.network = network;
-        make_ready(&core, limits, lease, TemplateUse::IfBooted);
+        sandbox.resources.network = network;
+        refill_warm_pool(&core, limits, lease, TemplateUse::IfBooted);
         Ok(sandbox)
     }
 
@@ -123,7 +129,7 @@ impl LocalSandbox {
         lease: Lease,
         template_use: TemplateUse,
     ) -> Result<Self, SandboxError> {
-        let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, State::Stopped);
+        let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, SandboxState::Stopped);
         let running = sandbox.launch(lease.files(), true).await?;
         let content = match template_use {
             TemplateUse::IfBooted | TemplateUse::WaitForBoot => sandbox.template_for(Some(&lease)),
@@ -131,17 +137,18 @@ impl LocalSandbox {
         };
         let waits_for_boot = template_use == TemplateUse::WaitForBoot;
         let parked = sandbox.park_child(sandbox.command_name(0), content, waits_for_boot).await?;
-        *sandbox.own.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), parked };
+        *sandbox.resources.state.lock().await =
+            SandboxState::Running { running, next_command: 1, lease: Some(lease), parked };
         Ok(sandbox)
     }
 
     /// Starts its first process. If the files are shared and there is no overlay for the changes, the sandbox gets a
     /// copy of them.
     async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<Running>, SandboxError> {
-        let walled = self.core.launcher.configuration().walls.is_some();
+        let is_isolated = self.core.launcher.configuration().isolation.is_some();
         let mut work = files.clone();
-        if are_shared && !walled {
-            let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.own.directory.clone());
+        if are_shared && !is_isolated {
+            let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.resources.directory.clone());
             work = directory.join("files");
             let to = work.clone();
             blocking("a snapshot's files cannot be copied", move || {
@@ -153,25 +160,25 @@ impl LocalSandbox {
             .await?;
         }
         let order = CreateSandbox {
-            name: self.own.id.as_str().to_owned(),
+            name: self.resources.id.as_str().to_owned(),
             lower: files.to_string_lossy().into_owned(),
             directory: work.to_string_lossy().into_owned(),
-            memory_bytes: self.own.limits.memory_bytes,
-            processes: self.own.limits.processes,
-            disk_bytes: self.own.limits.disk_bytes,
+            memory_bytes: self.resources.limits.memory_bytes,
+            processes: self.resources.limits.processes,
+            disk_bytes: self.resources.limits.disk_bytes,
         };
         Running::launch(&self.core.launcher, order).await.map(Arc::new)
     }
 
     /// Returns what a new command needs to start, and the command's name. Starts the sandbox's processes first if there
     /// are none.
-    async fn scene(&self, state: &mut State, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
-        if let State::Staged(Some(staging)) = state {
+    async fn scene(&self, state: &mut SandboxState, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
+        if let SandboxState::Staged(Some(staging)) = state {
             let running = self.launch(staging.directory().to_path_buf(), false).await?;
-            *state = State::Running { running, next_command: 0, lease: None, parked: None };
+            *state = SandboxState::Running { running, next_command: 0, lease: None, parked: None };
         }
-        let State::Running { running, next_command, lease, parked } = state else { return Err(stopped()) };
-        running.serve_network(&self.own.network, self.core.launcher.network());
+        let SandboxState::Running { running, next_command, lease, parked } = state else { return Err(stopped()) };
+        running.serve_network(&self.resources.network, self.core.launcher.network());
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
         let waiting = program.as_ref().and_then(|_| parked.take());
@@ -187,13 +194,13 @@ impl LocalSandbox {
             running: Arc::clone(running),
             launcher: Arc::clone(&self.core.launcher),
             parked: child.zip(program),
-            wall_clock: self.own.limits.wall_clock,
+            wall_clock: self.resources.limits.wall_clock,
         };
         Ok((scene, name))
     }
 
     fn command_name(&self, command: u32) -> CommandName {
-        CommandName { sandbox: self.own.id.as_str().to_owned(), command }
+        CommandName { sandbox: self.resources.id.as_str().to_owned(), command }
     }
 
     /// Parks a child of the template in the sandbox, if there is a template for it.
@@ -211,7 +218,7 @@ impl LocalSandbox {
 
     /// Returns the content whose template may run the sandbox's commands, where there are templates.
     fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
-        let templates = self.core.launcher.configuration().walls.as_ref()?.templates.as_ref()?;
+        let templates = self.core.launcher.configuration().isolation.as_ref()?.templates.as_ref()?;
         match templates.budget {
             Some(_) => lease.map(Lease::content),
             // A template for all contents also serves sandboxes without a content.
@@ -262,20 +269,20 @@ impl LocalSandbox {
 
     /// Makes a snapshot of its files, and ends the sandbox.
     async fn keep(&self, naming: Naming) -> Result<Snapshot, SandboxError> {
-        let mut state = self.own.state.lock().await;
-        let snapshot = match std::mem::replace(&mut *state, State::Stopped) {
-            State::Staged(Some(staging)) => {
+        let mut state = self.resources.state.lock().await;
+        let snapshot = match std::mem::replace(&mut *state, SandboxState::Stopped) {
+            SandboxState::Staged(Some(staging)) => {
                 let store = Arc::clone(&self.core.snapshots);
                 let keep = move || store.keep(staging.directory(), &staging.manifest(), &naming);
                 blocking("a snapshot cannot be written", keep).await
             }
-            State::Running { running, lease: _lease, .. } => {
+            SandboxState::Running { running, lease: _lease, .. } => {
                 let frozen = self.freeze(&running, naming).await;
                 running.kill(KillReason::Asked);
                 running.wait().await;
                 frozen
             }
-            State::Staged(None) | State::Stopped => return Err(stopped()),
+            SandboxState::Staged(None) | SandboxState::Stopped => return Err(stopped()),
         };
         self.remove_directory().await?;
         snapshot
@@ -290,16 +297,16 @@ impl LocalSandbox {
     }
 
     async fn remove_directory(&self) -> Result<(), SandboxError> {
-        let directory = self.own.directory.clone();
+        let directory = self.resources.directory.clone();
         blocking("a sandbox's files cannot be removed", move || remove(&directory)).await
     }
 }
 
-/// Makes a sandbox in the background for the next call with the same content and limits, unless enough of them wait
-/// already.
-pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, template_use: TemplateUse) {
+/// Makes a sandbox in the background for the next call with the same content and limits, unless the warm pool has
+/// enough of them.
+pub(super) fn refill_warm_pool(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, template_use: TemplateUse) {
     let content = lease.content();
-    if !core.ready.is_wanted(&content, limits) {
+    if !core.warm_pool.reserve_slot(&content, limits) {
         return;
     }
     let core = Arc::downgrade(core);
@@ -307,15 +314,15 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
         let Some(alive) = core.upgrade() else { return };
         let id = Core::new_sandbox_id();
         let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, template_use).await;
-        let stay = alive.ready.put(&content, limits, made.ok().map(|made| made.own));
-        // A waiting sandbox must not keep an engine alive that has been dropped.
+        let left = alive.warm_pool.put(&content, limits, made.ok().map(|made| made.resources));
+        // A sandbox in the pool must not keep an engine alive that has been dropped.
         drop(alive);
-        // Most are used soon; then this task ends at once and not only after `READY_FOR`.
-        let Some(stay) = stay else { return };
-        if tokio::time::timeout(READY_FOR, stay).await.is_err()
+        // Most are used soon; then this task ends at once and not only after `WARM_FOR`.
+        let Some(left) = left else { return };
+        if tokio::time::timeout(WARM_FOR, left).await.is_err()
             && let Some(core) = core.upgrade()
         {
-            core.ready.forget(&id);
+            core.warm_pool.remove(&id);
         }
     });
 }
@@ -323,13 +330,13 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
 #[async_trait]
 impl Sandbox for LocalSandbox {
     fn id(&self) -> &SandboxId {
-        &self.own.id
+        &self.resources.id
     }
 
     async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
-        let mut state = self.own.state.lock().await;
+        let mut state = self.resources.state.lock().await;
         match &mut *state {
-            State::Staged(slot) => {
+            SandboxState::Staged(slot) => {
                 let mut staging = slot.take().ok_or_else(stopped)?;
                 let (staging, written) = blocking("files cannot be written", move || {
                     let written = staging.write(&files);
@@ -339,14 +346,14 @@ impl Sandbox for LocalSandbox {
                 *slot = Some(staging);
                 written.map_err(|error| refused("files cannot be written", &error))
             }
-            State::Running { running, .. } => Self::write_inside(running, files).await,
-            State::Stopped => Err(stopped()),
+            SandboxState::Running { running, .. } => Self::write_inside(running, files).await,
+            SandboxState::Stopped => Err(stopped()),
         }
     }
 
     async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
-        let (scene, name) = self.scene(&mut *self.own.state.lock().await, &spec).await?;
-        self.own.memory.begin();
+        let (scene, name) = self.scene(&mut *self.resources.state.lock().await, &spec).await?;
+        self.resources.memory.begin();
         Ok(Box::new(command::start(scene, name, spec).await?))
     }
 
@@ -359,13 +366,13 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn find_fault(&self) -> Option<SandboxError> {
-        let (running, lease) = match &*self.own.state.lock().await {
-            State::Running { running, lease, .. } => (Arc::clone(running), lease.clone()),
-            State::Staged(_) | State::Stopped => return None,
+        let (running, lease) = match &*self.resources.state.lock().await {
+            SandboxState::Running { running, lease, .. } => (Arc::clone(running), lease.clone()),
+            SandboxState::Staged(_) | SandboxState::Stopped => return None,
         };
         let figures = running.figures().await;
         if figures.is_some_and(|figures| {
-            figures.starved || self.own.memory.has_lacked_memory(figures, self.own.limits.memory_bytes)
+            figures.starved || self.resources.memory.has_lacked_memory(figures, self.resources.limits.memory_bytes)
         }) {
             let message = "the host had too few processes or too little memory for a sandbox within its limits";
             return Some(SandboxError::new(SandboxErrorKind::Exhausted, message));
@@ -376,17 +383,17 @@ impl Sandbox for LocalSandbox {
         if let Some(lease) = lease
             && self.is_torn(lease).await
         {
-            self.core.ready.clear();
+            self.core.warm_pool.clear();
             let message = "the snapshot's files are missing or torn";
             return Some(SandboxError::new(SandboxErrorKind::SnapshotNotFound, message));
         }
-        let is_broken = self.core.ground.was_broken_since(self.own.made_at).await;
+        let is_broken = self.core.ground.was_broken_since(self.resources.made_at).await;
         is_broken.then(|| unavailable("files that the sandbox was made of were missing or have changed"))
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {
-        let mut state = self.own.state.lock().await;
-        if let State::Running { running, .. } = std::mem::replace(&mut *state, State::Stopped) {
+        let mut state = self.resources.state.lock().await;
+        if let SandboxState::Running { running, .. } = std::mem::replace(&mut *state, SandboxState::Stopped) {
             running.kill(KillReason::Asked);
             running.wait().await;
         }

@@ -31,7 +31,7 @@ const QUEUE: usize = 4;
 /// How many outputs of commands that have ended are read on, per sandbox.
 const KEPT_OUTPUTS: usize = 64;
 
-/// How long a sandbox may take to wall itself in.
+/// How long a sandbox may take to isolate itself.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the processes of a container may take to end after they were killed.
@@ -43,7 +43,7 @@ pub(crate) struct Running {
     name: String,
     channel: Arc<Channel>,
     pidfd: OwnedFd,
-    walled: bool,
+    is_isolated: bool,
     group: Option<Group>,
     /// The threads on which the server uses objects that it shares with the sandbox.
     io: SandboxIo,
@@ -89,12 +89,12 @@ struct Routes {
 }
 
 impl Running {
-    /// Makes a sandbox; returns when its walls stand.
+    /// Makes a sandbox; returns when its isolation is set up.
     pub(crate) async fn launch(launcher: &Arc<Launcher>, order: CreateSandbox) -> Result<Self, SandboxError> {
         let failed = |error: io::Error| refused("a sandbox's channel", &error);
-        let walls = launcher.configuration().walls.as_ref();
-        let group = walls.map(|walls| walls.cgroups.group(&order.name));
-        let walled = walls.is_some();
+        let isolation = launcher.configuration().isolation.as_ref();
+        let group = isolation.map(|isolation| isolation.cgroups.group(&order.name));
+        let is_isolated = isolation.is_some();
         let name = order.name.clone();
         let (ours, theirs) = wire::channel().map_err(failed)?;
         let channel = Arc::new(Channel::new(ours).map_err(failed)?);
@@ -109,18 +109,18 @@ impl Running {
             // Makes `follow` below end it.
             channel.close();
         }
-        let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, walled, async move {
+        let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, is_isolated, async move {
             let figures = gone.wait().await;
             ended_sender.send_replace(Some(End { figures }));
         });
         tokio::spawn(following.in_current_span());
-        let first = first.map_err(|_| unavailable("a sandbox does not come to stand behind its walls"))?;
+        let first = first.map_err(|_| unavailable("the isolation of a sandbox is not set up in time"))?;
         let work = match first {
             Ok(Some(Received { message: FromInit::Ready, descriptors })) => {
                 Some(wire::first(descriptors).map_err(failed)?)
             }
             Ok(Some(Received { message: FromInit::SetupFailed(failure), .. })) => {
-                return Err(failure.into_error("a sandbox cannot be walled in"));
+                return Err(failure.into_error("a sandbox cannot be isolated"));
             }
             Ok(_) => None,
             Err(error) => return Err(failed(error)),
@@ -130,7 +130,22 @@ impl Running {
         let (reason, turn, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
         let broker = OnceLock::new();
         let kept = Arc::new(Semaphore::new(KEPT_OUTPUTS));
-        Ok(Self { name, channel, pidfd, walled, group, io, work, routes, ended, reason, broker, turn, alive, kept })
+        Ok(Self {
+            name,
+            channel,
+            pidfd,
+            is_isolated,
+            group,
+            io,
+            work,
+            routes,
+            ended,
+            reason,
+            broker,
+            turn,
+            alive,
+            kept,
+        })
     }
 
     /// Returns its working directory.
@@ -146,7 +161,7 @@ impl Running {
     /// Lets it connect to the destinations that the policy permits, from now on. Only the first call has an effect.
     /// Before it, the sandbox can connect to nothing, not even itself.
     pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, shared: &Arc<Shared>) {
-        if self.walled {
+        if self.is_isolated {
             let start = || {
                 let sockets: Weak<Self> = Arc::downgrade(self);
                 Broker::start(self.name.clone(), self.io.clone(), sockets, policy.clone(), shared)
@@ -292,7 +307,7 @@ impl Running {
     /// Kills everything, with this reason unless there is an earlier one. Returns at once.
     pub(crate) fn kill(&self, reason: KillReason) {
         lock(&self.reason).get_or_insert(reason);
-        kill(&self.channel, &self.pidfd, self.walled);
+        kill(&self.channel, &self.pidfd, self.is_isolated);
     }
 
     /// Waits until no process of it runs.
@@ -335,11 +350,11 @@ fn is_ending(pidfd: &OwnedFd) -> bool {
     is_dead || flags & EXITING != 0
 }
 
-fn kill(channel: &Channel, pidfd: &OwnedFd, walled: bool) {
+fn kill(channel: &Channel, pidfd: &OwnedFd, is_isolated: bool) {
     // An init whose channel is closed kills all processes and exits. Without a pid namespace this is the only way; with
     // one, the kernel does the same faster.
     channel.close();
-    if walled {
+    if is_isolated {
         // Fails when it has ended already.
         let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
     }
@@ -350,7 +365,7 @@ async fn follow(
     channel: Arc<Channel>,
     routes: Arc<Routes>,
     pidfd: OwnedFd,
-    walled: bool,
+    is_isolated: bool,
     gone: impl Future<Output = ()>,
 ) {
     while let Ok(Some(Received { message, descriptors })) = channel.receive::<FromInit>().await {
@@ -382,7 +397,7 @@ async fn follow(
             commands.remove(&command);
         }
     }
-    kill(&channel, &pidfd, walled);
+    kill(&channel, &pidfd, is_isolated);
     lock(&routes.answer).take();
     lock(&routes.name_sockets).take();
     lock(&routes.frozen).take();

@@ -13,7 +13,7 @@ use super::shell::Shell;
 use super::{node, runtime, template};
 use crate::fault::named;
 use crate::message::{Runtime, TemplateBudget, TemplateSetup};
-use crate::options::{Confinement, EngineOptions, Templates};
+use crate::options::{EngineOptions, Isolation, Templates};
 
 /// Makes the files that all sandboxes are made of. Their sources are kept open or in memory, so that they stay the same
 /// when they are replaced on the disk.
@@ -39,7 +39,7 @@ struct Directories {
 pub(crate) struct Made {
     /// The program that sandboxes run.
     pub(crate) node: PathBuf,
-    /// Their root; `None` without walls.
+    /// Their root; `None` without isolation.
     pub(crate) runtime: Option<Runtime>,
     /// The files of templates; `None` where there are no templates.
     pub(crate) templates: Option<TemplateSetup>,
@@ -101,26 +101,28 @@ impl Blueprint {
             node::copy(Path::new(&given), &self.directories.node)?;
         }
         self.make_runtime()?;
-        let made = [is_node.then(|| self.node.clone()), self.is_walled().then(|| self.directories.runtime.clone())];
+        let made = [is_node.then(|| self.node.clone()), self.is_isolated().then(|| self.directories.runtime.clone())];
         Ok(made.into_iter().flatten().collect())
     }
 
     /// Returns the trees that were made, and the node program.
     pub(crate) fn trees(&self) -> Vec<PathBuf> {
         let mut trees = vec![self.node.clone()];
-        if self.is_walled() {
+        if self.is_isolated() {
             trees.push(self.directories.runtime.clone());
             trees.extend(self.library.as_ref().map(|_| self.directories.template.clone()));
         }
         trees
     }
 
-    fn is_walled(&self) -> bool {
-        self.options.confinement == Confinement::Full
+    fn is_isolated(&self) -> bool {
+        self.options.isolation == Isolation::Full
     }
 
     fn make_runtime(&self) -> io::Result<Option<Runtime>> {
-        self.is_walled().then(|| runtime::make(&self.directories.runtime, &self.node, self.shell.as_ref())).transpose()
+        self.is_isolated()
+            .then(|| runtime::make(&self.directories.runtime, &self.node, self.shell.as_ref()))
+            .transpose()
     }
 
     fn make_templates(&self) -> io::Result<Option<TemplateSetup>> {
@@ -131,17 +133,17 @@ impl Blueprint {
         let preload = self.preload.get();
         let max_forks = self.options.template_forks;
         let make = |library| template::make(&self.directories.template, library, preload.as_ref(), max_forks, budget);
-        self.library.as_deref().filter(|_| self.is_walled()).map(make).transpose()
+        self.library.as_deref().filter(|_| self.is_isolated()).map(make).transpose()
     }
 }
 
 fn wants_templates(options: &EngineOptions) -> bool {
-    options.confinement == Confinement::Full && options.templates != Templates::None
+    options.isolation == Isolation::Full && options.templates != Templates::None
 }
 
 /// Reads the shell that sandboxes get. Without one they run nevertheless, because few workers need it.
 fn find_shell(options: &EngineOptions, node: &Path) -> Option<Shell> {
-    let path = options.shell.as_deref().filter(|_| options.confinement == Confinement::Full)?;
+    let path = options.shell.as_deref().filter(|_| options.isolation == Isolation::Full)?;
     let lack = |error: &io::Error| tracing::info!(error = %error, "there is no shell in sandboxes");
     Shell::read(path, node).inspect_err(lack).ok()
 }

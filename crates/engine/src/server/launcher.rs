@@ -167,7 +167,7 @@ impl Launcher {
     }
 
     fn wants_templates(&self) -> bool {
-        self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some())
+        self.configuration.isolation.as_ref().is_some_and(|isolation| isolation.templates.is_some())
     }
 
     /// Returns the broker of the sandboxes' network.
@@ -309,10 +309,10 @@ impl Launcher {
     /// processes that cannot be killed.
     pub(crate) async fn end(&self) {
         self.shut_down().await;
-        let Some(walls) = self.configuration.walls.clone() else { return };
+        let Some(isolation) = self.configuration.isolation.clone() else { return };
         let cleared = blocking("clearing away", move || {
-            sweep_cgroups(&walls.cgroups, None);
-            walls.cgroups.group("").remove()
+            sweep_cgroups(&isolation.cgroups, None);
+            isolation.cgroups.group("").remove()
         });
         if let Err(error) = cleared.await {
             tracing::warn!(error = %error, "the engine left a cgroup behind; the next start removes it");
@@ -386,7 +386,9 @@ impl Launcher {
             Some(Received { message: FromLauncher::Configured(found), descriptors }) => {
                 let least = *self.least.get_or_init(|| found);
                 if !found.is_as_good_as(least) {
-                    return Err(unavailable("the sandbox launcher would make sandboxes with fewer walls than before"));
+                    return Err(unavailable(
+                        "the sandbox launcher would make sandboxes with less isolation than before",
+                    ));
                 }
                 let hearing = self.hear(descriptors)?;
                 let templates = Arc::clone(&self.templates);
@@ -408,8 +410,8 @@ impl Launcher {
     fn configuration_now(&self) -> Configuration {
         let mut configuration = Configuration { least: self.found(), ..self.configuration.clone() };
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-        if let Some(walls) = &mut configuration.walls {
-            walls.first_uid += match walls.containers {
+        if let Some(isolation) = &mut configuration.isolation {
+            isolation.first_uid += match isolation.containers {
                 Some(_) => generation % container::LAUNCHERS * container::MOST_CONTAINERS * container::IDS,
                 None => generation % GENERATIONS * MOST_SLOTS,
             };
@@ -417,9 +419,9 @@ impl Launcher {
         configuration
     }
 
-    /// Starts to receive the calls that the filter forwards from processes behind walls.
+    /// Starts to receive the calls that the filter forwards from isolated processes.
     fn hear(&self, descriptors: Vec<OwnedFd>) -> Result<Option<Hearing>, SandboxError> {
-        if self.configuration.walls.is_none() {
+        if self.configuration.isolation.is_none() {
             return Ok(None);
         }
         let missing = |reason: &str| unavailable(format!("the network of sandboxes cannot be brokered: {reason}"));
@@ -443,9 +445,9 @@ impl Launcher {
         if was_current && !self.leaving.load(Ordering::Acquire) {
             tracing::error!(reason = %ended, "the sandbox launcher died; its sandboxes are lost and it is started again");
         }
-        if let Some(walls) = self.configuration.walls.clone() {
+        if let Some(isolation) = self.configuration.isolation.clone() {
             let swept = blocking("sweep", move || {
-                sweep_cgroups(&walls.cgroups, Some(left));
+                sweep_cgroups(&isolation.cgroups, Some(left));
                 Ok(())
             });
             swept.await.unwrap_or_else(|error| tracing::error!(error = %error, "cgroups could not be swept"));

@@ -9,7 +9,7 @@ use workers_domain::ports::{
     Command, CommandEvent, Container, ContainerCommandSpec, ContainerProvider as _, Sandbox, SandboxFile, SandboxPath,
     SandboxProvider as _, SandboxSource, SandboxSpec,
 };
-use workers_engine::{Confinement, ContainerEngine, Engine, Templates};
+use workers_engine::{ContainerEngine, Engine, Isolation, Templates};
 use workers_testing::skip_unless_root;
 
 use super::programs::programs;
@@ -88,7 +88,7 @@ const SERVE: &str = "const net = require('net'); const server = net.createServer
 
 impl<const FORKED: bool> Ground for Workers<FORKED> {
     async fn start(directory: &Path) -> Self {
-        let mut options = options(directory, Confinement::Full);
+        let mut options = options(directory, Isolation::Full);
         options.templates = if FORKED { Templates::Shared } else { Templates::None };
         let engine = Engine::start(options).await.unwrap();
         assert_eq!(engine.has_templates().await, FORKED);

@@ -1,6 +1,6 @@
 //! System calls that must not work, and arguments that must not work in permitted calls. The defence: the system call
 //! filter, missing capabilities, the root of the sandbox. `tests/escape` tries some of them one by one, and checks that
-//! they work without walls.
+//! they work without isolation.
 
 use super::ground::{ContainerGround, Forked};
 use super::support::{Attack, refuse, withstand};
@@ -12,7 +12,7 @@ fn refused_everywhere(words: &str) {
 }
 
 #[test]
-fn there_is_no_other_way_to_call_the_kernel_and_no_call_out_of_the_walls() {
+fn there_is_no_other_way_to_call_the_kernel_and_no_call_out_of_the_sandbox() {
     refused_everywhere("other-ways");
 }
 

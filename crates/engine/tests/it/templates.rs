@@ -12,7 +12,7 @@ use workers_domain::ports::{
     SandboxSource, SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
-use workers_engine::{Confinement, Engine, EngineOptions, TemplateLibrary, Templates, Wall};
+use workers_engine::{Engine, EngineOptions, Isolation, IsolationLayer, TemplateLibrary, Templates};
 
 use crate::support::{Ran, finish, options};
 
@@ -29,7 +29,7 @@ struct Templated {
 impl Templated {
     async fn start(change: impl FnOnce(&mut EngineOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut options = options(directory.path(), Confinement::Full);
+        let mut options = options(directory.path(), Isolation::Full);
         options.templates = Templates::PER_CONTENT;
         change(&mut options);
         Self { engine: Engine::start(options).await.unwrap(), directory }
@@ -109,7 +109,7 @@ fn kill_all(processes: &BTreeSet<i32>, signal: Signal) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_of_a_booted_node_run_on_a_host_without_overlays_and_each_finds_the_files_as_new() {
-    let engine = Templated::start(|options| options.omitted_wall = Some(Wall::Overlays)).await;
+    let engine = Templated::start(|options| options.omitted_layer = Some(IsolationLayer::Overlays)).await;
     // The script prints its parent, and fails if an earlier run has left its mark.
     let snapshot = engine.snapshot(&format!("require('fs').mkdirSync('mark');{PARENT}")).await;
     engine.run_forked(&snapshot).await;

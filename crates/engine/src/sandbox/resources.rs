@@ -18,7 +18,7 @@ use crate::snapshot::{Lease, Staging};
 
 /// What belongs to one sandbox alone. When it is dropped, its processes are killed, and its files are removed.
 #[derive(Debug)]
-pub(crate) struct Own {
+pub(crate) struct SandboxResources {
     pub(super) id: SandboxId,
     pub(super) limits: ResourceLimits,
     /// The policy for its network. It is set when the sandbox is used, which may be some time after it was made.
@@ -28,12 +28,12 @@ pub(crate) struct Own {
     /// Measures how long processes have waited for memory since the last program was started.
     pub(super) memory: MemoryWatch,
     /// An asynchronous lock, because no other operation may run while the first command is being started.
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<SandboxState>,
 }
 
 /// What a sandbox consists of now.
 #[derive(Debug)]
-pub(super) enum State {
+pub(super) enum SandboxState {
     /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
     Staged(Option<Staging>),
     /// Its processes, the number of the next command, the content it was made from, and a parked child.
@@ -42,33 +42,33 @@ pub(super) enum State {
     Stopped,
 }
 
-impl Own {
+impl SandboxResources {
     /// Takes a directory, which need not exist yet, for a new sandbox.
     pub(super) fn new(
         id: SandboxId,
         directory: PathBuf,
         limits: ResourceLimits,
         network: NetworkPolicy,
-        state: State,
+        state: SandboxState,
     ) -> Self {
         let (made_at, memory, state) = (Instant::now(), MemoryWatch::default(), Mutex::new(state));
         Self { id, limits, network, directory, made_at, memory, state }
     }
 }
 
-impl Drop for Own {
+impl Drop for SandboxResources {
     fn drop(&mut self) {
-        let state = std::mem::replace(self.state.get_mut(), State::Stopped);
-        if matches!(state, State::Stopped) {
+        let state = std::mem::replace(self.state.get_mut(), SandboxState::Stopped);
+        if matches!(state, SandboxState::Stopped) {
             return;
         }
         // At once: a command that is still held would keep the processes alive otherwise.
-        if let State::Running { running, .. } = &state {
+        if let SandboxState::Running { running, .. } = &state {
             running.kill(KillReason::Asked);
         }
         let directory = std::mem::take(&mut self.directory);
         let clear = async move {
-            if let State::Running { running, .. } = &state {
+            if let SandboxState::Running { running, .. } = &state {
                 running.wait().await;
             }
             if let Err(error) = blocking("files cannot be removed", move || remove(&directory)).await {
